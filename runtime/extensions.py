@@ -81,7 +81,7 @@ class CheckGenesis:
 class CheckMortality:
     """The transaction's era contains this block."""
 
-    era: Annotated[Era, TypeName("Era")]
+    era: Era
 
 
 @path("frame_system::extensions::check_nonce::CheckNonce", params={"T": None}, unnamed=True)

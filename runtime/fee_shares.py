@@ -66,7 +66,7 @@ class FeeShares:
         self.author = None
 
     def read_author(self) -> Payee | None:
-        """Read what no usual call changes: the author, which is returned, and the multiplier."""
+        """Read the values that no usual call changes: multiplier and author; return the author."""
         author, multiplier = self.fees.authorship.author(), self.fees.next_fee_multiplier.raw()
         if multiplier != self._multiplier:
             self._prices.clear()

@@ -113,7 +113,7 @@ def split_platform(
 
 
 def platform_parts(rest: int) -> tuple[int, int, int]:
-    """Return what development, foundation and reserve get of the rest of a platform fee: 3:2:1."""
+    """Return the shares of development, foundation and reserve in the rest of a fee: 3:2:1."""
     foundation, reserve = rest * 2 // 6, rest // 6
     return rest - foundation - reserve, foundation, reserve
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar, Self
 
-from btt_chain.scale import DivisionByZero, u8, u32, u128
+from btt_chain.scale import DivisionByZero, u32, u128
 
 
 class Rounding(Enum):
@@ -18,8 +18,6 @@ class Rounding(Enum):
 
     DOWN = "down"
     UP = "up"
-    NEAREST = "nearest"
-    """To the nearest whole number; a half goes up."""
 
 
 def mul_div(a: int, b: int, c: int, rounding: Rounding = Rounding.DOWN) -> int:
@@ -30,9 +28,7 @@ def mul_div(a: int, b: int, c: int, rounding: Rounding = Rounding.DOWN) -> int:
     product, divisor = int(a) * int(b), int(c)
     if rounding is Rounding.DOWN:
         return product // divisor
-    if rounding is Rounding.UP:
-        return -(-product // divisor)
-    return (2 * product + divisor) // (2 * divisor)
+    return -(-product // divisor)
 
 
 class Perbill(u32, path="sp_arithmetic::per_things::Perbill", top=1_000_000_000):
@@ -56,22 +52,6 @@ class Permill(u32, path="sp_arithmetic::per_things::Permill", top=1_000_000):
 
     __slots__ = ()
     WHOLE: ClassVar[int] = 1_000_000
-
-    @classmethod
-    def from_rational(cls, part: int, whole: int) -> Self:
-        """Return `part / whole`, rounded down; one if it is more than one."""
-        return cls.saturated(mul_div(part, cls.WHOLE, whole))
-
-    def of(self, amount: int, rounding: Rounding = Rounding.DOWN) -> int:
-        """Return the share of `amount`."""
-        return mul_div(amount, self, self.WHOLE, rounding)
-
-
-class Percent(u8, path="sp_arithmetic::per_things::Percent", top=100):
-    """Parts of a hundred, at most a hundred."""
-
-    __slots__ = ()
-    WHOLE: ClassVar[int] = 100
 
     @classmethod
     def from_rational(cls, part: int, whole: int) -> Self:

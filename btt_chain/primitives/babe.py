@@ -40,8 +40,8 @@ class PrimaryClaim:
     """A claim by a VRF output below the author's threshold."""
 
     authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
-    slot: Annotated[Slot, TypeName("Slot")]
-    vrf_signature: Annotated[VrfSignature, TypeName("VrfSignature")]
+    slot: Slot
+    vrf_signature: VrfSignature
 
 
 @path("sp_consensus_babe::digests::SecondaryPlainPreDigest")
@@ -50,7 +50,7 @@ class SecondaryPlainClaim:
     """A claim of the author to whom the slot is assigned; no VRF output."""
 
     authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
-    slot: Annotated[Slot, TypeName("Slot")]
+    slot: Slot
 
 
 @path("sp_consensus_babe::digests::SecondaryVRFPreDigest")
@@ -59,8 +59,8 @@ class SecondaryVrfClaim:
     """A claim of the author to whom the slot is assigned, with a VRF output for the randomness."""
 
     authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
-    slot: Annotated[Slot, TypeName("Slot")]
-    vrf_signature: Annotated[VrfSignature, TypeName("VrfSignature")]
+    slot: Slot
+    vrf_signature: VrfSignature
 
 
 class Primary(Variant, index=1, unnamed=True):

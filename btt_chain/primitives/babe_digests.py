@@ -52,7 +52,7 @@ class EpochConfig:
 
     c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
     """Probability that a slot has a primary author, as a fraction."""
-    allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
+    allowed_slots: AllowedSlots
 
 
 @path("sp_consensus_babe::digests::NextEpochDescriptor")
@@ -70,7 +70,7 @@ class V1(Variant, index=1):
     """The only version of `NextConfigDescriptor`."""
 
     c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
-    allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
+    allowed_slots: AllowedSlots
 
 
 NextConfigDescriptor: TypeAlias = Annotated[
@@ -81,7 +81,7 @@ NextConfigDescriptor: TypeAlias = Annotated[
 class NextEpochData(Variant, index=1, unnamed=True):
     """The next epoch; in the first block of each epoch, and only there."""
 
-    epoch: Annotated[NextEpochDescriptor, TypeName("NextEpochDescriptor")]
+    epoch: NextEpochDescriptor
 
 
 class OnDisabled(Variant, index=2, unnamed=True):
@@ -93,7 +93,7 @@ class OnDisabled(Variant, index=2, unnamed=True):
 class NextConfigData(Variant, index=3, unnamed=True):
     """The next epoch's parameters, where they differ; only beside `NextEpochData`."""
 
-    config: Annotated[NextConfigDescriptor, TypeName("NextConfigDescriptor")]
+    config: NextConfigDescriptor
 
 
 ConsensusLog: TypeAlias = Annotated[

@@ -28,9 +28,9 @@ class EquivocationProof:
     """Two sealed headers of one author for one slot."""
 
     offender: Annotated[AuthorityId, TypeName("Id")]
-    slot: Annotated[Slot, TypeName("Slot")]
-    first_header: Annotated[Header, TypeName("Header")]
-    second_header: Annotated[Header, TypeName("Header")]
+    slot: Slot
+    first_header: Header
+    second_header: Header
 
 
 def check(proof: EquivocationProof) -> None:

@@ -26,8 +26,8 @@ from btt_chain.primitives.account import (
     Sr25519Signature,
 )
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import AnyCodec, Codec, DecodeError, codec, compact_encode
-from btt_chain.scale.codecs import BYTES, newtype
+from btt_chain.scale import AnyCodec, DecodeError, codec, compact_encode
+from btt_chain.scale.codecs import BYTES
 
 SIGNED_V4: Final = 0x84
 BARE_V4: Final = 0x04
@@ -160,18 +160,6 @@ def unwrap(wire: bytes) -> bytes:
 def extrinsic_hash(inner: bytes) -> H256:
     """Return the hash that names an extrinsic: blake2_256 of its form on the wire."""
     return H256.of(opaque(inner))
-
-
-def unchecked_extrinsic(
-    address: AnyCodec, call: AnyCodec, signature: AnyCodec, extra: AnyCodec
-) -> Codec[bytes]:
-    """Return the extrinsic codec of a runtime: in metadata, bytes with four parameters."""
-    return newtype(
-        BYTES,
-        "UncheckedExtrinsic",
-        "sp_runtime::generic::unchecked_extrinsic::UncheckedExtrinsic",
-        params=(("Address", address), ("Call", call), ("Signature", signature), ("Extra", extra)),
-    )
 
 
 _ADDRESS = codec(MultiAddress)

@@ -261,7 +261,7 @@ class CompactCommit:
 class Justification:
     """A commit with the headers between target and votes, verifiable without a chain."""
 
-    round: Annotated[u64, TypeName("u64")]
+    round: u64
     commit: Annotated[Commit, TypeName("Commit<Header>")]
     votes_ancestries: Annotated[list[Header], MaxLen(MAX_ANCESTRIES), TypeName("Vec<Header>")]
     _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
@@ -289,7 +289,7 @@ class Justification:
 class CatchUp:
     """The votes that completed a round, for voters that are behind; all descend from the base."""
 
-    round_number: Annotated[u64, TypeName("u64")]
+    round_number: u64
     prevotes: Annotated[
         list[SignedPrevote],
         MaxLen(MAX_PRECOMMITS),
@@ -336,7 +336,7 @@ class BadAnnouncement(ValueError):
 class ScheduledChange:
     """The next voters; they take over when the block `delay` above this one is final."""
 
-    next_authorities: Annotated[AuthorityList, TypeName("AuthorityList")]
+    next_authorities: AuthorityList
     delay: Annotated[u32, TypeName("N")]
 
 

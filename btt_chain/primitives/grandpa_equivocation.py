@@ -31,7 +31,7 @@ from btt_chain.scale import Path, TypeName, Variant, path, u64
 class DoublePrevote:
     """Two prevotes of one voter in one round."""
 
-    round_number: Annotated[u64, TypeName("u64")]
+    round_number: u64
     identity: Annotated[AuthorityId, TypeName("Id")]
     first: Annotated[tuple[Prevote, AuthoritySignature], TypeName("(V, S)")]
     second: Annotated[tuple[Prevote, AuthoritySignature], TypeName("(V, S)")]
@@ -45,7 +45,7 @@ class DoublePrevote:
 class DoublePrecommit:
     """Two precommits of one voter in one round."""
 
-    round_number: Annotated[u64, TypeName("u64")]
+    round_number: u64
     identity: Annotated[AuthorityId, TypeName("Id")]
     first: Annotated[tuple[Precommit, AuthoritySignature], TypeName("(V, S)")]
     second: Annotated[tuple[Precommit, AuthoritySignature], TypeName("(V, S)")]

@@ -23,7 +23,6 @@ CONTEXT: Final = b"BTT-PT-1"
 NONCE_LENGTH: Final = 32
 PREFIX_LENGTH: Final = 32
 """Length of the random prefix of RSABSSA-SHA384-PSS-Randomized."""
-MESSAGE_LENGTH: Final = 141
 DENOMINATIONS: Final = (1, 5, 25, 100)
 """Points of a voucher, by denomination."""
 
@@ -72,10 +71,10 @@ MESSAGE: Final = codec(VoucherMessage)
 class PointVoucher:
     """A signed voucher, as it is redeemed."""
 
-    facility: Annotated[AccountId, TypeName("AccountId")]
+    facility: AccountId
     month: u32
     denomination: Denomination
-    redeemer: Annotated[AccountId, TypeName("AccountId")]
+    redeemer: AccountId
     nonce: Annotated[bytes, Fixed(NONCE_LENGTH)]
     prefix: Annotated[bytes, Fixed(PREFIX_LENGTH)]
     signature: Annotated[bytes, Fixed(rsa_pss.SIGNATURE_LENGTH)]

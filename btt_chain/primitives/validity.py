@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.scale import Path, Result, Variant, path, u8, u64
+from btt_chain.scale import Path, Variant, path, u8, u64
 
 _MODULE: Final = "sp_runtime::transaction_validity"
 
@@ -152,9 +152,6 @@ class UnknownError(Variant, index=1, name="Unknown", unnamed=True):
 TransactionValidityError = Annotated[
     InvalidError | UnknownError, Path(f"{_MODULE}::TransactionValidityError")
 ]
-
-TransactionValidity = Result[ValidTransaction, TransactionValidityError]
-"""The result of `TaggedTransactionQueue_validate_transaction`."""
 
 
 _TEXTS: Final[dict[type[Variant], str]] = {

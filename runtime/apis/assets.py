@@ -12,6 +12,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u32, u64, u128
 from runtime.apis.base import RuntimeApi
+from runtime.frame.aliases import Balance
 from runtime.pallets.asset_registry import AssetInfo, AssetRegistry, Poll
 from runtime.pallets.assets import Assets, AssetStatus
 from runtime.pallets.exchange import Exchange, Listing, Order, Side, Trade
@@ -34,7 +35,7 @@ class AssetView:
     """True if its units cannot be transferred."""
     holders: u32
     """Number of accounts that hold units or keep a place for them."""
-    distributed: Annotated[u128, TypeName("Balance")]
+    distributed: Balance
     """Sum of all revenue set aside for holders."""
     listing: Listing | None
     """The asset's listing; None if it is not traded."""
@@ -49,7 +50,7 @@ class Holding:
     units: Annotated[u128, TypeName("Units")]
     on_hold: Annotated[u128, TypeName("Units")]
     """Units on hold for sale."""
-    revenue: Annotated[u128, TypeName("Balance")]
+    revenue: Balance
     """Amount that `claimRevenue` would pay."""
 
 
@@ -58,7 +59,7 @@ class Holding:
 class PriceLevel:
     """Sum of the orders of one side at one price."""
 
-    price: Annotated[u128, TypeName("Balance")]
+    price: Balance
     units: Annotated[u128, TypeName("Units")]
     orders: u32
 
@@ -80,7 +81,7 @@ class VaultView:
 
     vault: Vault
     account: AccountId
-    money: Annotated[u128, TypeName("Balance")]
+    money: Balance
     units: Annotated[u128, TypeName("Units")]
 
 

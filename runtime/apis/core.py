@@ -121,7 +121,7 @@ class BabeConfiguration:
     c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
     authorities: BabeAuthorities
     randomness: Annotated[Bytes32, TypeName("Randomness")]
-    allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
+    allowed_slots: AllowedSlots
 
 
 @path("sp_consensus_babe::Epoch")
@@ -130,7 +130,7 @@ class WireEpoch:
     """An epoch: a range of slots with one list of authorities, randomness and set of parameters."""
 
     epoch_index: u64
-    start_slot: Annotated[Slot, TypeName("Slot")]
+    start_slot: Slot
     duration: u64
     authorities: BabeAuthorities
     randomness: Annotated[Bytes32, TypeName("Randomness")]
@@ -167,7 +167,7 @@ MAX_EXTRINSICS: Final = 50_000
 class Block:
     """A header and its extrinsics."""
 
-    header: Annotated[Header, TypeName("Header")]
+    header: Header
     extrinsics: Annotated[
         list[UncheckedExtrinsic], MaxLen(MAX_EXTRINSICS), TypeName("Vec<Extrinsic>")
     ]

@@ -1,7 +1,7 @@
 """Runtime API of dry runs: the effects of a call or a transaction on a state that is discarded.
 
-Anyone may ask for any caller: no signature is needed, and nothing is kept. A node bounds the time
-of each request, and the weight of a call is bounded as in a block.
+A client may ask for any caller: no signature is needed, and nothing is kept. A node bounds the
+time of each request, and the weight of a call is bounded as in a block.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u32, u64, u128
 from runtime.apis.base import RuntimeApi
+from runtime.frame.aliases import Account, Balance
 from runtime.pallets.facilities import Bonds, Facilities, Facility, FacilityState
 from runtime.pallets.identity import Identity
 from runtime.pallets.tokenomics import BurnId, Tokenomics
@@ -26,7 +27,7 @@ PAGE: Final = 100
 class FacilityView:
     """A facility, with what follows from other records."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
+    account: Account
     facility: Facility
     known_good: bool
     """True if its identity has the judgement `KnownGood` now."""
@@ -46,7 +47,7 @@ class HospitalBurn:
     id: BurnId
     hospitals: u32
     """Number of hospitals from which it can be executed."""
-    amount: Annotated[u128, TypeName("Balance")]
+    amount: Balance
     executed_at: Annotated[u64 | None, TypeName("Option<Slot>")]
 
 

@@ -13,6 +13,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.mountain_range import MAX_PEAKS
 from btt_chain.scale import Bounded, TypeName, path, u32, u64
 from runtime.apis.base import RuntimeApi
+from runtime.frame.aliases import Account
 from runtime.pallets.health_records import (
     Batch,
     BatchKind,
@@ -38,7 +39,7 @@ Path = Annotated[Bounded[list[H256], MAX_PEAKS], TypeName("BoundedVec<H256, MaxP
 class CustodianView:
     """A custodian."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
+    account: Account
     custodian: Custodian
     may_anchor: bool
     """True if the bond is high enough: rely on no promise of others."""

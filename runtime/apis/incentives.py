@@ -19,6 +19,7 @@ from runtime.accounts import HEALTH
 from runtime.apis.base import RuntimeApi
 from runtime.apis.incentives_stats import Statistics, publish
 from runtime.frame import DispatchError
+from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.pallets.balances import Balances
 from runtime.pallets.incentives import (
     Audit,
@@ -35,10 +36,6 @@ from runtime.pallets.incentives.types import LIFE_MONTHS
 PAGE: Final = 100
 """Maximum number of facilities in one result."""
 
-Account = Annotated[AccountId, TypeName("AccountId")]
-Balance = Annotated[u128, TypeName("Balance")]
-Slot = Annotated[u64, TypeName("Slot")]
-
 
 @path("btt_runtime::incentives::CurrentMonth", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,9 @@ class CurrentMonth:
     """The current month, and the money of all of them."""
 
     month: u32
-    begins: Slot
-    ends: Slot
-    close_until: Slot
+    begins: SlotOf
+    ends: SlotOf
+    close_until: SlotOf
     """Slot until which the month before is closed."""
     point_value: Balance
     """Worth of a point."""

@@ -7,12 +7,12 @@ rely on. Source: orml_oracle_runtime_api::OracleApi
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import TypeName, path, u64
+from btt_chain.scale import path, u64
 from runtime.apis.base import RuntimeApi
+from runtime.frame.aliases import Account
 from runtime.pallets.oracle import Feeder, Oracle, Rule, TimestampedValue, Waiting
 from runtime.pallets.oracle.types import Key
 
@@ -59,7 +59,7 @@ class PriceView:
 class FeederView:
     """A feeder with its newest values."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
+    account: Account
     feeder: Feeder
     values: list[tuple[Key, TimestampedValue]]
 

@@ -15,11 +15,17 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Err, Ok, Result, TypeName, path, u16, u32, u64, u128
 from runtime.apis.base import RuntimeApi
 from runtime.frame import DispatchError
+from runtime.frame.aliases import Account, Balance, MomentOf
 from runtime.pallets.payfi import Legs, Merchant, PayFi, Payment, PaymentState, Report, Terms
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
 from runtime.pallets.payfi.dispute_types import Arbiter, Dispute
 from runtime.pallets.payfi.policies import Policy
-from runtime.pallets.payfi.types import Bucket, Currency, Invoice, Moment, Reference
+from runtime.pallets.payfi.types import (
+    Bucket,
+    Currency,
+    Invoice,
+    Reference,
+)
 
 MAX_BUCKETS: Final = 100
 """Maximum number of buckets in one answer."""
@@ -27,8 +33,6 @@ MAX_CARDS: Final = 100
 """Maximum number of cards in one answer."""
 MAX_SUMMED: Final = 1_000
 """Maximum number of batches of a bucket whose gross is added up."""
-
-Balance = Annotated[u128, TypeName("Balance")]
 
 
 @path("btt_runtime::payfi::Quote", params={"Balance": u128})
@@ -44,9 +48,9 @@ class Quote:
     """Amount that the merchant receives."""
     terms: Terms
     legs: Legs
-    due_ms: Moment
+    due_ms: MomentOf
     """Earliest time of its settlement."""
-    latest_ms: Moment
+    latest_ms: MomentOf
     """Latest time, if half of the slots have blocks."""
 
 
@@ -92,9 +96,9 @@ class PaymentView:
     state: PaymentState
     disputed: Balance
     """Amount that an open dispute holds; the rest of the payment settles meanwhile."""
-    due_ms: Moment
+    due_ms: MomentOf
     """Earliest time of its settlement."""
-    refundable_until_ms: Moment
+    refundable_until_ms: MomentOf
     """Time until which it can be refunded; then its record is removed."""
 
 
@@ -104,7 +108,7 @@ class BucketView:
     """A bucket with batches that wait for settlement."""
 
     bucket: Bucket
-    due_ms: Moment
+    due_ms: MomentOf
     merchants: u32
     room: u32
     """Number of further merchants that it takes."""
@@ -126,7 +130,7 @@ class AuthView:
 class ArbiterView:
     """An arbiter with its bond and seats."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
+    account: Account
     arbiter: Arbiter
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import TypeName, path, u32, u128
+from btt_chain.scale import path, u32, u128
 from runtime.apis.base import RuntimeApi
+from runtime.frame.aliases import Account, Balance
 from runtime.pallets.identity import Identity
 from runtime.pallets.referral import Quota, Referee, Referral, Terms
 from runtime.pallets.referral.formulas import payable, reached, returnable
@@ -21,13 +22,13 @@ PAGE: Final = 100
 class RefereeView:
     """A referee, with what follows from its fees."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
+    account: Account
     referee: Referee
-    reached: Annotated[u128, TypeName("Balance")]
+    reached: Balance
     """Sum of the rewards whose milestones are reached."""
-    returnable: Annotated[u128, TypeName("Balance")]
+    returnable: Balance
     """Maximum that is paid in all for the fees so far."""
-    payable: Annotated[u128, TypeName("Balance")]
+    payable: Balance
     """Amount that can be claimed now, apart from the limits of the year."""
 
 
@@ -36,9 +37,9 @@ class RefereeView:
 class Offer:
     """A referral that was not accepted yet."""
 
-    referee: Annotated[AccountId, TypeName("AccountId")]
-    referrer: Annotated[AccountId, TypeName("AccountId")]
-    deposit: Annotated[u128, TypeName("Balance")]
+    referee: Account
+    referrer: Account
+    deposit: Balance
 
 
 @path("btt_runtime::referral::QuotaView", params={"AccountId": AccountId, "Balance": u128})
@@ -46,10 +47,10 @@ class Offer:
 class QuotaView:
     """Referrals of an account's operator in the current year."""
 
-    operator: Annotated[AccountId, TypeName("AccountId")]
+    operator: Account
     quota: Quota
     referees_left: u32
-    amount_left: Annotated[u128, TypeName("Balance")]
+    amount_left: Balance
 
 
 class ReferralApi(RuntimeApi, version=1):

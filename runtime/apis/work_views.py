@@ -11,13 +11,13 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import path, u8, u16, u32, u64, u128
+from runtime.frame.aliases import BlockNumber
 from runtime.pallets.jobs.types import (
     Check,
     Endpoints,
     JobState,
     Outcome,
     PublicKey,
-    Slots,
     Tier,
     Urgency,
 )
@@ -58,15 +58,15 @@ class ReceiptView:
     item_root: H256
     output_root: H256
     planted_error_commit: H256
-    started: Slots
-    finished: Slots
-    submitted: Slots
+    started: BlockNumber
+    finished: BlockNumber
+    submitted: BlockNumber
     phase: Phase
-    commit_until: Slots
+    commit_until: BlockNumber
     """First slot in which commitments are no longer accepted."""
-    reveal_until: Slots
+    reveal_until: BlockNumber
     """First slot in which reveals, which begin at `commit_until`, are no longer accepted."""
-    due: Slots
+    due: BlockNumber
     """Slot at which the phase ends by itself."""
     replacements: u8
     had_planted_error: bool
@@ -84,7 +84,7 @@ class JobView:
     """A job: its request, provider, state and cost."""
 
     id: H256
-    now: Slots
+    now: BlockNumber
     """Slot of this view."""
     state: JobState
     outcome: Outcome | None
@@ -104,20 +104,20 @@ class JobView:
     """Amount paid to the provider."""
     work: u64
     data_bytes: u64
-    deadline: Slots
+    deadline: BlockNumber
     """Slots for the provider, counted from the end of the payload's delivery time."""
     reply_key: PublicKey
     endpoints: Endpoints
     """Endpoints of the payload."""
-    posted: Slots
-    since: Slots
-    due: Slots
+    posted: BlockNumber
+    since: BlockNumber
+    due: BlockNumber
     """Slot at which the state ends by itself; 0 if the receipt determines it."""
     attempt: u8
     seed: H256
     """Randomness that selected the provider, and decides whether it plants an error."""
     scores: bool
-    accepted: Slots
+    accepted: BlockNumber
     provider: AccountId | None
     provider_info: ProviderInfo | None
     receipt: ReceiptView | None

@@ -25,3 +25,13 @@ BlockNumberFor = Annotated[u32, TypeName("BlockNumberFor<T>")]
 """A block number, or a number of slots where Substrate counts blocks."""
 SlotOf = Annotated[u64, TypeName("Slot")]
 """A slot, counted from the slot of the first block."""
+
+# ---- in records of our own pallets
+Balance = Annotated[u128, TypeName("Balance")]
+"""An amount of the native token in planck."""
+Account = AccountId
+"""An account."""
+BlockNumber = Annotated[u32, TypeName("BlockNumber")]
+"""A number of slots, or a slot that fits into 32 bits."""
+MomentOf = Annotated[u64, TypeName("Moment")]
+"""A time, or a duration, in milliseconds."""

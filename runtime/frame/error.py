@@ -104,7 +104,7 @@ class WireBadOrigin(Variant, index=2, name="BadOrigin"):
 class WireModule(Variant, index=3, name="Module", unnamed=True):
     """An error of a pallet."""
 
-    error: Annotated[ModuleError, TypeName("ModuleError")]
+    error: ModuleError
 
 
 class WireConsumerRemaining(Variant, index=4, name="ConsumerRemaining"):

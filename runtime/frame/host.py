@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class ApplyExtrinsic(Variant, index=0, unnamed=True):
     """The event was emitted while the extrinsic of this index was applied."""
 
-    extrinsic: Annotated[u32, TypeName("u32")]
+    extrinsic: u32
 
 
 class Finalization(Variant, index=1):
@@ -62,7 +62,7 @@ RuntimeEvent = Annotated[Happened, EVENT]
 class EventRecord:
     """An event, its phase in the block, and its topics for indexing."""
 
-    phase: Annotated[Phase, TypeName("Phase")]
+    phase: Phase
     event: Annotated[RuntimeEvent, TypeName("E")]
     topics: Annotated[list[H256], TypeName("Vec<T>")]
 

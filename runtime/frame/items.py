@@ -306,10 +306,6 @@ class Map(StorageItem, Generic[K, V]):
         """Return the stored value as it is encoded; None if there is none."""
         return self._host.state.get(self._keys[key])
 
-    def put_raw(self, key: K, encoded: bytes) -> None:
-        """Store a value that the caller has encoded."""
-        self._host.state.put(self._keys[key], encoded)
-
     def take(self, key: K) -> V | None:
         """Return the result of `get` (None if nothing is stored), and delete the stored value."""
         value = self.get(key)

@@ -45,10 +45,10 @@ class Observer(Dispatcher, Protocol):
     """Observes the execution of a block: calls and hooks pass through it."""
 
     def on_initialize(self, hook: Callable[[int], int]) -> Callable[[int], int]:
-        """Return what runs in place of a pallet's hook at the start of a block."""
+        """Return the function that runs in place of a pallet's hook at the start of a block."""
 
     def on_finalize(self, hook: Callable[[int], None]) -> Callable[[int], None]:
-        """Return what runs in place of a pallet's hook at the end of a block."""
+        """Return the function that runs in place of a pallet's hook at the end of a block."""
 
 
 CRATE = "btt_runtime"

@@ -25,6 +25,13 @@ class Clock(Protocol):
         """Return the slots since the first block's slot; 0 at genesis and in block 1."""
 
 
+class Moments(Protocol):
+    """The time since 1970; Babe implements it."""
+
+    def moment(self) -> int:
+        """Return the beginning of the current slot, in milliseconds since 1970."""
+
+
 class Prices(Protocol):
     """Prices of BTT; Oracle implements it."""
 
@@ -150,6 +157,13 @@ class Payer(Protocol):
 
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
         """Pay out of a pool; raise DispatchError if it cannot or may not pay."""
+
+
+class Discounts(Protocol):
+    """Discounts of stakers; `Positions` of TierStaking implements it."""
+
+    def discount_bps(self, who: AccountId) -> int:
+        """Return the discount of `who` on a fee, in basis points, at most 10,000."""
 
 
 # ---- identities; Identity implements them

@@ -65,9 +65,9 @@ class PostInfo:
 class DispatchEventInfo:
     """Dispatch info in the event of a success or failure."""
 
-    weight: Annotated[Weight, TypeName("Weight")]
-    class_: Annotated[DispatchClass, TypeName("DispatchClass")]
-    pays_fee: Annotated[Pays, TypeName("Pays")]
+    weight: Weight
+    class_: DispatchClass
+    pays_fee: Pays
 
 
 @path("frame_support::dispatch::PerDispatchClass", params={"T": Weight})
@@ -85,7 +85,7 @@ class PerClassWeight:
 class WeightsPerClass:
     """Limits of one dispatch class."""
 
-    base_extrinsic: Annotated[Weight, TypeName("Weight")]
+    base_extrinsic: Weight
     max_extrinsic: Annotated[Weight | None, TypeName("Option<Weight>")]
     max_total: Annotated[Weight | None, TypeName("Option<Weight>")]
     reserved: Annotated[Weight | None, TypeName("Option<Weight>")]
@@ -106,8 +106,8 @@ class PerClassLimits:
 class BlockWeights:
     """Limits of the weight of a block."""
 
-    base_block: Annotated[Weight, TypeName("Weight")]
-    max_block: Annotated[Weight, TypeName("Weight")]
+    base_block: Weight
+    max_block: Weight
     per_class: Annotated[PerClassLimits, TypeName("PerDispatchClass<WeightsPerClass>")]
 
 

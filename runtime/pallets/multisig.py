@@ -45,7 +45,7 @@ from runtime.frame import (
     WireError,
     call,
 )
-from runtime.frame.aliases import AccountIdOf, BalanceOf
+from runtime.frame.aliases import Account, AccountIdOf, Balance, BalanceOf, BlockNumber
 from runtime.frame.deposits import change_deposit
 from runtime.frame.origin import OriginKind
 from runtime.frame.traits import NamedReservable
@@ -71,8 +71,8 @@ Outcome = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 class Timepoint:
     """The block and the extrinsic index of the first approval."""
 
-    height: Annotated[u32, TypeName("BlockNumber")]
-    index: Annotated[u32, TypeName("u32")]
+    height: BlockNumber
+    index: u32
 
 
 @path(
@@ -84,8 +84,8 @@ class Operation:
     """A call that waits for approvals: its timepoint, deposit, depositor and approvals (sorted)."""
 
     when: Annotated[Timepoint, TypeName("Timepoint<BlockNumber>")]
-    deposit: Annotated[u128, TypeName("Balance")]
-    depositor: Annotated[AccountId, TypeName("AccountId")]
+    deposit: Balance
+    depositor: Account
     approvals: Annotated[
         Bounded[list[AccountId], MAX_SIGNATORIES], TypeName("BoundedVec<AccountId, MaxApprovals>")
     ]
@@ -263,11 +263,11 @@ class Multisig(Pallet):
     def as_multi(
         self,
         origin: Origin,
-        threshold: Annotated[u16, TypeName("u16")],
+        threshold: u16,
         other_signatories: Signatories,
         maybe_timepoint: MaybeTimepoint,
         call: Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")],
-        max_weight: Annotated[Weight, TypeName("Weight")],
+        max_weight: Weight,
     ) -> PostInfo:
         """Approve a call, and run it if this is the last approval it needs.
 
@@ -288,11 +288,11 @@ class Multisig(Pallet):
     def approve_as_multi(
         self,
         origin: Origin,
-        threshold: Annotated[u16, TypeName("u16")],
+        threshold: u16,
         other_signatories: Signatories,
         maybe_timepoint: MaybeTimepoint,
         call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
-        max_weight: Annotated[Weight, TypeName("Weight")],
+        max_weight: Weight,
     ) -> PostInfo:
         """Approve a call by its hash. The last approval must bring the call: use `as_multi`."""
         who = origin.signed()
@@ -305,7 +305,7 @@ class Multisig(Pallet):
     def cancel_as_multi(
         self,
         origin: Origin,
-        threshold: Annotated[u16, TypeName("u16")],
+        threshold: u16,
         other_signatories: Signatories,
         timepoint: StoredTimepoint,
         call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
@@ -329,7 +329,7 @@ class Multisig(Pallet):
     def poke_deposit(
         self,
         origin: Origin,
-        threshold: Annotated[u16, TypeName("u16")],
+        threshold: u16,
         other_signatories: Signatories,
         call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
     ) -> PostInfo | None:

@@ -22,6 +22,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Compact, Fixed, TypeName, encode, path, u32, u64, u128
 from runtime.frame import Const, DoubleMap, Error, Event, Hasher, Map, Pallet, Value
+from runtime.frame.aliases import Account, Balance
 from runtime.weights import offences as weights
 
 MIN_PART: Final = 100
@@ -38,7 +39,7 @@ TimeSlot = Annotated[bytes, TypeName("OpaqueTimeSlot")]
 class IndividualExposure:
     """A nominator's amount at stake. This chain has no nominators."""
 
-    who: Annotated[AccountId, TypeName("AccountId")]
+    who: Account
     value: Annotated[Compact[u128], TypeName("Balance")]
 
 
@@ -75,8 +76,8 @@ class Charge:
     """
 
     session: Annotated[u32, TypeName("SessionIndex")]
-    validators: Annotated[u32, TypeName("u32")]
-    charged: Annotated[u128, TypeName("Balance")]
+    validators: u32
+    charged: Balance
 
 
 @path("pallet_offences::Queued")
@@ -91,7 +92,7 @@ class Queued:
 
 
 class Sessions(Protocol):
-    """The current session; Session satisfies it."""
+    """The current session; Session implements it."""
 
     def session_index(self) -> int:
         """Return its index."""
@@ -110,7 +111,7 @@ class Sessions(Protocol):
 
 
 class Stakes(Protocol):
-    """Stakes of validators; Authorities satisfies it. Amounts in planck."""
+    """Stakes of validators; Authorities implements it. Amounts in planck."""
 
     def at_stake(self, validator: AccountId, session: int) -> u128 | None:
         """Return the amount at stake in `session`; None if the validator was not elected then."""

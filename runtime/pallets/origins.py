@@ -14,6 +14,7 @@ from typing import Annotated
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Path, TypeName, Variant, path, u128
 from runtime.frame import ROOT, BadOrigin, Origin, OriginCheck, signed
+from runtime.frame.aliases import Account
 from runtime.frame.origin import OriginKind, decided
 from runtime.pallets.balances import is_pool
 from runtime.pallets.treasury import SpendOrigin
@@ -52,7 +53,7 @@ class RawRoot(Variant, index=0, name="Root"):
 class RawSigned(Variant, index=1, unnamed=True, name="Signed"):
     """An account."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
+    account: Account
 
 
 class RawNone(Variant, index=2, name="None"):

@@ -79,7 +79,7 @@ class Lookup(Variant, index=2):
     """A call by its hash and length."""
 
     hash: Annotated[H256, TypeName("H::Output")]
-    len: Annotated[u32, TypeName("u32")]
+    len: u32
 
 
 BoundedCall = Annotated[
@@ -111,14 +111,14 @@ class OldUnrequested(Variant, index=0, name="Unrequested"):
     """An old form; unused."""
 
     deposit: Annotated[Holder, TypeName("(AccountId, Balance)")]
-    len: Annotated[u32, TypeName("u32")]
+    len: u32
 
 
 class OldRequested(Variant, index=1, name="Requested"):
     """An old form; unused."""
 
     deposit: Annotated[Holder | None, TypeName("Option<(AccountId, Balance)>")]
-    count: Annotated[u32, TypeName("u32")]
+    count: u32
     len: Annotated[u32 | None, TypeName("Option<u32>")]
 
 
@@ -126,14 +126,14 @@ class Unrequested(Variant, index=0):
     """Noted by an account, and not requested."""
 
     ticket: Annotated[Ticketed, TypeName("(AccountId, Ticket)")]
-    len: Annotated[u32, TypeName("u32")]
+    len: u32
 
 
 class Requested(Variant, index=1):
     """Requested `count` times; noted if the length is known."""
 
     maybe_ticket: Annotated[Ticketed | None, TypeName("Option<(AccountId, Ticket)>")]
-    count: Annotated[u32, TypeName("u32")]
+    count: u32
     maybe_len: Annotated[u32 | None, TypeName("Option<u32>")]
 
 

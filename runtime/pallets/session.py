@@ -99,7 +99,7 @@ Seats = Bounded[list[Seat], MAX_VALIDATORS]
 
 
 class SessionManager(Protocol):
-    """Selects validators and their weights; Authorities satisfies it."""
+    """Selects validators and their weights; Authorities implements it."""
 
     def plan_session(self, index: int) -> list[AccountId] | None:
         """Return the validators of session `index`, planned one session ahead; None: no change.
@@ -150,7 +150,7 @@ class FixedValidators:
 
 
 class Epochs(Protocol):
-    """Block production with the sessions' keys; Babe's epochs satisfy it."""
+    """Block production with the sessions' keys; Babe's epochs implement it."""
 
     def genesis_epoch(
         self,
@@ -170,7 +170,7 @@ class Epochs(Protocol):
 
 
 class Voters(Protocol):
-    """Finality votes with the sessions' keys; Grandpa satisfies it."""
+    """Finality votes with the sessions' keys; Grandpa implements it."""
 
     def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
         """Set the first voters, with weights."""

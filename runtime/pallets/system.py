@@ -95,13 +95,13 @@ class System(Pallet, crate="frame_system"):
     class ExtrinsicSuccess(Event, index=0):
         """An extrinsic completed successfully."""
 
-        dispatch_info: Annotated[DispatchEventInfo, TypeName("DispatchEventInfo")]
+        dispatch_info: DispatchEventInfo
 
     class ExtrinsicFailed(Event, index=1):
         """An extrinsic failed; its fee is kept."""
 
         dispatch_error: Annotated[WireError, TypeName("DispatchError")]
-        dispatch_info: Annotated[DispatchEventInfo, TypeName("DispatchEventInfo")]
+        dispatch_info: DispatchEventInfo
 
     class CodeUpdated(Event, index=2):
         """The runtime version was changed."""

@@ -13,7 +13,7 @@ from runtime.weights import timestamp as weights
 
 
 class SlotClock(Protocol):
-    """The slot of the current block; Babe satisfies it."""
+    """The slot of the current block; Babe implements it."""
 
     def check_timestamp(self, moment: int) -> None:
         """Raise InvalidBlock if `moment`, in milliseconds, does not lie in the block's slot."""

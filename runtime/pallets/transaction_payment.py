@@ -17,7 +17,8 @@ from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.scale import TypeName, path, u8, u64, u128
 from runtime.frame import Const, DispatchClass, DispatchInfo, Event, Pallet, PostInfo, Value, Weight
-from runtime.frame.aliases import AccountIdOf
+from runtime.frame.aliases import AccountIdOf, Balance
+from runtime.frame.traits import Discounts
 from runtime.pallets.system import System
 from runtime.splits import discounted
 
@@ -48,9 +49,9 @@ class Releases(IntEnum):
 class RuntimeDispatchInfo:
     """The result of `query_info`: weight, class and fee in planck."""
 
-    weight: Annotated[Weight, TypeName("Weight")]
-    class_: Annotated[DispatchClass, TypeName("DispatchClass")]
-    partial_fee: Annotated[u128, TypeName("Balance")]
+    weight: Weight
+    class_: DispatchClass
+    partial_fee: Balance
 
 
 @path("pallet_transaction_payment::types::InclusionFee", params={"Balance": u128})
@@ -58,9 +59,9 @@ class RuntimeDispatchInfo:
 class InclusionFee:
     """The parts of a fee, in planck."""
 
-    base_fee: Annotated[u128, TypeName("Balance")]
-    len_fee: Annotated[u128, TypeName("Balance")]
-    adjusted_weight_fee: Annotated[u128, TypeName("Balance")]
+    base_fee: Balance
+    len_fee: Balance
+    adjusted_weight_fee: Balance
 
 
 @path("pallet_transaction_payment::types::FeeDetails", params={"Balance": u128})
@@ -69,11 +70,11 @@ class FeeDetails:
     """The result of `query_fee_details`; without inclusion fee for free extrinsics."""
 
     inclusion_fee: Annotated[InclusionFee | None, TypeName("Option<InclusionFee<Balance>>")]
-    tip: Annotated[u128, TypeName("Balance")]
+    tip: Balance
 
 
 class FeeCurrency(Protocol):
-    """Payments of fees; Balances satisfies it. Amounts in planck."""
+    """Payments of fees; Balances implements it. Amounts in planck."""
 
     def can_withdraw_fee(
         self, who: AccountId, amount: u128, tip: u128, info: AccountInfo | None = None
@@ -100,13 +101,6 @@ class Authorship(Protocol):
 
     def author(self) -> AccountId | None:
         """Return the account that earns from this block; None if it has no author."""
-
-
-class Discounts(Protocol):
-    """Discounts of accounts; `Positions` of TierStaking implements it."""
-
-    def discount_bps(self, who: AccountId) -> int:
-        """Return the discount of `who` on a fee, in hundredths of a percent, at most 10,000."""
 
 
 class NoDiscounts:
@@ -328,10 +322,6 @@ class TransactionPayment(Pallet):
         longest = self.system.block_length.max
         lengths = int(longest.normal), int(longest.operational), int(longest.mandatory)
         return int(self.system.block_weights.max_block.ref_time), lengths
-
-    def base_weight(self, dispatch_class: DispatchClass) -> int:
-        """Return the weight in picoseconds of any extrinsic of a class, without its call."""
-        return self._base_weights[dispatch_class]
 
 
 def next_multiplier(multiplier: int, used: int, capacity: int) -> int:

@@ -46,7 +46,7 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.aliases import AccountIdOf
+from runtime.frame.aliases import Account, AccountIdOf, Balance, BlockNumber
 from runtime.frame.host import Host
 from runtime.frame.traits import Clock, Inspect, Mutate
 from runtime.frame.weight import DispatchClass
@@ -78,10 +78,10 @@ class AssetKind(IntEnum):
 class Proposal:
     """A queued payment for the end of a spend period. The bond is always zero here."""
 
-    proposer: Annotated[AccountId, TypeName("AccountId")]
-    value: Annotated[u128, TypeName("Balance")]
-    beneficiary: Annotated[AccountId, TypeName("AccountId")]
-    bond: Annotated[u128, TypeName("Balance")]
+    proposer: Account
+    value: Balance
+    beneficiary: Account
+    bond: Balance
 
 
 class Pending(Variant, index=0):
@@ -117,11 +117,11 @@ PaymentState = Annotated[
 class SpendStatus:
     """A promised payment, payable from slot `valid_from` on, and before `expire_at`."""
 
-    asset_kind: Annotated[AssetKind, TypeName("AssetKind")]
+    asset_kind: AssetKind
     amount: Annotated[u128, TypeName("AssetBalance")]
     beneficiary: Annotated[AccountId, TypeName("Beneficiary")]
-    valid_from: Annotated[u32, TypeName("BlockNumber")]
-    expire_at: Annotated[u32, TypeName("BlockNumber")]
+    valid_from: BlockNumber
+    expire_at: BlockNumber
     status: Annotated[PaymentState, TypeName("PaymentState<PaymentId>")]
 
 

@@ -72,13 +72,13 @@ class Upgrade(Pallet):
     class UpgradeScheduled(Event, index=0):
         """A version was scheduled: it applies after the first block at or after `slot`."""
 
-        spec_version: Annotated[u32, TypeName("u32")]
-        slot: Annotated[u64, TypeName("u64")]
+        spec_version: u32
+        slot: u64
 
     class UpgradeCancelled(Event, index=1):
         """The scheduled version was cancelled."""
 
-        spec_version: Annotated[u32, TypeName("u32")]
+        spec_version: u32
 
     class FailedToExtractRuntimeVersion(Error, index=0):
         """The code is not the SCALE form of a RuntimeVersion. Use `upgrade schedule` instead."""
@@ -120,7 +120,7 @@ class Upgrade(Pallet):
         self,
         origin: Origin,
         code: Annotated[bytes, TypeName("Vec<u8>")],
-        slot: Annotated[u64, TypeName("u64")],
+        slot: u64,
     ) -> None:
         """Schedule the version in `code` to apply after the first block at or after `slot`."""
         self.origin(origin)

@@ -98,7 +98,7 @@ class Utility(Pallet):
     class BatchInterrupted(Event, index=0):
         """A batch was interrupted by a failed call; the effects of earlier calls remain."""
 
-        index: Annotated[u32, TypeName("u32")]
+        index: u32
         error: Failure
 
     class BatchCompleted(Event, index=1):
@@ -150,9 +150,7 @@ class Utility(Pallet):
         return PostInfo(weight=used + weights.batch(len(calls)))
 
     @call(1, weight=wrapped(weights.AS_DERIVATIVE))
-    def as_derivative(
-        self, origin: Origin, index: Annotated[u16, TypeName("u16")], call: BoxedCall
-    ) -> PostInfo:
+    def as_derivative(self, origin: Origin, index: u16, call: BoxedCall) -> PostInfo:
         """Make a call as one of your own sub-accounts."""
         pseudonym = derivative(origin.signed(), index)
         error, weight = self._attempt(Origin(OriginKind.SIGNED, pseudonym, origin.filters), call)

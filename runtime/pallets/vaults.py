@@ -32,7 +32,7 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.aliases import AccountIdOf, BalanceOf, CompactBalanceOf
+from runtime.frame.aliases import Account, AccountIdOf, Balance, BalanceOf, CompactBalanceOf, SlotOf
 from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate
 from runtime.pallets.asset_registry import AssetInfo
 from runtime.pallets.assets import Assets
@@ -68,15 +68,15 @@ class Vault:
     """One vault; its holdings are in its account."""
 
     asset: u32
-    manager: Annotated[AccountId, TypeName("AccountId")]
+    manager: Account
     fee_bps: u16
     """Manager's yearly fee, in basis points of the vault."""
     shares: Shares
-    accrued: Annotated[u64, TypeName("Slot")]
+    accrued: SlotOf
     """Slot up to which the fee was paid."""
-    day: Annotated[u64, TypeName("Slot")]
+    day: SlotOf
     """Start of the day to which `given` belongs."""
-    given: Annotated[u128, TypeName("Balance")] = NOTHING
+    given: Balance = NOTHING
     """Loss of that day's orders against the registered value, in planck."""
 
 
@@ -85,7 +85,7 @@ class Money(Inspect, InspectHold, Mutate, Protocol):
 
 
 class Registry(Protocol):
-    """Values and revenues of assets; AssetRegistry satisfies it. Amounts in planck."""
+    """Values and revenues of assets; AssetRegistry implements it. Amounts in planck."""
 
     def info(self, asset: u32) -> AssetInfo | None:
         """Return the registration of an asset; None if there is none."""
@@ -130,7 +130,7 @@ class Vaults(Pallet):
         id: VaultId
         asset: Asset
         manager: AccountIdOf
-        fee_bps: Annotated[u16, TypeName("u16")]
+        fee_bps: u16
 
     class Deposited(Event, index=1):
         """An account deposited money and units."""
@@ -197,7 +197,7 @@ class Vaults(Pallet):
         self,
         origin: Origin,
         asset: Asset,
-        fee_bps: Annotated[u16, TypeName("u16")],
+        fee_bps: u16,
         money: CompactBalanceOf,
         units: CompactUnits,
     ) -> None:

@@ -30,7 +30,7 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, BalanceOf
+from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, Balance, BalanceOf, BlockNumber
 from runtime.frame.traits import Clock, Inspect, Lockable, Mutate, Reasons
 from runtime.pallets.balances import lookup
 from runtime.splits import ceil_div
@@ -56,9 +56,9 @@ class Releases(IntEnum):
 class VestingInfo:
     """A schedule in the wallets' form: `per_block` planck per slot from `starting_block` on."""
 
-    locked: Annotated[u128, TypeName("Balance")]
-    per_block: Annotated[u128, TypeName("Balance")]
-    starting_block: Annotated[u32, TypeName("BlockNumber")]
+    locked: Balance
+    per_block: Balance
+    starting_block: BlockNumber
 
 
 @path("pallet_vesting::schedule::Schedule")
@@ -69,10 +69,10 @@ class Schedule:
     Invariant: `length` is at least one, and `start <= cliff <= start + length`.
     """
 
-    locked: Annotated[u128, TypeName("Balance")]
-    start: Annotated[u32, TypeName("BlockNumber")]
-    length: Annotated[u32, TypeName("BlockNumber")]
-    cliff: Annotated[u32, TypeName("BlockNumber")]
+    locked: Balance
+    start: BlockNumber
+    length: BlockNumber
+    cliff: BlockNumber
 
     @property
     def end(self) -> int:
@@ -96,7 +96,7 @@ VestingInfoOf = Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, Block
 
 
 class Currency(Inspect, Mutate, Lockable, Protocol):
-    """The vesting currency; Balances satisfies it."""
+    """The vesting currency; Balances implements it."""
 
 
 class Vesting(Pallet):

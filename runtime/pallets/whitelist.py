@@ -44,7 +44,7 @@ class PostDispatchInfo:
     """Actual weight and fee of a dispatched call."""
 
     actual_weight: Annotated[Weight | None, TypeName("Option<Weight>")]
-    pays_fee: Annotated[Pays, TypeName("Pays")]
+    pays_fee: Pays
 
 
 @path("sp_runtime::DispatchErrorWithPostInfo", params={"Info": PostDispatchInfo})
@@ -147,8 +147,8 @@ class Whitelist(Pallet):
         self,
         origin: Origin,
         call_hash: HashOf,
-        call_encoded_len: Annotated[u32, TypeName("u32")],
-        call_weight_witness: Annotated[Weight, TypeName("Weight")],
+        call_encoded_len: u32,
+        call_weight_witness: Weight,
     ) -> PostInfo:
         """Make a whitelisted call as root; its bytes are in a preimage."""
         self.dispatch_whitelisted_origin(origin)

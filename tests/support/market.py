@@ -28,7 +28,6 @@ from runtime.accounts import MINING, POOLS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed
 from runtime.frame.timers import time_of
-from runtime.pallets.authorities import OwnOperators
 from runtime.pallets.babe import Beacon
 from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
 from runtime.pallets.jobs.stalls import GAP_SLOTS
@@ -43,6 +42,7 @@ from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Verdict
 from runtime.params import WorkRules
 from support.runtime import StillClock, TestRuntime, reconfigure
+from support.stakes import OwnOperators
 
 SLOT_MS = 6_000
 EPOCH = 100

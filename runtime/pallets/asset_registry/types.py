@@ -9,12 +9,12 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
-from runtime.frame import Reason
-from runtime.frame.aliases import SlotOf
+from runtime.frame.aliases import Account, Balance, SlotOf
+from runtime.frame.traits import Discounts
 from runtime.pallets.assets import STRING_LIMIT
 from runtime.pallets.tier_staking import StakedMoney
-from runtime.pallets.tokenomics import BurnReason
-from runtime.splits import BPS, PlatformSplit
+from runtime.pallets.tokenomics import traits
+from runtime.splits import BPS
 
 MAX_FORGOTTEN: Final = 64
 """Maximum number of votes that one call removes."""
@@ -31,7 +31,6 @@ MAX_JUMP_BPS: Final = 5_000
 
 NOTHING: Final = u128(0)
 
-Balance = Annotated[u128, TypeName("Balance")]
 Text = Bounded[bytes, STRING_LIMIT]
 Id = Annotated[u32, TypeName("AssetId")]
 Units = Annotated[Compact[u128], TypeName("Units")]
@@ -143,7 +142,7 @@ class Params:
 class AssetInfo:
     """A registered asset. It is described by documents, of which only hashes are stored."""
 
-    issuer: Annotated[AccountId, TypeName("AccountId")]
+    issuer: Account
     kind: AssetKind
     right: RightKind
     documents: H256
@@ -170,7 +169,7 @@ class AssetInfo:
 class Report:
     """The attestation of one verifier."""
 
-    verifier: Annotated[AccountId, TypeName("AccountId")]
+    verifier: Account
     complexity: u8
     approved: bool
     report: H256
@@ -241,8 +240,8 @@ class Request:
     """A valuation that was paid for, with the values submitted so far."""
 
     mode: Mode
-    technical: tuple[Annotated[AccountId, TypeName("AccountId")], Balance] | None = None
-    regulatory: tuple[Annotated[AccountId, TypeName("AccountId")], Balance] | None = None
+    technical: tuple[Account, Balance] | None = None
+    regulatory: tuple[Account, Balance] | None = None
 
 
 @path("pallet_asset_registry::Revenue", params={"Balance": u128})
@@ -278,28 +277,11 @@ class BuyBack:
 ValuationList = Bounded[list[Valuation], MAX_VALUATIONS]
 
 
-class Fees(Protocol):
-    """Collection of fees; Tokenomics implements it."""
-
-    def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
-        """Collect the parts of a fee, except the voters'."""
-
-    def destroy_held(
-        self,
-        reason: Reason,
-        who: AccountId,
-        amount: u128,
-        why: BurnReason,
-        *,
-        force: bool = False,
-    ) -> None:
-        """Destroy balance on hold."""
-
-    def threshold(self) -> u128:
-        """Return the asset value from which the burned part of a fee is at its maximum."""
+class Fees(traits.Fees, traits.HeldBurns, Protocol):
+    """Fees, and burns of bonds; Tokenomics implements it."""
 
 
-class Stakers(Protocol):
+class Stakers(Discounts, Protocol):
     """Stakes of accounts; `Positions` of TierStaking implements it."""
 
     def active_stake(self, who: AccountId) -> u128:
@@ -307,9 +289,6 @@ class Stakers(Protocol):
 
     def lasting(self, who: AccountId, slots: int) -> StakedMoney:
         """Return the account's stakes that last `slots` more slots, active or not."""
-
-    def discount_bps(self, who: AccountId) -> int:
-        """Return the account's discount on fees, in hundredths of a percent."""
 
 
 def share_of(part: int, total: int, amount: int) -> u128:

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, Path, TypeName, Variant, path, u8, u32, u128
+from runtime.frame.aliases import Account, Balance
 
 STRING_LIMIT: Final = 50
 """Maximum length of a name or a symbol, in bytes."""
@@ -40,13 +41,13 @@ class AssetStatus(IntEnum):
 class AssetDetails:
     """An asset."""
 
-    owner: Annotated[AccountId, TypeName("AccountId")]
-    issuer: Annotated[AccountId, TypeName("AccountId")]
-    admin: Annotated[AccountId, TypeName("AccountId")]
-    freezer: Annotated[AccountId, TypeName("AccountId")]
-    supply: Annotated[u128, TypeName("Balance")]
+    owner: Account
+    issuer: Account
+    admin: Account
+    freezer: Account
+    supply: Balance
     deposit: Annotated[u128, TypeName("DepositBalance")]
-    min_balance: Annotated[u128, TypeName("Balance")]
+    min_balance: Balance
     is_sufficient: bool
     accounts: u32
     """Number of accounts that hold units or keep a place for them with a deposit."""
@@ -75,7 +76,7 @@ class Sufficient(Variant, index=1, unnamed=True):
 class DepositHeld(Variant, index=2, unnamed=True):
     """A deposit of the account itself takes the place of a reference."""
 
-    deposit: Annotated[u128, TypeName("Balance")]
+    deposit: Balance
 
 
 class DepositRefunded(Variant, index=3, unnamed=True):
@@ -85,8 +86,8 @@ class DepositRefunded(Variant, index=3, unnamed=True):
 class DepositFrom(Variant, index=4, unnamed=True):
     """Never used here."""
 
-    depositor: Annotated[AccountId, TypeName("AccountId")]
-    deposit: Annotated[u128, TypeName("Balance")]
+    depositor: Account
+    deposit: Balance
 
 
 ExistenceReason = Annotated[
@@ -106,7 +107,7 @@ ExistenceReason = Annotated[
 class AssetAccount:
     """One account's balance of an asset."""
 
-    balance: Annotated[u128, TypeName("Balance")]
+    balance: Balance
     status: AccountStatus
     reason: Annotated[ExistenceReason, TypeName("ExistenceReason<DepositBalance, AccountId>")]
     extra: Annotated[tuple[()], TypeName("Extra")] = ()

@@ -15,7 +15,6 @@ from runtime.pallets.authorities.types import (
     Ledger,
     NoKeys,
     NoWork,
-    OwnOperators,
     WorkScores,
 )
 
@@ -30,7 +29,6 @@ __all__ = [
     "Ledger",
     "NoKeys",
     "NoWork",
-    "OwnOperators",
     "WorkScores",
     "capped_weights",
     "shared_weights",

@@ -89,11 +89,3 @@ class NoWork:
     def scores(self, validators: Sequence[AccountId]) -> Sequence[int]:
         """Return a zero for each of `validators`."""
         return [0] * len(validators)
-
-
-class OwnOperators:
-    """Operators of a chain without identities: every stash is its own operator."""
-
-    def operator_of(self, account: AccountId) -> AccountId:
-        """Return the account itself."""
-        return account

@@ -2,6 +2,6 @@
 
 from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.babe.reports import by_headers
-from runtime.pallets.babe.types import BEACONS, Beacon, Bytes32, Engine
+from runtime.pallets.babe.types import BEACONS, Beacon, BeaconClock, Bytes32, Engine
 
-__all__ = ["BEACONS", "Babe", "Beacon", "Bytes32", "Engine", "by_headers"]
+__all__ = ["BEACONS", "Babe", "Beacon", "BeaconClock", "Bytes32", "Engine", "by_headers"]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from btt_chain.crypto.vrf import Vrf, VrfOutput
 from btt_chain.primitives.account import AccountId
@@ -38,7 +38,7 @@ from btt_chain.primitives.babe_digests import (
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.lottery import SecondaryRule, beacon_of, randomness_of, slot_input
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
-from btt_chain.scale import TypeName, u32, u64
+from btt_chain.scale import u32, u64
 from runtime.frame import (
     Call,
     Const,
@@ -278,7 +278,7 @@ class Babe(Pallet):
     def plan_config_change(
         self,
         origin: Origin,
-        config: Annotated[NextConfigDescriptor, TypeName("NextConfigDescriptor")],
+        config: NextConfigDescriptor,
     ) -> None:
         """Plan epoch parameters, announced with the next epoch, in force one later. Root only."""
         origin.root()

@@ -11,6 +11,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import PreDigest, Slot
 from btt_chain.primitives.babe_digests import AllowedSlots, AuthorityId, EpochConfig
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u32, u64
+from runtime.frame.traits import Clock
 from runtime.pallets.evidence import KeyOwners
 from runtime.params import MAX_VALIDATORS
 
@@ -46,6 +47,16 @@ class Beacon:
     slot: Slot
     beacon: Bytes32
     author: AccountId | None
+
+
+class BeaconClock(Clock, Protocol):
+    """The time and the chain's randomness; Babe implements it."""
+
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
+        """Return the first beacon at least `delay` slots after `time`, a number like `now`.
+
+        Only once `authors` made blocks in between. None if there is none yet, or it is not stored.
+        """
 
 
 class Sessions(KeyOwners, Protocol):

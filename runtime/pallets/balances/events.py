@@ -169,7 +169,7 @@ class TotalIssuanceForced(Event, index=21):
 class Unexpected(Event, index=22, unnamed=True):
     """An inconsistency was found."""
 
-    kind: Annotated[UnexpectedKind, TypeName("UnexpectedKind")]
+    kind: UnexpectedKind
 
 
 class Held(Event, index=23):

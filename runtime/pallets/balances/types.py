@@ -9,6 +9,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, Id, MultiAddress
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, path, u128
 from runtime.frame import CannotLookup, RuntimeFreezeReason, RuntimeHoldReason
+from runtime.frame.aliases import Balance
 from runtime.frame.traits import Reasons
 
 MAX_LOCKS: Final = 50
@@ -31,8 +32,8 @@ class BalanceLock:
     """An amount that must not leave an account. Locks overlap: the greatest counts."""
 
     id: Annotated[LockId, TypeName("LockIdentifier")]
-    amount: Annotated[u128, TypeName("Balance")]
-    reasons: Annotated[Reasons, TypeName("Reasons")]
+    amount: Balance
+    reasons: Reasons
 
 
 @path(
@@ -43,7 +44,7 @@ class ReserveData:
     """A named part of the reserved balance."""
 
     id: Annotated[ReserveId, TypeName("ReserveIdentifier")]
-    amount: Annotated[u128, TypeName("Balance")]
+    amount: Balance
 
 
 @path(
@@ -55,7 +56,7 @@ class Hold:
     """A part of the reserved balance, with the reason of its hold."""
 
     id: Annotated[RuntimeHoldReason, TypeName("Id")]
-    amount: Annotated[u128, TypeName("Balance")]
+    amount: Balance
 
 
 @path(
@@ -67,7 +68,7 @@ class Freeze:
     """An amount that must not leave an account, with its reason."""
 
     id: Annotated[RuntimeFreezeReason, TypeName("Id")]
-    amount: Annotated[u128, TypeName("Balance")]
+    amount: Balance
 
 
 Locks = Annotated[

@@ -22,6 +22,7 @@ from typing import Annotated, Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Compact, Path, TypeName, Variant, path, u32, u128
+from runtime.frame.aliases import Account, Balance, BlockNumber
 
 MAX_REASON: Final = 16_384
 """Maximum length of a description, in bytes."""
@@ -50,28 +51,28 @@ class Funded(Variant, index=2):
 class AwaitsCurator(Variant, index=3, name="CuratorProposed"):
     """A curator is proposed and has not accepted yet."""
 
-    curator: Annotated[AccountId, TypeName("AccountId")]
+    curator: Account
 
 
 class Active(Variant, index=4):
     """The curator has accepted; its next report is due by slot `update_due`."""
 
-    curator: Annotated[AccountId, TypeName("AccountId")]
-    update_due: Annotated[u32, TypeName("BlockNumber")]
+    curator: Account
+    update_due: BlockNumber
 
 
 class Awarded(Variant, index=5, name="PendingPayout"):
     """The bounty is awarded, and can be claimed from slot `unlock_at` on."""
 
-    curator: Annotated[AccountId, TypeName("AccountId")]
-    beneficiary: Annotated[AccountId, TypeName("AccountId")]
-    unlock_at: Annotated[u32, TypeName("BlockNumber")]
+    curator: Account
+    beneficiary: Account
+    unlock_at: BlockNumber
 
 
 class ApprovedWithCurator(Variant, index=6):
     """The bounty is approved with a proposed curator and waits for funds."""
 
-    curator: Annotated[AccountId, TypeName("AccountId")]
+    curator: Account
 
 
 BountyStatus = Annotated[
@@ -88,11 +89,11 @@ BountyStatus = Annotated[
 class Bounty:
     """A bounty, its deposits and its status. Amounts in planck."""
 
-    proposer: Annotated[AccountId, TypeName("AccountId")]
-    value: Annotated[u128, TypeName("Balance")]
+    proposer: Account
+    value: Balance
     """Total payment, the curator's fee included."""
-    fee: Annotated[u128, TypeName("Balance")]
-    curator_deposit: Annotated[u128, TypeName("Balance")]
-    bond: Annotated[u128, TypeName("Balance")]
+    fee: Balance
+    curator_deposit: Balance
+    bond: Balance
     """Deposit of the proposer; released when the bounty is funded."""
     status: Annotated[BountyStatus, TypeName("BountyStatus<AccountId, BlockNumber>")]

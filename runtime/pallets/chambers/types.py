@@ -8,6 +8,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u64, u128
+from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.frame.traits import Reasons, SlashNamed
 from runtime.pallets.tier_staking import StakedMoney
 
@@ -40,8 +41,8 @@ seat."""
 class Institution:
     """A member of the institutions' chamber, with the maximum planck that it votes with."""
 
-    who: Annotated[AccountId, TypeName("AccountId")]
-    allocation: Annotated[u128, TypeName("Balance")]
+    who: Account
+    allocation: Balance
 
 
 @path("pallet_chambers::Share")
@@ -83,7 +84,7 @@ class Counted:
 class ChamberRecord:
     """Weight, electorate and votes of one chamber in one referendum."""
 
-    weight: Annotated[u32, TypeName("u32")]
+    weight: u32
     """Weight of the chamber, of 7,000."""
     electorate: Power
     """Total power of the chamber's members."""
@@ -95,7 +96,7 @@ class ChamberRecord:
 class PollRecord:
     """The record of a referendum that is not over."""
 
-    year: Annotated[u32, TypeName("u32")]
+    year: u32
     """Label of the year of the weights."""
     day: Day
     """First day after the window of work that counts."""
@@ -125,9 +126,9 @@ class WorkDay:
 class Candidate:
     """A candidate for a seat."""
 
-    deposit: Annotated[u128, TypeName("Balance")]
+    deposit: Balance
     """Deposit in planck; zero after a withdrawal."""
-    backing: Annotated[u128, TypeName("Balance")]
+    backing: Balance
     """Sum of the backing, in planck."""
     standing: bool
     """False after a withdrawal."""
@@ -138,9 +139,9 @@ class Candidate:
 class Seat:
     """A representative of the community."""
 
-    who: Annotated[AccountId, TypeName("AccountId")]
-    backing: Annotated[u128, TypeName("Balance")]
-    deposit: Annotated[u128, TypeName("Balance")]
+    who: Account
+    backing: Balance
+    deposit: Balance
 
 
 @path("pallet_chambers::Approvals", params={"AccountId": AccountId, "Balance": u128})
@@ -148,8 +149,8 @@ class Seat:
 class Approvals:
     """An account's backing of candidates."""
 
-    election: Annotated[u32, TypeName("u32")]
-    value: Annotated[u128, TypeName("Balance")]
+    election: u32
+    value: Balance
     """Backing of each named candidate, in planck."""
     names: Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<AccountId, MaxSeats>")]
 
@@ -159,7 +160,7 @@ class Approvals:
 class ObjectionRound:
     """The objections to one attestation of a milestone."""
 
-    since: Annotated[u64, TypeName("Slot")]
+    since: SlotOf
     """Slot of the attestation."""
     poll: PollRecord
     """Weights and electorates as of the first objection; objections are nays."""
@@ -170,13 +171,13 @@ class ObjectionRound:
 class OwnObjection:
     """An account's objection to one attestation of a milestone."""
 
-    programme: Annotated[u32, TypeName("u32")]
-    index: Annotated[u32, TypeName("u32")]
-    since: Annotated[u64, TypeName("Slot")]
+    programme: u32
+    index: u32
+    since: SlotOf
     """Slot of the attestation."""
-    until: Annotated[u64, TypeName("Slot")]
+    until: SlotOf
     """End of the objection window."""
-    locked: Annotated[u128, TypeName("Balance")]
+    locked: Balance
     powers: Annotated[Bounded[list[Power], CHAMBERS], TypeName("BoundedVec<Power, Chambers>")]
     """Power that it counts with, by chamber."""
 

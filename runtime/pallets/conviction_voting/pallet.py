@@ -300,7 +300,7 @@ class ConvictionVoting(Pallet, instances=True):
         origin: Origin,
         class_: Class,
         to: AccountIdLookupOf,
-        conviction: Annotated[Conviction, TypeName("Conviction")],
+        conviction: Conviction,
         balance: Amount,
     ) -> PostInfo:
         """Delegate the caller's votes in a class to `to`, with `balance` planck."""

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u8, u32, u128
+from runtime.frame.aliases import Account, Balance, BlockNumber
 from runtime.pallets.referenda import NO_BALLOT, Ballot
 
 MAX_VOTES: Final = 512
@@ -56,23 +57,23 @@ def vote_of(*, aye: bool, conviction: Conviction = Conviction.Locked1x) -> Vote:
 class Standard(Variant, index=0):
     """A vote with its whole balance for one side."""
 
-    vote: Annotated[Vote, TypeName("Vote")]
-    balance: Annotated[u128, TypeName("Balance")]
+    vote: Vote
+    balance: Balance
 
 
 class Split(Variant, index=1):
     """A vote with amounts for both sides."""
 
-    aye: Annotated[u128, TypeName("Balance")]
-    nay: Annotated[u128, TypeName("Balance")]
+    aye: Balance
+    nay: Balance
 
 
 class SplitAbstain(Variant, index=2):
     """A vote with amounts for both sides and an abstaining amount."""
 
-    aye: Annotated[u128, TypeName("Balance")]
-    nay: Annotated[u128, TypeName("Balance")]
-    abstain: Annotated[u128, TypeName("Balance")]
+    aye: Balance
+    nay: Balance
+    abstain: Balance
 
 
 AnyVote = Standard | Split | SplitAbstain
@@ -87,8 +88,8 @@ AccountVote = Annotated[
 class Delegations:
     """Sum of the delegations to an account, in votes and in planck, which are equal here."""
 
-    votes: Annotated[u128, TypeName("Balance")] = u128(0)
-    capital: Annotated[u128, TypeName("Balance")] = u128(0)
+    votes: Balance = u128(0)
+    capital: Balance = u128(0)
 
     def changed(self, by: int) -> Delegations:
         """Return these delegations with `by` planck added."""
@@ -104,8 +105,8 @@ class Delegations:
 class PriorLock:
     """Lock of removed votes: its end, a slot, and its amount in planck."""
 
-    until: Annotated[u32, TypeName("BlockNumber")] = u32(0)
-    amount: Annotated[u128, TypeName("Balance")] = u128(0)
+    until: BlockNumber = u32(0)
+    amount: Balance = u128(0)
 
     def joined(self, until: int, amount: u128) -> PriorLock:
         """Return one lock that covers both this one and another."""
@@ -140,9 +141,9 @@ class Casting:
 class Delegating:
     """The delegation of an account."""
 
-    balance: Annotated[u128, TypeName("Balance")]
-    target: Annotated[AccountId, TypeName("AccountId")]
-    conviction: Annotated[Conviction, TypeName("Conviction")]
+    balance: Balance
+    target: Account
+    conviction: Conviction
     delegations: Annotated[Delegations, TypeName("Delegations<Balance>")]
     """Delegations of others to this account; they are not delegated further."""
     prior: Annotated[PriorLock, TypeName("PriorLock<BlockNumber, Balance>")]

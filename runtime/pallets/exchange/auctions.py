@@ -13,7 +13,7 @@ from btt_chain.crypto.hashing import blake2_128
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.frame import Component, Hasher, Map, Pallet, Value
-from runtime.frame.traits import Clock, MutateHold
+from runtime.frame.traits import Clock, Discounts, MutateHold
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import errors, events
 from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
@@ -23,17 +23,16 @@ from runtime.pallets.exchange.types import (
     MAX_TRADES,
     NOTHING,
     Crossing,
-    Fees,
     Immediate,
     Order,
     Registry,
     Side,
-    Stakers,
     Trade,
     Trades,
     meets,
 )
 from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.traits import Fees
 from runtime.splits import ASSET, BPS, PlatformSplit, ceil_div, split_platform
 from runtime.weights import exchange as weights
 
@@ -68,7 +67,7 @@ class Auctions(Component):
         assets: Assets,
         registry: Registry,
         fees: Fees,
-        stakers: Stakers,
+        stakers: Discounts,
         collector: AccountId,
     ) -> None:
         super().__init__(pallet)

@@ -38,7 +38,7 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.frame.aliases import CompactBalanceOf, SlotOf
-from runtime.frame.traits import Clock, MutateHold
+from runtime.frame.traits import Clock, Discounts, MutateHold
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import errors, events, types
 from runtime.pallets.exchange.auction import Level
@@ -50,19 +50,18 @@ from runtime.pallets.exchange.types import (
     NOTHING,
     AssetId,
     CompactUnits,
-    Fees,
     Listing,
     Order,
     OrderId,
     Params,
     Registry,
     Side,
-    Stakers,
     TimeInForce,
     max_fee,
     meets,
 )
 from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.traits import Fees
 from runtime.splits import ASSET, charge, discounted, split_platform
 from runtime.weights import exchange as weights
 
@@ -123,7 +122,7 @@ class Exchange(Pallet):
     assets: Assets
     registry: Registry
     fees: Fees
-    stakers: Stakers
+    stakers: Discounts
     policy: OriginCheck = ensure_root
     """Origin that delists and readmits assets."""
     params_origin: OriginCheck = ensure_root

@@ -8,9 +8,8 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, Fixed, TypeName, path, u16, u32, u64, u128
-from runtime.frame.aliases import SlotOf
-from runtime.pallets.tokenomics import BurnReason
-from runtime.splits import BPS, PlatformSplit, ceil_div
+from runtime.frame.aliases import Account, Balance, SlotOf
+from runtime.splits import BPS, ceil_div
 
 MAX_OWN_ORDERS: Final = 32
 """Maximum number of open orders of one account for one asset."""
@@ -24,7 +23,6 @@ LEVEL_BYTES: Final = 17
 KEY_BYTES: Final = LEVEL_BYTES + 8
 NOTHING: Final = u128(0)
 
-Balance = Annotated[u128, TypeName("Balance")]
 Units = Annotated[u128, TypeName("Units")]
 CompactUnits = Annotated[Compact[u128], TypeName("Units")]
 AssetId = Annotated[u32, TypeName("AssetId")]
@@ -63,7 +61,7 @@ class TimeInForce(IntEnum):
 class Order:
     """An open order."""
 
-    owner: Annotated[AccountId, TypeName("AccountId")]
+    owner: Account
     asset: u32
     side: Side
     price: Balance
@@ -159,23 +157,6 @@ class Registry(Protocol):
 
     def value_of(self, asset: u32) -> u128:
         """Return the value of the asset, in planck."""
-
-
-class Fees(Protocol):
-    """Collection of fees; Tokenomics implements it."""
-
-    def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
-        """Collect the parts of a fee."""
-
-    def threshold(self) -> u128:
-        """Return the asset value from which the burned part of a fee is at its maximum."""
-
-
-class Stakers(Protocol):
-    """Discounts of accounts; `Positions` of TierStaking implements it."""
-
-    def discount_bps(self, who: AccountId) -> int:
-        """Return the account's discount on fees, in hundredths of a percent."""
 
 
 def level_key(side: Side, price: int) -> bytes:

@@ -179,8 +179,8 @@ class Facilities(Pallet):
     def apply(
         self,
         origin: Origin,
-        kind: Annotated[Kind, TypeName("Kind")],
-        size: Annotated[Size, TypeName("Size")],
+        kind: Kind,
+        size: Size,
         region: Region,
         sensitive: bool,
         meta: HashOf,
@@ -242,7 +242,7 @@ class Facilities(Pallet):
         self.deposit(self.Refused(account))
 
     @call(3, weight=weights.UPDATE)
-    def update(self, origin: Origin, size: Annotated[Size, TypeName("Size")], meta: HashOf) -> None:
+    def update(self, origin: Origin, size: Size, meta: HashOf) -> None:
         """Change the size and the description of the caller's facility; its operator is renewed."""
         who = origin.signed()
         facility = self._expect(who)

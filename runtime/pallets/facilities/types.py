@@ -8,8 +8,9 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import TypeName, path, u16, u32, u64, u128
+from btt_chain.scale import TypeName, path, u16, u32, u128
 from runtime.constants import BTT
+from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.frame.traits import InspectHold, MutateHold
 
 MIN_BOND: Final = u128(100 * BTT)
@@ -74,11 +75,11 @@ class Facility:
     """Number of its country by ISO 3166-1."""
     sensitive: bool
     """True for fields such as psychiatry or oncology, where being a patient is a diagnosis."""
-    operator: Annotated[AccountId, TypeName("AccountId")]
+    operator: Account
     """Operator of the account, when it was last compared; it has no other facility of the kind."""
-    bond: Annotated[u128, TypeName("Balance")]
+    bond: Balance
     """Amount on hold, in planck."""
-    since: Annotated[u64, TypeName("Slot")]
+    since: SlotOf
     """Slot in which the present state began."""
     state: FacilityState
     meta: H256
@@ -106,7 +107,7 @@ class HospitalTally:
     """Number of those that count for milestones."""
     cursor: u32 = u32(0)
     """Place in the roster of the next review."""
-    bonds: Annotated[u128, TypeName("Balance")] = u128(0)
+    bonds: Balance = u128(0)
     """Sum of the bonds of all active hospitals."""
 
 
@@ -115,11 +116,11 @@ class HospitalTally:
 class Bonds:
     """Bonds of new facilities by kind, in planck."""
 
-    major: Annotated[u128, TypeName("Balance")] = u128(10_000 * BTT)
+    major: Balance = u128(10_000 * BTT)
     """Bond of a hospital, an insurer and an issuer."""
-    clinic: Annotated[u128, TypeName("Balance")] = u128(1_000 * BTT)
+    clinic: Balance = u128(1_000 * BTT)
     """Bond of a clinic."""
-    minor: Annotated[u128, TypeName("Balance")] = u128(500 * BTT)
+    minor: Balance = u128(500 * BTT)
     """Bond of the other kinds."""
 
     def of(self, kind: Kind) -> u128:

@@ -25,8 +25,8 @@ from runtime.pallets.health_records.types import (
     EpochKey,
     Log,
     LogId,
-    Moments,
     OldRoot,
+    TimedClock,
     epoch_key,
     old_root_leaf,
 )
@@ -43,7 +43,7 @@ class Anchors(Component):
     logs = Map(LogId, Log)
     """Older roots of each log, as a mountain range."""
 
-    def __init__(self, pallet: Pallet, *, moments: Moments, hour_ms: int) -> None:
+    def __init__(self, pallet: Pallet, *, moments: TimedClock, hour_ms: int) -> None:
         super().__init__(pallet)
         self._moments = moments
         self._hour_ms = hour_ms

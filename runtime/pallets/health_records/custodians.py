@@ -21,9 +21,9 @@ from runtime.pallets.health_records.types import (
     Custodian,
     Fees,
     Institutions,
-    Moments,
     Money,
     Terms,
+    TimedClock,
 )
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, FINDER_BPS
@@ -42,7 +42,7 @@ class Custodians(Component):
         currency: Money,
         fees: Fees,
         facilities: Institutions,
-        moments: Moments,
+        moments: TimedClock,
         terms: Value[Terms],
         leave_slots: int,
         reason: Reason,

@@ -51,12 +51,12 @@ from runtime.pallets.health_records.types import (
     Epoch,
     Fees,
     Institutions,
-    Moments,
     Money,
     PromiseKey,
     Secret,
     SomeTerms,
     Terms,
+    TimedClock,
 )
 from runtime.pallets.system import System
 from runtime.weights import health_records as weights
@@ -88,7 +88,7 @@ class HealthRecords(Pallet):
     currency: Money
     fees: Fees
     facilities: Institutions
-    moments: Moments
+    moments: TimedClock
     system: System
     technical: OriginCheck = ensure_root
     """Origin that registers schemas."""

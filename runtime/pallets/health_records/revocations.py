@@ -15,7 +15,7 @@ from btt_chain.scale import u64
 from runtime.frame import Component, Hasher, Map, Pallet, Value
 from runtime.frame.timers import TimerQueues
 from runtime.pallets.health_records import errors, events
-from runtime.pallets.health_records.types import Fees, Moments, Terms
+from runtime.pallets.health_records.types import Fees, Terms, TimedClock
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import PAYFI, split_platform
 
@@ -36,7 +36,7 @@ class Revocations(Component):
         pallet: Pallet,
         *,
         fees: Fees,
-        moments: Moments,
+        moments: TimedClock,
         terms: Value[Terms],
         kept_slots: int,
         timers: TimerQueues,

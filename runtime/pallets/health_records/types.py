@@ -16,10 +16,9 @@ from btt_chain.primitives.evidence_tree import MAX_NEIGHBOURS, Opening, leaf_has
 from btt_chain.primitives.mountain_range import MAX_PEAKS
 from btt_chain.scale import Bounded, Fixed, FixedBytes, TypeName, codec, path, u32, u64, u128
 from runtime.constants import BTT
-from runtime.frame import Reason
-from runtime.frame.traits import InspectHold, MutateHold
-from runtime.pallets.tokenomics import BurnReason
-from runtime.splits import PlatformSplit
+from runtime.frame.aliases import Account, Balance, SlotOf
+from runtime.frame.traits import Clock, InspectHold, Moments, MutateHold
+from runtime.pallets.tokenomics import traits
 
 MAX_DELAY: Final = 2
 """Number of epochs after the first in which the leaf of a promise may be anchored."""
@@ -54,7 +53,7 @@ class EpochKey(FixedBytes, size=4, path="pallet_health_records::EpochKey"):
 class LogId:
     """One of the three logs of a custodian."""
 
-    custodian: Annotated[AccountId, TypeName("AccountId")]
+    custodian: Account
     kind: BatchKind
 
 
@@ -66,7 +65,7 @@ class Batch:
     root: H256
     leaves: u32
     """Number of leaves of the tree: a power of two, padding included."""
-    at: Annotated[u64, TypeName("Slot")]
+    at: SlotOf
     """Slot in which it was anchored."""
 
 
@@ -100,11 +99,11 @@ class OldRoot:
 class Custodian:
     """A facility that anchors roots and signs promises."""
 
-    bond: Annotated[u128, TypeName("Balance")]
+    bond: Balance
     """Amount on hold, in planck."""
     key: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
     """Ed25519 key of its promises. It stays: older promises have to be verifiable."""
-    since: Annotated[u64, TypeName("Slot")]
+    since: SlotOf
     """Slot of the registration."""
     leaving: Annotated[u64 | None, TypeName("Option<Slot>")] = None
     """Slot from which the bond can be withdrawn; None: it has not left."""
@@ -118,8 +117,8 @@ class Demand:
     leaf: H256
     epoch: u32
     """First epoch whose root may have the leaf."""
-    by: Annotated[AccountId, TypeName("AccountId")]
-    deposit: Annotated[u128, TypeName("Balance")]
+    by: Account
+    deposit: Balance
     due: u32
     """Epoch from which the demand counts as unanswered."""
 
@@ -129,13 +128,13 @@ class Demand:
 class Terms:
     """Bonds and fees."""
 
-    bond: Annotated[u128, TypeName("Balance")] = u128(1_000 * BTT)
+    bond: Balance = u128(1_000 * BTT)
     """Minimum bond of a custodian that registers or anchors."""
-    penalty: Annotated[u128, TypeName("Balance")] = u128(500 * BTT)
+    penalty: Balance = u128(500 * BTT)
     """Maximum amount that is slashed for a broken promise."""
-    demand: Annotated[u128, TypeName("Balance")] = u128(2 * BTT)
+    demand: Balance = u128(2 * BTT)
     """Deposit of a demand for a proof; an answer earns the custodian half of it."""
-    revocation: Annotated[u128, TypeName("Balance")] = u128(BTT // 20)
+    revocation: Balance = u128(BTT // 20)
     """Fee of a revocation, which is stored for years."""
 
     @property
@@ -177,22 +176,8 @@ class Money(InspectHold, MutateHold, Protocol):
     """Holds of bonds and deposits; Balances implements it."""
 
 
-class Fees(Protocol):
-    """Collection of fees and penalties; Tokenomics implements it."""
-
-    def threshold(self) -> u128:
-        """Return the value from which fees burn at their highest rate, in planck."""
-
-    def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
-        """Take the parts of a fee from `who`."""
-
-    def destroy_held(
-        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool = False
-    ) -> None:
-        """Destroy what `who` has on hold."""
-
-    def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
-        """Pay `to` out of what `who` has on hold."""
+class Fees(traits.Fees, traits.HeldBurns, traits.HeldPayments, Protocol):
+    """Fees, penalties and payments of bonds; Tokenomics implements it."""
 
 
 class Institutions(Protocol):
@@ -202,11 +187,5 @@ class Institutions(Protocol):
         """Return True if the account is an active facility, and still `KnownGood`."""
 
 
-class Moments(Protocol):
+class TimedClock(Clock, Moments, Protocol):
     """The time; Babe implements it."""
-
-    def now(self) -> int:
-        """Return the slots since the first block's slot."""
-
-    def moment(self) -> int:
-        """Return the beginning of the current slot, in milliseconds since 1970."""

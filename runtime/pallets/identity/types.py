@@ -23,6 +23,7 @@ from btt_chain.scale import (
     u128,
 )
 from btt_chain.scale.shape import Field, VariantOf, VariantShape
+from runtime.frame.aliases import Account, Balance
 
 MAX_REGISTRARS: Final = 20
 RESERVE_ID: Final = b"btt/iden"
@@ -134,7 +135,7 @@ class Unknown(Variant, index=0):
 class FeePaid(Variant, index=1, unnamed=True):
     """A judgement was requested, and the fee is reserved."""
 
-    fee: Annotated[u128, TypeName("Balance")]
+    fee: Balance
 
 
 class Reasonable(Variant, index=2):
@@ -176,8 +177,8 @@ class Registration:
         TypeName("BoundedVec<(RegistrarIndex, Judgement<Balance>), MaxJudgements>"),
     ]
     """Judgements by the registrar's index, in order."""
-    deposit: Annotated[u128, TypeName("Balance")]
-    info: Annotated[IdentityInfo, TypeName("IdentityInfo")]
+    deposit: Balance
+    info: IdentityInfo
 
 
 @path(
@@ -188,6 +189,6 @@ class Registration:
 class RegistrarInfo:
     """A registrar: its account, its fee in planck, and the fields it checks."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
-    fee: Annotated[u128, TypeName("Balance")]
+    account: Account
+    fee: Balance
     fields: Annotated[u64, TypeName("IdField")]

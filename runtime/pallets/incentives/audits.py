@@ -140,7 +140,7 @@ class Audits(Component):
     # ---- public interface: hooks
 
     def prepare(self) -> int:
-        """Store who can audit the month just settled; return the number of listed auditors."""
+        """Store the eligible auditors of the month just settled; return the number listed."""
         listed = len(self.auditors.auditors.peek())
         self.auditors.snapshot(int(self.months.progress.peek().settled) - 1)
         return listed

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from btt_chain.scale import TypeName, u16, u32, u64
+from btt_chain.scale import u16, u32, u64
 from runtime.frame import Event
 from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf, SlotOf
 from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives.types import OptionalRule, Verdict
 
-SomeVerdict = Annotated[Verdict, TypeName("Verdict")]
+SomeVerdict = Verdict
 
 
 class RuleSet(Event, index=0):

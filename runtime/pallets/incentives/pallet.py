@@ -27,12 +27,10 @@ voucher counts once; a facility's points are worth at most 0.9 of what it paid. 
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.point_voucher import PointVoucher
-from btt_chain.scale import TypeName, u16, u32, u64, u128
+from btt_chain.scale import u16, u32, u64, u128
 from runtime.frame import (
     Const,
     Constant,
@@ -48,6 +46,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, CompactBalanceOf, HashOf
 from runtime.frame.traits import Operators, Prices
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.balances import lookup
 from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives import errors, events
@@ -67,7 +66,6 @@ from runtime.pallets.incentives.types import (
     MAX_EPOCHS,
     MAX_PRUNED,
     MAX_VOUCHERS,
-    BeaconClock,
     Bonded,
     Credits,
     Currency,
@@ -298,9 +296,7 @@ class Incentives(Pallet):
         self.deposit(events.RuleSet(id, rule))
 
     @call(1, weight=by_months)
-    def subscribe(
-        self, origin: Origin, size: Annotated[Size, TypeName("Size")], months: u16
-    ) -> None:
+    def subscribe(self, origin: Origin, size: Size, months: u16) -> None:
         """Pay for the next months that the caller's facility has not paid for.
 
         The price is that of the size in CNY, in BTT by the oracle's price now. Half of it goes to
@@ -377,7 +373,7 @@ class Incentives(Pallet):
         origin: Origin,
         facility: AccountIdOf,
         month: u32,
-        verdict: Annotated[Verdict, TypeName("Verdict")],
+        verdict: Verdict,
     ) -> None:
         """Report the verdict of the calling auditor, which was selected for the audit."""
         self.audits.report(origin.signed(), facility, int(month), verdict)

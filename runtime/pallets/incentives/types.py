@@ -27,9 +27,10 @@ from btt_chain.scale import (
 )
 from runtime.constants import BTT
 from runtime.frame import Reason
-from runtime.frame.traits import Clock, Inspect, Mutate
-from runtime.pallets.babe import Beacon
+from runtime.frame.aliases import Account, Balance, SlotOf
+from runtime.frame.traits import Inspect, Mutate, Payer
 from runtime.pallets.facilities.types import Facility, Kind, Size
+from runtime.pallets.tokenomics.traits import HeldBurns, HeldPayments
 from runtime.pallets.tokenomics.types import NO_HASH, BurnReason, Pool
 from runtime.splits import PlatformSplit
 
@@ -81,10 +82,6 @@ PRICE_KEY: Final = b"BTT/CNY"
 PROVIDERS: Final = (Kind.Hospital, Kind.Clinic, Kind.Pharmacy, Kind.Laboratory, Kind.Issuer)
 """Kinds of facilities that subscribe and issue points."""
 
-Balance = Annotated[u128, TypeName("Balance")]
-Slot = Annotated[u64, TypeName("Slot")]
-Account = Annotated[AccountId, TypeName("AccountId")]
-MonthOf = Annotated[u32, TypeName("Month")]
 Keys = Annotated[list[Modulus], Array(len(Denomination)), TypeName("[RsaModulus; 4]")]
 """The moduli of a month, in the order of denominations."""
 Vouchers = Annotated[
@@ -126,7 +123,7 @@ class Month:
     outstanding: u64 = u64(0)
     """Points with which the month was closed, without those redeemed and ended."""
     phase: MonthPhase = MonthPhase.Planned
-    since: Slot = u64(0)
+    since: SlotOf = u64(0)
     """Slot in which the phase began, or in which a beacon was last asked for."""
     beacon: H256 = NO_HASH
     """Randomness of the month's audits, once they are selected."""
@@ -350,7 +347,7 @@ class Audit:
     phase: AuditPhase
     seed: H256
     """Seed of the first round: it determines the leaves to open, in both rounds."""
-    until: Slot
+    until: SlotOf
     """Slot in which the phase ends."""
     first: Seats = field(default_factory=list)
     """Auditors of the first round."""
@@ -370,7 +367,7 @@ class Reselection:
 
     facility: Account
     month: u32
-    since: Slot
+    since: SlotOf
 
 
 AuditorRoster = Annotated[
@@ -413,11 +410,8 @@ class Bonded(Protocol):
         """Take up to `amount` off a bond; return it: the caller moves it out of the hold."""
 
 
-class Funds(Protocol):
+class Funds(Payer, HeldPayments, HeldBurns, Protocol):
     """Pools, fees and penalties; Tokenomics implements it."""
-
-    def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        """Pay out of a pool; raise DispatchError if it cannot pay."""
 
     def pay_each(self, pool: AccountId, to: Sequence[AccountId], amount: u128) -> None:
         """Pay an amount to each of several accounts out of a pool."""
@@ -430,14 +424,6 @@ class Funds(Protocol):
         earners: Sequence[tuple[AccountId, u128]] = (),
     ) -> None:
         """Take the parts of a fee from `who`."""
-
-    def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
-        """Pay `to` out of what `who` has on hold."""
-
-    def destroy_held(
-        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool = False
-    ) -> None:
-        """Destroy an amount on hold."""
 
 
 class PoolEntries(Protocol):
@@ -452,10 +438,3 @@ class Credits(Protocol):
 
     def count_credential(self, who: AccountId, bound: u128) -> None:
         """Count a credential that another operator attested; it earns at most `bound` planck."""
-
-
-class BeaconClock(Clock, Protocol):
-    """Time and randomness; Babe implements it."""
-
-    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        """Return the first beacon at least `delay` slots after `time`."""

@@ -169,7 +169,7 @@ class Deliveries(Component):
         return recorded.cap
 
     def _count_usage(self, job: Job, payment: Payment, mining: int) -> None:
-        """Report what the requester paid; jobs of the chain have none."""
+        """Report the amount that the requester paid; jobs of the chain have none."""
         if job.requester is not None:
             fees = JobFees(int(job.price), payment.fees, payment.development, mining)
             self.usage.count_job(job.requester, fees)

@@ -7,8 +7,14 @@ from typing import Annotated
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, u8, u16
 from runtime.frame import Event
-from runtime.frame.aliases import AccountIdOf, BalanceOf
-from runtime.pallets.jobs.types import JobId, JobState, Outcome, Params, SetIndex, Slots
+from runtime.frame.aliases import AccountIdOf, BalanceOf, BlockNumber
+from runtime.pallets.jobs.types import (
+    JobId,
+    JobState,
+    Outcome,
+    Params,
+    SetIndex,
+)
 
 
 class Posted(Event, index=0):
@@ -26,8 +32,8 @@ class Assigned(Event, index=1):
 
     job: JobId
     provider: AccountIdOf
-    attempt: Annotated[u8, TypeName("u8")]
-    until: Slots
+    attempt: u8
+    until: BlockNumber
 
 
 class Accepted(Event, index=2):
@@ -35,7 +41,7 @@ class Accepted(Event, index=2):
 
     job: JobId
     provider: AccountIdOf
-    until: Slots
+    until: BlockNumber
 
 
 class Unassigned(Event, index=3):
@@ -49,7 +55,7 @@ class Moved(Event, index=4):
     """The receipt of a job was committed, is being checked, or was found valid."""
 
     job: JobId
-    state: Annotated[JobState, TypeName("JobState")]
+    state: JobState
 
 
 class Finalized(Event, index=5):
@@ -69,7 +75,7 @@ class Ended(Event, index=6):
     """The job ended without payment for the work. The amounts add up to the amount held."""
 
     job: JobId
-    outcome: Annotated[Outcome, TypeName("Outcome")]
+    outcome: Outcome
     verification: BalanceOf
     burned: BalanceOf
     returned: BalanceOf
@@ -106,4 +112,4 @@ class Stalled(Event, index=11):
     This applies to open jobs and receipts: deadlines in earlier events no longer hold.
     """
 
-    slots: Slots
+    slots: BlockNumber

@@ -11,13 +11,20 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from btt_chain.work import ids
 from runtime.frame import Component, Pallet
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs import events, phases
 from runtime.pallets.jobs.escrow import Escrows
 from runtime.pallets.jobs.outcomes import Outcomes
 from runtime.pallets.jobs.phases import Action
 from runtime.pallets.jobs.prices import Prices
 from runtime.pallets.jobs.store import WAITING, JobRules, JobStore
-from runtime.pallets.jobs.types import BOND_FACTOR, Check, Clock, Job, Providers, Tier
+from runtime.pallets.jobs.types import (
+    BOND_FACTOR,
+    Check,
+    Job,
+    Providers,
+    Tier,
+)
 from runtime.pallets.providers.types import MAX_MEMBERS
 from runtime.weights import jobs as weights
 
@@ -48,7 +55,7 @@ class Matching(Component):
         escrows: Escrows,
         prices: Prices,
         providers: Providers,
-        clock: Clock,
+        clock: BeaconClock,
         rules: JobRules,
     ) -> None:
         super().__init__(pallet)

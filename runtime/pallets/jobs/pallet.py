@@ -33,8 +33,9 @@ from runtime.frame import (
     call,
     ensure_root,
 )
-from runtime.frame.aliases import CompactBalanceOf, HashOf
+from runtime.frame.aliases import BlockNumber, CompactBalanceOf, HashOf
 from runtime.frame.traits import IdentityInspect
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs import errors, events, phases, pricing
 from runtime.pallets.jobs.deliveries import PATIENCE_EPOCHS, Deliveries
 from runtime.pallets.jobs.escrow import Escrows
@@ -68,7 +69,6 @@ from runtime.pallets.jobs.types import (
     MAX_SETS,
     Benefits,
     Check,
-    Clock,
     Currency,
     Endpoints,
     Job,
@@ -87,7 +87,6 @@ from runtime.pallets.jobs.types import (
     PublicKey,
     Requesters,
     SetIndex,
-    Slots,
     Tier,
     Urgency,
     Usage,
@@ -190,7 +189,7 @@ class Jobs(Pallet):
     slot_ms: u64
     currency: Currency
     payer: Payer
-    clock: Clock
+    clock: BeaconClock
     system: System
     providers: Providers
     models: Models
@@ -308,14 +307,14 @@ class Jobs(Pallet):
         self,
         origin: Origin,
         model: HashOf,
-        items: Annotated[u32, TypeName("u32")],
+        items: u32,
         input_root: HashOf,
-        tier: Annotated[Tier, TypeName("Tier")],
-        check: Annotated[Check, TypeName("Check")],
-        urgency: Annotated[Urgency, TypeName("Urgency")],
+        tier: Tier,
+        check: Check,
+        urgency: Urgency,
         max_price: CompactBalanceOf,
-        data_bytes: Annotated[u64, TypeName("u64")],
-        deadline: Slots,
+        data_bytes: u64,
+        deadline: BlockNumber,
         reply_key: PublicKey,
         endpoints: Endpoints,
     ) -> None:
@@ -392,10 +391,10 @@ class Jobs(Pallet):
         self,
         origin: Origin,
         model: HashOf,
-        items: Annotated[u32, TypeName("u32")],
+        items: u32,
         input_root: HashOf,
-        data_bytes: Annotated[u64, TypeName("u64")],
-        deadline: Slots,
+        data_bytes: u64,
+        deadline: BlockNumber,
         endpoints: Endpoints,
     ) -> None:
         """Add a job that the chain posts in each era and pays itself. The inputs are public."""

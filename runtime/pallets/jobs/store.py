@@ -13,12 +13,12 @@ from btt_chain.scale import codec, u8, u32, u64
 from btt_chain.work import ids
 from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
 from runtime.frame.timers import NO_TIMER, TimerQueues
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs import errors, events
 from runtime.pallets.jobs.stalls import StallTracker
 from runtime.pallets.jobs.types import (
     Benefits,
     Check,
-    Clock,
     Endpoints,
     Job,
     JobState,
@@ -68,7 +68,7 @@ class JobStore(Component):
     def __init__(
         self,
         pallet: Pallet,
-        clock: Clock,
+        clock: BeaconClock,
         stalls: StallTracker,
         models: Models,
         benefits: Benefits,

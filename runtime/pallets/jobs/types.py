@@ -12,12 +12,13 @@ from btt_chain.primitives import job_tier
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u8, u16, u32, u64, u128
-from runtime.frame import Reason, traits
+from runtime.frame import Reason
+from runtime.frame.aliases import Balance, BlockNumber
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import MutateHold
-from runtime.pallets.babe import Beacon
 from runtime.pallets.mining.types import Recorded
 from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.traits import FeeScale, HeldBurns, HeldPayments
 from runtime.splits import ComputeSplit
 
 NO_HASH: Final = H256(bytes(32))
@@ -27,8 +28,6 @@ MAX_DEADLINE: Final = 100_800
 MAX_SETS: Final = 16
 """Constants of `Jobs`, described there."""
 
-Balance = Annotated[u128, TypeName("Balance")]
-Slots = Annotated[u32, TypeName("BlockNumber")]
 JobId = Annotated[H256, TypeName("JobId")]
 SetIndex = Annotated[u32, TypeName("SetIndex")]
 Endpoints = Annotated[Bounded[bytes, 256], TypeName("BoundedVec<u8, MaxEndpoints>")]
@@ -141,21 +140,21 @@ class Job:
     work: u64
     """Work in 10^9 multiplications."""
     data_bytes: u64
-    deadline: Slots
+    deadline: BlockNumber
     """Slots that a provider has after the time for delivering the payload."""
     reply_key: PublicKey
     """Key that the result is sealed to."""
     endpoints: Endpoints
     """Addresses where the payload is fetched."""
-    posted: Slots
+    posted: BlockNumber
     state: JobState = JobState.Posted
-    since: Slots = u32(0)
+    since: BlockNumber = u32(0)
     """Start of this state; for a job without a provider, of the wait for its next beacon."""
-    asked: Slots = u32(0)
+    asked: BlockNumber = u32(0)
     """Start of its wait: for a provider while it has none, at the end for its pay."""
-    due: Slots = u32(0)
+    due: BlockNumber = u32(0)
     """End of this state without further action; 0: the receipt decides."""
-    stalled: Slots = u32(0)
+    stalled: BlockNumber = u32(0)
     """Stalled slots of the chain up to the storing of `asked` and `due`; see `shifted`."""
     attempt: u8 = u8(0)
     """Number of assignments that failed before."""
@@ -168,8 +167,8 @@ class Job:
     """Seed of the provider's selection (`ids.assign_seed`)."""
     scores: bool = False
     """True if the work counts once it is verified."""
-    accepted: Slots = u32(0)
-    took: Slots = u32(0)
+    accepted: BlockNumber = u32(0)
+    took: BlockNumber = u32(0)
     """Slots from there to the provider's receipt, or until it gave up, without stalls."""
     receipt: Annotated[H256 | None, TypeName("Option<H256>")] = None
     outcome: Annotated[Outcome | None, TypeName("Option<Outcome>")] = None
@@ -213,9 +212,9 @@ class Job:
 class Pace:
     """The last block's slot, and the stalls of the chain."""
 
-    last: Slots = u32(0)
+    last: BlockNumber = u32(0)
     """Slot of the last block."""
-    stalled: Slots = u32(0)
+    stalled: BlockNumber = u32(0)
     """Number of slots, all together, in which the chain stalled."""
 
 
@@ -228,7 +227,7 @@ class ProtocolSet:
     items: u32
     input_root: H256
     data_bytes: u64
-    deadline: Slots
+    deadline: BlockNumber
     endpoints: Endpoints
 
 
@@ -280,11 +279,11 @@ class Quote:
 
 
 class Currency(MutateHold, Protocol):
-    """Escrows; Balances satisfies it."""
+    """Escrows; Balances implements it."""
 
 
-class Payer(Protocol):
-    """Payments from holds; Tokenomics satisfies it."""
+class Payer(HeldPayments, HeldBurns, FeeScale, Protocol):
+    """Payments and burns out of holds; Tokenomics implements it."""
 
     def take_held(
         self,
@@ -295,27 +294,6 @@ class Payer(Protocol):
         earners: Sequence[tuple[AccountId, u128]],
     ) -> None:
         """Take the legs of a fee out of a hold."""
-
-    def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
-        """Pay the account `to` out of a hold."""
-
-    def destroy_held(
-        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool
-    ) -> None:
-        """Destroy an amount on hold."""
-
-    def threshold(self) -> u128:
-        """Return the value from which fees burn at their highest rate."""
-
-
-class Clock(traits.Clock, Protocol):
-    """The time and the chain's randomness; Babe satisfies it."""
-
-    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        """Return the first beacon at least `delay` slots after `time`, a number like `now`.
-
-        Only once `authors` made blocks in between. None if there is none yet, or it is not stored.
-        """
 
 
 class Providers(Protocol):
@@ -413,7 +391,7 @@ class Emission(Protocol):
 
 
 class Mining(Protocol):
-    """Records of finished work, and payment of the chain's own jobs; Mining satisfies it."""
+    """Records of finished work, and payment of the chain's own jobs; Mining implements it."""
 
     def emission_now(self) -> Emission:
         """Return the price of a unit of the chain's own jobs, and the amount available now."""
@@ -481,14 +459,14 @@ class Benefit(Protocol):
 
 
 class Benefits(Protocol):
-    """Benefits by account; TierStaking satisfies it."""
+    """Benefits by account; TierStaking implements it."""
 
     def benefits(self, who: AccountId) -> Benefit:
         """Return the current benefits of an account's stakes."""
 
 
 class Requesters(Protocol):
-    """Facilities whose jobs have priority; Facilities satisfies it."""
+    """Facilities whose jobs have priority; Facilities implements it."""
 
     def is_requester(self, who: AccountId) -> bool:
         """Return True if the account, or its operator, is such a facility."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import Component, Pallet, Value
+from runtime.frame.traits import Payer
 from runtime.pallets.mining import errors, events
-from runtime.pallets.mining.types import Payer, PoolBalance
+from runtime.pallets.mining.types import PoolBalance
 
 
 class EmissionLedger(Component):

@@ -38,7 +38,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdOf
-from runtime.frame.traits import Clock
+from runtime.frame.traits import Clock, Payer
 from runtime.pallets.mining import errors, events
 from runtime.pallets.mining.eras import Eras, Work
 from runtime.pallets.mining.ledger import EmissionLedger
@@ -57,7 +57,6 @@ from runtime.pallets.mining.types import (
     NoProviders,
     OperatorView,
     Params,
-    Payer,
     PoolBalance,
     Providers,
     Recorded,

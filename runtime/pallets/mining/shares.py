@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.scale import TypeName, path, u128
+from btt_chain.scale import path, u128
+from runtime.frame.aliases import Balance
 
 STEP_BITS: Final = 5
 MAX_SINGLE: Final = 16
@@ -35,11 +36,11 @@ MAX_STEPS: Final = 64
 class Step:
     """One receipt, or several whose cap per score is about the same: then all here are sums."""
 
-    edge: Annotated[u128, TypeName("Balance")]
+    edge: Balance
     """Lower edge, in planck per part of a unit; the next step's begins above it."""
     score: u128
     """Score in parts of a unit (`types.PARTS`)."""
-    cap: Annotated[u128, TypeName("Balance")]
+    cap: Balance
     """Invariant: `edge * score <= cap < width of the step's upper edge * score`."""
     is_single: bool
 

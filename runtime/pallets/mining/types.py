@@ -8,6 +8,7 @@ from typing import Annotated, Final, NamedTuple, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, TypeName, path, u16, u32, u64, u128
+from runtime.frame.aliases import Balance, BlockNumber
 from runtime.pallets.mining.factors import NEUTRAL
 from runtime.pallets.mining.shares import MAX_STEPS, Step
 from runtime.splits import BPS, PPM
@@ -49,7 +50,7 @@ class Params:
     """Maximum reward of a receipt, as a part of its fees."""
     kappa_verified: Ppm = KAPPA
     """The same where the requester is verified, within `verified_budget`."""
-    verified_budget: Annotated[u128, TypeName("Balance")] = u128(0)
+    verified_budget: Balance = u128(0)
     """Maximum additional reward, in planck, for the fees of one verified requester in an era."""
     operator_cap: u32 = u32(2_000)
     """Maximum part of an era's budget for one operator, in basis points."""
@@ -59,7 +60,7 @@ class Params:
     """Target time for 95 of 100 jobs, in thousandths of the time that they are given."""
     median_energy: u64 = MEDIAN_ENERGY
     """Units of work per kilowatt-hour with the neutral factor."""
-    protocol_price: Annotated[u128, TypeName("Balance")] = PROTOCOL_PRICE
+    protocol_price: Balance = PROTOCOL_PRICE
     """Target of the price of the chain's own jobs."""
     regions: Annotated[Bounded[list[u32], MAX_REGIONS], TypeName("BoundedVec<u32, MaxRegions>")] = (
         field(default_factory=list)
@@ -136,7 +137,7 @@ class Running:
     """In parts of a unit."""
     units: u128 = u128(0)
     """A receipt's units are rounded up."""
-    fees: Annotated[u128, TypeName("Balance")] = u128(0)
+    fees: Balance = u128(0)
     counted: u128 = u128(0)
     """Work that fees paid for at the era's price, in parts of a unit."""
     operators: u32 = u32(0)
@@ -148,14 +149,14 @@ class Running:
 class EraRecord:
     """An ended era in which an operator scored."""
 
-    budget: Annotated[u128, TypeName("Balance")]
+    budget: Balance
     score: u128
     """Score of all receipts, in parts of a unit."""
-    left: Annotated[u128, TypeName("Balance")]
+    left: Balance
     """Unclaimed part of the budget."""
-    max_reward: Annotated[u128, TypeName("Balance")]
+    max_reward: Balance
     """Maximum reward of one operator."""
-    expires: Annotated[u32, TypeName("BlockNumber")]
+    expires: BlockNumber
     """First slot in which the rewards can no longer be claimed."""
 
 
@@ -165,7 +166,7 @@ class Granted:
     """Additional rewards granted for a verified requester's fees in an era."""
 
     era: u32 = u32(0)
-    amount: Annotated[u128, TypeName("Balance")] = u128(0)
+    amount: Balance = u128(0)
 
 
 Steps = Bounded[list[Step], MAX_STEPS]
@@ -179,22 +180,22 @@ Steps = Bounded[list[Step], MAX_STEPS]
 class Emission:
     """The state of the emission. `unemitted + owed + paid + unallocated == pool`."""
 
-    pool: Annotated[u128, TypeName("Balance")]
-    unemitted: Annotated[u128, TypeName("Balance")]
-    owed: Annotated[u128, TypeName("Balance")]
-    paid: Annotated[u128, TypeName("Balance")]
-    unallocated: Annotated[u128, TypeName("Balance")]
+    pool: Balance
+    unemitted: Balance
+    owed: Balance
+    paid: Balance
+    unallocated: Balance
     era: u32
     """The current era."""
-    began: Annotated[u32, TypeName("BlockNumber")]
+    began: BlockNumber
     """First slot of the era."""
-    budget: Annotated[u128, TypeName("Balance")]
+    budget: Balance
     """Emission of the era."""
-    fee_price: Annotated[u128, TypeName("Balance")]
+    fee_price: Balance
     """Fees that a unit of work must have cost to count in full."""
-    protocol_price: Annotated[u128, TypeName("Balance")]
+    protocol_price: Balance
     """Price of a unit of the chain's own jobs."""
-    protocol_room: Annotated[u128, TypeName("Balance")]
+    protocol_room: Balance
     """Amount that its own jobs may still cost in this era."""
 
 
@@ -223,9 +224,9 @@ class Estimate:
     """An operator's earnings in an era, or in the current era if it ended now."""
 
     era: u32
-    part: Annotated[u128, TypeName("Balance")]
+    part: Balance
     """Part of the budget by score alone."""
-    reward: Annotated[u128, TypeName("Balance")]
+    reward: Balance
     """Amount to be paid, within the caps."""
     claimable_until: Annotated[u32 | None, TypeName("Option<BlockNumber>")]
     """Last slot for a claim; None in the current era."""
@@ -234,15 +235,8 @@ class Estimate:
 # ---- interfaces that Mining needs
 
 
-class Payer(Protocol):
-    """Payments from pools, the only ones; Tokenomics satisfies it."""
-
-    def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        """Move `amount` planck; raise DispatchError if it cannot be moved."""
-
-
 class PoolBalance(Protocol):
-    """The balance of a pool; Balances satisfies it."""
+    """The balance of a pool; Balances implements it."""
 
     def total(self, who: AccountId) -> u128:
         """Return the total balance of `who`, in planck."""

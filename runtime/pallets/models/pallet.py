@@ -36,13 +36,12 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf
+from runtime.frame.traits import MutateHold
 from runtime.pallets.models import errors
 from runtime.pallets.models.genesis import ensure_exact, read_class, read_model
 from runtime.pallets.models.types import (
     MAX_KNOWN,
     MAX_MANIFEST,
-    Bonds,
-    Burns,
     CheckMode,
     ClassIndex,
     ModelClass,
@@ -52,6 +51,7 @@ from runtime.pallets.models.types import (
     is_name,
 )
 from runtime.pallets.providers.types import Endpoints, are_endpoints
+from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.weights import models as weights
 
@@ -90,8 +90,8 @@ class Models(Pallet):
 
     # ---- dependencies
 
-    currency: Bonds
-    burns: Burns
+    currency: MutateHold
+    burns: HeldBurns
     params_origin: OriginCheck
     """Origin that sets parameters and classes, and judges models."""
 
@@ -208,10 +208,10 @@ class Models(Pallet):
     def register(
         self,
         origin: Origin,
-        manifest: Annotated[Manifest, TypeName("Manifest")],
+        manifest: Manifest,
         model_class: ClassIndex,
         name: Name,
-        check: Annotated[CheckMode, TypeName("CheckMode")],
+        check: CheckMode,
         endpoints: Endpoints,
     ) -> None:
         """Register a model. Its bond stays on hold until the model is removed.

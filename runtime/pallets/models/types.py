@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, TypeName, path, u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.frame import Reason
-from runtime.frame.traits import MutateHold
+from runtime.frame.aliases import Balance
 from runtime.pallets.providers.types import Endpoints
-from runtime.pallets.tokenomics.types import BurnReason
 
 MAX_NAME: Final = 64
 """Maximum length in bytes of a model's name, and of a class's."""
@@ -53,12 +51,12 @@ class ModelClass:
     """A class of machines that models need; prices in planck per GMAC."""
 
     name: Name
-    base: Annotated[u128, TypeName("Balance")]
+    base: Balance
     """Initial price; from then on it moves with demand."""
-    least: Annotated[u128, TypeName("Balance")]
-    most: Annotated[u128, TypeName("Balance")]
+    least: Balance
+    most: Balance
     """Bounds of the price."""
-    speed: Annotated[u32, TypeName("u32")]
+    speed: u32
     """Expected GMAC per second of one job."""
 
     @property
@@ -100,24 +98,5 @@ class ModelRecord:
 class Params:
     """Parameters of models, set by governance."""
 
-    bond: Annotated[u128, TypeName("Balance")] = u128(100 * BTT)
+    bond: Balance = u128(100 * BTT)
     """Bond of a model at its registration, in planck."""
-
-
-class Bonds(MutateHold, Protocol):
-    """The money of bonds; Balances satisfies it."""
-
-
-class Burns(Protocol):
-    """Destruction of money, with its accounting; Tokenomics satisfies it."""
-
-    def destroy_held(
-        self,
-        reason: Reason,
-        who: AccountId,
-        amount: u128,
-        why: BurnReason,
-        *,
-        force: bool = False,
-    ) -> None:
-        """Destroy planck on hold; if `force`, also what a lock needs. Raises TokenError."""

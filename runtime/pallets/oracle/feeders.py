@@ -25,7 +25,6 @@ from runtime.pallets.oracle.quotes import Quotes
 from runtime.pallets.oracle.types import (
     MAX_FEEDERS,
     MIN_BOND,
-    Burns,
     Currency,
     Feeder,
     FeederState,
@@ -33,6 +32,7 @@ from runtime.pallets.oracle.types import (
     Time,
     Watch,
 )
+from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS
 
@@ -62,7 +62,7 @@ class Feeders(Component):
         roster: Value[Roster],
         paused: Value[Roster],
         currency: Currency,
-        burns: Burns,
+        burns: HeldBurns,
         time: Time,
         leave_ms: int,
         reason: Reason,

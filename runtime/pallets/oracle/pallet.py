@@ -50,7 +50,6 @@ from runtime.pallets.oracle.types import (
     MAX_FEEDERS,
     MAX_KEY,
     MAX_KEYS,
-    Burns,
     Currency,
     EnergyClass,
     FeedValues,
@@ -61,6 +60,7 @@ from runtime.pallets.oracle.types import (
     Statement,
     Time,
 )
+from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.weights import oracle as weights
 
 
@@ -92,7 +92,7 @@ class Oracle(Pallet):
     # ---- dependencies
 
     currency: Currency
-    burns: Burns
+    burns: HeldBurns
     time: Time
     providers: Providers
     technical: OriginCheck

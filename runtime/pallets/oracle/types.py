@@ -10,9 +10,8 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, TypeName, path, u8, u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.frame import Reason
+from runtime.frame.aliases import Account, Balance, MomentOf
 from runtime.frame.traits import MutateHold
-from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
 
 MAX_KEYS: Final = 32
@@ -54,7 +53,7 @@ class TimestampedValue:
 
     value: Annotated[u128, TypeName("Value")]
     """Units of the currency for 1 BTT, with 18 decimals."""
-    timestamp: Annotated[u64, TypeName("Moment")]
+    timestamp: MomentOf
 
 
 @path("pallet_oracle::Rule")
@@ -111,7 +110,7 @@ class Waiting:
 
     center: TimestampedValue
     """The first such median, and the time of the last one near it."""
-    since: Annotated[u64, TypeName("Moment")]
+    since: MomentOf
 
 
 @path("pallet_oracle::Round")
@@ -156,7 +155,7 @@ class FeederState(IntEnum):
 class Feeder:
     """A bonded feeder. Times are in milliseconds since 1970."""
 
-    bond: Annotated[u128, TypeName("Balance")]
+    bond: Balance
     since: u64
     """Time at which it joined."""
     state: FeederState = FeederState.Candidate
@@ -214,7 +213,7 @@ ENERGY_PPM: Final = {
 class Statement:
     """A feeder's statement about a provider."""
 
-    feeder: Annotated[AccountId, TypeName("AccountId")]
+    feeder: Account
     region: u16
     energy: EnergyClass
 
@@ -240,15 +239,6 @@ class Time(Protocol):
 
     def moment(self) -> int:
         """Return the block's time in milliseconds since 1970; before it is set, the parent's."""
-
-
-class Burns(Protocol):
-    """Burns of money on hold; Tokenomics implements it."""
-
-    def destroy_held(
-        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool = False
-    ) -> None:
-        """Destroy an amount on hold; raise TokenError if there is less."""
 
 
 class Providers(Protocol):

@@ -18,11 +18,12 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64, u128
 from runtime.constants import BTT
 from runtime.frame import Component, Constant, Map, Pallet, Reason, Value
-from runtime.frame.traits import MutateHold
+from runtime.frame.traits import IdentityInspect, MutateHold
 from runtime.pallets.payfi import errors, events, panel
-from runtime.pallets.payfi.dispute_types import Arbiter, ArbiterList, Judged, Penalties
+from runtime.pallets.payfi.dispute_types import Arbiter, ArbiterList
 from runtime.pallets.payfi.types import Payment
 from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.traits import HeldBurns
 
 BOND: Final = u128(100 * BTT)
 FINE: Final = u128(10 * BTT)
@@ -46,8 +47,8 @@ class Arbiters(Component):
         pallet: Pallet,
         *,
         currency: MutateHold,
-        people: Judged,
-        penalties: Penalties,
+        people: IdentityInspect,
+        penalties: HeldBurns,
         reason: Reason,
     ) -> None:
         super().__init__(pallet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from runtime.pallets.payfi.types import Moments
+from runtime.frame.traits import Moments
 
 BUCKETS_PER_HOUR: Final = 6
 REFUND_DAYS: Final = 15

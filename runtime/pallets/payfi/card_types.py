@@ -10,8 +10,13 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import CardKey
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u16, u32, u64, u128
+from runtime.frame.aliases import Account, Balance, MomentOf
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.pallets.payfi.types import NOTHING, Balance, Currency, Moment, Reference
+from runtime.pallets.payfi.types import (
+    NOTHING,
+    Currency,
+    Reference,
+)
 
 MAX_CATEGORIES: Final = 16
 """Maximum number of categories of a card."""
@@ -21,7 +26,7 @@ MAX_AUTHS: Final = 16
 CardId = Annotated[H256, TypeName("CardId")]
 AuthId = Annotated[u64, TypeName("AuthId")]
 Signature = Annotated[bytes, Fixed(64), TypeName("[u8; 64]")]
-SomeCardKey = Annotated[CardKey, TypeName("CardKey")]
+SomeCardKey = CardKey
 """A card's key as an argument of a call."""
 Guardian = Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
 
@@ -39,7 +44,7 @@ class Limits:
         Bounded[list[u16], MAX_CATEGORIES], TypeName("BoundedVec<Category, MaxCategories>")
     ]
     """Categories of merchants that it can pay; empty: all."""
-    expires_ms: Moment
+    expires_ms: MomentOf
     """Moment from which it pays nothing."""
 
 
@@ -48,7 +53,7 @@ class Limits:
 class Proof:
     """Signature of a card's key that agrees to its registration by one owner."""
 
-    expires_ms: Moment
+    expires_ms: MomentOf
     """Moment from which it is not accepted any more."""
     signature: Signature
 
@@ -58,9 +63,9 @@ class Proof:
 class Retired:
     """A card that was dropped."""
 
-    owner: Annotated[AccountId, TypeName("AccountId")]
+    owner: Account
     """Account that has its deposit back."""
-    until_ms: Moment
+    until_ms: MomentOf
     """Moment from which its key can be registered again."""
 
 
@@ -86,8 +91,8 @@ class Spent:
 class Card:
     """A key in a secure element that can make bounded payments of its owner."""
 
-    owner: Annotated[AccountId, TypeName("AccountId")]
-    key: Annotated[CardKey, TypeName("CardKey")]
+    owner: Account
+    key: CardKey
     guardian: Annotated[AccountId | None, TypeName("Option<AccountId>")]
     """Account that may freeze the card, and nothing else."""
     limits: Limits
@@ -107,11 +112,11 @@ class Auth:
     """An authorised amount, on hold in the owner's account, that a merchant can capture."""
 
     card: CardId
-    owner: Annotated[AccountId, TypeName("AccountId")]
-    merchant: Annotated[AccountId, TypeName("AccountId")]
+    owner: Account
+    merchant: Account
     held: Balance
     """Amount still on hold."""
-    expires_ms: Moment
+    expires_ms: MomentOf
     reference: Reference
     """Reference of the first captured part; later parts have references made from it."""
     currency: Currency

@@ -246,5 +246,5 @@ class Cards(Component):
 
 
 def spent_of(card: Card) -> limits.Spent:
-    """Return what a card spent on its last day of use."""
+    """Return the amount that a card spent on its last day of use."""
     return limits.Spent(int(card.spent.day), int(card.spent.amount))

@@ -10,14 +10,11 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u8, u32, u128
-from runtime.frame import Reason
+from runtime.frame.aliases import Account, Balance, MomentOf
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.frame.traits import Clock, IdentityInspect
-from runtime.pallets.babe import Beacon
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.panel import SEATS
-from runtime.pallets.payfi.types import NOTHING, Balance, Moment
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.payfi.types import NOTHING
 
 MAX_ARBITERS: Final = 32
 """Maximum number of arbiters."""
@@ -54,7 +51,7 @@ ArbiterList = Annotated[
 Panel = Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<T::AccountId, Seats>")]
 
 Answer = Annotated[Accept | Contest, Path("pallet_payfi::Answer")]
-SomeAnswer = Annotated[Answer, TypeName("Answer")]
+SomeAnswer = Answer
 """The same, as an argument of a call."""
 
 
@@ -79,7 +76,7 @@ class Resolution(IntEnum):
 class Seat:
     """An arbiter of a dispute."""
 
-    arbiter: Annotated[AccountId, TypeName("AccountId")]
+    arbiter: Account
     answer: Annotated[u128 | None, TypeName("Option<Balance>")] = None
     """Part of the disputed amount that the payer should get."""
 
@@ -108,15 +105,15 @@ class Dispute:
     """Disputed amount."""
     deposit: Balance
     """Deposit of the payer."""
-    opened_ms: Moment
+    opened_ms: MomentOf
     late: bool
     """True if the payment was settled before."""
     reserved: Balance
     """Part of the merchant's bond that is reserved for it, if late."""
     phase: DisputePhase
-    deadline_ms: Moment
+    deadline_ms: MomentOf
     """End of the phase, in time in which the chain made blocks: stalls come on top."""
-    judged_by_ms: Moment
+    judged_by_ms: MomentOf
     """End of the time for all arbiters, likewise; 0 before the merchant contests."""
     contested: Annotated[H256 | None, TypeName("Option<Hash>")] = None
     """Hash of the merchant's evidence."""
@@ -149,28 +146,8 @@ class Arbiter:
     """Number of open disputes in whose panel it is."""
 
 
-class BeaconClock(Clock, Protocol):
-    """The time, and randomness; Babe implements it."""
-
-    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        """Return the first beacon at least `delay` slots after slot `time`; None before it."""
-
-
 class Stalls(Protocol):
     """Times without blocks; the deliveries of Jobs implement it."""
 
     def stalled_slots(self) -> int:
         """Return the number of slots, all together, in which the chain stalled."""
-
-
-class Judged(IdentityInspect, Protocol):
-    """Judged identities and operators; Identity implements it."""
-
-
-class Penalties(Protocol):
-    """Destruction of money as a penalty; Tokenomics implements it."""
-
-    def destroy_held(
-        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool = False
-    ) -> None:
-        """Destroy what `who` has on hold."""

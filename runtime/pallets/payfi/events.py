@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.scale import u32, u64
 from runtime.frame import Event
-from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf
+from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf, MomentOf
 from runtime.pallets.payfi.card_types import AuthId, CardId, CardState
 from runtime.pallets.payfi.dispute_types import ArbiterList, DisputeReason, Panel, Resolution
 from runtime.pallets.payfi.policies import Policy, SomePolicyScope
@@ -13,7 +13,6 @@ from runtime.pallets.payfi.types import (
     Category,
     Cause,
     Currency,
-    Moment,
     PaymentId,
     Rates,
     Reference,
@@ -42,7 +41,7 @@ class Closing(Event, index=2):
     """A merchant stopped accepting payments; it has its bond back from `until` on."""
 
     merchant: AccountIdOf
-    until: Moment
+    until: MomentOf
 
 
 class Closed(Event, index=3):
@@ -113,7 +112,7 @@ class Disputed(Event, index=20):
     reason: DisputeReason
     evidence: HashOf
     late: bool
-    deadline_ms: Moment
+    deadline_ms: MomentOf
 
 
 class Contested(Event, index=21):
@@ -132,7 +131,7 @@ class PanelSelected(Event, index=22):
     payer: AccountIdOf
     merchant: AccountIdOf
     arbiters: Panel
-    deadline_ms: Moment
+    deadline_ms: MomentOf
 
 
 class Judged(Event, index=23):
@@ -255,7 +254,7 @@ class Authorised(Event, index=44):
     owner: AccountIdOf
     merchant: AccountIdOf
     held: BalanceOf
-    expires_ms: Moment
+    expires_ms: MomentOf
 
 
 class Captured(Event, index=45):

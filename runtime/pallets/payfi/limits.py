@@ -55,7 +55,7 @@ class Charge(NamedTuple):
 
 
 def spent_on(spent: Spent, day: int) -> int:
-    """Return what was spent on `day`; a later day starts with nothing."""
+    """Return the amount spent on `day`; zero for a later day."""
     return spent.amount if spent.day == day else 0
 
 
@@ -77,12 +77,12 @@ def breach(
 
 
 def charged(spent: Spent, amount: int, day: int) -> Spent:
-    """Return what is spent after a payment of `amount` on `day`."""
+    """Return the amounts spent, after a payment of `amount` on `day`."""
     return Spent(day, spent_on(spent, day) + amount)
 
 
 def given_back(spent: Spent, amount: int, charged_on: int, day: int) -> Spent:
-    """Return what is spent after `amount`, counted on day `charged_on`, was released on `day`."""
+    """Return the amounts spent, after `amount` of day `charged_on` was released on `day`."""
     if not charged_on == day == spent.day:
         return spent
     return Spent(day, spent.amount - amount)

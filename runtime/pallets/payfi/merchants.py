@@ -157,7 +157,7 @@ class Merchants(Component):
         return record is not None and caller in record.till_keys
 
     def allowance(self, who: AccountId, gross: u128, now: int | None = None) -> Allowance | None:
-        """Return what an unjudged merchant has used of its day with a further payment.
+        """Return the day's volume of an unjudged merchant with a further payment.
 
         None for a merchant with a judged identity, which has no limits. `now` is the present time,
         if the caller has read it. Raises OverLimit.

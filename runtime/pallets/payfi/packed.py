@@ -104,7 +104,7 @@ class PackedPayments:
         self._shops.clear()
 
     def shop(self, merchant: AccountId) -> Shop | None:
-        """Return what payments to a merchant need; None if they need the general way."""
+        """Return the state that payments to a merchant need; None if they need the general way."""
         shop, get = self._shops.get(merchant), self._host.state.get
         if shop is not None and get(shop.key) is shop.raw:
             limits = shop.limits
@@ -169,7 +169,7 @@ class PackedPayments:
     # ---- internals
 
     def _open(self, merchant: AccountId) -> Shop | None:
-        """Read what payments to a merchant need. Raises DispatchError or ArithmeticError."""
+        """Read the state for payments to a merchant. Raises DispatchError or ArithmeticError."""
         payfi, state = self._payfi, self._host.state
         record = payfi.merchants.active(merchant)
         for _ in payfi.payer_rules.of(merchant, record):

@@ -66,7 +66,8 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
-from runtime.frame.traits import Prices
+from runtime.frame.traits import Discounts, IdentityInspect, Moments, Prices
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.balances import lookup
 from runtime.pallets.payfi import errors, events, types
 from runtime.pallets.payfi.arbiters import Arbiters
@@ -75,10 +76,7 @@ from runtime.pallets.payfi.card_calls import CardCalls
 from runtime.pallets.payfi.deadlines import Deadlines
 from runtime.pallets.payfi.dispute_types import (
     ArbiterList,
-    BeaconClock,
     DisputeReason,
-    Judged,
-    Penalties,
     SomeAnswer,
     Stalls,
 )
@@ -101,9 +99,6 @@ from runtime.pallets.payfi.types import (
     Category,
     Cause,
     Currency,
-    Discounts,
-    Fees,
-    Moments,
     Money,
     PaymentId,
     Rates,
@@ -111,6 +106,7 @@ from runtime.pallets.payfi.types import (
     Tills,
 )
 from runtime.pallets.payfi.volumes import Volumes
+from runtime.pallets.tokenomics.traits import Fees, HeldBurns
 from runtime.weights import pay_fi as weights
 
 PAID: Final = {
@@ -147,8 +143,8 @@ class PayFi(CardCalls):
     prices: Prices
     fees: Fees
     discounts: Discounts
-    people: Judged
-    penalties: Penalties
+    people: IdentityInspect
+    penalties: HeldBurns
     clock: BeaconClock
     stalls: Stalls
     beacon_delay: u32

@@ -48,7 +48,7 @@ def select(
 
 
 def decision(answers: Sequence[int]) -> int | None:
-    """Return what up to three answers decide; None as long as another answer may matter."""
+    """Return the decision of up to three answers; None as long as another answer may matter."""
     if len(answers) >= SEATS:
         return sorted(answers)[SEATS // 2]
     equal = [answer for answer in answers if answers.count(answer) >= QUORUM]

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u128
 from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame.traits import IdentityInspect
 from runtime.pallets.payfi import errors, events
-from runtime.pallets.payfi.dispute_types import Judged
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.policies import OfCategory, Payer, Policy, Shared, allows
 from runtime.pallets.payfi.types import Merchant
@@ -30,7 +30,7 @@ class PayerRules(Component):
     own_policies = Map(AccountId, Policy)
     """Policies of merchants for their own payers."""
 
-    def __init__(self, pallet: Pallet, *, people: Judged) -> None:
+    def __init__(self, pallet: Pallet, *, people: IdentityInspect) -> None:
         super().__init__(pallet)
         self.people = people
 

@@ -23,7 +23,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64, u128
 from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
-from runtime.frame.traits import Prices
+from runtime.frame.traits import Discounts, Prices
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.fees import BTT, gross_of, legs_of, terms_of
@@ -31,8 +31,6 @@ from runtime.pallets.payfi.hook_limits import PRUNE_COSTS
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.settlement import Settlement
 from runtime.pallets.payfi.types import (
-    Discounts,
-    Fees,
     Invoice,
     Legs,
     Merchant,
@@ -43,6 +41,7 @@ from runtime.pallets.payfi.types import (
     Terms,
 )
 from runtime.pallets.payfi.volumes import Volumes
+from runtime.pallets.tokenomics.traits import Fees
 
 PROMISED: Final = u64(u64.MAX)
 """In the place of a payment's number: an authorisation has the reference, and is not captured."""

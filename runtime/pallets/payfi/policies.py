@@ -49,7 +49,7 @@ Access = Annotated[Open | AllowList | DenyList, Path("pallet_payfi::Access")]
 class Policy:
     """A rule for payments to merchants."""
 
-    access: Annotated[Access, TypeName("Access")] = field(default_factory=Open)
+    access: Access = field(default_factory=Open)
     judged_from: BalanceOf | None = None
     """Amount in planck from which the payer needs a judged identity; zero: always."""
     max_payment: BalanceOf | None = None
@@ -69,7 +69,7 @@ class OfCategory(Variant, index=1, unnamed=True):
 
 
 PolicyScope = Annotated[Shared | OfCategory, Path("pallet_payfi::PolicyScope")]
-SomePolicyScope = Annotated[PolicyScope, TypeName("PolicyScope")]
+SomePolicyScope = PolicyScope
 """The same, as an argument of a call."""
 
 

@@ -25,9 +25,15 @@ from runtime.frame import (
 )
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import Calendar
-from runtime.pallets.payfi.types import Batch, Fees, Legs, Money, Queue
+from runtime.pallets.payfi.types import (
+    Batch,
+    Legs,
+    Money,
+    Queue,
+)
 from runtime.pallets.payfi.volumes import Volumes
 from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.traits import Fees
 
 PLACES: Final = 5
 """Number of buckets that a payment may go into."""

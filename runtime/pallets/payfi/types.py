@@ -14,8 +14,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u64, u128
 from runtime.constants import BTT
+from runtime.frame.aliases import Account, Balance, MomentOf
 from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold
-from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import PlatformSplit
 
 NOTHING: Final = u128(0)
@@ -28,9 +28,7 @@ ANALYTICS: Final = 1
 PLANS: Final = ANALYTICS
 """All plans that exist."""
 
-Balance = Annotated[u128, TypeName("Balance")]
 Bps = Annotated[u16, TypeName("Bps")]
-Moment = Annotated[u64, TypeName("Moment")]
 Bucket = Annotated[u32, TypeName("Bucket")]
 PaymentId = Annotated[u64, TypeName("PaymentId")]
 Currency = Annotated[bytes, Fixed(3), TypeName("Currency")]
@@ -83,7 +81,7 @@ class MerchantSuspended(Variant, index=1, name="Suspended"):
 class MerchantClosing(Variant, index=2, name="Closing"):
     """It accepts no payments, and has its bond back from `until` on."""
 
-    until: Moment
+    until: MomentOf
 
 
 MerchantState = Annotated[
@@ -332,8 +330,8 @@ class Payment:
     the payer paid.
     """
 
-    payer: Annotated[AccountId, TypeName("AccountId")]
-    merchant: Annotated[AccountId, TypeName("AccountId")]
+    payer: Account
+    merchant: Account
     reference: Reference
     legs: Legs
     """Amount that settles or settled, and its fees."""
@@ -343,7 +341,7 @@ class Payment:
     """Amount in minor units of `currency`."""
     bucket: Bucket
     """Bucket of its settlement."""
-    paid_ms: Moment
+    paid_ms: MomentOf
     memo: Annotated[H256 | None, TypeName("Option<Hash>")]
     """Hash of a document that merchant and payer exchange off chain."""
     returned: Balance = NOTHING
@@ -371,7 +369,7 @@ class Batch:
     """Sum of the payments' legs."""
     count: u32 = u32(0)
     """Number of payments."""
-    last_ms: Moment = u64(0)
+    last_ms: MomentOf = u64(0)
     """Time of the last payment."""
 
 
@@ -391,32 +389,8 @@ class Money(Inspect, Mutate, InspectHold, MutateHold, Protocol):
     """Free money and holds; Balances implements it."""
 
 
-class Fees(Protocol):
-    """Collection of fees; Tokenomics implements it."""
-
-    def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
-        """Collect the parts of a fee."""
-
-    def threshold(self) -> u128:
-        """Return the value from which the burned part of a fee is at its maximum."""
-
-
-class Discounts(Protocol):
-    """Discounts of stakers; `Positions` of TierStaking implements it."""
-
-    def discount_bps(self, who: AccountId) -> int:
-        """Return the account's discount on fees, in basis points."""
-
-
 class People(Protocol):
     """Judged identities; Identity implements it."""
 
     def verified(self, who: AccountId) -> bool:
         """Return True if a registrar approved this account, or the parent it agreed to."""
-
-
-class Moments(Protocol):
-    """The time since 1970; Babe implements it."""
-
-    def moment(self) -> int:
-        """Return the beginning of the current slot, in milliseconds since 1970."""

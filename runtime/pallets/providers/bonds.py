@@ -11,7 +11,8 @@ from runtime.frame import Component, Map, Pallet, Reason, TokenError, TokenError
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.types import Bonds as Currency
-from runtime.pallets.providers.types import Burns, Ledger, Params
+from runtime.pallets.providers.types import Ledger, Params
+from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, FINDER_BPS
 
@@ -35,7 +36,7 @@ class Bonds(Component):
         params: Value[Params],
         calendar: Calendar,
         currency: Currency,
-        burns: Burns,
+        burns: HeldBurns,
         terms: BondTerms,
     ) -> None:
         super().__init__(pallet)

@@ -18,7 +18,7 @@ ERAS_WATCHED: Final = 24
 """A constant of `Providers`."""
 MAX_TIMES: Final = 240
 
-Count = Annotated[u32, TypeName("u32")]
+Count = u32
 
 
 @path("pallet_providers::Timed")
@@ -26,7 +26,7 @@ Count = Annotated[u32, TypeName("u32")]
 class Timed:
     """Number of jobs of about one duration: their times share the three bits after the first."""
 
-    step: Annotated[u8, TypeName("u8")]
+    step: u8
     jobs: Count
 
 

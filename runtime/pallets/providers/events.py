@@ -66,7 +66,7 @@ class Resumed(Event, index=7):
 class Displaced(Event, index=8):
     """In a full class, `by` displaced the member without heartbeats or with the least bond."""
 
-    model_class: Annotated[ClassIndex, TypeName("ClassIndex")]
+    model_class: ClassIndex
     provider: AccountIdOf
     by: AccountIdOf
 

@@ -52,7 +52,6 @@ from runtime.pallets.providers.types import (
     MAX_CHUNKS,
     MAX_CLASSES,
     MAX_MEMBERS,
-    Burns,
     Classes,
     Contributions,
     Hours,
@@ -66,10 +65,11 @@ from runtime.pallets.providers.types import (
     Bonds as Currency,
 )
 from runtime.pallets.providers.work_scores import WorkScores
+from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.splits import FINDER_BPS, PPM
 from runtime.weights import providers as weights
 
-ProviderInfoOf = Annotated[ProviderInfo, TypeName("ProviderInfo")]
+ProviderInfoOf = ProviderInfo
 
 
 def joining(pallet: Providers, *_: object) -> DispatchInfo:
@@ -121,7 +121,7 @@ class Providers(Pallet):
     slot_ms: u64
     """Length of a slot in milliseconds."""
     currency: Currency
-    burns: Burns
+    burns: HeldBurns
     clock: Clock
     measures: Measures
     operators: Operators

@@ -11,10 +11,9 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, Fixed, TypeName, path, u16, u32, u128
 from runtime.constants import BTT
-from runtime.frame import Reason
+from runtime.frame.aliases import Balance, BlockNumber
 from runtime.frame.bonding import UnlockChunk, unlocking_total
 from runtime.frame.traits import InspectHold, MutateHold
-from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
 
 MAX_CLASSES: Final = 8
@@ -96,12 +95,12 @@ class Ledger:
     unlocking: Annotated[
         Bounded[list[UnlockChunk], MAX_CHUNKS], TypeName("BoundedVec<UnlockChunk, MaxChunks>")
     ] = field(default_factory=list)
-    capacity: Annotated[u32, TypeName("u32")] = u32(0)
-    busy: Annotated[u32, TypeName("u32")] = u32(0)
+    capacity: u32 = u32(0)
+    busy: u32 = u32(0)
     """Number of its jobs."""
     last_heartbeat: EraIndex = u32(0)
     """Era of its last heartbeat."""
-    selectable_from: Annotated[u32, TypeName("BlockNumber")] = u32(0)
+    selectable_from: BlockNumber = u32(0)
     """First slot in which it can be selected, after it added bond or changed keys."""
     chilled: bool = False
     """True if it takes no new jobs."""
@@ -130,11 +129,11 @@ class Ledger:
 class Params:
     """Parameters of providers, set by governance. Parts are in ppm."""
 
-    minimum_bond: Annotated[u128, TypeName("Balance")] = u128(1_000 * BTT)
+    minimum_bond: Balance = u128(1_000 * BTT)
     """Minimum bond for jobs that a requester pays, in planck."""
-    decline_quota: Annotated[u32, TypeName("u32")] = u32(50_000)
+    decline_quota: u32 = u32(50_000)
     """Part of its offers that a provider may decline in an era at no cost."""
-    decline_fine: Annotated[u32, TypeName("u32")] = u32(5_000)
+    decline_fine: u32 = u32(5_000)
     """Part of its bond that each further one costs."""
 
     @property
@@ -171,7 +170,7 @@ class ScoreView:
 
 
 class Measures(Protocol):
-    """The count of eras, and the measurements of work; Mining satisfies it."""
+    """The count of eras, and the measurements of work; Mining implements it."""
 
     def era_now(self) -> int:
         """Return the number of epochs with a block before the current one."""
@@ -184,33 +183,18 @@ class Measures(Protocol):
 
 
 class Bonds(InspectHold, MutateHold, Protocol):
-    """The money of bonds; Balances satisfies it."""
-
-
-class Burns(Protocol):
-    """Destruction of money, with its accounting; Tokenomics satisfies it."""
-
-    def destroy_held(
-        self,
-        reason: Reason,
-        who: AccountId,
-        amount: u128,
-        why: BurnReason,
-        *,
-        force: bool = False,
-    ) -> None:
-        """Destroy an amount on hold; with `force` even one that a lock needs."""
+    """The money of bonds; Balances implements it."""
 
 
 class Classes(Protocol):
-    """Classes of models; Models satisfies it."""
+    """Classes of models; Models implements it."""
 
     def has_class(self, index: int) -> bool:
         """Return True if there is a class of this number."""
 
 
 class Contributions(Protocol):
-    """Voting rights for work; Chambers satisfies it."""
+    """Voting rights for work; Chambers implements it."""
 
     def note_work(self, provider: AccountId, parts: int) -> None:
         """Record verified work, in millionths of a unit."""

@@ -61,7 +61,7 @@ InnerCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
 
 
 class Table(Protocol):
-    """The runtime's table, which resolves a call's name; Runtime satisfies it."""
+    """The runtime's table, which resolves a call's name; Runtime implements it."""
 
     @property
     def pallets(self) -> Mapping[int, Pallet]:

@@ -11,6 +11,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, TypeName, codec, path, u16, u32, u128
+from runtime.frame.aliases import Account, BlockNumber
 
 MAX_PROXIES: Final = 32
 MAX_PENDING: Final = 32
@@ -62,9 +63,9 @@ A type that is not in the table may make no calls.
 class ProxyDefinition:
     """A proxy: its account, its type, and its delay between announcement and call, in blocks."""
 
-    delegate: Annotated[AccountId, TypeName("AccountId")]
-    proxy_type: Annotated[ProxyType, TypeName("ProxyType")]
-    delay: Annotated[u32, TypeName("BlockNumber")]
+    delegate: Account
+    proxy_type: ProxyType
+    delay: BlockNumber
 
 
 @path(
@@ -75,9 +76,9 @@ class ProxyDefinition:
 class Announcement:
     """An announced call: the account it is made for, its hash, and the announcement's block."""
 
-    real: Annotated[AccountId, TypeName("AccountId")]
+    real: Account
     call_hash: Annotated[H256, TypeName("Hash")]
-    height: Annotated[u32, TypeName("BlockNumber")]
+    height: BlockNumber
 
 
 Definitions = tuple[Bounded[list[ProxyDefinition], MAX_PROXIES], u128]

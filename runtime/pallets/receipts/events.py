@@ -7,8 +7,13 @@ from typing import Annotated
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, u32
 from runtime.frame import Event
-from runtime.frame.aliases import AccountIdOf, BalanceOf
-from runtime.pallets.receipts.types import JobId, Phase, ReceiptId, Slots, SomeVerdict
+from runtime.frame.aliases import AccountIdOf, BalanceOf, BlockNumber
+from runtime.pallets.receipts.types import (
+    JobId,
+    Phase,
+    ReceiptId,
+    SomeVerdict,
+)
 
 
 class Submitted(Event, index=0):
@@ -24,8 +29,8 @@ class CommitteeSelected(Event, index=1):
 
     receipt: ReceiptId
     verifiers: Annotated[list[AccountId], TypeName("Vec<T::AccountId>")]
-    commit_until: Slots
-    reveal_until: Slots
+    commit_until: BlockNumber
+    reveal_until: BlockNumber
 
 
 class Committed(Event, index=2):
@@ -55,7 +60,7 @@ class PhaseBegan(Event, index=5):
 
     receipt: ReceiptId
     phase: Phase
-    until: Slots
+    until: BlockNumber
 
 
 class FraudProven(Event, index=6):
@@ -95,7 +100,7 @@ class LeafRequested(Event, index=10):
     item: u32
     tensor: u32
     leaf: u32
-    until: Slots
+    until: BlockNumber
 
 
 class LeafShown(Event, index=11):
@@ -118,7 +123,7 @@ class VerifierLeft(Event, index=13):
     """A verifier left; it is not selected again, and its bond is free from `free_at` on."""
 
     verifier: AccountIdOf
-    free_at: Slots
+    free_at: BlockNumber
 
 
 class VerifierWithdrew(Event, index=14):

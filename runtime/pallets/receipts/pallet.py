@@ -44,10 +44,11 @@ from runtime.frame import (
     Section,
     call,
 )
-from runtime.frame.aliases import AccountIdOf, CompactBalanceOf, HashOf
+from runtime.frame.aliases import AccountIdOf, BlockNumber, CompactBalanceOf, HashOf
 from runtime.frame.origin import OriginKind
 from runtime.frame.timers import TimerQueues
 from runtime.frame.traits import Operators
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors, events, types
 from runtime.pallets.receipts.attestations import Attestations, Reveal
 from runtime.pallets.receipts.challenges import Challenges
@@ -58,7 +59,6 @@ from runtime.pallets.receipts.lifecycle import Lifecycle
 from runtime.pallets.receipts.planted_errors import Disclosure, PlantedErrors
 from runtime.pallets.receipts.records import Records
 from runtime.pallets.receipts.types import (
-    BeaconClock,
     Currency,
     Dependencies,
     JobId,
@@ -71,7 +71,6 @@ from runtime.pallets.receipts.types import (
     Receipt,
     ReceiptId,
     Signature,
-    Slots,
     SomeVerdict,
     VrfOutput,
     VrfProof,
@@ -253,8 +252,8 @@ class Receipts(Pallet):
         item_root: HashOf,
         output_root: HashOf,
         planted_error_commit: HashOf,
-        started: Slots,
-        finished: Slots,
+        started: BlockNumber,
+        finished: BlockNumber,
     ) -> None:
         """Submit a receipt for a job that you accepted.
 

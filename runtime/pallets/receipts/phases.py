@@ -94,7 +94,7 @@ class Effect(Enum):
     JOB_PENDING = "job pending"
     ANNOUNCE_COMMITTEE = "announce committee"
     UNSEAT_SILENT = "unseat silent"
-    """Note who voted, and remove silent verifiers from their seats."""
+    """Record the votes, and remove silent verifiers from their seats."""
     UNSEAT_INVALID = "unseat invalid"
     """Remove all verifiers without a valid vote from their seats."""
     UNSEAT_MISSING = "unseat missing"

@@ -14,12 +14,12 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u128
 from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
-from runtime.frame import Reason
+from runtime.frame.aliases import Account, Balance, BlockNumber
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate, MutateHold, Operators
-from runtime.pallets.babe import Beacon
+from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold, Operators
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs.types import NO_HASH, Job, JobState, Outcome
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.traits import Burns, HeldBurns, HeldPayments
 from runtime.params import MAX_COMMITTEE
 
 MAX_REPLACEMENTS: Final = 2
@@ -32,9 +32,6 @@ MAX_MISSES: Final = 3
 OUTAGE_SLOTS: Final = 50
 """Constants of `Receipts`, like `MAX_REPLACEMENTS`: their meaning is documented there."""
 
-Balance = Annotated[u128, TypeName("Balance")]
-Slots = Annotated[u32, TypeName("BlockNumber")]
-Account = Annotated[AccountId, TypeName("AccountId")]
 VrfOutput = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
 VrfProof = Annotated[bytes, Fixed(64), TypeName("[u8; 64]")]
 Signature = Annotated[bytes, Fixed(64), TypeName("[u8; 64]")]
@@ -100,7 +97,7 @@ class Missing(Variant, index=3):
 
 Verdict = Annotated[Valid | Wrong | WrongEdge | Missing, Path("pallet_receipts::Verdict")]
 """A verifier's finding."""
-SomeVerdict = Annotated[Verdict, TypeName("Verdict")]
+SomeVerdict = Verdict
 """The same, as a field of calls and events."""
 
 
@@ -131,7 +128,7 @@ class Challenge:
     tensor: u16
     """Index among the tensors that have leaves (`Graph.committed`)."""
     leaf: u32
-    until: Slots
+    until: BlockNumber
     """First slot that is too late to show the leaf."""
     by: Annotated[AccountId | None, TypeName("Option<AccountId>")]
     """Account that pays the deposit if the leaf is shown; None if verifiers' votes asked for it."""
@@ -145,7 +142,7 @@ class Proven:
     """A correct proof of fraud, pending until a planted error is ruled out."""
 
     by: Annotated[AccountId | None, TypeName("Option<AccountId>")]
-    place: Annotated[Verdict, TypeName("Verdict")]
+    place: Verdict
 
 
 @path("pallet_receipts::PlantedError")
@@ -198,19 +195,19 @@ class Receipt:
     """Root over the roots of all items' outputs."""
     planted_error_commit: H256
     """Commitment to the right roots (`ids.planted_error_commit`), or a random number."""
-    started: Slots
-    finished: Slots
-    submitted: Slots
+    started: BlockNumber
+    finished: BlockNumber
+    submitted: BlockNumber
     phase: Phase = Phase.Waiting
-    since: Slots = u32(0)
+    since: BlockNumber = u32(0)
     """First slot of this phase; for Waiting, the slot in which the selection was requested."""
-    commit_until: Slots = u32(0)
+    commit_until: BlockNumber = u32(0)
     """First slot that is too late to commit."""
-    reveal_until: Slots = u32(0)
+    reveal_until: BlockNumber = u32(0)
     """First slot that is too late to reveal; revealing begins at `commit_until`."""
-    due: Slots = u32(0)
+    due: BlockNumber = u32(0)
     """Slot in which this phase ends."""
-    stalled: Slots = u32(0)
+    stalled: BlockNumber = u32(0)
     """Stalled slots of the chain, in total, when these times were set; see `shifted`."""
     replacements: u8 = u8(0)
     """Number of selections requested after the first, also if they found too few verifiers."""
@@ -252,11 +249,11 @@ class Verifier:
     bond: Balance
     misses: u8 = u8(0)
     """Number of consecutive missed votes."""
-    missed: Slots = u32(0)
+    missed: BlockNumber = u32(0)
     """Slot of the last change of `misses`."""
     free_at: Annotated[u32 | None, TypeName("Option<BlockNumber>")] = None
     """Slot from which the bond can be withdrawn; None while the verifier is active."""
-    since: Slots = u32(0)
+    since: BlockNumber = u32(0)
     """Slot of the last bonding: only randomness unknown at that time selects the verifier."""
 
 
@@ -283,26 +280,15 @@ Roster = Bounded[list[tuple[AccountId, u128, u32]], MAX_VERIFIERS]
 
 
 class Currency(Inspect, Mutate, InspectHold, MutateHold, Protocol):
-    """Bonds and deposits; Balances satisfies it."""
+    """Bonds and deposits; Balances implements it."""
 
 
-class Payer(Protocol):
-    """Payments from held balances, and burns; Tokenomics satisfies it."""
-
-    def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
-        """Pay `to` out of a held balance."""
-
-    def destroy_held(
-        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool
-    ) -> None:
-        """Destroy held balance."""
-
-    def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
-        """Destroy free balance."""
+class Payer(HeldPayments, HeldBurns, Burns, Protocol):
+    """Payments and burns; Tokenomics implements it."""
 
 
 class Keys(Protocol):
-    """Session keys of accounts; Session satisfies it."""
+    """Session keys of accounts; Session implements it."""
 
     def babe_key(self, account: AccountId) -> bytes | None:
         """Return the BABE session key that an account registered; None if it has none."""
@@ -334,18 +320,8 @@ class Models(Protocol):
         """Return the graph of a model; None if it is not registered."""
 
 
-class BeaconClock(Clock, Protocol):
-    """The clock and the chain's randomness; Babe satisfies it."""
-
-    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        """Return the first beacon `delay` slots or more after `time`; None if it has not come.
-
-        By then, `authors` different authors must have made blocks after `time`.
-        """
-
-
 class JobLedger(Protocol):
-    """The jobs of receipts, and their escrows; Jobs satisfies it."""
+    """The jobs of receipts, and their escrows; Jobs implements it."""
 
     def job(self, id: H256) -> Job | None:
         """Return a job; None if there is none of this id."""

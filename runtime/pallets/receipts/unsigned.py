@@ -14,10 +14,11 @@ from btt_chain.scale import u64
 from btt_chain.work.fraud import EdgeProof, FraudProof
 from btt_chain.work.graph import PROOF_BYTES
 from runtime.frame import Call, DispatchError
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors
 from runtime.pallets.receipts.attestations import Attestations, Reveal
 from runtime.pallets.receipts.disputes import Disputes, Proof
-from runtime.pallets.receipts.types import BeaconClock, Verdict
+from runtime.pallets.receipts.types import Verdict
 
 TAG: Final = b"BttWork"
 

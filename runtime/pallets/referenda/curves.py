@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from btt_chain.primitives.arithmetic import Perbill
-from btt_chain.scale import Path, TypeName, Variant, i64
+from btt_chain.scale import Path, Variant, i64
 
 WHOLE: Final = Perbill.WHOLE
 
-Part = Annotated[Perbill, TypeName("Perbill")]
+Part = Perbill
 
 
 class FixedI64(i64, path="sp_arithmetic::fixed_point::FixedI64"):
@@ -54,9 +54,9 @@ class SteppedDecreasing(Variant, index=1):
 class Reciprocal(Variant, index=2):
     """`factor / (x + x_offset) + y_offset`, limited to 0 to 100 %."""
 
-    factor: Annotated[FixedI64, TypeName("FixedI64")]
-    x_offset: Annotated[FixedI64, TypeName("FixedI64")]
-    y_offset: Annotated[FixedI64, TypeName("FixedI64")]
+    factor: FixedI64
+    x_offset: FixedI64
+    y_offset: FixedI64
 
     def threshold(self, x: int) -> int:
         """Return the part needed at `x`; 100 % where the curve has no value."""

@@ -8,6 +8,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import Path, TypeName, Variant, path, u16, u32, u128
+from runtime.frame.aliases import Account, Balance, BlockNumber
 from runtime.pallets.origins import OriginCaller
 from runtime.pallets.preimage import BoundedCall
 from runtime.pallets.referenda.curves import Curve
@@ -88,8 +89,8 @@ class Electorate(Protocol):
 class Deposit:
     """A deposit in planck, and its depositor."""
 
-    who: Annotated[AccountId, TypeName("AccountId")]
-    amount: Annotated[u128, TypeName("Balance")]
+    who: Account
+    amount: Balance
 
 
 MaybeDeposit = Annotated[Deposit | None, TypeName("Option<Deposit<AccountId, Balance>>")]
@@ -100,7 +101,7 @@ MaybeDeposit = Annotated[Deposit | None, TypeName("Option<Deposit<AccountId, Bal
 class DecidingStatus:
     """Slot in which the decision started, and slot in which the confirmation ends."""
 
-    since: Annotated[u32, TypeName("BlockNumber")]
+    since: BlockNumber
     confirming: Annotated[u32 | None, TypeName("Option<BlockNumber>")]
 
 
@@ -131,8 +132,8 @@ class ReferendumStatus:
     submission_deposit: Annotated[Deposit, TypeName("Deposit<AccountId, Balance>")]
     decision_deposit: MaybeDeposit
     deciding: Annotated[DecidingStatus | None, TypeName("Option<DecidingStatus<Moment>>")]
-    tally: Annotated[Tally, TypeName("Tally")]
-    in_queue: Annotated[bool, TypeName("bool")]
+    tally: Tally
+    in_queue: bool
     alarm: Annotated[tuple[u32, Address] | None, TypeName("Option<(Moment, ScheduleAddress)>")]
     """Slot of the next check, and its address in the scheduler."""
 
@@ -216,9 +217,9 @@ class Track:
     """The rules of one kind of referendum. Periods in slots, the deposit in planck."""
 
     name: Annotated[str, TypeName("Name")]
-    max_deciding: Annotated[u32, TypeName("u32")]
+    max_deciding: u32
     """Maximum number of referenda decided at the same time; others are queued."""
-    decision_deposit: Annotated[u128, TypeName("Balance")]
+    decision_deposit: Balance
     prepare_period: Annotated[u32, TypeName("Moment")]
     """Minimum time from the submission to the start of the decision."""
     decision_period: Annotated[u32, TypeName("Moment")]
@@ -227,8 +228,8 @@ class Track:
     """Time for which the thresholds must be met without interruption."""
     min_enactment_period: Annotated[u32, TypeName("Moment")]
     """Minimum time from the approval to the call."""
-    min_approval: Annotated[Curve, TypeName("Curve")]
-    min_support: Annotated[Curve, TypeName("Curve")]
+    min_approval: Curve
+    min_support: Curve
 
 
 Tracks = list[tuple[u16, Track]]

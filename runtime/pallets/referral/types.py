@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Final, Protocol
+from typing import Final, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import TypeName, path, u32, u64, u128
+from btt_chain.scale import path, u32, u128
 from runtime.constants import BTT
+from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.frame.traits import MutateHold
 
 MAX_JOBS: Final = 1_000_000
@@ -23,17 +24,17 @@ MAX_REFEREES: Final = 1_000
 class Terms:
     """Milestones of a referee, what the referrer earns by them, and limits."""
 
-    implementation: Annotated[u128, TypeName("Balance")] = u128(50 * BTT)
+    implementation: Balance = u128(50 * BTT)
     """Reward for an attested implementation."""
-    usage: Annotated[u128, TypeName("Balance")] = u128(100 * BTT)
+    usage: Balance = u128(100 * BTT)
     """Reward for `jobs` paid jobs."""
-    spending: Annotated[u128, TypeName("Balance")] = u128(250 * BTT)
+    spending: Balance = u128(250 * BTT)
     """Reward for `spent` planck spent."""
     jobs: u32 = u32(100)
-    spent: Annotated[u128, TypeName("Balance")] = u128(1_000 * BTT)
+    spent: Balance = u128(1_000 * BTT)
     referees: u32 = u32(20)
     """Maximum number of referees that an operator may win in a year."""
-    yearly: Annotated[u128, TypeName("Balance")] = u128(8_000 * BTT)
+    yearly: Balance = u128(8_000 * BTT)
     """Maximum amount that an operator may earn in a year."""
 
     @property
@@ -60,15 +61,15 @@ class Usage:
 
     jobs: u32 = u32(0)
     """Number of its jobs that were paid."""
-    spent: Annotated[u128, TypeName("Balance")] = u128(0)
+    spent: Balance = u128(0)
     """Sum of the prices of these jobs, and of its fees as a merchant."""
-    lost: Annotated[u128, TypeName("Balance")] = u128(0)
+    lost: Balance = u128(0)
     """Burned, or received by the development fund, the Foundation and the reserve."""
-    mining: Annotated[u128, TypeName("Balance")] = u128(0)
+    mining: Balance = u128(0)
     """Maximum of the emission that the receipts of these jobs can earn."""
-    dividends: Annotated[u128, TypeName("Balance")] = u128(0)
+    dividends: Balance = u128(0)
     """Stakers' share of what the development fund received."""
-    merchant_fees: Annotated[u128, TypeName("Balance")] = u128(0)
+    merchant_fees: Balance = u128(0)
     """Fees of the referee as a merchant that were counted, by `Volume.fees` of PayFi."""
 
 
@@ -77,15 +78,15 @@ class Usage:
 class Referee:
     """An account that accepted a referral."""
 
-    referrer: Annotated[AccountId, TypeName("AccountId")]
-    since: Annotated[u64, TypeName("Slot")]
+    referrer: Account
+    since: SlotOf
     """Slot in which the referee accepted."""
-    deposit: Annotated[u128, TypeName("Balance")]
+    deposit: Balance
     """Amount of the referrer on hold, until the referral is complete."""
     implemented: bool = False
     """True if the implementation was attested."""
     usage: Usage = field(default_factory=Usage)
-    paid: Annotated[u128, TypeName("Balance")] = u128(0)
+    paid: Balance = u128(0)
     """Amount paid to the referrer."""
     complete: bool = False
     """True if all rewards were paid and the referral counted as a contribution."""
@@ -100,7 +101,7 @@ class Quota:
     """Number of the year, counted from genesis."""
     referees: u32 = u32(0)
     """Number of referees that accepted in it."""
-    paid: Annotated[u128, TypeName("Balance")] = u128(0)
+    paid: Balance = u128(0)
     """Amount paid in it."""
 
 

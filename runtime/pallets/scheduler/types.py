@@ -8,6 +8,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Fixed, FixedBytes, Path, TypeName, Variant, path, u8, u32
 from runtime.frame import RuntimeCall
+from runtime.frame.aliases import BlockNumber
 from runtime.pallets.origins import OriginCaller
 from runtime.pallets.preimage import BoundedCall
 
@@ -26,13 +27,13 @@ class SlotKey(FixedBytes, size=4, path="btt_runtime::SlotKey"):
 class At(Variant, index=0, unnamed=True):
     """At this slot."""
 
-    slot: Annotated[u32, TypeName("BlockNumber")]
+    slot: BlockNumber
 
 
 class After(Variant, index=1, unnamed=True):
     """A number of slots later."""
 
-    slots: Annotated[u32, TypeName("BlockNumber")]
+    slots: BlockNumber
 
 
 DispatchTime = Annotated[
@@ -70,13 +71,13 @@ class Task:
 class RetryConfig:
     """Number of retries of a task that fails, and the slots between them."""
 
-    total_retries: Annotated[u8, TypeName("u8")]
-    remaining: Annotated[u8, TypeName("u8")]
+    total_retries: u8
+    remaining: u8
     period: Annotated[u32, TypeName("Period")]
 
 
 When = Annotated[u32, TypeName("BlockNumberFor<T>")]
-Place = Annotated[u32, TypeName("u32")]
+Place = u32
 Periodic = Annotated[
     tuple[u32, u32] | None, TypeName("Option<schedule::Period<BlockNumberFor<T>>>")
 ]
@@ -85,6 +86,6 @@ TaskName = Annotated[Name, TypeName("TaskName")]
 MaybeName = Annotated[Name | None, TypeName("Option<TaskName>")]
 TaskAddress = Annotated[Address, TypeName("TaskAddress<BlockNumberFor<T>>")]
 BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
-Tries = Annotated[u8, TypeName("u8")]
+Tries = u8
 Tasks = Bounded[list[Task | None], MAX_SCHEDULED]
 """Tasks of a slot; a gap is a task that was removed."""

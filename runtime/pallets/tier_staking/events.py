@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from btt_chain.scale import TypeName, u32, u64
+from btt_chain.scale import TypeName, u32
 from runtime.frame import Event
-from runtime.frame.aliases import AccountIdOf, BalanceOf
+from runtime.frame.aliases import AccountIdOf, BalanceOf, MomentOf
 from runtime.pallets.tier_staking.types import (
     EraIndex,
     PremiumService,
@@ -92,7 +92,7 @@ class PremiumBought(Event, index=8):
 
     who: AccountIdOf
     service: ServiceId
-    until: Annotated[u64, TypeName("Moment")]
+    until: MomentOf
     price: BalanceOf
     burned: BalanceOf
 

@@ -264,7 +264,7 @@ class TierStaking(Pallet):
         self,
         origin: Origin,
         service: ServiceId,
-        months: Annotated[u8, TypeName("u8")],
+        months: u8,
         max_price: CompactBalanceOf,
     ) -> None:
         """Buy access to a premium service for months of 30 days, up to twelve months ahead.

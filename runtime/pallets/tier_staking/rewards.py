@@ -14,20 +14,12 @@ from runtime.pallets.tier_staking.formulas import accrued, affordable_bps, elaps
 from runtime.pallets.tier_staking.time import MsClock
 from runtime.pallets.tier_staking.types import PoolState, Stake, StakeQuote, Tier
 from runtime.pallets.tokenomics import BurnReason
-from runtime.splits import BPS, PlatformSplit, mul_div
+from runtime.pallets.tokenomics.traits import Burns, Fees
+from runtime.splits import BPS, mul_div
 
 
-class Rewards(Payer, Protocol):
-    """Payments and burns of pools, and fees; Tokenomics implements it. Amounts in planck."""
-
-    def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
-        """Take the parts of a fee from `who`."""
-
-    def threshold(self) -> u128:
-        """Return the value from which fees burn at their highest rate."""
-
-    def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
-        """Destroy money of a pool or of any account."""
+class Rewards(Payer, Fees, Burns, Protocol):
+    """Payments and burns of pools, and fees; Tokenomics implements it."""
 
 
 class RewardPool(Component):

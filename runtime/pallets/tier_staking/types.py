@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
+from runtime.frame.aliases import Balance, MomentOf
 
 MAX_STAKES: Final = 32
 """Maximum number of open stakes of one account."""
@@ -42,7 +43,7 @@ class Tier:
     """Lock duration of the stake, in days."""
     reward_bps: u32
     """Reward for 365 days, as a part of the principal."""
-    minimum: Annotated[u128, TypeName("Balance")]
+    minimum: Balance
     """Minimum principal, in planck."""
     burn_bps: u32
     """Part of each reward that is destroyed."""
@@ -61,8 +62,8 @@ class Stake:
     amount: Annotated[Compact[u128], TypeName("Balance")]
     """Principal on hold, in planck."""
     tier: u8
-    opened: Annotated[u64, TypeName("Moment")]
-    term_end: Annotated[u64, TypeName("Moment")]
+    opened: MomentOf
+    term_end: MomentOf
     """Time from which the stake can be withdrawn, and earns nothing more."""
     commit: Annotated[Compact[u128], TypeName("Balance")]
     """Reward for the whole term before burns, reserved in the pool, in planck."""
@@ -84,9 +85,9 @@ class Position:
     id: Annotated[u32, TypeName("StakeId")]
     tier: u8
     benefits: u8
-    since: Annotated[u64, TypeName("Moment")]
+    since: MomentOf
     """Start of the warm-up; benefits begin when it is over."""
-    until: Annotated[u64, TypeName("Moment")]
+    until: MomentOf
     """End of the term."""
     amount: Annotated[Compact[u128], TypeName("Balance")]
 
@@ -108,11 +109,11 @@ class Holdings:
 class Window:
     """Times at which an account's stakes have a benefit. Times in ms since genesis."""
 
-    warm_until: Annotated[u64, TypeName("Moment")]
+    warm_until: MomentOf
     """Last end of the stakes that had completed the warm-up when this was written."""
-    since: Annotated[u64, TypeName("Moment")]
+    since: MomentOf
     """First end of a warm-up among the other stakes."""
-    until: Annotated[u64, TypeName("Moment")]
+    until: MomentOf
     """Last end of those other stakes."""
 
     def covers(self, now: int) -> bool:
@@ -140,9 +141,9 @@ class Benefits:
 class StakedMoney:
     """Staked money, in planck, by vote weight."""
 
-    long: Annotated[u128, TypeName("Balance")]
+    long: Balance
     """Stakes that vote with 1.5 times their weight."""
-    short: Annotated[u128, TypeName("Balance")]
+    short: Balance
     """All other stakes."""
 
 
@@ -151,9 +152,9 @@ class StakedMoney:
 class PoolState:
     """The reward pool, in planck. The sum of both is its balance."""
 
-    free: Annotated[u128, TypeName("Balance")]
+    free: Balance
     """Amount available for new stakes."""
-    committed: Annotated[u128, TypeName("Balance")]
+    committed: Balance
     """Rewards reserved for open stakes and not claimed."""
 
 
@@ -167,10 +168,10 @@ class StakeQuote:
     """Reward for 365 days, in hundredths of a percent of the principal."""
     reduced: bool
     """True if the pool or the cap of an account does not cover the tier's own rate."""
-    gross: Annotated[u128, TypeName("Balance")]
-    burned: Annotated[u128, TypeName("Balance")]
+    gross: Balance
+    burned: Balance
     """Part of `gross` that is destroyed."""
-    net: Annotated[u128, TypeName("Balance")]
+    net: Balance
 
 
 @path("pallet_tier_staking::PremiumService", params={"Balance": u128})
@@ -180,7 +181,7 @@ class PremiumService:
 
     min_tier: u8
     """Shortest tier of a stake that entitles to it."""
-    price: Annotated[u128, TypeName("Balance")]
+    price: Balance
     """Price of a month of 30 days, in planck."""
 
 
@@ -189,7 +190,7 @@ class PremiumService:
 class PremiumAccess:
     """Access of an account to a premium service."""
 
-    until: Annotated[u64, TypeName("Moment")]
+    until: MomentOf
     """End of the access, in ms since genesis."""
     min_tier: u8
     """Shortest tier of a stake with which it can be used."""
@@ -202,11 +203,11 @@ class PremiumView:
 
     service: u32
     min_tier: u8
-    price: Annotated[u128, TypeName("Balance")]
+    price: Balance
     """Price of a month of 30 days, in planck."""
     entitled: bool
     """True if the account has an active stake of the tier or a longer one."""
-    until: Annotated[u64, TypeName("Moment")]
+    until: MomentOf
     """End of the bought access, in ms since genesis; 0: none was bought."""
     has_access: bool
     """True if the account can use the service now."""
@@ -230,7 +231,7 @@ class ContributionPoints:
     credentials: u32 = u32(0)
     points: u32 = u32(0)
     """Sum of the points of all of them."""
-    bound: Annotated[u128, TypeName("Balance")] = u128(0)
+    bound: Balance = u128(0)
     """Maximum that the points of referrals and credentials add to the payment, in planck."""
 
 
@@ -240,7 +241,7 @@ class Quarter:
     """Contributions of all stakers in a quarter, and the budget shared among them."""
 
     points: u64
-    budget: Annotated[u128, TypeName("Balance")]
+    budget: Balance
     """Set by the first contribution of the quarter, in planck."""
 
 
@@ -256,7 +257,7 @@ class ContributionView:
     mine: ContributionPoints
     points: u64
     """Points of all stakers in this quarter."""
-    budget: Annotated[u128, TypeName("Balance")]
+    budget: Balance
     """Amount shared among them, in planck."""
     claimable: list[tuple[u32, u128]]
     """Quarters that can be claimed, of the last eight, with the planck that each pays."""

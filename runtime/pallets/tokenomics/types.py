@@ -9,6 +9,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, FixedBytes, TypeName, path, u32, u64, u128
+from runtime.frame.aliases import Account, Balance, SlotOf
 
 MAX_MILESTONES: Final = 64
 """Maximum number of milestones of a programme."""
@@ -100,12 +101,12 @@ class MilestoneStatus(IntEnum):
 class Pool:
     """Accounting state of a pool. Its present funds are the balance of its account."""
 
-    account: Annotated[AccountId, TypeName("AccountId")]
-    allocated: Annotated[u128, TypeName("Balance")]
+    account: Account
+    allocated: Balance
     """Funds at genesis."""
-    released: Annotated[u128, TypeName("Balance")] = u128(0)
+    released: Balance = u128(0)
     """Sum of payments from the pool."""
-    burned: Annotated[u128, TypeName("Balance")] = u128(0)
+    burned: Balance = u128(0)
     """Sum of burns from the pool."""
 
 
@@ -114,14 +115,14 @@ class Pool:
 class Milestone:
     """A milestone of a programme."""
 
-    bps: Annotated[u32, TypeName("u32")]
+    bps: u32
     """Part of the programme that depends on it, in hundredths of a percent."""
     description: Annotated[H256, TypeName("Hash")]
     """Hash of the text that defines the milestone."""
-    status: Annotated[MilestoneStatus, TypeName("MilestoneStatus")] = MilestoneStatus.Open
+    status: MilestoneStatus = MilestoneStatus.Open
     evidence: Annotated[H256, TypeName("Hash")] = NO_HASH
     """Hash of the Foundation's evidence; zeros before the attestation."""
-    since: Annotated[u64, TypeName("Slot")] = u64(0)
+    since: SlotOf = u64(0)
     """Slot of the last change of `status`."""
 
 
@@ -130,17 +131,17 @@ class Milestone:
 class Programme:
     """A programme of the Foundation, whose funds are released by time and milestones."""
 
-    pool: Annotated[PoolId, TypeName("PoolId")]
-    amount: Annotated[u128, TypeName("Balance")]
-    months: Annotated[u32, TypeName("u32")]
+    pool: PoolId
+    amount: Balance
+    months: u32
     """Minimum number of months until everything is released."""
     milestones: Annotated[
         Bounded[list[Milestone], MAX_MILESTONES],
         TypeName("BoundedVec<Milestone, MaxMilestones>"),
     ]
-    released_planck: Annotated[u128, TypeName("Balance")] = u128(0)
+    released_planck: Balance = u128(0)
     """Sum of payments to the Foundation."""
-    done_bps: Annotated[u32, TypeName("u32")] = u32(0)
+    done_bps: u32 = u32(0)
     """Part that depends on confirmed milestones, in hundredths of a percent."""
 
 
@@ -149,7 +150,7 @@ class Programme:
 class MilestoneBurn:
     """Amount of a milestone's burn, and the slot in which it was executed."""
 
-    amount: Annotated[u128, TypeName("Balance")]
+    amount: Balance
     executed_at: Annotated[u64 | None, TypeName("Option<Slot>")] = None
 
 
@@ -178,8 +179,8 @@ class RowKind(IntEnum):
 class Allocation:
     """A row of the documents' table, as assigned to accounts at genesis."""
 
-    kind: Annotated[RowKind, TypeName("RowKind")]
-    amount: Annotated[u128, TypeName("Balance")]
+    kind: RowKind
+    amount: Balance
     accounts: Annotated[
         Bounded[list[AccountId], MAX_HOLDINGS], TypeName("BoundedVec<AccountId, MaxHoldings>")
     ]
@@ -194,10 +195,10 @@ class ContractualRow:
     The fields are those of a vesting schedule; with a length of zero it is free from `start` on.
     """
 
-    amount: Annotated[u128, TypeName("Balance")]
-    start: Annotated[u64, TypeName("Slot")]
-    length: Annotated[u64, TypeName("Slot")]
-    cliff: Annotated[u64, TypeName("Slot")]
+    amount: Balance
+    start: SlotOf
+    length: SlotOf
+    cliff: SlotOf
 
 
 @path("pallet_tokenomics::ReserveUnlock", params={"Balance": u128})
@@ -205,10 +206,10 @@ class ContractualRow:
 class ReserveUnlock:
     """The amount of the reserve that a referendum lets the signatories spend."""
 
-    cap: Annotated[u128, TypeName("Balance")]
-    expiry: Annotated[u64, TypeName("Slot")]
+    cap: Balance
+    expiry: SlotOf
     """First slot in which nothing can be spent."""
-    spent: Annotated[u128, TypeName("Balance")] = u128(0)
+    spent: Balance = u128(0)
 
 
 # ---- runtime API types
@@ -219,12 +220,12 @@ class ReserveUnlock:
 class Supply:
     """The supply of money, in planck. See `Tokenomics.supply`."""
 
-    genesis: Annotated[u128, TypeName("Balance")]
-    burned: Annotated[u128, TypeName("Balance")]
-    issuance: Annotated[u128, TypeName("Balance")]
-    circulating: Annotated[u128, TypeName("Balance")]
-    locked: Annotated[u128, TypeName("Balance")]
-    staked: Annotated[u128, TypeName("Balance")]
+    genesis: Balance
+    burned: Balance
+    issuance: Balance
+    circulating: Balance
+    locked: Balance
+    staked: Balance
 
 
 @path("pallet_tokenomics::TreasurySeat", params={"Balance": u128})
@@ -232,9 +233,9 @@ class Supply:
 class TreasurySeat:
     """The Foundation's right to approve payments of the treasury."""
 
-    limit: Annotated[u128, TypeName("Balance")]
+    limit: Balance
     """Maximum sum that it approves in a spend period, in planck."""
-    until: Annotated[u64, TypeName("Slot")]
+    until: SlotOf
     """First slot without the right."""
 
 
@@ -243,19 +244,19 @@ class TreasurySeat:
 class YearRelease:
     """Releases of one year, in planck. See `Tokenomics.release`."""
 
-    year: Annotated[u32, TypeName("u32")]
+    year: u32
     """The label year: 2025 is the chain's first."""
-    table: Annotated[u128, TypeName("Balance")]
+    table: Balance
     """Amount of the documents' table for the year."""
-    contractual: Annotated[u128, TypeName("Balance")]
+    contractual: Balance
     """Amount released by contract in the year."""
-    mining: Annotated[u128, TypeName("Balance")]
+    mining: Balance
     """Amount emitted for work in the year."""
-    discretionary: Annotated[u128, TypeName("Balance")]
+    discretionary: Balance
     """Amount paid from the other pools in the year so far."""
-    ceiling: Annotated[u128, TypeName("Balance")]
+    ceiling: Balance
     """Amount of the table for the year and all before."""
-    headroom: Annotated[u128, TypeName("Balance")]
+    headroom: Balance
     """Amount that the ceiling leaves for discretionary releases."""
 
 
@@ -264,12 +265,12 @@ class YearRelease:
 class PoolStatus:
     """Current state of a pool, in planck."""
 
-    id: Annotated[PoolId, TypeName("PoolId")]
-    account: Annotated[AccountId, TypeName("AccountId")]
-    allocated: Annotated[u128, TypeName("Balance")]
-    released: Annotated[u128, TypeName("Balance")]
-    burned: Annotated[u128, TypeName("Balance")]
-    balance: Annotated[u128, TypeName("Balance")]
+    id: PoolId
+    account: Account
+    allocated: Balance
+    released: Balance
+    burned: Balance
+    balance: Balance
 
 
 @dataclass(frozen=True, slots=True)

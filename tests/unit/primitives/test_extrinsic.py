@@ -27,12 +27,9 @@ from btt_chain.primitives.extrinsic import (
     opaque,
     signed,
     signing_payload,
-    unchecked_extrinsic,
     unwrap,
 )
 from btt_chain.scale import Compact, DecodeError, codec, u32, u128
-from btt_chain.scale.metadata import CompositeDef
-from btt_chain.scale.registry import TypeRegistry
 
 EXTRA = codec(tuple[Era, Compact[u32], Compact[u128]])
 EXTRA_RAW = EXTRA.encode((Immortal(), u32(5), u128(0)))
@@ -128,13 +125,3 @@ def test_an_extrinsic_without_its_signature_cannot_be_written() -> None:
     broken = Extrinsic(4, ExtrinsicKind.SIGNED, None, None, b"", None, b"\1")
     with pytest.raises(ValueError, match="has an address and a signature"):
         broken.encode()
-
-
-def test_metadata_finds_call_and_signature_through_the_extrinsic() -> None:
-    registry = TypeRegistry()
-    part = unchecked_extrinsic(codec(MultiAddress), codec(bytes), codec(MultiSignature), EXTRA)
-    kind = registry.types[registry.id_of(part)]
-    assert kind.path[-1] == "UncheckedExtrinsic"
-    assert [param.name for param in kind.params] == ["Address", "Call", "Signature", "Extra"]
-    assert isinstance(kind.definition, CompositeDef)
-    assert [field.type for field in kind.definition.fields] == [registry.id_of(codec(bytes))]

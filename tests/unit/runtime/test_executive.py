@@ -17,7 +17,7 @@ from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
 from btt_chain.scale import codec, u32, u64, u128
 from btt_chain.txpool import PoolError, TransactionInvalid, ValidityUnknown
 from runtime.constants import BTT
-from runtime.frame import Call, DispatchClass, InvalidBlock, RuntimeVersion, Weight
+from runtime.frame import Call, InvalidBlock, RuntimeVersion, Weight
 from runtime.frame.error import TokenErrorKind, WireToken
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.balances import Balances
@@ -340,7 +340,7 @@ def test_each_extrinsic_is_counted_against_the_block_and_refunds_are_given_back(
     chain.send(BOB, call)
     runtime = chain.at(chain.seal())
     used = runtime.system.block_weight.value
-    base = runtime.fees.base_weight(DispatchClass.Normal)
+    base = int(runtime.system.block_weights.per_class.normal.base_extrinsic.ref_time)
     info = runtime.info(pay(chain, CHARLIE, 1))
     assert used.normal.ref_time == base + info.weight + length * EXTRINSIC_BYTE
     assert used.operational.ref_time == 0

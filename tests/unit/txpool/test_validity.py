@@ -26,7 +26,7 @@ from btt_chain.primitives.validity import (
     Payment,
     Stale,
     TransactionSource,
-    TransactionValidity,
+    TransactionValidityError,
     Unknown,
     UnknownCustom,
     UnknownOrigin,
@@ -35,7 +35,9 @@ from btt_chain.primitives.validity import (
     as_error,
     describe,
 )
-from btt_chain.scale import Err, Ok, decode, encode, u8, u64
+from btt_chain.scale import Err, Ok, Result, decode, encode, u8, u64
+
+TransactionValidity = Result[ValidTransaction, TransactionValidityError]
 
 
 def test_a_stale_transaction_is_three_bytes() -> None:
