@@ -6,7 +6,6 @@
         base_get:  (key) -> value | None
         base_keys: (prefix, after | None) -> keys of the base, ascending, each > after
     get(key) put(key, value | None) begin() commit() rollback() next_key(key) keys(prefix)
-    clear_prefix(prefix, limit=None) -> number of removed keys
     changes() -> {key: value | None}    # the argument of stage()
     base_reads                          # {key: value | None} as read from the base
 
@@ -115,16 +114,6 @@ class Overlay:
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         """Yield the keys with this prefix, ascending; keys added meanwhile may be missed."""
         return self._walk(prefix, None)
-
-    def clear_prefix(self, prefix: bytes, limit: int | None = None) -> int:
-        """Remove at most `limit` keys with this prefix; return the number of removed keys."""
-        count = 0
-        for key in self._walk(prefix, None):
-            if count == limit:
-                break
-            self.put(key, None)
-            count += 1
-        return count
 
     def changes(self) -> dict[bytes, bytes | None]:
         """Return the changes so far, all layers together; None for a removed key."""

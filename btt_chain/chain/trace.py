@@ -316,17 +316,6 @@ class TraceJob:
         self._unpin(self.parent)
 
 
-def trace_block(
-    client: Client, hash: bytes, changes: Mapping[bytes, bytes | None] | None = None
-) -> Trace:
-    """Execute a stored block again in this thread, and return its trace. Raises as `TraceJob`."""
-    job = TraceJob(client, hash, changes)
-    try:
-        return job.run()
-    finally:
-        job.close()
-
-
 def _execute(
     trace: Trace,
     observed: Observed,

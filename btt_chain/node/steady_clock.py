@@ -23,7 +23,3 @@ class SteadyClock:
         self.now = now
         self.steady = now + self.shift
         return went_back
-
-    def unix(self, steady: int) -> int:
-        """Return the unix time of a steady one, unless the clock goes back again."""
-        return steady - self.shift

@@ -9,8 +9,6 @@ from typing import Final
 from btt_chain.payments.errors import PaymentError
 
 REFERENCE_LENGTH: Final = 16
-TEXT_LENGTH: Final = 22
-"""Characters of a reference as unpadded base64url."""
 MIN_DISTINCT: Final = 8
 """Minimum number of distinct bytes; 16 random bytes have fewer once in 10^12."""
 

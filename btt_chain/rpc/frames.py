@@ -15,9 +15,7 @@ FINAL_TEXT: Final = 0x81
 """First byte of a text frame that is a whole message, without extensions."""
 MASKED: Final = 0x80
 LONG: Final = 126
-"""Length that is followed by two bytes with the true one."""
-VERY_LONG: Final = 127
-"""The same with eight bytes."""
+"""Length that is followed by two bytes with the true one; the next one, 127, by eight."""
 MAX_SMALL: Final = 2_048
 """Maximum bytes of a request that is read here; a transfer has 400 as hex."""
 CONTROL: Final = 8

@@ -11,8 +11,8 @@ from cli.commands.asset_verifiers import COMMANDS
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import hash_of
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.working import (
     account,
     planck,
@@ -50,8 +50,7 @@ def asset() -> None:
 
 @examples("btt-chain asset list")
 @asset.command("list")
-@connection_options
-@json_option
+@query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List what is registered."""
     from cli.common.session import run
@@ -97,8 +96,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain asset show 0")
 @asset.command("show")
 @asset_argument
-@connection_options
-@json_option
+@query_options
 def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     """Show one asset."""
     from btt_chain.primitives.ss58 import encode
@@ -164,9 +162,7 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     "--description", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What describes it to people; the documents themselves without.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def register(
     documents: Path, name: str, symbol: str, kind: str, right: str, value: str, units: int,
     restricted: bool, description: Path | None, url: str, timeout: float, as_json: bool,
@@ -204,9 +200,7 @@ def register(
 @examples("btt-chain asset issue 0 --from //Alice")
 @asset.command()
 @asset_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def issue(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
     from btt_chain.client.views import events_of
@@ -238,9 +232,7 @@ def issue(number: int, url: str, timeout: float, as_json: bool, **options: objec
 @asset_argument
 @click.argument("dest")
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
-@sending_options
-@connection_options
-@json_option
+@call_options
 def transfer(
     number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -268,8 +260,7 @@ def transfer(
 @examples("btt-chain asset holdings 5Grw...", "btt-chain asset holdings //Alice --json")
 @asset.command()
 @click.argument("who")
-@connection_options
-@json_option
+@query_options
 def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the units that an account has, and the revenue that waits for it."""
     from cli.common.session import run
@@ -320,9 +311,7 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
 @asset.command(cls=SendingCommand)
 @asset_argument
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def distribute(
     number: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -344,9 +333,7 @@ def distribute(
 @examples("btt-chain asset claim 0 --from //Bob")
 @asset.command()
 @asset_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def claim(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the revenue that your units have brought."""
     from btt_chain.client.views import event_of

@@ -11,8 +11,8 @@ from cli.commands.gov_calls import address_of
 from cli.common.calls import report, send_calls
 from cli.common.deciding import decide, deciding_options
 from cli.common.files import hash_of
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.working import account, planck, properties
 
@@ -30,9 +30,7 @@ asset_argument = click.argument("number", metavar="ASSET", type=click.IntRange(0
 @examples("btt-chain asset bond 5_000BTT --from //Bob")
 @click.command(cls=SendingCommand)
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def bond(amount: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Bond AMOUNT to become a verifier; a decision appoints verifiers to their roles."""
     sender = Sender.of(options, as_json)
@@ -62,8 +60,7 @@ def bond(amount: str, url: str, timeout: float, as_json: bool, **options: object
     help="A role of the verifier; may be repeated. Without it the verifier has none any more.",
 )  # fmt: skip
 @deciding_options
-@connection_options
-@json_option
+@query_options
 def appoint(
     who: str, roles: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -93,9 +90,7 @@ def appoint(
     help="The report on it: its SHA-256 is stored, the file stays here.",
 )  # fmt: skip
 @click.option("--reject", is_flag=True, help="Reject the asset instead of attesting it.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def verify(
     number: int, role: str, complexity: int, report_file: Path, reject: bool, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -120,9 +115,7 @@ def verify(
 @click.command(cls=SendingCommand)
 @asset_argument
 @click.argument("word", metavar="{aye|nay}", type=click.Choice(("aye", "nay")))
-@sending_options
-@connection_options
-@json_option
+@call_options
 def vote(
     number: int, word: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -141,9 +134,7 @@ def vote(
 @examples("btt-chain asset trade 0 --from //Alice")
 @click.command(cls=SendingCommand)
 @asset_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def trade(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """List your asset on the exchange, so that its units can be traded."""
     sender = Sender.of(options, as_json)

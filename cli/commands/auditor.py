@@ -25,8 +25,8 @@ from cli.common.care import (
 )
 from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, call_options
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
@@ -63,9 +63,7 @@ def auditor() -> None:
 @auditor.command()
 @secret_option
 @care_folder_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def enlist(
     secret: str, base_path: Path | None, url: str, timeout: float,
     as_json: bool, **options: object,
@@ -94,9 +92,7 @@ def enlist(
 
 @examples("btt-chain auditor retire --from auditor.key")
 @auditor.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def retire(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Be selected no longer. Audits of months that are settled remain."""
     submit_call("Incentives", "retire", {}, "retired", url, timeout, as_json, options)
@@ -123,8 +119,7 @@ def sealing_key(base: Path | None, secret: str, genesis: bytes, who: bytes) -> b
     "--interval", type=Seconds(1, 86_400), default=600.0, show_default=True,
     help="Seconds between two looks.",
 )  # fmt: skip
-@connection_options
-@json_option
+@query_options
 def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_json: bool) -> None:
     """Print the audits that wait for your verdict, until Ctrl-C."""
     from btt_chain.primitives.ss58 import encode
@@ -210,8 +205,7 @@ def _waits(view: AuditView, who: AccountId) -> bool:
 )  # fmt: skip
 @secret_option
 @care_folder_option
-@connection_options
-@json_option
+@query_options
 def verify(
     facility: str, who: str, month: int | None, sealed: Path | None, address: str | None,
     devices: Path | None, readable: Path | None, secret: str, base_path: Path | None, url: str,
@@ -357,9 +351,7 @@ def device_keys(path: Path | None) -> frozenset[bytes] | None:
 @click.argument("verdict", type=click.Choice(("pass", "fail", "not-opened")))
 @click.option("--index", type=click.IntRange(0, (1 << 32) - 1), help="Index of the wrong leaf.")
 @month_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def report(
     facility: str, verdict: str, index: int | None, month: int | None,
     url: str, timeout: float, as_json: bool, **options: object,
@@ -378,9 +370,7 @@ def report(
 @auditor.command()
 @facility_argument
 @month_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def settle(
     facility: str, month: int | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:

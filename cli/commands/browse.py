@@ -8,7 +8,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import NotFound
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 
 if TYPE_CHECKING:
     from btt_chain.client.metadata import ChainMetadata
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 @examples("btt-chain query pallets")
 @click.command()
-@connection_options
-@json_option
+@query_options
 def pallets(url: str, timeout: float, as_json: bool) -> None:
     """List the pallets of the chain."""
     from cli.common.session import open_chain, run
@@ -46,8 +45,7 @@ def pallets(url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain query calls Balances")
 @click.command()
 @click.argument("pallet", required=False)
-@connection_options
-@json_option
+@query_options
 def calls(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the calls of PALLET, or of all, with their arguments."""
     _browse(pallet, url, timeout, as_json, "call")
@@ -56,8 +54,7 @@ def calls(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain query events Balances --json")
 @click.command()
 @click.argument("pallet", required=False)
-@connection_options
-@json_option
+@query_options
 def events(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the events of PALLET, or of all, with their fields."""
     _browse(pallet, url, timeout, as_json, "event")
@@ -66,8 +63,7 @@ def events(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain query errors Balances")
 @click.command()
 @click.argument("pallet", required=False)
-@connection_options
-@json_option
+@query_options
 def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the errors of PALLET, or of all."""
     _browse(pallet, url, timeout, as_json, "error")
@@ -76,8 +72,7 @@ def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain query items Staking")
 @click.command()
 @click.argument("pallet", required=False)
-@connection_options
-@json_option
+@query_options
 def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the storage items and constants of PALLET, or of all."""
     from btt_chain.client.items import docs_of

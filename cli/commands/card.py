@@ -12,8 +12,8 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, json_option, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ def new(scheme: str, output: Path, as_json: bool) -> None:
     "--days", type=click.IntRange(1, 3_650), default=365, show_default=True,
     help="Days after which it pays nothing.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def register(
     file: Path, payment: str, day: str, categories: tuple[int, ...], guardian: str | None,
     days: int, url: str, timeout: float, as_json: bool, **options: object,
@@ -256,9 +254,7 @@ def sign(
 @examples("btt-chain card freeze 0x4fd3... --from //Alice")
 @card.command(cls=SendingCommand)
 @click.argument("id", metavar="CARD")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Freeze a lost card, by its id or its file. Its owner or its guardian signs."""
     from cli.common.payfi_calls import send
@@ -279,9 +275,7 @@ def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) 
 @examples("btt-chain card activate card.key --from //Alice")
 @card.command(cls=SendingCommand)
 @click.argument("id", metavar="CARD")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def activate(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Let a frozen card pay again, by its id or its file. Its owner signs."""
     from cli.common.payfi_calls import send
@@ -305,9 +299,7 @@ def activate(id: str, url: str, timeout: float, as_json: bool, **options: object
 @examples("btt-chain card drop 0x4fd3... --from //Alice")
 @card.command(cls=SendingCommand)
 @click.argument("id", metavar="CARD")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def drop(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Remove a card, by its id or its file. Its owner signs.
 
@@ -337,8 +329,7 @@ def drop(id: str, url: str, timeout: float, as_json: bool, **options: object) ->
 @examples("btt-chain card show 0x4fd3...", "btt-chain card show 0x4fd3... --json")
 @card.command("show")
 @click.argument("id", metavar="CARD")
-@connection_options
-@json_option
+@query_options
 def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a registered card, by its id or its file."""
     from cli.common.merchants import account_of, exact, fields, number, time_of, variant, when

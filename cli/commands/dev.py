@@ -11,7 +11,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Group, examples, query_options
 from cli.common.sending import SendingCommand
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ UNITS_MS: Final = {
     "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000,
 }  # fmt: skip
 
-WARNING: Final = "development keys, which everyone knows: never for money"
+WARNING: Final = "development keys, which are public: never for money"
 
 DURATION: Final = re.compile(r"\+?(?:\d+(?:ms|[smhdw]))+")
 PART: Final = re.compile(r"(\d+)(ms|[smhdw])")
@@ -104,8 +104,7 @@ def fork_rows(fork: object) -> dict[str, str]:
 
 @examples("btt-chain dev status", "btt-chain dev status --json")
 @dev.command()
-@connection_options
-@json_option
+@query_options
 def status(url: str, timeout: float, as_json: bool) -> None:
     """Show head, time, way of sealing, snapshots and impersonated accounts."""
     from cli.common.session import open_chain, run
@@ -142,10 +141,9 @@ def status(url: str, timeout: float, as_json: bool) -> None:
 
 @examples("btt-chain dev accounts", "btt-chain dev accounts --json")
 @dev.command()
-@connection_options
-@json_option
+@query_options
 def accounts(url: str, timeout: float, as_json: bool) -> None:
-    """List the accounts of the development phrase, with balances. Everyone knows their keys."""
+    """List the accounts of the development phrase, with balances. Their keys are public."""
     from btt_chain.client.values import field
     from btt_chain.crypto.development import DEV_NAMES, dev_key
     from cli.common.session import open_chain, run
@@ -184,8 +182,7 @@ def accounts(url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain dev mine", "btt-chain dev mine 600")
 @dev.command(cls=SendingCommand)
 @click.argument("count", type=click.IntRange(1, 100_000), default=1, metavar="[N]")
-@connection_options
-@json_option
+@query_options
 def mine(count: int, url: str, timeout: float, as_json: bool) -> None:
     """Make N blocks (one unless said) of the transactions that wait."""
     _control(url, timeout, as_json, "dev_newBlock", {"count": count})
@@ -196,8 +193,7 @@ def mine(count: int, url: str, timeout: float, as_json: bool) -> None:
 )
 @dev.command(cls=SendingCommand)
 @click.argument("when")
-@connection_options
-@json_option
+@query_options
 def travel(when: str, url: str, timeout: float, as_json: bool) -> None:
     """Move the chain's time forward, by one block at that time.
 
@@ -226,8 +222,7 @@ def travel(when: str, url: str, timeout: float, as_json: bool) -> None:
 
 @examples("btt-chain dev snapshot")
 @dev.command()
-@connection_options
-@json_option
+@query_options
 def snapshot(url: str, timeout: float, as_json: bool) -> None:
     """Keep the present head, to return to it with `dev revert`."""
     _control(url, timeout, as_json, "dev_snapshot", answer="snapshot")
@@ -236,8 +231,7 @@ def snapshot(url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain dev revert 0x1", "btt-chain dev revert 1")
 @dev.command()
 @click.argument("snapshot")
-@connection_options
-@json_option
+@query_options
 def revert(snapshot: str, url: str, timeout: float, as_json: bool) -> None:
     """Return to a SNAPSHOT; it and all later ones are used up by that."""
     from cli.common.session import open_chain, run
@@ -259,8 +253,7 @@ def revert(snapshot: str, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain dev head 120", "btt-chain dev head -1", "btt-chain dev head 0x8a5f...")
 @dev.command(context_settings={"ignore_unknown_options": True})
 @click.argument("block")
-@connection_options
-@json_option
+@query_options
 def head(block: str, url: str, timeout: float, as_json: bool) -> None:
     """Make another BLOCK the head: a number, a hash, or how many to go back (-1).
 
@@ -279,8 +272,7 @@ def head(block: str, url: str, timeout: float, as_json: bool) -> None:
 @dev.command(cls=SendingCommand)
 @click.argument("account")
 @click.argument("amount")
-@connection_options
-@json_option
+@query_options
 def set_balance(account: str, amount: str, url: str, timeout: float, as_json: bool) -> None:
     """Set the free balance of an ACCOUNT, with a block of its own.
 
@@ -310,8 +302,7 @@ def set_balance(account: str, amount: str, url: str, timeout: float, as_json: bo
 @dev.command()
 @click.argument("item", metavar="PALLET.ITEM")
 @click.argument("words", nargs=-1, required=True, metavar="[KEYS]... VALUE")
-@connection_options
-@json_option
+@query_options
 def set_storage(item: str, words: tuple[str, ...], url: str, timeout: float, as_json: bool) -> None:
     """Set a storage item to a VALUE, with a block of its own.
 
@@ -344,8 +335,7 @@ def set_storage(item: str, words: tuple[str, ...], url: str, timeout: float, as_
 @dev.command()
 @click.argument("account")
 @click.option("--stop", is_flag=True, help="Accept only the account's own signatures again.")
-@connection_options
-@json_option
+@query_options
 def impersonate(account: str, stop: bool, url: str, timeout: float, as_json: bool) -> None:
     """Accept any signature of an ACCOUNT, until the node stops."""
     from cli.common.session import open_chain, run
@@ -369,8 +359,7 @@ def impersonate(account: str, stop: bool, url: str, timeout: float, as_json: boo
 @examples("btt-chain dev sealing manual", "btt-chain dev sealing instant")
 @dev.command()
 @click.argument("way", type=click.Choice(["instant", "manual"]))
-@connection_options
-@json_option
+@query_options
 def sealing(way: str, url: str, timeout: float, as_json: bool) -> None:
     """Make blocks as transactions arrive (instant), or only on demand (manual)."""
     _control(url, timeout, as_json, "dev_setBlockBuildMode", way)

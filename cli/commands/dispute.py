@@ -8,8 +8,8 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -65,9 +65,7 @@ def dispute() -> None:
     "--evidence", metavar="HEX", default=_NO_EVIDENCE,
     help="blake2_256 of the evidence, which the panel gets off chain.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def open_(
     payment: int, reason: str, amount: str | None, evidence: str, url: str, timeout: float,
     as_json: bool, **options: object,
@@ -116,9 +114,7 @@ def open_(
 @examples("btt-chain dispute withdraw 17 --from //Bob")
 @dispute.command(cls=SendingCommand)
 @click.argument("payment", type=PAYMENT_ID)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw the dispute of PAYMENT: the merchant has the money."""
     from cli.common.payfi_calls import send
@@ -140,8 +136,7 @@ def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: o
 @examples("btt-chain dispute show 17", "btt-chain dispute show 17 --json")
 @dispute.command("show")
 @click.argument("payment", type=PAYMENT_ID)
-@connection_options
-@json_option
+@query_options
 def show_(payment: int, url: str, timeout: float, as_json: bool) -> None:
     """Show the dispute of PAYMENT."""
     from cli.common.merchants import exact, fields, number, time_of, variant, when

@@ -9,8 +9,8 @@ import click
 from btt_chain.client.amount import AmountError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.working import properties, view_chain
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def exchange() -> None:
     "--levels", type=click.IntRange(1, 50), default=LEVELS, show_default=True,
     help="Number of prices on each side.",
 )  # fmt: skip
-@connection_options
-@json_option
+@query_options
 def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what is wanted and offered at which price."""
     from cli.common.session import run
@@ -89,8 +88,7 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
 @examples("btt-chain exchange trades 0")
 @exchange.command()
 @asset_argument
-@connection_options
-@json_option
+@query_options
 def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what the last auctions did, the newest last."""
     from cli.common.session import run
@@ -132,9 +130,7 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     "--until", type=click.IntRange(1, 2**64 - 1), metavar="SLOT",
     help="When it expires, in slots since the first block. [default: never]",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def order(
     side: str, asset: int, units: int, price: str, immediate: bool, until: int | None, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -178,8 +174,7 @@ def order(
 @exchange.command()
 @asset_argument
 @click.argument("account")
-@connection_options
-@json_option
+@query_options
 def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show an account's open orders for an asset."""
     from btt_chain.client.accounts import AccountError, read_account
@@ -231,9 +226,7 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
 @examples("btt-chain exchange cancel 17 --from //Alice")
 @exchange.command()
 @click.argument("number", metavar="ORDER", type=click.IntRange(0, 2**64 - 1))
-@sending_options
-@connection_options
-@json_option
+@call_options
 def cancel(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Cancel an order; what is left of it is free again."""
     from cli.common.session import run

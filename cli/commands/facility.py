@@ -21,8 +21,8 @@ from cli.commands.gov_view import when
 from cli.common import show
 from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import call_options
 from cli.common.working import account, properties, read_id, view_chain
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ for _part in (
 @examples("btt-chain facility list", "btt-chain facility list --kind hospital --json")
 @facility.command("list")
 @click.option("--kind", type=click.Choice(KINDS), help="Facilities of this kind only.")
-@connection_options
-@json_option
+@query_options
 def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the facilities."""
     from btt_chain.primitives.ss58 import encode
@@ -132,8 +131,7 @@ async def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
 @examples("btt-chain facility show //Bob")
 @facility.command("show")
 @account_argument
-@connection_options
-@json_option
+@query_options
 def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility, and what is missing for it to count."""
     from btt_chain.primitives.account import AccountId
@@ -176,8 +174,7 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 
 @examples("btt-chain facility count")
 @facility.command()
-@connection_options
-@json_option
+@query_options
 def count(url: str, timeout: float, as_json: bool) -> None:
     """Show how many hospitals count, and what the milestone burns need."""
     from cli.common.session import run
@@ -228,7 +225,7 @@ def count(url: str, timeout: float, as_json: bool) -> None:
 
 
 def burn_state(name: str, counted: int, needed: int, executed: int | None) -> str:
-    """Return what the burn `name` at a number of hospitals waits for."""
+    """Return the conditions of the burn `name` that are not met, at a number of hospitals."""
     if executed is not None:
         return f"executed in slot {int(executed)}"
     if counted < needed:
@@ -251,9 +248,7 @@ def burn_state(name: str, counted: int, needed: int, executed: int | None) -> st
 @click.option("--sensitive", is_flag=True, help="Being a patient here is a diagnosis.")
 @description_options[0]
 @description_options[1]
-@sending_options
-@connection_options
-@json_option
+@call_options
 def apply(
     kind: str, region: str, size: str, sensitive: bool, description: Path | None, meta: str | None,
     url: str, timeout: float, as_json: bool, **options: object,
@@ -278,9 +273,7 @@ def apply(
 @size_option
 @description_options[0]
 @description_options[1]
-@sending_options
-@connection_options
-@json_option
+@call_options
 def update(
     size: str, description: Path | None, meta: str | None, url: str, timeout: float,
     as_json: bool, **options: object,
@@ -295,9 +288,7 @@ def update(
 
 @examples("btt-chain facility leave --from //Bob")
 @facility.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Leave, or withdraw an application; the bond comes back, after leaving by itself."""
     submit_call("Facilities", "leave", {}, "you left", url, timeout, as_json, options)
@@ -313,8 +304,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 @facility.command()
 @account_argument
 @deciding_options
-@connection_options
-@json_option
+@query_options
 def confirm(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Have an application confirmed: print the proposal, or send it as sudo."""
     _decide("confirm", who, {}, "technical", "confirmed", url, timeout, as_json, options)
@@ -324,8 +314,7 @@ def confirm(who: str, url: str, timeout: float, as_json: bool, **options: object
 @facility.command()
 @account_argument
 @deciding_options
-@connection_options
-@json_option
+@query_options
 def refuse(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Have an application refused: print the proposal, or send it as sudo."""
     _decide("refuse", who, {}, "technical", "refused", url, timeout, as_json, options)
@@ -343,8 +332,7 @@ def refuse(who: str, url: str, timeout: float, as_json: bool, **options: object)
     show_default=True, help="Who is to decide.",
 )  # fmt: skip
 @deciding_options
-@connection_options
-@json_option
+@query_options
 def suspend(
     who: str, end: bool, track: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:

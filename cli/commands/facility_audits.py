@@ -19,8 +19,8 @@ from cli.common.care import (
     who_argument,
 )
 from cli.common.errors import NotFound, Refused
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import sending_options
+from cli.common.options import examples, query_options
+from cli.common.sending import call_options
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
 
@@ -52,8 +52,7 @@ NOT_OPEN: Final = {
 )  # fmt: skip
 @secret_option
 @care_folder_option
-@connection_options
-@json_option
+@query_options
 def answer(
     who: str, month: int | None, out: Path | None, secret: str, base_path: Path | None, url: str,
     timeout: float, as_json: bool,
@@ -88,7 +87,7 @@ async def openings(
     month: int,
     disclosure: Callable[[int, bytes], Disclosure],
 ) -> list[tuple[bytes, bytes]]:
-    """Return what is sealed to each auditor of an audit. NotFound if there is none.
+    """Return the disclosure sealed to each auditor of an audit. NotFound if there is none.
 
     It is sealed to the keys that the auditors had when the month was settled.
     """
@@ -115,9 +114,7 @@ async def openings(
 @click.option(
     "--month", type=click.IntRange(0, 1 << 31), required=True, help="Number of the month."
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def appeal(month: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Answer a failed audit: three other auditors are selected, once."""
     args: dict[str, object] = {"month": month}

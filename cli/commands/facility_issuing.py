@@ -32,7 +32,7 @@ from cli.common.care import (
     calendar as calendar_of,
 )
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import connection_options, examples, json_option, query_options
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
 
@@ -98,8 +98,7 @@ def new_file(path: Path) -> Iterator[None]:
 @out_option
 @secret_option
 @care_folder_option
-@connection_options
-@json_option
+@query_options
 def issue(
     who: str, rule: int, patient: str, evidence: Path, kind: str, quality: int,
     device: str | None, counter: int | None, signature: str | None, serve_url: str,
@@ -213,8 +212,7 @@ def claims(
 @out_option
 @secret_option
 @care_folder_option
-@connection_options
-@json_option
+@query_options
 def sign(
     who: str, request: Path, out: Path, secret: str, base_path: Path | None, url: str,
     timeout: float, as_json: bool,
@@ -248,8 +246,7 @@ def sign(
 )  # fmt: skip
 @secret_option
 @care_folder_option
-@connection_options
-@json_option
+@query_options
 def serve(
     who: str, host: str, port: int, secret: str, base_path: Path | None, url: str,
     timeout: float, as_json: bool,

@@ -25,8 +25,8 @@ from cli.common.care import (
     who_argument,
 )
 from cli.common.errors import NotFound, Refused
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import Sender, sending_options
+from cli.common.options import examples, query_options
+from cli.common.sending import Sender, call_options
 from cli.common.working import view_chain
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ AUDIT_PHASES: Final = {
 
 @examples("btt-chain facility rules")
 @click.command("rules")
-@connection_options
-@json_option
+@query_options
 def rules(url: str, timeout: float, as_json: bool) -> None:
     """List the rules of activities: points, factors, caps and cooldowns."""
     from cli.common.session import run
@@ -104,9 +103,7 @@ def kinds_of_evidence(bits: int) -> str:
 @click.option(
     "--months", type=click.IntRange(1, 12), default=1, show_default=True, help="How many months."
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def subscribe(
     size: str, months: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -162,9 +159,7 @@ def subscription(size: str, price: int) -> int:
 @month_option
 @secret_option
 @care_folder_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def keys(
     month: int | None, secret: str, base_path: Path | None, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -210,9 +205,7 @@ def keys(
 @month_option
 @secret_option
 @care_folder_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def close(
     month: int | None, secret: str, base_path: Path | None, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -256,8 +249,7 @@ def close(
 @click.command("month")
 @who_argument
 @month_option
-@connection_options
-@json_option
+@query_options
 def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility's month: its payment, its right, its points and the state of its audit."""
     from cli.common.session import run

@@ -13,8 +13,8 @@ from cli.commands.gov_view import when
 from cli.common import show
 from cli.common.care import account_id, slot_of
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import SendingCommand, sending_options
+from cli.common.options import examples, query_options
+from cli.common.sending import SendingCommand, call_options
 from cli.common.working import planck, properties, read_id, view_chain
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def document_hash(given: str, what: str) -> H256:
 @click.option(
     "--days", type=click.IntRange(1, 365), required=True, help="For how many days of the chain."
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def place(
     offer: str, days: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -65,8 +63,7 @@ def place(
 @examples("btt-chain facility offers //Dave", "btt-chain facility offers //Dave --json")
 @click.command("offers")
 @click.argument("partner", metavar="PARTNER")
-@connection_options
-@json_option
+@query_options
 def offers(partner: str, url: str, timeout: float, as_json: bool) -> None:
     """List the offers of a partner at which points can be redeemed now."""
     from cli.common.session import run
@@ -103,9 +100,7 @@ def offers(partner: str, url: str, timeout: float, as_json: bool) -> None:
     "--memo", metavar="FILE|HASH",
     help="A document about the savings; only its SHA-256 hash goes to the chain.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def contribute(
     amount: str, memo: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -134,9 +129,7 @@ def contribute(
 @click.option(
     "--hours", type=click.IntRange(1, 1_000), required=True, help="Hours of education, 1 to 1000."
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def attest(
     who: str, credential: str, hours: int, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -162,8 +155,7 @@ def attest(
 @click.command("credential")
 @click.argument("who", metavar="ACCOUNT")
 @click.argument("credential", metavar="FILE|HASH")
-@connection_options
-@json_option
+@query_options
 def credential_(who: str, credential: str, url: str, timeout: float, as_json: bool) -> None:
     """Check a credential: which educator attested it for an account, and its hours.
 
@@ -193,9 +185,7 @@ def credential_(who: str, credential: str, url: str, timeout: float, as_json: bo
 
 @examples("btt-chain facility top-up --from clinic.key")
 @click.command("top-up")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def top_up(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Restore the bond of your facility to that of its kind, after a penalty."""
     submit_call("Facilities", "top_up", {}, "the bond is whole", url, timeout, as_json, options)

@@ -9,7 +9,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 from cli.common.sending import signer_of, signer_options
 from cli.common.types import Seconds
 
@@ -43,10 +43,9 @@ PAUSE: Final = 5.0
     help="Seconds after which a file that was not written again is no source; 0: never.",
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Read and feed once. Exit code 1 if a key is silent.")
-@click.option("--dry-run", is_flag=True, help="Show what would be fed; feed nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the values that would be fed; feed none.")
 @signer_options
-@connection_options
-@json_option
+@query_options
 def feeder(
     keys: tuple[str, ...], sources: tuple[str, ...], interval: float, max_age: float, once: bool,
     dry_run: bool, url: str, timeout: float, as_json: bool, **options: object,

@@ -33,8 +33,8 @@ from cli.commands.gov_view import (
 )
 from cli.common import show
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.working import account, planck, properties, view_chain
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def gov() -> None:
 @examples("btt-chain gov status", "btt-chain gov status 3")
 @gov.command()
 @click.argument("index", metavar="[NUMBER]", type=click.IntRange(0, 2**32 - 1), required=False)
-@connection_options
-@json_option
+@query_options
 def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
     """List referenda, or show one with the four chambers' tally."""
     from cli.common.session import run
@@ -88,8 +87,7 @@ def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
 
 @examples("btt-chain gov tracks")
 @gov.command()
-@connection_options
-@json_option
+@query_options
 def tracks(url: str, timeout: float, as_json: bool) -> None:
     """Show the kinds of referenda and their rules."""
     from cli.common.session import run
@@ -149,8 +147,7 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain gov chambers", "btt-chain gov chambers --year 2027")
 @gov.command()
 @click.option("--year", type=click.IntRange(2025, 2**32 - 1), help="Weights of another year.")
-@connection_options
-@json_option
+@query_options
 def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the chambers: weights, electorates, and who has a seat."""
     from btt_chain.primitives.ss58 import encode
@@ -201,8 +198,7 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
 @gov.command("power")
 @click.argument("who", metavar="ACCOUNT")
 @click.argument("amount", required=False)
-@connection_options
-@json_option
+@query_options
 def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
     from btt_chain.primitives.account import AccountId
@@ -227,8 +223,7 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
 
 @examples("btt-chain gov elections")
 @gov.command()
-@connection_options
-@json_option
+@query_options
 def elections(url: str, timeout: float, as_json: bool) -> None:
     """Show who stands for the community's seats, and who sits."""
     from btt_chain.primitives.ss58 import encode
@@ -287,9 +282,7 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
     help="Slots from the approval to the call; the track has a least number.",
 )
 @click.option("--no-deposit", is_flag=True, help="Leave the deposit for the decision to others.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def propose(
     name: str, arguments: tuple[str, ...], track: str, after: int, no_deposit: bool, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -335,9 +328,7 @@ def propose(
 @examples("btt-chain gov deposit 3 --from //Bob")
 @gov.command()
 @index_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def deposit(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Place the deposit without which nothing is decided. It comes back."""
     submit_call(
@@ -349,9 +340,7 @@ def deposit(index: int, url: str, timeout: float, as_json: bool, **options: obje
 @examples("btt-chain gov refund 3 --from //Alice")
 @gov.command()
 @index_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def refund(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Give the deposits of a referendum that is over back to who placed them.
 
@@ -409,9 +398,7 @@ async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunde
 @index_argument
 @click.argument("side", type=click.Choice(("aye", "nay", "abstain")))
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def vote(
     index: int, side: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -441,9 +428,7 @@ def vote(
 @gov.command()
 @index_argument
 @click.argument("track", required=False)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def unvote(
     index: int, track: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -463,9 +448,7 @@ def unvote(
 @click.argument("track")
 @click.argument("to")
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def delegate(
     track: str, to: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -485,9 +468,7 @@ def delegate(
 @examples("btt-chain gov undelegate grants --from //Alice")
 @gov.command()
 @click.argument("track")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Vote yourself again in a track; what was delegated stays locked for a week of decisions."""
     submit_call(
@@ -499,9 +480,7 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: o
 @examples("btt-chain gov unlock grants --from //Alice")
 @gov.command()
 @click.argument("track")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def unlock(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
     from btt_chain.primitives.account import AccountId, Id
@@ -534,9 +513,7 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: objec
 
 @examples("btt-chain gov stand --from //Bob")
 @gov.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def stand(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stand for a seat of the community, for a deposit. Needs a judged identity."""
     submit_call("Chambers", "submit_candidacy", {}, "you stand", url, timeout, as_json, options)
@@ -544,9 +521,7 @@ def stand(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 @examples("btt-chain gov leave --from //Bob")
 @gov.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stand no more; or, if you do not stand, leave your seat."""
     submit_call("Chambers", "withdraw_candidacy", {}, "you left", url, timeout, as_json, options)
@@ -556,9 +531,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 @gov.command(cls=SendingCommand)
 @click.argument("amount")
 @click.argument("names", nargs=-1, required=True, metavar="CANDIDATE...")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def elect(
     amount: str, names: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -576,9 +549,7 @@ def elect(
 
 @examples("btt-chain gov unelect --from //Alice")
 @gov.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def unelect(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw your backing; your money is free at once."""
     submit_call("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)

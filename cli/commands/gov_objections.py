@@ -10,8 +10,8 @@ from cli.commands.gov_calls import address_of, slot_now, submit_call
 from cli.commands.gov_view import percent, when
 from cli.common import show
 from cli.common.errors import NotFound
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import SendingCommand, sending_options
+from cli.common.options import examples, query_options
+from cli.common.sending import SendingCommand, call_options
 from cli.common.working import planck, properties, view_chain
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ milestone_argument = click.argument("milestone", type=click.IntRange(0, 2**32 - 
 @examples("btt-chain gov milestones 0", "btt-chain gov milestones 0 --json")
 @click.command()
 @programme_argument
-@connection_options
-@json_option
+@query_options
 def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
     """Show the milestones of a programme of the Foundation, and who objects to them.
 
@@ -68,9 +67,7 @@ def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
 @programme_argument
 @milestone_argument
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def object_(
     programme: int, milestone: int, amount: str, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -91,9 +88,7 @@ def object_(
 @click.command()
 @programme_argument
 @milestone_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def withdraw_objection(
     programme: int, milestone: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -105,9 +100,7 @@ def withdraw_objection(
 @examples("btt-chain gov unlock-objections //Bob --from //Bob")
 @click.command()
 @click.argument("who", metavar="ACCOUNT")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def unlock_objections(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what an account's objections to decided milestones lock."""
     from cli.common.session import run

@@ -14,7 +14,7 @@ from btt_chain.primitives.csv_cells import text_cell
 from cli.common import show
 from cli.common.chain_time import date
 from cli.common.errors import CannotConnect, Mistyped, Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
 from cli.common.working import account
 
@@ -72,8 +72,7 @@ class Since(click.ParamType[int]):
     "this chain]",
 )  # fmt: skip
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, amounts in planck.")
-@connection_options
-@json_option
+@query_options
 def history(
     who: str, limit: int, blocks: int, since: int | None, explorer: str | None, as_csv: bool,
     url: str, timeout: float, as_json: bool,
@@ -210,7 +209,7 @@ def _print(rows: list[Entry], currency: Currency, address: str) -> None:
 
 
 def _by(row: Entry, address: str) -> str:
-    """Return who signed an extrinsic, as seen by the account."""
+    """Return the signer of an extrinsic, from the account's side."""
     if row.signer is None:
         return "unsigned"
     return "itself" if row.signer == address else row.signer

@@ -13,8 +13,8 @@ from cli.common import show
 from cli.common.calls import send_calls
 from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.working import account, planck, properties
 
@@ -54,9 +54,7 @@ def identity() -> None:
 @click.option("--legal", default="", help="The legal name.")
 @click.option("--web", default="", help="A web address.")
 @click.option("--email", default="", help="An address for mail.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def set_(
     display: str, legal: str, web: str, email: str, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -80,8 +78,7 @@ def set_(
 @examples("btt-chain identity show //Bob")
 @identity.command("show")
 @account_argument
-@connection_options
-@json_option
+@query_options
 def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the identity of an account, and the judgements of it."""
 
@@ -105,9 +102,7 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 @identity.command(cls=SendingCommand)
 @registrar_option
 @click.option("--max-fee", default="0BTT", show_default=True, help="The most to pay.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def request(
     registrar: int, max_fee: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -128,9 +123,7 @@ def request(
 @account_argument
 @click.argument("judgement", type=click.Choice(JUDGEMENTS))
 @registrar_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def judge(
     who: str, judgement: str, registrar: int, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -158,8 +151,7 @@ def judge(
 @identity.command()
 @account_argument
 @deciding_options
-@connection_options
-@json_option
+@query_options
 def appoint(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Have a registrar appointed: print the proposal, or send it as sudo."""
     from btt_chain.primitives.ss58 import encode

@@ -9,8 +9,8 @@ import click
 from cli.common import show
 from cli.common.calls import report, send_calls
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.wallets import names_of_accounts
 from cli.common.working import account
@@ -27,9 +27,7 @@ sub_argument = click.argument("sub", metavar="ACCOUNT")
 
 @examples("btt-chain identity clear --from //Bob")
 @click.command(cls=SendingCommand)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def clear(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Remove your identity and its sub-accounts; all deposits are returned."""
     _send("Identity.clear_identity", {}, "The identity is removed.", url, timeout, as_json, options)
@@ -41,9 +39,7 @@ def clear(url: str, timeout: float, as_json: bool, **options: object) -> None:
     "--registrar", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
     help="The number of the registrar.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def cancel(registrar: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw a request for a judgement; its fee is returned."""
     _send("Identity.cancel_request", {"reg_index": registrar}, "The request is withdrawn.", url,
@@ -52,8 +48,7 @@ def cancel(registrar: int, url: str, timeout: float, as_json: bool, **options: o
 
 @examples("btt-chain identity registrars")
 @click.command()
-@connection_options
-@json_option
+@query_options
 def registrars(url: str, timeout: float, as_json: bool) -> None:
     """List the registrars, and their fees."""
 
@@ -84,8 +79,7 @@ def registrars(url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain identity subs //Bob")
 @click.command()
 @click.argument("who", metavar="ACCOUNT")
-@connection_options
-@json_option
+@query_options
 def subs(who: str, url: str, timeout: float, as_json: bool) -> None:
     """List the sub-accounts of an account, and whether each agreed; and its own parent."""
 
@@ -122,9 +116,7 @@ def subs(who: str, url: str, timeout: float, as_json: bool) -> None:
 @click.command("add-sub", cls=SendingCommand)
 @sub_argument
 @click.argument("name")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def add_sub(
     sub: str, name: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -137,9 +129,7 @@ def add_sub(
 @click.command("rename-sub", cls=SendingCommand)
 @sub_argument
 @click.argument("name")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def rename_sub(
     sub: str, name: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -151,9 +141,7 @@ def rename_sub(
 @examples("btt-chain identity remove-sub //Dave --from //Bob")
 @click.command("remove-sub", cls=SendingCommand)
 @sub_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def remove_sub(sub: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Remove a sub-account; its deposit is returned."""
     _send("Identity.remove_sub", {"sub": sub}, f"{sub} is no sub-account any more.", url, timeout,
@@ -163,9 +151,7 @@ def remove_sub(sub: str, url: str, timeout: float, as_json: bool, **options: obj
 @examples("btt-chain identity agree //Bob --from //Dave")
 @click.command(cls=SendingCommand)
 @click.argument("main", metavar="PARENT")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def agree(main: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Agree to be a sub-account of PARENT, which named you: you share its identity."""
     _send("Identity.agree_sub", {"main": main}, f"You are a sub-account of {main}.", url, timeout,
@@ -174,9 +160,7 @@ def agree(main: str, url: str, timeout: float, as_json: bool, **options: object)
 
 @examples("btt-chain identity leave --from //Dave")
 @click.command(cls=SendingCommand)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Leave your parent account."""
     _send("Identity.quit_sub", {}, "You are no sub-account any more.", url, timeout, as_json,

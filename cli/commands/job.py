@@ -37,8 +37,19 @@ from cli.commands.job_session import (
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, read_beginning, resolve, short, shortened
-from cli.common.options import Command, Group, connection_options, examples, json_option
-from cli.common.sending import Sender, asking_options, sending_options, signing_options
+from cli.common.options import (
+    Command,
+    Group,
+    connection_options,
+    examples,
+    query_options,
+)
+from cli.common.sending import (
+    Sender,
+    asking_options,
+    call_options,
+    signing_options,
+)
 from cli.common.working import (
     NETWORK,
     asked,
@@ -131,8 +142,7 @@ def private_option(command: Command) -> Command:
 @signing_options
 @asking_options
 @folder_option
-@connection_options
-@json_option
+@query_options
 def submit(
     files: tuple[Path, ...], package: Path, elements: bool, wait: bool, detach: bool,
     keep_private: bool, listen: str | None, public: tuple[str, ...], base_path: Path | None,
@@ -263,8 +273,7 @@ def gateway(
     help="How long a provider may take; twice the least allowed, and some, unless said.",
 )  # fmt: skip
 @folder_option
-@connection_options
-@json_option
+@query_options
 def offer(
     files: tuple[Path, ...], package: Path, elements: bool, deadline: int | None,
     base_path: Path | None, url: str, timeout: float, as_json: bool,
@@ -323,8 +332,7 @@ def offer(
 @click.option("--account", metavar="ADDRESS", help="Whose; without, those posted from here.")
 @click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
 @folder_option
-@connection_options
-@json_option
+@query_options
 def list_(
     account: str | None, everything: bool, base_path: Path | None, url: str, timeout: float,
     as_json: bool,
@@ -396,8 +404,7 @@ async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[di
 @examples("btt-chain job status 0x4fd3...")
 @job.command()
 @click.argument("job_id", metavar="JOB")
-@connection_options
-@json_option
+@query_options
 def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a job: what it costs, who does it, how far it is."""
     from cli.common.session import run
@@ -418,8 +425,7 @@ def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain job watch 0x4fd3...", "btt-chain job watch 0x4fd3... --json")
 @job.command()
 @click.argument("job_id", metavar="JOB")
-@connection_options
-@json_option
+@query_options
 def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """Print a line whenever a job goes on, until it is over. With --json a document each."""
     from btt_chain.client.jsonrpc import WebSocket
@@ -455,9 +461,7 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain job cancel 0x4fd3... --from //Alice")
 @job.command()
 @click.argument("job_id", metavar="JOB")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Call off a job that no provider has accepted.
 
@@ -495,8 +499,7 @@ def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: obje
 )  # fmt: skip
 @gateway_options
 @folder_option
-@connection_options
-@json_option
+@query_options
 def result(
     job_id: str, out: Path | None, listen: str | None, public: tuple[str, ...],
     base_path: Path | None, url: str, timeout: float, as_json: bool,

@@ -10,7 +10,7 @@ import click
 from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
 from cli.commands.job_session import ample_deadline, offered
 from cli.common import show
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 from cli.common.working import chain_facts, view_chain
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 @package_option
 @elements_option
 @kind_options
-@connection_options
-@json_option
+@query_options
 def quote(
     files: tuple[Path, ...], package: Path, elements: bool, tier: str, check: str, urgency: str,
     url: str, timeout: float, as_json: bool,

@@ -55,7 +55,7 @@ def key() -> None:
     """Make keys, look at them, sign and verify; keep the session keys of a validator.
 
     A secret URI is a phrase of words, or 0x and a seed, followed by a path: //hard/soft///password.
-    Without words it means the public development phrase: //Alice is a key that everyone knows.
+    Without words it means the public development phrase: the secret of //Alice is public.
     """
 
 

@@ -12,8 +12,8 @@ from cli.commands.merchant_statement import statement
 from cli.commands.merchant_watch import watch
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.types import Category
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ for _command in (watch, statement, charge, capture, void, bond, close):
     "--meta", metavar="HEX", default="0x" + "00" * 32,
     help="blake2_256 of the public description of the business.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def register(
     category: int, code: str, tills: tuple[str, ...], analytics: bool, meta: str, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -117,9 +115,7 @@ def register(
     default=None,
     help="Have reports kept, or not. [default: as it is]",
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def configure(
     tills: tuple[str, ...], removed: tuple[str, ...], code: str | None, analytics: bool | None,
     url: str, timeout: float, as_json: bool, **options: object,
@@ -171,8 +167,7 @@ def configure(
 @click.option("--payment", "id", type=PAYMENT_ID, help="Show one payment, by its number.")
 @click.option("--reference", metavar="HEX", help="Show the payment of an invoice; with --amount.")
 @click.option("--amount", help="Amount of that invoice, as 50.00CNY. [currency: the merchant's]")
-@connection_options
-@json_option
+@query_options
 def show_(
     account: str, id: int | None, reference: str | None, amount: str | None, url: str,
     timeout: float, as_json: bool,
@@ -240,9 +235,7 @@ def show_(
 @merchant.command(cls=SendingCommand)
 @click.argument("payment", type=PAYMENT_ID)
 @click.option("--amount", help="Part in BTT. [default: all that is left]")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def refund(
     payment: int, amount: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -291,9 +284,7 @@ def refund(
 @click.argument("payment", type=PAYMENT_ID)
 @click.option("--accept", is_flag=True, help="Accept: the payer gets the disputed amount.")
 @click.option("--contest", metavar="HEX", help="Contest, with blake2_256 of the evidence.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def answer(
     payment: int, accept: bool, contest: str | None, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -333,8 +324,7 @@ def answer(
 @examples("btt-chain merchant report //Alice", "btt-chain merchant report //Alice --json")
 @merchant.command()
 @click.argument("account")
-@connection_options
-@json_option
+@query_options
 def report(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the last 30 days of a merchant with the analytics plan."""
     from cli.common.merchants import exact, fields, number, registered

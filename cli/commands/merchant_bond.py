@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.common.errors import Refused
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import examples
+from cli.common.sending import Sender, SendingCommand, call_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -20,9 +20,7 @@ REFUND_DAYS = 15
 @examples("btt-chain merchant bond 500BTT --from //Alice")
 @click.command(cls=SendingCommand)
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def bond(amount: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Add AMOUNT to the bond: it pays what the merchant loses in late disputes.
 
@@ -48,9 +46,7 @@ def bond(amount: str, url: str, timeout: float, as_json: bool, **options: object
 
 @examples("btt-chain merchant close --from //Alice")
 @click.command(cls=SendingCommand)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def close(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Accept no payments any more; a second time, 15 days of the chain later: release the bond."""
     from cli.common.merchants import (

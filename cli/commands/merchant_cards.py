@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cli.common.errors import Mistyped
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import examples
+from cli.common.sending import Sender, SendingCommand, call_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -28,9 +28,7 @@ NUMBER: Final = click.IntRange(0, 2**64 - 1)
 @click.argument("voucher", metavar="VOUCHER")
 @click.argument("signature", metavar="SIGNATURE")
 @click.option("--hold", is_flag=True, help="Put the amount on hold; capture it later.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def charge(
     voucher: str, signature: str, hold: bool, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -71,9 +69,7 @@ def charge(
 @click.command(cls=SendingCommand)
 @click.argument("auth", type=NUMBER)
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def capture(
     auth: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -99,9 +95,7 @@ def capture(
 @examples("btt-chain merchant void 3 --from till.txt")
 @click.command(cls=SendingCommand)
 @click.argument("auth", type=NUMBER)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def void(auth: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Release what is left of what a card authorised; AUTH is its number."""
     from cli.common.payfi_calls import send

@@ -15,7 +15,7 @@ from btt_chain.client.errors import printable
 from btt_chain.primitives.currency import currency
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import connection_options, examples, json_option, read_text
+from cli.common.options import examples, query_options, read_text
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -55,8 +55,7 @@ PAUSE_S: Final = 3.0
     "--base-path", type=click.Path(file_okay=False, path_type=Path), envvar="BTT_MERCHANT",
     show_envvar=True, help="Where journals are kept. [default: ~/.local/share/btt-chain]",
 )  # fmt: skip
-@connection_options
-@json_option
+@query_options
 def watch(
     account: str, webhook: str | None, secret: str | None, new_secret: bool, allow_private: bool,
     since: int | None, retry: bool, once: bool, base_path: Path | None, url: str, timeout: float,
@@ -202,7 +201,7 @@ async def _deliveries(
 
 
 def _log(report: Report, *, as_json: bool) -> None:
-    """Print what became of a delivery that failed."""
+    """Print the state of a delivery that failed."""
     from btt_chain.payments.delivery.courier import Delivered, GivenUp, Postponed
 
     match report.decision:

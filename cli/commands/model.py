@@ -10,7 +10,7 @@ import click
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.ids import ID_FORM, MODEL, is_beginning, resolve, short
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Group, examples, json_option, query_options
 from cli.common.sending import Sender, sending_options
 from cli.common.working import (
     asked,
@@ -84,8 +84,7 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
 @examples("btt-chain model show net.btt", "btt-chain model show 0x4fd3...")
 @model.command("show")
 @click.argument("which", metavar="PKG|ID")
-@connection_options
-@json_option
+@query_options
 def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a package, or a registered model by its id."""
     from btt_chain.client.jsonrpc import WebSocket
@@ -150,8 +149,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
 )
 @sending_options
 @folder_option
-@connection_options
-@json_option
+@query_options
 def register(
     package: Path, name: str, model_class: int, check: str, endpoints: tuple[str, ...],
     base_path: Path | None, url: str, timeout: float, as_json: bool, **options: object,
@@ -199,8 +197,7 @@ def register(
 
 @examples("btt-chain model list")
 @model.command("list")
-@connection_options
-@json_option
+@query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the models that are registered."""
     from btt_chain.client.jsonrpc import Json, WebSocket

@@ -26,13 +26,13 @@ from cli.common.multisigs import (
 from cli.common.options import (
     Command,
     Group,
-    connection_options,
     examples,
     json_option,
     network_options,
+    query_options,
     wallet_option,
 )
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import call_given, open_chain, run
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
@@ -129,9 +129,7 @@ def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -
 @name_argument
 @click.argument("call_name", metavar="PALLET.CALL")
 @click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def propose(
     name: str, call_name: str, arguments: tuple[str, ...], url: str, timeout: float,
     as_json: bool, **options: object,
@@ -182,8 +180,7 @@ def propose(
 @examples("btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json")
 @multisig.command()
 @name_argument
-@connection_options
-@json_option
+@query_options
 def pending(name: str, url: str, timeout: float, as_json: bool) -> None:
     """List the calls that wait for approvals, with their numbers."""
     entry = multisig_named(name)
@@ -212,9 +209,7 @@ def pending(name: str, url: str, timeout: float, as_json: bool) -> None:
 @name_argument
 @number_argument
 @call_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def approve(
     name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -228,9 +223,7 @@ def approve(
 @name_argument
 @number_argument
 @call_option
-@sending_options
-@connection_options
-@json_option
+@call_options
 def execute(
     name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -243,9 +236,7 @@ def execute(
 @multisig.command(cls=SendingCommand)
 @name_argument
 @number_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def cancel(
     name: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:

@@ -12,8 +12,8 @@ import click
 from btt_chain.client.jsonrpc import Json, WebSocket
 from cli.common import show
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.working import account, asked, money, planck, properties, report_call, view_chain
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def oracle() -> None:
 
 @examples("btt-chain oracle prices", "btt-chain oracle prices --json")
 @oracle.command()
-@connection_options
-@json_option
+@query_options
 def prices(url: str, timeout: float, as_json: bool) -> None:
     """Show the price of BTT in each currency, or why there is none now."""
     found = _ask(url, timeout, "oracle_prices")
@@ -51,8 +50,7 @@ def prices(url: str, timeout: float, as_json: bool) -> None:
 
 @examples("btt-chain oracle feeders")
 @oracle.command()
-@connection_options
-@json_option
+@query_options
 def feeders(url: str, timeout: float, as_json: bool) -> None:
     """List the admitted feeders with their newest values."""
     from cli.common.session import run
@@ -89,8 +87,7 @@ def feeders(url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain oracle show //Dave")
 @oracle.command("show")
 @click.argument("who", metavar="ACCOUNT")
-@connection_options
-@json_option
+@query_options
 def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show one feeder: its bond, its state, its values."""
     from btt_chain.primitives.ss58 import encode
@@ -125,9 +122,7 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain oracle join 1000BTT --from //Bob")
 @oracle.command(cls=SendingCommand)
 @click.argument("amount")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def join(amount: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Bond AMOUNT as a feeder, or add it to the bond. The Technical track admits feeders."""
     from cli.common.session import run
@@ -147,9 +142,7 @@ def join(amount: str, url: str, timeout: float, as_json: bool, **options: object
 
 @examples("btt-chain oracle leave --from //Bob")
 @oracle.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stop being a feeder. The bond can be withdrawn seven days later."""
     from btt_chain.client.views import event_of
@@ -170,9 +163,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 @examples("btt-chain oracle withdraw --from //Bob")
 @oracle.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def withdraw(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the bond back, once it is free after `leave`."""
     from btt_chain.client.views import event_of
@@ -200,9 +191,7 @@ def withdraw(url: str, timeout: float, as_json: bool, **options: object) -> None
     "--energy", type=click.Choice(CLASSES, case_sensitive=False), required=True,
     help="Class of the work for a kilowatt-hour: A is the best.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def attest(
     provider: str, region: int, energy: str, url: str, timeout: float, as_json: bool,
     **options: object,

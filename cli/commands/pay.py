@@ -14,8 +14,8 @@ import click
 from btt_chain.client.errors import printable
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import connection_options, examples, json_option, read_text
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import examples, read_text
+from cli.common.sending import Sender, SendingCommand, call_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -45,9 +45,7 @@ ROUND_UNIT: Final = 10**18
     is_flag=True,
     help="Pay a health service from the account of --from, which all can see.",
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def pay(
     request: str, amount: str | None, most: str | None, same_account: bool, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -83,7 +81,7 @@ def pay(
 
 
 def _hint(typed: str) -> str:
-    """Return what the caller may have meant by a text that is no request; empty if unknown."""
+    """Return a hint for a text that is no request; empty if unknown."""
     from btt_chain.client.accounts import AccountError, read_account
 
     try:

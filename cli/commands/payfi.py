@@ -8,7 +8,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Group, examples, query_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -26,8 +26,7 @@ def payfi() -> None:
 
 @examples("btt-chain payfi queue", "btt-chain payfi queue --json")
 @payfi.command()
-@connection_options
-@json_option
+@query_options
 def queue(url: str, timeout: float, as_json: bool) -> None:
     """Show what waits for settlement, as a histogram of the time that is left.
 

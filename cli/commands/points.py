@@ -294,7 +294,7 @@ def cash(
 
 
 def sender_of(own: KeyPair, as_json: bool, options: dict[str, bool]) -> Sender:
-    """Return what sends the calls of an account of the wallet."""
+    """Return the sender of an account of the wallet."""
     return Sender(
         Signing(own, "0planck", PERIOD, None), "best", PATIENCE, options["dry_run"],
         options["yes"], as_json, options["force"],

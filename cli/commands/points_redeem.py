@@ -36,9 +36,9 @@ MIN_CROWD: Final = 11
 LOCK: Final = "redeem.lock"
 
 AT_ONCE: Final = (
-    "warning: all of it is on the chain within the same minute, which is now: anyone can see that "
-    "these accounts belong to one person, from which facilities and months their points are, and "
-    "when the wallet was used"
+    "warning: all of it is on the chain within the same minute, which is now: any reader can see "
+    "that these accounts belong to one person, from which facilities and months their points are, "
+    "and when the wallet was used"
 )
 
 

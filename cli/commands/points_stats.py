@@ -9,7 +9,7 @@ import click
 from cli.common import show
 from cli.common.care import current
 from cli.common.errors import NotFound
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 from cli.common.working import view_chain
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ HIDDEN: Final = "< 11"
 @examples("btt-chain points stats", "btt-chain points stats --month 4 --json")
 @click.command("stats")
 @click.option("--month", type=click.IntRange(0, 1 << 31), help="[default: the last settled one]")
-@connection_options
-@json_option
+@query_options
 def stats(month: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the public statistics of a month. Numbers below 11 are never shown."""
     from cli.common.session import run

@@ -17,7 +17,7 @@ from btt_chain.payments.till import Best, Stage, Till, after
 from btt_chain.payments.till import Final as FinalBlock
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, signer_of, signer_options
 from cli.common.types import Seconds
 
@@ -78,8 +78,7 @@ MAX_DESCRIPTION: Final = 140
 )  # fmt: skip
 @click.option("--no-display", is_flag=True, help="Serve no page for the customer's screen.")
 @signer_options
-@connection_options
-@json_option
+@query_options
 def pos(
     amount: str, code: str | None, merchant: str | None, description: str, expires: float,
     form: str, ground: str, port: int, output: Path | None, no_display: bool, url: str,
@@ -209,7 +208,7 @@ class Screen:
         sys.stdout.flush()
 
     def stage(self, stage: str, words: str, note: str = "", **facts: object) -> None:
-        """Show what became of the invoice."""
+        """Show the state of the invoice."""
         if self.display:
             self.display.show(stage=stage, words=words, note=note)
         if self._as_json:

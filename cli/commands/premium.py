@@ -8,8 +8,8 @@ import click
 
 from cli.common import show
 from cli.common.errors import NotFound
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.working import account, planck, report_call, view_chain
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def premium() -> None:
 @examples("btt-chain premium list", "btt-chain premium list //Alice")
 @premium.command("list")
 @click.argument("who", metavar="[ACCOUNT]", required=False)
-@connection_options
-@json_option
+@query_options
 def list_(who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the services with their prices, and what ACCOUNT has of each, if one is given."""
     from cli.common.session import run
@@ -75,9 +74,7 @@ def list_(who: str | None, url: str, timeout: float, as_json: bool) -> None:
     "--months", type=click.IntRange(1, 12), default=1, show_default=True, help="Months to buy."
 )
 @click.option("--max-price", metavar="AMOUNT", help="The most to pay. [default: the price now]")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def buy(
     service: int, months: int, max_price: str | None, url: str, timeout: float, as_json: bool,
     **options: object,

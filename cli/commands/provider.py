@@ -23,8 +23,13 @@ from cli.commands.provider_session import (
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
-from cli.common.options import Command, Group, connection_options, examples, json_option
-from cli.common.sending import Sender, sending_options, signer_of, signer_options
+from cli.common.options import (
+    Command,
+    Group,
+    examples,
+    query_options,
+)
+from cli.common.sending import Sender, call_options, signer_of, signer_options
 from cli.common.working import NETWORK, chain_facts, lacks_extra, view_chain, work_chain
 
 if TYPE_CHECKING:
@@ -111,9 +116,7 @@ class_option = click.option(
     "sealed to the others cannot be read any more.",
 )  # fmt: skip
 @place_options
-@sending_options
-@connection_options
-@json_option
+@call_options
 def register(
     bond: str, classes: tuple[int, ...], capacity: int, kind: str, region: int | None,
     replace_keys: bool, url: str, timeout: float, as_json: bool, **options: object,
@@ -207,8 +210,7 @@ def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 )  # fmt: skip
 @place_options
 @signer_options
-@connection_options
-@json_option
+@query_options
 def run_(
     jobs: int, memory: int, cluster: str | None, bond: str | None, classes: tuple[int, ...],
     fast: bool, keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: object,
@@ -254,8 +256,7 @@ def run_(
 @examples("btt-chain provider status //Bob", "btt-chain provider status 5FHneW46... --json")
 @provider.command()
 @click.argument("account", metavar="ADDRESS")
-@connection_options
-@json_option
+@query_options
 def status(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a provider: its bond, its jobs, whether it can be selected."""
     from cli.common.session import run
@@ -327,8 +328,7 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
 @examples("btt-chain provider earnings //Bob")
 @provider.command()
 @click.argument("account", metavar="ADDRESS")
-@connection_options
-@json_option
+@query_options
 def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show what a provider was paid for jobs lately, what it lost, and what mining owes it.
 
@@ -406,9 +406,7 @@ async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
 
 @examples("btt-chain provider leave --from //Bob")
 @provider.command()
-@sending_options
-@connection_options
-@json_option
+@call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Take no more jobs, and get the bond back: repeat it until it says that it is done.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cli.common import show
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Row:
     "--class", "model_class", type=click.IntRange(0, MAX_CLASS), help="Those that serve this class."
 )
 @click.option("--free", is_flag=True, help="Those that take another job now.")
-@connection_options
-@json_option
+@query_options
 def list_(model_class: int | None, free: bool, url: str, timeout: float, as_json: bool) -> None:
     """List the providers: what they serve, their load and bond, and when they were last seen."""
 

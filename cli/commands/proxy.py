@@ -16,8 +16,8 @@ from cli.common import show
 from cli.common.calls import report, send_call
 from cli.common.chain_time import span
 from cli.common.errors import Mistyped, NotFound, Refused, hint
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import call_given, open_chain, run
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
@@ -67,8 +67,7 @@ def proxy() -> None:
 @examples("btt-chain proxy list //Alice", "btt-chain proxy list treasury --json")
 @proxy.command("list")
 @real_argument
-@connection_options
-@json_option
+@query_options
 def list_(real: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the proxies of an account, and the calls that it announced as a proxy itself."""
 
@@ -116,9 +115,7 @@ def list_(real: str, url: str, timeout: float, as_json: bool) -> None:
     "--delay", default="0", show_default=True, metavar="BLOCKS|TIME",
     help="Time between the announcement of a call and its execution: blocks, or as 2d or 6h.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def add(
     delegate: str, scope: str, delay: str, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -147,9 +144,7 @@ def add(
 @click.argument("delegate", metavar="PROXY", required=False)
 @click.option("--type", "scope", help="Only the proxy of this type.")
 @click.option("--all", "removes_all", is_flag=True, help="All proxies of the account.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def remove(
     delegate: str | None, scope: str | None, removes_all: bool, url: str, timeout: float,
     as_json: bool, **options: object,
@@ -195,9 +190,7 @@ def remove(
 @real_argument
 @click.argument("call_name", metavar="PALLET.CALL")
 @click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def announce(
     real: str, call_name: str, arguments: tuple[str, ...], url: str, timeout: float,
     as_json: bool, **options: object,
@@ -241,9 +234,7 @@ def announce(
     "--call", "given", metavar="HEX|FILE",
     help="The encoded call, if it was announced from another wallet.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def execute(
     real: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -275,9 +266,7 @@ def execute(
 @proxy.command(cls=SendingCommand)
 @delegate_argument
 @number_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def reject(
     delegate: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -300,9 +289,7 @@ def reject(
 @proxy.command(cls=SendingCommand)
 @real_argument
 @number_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def withdraw(
     real: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -341,7 +328,7 @@ async def _proxies(chain: Chain, who: str) -> tuple[list[Definition], int]:
 
 
 async def _definition(chain: Chain, real: str, delegate: str) -> Definition:
-    """Return what makes an account a proxy of another. Refused if nothing does."""
+    """Return the entry that makes an account a proxy of another. Refused if nothing does."""
     found, _ = await _proxies(chain, real)
     own = [each for each in found if each.delegate == delegate]
     if not own:

@@ -14,7 +14,7 @@ import click
 from cli.commands import browse
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Group, connection_options, examples, query_options
 from cli.common.wallets import entry_named
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ for _command in (browse.pallets, browse.calls, browse.events, browse.errors, bro
     show_default=True,
     help="The most entries to list where keys are left out.",
 )
-@connection_options
-@json_option
+@query_options
 def storage(
     item: str,
     keys: tuple[str, ...],
@@ -164,8 +163,7 @@ def _named(key: str) -> str:
 @query.command()
 @click.argument("name", metavar="PALLET.NAME")
 @_AT
-@connection_options
-@json_option
+@query_options
 def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show a constant of the runtime."""
     from btt_chain.client.items import docs_of
@@ -197,8 +195,7 @@ def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool)
 @query.command()
 @click.argument("address")
 @_AT
-@connection_options
-@json_option
+@query_options
 def account(address: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the balances and the nonce of an account.
 
@@ -242,8 +239,7 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 @examples("btt-chain query block", "btt-chain query block 17 --json")
 @query.command()
 @click.argument("which", metavar="[HASH|NUMBER]", default="best")
-@connection_options
-@json_option
+@query_options
 def block(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a block: author, time, size, fees, extrinsics, events. Without an argument the best."""
     from cli.common.session import run
@@ -398,8 +394,7 @@ def facts(output: str | None, url: str, timeout: float) -> None:
 @query.command()
 @click.argument("method")
 @click.argument("params", nargs=-1)
-@connection_options
-@json_option
+@query_options
 def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json: bool) -> None:
     """Call a method of the node and print the answer as JSON.
 

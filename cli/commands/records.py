@@ -84,7 +84,7 @@ def init(as_json: bool, **options: object) -> None:
         return
     show.record({"vault": str(keys.id), "folder": str(folder)})
     if word is None:
-        show.note("without a password: anyone who can read the folder can read the records")
+        show.note("without a password: any program that can read the folder can read the records")
 
 
 @examples("btt-chain records id")

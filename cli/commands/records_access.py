@@ -9,7 +9,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import connection_options, examples, json_option, query_options
 from cli.common.vaults import (
     custodian_option,
     now_ms,
@@ -157,8 +157,7 @@ def open_(
     help="The file to write with --for.",
 )  # fmt: skip
 @vault_options
-@connection_options
-@json_option
+@query_options
 def log(
     custodian: str | None, copies: tuple[Path, ...], patient: str | None, output: Path | None,
     url: str, timeout: float, as_json: bool, **options: object,
@@ -196,8 +195,7 @@ def log(
 @click.command()
 @custodian_option
 @vault_options
-@connection_options
-@json_option
+@query_options
 def verify(custodian: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Fetch where the custodian anchored your consents and its entries, and check it on the chain.
 

@@ -14,7 +14,7 @@ from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import sending_options
+from cli.common.sending import call_options
 from cli.common.vaults import now_ms, open_vault, run, vault_options, write_private
 
 if TYPE_CHECKING:
@@ -113,9 +113,7 @@ def list_(as_json: bool, **options: object) -> None:
 @consent.command("revoke")
 @click.argument("name", metavar="CONSENT")
 @vault_options
-@sending_options
-@connection_options
-@json_option
+@call_options
 def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Publish the secret of a consent, from any account: every custodian then refuses it.
 

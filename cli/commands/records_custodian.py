@@ -11,9 +11,9 @@ import click
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 from cli.common.proxied import proxy_option
-from cli.common.sending import sending_options, signer_of, signer_options
+from cli.common.sending import call_options, signer_of, signer_options
 from cli.common.types import Seconds
 from cli.common.vaults import now_ms, open_vault, run, vault_options
 
@@ -30,9 +30,7 @@ LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 @click.command()
 @click.argument("bond")
 @vault_options
-@sending_options
-@connection_options
-@json_option
+@call_options
 def register(bond: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Register the vault's promise key on the chain, as a facility, with a bond."""
     from btt_chain.crypto import ed25519
@@ -87,8 +85,7 @@ def admit(who: str, emergency: bool, **options: object) -> None:
 @vault_options
 @proxy_option
 @signer_options
-@connection_options
-@json_option
+@query_options
 def serve(
     host: str, port: int, interval: float, max_block_age: float, proxy_for: str | None, url: str,
     timeout: float, as_json: bool, **options: object,

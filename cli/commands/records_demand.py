@@ -10,8 +10,8 @@ import click
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import Sender, sending_options
+from cli.common.options import examples
+from cli.common.sending import Sender, call_options
 from cli.common.vaults import open_custodian, open_vault, run, vault_options
 from cli.common.working import view_chain
 
@@ -36,9 +36,7 @@ HOPELESS: Final = ("TooOld", "AlreadyPenalized", "NotCustodian", "BadPromise")
 )  # fmt: skip
 @click.option("--custodian", metavar="URL", help="Leave out what this custodian proves by itself.")
 @vault_options
-@sending_options
-@connection_options
-@json_option
+@call_options
 def demand(
     copies: tuple[Path, ...], custodian: str | None, url: str, timeout: float, as_json: bool,
     **options: object,

@@ -13,8 +13,8 @@ import click
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Command, Group, connection_options, examples, json_option
-from cli.common.sending import Sender, sending_options
+from cli.common.options import Command, Group, examples
+from cli.common.sending import Sender, call_options
 from cli.common.vaults import open_vault, run, vault_options
 from cli.common.working import account, view_chain
 
@@ -73,9 +73,7 @@ def entries_of(options: dict[str, object], copies: Sequence[Path]) -> list[Logge
     help='All leaves of epochs in which the custodian anchored: {"493210": ["0x...", ...]}.',
 )  # fmt: skip
 @vault_options
-@sending_options
-@connection_options
-@json_option
+@call_options
 def omission(
     copies: tuple[Path, ...], leaves_file: Path | None, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -117,7 +115,7 @@ def read_leaves(path: Path | None) -> Leaves:
 async def _omissions(
     logged: Sequence[LoggedAccess], leaves: Leaves, sender: Sender, url: str, timeout: float
 ) -> tuple[int, list[str]]:
-    """Report what is missing; return the number of reports, and why others were not made."""
+    """Report missing entries; return the number of reports, and why others were not made."""
     from btt_chain.client.errors import DispatchFailed
 
     sent, notes = 0, list[str]()
@@ -192,9 +190,7 @@ def tree_of(leaves: Sequence[bytes], epoch: int) -> EvidenceTree:
 @report.command()
 @copy_option
 @vault_options
-@sending_options
-@connection_options
-@json_option
+@call_options
 def double(
     copies: tuple[Path, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -233,9 +229,7 @@ def contradiction(logged: Sequence[LoggedAccess]) -> tuple[SignedPromise, Signed
 @examples("btt-chain records report unanswered //Bob --from key.txt")
 @report.command()
 @click.argument("custodian", metavar="ACCOUNT")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def unanswered(custodian: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Settle the demands that a custodian has not answered in time; any account may.
 

@@ -9,8 +9,8 @@ import click
 from cli.commands.gov_calls import address_of, submit_call
 from cli.common import show
 from cli.common.deciding import decide, deciding_options
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import call_options
 from cli.common.working import account, properties, view_chain
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def referral() -> None:
 @examples("btt-chain referral show //Bob", "btt-chain referral show //Bob --json")
 @referral.command("show")
 @referee_argument
-@connection_options
-@json_option
+@query_options
 def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
     """Show an account as a referee and as a referrer: fees, milestones, what can be claimed."""
     from btt_chain.primitives.account import AccountId
@@ -112,8 +111,7 @@ def progress(view: RefereeView, terms: Terms, currency: Currency, prefix: int) -
 @examples("btt-chain referral list", "btt-chain referral list --by //Alice --json")
 @referral.command("list")
 @click.option("--by", help="Referees of this referrer only.")
-@connection_options
-@json_option
+@query_options
 def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the accounts that accepted a referral."""
     from btt_chain.primitives.ss58 import encode
@@ -165,9 +163,7 @@ def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain referral refer //Bob --from //Alice")
 @referral.command()
 @referee_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def refer(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Refer an account that never used the chain. A deposit of 1 BTT goes on hold."""
     _send("refer", "referee", referee, "referred", url, timeout, as_json, options)
@@ -176,9 +172,7 @@ def refer(referee: str, url: str, timeout: float, as_json: bool, **options: obje
 @examples("btt-chain referral accept //Alice --from //Bob")
 @referral.command()
 @click.argument("referrer", metavar="ACCOUNT")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def accept(referrer: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Accept a referral, before the first job or payment. It costs the referee nothing."""
     _send("accept", "referrer", referrer, "accepted", url, timeout, as_json, options)
@@ -187,9 +181,7 @@ def accept(referrer: str, url: str, timeout: float, as_json: bool, **options: ob
 @examples("btt-chain referral claim //Bob --from //Alice")
 @referral.command()
 @referee_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def claim(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Pay the referrer what is payable for a referee. Any account may do it."""
     _send("claim", "referee", referee, "claimed", url, timeout, as_json, options)
@@ -198,9 +190,7 @@ def claim(referee: str, url: str, timeout: float, as_json: bool, **options: obje
 @examples("btt-chain referral withdraw //Bob --from //Alice")
 @referral.command()
 @referee_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def withdraw(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw a referral that was not accepted; the deposit comes back."""
     _send("withdraw", "referee", referee, "withdrawn", url, timeout, as_json, options)
@@ -213,8 +203,7 @@ def withdraw(referee: str, url: str, timeout: float, as_json: bool, **options: o
 @referral.command()
 @referee_argument
 @deciding_options
-@connection_options
-@json_option
+@query_options
 def attest(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Have the implementation at a referee attested: print the proposal, or send it as sudo.
 

@@ -10,7 +10,7 @@ import click
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, json_option, query_options
 from cli.common.validator_keys import (
     KEY_TYPES,
     keystore_password,
@@ -36,8 +36,7 @@ owner_option = click.option(
 )
 @click.command()
 @owner_option
-@connection_options
-@json_option
+@query_options
 def rotate(owner: str, url: str, timeout: float, as_json: bool) -> None:
     """Make new session keys in a running node, and prove that they are the owner's.
 

@@ -11,8 +11,13 @@ from cli.common import show
 from cli.common.calls import report, send_calls, total
 from cli.common.chain_time import ChainTime, span
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Command, Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import (
+    Command,
+    Group,
+    examples,
+    query_options,
+)
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.stakes import (
     BPS,
@@ -80,8 +85,7 @@ def term_options(command: Command) -> Command:
 @examples("btt-chain stake tiers", "btt-chain stake tiers 10_000BTT")
 @stake.command(cls=SendingCommand)
 @click.argument("amount", required=False)
-@connection_options
-@json_option
+@query_options
 def tiers(amount: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the tiers; with AMOUNT the reward that such a stake would earn in its term."""
 
@@ -151,8 +155,7 @@ def print_tiers(
 @examples("btt-chain stake list //Alice", "btt-chain stake list 5FHneW46... --json")
 @stake.command("list")
 @click.argument("who", metavar="ACCOUNT")
-@connection_options
-@json_option
+@query_options
 def list_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """List the stakes of ACCOUNT: what they earned, and how long they still last."""
     currency, time, found = run(positions(who, url, timeout))
@@ -210,8 +213,7 @@ def document(one: Held) -> dict[str, object]:
 @stake.command("show")
 @stake_argument
 @click.option("--of", "who", metavar="ACCOUNT", required=True, help="The owner of the stake.")
-@connection_options
-@json_option
+@query_options
 def show_(number: int, who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show one stake, and what an end before its term would cost."""
     currency, time, found = run(positions(who, url, timeout))
@@ -241,7 +243,7 @@ def show_(number: int, who: str, url: str, timeout: float, as_json: bool) -> Non
 
 
 def early_end(currency: Currency, one: Held) -> str:
-    """Return what an end before the term means."""
+    """Return a sentence on the consequences of an end before the term."""
     if one.is_over:
         return "its term is over, and it can be closed"
     lost = currency.format(one.still_to_earn)
@@ -262,9 +264,7 @@ def early_end(currency: Currency, one: Held) -> str:
     "--min-reward", metavar="AMOUNT",
     help="Open it also if the pool can reserve less than the full reward, but this much in all.",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def open_(
     amount: str, tier: int | None, term: int | None, min_reward: str | None, url: str,
     timeout: float, as_json: bool, **options: object,
@@ -332,9 +332,7 @@ def the_tier(rows: Sequence[Terms], tier: int | None, term: int | None) -> tuple
 @stake.command(cls=SendingCommand)
 @stake_argument
 @term_options
-@sending_options
-@connection_options
-@json_option
+@call_options
 def extend(
     number: int, tier: int | None, term: int | None, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -374,9 +372,7 @@ def extend(
 @examples("btt-chain stake claim --from //Alice", "btt-chain stake claim 0 2 --from //Alice")
 @stake.command(cls=SendingCommand)
 @click.argument("numbers", metavar="[STAKE]...", nargs=-1, type=click.IntRange(0, MAX_STAKE))
-@sending_options
-@connection_options
-@json_option
+@call_options
 def claim(
     numbers: tuple[int, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
@@ -425,7 +421,7 @@ async def claims(chain: Chain, who: bytes, numbers: Sequence[int]) -> list[Named
 
 
 def paid_by(done: Included) -> dict[str, int]:
-    """Return what a transaction paid to a staker, in planck."""
+    """Return the amount that a transaction paid to a staker, in planck."""
     return {
         "rewards": total(done, "TierStaking.RewardPaid", "paid"),
         "dividends": total(done, "TierStaking.DividendPaid", "amount"),
@@ -436,9 +432,7 @@ def paid_by(done: Included) -> dict[str, int]:
 @examples("btt-chain stake unstake 0 --from //Alice")
 @stake.command(cls=SendingCommand)
 @stake_argument
-@sending_options
-@connection_options
-@json_option
+@call_options
 def unstake(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Close a stake whose term is over: the rest of its reward is paid, and the money is free."""
     sender = Sender.of(options, as_json)

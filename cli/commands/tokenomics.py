@@ -14,7 +14,13 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, hint
-from cli.common.options import Command, Group, connection_options, examples, json_option
+from cli.common.options import (
+    Command,
+    Group,
+    examples,
+    json_option,
+    query_options,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -515,8 +521,7 @@ _AT = click.option(
 )
 @tokenomics.command()
 @_AT
-@connection_options
-@json_option
+@query_options
 def supply(at: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show where all the money of a chain is.
 
@@ -535,8 +540,7 @@ def supply(at: str | None, url: str, timeout: float, as_json: bool) -> None:
 )
 @tokenomics.command()
 @_AT
-@connection_options
-@json_option
+@query_options
 def audit(at: str | None, url: str, timeout: float, as_json: bool) -> int:
     """Check all the books of a chain.
 

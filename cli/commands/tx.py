@@ -18,9 +18,8 @@ from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import (
     Group,
-    connection_options,
     examples,
-    json_option,
+    query_options,
     read_text,
 )
 from cli.common.sending import (
@@ -67,8 +66,7 @@ def tx() -> None:
 @signing_options
 @waiting_options(may_return_at_once=True)
 @asking_options
-@connection_options
-@json_option
+@query_options
 def transfer(dest: str, amount: str, keep_alive: bool, **options: object) -> None:
     """Send AMOUNT to DEST."""
     name = "transfer_keep_alive" if keep_alive else "transfer_allow_death"
@@ -86,8 +84,7 @@ def transfer(dest: str, amount: str, keep_alive: bool, **options: object) -> Non
 @signing_options
 @waiting_options(may_return_at_once=True)
 @asking_options
-@connection_options
-@json_option
+@query_options
 def call_(name: str, arguments: tuple[str, ...], **options: object) -> None:
     """Send any call.
 
@@ -134,8 +131,7 @@ def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> Non
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Ask no node: use this file of `btt-chain query facts`. Needs --nonce.",
 )
-@connection_options
-@json_option
+@query_options
 def sign(
     name: str, arguments: tuple[str, ...], facts: Path | None, url: str, timeout: float,
     as_json: bool, **options: object,
@@ -175,8 +171,7 @@ def sign(
 @tx.command()
 @click.argument("extrinsic", metavar="HEX")
 @waiting_options(may_return_at_once=True)
-@connection_options
-@json_option
+@query_options
 def submit(
     extrinsic: str, wait: str, patience: float, url: str, timeout: float, as_json: bool
 ) -> None:
@@ -216,8 +211,7 @@ def submit(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Ask no node: use this file of `btt-chain query facts`.",
 )
-@connection_options
-@json_option
+@query_options
 def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: bool) -> None:
     """Show what a transaction says.
 

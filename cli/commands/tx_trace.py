@@ -10,7 +10,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import connection_options, examples, json_option
+from cli.common.options import examples, query_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -53,8 +53,7 @@ class Line:
     help="The most blocks to search, from the best one down.",
 )
 @click.option("--storage/--no-storage", default=True, help="Show reads and writes. [default: yes]")
-@connection_options
-@json_option
+@query_options
 def trace(
     hash: str, block: str | None, search: int, storage: bool, url: str, timeout: float,
     as_json: bool,

@@ -19,9 +19,9 @@ from cli.common.deciding import by_sudo, is_sent_by_sudo
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import (
     Group,
-    connection_options,
     examples,
     json_option,
+    query_options,
 )
 from cli.common.sending import Sender, optional_sending_options
 from cli.common.working import asked
@@ -86,8 +86,7 @@ def origins() -> Mapping[int, str]:
 
 @examples("btt-chain upgrade status", "btt-chain upgrade status --url ws://127.0.0.1:9945 --json")
 @upgrade.command()
-@connection_options
-@json_option
+@query_options
 def status(url: str, timeout: float, as_json: bool) -> int:
     """Show the runtime in force and the one to come; exit code 1 if the node lacks it."""
     from cli.common.session import run
@@ -148,8 +147,7 @@ def _print_status(status: dict[str, Any], own: Mapping[int, str]) -> None:
 @click.option("--in", "span", metavar="SPAN", help="From now: 90s, 30m, 12h, 3d.")
 @click.option("--sudo", is_flag=True, help="Send it with the sudo key, where there is one.")
 @optional_sending_options
-@connection_options
-@json_option
+@query_options
 def schedule(
     number: int, slot: str | None, span: str | None, sudo: bool, url: str, timeout: float,
     as_json: bool, **options: object,

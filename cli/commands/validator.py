@@ -10,8 +10,8 @@ import click
 from cli.common import show
 from cli.common.calls import report, send_calls
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.trying import waiting_before
 from cli.common.validator_keys import KEY_TYPES
@@ -58,9 +58,7 @@ def validator() -> None:
 @click.option(
     "--bond", metavar="AMOUNT", help="Bond at least this much. [default: the minimum of the chain]"
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def join(bond: str | None, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Become a candidate: make session keys in the node, register them, bond, ask to validate.
 
@@ -207,8 +205,7 @@ def _print_joined(state: Validator, as_json: bool, *done: str) -> None:
 @examples("btt-chain validator status", "btt-chain validator status //Bob --json")
 @validator.command()
 @click.argument("who", metavar="[STASH]", required=False)
-@connection_options
-@json_option
+@query_options
 def status(who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show a validator: its seat, keys, blocks, votes, bond, offences, and the next session.
 
@@ -285,7 +282,7 @@ def _keys_text(state: Validator, here: bool | None) -> str:
 
 
 async def _reports(chain: Chain) -> Sequence[KeyReport]:
-    """Return what the node reports of its session keys."""
+    """Return the node's report on its session keys."""
     from cli.common.key_state import key_reports
 
     return await key_reports(chain.connection) or ()
@@ -371,8 +368,7 @@ async def _votes(chain: Chain, state: Validator) -> bool | None:
 
 @examples("btt-chain validator list")
 @validator.command("list")
-@connection_options
-@json_option
+@query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the validators and candidates with their bonds, the greatest first."""
 
@@ -390,8 +386,8 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
         next_ = [str(row[0]) for row in queued if isinstance(row, list)] if isinstance(
             queued, list
         ) else []  # fmt: skip
-        everyone = sorted({*names, *next_, *bonds}, key=lambda who: (-bonds.get(who, 0), who))
-        rows = [(who, bonds.get(who), who in names, who in next_, who in bonds) for who in everyone]
+        accounts = sorted({*names, *next_, *bonds}, key=lambda who: (-bonds.get(who, 0), who))
+        rows = [(who, bonds.get(who), who in names, who in next_, who in bonds) for who in accounts]
         if as_json:
             show.document(
                 [
@@ -419,9 +415,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 
 @examples("btt-chain validator rotate --from stash.txt")
 @validator.command(cls=SendingCommand)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def rotate(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Make new session keys in the node, and register them in the place of the present ones.
 
@@ -461,9 +455,7 @@ def rotate(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 @examples("btt-chain validator leave --from stash.txt")
 @validator.command(cls=SendingCommand)
-@sending_options
-@connection_options
-@json_option
+@call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stop validating, and get the bond back: repeat it until it says that all is done.
 

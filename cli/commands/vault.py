@@ -13,8 +13,8 @@ import click
 from btt_chain.client.amount import AmountError, Currency
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.options import Group, examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.working import (
     account,
     planck,
@@ -53,8 +53,7 @@ def vault() -> None:
 
 @examples("btt-chain vault list")
 @vault.command("list")
-@connection_options
-@json_option
+@query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the vaults."""
     from btt_chain.primitives.ss58 import encode
@@ -100,8 +99,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 @vault.command("show")
 @vault_argument
 @click.option("--of", "who", metavar="ACCOUNT", help="Show what this account has of it, too.")
-@connection_options
-@json_option
+@query_options
 def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show one vault and what lies in it."""
     from btt_chain.primitives.ss58 import encode
@@ -152,9 +150,7 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
 @click.argument("amount")
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
 @click.option("--fee", default="1%", show_default=True, help="Yours for a year: 1% to 2% of it.")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def create(
     asset: int, amount: str, units: int, fee: str, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -191,9 +187,7 @@ def create(
     "--most-units", type=click.IntRange(1, 2**64 - 1),
     help="The most units to put in. [default: those that belong to AMOUNT now]",
 )  # fmt: skip
-@sending_options
-@connection_options
-@json_option
+@call_options
 def deposit(
     number: int, amount: str, most_units: int | None, url: str, timeout: float, as_json: bool,
     **options: object,
@@ -237,9 +231,7 @@ def deposit(
 @vault.command()
 @vault_argument
 @click.argument("part", metavar="all|PERCENT|SHARES")
-@sending_options
-@connection_options
-@json_option
+@call_options
 def withdraw(
     number: int, part: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:

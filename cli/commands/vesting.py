@@ -10,9 +10,9 @@ from cli.common import show
 from cli.common.calls import report, send_calls
 from cli.common.chain_time import ChainTime
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Group, examples, query_options
 from cli.common.schedules import Schedule, Vested, next_dates, read_vested
-from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.working import account
 
@@ -32,8 +32,7 @@ def vesting() -> None:
     "--months", type=click.IntRange(0, MAX_DATES), default=3, show_default=True,
     help="Next months of 30 days to show.",
 )  # fmt: skip
-@connection_options
-@json_option
+@query_options
 def show_(who: str, months: int, url: str, timeout: float, as_json: bool) -> None:
     """Show the schedules of ACCOUNT: what is free, what is locked, and the next dates."""
 
@@ -119,9 +118,7 @@ def _document(found: Vested, time: ChainTime, dates: list[int]) -> dict[str, obj
 @click.option(
     "--for", "other", metavar="ACCOUNT", help="Unlock money of this account, and pay the fee."
 )
-@sending_options
-@connection_options
-@json_option
+@call_options
 def claim(other: str | None, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Unlock what has been released. Only then can it be spent."""
     sender = Sender.of(options, as_json)

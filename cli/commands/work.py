@@ -15,9 +15,9 @@ from cli.common.errors import ExitCode, NotFound, Refused
 from cli.common.ids import RECEIPT, read_beginning, resolve
 from cli.common.options import (
     Group,
-    connection_options,
     examples,
     json_option,
+    query_options,
 )
 from cli.common.sending import Sender, optional_sending_options
 from cli.common.working import chain_facts, lacks_extra, work_chain
@@ -51,8 +51,7 @@ def work() -> None:
     help="Number of items to check, selected at random. [default: all]",
 )
 @optional_sending_options
-@connection_options
-@json_option
+@query_options
 def verify(
     receipt_id: str, items: int | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> int:

@@ -194,7 +194,7 @@ async def payment_of(chain: Chain, id: int, at: bytes | None = None) -> PaymentV
 
 
 async def _disputed(chain: Chain, id: int, at: bytes | None) -> int:
-    """Return what an open dispute took out of a payment; nothing if it had settled before."""
+    """Return the amount that an open dispute took out of a payment; zero after its settlement."""
     dispute = await chain.storage("PayFi.Disputes", id, at=at)
     if dispute is None:
         return 0

@@ -134,6 +134,11 @@ def connection_options(command: Command) -> Command:
     return url_options(wallet_option(command))
 
 
+def query_options(command: Command) -> Command:
+    """Add the `connection_options` and `--json`: for a command that reads the chain."""
+    return connection_options(json_option(command))
+
+
 def wallet_option(command: Command) -> Command:
     """Add `--wallet`: the folder of named accounts; see `cli.common.wallets`."""
 

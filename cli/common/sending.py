@@ -17,7 +17,7 @@ import click
 from btt_chain.client.errors import DispatchFailed, printable
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import Command, password_options, scheme_option
+from cli.common.options import Command, password_options, query_options, scheme_option
 from cli.common.signers import Proxied, proxied_call, read_signer
 from cli.common.trying import (
     Trial,
@@ -179,6 +179,11 @@ def asking_options(command: Command) -> Command:
 def sending_options(command: Command) -> Command:
     """Add the options of a command that signs and sends calls, which `Sender.of` reads."""
     return signing_options(waiting_options()(asking_options(command)))
+
+
+def call_options(command: Command) -> Command:
+    """Add the `sending_options` and `query_options`: for a command that sends one call."""
+    return sending_options(query_options(command))
 
 
 def optional_sending_options(command: Command) -> Command:
@@ -353,7 +358,7 @@ class Sender:
         return wire, fee
 
     def _facts(self, chain: Chain, view: CallView, fee: int) -> dict[str, str | list[str]]:
-        """Return what is shown of a call before it is sent."""
+        """Return the facts shown of a call before it is sent."""
         signing, metadata = self.signing, chain.metadata
         name = f" ({signing.name})" if signing.name else ""
         facts: dict[str, str | list[str]] = {"call": _said(view)}

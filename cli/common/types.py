@@ -43,7 +43,7 @@ class Category(click.ParamType[int]):
         return int(text)
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
-        """Return what to give."""
+        """Return the accepted values."""
         return self.form
 
 

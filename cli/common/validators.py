@@ -110,7 +110,7 @@ class Joining:
 
 
 def joining(state: Validator, bond: int | None) -> Joining:
-    """Return what is missing for a candidacy with a bond of at least `bond`.
+    """Return the missing conditions of a candidacy with a bond of at least `bond`.
 
     None means the minimum.
     """

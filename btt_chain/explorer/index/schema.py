@@ -173,7 +173,6 @@ TOUCHES_ABOVE: Final = (
     "SELECT height, i, role FROM touch WHERE account = ? AND (height, i) > (?, ?)"
     " ORDER BY height, i LIMIT ?"
 )
-LAST_AUDIT: Final = "SELECT height, ms, report FROM audit ORDER BY id DESC LIMIT 1"
 AUDITS: Final = "SELECT height, ms, report FROM audit ORDER BY id DESC LIMIT ?"
 
 QUERIES: Final = {

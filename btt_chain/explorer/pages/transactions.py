@@ -11,7 +11,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.index.queries import BlockRow, Body, Place
 from btt_chain.explorer.index.reading import OF_BLOCK, EventPart
-from btt_chain.explorer.language import Language, language
+from btt_chain.explorer.language import Language
 from btt_chain.explorer.pages.forms import (
     HASH,
     PAGE,
@@ -142,14 +142,6 @@ def transaction_page(context: Context, text: str, spoken: Language) -> Fields:
         "docs": context.data.call_docs(row.spec, view.call.name),
         "signature": _plain(view.signature),
     }
-
-
-def sentence_of(context: Context, place: Place, spec: int, wire: bytes) -> str:
-    """Return the sentence of an extrinsic in English, with its outcome."""
-    view = context.data.extrinsic(spec, wire)
-    if not isinstance(view, ExtrinsicView):
-        return language("en").text("An extrinsic that the metadata do not describe")
-    return _words(context, view, place, None, language("en"))
 
 
 def _words(

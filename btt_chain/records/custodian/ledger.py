@@ -138,13 +138,6 @@ class Ledger:
         )
         return [Batch(Kind(kind), epoch) for kind, epoch in found]
 
-    def anchored(self) -> list[Batch]:
-        """Return the batches on the chain, the newest first."""
-        found = self._db.execute(
-            "SELECT kind, epoch FROM batches WHERE anchored = 1 ORDER BY epoch DESC, kind"
-        )
-        return [Batch(Kind(kind), epoch) for kind, epoch in found]
-
     def _salt(self, batch: Batch) -> bytes | None:
         found = self._db.execute(
             "SELECT salt FROM batches WHERE kind = ? AND epoch = ?", (int(batch.kind), batch.epoch)

@@ -312,17 +312,6 @@ class Vault:
         return self.folder / "records" / f"{entry.id}.{entry.version}"
 
 
-def is_tombstone(raw: bytes, vault: VaultId) -> bool:
-    """Return True if these bytes are a tombstone that the vault signed."""
-    try:
-        found = json.loads(raw)
-        time = objects(found)["erased_ms"]
-        message = TOMBSTONE + octets(found, "id", ID) + int(str(time)).to_bytes(8, "big")
-        return vault.has_signed(message, octets(found, "signature", 64))
-    except (ValueError, KeyError, OverflowError, BadDocument):
-        return False
-
-
 def with_anchor(entry: Entry, anchor: indexes.Anchor) -> Entry:
     """Return the entry with another anchor."""
     return entry if anchor in entry.anchors else replace(entry, anchors=(*entry.anchors, anchor))

@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 
 from btt_chain.chain import trace as trace_module
-from btt_chain.chain.client import UnknownBlock
-from btt_chain.chain.trace import CannotTrace, Record, Span, Trace, trace_block
+from btt_chain.chain.client import Client, UnknownBlock
+from btt_chain.chain.trace import CannotTrace, Record, Span, Trace, TraceJob
 from btt_chain.node.sealing import changes_of
 from btt_chain.primitives.account import Sr25519Signature
 from btt_chain.scale import u128
@@ -31,6 +31,17 @@ def node() -> DevNode:
     kv = MemoryKV()
     kv.write(dict(block_zero()))
     return DevNode(kv)
+
+
+def trace_block(
+    client: Client, hash: bytes, changes: dict[bytes, bytes | None] | None = None
+) -> Trace:
+    """Execute a stored block again in this thread, and return its trace."""
+    job = TraceJob(client, hash, changes)
+    try:
+        return job.run()
+    finally:
+        job.close()
 
 
 def pay(node: DevNode, amount: int) -> Call:

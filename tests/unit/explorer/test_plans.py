@@ -9,8 +9,7 @@ import pytest
 from btt_chain.explorer.index import schema
 
 WHOLE = {
-    "SPECS", "FIRST", "TIP", "ACCOUNT_COUNT", "LAST_ACCOUNT", "AUDITS", "LAST_AUDIT", "OPEN",
-    "CLEARS",
+    "SPECS", "FIRST", "TIP", "ACCOUNT_COUNT", "LAST_ACCOUNT", "AUDITS", "OPEN", "CLEARS",
 }  # fmt: skip
 """Statements over few rows, or over one index whose first or last entry is enough."""
 

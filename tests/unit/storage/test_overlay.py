@@ -54,12 +54,6 @@ class Layers(RuleBasedStateMachine):
         self.overlay.rollback()
         self.layers.pop()
 
-    @rule(prefix=st.sampled_from([b"", b"a", b"b", b"\xff"]), limit=st.none() | st.integers(0, 2))
-    def a_prefix_is_cleared(self, prefix: bytes, limit: int | None) -> None:
-        doomed = [key for key in sorted(self.model) if key.startswith(prefix)][:limit]
-        assert self.overlay.clear_prefix(prefix, limit) == len(doomed)
-        self.layers[-1].update(dict.fromkeys(doomed))
-
     @rule(key=KEYS)
     def the_next_key_is_found(self, key: bytes) -> None:
         expected = min((other for other in self.model if other > key), default=None)
