@@ -25,7 +25,7 @@ from runtime.constants import BTT  # noqa: E402
 from runtime.frame.weight import PICOS_PER_MILLI  # noqa: E402
 from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Side  # noqa: E402
 from storage.overlay import Overlay  # noqa: E402
-from support.asset_office import ALICE, BOB  # noqa: E402
+from support.asset_runtime import ALICE, BOB  # noqa: E402
 from support.market_floor import SCANNER, Market  # noqa: E402
 from support.runtime import SmallRuntime  # noqa: E402
 

@@ -1,7 +1,7 @@
 """Cost of governance in a block: votes, calls that are due, delegations, decisions that start.
 
 `python bench/bench_governance.py`; one thread, its own time, least of three rounds, and the
-weight that it counts for. The town lies in a state like the node's: an overlay over a sorted store.
+weight that it counts for. The runtime has a state like the node's: an overlay over a sorted store.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TRACK = u16(10)
 SLOT_MS = 6_000
 
 
-def town() -> Assembly:
+def runtime() -> Assembly:
     """A thousand voters, 28 institutions, and 512 referenda of one track: 50 are being decided."""
     made = Assembly()
     made.open()
@@ -107,7 +107,7 @@ def weight(post: PostInfo | None) -> int:
 
 def main() -> None:
     """Print a row for each."""
-    made = town()
+    made = runtime()
     whole = int(block_weights(SLOT_MS).max_block.ref_time) / PICOS_PER_MILLI
     print(f"  of {whole:,.0f} ms of a block of 6 s           own time    its weight")
     for name, (prepare, step) in ROWS.items():

@@ -74,7 +74,7 @@ def network(
 
 
 def shares(folder: Path, least: float = 1.0) -> str:
-    """Return what a profiled node's time went into, in parts of a hundred."""
+    """Return the shares of a profiled node's time, in percent."""
     kinds = orjson.loads((folder / FIGURES).read_bytes())["kinds"]
     total = sum(count for _, count in kinds)
     return "; ".join(

@@ -24,14 +24,14 @@ from runtime.constants import BTT  # noqa: E402
 from runtime.limits import payment_hooks  # noqa: E402
 from runtime.pallets.payfi import Batch, Legs, PayFi, Queue, Volume  # noqa: E402
 from runtime.pallets.payfi.settlement import Place  # noqa: E402
-from support.payfi import ALICE, DAY, FOUNDATION, REST, SHOP, Mall, ref  # noqa: E402
+from support.payfi import ALICE, DAY, FOUNDATION, REST, SHOP, PayFiRuntime, ref  # noqa: E402
 
 PAYMENTS = 10_000
 MERCHANTS, PENDING = 10_000, 100_000
 LEGS = Legs(u128(10**18))
 
 
-class SlowMall(Mall):
+class SlowPayFiRuntime(PayFiRuntime):
     """A chain with slots of a minute: a queue of the same rules with fewer places."""
 
     slot_ms = 60_000
@@ -43,12 +43,12 @@ def merchant(number: int) -> AccountId:
     return AccountId(b"\x77" + number.to_bytes(31, "big"))
 
 
-def step(mall: Mall, paid: dict[tuple[u32, AccountId], list[int]]) -> list[float]:
+def step(runtime: PayFiRuntime, paid: dict[tuple[u32, AccountId], list[int]]) -> list[float]:
     """Make the block of the present slot; return the waiting times of what it settles."""
-    mall.host.events.clear()
-    mall.payfi.on_initialize(mall.time.slot)
-    now, found = mall.time.moment(), list[float]()
-    for event in mall.announced():
+    runtime.host.events.clear()
+    runtime.payfi.on_initialize(runtime.time.slot)
+    now, found = runtime.time.moment(), list[float]()
+    for event in runtime.announced():
         if isinstance(event, PayFi.Settled):
             moments = paid.pop((event.bucket, event.merchant), ())
             found.extend((now - moment) / 60_000 for moment in moments)
@@ -57,24 +57,24 @@ def step(mall: Mall, paid: dict[tuple[u32, AccountId], list[int]]) -> list[float
 
 def at_random(rng: random.Random, payments: int) -> list[float]:
     """Return the waiting times of payments at random times, with half of the slots empty."""
-    mall, waited = Mall(), list[float]()
-    mall.people.judged.update(map(merchant, range(100)))
+    runtime, waited = PayFiRuntime(), list[float]()
+    runtime.people.judged.update(map(merchant, range(100)))
     for number in range(100):
-        mall.balances.transfer(FOUNDATION, merchant(number), 2_000 * BTT)
-        mall.register(merchant(number))
+        runtime.balances.transfer(FOUNDATION, merchant(number), 2_000 * BTT)
+        runtime.register(merchant(number))
     paid: dict[tuple[u32, AccountId], list[int]] = {}
     made = 0
     while made < payments or paid:
-        mall.time.slot += 1
+        runtime.time.slot += 1
         if rng.random() < 1 / 2:
             continue
-        waited += step(mall, paid)
+        waited += step(runtime, paid)
         for _ in range(rng.randint(0, 2)):
             if made < payments:
                 who = merchant(rng.randrange(100))
-                id = mall.pay(ALICE, who, rng.randint(10**15, 10**18))
-                key = (mall.payment(id).bucket, who)
-                paid.setdefault(key, []).append(mall.time.moment())
+                id = runtime.pay(ALICE, who, rng.randint(10**15, 10**18))
+                key = (runtime.payment(id).bucket, who)
+                paid.setdefault(key, []).append(runtime.time.moment())
                 made += 1
     return waited
 
@@ -84,34 +84,34 @@ def in_a_full_queue(offset: int) -> float:
 
     Blocks come only in the second half of each bucket from then on.
     """
-    mall = SlowMall()
-    settlement, calendar = mall.payfi.settlement, mall.payfi.calendar
+    runtime = SlowPayFiRuntime()
+    settlement, calendar = runtime.payfi.settlement, runtime.payfi.calendar
     bucket_slots = calendar.bucket_slots
-    mall.time.slot += -mall.time.moment() // calendar.bucket_ms % bucket_slots + offset
+    runtime.time.slot += -runtime.time.moment() // calendar.bucket_ms % bucket_slots + offset
     first, number = calendar.first_bucket(), 0
     for bucket in range(first, first + 5):
         room = settlement.capacity - (bucket == first + 4)
         for _ in range(room):
             settlement.join(Place(u32(bucket), None), merchant(number), LEGS, u64(0))
             number += 1
-    mall.balances.transfer(FOUNDATION, PAYFI, u128(number * 10**18))
-    id = mall.pay(ALICE, SHOP)
-    paid = {(mall.payment(id).bucket, SHOP): [mall.time.moment()]}
+    runtime.balances.transfer(FOUNDATION, PAYFI, u128(number * 10**18))
+    id = runtime.pay(ALICE, SHOP)
+    paid = {(runtime.payment(id).bucket, SHOP): [runtime.time.moment()]}
     waited: list[float] = []
     while not waited:
-        mall.time.slot += 1
-        place = mall.time.moment() // mall.slot_ms % bucket_slots
+        runtime.time.slot += 1
+        place = runtime.time.moment() // runtime.slot_ms % bucket_slots
         if 2 * place >= bucket_slots:
-            waited = step(mall, paid)
+            waited = step(runtime, paid)
     return waited[0]
 
 
-def loaded() -> Mall:
+def loaded() -> PayFiRuntime:
     """Return a chain on which all merchants are due at once, with the records of all payments."""
-    mall = Mall()
-    payfi, bucket = mall.payfi, u32(mall.payfi.calendar.bucket())
-    first = mall.pay(ALICE, SHOP, 10**18)
-    record = mall.payment(first)
+    runtime = PayFiRuntime()
+    payfi, bucket = runtime.payfi, u32(runtime.payfi.calendar.bucket())
+    first = runtime.pay(ALICE, SHOP, 10**18)
+    record = runtime.payment(first)
     each = PENDING // MERCHANTS
     for number in range(MERCHANTS):
         who = merchant(number)
@@ -124,19 +124,19 @@ def loaded() -> Mall:
         payfi.payments.references[record.merchant, record.invoice] = u64(number)
     payfi.payments.next_payment.value = u64(PENDING)
     payfi.settlement.due_count[bucket] = u32(MERCHANTS)
-    payfi.settlement.queue.value = Queue(bucket, mall.payment(first).bucket)
-    mall.balances.transfer(FOUNDATION, PAYFI, u128(min(int(REST) // 2, MERCHANTS * 10**18)))
-    return stored(mall)
+    payfi.settlement.queue.value = Queue(bucket, runtime.payment(first).bucket)
+    runtime.balances.transfer(FOUNDATION, PAYFI, u128(min(int(REST) // 2, MERCHANTS * 10**18)))
+    return stored(runtime)
 
 
-def hooks(mall: Mall, blocks: int) -> list[float]:
+def hooks(runtime: PayFiRuntime, blocks: int) -> list[float]:
     """Return the milliseconds of the hooks of that many blocks."""
     spent = []
     for _ in range(blocks):
-        mall.time.slot += 1
-        mall.host.events.clear()
+        runtime.time.slot += 1
+        runtime.host.events.clear()
         begin = process_time()
-        mall.payfi.on_initialize(mall.time.slot)
+        runtime.payfi.on_initialize(runtime.time.slot)
         spent.append((process_time() - begin) * 1_000)
     return spent
 
@@ -154,11 +154,11 @@ def main() -> None:
     show(f"{PAYMENTS:,} payments, half of the slots empty", waited, "minutes")
     full = [in_a_full_queue(offset) for offset in range(10)]
     show("the last place of a full queue, at each minute", full, "minutes")
-    mall = loaded()
-    show("hook, nothing due", hooks(Mall(), 20), "ms")
-    show(f"hook, {MERCHANTS:,} merchants and {PENDING:,} payments due", hooks(mall, 39), "ms")
-    mall.time.slot += 15 * DAY
-    show(f"hook, {PENDING:,} old payments", hooks(mall, 50), "ms")
+    runtime = loaded()
+    show("hook, nothing due", hooks(PayFiRuntime(), 20), "ms")
+    show(f"hook, {MERCHANTS:,} merchants and {PENDING:,} payments due", hooks(runtime, 39), "ms")
+    runtime.time.slot += 15 * DAY
+    show(f"hook, {PENDING:,} old payments", hooks(runtime, 50), "ms")
 
 
 if __name__ == "__main__":

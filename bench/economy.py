@@ -101,7 +101,7 @@ class Meter(Ledger):
             yield key
 
     def of(self, work: Callable[[], object]) -> Cost:
-        """Return what a piece of work costs."""
+        """Return the cost of a piece of work."""
         chain = self.chain
         chain.state = chain.runtime.host.state = self
         self.reads = self.writes = 0
@@ -134,7 +134,7 @@ def economy_rows(folder: Path, many: int = MANY) -> Iterator[Row]:
 
 
 def measured(size: int) -> dict[str, Cost]:
-    """Return what each call and hook costs where there are so many stakes and operators."""
+    """Return the cost of each call and hook with so many stakes and operators."""
     chain = EconomyChain("seed-001")
     chain.mining.providers = AllOnline()
     crowd = [person(f"staker {number}") for number in range(size + ROUNDS)]

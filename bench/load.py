@@ -211,12 +211,12 @@ Sender = TypeVar("Sender", bound=Payer)
 
 
 def payers(net: Devnet) -> list[Payer]:
-    """Return who has money, by turns over the validators."""
+    """Return accounts with money, by turns over the validators."""
     return senders(net, Payer)
 
 
 def customers(net: Devnet, merchants: Sequence[AccountId]) -> list[Customer]:
-    """Return who has money and pays these merchants, by turns over the validators."""
+    """Return accounts with money that pay these merchants, by turns over the validators."""
     found = senders(net, Customer)
     for one in found:
         one.merchants = merchants

@@ -68,7 +68,7 @@ def place(frame: FrameType) -> str:
 
 
 def kind_of(frame: FrameType) -> str | None:
-    """Return what a thread is at; None if it waits."""
+    """Return the place that a thread executes; None if it waits."""
     stack = list(frames(frame))
     if stack[0][1] in WAITS or place(frame) in LOOPS:
         return None

@@ -360,5 +360,5 @@ def submit_rows(folder: Path, plan: Plan, *, peers: bool) -> Iterator[Row]:
 
 
 def each(load: Load, spent: Sequence[Spent]) -> list[Spent]:
-    """Return what one transfer took, by round."""
+    """Return the time of one transfer, by round."""
     return [Spent(one.wall / load.transfers, one.cpu / load.transfers) for one in spent]

@@ -128,7 +128,7 @@ class _Found:
 
 
 def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
-    """Check what a BTT chain must not have; return the findings from its state.
+    """Check for state that a BTT chain must not have; return the findings from its state.
 
     It reads the state itself, so that it also covers raw specifications.
     """

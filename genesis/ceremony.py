@@ -88,7 +88,7 @@ class Entry:
     """File that it was read from, for messages."""
 
     def message(self) -> bytes:
-        """Return what the stash and the session keys sign: everything but the signatures."""
+        """Return the message that stash and session keys sign: everything but the signatures."""
         return SIGNED + json.dumps(self._said(), sort_keys=True).encode()
 
     def to_json(self) -> dict[str, object]:

@@ -112,7 +112,7 @@ class DeferredNetwork:
 
 
 async def _imported(make: Callable[[], Network]) -> Network:
-    """Return what `make` returns in a thread of its own.
+    """Return the result of `make`, called in a thread of its own.
 
     A program that is stopped meanwhile does not wait for the thread, as it would for one of
     `asyncio.to_thread`: it ends with the process.

@@ -11,8 +11,9 @@ function-lines   lines of a function above 60, decorators not counted. A table i
 cycle            files that import each other, counted at each file. Imports inside functions count;
                  those under `if TYPE_CHECKING:` do not, because they never run. An import of a
                  submodule does not count as an import of its package's `__init__`
-words            words of scripts/glossary.toml, in code, comments, strings and documents
-headless         docstrings that begin with What, Who, Whose, How, Whether, Where, Which or That
+words            words of scripts/glossary.toml, in code, comments, strings, pages and documents
+headless         docstrings that begin with What, Who, Whose, How, Whether, Where, Which or That, or
+                 with "Return what" and the like
 bool-docstring   docstrings of functions that return bool, without "Return True if" or "True if"
 type-ignore      `type: ignore` comments
 any              uses of typing.Any
@@ -48,7 +49,14 @@ FOLDERS = (
     "bench", "btt_chain", "cli", "examples", "genesis", "p2p", "runtime", "scripts", "storage",
     "tests",
 )  # fmt: skip
-DOCUMENTS = ("docs", "README.md", "CHANGELOG.md", "SECURITY.md", "Makefile", "pyproject.toml")
+DOCUMENTS = (
+    "docs", "README.md", "CHANGELOG.md", "SECURITY.md", "Makefile", "pyproject.toml",
+    "requirements-audit.in", "requirements-coverage.in", "requirements-dev.in",
+    "requirements-install.in",
+)  # fmt: skip
+SUFFIXES = frozenset({
+    ".css", ".html", ".in", ".js", ".md", ".mjs", ".py", ".service", ".sh", ".template", ".yml",
+})  # fmt: skip
 SKIPPED = frozenset({"node_modules", "__pycache__", "corpus", "golden", "vectors"})
 TESTS = "tests/"
 
@@ -78,7 +86,10 @@ COUNTED = frozenset({"type-ignore", "any"})
 SIZES = frozenset({"class-lines", "class-methods", "file-lines", "function-lines", "cycle"})
 
 SUBWORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-HEADLESS = re.compile(r"(What|Who|Whose|How|Whether|Where|Which|That)\b")
+HEADLESS = re.compile(
+    r"(What|Who|Whose|How|Whether|Where|Which|That)\b"
+    r"|(Return|Yield|Read|Store|Keep|Send|Report) (what|who)\b"
+)
 TYPE_IGNORE = re.compile(r"#\s*type:\s*ignore")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -443,10 +454,10 @@ def _files(home: Path) -> Iterator[Path]:
     for name in (*FOLDERS, *DOCUMENTS):
         if (home / name).is_file():
             yield home / name
-        suffix = ".md" if name == "docs" else ".py"
         for folder, inner, files in os.walk(home / name):
             inner[:] = sorted(each for each in inner if each not in SKIPPED and each[0] != ".")
-            yield from (Path(folder, each) for each in sorted(files) if each.endswith(suffix))
+            named = (Path(folder, each) for each in sorted(files))
+            yield from (each for each in named if each.suffix in SUFFIXES)
 
 
 def totals(places: Iterable[Place]) -> dict[Key, int]:

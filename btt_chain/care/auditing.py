@@ -144,7 +144,7 @@ class _Unopened(Exception):
 
 
 def disclose(evidence: MonthEvidence, statements: Mapping[H256, bytes], seed: bytes) -> Disclosure:
-    """Return what the seed of a round makes a facility open; statements are by leaf."""
+    """Return the disclosure that a round's seed demands of a facility; statements are by leaf."""
     rows = rows_of(evidence.table)
     opened: list[Opened] = []
     for index in to_open(rows, seed):

@@ -276,7 +276,7 @@ class FacilityFolder:
         return self.closing(month)
 
     def closing(self, month: int) -> Closing:
-        """Return what `close` returns, and change nothing."""
+        """Return the result of `close`, and change nothing."""
         evidence = self.evidence(month)
         return Closing(evidence.commitment, len(evidence.tree), evidence.points)
 
@@ -304,17 +304,17 @@ class FacilityFolder:
     # ---- audits
 
     def disclosure(self, month: int, seed: bytes) -> Disclosure:
-        """Return what an audit's seed makes the facility open. Refusal without the month's keys."""
+        """Return the disclosure that an audit's seed demands. Refusal without the month's keys."""
         statements = {each.leaf.hash: each.statement for each in self.activities(month)}
         return disclose(self.evidence(month), statements, seed)
 
     def keep_opening(self, month: int, auditor: bytes, sealed: bytes) -> None:
-        """Keep what is sealed to an auditor, for the endpoint."""
+        """Store the disclosure sealed to an auditor, for the endpoint."""
         with self._vault.transaction():
             self._vault.put("opening", _number(month) + auditor, sealed, month=month)
 
     def opening(self, month: int, auditor: bytes) -> bytes | None:
-        """Return what is sealed to an auditor; None if there is nothing."""
+        """Return the disclosure sealed to an auditor; None if there is none."""
         return self._vault.get("opening", _number(month) + auditor)
 
     # ---- internals

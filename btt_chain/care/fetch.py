@@ -22,7 +22,7 @@ async def signed_by(url: str, request: Request) -> Answer:
 
 
 async def opening_of(url: str, month: int, auditor: bytes) -> bytes:
-    """Return what a facility sealed to an auditor. CareError if there is nothing."""
+    """Return the disclosure that a facility sealed to an auditor. CareError if there is none."""
     return await _fetch(url, f"audit/{month}/{auditor.hex()}", MAX_SEALED, None)
 
 

@@ -49,7 +49,7 @@ class Signer(Protocol):
         """Sign a request. Raises Refusal."""
 
     def opening(self, month: int, auditor: bytes) -> bytes | None:
-        """Return what is sealed to an auditor; None if there is nothing."""
+        """Return the disclosure sealed to an auditor; None if there is none."""
 
 
 class Endpoint:

@@ -101,7 +101,7 @@ class BlockingTransactions:
         return self._loop.run(self._transactions.dry_run(wire))
 
     def simulate(self, wire: bytes) -> Effects | None:
-        """Return what a transaction would do, None if the chain has no API for it.
+        """Return the effects that a transaction would have, None if the chain has no API for it.
 
         See `Transactions.simulate`.
         """

@@ -200,7 +200,7 @@ class Socket:
             self._leave(error.code.to_bytes(2, "big"))
 
     async def _read(self) -> bytes:
-        """Return what the server sends next, nothing at the end; test it if it sends nothing."""
+        """Return the next bytes of the server, none at the end; ping it if it sends none."""
         try:
             async with asyncio.timeout(HEARTBEAT):
                 return await self._reader.read(MAX_HEAD)

@@ -141,7 +141,7 @@ def _signing() -> Fields:
     metadata = _get("The metadata, as wallets take them.", "/tx/metadata.json", {}, _OBJECT)
     posts = {
         "/tx/prepare": "A transaction to sign, of an action of a page and its fields.",
-        "/tx/submit": "Send what was prepared, with its signature.",
+        "/tx/submit": "Send the prepared transaction, with its signature.",
     }
     found: Fields = {"/tx/status/{hash}": status, "/tx/metadata.json": metadata}
     for path, about in posts.items():

@@ -441,7 +441,7 @@ class TracerView:
         self._count = 0
 
     async def trace(self, hash: bytes, show: Show[Result]) -> Result:
-        """Return what `show` makes of a block's trace, in the thread.
+        """Return the result of `show` for a block's trace, in the thread.
 
         Raises TraceError, UnknownBlock, StatePruned.
         """

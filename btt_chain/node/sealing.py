@@ -279,7 +279,7 @@ class ManualSealer:
 
 
 def _noted(hash: bytes, proposal: Proposal) -> dict[bytes, bytes | None]:
-    """Return what is stored beside a block: the changes made to its state, for traces."""
+    """Return the data stored beside a block: the changes made to its state, for traces."""
     changes = proposal.changes
     if not changes:
         return {}

@@ -78,7 +78,7 @@ class Tracer(Protocol):
     """Executes stored blocks again, beside the event loop."""
 
     async def trace(self, hash: bytes, show: Show[Result]) -> Result:
-        """Return what `show` makes of a block's trace. Raises TraceError, UnknownBlock."""
+        """Return the result of `show` for a block's trace. Raises TraceError, UnknownBlock."""
 
 
 class TraceApi:

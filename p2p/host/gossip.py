@@ -129,7 +129,7 @@ class Environment(Protocol):
 
 @functools.cache
 def install() -> None:
-    """Set what the library has no parameter for. Once per process."""
+    """Set values for which the library has no parameter. Once per process."""
     # Looked up by this name for each new peer (defect 10).
     setattr(libp2p.pubsub.pubsub, "RpcQueue", GatheringQueue)  # noqa: B010
     # Each message would carry a signed list of our addresses; the handshake reports them already.
@@ -372,7 +372,7 @@ class ContainedPubsub(Pubsub):
     async def handle_sending_messages(
         self, peer_id: ID, stream: INetStream, queue: RpcQueue
     ) -> None:
-        """Send what waits for a peer until its queue is closed, or the stream breaks."""
+        """Send a peer's queue until it is closed, or the stream breaks."""
         try:
             while (data := await cast("GatheringQueue", queue).pop()) is not None:
                 await stream.write(data)
@@ -491,7 +491,7 @@ def unwanted_of(
     mesh: Mapping[str, Iterable[ID]],
     is_needed: Callable[[ID, bytes], bool],
 ) -> dict[ID, list[bytes]]:
-    """Return what is reported to each peer: ids by topic that the mesh of their topic may send.
+    """Return the ids reported to each peer, by topic, that the mesh of their topic may send.
 
     `is_needed` returns False for a peer that has the message.
     """

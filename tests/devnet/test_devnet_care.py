@@ -1,4 +1,4 @@
-"""A small hospital town of real programs: a clinic, three auditors, two patients, short months.
+"""Care by real programs: a clinic, three auditors, two patients, short months.
 
 Every program is a process. The clinic's is killed with SIGKILL twice: while it confirms an
 activity, and while its endpoint serves a wallet. Two validators make the chain, so that audits are
@@ -47,7 +47,7 @@ HANG: Final = 400.0
 ALICE: Final = KeyPair.from_uri("//Alice")
 CLINIC, OFFICE = "//Clinic", "//Office"
 AUDITORS: Final = ("//Dave", "//Eve", "//Ferdie")
-SECRET: Final = "a secret of this town"
+SECRET: Final = "a secret of this region"
 PATIENTS: Final = ("//Patient1", "//Patient2")
 RULE: Final = ActivityRule(
     u32(60), u32(1_000_000), u32(1_000_000), u32(500_000), u32(1_000_000), u8(4), u16(0), u8(7)
@@ -68,7 +68,7 @@ def quick() -> str:
 
 @dataclass
 class CarePrograms:
-    """The programs of a town: each command is a process, with folders of its own."""
+    """The programs of a region: each command is a process, with folders of its own."""
 
     url: str
     home: Path
@@ -164,18 +164,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def issued(town: CarePrograms, folder: Path, patient: int, port: int) -> Path:
+def issued(region: CarePrograms, folder: Path, patient: int, port: int) -> Path:
     """Confirm an activity of a patient, by a program that is killed at first; return the claim."""
     evidence = folder / f"evidence{patient}.json"
     evidence.write_text('{"resourceType": "Observation", "status": "final"}')
     made = ("facility", "issue", CLINIC, "3", f"No. {patient}", "--evidence", str(evidence),
             "--serve-url", f"http://127.0.0.1:{port}", "--out")  # fmt: skip
     for number, delay in enumerate((0.6, 1.2, 2.0) if patient else ()):
-        with town.start(*made, str(folder / f"killed{patient}.{number}.json")) as process:
+        with region.start(*made, str(folder / f"killed{patient}.{number}.json")) as process:
             time.sleep(delay)
             process.kill()
     claim = folder / f"claim{patient}.json"
-    town.good(*made, str(claim))
+    region.good(*made, str(claim))
     return claim
 
 
@@ -183,12 +183,12 @@ def earn(claim: Path, patient: str) -> tuple[str, ...]:
     return ("points", "earn", str(claim), "--wallet", patient, "--json")
 
 
-def audited(town: CarePrograms, auditor: str, port: int) -> None:
+def audited(region: CarePrograms, auditor: str, port: int) -> None:
     """Let an auditor's program fetch, check and report."""
     verify = ("auditor", "verify", CLINIC, "--auditor", auditor, "--from-url")
-    found = json.loads(town.good(*verify, f"http://127.0.0.1:{port}", "--json"))
+    found = json.loads(region.good(*verify, f"http://127.0.0.1:{port}", "--json"))
     assert found["verdict"] == "Pass", found
-    town.good("auditor", "report", CLINIC, "pass", "--from", auditor)
+    region.good("auditor", "report", CLINIC, "pass", "--from", auditor)
 
 
 def eventually(what: str, holds: Callable[[], bool]) -> None:
@@ -200,48 +200,50 @@ def test_a_month_of_programs_of_which_the_clinic_s_is_killed(
 ) -> None:
     net = devnet(validators=2, slot_ms=1_000, spec=quick())
     net.wait_for_finality(1)
-    town, port = CarePrograms(net[0].ws, tmp_path / "care"), free_port()
-    asyncio.run(prepare(town.url))
+    region, port = CarePrograms(net[0].ws, tmp_path / "care"), free_port()
+    asyncio.run(prepare(region.url))
     appoint = ("tx", "call", "Proxy.add_proxy", OFFICE, "NonTransfer", "0", "--from", CLINIC)
-    town.good(*appoint)
-    paid = town.month() + 1
-    town.good("facility", "subscribe", "small", "--from", CLINIC)
-    town.good("facility", "keys", "--proxy-for", CLINIC, "--from", OFFICE)
+    region.good(*appoint)
+    paid = region.month() + 1
+    region.good("facility", "subscribe", "small", "--from", CLINIC)
+    region.good("facility", "keys", "--proxy-for", CLINIC, "--from", OFFICE)
     enlist = [("auditor", "enlist", "--from", who) for who in AUDITORS]
     with ThreadPoolExecutor(3) as pool:
-        for done in [pool.submit(town.good, *each) for each in enlist]:
+        for done in [pool.submit(region.good, *each) for each in enlist]:
             done.result()
 
-    eventually("the month begins", lambda: town.month() == paid)
-    first = issued(town, tmp_path, 0, port)
-    second = issued(town, tmp_path, 1, port)
-    with town.serving(port) as served:
-        assert json.loads(town.good(*earn(first, PATIENTS[0])))["points"] == 60
-        with town.start(*earn(second, PATIENTS[1])) as wallet:
+    eventually("the month begins", lambda: region.month() == paid)
+    first = issued(region, tmp_path, 0, port)
+    second = issued(region, tmp_path, 1, port)
+    with region.serving(port) as served:
+        assert json.loads(region.good(*earn(first, PATIENTS[0])))["points"] == 60
+        with region.start(*earn(second, PATIENTS[1])) as wallet:
             served.kill()
             wallet.communicate(timeout=HANG)
     # Nothing is lost, whatever had come to the clinic's disk and to the wallet's.
-    with town.serving(port):
-        town.good(*earn(second, PATIENTS[1]))
+    with region.serving(port):
+        region.good(*earn(second, PATIENTS[1]))
         for who in PATIENTS:
-            listed = json.loads(town.good("points", "list", "--wallet", who, "--json"))
+            listed = json.loads(region.good("points", "list", "--wallet", who, "--json"))
             assert sum(row["points"] for row in listed["vouchers"]) == 60
             assert {row["state"] for row in listed["vouchers"]} == {"held"}
 
-        eventually("the month is over", lambda: town.month() == paid + 1)
-        closed = town.good("facility", "close", "--proxy-for", CLINIC, "--from", OFFICE, "--json")
+        eventually("the month is over", lambda: region.month() == paid + 1)
+        closed = region.good("facility", "close", "--proxy-for", CLINIC, "--from", OFFICE, "--json")
         assert json.loads(closed)["points"] == 120, "an activity was recorded twice, or lost"
-        eventually("the audit is selected", lambda: town.run("facility", "answer", CLINIC)[0] == 0)
+        eventually(
+            "the audit is selected", lambda: region.run("facility", "answer", CLINIC)[0] == 0
+        )
         with ThreadPoolExecutor(3) as pool:
-            for report in [pool.submit(audited, town, who, port) for who in AUDITORS]:
+            for report in [pool.submit(audited, region, who, port) for who in AUDITORS]:
                 report.result()
 
-    month = json.loads(town.good("facility", "month", CLINIC, "--month", str(paid), "--json"))
+    month = json.loads(region.good("facility", "month", CLINIC, "--month", str(paid), "--json"))
     assert (month["state"], month["points"]) == ("Audited", 120)
     for who in PATIENTS:
         redeem = ("points", "redeem", "--now", "--wallet", who, "--from", "//Alice", "--json")
-        done = json.loads(town.good(*redeem, "--wait", "final"))
+        done = json.loads(region.good(*redeem, "--wait", "final"))
         assert (done["redeemed"], done["waiting"]) == (60, 0)
-    town.good("points", "cash", "//care//0", "--wallet", PATIENTS[0])
-    assert json.loads(town.good("tokenomics", "audit", "--json"))["findings"] == []
+    region.good("points", "cash", "//care//0", "--wallet", PATIENTS[0])
+    assert json.loads(region.good("tokenomics", "audit", "--json"))["findings"] == []
     assert net.check_agreement() > 0

@@ -67,13 +67,13 @@ async def test_all_payments_settle_in_one_to_two_hours_while_nodes_are_killed(
 async def do_business(net: Devnet, rng: Random) -> None:
     """Let all payers pay for the given hours, and check the final chain afterwards."""
     merchants, payers = keys("Merchant", MERCHANTS), keys("Payer", PAYERS)
-    everyone = [*map(account, merchants), *map(account, payers), PAYFI]
+    accounts = [*map(account, merchants), *map(account, payers), PAYFI]
     tally, over = Tally(), asyncio.Event()
     async with Links(net, rng).kept() as links:
         await settle_in(links, merchants, payers)
         chain, _ = await links.any()
         await until_priced(chain)
-        before = await moment(chain, everyone)
+        before = await moment(chain, accounts)
         async with asyncio.TaskGroup() as tasks:
             for payer in payers:
                 tasks.create_task(
@@ -84,7 +84,7 @@ async def do_business(net: Devnet, rng: Random) -> None:
     async with open_runtime(net[0].ws) as chain:
         await audit(net[0].ws)  # in the middle of settlement
         await until_settled(chain)
-        after = await moment(chain, everyone)
+        after = await moment(chain, accounts)
         ledger = Ledger()
         await ledger.read(chain, before.number, after.number)
     await audit(net[1].ws)
@@ -95,8 +95,8 @@ async def do_business(net: Devnet, rng: Random) -> None:
     assert not any(ledger.paid.values()), "every payment is settled"
     assert ledger.rest is None
     assert {"returns", "disputes", "ended by Accepted", "ended by Withdrawn"} <= set(ledger.seen)
-    moved = {who: after.money[who] - before.money[who] for who in everyone}
-    assert moved == {who: ledger.change.get(who, 0) for who in everyone}
+    moved = {who: after.money[who] - before.money[who] for who in accounts}
+    assert moved == {who: ledger.change.get(who, 0) for who in accounts}
     assert ledger.filled > 1 / 2, "slots without blocks: the machine is too busy"
     assert min(ledger.delays) >= HOUR * 1_000
     assert max(ledger.delays) <= 2 * HOUR * 1_000

@@ -74,7 +74,7 @@ def found_inputs(name: str) -> list[Path]:
 
 
 def file_name(raw: bytes) -> str:
-    """Return what an input is called in a corpus: by its content."""
+    """Return the name of an input in a corpus: by its content."""
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
@@ -91,7 +91,7 @@ def round_trip(
     encode: Callable[[V], bytes],
     *errors: type[Exception],
 ) -> V | None:
-    """Return what bytes decode to, None if they are refused: by DecodeError or `errors`.
+    """Return the value that bytes decode to, None if they are refused: by DecodeError or `errors`.
 
     AssertionError if its encoding decodes to anything else, or if two encodings mean the same.
     """

@@ -118,7 +118,7 @@ class Repeated(RpcAttack):
 
     @abstractmethod
     def make(self) -> list[Posted]:
-        """Return what is posted, taken in turn."""
+        """Return the posted bodies, in turn."""
 
     async def against(self, target: Target, record: Recorder) -> None:
         callers = [self._caller(target, place, record) for place in range(self.connections)]

@@ -303,7 +303,7 @@ def test_f10_f11_who_says_two_things_is_reported_on_chain_and_pays(kind: type[By
 
 
 def signers_of(proof: Justification) -> set[bytes]:
-    """Return who signed a proof."""
+    """Return the signers of a proof."""
     return {bytes(signed.id) for signed in proof.commit.precommits}
 
 

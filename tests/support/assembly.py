@@ -34,8 +34,8 @@ class Vault(Pallet):
 class Ledger:
     """Stakes, vesting and identities, as a test sets them."""
 
-    def __init__(self, town: Assembly) -> None:
-        self.town = town
+    def __init__(self, runtime: Assembly) -> None:
+        self.runtime = runtime
         self.stakes: dict[AccountId, list[tuple[int, bool, int]]] = {}
         """Planck, whether long, and the slot of its end."""
         self.vesting: dict[AccountId, int] = {}
@@ -51,7 +51,7 @@ class Ledger:
         return self._sum(self.stakes.get(who, []))
 
     def lasting(self, who: AccountId, slots: int) -> StakedMoney:
-        least = self.town.clock.slot + slots
+        least = self.runtime.clock.slot + slots
         return self._sum([one for one in self.stakes.get(who, []) if one[2] >= least])
 
     def _sum(self, stakes: list[tuple[int, bool, int]]) -> StakedMoney:
@@ -166,7 +166,7 @@ class Assembly(Forum):
     # ---- queries
 
     def votes(self, index: u32, chamber: Chamber) -> tuple[int, int, int]:
-        """Return what a chamber has counted, in its unit: whole seats in the community."""
+        """Return a chamber's counted votes, in its unit: whole seats in the community."""
         unit = SEAT_POWER if chamber is Chamber.Community else 1
         votes = self.chambers.polls.polls[index].chambers[chamber].votes
         return int(votes.ayes) // unit, int(votes.nays) // unit, int(votes.abstains) // unit

@@ -54,7 +54,7 @@ class People:
         return self.discounts.get(who, 0)
 
 
-class Office(TestRuntime):
+class AssetRuntime(TestRuntime):
     """The registry on real money and real units."""
 
     def build(self) -> None:

@@ -49,15 +49,15 @@ def address(who: AccountId) -> str:
     return ss58.encode(who)
 
 
-class Bank(TestRuntime):
+class BalancesRuntime(TestRuntime):
     def build(self) -> None:
         self.balances = self.add_balances(ED, offsetting=(BOND,))
         self.holder = self.add(9, Holder())
 
 
-def opened() -> Bank:
-    bank = Bank()
-    bank.balances.genesis(
+def opened() -> BalancesRuntime:
+    runtime = BalancesRuntime()
+    runtime.balances.genesis(
         {
             "balances": [
                 [address(ALICE), "10000"],
@@ -68,7 +68,7 @@ def opened() -> Bank:
             "pools": [address(EMPTY_POOL)],
         }
     )
-    return bank
+    return runtime
 
 
 def to(who: AccountId) -> MultiAddress:
@@ -79,17 +79,17 @@ def token(kind: TokenErrorKind) -> TokenError:
     return TokenError(kind)
 
 
-def account(bank: Bank, who: AccountId) -> tuple[int, int, int, int, int]:
+def account(runtime: BalancesRuntime, who: AccountId) -> tuple[int, int, int, int, int]:
     """free, reserved, frozen, providers, consumers"""
-    info = bank.system.account[who]
+    info = runtime.system.account[who]
     data = info.data
     return data.free, data.reserved, data.frozen, info.providers, info.consumers
 
 
-def check_the_ledger(bank: Bank) -> None:
+def check_the_ledger(runtime: BalancesRuntime) -> None:
     """All that must hold after anything at all."""
-    balances = bank.balances
-    every = dict(bank.system.account.items())
+    balances = runtime.balances
+    every = dict(runtime.system.account.items())
     assert sum(i.data.free + i.data.reserved for i in every.values()) == (
         balances.total_issuance.value
     )

@@ -48,7 +48,7 @@ class Coin:
     due: int
 
 
-def town(
+def month_of_appointments(
     patients: int, rng: random.Random, calendar: Calendar, month: int = 2
 ) -> list[Appointment]:
     """Appointments of a month: one to four a patient, of the points of a few rules."""

@@ -1,4 +1,4 @@
-"""A town of facilities, patients and auditors: real programs on a real runtime.
+"""A region of facilities, patients and auditors: real programs on a real runtime.
 
 Facilities confirm appointments and sign blindly, wallets redeem by their rule through one relay,
 auditors
@@ -95,23 +95,23 @@ class Region:
     @classmethod
     @contextmanager
     def open(cls, base: Path, facilities: int, patients: int, seed: int = 1) -> Iterator[Region]:
-        """Make a town, with its folders below `base`."""
-        town = cls(random.Random(seed))
+        """Make a region, with its folders below `base`."""
+        region = cls(random.Random(seed))
         with ExitStack() as stack:
             for number in range(facilities):
                 who = AccountId(bytes((0x80 + number,)) * 32)
-                town.fund(who)
-                town.runtime.found(who, Kind.Clinic)
+                region.fund(who)
+                region.runtime.found(who, Kind.Clinic)
                 folder = FacilityFolder.open(base / f"f{number}", b"secret", GENESIS, who)
-                town.folders[who] = stack.enter_context(folder)
-            names = list(town.folders)
+                region.folders[who] = stack.enter_context(folder)
+            names = list(region.folders)
             for number in range(patients):
                 pair = KeyPair.from_uri(f"//patient{number}")
                 place = base / f"p{number}"
-                wallet = Wallet.open(place, pair, GENESIS, town.rng.randrange)
-                attended = town.rng.sample(names, min(2, len(names)))
-                town.patients.append(Patient(number, stack.enter_context(wallet), attended))
-            yield town
+                wallet = Wallet.open(place, pair, GENESIS, region.rng.randrange)
+                attended = region.rng.sample(names, min(2, len(names)))
+                region.patients.append(Patient(number, stack.enter_context(wallet), attended))
+            yield region
 
     def fund(self, who: AccountId) -> None:
         """Give an account money."""

@@ -213,7 +213,7 @@ class DevChain:
         return self.runtime
 
     def account(self, pair: KeyPair) -> AccountInfo:
-        """Return what the best state has of a key's account."""
+        """Return the account of a key in the best state."""
         return self.at().system.account[account(pair)]
 
     def events(self, hash: bytes) -> list[EventRecord]:

@@ -14,7 +14,7 @@ def run(url: str, *args: str) -> Result:
 
 
 def good(url: str, *args: str) -> str:
-    """Return what a command prints, which must succeed."""
+    """Return the output of a command, which must succeed."""
     result = run(url, *args)
     assert result.exit_code == 0, result.stderr
     return result.stdout + result.stderr

@@ -92,7 +92,7 @@ class DevNode:
         return self.pool.submit(self.sign(pair, call))
 
     def audit(self) -> list[Finding]:
-        """Return what the audits find in the head's state."""
+        """Return the findings of the audits in the head's state."""
         return audit(self.runtime())
 
     def flat(self) -> dict[bytes, bytes]:

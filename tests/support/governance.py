@@ -1,4 +1,4 @@
-"""A small town that decides: accounts, a clock, and the pallets of governance."""
+"""A small runtime with governance: accounts, a clock, and the pallets of governance."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class GovernanceRuntime(TestRuntime):
         return self.call("Diary", "write", text=text, micros=u32(micros), fails=fails)
 
     def written(self) -> list[bytes]:
-        """Return what was written down since the events were last asked for."""
+        """Return the events since the last call of this function."""
         return [event.text for event in self.new_events() if isinstance(event, Diary.Written)]
 
     def tick(self, slots: int = 1) -> int:
@@ -189,7 +189,7 @@ class VoteCounter:
 
 
 class Forum(GovernanceRuntime):
-    """A town that holds referenda and votes with its money; a day has 40 slots."""
+    """A runtime with referenda and votes with locked money; a day has 40 slots."""
 
     day = 40
     max_queued = 100
@@ -252,7 +252,7 @@ class Forum(GovernanceRuntime):
         return index
 
     def status(self, index: u32) -> ReferendumStatus:
-        """Return what is known of a referendum that is not over."""
+        """Return the status of a referendum that is not over."""
         info = self.referenda.referendum_info_for[index]
         assert isinstance(info, Ongoing)
         return info.status

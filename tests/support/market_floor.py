@@ -7,13 +7,13 @@ from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.exchange import Exchange, Side, TimeInForce
-from support.asset_office import ALICE, BOB, CAROL, COLLECTOR, Office
+from support.asset_runtime import ALICE, BOB, CAROL, COLLECTOR, AssetRuntime
 
 PREMIUM = 30
 SCANNER = u32(0)
 
 
-class Market(Office):
+class Market(AssetRuntime):
     """The office with an exchange; Alice issued a scanner, Bob and Carol have 200 units each."""
 
     def build(self) -> None:

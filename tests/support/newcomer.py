@@ -146,7 +146,7 @@ class Shell:
 
 
 def found(pattern: str, text: str) -> str:
-    """Return what a person reads at a place: the only group of a pattern."""
+    """Return the text that a person reads at a place: the only group of a pattern."""
     match = re.search(pattern, text)
     assert match is not None, f"{pattern!r} is not in:\n{text}"
     return match.group(1)

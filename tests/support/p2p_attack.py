@@ -275,7 +275,7 @@ async def dialled(
 
 
 def record_of(witness: Witness, peer: str) -> PeerRecord:
-    """Return what a node has recorded of a peer; an empty record of an unknown peer."""
+    """Return a node's record of a peer; an empty record of an unknown peer."""
     return witness.network._node._book._records.get(peer) or PeerRecord(peer)
 
 

@@ -100,7 +100,7 @@ class Registrars:
         return self.discounts.get(who, 0)
 
 
-class Mall(SmallRuntime):
+class PayFiRuntime(SmallRuntime):
     """PayFi on real money and real fees."""
 
     slot_ms, hour_ms = SLOT_MS, HOUR_MS

@@ -25,7 +25,18 @@ from runtime.constants import BTT
 from runtime.frame import Reason, signed
 from runtime.pallets.payfi.card_types import Auth, Card, CardState, Limits, Proof
 from runtime.pallets.payfi.types import HoldReason
-from support.payfi import ALICE, BTT_CODE, CAROL, DAY_MS, INDEX, SHOP, SLOT_MS, START, Mall, ref
+from support.payfi import (
+    ALICE,
+    BTT_CODE,
+    CAROL,
+    DAY_MS,
+    INDEX,
+    SHOP,
+    SLOT_MS,
+    START,
+    PayFiRuntime,
+    ref,
+)
 
 R = TypeVar("R")
 GENESIS = H256(b"\x9e" * 32)
@@ -75,8 +86,8 @@ RED, BLUE = ed25519_card(b"\x11" * 32), p256_card(b"\x12" * 32)
 """Cards of ALICE; CAROL is their guardian."""
 
 
-class Tills(Mall):
-    """The mall with two registered cards of ALICE."""
+class Tills(PayFiRuntime):
+    """A runtime of payments with two registered cards of ALICE."""
 
     def __init__(self) -> None:
         super().__init__()

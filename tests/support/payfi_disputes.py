@@ -20,7 +20,7 @@ from runtime.pallets.payfi.dispute_types import (
 )
 from runtime.pallets.payfi.disputes import Disputes
 from runtime.pallets.payfi.types import HoldReason
-from support.payfi import ALICE, DAY, FOUNDATION, HOUR, INDEX, SHOP, Mall
+from support.payfi import ALICE, DAY, FOUNDATION, HOUR, INDEX, SHOP, PayFiRuntime
 
 ARBITERS = [AccountId(b"\xa7" + bytes([n]) * 31) for n in range(1, 6)]
 EVIDENCE, REPLY = H256(b"\x0e" * 32), H256(b"\x0f" * 32)
@@ -28,8 +28,8 @@ ANSWER = 72 * HOUR
 JUDGEMENT = 7 * DAY
 
 
-class Court(Mall):
-    """The mall with five arbiters, each an operator of its own."""
+class Court(PayFiRuntime):
+    """A runtime of payments with five arbiters, each an operator of its own."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ class ProcessGuard:
         raise PermissionError(self.message())
 
     def message(self) -> str:
-        """Return what the test did, and where it belongs."""
+        """Return the action of the test, and the place where it belongs."""
         started = ", ".join(self.refused)
         return f"{self.running} starts a process ({started}): move it to tests/programs"
 

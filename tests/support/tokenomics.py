@@ -97,7 +97,7 @@ class Traffic:
         return True
 
 
-class Bank(TestRuntime):
+class TokenomicsRuntime(TestRuntime):
     """Balances and Tokenomics; Alice holds all rows, the pools the rest."""
 
     def build(self) -> None:

@@ -212,7 +212,7 @@ class Westend:
         }  # fmt: skip
 
     def _state(self, at: int) -> dict[str, str]:
-        """Return what is known of a block's state: that of block zero, version and time."""
+        """Return the known state of a block: that of block zero, version and time."""
         known = (hex_of(ACCOUNT), hex_of(ISSUANCE))
         state = {key: value for key, value in self.top.items() if key.startswith(known)}
         state[hex_of(LAST_UPGRADE)] = hex_of(compact_encode(SPEC) + b"\x1cwestend")

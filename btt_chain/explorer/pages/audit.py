@@ -38,7 +38,7 @@ def audit_page(context: Context) -> Fields:
 
 
 def index_state(context: Context) -> Fields:
-    """Return what the foot of every page says of the index."""
+    """Return the state of the index for the foot of every page."""
     last = context.index.audits(1)
     failed: list[Json] = []
     if last:

@@ -63,7 +63,7 @@ def _tier(at: int, each: Record) -> Fields:
 
 
 async def _offer(context: Context, amount: str | None, tier: str) -> Json:
-    """Return what the chain would promise to a stake now; None without an amount."""
+    """Return the rewards that the chain would promise to a stake now; None without an amount."""
     if not amount:
         return None
     number = number_of(tier)

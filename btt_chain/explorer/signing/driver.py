@@ -223,7 +223,7 @@ class SigningNode:
         return await chain.transactions.fee(wire)
 
     async def _doubts(self, chain: Chain, account: bytes, fee: int) -> list[str]:
-        """Return what speaks against sending it."""
+        """Return the reasons against sending it."""
         found = await chain.storage("System.Account", to_hex(account))
         data = found.get("data") if isinstance(found, dict) else None
         free = data.get("free") if isinstance(data, dict) else None

@@ -79,7 +79,7 @@ def _units(request: PaymentRequest, typed: str) -> int:
 
 
 async def _price(chain: Chain, merchant: bytes, units: int, code: str) -> int:
-    """Return what a payment costs now, in planck. Raises BadField if it would be refused."""
+    """Return the price of a payment now, in planck. Raises BadField if it would be refused."""
     match await chain.api("PayFiApi.quote", to_hex(merchant), units, code):
         case {"Ok": {"gross": int(gross)}}:
             return gross

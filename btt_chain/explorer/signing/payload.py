@@ -71,7 +71,7 @@ class Prepared:
         return extensions_of(metadata, context, self.draft())
 
     def for_wallet(self, extensions: Iterable[str]) -> PayloadJson:
-        """Return what the wallet signs; `extensions` are the names of the chain's."""
+        """Return the bytes that the wallet signs; `extensions` are the names of the chain's."""
         found: PayloadJson = {
             "address": self.address,
             "blockHash": "0x" + self.birth_hash.hex(),
@@ -121,7 +121,7 @@ def _readings(signature: bytes) -> list[tuple[Scheme, bytes]]:
 
 
 def for_vault(prepared: Prepared, metadata: ChainMetadata) -> bytes:
-    """Return what Polkadot Vault scans to sign, in one frame."""
+    """Return the bytes that Polkadot Vault scans to sign, in one frame."""
     parts = replace(prepared, digest=None).extensions(metadata)
     payload = compact_encode(len(prepared.call)) + prepared.call
     payload += parts.carried + parts.signed_along

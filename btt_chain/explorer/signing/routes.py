@@ -85,7 +85,7 @@ class Signing:
         router.add_get("/tx/metadata.json", self._metadata)
 
     def state(self, request: web.Request) -> Fields | None:
-        """Return what forms need; None where pages offer no signing."""
+        """Return the parts of a page that its forms need; None where pages offer no signing."""
         if self._why_not(request) is not None:
             return None
         data = self._context.data
@@ -205,7 +205,7 @@ class Signing:
         }
 
     async def _by_hand(self, offer: Offer) -> Fields:
-        """Return what a page without a script has: a command, and a code for a device."""
+        """Return the parts of a page without a script: a command, and a code for a device."""
         from segno import make_qr  # noqa: PLC0415 - only such pages need it
 
         chain = await self.node.chain()

@@ -1,4 +1,4 @@
-// Signs what a form prepares. Nobody has to believe the server: the sentence above the button is
+// Signs what a form prepares. The server need not be trusted: the sentence above the button is
 // made here, of the bytes that are signed. Bytes that are not understood, that are not what the
 // form is for, or that the server describes in another way, get a warning and no button.
 "use strict";

@@ -47,7 +47,7 @@ def log_accounts(client: Client, properties: Mapping[str, object], port: int) ->
         money = Currency(symbol, decimals)
     prefix = properties.get("ss58Format")
     network = prefix if isinstance(prefix, int) else ss58.DEFAULT_PREFIX
-    log.info("development keys, which everyone knows: never for money")
+    log.info("development keys, which are public: never for money")
     try:
         accounts = dev_accounts(client)
     except StateUnavailable as error:  # of a fork whose other node is away

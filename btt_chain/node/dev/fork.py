@@ -270,7 +270,7 @@ def _check_chain(call: Callable[..., Json], point: Point) -> None:
 
 
 def warm(fork: Fork) -> None:
-    """Read what the next block and the log need, while no one else waits."""
+    """Read the state that the next block and the log need, while the thread is idle."""
     client = fork.client
     best = client.best()
     sealer = ManualSealer(client, PoolService(client))

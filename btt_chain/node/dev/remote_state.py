@@ -165,7 +165,7 @@ class RemoteState:
     # ---- internals
 
     def _lacking(self, key: bytes) -> Part | None:
-        """Return what to read to find the value of a key; None if it is known to be absent."""
+        """Return the requests that find the value of a key; None if it is known to be absent."""
         for length in GROUPS:
             if len(key) < length:
                 break

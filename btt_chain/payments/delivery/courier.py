@@ -104,12 +104,12 @@ class Courier:
         self._flying.clear()
 
     def answered(self, seq: int, answer: Answer, now_ms: int) -> Decision:
-        """Return what follows from an attempt. Raises KeyError if the event is not in flight."""
+        """Return the actions after an attempt. Raises KeyError if the event is not in flight."""
         return decide(self._flying.pop(seq), answer, now_ms, self._retries_s)
 
 
 def decide(due: Due, answer: Answer, now_ms: int, retries_s: Sequence[int] = RETRIES_S) -> Decision:
-    """Return what follows from the answer, at `now_ms`, to the next attempt of an event.
+    """Return the actions after the answer, at `now_ms`, to the next attempt of an event.
 
     `retries_s` has the seconds before each attempt, the first one included.
     """

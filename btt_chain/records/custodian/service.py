@@ -296,7 +296,7 @@ class Custodian:
         reason = grant.refusal(reader, self.vault.id, purpose, now)
         if reason is not None:
             raise AccessDenied(reason)
-        # Anyone can sign consents of a new vault: they are not stored.
+        # A consent of a new vault costs nothing to sign: it is not stored.
         if grant.patient != self.vault.id and not self._is_patient(grant.patient):
             raise AccessDenied("the custodian has no such patient")
 

@@ -66,15 +66,15 @@ for (const [width, colorScheme, locale, pages] of [
         .filter((each) => each.getClientRects().length > 1).map((each) => each.textContent));
       expect(broken.length === 0, `${path}: broken over lines: ${broken.join("; ")}`);
       const found = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
-      const told = found.violations.map((v) => `${v.id}: ${v.nodes[0].html}`).join("\n");
-      expect(found.violations.length === 0, `${path}\n${told}`);
+      const report = found.violations.map((v) => `${v.id}: ${v.nodes[0].html}`).join("\n");
+      expect(found.violations.length === 0, `${path}\n${report}`);
       expect(page.problems.length === 0, `${path}: ${page.problems.join("; ")}`);
     }
   });
   await page.context().close();
 }
 
-await check("a stranger's remark runs nothing and keeps the width of its page", async () => {
+await check("a remark of any account runs nothing and keeps the width of its page", async () => {
   const page = await open({ viewport: { width: 360, height: 800 } });
   await page.goto(`${base}tx/2-1`);
   expect((await page.content()).includes("&lt;script&gt;"), "the remark is not on its page");

@@ -25,18 +25,18 @@ for (const path of JSON.parse(paths)) {
     );
     await page.addScriptTag({ content: axe });
     const found = await page.evaluate(() => globalThis.axe.run());
-    const told = found.violations.map((v) => `${v.id}: ${v.nodes[0].html}`);
-    if (answer.status() >= 500) told.push(`status ${answer.status()}`);
-    if (inner > outer) told.push(`it is ${inner} pixels wide`);
+    const report = found.violations.map((v) => `${v.id}: ${v.nodes[0].html}`);
+    if (answer.status() >= 500) report.push(`status ${answer.status()}`);
+    if (inner > outer) report.push(`it is ${inner} pixels wide`);
     const broken = await page.evaluate(() => [...document.querySelectorAll(".cards b")]
       .filter((each) => each.getClientRects().length > 1).map((each) => each.textContent));
-    if (broken.length) told.push(`broken over lines: ${broken.join("; ")}`);
-    told.push(...problems.splice(0));
+    if (broken.length) report.push(`broken over lines: ${broken.join("; ")}`);
+    report.push(...problems.splice(0));
     if (folder) {
       const file = `${path.replaceAll(/[^a-z0-9]+/gi, "_").slice(0, 40)}-${colorScheme}-${locale}`;
       await page.screenshot({ path: `${folder}/${file}.png`, fullPage: true });
     }
-    line({ name, ok: told.length === 0, detail: told.join("\n") });
+    line({ name, ok: report.length === 0, detail: report.join("\n") });
   } catch (error) {
     line({ name, ok: false, detail: String(error?.stack ?? error) });
   }

@@ -101,7 +101,7 @@ await check("an extension signs a payment over the digest of the metadata, in Ch
   await page.context().close();
 });
 
-await check("a signer who declines is told so, and nothing is sent", async () => {
+await check("a signer who declines gets a message, and nothing is sent", async () => {
   const page = await open();
   await withWallet(page, bob, { refuses: true });
   await page.goto(`${base}referendum/0`);

@@ -83,7 +83,7 @@ await check("finds what pages of referenda are made from", async () => {
   assert.ok(api.consts.scheduler.maximumWeight.refTime.toBigInt() > 0n);
 });
 
-// --- who somebody is ----------------------------------------------------------------
+// --- identities ---------------------------------------------------------------------
 
 await check("has an identity judged, and shows it", async () => {
   const added = (await asRoot(api.tx.identity.addRegistrar(charlie.address)))("identity.RegistrarAdded");
@@ -101,9 +101,9 @@ await check("has an identity judged, and shows it", async () => {
     [[0, "Reasonable"]],
   );
   assert.equal((await api.derive.accounts.info(alice.address)).identity.display, "Alice of BTT");
-  await send(api.tx.identity.addSub(dave.address, { Raw: "her purse" }), alice);
+  await send(api.tx.identity.addSub(dave.address, { Raw: "her account" }), alice);
   const sub = await api.derive.accounts.identity(dave.address);
-  assert.deepEqual([sub.parent?.toString(), sub.displayParent, sub.display], [alice.address, "Alice of BTT", "her purse"]);
+  assert.deepEqual([sub.parent?.toString(), sub.displayParent, sub.display], [alice.address, "Alice of BTT", "her account"]);
   await send(api.tx.identity.removeSub(dave.address), alice);
 });
 

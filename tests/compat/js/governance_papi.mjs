@@ -44,9 +44,9 @@ await need("submits a referendum, and reads it back", async () => {
     proposal: { type: "Inline", value: remark },
     enactment_moment: { type: "After", value: 10 },
   });
-  const told = await send(submit, "Referenda", "Submitted");
-  assert.equal(told.track, TECHNICAL);
-  index = told.index;
+  const found = await send(submit, "Referenda", "Submitted");
+  assert.equal(found.track, TECHNICAL);
+  index = found.index;
   const { type, value } = await api.query.Referenda.ReferendumInfoFor.getValue(index);
   assert.deepEqual([type, value.origin.value.type, value.submission_deposit.amount], ["Ongoing", "Technical", 10n * BTT]);
 });

@@ -40,8 +40,8 @@ function person(uri, scheme = "Sr25519") {
   return { address: pair.address, account, signer };
 }
 const [alice, bob, charlie, dave, eve] = ["Alice", "Bob", "Charlie", "Dave", "Eve"].map((name) => person(`//${name}`));
-let strangers = 0;
-const stranger = (scheme) => person(`//Stranger//${process.pid}//${strangers++}`, scheme);
+let made = 0;
+const newcomer = (scheme) => person(`//New//${process.pid}//${made++}`, scheme);
 const id = (who) => ({ type: "Id", value: who.address ?? who });
 
 /** Watch an observable as a stream; `stop` ends it. */
@@ -124,7 +124,7 @@ async function suite(way, provider) {
     assert.deepEqual(await api.apis.Core.version(), version);
   });
 
-  await named("hears of final blocks, none left out, and of best ones", async () => {
+  await named("receives final blocks, none left out, and of best ones", async () => {
     const { stream, stop } = listen(client.finalizedBlock$, "a final block");
     const blocks = await stream.take(4);
     stop();
@@ -157,7 +157,7 @@ async function suite(way, provider) {
   });
 
   await named("queries values, several values and all entries", async () => {
-    const [one, two] = await api.query.System.Account.getValues([[alice.address], [stranger().address]], { at: "best" });
+    const [one, two] = await api.query.System.Account.getValues([[alice.address], [newcomer().address]], { at: "best" });
     assert.ok(one.data.free > 0n);
     assert.deepEqual([two.nonce, two.data.free], [0, 0n]);
     const { hash } = await client.getFinalizedBlock();
@@ -175,7 +175,7 @@ async function suite(way, provider) {
     const header = await client.getBlockHeader(hash);
     const keys = await Promise.all([
       api.query.System.Account.getKey(bob.address),
-      api.query.System.Account.getKey(stranger().address),
+      api.query.System.Account.getKey(newcomer().address),
       api.query.Balances.TotalIssuance.getKey(),
     ]);
     const { at, proof } = await client._request("state_getReadProof", [keys, hash]);
@@ -200,7 +200,7 @@ async function suite(way, provider) {
   });
 
   await named("moves money with an sr25519 signature, to finality", async () => {
-    const to = stranger();
+    const to = newcomer();
     const outcome = succeeded(await send(transfer(to, 2n * BTT), alice));
     assert.equal(outcome.steps[0], "signed");
     assert.equal(outcome.steps.at(-1), "finalized");
@@ -211,15 +211,15 @@ async function suite(way, provider) {
 
   for (const scheme of ["Ed25519", "Ecdsa"]) {
     await named(`moves money with an ${scheme.toLowerCase()} signature, to finality`, async () => {
-      const [from, to] = [stranger(scheme), stranger()];
+      const [from, to] = [newcomer(scheme), newcomer()];
       succeeded(await send(transfer(from, 5n * BTT), alice));
       succeeded(await send(transfer(to, BTT), from));
       assert.equal(await free(to), BTT);
     });
   }
 
-  await named("hears of an account that changes", async () => {
-    const watched = stranger();
+  await named("receives an account that changes", async () => {
+    const watched = newcomer();
     const { stream, stop } = listen(api.query.System.Account.watchValue(watched.address, { at: "best" }), "a value");
     assert.equal((await stream.next()).value.data.free, 0n);
     succeeded(await send(transfer(watched, 5n * BTT), alice));
@@ -227,8 +227,8 @@ async function suite(way, provider) {
     stop();
   });
 
-  await named("hears of events", async () => {
-    const to = stranger();
+  await named("receives events", async () => {
+    const to = newcomer();
     const { stream, stop } = listen(api.event.Balances.Transfer.watch(), "events");
     const outcome = succeeded(await send(transfer(to, 3n * BTT), alice));
     const hit = await stream.until(({ events }) => events.some(({ payload }) => payload.to === to.address));
@@ -244,7 +244,7 @@ async function suite(way, provider) {
   });
 
   await named("sends batches, and sees what failed in them", async () => {
-    const [one, two] = [stranger(), stranger()];
+    const [one, two] = [newcomer(), newcomer()];
     const calls = [transfer(one, BTT), transfer(bob, 10n ** 30n), transfer(two, BTT)].map((tx) => tx.decodedCall);
     const plain = succeeded(await send(api.tx.Utility.batch({ calls }), alice));
     const [{ index, error }] = found(plain, "Utility", "BatchInterrupted");
@@ -264,10 +264,10 @@ async function suite(way, provider) {
     assert.equal(failed(await send(forced, alice)), "BadOrigin");
   });
 
-  await named("is told why a transaction is invalid", async () => {
+  await named("gets the reason why a transaction is invalid", async () => {
     const stale = await refusal(soon(transfer(bob, BTT).signAndSubmit(alice.signer, { nonce: 0 }), "a refusal"));
     assert.deepEqual([stale.name, stale.error?.type, stale.error?.value?.type], ["InvalidTxError", "Invalid", "Stale"], String(stale));
-    const broke = await refusal(soon(transfer(bob, 1n).signAndSubmit(stranger().signer), "a refusal"));
+    const broke = await refusal(soon(transfer(bob, 1n).signAndSubmit(newcomer().signer), "a refusal"));
     assert.deepEqual([broke.error?.type, broke.error?.value?.type], ["Invalid", "Payment"], String(broke));
     const signed = await transfer(bob, BTT).sign(charlie.signer);
     signed[60] ^= 1;
@@ -305,7 +305,7 @@ async function pallets({ client, api, send, succeeded, failed, found, free, tran
         .sort((a, b) => Buffer.compare(a.account, b.account))
         .map((member) => member.address);
     succeeded(await send(transfer(fund, 10n * BTT), alice));
-    const to = stranger();
+    const to = newcomer();
     const call = transfer(to, 4n * BTT);
     const { weight } = await call.getPaymentInfo(alice.address);
     const call_hash = toHex(blake2AsU8a(await call.getEncodedData()));
@@ -329,7 +329,7 @@ async function pallets({ client, api, send, succeeded, failed, found, free, tran
   await named("acts through a proxy, and no longer once it is removed", async () => {
     const definition = { delegate: id(eve), proxy_type: { type: "Any" }, delay: 0 };
     succeeded(await send(api.tx.Proxy.add_proxy(definition), dave));
-    const to = stranger();
+    const to = newcomer();
     const act = () =>
       api.tx.Proxy.proxy({ real: id(dave), force_proxy_type: undefined, call: transfer(to, BTT).decodedCall });
     const outcome = succeeded(await send(act(), eve));
@@ -340,7 +340,7 @@ async function pallets({ client, api, send, succeeded, failed, found, free, tran
   });
 
   await named("vests by the block, and pays out what is free", async () => {
-    const holder = stranger();
+    const holder = newcomer();
     succeeded(await send(transfer(holder, 10n * BTT), alice));
     const schedule = { locked: 1000n * BTT, per_block: BTT, starting_block: 0 };
     succeeded(await send(api.tx.Vesting.vested_transfer({ target: id(holder), schedule }), alice));
@@ -353,7 +353,7 @@ async function pallets({ client, api, send, succeeded, failed, found, free, tran
   });
 
   await named("acts as root through sudo", async () => {
-    const [from, to] = [stranger(), stranger()];
+    const [from, to] = [newcomer(), newcomer()];
     succeeded(await send(transfer(from, 5n * BTT), alice));
     const call = api.tx.Balances.force_transfer({ source: id(from), dest: id(to), value: BTT }).decodedCall;
     const outcome = succeeded(await send(api.tx.Sudo.sudo({ call }), alice));
@@ -363,7 +363,7 @@ async function pallets({ client, api, send, succeeded, failed, found, free, tran
 
   await named("sends nonces ahead, which wait for the gap to be filled", async () => {
     const nonce = await client._request("system_accountNextIndex", [alice.address]);
-    const [one, two] = [stranger(), stranger()];
+    const [one, two] = [newcomer(), newcomer()];
     const later = send(transfer(two, BTT), alice, { nonce: nonce + 1 });
     await sleep(1200);
     assert.equal(await free(two), 0n);
@@ -375,14 +375,14 @@ async function pallets({ client, api, send, succeeded, failed, found, free, tran
   await named("pays with signatures over the digest of the metadata", async () => {
     const money = { decimals: 18, tokenSymbol: "BTT" };
     for (const scheme of ["Sr25519", "Ed25519"]) {
-      const payer = stranger(scheme);
-      const shop = stranger();
+      const payer = newcomer(scheme);
+      const shop = newcomer();
       succeeded(await send(transfer(payer, 2n * BTT), alice));
       succeeded(await send(transfer(shop, BTT), { ...payer, signer: withMetadataHash(money, payer.signer) }));
       assert.equal(await free(shop), BTT);
     }
     const wrong = withMetadataHash({ decimals: 12, tokenSymbol: "BTT" }, alice.signer);
-    const problem = await refusal(send(transfer(stranger(), BTT), { ...alice, signer: wrong }));
+    const problem = await refusal(send(transfer(newcomer(), BTT), { ...alice, signer: wrong }));
     assert.match(String(problem.message ?? problem), /BadProof|bad signature/);
   });
 }
@@ -408,7 +408,7 @@ async function wire(way) {
   const ALL_ACCOUNTS = "0x26aa394eea5630e07c48ae0c9558cef7b99d880ec681799c0cf30e8886371da9";
   const NUMBER = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac";
 
-  await named("tells of the runtime, of a new block and of finality in this order", async () => {
+  await named("reports the runtime, a new block and finality in this order", async () => {
     const { socket, event, hash, finalizedBlockRuntime } = await open(MANUAL, true);
     assert.equal(finalizedBlockRuntime.type, "valid");
     assert.equal(finalizedBlockRuntime.spec.specName, "btt");
@@ -472,14 +472,14 @@ async function wire(way) {
     const done = await event("operationCallDone", "operationError");
     assert.deepEqual([done.event, done.operationId], ["operationCallDone", good.operationId]);
     assert.match(done.output, /^0x0c627474/);
-    await socket.call("chainHead_v1_call", follow, hash, "Nobody_knows_this", "0x");
+    await socket.call("chainHead_v1_call", follow, hash, "Unknown_method", "0x");
     const error = await event("operationCallDone", "operationError");
     assert.equal(error.event, "operationError");
-    assert.match(error.error, /Nobody_knows_this/);
+    assert.match(error.error, /Unknown_method/);
     socket.close();
   });
 
-  await named("refuses blocks that it never told of or that were let go", async () => {
+  await named("refuses blocks that it never reported or that were unpinned", async () => {
     const { socket, follow, hash } = await open(CLOCKED, true);
     const nowhere = `0x${"11".repeat(32)}`;
     for (const method of ["chainHead_v1_header", "chainHead_v1_body", "chainHead_v1_unpin"]) {

@@ -37,8 +37,8 @@ const [alice, bob, charlie, dave, eve, ferdie] = ["Alice", "Bob", "Charlie", "Da
 const edith = ed.addFromUri("//Edith");
 const ecco = ec.addFromUri("//Ecco");
 /** A new account each time: what one check leaves behind must not help another. */
-let strangers = 0;
-const stranger = () => sr.addFromUri(`//Stranger//${process.pid}//${strangers++}`);
+let made = 0;
+const newcomer = () => sr.addFromUri(`//New//${process.pid}//${made++}`);
 
 let api;
 let manual;
@@ -215,7 +215,7 @@ await check("reads blocks with their extrinsics and computes their extrinsics", 
   });
 });
 
-await check("hears null about a block that is not there", async () => {
+await check("receives null for a block that is not there", async () => {
   const nowhere = "0x" + "11".repeat(32);
   assert.equal(await raw(api, "chain_getBlock", [nowhere]), null);
   assert.equal(await raw(api, "chain_getHeader", [nowhere]), null);
@@ -242,7 +242,7 @@ await check("queries accounts, and what they were in the past", async () => {
 });
 
 await check("finds an account that does not exist to be empty", async () => {
-  const account = await api.query.system.account(stranger().address);
+  const account = await api.query.system.account(newcomer().address);
   assert.deepEqual([account.nonce.toNumber(), account.data.free.toBigInt(), account.providers.toNumber()], [0, 0n, 0]);
 });
 
@@ -274,7 +274,7 @@ await check("sums all accounts to the total issuance", async () => {
 });
 
 await check("queries many keys at once", async () => {
-  const several = await api.query.system.account.multi([alice.address, bob.address, stranger().address]);
+  const several = await api.query.system.account.multi([alice.address, bob.address, newcomer().address]);
   assert.equal(several.length, 3);
   assert.equal(several[2].data.free.toBigInt(), 0n);
   const [account, now, issuance] = await new Promise((resolve, reject) => {
@@ -302,7 +302,7 @@ await check("reads proofs of what is there and of what is not", async () => {
   const header = await api.rpc.chain.getHeader(hash);
   const keys = [
     api.query.system.account.key(bob.address),
-    api.query.system.account.key(stranger().address),
+    api.query.system.account.key(newcomer().address),
     api.query.balances.totalIssuance.key(),
     api.query.system.digest.key(),
   ];
@@ -322,7 +322,7 @@ await check("queries a range of blocks for changes", async () => {
 
 // --- subscriptions ----------------------------------------------------------------
 
-await check("hears of new heads, one after another", async () => {
+await check("receives new heads, one after another", async () => {
   const heads = new Stream("a new head");
   const stop = await api.rpc.chain.subscribeNewHeads(heads.push);
   const numbers = (await heads.take(4)).map((header) => header.number.toNumber());
@@ -330,7 +330,7 @@ await check("hears of new heads, one after another", async () => {
   assert.deepEqual(numbers, numbers.map((_, index) => numbers[0] + index));
 });
 
-await check("hears of every finalized head, none left out", async () => {
+await check("receives every finalized head, none left out", async () => {
   const heads = new Stream("a finalized head");
   const stop = await api.rpc.chain.subscribeFinalizedHeads(heads.push);
   const headers = await heads.take(5);
@@ -340,15 +340,15 @@ await check("hears of every finalized head, none left out", async () => {
   }
 });
 
-await check("hears of all heads", async () => {
+await check("receives all heads", async () => {
   const heads = new Stream("a head");
   const stop = await api.rpc.chain.subscribeAllHeads(heads.push);
   assert.equal((await heads.take(3)).length, 3);
   stop();
 });
 
-await check("hears of a balance that changes, and of nothing else", async () => {
-  const watched = stranger();
+await check("receives a balance that changes, and nothing else", async () => {
+  const watched = newcomer();
   const accounts = new Stream("a change of an account");
   const stop = await api.query.system.account(watched.address, accounts.push);
   assert.equal((await accounts.next()).data.free.toBigInt(), 0n);
@@ -360,21 +360,21 @@ await check("hears of a balance that changes, and of nothing else", async () => 
   stop();
 });
 
-await check("hears of the runtime version at once", async () => {
+await check("receives the runtime version at once", async () => {
   const versions = new Stream("a runtime version");
   const stop = await api.rpc.state.subscribeRuntimeVersion(versions.push);
   assert.equal((await versions.next()).specVersion.toNumber(), 100);
   stop();
 });
 
-await check("ends subscriptions, and is told when there is none", async () => {
+await check("ends subscriptions, and gets an error when there is none", async () => {
   const { provider } = api._rpcCore;
   const heads = new Stream("a head");
   const id = await provider.subscribe("chain_newHead", "chain_subscribeNewHeads", [], (_, head) => heads.push(head));
   await heads.next();
   assert.equal(await provider.unsubscribe("chain_newHead", "chain_unsubscribeNewHeads", id), true);
   assert.equal(await raw(api, "chain_unsubscribeNewHeads", [id]), false);
-  assert.equal(await raw(api, "state_unsubscribeStorage", ["nobody has this id"]), false);
+  assert.equal(await raw(api, "state_unsubscribeStorage", ["no subscription has this id"]), false);
 });
 
 // --- fees and transfers -----------------------------------------------------------
@@ -412,7 +412,7 @@ await check("finds no fee for an unsigned extrinsic", async () => {
 });
 
 await check("moves money with an sr25519 signature, to finality", async () => {
-  const to = stranger();
+  const to = newcomer();
   const outcome = succeeded(await send(transfer(to, 2n * BTT), alice));
   assert.ok(outcome.statuses.includes("Ready"), String(outcome.statuses));
   assert.equal(outcome.statuses.at(-1), "Finalized");
@@ -425,7 +425,7 @@ for (const [scheme, pair] of [
 ]) {
   await check(`moves money with an ${scheme} signature, to finality`, async () => {
     succeeded(await send(transfer(pair, 5n * BTT), alice));
-    const to = stranger();
+    const to = newcomer();
     succeeded(await send(transfer(to, BTT), pair));
     assert.equal(await free(to), BTT);
     assert.equal(await nonceOf(pair), 1);
@@ -433,7 +433,7 @@ for (const [scheme, pair] of [
 }
 
 await check("decodes the events of a transfer in their order", async () => {
-  const outcome = succeeded(await send(transfer(stranger(), 2n * BTT), alice, { tip: 1000n }));
+  const outcome = succeeded(await send(transfer(newcomer(), 2n * BTT), alice, { tip: 1000n }));
   const names = outcome.events.map(({ event }) => `${event.section}.${event.method}`);
   assert.equal(names[0], "balances.Withdraw");
   for (const name of ["system.NewAccount", "balances.Endowed", "balances.Transfer", "transactionPayment.TransactionFeePaid"]) {
@@ -463,12 +463,12 @@ await check("finds the transaction unchanged in its block", async () => {
 
 // --- calls that carry calls -------------------------------------------------------
 
-await check("sends a batch, and hears where it stopped", async () => {
-  const [one, two] = [stranger(), stranger()];
+await check("sends a batch, and receives the place where it stopped", async () => {
+  const [one, two] = [newcomer(), newcomer()];
   const good = succeeded(await send(api.tx.utility.batch([transfer(one, BTT), transfer(two, BTT)]), alice));
   assert.equal(good.found("utility", "ItemCompleted").length, 2);
   assert.equal(good.found("utility", "BatchCompleted").length, 1);
-  const third = stranger();
+  const third = newcomer();
   const bad = succeeded(
     await send(api.tx.utility.batch([transfer(one, BTT), transfer(two, 10n ** 30n), transfer(third, BTT)]), alice),
   );
@@ -479,7 +479,7 @@ await check("sends a batch, and hears where it stopped", async () => {
 });
 
 await check("sends a batch of all or nothing", async () => {
-  const one = stranger();
+  const one = newcomer();
   const outcome = await send(api.tx.utility.batchAll([transfer(one, BTT), transfer(bob, 10n ** 30n)]), alice);
   assert.equal(outcome.error.asToken.type, "FundsUnavailable");
   assert.equal(outcome.found("system", "ExtrinsicFailed").length, 1);
@@ -489,7 +489,7 @@ await check("sends a batch of all or nothing", async () => {
 });
 
 await check("sends a batch that goes on after a failure", async () => {
-  const [one, two] = [stranger(), stranger()];
+  const [one, two] = [newcomer(), newcomer()];
   const outcome = succeeded(
     await send(api.tx.utility.forceBatch([transfer(one, BTT), transfer(bob, 10n ** 30n), transfer(two, BTT)]), alice),
   );
@@ -503,7 +503,7 @@ await check("spends from a multisig of two in three", async () => {
   const fund = encodeAddress(createKeyMulti(members, 2), 42);
   const others = (pair) => sortAddresses(members.filter((address) => address !== pair.address), 42);
   succeeded(await send(transfer(fund, 10n * BTT), alice));
-  const to = stranger();
+  const to = newcomer();
   const call = transfer(to, 4n * BTT);
   const weight = (await call.paymentInfo(alice)).weight;
   const opened = succeeded(
@@ -531,7 +531,7 @@ await check("acts through a proxy, and no longer once it is removed", async () =
   const [definitions, deposit] = await api.query.proxy.proxies(dave.address);
   assert.equal(definitions[0].delegate.toString(), eve.address);
   assert.ok(deposit.toBigInt() > 0n);
-  const to = stranger();
+  const to = newcomer();
   const used = succeeded(await send(api.tx.proxy.proxy(dave.address, null, transfer(to, BTT)), eve));
   assert.ok(used.found("proxy", "ProxyExecuted")[0].event.data.result.isOk);
   assert.equal(await free(to), BTT);
@@ -552,13 +552,13 @@ await check("makes a pure proxy and acts as it", async () => {
   const made = succeeded(await send(api.tx.proxy.createPure("Any", 0, 0), dave));
   const pure = made.found("proxy", "PureCreated")[0].event.data.pure.toString();
   succeeded(await send(transfer(pure, 3n * BTT), alice));
-  const to = stranger();
+  const to = newcomer();
   succeeded(await send(api.tx.proxy.proxy(pure, null, transfer(to, BTT)), dave));
   assert.equal(await free(to), BTT);
 });
 
 await check("vests by the block, and pays out what is free", async () => {
-  const holder = stranger();
+  const holder = newcomer();
   succeeded(await send(transfer(holder, 10n * BTT), alice));
   const schedule = { locked: 1000n * BTT, perBlock: BTT, startingBlock: 0 };
   succeeded(await send(api.tx.vesting.vestedTransfer(holder.address, schedule), alice));
@@ -573,7 +573,7 @@ await check("vests by the block, and pays out what is free", async () => {
 });
 
 await check("refuses money that is locked by vesting", async () => {
-  const holder = stranger();
+  const holder = newcomer();
   succeeded(await send(transfer(holder, 10n * BTT), alice));
   const schedule = { locked: 1000n * BTT, perBlock: BTT / 1000n, startingBlock: 0 };
   succeeded(await send(api.tx.vesting.vestedTransfer(holder.address, schedule), alice));
@@ -586,7 +586,7 @@ await check("refuses money that is locked by vesting", async () => {
 });
 
 await check("acts as root through sudo, if Alice asks", async () => {
-  const [from, to] = [stranger(), stranger()];
+  const [from, to] = [newcomer(), newcomer()];
   succeeded(await send(transfer(from, 5n * BTT), alice));
   const forced = api.tx.balances.forceTransfer(from.address, to.address, 2n * BTT);
   const outcome = succeeded(await send(api.tx.sudo.sudo(forced), alice));
@@ -623,7 +623,7 @@ await check("proposes with an origin of its own, and votes", async () => {
 });
 
 await check("sets an identity, and a registrar judges it", async () => {
-  const who = stranger();
+  const who = newcomer();
   const registrar = (await api.query.identity.registrars()).length;
   succeeded(
     await send(
@@ -648,11 +648,11 @@ await check("sets an identity, and a registrar judges it", async () => {
 });
 
 await check("registers a provider, and finds it through the runtime", async () => {
-  const who = stranger();
+  const who = newcomer();
   succeeded(await send(transfer(who, 2000n * BTT), alice));
   const info = {
     kind: "Clinic", region: null, classes: [0], capacity: 1, vrf: u8aToHex(who.publicKey),
-    seal: `0x${"42".repeat(32)}`, endpoints: "/ip4/192.0.2.1/tcp/30334/p2p/12D3KooWNobody",
+    seal: `0x${"42".repeat(32)}`, endpoints: "/ip4/192.0.2.1/tcp/30334/p2p/12D3KooWUnknown",
   };
   const outcome = succeeded(await send(api.tx.providers.register(info, 1000n * BTT), who));
   assert.equal(outcome.events.filter(({ event }) => event.section === "providers").length > 0, true);
@@ -681,16 +681,16 @@ await check("names errors that belong to no module", async () => {
   assert.equal(outcome.error.asToken.type, "FundsUnavailable");
   const rooted = await send(api.tx.balances.forceTransfer(alice.address, bob.address, 1n), alice);
   assert.ok(rooted.error.isBadOrigin);
-  const small = await send(transfer(stranger(), 1n), alice);
+  const small = await send(transfer(newcomer(), 1n), alice);
   assert.equal(small.error.asToken.type, "BelowMinimum");
-  const dying = stranger();
+  const dying = newcomer();
   succeeded(await send(transfer(dying, BTT), alice));
   const last = await send(transfer(bob, BTT - 10n ** 15n / 2n), dying);
   assert.ok(last.error.isToken, last.error.toString());
 });
 
 await check("lets an account die, and its dust go to the treasury", async () => {
-  const dying = stranger();
+  const dying = newcomer();
   succeeded(await send(transfer(dying, BTT), alice));
   const outcome = succeeded(await send(api.tx.balances.transferAll(bob.address, false), dying));
   assert.equal(outcome.found("system", "KilledAccount").length, 1);
@@ -874,8 +874,8 @@ await check("refuses a bad signature, each time on a chain that is sealed by han
 
 await check("refuses who cannot pay", async () => {
   const words = "Inability to pay some fees (e.g. account balance too low)";
-  await refused(transfer(bob, 1n, manual).signAndSend(stranger(), { nonce: 0 }), 1010, words);
-  const poor = stranger();
+  await refused(transfer(bob, 1n, manual).signAndSend(newcomer(), { nonce: 0 }), 1010, words);
+  const poor = newcomer();
   await transfer(poor, 10n ** 15n, manual).signAndSend(alice, { nonce: await nextNonce() });
   await seal();
   await refused(transfer(bob, 1n, manual).signAndSend(poor, { nonce: 0, tip: 10n ** 16n }), 1010, words);
@@ -922,7 +922,7 @@ await check("refuses bytes that are no transaction", async () => {
   assert.equal(nothing.code, 1001, String(nothing));
 });
 
-await check("hears what is wrong with a call of the API", async () => {
+await check("receives the reason against a call of the API", async () => {
   const nowhere = "0x" + "11".repeat(32);
   for (const [method, params, code, words] of [
     ["chain_makeCoffee", [], -32601, "Method not found"],
@@ -931,7 +931,7 @@ await check("hears what is wrong with a call of the API", async () => {
     ["chain_getHeader", [1, 2, 3], -32602, "Invalid params"],
     ["state_getKeysPaged", ["0x", 1001], 4002, "count exceeds maximum value. value: 1001, max: 1000"],
     ["state_getStorage", ["0x00", nowhere], 4003, "Client error: UnknownBlock"],
-    ["state_call", ["Nobody_knows_this", "0x"], 4003, "Client error: Execution failed: Other: Exported method Nobody_knows_this is not found"],
+    ["state_call", ["Unknown_method", "0x"], 4003, "Client error: Execution failed: Other: Exported method Unknown_method is not found"],
     ["system_accountNextIndex", ["no address"], -32602, "Invalid params"],
   ]) {
     const problem = await refusal(raw(api, method, params));

@@ -33,7 +33,7 @@ await need("connects to a chain of validators", async () => {
   assert.equal((await client.getChainSpecData()).name, "BTT Development");
 });
 
-await check("hears of final blocks as they come, and of best ones before them", async () => {
+await check("receives final blocks as they come, and of best ones before them", async () => {
   const { stream, stop } = listen(client.finalizedBlock$, "a final block");
   const blocks = await stream.take(3);
   stop();

@@ -44,7 +44,7 @@ await need("connects to a chain of validators", async () => {
   assert.ok((await api.rpc.system.nodeRoles()).some((role) => role.isAuthority));
 });
 
-await check("hears of final heads, one after the other", async () => {
+await check("receives final heads, one after the other", async () => {
   const { stream, stop } = await listen((push) => api.rpc.chain.subscribeFinalizedHeads(push), "a final head");
   const heads = await stream.take(3);
   stop();
@@ -177,7 +177,7 @@ await check("lists the slots of the epoch, which are all the node's", async () =
   assert.ok(slots[0] <= (await api.query.babe.currentSlot()).toNumber() + 1);
 });
 
-await check("proves that a block is final, and hears of new proofs", async () => {
+await check("proves that a block is final, and receives new proofs", async () => {
   const proof = await api.rpc.grandpa.proveFinality(1);
   assert.ok(proof.isSome);
   const { stream, stop } = await listen((push) => api.rpc.grandpa.subscribeJustifications(push), "a proof");
@@ -192,7 +192,7 @@ await check("follows a transaction into a block and then to finality", async () 
   assert.equal(final.author.toString(), alice.address);
 });
 
-await check("tells each step of a transaction once, in order", async () => {
+await check("reports each step of a transaction once, in order", async () => {
   // Not by `signAndSend`: the client leaves out a status whose block it still reads when the next one comes.
   const signed = await api.tx.balances.transferKeepAlive(bob.address, 10n ** 18n).signAsync(alice);
   const steps = await new Promise((resolve, reject) => {

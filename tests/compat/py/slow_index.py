@@ -38,7 +38,7 @@ async def main(url: str, last: int) -> None:
 
 
 async def block(node: AsyncSubstrateInterface, number: int) -> dict[str, object]:
-    """Return what the index has of a block, as this client decodes it."""
+    """Return the rows of a block in the index, as this client decodes it."""
     hash = await node.get_block_hash(number)
     decoded = await node.get_block(block_hash=hash)
     raw = (await node.rpc_request("chain_getBlock", [hash]))["result"]["block"]["extrinsics"]

@@ -40,7 +40,7 @@ class Stream:
 
 
 def finish(work: Coroutine[object, None, V]) -> V:
-    """Return what a coroutine returns that never waits."""
+    """Return the result of a coroutine that never waits."""
     try:
         work.send(None)
     except StopIteration as done:
@@ -83,7 +83,7 @@ def rpc(raw: bytes) -> None:
 
 
 def payload(topic: str, raw: bytes) -> None:
-    """Read what a topic carries."""
+    """Read a message of a topic."""
     del topic
     announce(raw)
     batch(raw)

@@ -36,7 +36,7 @@ def listed(raw: bytes) -> list[bytes]:
 
 
 def roots(nodes: list[bytes]) -> list[bytes]:
-    """Return what the proof may be under: the real root, and each node that would be one."""
+    """Return the roots that the proof may have: the real root, and each node that would be one."""
     return [ROOT, *(hash_256(one) for one in nodes[:4])]
 
 

@@ -256,7 +256,7 @@ def spend(care: Care) -> None:
     first = in_its_time(care, redeem)
     said = care.good(*redeem, "--now")
     assert f"{first.value['waiting']} points are redeemed; 0 wait" in said
-    assert "anyone can see that these accounts belong to one person" in said
+    assert "any reader can see that these accounts belong to one person" in said
     assert "60 of the 60 points of this facility's month 1 are yours" in said
     listed = care.document("points", "list", *wallet).value
     assert sum(listed["points"].values()) == 56

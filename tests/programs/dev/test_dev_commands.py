@@ -72,7 +72,7 @@ def asked(node: DevNode, *words: str) -> dict[str, Json]:
 def test_the_log_has_url_accounts_and_a_warning(node: DevNode) -> None:
     log = node.tail(200)
     assert f"ws://127.0.0.1:{node.rpc_port}" in log
-    assert "everyone knows: never for money" in log
+    assert "are public: never for money" in log
     assert f"//Bob      {BOB} 40_000 BTT" in log
 
 

@@ -76,7 +76,7 @@ SCANNER = u32(0)
 """An asset that is issued and traded from the beginning."""
 CNY, USD = b"BTT/CNY", b"BTT/USD"
 PAPERS = H256(b"\5" * 32)
-INFO = IdentityInfo(display=Data.text("anyone"))
+INFO = IdentityInfo(display=Data.text("any account"))
 
 
 def prepare(runtime: BttRuntime) -> None:

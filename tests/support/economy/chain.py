@@ -78,7 +78,7 @@ class Operators:
         return who in BALANCES
 
     def operator_of(self, provider: AccountId) -> AccountId | None:
-        """Return who earns by the work of a provider."""
+        """Return the account that earns by the work of a provider."""
         return provider if self.exists(provider) else None
 
     def count(self) -> int:
@@ -95,7 +95,7 @@ class Ledger(Overlay):
         super().__init__(lambda _: None, lambda _prefix, _after: iter(()))
 
     def root(self) -> bytes:
-        """Return what stands for the root."""
+        """Return the account that stands for the root."""
         return bytes(32)
 
 
@@ -280,7 +280,7 @@ class EconomyChain:
         return int(self.runtime.balances.free(who))
 
     def usable(self, who: AccountId) -> int:
-        """Return what an account could spend."""
+        """Return the amount that an account could spend."""
         return int(self.runtime.balances.reducible_balance(who))
 
     def events(self) -> list[object]:

@@ -33,7 +33,7 @@ class Promise:
     paid: int = 0
 
     def earned(self, time: int) -> int:
-        """Return what the oracle says that it has earned."""
+        """Return the earnings that the oracle computes."""
         return oracle.accrued(self.amount, self.bps, time - self.opened, self.term)
 
 

@@ -107,7 +107,7 @@ class Scenario:
 
     @classmethod
     def of(cls, seed: int) -> Scenario:
-        """Return what a seed stands for."""
+        """Return the scenario of a seed."""
         rng = random.Random(seed)
         validators = rng.choice([4, 4, 4, 4, 5, 5, 7])
         self = cls(
@@ -160,15 +160,15 @@ class Scenario:
         ]
         return rng.choice(kinds)(rng, at)
 
-    def _anyone(self, rng: random.Random) -> int:
+    def _any_node(self, rng: random.Random) -> int:
         return rng.randrange(self.validators)
 
     def _crash(self, rng: random.Random, at: int) -> list[Fault]:
-        return [Fault(at, "crash", self._anyone(rng), rng.randint(100, 8 * SLOT_MS))]
+        return [Fault(at, "crash", self._any_node(rng), rng.randint(100, 8 * SLOT_MS))]
 
     def _crash_at_point(self, rng: random.Random, at: int) -> list[Fault]:
         detail = f"{rng.choice(POINTS)}/{rng.choice([0, 0, 0, 1, 2, 5])}"
-        return [Fault(at, "crash at", self._anyone(rng), 0, detail)]
+        return [Fault(at, "crash at", self._any_node(rng), 0, detail)]
 
     def _crash_all(self, rng: random.Random, at: int) -> list[Fault]:
         return [
@@ -177,14 +177,14 @@ class Scenario:
         ]
 
     def _partition(self, rng: random.Random, at: int) -> list[Fault]:
-        everyone = list(range(self.validators + self.observers))
-        rng.shuffle(everyone)
+        nodes = list(range(self.validators + self.observers))
+        rng.shuffle(nodes)
         parts = rng.choice([2, 2, 2, 3])
         groups: list[list[int]] = [[] for _ in range(parts)]
-        for index in everyone:
+        for index in nodes:
             rng.choice(groups).append(index)
         if sum(map(bool, groups)) < 2:
-            groups = [everyone[:1], everyone[1:]]
+            groups = [nodes[:1], nodes[1:]]
         detail = "|".join(",".join(map(str, sorted(group))) for group in groups if group)
         return [Fault(at, "partition", 0, rng.randint(SLOT_MS, 8 * SLOT_MS), detail)]
 
@@ -199,12 +199,12 @@ class Scenario:
         return [Fault(at, "weather", 0, rng.randint(SLOT_MS, 8 * SLOT_MS), detail)]
 
     def _pause(self, rng: random.Random, at: int) -> list[Fault]:
-        return [Fault(at, "pause", self._anyone(rng), rng.randint(300, 8 * SLOT_MS))]
+        return [Fault(at, "pause", self._any_node(rng), rng.randint(300, 8 * SLOT_MS))]
 
     def _clock(self, rng: random.Random, at: int) -> list[Fault]:
         ahead = rng.choice([2_000, 10_000, -10_000, -2_000, 30_000, 700, -700])
         span = rng.randint(SLOT_MS, 8 * SLOT_MS)
-        return [Fault(at, "clock", self._anyone(rng), span, str(ahead))]
+        return [Fault(at, "clock", self._any_node(rng), span, str(ahead))]
 
     def describe(self) -> str:
         """Return a description of the whole scenario."""

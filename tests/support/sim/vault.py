@@ -134,7 +134,7 @@ class Vault:
         return self._records[public]
 
     def survive(self, point: Callable[[str], None]) -> None:
-        """Keep what was durable when the process died."""
+        """Keep the state that was durable when the process died."""
         self._point = point
         for public, record in list(self._records.items()):
             self._records[public] = record.again(point)

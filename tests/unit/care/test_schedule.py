@@ -28,8 +28,8 @@ from support.care_linking import (
     by_run_after_a_pause,
     by_time,
     by_timer,
+    month_of_appointments,
     redeemed,
-    town,
 )
 from support.care_programs import CALENDAR
 
@@ -95,7 +95,7 @@ def test_vouchers_that_are_overdue_are_redeemed_one_at_a_time(count: int, seed: 
 def test_a_run_that_begins_again_waits_for_the_same_slot(
     held: list[tuple[int, int]], seed: int
 ) -> None:
-    """C6: stopping the wallet until a time suits someone changes no time."""
+    """C6: stopping the wallet until a time suits an observer changes no time."""
     rng, now = random.Random(seed), 100
     coins = [Coin(account, 1 + at, slot) for at, (account, slot) in enumerate(held)]
     first = one_run(coins, CALENDAR, now, rng.randrange)
@@ -133,7 +133,7 @@ def test_each_call_is_of_one_account_and_within_the_limits(coins: list[Coin]) ->
 
 def test_hours_are_uniform_and_independent_of_the_appointment() -> None:
     rng = random.Random(3)
-    appointments = town(2_000, rng, CALENDAR)
+    appointments = month_of_appointments(2_000, rng, CALENDAR)
     found = redeemed(appointments, CALENDAR, rng)
     hours = Counter(CALENDAR.day(each.slot) for each in found)
     assert set(hours) == set(range(93, 120))
@@ -143,7 +143,7 @@ def test_hours_are_uniform_and_independent_of_the_appointment() -> None:
 def test_the_facility_cannot_link_redemptions_to_its_patients() -> None:
     """C6: 10^4 patients; the best matcher by time and by amount finds at most 1.5 x chance."""
     rng = random.Random(1)
-    appointments = town(PATIENTS, rng, CALENDAR)
+    appointments = month_of_appointments(PATIENTS, rng, CALENDAR)
     accounts = accounts_of(redeemed(appointments, CALENDAR, rng))
     chance = by_chance(accounts)
     found = (
@@ -156,9 +156,9 @@ def test_the_facility_cannot_link_redemptions_to_its_patients() -> None:
 
 
 def test_the_minute_of_a_timer_links_accounts_and_the_wallet_s_wait_does_not() -> None:
-    """C6: why `points redeem` waits for a slot of its own; anyone can read the chain's times."""
+    """C6: why `points redeem` waits for a slot of its own; any reader sees the chain's times."""
     rng, calendar = random.Random(1), Calendar(day_slots=24 * 600)
-    found = redeemed(town(2_000, rng, calendar), calendar, rng)
+    found = redeemed(month_of_appointments(2_000, rng, calendar), calendar, rng)
     hour = calendar.hour_slots
     without = by_minute(by_timer(found, hour, rng), hour)
     waiting = by_minute(found, hour)
@@ -171,7 +171,7 @@ def test_the_minute_of_a_timer_links_accounts_and_the_wallet_s_wait_does_not() -
 def test_one_account_for_a_facility_s_points_would_be_linked() -> None:
     """The attack works where there is something to find: sums of points are nearly names."""
     rng = random.Random(1)
-    appointments = town(PATIENTS, rng, CALENDAR)
+    appointments = month_of_appointments(PATIENTS, rng, CALENDAR)
     accounts = accounts_of(redeemed(appointments, CALENDAR, rng, together=True))
     found = by_amount(accounts, appointments, together=True)
     assert found > 20 * by_chance(accounts)
@@ -179,7 +179,7 @@ def test_one_account_for_a_facility_s_points_would_be_linked() -> None:
 
 def test_redeeming_by_the_time_of_the_appointment_would_be_linked() -> None:
     rng = random.Random(1)
-    appointments = town(2_000, rng, CALENDAR)
+    appointments = month_of_appointments(2_000, rng, CALENDAR)
     prompt = [
         [
             Redemption(

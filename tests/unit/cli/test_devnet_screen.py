@@ -37,7 +37,7 @@ def shown(view: View, width: int = 100, height: int = 60) -> list[str]:
 
 def full_view(nodes: int = 4) -> View:
     """A network of some age: more slots and events than any terminal has lines for."""
-    view = View("/home/someone/project/.btt-devnet", explorer="http://127.0.0.1:4480/")
+    view = View("/home/user/project/.btt-devnet", explorer="http://127.0.0.1:4480/")
     view.urls = {i: f"ws://127.0.0.1:{9944 + i}" for i in range(nodes)}
     view.nodes = [
         NodeStatus(i, NAMES[i % 6], NodeState.RUNNING, best=123_456, finalized=123_454, peers=3)

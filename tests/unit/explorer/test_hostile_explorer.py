@@ -57,7 +57,7 @@ def forged_digest(raw: bytes, version: int) -> bytes:
 
 
 async def prepared_theft(node: SigningNode, chain: Chain) -> Prepared:
-    """Return what a hostile server prepares when it is asked for a payment of 1 BTT."""
+    """Return the payload that a hostile server prepares when it is asked for a payment of 1 BTT."""
     given = {"dest": "Bob", "value": "1"}
     offer = await node.prepare("transfer", account(ALICE), given)
     dest = chain.metadata.address(account(BOB))

@@ -32,7 +32,7 @@ def hand(world: World, batch: list[bytes], peer: str = "n1") -> bytes:
 
 
 def gossiped(world: World) -> list[bytes]:
-    """Return what node 0 gossips next."""
+    """Return the next messages that node 0 gossips."""
     engine = world.nodes[0].running
     now = world.now + tx_gossip.GATHER_MS
     return [a.data for a in engine.tick(now) if isinstance(a, Publish) and a.topic == TX]

@@ -200,7 +200,7 @@ def test_a_node_that_warped_leads_others_the_way_it_came(
 
 
 def kept_of_the_way(node: SimNode, block: bytes) -> list[bytes | None]:
-    """Return what a node still keeps of its way, though it has come to the end of it."""
+    """Return the records of a warp sync that a node still stores after its end."""
     read = node.client.store.aux_get
     return [read(PROOF_PREFIX + block), read(LINK_PREFIX + bytes(8))]
 

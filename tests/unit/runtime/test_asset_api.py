@@ -13,7 +13,7 @@ from runtime.executive import Executive
 from runtime.frame import signed
 from runtime.pallets.asset_registry import State
 from runtime.pallets.exchange import Listing
-from support.asset_office import ALICE, BOB, CAROL, DAVE
+from support.asset_runtime import ALICE, BOB, CAROL, DAVE
 from support.market_floor import SCANNER, Market
 
 

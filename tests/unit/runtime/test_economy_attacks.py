@@ -107,7 +107,7 @@ def test_the_ceiling_cannot_be_passed_by_splitting_over_pools_and_programmes(nam
 
 
 def out(chain: EconomyChain) -> int:
-    """Return what the oracle says has come free by itself, and what was released besides."""
+    """Return the amounts that the oracle has as freed by time, and as released besides."""
     preset, time = oracle.PRESETS[chain.table.id], chain.time
     programmes = sum(
         oracle.time_cap(preset.amount(share), time) for share in preset.programmes.values()
@@ -118,7 +118,7 @@ def out(chain: EconomyChain) -> int:
 
 
 def allowed(chain: EconomyChain) -> int:
-    """Return what the documents' table lets out by the end of this year."""
+    """Return the total of the documents' table at the end of this year."""
     return oracle.table_until(oracle.PRESETS[chain.table.id], oracle.label_year(chain.time))
 
 

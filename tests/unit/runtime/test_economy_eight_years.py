@@ -108,7 +108,7 @@ class EightYears:
         return failed
 
     def room(self, moment: int) -> int:
-        """Return what the documents' table leaves to the Foundation."""
+        """Return the Foundation's part in the documents' table."""
         if self.chain.tokenomics.releases.ceiling_mode.value is not CeilingMode.Enforce:
             return self.preset.supply
         formulas = self.formulas(moment)
@@ -116,7 +116,7 @@ class EightYears:
         return max(0, table - formulas - sum(self.released))
 
     def formulas(self, moment: int) -> int:
-        """Return what has come free by contract and by emission."""
+        """Return the amount freed by contract and by emission."""
         programmes = sum(oracle.time_cap(amount, moment) for amount in self.amounts)
         return oracle.rows(self.preset, moment) - programmes
 

@@ -119,7 +119,7 @@ def test_the_runtime_vests_by_slots_what_the_oracle_does_by_milliseconds(
 
 
 def cumulative(name: str) -> list[list[int]]:
-    """Return what is free of each row that time frees, month by month, in the documents' order."""
+    """Return the freed amounts of each row that time frees, by month, in the documents' order."""
     preset = PRESETS[name]
     times = [month * MONTH for month in range(MONTHS + 1)]
     rows = [[oracle.vested(preset, row, time) for time in times] for row in preset.linear]

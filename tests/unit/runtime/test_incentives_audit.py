@@ -68,7 +68,7 @@ class History:
         """Take one random step."""
         steps = (
             *[self.earn] * 4, *[self.redeem] * 4, self.pay, self.sign, self.wait, self.jump,
-            self.exchange, self.visit, self.save, *[self.report] * 3,
+            self.exchange, self.redeem_at_partner, self.save, *[self.report] * 3,
         )  # fmt: skip
         self.random.choice(steps)()
 
@@ -131,12 +131,12 @@ class History:
         points, who = u64(self.one(0, 1, 7, 130)), self.random.choice(REDEEMERS)
         self.try_("exchange", lambda: self.care.incentives.redeem_for_btt(signed(who), points))
 
-    def visit(self) -> None:
+    def redeem_at_partner(self) -> None:
         """Redeem points at a partner."""
         pallet, offer = self.care.incentives, hashed("offer")
         points, who = u64(self.one(1, 7, 130)), signed(self.random.choice(REDEEMERS))
         self.try_("place", lambda: pallet.place(signed(PARTNER), offer, u16(1)))
-        self.try_("visit", lambda: pallet.redeem_at_partner(who, Id(PARTNER), points, offer))
+        self.try_("partner", lambda: pallet.redeem_at_partner(who, Id(PARTNER), points, offer))
 
     def save(self) -> None:
         """Give savings to the pool."""
@@ -173,8 +173,8 @@ def test_points_are_backed_in_random_histories() -> None:
             redeemed=int(totals.redeemed), spent=int(totals.spent), expired=int(totals.expired)
         )
     expected = (
-        "subscribe", "publish", "close", "redeem", "exchange", "visit", "save", "report", "answer",
-        "settle", "redeemed", "spent", "expired",
+        "subscribe", "publish", "close", "redeem", "exchange", "partner", "save", "report",
+        "answer", "settle", "redeemed", "spent", "expired",
     )  # fmt: skip
     assert [name for name in expected if not done[name]] == []
 

@@ -85,7 +85,7 @@ class NoGrants:
         raise TokenError(TokenErrorKind.FundsUnavailable)
 
 
-class Bank(TestRuntime):
+class LocksRuntime(TestRuntime):
     """Everything that sets money aside, over one Balances."""
 
     def build(self) -> None:
@@ -153,33 +153,33 @@ class Bank(TestRuntime):
         return sum(int(self.balances.held(reason, who)) for reason in FIRM)
 
 
-def opened(btt: int = 1_000) -> Bank:
-    bank = Bank()
+def opened(btt: int = 1_000) -> LocksRuntime:
+    runtime = LocksRuntime()
     rows = [[ss58(who), str(btt * BTT)] for who in PEOPLE]
-    bank.balances.genesis({"balances": rows})
-    bank.at(1, 0)
-    return bank
+    runtime.balances.genesis({"balances": rows})
+    runtime.at(1, 0)
+    return runtime
 
 
 @pytest.fixture
-def bank() -> Bank:
+def runtime() -> LocksRuntime:
     return opened()
 
 
-def lock_all(bank: Bank, who: AccountId, slots: int = 1_000) -> None:
+def lock_all(runtime: LocksRuntime, who: AccountId, slots: int = 1_000) -> None:
     """Lock all that `who` has, as genesis does."""
-    bank.vesting.genesis({"vesting": [[ss58(who), 0, slots, "0"]]})
+    runtime.vesting.genesis({"vesting": [[ss58(who), 0, slots, "0"]]})
 
 
 # ---- locks and what is set aside
 
 
-def test_a_stake_never_stands_in_for_locked_money(bank: Bank) -> None:
+def test_a_stake_never_stands_in_for_locked_money(runtime: LocksRuntime) -> None:
     """Economy I4: lock 100, free 150, stake 50: all of the remaining 100 stay."""
-    balances = bank.balances
+    balances = runtime.balances
     balances.transfer(ALICE, BOB, 850 * BTT)
     balances.set_lock(VESTING_ID, ALICE, 100 * BTT, Reasons.Misc)
-    with refused(bank, TokenError(TokenErrorKind.Frozen)):
+    with refused(runtime, TokenError(TokenErrorKind.Frozen)):
         balances.hold(STAKE, ALICE, 50 * BTT + 1)
     balances.hold(STAKE, ALICE, 50 * BTT)
     assert balances.reducible_balance(ALICE) == 0
@@ -188,55 +188,55 @@ def test_a_stake_never_stands_in_for_locked_money(bank: Bank) -> None:
     assert balances.free(ALICE) == 120 * BTT
 
 
-def test_bonding_and_unbonding_locked_money_changes_nothing(bank: Bank) -> None:
-    lock_all(bank, ALICE)
-    before = bank.system.account[ALICE]
-    bank.balances.hold(BOND, ALICE, 900 * BTT)
-    assert bank.balances.reducible_balance(ALICE) == 0
-    bank.balances.release(BOND, ALICE, 900 * BTT)
-    assert bank.system.account[ALICE] == before
-    assert bank.balances.reducible_balance(ALICE) == 0
+def test_bonding_and_unbonding_locked_money_changes_nothing(runtime: LocksRuntime) -> None:
+    lock_all(runtime, ALICE)
+    before = runtime.system.account[ALICE]
+    runtime.balances.hold(BOND, ALICE, 900 * BTT)
+    assert runtime.balances.reducible_balance(ALICE) == 0
+    runtime.balances.release(BOND, ALICE, 900 * BTT)
+    assert runtime.system.account[ALICE] == before
+    assert runtime.balances.reducible_balance(ALICE) == 0
 
 
-def test_a_bond_that_outlives_the_lock_is_spendable_after_it(bank: Bank) -> None:
-    lock_all(bank, ALICE, slots=100)
-    bank.balances.hold(BOND, ALICE, 900 * BTT)
-    bank.clock.slot = 50
-    bank.run(ALICE, "Vesting", "vest")
+def test_a_bond_that_outlives_the_lock_is_spendable_after_it(runtime: LocksRuntime) -> None:
+    lock_all(runtime, ALICE, slots=100)
+    runtime.balances.hold(BOND, ALICE, 900 * BTT)
+    runtime.clock.slot = 50
+    runtime.run(ALICE, "Vesting", "vest")
     # 500 locked, 900 bonded: the bond covers the lock, what is free may go.
-    assert bank.balances.reducible_balance(ALICE) == 100 * BTT - ED
-    bank.balances.transfer(ALICE, BOB, 90 * BTT)
-    bank.balances.release(BOND, ALICE, 900 * BTT)
-    assert bank.balances.reducible_balance(ALICE) == 410 * BTT
+    assert runtime.balances.reducible_balance(ALICE) == 100 * BTT - ED
+    runtime.balances.transfer(ALICE, BOB, 90 * BTT)
+    runtime.balances.release(BOND, ALICE, 900 * BTT)
+    assert runtime.balances.reducible_balance(ALICE) == 410 * BTT
 
 
-def propose_together(bank: Bank) -> None:
-    bank.multisig.approve_as_multi(
+def propose_together(runtime: LocksRuntime) -> None:
+    runtime.multisig.approve_as_multi(
         signed(ALICE), u16(2), [BOB, CAROL], None, blake2_256(b"call"), PLENTY
     )
 
 
-def give_up_together(bank: Bank) -> None:
-    bank.multisig.cancel_as_multi(
+def give_up_together(runtime: LocksRuntime) -> None:
+    runtime.multisig.cancel_as_multi(
         signed(ALICE), u16(2), [BOB, CAROL], Timepoint(u32(1), u32(0)), blake2_256(b"call")
     )
 
 
-def appoint(bank: Bank) -> None:
-    bank.proxy.add_proxy(signed(ALICE), Id(BOB), ProxyType.Any, u32(0))
+def appoint(runtime: LocksRuntime) -> None:
+    runtime.proxy.add_proxy(signed(ALICE), Id(BOB), ProxyType.Any, u32(0))
 
 
-def dismiss(bank: Bank) -> None:
-    bank.proxy.remove_proxies(signed(ALICE))
+def dismiss(runtime: LocksRuntime) -> None:
+    runtime.proxy.remove_proxies(signed(ALICE))
 
 
-def propose_a_bounty(bank: Bank) -> None:
-    bank.bounties.propose_bounty(signed(ALICE), BTT, b"")
+def propose_a_bounty(runtime: LocksRuntime) -> None:
+    runtime.bounties.propose_bounty(signed(ALICE), BTT, b"")
 
 
-def close_it_approved(bank: Bank) -> None:
-    bank.bounties.approve_bounty(ROOT, u32(0))
-    bank.bounties.close_bounty(ROOT, u32(0))
+def close_it_approved(runtime: LocksRuntime) -> None:
+    runtime.bounties.approve_bounty(ROOT, u32(0))
+    runtime.bounties.close_bounty(ROOT, u32(0))
 
 
 @pytest.mark.parametrize(
@@ -248,27 +248,27 @@ def close_it_approved(bank: Bank) -> None:
     ],
 )
 def test_a_returnable_deposit_may_be_of_locked_money_and_comes_back_locked(
-    bank: Bank, make: Callable[[Bank], None], end: Callable[[Bank], None]
+    runtime: LocksRuntime, make: Callable[[LocksRuntime], None], end: Callable[[LocksRuntime], None]
 ) -> None:
-    lock_all(bank, ALICE)
-    before = bank.system.account[ALICE]
-    make(bank)
-    assert bank.balances.reserved(ALICE) >= BTT
-    assert bank.balances.reducible_balance(ALICE) == 0
-    end(bank)
-    assert bank.system.account[ALICE] == before
-    assert bank.balances.reducible_balance(ALICE) == 0
+    lock_all(runtime, ALICE)
+    before = runtime.system.account[ALICE]
+    make(runtime)
+    assert runtime.balances.reserved(ALICE) >= BTT
+    assert runtime.balances.reducible_balance(ALICE) == 0
+    end(runtime)
+    assert runtime.system.account[ALICE] == before
+    assert runtime.balances.reducible_balance(ALICE) == 0
 
 
 def test_a_lost_deposit_of_locked_money_goes_to_the_treasury_and_the_schedule_stays(
-    bank: Bank,
+    runtime: LocksRuntime,
 ) -> None:
-    lock_all(bank, ALICE)
-    propose_a_bounty(bank)
-    bank.bounties.close_bounty(ROOT, u32(0))
-    assert bank.balances.free(TREASURY) == BTT
-    assert bank.lock(ALICE) == bank.vesting.unvested(ALICE) == 1_000 * BTT
-    assert bank.balances.reducible_balance(ALICE) == 0
+    lock_all(runtime, ALICE)
+    propose_a_bounty(runtime)
+    runtime.bounties.close_bounty(ROOT, u32(0))
+    assert runtime.balances.free(TREASURY) == BTT
+    assert runtime.lock(ALICE) == runtime.vesting.unvested(ALICE) == 1_000 * BTT
+    assert runtime.balances.reducible_balance(ALICE) == 0
 
 
 # ---- fees, by real transactions
@@ -328,37 +328,37 @@ def test_several_holders_vest_and_spend_their_row_by_real_calls(key: str) -> Non
     owners, row = placed.holdings[0].multisig, placed.holdings[0].account
     assert owners is not None
     assert owners.account == row
-    bank = Bank()
-    bank.balances.genesis(balances_json(placement))
-    bank.vesting.genesis(vesting_json(placement, SLOT_MS))
-    assert bank.balances.free(row) == bank.lock(row) == placed.row.amount
+    runtime = LocksRuntime()
+    runtime.balances.genesis(balances_json(placement))
+    runtime.vesting.genesis(vesting_json(placement, SLOT_MS))
+    assert runtime.balances.free(row) == runtime.lock(row) == placed.row.amount
     half = placed.row.amount // 2
 
-    bank.clock.slot = int(vests.schedule.start) + int(vests.schedule.length) // 2
-    assert bank.clock.slot % (MONTH_MS // SLOT_MS) == 0
+    runtime.clock.slot = int(vests.schedule.start) + int(vests.schedule.length) // 2
+    assert runtime.clock.slot % (MONTH_MS // SLOT_MS) == 0
     pay = {"dest": Id(ALICE), "value": u128(half)}
-    assert agree(bank, owners, "Balances", "transfer_keep_alive", **pay) == Err(
+    assert agree(runtime, owners, "Balances", "transfer_keep_alive", **pay) == Err(
         WireToken(TokenErrorKind.Frozen)
     ), "released money stays locked until an account calls vest"
-    assert agree(bank, owners, "Vesting", "vest") == Ok(())
-    assert agree(bank, owners, "Balances", "transfer_keep_alive", **pay) == Ok(())
-    assert bank.balances.free(ALICE) == half
-    assert bank.balances.free(row) == bank.lock(row) == placed.row.amount - half
+    assert agree(runtime, owners, "Vesting", "vest") == Ok(())
+    assert agree(runtime, owners, "Balances", "transfer_keep_alive", **pay) == Ok(())
+    assert runtime.balances.free(ALICE) == half
+    assert runtime.balances.free(row) == runtime.lock(row) == placed.row.amount - half
     planck = {"dest": Id(ALICE), "value": u128(1)}
-    assert agree(bank, owners, "Balances", "transfer_keep_alive", **planck) == Err(
+    assert agree(runtime, owners, "Balances", "transfer_keep_alive", **planck) == Err(
         WireToken(TokenErrorKind.Frozen)
     )
     for signatory in owners.signatories:
-        assert bank.balances.reserved(signatory) == 0
+        assert runtime.balances.reserved(signatory) == 0
 
 
-def agree(bank: Bank, owners: Owners, pallet: str, name: str, **args: object) -> object:
+def agree(runtime: LocksRuntime, owners: Owners, pallet: str, name: str, **args: object) -> object:
     """Let every owner approve a call, each with a call of its own; return what became of it."""
-    call, when = bank.call(pallet, name, **args), None
+    call, when = runtime.call(pallet, name, **args), None
     for number, owner in enumerate(owners.signatories):
-        bank.at(1, number)
+        runtime.at(1, number)
         others = [other for other in owners.signatories if other != owner]
-        bank.run(
+        runtime.run(
             owner,
             "Multisig",
             "as_multi",
@@ -369,7 +369,7 @@ def agree(bank: Bank, owners: Owners, pallet: str, name: str, **args: object) ->
             max_weight=PLENTY,
         )
         when = Timepoint(u32(1), u32(0))
-    executed = bank.announced()[-1]
+    executed = runtime.announced()[-1]
     assert isinstance(executed, Multisig.MultisigExecuted)
     return executed.result
 
@@ -382,10 +382,10 @@ class Story:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.bank = opened(100)
-        lock_all(self.bank, ALICE, 300)
+        self.runtime = opened(100)
+        lock_all(self.runtime, ALICE, 300)
         for slots in (10, 100):
-            self.bank.vesting.transfer_vested(
+            self.runtime.vesting.transfer_vested(
                 CAROL, BOB, VestingInfo(30 * BTT, 30 * BTT // slots, u32(0))
             )
         self.charged = dict.fromkeys(PEOPLE, 0)
@@ -395,12 +395,12 @@ class Story:
 
     def amount(self, who: AccountId) -> u128:
         """An amount at which a rule may change for `who`."""
-        data = self.bank.system.account[who].data
-        usable = int(self.bank.balances.reducible_balance(who))
+        data = self.runtime.system.account[who].data
+        usable = int(self.runtime.balances.reducible_balance(who))
         free, reserved = int(data.free), int(data.reserved)
         near = (
             usable, usable + 1, free, free - int(ED), free // 2, reserved,
-            free - self.bank.lock(who), int(BTT), 5 * int(BTT),
+            free - self.runtime.lock(who), int(BTT), 5 * int(BTT),
             self.rng.randint(0, free), self.rng.randint(0, usable),
         )  # fmt: skip
         return u128(max(0, self.rng.choice(near)))
@@ -408,104 +408,106 @@ class Story:
     def happen(self) -> None:
         """Let one thing happen that an account can do; most are refused somewhere."""
         step = self.rng.choice(STEPS)
-        bank, before = self.bank, dict(self.bank.state.data)
+        runtime, before = self.runtime, dict(self.runtime.state.data)
         charged = dict(self.charged)
         try:
             step(self, self.an_account())
         except (DispatchError, ArithmeticError):
-            assert bank.state.data == before, f"{step.__name__} failed half-way"
+            assert runtime.state.data == before, f"{step.__name__} failed half-way"
             self.charged = charged
 
     # ---- what may happen
 
     def pay(self, who: AccountId) -> None:
-        self.bank.balances.transfer(who, self.an_account(), self.amount(who))
+        self.runtime.balances.transfer(who, self.an_account(), self.amount(who))
 
     def pay_all(self, who: AccountId) -> None:
-        self.bank.balances.transfer_all(signed(who), Id(self.an_account()), self.rng.random() < 0.9)
+        self.runtime.balances.transfer_all(
+            signed(who), Id(self.an_account()), self.rng.random() < 0.9
+        )
 
     def burn(self, who: AccountId) -> None:
         amount = self.amount(who) // self.rng.choice((1, 20))
-        self.bank.balances.burn(signed(who), amount, keep_alive=False)
+        self.runtime.balances.burn(signed(who), amount, keep_alive=False)
 
     def hold(self, who: AccountId) -> None:
-        self.bank.balances.hold(self.rng.choice((BOND, STAKE, ESCROW)), who, self.amount(who))
+        self.runtime.balances.hold(self.rng.choice((BOND, STAKE, ESCROW)), who, self.amount(who))
 
     def release(self, who: AccountId) -> None:
         reason = self.rng.choice((BOND, STAKE, ESCROW))
-        self.bank.balances.release(reason, who, self.part(reason, who))
+        self.runtime.balances.release(reason, who, self.part(reason, who))
 
     def part(self, reason: Reason, who: AccountId) -> u128:
-        return u128(self.rng.randint(0, int(self.bank.balances.held(reason, who))))
+        return u128(self.rng.randint(0, int(self.runtime.balances.held(reason, who))))
 
     def settle(self, who: AccountId) -> None:
         """Pay an account from an escrow or a bond, as its owner agreed to."""
         reason = self.rng.choice((BOND, ESCROW))
-        self.bank.balances.transfer_on_hold(
+        self.runtime.balances.transfer_on_hold(
             reason, who, self.an_account(), self.part(reason, who), on_hold=self.rng.random() < 0.5
         )
 
     def slash(self, who: AccountId) -> None:
         reason = self.rng.choice((BOND, STAKE))
         amount = self.part(reason, who) // 3
-        self.bank.balances.transfer_on_hold(
+        self.runtime.balances.transfer_on_hold(
             reason, who, TREASURY, amount, on_hold=False, force=True
         )
         self.charged[who] += int(amount) if reason == BOND else 0
 
     def propose(self, who: AccountId) -> None:
         others = sorted(one for one in PEOPLE if one != who)
-        call = self.bank.call("System", "remark", remark=bytes((self.rng.randint(0, 2),)))
+        call = self.runtime.call("System", "remark", remark=bytes((self.rng.randint(0, 2),)))
         self.approve(who, others, call)
 
     def approve(self, who: AccountId, others: list[AccountId], call: Call) -> None:
-        self.bank.run(
+        self.runtime.run(
             who, "Multisig", "as_multi", threshold=u16(3), other_signatories=others,
             maybe_timepoint=None, call=call, max_weight=PLENTY,
         )  # fmt: skip
 
     def withdraw(self, who: AccountId) -> None:
         others = sorted(one for one in PEOPLE if one != who)
-        call = self.bank.call("System", "remark", remark=bytes((self.rng.randint(0, 2),)))
-        self.bank.run(
+        call = self.runtime.call("System", "remark", remark=bytes((self.rng.randint(0, 2),)))
+        self.runtime.run(
             who, "Multisig", "cancel_as_multi", threshold=u16(3), other_signatories=others,
             timepoint=Timepoint(u32(1), u32(0)), call_hash=blake2_256(call.raw),
         )  # fmt: skip
 
     def appoint(self, who: AccountId) -> None:
-        self.bank.run(
+        self.runtime.run(
             who, "Proxy", "add_proxy",
             delegate=Id(self.an_account()), proxy_type=ProxyType.Any, delay=u32(0),
         )  # fmt: skip
 
     def dismiss(self, who: AccountId) -> None:
-        self.bank.run(who, "Proxy", "remove_proxies")
+        self.runtime.run(who, "Proxy", "remove_proxies")
 
     def ask_for_a_grant(self, who: AccountId) -> None:
-        self.bank.run(who, "Bounties", "propose_bounty", value=BTT, description=b"")
+        self.runtime.run(who, "Bounties", "propose_bounty", value=BTT, description=b"")
 
     def reject(self, who: AccountId) -> None:
-        index = u32(max(0, int(self.bank.bounties.bounty_count.value) - 1))
-        bounty = self.bank.bounties.bounties.get(index)
-        self.bank.bounties.close_bounty(ROOT, index)
+        index = u32(max(0, int(self.runtime.bounties.bounty_count.value) - 1))
+        bounty = self.runtime.bounties.bounties.get(index)
+        self.runtime.bounties.close_bounty(ROOT, index)
         assert bounty is not None
         self.charged[bounty.proposer] += int(bounty.bond)
 
     def give_over_time(self, who: AccountId) -> None:
         locked = max(self.amount(who), BTT)
         slots = self.rng.choice((1, 7, 100))
-        begin = u32(self.bank.clock.slot + self.rng.choice((0, 20)))
-        self.bank.run(
+        begin = u32(self.runtime.clock.slot + self.rng.choice((0, 20)))
+        self.runtime.run(
             who, "Vesting", "vested_transfer",
             target=Id(self.an_account()),
             schedule=VestingInfo(locked, max(u128(1), locked // slots), begin),
         )  # fmt: skip
 
     def vest(self, who: AccountId) -> None:
-        self.bank.run(who, "Vesting", "vest")
+        self.runtime.run(who, "Vesting", "vest")
 
     def merge(self, who: AccountId) -> None:
-        self.bank.run(
+        self.runtime.run(
             who, "Vesting", "merge_schedules", schedule1_index=u32(0), schedule2_index=u32(1)
         )
 
@@ -513,32 +515,32 @@ class Story:
         fee, tip = self.amount(who) // self.rng.choice((1, 20)), u128(0)
         if self.rng.random() < 0.5:
             tip = min(fee, self.amount(who))
-        possible = self.bank.balances.can_withdraw_fee(who, fee, tip)
+        possible = self.runtime.balances.can_withdraw_fee(who, fee, tip)
         try:
-            self.bank.balances.withdraw_fee(who, fee, tip)
+            self.runtime.balances.withdraw_fee(who, fee, tip)
         except TokenError:
             assert not possible
             raise
         assert possible
-        self.bank.balances.credit(TREASURY, fee)
+        self.runtime.balances.credit(TREASURY, fee)
         self.charged[who] += int(fee) - int(tip)
 
     def wait(self, _: AccountId) -> None:
-        self.bank.clock.slot += self.rng.randint(1, 30)
+        self.runtime.clock.slot += self.rng.randint(1, 30)
 
     # ---- what must hold
 
     def check(self) -> None:
-        balances = self.bank.balances
+        balances = self.runtime.balances
         issued = 0
-        for who, info in self.bank.system.account.items():
+        for who, info in self.runtime.system.account.items():
             data = info.data
             free, reserved = int(data.free), int(data.reserved)
             issued += free + reserved
             held = sum(int(hold.amount) for hold in balances.holds[who])
             named = sum(int(entry.amount) for entry in balances.reserves[who])
             assert held + named == reserved, "everything that is set aside has a name or a reason"
-            lock, firm = self.bank.lock(who), self.bank.firm(who)
+            lock, firm = self.runtime.lock(who), self.runtime.firm(who)
             offsetting = reserved - firm
             usable = max(0, free - max(0, lock - offsetting))
             shown = max(0, free - max(0, int(data.frozen) - reserved))
@@ -546,7 +548,7 @@ class Story:
             if who in self.charged:
                 assert balances.reducible_balance(who) in (usable, max(0, usable - int(ED)))
                 assert free + offsetting + self.charged[who] >= lock, "nothing locked has gone"
-                assert lock >= self.bank.vesting.unvested(who), "and none of it too early"
+                assert lock >= self.runtime.vesting.unvested(who), "and none of it too early"
         assert issued == balances.total_issuance.value
 
 

@@ -103,7 +103,7 @@ class Caller:
     writer: asyncio.StreamWriter
 
     async def ended(self) -> bytes:
-        """Return what comes until the end of the connection."""
+        """Return the bytes until the end of the connection."""
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self.reader.read()

@@ -60,7 +60,7 @@ def promise(c: Chooser) -> SignedPromise:
 
 
 def absences(c: Chooser, given: SignedPromise) -> list[list[Opening]]:
-    """Return what proves that a leaf was omitted, if it was; sometimes nothing."""
+    """Return the proof that a leaf was omitted, if it was; sometimes nothing."""
     found: list[list[Opening]] = []
     for delay in range(3):
         at = int(given.promise.epoch) + delay

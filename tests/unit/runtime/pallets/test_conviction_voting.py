@@ -51,7 +51,7 @@ LOCKED = Conviction.Locked1x
 
 
 @pytest.fixture
-def town() -> Forum:
+def runtime() -> Forum:
     made = Forum()
     made.open()
     made.tick(0)
@@ -60,228 +60,230 @@ def town() -> Forum:
     return made
 
 
-def locked(town: Forum, who: AccountId) -> int:
-    """Return what is locked for votes, in BTT."""
-    return sum(int(lock.amount) for lock in town.balances.locks[who] if lock.id == LOCK_ID) // BTT
+def locked(runtime: Forum, who: AccountId) -> int:
+    """Return the amount locked for votes, in BTT."""
+    return (
+        sum(int(lock.amount) for lock in runtime.balances.locks[who] if lock.id == LOCK_ID) // BTT
+    )
 
 
-def tally(town: Forum, index: u32 = FIRST) -> tuple[int, int, int]:
+def tally(runtime: Forum, index: u32 = FIRST) -> tuple[int, int, int]:
     """Return the tally in BTT."""
-    known = town.referenda.tally(index)
+    known = runtime.referenda.tally(index)
     return int(known.ayes) // BTT, int(known.nays) // BTT, int(known.support) // BTT
 
 
-def approve(town: Forum, index: u32 = FIRST) -> None:
+def approve(runtime: Forum, index: u32 = FIRST) -> None:
     """Let a referendum be approved by CAROL, DAVE and EVE."""
-    town.referenda.place_decision_deposit(signed(EVE), index)
+    runtime.referenda.place_decision_deposit(signed(EVE), index)
     for who in (CAROL, DAVE, EVE):
-        town.vote(who, index, 9_000)
-    town.wait(2 * DAY)
-    assert town.referenda.ended(index) == town.clock.slot
+        runtime.vote(who, index, 9_000)
+    runtime.wait(2 * DAY)
+    assert runtime.referenda.ended(index) == runtime.clock.slot
 
 
-def test_a_vote_counts_and_its_money_stays(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 600)
-    town.vote(BOB, FIRST, 400, aye=False)
-    assert tally(town) == (600, 400, 600)
-    assert locked(town, BOB) == 400
-    assert town.balances.locks[BOB][0].reasons is Reasons.All
-    with refused(town, TokenError):
-        town.balances.transfer(BOB, EVE, (WEALTH - 399) * BTT)
-    town.balances.transfer(BOB, EVE, (WEALTH - 400) * BTT)
+def test_a_vote_counts_and_its_money_stays(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 600)
+    runtime.vote(BOB, FIRST, 400, aye=False)
+    assert tally(runtime) == (600, 400, 600)
+    assert locked(runtime, BOB) == 400
+    assert runtime.balances.locks[BOB][0].reasons is Reasons.All
+    with refused(runtime, TokenError):
+        runtime.balances.transfer(BOB, EVE, (WEALTH - 399) * BTT)
+    runtime.balances.transfer(BOB, EVE, (WEALTH - 400) * BTT)
 
 
-def test_a_vote_can_be_changed(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 600)
-    town.vote(ALICE, FIRST, 200, aye=False)
-    assert tally(town) == (0, 200, 0)
-    assert locked(town, ALICE) == 600, "until it is unlocked"
-    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 200
+def test_a_vote_can_be_changed(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 600)
+    runtime.vote(ALICE, FIRST, 200, aye=False)
+    assert tally(runtime) == (0, 200, 0)
+    assert locked(runtime, ALICE) == 600, "until it is unlocked"
+    runtime.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 200
 
 
-def test_split_votes_count_on_each_side(town: Forum) -> None:
-    town.voting.vote(signed(ALICE), FIRST, Split(300 * BTT, 100 * BTT))
-    assert tally(town) == (300, 100, 300)
-    town.voting.vote(signed(ALICE), FIRST, SplitAbstain(30 * BTT, 10 * BTT, 5 * BTT))
-    assert tally(town) == (30, 10, 35)
-    assert locked(town, ALICE) == 400
+def test_split_votes_count_on_each_side(runtime: Forum) -> None:
+    runtime.voting.vote(signed(ALICE), FIRST, Split(300 * BTT, 100 * BTT))
+    assert tally(runtime) == (300, 100, 300)
+    runtime.voting.vote(signed(ALICE), FIRST, SplitAbstain(30 * BTT, 10 * BTT, 5 * BTT))
+    assert tally(runtime) == (30, 10, 35)
+    assert locked(runtime, ALICE) == 400
 
 
 @pytest.mark.parametrize("byte", [0x82, 0x06, 0x7F, 0xFF])
-def test_only_two_convictions_exist_and_mean_the_same(town: Forum, byte: int) -> None:
+def test_only_two_convictions_exist_and_mean_the_same(runtime: Forum, byte: int) -> None:
     none = vote_of(aye=True, conviction=Conviction["None"])
-    town.voting.vote(signed(ALICE), FIRST, Standard(none, 100 * BTT))
-    town.voting.vote(signed(BOB), FIRST, Standard(vote_of(aye=True), 100 * BTT))
-    assert tally(town) == (200, 0, 200)
-    with refused(town, ConvictionVoting.Nonsense):
-        town.voting.vote(signed(ALICE), FIRST, Standard(Vote(byte), BTT))
-    with refused(town, ConvictionVoting.Nonsense):
-        town.voting.delegate(signed(EVE), TRACK, Id(BOB), Conviction.Locked2x, BTT)
+    runtime.voting.vote(signed(ALICE), FIRST, Standard(none, 100 * BTT))
+    runtime.voting.vote(signed(BOB), FIRST, Standard(vote_of(aye=True), 100 * BTT))
+    assert tally(runtime) == (200, 0, 200)
+    with refused(runtime, ConvictionVoting.Nonsense):
+        runtime.voting.vote(signed(ALICE), FIRST, Standard(Vote(byte), BTT))
+    with refused(runtime, ConvictionVoting.Nonsense):
+        runtime.voting.delegate(signed(EVE), TRACK, Id(BOB), Conviction.Locked2x, BTT)
 
 
-def test_a_wrong_vote_says_why(town: Forum) -> None:
-    with refused(town, ConvictionVoting.NotOngoing):
-        town.vote(ALICE, u32(9), 1)
-    with refused(town, ConvictionVoting.InsufficientFunds):
-        town.vote(ALICE, FIRST, WEALTH + 1)
-    with refused(town, ConvictionVoting.InsufficientFunds):
-        town.voting.vote(signed(ALICE), FIRST, Split(WEALTH * BTT, u128(1)))
-    with refused(town, ConvictionVoting.NotVoter):
-        town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    with refused(town, ConvictionVoting.ClassNeeded):
-        town.voting.remove_vote(signed(ALICE), None, u32(9))
-    with refused(town, ConvictionVoting.NotDelegating):
-        town.voting.undelegate(signed(ALICE), TRACK)
-    with refused(town, ConvictionVoting.BadClass):
-        town.voting.unlock(signed(ALICE), u16(99), Id(ALICE))
-    with refused(town, ConvictionVoting.BadClass):
-        town.voting.delegate(signed(ALICE), u16(99), Id(BOB), LOCKED, BTT)
+def test_a_wrong_vote_says_why(runtime: Forum) -> None:
+    with refused(runtime, ConvictionVoting.NotOngoing):
+        runtime.vote(ALICE, u32(9), 1)
+    with refused(runtime, ConvictionVoting.InsufficientFunds):
+        runtime.vote(ALICE, FIRST, WEALTH + 1)
+    with refused(runtime, ConvictionVoting.InsufficientFunds):
+        runtime.voting.vote(signed(ALICE), FIRST, Split(WEALTH * BTT, u128(1)))
+    with refused(runtime, ConvictionVoting.NotVoter):
+        runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    with refused(runtime, ConvictionVoting.ClassNeeded):
+        runtime.voting.remove_vote(signed(ALICE), None, u32(9))
+    with refused(runtime, ConvictionVoting.NotDelegating):
+        runtime.voting.undelegate(signed(ALICE), TRACK)
+    with refused(runtime, ConvictionVoting.BadClass):
+        runtime.voting.unlock(signed(ALICE), u16(99), Id(ALICE))
+    with refused(runtime, ConvictionVoting.BadClass):
+        runtime.voting.delegate(signed(ALICE), u16(99), Id(BOB), LOCKED, BTT)
 
 
-def test_a_vote_taken_back_in_time_is_free_at_once(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 600)
-    town.voting.remove_vote(signed(ALICE), None, FIRST)
-    assert town.announced()[-1] == ConvictionVoting.VoteRemoved(
+def test_a_vote_taken_back_in_time_is_free_at_once(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 600)
+    runtime.voting.remove_vote(signed(ALICE), None, FIRST)
+    assert runtime.announced()[-1] == ConvictionVoting.VoteRemoved(
         ALICE, Standard(vote_of(aye=True), 600 * BTT)
     )
-    assert tally(town) == (0, 0, 0)
-    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 0
-    assert list(town.voting.voting_for.items()) == []
-    assert list(town.voting.class_locks_for.items()) == []
+    assert tally(runtime) == (0, 0, 0)
+    runtime.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 0
+    assert list(runtime.voting.voting_for.items()) == []
+    assert list(runtime.voting.class_locks_for.items()) == []
 
 
 @pytest.mark.parametrize("aye", [True, False])
 def test_after_the_decision_the_money_of_both_sides_stays_for_the_period(
-    town: Forum, aye: bool
+    runtime: Forum, aye: bool
 ) -> None:
-    town.vote(ALICE, FIRST, 600, aye=aye)
-    approve(town)
-    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 600
-    town.wait(PERIOD - 1)
-    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 600
-    town.tick()
-    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 0
+    runtime.vote(ALICE, FIRST, 600, aye=aye)
+    approve(runtime)
+    runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    runtime.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 600
+    runtime.wait(PERIOD - 1)
+    runtime.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 600
+    runtime.tick()
+    runtime.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 0
 
 
-def test_others_tidy_up_when_a_vote_locks_nothing_any_more(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 600)
-    with refused(town, ConvictionVoting.NoPermission):
-        town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
-    approve(town)
-    with refused(town, ConvictionVoting.NoPermissionYet):
-        town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
-    town.wait(PERIOD)
-    town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
-    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 0
+def test_others_tidy_up_when_a_vote_locks_nothing_any_more(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 600)
+    with refused(runtime, ConvictionVoting.NoPermission):
+        runtime.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    approve(runtime)
+    with refused(runtime, ConvictionVoting.NoPermissionYet):
+        runtime.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    runtime.wait(PERIOD)
+    runtime.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    runtime.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 0
 
 
-def test_what_was_not_decided_locks_nothing(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 600)
-    town.referenda.cancel(CANCELLER, FIRST)
-    town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
-    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 0
+def test_what_was_not_decided_locks_nothing(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 600)
+    runtime.referenda.cancel(CANCELLER, FIRST)
+    runtime.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    runtime.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 0
 
 
-def test_the_same_money_votes_in_every_class(town: Forum) -> None:
-    urgent = town.submit(by=DecisionOrigin(Decision.Emergency))
-    town.vote(ALICE, FIRST, 600)
-    town.vote(ALICE, urgent, 500)
-    assert locked(town, ALICE) == 600
-    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 500
+def test_the_same_money_votes_in_every_class(runtime: Forum) -> None:
+    urgent = runtime.submit(by=DecisionOrigin(Decision.Emergency))
+    runtime.vote(ALICE, FIRST, 600)
+    runtime.vote(ALICE, urgent, 500)
+    assert locked(runtime, ALICE) == 600
+    runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    runtime.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 500
 
 
-def test_what_is_delegated_follows_votes_before_and_after(town: Forum) -> None:
-    town.vote(BOB, FIRST, 100)
-    town.voting.vote(signed(BOB), SECOND, Split(50 * BTT, 50 * BTT))
-    town.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, 1_000 * BTT)
-    assert tally(town) == (1_100, 0, 1_100)
-    assert tally(town, SECOND) == (50, 50, 50), "delegated votes do not follow a split vote"
-    town.vote(BOB, SECOND, 10, aye=False)
-    assert tally(town, SECOND) == (0, 1_010, 0)
-    assert locked(town, ALICE) == 1_000
-    known = town.voting.voting_for[(BOB, TRACK)]
+def test_what_is_delegated_follows_votes_before_and_after(runtime: Forum) -> None:
+    runtime.vote(BOB, FIRST, 100)
+    runtime.voting.vote(signed(BOB), SECOND, Split(50 * BTT, 50 * BTT))
+    runtime.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, 1_000 * BTT)
+    assert tally(runtime) == (1_100, 0, 1_100)
+    assert tally(runtime, SECOND) == (50, 50, 50), "delegated votes do not follow a split vote"
+    runtime.vote(BOB, SECOND, 10, aye=False)
+    assert tally(runtime, SECOND) == (0, 1_010, 0)
+    assert locked(runtime, ALICE) == 1_000
+    known = runtime.voting.voting_for[(BOB, TRACK)]
     assert isinstance(known, VoteCasting)
     assert known.casting.delegations == Delegations(1_000 * BTT, 1_000 * BTT)
-    town.voting.undelegate(signed(ALICE), TRACK)
-    assert tally(town) == (100, 0, 100)
-    assert tally(town, SECOND) == (0, 10, 0)
-    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 1_000
-    town.wait(PERIOD)
-    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 0
+    runtime.voting.undelegate(signed(ALICE), TRACK)
+    assert tally(runtime) == (100, 0, 100)
+    assert tally(runtime, SECOND) == (0, 10, 0)
+    runtime.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 1_000
+    runtime.wait(PERIOD)
+    runtime.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 0
 
 
-def test_who_delegates_does_not_vote_and_what_it_was_given_goes_no_further(town: Forum) -> None:
-    town.vote(CAROL, FIRST, 1)
-    town.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, 1_000 * BTT)
-    town.voting.delegate(signed(BOB), TRACK, Id(CAROL), LOCKED, 10 * BTT)
-    assert tally(town) == (11, 0, 11)
-    with refused(town, ConvictionVoting.AlreadyDelegating):
-        town.vote(BOB, FIRST, 5)
-    with refused(town, ConvictionVoting.AlreadyDelegating):
-        town.voting.delegate(signed(BOB), TRACK, Id(EVE), LOCKED, BTT)
-    with refused(town, ConvictionVoting.AlreadyVoting):
-        town.voting.delegate(signed(CAROL), TRACK, Id(EVE), LOCKED, BTT)
-    with refused(town, ConvictionVoting.Nonsense):
-        town.voting.delegate(signed(EVE), TRACK, Id(EVE), LOCKED, BTT)
-    with refused(town, ConvictionVoting.InsufficientFunds):
-        town.voting.delegate(signed(EVE), TRACK, Id(BOB), LOCKED, (WEALTH + 1) * BTT)
-    town.voting.undelegate(signed(BOB), TRACK)
-    town.vote(BOB, FIRST, 5)
-    assert tally(town) == (1_006, 0, 1_006)
+def test_who_delegates_does_not_vote_and_what_it_was_given_goes_no_further(runtime: Forum) -> None:
+    runtime.vote(CAROL, FIRST, 1)
+    runtime.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, 1_000 * BTT)
+    runtime.voting.delegate(signed(BOB), TRACK, Id(CAROL), LOCKED, 10 * BTT)
+    assert tally(runtime) == (11, 0, 11)
+    with refused(runtime, ConvictionVoting.AlreadyDelegating):
+        runtime.vote(BOB, FIRST, 5)
+    with refused(runtime, ConvictionVoting.AlreadyDelegating):
+        runtime.voting.delegate(signed(BOB), TRACK, Id(EVE), LOCKED, BTT)
+    with refused(runtime, ConvictionVoting.AlreadyVoting):
+        runtime.voting.delegate(signed(CAROL), TRACK, Id(EVE), LOCKED, BTT)
+    with refused(runtime, ConvictionVoting.Nonsense):
+        runtime.voting.delegate(signed(EVE), TRACK, Id(EVE), LOCKED, BTT)
+    with refused(runtime, ConvictionVoting.InsufficientFunds):
+        runtime.voting.delegate(signed(EVE), TRACK, Id(BOB), LOCKED, (WEALTH + 1) * BTT)
+    runtime.voting.undelegate(signed(BOB), TRACK)
+    runtime.vote(BOB, FIRST, 5)
+    assert tally(runtime) == (1_006, 0, 1_006)
 
 
-def test_who_votes_with_more_than_a_balance_votes_itself(town: Forum) -> None:
-    town.coins.__dict__["may_delegate"] = lambda who: who != ALICE
-    with refused(town, ConvictionVoting.NoPermission):
-        town.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, BTT)
-    town.voting.delegate(signed(EVE), TRACK, Id(BOB), LOCKED, BTT)
+def test_who_votes_with_more_than_a_balance_votes_itself(runtime: Forum) -> None:
+    runtime.coins.__dict__["may_delegate"] = lambda who: who != ALICE
+    with refused(runtime, ConvictionVoting.NoPermission):
+        runtime.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, BTT)
+    runtime.voting.delegate(signed(EVE), TRACK, Id(BOB), LOCKED, BTT)
 
 
-def test_a_delegation_is_weighed_by_the_votes_it_follows(town: Forum) -> None:
-    index = town.deciding()
-    town.vote(BOB, index, 1)
-    delegate, undelegate = town.voting.delegate, town.voting.undelegate
+def test_a_delegation_is_weighed_by_the_votes_it_follows(runtime: Forum) -> None:
+    index = runtime.deciding()
+    runtime.vote(BOB, index, 1)
+    delegate, undelegate = runtime.voting.delegate, runtime.voting.undelegate
     followed = delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, BTT)
     none = delegate(signed(DAVE), TRACK, Id(EVE), LOCKED, BTT)
     assert none == PostInfo(weights.delegate(0, 0, 0))
     # The vote moved the alarm to the next slot already.
     assert followed == PostInfo(weights.delegate(0, 1, 0))
-    town.clock.slot += 1
+    runtime.clock.slot += 1
     assert undelegate(signed(ALICE), TRACK) == PostInfo(weights.undelegate(0, 0, 1))
-    town.referenda.cancel(CANCELLER, index)
+    runtime.referenda.cancel(CANCELLER, index)
     over = delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, BTT)
     assert over == PostInfo(weights.delegate(1, 0, 0))
-    call = town.call(
+    call = runtime.call(
         "ConvictionVoting", "delegate",
         **{"class": TRACK, "to": Id(BOB), "conviction": LOCKED, "balance": BTT},
     )  # fmt: skip
     most = weights.delegate(0, 512 - MAX_MOVED, MAX_MOVED)
-    assert town.info(call).weight == most
+    assert runtime.info(call).weight == most
 
 
-def test_a_vote_is_weighed_by_the_record_and_what_it_moves(town: Forum) -> None:
-    index = town.deciding()
+def test_a_vote_is_weighed_by_the_record_and_what_it_moves(runtime: Forum) -> None:
+    index = runtime.deciding()
     for moved in (1, 0):
-        cast = town.voting.vote(signed(BOB), index, Standard(vote_of(aye=True), BTT))
+        cast = runtime.voting.vote(signed(BOB), index, Standard(vote_of(aye=True), BTT))
         assert cast == PostInfo(weights.vote(1, 0, moved))
-    town.coins.__dict__["is_open"] = lambda _: False
-    first = town.voting.vote(signed(ALICE), index, Standard(vote_of(aye=True), BTT))
+    runtime.coins.__dict__["is_open"] = lambda _: False
+    first = runtime.voting.vote(signed(ALICE), index, Standard(vote_of(aye=True), BTT))
     assert first == PostInfo(weights.vote(1, 1, 0))
-    removed = town.voting.remove_vote(signed(ALICE), TRACK, index)
+    removed = runtime.voting.remove_vote(signed(ALICE), TRACK, index)
     assert removed == PostInfo(weights.remove_vote(1, 0))
-    assert town.voting.unlock(signed(BOB), TRACK, Id(ALICE)) == PostInfo(weights.unlock(0))
+    assert runtime.voting.unlock(signed(BOB), TRACK, Id(ALICE)) == PostInfo(weights.unlock(0))
 
 
 @pytest.mark.parametrize("slot_ms", [100, 200, 500, 1_000, 6_000])
@@ -294,33 +296,35 @@ def test_a_delegation_fits_into_a_block_however_short_the_slots(slot_ms: int) ->
     assert votes == MAX_VOTES or slot_ms < 6_000
 
 
-def test_what_a_track_that_is_gone_locks_comes_free(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 600)
-    town.referenda.cancel(CANCELLER, FIRST)
-    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    town.referenda.__dict__["tracks"] = [row for row in town.referenda.tracks if row[0] != TRACK]
-    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
-    assert locked(town, ALICE) == 0
+def test_what_a_track_that_is_gone_locks_comes_free(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 600)
+    runtime.referenda.cancel(CANCELLER, FIRST)
+    runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    runtime.referenda.__dict__["tracks"] = [
+        row for row in runtime.referenda.tracks if row[0] != TRACK
+    ]
+    runtime.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(runtime, ALICE) == 0
 
 
-def test_an_account_has_so_many_votes(town: Forum) -> None:
+def test_an_account_has_so_many_votes(runtime: Forum) -> None:
     votes = [(u32(1_000 + n), Split(BTT, BTT)) for n in range(MAX_VOTES)]
-    town.voting.voting_for[(ALICE, TRACK)] = VoteCasting(Casting(list(votes)))
-    with refused(town, ConvictionVoting.MaxVotesReached):
-        town.vote(ALICE, FIRST, 1)
+    runtime.voting.voting_for[(ALICE, TRACK)] = VoteCasting(Casting(list(votes)))
+    with refused(runtime, ConvictionVoting.MaxVotesReached):
+        runtime.vote(ALICE, FIRST, 1)
 
 
-def test_hundreds_of_votes_fit_into_a_block(town: Forum) -> None:
-    vote = town.call(
+def test_hundreds_of_votes_fit_into_a_block(runtime: Forum) -> None:
+    vote = runtime.call(
         "ConvictionVoting", "vote", poll_index=FIRST, vote=Standard(vote_of(aye=True), BTT)
     )
     limits = block_weights(6_000).per_class.normal
     room = limits.max_total
     assert room is not None
-    used = town.dispatch(signed(BOB), vote).weight
+    used = runtime.dispatch(signed(BOB), vote).weight
     assert used is not None
-    assert used < town.info(vote).weight
-    assert town.info(vote).dispatch_class is DispatchClass.Normal
+    assert used < runtime.info(vote).weight
+    assert runtime.info(vote).dispatch_class is DispatchClass.Normal
     assert 700 * (used + int(limits.base_extrinsic.ref_time)) <= room.ref_time
 
 
@@ -355,17 +359,17 @@ STEP = st.tuples(
 def test_tallies_delegations_and_locks_add_up_whatever_happens(
     steps: list[tuple[str, AccountId, AccountId, int, int]],
 ) -> None:
-    town = Forum()
-    town.open()
-    town.tick(0)
+    runtime = Forum()
+    runtime.open()
+    runtime.tick(0)
     by = DecisionOrigin(Decision.Emergency)
     tracks = (TRACK, EMERGENCY)
     for origin in (SMALL_SPENDER, by, SMALL_SPENDER, by):
-        index = town.submit(by=origin)
-        town.referenda.place_decision_deposit(signed(EVE), index)
+        index = runtime.submit(by=origin)
+        runtime.referenda.place_decision_deposit(signed(EVE), index)
     for step, who, other, number, size in steps:
         index, amount, track = u32(number), u128(size * 90 * BTT), tracks[number % 2]
-        voting, origin_ = town.voting, signed(who)
+        voting, origin_ = runtime.voting, signed(who)
         with suppress(Error):
             match step:
                 case "vote":
@@ -383,33 +387,33 @@ def test_tallies_delegations_and_locks_add_up_whatever_happens(
                 case "other":
                     voting.remove_other_vote(origin_, Id(other), track, index)
                 case _:
-                    town.tick(1 + size // 4)
-        check(town)
+                    runtime.tick(1 + size // 4)
+        check(runtime)
     for _ in range(6):
-        town.tick(5 * DAY)
+        runtime.tick(5 * DAY)
     for who in PEOPLE:
         for track in tracks:
             with suppress(DispatchError):
-                town.voting.undelegate(signed(who), track)
+                runtime.voting.undelegate(signed(who), track)
             for number in range(4):
                 with suppress(DispatchError):
-                    town.voting.remove_vote(signed(who), track, u32(number))
-    town.tick(PERIOD)
+                    runtime.voting.remove_vote(signed(who), track, u32(number))
+    runtime.tick(PERIOD)
     for who in PEOPLE:
         for track in tracks:
-            town.voting.unlock(signed(who), track, Id(who))
-        assert town.balances.locks[who] == []
-    assert list(town.voting.voting_for.items()) == []
-    assert list(town.voting.class_locks_for.items()) == []
+            runtime.voting.unlock(signed(who), track, Id(who))
+        assert runtime.balances.locks[who] == []
+    assert list(runtime.voting.voting_for.items()) == []
+    assert list(runtime.voting.class_locks_for.items()) == []
 
 
-def check(town: Forum) -> None:
+def check(runtime: Forum) -> None:
     """Check what ConvictionVoting promises."""
     ayes, nays, support = dict[int, int](), dict[int, int](), dict[int, int]()
     delegated = dict[tuple[AccountId, int], int]()
     received = dict[tuple[AccountId, int], int]()
-    now = town.clock.slot
-    for (who, track), voting in town.voting.voting_for.items():
+    now = runtime.clock.slot
+    for (who, track), voting in runtime.voting.voting_for.items():
         mine: Casting | Delegating
         match voting:
             case VoteDelegating(known):
@@ -430,12 +434,12 @@ def check(town: Forum) -> None:
         assert mine.delegations.votes == mine.delegations.capital
         if mine.delegations.votes:
             received[(who, int(track))] = int(mine.delegations.votes)
-        locks = town.voting.class_locks_for[who]
+        locks = runtime.voting.class_locks_for[who]
         assert dict(locks).get(track, 0) >= needed
         greatest = max(int(amount) for _, amount in locks) if locks else 0
-        assert sum(int(lock.amount) for lock in town.balances.locks[who]) == greatest
+        assert sum(int(lock.amount) for lock in runtime.balances.locks[who]) == greatest
     assert received == {key: amount for key, amount in delegated.items() if amount}
-    for index, info in town.referenda.referendum_info_for.items():
+    for index, info in runtime.referenda.referendum_info_for.items():
         if isinstance(info, Ongoing):
             counted = tuple(sum_.get(index, 0) for sum_ in (ayes, nays, support))
             known_tally = info.status.tally
@@ -443,7 +447,7 @@ def check(town: Forum) -> None:
 
 
 def sides(vote: Standard | Split | SplitAbstain, others: int) -> tuple[int, int, int]:
-    """Return what a vote puts on each side, and aside."""
+    """Return the votes of a ballot: ayes, nays and abstentions."""
     match vote:
         case Standard(side, balance):
             amount = int(balance) + others

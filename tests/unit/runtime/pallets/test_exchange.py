@@ -30,7 +30,7 @@ from runtime.pallets.exchange.pallet import deepest
 from runtime.pallets.exchange.types import MAX_IMMEDIATE, MAX_OWN_ORDERS, Total, level_key
 from runtime.pallets.tokenomics import BurnReason
 from runtime.weights import exchange as weights
-from support.asset_office import (
+from support.asset_runtime import (
     ALICE,
     BOB,
     CAROL,

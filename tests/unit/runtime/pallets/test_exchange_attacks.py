@@ -26,7 +26,7 @@ from btt_chain.scale import u64, u128
 from runtime.constants import BTT
 from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Exchange, Side, TimeInForce
 from runtime.pallets.exchange.types import Crossing
-from support.asset_office import ALICE, BOB, CAROL, DAVE
+from support.asset_runtime import ALICE, BOB, CAROL, DAVE
 from support.market_floor import SCANNER, Market
 from support.runtime import refused
 
@@ -58,7 +58,7 @@ R = TypeVar("R")
 
 
 def unhappened(market: Market, happen: Callable[[], R]) -> R:
-    """Return what comes of something, and have it not happened."""
+    """Return the result of an action, and roll it back."""
     slot = market.clock.slot
     market.state.begin()
     try:

@@ -42,8 +42,8 @@ DEPOSIT = BTT + BTT // 100 * SIZE
 SUB_DEPOSIT = 2 * BTT
 
 
-class Office(GovernanceRuntime):
-    """A town where CAROL and DAVE judge identities, CAROL for a fee."""
+class IdentityRuntime(GovernanceRuntime):
+    """A runtime where CAROL and DAVE judge identities, CAROL for a fee."""
 
     def more(self) -> None:
         self.identity = self.add(
@@ -73,72 +73,72 @@ class Office(GovernanceRuntime):
 
 
 @pytest.fixture
-def town() -> Office:
-    made = Office()
+def runtime() -> IdentityRuntime:
+    made = IdentityRuntime()
     made.open()
     return made
 
 
-def test_an_identity_costs_a_deposit_by_its_length(town: Office) -> None:
-    identity = town.identity
+def test_an_identity_costs_a_deposit_by_its_length(runtime: IdentityRuntime) -> None:
+    identity = runtime.identity
     identity.set_identity(signed(ALICE), INFO)
-    assert town.announced()[-1] == Identity.IdentitySet(ALICE)
-    assert identity.identity_of[ALICE].deposit == town.reserved(ALICE) == DEPOSIT
+    assert runtime.announced()[-1] == Identity.IdentitySet(ALICE)
+    assert identity.identity_of[ALICE].deposit == runtime.reserved(ALICE) == DEPOSIT
     identity.set_identity(signed(ALICE), IdentityInfo())
-    assert town.reserved(ALICE) < DEPOSIT
+    assert runtime.reserved(ALICE) < DEPOSIT
     identity.clear_identity(signed(ALICE))
-    assert town.reserved(ALICE) == 0
+    assert runtime.reserved(ALICE) == 0
     assert ALICE not in identity.identity_of
-    with refused(town, Identity.NotNamed):
+    with refused(runtime, Identity.NotNamed):
         identity.clear_identity(signed(ALICE))
 
 
-def test_the_deposit_may_be_of_locked_money(town: Office) -> None:
-    town.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
-    town.identity.set_identity(signed(ALICE), INFO)
-    assert town.reserved(ALICE) == DEPOSIT
+def test_the_deposit_may_be_of_locked_money(runtime: IdentityRuntime) -> None:
+    runtime.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
+    runtime.identity.set_identity(signed(ALICE), INFO)
+    assert runtime.reserved(ALICE) == DEPOSIT
 
 
-def test_a_registrar_judges_and_earns_the_fee(town: Office) -> None:
-    identity = town.identity
-    with refused(town, Identity.NoIdentity):
+def test_a_registrar_judges_and_earns_the_fee(runtime: IdentityRuntime) -> None:
+    identity = runtime.identity
+    with refused(runtime, Identity.NoIdentity):
         identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
     identity.set_identity(signed(ALICE), INFO)
-    with refused(town, Identity.FeeChanged):
+    with refused(runtime, Identity.FeeChanged):
         identity.request_judgement(signed(ALICE), REGISTRAR, FEE - u128(1))
-    with refused(town, Identity.EmptyIndex):
+    with refused(runtime, Identity.EmptyIndex):
         identity.request_judgement(signed(ALICE), u32(7), FEE)
     identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
-    assert town.reserved(ALICE) == DEPOSIT + FEE
-    with refused(town, Identity.StickyJudgement):
+    assert runtime.reserved(ALICE) == DEPOSIT + FEE
+    with refused(runtime, Identity.StickyJudgement):
         identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
-    before = town.balances.free(CAROL)
-    town.judge(ALICE, KnownGood())
-    assert town.balances.free(CAROL) - before == FEE
-    assert town.reserved(ALICE) == DEPOSIT
-    assert town.announced()[-1] == Identity.JudgementPassed(ALICE, REGISTRAR)
-    with refused(town, Identity.JudgementGiven):
+    before = runtime.balances.free(CAROL)
+    runtime.judge(ALICE, KnownGood())
+    assert runtime.balances.free(CAROL) - before == FEE
+    assert runtime.reserved(ALICE) == DEPOSIT
+    assert runtime.announced()[-1] == Identity.JudgementPassed(ALICE, REGISTRAR)
+    with refused(runtime, Identity.JudgementGiven):
         identity.cancel_request(signed(ALICE), REGISTRAR)
 
 
-def test_a_request_can_be_taken_back(town: Office) -> None:
-    town.identity.set_identity(signed(ALICE), INFO)
-    with refused(town, Identity.NotFound):
-        town.identity.cancel_request(signed(ALICE), REGISTRAR)
-    town.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
-    town.identity.cancel_request(signed(ALICE), REGISTRAR)
-    assert town.reserved(ALICE) == DEPOSIT
-    assert town.identity.identity_of[ALICE].judgements == []
+def test_a_request_can_be_taken_back(runtime: IdentityRuntime) -> None:
+    runtime.identity.set_identity(signed(ALICE), INFO)
+    with refused(runtime, Identity.NotFound):
+        runtime.identity.cancel_request(signed(ALICE), REGISTRAR)
+    runtime.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    runtime.identity.cancel_request(signed(ALICE), REGISTRAR)
+    assert runtime.reserved(ALICE) == DEPOSIT
+    assert runtime.identity.identity_of[ALICE].judgements == []
 
 
-def test_a_fee_of_locked_money_is_not_paid_and_can_be_taken_back(town: Office) -> None:
-    town.identity.set_identity(signed(ALICE), INFO)
-    town.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
-    town.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
-    with refused(town, Identity.JudgementPaymentFailed):
-        town.dispatch(
+def test_a_fee_of_locked_money_is_not_paid_and_can_be_taken_back(runtime: IdentityRuntime) -> None:
+    runtime.identity.set_identity(signed(ALICE), INFO)
+    runtime.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    runtime.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
+    with refused(runtime, Identity.JudgementPaymentFailed):
+        runtime.dispatch(
             signed(CAROL),
-            town.call(
+            runtime.call(
                 "Identity",
                 "provide_judgement",
                 reg_index=REGISTRAR,
@@ -147,8 +147,8 @@ def test_a_fee_of_locked_money_is_not_paid_and_can_be_taken_back(town: Office) -
                 identity=H256(blake2_256(codec(IdentityInfo).encode(INFO))),
             ),
         )
-    town.identity.cancel_request(signed(ALICE), REGISTRAR)
-    assert town.reserved(ALICE) == DEPOSIT
+    runtime.identity.cancel_request(signed(ALICE), REGISTRAR)
+    assert runtime.reserved(ALICE) == DEPOSIT
 
 
 @pytest.mark.parametrize(
@@ -168,122 +168,122 @@ def test_a_fee_of_locked_money_is_not_paid_and_can_be_taken_back(town: Office) -
     ],
 )
 def test_an_account_is_verified_with_a_good_judgement_and_no_bad_one(
-    town: Office, judgements: list[Judgement], verified: bool
+    runtime: IdentityRuntime, judgements: list[Judgement], verified: bool
 ) -> None:
-    town.identity.set_identity(signed(ALICE), INFO)
+    runtime.identity.set_identity(signed(ALICE), INFO)
     for part in (BOB, EVE):
-        town.identity.add_sub(signed(ALICE), Id(part), Data.text("server"))
-    town.identity.agree_sub(signed(BOB), Id(ALICE))
+        runtime.identity.add_sub(signed(ALICE), Id(part), Data.text("server"))
+    runtime.identity.agree_sub(signed(BOB), Id(ALICE))
     for judgement, registrar in zip(judgements, (CAROL, DAVE), strict=False):
-        town.judge(ALICE, judgement, registrar)
-    assert town.identity.verified(ALICE) is verified
-    assert town.identity.verified(BOB) is verified
-    assert not town.identity.verified(EVE), "who has not agreed shares nothing"
-    assert town.identity.operator_of(EVE) == EVE
-    assert town.identity.operator_of(BOB) == (ALICE if verified else BOB)
-    assert town.identity.operator_of(ALICE) == ALICE
+        runtime.judge(ALICE, judgement, registrar)
+    assert runtime.identity.verified(ALICE) is verified
+    assert runtime.identity.verified(BOB) is verified
+    assert not runtime.identity.verified(EVE), "who has not agreed shares nothing"
+    assert runtime.identity.operator_of(EVE) == EVE
+    assert runtime.identity.operator_of(BOB) == (ALICE if verified else BOB)
+    assert runtime.identity.operator_of(ALICE) == ALICE
 
 
 def test_who_says_something_else_is_verified_no_more_but_bad_judgements_stay(
-    town: Office,
+    runtime: IdentityRuntime,
 ) -> None:
-    town.identity.set_identity(signed(ALICE), INFO)
-    town.judge(ALICE, KnownGood(), CAROL)
-    town.judge(ALICE, Erroneous(), DAVE)
-    town.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Bank")))
-    assert town.identity.identity_of[ALICE].judgements == [(SECOND, Erroneous())]
-    with refused(town, Identity.StickyJudgement):
-        town.identity.request_judgement(signed(ALICE), SECOND, FEE)
+    runtime.identity.set_identity(signed(ALICE), INFO)
+    runtime.judge(ALICE, KnownGood(), CAROL)
+    runtime.judge(ALICE, Erroneous(), DAVE)
+    runtime.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Bank")))
+    assert runtime.identity.identity_of[ALICE].judgements == [(SECOND, Erroneous())]
+    with refused(runtime, Identity.StickyJudgement):
+        runtime.identity.request_judgement(signed(ALICE), SECOND, FEE)
 
 
-def test_a_judgement_is_of_the_identity_that_was_looked_at(town: Office) -> None:
-    provide = town.identity.provide_judgement
+def test_a_judgement_is_of_the_identity_that_was_looked_at(runtime: IdentityRuntime) -> None:
+    provide = runtime.identity.provide_judgement
     old = H256(blake2_256(codec(IdentityInfo).encode(INFO)))
-    with refused(town, Identity.InvalidTarget):
+    with refused(runtime, Identity.InvalidTarget):
         provide(signed(CAROL), REGISTRAR, Id(ALICE), KnownGood(), old)
-    town.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Mallory")))
-    with refused(town, Identity.JudgementForDifferentIdentity):
+    runtime.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Mallory")))
+    with refused(runtime, Identity.JudgementForDifferentIdentity):
         provide(signed(CAROL), REGISTRAR, Id(ALICE), KnownGood(), old)
-    with refused(town, Identity.InvalidIndex):
+    with refused(runtime, Identity.InvalidIndex):
         provide(signed(BOB), REGISTRAR, Id(ALICE), KnownGood(), old)
-    with refused(town, Identity.InvalidIndex):
+    with refused(runtime, Identity.InvalidIndex):
         provide(signed(CAROL), u32(9), Id(ALICE), KnownGood(), old)
-    with refused(town, Identity.InvalidJudgement):
+    with refused(runtime, Identity.InvalidJudgement):
         provide(signed(CAROL), REGISTRAR, Id(ALICE), FeePaid(FEE), old)
 
 
-def test_registrars_keep_their_own_entry(town: Office) -> None:
-    identity = town.identity
-    with refused(town, BadOrigin):
+def test_registrars_keep_their_own_entry(runtime: IdentityRuntime) -> None:
+    identity = runtime.identity
+    with refused(runtime, BadOrigin):
         identity.add_registrar(signed(ALICE), Id(ALICE))
-    with refused(town, Identity.InvalidIndex):
+    with refused(runtime, Identity.InvalidIndex):
         identity.set_fee(signed(DAVE), REGISTRAR, FEE)
     identity.set_fields(signed(CAROL), REGISTRAR, u64(3))
     identity.set_account_id(signed(CAROL), REGISTRAR, Id(EVE))
     known = identity.registrars.registrars.value[0]
     assert known is not None
     assert (known.account, known.fee, known.fields) == (EVE, FEE, 3)
-    with refused(town, Identity.InvalidIndex):
+    with refused(runtime, Identity.InvalidIndex):
         identity.set_fee(signed(CAROL), REGISTRAR, FEE)
     for _ in range(MAX_REGISTRARS - 2):
         identity.add_registrar(ROOT, Id(BOB))
-    with refused(town, Identity.TooManyRegistrars):
+    with refused(runtime, Identity.TooManyRegistrars):
         identity.add_registrar(ROOT, Id(BOB))
 
 
-def test_parts_of_an_account_come_go_and_leave(town: Office) -> None:
-    identity = town.identity
-    with refused(town, Identity.NoIdentity):
+def test_parts_of_an_account_come_go_and_leave(runtime: IdentityRuntime) -> None:
+    identity = runtime.identity
+    with refused(runtime, Identity.NoIdentity):
         identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
     identity.set_identity(signed(ALICE), INFO)
     identity.set_identity(signed(EVE), INFO)
     identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
     assert identity.subs.parent_of(BOB) == ALICE
     assert identity.subs.super_of[BOB] == (ALICE, Data.text("b"))
-    assert town.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
+    assert runtime.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
     for claimant in (ALICE, EVE):
-        with refused(town, Identity.AlreadyClaimed):
+        with refused(runtime, Identity.AlreadyClaimed):
             identity.add_sub(signed(claimant), Id(BOB), Data.text("b"))
     identity.rename_sub(signed(ALICE), Id(BOB), Data.text("c"))
     assert identity.subs.super_of[BOB] == (ALICE, Data.text("c"))
     for change in (identity.remove_sub, lambda o, s: identity.rename_sub(o, s, Data())):
-        with refused(town, Identity.NotOwned):
+        with refused(runtime, Identity.NotOwned):
             change(signed(EVE), Id(BOB))
-        with refused(town, Identity.NoIdentity):
+        with refused(runtime, Identity.NoIdentity):
             change(signed(CAROL), Id(BOB))
     identity.remove_sub(signed(ALICE), Id(BOB))
     assert identity.subs.parent_of(BOB) is None
     for part in (BOB, DAVE):
         identity.add_sub(signed(ALICE), Id(part), Data.text("b"))
     identity.remove_sub(signed(ALICE), Id(DAVE))
-    assert town.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
+    assert runtime.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
     identity.quit_sub(signed(BOB))
-    assert town.announced()[-1] == Identity.SubIdentityRevoked(BOB, ALICE, SUB_DEPOSIT)
-    with refused(town, Identity.NotSub):
+    assert runtime.announced()[-1] == Identity.SubIdentityRevoked(BOB, ALICE, SUB_DEPOSIT)
+    with refused(runtime, Identity.NotSub):
         identity.quit_sub(signed(BOB))
-    assert town.reserved(ALICE) == DEPOSIT
+    assert runtime.reserved(ALICE) == DEPOSIT
     assert ALICE not in identity.subs.subs_of
 
 
-def test_a_sub_account_has_to_agree(town: Office) -> None:
+def test_a_sub_account_has_to_agree(runtime: IdentityRuntime) -> None:
     """Or one judged account could bar all others from looking at its work, and cap them as one."""
-    identity = town.identity
-    with refused(town, Identity.NotSub):
+    identity = runtime.identity
+    with refused(runtime, Identity.NotSub):
         identity.agree_sub(signed(BOB), Id(ALICE))
     identity.set_identity(signed(ALICE), INFO)
-    town.judge(ALICE, KnownGood())
+    runtime.judge(ALICE, KnownGood())
     identity.set_subs(signed(ALICE), [(who, Data()) for who in (BOB, DAVE, EVE)])
     assert [identity.operator_of(who) for who in (BOB, DAVE, EVE)] == [BOB, DAVE, EVE]
-    with refused(town, Identity.NotSub):
+    with refused(runtime, Identity.NotSub):
         identity.agree_sub(signed(BOB), Id(CAROL))
     identity.agree_sub(signed(BOB), Id(ALICE))
-    assert town.announced()[-1] == Identity.SubIdentityAgreed(BOB, ALICE)
+    assert runtime.announced()[-1] == Identity.SubIdentityAgreed(BOB, ALICE)
     assert identity.operator_of(BOB) == ALICE
 
 
 @pytest.mark.parametrize("way", ["quit", "remove", "others", "clear", "kill"])
-def test_who_agreed_once_has_not_agreed_for_ever(town: Office, way: str) -> None:
-    identity, alice = town.identity, signed(ALICE)
+def test_who_agreed_once_has_not_agreed_for_ever(runtime: IdentityRuntime, way: str) -> None:
+    identity, alice = runtime.identity, signed(ALICE)
     identity.set_identity(alice, INFO)
     identity.add_sub(alice, Id(BOB), Data())
     identity.agree_sub(signed(BOB), Id(ALICE))
@@ -302,59 +302,59 @@ def test_who_agreed_once_has_not_agreed_for_ever(town: Office, way: str) -> None
             identity.kill_identity(ROOT, Id(ALICE))
     assert BOB not in identity.subs.agreed
     identity.set_identity(alice, INFO)
-    town.judge(ALICE, KnownGood())
+    runtime.judge(ALICE, KnownGood())
     identity.add_sub(alice, Id(BOB), Data())
     assert not identity.verified(BOB)
 
 
-def test_all_parts_can_be_named_at_once(town: Office) -> None:
-    identity = town.identity
+def test_all_parts_can_be_named_at_once(runtime: IdentityRuntime) -> None:
+    identity = runtime.identity
     many = [AccountId(n.to_bytes(32, "big")) for n in range(1, MAX_SUBS + 2)]
     rows = [(who, Data.text(str(place))) for place, who in enumerate(many)]
-    with refused(town, Identity.NotFound):
+    with refused(runtime, Identity.NotFound):
         identity.set_subs(signed(ALICE), rows[:2])
     identity.set_identity(signed(ALICE), INFO)
-    with refused(town, Identity.TooManySubAccounts):
+    with refused(runtime, Identity.TooManySubAccounts):
         identity.set_subs(signed(ALICE), rows)
-    with refused(town, Identity.AlreadyClaimed):
+    with refused(runtime, Identity.AlreadyClaimed):
         identity.set_subs(signed(ALICE), [rows[0], rows[0]])
     identity.set_subs(signed(ALICE), rows[:MAX_SUBS])
-    assert town.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT * MAX_SUBS
-    with refused(town, Identity.TooManySubAccounts):
+    assert runtime.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT * MAX_SUBS
+    with refused(runtime, Identity.TooManySubAccounts):
         identity.add_sub(signed(ALICE), Id(BOB), Data())
     identity.set_identity(signed(EVE), INFO)
-    with refused(town, Identity.AlreadyClaimed):
+    with refused(runtime, Identity.AlreadyClaimed):
         identity.set_subs(signed(EVE), rows[:1])
     identity.set_subs(signed(ALICE), rows[:1])
     assert identity.subs.parent_of(many[1]) is None
     identity.set_subs(signed(ALICE), [])
-    assert town.reserved(ALICE) == DEPOSIT
+    assert runtime.reserved(ALICE) == DEPOSIT
     less, more = (
-        town.info(town.call("Identity", "set_subs", subs=rows[:count])) for count in (1, 99)
+        runtime.info(runtime.call("Identity", "set_subs", subs=rows[:count])) for count in (1, 99)
     )
     assert more.weight > less.weight
 
 
-def test_a_false_identity_is_removed_and_its_deposits_are_lost(town: Office) -> None:
-    identity = town.identity
+def test_a_false_identity_is_removed_and_its_deposits_are_lost(runtime: IdentityRuntime) -> None:
+    identity = runtime.identity
     identity.set_identity(signed(ALICE), INFO)
     identity.add_sub(signed(ALICE), Id(BOB), Data())
     identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
-    with refused(town, BadOrigin):
+    with refused(runtime, BadOrigin):
         identity.kill_identity(signed(BOB), Id(ALICE))
-    before = town.balances.free(TREASURY)
+    before = runtime.balances.free(TREASURY)
     identity.kill_identity(ROOT, Id(ALICE))
     lost = DEPOSIT + SUB_DEPOSIT + FEE
-    assert town.balances.free(TREASURY) - before == lost
-    assert town.announced()[-1] == Identity.IdentityKilled(ALICE, lost)
+    assert runtime.balances.free(TREASURY) - before == lost
+    assert runtime.announced()[-1] == Identity.IdentityKilled(ALICE, lost)
     assert identity.subs.parent_of(BOB) is None
-    with refused(town, Identity.NotNamed):
+    with refused(runtime, Identity.NotNamed):
         identity.kill_identity(ROOT, Id(ALICE))
 
 
-def test_an_account_that_cannot_pay_the_deposit_is_refused(town: Office) -> None:
-    with refused(town, Balances.InsufficientBalance):
-        town.identity.set_identity(signed(AccountId(b"\x77" * 32)), INFO)
+def test_an_account_that_cannot_pay_the_deposit_is_refused(runtime: IdentityRuntime) -> None:
+    with refused(runtime, Balances.InsufficientBalance):
+        runtime.identity.set_identity(signed(AccountId(b"\x77" * 32)), INFO)
 
 
 @given(st.binary(max_size=32), st.sampled_from([None, "Sha256", "BlakeTwo256", "ShaThree256"]))
@@ -407,14 +407,14 @@ STEPS = st.lists(
 def test_what_is_reserved_is_what_the_pallet_knows(
     steps: list[tuple[str, AccountId, AccountId, int]],
 ) -> None:
-    town = Office()
-    town.open()
-    issuance = town.balances.total_issuance.value
+    runtime = IdentityRuntime()
+    runtime.open()
+    issuance = runtime.balances.total_issuance.value
     good: tuple[Judgement, ...] = (KnownGood(), Erroneous(), Unknown())
     for step, who, other, size in steps:
         origin, text = signed(who), Data(bytes((65,)) * size)
         info = IdentityInfo(display=text)
-        known = town.identity.identity_of.get(other)
+        known = runtime.identity.identity_of.get(other)
         key = H256(blake2_256(codec(IdentityInfo).encode(known.info if known else info)))
         steps_by_name: dict[str, tuple[str, dict[str, object]]] = {
             "set": ("set_identity", {"info": info}),
@@ -441,16 +441,18 @@ def test_what_is_reserved_is_what_the_pallet_knows(
         if step == "kill":
             origin = ROOT
         with suppress(Error):
-            town.dispatch(origin, town.call("Identity", name, **args))
+            runtime.dispatch(origin, runtime.call("Identity", name, **args))
         for person in PEOPLE:
-            entry = town.identity.identity_of.get(person)
-            deposit, subs = town.identity.subs.subs_of[person]
+            entry = runtime.identity.identity_of.get(person)
+            deposit, subs = runtime.identity.subs.subs_of[person]
             fees = [j.fee for _, j in entry.judgements if isinstance(j, FeePaid)] if entry else []
             own = int(entry.deposit) if entry else 0
-            assert town.reserved(person) == own + int(deposit) + sum(map(int, fees))
+            assert runtime.reserved(person) == own + int(deposit) + sum(map(int, fees))
             assert deposit == SUB_DEPOSIT * len(subs)
-            assert all(town.identity.subs.parent_of(sub) == person for sub in subs)
-    parts = sum(len(subs) for _, (_, subs) in town.identity.subs.subs_of.items())
-    assert parts == len(list(town.identity.subs.super_of.items()))
-    assert all(part in town.identity.subs.super_of for part, _ in town.identity.subs.agreed.items())
-    assert town.balances.total_issuance.value == issuance
+            assert all(runtime.identity.subs.parent_of(sub) == person for sub in subs)
+    parts = sum(len(subs) for _, (_, subs) in runtime.identity.subs.subs_of.items())
+    assert parts == len(list(runtime.identity.subs.super_of.items()))
+    assert all(
+        part in runtime.identity.subs.super_of for part, _ in runtime.identity.subs.agreed.items()
+    )
+    assert runtime.balances.total_issuance.value == issuance

@@ -37,7 +37,7 @@ DEPOSIT = BASE + 2 * FACTOR
 PLENTY = Weight(u64(10**12), u64(0))
 
 
-class Vault(TestRuntime):
+class MultisigRuntime(TestRuntime):
     """Balances and Multisig; three owners of 1,000 BTT each and their account with 500."""
 
     def build(self) -> None:
@@ -82,10 +82,10 @@ FIRST = Timepoint(u32(7), u32(3))
 
 
 @pytest.fixture
-def vault() -> Vault:
-    vault = Vault()
-    vault.open()
-    return vault
+def runtime() -> MultisigRuntime:
+    runtime = MultisigRuntime()
+    runtime.open()
+    return runtime
 
 
 def test_the_account_is_the_one_that_wallets_derive() -> None:
@@ -103,94 +103,94 @@ def test_the_account_is_the_one_that_wallets_derive() -> None:
     assert ss58(multi_account_id(owners, 3)) != expected
 
 
-def test_two_of_three_make_a_payment(vault: Vault) -> None:
-    call = vault.pay_dave(100)
+def test_two_of_three_make_a_payment(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(100)
     digest = blake2_256(call.raw)
 
-    vault.approve(ALICE, call)
-    assert vault.balances.reserved(ALICE) == DEPOSIT
-    assert vault.multisig.multisigs[BANK, digest] == Operation(FIRST, DEPOSIT, ALICE, [ALICE])
-    assert vault.balances.free(DAVE) == 0
+    runtime.approve(ALICE, call)
+    assert runtime.balances.reserved(ALICE) == DEPOSIT
+    assert runtime.multisig.multisigs[BANK, digest] == Operation(FIRST, DEPOSIT, ALICE, [ALICE])
+    assert runtime.balances.free(DAVE) == 0
 
-    vault.at(9, 1)
-    vault.approve(CAROL, call, FIRST)
-    assert vault.balances.free(DAVE) == 100 * BTT
-    assert vault.balances.free(BANK) == 400 * BTT
-    assert vault.balances.reserved(ALICE) == 0
-    assert (BANK, digest) not in vault.multisig.multisigs
-    assert vault.multisig_events() == [
+    runtime.at(9, 1)
+    runtime.approve(CAROL, call, FIRST)
+    assert runtime.balances.free(DAVE) == 100 * BTT
+    assert runtime.balances.free(BANK) == 400 * BTT
+    assert runtime.balances.reserved(ALICE) == 0
+    assert (BANK, digest) not in runtime.multisig.multisigs
+    assert runtime.multisig_events() == [
         Multisig.NewMultisig(ALICE, BANK, digest),
         Multisig.MultisigExecuted(CAROL, FIRST, BANK, digest, Ok(())),
     ]
 
 
-def test_approvals_by_hash_count_and_the_call_may_come_last(vault: Vault) -> None:
-    call = vault.pay_dave(1)
+def test_approvals_by_hash_count_and_the_call_may_come_last(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(1)
     digest = blake2_256(call.raw)
-    vault.approve_hash(BOB, call)
-    vault.approve_hash(ALICE, call, FIRST)
-    assert vault.multisig_events()[-1] == Multisig.MultisigApproval(ALICE, FIRST, BANK, digest)
-    assert vault.balances.free(DAVE) == 0
+    runtime.approve_hash(BOB, call)
+    runtime.approve_hash(ALICE, call, FIRST)
+    assert runtime.multisig_events()[-1] == Multisig.MultisigApproval(ALICE, FIRST, BANK, digest)
+    assert runtime.balances.free(DAVE) == 0
 
-    vault.approve(ALICE, call, FIRST)
+    runtime.approve(ALICE, call, FIRST)
 
-    assert vault.balances.free(DAVE) == BTT
-    assert vault.balances.reserved(BOB) == 0
+    assert runtime.balances.free(DAVE) == BTT
+    assert runtime.balances.reserved(BOB) == 0
 
 
-def test_a_failing_call_is_reported_and_its_operation_is_over(vault: Vault) -> None:
-    call = vault.pay_dave(501)
-    vault.approve(ALICE, call)
-    vault.approve(BOB, call, FIRST)
+def test_a_failing_call_is_reported_and_its_operation_is_over(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(501)
+    runtime.approve(ALICE, call)
+    runtime.approve(BOB, call, FIRST)
 
-    executed = vault.multisig_events()[-1]
+    executed = runtime.multisig_events()[-1]
     assert isinstance(executed, Multisig.MultisigExecuted)
     assert isinstance(executed.result, Err)
     assert isinstance(executed.result.error, WireToken)
-    assert vault.balances.reserved(ALICE) == 0
-    assert vault.balances.free(BANK) == 500 * BTT
+    assert runtime.balances.reserved(ALICE) == 0
+    assert runtime.balances.free(BANK) == 500 * BTT
 
 
-def test_no_account_approves_twice(vault: Vault) -> None:
-    call = vault.pay_dave(1)
-    vault.approve(ALICE, call)
-    with refused(vault, Multisig.AlreadyApproved):
-        vault.approve(ALICE, call, FIRST)
-    with refused(vault, Multisig.AlreadyApproved):
-        vault.approve_hash(ALICE, call, FIRST)
-    vault.approve_hash(BOB, call, FIRST)
-    with refused(vault, Multisig.AlreadyApproved):
-        vault.approve_hash(CAROL, call, FIRST)
+def test_no_account_approves_twice(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(1)
+    runtime.approve(ALICE, call)
+    with refused(runtime, Multisig.AlreadyApproved):
+        runtime.approve(ALICE, call, FIRST)
+    with refused(runtime, Multisig.AlreadyApproved):
+        runtime.approve_hash(ALICE, call, FIRST)
+    runtime.approve_hash(BOB, call, FIRST)
+    with refused(runtime, Multisig.AlreadyApproved):
+        runtime.approve_hash(CAROL, call, FIRST)
 
 
-def test_the_timepoint_must_fit(vault: Vault) -> None:
-    call = vault.pay_dave(1)
-    with refused(vault, Multisig.UnexpectedTimepoint):
-        vault.approve(ALICE, call, FIRST)
-    vault.approve(ALICE, call)
-    with refused(vault, Multisig.NoTimepoint):
-        vault.approve(BOB, call)
+def test_the_timepoint_must_fit(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(1)
+    with refused(runtime, Multisig.UnexpectedTimepoint):
+        runtime.approve(ALICE, call, FIRST)
+    runtime.approve(ALICE, call)
+    with refused(runtime, Multisig.NoTimepoint):
+        runtime.approve(BOB, call)
     for wrong in (Timepoint(u32(7), u32(4)), Timepoint(u32(8), u32(3))):
-        with refused(vault, Multisig.WrongTimepoint):
-            vault.approve(BOB, call, wrong)
+        with refused(runtime, Multisig.WrongTimepoint):
+            runtime.approve(BOB, call, wrong)
 
 
-def test_another_call_needs_approvals_of_its_own(vault: Vault) -> None:
-    vault.approve(ALICE, vault.pay_dave(1))
-    with refused(vault, Multisig.UnexpectedTimepoint):
-        vault.approve(BOB, vault.pay_dave(2), FIRST)
+def test_another_call_needs_approvals_of_its_own(runtime: MultisigRuntime) -> None:
+    runtime.approve(ALICE, runtime.pay_dave(1))
+    with refused(runtime, Multisig.UnexpectedTimepoint):
+        runtime.approve(BOB, runtime.pay_dave(2), FIRST)
 
 
-def test_a_call_heavier_than_agreed_is_not_run(vault: Vault) -> None:
-    call = vault.pay_dave(1)
-    weight = vault.info(call).weight
-    vault.approve(ALICE, call)
+def test_a_call_heavier_than_agreed_is_not_run(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(1)
+    weight = runtime.info(call).weight
+    runtime.approve(ALICE, call)
     light = Weight(u64(weight - 1), u64(0))
-    with refused(vault, Multisig.MaxWeightTooLow):
-        vault.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, light)
+    with refused(runtime, Multisig.MaxWeightTooLow):
+        runtime.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, light)
     exact = Weight(u64(weight), u64(0))
-    vault.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, exact)
-    assert vault.balances.free(DAVE) == BTT
+    runtime.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, exact)
+    assert runtime.balances.free(DAVE) == BTT
 
 
 @pytest.mark.parametrize(
@@ -206,79 +206,79 @@ def test_a_call_heavier_than_agreed_is_not_run(vault: Vault) -> None:
     ],
 )
 def test_a_wrong_set_of_owners_is_refused(
-    vault: Vault, threshold: int, others: list[AccountId], error: type[Error]
+    runtime: MultisigRuntime, threshold: int, others: list[AccountId], error: type[Error]
 ) -> None:
-    call = vault.pay_dave(1)
+    call = runtime.pay_dave(1)
     digest = blake2_256(call.raw)
-    multisig, by_alice, needed = vault.multisig, signed(ALICE), u16(threshold)
-    with refused(vault, error):
+    multisig, by_alice, needed = runtime.multisig, signed(ALICE), u16(threshold)
+    with refused(runtime, error):
         multisig.as_multi(by_alice, needed, others, None, call, PLENTY)
-    with refused(vault, error):
+    with refused(runtime, error):
         multisig.approve_as_multi(by_alice, needed, others, None, digest, PLENTY)
-    with refused(vault, error):
+    with refused(runtime, error):
         multisig.cancel_as_multi(by_alice, needed, others, FIRST, digest)
-    with refused(vault, error):
+    with refused(runtime, error):
         multisig.poke_deposit(by_alice, needed, others, digest)
 
 
-def test_a_hundred_owners_are_allowed(vault: Vault) -> None:
+def test_a_hundred_owners_are_allowed(runtime: MultisigRuntime) -> None:
     others = [AccountId(n.to_bytes(32, "big")) for n in range(99)]
-    vault.multisig.as_multi(signed(ALICE), u16(100), others, None, vault.pay_dave(1), PLENTY)
-    assert vault.balances.reserved(ALICE) == BASE + 100 * FACTOR
+    runtime.multisig.as_multi(signed(ALICE), u16(100), others, None, runtime.pay_dave(1), PLENTY)
+    assert runtime.balances.reserved(ALICE) == BASE + 100 * FACTOR
 
 
-def test_without_the_deposit_nothing_is_proposed(vault: Vault) -> None:
-    vault.balances.transfer(ALICE, BOB, 990 * BTT)
-    with refused(vault, Balances.InsufficientBalance):
-        vault.approve(ALICE, vault.pay_dave(1))
+def test_without_the_deposit_nothing_is_proposed(runtime: MultisigRuntime) -> None:
+    runtime.balances.transfer(ALICE, BOB, 990 * BTT)
+    with refused(runtime, Balances.InsufficientBalance):
+        runtime.approve(ALICE, runtime.pay_dave(1))
 
 
-def test_the_proposer_may_give_up_and_gets_the_deposit_back(vault: Vault) -> None:
-    call = vault.pay_dave(1)
+def test_the_proposer_may_give_up_and_gets_the_deposit_back(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(1)
     digest = blake2_256(call.raw)
-    vault.approve(ALICE, call)
-    cancel = vault.multisig.cancel_as_multi
-    with refused(vault, Multisig.NotOwner):
+    runtime.approve(ALICE, call)
+    cancel = runtime.multisig.cancel_as_multi
+    with refused(runtime, Multisig.NotOwner):
         cancel(signed(BOB), u16(2), [ALICE, CAROL], FIRST, digest)
-    with refused(vault, Multisig.WrongTimepoint):
+    with refused(runtime, Multisig.WrongTimepoint):
         cancel(signed(ALICE), u16(2), [BOB, CAROL], Timepoint(u32(1), u32(1)), digest)
-    with refused(vault, Multisig.NotFound):
+    with refused(runtime, Multisig.NotFound):
         cancel(signed(ALICE), u16(2), [BOB, CAROL], FIRST, bytes(32))
 
     cancel(signed(ALICE), u16(2), [BOB, CAROL], FIRST, digest)
 
-    assert vault.balances.reserved(ALICE) == 0
-    assert vault.multisig_events()[-1] == Multisig.MultisigCancelled(ALICE, FIRST, BANK, digest)
-    with refused(vault, Multisig.UnexpectedTimepoint):
-        vault.approve(BOB, call, FIRST)
+    assert runtime.balances.reserved(ALICE) == 0
+    assert runtime.multisig_events()[-1] == Multisig.MultisigCancelled(ALICE, FIRST, BANK, digest)
+    with refused(runtime, Multisig.UnexpectedTimepoint):
+        runtime.approve(BOB, call, FIRST)
 
 
-def test_one_of_several_owners_may_act_alone_where_one_is_enough(vault: Vault) -> None:
+def test_one_of_several_owners_may_act_alone_where_one_is_enough(runtime: MultisigRuntime) -> None:
     shared = multi_account_id([ALICE, BOB], 1)
-    vault.balances.transfer(CAROL, shared, 10 * BTT)
+    runtime.balances.transfer(CAROL, shared, 10 * BTT)
 
-    vault.multisig.as_multi_threshold_1(signed(BOB), [ALICE], vault.pay_dave(4))
+    runtime.multisig.as_multi_threshold_1(signed(BOB), [ALICE], runtime.pay_dave(4))
 
-    assert vault.balances.free(shared) == 6 * BTT
-    assert vault.balances.free(DAVE) == 4 * BTT
+    assert runtime.balances.free(shared) == 6 * BTT
+    assert runtime.balances.free(DAVE) == 4 * BTT
 
 
-def test_a_limited_caller_stays_limited_when_it_acts_alone(vault: Vault) -> None:
+def test_a_limited_caller_stays_limited_when_it_acts_alone(runtime: MultisigRuntime) -> None:
     shared = multi_account_id([ALICE, BOB], 1)
-    vault.balances.transfer(CAROL, shared, 10 * BTT)
-    limited = signed(ALICE).filtered(lambda call: call.pallet != vault.balances.index)
-    with refused(vault, System.CallFiltered):
-        vault.multisig.as_multi_threshold_1(limited, [BOB], vault.pay_dave(4))
+    runtime.balances.transfer(CAROL, shared, 10 * BTT)
+    limited = signed(ALICE).filtered(lambda call: call.pallet != runtime.balances.index)
+    with refused(runtime, System.CallFiltered):
+        runtime.multisig.as_multi_threshold_1(limited, [BOB], runtime.pay_dave(4))
 
 
-def test_only_accounts_are_owners(vault: Vault) -> None:
-    with refused(vault, BadOrigin):
-        vault.multisig.as_multi(ROOT, u16(2), [ALICE, BOB], None, vault.pay_dave(1), PLENTY)
+def test_only_accounts_are_owners(runtime: MultisigRuntime) -> None:
+    with refused(runtime, BadOrigin):
+        runtime.multisig.as_multi(ROOT, u16(2), [ALICE, BOB], None, runtime.pay_dave(1), PLENTY)
 
 
-def test_a_call_that_leads_back_cannot_run_twice(vault: Vault) -> None:
-    inner = vault.pay_dave(100)
-    call = vault.call(
+def test_a_call_that_leads_back_cannot_run_twice(runtime: MultisigRuntime) -> None:
+    inner = runtime.pay_dave(100)
+    call = runtime.call(
         "Multisig",
         "as_multi",
         threshold=u16(2),
@@ -288,38 +288,38 @@ def test_a_call_that_leads_back_cannot_run_twice(vault: Vault) -> None:
         max_weight=PLENTY,
     )
     heavy = Weight(u64(10**13), u64(0))
-    vault.multisig.as_multi(signed(ALICE), u16(2), [BOB, CAROL], None, call, heavy)
-    vault.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, heavy)
+    runtime.multisig.as_multi(signed(ALICE), u16(2), [BOB, CAROL], None, call, heavy)
+    runtime.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, heavy)
 
-    assert vault.balances.free(DAVE) == 0, "the inner operation waits for Alice"
-    assert vault.balances.reserved(BANK) == DEPOSIT
+    assert runtime.balances.free(DAVE) == 0, "the inner operation waits for Alice"
+    assert runtime.balances.reserved(BANK) == DEPOSIT
 
 
-def test_a_deposit_follows_the_price_when_poked(vault: Vault) -> None:
-    call = vault.pay_dave(1)
+def test_a_deposit_follows_the_price_when_poked(runtime: MultisigRuntime) -> None:
+    call = runtime.pay_dave(1)
     digest = blake2_256(call.raw)
-    vault.approve(ALICE, call)
-    poke = vault.multisig.poke_deposit
-    with refused(vault, Multisig.NotOwner):
+    runtime.approve(ALICE, call)
+    poke = runtime.multisig.poke_deposit
+    with refused(runtime, Multisig.NotOwner):
         poke(signed(BOB), u16(2), [ALICE, CAROL], digest)
-    with refused(vault, Multisig.NotFound):
+    with refused(runtime, Multisig.NotFound):
         poke(signed(ALICE), u16(2), [BOB, CAROL], bytes(32))
     assert poke(signed(ALICE), u16(2), [BOB, CAROL], digest) is None, "not free without a change"
 
     for factor in (5 * BTT, u128(0)):
-        vault.multisig.deposit_factor = factor
+        runtime.multisig.deposit_factor = factor
         post = poke(signed(ALICE), u16(2), [BOB, CAROL], digest)
         assert post is not None
         assert post.pays is False
-        assert vault.balances.reserved(ALICE) == BASE + 2 * factor
-    assert vault.multisig_events()[-1] == Multisig.DepositPoked(
+        assert runtime.balances.reserved(ALICE) == BASE + 2 * factor
+    assert runtime.multisig_events()[-1] == Multisig.DepositPoked(
         ALICE, digest, BASE + 10 * BTT, BASE
     )
 
 
-def test_an_approval_is_weighed_as_if_it_were_the_last(vault: Vault) -> None:
+def test_an_approval_is_weighed_as_if_it_were_the_last(runtime: MultisigRuntime) -> None:
     def weight(others: int) -> int:
-        call = vault.call(
+        call = runtime.call(
             "Multisig",
             "approve_as_multi",
             threshold=u16(2),
@@ -328,18 +328,18 @@ def test_an_approval_is_weighed_as_if_it_were_the_last(vault: Vault) -> None:
             call_hash=bytes(32),
             max_weight=Weight(u64(5 * PICOS_PER_MICRO), u64(0)),
         )
-        return vault.info(call).weight
+        return runtime.info(call).weight
 
     for others in (1, 99):
         assert weight(others) == weights.approve_as_multi(others) + 5 * PICOS_PER_MICRO
     assert weight(99) > weight(1)
 
 
-def test_a_maximal_weight_does_not_hide_what_is_inside(vault: Vault) -> None:
-    batch = vault.call("Utility", "batch", calls=[vault.pay_dave(1)] * 50)
+def test_a_maximal_weight_does_not_hide_what_is_inside(runtime: MultisigRuntime) -> None:
+    batch = runtime.call("Utility", "batch", calls=[runtime.pay_dave(1)] * 50)
 
     def approval(call: Call, most: int, when: Timepoint | None = None) -> Call:
-        return vault.call(
+        return runtime.call(
             "Multisig",
             "as_multi",
             threshold=u16(2),
@@ -350,18 +350,18 @@ def test_a_maximal_weight_does_not_hide_what_is_inside(vault: Vault) -> None:
         )
 
     first = approval(batch, 0)
-    assert vault.info(first).weight == weights.as_multi(2) + carrying_weight(batch)
-    assert vault.dispatch(signed(ALICE), first).weight == vault.info(first).weight
-    most = vault.info(batch).weight
+    assert runtime.info(first).weight == weights.as_multi(2) + carrying_weight(batch)
+    assert runtime.dispatch(signed(ALICE), first).weight == runtime.info(first).weight
+    most = runtime.info(batch).weight
     last = approval(batch, most, FIRST)
-    assert vault.dispatch(signed(BOB), last).weight == vault.info(last).weight
+    assert runtime.dispatch(signed(BOB), last).weight == runtime.info(last).weight
 
 
-def test_deposits_are_reserved_under_a_name(vault: Vault) -> None:
-    vault.approve(ALICE, vault.pay_dave(1))
-    assert vault.balances.reservable_currency.reserved_named(b"py/multi", ALICE) == DEPOSIT
-    vault.balances.force_unreserve(ROOT, Id(ALICE), DEPOSIT)
-    assert vault.balances.reserved(ALICE) == DEPOSIT
+def test_deposits_are_reserved_under_a_name(runtime: MultisigRuntime) -> None:
+    runtime.approve(ALICE, runtime.pay_dave(1))
+    assert runtime.balances.reservable_currency.reserved_named(b"py/multi", ALICE) == DEPOSIT
+    runtime.balances.force_unreserve(ROOT, Id(ALICE), DEPOSIT)
+    assert runtime.balances.reserved(ALICE) == DEPOSIT
 
 
 MOVES = st.lists(
@@ -378,28 +378,28 @@ MOVES = st.lists(
 def test_what_is_reserved_is_what_the_waiting_operations_hold(
     moves: list[tuple[AccountId, int, str]],
 ) -> None:
-    vault = Vault()
-    vault.open()
-    total = vault.balances.total_issuance.value
+    runtime = MultisigRuntime()
+    runtime.open()
+    total = runtime.balances.total_issuance.value
     for number, (who, btt, move) in enumerate(moves):
-        vault.at(10 + number, 0)
-        call = vault.pay_dave(btt)
+        runtime.at(10 + number, 0)
+        call = runtime.pay_dave(btt)
         digest = blake2_256(call.raw)
-        waiting = vault.multisig.multisigs.get((BANK, digest))
+        waiting = runtime.multisig.multisigs.get((BANK, digest))
         others = [owner for owner in OWNERS if owner != who]
         try:
             if move == "approve":
-                vault.approve(who, call, waiting.when if waiting else None)
+                runtime.approve(who, call, waiting.when if waiting else None)
             elif move == "approve_hash":
-                vault.approve_hash(who, call, waiting.when if waiting else None)
+                runtime.approve_hash(who, call, waiting.when if waiting else None)
             elif waiting:
                 by, when = signed(who), waiting.when
-                vault.multisig.cancel_as_multi(by, u16(2), others, when, digest)
+                runtime.multisig.cancel_as_multi(by, u16(2), others, when, digest)
         except (Multisig.AlreadyApproved, Multisig.NotOwner):
             continue
-        operations = [operation for _, operation in vault.multisig.multisigs.under(BANK)]
+        operations = [operation for _, operation in runtime.multisig.multisigs.under(BANK)]
         for owner in OWNERS:
             held = sum(o.deposit for o in operations if o.depositor == owner)
-            assert vault.balances.reserved(owner) == held
-        everyone = (*OWNERS, BANK, DAVE)
-        assert sum(int(vault.balances.total(who)) for who in everyone) == total
+            assert runtime.balances.reserved(owner) == held
+        accounts = (*OWNERS, BANK, DAVE)
+        assert sum(int(runtime.balances.total(who)) for who in accounts) == total

@@ -75,7 +75,7 @@ class Objecting(Assembly):
 
 
 @pytest.fixture
-def town() -> Objecting:
+def runtime() -> Objecting:
     made = Objecting()
     made.open()
     made.seat(ALICE, 6_000)
@@ -88,57 +88,60 @@ def town() -> Objecting:
 # ---- the threshold
 
 
-def test_an_objection_of_a_tenth_of_all_weights_stops_a_milestone(town: Objecting) -> None:
+def test_an_objection_of_a_tenth_of_all_weights_stops_a_milestone(runtime: Objecting) -> None:
     # Institutions have 70 % of the weights: a seventh of them is a tenth of all.
-    town.object(BOB, 1_000 * BTT)
-    assert town.status_of() is MilestoneStatus.Objected
-    assert town.announced()[-2:] == [
+    runtime.object(BOB, 1_000 * BTT)
+    assert runtime.status_of() is MilestoneStatus.Objected
+    assert runtime.announced()[-2:] == [
         Chambers.ObjectionRaised(BOB, FIRST, FIRST, u128(WHOLE // 10)),
         Tokenomics.MilestoneObjected(FIRST, FIRST),
     ]
 
 
 @pytest.mark.parametrize("planck", [999 * BTT, 1_000 * BTT - 1])
-def test_less_than_a_tenth_does_not_stop_a_milestone(town: Objecting, planck: int) -> None:
-    town.object(BOB, planck)
-    assert town.objected() == WHOLE * planck // (10_000 * BTT)
-    assert town.status_of() is MilestoneStatus.Attested
-    town.clock.slot += town.window
-    assert town.tokenomics.programmes.cap(town.tokenomics.programmes.programmes[FIRST], 10**8) > 0
+def test_less_than_a_tenth_does_not_stop_a_milestone(runtime: Objecting, planck: int) -> None:
+    runtime.object(BOB, planck)
+    assert runtime.objected() == WHOLE * planck // (10_000 * BTT)
+    assert runtime.status_of() is MilestoneStatus.Attested
+    runtime.clock.slot += runtime.window
+    assert (
+        runtime.tokenomics.programmes.cap(runtime.tokenomics.programmes.programmes[FIRST], 10**8)
+        > 0
+    )
 
 
-def test_objections_add_up_over_accounts_and_chambers(town: Objecting) -> None:
-    town.object(BOB, 999 * BTT)
+def test_objections_add_up_over_accounts_and_chambers(runtime: Objecting) -> None:
+    runtime.object(BOB, 999 * BTT)
     # Holders have 15 %, of 30,000 BTT: 100 BTT are 0.05 % of all weights.
-    town.object(CAROL, 10 * BTT)
-    assert town.status_of() is MilestoneStatus.Attested
-    town.object(DAVE, 30 * BTT)
-    assert town.status_of() is MilestoneStatus.Objected
+    runtime.object(CAROL, 10 * BTT)
+    assert runtime.status_of() is MilestoneStatus.Attested
+    runtime.object(DAVE, 30 * BTT)
+    assert runtime.status_of() is MilestoneStatus.Objected
 
 
 def test_work_and_seats_count_in_their_chambers() -> None:
-    town = Objecting()
-    town.open()
-    town.elect(DAVE, EVE)
-    town.work(CAROL, 900)
-    town.work(DAVE, 100)
-    town.wait(town.day)
-    town.attest()
-    town.object(DAVE, int(BTT))
+    runtime = Objecting()
+    runtime.open()
+    runtime.elect(DAVE, EVE)
+    runtime.work(CAROL, 900)
+    runtime.work(DAVE, 100)
+    runtime.wait(runtime.day)
+    runtime.attest()
+    runtime.object(DAVE, int(BTT))
     holders = 1_050 * Fraction(1, 50_000)
     expected = 750 * Fraction(1, 10) + holders + 300 * Fraction(1, 2)
-    assert abs(town.objected() - expected * 10**9) < 4
+    assert abs(runtime.objected() - expected * 10**9) < 4
 
 
-def test_weights_are_those_of_the_first_objection(town: Objecting) -> None:
-    town.clock.slot = 3 * YEAR_MS // SLOT_MS - 10
-    town.attest(SECOND)
-    town.object(BOB, 900 * BTT, SECOND)  # in 2027, institutions have 40 %
-    town.clock.slot += 20
-    assert town.chambers.schedule.year() == 2028
-    assert town.objected(SECOND) == 2_800 * 10**9 * 900 // 7_000
-    town.object(ALICE, 800 * BTT, SECOND)
-    assert town.objected(SECOND) == 2_800 * 10**9 * 1_700 // 7_000
+def test_weights_are_those_of_the_first_objection(runtime: Objecting) -> None:
+    runtime.clock.slot = 3 * YEAR_MS // SLOT_MS - 10
+    runtime.attest(SECOND)
+    runtime.object(BOB, 900 * BTT, SECOND)  # in 2027, institutions have 40 %
+    runtime.clock.slot += 20
+    assert runtime.chambers.schedule.year() == 2028
+    assert runtime.objected(SECOND) == 2_800 * 10**9 * 900 // 7_000
+    runtime.object(ALICE, 800 * BTT, SECOND)
+    assert runtime.objected(SECOND) == 2_800 * 10**9 * 1_700 // 7_000
 
 
 @given(
@@ -168,137 +171,137 @@ def test_the_objected_weight_is_exact_and_at_most_the_whole(
 # ---- clocks
 
 
-def test_an_objection_after_the_window_is_refused(town: Objecting) -> None:
-    town.clock.slot = town.window - 1
-    town.object(CAROL, int(BTT))
-    town.clock.slot = town.window
-    with refused(town, Tokenomics.WindowClosed):
-        town.object(BOB, 1_000 * BTT)
-    with refused(town, Tokenomics.WindowClosed):
-        town.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
+def test_an_objection_after_the_window_is_refused(runtime: Objecting) -> None:
+    runtime.clock.slot = runtime.window - 1
+    runtime.object(CAROL, int(BTT))
+    runtime.clock.slot = runtime.window
+    with refused(runtime, Tokenomics.WindowClosed):
+        runtime.object(BOB, 1_000 * BTT)
+    with refused(runtime, Tokenomics.WindowClosed):
+        runtime.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
 
 
-def test_only_an_attested_milestone_can_be_objected_to(town: Objecting) -> None:
-    with refused(town, Tokenomics.NotAttested):
-        town.object(BOB, int(BTT), SECOND)
-    with refused(town, Tokenomics.MilestoneUnknown):
-        town.object(BOB, int(BTT), u32(20))
-    town.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
-    with refused(town, Tokenomics.NotAttested):
-        town.object(BOB, int(BTT))
+def test_only_an_attested_milestone_can_be_objected_to(runtime: Objecting) -> None:
+    with refused(runtime, Tokenomics.NotAttested):
+        runtime.object(BOB, int(BTT), SECOND)
+    with refused(runtime, Tokenomics.MilestoneUnknown):
+        runtime.object(BOB, int(BTT), u32(20))
+    runtime.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
+    with refused(runtime, Tokenomics.NotAttested):
+        runtime.object(BOB, int(BTT))
 
 
 def test_a_stopped_milestone_counts_after_it_is_attested_again_or_confirmed(
-    town: Objecting,
+    runtime: Objecting,
 ) -> None:
-    town.object(BOB, 1_000 * BTT)
-    with refused(town, Tokenomics.NotAttested):
-        town.object(CAROL, int(BTT))
-    town.attest()  # in the same slot
-    assert town.objected() == 0
-    town.object(CAROL, int(BTT))
-    assert town.status_of() is MilestoneStatus.Attested
-    town.object(BOB, 1_000 * BTT)
-    assert town.status_of() is MilestoneStatus.Objected
-    town.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
-    assert town.status_of() is MilestoneStatus.Confirmed
+    runtime.object(BOB, 1_000 * BTT)
+    with refused(runtime, Tokenomics.NotAttested):
+        runtime.object(CAROL, int(BTT))
+    runtime.attest()  # in the same slot
+    assert runtime.objected() == 0
+    runtime.object(CAROL, int(BTT))
+    assert runtime.status_of() is MilestoneStatus.Attested
+    runtime.object(BOB, 1_000 * BTT)
+    assert runtime.status_of() is MilestoneStatus.Objected
+    runtime.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
+    assert runtime.status_of() is MilestoneStatus.Confirmed
 
 
-def test_objections_count_for_one_attestation_of_several_in_a_slot(town: Objecting) -> None:
+def test_objections_count_for_one_attestation_of_several_in_a_slot(runtime: Objecting) -> None:
     for _ in range(3):
-        town.object(BOB, 1_000 * BTT)
-        assert town.status_of() is MilestoneStatus.Objected
-        town.attest()
-        assert town.objected() == 0
-        town.object(CAROL, int(BTT))
-        assert town.status_of() is MilestoneStatus.Attested
+        runtime.object(BOB, 1_000 * BTT)
+        assert runtime.status_of() is MilestoneStatus.Objected
+        runtime.attest()
+        assert runtime.objected() == 0
+        runtime.object(CAROL, int(BTT))
+        assert runtime.status_of() is MilestoneStatus.Attested
 
 
 # ---- weight counts once
 
 
-def test_an_account_objects_once(town: Objecting) -> None:
-    town.object(BOB, 500 * BTT)
-    with refused(town, Chambers.AlreadyObjected):
-        town.object(BOB, 500 * BTT)
-    town.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
-    assert town.announced()[-1] == Chambers.ObjectionWithdrawn(BOB, FIRST, FIRST)
-    assert (town.objected(), town.locked(BOB)) == (0, 0)
-    with refused(town, Chambers.NotObjecting):
-        town.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
-    town.object(BOB, 400 * BTT)
-    assert town.objected() == WHOLE * 400 // 10_000
+def test_an_account_objects_once(runtime: Objecting) -> None:
+    runtime.object(BOB, 500 * BTT)
+    with refused(runtime, Chambers.AlreadyObjected):
+        runtime.object(BOB, 500 * BTT)
+    runtime.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
+    assert runtime.announced()[-1] == Chambers.ObjectionWithdrawn(BOB, FIRST, FIRST)
+    assert (runtime.objected(), runtime.locked(BOB)) == (0, 0)
+    with refused(runtime, Chambers.NotObjecting):
+        runtime.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
+    runtime.object(BOB, 400 * BTT)
+    assert runtime.objected() == WHOLE * 400 // 10_000
 
 
-def test_the_same_money_does_not_object_twice(town: Objecting) -> None:
-    town.object(CAROL, 9_990 * BTT)
-    before = town.objected()
-    with refused(town, TokenError):
-        town.balances.transfer(CAROL, DAVE, 1_000 * BTT)
-    with refused(town, Chambers.NotObjecting):
-        town.chambers.unlock_objections(signed(DAVE), Id(CAROL))
-    town.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
-    town.balances.transfer(CAROL, DAVE, 9_990 * BTT)
-    town.object(DAVE, 9_990 * BTT)
-    assert town.objected() == before
+def test_the_same_money_does_not_object_twice(runtime: Objecting) -> None:
+    runtime.object(CAROL, 9_990 * BTT)
+    before = runtime.objected()
+    with refused(runtime, TokenError):
+        runtime.balances.transfer(CAROL, DAVE, 1_000 * BTT)
+    with refused(runtime, Chambers.NotObjecting):
+        runtime.chambers.unlock_objections(signed(DAVE), Id(CAROL))
+    runtime.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
+    runtime.balances.transfer(CAROL, DAVE, 9_990 * BTT)
+    runtime.object(DAVE, 9_990 * BTT)
+    assert runtime.objected() == before
 
 
-def test_one_amount_objects_to_several_milestones(town: Objecting) -> None:
-    town.attest(SECOND)
-    town.object(CAROL, 100 * BTT)
-    town.object(CAROL, 300 * BTT, SECOND)
-    assert town.locked(CAROL) == 300 * BTT
-    town.chambers.withdraw_objection(signed(CAROL), FIRST, SECOND)
-    assert town.locked(CAROL) == 100 * BTT
+def test_one_amount_objects_to_several_milestones(runtime: Objecting) -> None:
+    runtime.attest(SECOND)
+    runtime.object(CAROL, 100 * BTT)
+    runtime.object(CAROL, 300 * BTT, SECOND)
+    assert runtime.locked(CAROL) == 300 * BTT
+    runtime.chambers.withdraw_objection(signed(CAROL), FIRST, SECOND)
+    assert runtime.locked(CAROL) == 100 * BTT
 
 
-def test_money_is_unlocked_once_a_milestone_is_decided(town: Objecting) -> None:
+def test_money_is_unlocked_once_a_milestone_is_decided(runtime: Objecting) -> None:
     for place in (1, 2, 3):
-        town.attest(u32(place))
+        runtime.attest(u32(place))
     for place in range(4):
-        town.object(CAROL, (place + 1) * 10 * BTT, u32(place))
-    unlock = town.chambers.unlock_objections
-    with refused(town, Chambers.NotObjecting):
+        runtime.object(CAROL, (place + 1) * 10 * BTT, u32(place))
+    unlock = runtime.chambers.unlock_objections
+    with refused(runtime, Chambers.NotObjecting):
         unlock(signed(BOB), Id(CAROL))
-    town.tokenomics.confirm_milestone(ROOT, FIRST, u32(3))
+    runtime.tokenomics.confirm_milestone(ROOT, FIRST, u32(3))
     unlock(signed(BOB), Id(CAROL))
-    assert town.locked(CAROL) == 30 * BTT
-    town.object(BOB, 1_000 * BTT, u32(2))
+    assert runtime.locked(CAROL) == 30 * BTT
+    runtime.object(BOB, 1_000 * BTT, u32(2))
     unlock(signed(BOB), Id(CAROL))
-    assert town.locked(CAROL) == 20 * BTT
-    town.clock.slot += town.window
+    assert runtime.locked(CAROL) == 20 * BTT
+    runtime.clock.slot += runtime.window
     unlock(signed(BOB), Id(CAROL))
-    assert town.locked(CAROL) == 0
-    assert CAROL not in town.chambers.objections.own_objections
+    assert runtime.locked(CAROL) == 0
+    assert CAROL not in runtime.chambers.objections.own_objections
 
 
 # ---- what an objection needs
 
 
-def test_an_objection_needs_power_and_money(town: Objecting) -> None:
+def test_an_objection_needs_power_and_money(runtime: Objecting) -> None:
     poor = AccountId(b"\x77" * 32)
-    with refused(town, Chambers.InsufficientFunds):
-        town.object(poor, int(BTT))
-    with refused(town, Chambers.ObjectionTooSmall):
-        town.object(CAROL, BTT - 1)
-    with refused(town, Chambers.InsufficientFunds):
-        town.object(CAROL, 10_001 * BTT)
-    town.ledger.vesting[DAVE] = 10_000 * BTT
-    with refused(town, Chambers.NoVotingPower):
-        town.object(DAVE, 5_000 * BTT)
+    with refused(runtime, Chambers.InsufficientFunds):
+        runtime.object(poor, int(BTT))
+    with refused(runtime, Chambers.ObjectionTooSmall):
+        runtime.object(CAROL, BTT - 1)
+    with refused(runtime, Chambers.InsufficientFunds):
+        runtime.object(CAROL, 10_001 * BTT)
+    runtime.ledger.vesting[DAVE] = 10_000 * BTT
+    with refused(runtime, Chambers.NoVotingPower):
+        runtime.object(DAVE, 5_000 * BTT)
 
 
-def test_an_account_has_at_most_sixteen_objections(town: Objecting) -> None:
+def test_an_account_has_at_most_sixteen_objections(runtime: Objecting) -> None:
     for place in range(1, MAX_OBJECTIONS + 1):
-        town.attest(u32(place))
+        runtime.attest(u32(place))
     for place in range(MAX_OBJECTIONS):
-        town.object(CAROL, int(BTT), u32(place))
-    with refused(town, Chambers.TooManyObjections):
-        town.object(CAROL, int(BTT), u32(MAX_OBJECTIONS))
-    town.clock.slot += town.window
-    town.attest(u32(MAX_OBJECTIONS + 1))
-    town.object(CAROL, int(BTT), u32(MAX_OBJECTIONS + 1))
-    assert len(town.chambers.objections.own_objections[CAROL]) == 1
+        runtime.object(CAROL, int(BTT), u32(place))
+    with refused(runtime, Chambers.TooManyObjections):
+        runtime.object(CAROL, int(BTT), u32(MAX_OBJECTIONS))
+    runtime.clock.slot += runtime.window
+    runtime.attest(u32(MAX_OBJECTIONS + 1))
+    runtime.object(CAROL, int(BTT), u32(MAX_OBJECTIONS + 1))
+    assert len(runtime.chambers.objections.own_objections[CAROL]) == 1
 
 
 @given(
@@ -314,31 +317,31 @@ def test_an_account_has_at_most_sixteen_objections(town: Objecting) -> None:
 def test_the_sums_are_those_of_the_objections_whatever_happens(
     steps: list[tuple[AccountId, str, int]],
 ) -> None:
-    town = Objecting()
-    town.open()
-    town.seat(ALICE, 60_000)
-    town.attest()
+    runtime = Objecting()
+    runtime.open()
+    runtime.seat(ALICE, 60_000)
+    runtime.attest()
     for who, step, btt in steps:
         try:
             if step == "object":
-                town.object(who, btt * BTT)
+                runtime.object(who, btt * BTT)
             elif step == "withdraw":
-                town.chambers.withdraw_objection(signed(who), FIRST, FIRST)
+                runtime.chambers.withdraw_objection(signed(who), FIRST, FIRST)
             elif step == "unlock":
-                town.chambers.unlock_objections(signed(who), Id(who))
+                runtime.chambers.unlock_objections(signed(who), Id(who))
             elif step == "send":
-                town.balances.transfer(who, CAROL, btt * BTT)
+                runtime.balances.transfer(who, CAROL, btt * BTT)
             else:
-                town.clock.slot += 1
+                runtime.clock.slot += 1
         except DispatchError:
             continue
-        current = town.chambers.objections.objection_rounds.get((FIRST, FIRST))
-        own = dict(town.chambers.objections.own_objections.items())
+        current = runtime.chambers.objections.objection_rounds.get((FIRST, FIRST))
+        own = dict(runtime.chambers.objections.own_objections.items())
         for chamber in Chamber:
             total = sum(int(one.powers[chamber]) for ones in own.values() for one in ones)
             nays = 0 if current is None else int(current.poll.chambers[chamber].votes.nays)
-            if town.status_of() is MilestoneStatus.Attested:
-                assert nays == total <= town.electorate(chamber)
+            if runtime.status_of() is MilestoneStatus.Attested:
+                assert nays == total <= runtime.electorate(chamber)
         for person in (ALICE, BOB, CAROL, DAVE, EVE):
             amounts = [int(one.locked) for one in own.get(person, [])]
-            assert town.locked(person) == max(amounts, default=0)
+            assert runtime.locked(person) == max(amounts, default=0)

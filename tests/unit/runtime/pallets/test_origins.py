@@ -82,19 +82,19 @@ def test_spenders_have_their_limits() -> None:
 
 
 class Batching(GovernanceRuntime):
-    """A town with batches."""
+    """A runtime with batches."""
 
     def more(self) -> None:
         self.utility = self.add(9, Utility())
 
 
 def test_a_decision_can_make_several_calls_and_root_can_call_as_one() -> None:
-    town = Batching()
-    calls = [town.entry(b"one"), town.entry(b"two")]
-    town.utility.batch_all(TREASURER, calls)
-    assert town.written() == [b"one", b"two"]
+    runtime = Batching()
+    calls = [runtime.entry(b"one"), runtime.entry(b"two")]
+    runtime.utility.batch_all(TREASURER, calls)
+    assert runtime.written() == [b"one", b"two"]
     as_treasurer = DecisionOrigin(Decision.Treasurer)
-    with refused(town, BadOrigin):
-        town.utility.dispatch_as(TREASURER, as_treasurer, calls[0])
-    town.utility.dispatch_as_fallible(ROOT, as_treasurer, calls[0])
-    assert town.announced()[0] == Diary.Written(b"one")
+    with refused(runtime, BadOrigin):
+        runtime.utility.dispatch_as(TREASURER, as_treasurer, calls[0])
+    runtime.utility.dispatch_as_fallible(ROOT, as_treasurer, calls[0])
+    assert runtime.announced()[0] == Diary.Written(b"one")

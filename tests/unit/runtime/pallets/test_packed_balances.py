@@ -30,7 +30,7 @@ from support.balances import (
     TREASURY,
     UNUSED,
     VOTING,
-    Bank,
+    BalancesRuntime,
     opened,
 )
 from support.chain import START, DevChain
@@ -109,12 +109,12 @@ def some_money(rng: random.Random, free: int) -> u128:
     return u128(rng.choice((0, 1, near, most, most, rng.randint(0, free), u128.MAX)))
 
 
-def step(bank: Bank, rng: random.Random) -> str:
+def step(runtime: BalancesRuntime, rng: random.Random) -> str:
     """Do one random thing; return its outcome."""
-    balances, who, dest = bank.balances, rng.choice(PEOPLE), rng.choice(PEOPLE)
+    balances, who, dest = runtime.balances, rng.choice(PEOPLE), rng.choice(PEOPLE)
     amount, kind = some_money(rng, int(balances.free(who))), rng.randrange(8)
-    before = len(bank.host.events)
-    bank.state.begin()
+    before = len(runtime.host.events)
+    runtime.state.begin()
     try:
         if kind < 4:
             balances.transfer(who, dest, amount, keep_alive=rng.random() < 0.5)
@@ -131,10 +131,10 @@ def step(bank: Bank, rng: random.Random) -> str:
         else:
             balances.transfer_on_hold(BOND, who, dest, amount, on_hold=False)
     except (DispatchError, ArithmeticError) as error:
-        bank.state.rollback()
-        del bank.host.events[before:]
+        runtime.state.rollback()
+        del runtime.host.events[before:]
         return f"{type(error).__name__} {error}"
-    bank.state.commit()
+    runtime.state.commit()
     return "done"
 
 
@@ -156,14 +156,14 @@ def test_both_ways_leave_the_same_state_events_and_errors(
 
 
 def test_a_usual_transfer_decodes_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    bank = opened()
+    runtime = opened()
 
     def decoded(_: AccountId) -> AccountInfo:
         raise AssertionError("the account was decoded")
 
-    monkeypatch.setattr(type(bank.system.account), "__getitem__", lambda _, key: decoded(key))
-    bank.balances.transfer(ALICE, BOB, u128(4_000))
-    bank.balances.credit(TREASURY, u128(5))
+    monkeypatch.setattr(type(runtime.system.account), "__getitem__", lambda _, key: decoded(key))
+    runtime.balances.transfer(ALICE, BOB, u128(4_000))
+    runtime.balances.credit(TREASURY, u128(5))
 
 
 @pytest.mark.parametrize("seed", range(4))

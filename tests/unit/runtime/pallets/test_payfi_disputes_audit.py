@@ -20,7 +20,7 @@ from support.payfi_disputes import ARBITERS, Court
 
 
 class Street(Court, Tills):
-    """A mall with arbiters and cards."""
+    """A runtime of payments with arbiters and cards."""
 
 
 @pytest.fixture

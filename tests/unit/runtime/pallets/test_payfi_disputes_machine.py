@@ -35,7 +35,7 @@ RECENT = st.integers(0, 5)
 
 
 class Street(Court, Tills):
-    """A mall with arbiters and cards."""
+    """A runtime of payments with arbiters and cards."""
 
 
 class PaymentsDisputesCards(RuleBasedStateMachine):
@@ -230,8 +230,8 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         }
         for reason, amount in expected.items():
             held = self.street.balances.held
-            everyone = (*PEOPLE, *ARBITERS)
-            assert sum(int(held(Reason(INDEX, reason), who)) for who in everyone) == amount
+            accounts = (*PEOPLE, *ARBITERS)
+            assert sum(int(held(Reason(INDEX, reason), who)) for who in accounts) == amount
 
     @invariant()
     def no_money_appears_or_is_lost(self) -> None:

@@ -17,7 +17,7 @@ from support.payfi_disputes import Court
 
 
 class Street(Court, Tills):
-    """A mall with arbiters and cards."""
+    """A runtime of payments with arbiters and cards."""
 
 
 @pytest.mark.parametrize(

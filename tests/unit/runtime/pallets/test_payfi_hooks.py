@@ -16,7 +16,7 @@ from runtime.pallets.payfi import Legs, PayFi, PaymentState
 from runtime.pallets.payfi.hook_limits import IDLE, PRUNE_COSTS, end_weight, hook_limits
 from runtime.pallets.payfi.settlement import Place
 from runtime.weights import pay_fi as weights
-from support.payfi import ALICE, BUCKET, DAY, SHOP, START, Mall, Time
+from support.payfi import ALICE, BUCKET, DAY, SHOP, START, PayFiRuntime, Time
 
 SLOTS = (500, 1_000, 2_000, 6_000, 12_000)
 RATE = 400
@@ -28,8 +28,8 @@ def shop(number: int) -> AccountId:
 
 
 @pytest.fixture
-def mall() -> Mall:
-    return Mall()
+def runtime() -> PayFiRuntime:
+    return PayFiRuntime()
 
 
 # ---- the limits
@@ -70,46 +70,50 @@ def test_hooks_without_room_still_make_one_step() -> None:
 # ---- the steps
 
 
-def test_a_block_settles_a_bounded_number_of_batches_the_oldest_first(mall: Mall) -> None:
-    settlement, limit = mall.payfi.settlement, 20
+def test_a_block_settles_a_bounded_number_of_batches_the_oldest_first(
+    runtime: PayFiRuntime,
+) -> None:
+    settlement, limit = runtime.payfi.settlement, 20
     legs = Legs(u128(10**18))
     shops = [shop(number) for number in range(limit + 5)]
-    early = mall.payfi.calendar.first_bucket()
+    early = runtime.payfi.calendar.first_bucket()
     for who in shops:
         settlement.join(Place(u32(early), None), who, legs, u64(0))
     settlement.join(Place(u32(early + 1), None), SHOP, legs, u64(0))
-    mall.balances.transfer(ALICE, PAYFI, u128((len(shops) + 1) * 10**18))
-    mall.time.slot = (early + 2) * BUCKET
+    runtime.balances.transfer(ALICE, PAYFI, u128((len(shops) + 1) * 10**18))
+    runtime.time.slot = (early + 2) * BUCKET
     assert settlement.settle_due(limit) == limit
-    assert mall.due(early) == 5
+    assert runtime.due(early) == 5
     assert settlement.is_pending(u32(early + 1), SHOP)
     assert settlement.settle_due(limit) == 6
     assert settlement.settle_due(limit) == 0
-    assert mall.money(PAYFI) == 0
-    assert all(mall.money(who) == 10**18 for who in shops)
+    assert runtime.money(PAYFI) == 0
+    assert all(runtime.money(who) == 10**18 for who in shops)
 
 
-def test_a_block_removes_records_as_far_as_the_other_steps_leave_room(mall: Mall) -> None:
+def test_a_block_removes_records_as_far_as_the_other_steps_leave_room(
+    runtime: PayFiRuntime,
+) -> None:
     for _ in range(8):
-        mall.pay()
-    mall.run(DAY)
-    payments, forget = mall.payfi.payments, mall.payfi.disputes.forget
-    mall.time.slot += 15 * DAY
+        runtime.pay()
+    runtime.run(DAY)
+    payments, forget = runtime.payfi.payments, runtime.payfi.disputes.forget
+    runtime.time.slot += 15 * DAY
     assert payments.prune(forget, 3 * PRUNE_COSTS.payment) == (3, 0)
     assert payments.prune(forget, PRUNE_COSTS.payment - 1) == (0, 0)
     assert payments.oldest_payment.value == 3
-    mall.run(1)
+    runtime.run(1)
     assert payments.oldest_payment.value == 8
 
 
-def test_a_disputed_record_needs_the_room_of_its_dispute(mall: Mall) -> None:
-    first, _ = mall.pay(), mall.pay()
-    mall.run(DAY)
-    payments, forgotten = mall.payfi.payments, list[u64]()
-    record = mall.payment(first)
+def test_a_disputed_record_needs_the_room_of_its_dispute(runtime: PayFiRuntime) -> None:
+    first, _ = runtime.pay(), runtime.pay()
+    runtime.run(DAY)
+    payments, forgotten = runtime.payfi.payments, list[u64]()
+    record = runtime.payment(first)
     record.disputed, record.state = True, PaymentState.Settled
     payments.payments[first] = record
-    mall.time.slot += 15 * DAY
+    runtime.time.slot += 15 * DAY
     assert payments.prune(forgotten.append, PRUNE_COSTS.disputed - 1) == (0, 0)
     assert forgotten == []
     both = PRUNE_COSTS.disputed + PRUNE_COSTS.payment
@@ -117,13 +121,13 @@ def test_a_disputed_record_needs_the_room_of_its_dispute(mall: Mall) -> None:
     assert forgotten == [first]
 
 
-def test_hooks_are_charged_with_what_they_do(mall: Mall) -> None:
-    assert mall.payfi.on_initialize(0) == IDLE
-    bucket = mall.payment(mall.pay()).bucket
-    mall.time.slot = int(bucket) * BUCKET
-    assert mall.payfi.on_initialize(0) == IDLE + weights.settle_due(1)
-    mall.time.slot += 16 * DAY
-    assert mall.payfi.on_initialize(0) == IDLE + weights.prune(1, 0)
+def test_hooks_are_charged_with_what_they_do(runtime: PayFiRuntime) -> None:
+    assert runtime.payfi.on_initialize(0) == IDLE
+    bucket = runtime.payment(runtime.pay()).bucket
+    runtime.time.slot = int(bucket) * BUCKET
+    assert runtime.payfi.on_initialize(0) == IDLE + weights.settle_due(1)
+    runtime.time.slot += 16 * DAY
+    assert runtime.payfi.on_initialize(0) == IDLE + weights.prune(1, 0)
 
 
 # ---- the promise
@@ -133,10 +137,10 @@ class ShortTime(Time):
     """Slots of half a second."""
 
     def moment(self) -> int:
-        return self.slot * ShortMall.slot_ms
+        return self.slot * ShortPayFiRuntime.slot_ms
 
 
-class ShortMall(Mall):
+class ShortPayFiRuntime(PayFiRuntime):
     """A chain with slots of half a second, and hours of a minute."""
 
     slot_ms, hour_ms = 500, 60_000
@@ -145,20 +149,20 @@ class ShortMall(Mall):
 
 
 def test_at_the_load_of_the_bar_each_payment_settles_in_one_to_two_hours() -> None:
-    mall, rng = ShortMall(), random.Random(14)
-    settlement, calendar = mall.payfi.settlement, mall.payfi.calendar
+    runtime, rng = ShortPayFiRuntime(), random.Random(14)
+    settlement, calendar = runtime.payfi.settlement, runtime.payfi.calendar
     shops = [shop(number) for number in range(4 * settlement.capacity)]
-    mall.balances.transfer(ALICE, PAYFI, u128(1_000 * BTT))
+    runtime.balances.transfer(ALICE, PAYFI, u128(1_000 * BTT))
     legs = Legs(u128(10**15))
     paid: dict[tuple[u32, AccountId], list[int]] = {}
     made = settled = 0
     for pair in itertools.count(START // 2):
         # One slot of two has a block, which takes the payments of both.
-        mall.time.slot = 2 * pair + rng.randrange(2)
-        now = mall.time.moment()
-        mall.host.events.clear()
-        assert mall.payfi.on_initialize(0) <= int(mall.hook_weight.ref_time)
-        for event in mall.announced():
+        runtime.time.slot = 2 * pair + rng.randrange(2)
+        now = runtime.time.moment()
+        runtime.host.events.clear()
+        assert runtime.payfi.on_initialize(0) <= int(runtime.hook_weight.ref_time)
+        for event in runtime.announced():
             if isinstance(event, PayFi.Settled):
                 for moment in paid.pop((event.bucket, event.merchant)):
                     settled += 1
@@ -172,4 +176,4 @@ def test_at_the_load_of_the_bar_each_payment_settles_in_one_to_two_hours() -> No
         if not paid:
             break
     assert settled == made == 3 * 60 * RATE
-    assert mall.payfi.settlement.queue.value.first > mall.payfi.settlement.queue.value.last
+    assert runtime.payfi.settlement.queue.value.first > runtime.payfi.settlement.queue.value.last

@@ -44,18 +44,18 @@ AMOUNTS = st.one_of(
 
 
 class Payments(RuleBasedStateMachine):
-    """A mall with random customers; events are read as they happen."""
+    """A runtime of payments with random customers; events are read as they happen."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.mall = Court()
+        self.runtime = Court()
         self.paid: dict[int, int] = {}
         self.back: dict[int, int] = {}
         self.burned = 0
         self.flows: list[tuple[AccountId, int, int]] = []
         """Changes of volume: merchant, day, settled gross or refunds below zero."""
         self.read = 0
-        self.issued = int(self.mall.balances.total_issuance.value)
+        self.issued = int(self.runtime.balances.total_issuance.value)
 
     # ---- steps
 
@@ -67,100 +67,100 @@ class Payments(RuleBasedStateMachine):
         self, payer: AccountId, shop: AccountId, units: int, foreign: bool, reference: int
     ) -> None:
         currency, units = (CNY, units % 10**6) if foreign else (b"BTT", units)
-        self.try_to(lambda: self.mall.pay(payer, shop, units, currency, reference))
+        self.try_to(lambda: self.runtime.pay(payer, shop, units, currency, reference))
 
     @rule(number=st.integers(0, 4), amount=AMOUNTS, all_of_it=st.booleans())
     def refund(self, number: int, amount: int, all_of_it: bool) -> None:
         id = self.recent(number)
-        known = self.mall.payfi.payments.payments.get(id)
+        known = self.runtime.payfi.payments.payments.get(id)
         if known is not None:
             planck = known.legs.gross - known.refunded if all_of_it else u128(amount)
             by = signed(known.merchant)
-            self.try_to(lambda: self.mall.payfi.refund(by, id, planck))
+            self.try_to(lambda: self.runtime.payfi.refund(by, id, planck))
 
     @rule(number=st.integers(0, 4))
     def settle_by_hand(self, number: int) -> None:
-        known = self.mall.payfi.payments.payments.get(self.recent(number))
+        known = self.runtime.payfi.payments.payments.get(self.recent(number))
         if known is not None:
-            settle, who = self.mall.payfi.settle, Id(known.merchant)
+            settle, who = self.runtime.payfi.settle, Id(known.merchant)
             self.try_to(lambda: settle(signed(BOB), known.bucket, who))
 
     @rule(number=st.integers(0, 4), amount=AMOUNTS, all_of_it=st.booleans())
     def dispute(self, number: int, amount: int, all_of_it: bool) -> None:
         id = self.recent(number)
-        known = self.mall.payfi.payments.payments.get(id)
+        known = self.runtime.payfi.payments.payments.get(id)
         if known is not None:
             planck = int(known.legs.gross - known.refunded) if all_of_it else amount
-            self.try_to(lambda: self.mall.open(id, planck, payer=known.payer))
+            self.try_to(lambda: self.runtime.open(id, planck, payer=known.payer))
 
     @rule(number=st.integers(0, 4), accepted=st.booleans())
     def end_dispute(self, number: int, accepted: bool) -> None:
         """End a dispute for one of the sides; silence ends it in a block."""
         disputed = [
             (id, one)
-            for id, one in self.mall.payfi.payments.payments.items()
+            for id, one in self.runtime.payfi.payments.payments.items()
             if one.state is PaymentState.Disputed
         ]
         if disputed:
             id, one = disputed[number % len(disputed)]
             if accepted:
-                self.mall.accept(id, one.merchant)
+                self.runtime.accept(id, one.merchant)
             else:
-                self.mall.payfi.withdraw_dispute(signed(one.payer), id)
+                self.runtime.payfi.withdraw_dispute(signed(one.payer), id)
 
     @rule(slots=st.sampled_from((1, BUCKET - 1, BUCKET, HOUR, HOUR + BUCKET)))
     def go_on(self, slots: int) -> None:
-        self.mall.run(slots)
+        self.runtime.run(slots)
 
     @rule(slots=st.sampled_from((2 * HOUR, DAY, 15 * DAY, 30 * DAY)))
     def stall(self, slots: int) -> None:
         """No block for a long time, then one."""
-        self.mall.run(slots)
+        self.runtime.run(slots)
 
     @rule(shop=st.sampled_from(SHOPS), suspended=st.booleans())
     def suspend(self, shop: AccountId, suspended: bool) -> None:
-        self.try_to(lambda: self.mall.payfi.suspend(ROOT, Id(shop), suspended))
+        self.try_to(lambda: self.runtime.payfi.suspend(ROOT, Id(shop), suspended))
 
     @rule(shop=st.sampled_from(SHOPS))
     def close(self, shop: AccountId) -> None:
-        before = self.mall.payfi.merchants.merchants.get(shop)
-        self.try_to(lambda: self.mall.payfi.close(signed(shop)))
-        if before is not None and shop not in self.mall.payfi.merchants.merchants:
+        before = self.runtime.payfi.merchants.merchants.get(shop)
+        self.try_to(lambda: self.runtime.payfi.close(signed(shop)))
+        if before is not None and shop not in self.runtime.payfi.merchants.merchants:
             self.flows = [flow for flow in self.flows if flow[0] != shop]
-            self.mall.register(shop)
+            self.runtime.register(shop)
 
     @rule(shop=st.sampled_from(SHOPS), plan=st.integers(0, 1))
     def configure(self, shop: AccountId, plan: int) -> None:
-        self.try_to(lambda: self.mall.configure(shop, plan=plan))
+        self.try_to(lambda: self.runtime.configure(shop, plan=plan))
 
     @rule(low=st.integers(50, 80), conversion=st.integers(0, 75), discount=st.booleans())
     def set_rates(self, low: int, conversion: int, discount: bool) -> None:
         rates = Rates(low=u16(low), conversion=u16(conversion))
-        self.mall.payfi.set_rates(ROOT, rates)
-        self.mall.people.discounts[SHOP] = 2_000 if discount else 0
+        self.runtime.payfi.set_rates(ROOT, rates)
+        self.runtime.people.discounts[SHOP] = 2_000 if discount else 0
 
     # ---- what holds
 
     @invariant()
     def the_audit_finds_nothing(self) -> None:
-        pooled = self.mall.money(PAYFI)
-        assert not list(payfi_findings(self.mall.payfi, pooled))
-        assert not list(dispute_findings(self.mall.payfi))
+        pooled = self.runtime.money(PAYFI)
+        assert not list(payfi_findings(self.runtime.payfi, pooled))
+        assert not list(dispute_findings(self.runtime.payfi))
         waiting = sum(int(batch.legs.gross) for _, batch in self.batches())
         assert pooled == waiting + sum(self.in_dispute().values())
 
     @invariant()
     def what_was_burned_is_what_was_settled(self) -> None:
         self.read_events()
-        assert self.mall.burned() == self.burned
-        issued = int(self.mall.balances.total_issuance.value)
+        assert self.runtime.burned() == self.burned
+        issued = int(self.runtime.balances.total_issuance.value)
         assert issued + self.burned == self.issued
 
     @invariant()
     def a_payment_ends_once(self) -> None:
         self.read_events()
         disputed = self.in_dispute()
-        for id, one in self.mall.payfi.payments.payments.items():
+        for id, one in self.runtime.payfi.payments.payments.items():
             ended = int(one.returned) + one.legs.net + one.legs.fee
             assert self.paid[int(id)] == ended + disputed.get(int(id), 0)
             assert int(one.returned) + int(one.refunded) == self.back.get(int(id), 0)
@@ -171,47 +171,47 @@ class Payments(RuleBasedStateMachine):
         today = self.today()
         for shop in SHOPS:
             days = [amount for who, day, amount in self.flows if who == shop and today - day < 30]
-            assert self.mall.payfi.volumes.volume(shop) == max(0, sum(days))
+            assert self.runtime.payfi.volumes.volume(shop) == max(0, sum(days))
 
     @invariant()
     def nothing_due_is_left(self) -> None:
         """One block settles all that is due here; I33 of a loaded chain is in the benchmark."""
-        now = self.mall.payfi.calendar.bucket()
+        now = self.runtime.payfi.calendar.bucket()
         settled = [bucket for (bucket, _), _ in self.batches() if bucket <= now]
         assert not settled
 
     # ---- helpers
 
     def batches(self) -> list[tuple[tuple[u32, AccountId], Batch]]:
-        return list(self.mall.payfi.settlement.batches.items())
+        return list(self.runtime.payfi.settlement.batches.items())
 
     def in_dispute(self) -> dict[int, int]:
         """Return the amounts that open disputes took out of batches, by payment."""
         return {
             int(id): int(one.amount)
-            for id, one in self.mall.payfi.disputes.disputes.items()
+            for id, one in self.runtime.payfi.disputes.disputes.items()
             if one.outcome is None and not one.late
         }
 
     def recent(self, number: int) -> u64:
-        return u64(max(0, int(self.mall.payfi.payments.next_payment.value) - 1 - number))
+        return u64(max(0, int(self.runtime.payfi.payments.next_payment.value) - 1 - number))
 
     def today(self) -> int:
-        return self.mall.time.slot * SLOT_MS // DAY_MS
+        return self.runtime.time.slot * SLOT_MS // DAY_MS
 
     def try_to(self, act: Callable[[], object]) -> None:
         """Act as a call does: an error leaves nothing behind."""
-        state, events = dict(self.mall.state.data), len(self.mall.host.events)
+        state, events = dict(self.runtime.state.data), len(self.runtime.host.events)
         try:
             act()
         except DispatchError:
-            assert self.mall.state.data == state, "a refused call changed the state"
-            assert len(self.mall.host.events) == events
+            assert self.runtime.state.data == state, "a refused call changed the state"
+            assert len(self.runtime.host.events) == events
 
     def read_events(self) -> None:
         """Read the events since the last time."""
         today = self.today()
-        for event in self.mall.announced()[self.read :]:
+        for event in self.runtime.announced()[self.read :]:
             match event:
                 case PayFi.Paid():
                     self.paid[int(event.payment)] = int(event.gross)
@@ -220,7 +220,7 @@ class Payments(RuleBasedStateMachine):
                     gross = int(event.net) + int(event.fee)
                     self.flows.append((event.merchant, today, gross))
                     bucket_ms = HOUR_MS // 6
-                    assert int(event.bucket) * bucket_ms <= self.mall.time.moment()
+                    assert int(event.bucket) * bucket_ms <= self.runtime.time.moment()
                 case PayFi.Refunded():
                     id = int(event.payment)
                     self.back[id] = self.back.get(id, 0) + int(event.amount)
@@ -233,7 +233,7 @@ class Payments(RuleBasedStateMachine):
                         self.flows.append((event.merchant, today, -int(event.to_payer)))
                 case _:
                     pass
-        self.read = len(self.mall.announced())
+        self.read = len(self.runtime.announced())
 
 
 TestPayments = Payments.TestCase

@@ -20,7 +20,7 @@ from runtime.audits.payfi import payfi_findings
 from runtime.frame import signed
 from runtime.pallets.payfi import PaymentState
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
-from support.payfi import ALICE, BUCKET, CNY, HOUR, RICH, SHOP, Mall
+from support.payfi import ALICE, BUCKET, CNY, HOUR, RICH, SHOP, PayFiRuntime
 
 FULL = settings().max_examples > 100
 """True with `make test-full`."""
@@ -42,27 +42,27 @@ def test_the_last_place_of_a_full_queue_settles_within_two_hours(offset: int) ->
 
 def test_forks_agree_with_themselves() -> None:
     """One payment, settled on one side; disputed a slot before, and given back, on the other."""
-    mall = Mall()
-    id = mall.pay(ALICE, SHOP, 5_000, CNY)
-    mall.run(HOUR - 1)
-    before, slot = dict(mall.state.data), mall.time.slot
+    runtime = PayFiRuntime()
+    id = runtime.pay(ALICE, SHOP, 5_000, CNY)
+    runtime.run(HOUR - 1)
+    before, slot = dict(runtime.state.data), runtime.time.slot
 
-    mall.run(BUCKET + 1)
-    assert mall.state_of(id) is PaymentState.Settled
-    assert not list(payfi_findings(mall.payfi, mall.money(PAYFI)))
-    mall.payfi.dispute(signed(ALICE), id, u128(10**18), DisputeReason.Other, H256(bytes(32)))
-    assert mall.payfi.disputes.disputes[id].late
-    assert not list(payfi_findings(mall.payfi, mall.money(PAYFI)))
+    runtime.run(BUCKET + 1)
+    assert runtime.state_of(id) is PaymentState.Settled
+    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))
+    runtime.payfi.dispute(signed(ALICE), id, u128(10**18), DisputeReason.Other, H256(bytes(32)))
+    assert runtime.payfi.disputes.disputes[id].late
+    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))
 
-    mall.state.data = before
-    mall.time.slot = slot
-    whole = mall.payment(id).legs.gross
-    mall.payfi.dispute(signed(ALICE), id, whole, DisputeReason.Other, H256(bytes(32)))
-    assert not mall.payfi.disputes.disputes[id].late
-    mall.run(BUCKET + 1)
-    assert mall.money(PAYFI) == whole  # it left its batch, and does not settle
-    assert not list(payfi_findings(mall.payfi, mall.money(PAYFI)))
-    mall.payfi.answer(signed(SHOP), id, Accept())
-    assert mall.state_of(id) is PaymentState.Returned
-    assert (mall.money(ALICE), mall.money(PAYFI)) == (RICH, 0)
-    assert not list(payfi_findings(mall.payfi, mall.money(PAYFI)))
+    runtime.state.data = before
+    runtime.time.slot = slot
+    whole = runtime.payment(id).legs.gross
+    runtime.payfi.dispute(signed(ALICE), id, whole, DisputeReason.Other, H256(bytes(32)))
+    assert not runtime.payfi.disputes.disputes[id].late
+    runtime.run(BUCKET + 1)
+    assert runtime.money(PAYFI) == whole  # it left its batch, and does not settle
+    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))
+    runtime.payfi.answer(signed(SHOP), id, Accept())
+    assert runtime.state_of(id) is PaymentState.Returned
+    assert (runtime.money(ALICE), runtime.money(PAYFI)) == (RICH, 0)
+    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))

@@ -44,62 +44,62 @@ REASON = Reason(15, Preimage.HoldReason.Preimage)
 
 
 @pytest.fixture
-def town() -> GovernanceRuntime:
+def runtime() -> GovernanceRuntime:
     made = GovernanceRuntime()
     made.open()
     return made
 
 
-def held(town: GovernanceRuntime, who: AccountId) -> int:
-    return int(town.balances.held(REASON, who))
+def held(runtime: GovernanceRuntime, who: AccountId) -> int:
+    return int(runtime.balances.held(REASON, who))
 
 
 def test_a_preimage_is_noted_against_a_deposit_and_taken_back_with_it(
-    town: GovernanceRuntime,
+    runtime: GovernanceRuntime,
 ) -> None:
-    preimage = town.preimage
+    preimage = runtime.preimage
     assert preimage.note_preimage(signed(ALICE), TEXT) == PostInfo(pays=True)
     assert preimage.fetch(KEY, u32(len(TEXT))) == TEXT
     assert preimage.request_status_for[KEY] == Unrequested((ALICE, DEPOSIT), u32(len(TEXT)))
-    assert held(town, ALICE) == DEPOSIT
-    with refused(town, Preimage.AlreadyNoted):
+    assert held(runtime, ALICE) == DEPOSIT
+    with refused(runtime, Preimage.AlreadyNoted):
         preimage.note_preimage(signed(BOB), TEXT)
-    with refused(town, Preimage.NotAuthorized):
+    with refused(runtime, Preimage.NotAuthorized):
         preimage.unnote_preimage(signed(BOB), KEY)
     preimage.unnote_preimage(signed(ALICE), KEY)
-    assert held(town, ALICE) == 0
+    assert held(runtime, ALICE) == 0
     assert not preimage.have(KEY)
-    assert Preimage.Noted(KEY) in town.announced()
-    assert town.announced()[-1] == Preimage.Cleared(KEY)
+    assert Preimage.Noted(KEY) in runtime.announced()
+    assert runtime.announced()[-1] == Preimage.Cleared(KEY)
 
 
 def test_what_is_needed_is_noted_free_of_charge_and_goes_with_the_need(
-    town: GovernanceRuntime,
+    runtime: GovernanceRuntime,
 ) -> None:
-    preimage = town.preimage
+    preimage = runtime.preimage
     preimage.request_preimage(ROOT, KEY)
     assert preimage.request_status_for[KEY] == Requested(None, u32(1), None)
     assert preimage.note_preimage(signed(ALICE), TEXT) == PostInfo(pays=False)
-    assert held(town, ALICE) == 0
-    with refused(town, Preimage.AlreadyNoted):
+    assert held(runtime, ALICE) == 0
+    with refused(runtime, Preimage.AlreadyNoted):
         preimage.note_preimage(signed(ALICE), TEXT)
-    with refused(town, Preimage.NotAuthorized):
+    with refused(runtime, Preimage.NotAuthorized):
         preimage.unnote_preimage(signed(ALICE), KEY)
     preimage.unrequest_preimage(ROOT, KEY)
     assert not preimage.have(KEY)
-    with refused(town, Preimage.NotRequested):
+    with refused(runtime, Preimage.NotRequested):
         preimage.unrequest_preimage(ROOT, KEY)
 
 
 def test_an_owner_takes_the_deposit_back_and_the_need_keeps_the_bytes(
-    town: GovernanceRuntime,
+    runtime: GovernanceRuntime,
 ) -> None:
-    preimage = town.preimage
+    preimage = runtime.preimage
     preimage.note_preimage(signed(ALICE), TEXT)
     preimage.request_preimage(ROOT, KEY)
     preimage.request_preimage(ROOT, KEY)
     preimage.unnote_preimage(signed(ALICE), KEY)
-    assert held(town, ALICE) == 0
+    assert held(runtime, ALICE) == 0
     assert preimage.fetch(KEY, u32(len(TEXT))) == TEXT
     preimage.unrequest_preimage(ROOT, KEY)
     assert preimage.have(KEY)
@@ -107,88 +107,90 @@ def test_an_owner_takes_the_deposit_back_and_the_need_keeps_the_bytes(
     assert not preimage.have(KEY)
 
 
-def test_what_is_needed_no_more_goes_back_to_its_owner(town: GovernanceRuntime) -> None:
-    preimage = town.preimage
+def test_what_is_needed_no_more_goes_back_to_its_owner(runtime: GovernanceRuntime) -> None:
+    preimage = runtime.preimage
     preimage.note_preimage(signed(ALICE), TEXT)
     preimage.request_preimage(ROOT, KEY)
     preimage.unrequest_preimage(ROOT, KEY)
     assert preimage.request_status_for[KEY] == Unrequested((ALICE, DEPOSIT), u32(len(TEXT)))
     preimage.unnote_preimage(ROOT, KEY)
-    assert held(town, ALICE) == 0
+    assert held(runtime, ALICE) == 0
 
 
-def test_a_need_without_bytes_leaves_nothing_behind(town: GovernanceRuntime) -> None:
-    town.preimage.request_preimage(ROOT, KEY)
-    town.preimage.unrequest_preimage(ROOT, KEY)
-    assert KEY not in town.preimage.request_status_for
+def test_a_need_without_bytes_leaves_nothing_behind(runtime: GovernanceRuntime) -> None:
+    runtime.preimage.request_preimage(ROOT, KEY)
+    runtime.preimage.unrequest_preimage(ROOT, KEY)
+    assert KEY not in runtime.preimage.request_status_for
 
 
-def test_a_wrong_call_says_why(town: GovernanceRuntime) -> None:
-    preimage = town.preimage
-    with refused(town, Preimage.NotNoted):
+def test_a_wrong_call_says_why(runtime: GovernanceRuntime) -> None:
+    preimage = runtime.preimage
+    with refused(runtime, Preimage.NotNoted):
         preimage.unnote_preimage(signed(ALICE), KEY)
-    with refused(town, Preimage.TooBig):
+    with refused(runtime, Preimage.TooBig):
         preimage.note_preimage(ROOT, bytes(MAX_SIZE + 1))
-    with refused(town, TokenError):
+    with refused(runtime, TokenError):
         preimage.note_preimage(signed(AccountId(b"\x77" * 32)), TEXT)
-    with refused(town, BadOrigin):
+    with refused(runtime, BadOrigin):
         preimage.note_preimage(NONE, TEXT)
-    with refused(town, BadOrigin):
+    with refused(runtime, BadOrigin):
         preimage.request_preimage(signed(ALICE), KEY)
-    with refused(town, Preimage.TooFew):
+    with refused(runtime, Preimage.TooFew):
         preimage.ensure_updated(signed(ALICE), [])
-    with refused(town, Preimage.TooMany):
+    with refused(runtime, Preimage.TooMany):
         preimage.ensure_updated(signed(ALICE), [KEY] * (MAX_HASHES + 1))
     preimage.ensure_updated(signed(ALICE), [KEY])
 
 
 def test_a_longer_preimage_weighs_more() -> None:
-    town = GovernanceRuntime()
+    runtime = GovernanceRuntime()
     short, long = (
-        town.host.dispatcher.info(town.call("Preimage", "note_preimage", bytes=bytes(size)))
+        runtime.host.dispatcher.info(runtime.call("Preimage", "note_preimage", bytes=bytes(size)))
         for size in (10, 1_000)
     )
     assert long.weight > short.weight
     few, many = (
-        town.info(town.call("Preimage", "ensure_updated", hashes=[KEY] * count))
+        runtime.info(runtime.call("Preimage", "ensure_updated", hashes=[KEY] * count))
         for count in (1, 100)
     )
     assert many.weight > few.weight
 
 
-def test_the_deposit_may_be_of_locked_money(town: GovernanceRuntime) -> None:
-    town.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
-    town.preimage.note_preimage(signed(ALICE), TEXT)
-    assert held(town, ALICE) == DEPOSIT
+def test_the_deposit_may_be_of_locked_money(runtime: GovernanceRuntime) -> None:
+    runtime.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
+    runtime.preimage.note_preimage(signed(ALICE), TEXT)
+    assert held(runtime, ALICE) == DEPOSIT
 
 
-def test_a_short_call_is_written_where_it_is_needed(town: GovernanceRuntime) -> None:
-    inner = town.entry(b"short")
-    bounded = town.preimage.bound(inner)
+def test_a_short_call_is_written_where_it_is_needed(runtime: GovernanceRuntime) -> None:
+    inner = runtime.entry(b"short")
+    bounded = runtime.preimage.bound(inner)
     assert bounded == Inline(inner.raw)
-    assert town.preimage.peek(bounded) == inner
-    town.preimage.drop(bounded)
-    assert town.announced() == []
+    assert runtime.preimage.peek(bounded) == inner
+    runtime.preimage.drop(bounded)
+    assert runtime.announced() == []
 
 
-def test_a_long_call_is_kept_once_for_each_who_needs_it(town: GovernanceRuntime) -> None:
-    inner = town.entry(bytes(MAX_INLINE))
-    first, second = town.preimage.bound(inner), town.preimage.bound(inner)
+def test_a_long_call_is_kept_once_for_each_who_needs_it(runtime: GovernanceRuntime) -> None:
+    inner = runtime.entry(bytes(MAX_INLINE))
+    first, second = runtime.preimage.bound(inner), runtime.preimage.bound(inner)
     assert first == second == Lookup(H256(blake2_256(inner.raw)), u32(len(inner.raw)))
     for bounded in (first, second):
-        assert town.preimage.peek(bounded) == inner
-        town.preimage.drop(bounded)
-    assert town.preimage.peek(second) is None
+        assert runtime.preimage.peek(bounded) == inner
+        runtime.preimage.drop(bounded)
+    assert runtime.preimage.peek(second) is None
 
 
-def test_a_call_is_found_by_its_hash_alone_and_by_no_wrong_length(town: GovernanceRuntime) -> None:
-    inner = town.entry(b"by hash")
-    town.preimage.note_preimage(signed(ALICE), inner.raw)
+def test_a_call_is_found_by_its_hash_alone_and_by_no_wrong_length(
+    runtime: GovernanceRuntime,
+) -> None:
+    inner = runtime.entry(b"by hash")
+    runtime.preimage.note_preimage(signed(ALICE), inner.raw)
     key = H256(blake2_256(inner.raw))
-    assert town.preimage.peek(Legacy(key)) == inner
-    assert town.preimage.peek(Lookup(key, u32(len(inner.raw) + 1))) is None
-    town.preimage.note_preimage(signed(ALICE), TEXT)
-    assert town.preimage.peek(Legacy(KEY)) is None, "the bytes are no call"
+    assert runtime.preimage.peek(Legacy(key)) == inner
+    assert runtime.preimage.peek(Lookup(key, u32(len(inner.raw) + 1))) is None
+    runtime.preimage.note_preimage(signed(ALICE), TEXT)
+    assert runtime.preimage.peek(Legacy(KEY)) is None, "the bytes are no call"
 
 
 def test_a_bounded_call_is_written_as_wallets_read_it() -> None:
@@ -208,27 +210,27 @@ ACTIONS = ("note", "unnote", "request", "unrequest")
 def test_deposits_are_what_is_held_whatever_is_called(
     steps: list[tuple[str, int, int]],
 ) -> None:
-    town = GovernanceRuntime()
-    town.open()
+    runtime = GovernanceRuntime()
+    runtime.open()
     for action, who, text in steps:
         origin = signed(PEOPLE[who]) if who < 4 else ROOT
         data = bytes((text,)) * 9
         call = {
-            "note": town.call("Preimage", "note_preimage", bytes=data),
-            "unnote": town.call("Preimage", "unnote_preimage", hash=H256(blake2_256(data))),
-            "request": town.call("Preimage", "request_preimage", hash=H256(blake2_256(data))),
-        }.get(action, town.call("Preimage", "unrequest_preimage", hash=H256(blake2_256(data))))
+            "note": runtime.call("Preimage", "note_preimage", bytes=data),
+            "unnote": runtime.call("Preimage", "unnote_preimage", hash=H256(blake2_256(data))),
+            "request": runtime.call("Preimage", "request_preimage", hash=H256(blake2_256(data))),
+        }.get(action, runtime.call("Preimage", "unrequest_preimage", hash=H256(blake2_256(data))))
         try:
-            town.dispatch(origin, call)
+            runtime.dispatch(origin, call)
         except DispatchError:
             continue
         owed = dict.fromkeys(PEOPLE, 0)
-        for entry in town.preimage.request_status_for.items():
+        for entry in runtime.preimage.request_status_for.items():
             status = entry[1]
             deposit = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
             if deposit is not None:
                 owed[deposit[0]] += int(deposit[1])
-        assert owed == {who: held(town, who) for who in PEOPLE}
-        kept = {key for (key, _), _ in town.preimage.preimage_for.items()}
-        known = [key for key, _ in town.preimage.request_status_for.items()]
-        assert kept == {key for key in known if town.preimage.have(key)}
+        assert owed == {who: held(runtime, who) for who in PEOPLE}
+        kept = {key for (key, _), _ in runtime.preimage.preimage_for.items()}
+        known = [key for key, _ in runtime.preimage.request_status_for.items()]
+        assert kept == {key for key in known if runtime.preimage.have(key)}

@@ -47,7 +47,7 @@ SCOPES: Scopes = {
 FILTERED = Err(WireModule(ModuleError(u8(0), bytes((5, 0, 0, 0)))))
 
 
-class Office(TestRuntime):
+class ProxyRuntime(TestRuntime):
     """Balances, Utility and Proxy; Alice, Bob and Carol have 1,000 BTT each."""
 
     def build(self) -> None:
@@ -97,43 +97,43 @@ class Office(TestRuntime):
 
 
 @pytest.fixture
-def office() -> Office:
-    office = Office()
-    office.open()
-    return office
+def runtime() -> ProxyRuntime:
+    runtime = ProxyRuntime()
+    runtime.open()
+    return runtime
 
 
 # ---- acting
 
 
-def test_a_proxy_acts_for_the_account(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    assert office.act(BOB, ALICE, office.pay_dave(5)) == Ok(())
-    assert office.balances.free(DAVE) == 5 * BTT
-    assert office.balances.free(BOB) == 1_000 * BTT
+def test_a_proxy_acts_for_the_account(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    assert runtime.act(BOB, ALICE, runtime.pay_dave(5)) == Ok(())
+    assert runtime.balances.free(DAVE) == 5 * BTT
+    assert runtime.balances.free(BOB) == 1_000 * BTT
 
 
-def test_a_failing_call_is_reported_and_undone(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    assert isinstance(office.act(BOB, ALICE, office.pay_dave(5_000)), Err)
-    assert office.balances.free(DAVE) == 0
+def test_a_failing_call_is_reported_and_undone(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    assert isinstance(runtime.act(BOB, ALICE, runtime.pay_dave(5_000)), Err)
+    assert runtime.balances.free(DAVE) == 0
 
 
-def test_another_account_is_no_proxy(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    with refused(office, Proxy.NotProxy):
-        office.act(CAROL, ALICE, office.pay_dave())
-    with refused(office, Proxy.NotProxy):
-        office.act(ALICE, BOB, office.pay_dave())
+def test_another_account_is_no_proxy(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    with refused(runtime, Proxy.NotProxy):
+        runtime.act(CAROL, ALICE, runtime.pay_dave())
+    with refused(runtime, Proxy.NotProxy):
+        runtime.act(ALICE, BOB, runtime.pay_dave())
 
 
-def test_a_proxy_is_used_as_what_it_asks_for(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.NonTransfer)
-    with refused(office, Proxy.NotProxy):
-        office.proxy.proxy(signed(BOB), Id(ALICE), ProxyType.Any, office.pay_dave())
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    office.proxy.proxy(signed(BOB), Id(ALICE), ProxyType.NonTransfer, office.pay_dave())
-    assert office.result() == FILTERED
+def test_a_proxy_is_used_as_what_it_asks_for(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.NonTransfer)
+    with refused(runtime, Proxy.NotProxy):
+        runtime.proxy.proxy(signed(BOB), Id(ALICE), ProxyType.Any, runtime.pay_dave())
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    runtime.proxy.proxy(signed(BOB), Id(ALICE), ProxyType.NonTransfer, runtime.pay_dave())
+    assert runtime.result() == FILTERED
 
 
 @pytest.mark.parametrize(
@@ -147,32 +147,32 @@ def test_a_proxy_is_used_as_what_it_asks_for(office: Office) -> None:
     ],
 )
 def test_the_type_says_what_a_proxy_may_call(
-    office: Office, kind: ProxyType, may_pay: bool, may_remark: bool
+    runtime: ProxyRuntime, kind: ProxyType, may_pay: bool, may_remark: bool
 ) -> None:
-    office.appoint(ALICE, BOB, kind)
-    assert (office.act(BOB, ALICE, office.pay_dave()) == Ok(())) is may_pay
-    assert (office.act(BOB, ALICE, office.remark()) == Ok(())) is may_remark
+    runtime.appoint(ALICE, BOB, kind)
+    assert (runtime.act(BOB, ALICE, runtime.pay_dave()) == Ok(())) is may_pay
+    assert (runtime.act(BOB, ALICE, runtime.remark()) == Ok(())) is may_remark
 
 
-def test_a_batch_hides_nothing(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.NonTransfer)
-    batch = office.call("Utility", "batch_all", calls=[office.remark(), office.pay_dave()])
-    assert office.act(BOB, ALICE, batch) == FILTERED
-    nested = office.call("Utility", "batch_all", calls=[batch])
-    assert office.act(BOB, ALICE, nested) == FILTERED
-    assert office.balances.free(DAVE) == 0
+def test_a_batch_hides_nothing(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.NonTransfer)
+    batch = runtime.call("Utility", "batch_all", calls=[runtime.remark(), runtime.pay_dave()])
+    assert runtime.act(BOB, ALICE, batch) == FILTERED
+    nested = runtime.call("Utility", "batch_all", calls=[batch])
+    assert runtime.act(BOB, ALICE, nested) == FILTERED
+    assert runtime.balances.free(DAVE) == 0
 
 
-def test_limits_travel_into_a_second_proxy(office: Office) -> None:
-    office.appoint(CAROL, ALICE, ProxyType.Any)
-    office.appoint(ALICE, BOB, ProxyType.NonTransfer)
-    second = office.call(
-        "Proxy", "proxy", real=Id(CAROL), force_proxy_type=None, call=office.pay_dave()
+def test_limits_travel_into_a_second_proxy(runtime: ProxyRuntime) -> None:
+    runtime.appoint(CAROL, ALICE, ProxyType.Any)
+    runtime.appoint(ALICE, BOB, ProxyType.NonTransfer)
+    second = runtime.call(
+        "Proxy", "proxy", real=Id(CAROL), force_proxy_type=None, call=runtime.pay_dave()
     )
-    assert office.act(BOB, ALICE, second) == Ok(())
-    results = [e.result for e in office.announced() if isinstance(e, Proxy.ProxyExecuted)]
+    assert runtime.act(BOB, ALICE, second) == Ok(())
+    results = [e.result for e in runtime.announced() if isinstance(e, Proxy.ProxyExecuted)]
     assert results == [FILTERED, Ok(())]
-    assert office.balances.free(DAVE) == 0
+    assert runtime.balances.free(DAVE) == 0
 
 
 # ---- never beyond oneself
@@ -181,15 +181,15 @@ def test_limits_travel_into_a_second_proxy(office: Office) -> None:
 @pytest.mark.parametrize("kind", list(ProxyType))
 @pytest.mark.parametrize("other", list(ProxyType))
 def test_a_proxy_appoints_and_removes_only_those_that_may_do_no_more(
-    office: Office, kind: ProxyType, other: ProxyType
+    runtime: ProxyRuntime, kind: ProxyType, other: ProxyType
 ) -> None:
-    office.appoint(ALICE, BOB, kind)
-    add = office.call("Proxy", "add_proxy", delegate=Id(CAROL), proxy_type=other, delay=u32(0))
+    runtime.appoint(ALICE, BOB, kind)
+    add = runtime.call("Proxy", "add_proxy", delegate=Id(CAROL), proxy_type=other, delay=u32(0))
 
-    allowed = office.act(BOB, ALICE, add) == Ok(())
+    allowed = runtime.act(BOB, ALICE, add) == Ok(())
 
     in_scope = kind in {ProxyType.Any, ProxyType.NonTransfer}
-    assert allowed is (in_scope and office.proxy.is_superset(kind, other))
+    assert allowed is (in_scope and runtime.proxy.is_superset(kind, other))
 
 
 LESSER = {
@@ -204,21 +204,21 @@ LESSER = {
 @pytest.mark.parametrize("kind", list(ProxyType))
 @pytest.mark.parametrize("other", list(ProxyType))
 def test_which_type_is_above_which_is_fixed(
-    office: Office, kind: ProxyType, other: ProxyType
+    runtime: ProxyRuntime, kind: ProxyType, other: ProxyType
 ) -> None:
     expected = other in LESSER[kind]
-    assert office.proxy.is_superset(kind, other) is expected
-    office.proxy.scopes = {}
-    assert office.proxy.is_superset(kind, other) is expected
+    assert runtime.proxy.is_superset(kind, other) is expected
+    runtime.proxy.scopes = {}
+    assert runtime.proxy.is_superset(kind, other) is expected
 
 
-def test_only_a_full_proxy_dismisses_all_others(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.NonTransfer)
-    office.appoint(ALICE, CAROL, ProxyType.Any)
-    dismissal = office.call("Proxy", "remove_proxies")
-    assert office.act(BOB, ALICE, dismissal) == FILTERED
-    assert office.act(CAROL, ALICE, dismissal) == Ok(())
-    assert office.proxy.proxies[ALICE] == ([], 0)
+def test_only_a_full_proxy_dismisses_all_others(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.NonTransfer)
+    runtime.appoint(ALICE, CAROL, ProxyType.Any)
+    dismissal = runtime.call("Proxy", "remove_proxies")
+    assert runtime.act(BOB, ALICE, dismissal) == FILTERED
+    assert runtime.act(CAROL, ALICE, dismissal) == Ok(())
+    assert runtime.proxy.proxies[ALICE] == ([], 0)
 
 
 @pytest.mark.parametrize("kind", list(ProxyType)[1:])
@@ -230,25 +230,25 @@ def test_no_call_of_the_chain_is_open_to_a_lesser_type_and_closed_to_a_greater(
             assert covers(CHAIN_SCOPES[kind], entry), f"{other.name} may {entry}, {kind.name} not"
 
 
-DEEDS: list[Callable[[Office], Call]] = [
-    lambda office: office.pay_dave(),
-    lambda office: office.call("Proxy", "remove_proxies"),
-    lambda office: office.call(
+DEEDS: list[Callable[[ProxyRuntime], Call]] = [
+    lambda runtime: runtime.pay_dave(),
+    lambda runtime: runtime.call("Proxy", "remove_proxies"),
+    lambda runtime: runtime.call(
         "Proxy", "add_proxy", delegate=Id(BOB), proxy_type=ProxyType.Any, delay=u32(0)
     ),
-    lambda office: office.call(
+    lambda runtime: runtime.call(
         "Proxy", "remove_proxy", delegate=Id(ALICE), proxy_type=ProxyType.Any, delay=u32(0)
     ),
-    lambda office: office.call("Balances", "burn", value=BTT, keep_alive=True),
+    lambda runtime: runtime.call("Balances", "burn", value=BTT, keep_alive=True),
 ]
-WRAPS: list[Callable[[Office, Call], Call]] = [
-    lambda office, call: office.call("Utility", "batch", calls=[call]),
-    lambda office, call: office.call("Utility", "force_batch", calls=[office.remark(), call]),
-    lambda office, call: office.call("Utility", "if_else", main=call, fallback=call),
-    lambda office, call: office.call(
+WRAPS: list[Callable[[ProxyRuntime, Call], Call]] = [
+    lambda runtime, call: runtime.call("Utility", "batch", calls=[call]),
+    lambda runtime, call: runtime.call("Utility", "force_batch", calls=[runtime.remark(), call]),
+    lambda runtime, call: runtime.call("Utility", "if_else", main=call, fallback=call),
+    lambda runtime, call: runtime.call(
         "Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=call
     ),
-    lambda office, call: office.call(
+    lambda runtime, call: runtime.call(
         "Proxy", "proxy", real=Id(CAROL), force_proxy_type=None, call=call
     ),
 ]
@@ -261,141 +261,141 @@ WRAPS: list[Callable[[Office, Call], Call]] = [
 )
 def test_no_wrapping_lets_a_limited_proxy_do_more(
     kind: ProxyType,
-    deed: Callable[[Office], Call],
-    wraps: list[Callable[[Office, Call], Call]],
+    deed: Callable[[ProxyRuntime], Call],
+    wraps: list[Callable[[ProxyRuntime, Call], Call]],
 ) -> None:
-    office = Office()
-    office.open()
-    office.appoint(CAROL, ALICE, ProxyType.Any)
-    office.appoint(ALICE, BOB, kind)
-    call = deed(office)
+    runtime = ProxyRuntime()
+    runtime.open()
+    runtime.appoint(CAROL, ALICE, ProxyType.Any)
+    runtime.appoint(ALICE, BOB, kind)
+    call = deed(runtime)
     for wrap in wraps:
-        call = wrap(office, call)
+        call = wrap(runtime, call)
     before = {
-        who: (office.balances.total(who), office.proxy.proxies[who]) for who in (ALICE, CAROL)
+        who: (runtime.balances.total(who), runtime.proxy.proxies[who]) for who in (ALICE, CAROL)
     }
 
-    office.act(BOB, ALICE, call)
+    runtime.act(BOB, ALICE, call)
 
     for who, (total, proxies) in before.items():
-        assert office.balances.total(who) == total
-        assert office.proxy.proxies[who] == proxies
+        assert runtime.balances.total(who) == total
+        assert runtime.proxy.proxies[who] == proxies
 
 
 # ---- appointing
 
 
-def test_proxies_are_kept_in_order_with_their_deposit(office: Office) -> None:
-    office.appoint(ALICE, CAROL, ProxyType.Staking, 5)
-    office.appoint(ALICE, BOB, ProxyType.Governance)
-    office.appoint(ALICE, BOB, ProxyType.Any, 3)
+def test_proxies_are_kept_in_order_with_their_deposit(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, CAROL, ProxyType.Staking, 5)
+    runtime.appoint(ALICE, BOB, ProxyType.Governance)
+    runtime.appoint(ALICE, BOB, ProxyType.Any, 3)
 
-    definitions, deposit = office.proxy.proxies[ALICE]
+    definitions, deposit = runtime.proxy.proxies[ALICE]
     assert definitions == [
         ProxyDefinition(BOB, ProxyType.Any, u32(3)),
         ProxyDefinition(BOB, ProxyType.Governance, u32(0)),
         ProxyDefinition(CAROL, ProxyType.Staking, u32(5)),
     ]
-    assert deposit == office.balances.reserved(ALICE) == BASE + 3 * FACTOR
+    assert deposit == runtime.balances.reserved(ALICE) == BASE + 3 * FACTOR
 
 
-def test_removing_proxies_gives_the_deposit_back_step_by_step(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    office.appoint(ALICE, CAROL, ProxyType.Any)
-    remove = office.proxy.remove_proxy
-    with refused(office, Proxy.NotFound):
+def test_removing_proxies_gives_the_deposit_back_step_by_step(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    runtime.appoint(ALICE, CAROL, ProxyType.Any)
+    remove = runtime.proxy.remove_proxy
+    with refused(runtime, Proxy.NotFound):
         remove(signed(ALICE), Id(BOB), ProxyType.Any, u32(1))
 
     remove(signed(ALICE), Id(BOB), ProxyType.Any, u32(0))
-    assert office.balances.reserved(ALICE) == BASE + FACTOR
-    assert office.announced()[-1] == Proxy.ProxyRemoved(ALICE, BOB, ProxyType.Any, u32(0))
+    assert runtime.balances.reserved(ALICE) == BASE + FACTOR
+    assert runtime.announced()[-1] == Proxy.ProxyRemoved(ALICE, BOB, ProxyType.Any, u32(0))
     remove(signed(ALICE), Id(CAROL), ProxyType.Any, u32(0))
-    assert office.balances.reserved(ALICE) == 0
-    assert ALICE not in office.proxy.proxies
+    assert runtime.balances.reserved(ALICE) == 0
+    assert ALICE not in runtime.proxy.proxies
 
 
-def test_what_cannot_be_appointed_is_refused(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    with refused(office, Proxy.Duplicate):
-        office.appoint(ALICE, BOB, ProxyType.Any)
-    with refused(office, Proxy.NoSelfProxy):
-        office.appoint(ALICE, ALICE, ProxyType.Any)
-    office.proxy.max_proxies = u32(1)
-    with refused(office, Proxy.TooMany):
-        office.appoint(ALICE, CAROL, ProxyType.Any)
-    office.balances.transfer(BOB, CAROL, 990 * BTT)
-    with refused(office, Balances.InsufficientBalance):
-        office.appoint(BOB, CAROL, ProxyType.Any)
+def test_what_cannot_be_appointed_is_refused(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    with refused(runtime, Proxy.Duplicate):
+        runtime.appoint(ALICE, BOB, ProxyType.Any)
+    with refused(runtime, Proxy.NoSelfProxy):
+        runtime.appoint(ALICE, ALICE, ProxyType.Any)
+    runtime.proxy.max_proxies = u32(1)
+    with refused(runtime, Proxy.TooMany):
+        runtime.appoint(ALICE, CAROL, ProxyType.Any)
+    runtime.balances.transfer(BOB, CAROL, 990 * BTT)
+    with refused(runtime, Balances.InsufficientBalance):
+        runtime.appoint(BOB, CAROL, ProxyType.Any)
 
 
 # ---- announcing
 
 
-def test_a_delayed_proxy_must_announce_and_wait(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any, delay=10)
-    call = office.pay_dave()
+def test_a_delayed_proxy_must_announce_and_wait(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any, delay=10)
+    call = runtime.pay_dave()
     call_hash = H256(blake2_256(call.raw))
-    with refused(office, Proxy.Unannounced):
-        office.act(BOB, ALICE, call)
+    with refused(runtime, Proxy.Unannounced):
+        runtime.act(BOB, ALICE, call)
 
-    office.proxy.announce(signed(BOB), Id(ALICE), call_hash)
-    assert office.proxy.announced.announcements[BOB][0] == [Announcement(ALICE, call_hash, u32(7))]
-    assert office.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
-    assert office.announced()[-1] == Proxy.Announced(ALICE, BOB, call_hash)
+    runtime.proxy.announce(signed(BOB), Id(ALICE), call_hash)
+    assert runtime.proxy.announced.announcements[BOB][0] == [Announcement(ALICE, call_hash, u32(7))]
+    assert runtime.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
+    assert runtime.announced()[-1] == Proxy.Announced(ALICE, BOB, call_hash)
 
-    make = office.proxy.proxy_announced
-    office.at(16)
-    with refused(office, Proxy.Unannounced):
+    make = runtime.proxy.proxy_announced
+    runtime.at(16)
+    with refused(runtime, Proxy.Unannounced):
         make(signed(CAROL), Id(BOB), Id(ALICE), None, call)
-    office.at(17)
-    with refused(office, Proxy.Unannounced):
-        make(signed(CAROL), Id(BOB), Id(ALICE), None, office.pay_dave(2))
+    runtime.at(17)
+    with refused(runtime, Proxy.Unannounced):
+        make(signed(CAROL), Id(BOB), Id(ALICE), None, runtime.pay_dave(2))
 
     make(signed(CAROL), Id(BOB), Id(ALICE), None, call)
 
-    assert office.result() == Ok(())
-    assert office.balances.free(DAVE) == BTT
-    assert office.balances.reserved(BOB) == 0
-    with refused(office, Proxy.Unannounced):
+    assert runtime.result() == Ok(())
+    assert runtime.balances.free(DAVE) == BTT
+    assert runtime.balances.reserved(BOB) == 0
+    with refused(runtime, Proxy.Unannounced):
         make(signed(CAROL), Id(BOB), Id(ALICE), None, call)
 
 
-def test_an_announcement_can_be_taken_back_or_refused(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any, delay=10)
+def test_an_announcement_can_be_taken_back_or_refused(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any, delay=10)
     first, second = H256(b"\x01" * 32), H256(b"\x02" * 32)
-    office.proxy.announce(signed(BOB), Id(ALICE), first)
-    office.proxy.announce(signed(BOB), Id(ALICE), second)
-    assert office.balances.reserved(BOB) == ANNOUNCED_BASE + 2 * ANNOUNCED_FACTOR
+    runtime.proxy.announce(signed(BOB), Id(ALICE), first)
+    runtime.proxy.announce(signed(BOB), Id(ALICE), second)
+    assert runtime.balances.reserved(BOB) == ANNOUNCED_BASE + 2 * ANNOUNCED_FACTOR
 
-    with refused(office, Proxy.NotFound):
-        office.proxy.reject_announcement(signed(CAROL), Id(BOB), first)
-    office.proxy.reject_announcement(signed(ALICE), Id(BOB), first)
-    assert office.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
-    with refused(office, Proxy.NotFound):
-        office.proxy.remove_announcement(signed(BOB), Id(ALICE), first)
-    office.proxy.remove_announcement(signed(BOB), Id(ALICE), second)
-    assert office.balances.reserved(BOB) == 0
-    assert BOB not in office.proxy.announced.announcements
-
-
-def test_only_proxies_announce_and_not_without_end(office: Office) -> None:
-    with refused(office, Proxy.NotProxy):
-        office.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
-    office.appoint(ALICE, BOB, ProxyType.Any, delay=10)
-    office.proxy.max_pending = u32(1)
-    office.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
-    with refused(office, Proxy.TooMany):
-        office.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
+    with refused(runtime, Proxy.NotFound):
+        runtime.proxy.reject_announcement(signed(CAROL), Id(BOB), first)
+    runtime.proxy.reject_announcement(signed(ALICE), Id(BOB), first)
+    assert runtime.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
+    with refused(runtime, Proxy.NotFound):
+        runtime.proxy.remove_announcement(signed(BOB), Id(ALICE), first)
+    runtime.proxy.remove_announcement(signed(BOB), Id(ALICE), second)
+    assert runtime.balances.reserved(BOB) == 0
+    assert BOB not in runtime.proxy.announced.announcements
 
 
-def test_a_cancelling_proxy_refuses_what_another_announced(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any, delay=10)
-    office.appoint(ALICE, CAROL, ProxyType.CancelProxy)
+def test_only_proxies_announce_and_not_without_end(runtime: ProxyRuntime) -> None:
+    with refused(runtime, Proxy.NotProxy):
+        runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
+    runtime.appoint(ALICE, BOB, ProxyType.Any, delay=10)
+    runtime.proxy.max_pending = u32(1)
+    runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
+    with refused(runtime, Proxy.TooMany):
+        runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
+
+
+def test_a_cancelling_proxy_refuses_what_another_announced(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any, delay=10)
+    runtime.appoint(ALICE, CAROL, ProxyType.CancelProxy)
     call_hash = H256(b"\x01" * 32)
-    office.proxy.announce(signed(BOB), Id(ALICE), call_hash)
-    refusal = office.call("Proxy", "reject_announcement", delegate=Id(BOB), call_hash=call_hash)
-    assert office.act(CAROL, ALICE, refusal) == Ok(())
-    assert BOB not in office.proxy.announced.announcements
+    runtime.proxy.announce(signed(BOB), Id(ALICE), call_hash)
+    refusal = runtime.call("Proxy", "reject_announcement", delegate=Id(BOB), call_hash=call_hash)
+    assert runtime.act(CAROL, ALICE, refusal) == Ok(())
+    assert BOB not in runtime.proxy.announced.announcements
 
 
 # ---- pure accounts
@@ -410,33 +410,33 @@ def test_a_pure_account_is_derived_as_substrate_does() -> None:
     assert pure_account(ALICE, ProxyType.Any, 1, 7, 2) == blake2_256(entropy)
 
 
-def test_the_maker_of_a_pure_account_is_its_proxy(office: Office) -> None:
-    office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
+def test_the_maker_of_a_pure_account_is_its_proxy(runtime: ProxyRuntime) -> None:
+    runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
     pure = pure_of(ALICE)
 
-    assert office.announced()[-1] == Proxy.PureCreated(pure, ALICE, ProxyType.Any, u16(0))
-    assert office.balances.reserved(ALICE) == BASE + FACTOR
-    office.balances.transfer(BOB, pure, 10 * BTT)
-    assert office.act(ALICE, pure, office.pay_dave(4)) == Ok(())
-    assert office.balances.free(pure) == 6 * BTT
+    assert runtime.announced()[-1] == Proxy.PureCreated(pure, ALICE, ProxyType.Any, u16(0))
+    assert runtime.balances.reserved(ALICE) == BASE + FACTOR
+    runtime.balances.transfer(BOB, pure, 10 * BTT)
+    assert runtime.act(ALICE, pure, runtime.pay_dave(4)) == Ok(())
+    assert runtime.balances.free(pure) == 6 * BTT
 
 
-def test_one_extrinsic_makes_several_pure_accounts_by_index(office: Office) -> None:
-    office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
-    with refused(office, Proxy.Duplicate):
-        office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
-    office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(1))
-    assert pure_of(ALICE, 1) in office.proxy.proxies
+def test_one_extrinsic_makes_several_pure_accounts_by_index(runtime: ProxyRuntime) -> None:
+    runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
+    with refused(runtime, Proxy.Duplicate):
+        runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
+    runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(1))
+    assert pure_of(ALICE, 1) in runtime.proxy.proxies
 
 
-def test_a_killed_pure_account_frees_each_deposit_where_it_was_paid(office: Office) -> None:
-    office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
-    office.appoint(ALICE, CAROL, ProxyType.Any)
+def test_a_killed_pure_account_frees_each_deposit_where_it_was_paid(runtime: ProxyRuntime) -> None:
+    runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
+    runtime.appoint(ALICE, CAROL, ProxyType.Any)
     pure = pure_of(ALICE)
-    office.balances.transfer(BOB, pure, 10 * BTT)
-    office.proxy.add_proxy(signed(pure), Id(BOB), ProxyType.Any, u32(0))
-    assert office.balances.reserved(pure) == FACTOR
-    kill = office.call(
+    runtime.balances.transfer(BOB, pure, 10 * BTT)
+    runtime.proxy.add_proxy(signed(pure), Id(BOB), ProxyType.Any, u32(0))
+    assert runtime.balances.reserved(pure) == FACTOR
+    kill = runtime.call(
         "Proxy",
         "kill_pure",
         spawner=Id(ALICE),
@@ -446,27 +446,27 @@ def test_a_killed_pure_account_frees_each_deposit_where_it_was_paid(office: Offi
         ext_index=u32(2),
     )
 
-    assert office.act(BOB, pure, kill) == Ok(())
+    assert runtime.act(BOB, pure, kill) == Ok(())
 
-    assert pure not in office.proxy.proxies
-    assert office.balances.reserved(pure) == 0
-    assert office.balances.reserved(ALICE) == BASE + FACTOR, "her own proxy's deposit stays"
-    assert Proxy.PureKilled(pure, ALICE, ProxyType.Any, u16(0)) in office.announced()
+    assert pure not in runtime.proxy.proxies
+    assert runtime.balances.reserved(pure) == 0
+    assert runtime.balances.reserved(ALICE) == BASE + FACTOR, "her own proxy's deposit stays"
+    assert Proxy.PureKilled(pure, ALICE, ProxyType.Any, u16(0)) in runtime.announced()
 
 
-def test_only_a_pure_account_with_these_arguments_is_killed(office: Office) -> None:
-    office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
-    kill = office.proxy.kill_pure
-    with refused(office, Proxy.NoPermission):
+def test_only_a_pure_account_with_these_arguments_is_killed(runtime: ProxyRuntime) -> None:
+    runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
+    kill = runtime.proxy.kill_pure
+    with refused(runtime, Proxy.NoPermission):
         kill(signed(ALICE), Id(ALICE), ProxyType.Any, u16(0), u32(7), u32(2))
-    with refused(office, Proxy.NoPermission):
+    with refused(runtime, Proxy.NoPermission):
         kill(signed(pure_of(ALICE)), Id(ALICE), ProxyType.Any, u16(0), u32(8), u32(2))
 
 
-def test_a_limited_proxy_cannot_kill_a_pure_account(office: Office) -> None:
-    office.proxy.create_pure(signed(ALICE), ProxyType.NonTransfer, u32(0), u16(0))
+def test_a_limited_proxy_cannot_kill_a_pure_account(runtime: ProxyRuntime) -> None:
+    runtime.proxy.create_pure(signed(ALICE), ProxyType.NonTransfer, u32(0), u16(0))
     pure = pure_account(ALICE, ProxyType.NonTransfer, 0, 7, 2)
-    kill = office.call(
+    kill = runtime.call(
         "Proxy",
         "kill_pure",
         spawner=Id(ALICE),
@@ -475,132 +475,133 @@ def test_a_limited_proxy_cannot_kill_a_pure_account(office: Office) -> None:
         height=u32(7),
         ext_index=u32(2),
     )
-    assert office.act(ALICE, pure, kill) == FILTERED
+    assert runtime.act(ALICE, pure, kill) == FILTERED
 
 
-def test_only_accounts_have_proxies(office: Office) -> None:
+def test_only_accounts_have_proxies(runtime: ProxyRuntime) -> None:
     for origin in (ROOT, NONE):
-        with refused(office, BadOrigin):
-            office.proxy.remove_proxies(origin)
+        with refused(runtime, BadOrigin):
+            runtime.proxy.remove_proxies(origin)
 
 
 # ---- deposits
 
 
-def test_deposits_are_reserved_under_a_name(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    office.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
-    office.proxy.create_pure(signed(CAROL), ProxyType.Any, u32(0), u16(0))
+def test_deposits_are_reserved_under_a_name(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
+    runtime.proxy.create_pure(signed(CAROL), ProxyType.Any, u32(0), u16(0))
     for who in (ALICE, BOB, CAROL):
-        reserved = office.balances.reserved(who)
-        assert reserved == office.balances.reservable_currency.reserved_named(b"py/proxy", who) > 0
-        office.balances.force_unreserve(ROOT, Id(who), reserved)
-        assert office.balances.reserved(who) == reserved
+        reserved = runtime.balances.reserved(who)
+        assert reserved == runtime.balances.reservable_currency.reserved_named(b"py/proxy", who) > 0
+        runtime.balances.force_unreserve(ROOT, Id(who), reserved)
+        assert runtime.balances.reserved(who) == reserved
 
 
-def test_a_killed_pure_account_frees_no_deposit_of_another_pallet(office: Office) -> None:
-    office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
+def test_a_killed_pure_account_frees_no_deposit_of_another_pallet(runtime: ProxyRuntime) -> None:
+    runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
     pure = pure_of(ALICE)
-    office.balances.transfer(BOB, pure, 100 * BTT)
-    office.balances.reservable_currency.reserve(ALICE, 50 * BTT)
+    runtime.balances.transfer(BOB, pure, 100 * BTT)
+    runtime.balances.reservable_currency.reserve(ALICE, 50 * BTT)
     for _ in range(2):
-        office.proxy.kill_pure(signed(pure), Id(ALICE), ProxyType.Any, u16(0), u32(7), u32(2))
-        office.appoint(pure, ALICE, ProxyType.Any)
-    assert office.balances.reserved(ALICE) == 50 * BTT
+        runtime.proxy.kill_pure(signed(pure), Id(ALICE), ProxyType.Any, u16(0), u32(7), u32(2))
+        runtime.appoint(pure, ALICE, ProxyType.Any)
+    assert runtime.balances.reserved(ALICE) == 50 * BTT
 
 
-def test_deposits_follow_the_price_when_poked(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    office.appoint(BOB, CAROL, ProxyType.Any)
-    office.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
-    poke = office.call("Proxy", "poke_deposit")
-    assert office.dispatch(signed(BOB), poke) == PostInfo(), "not free without a change"
-    assert office.dispatch(signed(CAROL), poke) == PostInfo(), "nothing to change"
+def test_deposits_follow_the_price_when_poked(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    runtime.appoint(BOB, CAROL, ProxyType.Any)
+    runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
+    poke = runtime.call("Proxy", "poke_deposit")
+    assert runtime.dispatch(signed(BOB), poke) == PostInfo(), "not free without a change"
+    assert runtime.dispatch(signed(CAROL), poke) == PostInfo(), "nothing to change"
 
     expected = []
     old, old_announced = BASE + FACTOR, ANNOUNCED_BASE + ANNOUNCED_FACTOR
     for factor in (5 * BTT, u128(0)):
-        office.proxy.proxy_deposit_factor = factor
-        office.proxy.announced.deposit_factor = 2 * factor
-        assert office.dispatch(signed(BOB), poke).pays is False
+        runtime.proxy.proxy_deposit_factor = factor
+        runtime.proxy.announced.deposit_factor = 2 * factor
+        assert runtime.dispatch(signed(BOB), poke).pays is False
         new, new_announced = BASE + factor, ANNOUNCED_BASE + 2 * factor
         expected.append(Proxy.DepositPoked(BOB, DepositKind.Proxies, old, new))
         expected.append(
             Proxy.DepositPoked(BOB, DepositKind.Announcements, old_announced, new_announced)
         )
         old, old_announced = new, new_announced
-        assert office.proxy.proxies[BOB][1] == new
-        assert office.proxy.announced.announcements[BOB][1] == new_announced
-        assert office.balances.reserved(BOB) == new + new_announced
-    assert [e for e in office.announced() if isinstance(e, Proxy.DepositPoked)] == expected
+        assert runtime.proxy.proxies[BOB][1] == new
+        assert runtime.proxy.announced.announcements[BOB][1] == new_announced
+        assert runtime.balances.reserved(BOB) == new + new_announced
+    assert [e for e in runtime.announced() if isinstance(e, Proxy.DepositPoked)] == expected
 
-    office.proxy.proxy_deposit_factor = 990 * BTT
-    with refused(office, Balances.InsufficientBalance):
-        office.dispatch(signed(BOB), poke)
-    with refused(office, BadOrigin):
-        office.dispatch(ROOT, poke)
+    runtime.proxy.proxy_deposit_factor = 990 * BTT
+    with refused(runtime, Balances.InsufficientBalance):
+        runtime.dispatch(signed(BOB), poke)
+    with refused(runtime, BadOrigin):
+        runtime.dispatch(ROOT, poke)
 
 
 # ---- weights and scopes
 
 
-def test_limits_that_hold_already_are_not_added(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.NonTransfer)
-    office.appoint(BOB, ALICE, ProxyType.NonTransfer)
+def test_limits_that_hold_already_are_not_added(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.NonTransfer)
+    runtime.appoint(BOB, ALICE, ProxyType.NonTransfer)
     asked = 0
-    may_call = office.proxy.may_call
+    may_call = runtime.proxy.may_call
 
     def counting(kind: ProxyType, inner: Call) -> bool:
         nonlocal asked
         asked += 1
         return may_call(kind, inner)
 
-    call = office.remark()
+    call = runtime.remark()
     for place in range(6):
         real = BOB if place % 2 == 0 else ALICE
-        call = office.call("Proxy", "proxy", real=Id(real), force_proxy_type=None, call=call)
-    office.proxy.__dict__["may_call"] = counting
-    office.dispatch(signed(BOB), call)
-    results = [e.result for e in office.announced() if isinstance(e, Proxy.ProxyExecuted)]
+        call = runtime.call("Proxy", "proxy", real=Id(real), force_proxy_type=None, call=call)
+    runtime.proxy.__dict__["may_call"] = counting
+    runtime.dispatch(signed(BOB), call)
+    results = [e.result for e in runtime.announced() if isinstance(e, Proxy.ProxyExecuted)]
     assert results == [Ok(())] * 6
     assert asked == 6, "once for each call within"
 
 
-def test_each_proxy_of_an_account_makes_acting_for_it_dearer(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    inner = office.pay_dave()
-    proxied = office.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=inner)
-    own = office.info(inner).weight
-    assert office.info(proxied).weight == weights.proxy(32) + own
+def test_each_proxy_of_an_account_makes_acting_for_it_dearer(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    inner = runtime.pay_dave()
+    proxied = runtime.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=inner)
+    own = runtime.info(inner).weight
+    assert runtime.info(proxied).weight == weights.proxy(32) + own
     heavy = Weight(u64(u64.MAX), u64(0))
-    declared = office.call("Utility", "with_weight", call=inner, weight=heavy)
-    proxied_declared = office.call(
+    declared = runtime.call("Utility", "with_weight", call=inner, weight=heavy)
+    proxied_declared = runtime.call(
         "Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=declared
     )
-    assert office.info(proxied_declared).weight > u64.MAX
-    assert office.dispatch(signed(BOB), proxied).weight == weights.proxy(1) + own
-    office.appoint(ALICE, CAROL, ProxyType.Any)
-    assert office.dispatch(signed(BOB), proxied).weight == weights.proxy(2) + own
+    assert runtime.info(proxied_declared).weight > u64.MAX
+    assert runtime.dispatch(signed(BOB), proxied).weight == weights.proxy(1) + own
+    runtime.appoint(ALICE, CAROL, ProxyType.Any)
+    assert runtime.dispatch(signed(BOB), proxied).weight == weights.proxy(2) + own
 
 
-def test_what_a_proxied_batch_did_not_use_is_given_back(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any)
-    batch = office.call("Utility", "batch", calls=[office.pay_dave(5_000)] * 20)
-    proxied = office.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=batch)
-    used = office.dispatch(signed(BOB), proxied).weight
+def test_what_a_proxied_batch_did_not_use_is_given_back(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any)
+    batch = runtime.call("Utility", "batch", calls=[runtime.pay_dave(5_000)] * 20)
+    proxied = runtime.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=batch)
+    used = runtime.dispatch(signed(BOB), proxied).weight
     assert used is not None
     assert (
-        used == weights.proxy(1) + utility_weights.batch(1) + office.info(office.pay_dave()).weight
+        used
+        == weights.proxy(1) + utility_weights.batch(1) + runtime.info(runtime.pay_dave()).weight
     )
 
 
-def test_an_announced_call_weighs_both_lists(office: Office) -> None:
-    office.appoint(ALICE, BOB, ProxyType.Any, delay=1)
-    call = office.pay_dave()
+def test_an_announced_call_weighs_both_lists(runtime: ProxyRuntime) -> None:
+    runtime.appoint(ALICE, BOB, ProxyType.Any, delay=1)
+    call = runtime.pay_dave()
     for call_hash in (H256(blake2_256(call.raw)), H256(bytes(32))):
-        office.proxy.announce(signed(BOB), Id(ALICE), call_hash)
-    office.at(8)
-    made = office.call(
+        runtime.proxy.announce(signed(BOB), Id(ALICE), call_hash)
+    runtime.at(8)
+    made = runtime.call(
         "Proxy",
         "proxy_announced",
         delegate=Id(BOB),
@@ -608,15 +609,15 @@ def test_an_announced_call_weighs_both_lists(office: Office) -> None:
         force_proxy_type=None,
         call=call,
     )
-    own = office.info(call).weight
-    assert office.info(made).weight == weights.proxy_announced(32, 32) + own
-    assert office.dispatch(signed(CAROL), made).weight == weights.proxy_announced(1, 2) + own
+    own = runtime.info(call).weight
+    assert runtime.info(made).weight == weights.proxy_announced(32, 32) + own
+    assert runtime.dispatch(signed(CAROL), made).weight == weights.proxy_announced(1, 2) + own
 
 
-def test_a_proxied_call_weighs_more_than_the_call(office: Office) -> None:
-    call = office.pay_dave()
-    proxied = office.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=call)
-    assert office.info(proxied).weight > office.info(call).weight
+def test_a_proxied_call_weighs_more_than_the_call(runtime: ProxyRuntime) -> None:
+    call = runtime.pay_dave()
+    proxied = runtime.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=call)
+    assert runtime.info(proxied).weight > runtime.info(call).weight
 
 
 @pytest.mark.parametrize(
@@ -642,15 +643,15 @@ ACTS = st.sampled_from(["add", "remove", "clear", "announce", "reject", "pure"])
 def test_what_is_reserved_is_what_the_lists_say(
     acts: list[tuple[AccountId, AccountId, str, ProxyType]],
 ) -> None:
-    office = Office()
-    office.open()
-    proxy = office.proxy
+    runtime = ProxyRuntime()
+    runtime.open()
+    proxy = runtime.proxy
     pures = dict.fromkeys((ALICE, BOB, CAROL), 0)
     for number, (who, other, act, kind) in enumerate(acts):
         try:
             match act:
                 case "add":
-                    office.appoint(who, other, kind)
+                    runtime.appoint(who, other, kind)
                 case "remove":
                     proxy.remove_proxy(signed(who), Id(other), kind, u32(0))
                 case "clear":
@@ -667,5 +668,5 @@ def test_what_is_reserved_is_what_the_lists_say(
         for account, made in pures.items():
             owed = proxy.proxies[account][1] + proxy.announced.announcements[account][1]
             owed += made * (BASE + FACTOR)
-            assert office.balances.reserved(account) == owed
-            assert office.balances.total(account) == 1_000 * BTT
+            assert runtime.balances.reserved(account) == owed
+            assert runtime.balances.total(account) == 1_000 * BTT

@@ -37,7 +37,7 @@ from support.balances import (
     VESTING,
     VOTE,
     VOTING,
-    Bank,
+    BalancesRuntime,
     account,
     address,
     check_the_ledger,
@@ -50,130 +50,130 @@ from support.runtime import refused
 
 
 @pytest.fixture
-def bank() -> Bank:
+def runtime() -> BalancesRuntime:
     return opened()
 
 
 @pytest.fixture
-def balances(bank: Bank) -> Balances:
-    return bank.balances
+def balances(runtime: BalancesRuntime) -> Balances:
+    return runtime.balances
 
 
 # ---- reserves
 
 
-def test_a_deposit_may_be_made_of_vesting_money(bank: Bank) -> None:
-    bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
+def test_a_deposit_may_be_made_of_vesting_money(runtime: BalancesRuntime) -> None:
+    runtime.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
 
-    bank.balances.reservable_currency.reserve(ALICE, u128(4_000))
+    runtime.balances.reservable_currency.reserve(ALICE, u128(4_000))
 
-    assert account(bank, ALICE) == (6_000, 4_000, 10_000, 1, 1)
-    assert bank.balances.reducible_balance(ALICE) == 0
-    check_the_ledger(bank)
-
-
-def test_only_what_is_there_can_be_reserved(bank: Bank) -> None:
-    with refused(bank, Balances.InsufficientBalance):
-        bank.balances.reservable_currency.reserve(ALICE, u128(10_001))
-    with refused(bank, ConsumerRemaining):
-        bank.balances.reservable_currency.reserve(ALICE, u128(9_901))
-    bank.balances.reservable_currency.reserve(ALICE, u128(9_900))
+    assert account(runtime, ALICE) == (6_000, 4_000, 10_000, 1, 1)
+    assert runtime.balances.reducible_balance(ALICE) == 0
+    check_the_ledger(runtime)
 
 
-def test_what_is_unreserved_is_free_again(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
+def test_only_what_is_there_can_be_reserved(runtime: BalancesRuntime) -> None:
+    with refused(runtime, Balances.InsufficientBalance):
+        runtime.balances.reservable_currency.reserve(ALICE, u128(10_001))
+    with refused(runtime, ConsumerRemaining):
+        runtime.balances.reservable_currency.reserve(ALICE, u128(9_901))
+    runtime.balances.reservable_currency.reserve(ALICE, u128(9_900))
 
-    assert bank.balances.reservable_currency.unreserve(ALICE, u128(400)) == 0
-    assert bank.balances.reservable_currency.unreserve(ALICE, u128(900)) == 300
 
-    assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
-    assert bank.announced() == [
+def test_what_is_unreserved_is_free_again(runtime: BalancesRuntime) -> None:
+    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
+
+    assert runtime.balances.reservable_currency.unreserve(ALICE, u128(400)) == 0
+    assert runtime.balances.reservable_currency.unreserve(ALICE, u128(900)) == 300
+
+    assert account(runtime, ALICE) == (10_000, 0, 0, 1, 0)
+    assert runtime.announced() == [
         Balances.Reserved(ALICE, u128(1_000)),
         Balances.Unreserved(ALICE, u128(400)),
         Balances.Unreserved(ALICE, u128(600)),
     ]
 
 
-def test_freeing_by_force_leaves_holds_and_named_reserves_alone(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(100))
-    bank.balances.hold(STAKE, ALICE, u128(200))
-    bank.balances.reserve_named(b"reserve1", ALICE, u128(300))
+def test_freeing_by_force_leaves_holds_and_named_reserves_alone(runtime: BalancesRuntime) -> None:
+    runtime.balances.reservable_currency.reserve(ALICE, u128(100))
+    runtime.balances.hold(STAKE, ALICE, u128(200))
+    runtime.balances.reserve_named(b"reserve1", ALICE, u128(300))
 
-    bank.balances.force_unreserve(ROOT, to(ALICE), u128(10_000))
+    runtime.balances.force_unreserve(ROOT, to(ALICE), u128(10_000))
 
-    assert bank.balances.reserved(ALICE) == 500
-    check_the_ledger(bank)
+    assert runtime.balances.reserved(ALICE) == 500
+    check_the_ledger(runtime)
 
 
-def test_a_slashed_reserve_goes_to_the_treasury(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
+def test_a_slashed_reserve_goes_to_the_treasury(runtime: BalancesRuntime) -> None:
+    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
-    assert bank.balances.reservable_currency.slash_reserved(ALICE, u128(1_500)) == 500
+    assert runtime.balances.reservable_currency.slash_reserved(ALICE, u128(1_500)) == 500
 
-    assert account(bank, ALICE) == (9_000, 0, 0, 1, 0)
-    assert bank.balances.free(TREASURY) == 21_000
-    assert bank.announced()[-2:] == [
+    assert account(runtime, ALICE) == (9_000, 0, 0, 1, 0)
+    assert runtime.balances.free(TREASURY) == 21_000
+    assert runtime.announced()[-2:] == [
         Balances.Slashed(ALICE, u128(1_000)),
         Balances.Deposit(TREASURY, u128(1_000)),
     ]
-    check_the_ledger(bank)
+    check_the_ledger(runtime)
 
 
 @pytest.mark.parametrize("status", list(BalanceStatus))
-def test_a_reserve_is_repatriated(bank: Bank, status: BalanceStatus) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
+def test_a_reserve_is_repatriated(runtime: BalancesRuntime, status: BalanceStatus) -> None:
+    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
     assert (
-        bank.balances.reservable_currency.repatriate_reserved(ALICE, BOB, u128(1_100), status)
+        runtime.balances.reservable_currency.repatriate_reserved(ALICE, BOB, u128(1_100), status)
         == 100
     )
 
-    assert bank.balances.total(BOB) == 6_000
-    assert bank.balances.free(BOB) == (6_000 if status is BalanceStatus.Free else 5_000)
-    assert bank.announced()[-1] == Balances.ReserveRepatriated(ALICE, BOB, u128(1_000), status)
-    check_the_ledger(bank)
+    assert runtime.balances.total(BOB) == 6_000
+    assert runtime.balances.free(BOB) == (6_000 if status is BalanceStatus.Free else 5_000)
+    assert runtime.announced()[-1] == Balances.ReserveRepatriated(ALICE, BOB, u128(1_000), status)
+    check_the_ledger(runtime)
 
 
-def test_a_reserve_is_repatriated_to_its_owner(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
+def test_a_reserve_is_repatriated_to_its_owner(runtime: BalancesRuntime) -> None:
+    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
     keep, free = BalanceStatus.Reserved, BalanceStatus.Free
     assert (
-        bank.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), keep)
+        runtime.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), keep)
         == 200
     )
-    assert bank.balances.reserved(ALICE) == 1_000
+    assert runtime.balances.reserved(ALICE) == 1_000
     assert (
-        bank.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), free)
+        runtime.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), free)
         == 200
     )
-    assert bank.balances.reserved(ALICE) == 0
+    assert runtime.balances.reserved(ALICE) == 0
 
 
-def test_a_reserve_is_repatriated_only_to_an_account(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
+def test_a_reserve_is_repatriated_only_to_an_account(runtime: BalancesRuntime) -> None:
+    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
-    with refused(bank, Balances.DeadAccount):
-        bank.balances.reservable_currency.repatriate_reserved(
+    with refused(runtime, Balances.DeadAccount):
+        runtime.balances.reservable_currency.repatriate_reserved(
             ALICE, UNUSED, u128(500), BalanceStatus.Free
         )
 
 
-def test_what_a_lock_leans_on_is_not_repatriated(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
-    bank.balances.set_lock(VESTING, ALICE, u128(9_400), Reasons.Misc)
+def test_what_a_lock_leans_on_is_not_repatriated(runtime: BalancesRuntime) -> None:
+    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
+    runtime.balances.set_lock(VESTING, ALICE, u128(9_400), Reasons.Misc)
 
     assert (
-        bank.balances.reservable_currency.repatriate_reserved(
+        runtime.balances.reservable_currency.repatriate_reserved(
             ALICE, BOB, u128(1_000), BalanceStatus.Free
         )
         == 400
     )
-    check_the_ledger(bank)
+    check_the_ledger(runtime)
 
 
-def test_named_reserves_are_kept_apart(bank: Bank) -> None:
-    balances = bank.balances
+def test_named_reserves_are_kept_apart(runtime: BalancesRuntime) -> None:
+    balances = runtime.balances
     balances.reserve_named(b"zzzzzzzz", ALICE, u128(300))
     balances.reserve_named(b"aaaaaaaa", ALICE, u128(200))
     balances.reserve_named(b"zzzzzzzz", ALICE, u128(100))
@@ -183,69 +183,69 @@ def test_named_reserves_are_kept_apart(bank: Bank) -> None:
     assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(150)) == 0
     assert balances.reservable_currency.reserved_named(b"zzzzzzzz", ALICE) == 250
     assert balances.reservable_currency.unreserve(ALICE, u128(250)) == 250
-    check_the_ledger(bank)
+    check_the_ledger(runtime)
     assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(900)) == 650
     assert ALICE not in balances.reserves
-    check_the_ledger(bank)
+    check_the_ledger(runtime)
 
 
-def test_named_reserves_are_limited_in_number(bank: Bank) -> None:
+def test_named_reserves_are_limited_in_number(runtime: BalancesRuntime) -> None:
     for n in range(MAX_RESERVES):
-        bank.balances.reserve_named(n.to_bytes(8, "big"), ALICE, u128(1))
+        runtime.balances.reserve_named(n.to_bytes(8, "big"), ALICE, u128(1))
 
-    with refused(bank, Balances.TooManyReserves):
-        bank.balances.reserve_named(b"one more", ALICE, u128(1))
-    bank.balances.reserve_named(bytes(8), ALICE, u128(1))
+    with refused(runtime, Balances.TooManyReserves):
+        runtime.balances.reserve_named(b"one more", ALICE, u128(1))
+    runtime.balances.reserve_named(bytes(8), ALICE, u128(1))
 
 
 # ---- holds and locks
 
 
-def test_a_bond_may_be_of_vesting_money_a_stake_may_not(bank: Bank) -> None:
-    bank.balances.set_lock(VESTING, ALICE, u128(9_000), Reasons.Misc)
+def test_a_bond_may_be_of_vesting_money_a_stake_may_not(runtime: BalancesRuntime) -> None:
+    runtime.balances.set_lock(VESTING, ALICE, u128(9_000), Reasons.Misc)
 
-    with refused(bank, token(TokenErrorKind.Frozen)):
-        bank.balances.hold(STAKE, ALICE, u128(1_001))
-    bank.balances.hold(BOND, ALICE, u128(5_000))
-    assert account(bank, ALICE) == (5_000, 5_000, 9_000, 1, 1)
-    assert bank.balances.reducible_balance(ALICE) == 1_000
-    check_the_ledger(bank)
-
-
-def test_a_stake_does_not_stand_in_for_locked_money(bank: Bank) -> None:
-    bank.balances.transfer(BOB, ALICE, u128(4_900))
-    bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
-
-    bank.balances.hold(STAKE, ALICE, u128(4_900))
-
-    assert account(bank, ALICE) == (10_000, 4_900, 14_900, 1, 1)
-    assert bank.balances.reducible_balance(ALICE) == 0
-    with refused(bank, token(TokenErrorKind.Frozen)):
-        bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(1))
-    check_the_ledger(bank)
+    with refused(runtime, token(TokenErrorKind.Frozen)):
+        runtime.balances.hold(STAKE, ALICE, u128(1_001))
+    runtime.balances.hold(BOND, ALICE, u128(5_000))
+    assert account(runtime, ALICE) == (5_000, 5_000, 9_000, 1, 1)
+    assert runtime.balances.reducible_balance(ALICE) == 1_000
+    check_the_ledger(runtime)
 
 
-def test_without_a_lock_nothing_is_frozen_whatever_is_held(bank: Bank) -> None:
-    bank.balances.hold(STAKE, ALICE, u128(1_000))
-    assert account(bank, ALICE) == (9_000, 1_000, 0, 1, 1)
-    bank.balances.set_lock(VESTING, ALICE, u128(500), Reasons.Misc)
-    assert account(bank, ALICE) == (9_000, 1_000, 1_500, 1, 1)
-    bank.balances.remove_lock(VESTING, ALICE)
-    assert account(bank, ALICE) == (9_000, 1_000, 0, 1, 1)
+def test_a_stake_does_not_stand_in_for_locked_money(runtime: BalancesRuntime) -> None:
+    runtime.balances.transfer(BOB, ALICE, u128(4_900))
+    runtime.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
+
+    runtime.balances.hold(STAKE, ALICE, u128(4_900))
+
+    assert account(runtime, ALICE) == (10_000, 4_900, 14_900, 1, 1)
+    assert runtime.balances.reducible_balance(ALICE) == 0
+    with refused(runtime, token(TokenErrorKind.Frozen)):
+        runtime.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(1))
+    check_the_ledger(runtime)
 
 
-def test_a_hold_is_released_in_parts(bank: Bank) -> None:
-    bank.balances.hold(STAKE, ALICE, u128(1_000))
-    bank.balances.hold(STAKE, ALICE, u128(500))
-    bank.balances.release(STAKE, ALICE, u128(600))
+def test_without_a_lock_nothing_is_frozen_whatever_is_held(runtime: BalancesRuntime) -> None:
+    runtime.balances.hold(STAKE, ALICE, u128(1_000))
+    assert account(runtime, ALICE) == (9_000, 1_000, 0, 1, 1)
+    runtime.balances.set_lock(VESTING, ALICE, u128(500), Reasons.Misc)
+    assert account(runtime, ALICE) == (9_000, 1_000, 1_500, 1, 1)
+    runtime.balances.remove_lock(VESTING, ALICE)
+    assert account(runtime, ALICE) == (9_000, 1_000, 0, 1, 1)
 
-    assert bank.balances.held(STAKE, ALICE) == 900
-    with refused(bank, token(TokenErrorKind.FundsUnavailable)):
-        bank.balances.release(STAKE, ALICE, u128(901))
-    bank.balances.release(STAKE, ALICE, u128(900))
-    assert ALICE not in bank.balances.holds
-    assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
-    assert bank.announced() == [
+
+def test_a_hold_is_released_in_parts(runtime: BalancesRuntime) -> None:
+    runtime.balances.hold(STAKE, ALICE, u128(1_000))
+    runtime.balances.hold(STAKE, ALICE, u128(500))
+    runtime.balances.release(STAKE, ALICE, u128(600))
+
+    assert runtime.balances.held(STAKE, ALICE) == 900
+    with refused(runtime, token(TokenErrorKind.FundsUnavailable)):
+        runtime.balances.release(STAKE, ALICE, u128(901))
+    runtime.balances.release(STAKE, ALICE, u128(900))
+    assert ALICE not in runtime.balances.holds
+    assert account(runtime, ALICE) == (10_000, 0, 0, 1, 0)
+    assert runtime.announced() == [
         Balances.Held(STAKE, ALICE, u128(1_000)),
         Balances.Held(STAKE, ALICE, u128(500)),
         Balances.Released(STAKE, ALICE, u128(600)),
@@ -253,29 +253,29 @@ def test_a_hold_is_released_in_parts(bank: Bank) -> None:
     ]
 
 
-def test_a_hold_leaves_the_existential_deposit_free(bank: Bank) -> None:
-    with refused(bank, token(TokenErrorKind.FundsUnavailable)):
-        bank.balances.hold(BOND, ALICE, u128(9_901))
-    bank.balances.hold(BOND, ALICE, u128(9_900))
-    check_the_ledger(bank)
+def test_a_hold_leaves_the_existential_deposit_free(runtime: BalancesRuntime) -> None:
+    with refused(runtime, token(TokenErrorKind.FundsUnavailable)):
+        runtime.balances.hold(BOND, ALICE, u128(9_901))
+    runtime.balances.hold(BOND, ALICE, u128(9_900))
+    check_the_ledger(runtime)
 
 
-def test_holds_are_limited_in_number(bank: Bank) -> None:
+def test_holds_are_limited_in_number(runtime: BalancesRuntime) -> None:
     room = [Reason(9, n % 3) for n in range(3)]
     for reason in room:
-        bank.balances.hold(reason, ALICE, u128(1))
-    full = bank.balances.holds[ALICE] * (MAX_HOLDS // 3) + bank.balances.holds[ALICE][:2]
-    bank.balances.holds[ALICE] = [entry for entry in full if entry.id != STAKE] + [
+        runtime.balances.hold(reason, ALICE, u128(1))
+    full = runtime.balances.holds[ALICE] * (MAX_HOLDS // 3) + runtime.balances.holds[ALICE][:2]
+    runtime.balances.holds[ALICE] = [entry for entry in full if entry.id != STAKE] + [
         entry for entry in full if entry.id == BOND
     ]
-    assert len(bank.balances.holds[ALICE]) == MAX_HOLDS
+    assert len(runtime.balances.holds[ALICE]) == MAX_HOLDS
 
-    with refused(bank, token(TokenErrorKind.CannotCreateHold)):
-        bank.balances.hold(STAKE, ALICE, u128(1))
+    with refused(runtime, token(TokenErrorKind.CannotCreateHold)):
+        runtime.balances.hold(STAKE, ALICE, u128(1))
 
 
-def test_held_money_changes_hands(bank: Bank) -> None:
-    balances = bank.balances
+def test_held_money_changes_hands(runtime: BalancesRuntime) -> None:
+    balances = runtime.balances
     balances.hold(ESCROW, ALICE, u128(1_000))
 
     balances.transfer_on_hold(ESCROW, ALICE, BOB, u128(300), on_hold=True)
@@ -284,18 +284,20 @@ def test_held_money_changes_hands(bank: Bank) -> None:
     assert balances.held(ESCROW, BOB) == 300
     assert balances.free(UNUSED) == 400
     assert balances.held(ESCROW, ALICE) == 300
-    assert bank.announced()[-1] == Balances.TransferOnHold(ESCROW, ALICE, UNUSED, u128(400))
-    check_the_ledger(bank)
+    assert runtime.announced()[-1] == Balances.TransferOnHold(ESCROW, ALICE, UNUSED, u128(400))
+    check_the_ledger(runtime)
 
 
-def test_held_money_that_changes_hands_to_its_owner_stays_or_is_released(bank: Bank) -> None:
-    bank.balances.hold(ESCROW, ALICE, u128(1_000))
+def test_held_money_that_changes_hands_to_its_owner_stays_or_is_released(
+    runtime: BalancesRuntime,
+) -> None:
+    runtime.balances.hold(ESCROW, ALICE, u128(1_000))
 
-    bank.balances.transfer_on_hold(ESCROW, ALICE, ALICE, u128(300), on_hold=True)
-    assert bank.balances.held(ESCROW, ALICE) == 1_000
-    bank.balances.transfer_on_hold(ESCROW, ALICE, ALICE, u128(300), on_hold=False)
-    assert bank.balances.held(ESCROW, ALICE) == 700
-    check_the_ledger(bank)
+    runtime.balances.transfer_on_hold(ESCROW, ALICE, ALICE, u128(300), on_hold=True)
+    assert runtime.balances.held(ESCROW, ALICE) == 1_000
+    runtime.balances.transfer_on_hold(ESCROW, ALICE, ALICE, u128(300), on_hold=False)
+    assert runtime.balances.held(ESCROW, ALICE) == 700
+    check_the_ledger(runtime)
 
 
 @pytest.mark.parametrize(
@@ -308,32 +310,32 @@ def test_held_money_that_changes_hands_to_its_owner_stays_or_is_released(bank: B
     ],
 )
 def test_held_money_that_cannot_change_hands_says_why(
-    bank: Bank, dest: AccountId, amount: int, on_hold: bool, kind: TokenErrorKind
+    runtime: BalancesRuntime, dest: AccountId, amount: int, on_hold: bool, kind: TokenErrorKind
 ) -> None:
-    bank.balances.hold(BOND, ALICE, u128(1_000))
-    bank.balances.set_lock(VESTING, ALICE, u128(9_500), Reasons.Misc)
+    runtime.balances.hold(BOND, ALICE, u128(1_000))
+    runtime.balances.set_lock(VESTING, ALICE, u128(9_500), Reasons.Misc)
 
-    with refused(bank, token(kind)):
-        bank.balances.transfer_on_hold(BOND, ALICE, dest, u128(amount), on_hold=on_hold)
-
-
-def test_a_slash_takes_even_what_a_lock_leans_on(bank: Bank) -> None:
-    bank.balances.hold(BOND, ALICE, u128(1_000))
-    bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
-
-    with refused(bank, token(TokenErrorKind.Frozen)):
-        bank.balances.fungible_hold.burn_held(BOND, ALICE, u128(1))
-    bank.balances.transfer_on_hold(BOND, ALICE, BOB, u128(400), on_hold=False, force=True)
-    bank.balances.fungible_hold.burn_held(BOND, ALICE, u128(600), force=True)
-
-    assert bank.balances.total_burned.value == 600
-    assert account(bank, ALICE) == (9_000, 0, 10_000, 1, 1)
-    assert bank.announced()[-1] == Balances.BurnedHeld(BOND, ALICE, u128(600))
-    check_the_ledger(bank)
+    with refused(runtime, token(kind)):
+        runtime.balances.transfer_on_hold(BOND, ALICE, dest, u128(amount), on_hold=on_hold)
 
 
-def test_locks_overlap_and_the_greatest_counts(bank: Bank) -> None:
-    balances = bank.balances
+def test_a_slash_takes_even_what_a_lock_leans_on(runtime: BalancesRuntime) -> None:
+    runtime.balances.hold(BOND, ALICE, u128(1_000))
+    runtime.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
+
+    with refused(runtime, token(TokenErrorKind.Frozen)):
+        runtime.balances.fungible_hold.burn_held(BOND, ALICE, u128(1))
+    runtime.balances.transfer_on_hold(BOND, ALICE, BOB, u128(400), on_hold=False, force=True)
+    runtime.balances.fungible_hold.burn_held(BOND, ALICE, u128(600), force=True)
+
+    assert runtime.balances.total_burned.value == 600
+    assert account(runtime, ALICE) == (9_000, 0, 10_000, 1, 1)
+    assert runtime.announced()[-1] == Balances.BurnedHeld(BOND, ALICE, u128(600))
+    check_the_ledger(runtime)
+
+
+def test_locks_overlap_and_the_greatest_counts(runtime: BalancesRuntime) -> None:
+    balances = runtime.balances
     balances.set_lock(VESTING, ALICE, u128(3_000), Reasons.Misc)
     balances.set_lock(VOTING, ALICE, u128(5_000), Reasons.All)
     balances.lockable_currency.set_freeze(VOTE, ALICE, u128(4_000))
@@ -343,10 +345,10 @@ def test_locks_overlap_and_the_greatest_counts(bank: Bank) -> None:
     balances.lockable_currency.thaw(VOTE, ALICE)
     balances.remove_lock(VESTING, ALICE)
 
-    assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
+    assert account(runtime, ALICE) == (10_000, 0, 0, 1, 0)
     assert ALICE not in balances.locks
     assert ALICE not in balances.freezes
-    assert bank.announced() == [
+    assert runtime.announced() == [
         Balances.Locked(ALICE, u128(3_000)),
         Balances.Locked(ALICE, u128(2_000)),
         Balances.Unlocked(ALICE, u128(1_000)),
@@ -355,32 +357,32 @@ def test_locks_overlap_and_the_greatest_counts(bank: Bank) -> None:
     ]
 
 
-def test_a_lock_is_extended_never_shortened(bank: Bank) -> None:
-    bank.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(500), Reasons.Misc)
-    bank.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(200), Reasons.Fee)
-    bank.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(700))
-    bank.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(600))
+def test_a_lock_is_extended_never_shortened(runtime: BalancesRuntime) -> None:
+    runtime.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(500), Reasons.Misc)
+    runtime.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(200), Reasons.Fee)
+    runtime.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(700))
+    runtime.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(600))
 
-    (lock,) = bank.balances.locks[ALICE]
+    (lock,) = runtime.balances.locks[ALICE]
     assert (lock.amount, lock.reasons) == (500, Reasons.All)
-    assert bank.balances.lockable_currency.frozen_for(VOTE, ALICE) == 700
+    assert runtime.balances.lockable_currency.frozen_for(VOTE, ALICE) == 700
 
 
-def test_nothing_is_locked_where_there_is_no_account(bank: Bank) -> None:
-    with refused(bank, NoProviders):
-        bank.balances.set_lock(VESTING, UNUSED, u128(1), Reasons.Misc)
-    bank.balances.remove_lock(VESTING, UNUSED)
-    assert UNUSED not in bank.system.account
+def test_nothing_is_locked_where_there_is_no_account(runtime: BalancesRuntime) -> None:
+    with refused(runtime, NoProviders):
+        runtime.balances.set_lock(VESTING, UNUSED, u128(1), Reasons.Misc)
+    runtime.balances.remove_lock(VESTING, UNUSED)
+    assert UNUSED not in runtime.system.account
 
 
 def test_freezes_are_limited_in_number() -> None:
-    bank = Bank()
-    bank.balances.lockable_currency.max_freezes = u32(1)
-    bank.balances.genesis({"balances": [[address(ALICE), 1_000]]})
-    bank.balances.lockable_currency.set_freeze(VOTE, ALICE, u128(1))
+    runtime = BalancesRuntime()
+    runtime.balances.lockable_currency.max_freezes = u32(1)
+    runtime.balances.genesis({"balances": [[address(ALICE), 1_000]]})
+    runtime.balances.lockable_currency.set_freeze(VOTE, ALICE, u128(1))
 
-    with refused(bank, Balances.TooManyFreezes):
-        bank.balances.lockable_currency.set_freeze(POLL, ALICE, u128(1))
+    with refused(runtime, Balances.TooManyFreezes):
+        runtime.balances.lockable_currency.set_freeze(POLL, ALICE, u128(1))
 
 
 # ---- whatever happens
@@ -423,8 +425,8 @@ def steps() -> st.SearchStrategy[Step]:
     return st.one_of(*(st.tuples(st.just(name), st.tuples(*of)) for name, of in kinds.items()))
 
 
-def take(bank: Bank, name: str, args: tuple[object, ...]) -> None:
-    balances = bank.balances
+def take(runtime: BalancesRuntime, name: str, args: tuple[object, ...]) -> None:
+    balances = runtime.balances
     match name, args:
         case "transfer_all", (AccountId() as who, AccountId() as dest, bool(keep)):
             balances.transfer_all(signed(who), to(dest), keep)
@@ -456,16 +458,16 @@ def take(bank: Bank, name: str, args: tuple[object, ...]) -> None:
 def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(
     taken: list[Step],
 ) -> None:
-    bank = opened()
-    bank.balances.transfer(ALICE, CAROL, u128(3_000))
+    runtime = opened()
+    runtime.balances.transfer(ALICE, CAROL, u128(3_000))
     for name, args in taken:
-        before, events = dict(bank.state.data), list(bank.host.events)
+        before, events = dict(runtime.state.data), list(runtime.host.events)
         try:
-            take(bank, name, args)
+            take(runtime, name, args)
         except (DispatchError, ArithmeticError):
-            assert bank.state.data == before, f"{name} failed half-way"
-            assert bank.host.events == events
-        check_the_ledger(bank)
+            assert runtime.state.data == before, f"{name} failed half-way"
+            assert runtime.host.events == events
+        check_the_ledger(runtime)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -473,23 +475,25 @@ def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(
 def test_what_is_reported_to_be_spendable_can_be_spent_and_no_more(
     taken: list[Step], keep_alive: bool
 ) -> None:
-    bank = opened()
+    runtime = opened()
     for name, args in taken:
         try:
-            take(bank, name, args)
+            take(runtime, name, args)
         except (DispatchError, ArithmeticError):
             continue
     for who in (ALICE, BOB, CAROL, POOL):
-        spendable = bank.balances.reducible_balance(who, keep_alive=keep_alive)
+        spendable = runtime.balances.reducible_balance(who, keep_alive=keep_alive)
         with pytest.raises(TokenError):
-            bank.balances.transfer(who, TREASURY, spendable + 1, keep_alive)
-        bank.balances.transfer(who, TREASURY, spendable, keep_alive)
-        check_the_ledger(bank)
+            runtime.balances.transfer(who, TREASURY, spendable + 1, keep_alive)
+        runtime.balances.transfer(who, TREASURY, spendable, keep_alive)
+        check_the_ledger(runtime)
 
 
 @pytest.mark.parametrize("left", list(money()))
-def test_no_account_is_left_with_less_than_the_existential_deposit(bank: Bank, left: u128) -> None:
-    bank.balances.transfer_allow_death(BY_BOB, to(ALICE), u128(5_000) - left)
+def test_no_account_is_left_with_less_than_the_existential_deposit(
+    runtime: BalancesRuntime, left: u128
+) -> None:
+    runtime.balances.transfer_allow_death(BY_BOB, to(ALICE), u128(5_000) - left)
 
-    assert (BOB in bank.system.account) is (left >= ED)
-    check_the_ledger(bank)
+    assert (BOB in runtime.system.account) is (left >= ED)
+    check_the_ledger(runtime)

@@ -202,7 +202,7 @@ class CountingState(DictState):
 
 
 def accesses(others: int, mine: int) -> list[int]:
-    """Return what opening, asking, claiming, extending, an era and closing touch in the state.
+    """Return the keys that opening, asking, claiming, extending, an era and closing touch.
 
     With so many stakes of others and of the same account open.
     """

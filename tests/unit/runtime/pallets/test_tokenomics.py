@@ -58,7 +58,7 @@ from support.tokenomics import (
     ROWS,
     SUPPLY,
     YEAR,
-    Bank,
+    TokenomicsRuntime,
     btt,
     config,
     pool,
@@ -66,25 +66,25 @@ from support.tokenomics import (
 
 
 @pytest.fixture
-def bank() -> Bank:
-    bank = Bank()
-    bank.begin()
-    return bank
+def runtime() -> TokenomicsRuntime:
+    runtime = TokenomicsRuntime()
+    runtime.begin()
+    return runtime
 
 
 @pytest.fixture
-def tight() -> Bank:
+def tight() -> TokenomicsRuntime:
     """A chain whose first year releases 3 % of the supply: 210,000 BTT beside what is liquid."""
-    bank = Bank()
-    bank.begin(releaseTable=[300, 9_700])
-    return bank
+    runtime = TokenomicsRuntime()
+    runtime.begin(releaseTable=[300, 9_700])
+    return runtime
 
 
 # ---- genesis
 
 
-def test_genesis_opens_the_ledger_over_what_lies_in_the_pools(bank: Bank) -> None:
-    found = {bytes(each.id): each for each in bank.tokenomics.ledger.statuses()}
+def test_genesis_opens_the_ledger_over_what_lies_in_the_pools(runtime: TokenomicsRuntime) -> None:
+    found = {bytes(each.id): each for each in runtime.tokenomics.ledger.statuses()}
 
     assert len(found) == 15
     for name, amount in ALLOCATED.items():
@@ -92,24 +92,24 @@ def test_genesis_opens_the_ledger_over_what_lies_in_the_pools(bank: Bank) -> Non
         assert status.allocated == status.balance == amount * ONE
         assert status.released == status.burned == 0
     assert found[b"py/trsry"].balance == 0
-    assert bank.tokenomics.genesis_supply.value == SUPPLY
-    assert bank.tokenomics.preset.value == "seed-000"
-    assert len(dict(bank.tokenomics.programmes.programmes.items())) == 4
+    assert runtime.tokenomics.genesis_supply.value == SUPPLY
+    assert runtime.tokenomics.preset.value == "seed-000"
+    assert len(dict(runtime.tokenomics.programmes.programmes.items())) == 4
 
 
 def test_a_chain_without_the_section_has_pools_and_no_promises() -> None:
-    bank = Bank()
-    bank.balances.genesis({"balances": [[ss58(ALICE), str(SUPPLY)]]})
+    runtime = TokenomicsRuntime()
+    runtime.balances.genesis({"balances": [[ss58(ALICE), str(SUPPLY)]]})
 
-    bank.tokenomics.genesis({})
+    runtime.tokenomics.genesis({})
 
-    assert bank.tokenomics.threshold() == 10_000 * ONE
-    assert bank.tokenomics.supply().circulating == SUPPLY
-    bank.tokenomics.on_initialize(1)
-    with refused(bank, BadOrigin):
-        bank.tokenomics.attest_milestone(BY_ALICE, u32(0), u32(0), PROOF)
-    with refused(bank, Tokenomics.MilestoneUnknown):
-        bank.tokenomics.claim_programme(BY_ALICE, u32(0))
+    assert runtime.tokenomics.threshold() == 10_000 * ONE
+    assert runtime.tokenomics.supply().circulating == SUPPLY
+    runtime.tokenomics.on_initialize(1)
+    with refused(runtime, BadOrigin):
+        runtime.tokenomics.attest_milestone(BY_ALICE, u32(0), u32(0), PROOF)
+    with refused(runtime, Tokenomics.MilestoneUnknown):
+        runtime.tokenomics.claim_programme(BY_ALICE, u32(0))
 
 
 @pytest.mark.parametrize(
@@ -152,42 +152,42 @@ def test_a_chain_without_the_section_has_pools_and_no_promises() -> None:
 )
 def test_a_wrong_configuration_names_the_place(changes: dict[str, object], place: str) -> None:
     with pytest.raises(GenesisError) as raised:
-        Bank().begin(**changes)
+        TokenomicsRuntime().begin(**changes)
     assert str(raised.value).startswith(place + ":")
 
 
 def test_programmes_need_an_account_to_be_paid() -> None:
-    bank, section = Bank(), config()
+    runtime, section = TokenomicsRuntime(), config()
     del section["foundation"]
-    bank.begin()
+    runtime.begin()
     with pytest.raises(GenesisError, match=r"programmes\[0\]: a programme, but no foundation"):
-        bank.tokenomics.genesis(section)
+        runtime.tokenomics.genesis(section)
 
 
 # ---- discretionary releases
 
 
-def test_a_referendum_pays_out_of_the_ecosystem_fund(bank: Bank) -> None:
-    bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1_000), Id(BOB))
+def test_a_referendum_pays_out_of_the_ecosystem_fund(runtime: TokenomicsRuntime) -> None:
+    runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1_000), Id(BOB))
 
-    assert bank.has(BOB) == 1_000 * ONE
-    assert bank.tokenomics.ledger.pools[pool(ECOSYSTEM)].released == 1_000 * ONE
-    assert bank.tokenomics.releases.released_total.value == 1_000 * ONE
-    assert bank.announced()[-1] == Tokenomics.PoolReleased(pool(ECOSYSTEM), btt(1_000), BOB)
+    assert runtime.has(BOB) == 1_000 * ONE
+    assert runtime.tokenomics.ledger.pools[pool(ECOSYSTEM)].released == 1_000 * ONE
+    assert runtime.tokenomics.releases.released_total.value == 1_000 * ONE
+    assert runtime.announced()[-1] == Tokenomics.PoolReleased(pool(ECOSYSTEM), btt(1_000), BOB)
 
 
 @pytest.mark.parametrize("account", [ECOSYSTEM, GRANTS, DEVELOPMENT_FUND, OPERATIONS])
-def test_no_other_account_pays_out_of_it(bank: Bank, account: AccountId) -> None:
-    with refused(bank, BadOrigin):
-        bank.tokenomics.release_discretionary(BY_ALICE, pool(account), btt(1), Id(ALICE))
+def test_no_other_account_pays_out_of_it(runtime: TokenomicsRuntime, account: AccountId) -> None:
+    with refused(runtime, BadOrigin):
+        runtime.tokenomics.release_discretionary(BY_ALICE, pool(account), btt(1), Id(ALICE))
 
 
 @pytest.mark.parametrize("account", [MINING, STAKING, HEALTH, RESERVE, *FOUNDATION_PROGRAMMES])
 def test_not_even_a_referendum_pays_out_of_pools_with_rules_of_their_own(
-    bank: Bank, account: AccountId
+    runtime: TokenomicsRuntime, account: AccountId
 ) -> None:
-    with refused(bank, Tokenomics.NotDiscretionary):
-        bank.tokenomics.release_discretionary(ROOT, pool(account), btt(1), Id(ALICE))
+    with refused(runtime, Tokenomics.NotDiscretionary):
+        runtime.tokenomics.release_discretionary(ROOT, pool(account), btt(1), Id(ALICE))
 
 
 def test_each_pool_asks_its_own_gate() -> None:
@@ -195,39 +195,39 @@ def test_each_pool_asks_its_own_gate() -> None:
         if origin.signed() != BOB:
             raise BadOrigin
 
-    bank = Bank()
-    bank.begin()
-    bank.tokenomics.grant_spender = only_bob
+    runtime = TokenomicsRuntime()
+    runtime.begin()
+    runtime.tokenomics.grant_spender = only_bob
 
-    bank.tokenomics.release_discretionary(signed(BOB), pool(GRANTS), btt(1), Id(CAROL))
+    runtime.tokenomics.release_discretionary(signed(BOB), pool(GRANTS), btt(1), Id(CAROL))
 
-    assert bank.has(CAROL) == ONE
-    with refused(bank, BadOrigin):
-        bank.tokenomics.release_discretionary(signed(BOB), pool(ECOSYSTEM), btt(1), Id(CAROL))
+    assert runtime.has(CAROL) == ONE
+    with refused(runtime, BadOrigin):
+        runtime.tokenomics.release_discretionary(signed(BOB), pool(ECOSYSTEM), btt(1), Id(CAROL))
 
 
-def test_a_pool_never_pays_more_than_it_has(bank: Bank) -> None:
-    bank.tokenomics.set_ceiling_mode(ROOT, CeilingMode.Off)
-    with refused(bank, Tokenomics.PoolExhausted):
-        bank.tokenomics.release_discretionary(
+def test_a_pool_never_pays_more_than_it_has(runtime: TokenomicsRuntime) -> None:
+    runtime.tokenomics.set_ceiling_mode(ROOT, CeilingMode.Off)
+    with refused(runtime, Tokenomics.PoolExhausted):
+        runtime.tokenomics.release_discretionary(
             ROOT, pool(ECOSYSTEM), u128(ALLOCATED["ecos"] * ONE + 1), Id(BOB)
         )
 
-    bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(ALLOCATED["ecos"]), Id(BOB))
+    runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(ALLOCATED["ecos"]), Id(BOB))
 
-    assert bank.has(ECOSYSTEM) == 0
-    assert bank.has(BOB) == ALLOCATED["ecos"] * ONE
+    assert runtime.has(ECOSYSTEM) == 0
+    assert runtime.has(BOB) == ALLOCATED["ecos"] * ONE
 
 
-def test_too_little_to_open_an_account_with_is_refused(bank: Bank) -> None:
-    with refused(bank, TokenError(TokenErrorKind.BelowMinimum)):
-        bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), u128(1), Id(BOB))
+def test_too_little_to_open_an_account_with_is_refused(runtime: TokenomicsRuntime) -> None:
+    with refused(runtime, TokenError(TokenErrorKind.BelowMinimum)):
+        runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), u128(1), Id(BOB))
 
 
 # ---- the ceiling
 
 
-def test_the_ceiling_refuses_the_planck_beyond_it(tight: Bank) -> None:
+def test_the_ceiling_refuses_the_planck_beyond_it(tight: TokenomicsRuntime) -> None:
     with refused(tight, Tokenomics.ReleaseCeilingReached):
         tight.tokenomics.release_discretionary(
             ROOT, pool(ECOSYSTEM), u128(210_000 * ONE + 1), Id(BOB)
@@ -238,7 +238,7 @@ def test_the_ceiling_refuses_the_planck_beyond_it(tight: Bank) -> None:
     assert tight.tokenomics.releases.headroom() == 0
 
 
-def test_attack_the_ceiling_cannot_be_passed_in_many_small_steps(tight: Bank) -> None:
+def test_attack_the_ceiling_cannot_be_passed_in_many_small_steps(tight: TokenomicsRuntime) -> None:
     for _ in range(21):
         tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(5_000), Id(BOB))
         tight.tokenomics.release_discretionary(ROOT, pool(GRANTS), btt(5_000), Id(CAROL))
@@ -248,7 +248,7 @@ def test_attack_the_ceiling_cannot_be_passed_in_many_small_steps(tight: Bank) ->
             tight.tokenomics.release_discretionary(ROOT, pool(account), u128(10**15), Id(BOB))
 
 
-def test_attack_a_gift_to_a_pool_makes_no_room_below_the_ceiling(tight: Bank) -> None:
+def test_attack_a_gift_to_a_pool_makes_no_room_below_the_ceiling(tight: TokenomicsRuntime) -> None:
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_000), Id(BOB))
     tight.tokenomics.top_up_pool(BY_ALICE, pool(ECOSYSTEM), btt(100_000))
 
@@ -256,7 +256,7 @@ def test_attack_a_gift_to_a_pool_makes_no_room_below_the_ceiling(tight: Bank) ->
         tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
 
 
-def test_what_comes_free_by_contract_takes_room_from_decisions(tight: Bank) -> None:
+def test_what_comes_free_by_contract_takes_room_from_decisions(tight: TokenomicsRuntime) -> None:
     assert tight.tokenomics.releases.headroom() == 210_000 * ONE
 
     tight.clock.slot = MONTH  # 105,000 BTT are emitted in it
@@ -266,7 +266,7 @@ def test_what_comes_free_by_contract_takes_room_from_decisions(tight: Bank) -> N
     assert tight.tokenomics.releases.headroom() == 0
 
 
-def test_the_next_year_has_room_again(tight: Bank) -> None:
+def test_the_next_year_has_room_again(tight: TokenomicsRuntime) -> None:
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_000), Id(BOB))
     tight.clock.slot = YEAR
 
@@ -276,7 +276,7 @@ def test_the_next_year_has_room_again(tight: Bank) -> None:
     assert tight.tokenomics.releases.released_by_year[u32(2026)] == ONE
 
 
-def test_other_payments_go_on_beyond_the_ceiling_and_are_reported(tight: Bank) -> None:
+def test_other_payments_go_on_beyond_the_ceiling_and_are_reported(tight: TokenomicsRuntime) -> None:
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_000), Id(BOB))
 
     tight.tokenomics.pay(STAKING, CAROL, btt(10), discretionary=False)
@@ -287,16 +287,18 @@ def test_other_payments_go_on_beyond_the_ceiling_and_are_reported(tight: Bank) -
     assert reported in tight.announced()
 
 
-def test_mining_is_counted_by_its_schedule_and_not_by_its_payments(bank: Bank) -> None:
-    bank.clock.slot = MONTH
-    before = bank.tokenomics.releases.released_now()
+def test_mining_is_counted_by_its_schedule_and_not_by_its_payments(
+    runtime: TokenomicsRuntime,
+) -> None:
+    runtime.clock.slot = MONTH
+    before = runtime.tokenomics.releases.released_now()
 
-    bank.tokenomics.pay(MINING, BOB, btt(100_000), discretionary=False)
+    runtime.tokenomics.pay(MINING, BOB, btt(100_000), discretionary=False)
 
-    assert bank.tokenomics.releases.released_now() == before == (LIQUID + 105_000) * ONE
+    assert runtime.tokenomics.releases.released_now() == before == (LIQUID + 105_000) * ONE
 
 
-def test_an_advice_is_no_refusal(tight: Bank) -> None:
+def test_an_advice_is_no_refusal(tight: TokenomicsRuntime) -> None:
     tight.tokenomics.set_ceiling_mode(ROOT, CeilingMode.Advisory)
 
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_001), Id(BOB))
@@ -304,7 +306,7 @@ def test_an_advice_is_no_refusal(tight: Bank) -> None:
     assert any(isinstance(event, Tokenomics.ReleaseCeilingExceeded) for event in tight.announced())
 
 
-def test_without_a_ceiling_nothing_is_said(tight: Bank) -> None:
+def test_without_a_ceiling_nothing_is_said(tight: TokenomicsRuntime) -> None:
     tight.tokenomics.set_ceiling_mode(ROOT, CeilingMode.Off)
 
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_001), Id(BOB))
@@ -314,7 +316,7 @@ def test_without_a_ceiling_nothing_is_said(tight: Bank) -> None:
     )
 
 
-def test_fees_that_come_back_out_of_a_pool_are_no_release(tight: Bank) -> None:
+def test_fees_that_come_back_out_of_a_pool_are_no_release(tight: TokenomicsRuntime) -> None:
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_000), Id(BOB))
     tight.balances.transfer(ALICE, DEVELOPMENT_FUND, btt(500))
 
@@ -324,54 +326,54 @@ def test_fees_that_come_back_out_of_a_pool_are_no_release(tight: Bank) -> None:
     assert tight.tokenomics.releases.released_total.value == 210_000 * ONE
 
 
-def test_only_its_own_track_changes_the_ceiling(bank: Bank) -> None:
-    with refused(bank, BadOrigin):
-        bank.tokenomics.set_ceiling_mode(BY_ALICE, CeilingMode.Off)
+def test_only_its_own_track_changes_the_ceiling(runtime: TokenomicsRuntime) -> None:
+    with refused(runtime, BadOrigin):
+        runtime.tokenomics.set_ceiling_mode(BY_ALICE, CeilingMode.Off)
 
 
 # ---- the pause
 
 
-def test_a_pause_stops_decisions_and_nothing_else(bank: Bank) -> None:
-    bank.attest_all(0)
-    bank.clock.slot = 3 * MONTH
-    bank.tokenomics.unlock_reserve(ROOT, btt(1), u64(4 * MONTH))
-    bank.tokenomics.pause_discretionary(ROOT, u64(4 * MONTH))
+def test_a_pause_stops_decisions_and_nothing_else(runtime: TokenomicsRuntime) -> None:
+    runtime.attest_all(0)
+    runtime.clock.slot = 3 * MONTH
+    runtime.tokenomics.unlock_reserve(ROOT, btt(1), u64(4 * MONTH))
+    runtime.tokenomics.pause_discretionary(ROOT, u64(4 * MONTH))
 
-    with refused(bank, Tokenomics.Paused):
-        bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
-    with refused(bank, Tokenomics.Paused):
-        bank.tokenomics.claim_programme(BY_ALICE, u32(0))
-    bank.tokenomics.pay(STAKING, BOB, btt(1), discretionary=False)
-    bank.tokenomics.pay(MINING, BOB, btt(1), discretionary=False)
-    bank.tokenomics.spend_reserve(BY_KEEPERS, btt(1), Id(BOB), PROOF)
-    assert bank.has(BOB) == 3 * ONE
+    with refused(runtime, Tokenomics.Paused):
+        runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
+    with refused(runtime, Tokenomics.Paused):
+        runtime.tokenomics.claim_programme(BY_ALICE, u32(0))
+    runtime.tokenomics.pay(STAKING, BOB, btt(1), discretionary=False)
+    runtime.tokenomics.pay(MINING, BOB, btt(1), discretionary=False)
+    runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(1), Id(BOB), PROOF)
+    assert runtime.has(BOB) == 3 * ONE
 
-    bank.clock.slot = 4 * MONTH
-    bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
+    runtime.clock.slot = 4 * MONTH
+    runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
 
 
-def test_a_pause_can_be_ended_early_and_only_by_its_track(bank: Bank) -> None:
-    bank.tokenomics.pause_discretionary(ROOT, u64(MONTH))
-    with refused(bank, BadOrigin):
-        bank.tokenomics.pause_discretionary(BY_FOUNDATION, u64(0))
+def test_a_pause_can_be_ended_early_and_only_by_its_track(runtime: TokenomicsRuntime) -> None:
+    runtime.tokenomics.pause_discretionary(ROOT, u64(MONTH))
+    with refused(runtime, BadOrigin):
+        runtime.tokenomics.pause_discretionary(BY_FOUNDATION, u64(0))
 
-    bank.tokenomics.pause_discretionary(ROOT, u64(0))
+    runtime.tokenomics.pause_discretionary(ROOT, u64(0))
 
-    bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
+    runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
 
 
 # ---- looking
 
 
-def test_what_circulates_is_neither_in_pools_nor_unvested(bank: Bank) -> None:
-    assert bank.tokenomics.supply().circulating == LIQUID * ONE
+def test_what_circulates_is_neither_in_pools_nor_unvested(runtime: TokenomicsRuntime) -> None:
+    assert runtime.tokenomics.supply().circulating == LIQUID * ONE
 
-    bank.clock.slot = 12 * MONTH
-    bank.registry.stakes = 5
-    bank.tokenomics.on_initialize(1)
-    bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1_000), Id(BOB))
-    supply = bank.tokenomics.supply()
+    runtime.clock.slot = 12 * MONTH
+    runtime.registry.stakes = 5
+    runtime.tokenomics.on_initialize(1)
+    runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1_000), Id(BOB))
+    supply = runtime.tokenomics.supply()
 
     vested = sum(amount * (12 - lock) // length for amount, lock, length in ROWS if lock < 12)
     assert supply.circulating == (LIQUID + vested + 1_000) * ONE
@@ -383,17 +385,19 @@ def test_what_circulates_is_neither_in_pools_nor_unvested(bank: Bank) -> None:
 
 
 @pytest.mark.parametrize(("month", "total"), [row for row in ALL_ROWS if row[1]])
-def test_releases_follow_the_table_of_months(bank: Bank, month: int, total: int) -> None:
-    bank.clock.slot = month * MONTH
+def test_releases_follow_the_table_of_months(
+    runtime: TokenomicsRuntime, month: int, total: int
+) -> None:
+    runtime.clock.slot = month * MONTH
     foundation = sum(
         time_cap(int(record.amount), int(record.months), month * MONTH_MS)
-        for _, record in bank.tokenomics.programmes.programmes.items()
+        for _, record in runtime.tokenomics.programmes.programmes.items()
     )
-    assert bank.tokenomics.releases.released_now() + foundation == total * ONE
+    assert runtime.tokenomics.releases.released_now() + foundation == total * ONE
 
 
-def test_the_years_add_up_to_all_there_is_to_release(bank: Bank) -> None:
-    years = [bank.tokenomics.releases.release(year) for year in range(2025, 2031)]
+def test_the_years_add_up_to_all_there_is_to_release(runtime: TokenomicsRuntime) -> None:
+    years = [runtime.tokenomics.releases.release(year) for year in range(2025, 2031)]
 
     assert sum(int(year.table) for year in years) == SUPPLY
     assert sum(int(year.mining) for year in years) == ALLOCATED["mine"] * ONE
@@ -401,37 +405,39 @@ def test_the_years_add_up_to_all_there_is_to_release(bank: Bank) -> None:
     assert [int(year.ceiling) * 100 // SUPPLY for year in years] == [22, 40, 55, 67, 77, 100]
     assert years[0].contractual == (315_000 + 189_000 * 2 + 126_000 + 350_000 + LIQUID) * ONE
     assert years[0].mining == 1_260_000 * ONE
-    assert bank.tokenomics.releases.release(2099) == years[-1]
+    assert runtime.tokenomics.releases.release(2099) == years[-1]
 
 
-def test_a_year_reports_what_was_decided_and_what_room_is_left(bank: Bank) -> None:
-    bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(100_000), Id(BOB))
-    bank.clock.slot = YEAR
-    bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(50_000), Id(BOB))
+def test_a_year_reports_what_was_decided_and_what_room_is_left(runtime: TokenomicsRuntime) -> None:
+    runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(100_000), Id(BOB))
+    runtime.clock.slot = YEAR
+    runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(50_000), Id(BOB))
 
-    past, now, later = (bank.tokenomics.releases.release(year) for year in (2025, 2026, 2027))
+    past, now, later = (runtime.tokenomics.releases.release(year) for year in (2025, 2026, 2027))
 
     rows = 2_849_000
     assert (past.discretionary, now.discretionary, later.discretionary) == (
         btt(100_000), btt(50_000), 0,
     )  # fmt: skip
     assert past.headroom == (4_620_000 - rows - 100_000) * ONE
-    assert now.headroom == bank.tokenomics.releases.headroom() == (8_400_000 - rows - 150_000) * ONE
+    assert (
+        now.headroom == runtime.tokenomics.releases.headroom() == (8_400_000 - rows - 150_000) * ONE
+    )
     # By the end of 2027 the rows will have released more than the table gives, nearly.
     released = emitted(ALLOCATED["mine"] * ONE, 36 * MONTH_MS) + 5_740_000 * ONE
     assert later.headroom == max(0, 11_550_000 * ONE - released - 150_000 * ONE)
 
 
-def test_before_the_chain_nothing_was_released(bank: Bank) -> None:
-    year = bank.tokenomics.releases.release(2024)
+def test_before_the_chain_nothing_was_released(runtime: TokenomicsRuntime) -> None:
+    year = runtime.tokenomics.releases.release(2024)
     assert (year.table, year.contractual, year.mining, year.ceiling, year.headroom) == (0,) * 5
 
 
-def test_the_first_year_is_2025_whenever_the_chain_begins(bank: Bank) -> None:
+def test_the_first_year_is_2025_whenever_the_chain_begins(runtime: TokenomicsRuntime) -> None:
     assert label_year(0) == label_year(12 * MONTH_MS - 1) == 2025
     assert label_year(12 * MONTH_MS) == 2026
-    bank.clock.slot = 50 * YEAR
-    assert bank.tokenomics.releases.year_now() == 2030
+    runtime.clock.slot = 50 * YEAR
+    assert runtime.tokenomics.releases.year_now() == 2030
     assert ceiling(SUPPLY, [2_200, 7_800], 3_000) == SUPPLY
 
 
@@ -443,9 +449,9 @@ deeds = st.lists(
 )
 
 
-def attempt(bank: Bank, kind: int, which: int, amount: int) -> None:
+def attempt(runtime: TokenomicsRuntime, kind: int, which: int, amount: int) -> None:
     """Do one of the things that one can try, whether allowed or not."""
-    tokenomics, money = bank.tokenomics, u128(amount)
+    tokenomics, money = runtime.tokenomics, u128(amount)
     match kind:
         case 0:
             tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), money, Id(BOB))
@@ -456,7 +462,7 @@ def attempt(bank: Bank, kind: int, which: int, amount: int) -> None:
         case 3:
             tokenomics.attest_milestone(BY_FOUNDATION, u32(which), u32(amount % 16), PROOF)
         case 4:
-            tokenomics.unlock_reserve(ROOT, money, u64(bank.clock.slot + 9))
+            tokenomics.unlock_reserve(ROOT, money, u64(runtime.clock.slot + 9))
         case 5:
             tokenomics.spend_reserve(BY_KEEPERS, money, Id(BOB), PROOF)
         case 6:
@@ -468,37 +474,37 @@ def attempt(bank: Bank, kind: int, which: int, amount: int) -> None:
                 u128(int(tokenomics.dividends.compute_inflow_of_era()) // 5)
             )
         case _:
-            bank.clock.slot += amount % (6 * MONTH)
+            runtime.clock.slot += amount % (6 * MONTH)
 
 
 @given(deeds)
 def test_whatever_is_tried_the_ledger_add_up(steps: list[tuple[int, int, int]]) -> None:
-    bank = Bank()
-    bank.begin()
+    runtime = TokenomicsRuntime()
+    runtime.begin()
     for step in steps:
-        state, before = bank.state, len(bank.host.events)
+        state, before = runtime.state, len(runtime.host.events)
         state.begin()
         try:
-            attempt(bank, *step)
+            attempt(runtime, *step)
         except (Error, TokenError):
             state.rollback()
-            del bank.host.events[before:]
+            del runtime.host.events[before:]
         else:
             state.commit()
-        check_ledger(bank)
+        check_ledger(runtime)
 
 
-def check_ledger(bank: Bank) -> None:
-    tokenomics = bank.tokenomics
+def check_ledger(runtime: TokenomicsRuntime) -> None:
+    tokenomics = runtime.tokenomics
     supply = tokenomics.supply()
     assert int(supply.issuance) + int(supply.burned) == SUPPLY
-    assert bank.burned() == int(supply.burned)
+    assert runtime.burned() == int(supply.burned)
     for status in tokenomics.ledger.statuses():
         left = int(status.allocated) - int(status.released) - int(status.burned)
         assert status.balance >= max(0, left)
     for number in range(4):
         record = tokenomics.programmes.programmes[u32(number)]
-        assert record.released_planck <= tokenomics.programmes.cap(record, bank.clock.slot)
+        assert record.released_planck <= tokenomics.programmes.cap(record, runtime.clock.slot)
     unlock = tokenomics.reserve_fund.reserve_unlock.get()
     assert unlock is None or unlock.spent <= unlock.cap <= ALLOCATED["rsrv"] * ONE
     assert tokenomics.ledger.pools[pool(RESERVE)].released <= ALLOCATED["rsrv"] * ONE

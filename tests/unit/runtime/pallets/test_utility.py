@@ -71,7 +71,7 @@ class Probe(Pallet):
         raise error
 
 
-class Office(TestRuntime):
+class UtilityRuntime(TestRuntime):
     def build(self) -> None:
         self.balances = self.add_balances(u128(100))
         self.utility = self.add(9, Utility(batched_calls_limit=u32(5)))
@@ -79,32 +79,32 @@ class Office(TestRuntime):
 
 
 @pytest.fixture
-def runtime() -> Office:
+def runtime() -> UtilityRuntime:
     return opened()
 
 
-def opened() -> Office:
-    runtime = Office()
+def opened() -> UtilityRuntime:
+    runtime = UtilityRuntime()
     runtime.balances.genesis({"balances": [[ss58.encode(ALICE), 10_000]]})
     return runtime
 
 
-def pay(runtime: Office, amount: int) -> Call:
+def pay(runtime: UtilityRuntime, amount: int) -> Call:
     return runtime.call("Balances", "transfer_keep_alive", dest=Id(BOB), value=u128(amount))
 
 
-def probe(runtime: Office, name: str) -> Call:
+def probe(runtime: UtilityRuntime, name: str) -> Call:
     return runtime.call("Probe", name)
 
 
-def utility_events(runtime: Office) -> list[object]:
+def utility_events(runtime: UtilityRuntime) -> list[object]:
     return [event for event in runtime.announced() if type(event) in Utility.EVENTS.values()]
 
 
 # ---- batches
 
 
-def test_a_batch_makes_its_calls_in_order(runtime: Office) -> None:
+def test_a_batch_makes_its_calls_in_order(runtime: UtilityRuntime) -> None:
     post = runtime.utility.batch(BY_ALICE, [pay(runtime, 500), pay(runtime, 700)])
 
     assert runtime.balances.free(BOB) == 1_200
@@ -113,7 +113,9 @@ def test_a_batch_makes_its_calls_in_order(runtime: Office) -> None:
     assert utility_events(runtime) == [item, item, done]
 
 
-def test_a_batch_stops_at_the_first_failure_and_keeps_what_was_done(runtime: Office) -> None:
+def test_a_batch_stops_at_the_first_failure_and_keeps_what_was_done(
+    runtime: UtilityRuntime,
+) -> None:
     calls = [pay(runtime, 500), pay(runtime, 20_000), pay(runtime, 700)]
     post = runtime.utility.batch(BY_ALICE, calls)
 
@@ -125,7 +127,7 @@ def test_a_batch_stops_at_the_first_failure_and_keeps_what_was_done(runtime: Off
     ]
 
 
-def test_a_batch_of_all_is_undone_by_one_failure(runtime: Office) -> None:
+def test_a_batch_of_all_is_undone_by_one_failure(runtime: UtilityRuntime) -> None:
     whole = runtime.call("Utility", "batch_all", calls=[pay(runtime, 500), pay(runtime, 20_000)])
     with refused(runtime, TokenError(TokenErrorKind.FundsUnavailable)):
         runtime.dispatch(BY_ALICE, whole)
@@ -134,7 +136,7 @@ def test_a_batch_of_all_is_undone_by_one_failure(runtime: Office) -> None:
     assert failure.value.post == PostInfo(weight=weights.batch_all(2) + 2 * TRANSFER_WEIGHT)
 
 
-def test_a_batch_of_all_that_succeeds_makes_them_all(runtime: Office) -> None:
+def test_a_batch_of_all_that_succeeds_makes_them_all(runtime: UtilityRuntime) -> None:
     post = runtime.utility.batch_all(BY_ALICE, [pay(runtime, 500), probe(runtime, "cheap")])
 
     assert runtime.balances.free(BOB) == 500
@@ -142,7 +144,7 @@ def test_a_batch_of_all_that_succeeds_makes_them_all(runtime: Office) -> None:
     assert utility_events(runtime)[-1] == Utility.BatchCompleted()
 
 
-def test_a_batch_of_all_cannot_be_nested_except_by_root(runtime: Office) -> None:
+def test_a_batch_of_all_cannot_be_nested_except_by_root(runtime: UtilityRuntime) -> None:
     inner = runtime.call("Utility", "batch_all", calls=[probe(runtime, "cheap")])
     nested = runtime.call("Utility", "batch", calls=[inner])
 
@@ -155,7 +157,7 @@ def test_a_batch_of_all_cannot_be_nested_except_by_root(runtime: Office) -> None
     assert Probe.Probed() in runtime.announced()
 
 
-def test_a_forced_batch_makes_every_call(runtime: Office) -> None:
+def test_a_forced_batch_makes_every_call(runtime: UtilityRuntime) -> None:
     calls = [pay(runtime, 500), pay(runtime, 20_000), pay(runtime, 700)]
     post = runtime.utility.force_batch(BY_ALICE, calls)
 
@@ -170,7 +172,7 @@ def test_a_forced_batch_makes_every_call(runtime: Office) -> None:
 
 
 @pytest.mark.parametrize("name", ["batch", "batch_all", "force_batch"])
-def test_a_batch_is_limited_and_needs_an_origin(runtime: Office, name: str) -> None:
+def test_a_batch_is_limited_and_needs_an_origin(runtime: UtilityRuntime, name: str) -> None:
     own = {
         "batch": weights.batch, "batch_all": weights.batch_all, "force_batch": weights.force_batch
     }[name]  # fmt: skip
@@ -187,12 +189,12 @@ def test_a_batch_is_limited_and_needs_an_origin(runtime: Office, name: str) -> N
     assert batch(ROOT, 0).weight == own(0)
 
 
-def test_what_failed_cheaply_is_charged_cheaply(runtime: Office) -> None:
+def test_what_failed_cheaply_is_charged_cheaply(runtime: UtilityRuntime) -> None:
     post = runtime.utility.force_batch(BY_ALICE, [probe(runtime, "fail_cheaply")])
     assert post.weight == weights.force_batch(1) + 100
 
 
-def test_the_filters_of_the_caller_hold_within_a_batch(runtime: Office) -> None:
+def test_the_filters_of_the_caller_hold_within_a_batch(runtime: UtilityRuntime) -> None:
     frugal = BY_ALICE.filtered(lambda inner: inner.pallet != 3)
 
     runtime.utility.batch(frugal, [pay(runtime, 500)])
@@ -203,7 +205,7 @@ def test_the_filters_of_the_caller_hold_within_a_batch(runtime: Office) -> None:
     assert utility_events(runtime) == [Utility.BatchInterrupted(u32(0), filtered)]
 
 
-def test_a_batch_is_operational_only_if_all_of_it_is(runtime: Office) -> None:
+def test_a_batch_is_operational_only_if_all_of_it_is(runtime: UtilityRuntime) -> None:
     urgent, normal = probe(runtime, "urgent"), probe(runtime, "cheap")
 
     def info(calls: Sequence[Call]) -> tuple[DispatchClass, int]:
@@ -216,7 +218,7 @@ def test_a_batch_is_operational_only_if_all_of_it_is(runtime: Office) -> None:
     assert info([probe(runtime, "inherent")]) == (DispatchClass.Normal, weights.batch(1) + 1_000)
 
 
-def test_a_batch_travels(runtime: Office) -> None:
+def test_a_batch_travels(runtime: UtilityRuntime) -> None:
     whole = runtime.call("Utility", "batch", calls=[pay(runtime, 500), probe(runtime, "cheap")])
 
     assert whole.raw[:3] == bytes([9, 0, 2 << 2])
@@ -245,7 +247,7 @@ def test_a_derivative_account_is_the_one_that_substrate_derives() -> None:
     assert derivative(ALICE, u16(298)) == blake2_256(entropy)
 
 
-def test_only_its_owner_acts_for_a_derivative_account(runtime: Office) -> None:
+def test_only_its_owner_acts_for_a_derivative_account(runtime: UtilityRuntime) -> None:
     pseudonym = derivative(ALICE, u16(7))
     runtime.balances.transfer(ALICE, pseudonym, u128(1_000))
 
@@ -260,13 +262,13 @@ def test_only_its_owner_acts_for_a_derivative_account(runtime: Office) -> None:
         runtime.utility.as_derivative(ROOT, u16(7), pay(runtime, 300))
 
 
-def test_filters_hold_for_a_derivative_account_too(runtime: Office) -> None:
+def test_filters_hold_for_a_derivative_account_too(runtime: UtilityRuntime) -> None:
     frugal = BY_ALICE.filtered(lambda inner: inner.pallet != 3)
     with refused(runtime, System.CallFiltered):
         runtime.utility.as_derivative(frugal, u16(7), pay(runtime, 300))
 
 
-def test_root_dispatches_in_the_name_of_any_account(runtime: Office) -> None:
+def test_root_dispatches_in_the_name_of_any_account(runtime: UtilityRuntime) -> None:
     as_alice = SystemOrigin(RawSigned(ALICE))
 
     runtime.utility.dispatch_as(ROOT, as_alice, pay(runtime, 500))
@@ -284,12 +286,14 @@ def test_root_dispatches_in_the_name_of_any_account(runtime: Office) -> None:
 
 
 @pytest.mark.parametrize("raw", [RawNone(), RawSigned(TREASURY)])
-def test_not_even_root_acts_as_none_or_as_a_pool(runtime: Office, raw: RawNone | RawSigned) -> None:
+def test_not_even_root_acts_as_none_or_as_a_pool(
+    runtime: UtilityRuntime, raw: RawNone | RawSigned
+) -> None:
     with refused(runtime, BadOrigin):
         runtime.utility.dispatch_as(ROOT, SystemOrigin(raw), probe(runtime, "cheap"))
 
 
-def test_only_root_acts_for_others_or_chooses_weights(runtime: Office) -> None:
+def test_only_root_acts_for_others_or_chooses_weights(runtime: UtilityRuntime) -> None:
     inner, weight = probe(runtime, "cheap"), Weight(u64(77), u64(0))
     with refused(runtime, BadOrigin):
         runtime.utility.dispatch_as(BY_ALICE, SystemOrigin(RawRoot()), inner)
@@ -303,7 +307,7 @@ def test_only_root_acts_for_others_or_chooses_weights(runtime: Office) -> None:
     assert runtime.info(whole).weight == weights.WITH_WEIGHT + carrying_weight(inner) + 77
 
 
-def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: Office) -> None:
+def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: UtilityRuntime) -> None:
     inner = runtime.call("Utility", "batch", calls=[probe(runtime, "cheap")] * 50)
     nothing = Weight(u64(0), u64(0))
     whole = runtime.call("Utility", "with_weight", call=inner, weight=nothing)
@@ -314,7 +318,7 @@ def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: Office) -> None:
 # ---- if, else
 
 
-def test_the_second_call_is_made_only_if_the_first_fails(runtime: Office) -> None:
+def test_the_second_call_is_made_only_if_the_first_fails(runtime: UtilityRuntime) -> None:
     runtime.utility.if_else(BY_ALICE, pay(runtime, 500), pay(runtime, 700))
     runtime.utility.if_else(BY_ALICE, pay(runtime, 50_000), pay(runtime, 700))
 
@@ -325,7 +329,7 @@ def test_the_second_call_is_made_only_if_the_first_fails(runtime: Office) -> Non
     ]
 
 
-def test_if_both_calls_fail_the_whole_fails(runtime: Office) -> None:
+def test_if_both_calls_fail_the_whole_fails(runtime: UtilityRuntime) -> None:
     main, fallback = pay(runtime, 50_000), probe(runtime, "fail_cheaply")
     whole = runtime.call("Utility", "if_else", main=main, fallback=fallback)
 

@@ -29,7 +29,7 @@ from runtime.frame import ROOT, DispatchError, signed
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import Exchange, Side
 from runtime.pallets.vaults import Vaults
-from support.asset_office import ALICE, BOB, CAROL, DAVE, PEOPLE, RICH, UNITS
+from support.asset_runtime import ALICE, BOB, CAROL, DAVE, PEOPLE, RICH, UNITS
 from support.market_floor import SCANNER, Market
 from support.runtime import refused
 

@@ -33,7 +33,7 @@ LOCKED = Conviction.Locked1x
 
 
 @pytest.fixture
-def town() -> Forum:
+def runtime() -> Forum:
     made = Forum()
     made.open()
     made.tick(0)
@@ -42,79 +42,79 @@ def town() -> Forum:
     return made
 
 
-def approve(town: Forum, index: u32 = FIRST) -> None:
+def approve(runtime: Forum, index: u32 = FIRST) -> None:
     """Let a referendum be approved by CAROL, DAVE and EVE."""
-    town.referenda.place_decision_deposit(signed(EVE), index)
+    runtime.referenda.place_decision_deposit(signed(EVE), index)
     for who in (CAROL, DAVE, EVE):
-        town.vote(who, index, 9_000)
-    town.wait(2 * DAY)
-    assert town.referenda.ended(index) is not None
+        runtime.vote(who, index, 9_000)
+    runtime.wait(2 * DAY)
+    assert runtime.referenda.ended(index) is not None
 
 
-def test_a_vote_that_stood_to_the_decision_counts_when_it_is_removed(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 1, aye=False)
-    approve(town)
-    assert town.contributions.counted == []
-    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    assert town.contributions.counted == [ALICE]
-    with refused(town, ConvictionVoting.NotVoter):
-        town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    with refused(town, ConvictionVoting.NotOngoing):
-        town.vote(ALICE, FIRST, 1)
+def test_a_vote_that_stood_to_the_decision_counts_when_it_is_removed(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 1, aye=False)
+    approve(runtime)
+    assert runtime.contributions.counted == []
+    runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    assert runtime.contributions.counted == [ALICE]
+    with refused(runtime, ConvictionVoting.NotVoter):
+        runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    with refused(runtime, ConvictionVoting.NotOngoing):
+        runtime.vote(ALICE, FIRST, 1)
 
 
-def test_a_vote_that_another_account_removes_counts_for_its_voter(town: Forum) -> None:
-    approve(town)
-    town.wait(PERIOD)
-    town.voting.remove_other_vote(signed(ALICE), Id(CAROL), TRACK, FIRST)
-    assert town.contributions.counted == [CAROL]
+def test_a_vote_that_another_account_removes_counts_for_its_voter(runtime: Forum) -> None:
+    approve(runtime)
+    runtime.wait(PERIOD)
+    runtime.voting.remove_other_vote(signed(ALICE), Id(CAROL), TRACK, FIRST)
+    assert runtime.contributions.counted == [CAROL]
 
 
-def test_changing_and_repeating_a_vote_counts_once(town: Forum) -> None:
+def test_changing_and_repeating_a_vote_counts_once(runtime: Forum) -> None:
     for amount in (5, 1, 7):
-        town.vote(ALICE, FIRST, amount, aye=amount == 1)
-    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    assert town.contributions.counted == [], "a vote that is withdrawn counts for nothing"
-    town.vote(ALICE, FIRST, 1)
-    approve(town)
-    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
-    assert town.contributions.counted == [ALICE]
+        runtime.vote(ALICE, FIRST, amount, aye=amount == 1)
+    runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    assert runtime.contributions.counted == [], "a vote that is withdrawn counts for nothing"
+    runtime.vote(ALICE, FIRST, 1)
+    approve(runtime)
+    runtime.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    assert runtime.contributions.counted == [ALICE]
 
 
-def test_an_abstention_counts_and_a_vote_with_nothing_does_not(town: Forum) -> None:
+def test_an_abstention_counts_and_a_vote_with_nothing_does_not(runtime: Forum) -> None:
     nothing = u128(0)
-    town.voting.vote(signed(ALICE), FIRST, SplitAbstain(nothing, nothing, BTT))
-    town.voting.vote(signed(BOB), FIRST, Standard(vote_of(aye=True), nothing))
-    approve(town)
+    runtime.voting.vote(signed(ALICE), FIRST, SplitAbstain(nothing, nothing, BTT))
+    runtime.voting.vote(signed(BOB), FIRST, Standard(vote_of(aye=True), nothing))
+    approve(runtime)
     for who in (ALICE, BOB):
-        town.voting.remove_vote(signed(who), TRACK, FIRST)
-    assert town.contributions.counted == [ALICE]
+        runtime.voting.remove_vote(signed(who), TRACK, FIRST)
+    assert runtime.contributions.counted == [ALICE]
 
 
-def test_votes_in_referenda_that_were_not_decided_do_not_count(town: Forum) -> None:
-    town.vote(ALICE, FIRST, 1)
-    town.vote(ALICE, SECOND, 1)
-    town.referenda.cancel(CANCELLER, FIRST)
-    town.referenda.kill(CANCELLER, SECOND)
-    late = town.submit()
-    town.vote(BOB, late, 1)
-    town.wait(14 * DAY + 1)
+def test_votes_in_referenda_that_were_not_decided_do_not_count(runtime: Forum) -> None:
+    runtime.vote(ALICE, FIRST, 1)
+    runtime.vote(ALICE, SECOND, 1)
+    runtime.referenda.cancel(CANCELLER, FIRST)
+    runtime.referenda.kill(CANCELLER, SECOND)
+    late = runtime.submit()
+    runtime.vote(BOB, late, 1)
+    runtime.wait(14 * DAY + 1)
     for who, index in ((ALICE, FIRST), (ALICE, SECOND), (BOB, late)):
-        assert town.referenda.ended(index) is None
-        town.voting.remove_vote(signed(who), TRACK, index)
-    assert town.contributions.counted == []
+        assert runtime.referenda.ended(index) is None
+        runtime.voting.remove_vote(signed(who), TRACK, index)
+    assert runtime.contributions.counted == []
 
 
-def test_who_delegates_does_not_contribute_and_its_delegate_counts_once(town: Forum) -> None:
+def test_who_delegates_does_not_contribute_and_its_delegate_counts_once(runtime: Forum) -> None:
     for who in (ALICE, BOB):
-        town.voting.delegate(signed(who), TRACK, Id(CAROL), LOCKED, 100 * BTT)
-    approve(town)
+        runtime.voting.delegate(signed(who), TRACK, Id(CAROL), LOCKED, 100 * BTT)
+    approve(runtime)
     for who in (ALICE, BOB):
-        town.voting.undelegate(signed(who), TRACK)
-        with refused(town, ConvictionVoting.NotVoter):
-            town.voting.remove_vote(signed(who), TRACK, FIRST)
-    town.voting.remove_vote(signed(CAROL), TRACK, FIRST)
-    assert town.contributions.counted == [CAROL]
+        runtime.voting.undelegate(signed(who), TRACK)
+        with refused(runtime, ConvictionVoting.NotVoter):
+            runtime.voting.remove_vote(signed(who), TRACK, FIRST)
+    runtime.voting.remove_vote(signed(CAROL), TRACK, FIRST)
+    assert runtime.contributions.counted == [CAROL]
 
 
 STEP = st.tuples(
@@ -129,29 +129,29 @@ STEP = st.tuples(
 def test_an_account_never_counts_twice_in_a_referendum(
     steps: list[tuple[str, AccountId, AccountId, int]],
 ) -> None:
-    town = Forum()
-    town.open()
-    town.tick(0)
+    runtime = Forum()
+    runtime.open()
+    runtime.tick(0)
     for _ in range(3):
-        index = town.submit()
-        town.referenda.place_decision_deposit(signed(EVE), index)
+        index = runtime.submit()
+        runtime.referenda.place_decision_deposit(signed(EVE), index)
     for step, who, other, number in steps:
         index = u32(number)
         with suppress(DispatchError, Error):
             match step:
                 case "vote":
-                    town.vote(who, index, 1 + number, aye=who != other)
+                    runtime.vote(who, index, 1 + number, aye=who != other)
                 case "remove":
-                    town.voting.remove_vote(signed(who), TRACK, index)
+                    runtime.voting.remove_vote(signed(who), TRACK, index)
                 case "clear":
-                    town.voting.remove_other_vote(signed(who), Id(other), TRACK, index)
+                    runtime.voting.remove_other_vote(signed(who), Id(other), TRACK, index)
                 case "delegate":
-                    town.voting.delegate(signed(who), TRACK, Id(other), LOCKED, BTT)
+                    runtime.voting.delegate(signed(who), TRACK, Id(other), LOCKED, BTT)
                 case "undelegate":
-                    town.voting.undelegate(signed(who), TRACK)
+                    runtime.voting.undelegate(signed(who), TRACK)
                 case "unlock":
-                    town.voting.unlock(signed(who), TRACK, Id(other))
+                    runtime.voting.unlock(signed(who), TRACK, Id(other))
                 case _:
-                    town.wait(3 * DAY * (1 + number))
-    ended = sum(town.referenda.ended(u32(number)) is not None for number in range(3))
-    assert max(Counter(town.contributions.counted).values(), default=0) <= ended
+                    runtime.wait(3 * DAY * (1 + number))
+    ended = sum(runtime.referenda.ended(u32(number)) is not None for number in range(3))
+    assert max(Counter(runtime.contributions.counted).values(), default=0) <= ended

@@ -20,7 +20,7 @@ HUNDRED = Weight(u64(100 * PICOS_PER_MICRO))
 
 
 class Careful(GovernanceRuntime):
-    """A town where the technical track vouches for calls."""
+    """A runtime where the technical track vouches for calls."""
 
     def more(self) -> None:
         self.whitelist = self.add(
@@ -34,7 +34,7 @@ class Careful(GovernanceRuntime):
 
 
 @pytest.fixture
-def town() -> Careful:
+def runtime() -> Careful:
     made = Careful()
     made.open()
     return made
@@ -44,81 +44,81 @@ def key(call: Call) -> H256:
     return H256(blake2_256(call.raw))
 
 
-def test_a_call_is_made_once_after_it_was_vouched_for(town: Careful) -> None:
-    inner = town.entry(b"upgrade")
-    make = town.whitelist.dispatch_whitelisted_call_with_preimage
-    with refused(town, Whitelist.CallIsNotWhitelisted):
+def test_a_call_is_made_once_after_it_was_vouched_for(runtime: Careful) -> None:
+    inner = runtime.entry(b"upgrade")
+    make = runtime.whitelist.dispatch_whitelisted_call_with_preimage
+    with refused(runtime, Whitelist.CallIsNotWhitelisted):
         make(WHITELISTED, inner)
-    town.whitelist.whitelist_call(TECHNICAL, key(inner))
-    with refused(town, Whitelist.CallAlreadyWhitelisted):
-        town.whitelist.whitelist_call(TECHNICAL, key(inner))
-    with refused(town, BadOrigin):
+    runtime.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(runtime, Whitelist.CallAlreadyWhitelisted):
+        runtime.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(runtime, BadOrigin):
         make(TECHNICAL, inner)
-    town.new_events()
+    runtime.new_events()
     make(WHITELISTED, inner)
     half = Weight(u64(50 * PICOS_PER_MICRO))
-    assert town.announced() == [
+    assert runtime.announced() == [
         Diary.Written(b"upgrade"),
         Whitelist.WhitelistedCallDispatched(key(inner), Ok(PostDispatchInfo(half, Pays.Yes))),
     ]
-    with refused(town, Whitelist.CallIsNotWhitelisted):
+    with refused(runtime, Whitelist.CallIsNotWhitelisted):
         make(WHITELISTED, inner)
-    assert list(town.preimage.request_status_for.items()) == []
+    assert list(runtime.preimage.request_status_for.items()) == []
 
 
-def test_a_call_is_made_from_its_preimage(town: Careful) -> None:
-    inner = town.entry(b"upgrade")
+def test_a_call_is_made_from_its_preimage(runtime: Careful) -> None:
+    inner = runtime.entry(b"upgrade")
     length = u32(len(inner.raw))
-    make = town.whitelist.dispatch_whitelisted_call
-    town.whitelist.whitelist_call(TECHNICAL, key(inner))
-    with refused(town, Whitelist.UnavailablePreImage):
+    make = runtime.whitelist.dispatch_whitelisted_call
+    runtime.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(runtime, Whitelist.UnavailablePreImage):
         make(WHITELISTED, key(inner), length, HUNDRED)
-    town.preimage.note_preimage(signed(ALICE), inner.raw)
-    with refused(town, Whitelist.UnavailablePreImage):
+    runtime.preimage.note_preimage(signed(ALICE), inner.raw)
+    with refused(runtime, Whitelist.UnavailablePreImage):
         make(WHITELISTED, key(inner), length + 1, HUNDRED)
-    with refused(town, Whitelist.InvalidCallWeightWitness):
+    with refused(runtime, Whitelist.InvalidCallWeightWitness):
         make(WHITELISTED, key(inner), length, Weight(u64(99)))
-    town.new_events()
+    runtime.new_events()
     make(WHITELISTED, key(inner), length, HUNDRED)
-    assert town.written() == [b"upgrade"]
-    assert not town.preimage.have(key(inner))
+    assert runtime.written() == [b"upgrade"]
+    assert not runtime.preimage.have(key(inner))
 
 
-def test_bytes_that_are_no_call_are_refused(town: Careful) -> None:
+def test_bytes_that_are_no_call_are_refused(runtime: Careful) -> None:
     data = b"\xff\xff no call"
     call_hash = H256(blake2_256(data))
-    town.whitelist.whitelist_call(ROOT, call_hash)
-    town.preimage.note_preimage(signed(ALICE), data)
-    with refused(town, Whitelist.UndecodableCall):
-        town.whitelist.dispatch_whitelisted_call(ROOT, call_hash, u32(len(data)), HUNDRED)
+    runtime.whitelist.whitelist_call(ROOT, call_hash)
+    runtime.preimage.note_preimage(signed(ALICE), data)
+    with refused(runtime, Whitelist.UndecodableCall):
+        runtime.whitelist.dispatch_whitelisted_call(ROOT, call_hash, u32(len(data)), HUNDRED)
 
 
-def test_a_failure_is_reported_and_the_call_is_used_up(town: Careful) -> None:
-    inner = town.entry(b"bad", fails=True)
-    town.whitelist.whitelist_call(TECHNICAL, key(inner))
-    town.whitelist.dispatch_whitelisted_call_with_preimage(WHITELISTED, inner)
-    event = town.announced()[-1]
+def test_a_failure_is_reported_and_the_call_is_used_up(runtime: Careful) -> None:
+    inner = runtime.entry(b"bad", fails=True)
+    runtime.whitelist.whitelist_call(TECHNICAL, key(inner))
+    runtime.whitelist.dispatch_whitelisted_call_with_preimage(WHITELISTED, inner)
+    event = runtime.announced()[-1]
     assert isinstance(event, Whitelist.WhitelistedCallDispatched)
     assert isinstance(event.result, Err)
-    assert key(inner) not in town.whitelist.whitelisted_call
+    assert key(inner) not in runtime.whitelist.whitelisted_call
 
 
-def test_who_vouches_can_take_it_back(town: Careful) -> None:
-    inner = town.entry(b"no")
-    with refused(town, Whitelist.CallIsNotWhitelisted):
-        town.whitelist.remove_whitelisted_call(TECHNICAL, key(inner))
-    town.whitelist.whitelist_call(TECHNICAL, key(inner))
-    with refused(town, BadOrigin):
-        town.whitelist.remove_whitelisted_call(WHITELISTED, key(inner))
-    town.whitelist.remove_whitelisted_call(TECHNICAL, key(inner))
-    assert town.announced()[-1] == Whitelist.WhitelistedCallRemoved(key(inner))
-    assert list(town.preimage.request_status_for.items()) == []
+def test_who_vouches_can_take_it_back(runtime: Careful) -> None:
+    inner = runtime.entry(b"no")
+    with refused(runtime, Whitelist.CallIsNotWhitelisted):
+        runtime.whitelist.remove_whitelisted_call(TECHNICAL, key(inner))
+    runtime.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(runtime, BadOrigin):
+        runtime.whitelist.remove_whitelisted_call(WHITELISTED, key(inner))
+    runtime.whitelist.remove_whitelisted_call(TECHNICAL, key(inner))
+    assert runtime.announced()[-1] == Whitelist.WhitelistedCallRemoved(key(inner))
+    assert list(runtime.preimage.request_status_for.items()) == []
 
 
-def test_the_weight_is_that_of_the_call_and_a_little_more(town: Careful) -> None:
-    inner = town.entry(b"heavy", micros=5_000)
-    wrapped = town.call("Whitelist", "dispatch_whitelisted_call_with_preimage", call=inner)
-    by_hash = town.call(
+def test_the_weight_is_that_of_the_call_and_a_little_more(runtime: Careful) -> None:
+    inner = runtime.entry(b"heavy", micros=5_000)
+    wrapped = runtime.call("Whitelist", "dispatch_whitelisted_call_with_preimage", call=inner)
+    by_hash = runtime.call(
         "Whitelist",
         "dispatch_whitelisted_call",
         call_hash=key(inner),
@@ -126,4 +126,4 @@ def test_the_weight_is_that_of_the_call_and_a_little_more(town: Careful) -> None
         call_weight_witness=Weight(u64(5_000 * PICOS_PER_MICRO)),
     )
     for outer in (wrapped, by_hash):
-        assert town.info(outer).weight > 5_000 * PICOS_PER_MICRO
+        assert runtime.info(outer).weight > 5_000 * PICOS_PER_MICRO
