@@ -13,7 +13,8 @@ One LevelDB; the first byte of a key is its column. Numbers are big endian, so t
     y  number8 hash      journal of a block that is not final: undo, redo, inserted records
     d  number8 hash      records released when the state before this block leaves the window
     s  key               state at the best block, flat: one read per key
-    t  path hash         trie node (path: trie/nibble.py pack_exact)
+    t  path hash         trie node; the nibbles of its path, an odd number of them followed by 1, an
+                         even one by 00, so that no two paths share a key
     v  key hash          a value that state version 1 stores outside its trie node
     x  record key        reference count of this trie record less one, if above zero
     a  key               data of other modules, written in the batch of a block

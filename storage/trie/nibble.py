@@ -18,12 +18,3 @@ MAX_NIBBLES: Final = 0xFFFF
 def pack(path: str) -> bytes:
     """Pack two nibbles to a byte; an odd count gets a leading zero (Polkadot spec 2.4.1)."""
     return bytes.fromhex("0" + path if len(path) & 1 else path)
-
-
-def pack_exact(path: str) -> bytes:
-    """Return a path as database bytes, different for each path.
-
-    The last nibble shows whether one (odd, `1`) or two (even, `00`) nibbles were appended; without
-    it `ab0` and `ab` would share a key.
-    """
-    return bytes.fromhex(path + "1" if len(path) & 1 else path + "00")

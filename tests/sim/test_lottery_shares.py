@@ -7,12 +7,12 @@ from math import sqrt
 import pytest
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.crypto.vrf import SimulatedVrf
 from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
 from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.lottery import SecondaryRule, wins
 from btt_chain.scale import u64
 from genesis.accounts import dev_path
+from support.simulated_vrf import SimulatedVrf
 
 SLOTS = 10_000
 SIGMAS = 4

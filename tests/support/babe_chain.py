@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from btt_chain.consensus.babe.claim import Claimed, claim_slot, seal
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
-from btt_chain.crypto.vrf import SimulatedVrf, Vrf
+from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import (
@@ -37,6 +37,7 @@ from runtime.pallets.babe import Babe, Beacon
 from runtime.params import RuntimeParams
 from runtime.transactions import check_signature
 from support.runtime import DictState
+from support.simulated_vrf import SimulatedVrf
 
 NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
 BOND = 10_000 * int(BTT)

@@ -9,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.crypto.vrf import SimulatedVrf, Vrf
+from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -42,6 +42,7 @@ from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Verdict
 from runtime.params import WorkRules
 from support.runtime import StillClock, TestRuntime, reconfigure
+from support.simulated_vrf import SimulatedVrf
 from support.stakes import OwnOperators
 
 SLOT_MS = 6_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from btt_chain.crypto.vrf import SimulatedVrf
 from btt_chain.primitives import ss58
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.digest import H256, Digest
@@ -22,6 +21,7 @@ from runtime.transactions import check_signature
 from support.economy.chain import Ledger
 from support.market import EPOCH, GENESIS, RULES, SLOT_MS, BeaconClock, Keyring, Market
 from support.runtime import reconfigure
+from support.simulated_vrf import SimulatedVrf
 
 PLAIN = {"c": [1, 4], "allowed_slots": "PrimaryAndSecondaryPlainSlots"}
 START = 300_000_000

@@ -97,11 +97,6 @@ class Verified:
     """The next epoch's parameters if they differ."""
 
 
-def latest_slot_at(now_ms: int, drift_ms: int, slot_ms: int) -> int:
-    """Return the last slot that is not too early, if clocks may differ by `drift_ms`."""
-    return (now_ms + drift_ms) // slot_ms
-
-
 def slot_of(header: Header) -> int:
     """Return the slot a header claims, unchecked, to find its epoch. Refused if there is none.
 
@@ -121,8 +116,8 @@ def verify(
     """Return the verified claim of a header; Refused if any check fails.
 
     `epoch` is the epoch of the header's slot on its fork, `parent_slot` the slot of its parent, 0
-    for genesis, and `latest_slot` the last one that is not too early (`latest_slot_at`). The caller
-    ensures that parent, number and epoch match the header.
+    for genesis, and `latest_slot` the last one that is not too early. The caller ensures that
+    parent, number and epoch match the header.
     """
     claim = _claim(header)
     unsealed, seal = _seal(header)

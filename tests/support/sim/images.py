@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from btt_chain.chain.runtimes import RuntimeRegistry
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.crypto.vrf import SimulatedVrf
 from genesis.accounts import dev_path
 from genesis.build import Genesis, build
 from genesis.catalogue import make
@@ -16,6 +15,7 @@ from storage.memory import MemoryKV
 from support.sim.nodes import MAX_NODES
 from support.sim.sharing import SharedRuntimes
 from support.sim.steady import SteadyVrf
+from support.simulated_vrf import SimulatedVrf
 
 SLOT_MS = 2_000
 

@@ -12,7 +12,8 @@ from nacl.bindings import crypto_scalarmult_ed25519_base_noclamp
 from btt_chain.crypto import merlin, vrf
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
-from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf, Vrf, VrfInput
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf, VrfInput
+from support.simulated_vrf import SimulatedVrf
 
 ALICE = KeyPair.from_uri("//Alice")
 BOB = KeyPair.from_uri("//Bob")

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
-from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf
+from btt_chain.crypto.vrf import SchnorrkelVrf
 from btt_chain.work import ids
+from support.simulated_vrf import SimulatedVrf
 
 GENESIS, OTHER = b"\1" * 32, b"\2" * 32
 

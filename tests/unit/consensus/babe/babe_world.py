@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from btt_chain.consensus.babe.claim import Claimed, claim_slot, seal
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf, Vrf
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.primitives.babe import Claim, Primary, pre_runtime
 from btt_chain.primitives.babe_digests import (
     AllowedSlots,
@@ -21,6 +21,7 @@ from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.scale import u32, u64
+from support.simulated_vrf import SimulatedVrf
 
 PAIRS = [KeyPair.from_uri(f"//{name}") for name in ("Alice", "Bob", "Charlie", "Dave")]
 KEYS = {pair.public: pair for pair in PAIRS}

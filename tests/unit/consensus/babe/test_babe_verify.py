@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btt_chain.consensus.babe.claim import Claimed, seal
-from btt_chain.consensus.babe.verify import Reason, Refused, latest_slot_at, slot_of, verify
+from btt_chain.consensus.babe.verify import Reason, Refused, slot_of, verify
 from btt_chain.primitives.babe import (
     Primary,
     PrimaryClaim,
@@ -153,14 +153,6 @@ def test_a_slot_that_is_too_early_is_refused_until_its_time_comes() -> None:
 
     assert caught.value.reason is Reason.SLOT_IN_FUTURE
     assert verify(header, EPOCH, START, SLOT).slot == SLOT
-
-
-@pytest.mark.parametrize(
-    ("now", "drift", "slot"),
-    [(11_999, 0, 1), (12_000, 0, 2), (11_499, 500, 1), (11_500, 500, 2)],
-)
-def test_clocks_may_differ_by_the_drift(now: int, drift: int, slot: int) -> None:
-    assert latest_slot_at(now, drift, 6_000) == slot
 
 
 def test_a_header_is_judged_by_the_epoch_of_its_slot() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.crypto.vrf import SimulatedVrf
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import (
     Primary,
@@ -24,6 +23,7 @@ from runtime.frame import GenesisError, InvalidBlock
 from runtime.pallets.babe import Babe, Engine
 from support.babe_chain import beacon_after
 from support.runtime import SmallRuntime
+from support.simulated_vrf import SimulatedVrf
 
 SLOT_MS = 6_000
 EPOCH = 10

@@ -7,7 +7,7 @@ from hashlib import blake2b
 import pytest
 
 from btt_chain.consensus.babe.claim import claim_slot
-from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf
+from btt_chain.crypto.vrf import SchnorrkelVrf
 from btt_chain.primitives.babe import (
     Primary,
     SecondaryPlain,
@@ -23,6 +23,7 @@ from runtime.frame import ROOT, InvalidBlock
 from runtime.pallets.babe import Babe
 from runtime.params import RuntimeParams
 from support.babe_chain import EPOCH, START, BabeChain, beacon_after, validators
+from support.simulated_vrf import SimulatedVrf
 
 GENESIS_RANDOMNESS = b"\7" * 32
 
