@@ -140,7 +140,7 @@ CHAIN: Final = (
     Page("/storage/{item}", "storage.html", "The value of a storage item.",
          lambda c, a, _: runtime.storage_page(c, a.part("item"), a.all("key", MAX_KEYS)),
          {"key": "A key of a map; several times for several keys."}),
-    Page("/upgrades", "upgrades.html", "Versions of the runtime, and who decided on them.",
+    Page("/upgrades", "upgrades.html", "Versions of the runtime, and the decisions on them.",
          lambda c, _a, _l: upgrades.upgrades_page(c)),
     Page("/audit", "audit.html", "How complete the index is, and its last audits.",
          lambda c, _a, _l: audit.audit_page(c)),

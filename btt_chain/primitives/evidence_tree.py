@@ -60,7 +60,7 @@ class Opening:
 
 
 class EvidenceTree:
-    """A tree with all its nodes, for the one who commits to it."""
+    """A tree with all its nodes, for the program that commits to it."""
 
     __slots__ = ("_levels",)
 

@@ -125,7 +125,11 @@ class Connection:
         if self.closed:
             return
         if self._unsent_size > self.limits.unsent:
-            log.info("%s reads too slowly: %d bytes behind, cut", self.peer, self._unsent_size)
+            log.info(
+                "%s is disconnected: it reads too slowly, %d bytes wait",
+                self.peer,
+                self._unsent_size,
+            )
             self.cut()
             return
         self._unsent.append(frame)
@@ -184,7 +188,7 @@ class Connection:
         try:
             await work()
         except ConnectionError as problem:
-            log.debug("%s is gone: %s", self.peer, problem)
+            log.debug("%s disconnected: %s", self.peer, problem)
             self.cut()
         except Exception:
             log.exception("work for %s failed", self.peer)

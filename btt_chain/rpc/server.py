@@ -322,10 +322,10 @@ class RpcServer:
             # A task of its own: a message wakes it without passing the six frames above it.
             await asyncio.ensure_future(conversation.run(frames))
         except ConnectionError as gone:
-            log.debug("%s is gone: %s", address, gone)
+            log.debug("%s disconnected: %s", address, gone)
         except Exception:
             # A client that waits for an answer must not wait for ever.
-            log.exception("the conversation with %s broke off", address)
+            log.exception("the connection of %s failed", address)
             connection.wire.cut()
         finally:
             if isinstance(handler, _Handler):

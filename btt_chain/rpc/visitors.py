@@ -114,7 +114,7 @@ class Visitors:
         victim = next(iter(self._idle), None) or self._silent()
         if victim is None:
             return False
-        log.debug("%s makes room for another connection", victim.address)
+        log.debug("%s is disconnected to admit another connection", victim.address)
         self.drop(victim)
         return True
 
@@ -144,7 +144,7 @@ class Visitors:
             most = self.limits.connections_per_address
             victim = select_victim(self._places(), limiter.by_address, network, most, monotonic())
             if victim is not None:
-                log.debug("%s makes room for %s", victim.address, address)
+                log.debug("%s is disconnected to admit %s", victim.address, address)
                 self.drop(victim)
         if not limiter.admit(address):
             return False
@@ -181,7 +181,7 @@ class Visitors:
         self.unread += size
         while self.unread > MAX_UNREAD:
             greediest = max(self.all, key=lambda one: one.unread)
-            log.info("%s is cut: too many bytes of incomplete requests", greediest.address)
+            log.info("%s is disconnected: too many bytes of incomplete requests", greediest.address)
             self.drop(greediest)
 
     def read(self, visitor: Visitor) -> None:

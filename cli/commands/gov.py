@@ -342,7 +342,7 @@ def deposit(index: int, url: str, timeout: float, as_json: bool, **options: obje
 @index_argument
 @call_options
 def refund(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Give the deposits of a referendum that is over back to who placed them.
+    """Give the deposits of a referendum that is over back to the accounts that placed them.
 
     Any account may. Those of one that was killed are lost.
     """

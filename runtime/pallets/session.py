@@ -256,7 +256,7 @@ class Session(Pallet):
         """The account has no session keys."""
 
     class NoAccount(Error, index=4):
-        """The account is not alive, or has too many references: it can register no keys."""
+        """The account does not exist, or has too many references: it can register no keys."""
 
     # ---- hooks
 

@@ -132,7 +132,7 @@ class ModelShelf:
             try:
                 return await self._worker.run(lambda: self._read(model))
             except (BlobError, WorkError) as error:
-                log.warning("the model %s on the disk is of no use: %s", model.hex(), error)
+                log.warning("the stored model %s is unusable: %s", model.hex(), error)
                 self._store.drop(name)
         for endpoint in endpoints:
             try:

@@ -156,7 +156,7 @@ class Providing:
             except Disconnected:
                 raise
             except ClientError as error:
-                log.warning("block %s: %s; going on with the next", head.number, error)
+                log.warning("block %s: %s; continuing with the next", head.number, error)
 
     async def close(self) -> None:
         """Stop everything. Steps that are not on the disk are repeated after a restart."""
@@ -283,7 +283,7 @@ class Providing:
             await self._on_disk(lambda: self._workshop.check_payload(view, graph))
         except (SealError, BadPayload) as error:
             self._inbox.drop(name)
-            log.warning("job %s: the payload is no good: %s", _id(view.id), error)
+            log.warning("job %s: invalid payload: %s", _id(view.id), error)
             self._do(self._machine.missing(view.id, self._now, str(error)))
         except FetchFailed as error:
             self._do(self._machine.missing(view.id, self._now, str(error)))

@@ -75,9 +75,9 @@ async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) 
     if sent is None:
         return False
     if any(isinstance(event, Receipts.FalseProof) for event in sent.events):
-        log.error("job 0x%s: the chain is not convinced of that", job)
+        log.error("job 0x%s: the chain refused the fraud proof", job)
         return False
-    log.warning("job 0x%s: it was proven to the chain", job)
+    log.warning("job 0x%s: the chain accepted the fraud proof", job)
     return True
 
 

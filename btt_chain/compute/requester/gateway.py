@@ -281,7 +281,7 @@ class Gateway:
     def _seal(self, record: Record, final: JobView) -> None:
         items = self._folder.items(record)
         if items is None or final.provider_info is None:
-            log.warning("job %s: its inputs are gone, so it cannot be computed", _id(record))
+            log.warning("job %s: it cannot be computed: its inputs are not stored", _id(record))
             return
         plain = payload_pieces(record.leaf_key, _cut(items))
         context = payload_context(final.id)
@@ -309,7 +309,7 @@ class Gateway:
             # Sealed or not, it is not needed any more: the opened result is kept.
             self._store.drop(name)
         self._folder.keep_result(record, outputs)
-        log.info("job %s: the result is here", _id(record))
+        log.info("job %s: received the result", _id(record))
 
     # ---- transactions of the requester
 
@@ -343,7 +343,7 @@ class Gateway:
             item=place.item, tensor=u32(place.tensor), leaf=place.leaf,
         )  # fmt: skip
         log.warning(
-            "job %s: what its provider does not serve was asked for on the chain", _id(record)
+            "job %s: requested on the chain the data that its provider does not serve", _id(record)
         )
 
     async def _check(self, record: Record, best: JobView) -> None:

@@ -108,7 +108,7 @@ def _hash_of(code: object) -> Json:
 
 
 def _decisions(context: Context) -> list[Json]:
-    """Return the events of upgrades with who caused each, the latest first."""
+    """Return the events of upgrades with the account that caused each, the latest first."""
     found: list[tuple[tuple[int, int], Fields]] = []
     for name, words in DECISIONS.items():
         try:

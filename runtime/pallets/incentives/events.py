@@ -144,7 +144,7 @@ class AuditFailed(Event, index=15):
 
 
 class AuditAnswered(Event, index=16):
-    """A facility asked for a second round, of three other auditors."""
+    """A facility requested a second round, of three other auditors."""
 
     facility: AccountIdOf
     month: u32

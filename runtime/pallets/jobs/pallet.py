@@ -374,8 +374,8 @@ class Jobs(Pallet):
         """Return a job whose payload did not come, or cannot be opened.
 
         The requester's deposit is burned and the rest is returned to it. As much of the caller's
-        bond is burned: the chain cannot see which of the two is to blame, so neither gains. It
-        counts as a job not done well, but not as declined: requesters could cause those at will.
+        bond is burned: the chain cannot determine which of the two is at fault, so neither gains.
+        It counts as a job not done well, but not as declined: requesters could cause those at will.
         """
         who = origin.signed()
         found = self.store.expect_assigned(job, who, JobState.Computing)

@@ -150,7 +150,7 @@ class CardCalls(Pallet, crate="pallet_payfi"):
         """Remove the caller's card. Its key pays nothing any more.
 
         What it authorised before can still be captured until it expires. The deposit is returned
-        after eight days, when the chain forgets the key.
+        after eight days, when the key is removed from the chain.
         """
         self.cards.drop(origin.signed(), card)
 
