@@ -71,22 +71,27 @@ def make_private_folder(path: Path) -> None:
         sync_folder(folder.parent)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that nothing refers to yet; the caller syncs the folder. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, PRIVATE_FILE)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_aside(path: Path, data: bytes, tag: str = "new") -> Path:
     """Write `data` beside `path` and force it to the disk; return the temporary file, for `commit`.
 
     Raises OSError; then no temporary file remains, and `path` is unchanged.
     """
     aside = path.with_name(f".{path.name}.{tag}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(aside, flags, PRIVATE_FILE)
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        write_new(aside, data)
     except OSError:
         with suppress(OSError):
             aside.unlink()

@@ -27,7 +27,7 @@ from typing import Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from btt_chain.keystore.files import Held, Lock, make_private_folder, sync_folder
+from btt_chain.keystore.files import Held, Lock, make_private_folder, sync_folder, write_new
 from btt_chain.keystore.sealed import NotSealed, Password, Unopened, decode, seal
 from btt_chain.primitives.evidence_tree import SALT_SIZE
 from btt_chain.records.errors import BadDocument, UnknownRecord, VaultError
@@ -177,9 +177,9 @@ class Vault:
         for new in news:
             key, nonce = secrets.token_bytes(KEY), secrets.token_bytes(NONCE)
             wrapped = _wrap(key + new.content.salt, (self.id, *new.readers))
-            wiping.write_new(self._keys(new.entry), wrapped)
+            write_new(self._keys(new.entry), wrapped)
             sealed = ChaCha20Poly1305(key).encrypt(nonce, new.content.data, _aad(new.entry))
-            wiping.write_new(self._record(new.entry), nonce + sealed)
+            write_new(self._record(new.entry), nonce + sealed)
         for name in ("records", "keys"):
             sync_folder(self.folder / name)
         for new in news:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from btt_chain.keystore.files import PRIVATE_FILE, commit, sync_folder, write_aside
+from btt_chain.keystore.files import commit, sync_folder, write_aside
 
 OLD: Final = "old"
 NEW: Final = "new"
@@ -30,19 +30,6 @@ def replace(path: Path, data: bytes) -> None:
         os.link(path, old)
     commit(aside, path)
     wipe(old)
-
-
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that nothing refers to yet; the caller syncs the folder. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, PRIVATE_FILE)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def wipe(path: Path) -> None:
