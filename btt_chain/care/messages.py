@@ -44,7 +44,7 @@ class Claim:
     month: int
     points: int
     code: bytes
-    """Random; who knows it collects the points."""
+    """Random; its holder collects the points."""
     url: str = ""
     """Address of the facility's `facility serve`; empty if vouchers are exchanged as files."""
 

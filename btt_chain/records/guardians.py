@@ -1,8 +1,8 @@
 """The seed of a vault in the hands of three vaults, of which any two can restore it.
 
 Each of the three pairs has a share: the seed sealed to one of the pair, and that sealed to the
-other. A share alone, or one vault alone with all shares, gives nothing; the chain knows no
-guardians. The three are usually a second device of the patient, a guardian and a facility.
+other. A share alone, or one vault alone with all shares, gives nothing; guardians are not
+on the chain. The three are usually a second device of the patient, a guardian and a facility.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def ensure_promised(
 ) -> None:
     """Check that a custodian's answer to a request has its promise for it.
 
-    Whether the chain knows the promise's key and epoch is checked by `promise_problem`. Raises
+    Whether the chain has the promise's key and epoch is checked by `promise_problem`. Raises
     AccessDenied.
     """
     access = logged.access

@@ -139,7 +139,7 @@ class Issued:
 
     @property
     def key(self) -> InvoiceKey:
-        """The invoice as the chain knows it."""
+        """The invoice as the chain stores it."""
         from cli.common.merchants import InvoiceKey
 
         return InvoiceKey(self.reference, self.currency, int(self.units))

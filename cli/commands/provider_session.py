@@ -190,9 +190,9 @@ class Opened:
             await chain.submit("Providers", "update", signer=self.pair, info=info)
         except DispatchFailed as error:
             raise Refused(
-                f"the chain knows another address, which cannot be changed now: {error}"
+                f"the chain has another address, which cannot be changed now: {error}"
             ) from None
-        show.note("the chain knows the new address now")
+        show.note("the chain has the new address now")
 
 
 def planck_of(currency: Currency, bond: str) -> int:

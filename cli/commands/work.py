@@ -84,7 +84,7 @@ async def _verify(
         id = await resolve(chain.chain.connection, text, RECEIPT)
         view: JobView | None = await chain.api(WorkApi.receipt, H256(id))
         if view is None or view.receipt is None or view.receipt.id != id:
-            raise NotFound(f"the chain knows no receipt 0x{id.hex()} (any more)")
+            raise NotFound(f"the chain has no receipt 0x{id.hex()} (any more)")
         if view.tier is Tier.Confidential:
             raise Refused("the receipt is of a confidential job: only its requester can check it")
         _, local = await chain_facts(url, timeout)

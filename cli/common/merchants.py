@@ -63,7 +63,7 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceKey:
-    """An invoice as the chain knows it: a reference with its amount."""
+    """An invoice as the chain stores it: a reference with its amount."""
 
     reference: bytes
     currency: Currency

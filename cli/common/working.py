@@ -118,7 +118,7 @@ async def found(client: Connection, method: str, id: bytes, what: str) -> dict[s
     """Return a record by its id. NotFound if there is none."""
     answer = await asked(client, method, "0x" + id.hex())
     if not isinstance(answer, dict):
-        raise NotFound(f"the chain knows no {what} 0x{id.hex()} (any more)")
+        raise NotFound(f"the chain has no {what} 0x{id.hex()} (any more)")
     return answer
 
 

@@ -77,7 +77,7 @@ def batched(known: dict[u64, Payment], batches: Batches) -> Iterator[Finding]:
 
 
 def queued(payfi: PayFi, batches: Batches) -> Iterator[Finding]:
-    """Check I33: the queue knows all batches, and no bucket has more than it can settle."""
+    """Check I33: the queue contains all batches, and no bucket has more than it can settle."""
     counts: dict[u32, int] = {}
     for bucket, _ in batches:
         counts[bucket] = counts.get(bucket, 0) + 1

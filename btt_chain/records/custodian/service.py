@@ -150,7 +150,7 @@ class Custodian:
                  "log": self._log, "anchors": self._anchors}  # fmt: skip
         try:
             if message.kind not in kinds:
-                raise AccessDenied(f"the custodian knows no message {message.kind[:32]!r}")
+                raise AccessDenied(f"the custodian has no message {message.kind[:32]!r}")
             kind, body = f"{message.kind}-answer", await kinds[message.kind](message)
         except RecordsError as error:
             kind, body = REFUSED, {"reason": str(error)}

@@ -75,7 +75,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Index:
-    """All that a vault knows about its files."""
+    """The list of a vault's files."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     """By id: the newest version. Older versions are in `older`."""

@@ -1,9 +1,9 @@
-"""Audits: three selected auditors look at selected leaves of a facility's month.
+"""Audits: three selected auditors check selected leaves of a facility's month.
 
 When the time to close a month is over, the auditors that can audit it are stored with their keys.
 The beacon after that selects the audits of all facilities at once: leaves and auditors follow from
 it, the facility and the month, so nothing is stored of an audit until an auditor reports or the
-facility answers. Who knows the beacon early can neither join nor leave these auditors.
+facility answers. An account that knows the beacon early can neither join nor leave them.
 
 | phase | event | next |
 |---|---|---|

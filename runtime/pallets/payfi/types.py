@@ -295,7 +295,7 @@ class Legs:
 @path("pallet_payfi::Invoice")
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An invoice of a merchant as the chain knows it: it is paid once.
+    """An invoice of a merchant as the chain stores it: it is paid once.
 
     The amount is a part of it. Otherwise any account that learns a reference could use it up with
     a payment of one planck.

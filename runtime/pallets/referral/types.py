@@ -113,7 +113,7 @@ class Money(MutateHold, Protocol):
 
 
 class Register(Protocol):
-    """Accounts that another pallet knows."""
+    """Accounts in the storage of another pallet."""
 
     def __contains__(self, key: AccountId) -> bool:
         """Return True if the account is known."""

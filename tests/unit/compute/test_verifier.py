@@ -413,7 +413,7 @@ def test_a_record_that_was_kept_and_never_sent_is_sent_and_nothing_is_looked_at_
     play.node.block()
     looks = len(play.node.kinds(Look))
     assert looks == 3
-    # As if it had been killed between the disk and the wire: the chain knows nothing.
+    # As if it had been killed between the disk and the wire: the chain has nothing.
     found = play.market.receipt(play.receipt)
     for seat in found.seats:
         seat.commitment = None
