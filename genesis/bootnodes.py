@@ -68,7 +68,7 @@ def _check_host(kind: str, host: str) -> None:
             if not _HOST.fullmatch(host):
                 raise BadAddress(f"{host!r} is no name of a host")
         case _:
-            raise BadAddress(f"/{kind} is none of /ip4, /ip6, /dns, /dns4, /dns6")
+            raise BadAddress(f"/{kind} is not one of /ip4, /ip6, /dns, /dns4, /dns6")
 
 
 def _after_transport(words: list[str]) -> list[str]:

@@ -95,7 +95,7 @@ def parse_peer(text: str) -> str:
 
 def _socket(text: str, kind: str, host: str, port: str, least: int = 1) -> tuple[str, int]:
     if kind not in HOSTS:
-        raise ValueError(f"{text!r}: {kind!r} is none of {', '.join(HOSTS)}")
+        raise ValueError(f"{text!r}: {kind!r} is not one of {', '.join(HOSTS)}")
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and least <= int(port) < 1 << 16):
         raise ValueError(f"{text!r}: {port!r} is not a port")
     if kind.startswith("dns"):

@@ -148,6 +148,6 @@ def _part(metadata: ChainMetadata, name: str, type_id: int, known: dict[str, byt
         metadata.items.types.decode(type_id, part)
     except DecodeError:
         raise Undecodable(
-            f"this chain wants {name} with each transaction, which this program does not know"
+            f"this chain requires {name} with each transaction, which this program does not know"
         ) from None
     return part

@@ -209,7 +209,7 @@ class Audits:
     ) -> Mapping[bytes, bytes | None]:
         """Return values of a block's state, proven under the root in its header.
 
-        Raises ValueError if the proof is none, ClientError if the node gives none.
+        Raises ValueError if the proof is invalid, ClientError if the node gives none.
         """
         asked: Json = [to_hex(key) for key in keys]
         answer = await source.connection.call("state_getReadProof", asked, to_hex(hash))
@@ -245,7 +245,7 @@ class Audits:
         except ClientError as error:
             return Check("E4", OPEN, str(error))
         except ValueError as error:
-            return Check("E4", BAD, f"the node's proof is none: {error}")
+            return Check("E4", BAD, f"the node's proof is invalid: {error}")
         row = self._index.block(height)
         reader = self._specs.reader(row.spec).balances if row else None
         for key, (account, total) in keys.items():

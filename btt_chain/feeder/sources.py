@@ -84,7 +84,7 @@ def sources_of(keys: Sequence[str], typed: Sequence[str]) -> dict[str, tuple[Sou
         named, equals, rest = text.partition("=")
         chosen = [named] if equals and named in found else list(found)
         if equals and "/" in named and ":" not in named and named not in found:
-            raise BadSource(f"{text!r}: {named} is none of the keys {', '.join(found)}")
+            raise BadSource(f"{text!r}: {named} is not one of the keys {', '.join(found)}")
         for key in chosen:
             found[key].append(parse_source(rest if chosen == [named] else text, key))
     for key, sources in found.items():

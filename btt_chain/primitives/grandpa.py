@@ -418,7 +418,7 @@ def announced(logs: Sequence[DigestItem]) -> ChangeScheduled | ChangeForced | No
 
 def _refuse_unfit(authorities: AuthorityList) -> None:
     if not authorities:
-        raise BadAnnouncement("the announced voters are none")
+        raise BadAnnouncement("no voters are announced")
     if any(weight == 0 for _, weight in authorities):
         raise BadAnnouncement("an announced voter has no weight")
 

@@ -67,7 +67,7 @@ class Grant:
             raise BadGrant("a grant has a scope and a purpose")
         for purpose in self.purposes:
             if purpose not in PURPOSES:
-                raise BadGrant(f"{purpose!r} is none of {', '.join(PURPOSES)}")
+                raise BadGrant(f"{purpose!r} is not one of {', '.join(PURPOSES)}")
         if self.grantee == self.patient:
             raise BadGrant("the grantee is the patient: an own vault needs no grant")
 

@@ -73,7 +73,7 @@ class Scope:
             raise BadScope(f"{text!r}: the parameters are malformed") from None
         for name, value in pairs:
             if name not in PARAMETERS or not value:
-                raise BadScope(f"{text!r}: {name!r} is none of {', '.join(PARAMETERS)}")
+                raise BadScope(f"{text!r}: {name!r} is not one of {', '.join(PARAMETERS)}")
         return cls(found[2], found[3], tuple(pairs), found[1])
 
     def covers(self, resource: Resource, permission: str) -> bool:

@@ -56,7 +56,7 @@ def enum_of(
             arm = encoders[value.__class__]
         except KeyError:
             if not compiled(by_kind.get(value.__class__)):
-                raise EncodeError(name, f"{value!r} is none of its variants") from None
+                raise EncodeError(name, f"{value!r} is not one of its variants") from None
             return encode(value)
         return arm(value)
 
@@ -96,7 +96,7 @@ def constants(
         try:
             return by_value[value]
         except KeyError:
-            raise EncodeError(name, f"{value!r} is none of its variants") from None
+            raise EncodeError(name, f"{value!r} is not one of its variants") from None
 
     def decode(raw: bytes, at: int) -> tuple[object, int]:
         try:

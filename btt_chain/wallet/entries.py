@@ -231,7 +231,7 @@ def _account_of(address: object, *, is_ecdsa: bool = False) -> bytes:
         is_hex = address.startswith("0x")
         raw = bytes.fromhex(address[2:]) if is_hex else ss58.decode(address)[0]
     except (ValueError, ss58.Ss58Error):
-        raise Damaged("its address is none") from None
+        raise Damaged("its address is invalid") from None
     if is_ecdsa and len(raw) == ecdsa.PUBLIC_LENGTH:
         return ecdsa.account_of(raw)
     if len(raw) != ACCOUNT:

@@ -107,7 +107,7 @@ def unseal(document: Mapping[str, object], password: str | None) -> KeyPair:
         n, p, r = (int.from_bytes(rest[at : at + 4], "little") for at in (0, 4, 8))
         if (n, p, r) not in COSTS:
             raise Damaged(
-                f"its parameters of scrypt (N={n}, p={p}, r={r}) are none that polkadot.js uses"
+                f"its parameters of scrypt (N={n}, p={p}, r={r}) are not those of polkadot.js"
             )
         nonce, box = rest[12 : 12 + NONCE], rest[12 + NONCE :]
         try:

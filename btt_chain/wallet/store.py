@@ -63,7 +63,7 @@ class Wallet:
         """Return the account of a name. Raises NoSuchAccount, Damaged."""
         found = self.find(name)
         if found is None and not is_name_like(name):  # it could be a phrase, and is not repeated
-            raise NoSuchAccount("there is no account of this name, which can be none")
+            raise NoSuchAccount("there is no account of this name, which is not a valid one")
         if found is None:
             near = same_name(name, self.names())
             hint = f"; did you mean {near}?" if near else f" in {self.folder}"

@@ -468,7 +468,7 @@ def _document(text: str) -> str | None:
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        raise Refused("the file begins as JSON, and is none: is it cut short?") from None
+        raise Refused("the file begins as JSON and is invalid: is it cut short?") from None
     return text
 
 

@@ -97,7 +97,7 @@ class WaitFor(click.ParamType[str]):
         """Return `none`, `best` or `final`."""
         found = WAITS.get(str(value))
         if found not in self._known:
-            self.fail(f"{value!r} is none of {', '.join(self._known)}", param, ctx)
+            self.fail(f"{value!r} is not one of {', '.join(self._known)}", param, ctx)
         return found
 
 

@@ -36,7 +36,7 @@ PayloadJson: TypeAlias = dict[str, Json]
 
 
 class BadSignature(ValueError):
-    """The signature is none of this payload by this account."""
+    """The account did not sign this payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def signed_by(metadata: ChainMetadata, prepared: Prepared, signature: bytes) -> 
         for scheme, raw in _readings(signature):
             if verify(scheme, form.account, message, raw):
                 return signed(form.account, scheme, raw, parts.carried, form.call)
-    raise BadSignature("the signature is none of this account over what was prepared")
+    raise BadSignature("this account did not sign the prepared payload")
 
 
 def _readings(signature: bytes) -> list[tuple[Scheme, bytes]]:

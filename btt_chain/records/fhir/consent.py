@@ -67,9 +67,9 @@ def grant_of(consent: Resource) -> Grant:
             until=instant(str(period["end"])),
         )
     except KeyError as error:
-        raise BadGrant(f"the consent is none of a vault: it has no {error}") from None
+        raise BadGrant(f"not the consent of a vault: it has no {error}") from None
     except (IndexError, BadDocument, VaultError, BadScope) as error:
-        raise BadGrant(f"the consent is none of a vault: {error}") from None
+        raise BadGrant(f"not the consent of a vault: {error}") from None
     found.check()
     if consent_of(found) != consent:
         raise BadGrant("the consent says more than its provisions: it is not read in part")

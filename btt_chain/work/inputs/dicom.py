@@ -213,7 +213,7 @@ def _rescale(file: Path, kept: Dataset) -> tuple[np.float32, np.float32]:
             [1 if slope is None else float(slope), 0 if intercept is None else float(intercept)]
         )
     except _BROKEN:
-        raise UnreadableInput.at(file, "has a rescale slope or intercept that is none") from None
+        raise UnreadableInput.at(file, "has an invalid rescale slope or intercept") from None
     if not np.isfinite(numbers).all() or not numbers[0] or np.abs(numbers).max() > 1e12:
         raise UnreadableInput.at(file, "has a rescale slope or intercept that cannot be used")
     return np.float32(numbers[0]), np.float32(numbers[1])

@@ -156,7 +156,9 @@ def _prepared(
         reals = preparation.adjusted(item.reals)
     if not np.isfinite(reals).all():
         where = np.argwhere(~np.isfinite(reals))[0].tolist()
-        raise UnreadableInput.at(file, f"{item.name}: the number at {where} is none (NaN, inf)")
+        raise UnreadableInput.at(
+            file, f"{item.name}: the number at {where} is not finite (NaN, inf)"
+        )
     tensor = manifest.graph.input
     made = quantised(manifest, reals)
     # A clipped number is more than half a step beyond the end.

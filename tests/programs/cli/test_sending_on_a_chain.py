@@ -57,7 +57,7 @@ def test_a_wait_has_two_names(url: str, wait: str, is_final: bool) -> None:
 def test_a_wait_that_is_none_is_refused(url: str) -> None:
     result = transfer(url, "--wait", "tomorrow")
     assert result.exit_code == 2
-    assert "'tomorrow' is none of none, best, final" in result.stderr
+    assert "'tomorrow' is not one of none, best, final" in result.stderr
 
 
 def test_a_dry_run_reports_what_would_happen_and_sends_nothing(url: str) -> None:

@@ -61,7 +61,7 @@ def test_a_log_line_has_no_path_and_no_key_of_the_user() -> None:
         ([CNY], ["exchange:4294967296"], "names no asset"),
         ([CNY], ["exchange:1:0"], "number of units"),
         ([CNY], ["exchange:1:x"], "number of units"),
-        ([CNY], [f"{USD}=file:a"], "is none of the keys"),
+        ([CNY], [f"{USD}=file:a"], "is not one of the keys"),
         ([CNY], ["file:a", "file:a"], "named twice"),
         ([CNY], [f"file:{place}" for place in range(33)], "32 are the most"),
     ],

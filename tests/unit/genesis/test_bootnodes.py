@@ -42,7 +42,7 @@ def test_an_address_with_a_peer_id_is_taken(text: str) -> None:
         (f"/ip4/10.0.0.256/tcp/30333/p2p/{PEER}", "'10.0.0.256' is no ip4 address"),
         (f"/ip6/10.0.0.1/tcp/30333/p2p/{PEER}", "'10.0.0.1' is no ip6 address"),
         (f"/dns/boot example/tcp/30333/p2p/{PEER}", "is no name of a host"),
-        (f"/onion/boot/tcp/30333/p2p/{PEER}", "/onion is none of"),
+        (f"/onion/boot/tcp/30333/p2p/{PEER}", "/onion is not one of"),
         (f"/ip4/10.0.0.1/sctp/30333/p2p/{PEER}", "not /sctp"),
         (f"/ip4/10.0.0.1/tcp/0/p2p/{PEER}", "'0' is no port"),
         (f"/ip4/10.0.0.1/tcp/65536/p2p/{PEER}", "'65536' is no port"),

@@ -155,11 +155,11 @@ def encoding(**changes: object) -> dict[str, object]:
         (encoding(content=None), "no single key"),
         ({"encoded": "AAAA", "address": VECTORS["sr25519"]["address"]}, "no `encoding`"),
         (VECTORS["sr25519"] | {"address": 5}, "no address"),
-        (VECTORS["sr25519"] | {"address": "5Grw"}, "its address is none"),
+        (VECTORS["sr25519"] | {"address": "5Grw"}, "its address is invalid"),
         (VECTORS["sr25519"] | {"address": "0x00"}, "not that of an account"),
         ({"meta": {}}, "no address"),
         (PROXY | {"meta": {"isProxied": True, "signer": None}}, "an address is missing"),
-        (PROXY | {"meta": {"isProxied": True, "signer": "5Grw"}}, "its address is none"),
+        (PROXY | {"meta": {"isProxied": True, "signer": "5Grw"}}, "its address is invalid"),
     ],
 )
 def test_a_file_that_is_no_key_is_refused_with_a_reason(
