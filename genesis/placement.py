@@ -43,12 +43,12 @@ COMMUNITY_PERCENT: Final = {"stak": 40, "hlth": 30, "refr": 15, "grnt": 15}
 """Parts of the community row by pool, in percent."""
 ALLOWANCE: Final = 100 * int(BTT)
 """Initial balance of each signatory and validator of a Live chain, for fees."""
-ALICES_SHARE: Final = 200_000 * int(BTT)
-FRIENDS_SHARE: Final = 40_000 * int(BTT)
+ALICE_SHARE: Final = 200_000 * int(BTT)
+DEV_ACCOUNT_SHARE: Final = 40_000 * int(BTT)
 TREASURY_SHARE: Final = 20_000 * int(BTT)
 NAMED: Final = 6
 """Minimum number of accounts that share the liquidity of a development or local chain."""
-ONLOOKERS: Final = 2
+MIN_OBSERVERS: Final = 2
 """Minimum number of them on a local chain that are not validators."""
 
 _POOLED: Final = {Kind.MILESTONE, Kind.MINING, Kind.DISCRETIONARY, Kind.RESERVE}
@@ -135,7 +135,7 @@ def place(
             case Kind.LINEAR:
                 holdings = [_held(holders[row.key], row.amount)]
             case Kind.IMMEDIATE:
-                named = max(NAMED, len(validators) + ONLOOKERS)
+                named = max(NAMED, len(validators) + MIN_OBSERVERS)
                 holdings = _liquidity(row, liquidity, holders[row.key], allowances, named)
                 allowances = {}
             case Kind.TREASURY:
@@ -178,14 +178,14 @@ def _liquidity(
         case Liquidity.MULTISIG:
             return _after_allowances(row, _held(holder, row.amount), allowances)
         case Liquidity.ALICE_AND_FIVE:
-            alice, *friends = _named(NAMED)
-            rest = row.amount - ALICES_SHARE - FRIENDS_SHARE * len(friends)
-            shares = {alice: ALICES_SHARE} | dict.fromkeys(friends, FRIENDS_SHARE)
+            alice, *others = _named(NAMED)
+            rest = row.amount - ALICE_SHARE - DEV_ACCOUNT_SHARE * len(others)
+            shares = {alice: ALICE_SHARE} | dict.fromkeys(others, DEV_ACCOUNT_SHARE)
         case Liquidity.NAMED_EQUALLY:
-            alice, *friends = _named(named)
+            alice, *others = _named(named)
             rest = TREASURY_SHARE
             part, left = divmod(row.amount - rest, named)
-            shares = {alice: part + left} | dict.fromkeys(friends, part)
+            shares = {alice: part + left} | dict.fromkeys(others, part)
     return [*(Holding(*share) for share in shares.items()), Holding(TREASURY, rest)]
 
 

@@ -1,10 +1,8 @@
 """py-libp2p 0.8.1 with its defects contained, one by one.
 
-The numbers are those of the list of defects measured for this release, 1 to 21. Unmodified, one bad
-frame from any connected peer ends the whole host. Defects are fixed by subclasses where possible; a
-few places need a patch of the class itself, which `install` applies once per process.
-
-Places where each defect is handled:
+Unmodified, one bad frame from any connected peer ends the whole host. Defects are fixed by
+subclasses where possible; a few places need a patch of the class itself, which `install` applies
+once per process. Code refers to the measured defects by these numbers:
 
  1  a raising stream handler ends the host      `install`: `SwarmConn._handle_muxed_stream`
  2  garbage on /meshsub ends the host           `gossip.ContainedPubsub`: our own read loop
@@ -12,17 +10,17 @@ Places where each defect is handled:
  4  a raising sync validator ends the host      `gossip`: no validators, one check of ours
  5  inbound places leak                         `ContainedSwarm.upgrade_inbound_raw_conn`
  6  sequence numbers repeat after a restart     `gossip`: the id is the hash of the content
- 7  negative dial cache                         `node`: dials an address, not through the cache
- 8  sockets stay open when `run` is left        `node`: closes the host before leaving
+ 7  negative dial cache                         `transport`: dials an address past the cache
+ 8  sockets stay open when `run` is left        `transport`: closes the host before leaving
  9  async validators deliver twice              `gossip`: none are used
 10  silent losses in small buffers              `gossip`: larger, and counted where they drop
-11  a busy port is no error                     `quiet`: probes the port; `node`: checks listeners
+11  a busy port is no error                     `basic_host` probes it; `transport` checks listeners
 12  AutoConnector dials every address it has    `IdleConnector`
-13  no dead-peer detection                      `node`: the status poll closes silent peers
+13  no dead-peer detection                      `sessions`: the status poll closes silent peers
 14  half-open sockets fill the places           `ContainedSwarm._handle_inbound_connection`
 15  a reader that stops breaks the writer       `streams`: reads on at once, into memory, bounded
-16  255 streams to one peer, then a hang        `node`: a semaphore per peer, a deadline on all
-17  Pubsub's thread is never stopped            `gossip.Recent`: there is none
+16  255 streams to one peer, then a hang        `connected`: a semaphore per peer, deadlines
+17  Pubsub's thread is never stopped            `recent`: there is none
 18  yamux ignores its own receive window        `ContainedYamux`: cuts the connection
 19  a quadratic search on each `run_task`       `gossip`: no task per message
 20  bad signatures cost nothing                 `gossip`: there are none; refusals are charged
