@@ -177,18 +177,18 @@ class Portable:
 class _Reader:
     """A reader of one input by its type description."""
 
-    def __init__(self, book: Portable, raw: bytes) -> None:
-        self.book = book
+    def __init__(self, portable: Portable, raw: bytes) -> None:
+        self.portable = portable
         self.raw = raw
         self.empty = 0
 
     def value(self, type_id: int, at: int, depth: int) -> tuple[Plain, int]:
         if depth > MAX_NESTING:
-            raise DecodeError(self.book.name(type_id), at, f"nested deeper than {MAX_NESTING}")
-        kind, depth = self.book.type(type_id), depth + 1
+            raise DecodeError(self.portable.name(type_id), at, f"nested deeper than {MAX_NESTING}")
+        kind, depth = self.portable.type(type_id), depth + 1
         if kind.path == ACCOUNT_ID:
             account, at = self.octets(32, type_id, at)
-            return self.book.show_account(account), at
+            return self.portable.show_account(account), at
         match kind.definition:
             case PrimitiveDef(primitive):
                 return self.primitive(primitive, at)
@@ -196,12 +196,12 @@ class _Reader:
                 return self.compact(inner, at)
             case SequenceDef(item):
                 return self.sequence(type_id, item, at, depth)
-            case ArrayDef(size, item) if self.book.is_byte(item):
+            case ArrayDef(size, item) if self.portable.is_byte(item):
                 octets, at = self.octets(size, type_id, at)
                 return "0x" + octets.hex(), at
             case ArrayDef(size, item):
                 if size > max(len(self.raw) - at, MAX_EMPTY_ITEMS):
-                    raise DecodeError(self.book.name(type_id), at, "the input ends too early")
+                    raise DecodeError(self.portable.name(type_id), at, "the input ends too early")
                 return self.items([item] * size, at, depth)
             case TupleDef([]):
                 return None, at
@@ -212,14 +212,14 @@ class _Reader:
             case VariantDef(variants):
                 return self.variant(type_id, variants, at, depth)
             case BitSequenceDef(store, order):
-                if not self.book.is_plain_bits(store, order):
+                if not self.portable.is_plain_bits(store, order):
                     raise DecodeError("BitVec", at, "only Lsb0 bits stored in bytes are known")
                 bits, at = BIT_SEQUENCE.decode(self.raw, at)
                 return "".join("01"[bit] for bit in bits), at
 
     def octets(self, size: int, type_id: int, at: int) -> tuple[bytes, int]:
         if at + size > len(self.raw):
-            raise DecodeError(self.book.name(type_id), at, "the input ends too early")
+            raise DecodeError(self.portable.name(type_id), at, "the input ends too early")
         return self.raw[at : at + size], at + size
 
     def primitive(self, kind: PrimitiveKind, at: int) -> tuple[Plain, int]:
@@ -239,23 +239,23 @@ class _Reader:
         return chr(number), end
 
     def compact(self, inner: int, at: int) -> tuple[Plain, int]:
-        size = self.book.compact_size(inner)
+        size = self.portable.compact_size(inner)
         if size == 0:
             return None, at
         number, end = compact_decode(self.raw, at)
         if number >> 8 * size:
-            name = self.book.name(inner)
+            name = self.portable.name(inner)
             raise DecodeError(f"Compact<{name}>", at, f"{number} is out of range")
         return number, end
 
     def sequence(self, type_id: int, item: int, at: int, depth: int) -> tuple[Plain, int]:
-        if self.book.is_byte(item):
+        if self.portable.is_byte(item):
             octets, at = BYTES.decode(self.raw, at)
             return "0x" + octets.hex(), at
         count, start = compact_decode(self.raw, at)
         # Most items have at least a byte; the others are bounded separately.
         if count > max(len(self.raw) - start, MAX_EMPTY_ITEMS):
-            raise DecodeError(self.book.name(type_id), at, f"{count} items claimed")
+            raise DecodeError(self.portable.name(type_id), at, f"{count} items claimed")
         return self.items([item] * count, start, depth)
 
     def items(self, kinds: Sequence[int], at: int, depth: int) -> tuple[list[Plain], int]:
@@ -265,7 +265,7 @@ class _Reader:
             if end == at:
                 self.empty += 1
                 if self.empty > MAX_EMPTY_ITEMS:
-                    raise DecodeError(self.book.name(kind), at, "too many parts without bytes")
+                    raise DecodeError(self.portable.name(kind), at, "too many parts without bytes")
             values.append(value)
             at = end
         return values, at
@@ -281,7 +281,7 @@ class _Reader:
     def variant(
         self, type_id: int, variants: Sequence[PortableVariant], at: int, depth: int
     ) -> tuple[Plain, int]:
-        name = self.book.name(type_id)
+        name = self.portable.name(type_id)
         if at >= len(self.raw):
             raise DecodeError(name, at, "the input ends too early")
         index = self.raw[at]
@@ -289,18 +289,18 @@ class _Reader:
         if variant is None:
             raise DecodeError(name, at, f"there is no variant {index}")
         value, end = self.fields(variant.fields, at + 1, depth)
-        if not self.book.is_option(type_id):
+        if not self.portable.is_option(type_id):
             return ({variant.name: value} if variant.fields else variant.name), end
         if not variant.fields:
             return None, end
-        return ({"Some": value} if self.book.is_option(variant.fields[0].type) else value), end
+        return ({"Some": value} if self.portable.is_option(variant.fields[0].type) else value), end
 
 
 class _Writer:
     """A writer of plain values by their type description; `where` is the path of a value."""
 
-    def __init__(self, book: Portable) -> None:
-        self.book = book
+    def __init__(self, portable: Portable) -> None:
+        self.portable = portable
         self.depth = 0
 
     def value(self, type_id: int, value: Plain, where: str) -> bytes:
@@ -312,7 +312,7 @@ class _Writer:
         return raw
 
     def part(self, type_id: int, value: Plain, where: str) -> bytes:
-        kind = self.book.type(type_id)
+        kind = self.portable.type(type_id)
         if kind.path == ACCOUNT_ID:
             return self.account(value, where)
         if kind.path == MULTI_ADDRESS and isinstance(value, str):
@@ -335,18 +335,18 @@ class _Writer:
             case VariantDef():
                 return self.variant(type_id, value, where)
             case BitSequenceDef(store, order):
-                if not self.book.is_plain_bits(store, order):
+                if not self.portable.is_plain_bits(store, order):
                     raise _wrong(where, "only Lsb0 bits stored in bytes are known")
                 return self.bits(value, where)
 
     def sequence(self, item: int, value: Plain, where: str) -> bytes:
-        if self.book.is_byte(item):
+        if self.portable.is_byte(item):
             return BYTES.encode(_octets(value, where, text=True))
         values = _list(value, where)
         return compact_encode(len(values)) + self.items([item] * len(values), values, where)
 
     def array(self, size: int, item: int, value: Plain, where: str) -> bytes:
-        if not self.book.is_byte(item):
+        if not self.portable.is_byte(item):
             return self.items([item] * size, _list(value, where), where)
         # A name of exactly that length, such as a pool's, may be given as text.
         is_name = isinstance(value, str) and len(value.encode()) == size
@@ -365,7 +365,7 @@ class _Writer:
             account = value
         elif isinstance(value, str):
             try:
-                account = self.book.read_account(value)
+                account = self.portable.read_account(value)
             except ValueError as error:
                 raise _wrong(where, str(error)) from None
         else:
@@ -396,12 +396,12 @@ class _Writer:
             raise _wrong(where, f"{number} does not fit {kind.name}") from None
 
     def compact(self, inner: int, value: Plain, where: str) -> bytes:
-        size = self.book.compact_size(inner)
+        size = self.portable.compact_size(inner)
         if size == 0:
             return _nothing(value, where)
         number = _integer(value, where)
         if number < 0 or number >> 8 * size:
-            raise _wrong(where, f"{number} does not fit {self.book.name(inner)}")
+            raise _wrong(where, f"{number} does not fit {self.portable.name(inner)}")
         return compact_encode(number)
 
     def items(self, kinds: Sequence[int], values: Sequence[Plain], where: str) -> bytes:
@@ -422,7 +422,7 @@ class _Writer:
             return self.fields(fields, value, where)
         if isinstance(value, list):
             return self.fields(fields, value, where)
-        names = ", ".join(field.name or self.book.name(field.type) for field in fields)
+        names = ", ".join(field.name or self.portable.name(field.type) for field in fields)
         raise _wrong(where, f"expected the fields {names}")
 
     def fields(
@@ -449,16 +449,16 @@ class _Writer:
         )
 
     def variant(self, type_id: int, value: Plain, where: str) -> bytes:
-        if self.book.is_option(type_id):
+        if self.portable.is_option(type_id):
             return self.option(type_id, value, where)
         if isinstance(value, str):
             name, inner = value, None
         elif isinstance(value, dict) and len(value) == 1:
             ((name, inner),) = value.items()
         else:
-            raise _wrong(where, f'expected a variant of {self.book.name(type_id)}: {{"Name": ...}}')
+            raise _wrong(where, f'expected a variant of {self.portable.name(type_id)}: {{"Name": ...}}')
         try:
-            variant = self.book.variant(type_id, name)
+            variant = self.portable.variant(type_id, name)
         except LookupError as error:
             raise _wrong(where, str(error)) from None
         inside = f"{where}.{name}" if where else name
@@ -467,8 +467,8 @@ class _Writer:
     def option(self, type_id: int, value: Plain, where: str) -> bytes:
         if value is None:
             return b"\0"
-        inner = self.book.variant(type_id, "Some").fields[0].type
-        if self.book.is_option(inner) and isinstance(value, dict) and value.keys() == {"Some"}:
+        inner = self.portable.variant(type_id, "Some").fields[0].type
+        if self.portable.is_option(inner) and isinstance(value, dict) and value.keys() == {"Some"}:
             value = value["Some"]
         return b"\1" + self.value(inner, value, where)
 

@@ -24,18 +24,18 @@ def pallets(url: str, timeout: float, as_json: bool) -> None:
 
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:
-            book = chain.metadata
+            metadata = chain.metadata
             rows = [
                 {
                     "index": int(pallet.index),
                     "name": pallet.name,
-                    "calls": len(book.items.calls(pallet)),
+                    "calls": len(metadata.items.calls(pallet)),
                     "storage": len(pallet.storage.entries) if pallet.storage else 0,
                     "constants": len(pallet.constants),
-                    "events": len(book.items.events(pallet)),
-                    "errors": len(book.items.errors(pallet)),
+                    "events": len(metadata.items.events(pallet)),
+                    "errors": len(metadata.items.errors(pallet)),
                 }
-                for pallet in book.items.runtime.pallets
+                for pallet in metadata.items.runtime.pallets
             ]
             _print_rows(rows, as_json)
 
@@ -80,19 +80,20 @@ def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:
-            book = chain.metadata
+            metadata = chain.metadata
             rows = []
-            for one in _chosen(book, pallet):
+            for one in _chosen(metadata, pallet):
                 for entry in one.storage.entries if one.storage else []:
                     keys = ", ".join(
-                        book.items.type_name(kind) for kind, _ in book.storage.key_types(entry)
+                        metadata.items.type_name(kind)
+                        for kind, _ in metadata.storage.key_types(entry)
                     )
                     rows.append(
                         {
                             "name": f"{one.name}.{entry.name}",
                             "kind": "storage",
                             "keys": keys,
-                            "type": book.items.type_name(entry.type.value),
+                            "type": metadata.items.type_name(entry.type.value),
                             "docs": docs_of(entry),
                         }
                     )
@@ -101,7 +102,7 @@ def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
                         "name": f"{one.name}.{known.name}",
                         "kind": "constant",
                         "keys": "",
-                        "type": book.items.type_name(known.type),
+                        "type": metadata.items.type_name(known.type),
                         "docs": docs_of(known),
                     }
                     for known in one.constants
@@ -117,37 +118,37 @@ def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: s
 
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:
-            book = chain.metadata
+            metadata = chain.metadata
             rows = [
                 {
                     "index": f"{one.index}.{variant.index}",
                     what: f"{one.name}.{variant.name}",
                     "fields": ", ".join(
-                        f"{field.name or at}: {book.items.type_name(field.type)}"
+                        f"{field.name or at}: {metadata.items.type_name(field.type)}"
                         for at, field in enumerate(variant.fields)
                     ),
                     "docs": docs_of(variant),
                 }
-                for one in _chosen(book, pallet)
-                for variant in _variants(book, one, what)
+                for one in _chosen(metadata, pallet)
+                for variant in _variants(metadata, one, what)
             ]
             _print_rows(rows, as_json)
 
     run(ask())
 
 
-def _variants(book: ChainMetadata, pallet: PalletMetadata, what: str) -> list[PortableVariant]:
+def _variants(metadata: ChainMetadata, pallet: PalletMetadata, what: str) -> list[PortableVariant]:
     match what:
         case "call":
-            return book.items.calls(pallet)
+            return metadata.items.calls(pallet)
         case "event":
-            return book.items.events(pallet)
+            return metadata.items.events(pallet)
         case _:
-            return book.items.errors(pallet)
+            return metadata.items.errors(pallet)
 
 
-def _chosen(book: ChainMetadata, name: str | None) -> list[PalletMetadata]:
-    return book.items.runtime.pallets if name is None else [book.items.pallet(name)]
+def _chosen(metadata: ChainMetadata, name: str | None) -> list[PalletMetadata]:
+    return metadata.items.runtime.pallets if name is None else [metadata.items.pallet(name)]
 
 
 def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:

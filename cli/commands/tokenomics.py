@@ -37,7 +37,7 @@ MAX_MONTHS: Final = 1_200
 
 @click.group(cls=Group)
 def tokenomics() -> None:
-    """Look at the token: promises, supply, and whether the books agree.
+    """Show the token: schedule, supply, and audits of the ledger.
 
     In tables for people amounts are in BTT, rounded down to a hundredth. --csv and --json have
     every planck (1 BTT = 10^18 planck).
@@ -542,7 +542,7 @@ def supply(at: str | None, url: str, timeout: float, as_json: bool) -> None:
 @_AT
 @query_options
 def audit(at: str | None, url: str, timeout: float, as_json: bool) -> int:
-    """Check all the books of a chain.
+    """Audit the ledger of a chain.
 
     Fetches the whole state of a block, checks that it is the state which the block's header
     names, and checks every invariant of the economy on it here, without trusting the node. Exit

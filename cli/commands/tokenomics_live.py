@@ -138,11 +138,11 @@ async def print_audit(url: str, timeout: float, at: str, as_json: bool) -> ExitC
 def _print_findings(findings: Sequence[Finding], number: int, keys: int) -> None:
     if not findings:
         show.good(
-            f"The books of block {number:_} are right: {keys:_} keys hash to the header's state "
+            f"The ledger of block {number:_} is right: {keys:_} keys hash to the header's state "
             "root, and every invariant holds."
         )
         return
-    show.bad(f"The books of block {number:_} are wrong in {len(findings)} places:")
+    show.bad(f"The ledger of block {number:_} is wrong in {len(findings)} places:")
     show.table(["invariant", "what was found"], [[each.invariant, each.text] for each in findings])
 
 

@@ -274,7 +274,7 @@ def try_(
     dev: bool, chain: str | None, base_path: Path | None, state: str | None, url: str | None,
     to: int | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """Run the migrations on a copy of a state; exit code 1 if one fails or a book is wrong.
+    """Run the migrations on a copy of a state; exit code 1 if one or an audit fails.
 
     Nothing is written. Of a node's database it must be free: stop the node, or give --url.
     """
@@ -397,6 +397,6 @@ def _print_rehearsal(made: Rehearsal) -> None:
     elif made.weight > made.limit:
         show.bad("The migrations are heavier than a block: they must become cheaper.")
     elif made.is_good:
-        show.good("All migrations go through, and the books are right.")
+        show.good("All migrations succeed, and so do the audits.")
     else:
-        show.bad("The books are wrong afterwards; above stands how.")
+        show.bad("The audits fail afterwards: see the findings above.")

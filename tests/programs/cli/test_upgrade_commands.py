@@ -173,7 +173,7 @@ def test_a_rehearsal_reports_what_the_migrations_do(state: str, tomorrow: None) 
     ]
     assert status["findings"] == [[], []]
     assert len(set(status["roots"])) == 2
-    assert "All migrations go through" in run("try", "--state", state).stdout
+    assert "All migrations succeed" in run("try", "--state", state).stdout
 
 
 def test_a_rehearsal_of_a_draft_says_that_the_chain_decided_on_another(
