@@ -50,7 +50,8 @@ FOLDERS = (
     "tests",
 )  # fmt: skip
 DOCUMENTS = (
-    "docs", "README.md", "CHANGELOG.md", "SECURITY.md", "Makefile", "pyproject.toml",
+    "docs", "docs/monitoring/grafana-dashboard.json", "README.md", "CHANGELOG.md", "SECURITY.md",
+    "Makefile", "pyproject.toml",
     "requirements-audit.in", "requirements-coverage.in", "requirements-dev.in",
     "requirements-install.in",
 )  # fmt: skip
