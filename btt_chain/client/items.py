@@ -29,6 +29,9 @@ CONTRADICTION: Final = "the chain's metadata contradict themselves"
 
 MAX_DECODED: Final = 4
 """Maximum number of metadata that a process keeps decoded, about 4 MiB each."""
+KEPT_BYTES: Final = 1 << 20
+"""Maximum size of encoded metadata that are kept, three times that of ours. Decoded they may take
+forty times as much: a node that offers larger ones has them decoded for each connection."""
 
 Named = TypeVar(
     "Named", PalletMetadata, PortableVariant, StorageEntry, Constant, RuntimeApi, Method
@@ -45,10 +48,13 @@ class _Decoded:
     """The digest that was asked for last, and for which facts."""
 
 
-@lru_cache(maxsize=MAX_DECODED)
-def _decoded(raw: bytes) -> _Decoded:
-    """Return metadata, decoded once for all connections; `DecodeError` if they cannot be."""
+def _decode(raw: bytes) -> _Decoded:
+    """Return decoded metadata; `DecodeError` if they cannot be decoded."""
     return _Decoded(*decode_metadata(raw))
+
+
+_decoded = lru_cache(maxsize=MAX_DECODED)(_decode)
+"""The same, decoded once for all connections."""
 
 
 class Items:
@@ -57,7 +63,7 @@ class Items:
     def __init__(self, raw: bytes, prefix: int = ss58.DEFAULT_PREFIX) -> None:
         """Read metadata (V14, V15 or V16). Raises Undecodable."""
         with decoding("the chain's metadata cannot be read"):
-            self._decoded = _decoded(raw)
+            self._decoded = _decoded(raw) if len(raw) <= KEPT_BYTES else _decode(raw)
         self.version, self.runtime = self._decoded.version, self._decoded.runtime
         self.types = Portable(
             self.runtime.types,

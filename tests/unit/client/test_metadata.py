@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btt_chain.client import items
 from btt_chain.client.amount import Currency
 from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable
 from btt_chain.client.extrinsics import Draft, SigningContext, hash_of, sign
@@ -418,6 +419,16 @@ def test_metadata_are_decoded_once_for_all_connections() -> None:
         first.items.call("Balances.transfer_keep_alivf")
     assert _decoded.cache_info().misses - before.misses <= 2
     assert _decoded.cache_info().maxsize == MAX_DECODED
+
+
+def test_large_metadata_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (vectors_dir() / "metadata" / "demo-v14.hex").read_text().strip()
+    raw = bytes.fromhex(text.removeprefix("0x"))
+    for most, is_kept in ((len(raw), True), (len(raw) - 1, False)):
+        monkeypatch.setattr(items, "KEPT_BYTES", most)
+        first, second = ChainMetadata(raw).items, ChainMetadata(raw).items
+        assert (first.runtime is second.runtime) == is_kept
+        assert first.runtime == second.runtime
 
 
 @pytest.mark.parametrize("raw", [b"", b"meta", b"meta\x0d\0", b"meta\x0e\xff\xff", b"\0" * 40])
