@@ -83,6 +83,7 @@ def serve(link: socket.socket) -> Request | None:
     poller = select.poll()
     poller.register(link, select.POLLIN)
     poller.register(ended, select.POLLIN)
+    # The last fork, as long as its pid may not have been read.
     fork: ProcessId | None = None
     statuses: dict[int, int] = {}
     try:
@@ -95,6 +96,7 @@ def serve(link: socket.socket) -> Request | None:
                 message, logs, _, _ = socket.recv_fds(link, MAX_REQUEST, 1)
                 if not message:
                     return None
+                fork = None  # its pid was read: a request follows the reply to the last one
                 wanted = json.loads(message)
                 if "ended" in wanted:
                     reap(statuses)

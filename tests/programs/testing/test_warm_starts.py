@@ -7,9 +7,10 @@ import os
 import resource
 import select
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,24 @@ class Interrupted(Exception):
     """A test framework interrupts a test that takes too long."""
 
 
+@contextmanager
+def interruption(template: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Interrupt the body while it waits for a reply of the template, which goes on then."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        template.send_signal(signal.SIGCONT)
+        raise Interrupted
+
+    template.send_signal(signal.SIGSTOP)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(Interrupted):
+            yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_an_interrupted_start_leaves_no_program_and_no_reply(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,29 +210,34 @@ def test_an_interrupted_start_leaves_no_program_and_no_reply(
     os.mkfifo(log)
     reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
     command = [sys.executable, "-P", str(file)]
-
-    def interrupt(_number: int, _frame: object) -> None:
-        template.send_signal(signal.SIGCONT)
-        raise Interrupted
-
     with cold_starts(), warm_starts():
         started(script, tmp_path / "0.log")
         mine = starter_for(command)
         assert mine is not None
-        template = mine._templates[0]._process
-        template.send_signal(signal.SIGSTOP)
-        before = signal.signal(signal.SIGALRM, interrupt)
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
-        try:
-            with pytest.raises(Interrupted):
-                ProcessId.spawn(command, {}, log)
-        finally:
-            signal.signal(signal.SIGALRM, before)
+        with interruption(mine._templates[0]._process):
+            ProcessId.spawn(command, {}, log)
         started(script, tmp_path / "1.log")
     poller = select.poll()
     poller.register(reader, 0)  # its writers' end
     assert poller.poll(10_000) == [(reader, select.POLLHUP)]
     os.close(reader)
+
+
+def test_an_interrupted_question_ends_no_program(tmp_path: Path) -> None:
+    file = tmp_path / "waits.py"
+    file.write_text("import time\ntime.sleep(600)\n")
+    command = [sys.executable, "-P", str(file)]
+    with cold_starts(), warm_starts():
+        process = ProcessId.spawn(command, {}, tmp_path / "waits.log")
+        mine = starter_for(command)
+        assert mine is not None
+        (template,) = mine._templates.values()
+        with interruption(template._process):
+            process.exit_code()
+        assert template._process.returncode == 0
+        assert process.state() in {"R", "S", "D"}
+        process.send(signal.SIGKILL)
+    assert process.wait(60)
 
 
 def test_a_program_with_a_large_environment_is_started_by_itself(tmp_path: Path) -> None:
