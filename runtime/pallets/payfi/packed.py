@@ -120,7 +120,11 @@ class PackedPayments:
 
     def prepare(self, shop: Shop, gross: int, reference: bytes) -> Entry | None:
         """Return a payment of `gross` planck that may be entered; None: use the general way."""
-        parts, limits, host = parts_of(gross, shop.terms, shop.threshold), shop.limits, self._host
+        limits, host = shop.limits, self._host
+        try:
+            parts = parts_of(gross, shop.terms, shop.threshold)
+        except ArithmeticError:
+            return None
         fee = sum(parts)
         if gross <= fee or shop.count >= u32.MAX:
             return None

@@ -24,6 +24,7 @@ from runtime.direct import DirectCalls
 from runtime.executive import Executive
 from runtime.frame import Call, DispatchClass, TokenError, signed
 from runtime.frame import items as storage_items
+from runtime.frame.error import Arithmetic
 from runtime.frame.traits import Reasons
 from runtime.kept import InvoicePayment
 from runtime.pallets.balances.events import Withdraw
@@ -32,6 +33,7 @@ from runtime.pallets.payfi import Batch, Legs, PayFi, Rates, errors
 from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.system import System
 from runtime.pallets.tier_staking.types import Window
+from runtime.pallets.tokenomics import Tokenomics
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.transactions import SignatureCheck
 from storage.overlay import Overlay
@@ -395,6 +397,22 @@ def test_a_payer_has_enough_for_the_whole_fee_and_to_stay(ways: Ways) -> None:
         assert found[0] == found[1]
         assert (found[0][0] is type(None), ways.taken) == (bool(expected), expected)
         ways.taken = 0
+
+
+def test_a_fee_that_cannot_be_computed_fails_the_payment_alone(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    chain.seal()
+    wires = [unwrap(chain.sign(BOB, pay(chain, reference=n), nonce=nonce + n)) for n in range(2)]
+    found, ways.taken = [], 0
+    for ways.is_allowed in (True, False):
+        executive, overlay = begin(chain)
+        executive.runtime.pallet(Tokenomics).high_value_threshold.value = u128(0)
+        results = [type(executive.apply_extrinsic(wire)) for wire in wires]
+        found.append((results, overlay.changes(), executive.runtime.host.happened()))
+    assert found[0] == found[1]
+    assert found[0][0] == [Arithmetic, Arithmetic]
+    assert ways.taken == 0
 
 
 def test_a_full_block_refuses_a_payment_before_its_merchant_is_read(ways: Ways) -> None:
