@@ -117,12 +117,23 @@ def _signer(inner: bytes) -> tuple[MultiAddress, MultiSignature, int]:
 
 
 _SHORT: Final = (Ed25519Signature, Sr25519Signature)
+_SHORT_PREFIX: Final[dict[type, bytes]] = {
+    scheme: bytes((index,)) for index, scheme in enumerate(_SHORT)
+}
+SHORT_SIGNATURE: Final = 64
+"""Bytes of a signature of these schemes."""
 
 
 def signed(
     address: MultiAddress, signature: MultiSignature, extra_raw: bytes, call_raw: bytes
 ) -> bytes:
     """Return the inner bytes of a signed extrinsic, version 4."""
+    # Nearly always an account id and a signature of 64 bytes, as in `_signer`.
+    scheme = _SHORT_PREFIX.get(signature.__class__)
+    if scheme is not None and isinstance(address, Id):
+        account, raw = address.account, signature.signature
+        if len(account) == AccountId.SIZE and len(raw) == SHORT_SIGNATURE:
+            return b"\x84\0" + account + scheme + raw + extra_raw + call_raw
     return b"\x84" + _ADDRESS.encode(address) + _SIGNATURE.encode(signature) + extra_raw + call_raw
 
 

@@ -33,7 +33,12 @@ class Codec(Generic[T]):
     collection, MAX_LENGTH if only the wire format bounds it.
     """
 
-    __slots__ = ("decode", "encode", "flat", "limit", "min_size", "name", "one_byte", "shape")
+    __slots__ = (
+        "_compile", "decode", "encode", "flat", "limit", "min_size", "name", "one_byte", "shape",
+    )  # fmt: skip
+
+    # `_compile` is that of a `DeferredCodec`, which becomes a codec of this class: both need the
+    # same slots.
 
     def __init__(
         self,
@@ -70,10 +75,13 @@ class DeferredCodec(Codec[T]):
     """A codec whose functions are compiled when the first of them is needed.
 
     Most types of a runtime occur in few processes, and compiling one takes a quarter of a
-    millisecond. Afterwards it does not differ from any other codec.
+    millisecond. Afterwards it is a `Codec`: each look-up of an attribute takes twice as long in a
+    class with `__getattr__`.
     """
 
-    __slots__ = ("_compile",)
+    __slots__ = ()
+
+    _compile: Callable[[], tuple[Encode[T], Decode[T]]]
 
     def __init__(
         self,
@@ -96,6 +104,7 @@ class DeferredCodec(Codec[T]):
         if name not in {"encode", "decode"}:
             raise AttributeError(name)
         self.encode, self.decode = self._compile()
+        object.__setattr__(self, "__class__", Codec)
         return object.__getattribute__(self, name)
 
 
