@@ -27,6 +27,9 @@ _META_AD: Final = 0x10 | 0x02
 _AD: Final = 0x02
 _PRF: Final = 0x01 | 0x02 | 0x04
 
+_FIRST: Final = bytes((0, _META_AD)) + b"Merlin v1.0"
+"""Start of every transcript: its first operation, which begins at 1."""
+
 _PAD_FIRST: Final = 0x04  # cSHAKE's domain
 _PAD_LAST: Final = 0x80
 _PADDING: Final = bytes([_PAD_FIRST, *bytes(RATE - 2), _PAD_LAST])
@@ -59,20 +62,17 @@ class Transcript:
         """Open a transcript; `label` names the protocol."""
         self._sponge = _OPENED.copy()
         self._padding = b""
-        self._block = bytearray()
-        self._begin = 0
-        self._operate(_META_AD, b"Merlin v1.0")
+        self._block = bytearray(_FIRST)
+        self._begin = 1
         self.append(b"dom-sep", label)
 
     def append(self, label: bytes, message: bytes) -> None:
         """Absorb a message."""
-        self._operate(_META_AD, label + len(message).to_bytes(4, "little"))
-        self._operate(_AD, message)
+        self._operate_twice(label + len(message).to_bytes(4, "little"), _AD, message)
 
     def challenge(self, label: bytes, length: int) -> bytes:
         """Return `length` challenge bytes, which are absorbed as well."""
-        self._operate(_META_AD, label + length.to_bytes(4, "little"))
-        self._operate(_PRF, b"")
+        self._operate_twice(label + length.to_bytes(4, "little"), _PRF, b"")
         if self._block:
             self._permute()
         squeezed = bytearray()
@@ -83,6 +83,18 @@ class Transcript:
             squeezed += part
             self._absorb(part)
         return bytes(squeezed)
+
+    def _operate_twice(self, meta: bytes, flags: int, data: bytes) -> None:
+        """Absorb metadata and begin the operation that they describe, which absorbs `data`."""
+        block = self._block
+        first = len(block) + 1
+        both = bytes((self._begin, _META_AD)) + meta + bytes((first, flags)) + data
+        if len(block) + len(both) < _STROBE_RATE:  # nearly always: the block stays open
+            block += both
+            self._begin = first + 2 + len(meta)
+            return
+        self._operate(_META_AD, meta)
+        self._operate(flags, data)
 
     def _operate(self, flags: int, data: bytes) -> None:
         """Begin an operation of STROBE and absorb its data."""

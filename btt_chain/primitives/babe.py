@@ -8,6 +8,7 @@ Source: Substrate's `sp_consensus_babe::digests`, as found in real headers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Final, TypeAlias
 
 from btt_chain.lazyclass import dataclass
@@ -26,7 +27,7 @@ class NoPreDigest(ValueError):
 
 
 @path("sp_core::sr25519::vrf::VrfSignature")
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class VrfSignature:
     """A VRF result: its output, and the proof that it is of the author's key."""
 
@@ -35,7 +36,7 @@ class VrfSignature:
 
 
 @path("sp_consensus_babe::digests::PrimaryPreDigest")
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PrimaryClaim:
     """A claim by a VRF output below the author's threshold."""
 
@@ -45,7 +46,7 @@ class PrimaryClaim:
 
 
 @path("sp_consensus_babe::digests::SecondaryPlainPreDigest")
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SecondaryPlainClaim:
     """A claim of the author to whom the slot is assigned; no VRF output."""
 
@@ -54,7 +55,7 @@ class SecondaryPlainClaim:
 
 
 @path("sp_consensus_babe::digests::SecondaryVRFPreDigest")
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SecondaryVrfClaim:
     """A claim of the author to whom the slot is assigned, with a VRF output for the randomness."""
 
@@ -95,9 +96,14 @@ def pre_digest(logs: Sequence[DigestItem]) -> Claim:
     if len(found) != 1:
         raise NoPreDigest(f"{len(found)} BABE pre-runtime digests, where there must be one")
     try:
-        return PRE_DIGEST.decode_all(found[0].payload)
+        return _decoded(found[0].payload)
     except DecodeError as error:
         raise NoPreDigest(f"the BABE pre-runtime digest is malformed: {error}") from error
+
+
+@lru_cache(maxsize=64)  # a node reads the claim of a header five times
+def _decoded(payload: bytes) -> Claim:
+    return PRE_DIGEST.decode_all(payload)
 
 
 def pre_runtime(claim: Claim) -> PreRuntime:
