@@ -62,6 +62,7 @@ class OpenBlock:
     parent: bytes
     state_root: bytes
     children: list[bytes]
+    header: bytes
 
 
 def read_header(raw: bytes) -> HeaderFields:
@@ -155,8 +156,10 @@ class BlockStore:
             return
         for key in self._kv.keys(OPEN_BLOCK):
             number, hash = int.from_bytes(key[1:9], "big"), key[9:]
-            fields = self.fields(hash)
-            self._enter(BlockRef(hash, number), fields)
+            header = self.header(hash)
+            if header is None:
+                raise KeyError(f"block 0x{hash.hex()} is not known")
+            self._enter(BlockRef(hash, number), header)
         self.best = self._pointer(META_BEST)
         self.finalized = self._pointer(META_FINALIZED)
 
@@ -170,7 +173,8 @@ class BlockStore:
 
     def header(self, hash: bytes) -> bytes | None:
         """Return the SCALE header of a block, None if it is not known."""
-        return self._get(HEADER + hash)
+        found = self.open.get(hash)
+        return self._get(HEADER + hash) if found is None else found.header
 
     def fields(self, hash: bytes) -> HeaderFields:
         """Return parent, height and state root of a block. Raises KeyError for an unknown one."""
@@ -196,10 +200,12 @@ class BlockStore:
 
     def body(self, hash: bytes) -> list[bytes] | None:
         """Return the extrinsics of a block as they were stored, None if they are missing."""
+        last, body = self._last_body
+        if last == hash and hash in self.open:
+            return body.copy()
         raw = self._get(BODY + hash)
         if raw is None:
             return None
-        last, body = self._last_body
         return body.copy() if last == hash else decode_body(raw)
 
     def justifications(self, hash: bytes) -> list[tuple[bytes, bytes]]:
@@ -286,7 +292,7 @@ class BlockStore:
         draft.put(BODY + ref.hash, encode_body(body))
         self._last_body = ref.hash, list(body)
         draft.put(number_key(OPEN_BLOCK, ref.number, ref.hash), b"")
-        self._enter(ref, read_header(header))
+        self._enter(ref, header)
 
     def justify(self, draft: Draft, hash: bytes, engine: bytes, proof: bytes) -> None:
         """Store a justification of one consensus engine (4 bytes)."""
@@ -323,8 +329,9 @@ class BlockStore:
         for engine, _ in self.justifications(ref.hash):
             draft.put(JUSTIFICATION + ref.hash + engine, None)
 
-    def _enter(self, ref: BlockRef, fields: HeaderFields) -> None:
-        self.open[ref.hash] = OpenBlock(ref, fields.parent, fields.state_root, [])
+    def _enter(self, ref: BlockRef, header: bytes) -> None:
+        fields = read_header(header)
+        self.open[ref.hash] = OpenBlock(ref, fields.parent, fields.state_root, [], header)
         parent = self.open.get(fields.parent)
         if parent is not None:
             parent.children.append(ref.hash)

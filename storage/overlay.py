@@ -34,6 +34,7 @@ SORT_AGAIN: Final = 16
 """Fraction of new keys, one in so many, above which sorting all keys is faster."""
 
 Get = Callable[[bytes], bytes | None]
+"""Returns the value of a key, None if there is none."""
 Keys = Callable[[bytes, bytes | None], Iterator[bytes]]
 
 
@@ -55,22 +56,25 @@ class _View(dict[bytes, bytes | None]):
 class Overlay:
     """A state whose changes are recorded and can be rolled back."""
 
-    __slots__ = ("_view", "_keys", "_changes", "base_reads", "_undo", "_marks", "_sorted", "_fresh")
+    __slots__ = (
+        "_changes", "_fresh", "_keys", "_marks", "_sorted", "_undo", "_view", "base_reads", "get",
+    )  # fmt: skip
 
     def __init__(self, base_get: Get, base_keys: Keys) -> None:
         self._keys = base_keys
         self._changes: dict[bytes, bytes | None] = {}
         self.base_reads: dict[bytes, bytes | None] = {}
         self._view = _View(base_get, self.base_reads)
+        self.get: Get = self._view.__getitem__
+        """Returns the value of a key, uncommitted changes included; None if there is none.
+
+        The dictionary's own method: a block calls it thousands of times.
+        """
         self._undo: list[tuple[bytes, bytes | _Absent | None]] = []
         self._marks: list[int] = []
         # All keys ever written, for ordered iteration: the sorted ones, and the later ones.
         self._sorted: list[bytes] = []
         self._fresh: list[bytes] = []
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key, uncommitted changes included."""
-        return self._view[key]
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a key; None removes it."""

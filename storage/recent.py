@@ -6,11 +6,15 @@ one; once that is full it becomes the old one, and the old one is dropped. A val
 again enters the young one anew.
 
 Only blocks fill it, not queries: a caller of the RPC cannot displace what the chain uses.
+
+Some blocks list the keys of an item with few or none, such as the scheduled slots. An iterator of
+the store costs as much as many reads, so those lists stay in memory until a block changes a key of
+the item.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
@@ -18,6 +22,12 @@ MAX_KEYS: Final = 16_384
 """Keys of a generation: about 6 MB of account records."""
 MAX_BYTES: Final = 4 << 20
 """Bytes of the values of a generation."""
+ITEM_PREFIX: Final = 32
+"""Bytes of the prefix of a storage item: the hashes of the pallet's name and of its own."""
+MAX_LISTS: Final = 64
+"""Items whose keys are kept; if there are more, all are dropped."""
+MAX_LISTED: Final = 16
+"""Maximum number of kept keys of an item."""
 
 
 class _Unknown(Enum):
@@ -36,33 +46,56 @@ Found = bytes | _Unknown | None
 class RecentValues:
     """Values of the state at the best block, without those that no recent block used."""
 
-    __slots__ = ("_bytes", "_old", "_young")
+    __slots__ = ("_bytes", "_moves", "lists", "old", "young")
 
     def __init__(self) -> None:
-        self._young: dict[bytes, bytes | None] = {}
-        self._old: dict[bytes, bytes | None] = {}
+        self.young: dict[bytes, bytes | None] = {}
+        """The young generation; neither is to be changed by others."""
+        self.old: dict[bytes, bytes | None] = {}
+        self.lists: dict[bytes, tuple[bytes, ...]] = {}
+        """All keys of some items, ascending, by the items' prefixes; not to be changed by others.
+        """
         self._bytes = 0
+        self._moves = 0
+        """Number of moves of the head."""
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self.young) + len(self.old)
 
     def get(self, key: bytes) -> Found:
         """Return the value of a key, if it is known."""
-        found: Found = self._young.get(key, UNKNOWN)
-        return self._old.get(key, UNKNOWN) if found is UNKNOWN else found
+        found: Found = self.young.get(key, UNKNOWN)
+        return self.old.get(key, UNKNOWN) if found is UNKNOWN else found
 
     def follow(
         self, reads: Mapping[bytes, bytes | None], changes: Mapping[bytes, bytes | None]
     ) -> None:
         """Move to the child of the block: it read these values, then made these changes."""
-        young = self._young
+        self._moves += 1
+        if self.lists:
+            for prefix in {key[:ITEM_PREFIX] for key in changes} & self.lists.keys():
+                del self.lists[prefix]
+        young = self.young
         young.update(reads)
         young.update(changes)
         for values in (reads, changes):
             self._bytes += sum(map(len, filter(None, values.values())))
         if len(young) > MAX_KEYS or self._bytes > MAX_BYTES:
-            self._old, self._young, self._bytes = young, {}, 0
+            self.old, self.young, self._bytes = young, {}, 0
 
     def clear(self) -> None:
         """Forget all values: the head moved in another way than to its child."""
-        self._young, self._old, self._bytes = {}, {}, 0
+        self.young, self.old, self.lists, self._bytes = {}, {}, {}, 0
+        self._moves += 1
+
+    def listing(self, prefix: bytes, keys: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the keys of an item; keep them if there are few and all are asked for."""
+        moves, found = self._moves, list[bytes]()
+        for key in keys:
+            if len(found) <= MAX_LISTED:
+                found.append(key)
+            yield key
+        if moves == self._moves and len(found) <= MAX_LISTED:
+            if len(self.lists) >= MAX_LISTS:
+                self.lists.clear()
+            self.lists[prefix] = tuple(found)

@@ -48,7 +48,7 @@ from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue, StorageError
 from storage.overlay import Overlay
 from storage.presence import PresenceFilter
-from storage.recent import UNKNOWN, RecentValues
+from storage.recent import ITEM_PREFIX, UNKNOWN, Found, RecentValues
 from storage.trie.cache import TrieCache
 from storage.trie.node import HASHED_FROM
 from storage.trie.proof import read_proof
@@ -109,8 +109,12 @@ class StateReader:
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key; one read at the head. Raises StateUnavailable once pruned."""
-        if self._blocks.flat == self.hash:
-            value = self._recent.get(key)
+        blocks = self._blocks
+        # As `blocks.flat`, and without a call for most keys: each block reads its state here.
+        if blocks.best.hash == self.hash and not blocks.stateless:
+            value: Found = self._recent.young.get(key, UNKNOWN)
+            if value is UNKNOWN:
+                value = self._recent.old.get(key, UNKNOWN)
             return self._kv.get(STATE + key) if value is UNKNOWN else value
         try:
             return self._walk().get(key)
@@ -119,9 +123,14 @@ class StateReader:
 
     def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
         """Yield the keys with this prefix that are greater than `after`, ascending."""
-        if self._blocks.flat == self.hash:
+        if self._blocks.flat != self.hash:
+            return (key for key, _ in self._entries(prefix, after))
+        if after is not None or len(prefix) != ITEM_PREFIX:
             return (key[1:] for key in self._kv.keys(STATE + prefix, start=_from(after)))
-        return (key for key, _ in self._entries(prefix, after))
+        known = self._recent.lists.get(prefix)
+        if known is not None:
+            return iter(known)
+        return self._recent.listing(prefix, (key[1:] for key in self._kv.keys(STATE + prefix)))
 
     def entries(
         self, prefix: bytes = b"", after: bytes | None = None

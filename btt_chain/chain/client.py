@@ -266,9 +266,10 @@ class Client:
         if made is None or made.header is not header:
             made = self.execute(header, body)
         parent, before, best = bytes(header.parent_hash), self.finalized(), self.best()
-        primary = isinstance(pre_digest(header.digest.logs), Primary)
-        weight = self.weight(parent) + primary
-        known = Head(self.weight(best.hash), best.number, best.hash)
+        weight = self.weight(parent)
+        best_weight = weight if parent == best.hash else self.weight(best.hash)
+        known = Head(best_weight, best.number, best.hash)
+        weight += isinstance(pre_digest(header.digest.logs), Primary)
         new, headers = Head(weight, number, hash), {hash: header}
         make_best = finalize or is_better(
             new, known, lambda one: headers.get(one) or self.header_of(one)

@@ -64,11 +64,14 @@ class LimitedOverlay(RootedOverlay):
     def __init__(self, store: ChainStore, parent: bytes, deadline: Deadline) -> None:
         super().__init__(store, parent)
         self._deadline = deadline
+        read = self.get
 
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key; None if it is absent. Raises TimeLimit."""
-        self._deadline.check()
-        return super().get(key)
+        def get(key: bytes) -> bytes | None:
+            """Return the value of a key; None if it is absent. Raises TimeLimit."""
+            deadline.check()
+            return read(key)
+
+        self.get = get
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a key; None removes it. Raises TimeLimit."""

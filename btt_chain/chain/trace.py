@@ -136,18 +136,21 @@ class TracedOverlay(Overlay):
         super().__init__(reader.get, reader.keys)
         self._reader = reader
         self._trace = trace
+        read = self.get
+
+        def get(key: bytes) -> bytes | None:
+            """Return the value of a key, and record the read."""
+            value = read(key)
+            trace.note(
+                STATE, "Get", key=key.hex(), result=_shown(value), result_encoded=_option(value)
+            )
+            return value
+
+        self.get = get
 
     def root(self) -> bytes:
         """Return the root of the state with these changes."""
         return self._reader.root_after(self.changes())
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key, and record the read."""
-        value = super().get(key)
-        self._trace.note(
-            STATE, "Get", key=key.hex(), result=_shown(value), result_encoded=_option(value)
-        )
-        return value
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a key, and record the write."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 
 class State(Protocol):
     """Storage with layers: the writes of a layer can be undone together."""
 
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value under `key`, or None."""
+    @property
+    def get(self) -> Callable[[bytes], bytes | None]:
+        """The function that returns the value under a key, or None."""
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Write `value` under `key`; None deletes."""

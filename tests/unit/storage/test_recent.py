@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -12,7 +12,7 @@ from storage.columns import STATE
 from storage.database import ChainStore
 from storage.kv import StorageFailed
 from storage.memory import MemoryKV
-from storage.recent import UNKNOWN, RecentValues
+from storage.recent import ITEM_PREFIX, UNKNOWN, RecentValues
 from unit.storage.storage_model import grow, new_chain
 
 KEYS = [b"key %d" % number for number in range(12)]
@@ -133,3 +133,73 @@ def test_differences_of_a_block_do_not_depend_on_which_block_is_best(seed: int) 
     assert at_best.sealed.retired == beside.sealed.retired
     short = {key for key in KEYS if changes[key] == first[key] and changes[key] != long}
     assert not short & set(at_best.changes)
+
+
+class Iterating(MemoryKV):
+    """A store that counts iterations over keys of the flat state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.iterations = 0
+
+    def keys(
+        self,
+        prefix: bytes = b"",
+        *,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        reverse: bool = False,
+    ) -> Iterator[bytes]:
+        """Yield keys of a range."""
+        self.iterations += prefix.startswith(STATE)
+        return super().keys(prefix, start=start, stop=stop, reverse=reverse)
+
+
+ITEM, OTHER = b"i" * ITEM_PREFIX, b"o" * ITEM_PREFIX
+
+
+def test_the_few_keys_of_an_item_are_listed_once_until_a_block_changes_one() -> None:
+    kv = Iterating()
+    store = new_chain(kv)
+    grow(store, {ITEM + b"2": b"", ITEM + b"1": b"", OTHER: b""})
+
+    def listed() -> tuple[list[bytes], int]:
+        before = kv.iterations
+        keys = list(store.state.reader(store.blocks.best.hash).keys(ITEM))
+        return keys, kv.iterations - before
+
+    assert listed() == ([ITEM + b"1", ITEM + b"2"], 1)
+    assert listed() == ([ITEM + b"1", ITEM + b"2"], 0)
+    grow(store, {OTHER: b"new"})
+    assert listed() == ([ITEM + b"1", ITEM + b"2"], 0)
+    grow(store, {ITEM + b"3": b"", ITEM + b"1": None})
+    assert listed() == ([ITEM + b"2", ITEM + b"3"], 1)
+    store.set_best(store.blocks.fields(store.blocks.best.hash).parent)
+    assert listed() == ([ITEM + b"1", ITEM + b"2"], 1)
+
+
+def test_neither_many_keys_nor_a_part_of_them_are_kept() -> None:
+    kv = Iterating()
+    store = new_chain(kv)
+    many = {OTHER + bytes((number,)): b"" for number in range(recent.MAX_LISTED + 1)}
+    grow(store, many | {ITEM + b"1": b"", ITEM + b"2": b""})
+    reader = store.state.reader(store.blocks.best.hash)
+    for _ in range(2):
+        before = kv.iterations
+        assert next(iter(reader.keys(ITEM))) == ITEM + b"1"
+        assert list(reader.keys(OTHER)) == sorted(many)
+        assert kv.iterations == before + 2
+    # Keys of a head that has moved meanwhile are not kept.
+    keys = reader.keys(ITEM)
+    next(keys)
+    grow(store, {ITEM + b"3": b""})
+    list(keys)
+    assert list(store.state.reader(store.blocks.best.hash).keys(ITEM))[-1] == ITEM + b"3"
+
+
+def test_when_too_many_items_are_listed_all_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "MAX_LISTS", 2)
+    values = RecentValues()
+    for number in range(3):
+        assert not list(values.listing(bytes((number,)) * ITEM_PREFIX, iter(())))
+    assert list(values.lists) == [b"\2" * ITEM_PREFIX]
