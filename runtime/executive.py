@@ -386,21 +386,20 @@ class Executive:
         # A call with a nested inherent is of its class, which block limits do not restrict.
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             raise Invalid(validity.MandatoryValidation())
-        who, extra, account = signer.who, signer.extra, signer.account
-        if extra.nonce != account.nonce:
+        who, extra = signer.who, signer.extra
+        if extra.nonce != signer.nonce:
             raise Invalid(validity.Future())
         self._limits.count(transaction.info, transaction.length)
-        account.nonce += 1
         # Before the call, which may open or close the stake that gives the discount.
         signer.discount = self.fees.discount_of(who)
         try:
-            return self.fees.charge(
-                who,
-                transaction.info,
-                transaction.length,
-                extra.tip,
-                discount=signer.discount,
-                account=account,
+            fee = self.fees.fee(
+                transaction.info, transaction.length, extra.tip, discount=signer.discount
             )
+            if signer.known is not None or not self.fees.charge_record(who, signer.record, fee):
+                account = signer.account
+                account.nonce += 1
+                self.fees.charge(who, fee, extra.tip, account)
         except (DispatchError, ArithmeticError):
             raise Invalid(validity.Payment()) from None
+        return fee

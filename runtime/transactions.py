@@ -25,7 +25,7 @@ from btt_chain.primitives.extrinsic import (
 )
 from btt_chain.primitives.limits import EXTRINSIC
 from btt_chain.primitives.validity import Invalid, Unknown
-from btt_chain.scale import DecodeError
+from btt_chain.scale import DecodeError, codec
 from runtime.block_limits import BlockLimits
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
@@ -33,6 +33,9 @@ from runtime.implicits import FindDigest, Implicits
 from runtime.kept import Kept
 from runtime.pallets.system import System
 
+ACCOUNT: Final = codec(AccountInfo)
+NO_REFERENCES: Final = bytes(8)
+"""Providers and sufficients in the record of an account that does not exist."""
 NO_ACCOUNT: Final = AccountId(bytes(32))
 """The account whose key is all zeros: under ZIP-215 any account can sign for it."""
 
@@ -49,13 +52,29 @@ class Signer:
 
     who: AccountId
     extra: SignedExtra
-    account: AccountInfo
+    record: bytes
+    """The encoded record of the account; of no use once `known` is set."""
+    known: AccountInfo | None = None
+    """The decoded record, once it was needed."""
     implicit: bytes = b""
     """Signed bytes besides call and extra; empty if no signature was checked."""
     discount: int = 0
     """Discount on the fee, in hundredths of a percent; see `_prepare`."""
     fee: int = 0
     """Fee including the tip, in planck, once it is computed."""
+
+    @property
+    def account(self) -> AccountInfo:
+        """The signer's current account, which may be changed."""
+        if self.known is None:
+            self.known = ACCOUNT.decode_all(self.record)
+        return self.known
+
+    @property
+    def nonce(self) -> int:
+        """Nonce of the account."""
+        known = self.known
+        return int.from_bytes(self.record[:4], "little") if known is None else int(known.nonce)
 
 
 @dataclass(slots=True)
@@ -148,30 +167,31 @@ class TransactionDecoder:
         extra, address = envelope.extra, envelope.address
         if isinstance(extra, SignedExtra):
             who = address.account if isinstance(address, Id) else NO_ACCOUNT
-            transaction.signer = Signer(who, extra, AccountInfo())
+            transaction.signer = Signer(who, extra, b"", AccountInfo())
         return transaction
 
     def sender(self, who: AccountId, extra: SignedExtra) -> Signer:
         """Return the signer with its current account. Raises Invalid if it may not send."""
         if who == NO_ACCOUNT:  # under ZIP-215 any account can sign for it
             raise Invalid(validity.BadSigner())
-        account = self._account(who)
-        if not (account.providers or account.sufficients):
-            raise Invalid(validity.Payment())
-        if extra.nonce < account.nonce:
-            raise Invalid(validity.Stale())
-        return Signer(who, extra, account)
-
-    def _account(self, who: AccountId) -> AccountInfo:
-        kept = self._senders
+        kept, accounts = self._senders, self._system.account
         if kept is None:
-            return self._system.account[who]
-        account = kept.get(who)
-        if account is None:
-            if len(kept) >= MAX_SENDERS:
-                kept.clear()
-            account = kept[who] = self._system.account[who]
-        return account
+            record = accounts.raw(who)
+            if record is None or record[8:16] == NO_REFERENCES:
+                raise Invalid(validity.Payment())
+            signer = Signer(who, extra, record)
+        else:
+            account = kept.get(who)
+            if account is None:
+                if len(kept) >= MAX_SENDERS:
+                    kept.clear()
+                account = kept[who] = accounts[who]
+            if not (account.providers or account.sufficients):
+                raise Invalid(validity.Payment())
+            signer = Signer(who, extra, b"", account)
+        if extra.nonce < signer.nonce:
+            raise Invalid(validity.Stale())
+        return signer
 
     def _envelope(self, raw: bytes) -> Extrinsic:
         if len(raw) > EXTRINSIC.max_bytes:  # too large for any block: do not check its signature

@@ -17,12 +17,11 @@ from runtime.kept import Transfer, UsualCall
 from runtime.pallets.balances import Balances, events
 from runtime.pallets.balances.packed import NOT_FROZEN, credited
 from runtime.pallets.system import System
-from runtime.transactions import NO_ACCOUNT, prefix_size
+from runtime.transactions import NO_ACCOUNT, NO_REFERENCES, prefix_size
 
 ALLOW_DEATH, KEEP_ALIVE = 0, 3
 """Indices of the calls. For accounts that stay they do the same."""
 
-NO_REFERENCES: Final = bytes(8)
 MAX_NONCE: Final = u32.MAX
 
 

@@ -92,6 +92,12 @@ class FeeCurrency(Protocol):
         `info` is its record as the caller has read and changed it; it is stored.
         """
 
+    def withdraw_first_fee(self, who: AccountId, record: bytes, amount: u128) -> bool:
+        """Take `amount`, a tip included, from the encoded record of `who`, and count its nonce up.
+
+        Returns False, with nothing changed, if `withdraw_fee` is to do it, or to refuse it.
+        """
+
     def credit(self, who: AccountId, amount: u128) -> None:
         """Credit to `who` a part of the amount taken by `withdraw_fee`."""
 
@@ -224,28 +230,24 @@ class TransactionPayment(Pallet):
         """
         return not fee or self.currency.can_withdraw_fee(who, fee, tip, account)
 
-    def charge(
-        self,
-        who: AccountId,
-        info: DispatchInfo,
-        length: int,
-        tip: u128,
-        *,
-        discount: int = 0,
-        account: AccountInfo | None = None,
-    ) -> u128:
-        """Take the fee before the call; return the amount taken.
+    def charge_record(self, who: AccountId, record: bytes, fee: u128) -> bool:
+        """Return True if the fee, tip included, was taken before the call, and the nonce counted.
+
+        `record` is the encoded record of `who`. If False, nothing is changed: `charge` is needed.
+        """
+        return bool(fee) and self.currency.withdraw_first_fee(who, record, fee)
+
+    def charge(self, who: AccountId, fee: u128, tip: u128, account: AccountInfo) -> None:
+        """Take the fee, `tip` included, before the call.
 
         `account` is the record of `who` as the caller has read and changed it; it is stored with
         the fee taken, even if that is zero. Raises TokenError if the balance is too small, or the
         tip would be of locked money.
         """
-        fee = self.fee(info, length, tip, discount=discount)
         if fee:
             self.currency.withdraw_fee(who, fee, tip, account)
-        elif account is not None:
+        else:
             self.system.account[who] = account
-        return fee
 
     def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128) -> None:
         """Refund the excess of `taken`, distribute the rest, and emit an event.

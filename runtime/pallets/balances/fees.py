@@ -7,6 +7,7 @@ from btt_chain.scale import u128
 from runtime.frame import Component, Map, Pallet, TokenError, TokenErrorKind
 from runtime.pallets.balances import events
 from runtime.pallets.balances.formulas import fee_lock_level, lock_level, untouchable
+from runtime.pallets.balances.packed import charged
 from runtime.pallets.balances.types import BalanceLock, Freeze
 from runtime.pallets.system import System
 
@@ -27,6 +28,7 @@ class FeePayments(Component):
         self.locks = locks
         self.freezes = freezes
         self.existential_deposit = existential_deposit
+        self._least = int(existential_deposit)
         self._withdrawn = pallet.event_prefix(events.Withdraw)
 
     # ---- public interface
@@ -49,6 +51,20 @@ class FeePayments(Component):
         info.data.free -= amount
         self.account[who] = info
         self.deposit_raw(self._withdrawn + who + amount.to_bytes(16, "little"))
+
+    def withdraw_first(self, who: AccountId, record: bytes, amount: u128) -> bool:
+        """Withdraw a fee before the call, and count up the nonce in the encoded record of `who`.
+
+        A tip is included. Returns False, with nothing changed, if a part of the balance is frozen,
+        or too little is left: `withdraw` decides then.
+        """
+        plain = int(amount)
+        paid = charged(record, plain, self._least)
+        if paid is None:
+            return False
+        self.host.state.put(self.account.key(who), paid)
+        self.deposit_raw(self._withdrawn + who + plain.to_bytes(16, "little"))
+        return True
 
     # ---- internals
 

@@ -12,7 +12,13 @@ from runtime.pallets.balances.formulas import (
     references,
     untouchable,
 )
-from runtime.pallets.balances.packed import credited, debited, topped_up
+from runtime.pallets.balances.packed import (
+    credited,
+    debited,
+    free_in,
+    reserved_in,
+    topped_up,
+)
 from runtime.pallets.balances.types import is_pool
 from runtime.pallets.system import System
 
@@ -44,12 +50,13 @@ class Fungible(Component):
 
     def free(self, who: AccountId) -> u128:
         """Return the free balance, locked or not."""
-        return self.account[who].data.free
+        raw = self.account.raw(who)
+        return u128(0 if raw is None else free_in(raw))
 
     def total(self, who: AccountId) -> u128:
         """Return the sum of free and reserved balance."""
-        data = self.account[who].data
-        return data.free + data.reserved
+        raw = self.account.raw(who)
+        return u128(0 if raw is None else free_in(raw) + reserved_in(raw))
 
     def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
         """Return the planck that `who` can spend; if `keep_alive`, without losing the account."""

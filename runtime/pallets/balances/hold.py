@@ -69,7 +69,7 @@ class FungibleHold(Component):
         info = self.account[who]
         self._ensure_can_hold(who, info, amount, offsets=reason in self.offsetting)
         self._ensure_room_for(reason, self.holds[who])
-        self._change_held(reason, who, held=amount, free=-amount)
+        self._change_held(reason, who, held=amount, free=-amount, info=info)
         self.deposit(events.Held(reason, who, amount))
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
@@ -156,9 +156,20 @@ class FungibleHold(Component):
         if amount > not_needed_by_locks(self.account[who].data):
             raise TokenError(TokenErrorKind.Frozen)
 
-    def _change_held(self, reason: Reason, who: AccountId, *, held: int, free: int = 0) -> None:
-        """Add `held` to the hold for `reason` and `free` to the free balance."""
-        info = self.account[who]
+    def _change_held(
+        self,
+        reason: Reason,
+        who: AccountId,
+        *,
+        held: int,
+        free: int = 0,
+        info: AccountInfo | None = None,
+    ) -> None:
+        """Add `held` to the hold for `reason` and `free` to the free balance.
+
+        `info` is the record of `who` if the caller has read it.
+        """
+        info = self.account[who] if info is None else info
         data = info.data
         before = references(data, self.existential_deposit)
         data.free += free

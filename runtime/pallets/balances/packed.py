@@ -13,6 +13,7 @@ from typing import Final
 NOT_FROZEN: Final = bytes(16)
 NO_PROVIDER: Final = bytes(4)
 MAX_FREE: Final = (1 << 128) - 1
+MAX_NONCE: Final = (1 << 32) - 1
 
 # The record, little-endian: four counters of 32 bits, free [16:32], reserved [32:48], frozen
 # [48:64], flags [64:80]. Constant slices are faster than named ones.
@@ -58,3 +59,28 @@ def debited(raw: bytes, amount: int, least: int) -> bytes | None:
     if left < least:
         return None
     return raw[:16] + left.to_bytes(16, "little") + raw[32:]
+
+
+def charged(raw: bytes, amount: int, least: int) -> bytes | None:
+    """Return the record with a fee subtracted, and the nonce counted up.
+
+    None as for `debited`, and for the highest nonce.
+    """
+    nonce = int.from_bytes(raw[:4], "little")
+    if nonce == MAX_NONCE or raw[48:64] != NOT_FROZEN:
+        return None
+    left = int.from_bytes(raw[16:32], "little") - amount
+    if left < least:
+        return None
+    counted = (nonce + 1).to_bytes(4, "little") + raw[4:16]
+    return counted + left.to_bytes(16, "little") + raw[32:]
+
+
+def free_in(raw: bytes) -> int:
+    """Return the free balance in a record."""
+    return int.from_bytes(raw[16:32], "little")
+
+
+def reserved_in(raw: bytes) -> int:
+    """Return the reserved balance in a record."""
+    return int.from_bytes(raw[32:48], "little")

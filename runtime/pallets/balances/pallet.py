@@ -36,6 +36,7 @@ from runtime.pallets.balances.fees import FeePayments
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
 from runtime.pallets.balances.locks import LockableCurrency
+from runtime.pallets.balances.packed import reserved_in
 from runtime.pallets.balances.reservable import ReservableCurrency
 from runtime.pallets.balances.types import (
     MAX_FREEZES,
@@ -282,11 +283,12 @@ class Balances(Pallet, instances=True):
 
     def free(self, who: AccountId) -> u128:
         """Return the free balance, locked or not."""
-        return self.accounts.account[who].data.free
+        return self.fungible.free(who)
 
     def reserved(self, who: AccountId) -> u128:
         """Return the reserved balance, named reserves and holds included."""
-        return self.accounts.account[who].data.reserved
+        raw = self.accounts.account.raw(who)
+        return u128(0 if raw is None else reserved_in(raw))
 
     def total(self, who: AccountId) -> u128:
         """Return the sum of free and reserved balance."""
@@ -330,6 +332,10 @@ class Balances(Pallet, instances=True):
         """
         info = self.accounts.account[who] if info is None else info
         self.fee_payments.withdraw(who, info, amount, tip)
+
+    def withdraw_first_fee(self, who: AccountId, record: bytes, amount: u128) -> bool:
+        """Withdraw a fee from an encoded record: see `FeePayments.withdraw_first`."""
+        return self.fee_payments.withdraw_first(who, record, amount)
 
     # ---- public interface: `InspectHold` and `MutateHold`
 

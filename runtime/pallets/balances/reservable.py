@@ -5,7 +5,7 @@ Source: `ReservableCurrency` and `NamedReservableCurrency` of frame_support.
 
 from __future__ import annotations
 
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, Map, Pallet
 from runtime.pallets.balances import errors, events
@@ -18,6 +18,7 @@ from runtime.pallets.balances.formulas import (
 )
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
+from runtime.pallets.balances.packed import reserved_in
 from runtime.pallets.balances.types import BalanceStatus, ReserveData
 
 
@@ -49,9 +50,10 @@ class ReservableCurrency(Component):
         """
         if not amount:
             return
-        if self.fungible.free(who) < amount:
+        info = self.account[who]
+        if info.data.free < amount:
             raise errors.InsufficientBalance
-        self._change_reserved(who, reserved=amount, free=-amount)
+        self._change_reserved(who, reserved=amount, free=-amount, info=info)
         self.deposit(events.Reserved(who, amount))
 
     def unreserve(self, who: AccountId, amount: u128) -> u128:
@@ -131,11 +133,17 @@ class ReservableCurrency(Component):
     def _unnamed_reserve(self, who: AccountId) -> u128:
         """Return the reserved balance that is neither on hold nor named."""
         named = self.fungible_hold.total_held(who) + sum_of(self.reserves[who])
-        return self.account[who].data.reserved - named
+        raw = self.account.raw(who)
+        return u128((0 if raw is None else reserved_in(raw)) - named)
 
-    def _change_reserved(self, who: AccountId, *, reserved: int, free: int = 0) -> None:
-        """Add `reserved` to the offsetting reserve and `free` to the free balance."""
-        info = self.account[who]
+    def _change_reserved(
+        self, who: AccountId, *, reserved: int, free: int = 0, info: AccountInfo | None = None
+    ) -> None:
+        """Add `reserved` to the offsetting reserve and `free` to the free balance.
+
+        `info` is the record of `who` if the caller has read it.
+        """
+        info = self.account[who] if info is None else info
         before = references(info.data, self.existential_deposit)
         info.data.reserved += reserved
         info.data.free += free

@@ -274,8 +274,11 @@ def test_a_tip_is_never_of_locked_money() -> None:
             chain.send(LOCKED, remark, tip=tip)
         assert isinstance(refused.value.reason, validity.Payment)
     assert chain.storage() == before
+    runtime, who = chain.at(), account(LOCKED)
+    info, tip = runtime.system.account[who], u128(VESTED)
+    assert not runtime.fees.charge_record(who, runtime.system.account.raw(who) or b"", tip)
     with pytest.raises(TokenError):
-        chain.at().fees.charge(account(LOCKED), DispatchInfo(0), 100, u128(VESTED))
+        runtime.fees.charge(who, tip, tip, info)
 
     chain.run(LOCKED, remark, tip=2 * int(BTT))
 
@@ -338,7 +341,8 @@ def test_without_an_author_the_fund_gets_everything(chain: DevChain) -> None:
     runtime.enter(overlay)
     runtime.babe.sealer.kill()
     who, fees = account(BOB), runtime.fees
-    taken = fees.charge(who, DispatchInfo(10**7), 100, u128(5))
+    taken = fees.fee(DispatchInfo(10**7), 100, u128(5))
+    fees.charge(who, taken, u128(5), runtime.system.account[who])
     fees.settle(who, taken, taken, u128(5))
     assert runtime.balances.free(fees.development_fund) == taken
     assert runtime.balances.free(account(ALICE)) == START

@@ -17,7 +17,14 @@ from btt_chain.txpool import PoolError
 from runtime.direct import DirectCalls
 from runtime.frame import DispatchError
 from runtime.pallets.balances import Reasons, fungible
-from runtime.pallets.balances.packed import credited, debited, topped_up
+from runtime.pallets.balances.packed import (
+    charged,
+    credited,
+    debited,
+    free_in,
+    reserved_in,
+    topped_up,
+)
 from support.balances import (
     ALICE,
     BOB,
@@ -97,6 +104,26 @@ def test_a_small_pool_is_topped_up_below_the_deposit_only(
     assert changed is not None
     expected = replace(info, data=replace(info.data, free=u128(free + int(amount))))
     assert changed == ACCOUNT.encode(expected)
+
+
+@given(info=records, amount=amounts, least=st.integers(0, 500))
+@settings(max_examples=300)
+def test_a_charged_record_is_that_of_the_decoded_one(
+    info: AccountInfo, amount: u128, least: int
+) -> None:
+    changed = charged(ACCOUNT.encode(info), int(amount), least)
+    left = int(info.data.free) - int(amount)
+    if info.nonce == u32.MAX or info.data.frozen or left < least:
+        assert changed is None
+        return
+    data = replace(info.data, free=u128(left))
+    assert changed == ACCOUNT.encode(replace(info, nonce=u32(info.nonce + 1), data=data))
+
+
+@given(info=records)
+def test_balances_in_a_record_are_those_of_the_decoded_one(info: AccountInfo) -> None:
+    raw = ACCOUNT.encode(info)
+    assert (free_in(raw), reserved_in(raw)) == (info.data.free, info.data.reserved)
 
 
 def nothing(*_: object) -> None:
