@@ -11,7 +11,7 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-from aiohttp import WSCloseCode, WSMsgType
+from aiohttp.http_websocket import WSCloseCode, WSMsgType
 from aiohttp.web_ws import WebSocketResponse
 
 from btt_chain.rpc.calls import Caller

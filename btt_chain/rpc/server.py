@@ -18,10 +18,10 @@ from time import monotonic
 from typing import Any
 
 import orjson
-from aiohttp import WSCloseCode, WSMsgType, hdrs
+from aiohttp import hdrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.http_websocket import WebSocketReader
+from aiohttp.http_websocket import WebSocketReader, WSCloseCode, WSMsgType
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_request import BaseRequest

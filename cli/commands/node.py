@@ -244,7 +244,7 @@ def node(
     It follows the chain; with --validator it makes blocks and votes as well. --dev is a chain of
     its own with one validator, Alice; with --sealing, its blocks come as that says instead.
     """
-    prepare_process(opens_tls=given["fork_url"] is not None)
+    prepare_process()
     check_flags(
         dev=dev,
         chain=chain,
@@ -285,16 +285,15 @@ def node(
             run_a_fork(config, given["fork_url"], given["at"], given["fork_cache"])
 
 
-def prepare_process(*, opens_tls: bool) -> None:
-    """Let the process start fast: without collecting garbage, and certificates if it needs none."""
+def prepare_process() -> None:
+    """Let the process start fast: without collecting garbage, and without a client of HTTP."""
     from btt_chain.chain.gc import hold_off
-    from btt_chain.web.certificates import import_without_certificates
+    from btt_chain.web.server_only import import_without_client
 
     # A node that does not start leaves the process as it was: tests run commands in theirs.
     click.get_current_context().call_on_close(gc.enable)
     hold_off()
-    if not opens_tls:
-        import_without_certificates()
+    import_without_client()
 
 
 def development(given: dict[str, object], sealing: str | None) -> str:
