@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from inspect import get_annotations
 from types import FunctionType, MethodType, NoneType
-from typing import Any, ForwardRef, get_args, get_type_hints
+from typing import Any, ClassVar, ForwardRef, get_args, get_origin, get_type_hints
 
 Hints = dict[str, Any]
 """Types by name, as `typing.get_type_hints` returns them."""
@@ -33,6 +33,13 @@ def hints_of(described: type | Callable[..., object]) -> Hints:
         # A name of the class's own body, or of a module that is not imported under its name.
         return get_type_hints(described, include_extras=True)
     return found
+
+
+def is_class_variable(annotation: object) -> bool:
+    """Return True if an annotation, evaluated or not, is `ClassVar` or `ClassVar[...]`."""
+    if isinstance(annotation, str):
+        return annotation.startswith(("ClassVar", "typing.ClassVar"))
+    return annotation is ClassVar or get_origin(annotation) is ClassVar
 
 
 def _sources(described: type | Callable[..., object]) -> list[tuple[dict[str, object], str]]:

@@ -7,12 +7,15 @@ codec, bound by the runtime when its table is complete.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import field
-from typing import Annotated, Any, Final, TypeVar
+from functools import cached_property
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.scale import Codec, RecursiveCodec
+from btt_chain.scale import Codec, RecursiveCodec, TypeName, codec
+from btt_chain.scale.hints import hints_of
 from runtime.frame.weight import DispatchClass, DispatchInfo, PostInfo
 
 F = TypeVar("F", bound=Callable[..., PostInfo | None])
@@ -49,18 +52,48 @@ RuntimeHoldReason = Annotated[Reason, HOLD_REASON]
 RuntimeFreezeReason = Annotated[Reason, FREEZE_REASON]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dispatchable:
-    """A declared `@call` method."""
+    """A declared `@call` method. Its wire format is made when it is first needed: a runtime has
+    hundreds of calls, and a process uses few.
+    """
 
     index: int
     name: str
     run: Callable[..., PostInfo | None]
-    args: tuple[tuple[str, Codec[Any]], ...]
-    type_names: tuple[str, ...]
-    """Names of the argument types in the metadata; some clients depend on them."""
     info: DispatchInfo | Callable[..., DispatchInfo]
-    docs: str
+
+    @cached_property
+    def args(self) -> tuple[tuple[str, Codec[Any]], ...]:
+        """Names and codecs of the arguments. Raises TypeError for a type without a wire form."""
+        return tuple((name.rstrip("_"), codec(hint)) for name, hint in self._hints.items())
+
+    @cached_property
+    def decoders(self) -> tuple[Callable[[bytes, int], tuple[Any, int]], ...]:
+        """Decoders of the arguments."""
+        return tuple(part.decode for _, part in self.args)
+
+    @property
+    def type_names(self) -> tuple[str, ...]:
+        """Names of the argument types in the metadata; some clients depend on them."""
+        named = zip(self._hints.values(), self.args, strict=True)
+        return tuple(type_name(hint) or part.name for hint, (_, part) in named)
+
+    @property
+    def docs(self) -> str:
+        """Docstring of the method."""
+        return inspect.getdoc(self.run) or ""
+
+    @cached_property
+    def _hints(self) -> dict[str, object]:
+        hints = hints_of(self.run)
+        return {name: hint for name, hint in hints.items() if name not in {"origin", "return"}}
+
+
+def type_name(hint: object) -> str | None:
+    """Return the type name that an annotation declares; None if it has none."""
+    notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((note.name for note in notes if isinstance(note, TypeName)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 A declaration on the class (`account = Map(AccountId, AccountInfo, default=AccountInfo())`) becomes
 a live item when the pallet is added to a runtime. Only `[]`, `.value` and the methods here access
 the state; every read returns a new record, so a change takes effect only when it is written back
-explicitly.
+explicitly. Codecs and encoded defaults are made when they are first needed.
 
 Keys are Substrate's: `twox128(pallet) ++ twox128(item) ++ hashed keys`.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -112,10 +113,18 @@ class Value(StorageItem, Generic[V]):
     """A single stored value."""
 
     def __init__(self, kind: TypeForm[V], *, default: V | None = None) -> None:
-        self._codec: Codec[V] = codec(kind)
-        self._default = None if default is None else self._codec.encode(default)
+        self._kind: TypeForm[V] = kind
+        self._given = default
         self._last: tuple[bytes, V] | None = None
         self._peeked: tuple[bytes, V] | None = None
+
+    @cached_property
+    def _codec(self) -> Codec[V]:
+        return codec(self._kind)
+
+    @cached_property
+    def _default(self) -> bytes | None:
+        return None if self._given is None else self._codec.encode(self._given)
 
     def get(self) -> V | None:
         """Return the stored value or the default; None if there is neither."""
@@ -220,13 +229,25 @@ class Map(StorageItem, Generic[K, V]):
         default: V | None = None,
         hasher: Hasher = Hasher.Blake2_128Concat,
     ) -> None:
-        self._key_codec: Codec[K] = codec(key)
-        self._codec: Codec[V] = codec(kind)
-        self._default = None if default is None else self._codec.encode(default)
+        self._key_kind: TypeForm[K] = key
+        self._kind: TypeForm[V] = kind
+        self._given = default
         self._hasher = hasher
         self._hash = HASH[hasher]
         self._keys = HashedKeys(self.hashed)
         self._peeked: dict[K, tuple[bytes, V]] = {}
+
+    @cached_property
+    def _key_codec(self) -> Codec[K]:
+        return codec(self._key_kind)
+
+    @cached_property
+    def _codec(self) -> Codec[V]:
+        return codec(self._kind)
+
+    @cached_property
+    def _default(self) -> bytes | None:
+        return None if self._given is None else self._codec.encode(self._given)
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own key cache."""
@@ -353,15 +374,30 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         default: V | None = None,
         hashers: tuple[Hasher, Hasher] = (Hasher.Twox64Concat, Hasher.Blake2_128Concat),
     ) -> None:
-        self._first: Codec[K1] = codec(first)
-        self._second: Codec[K2] = codec(second)
-        self._codec: Codec[V] = codec(kind)
-        self._default = None if default is None else self._codec.encode(default)
+        self._kinds: tuple[TypeForm[K1], TypeForm[K2]] = (first, second)
+        self._kind: TypeForm[V] = kind
+        self._given = default
         self._hashers = hashers
         self._hash_first, self._hash_second = HASH[hashers[0]], HASH[hashers[1]]
         self._prefixes: dict[K1, bytes] = {}
         self._last: tuple[K1, K2, bytes] | None = None
         self._peeked: dict[tuple[K1, K2], tuple[bytes, bytes, V]] = {}
+
+    @cached_property
+    def _first(self) -> Codec[K1]:
+        return codec(self._kinds[0])
+
+    @cached_property
+    def _second(self) -> Codec[K2]:
+        return codec(self._kinds[1])
+
+    @cached_property
+    def _codec(self) -> Codec[V]:
+        return codec(self._kind)
+
+    @cached_property
+    def _default(self) -> bytes | None:
+        return None if self._given is None else self._codec.encode(self._given)
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own cache."""

@@ -12,9 +12,9 @@ its own storage and constants.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import IntEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import (
     Annotated,
@@ -33,8 +33,8 @@ from typing_extensions import TypeForm
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
-from btt_chain.scale import Codec, TypeName, codec
-from btt_chain.scale.hints import hints_of
+from btt_chain.scale import Codec, codec
+from btt_chain.scale.hints import hints_of, is_class_variable
 from btt_chain.scale.shape import attribute_docs
 from runtime.frame.call import Call, CallMark, Dispatchable
 from runtime.frame.error import Error
@@ -60,8 +60,13 @@ class Constant(Generic[V]):
         self, value: V, *, kind: TypeForm[V] | None = None, name: str | None = None
     ) -> None:
         self.value = value
-        self.codec: Codec[V] = codec(type(value) if kind is None else kind)
+        self._kind: TypeForm[V] = type(value) if kind is None else kind
         self.name = name
+
+    @cached_property
+    def codec(self) -> Codec[V]:
+        """The codec of the number."""
+        return codec(self._kind)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = self.name or camel(name)
@@ -78,8 +83,6 @@ class Pallet:
     EVENTS: ClassVar[dict[int, type[Event]]]
     ERRORS: ClassVar[dict[int, type[Error]]]
     STORAGE: ClassVar[dict[str, StorageItem]]
-    CONSTANTS: ClassVar[dict[str, tuple[str, Codec[Any]]]]
-    """Codec of each constant and its name in the metadata, by attribute."""
     CONFIG: ClassVar[set[str]]
     """Attributes that the runtime's table gives."""
     DEFAULTS: ClassVar[dict[str, object]]
@@ -107,7 +110,7 @@ class Pallet:
     """Components of the pallet, in the order in which `setup` builds them."""
 
     def __init_subclass__(cls, *, crate: str | None = None, instances: bool = False) -> None:
-        """Read the declaration once; there is no reflection afterwards.
+        """Read the declaration once. Types are evaluated when they are first needed.
 
         A pallet of a later version is a subclass of the previous one, and declares what is new.
         """
@@ -129,31 +132,20 @@ class Pallet:
         cls.ERRORS = by_index(cls, [item for item in nested if issubclass(item, Error)])
         cls.HOLD_REASONS = body.get("HoldReason")
         cls.FREEZE_REASONS = body.get("FreezeReason")
-        hints: dict[str, object] = hints_of(cls)
-        cls.CONFIG = {name for name in own if get_origin(hints[name]) is not ClassVar}
+        cls.CONFIG = {name for name, note in own.items() if not is_class_variable(note)}
         hidden = sorted(name for name in cls.CONFIG if callable(getattr(Pallet, name, None)))
         if hidden:
             raise TypeError(f"{cls.__name__}: {', '.join(hidden)} would hide a method of Pallet")
         cls.DEFAULTS = {name: body[name] for name in own if name in cls.CONFIG and name in body}
-        shown = {
-            name: get_args(hint)[0] if get_origin(hint) is ClassVar else hint
-            for name, hint in hints.items()
-        }
-        cls.CONSTANTS = {
-            name: (constant_name(name, get_args(hint)[1:]), codec(get_args(hint)[0]))
-            for name, hint in shown.items()
-            if get_origin(hint) is Annotated and CONSTANT in get_args(hint)[1:]
-        }
-        for name, item in body.items():
-            if isinstance(item, Constant):
-                cls.CONSTANTS[name] = (item.name or name, item.codec)
         cls.CALLS = {}
         for name, function in body.items():
             mark = getattr(function, "__dict__", {}).get("call_mark")
             if isinstance(mark, CallMark):
                 if mark.index in cls.CALLS:
                     raise TypeError(f"{cls.__name__}: two calls have index {mark.index}")
-                cls.CALLS[mark.index] = dispatchable(name, function, mark)
+                cls.CALLS[mark.index] = Dispatchable(
+                    mark.index, name.rstrip("_"), function, mark.info
+                )
 
     def __init__(self, **config: object) -> None:
         given = set(config)
@@ -170,6 +162,17 @@ class Pallet:
     def name(self) -> str:
         """The pallet's name in the metadata, which is also the prefix of its storage."""
         return type(self).__name__
+
+    @classmethod
+    def constants(cls) -> dict[str, tuple[str, Codec[Any]]]:
+        """Return the codec of each constant and its name in the metadata, by attribute."""
+        found: dict[str, tuple[str, Codec[Any]]] = {}
+        for name, given in hints_of(cls).items():
+            hint = get_args(given)[0] if get_origin(given) is ClassVar else given
+            notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+            if CONSTANT in notes:
+                found[name] = (constant_name(name, notes), codec(get_args(hint)[0]))
+        return found | declared_constants(cls)
 
     # ---- hooks, for subclasses to override
 
@@ -228,7 +231,7 @@ class Pallet:
         return [
             (attribute, name, kind, getattr(part, attribute))
             for part in parts
-            for attribute, (name, kind) in part.CONSTANTS.items()
+            for attribute, (name, kind) in part.constants().items()
         ]
 
     def attribute_docs(self) -> dict[str, tuple[str, ...]]:
@@ -266,8 +269,6 @@ class Component:
     """
 
     STORAGE: ClassVar[dict[str, StorageItem]]
-    CONSTANTS: ClassVar[dict[str, tuple[str, Codec[Any]]]]
-    """Codec of each constant and its name in the metadata, by attribute."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -275,11 +276,11 @@ class Component:
         for base in reversed(cls.__mro__):
             body |= vars(base)
         cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
-        cls.CONSTANTS = {
-            name: (item.name or name, item.codec)
-            for name, item in body.items()
-            if isinstance(item, Constant)
-        }
+
+    @classmethod
+    def constants(cls) -> dict[str, tuple[str, Codec[Any]]]:
+        """Return the codec of each constant and its name in the metadata, by attribute."""
+        return declared_constants(cls)
 
     def __init__(self, pallet: Pallet) -> None:
         prefix = twox_128(pallet.name.encode())
@@ -298,27 +299,14 @@ class Component:
         return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
 
 
-def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Dispatchable:
-    """Return the declaration of a `@call` method."""
-    hints = hints_of(function)
-    wanted = {arg: hint for arg, hint in hints.items() if arg not in ("origin", "return")}
-    args = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in wanted.items())
-    named = [type_name(hint) for hint in wanted.values()]
-    return Dispatchable(
-        index=mark.index,
-        name=name.rstrip("_"),
-        run=function,
-        args=args,
-        type_names=tuple(name or part.name for name, (_, part) in zip(named, args, strict=True)),
-        info=mark.info,
-        docs=inspect.getdoc(function) or "",
-    )
-
-
-def type_name(hint: object) -> str | None:
-    """Return the type name that an annotation declares; None if it has none."""
-    notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return next((note.name for note in notes if isinstance(note, TypeName)), None)
+def declared_constants(kind: type) -> dict[str, tuple[str, Codec[Any]]]:
+    """Return codec and name in the metadata of each `Constant` of a class and its bases."""
+    return {
+        name: (item.name or name, item.codec)
+        for base in reversed(kind.__mro__)
+        for name, item in vars(base).items()
+        if isinstance(item, Constant)
+    }
 
 
 def constant_name(name: str, notes: tuple[object, ...]) -> str:

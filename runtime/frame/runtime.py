@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import cache
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from btt_chain.primitives.limits import MAX_CALLS
 from btt_chain.scale import Codec, DecodeError, EncodeError, u8, variants
@@ -36,9 +36,7 @@ from runtime.frame.weight import DispatchInfo, PostInfo
 
 P = TypeVar("P", bound=Pallet)
 
-Decoders = tuple[Callable[[bytes, int], tuple[Any, int]], ...]
-
-Entry = tuple[Pallet, int, Callable[..., PostInfo | None], Decoders, DispatchInfo | None]
+Entry = tuple[Pallet, int, Callable[..., PostInfo | None], Dispatchable, DispatchInfo | None]
 
 
 class Observer(Dispatcher, Protocol):
@@ -77,8 +75,8 @@ class Runtime:
         self.pallets: dict[int, Pallet] = {}
         self._dispatchables: dict[bytes, Dispatchable] = {}
         self._entries: dict[bytes, Entry] = {}
-        """Pallet, call index, method, decoders of the arguments, and the info if it does not depend
-        on them, by the first two bytes."""
+        """Pallet, call index, method, declaration, and the info if it does not depend on the
+        arguments, by the first two bytes."""
         self._on_initialize: list[Callable[[int], int]] = []
         self._on_finalize: list[Callable[[int], None]] = []
         self._errors: dict[type[Error], tuple[int, int]] = {}
@@ -100,9 +98,8 @@ class Runtime:
         for entry in pallet.CALLS.values():
             first = bytes((index, entry.index))
             self._dispatchables[first] = entry
-            decoders = tuple(part.decode for _, part in entry.args)
             info = entry.info if isinstance(entry.info, DispatchInfo) else None
-            self._entries[first] = pallet, entry.index, entry.run, decoders, info
+            self._entries[first] = pallet, entry.index, entry.run, entry, info
         for error in pallet.ERRORS.values():
             self._errors[error] = (index, error.INDEX)
         return pallet
@@ -291,12 +288,12 @@ class Runtime:
         if before >= MAX_CALLS:
             raise DecodeError("RuntimeCall", at, f"more than {MAX_CALLS} calls in one")
         self._decoded = before + 1
-        _, index, _, decoders, info = entry
+        _, index, _, declared, info = entry
         begin, args = at, []
         at += 2
         self._depth = depth + 1
         try:
-            for decode in decoders:
+            for decode in declared.decoders:
                 value, at = decode(raw, at)
                 args.append(value)
         finally:
@@ -320,20 +317,20 @@ class Runtime:
 
         def encoder(index: int) -> Callable[[Event], bytes]:
             begin, inner = bytes((index,)), codecs[index].encode
-            # An event without fields has one encoding: a batch emits one for each of its calls.
-            fixed = {
-                kind: begin + inner(kind())
-                for kind in self.pallets[index].EVENTS.values()
-                if is_empty(kind)
-            }
-
+            fixed: dict[type[Event], bytes] = {}
             last, encoded = None, b""
+
+            def known(kind: type[Event]) -> bytes:
+                # An event without fields has one encoding: a batch emits one for each of its calls.
+                fixed[kind] = begin + inner(kind()) if is_empty(kind) else b""
+                return fixed[kind]
 
             def encode(event: Event) -> bytes:
                 nonlocal last, encoded
                 if event is not last:  # each call of one kind succeeds with the same event
-                    last = event
-                    encoded = fixed.get(event.__class__) or begin + inner(event)
+                    last, kind = event, event.__class__
+                    always = fixed[kind] if kind in fixed else known(kind)
+                    encoded = always or begin + inner(event)
                 return encoded
 
             return encode

@@ -109,7 +109,7 @@ def test_the_declaration_is_read_in_order_of_index() -> None:
 
 
 def test_constants_are_configuration_that_shows() -> None:
-    assert {attr: name for attr, (name, _) in Counter.CONSTANTS.items()} == {
+    assert {attr: name for attr, (name, _) in Counter.constants().items()} == {
         "step": "Step",
         "label": "LABEL",
         "most": "Most",
@@ -186,13 +186,17 @@ def test_two_calls_may_not_share_an_index() -> None:
                 pass
 
 
-def test_an_argument_without_a_wire_form_is_refused_when_the_class_is_made() -> None:
-    with pytest.raises(TypeError):
+def test_an_argument_without_a_wire_form_is_refused_when_it_is_coded() -> None:
+    class Floating(Pallet):
+        @call(0, weight=1)
+        def set(self, origin: Origin, value: float) -> None:
+            pass
 
-        class Floating(Pallet):
-            @call(0, weight=1)
-            def set(self, origin: Origin, value: float) -> None:
-                pass
+    runtime = Runtime(VERSION, filtered=System.CallFiltered)
+    runtime.add(1, Floating())
+    runtime.complete()
+    with pytest.raises(TypeError, match="no SCALE form for <class 'float'>"):
+        runtime.call_codec.decode_all(b"\1\0")
 
 
 def test_two_pallets_may_not_share_an_index() -> None:

@@ -114,7 +114,7 @@ def test_a_pallet_in_a_later_form_keeps_what_it_does_not_declare_anew() -> None:
     assert list(Wide.STORAGE) == ["count", "wide"]
     assert list(Wide.CALLS) == [0, 1]
     assert list(Wide.ERRORS) == [0]
-    assert list(Wide.CONSTANTS) == ["step", "least", "since"]
+    assert list(Wide.constants()) == ["step", "least", "since"]
     assert (Wide.crate, wide.least, Counting.CONFIG) == ("pallet_count", 1, {"step", "least"})
     with pytest.raises(TypeError, match=r"missing \['since'\]"):
         Wide(step=u32(2))  # type: ignore[call-arg]
