@@ -2,21 +2,23 @@
 
 A node imports several hundred data classes and makes values of few. `dataclasses.dataclass`
 compiles up to six methods for each, a quarter of the processor time of the imports. Here a class
-with `slots=True`, frozen or not, gets its fields and slots at once; `__init__`, `__repr__`,
-`__eq__` and `__hash__` are compiled when they are first used. A frozen value is initialized through
-its slots, in two thirds of the time that `object.__setattr__` takes.
+with `slots=True`, frozen or not, gets its slots at once; `__init__`, `__repr__`, `__eq__` and
+`__hash__` are compiled, and descriptions of the fields made, when they are first used. A frozen
+value is initialized through its slots, in two thirds of the time that `object.__setattr__` takes.
 
 All else is as in `dataclasses`: fields, parameters, `replace`, `match`, copies and pickles. Classes
-with other options, with `InitVar` or keyword-only fields, or with a data class as their base, are
-made by `dataclasses`. Type checkers see `dataclasses.dataclass`.
+with other options, without a docstring, with `InitVar` or keyword-only fields, or with a data class
+as their base, are made by `dataclasses`. Type checkers see `dataclasses.dataclass`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import MISSING, Field, FrozenInstanceError, fields
+from inspect import get_annotations
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Final, cast
 
@@ -48,10 +50,12 @@ class Later:
 
     __slots__ = ("_make", "_name", "_owner")
 
-    def __init__(self, owner: type, name: str, make: Make) -> None:
+    def __init__(self, make: Make) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
         self._owner = owner
         self._name = name
-        self._make = make
 
     def __get__(self, value: object, kind: type | None = None) -> Method:
         made = self._make(self._owner)
@@ -61,59 +65,140 @@ class Later:
         return bound
 
 
-def _data_class(kind: type, options: dict[str, bool]) -> type:
-    if options not in (_SLOTS, _FROZEN) or not _is_simple(kind):
-        usual: type = dataclasses.dataclass(**options)(kind)
-        return usual
-    is_frozen = "frozen" in options
-    given = vars(kind)
-    has_hash = given.get(_HASH) is not None or (_HASH in given and "__eq__" not in given)
-    made: type = dataclasses.dataclass(slots=True, init=False, repr=False, eq=False)(kind)
-    params = getattr(made, _PARAMETERS)
-    params.init = params.repr = params.eq = True
-    params.frozen = is_frozen
-    for name, make in (("__init__", initializer), ("__repr__", _repr), ("__eq__", _eq)):
-        if name not in given:
-            setattr(made, name, Later(made, name, make))
-    if not has_hash:
-        setattr(made, _HASH, Later(made, _HASH, _hash) if is_frozen else None)
-    if is_frozen:
-        _freeze(made)
+class _FieldsLater:
+    """The fields of a data class, which are described when they are first looked up."""
+
+    __slots__ = ("_defaults", "_names", "_owner")
+
+    def __init__(self, names: Sequence[str], defaults: dict[str, object]) -> None:
+        self._names = names
+        self._defaults = defaults
+
+    def __set_name__(self, owner: type, _: str) -> None:
+        self._owner = owner
+
+    def __get__(self, value: object, kind: type | None = None) -> dict[str, Field[object]]:
+        notes = get_annotations(self._owner)
+        found = {
+            name: _described(name, notes[name], self._defaults.get(name, MISSING))
+            for name in self._names
+        }
+        setattr(self._owner, _FIELDS, found)
+        return found
+
+
+def _described(name: str, note: object, default: object) -> Field[object]:
+    """Return the description of a field with this default, or with the options of `field(...)`."""
+    made = copy(_FIELD)
+    made.name, made.type = name, cast("type", note)
+    if isinstance(default, Field):
+        for option in ("default", "default_factory", *_OPTIONS):
+            setattr(made, option, getattr(default, option))
+    else:
+        made.default = default
     return made
 
 
-def _is_simple(kind: type) -> bool:
+_OPTIONS: Final = ("init", "repr", "hash", "compare", "metadata")
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """Source of the parameters of all classes that are not frozen, and of a field."""
+
+    field: object
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class _Frozen:
+    """Source of the parameters of all frozen classes."""
+
+
+_FIELD: Final[Field[object]] = fields(_Open)[0]
+
+
+def _data_class(kind: type, options: dict[str, bool]) -> type:
+    notes = get_annotations(kind)
+    if options not in (_SLOTS, _FROZEN) or not _is_simple(kind, notes):
+        usual: type = dataclasses.dataclass(**options)(kind)
+        return usual
+    is_frozen = "frozen" in options
+    given = dict(vars(kind))
+    names = tuple(name for name, note in notes.items() if not _is_class_variable(note))
+    defaults = {name: given.pop(name) for name in names if name in given}
+    _check(kind, given, defaults)
+    has_hash = given.get(_HASH) is not None or (_HASH in given and "__eq__" not in given)
+    for name in ("__dict__", "__weakref__"):
+        given.pop(name, None)
+    bases = kind.__mro__[1:-1]  # without object
+    slots = {slot for base in bases for slot in vars(base).get("__slots__", ())}
+    made = {
+        "__init__": Later(initializer),
+        "__repr__": Later(_repr),
+        "__eq__": Later(_eq),
+        "__match_args__": tuple(name for name in names if _is_given(defaults.get(name))),
+        **given,
+        "__qualname__": kind.__qualname__,
+        "__slots__": tuple(name for name in names if name not in slots),
+        _FIELDS: _FieldsLater(names, defaults),
+        _PARAMETERS: getattr(_Frozen if is_frozen else _Open, _PARAMETERS),
+    }
+    if not has_hash:
+        made[_HASH] = Later(_hash) if is_frozen else None
+    if is_frozen:
+        made |= _FROZEN_METHODS
+    return type(kind)(kind.__name__, kind.__bases__, made)
+
+
+def _is_simple(kind: type, notes: Mapping[str, object]) -> bool:
     """Return True if all fields are positional and declared by the class itself."""
     given = vars(kind)
-    notes = given.get("__annotations__", {}).values()
+    text = " ".join(map(str, notes.values()))
     return not (
-        any(hasattr(base, _FIELDS) for base in kind.__bases__)
-        or any("InitVar" in str(note) or "KW_ONLY" in str(note) for note in notes)
+        any(_FIELDS in vars(base) for base in kind.__mro__[:-1])
+        or not given.get("__doc__")
+        or "__slots__" in given
+        or "InitVar" in text
+        or "KW_ONLY" in text
         or any(isinstance(value, Field) and value.kw_only is True for value in given.values())
         or not _OWN_WAYS.isdisjoint(given)
     )
 
 
-def _freeze(kind: type) -> None:
-    names = frozenset(field.name for field in fields(kind))
+def _is_class_variable(annotation: object) -> bool:
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    return text.startswith(("ClassVar", "typing.ClassVar"))
 
-    def set_attribute(self: object, name: str, value: object) -> None:
-        if type(self) is kind or name in names:
-            raise FrozenInstanceError(f"cannot assign to field {name!r}")
-        object.__setattr__(self, name, value)
 
-    def delete_attribute(self: object, name: str) -> None:
-        if type(self) is kind or name in names:
-            raise FrozenInstanceError(f"cannot delete field {name!r}")
-        object.__delattr__(self, name)
+def _check(kind: type, given: dict[str, object], defaults: dict[str, object]) -> None:
+    """Raise the errors of `dataclasses` for wrong declarations of fields."""
+    for name, value in given.items():
+        if isinstance(value, Field):
+            raise TypeError(f"{name!r} is a field but has no type annotation")
+    for name, value in defaults.items():
+        default = value.default if isinstance(value, Field) else value
+        if default.__class__.__hash__ is None:
+            raise ValueError(
+                f"mutable default {type(default)} for field {name} of {kind.__name__}: "
+                "use default_factory"
+            )
 
-    for name, method in (
-        ("__setattr__", set_attribute),
-        ("__delattr__", delete_attribute),
-        ("__getstate__", _state_of),
-        ("__setstate__", _set_state),
-    ):
-        setattr(kind, name, method)
+
+def _is_given(default: object) -> bool:
+    """Return True if `__init__` takes a field with this default."""
+    return not isinstance(default, Field) or default.init
+
+
+def _set_attribute(self: object, name: str, value: object) -> None:
+    if _FIELDS in vars(type(self)) or name in getattr(self, _FIELDS):
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+    object.__setattr__(self, name, value)
+
+
+def _delete_attribute(self: object, name: str) -> None:
+    if _FIELDS in vars(type(self)) or name in getattr(self, _FIELDS):
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+    object.__delattr__(self, name)
 
 
 def _state_of(self: object) -> list[object]:
@@ -125,6 +210,14 @@ def _set_state(self: object, state: list[object]) -> None:
     kind: type = type(self)
     for field, value in zip(fields(kind), state, strict=True):
         object.__setattr__(self, field.name, value)
+
+
+_FROZEN_METHODS: Final[dict[str, Method]] = {
+    "__setattr__": _set_attribute,
+    "__delattr__": _delete_attribute,
+    "__getstate__": _state_of,
+    "__setstate__": _set_state,
+}
 
 
 # ---- methods

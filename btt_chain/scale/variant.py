@@ -53,7 +53,9 @@ class Variant:
         # Most variants of a runtime occur in few processes, and making a dataclass takes a tenth of
         # a millisecond: the first value does it, or the first use of its fields, which compiles
         # nothing.
-        setattr(cls, _INIT, Later(cls, _INIT, completed_initializer))
+        initialize = Later(completed_initializer)
+        initialize.__set_name__(cls, _INIT)
+        setattr(cls, _INIT, initialize)
         setattr(cls, _FIELDS, LATER)
 
     def __eq__(self, other: object) -> bool:

@@ -235,6 +235,53 @@ def test_keyword_only_fields_are_kept(make: Decorator) -> None:
 
 
 @BOTH
+def test_wrong_declarations_are_refused(make: Decorator) -> None:
+    def made(**body: object) -> type:
+        return make(slots=True)(type("Wrong", (), {"__doc__": "A class.", **body}))
+
+    with pytest.raises(ValueError, match="mutable default <class 'list'> for field x"):
+        made(__annotations__={"x": "list[int]"}, x=[])
+    with pytest.raises(TypeError, match="'x' is a field but has no type annotation"):
+        made(x=field(default=1))
+    with pytest.raises(TypeError, match="already specifies __slots__"):
+        made(__annotations__={"x": "int"}, __slots__=("x",))
+
+
+@BOTH
+def test_slots_of_a_base_are_not_made_again(make: Decorator) -> None:
+    base = type("Base", (), {"__slots__": ("x",)})
+    fields = {"__doc__": "A class.", "__annotations__": {"x": "int", "y": "int"}}
+    kind = make(slots=True)(type("Derived", (base,), fields))
+    assert vars(kind)["__slots__"] == ("y",)
+    assert (kind(1, 2).x, kind(1, 2).y) == (1, 2)
+
+
+@BOTH
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_class_without_fields_has_equal_values(make: Decorator, frozen: bool) -> None:
+    options = {"frozen": True} if frozen else {}
+    kind = make(slots=True, **options)(type("Empty", (), {"__doc__": "A class."}))
+    assert kind() == kind()
+    assert dataclasses.fields(kind) == ()
+
+
+@BOTH
+def test_fields_are_described(make: Decorator) -> None:
+    kind = point(make)
+    assert dataclasses.is_dataclass(kind)
+    described = {each.name: each for each in dataclasses.fields(kind)}
+    assert [*described] == ["x", "y", "notes", "cost", "double"]
+    assert described["x"].default is dataclasses.MISSING
+    assert (described["y"].default, described["notes"].default_factory) == (2, list)
+    assert [each.init for each in described.values()] == [True, True, True, True, False]
+    assert (described["cost"].compare, described["cost"].repr, described["y"].compare) == (
+        False, False, True,
+    )  # fmt: skip
+    assert {each.type for each in described.values()} == {"int", "list[str]"}
+    assert kind.__qualname__.endswith("point.<locals>.Point")
+
+
+@BOTH
 def test_parameters_and_annotations_are_found(make: Decorator) -> None:
     kind = point(make)
     assert list(inspect.signature(kind).parameters) == ["x", "y", "notes", "cost"]
