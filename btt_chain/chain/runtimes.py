@@ -114,26 +114,27 @@ class LoadedRuntime:
     """One runtime version of one chain, with an executive for each of its uses.
 
     Blocks, the pool and queries each have their own, so that none disturbs another's unfinished
-    work. `pool` and `queries` are made on first use: a large part of a second.
+    work. Those of blocks and of the pool are made on first use.
     """
 
     def __init__(self, build: Builder, chain: RuntimeParams, verdicts: SignatureCache) -> None:
         self._build = build
         self._chain = chain
         self._verdicts = verdicts
-        self.blocks = self._executive()
-        self.version: RuntimeVersion = self.blocks.runtime.version
+        self.queries = self._executive()
+        """The executive for queries, which a node makes before it has a block."""
+        self.version: RuntimeVersion = self.queries.runtime.version
         self.wire = wire_of(self.version)
         self._digest: bytes | None = None
 
     @cached_property
-    def pool(self) -> Executive:
-        """The executive that validates transactions."""
+    def blocks(self) -> Executive:
+        """The executive that executes blocks."""
         return self._executive()
 
     @cached_property
-    def queries(self) -> Executive:
-        """The executive for queries."""
+    def pool(self) -> Executive:
+        """The executive that validates transactions."""
         return self._executive()
 
     def _executive(self) -> Executive:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from btt_chain import __version__
 from btt_chain.chain import client as chain
@@ -24,11 +24,9 @@ from btt_chain.keystore import KeyManager
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.dev.control import DevControl
 from btt_chain.node.dev.errors import RemoteAway
-from btt_chain.node.driver import unix_ms
-from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer, SealRefused, changes_of
-from btt_chain.node.signing import Signer
+from btt_chain.node.unix_clock import unix_ms
 from btt_chain.node.upgrades import upgrade_state
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.header import Header
@@ -50,6 +48,10 @@ from runtime.transactions import Malformed
 from storage.fork import ForkProvesNothing, NotRead
 from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
+
+if TYPE_CHECKING:
+    from btt_chain.node.engine import Engine
+    from btt_chain.node.signing import Signer
 
 Result = TypeVar("Result")
 

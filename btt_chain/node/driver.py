@@ -18,6 +18,7 @@ from typing import Final
 from btt_chain.node.clock_watch import ClockWatch
 from btt_chain.node.engine import Engine
 from btt_chain.node.event_queues import EventQueues, GossipQueue
+from btt_chain.node.unix_clock import unix_ms
 from btt_chain.node.yielding import LoopYield
 from p2p import network
 from p2p.network import (
@@ -47,11 +48,6 @@ _FAILURES: Final = {
     network.LIMITED: "limited",
 }
 """Metric labels for requests that end without an answer; all others are `broken`."""
-
-
-def unix_ms() -> int:
-    """Return the time in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Driver:

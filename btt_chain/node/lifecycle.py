@@ -15,24 +15,19 @@ from btt_chain import __version__
 from btt_chain.chain.client import Client
 from btt_chain.chain.prechecks.helper import HelperProcess, has_spare_core
 from btt_chain.chain.runtimes import UnsupportedRuntime, carried
-from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore, Password
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.assembly import Plan, assemble, lacks_voters
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
 from btt_chain.node.descriptors import callers_within, raise_limit
-from btt_chain.node.driver import unix_ms
-from btt_chain.node.engine import Engine
 from btt_chain.node.identity import network_key, peer_id, pick_name
-from btt_chain.node.networking import open_network
-from btt_chain.node.observer import NodeWatcher
 from btt_chain.node.paths import Paths
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
+from btt_chain.node.unix_clock import unix_ms
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
@@ -46,6 +41,8 @@ from storage.retention import WINDOW
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
+    from btt_chain.consensus.author import Pace
+    from btt_chain.node.engine import Engine
     from btt_chain.node.verifier_service import Verifying
     from p2p.network import Network
 
@@ -296,6 +293,10 @@ def engine_of(
     It makes no blocks unless the node is a validator. Raises BadRecord, UnsupportedRuntime,
     WrongChain if the chain has no validators.
     """
+    # Nodes that seal by hand have no engine; they start without its modules.
+    from btt_chain.node.assembly import Plan, assemble, lacks_voters
+    from btt_chain.node.observer import NodeWatcher
+
     if lacks_voters(chain.client):
         reason = build(chain.spec).no_validating or "block zero has no voters"
         raise WrongChain(f"{chain.spec.name} cannot run: {reason}")
@@ -360,6 +361,8 @@ def network_of(
     """
     if config.network is None:
         return None
+    from btt_chain.node.networking import open_network
+
     return open_network(
         chain.client, chain.spec, chain.paths, config.network, key, is_authority=is_authority
     )

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 from btt_chain.chain.client import Client
 from btt_chain.chain.gc import settle_memory
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
-from btt_chain.consensus.finality.environment import RoundReport
-from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.keystore import KeyManager
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.authorship import authorship_of
@@ -29,8 +27,6 @@ from btt_chain.node.backend import (
 )
 from btt_chain.node.dev.accounts import log_accounts
 from btt_chain.node.dev.control import DevControl
-from btt_chain.node.driver import Driver, unix_ms
-from btt_chain.node.engine import Engine
 from btt_chain.node.local_storage import LocalStorageView
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import (
@@ -40,6 +36,7 @@ from btt_chain.node.sealing import (
     Sealing,
     run_chosen_sealing,
 )
+from btt_chain.node.unix_clock import unix_ms
 from btt_chain.node.upgrades import UpgradeWatch
 from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.api import RpcService
@@ -53,6 +50,9 @@ from storage.kv import StorageError
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
+    from btt_chain.consensus.finality.environment import RoundReport
+    from btt_chain.consensus.finality.gadget import Gadget
+    from btt_chain.node.engine import Engine
     from btt_chain.node.prometheus import PrometheusServer
     from btt_chain.node.verifier_service import Verifying
 
@@ -241,6 +241,8 @@ class Service:
     def _chain_job(self) -> Coroutine[object, object, None]:
         """Return the job that makes and imports blocks."""
         if self._config.engine is not None:
+            from btt_chain.node.driver import Driver
+
             engine, network = self._config.engine, self._config.network
             if self.metrics is None:
                 return Driver(engine, network).run()

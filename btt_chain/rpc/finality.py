@@ -6,9 +6,8 @@ Source: Substrate's `sc_consensus_grandpa_rpc`, for shapes and error codes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from btt_chain.consensus.finality.gadget import RoundReport
 from btt_chain.consensus.finality.proofs import FinalityProof, NotFinal
 from btt_chain.primitives import ss58
 from btt_chain.primitives.grandpa import AuthorityId
@@ -19,6 +18,9 @@ from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import to_hex
 from btt_chain.scale import u32
+
+if TYPE_CHECKING:
+    from btt_chain.consensus.finality.environment import RoundReport
 
 NOT_READY: Final = 1
 NUMBERS_TOO_LARGE: Final = 3

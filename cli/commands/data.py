@@ -245,8 +245,8 @@ class Imported:
 
 def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
     """Import blocks, and finalize those with a proof in the file."""
-    from btt_chain.node.driver import unix_ms
     from btt_chain.node.lifecycle import reading_engine
+    from btt_chain.node.unix_clock import unix_ms
     from btt_chain.primitives.digest import GRANDPA
     from p2p.sync.types import Block
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Codec, RecursiveCodec, TypeName, codec
-from btt_chain.scale.hints import hints_of
+from btt_chain.scale.hints import Hints, hints_of
 from runtime.frame.weight import DispatchClass, DispatchInfo, PostInfo
 
 F = TypeVar("F", bound=Callable[..., PostInfo | None])
@@ -85,7 +85,7 @@ class Dispatchable:
         return inspect.getdoc(self.run) or ""
 
     @cached_property
-    def _hints(self) -> dict[str, object]:
+    def _hints(self) -> Hints:
         hints = hints_of(self.run)
         return {name: hint for name, hint in hints.items() if name not in {"origin", "return"}}
 

@@ -50,6 +50,8 @@ def test_a_node_is_imported_without_libp2p_and_what_few_nodes_use() -> None:
     unused = [
         *("libp2p", "trio", "zeroconf", "cryptography", "numpy", "btt_chain.compute"),
         *("btt_chain.client.chain", "btt_chain.client.metadata", "runtime.audits"),
+        # Only nodes with an engine, and with a network, use these.
+        *("btt_chain.node.engine", "btt_chain.consensus.finality.gadget", "p2p.sync"),
     ]
     seen = run(
         "import sys, btt_chain.node.lifecycle\n"
