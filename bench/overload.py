@@ -13,6 +13,7 @@ messages on the wires, for each load.
 from __future__ import annotations
 
 import argparse
+import secrets
 import sys
 import time
 from collections import Counter, deque
@@ -31,6 +32,9 @@ from btt_chain.consensus.author import Pace  # noqa: E402
 from btt_chain.consensus.babe.verify import slot_of  # noqa: E402
 from btt_chain.node.engine import Engine  # noqa: E402
 from btt_chain.node.event_queues import EventQueues, GossipQueue  # noqa: E402
+from btt_chain.primitives.account import Id  # noqa: E402
+from btt_chain.primitives.digest import H256  # noqa: E402
+from btt_chain.scale import u8, u16, u128  # noqa: E402
 from btt_chain.txpool import AlreadyImported, PoolError  # noqa: E402
 from p2p import network  # noqa: E402
 from p2p.network import Asked, Event  # noqa: E402
@@ -53,7 +57,7 @@ CALL_MS: Final = 0.06
 AGAIN_MS: Final = 500
 SENDERS: Final = 6
 WARM_SLOTS: Final = 3
-Kept = tuple[str, bytes]
+AMOUNT: Final = 10**15
 
 
 @dataclass(slots=True)
@@ -254,18 +258,56 @@ class BusyWorld(World):
         self.later(1 if first is None else AGAIN_MS, partial(self.pay, sender))
 
 
-def play(rate: int, seconds: float, slow: float, slot_ms: int, gossip_ms: int) -> str:
-    """Play one load; return its figures in one line."""
-    world = BusyWorld(5, slow, slot_ms, gossip_ms)
-    world.run(WARM_SLOTS)
-    each = int(rate * seconds / SENDERS) + 1
-    loads = [
+def register(world: BusyWorld) -> None:
+    """Make all senders merchants."""
+    pool = world.nodes[0].running.parts.pool
+    call = accounts.runtime().call(
+        "PayFi", "register", category=u16(5_814), currency=b"CNY", plan=u8(0), meta=H256(bytes(32))
+    )
+    for who in range(SENDERS):
+        pool.submit(accounts.sign(who, 0, call, world.genesis.hash))
+
+
+def payment(who: int, nonce: int, genesis: bytes) -> bytes:
+    """Return a payment of a sender to the next one."""
+    call = accounts.runtime().call(
+        "PayFi",
+        "pay",
+        merchant=Id(accounts.account((who + 1) % SENDERS)),
+        units=u128(AMOUNT),
+        currency=b"BTT",
+        max_btt=u128(AMOUNT),
+        reference=secrets.token_bytes(16),
+        memo=None,
+    )
+    return accounts.sign(who, nonce, call, genesis)
+
+
+def loads_of(world: BusyWorld, count: int, *, payments: bool) -> list[list[bytes]]:
+    """Return the transactions of each sender."""
+    genesis = world.genesis.hash
+    if payments:
+        register(world)
+        world.run(WARM_SLOTS)
+        return [
+            [payment(who, nonce + 1, genesis) for nonce in range(count)] for who in range(SENDERS)
+        ]
+    return [
         [
-            accounts.transfer(who, nonce, (who + 1) % SENDERS, 10**15, world.genesis.hash)
-            for nonce in range(each)
+            accounts.transfer(who, nonce, (who + 1) % SENDERS, AMOUNT, genesis)
+            for nonce in range(count)
         ]
         for who in range(SENDERS)
-    ] if rate else []  # fmt: skip
+    ]
+
+
+def play(options: argparse.Namespace, rate: int) -> str:
+    """Play one load; return its figures in one line."""
+    seconds, slot_ms = options.seconds, options.slot_ms
+    world = BusyWorld(5, options.slow, slot_ms, options.gossip_ms)
+    world.run(WARM_SLOTS)
+    count = int(rate * seconds / SENDERS) + 1
+    loads = loads_of(world, count, payments=options.payments) if rate else []
     settle_memory()
     begun, used = world.now, [cpu.used for cpu in world.cpus.values()]
     senders = [Sender(who % 4, load, rate / SENDERS, begun) for who, load in enumerate(loads)]
@@ -282,6 +324,7 @@ def play(rate: int, seconds: float, slow: float, slot_ms: int, gossip_ms: int) -
     ]
     for sender in senders:
         sender.wires = ()
+    times = [node.running._authoring.build_time.percent for node in world.nodes]
     world.run(5)
     client = world.nodes[0].client
     skip = begun + 2 * slot_ms
@@ -303,7 +346,7 @@ def play(rate: int, seconds: float, slow: float, slot_ms: int, gossip_ms: int) -
         f"{last - first}, lag p50 {percentile(lags, 50):.2f} p95 {percentile(lags, 95):.2f} slots, "
         f"accepted {sum(s.sent for s in senders)}, refused {sum(s.refused for s in senders)}, "
         f"CPU {cpu}, {messages.total() / per:.2f} messages and {wires.total() / per:.0f} bytes "
-        f"({kinds}) a transfer"
+        f"({kinds}) a transaction, time for a block {'/'.join(map(str, times))} %"
     )
 
 
@@ -316,12 +359,10 @@ def main() -> None:
     parser.add_argument("--slow", type=float, default=2.0)
     parser.add_argument("--slot-ms", type=int, default=2_000)
     parser.add_argument("--gossip-ms", type=int, default=250)
+    parser.add_argument("--payments", action="store_true", help="payments, not transfers")
     options = parser.parse_args()
     for rate in options.rate:
-        print(
-            play(rate, options.seconds, options.slow, options.slot_ms, options.gossip_ms),
-            flush=True,
-        )
+        print(play(options, rate), flush=True)
 
 
 if __name__ == "__main__":

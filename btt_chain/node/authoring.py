@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import Refused
 from btt_chain.consensus.babe.worker import Authored, Forbidden
+from btt_chain.node.build_time import BuildTime, MadeBlock
 from btt_chain.node.parts import Parts, Settings, Watcher
 from btt_chain.node.signing_record_check import chain_age
 from btt_chain.primitives.header import Header
@@ -40,6 +41,7 @@ class Authoring:
         self._settings = settings
         self._pace = pace
         self._watch = watcher
+        self.build_time: Final = BuildTime(settings.slot_ms, settings.build_share)
         self._keys: Sequence[bytes] = ()
 
     @property
@@ -86,9 +88,7 @@ class Authoring:
         worker = self._parts.worker
         if worker is None:
             return None
-        length, share = self._settings.slot_ms, self._settings.build_share
-        late = now_ms - slot * length
-        given = max(length * share[0] // share[1] - late, length // 20)
+        given = self.build_time.given_ms(now_ms - slot * self._settings.slot_ms)
         self._watch.begin()
         try:
             made = worker.work(slot, self._parts.pool.pool.ready, self._pace(given / 1000))
@@ -120,4 +120,5 @@ class Authoring:
             self._watch.missed(slot, str(error))
             return None
         self._watch.imported(block.header, imported.ref, imported.verified, own=True)
+        self.build_time.made(MadeBlock(slot, imported.ref.number, imported.ref.hash))
         return OwnBlock(block.header, block.body, imported.ref)

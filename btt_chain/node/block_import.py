@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from btt_chain.chain.client import BelowFinalized, TooManyForks, UnknownBlock
 from btt_chain.chain.runtimes import UnsupportedUpgrade
-from btt_chain.consensus.babe.verify import Reason, Refused
+from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.finality.gadget import BadHeader
 from btt_chain.consensus.importer import Imported
+from btt_chain.node.build_time import BuildTime
 from btt_chain.node.parts import Parts, Watcher
 from p2p.sync.types import Block, Refusal
 from runtime.frame import InvalidBlock
@@ -27,9 +28,10 @@ class Outcome(NamedTuple):
 class BlockImport:
     """Checks a block's header, and imports it unless it is known."""
 
-    def __init__(self, parts: Parts, watcher: Watcher) -> None:
+    def __init__(self, parts: Parts, watcher: Watcher, build_time: BuildTime) -> None:
         self._parts = parts
         self._watch = watcher
+        self._build_time = build_time
 
     def run(self, block: Block, now_ms: int, *, is_built_on: bool = False) -> Outcome:
         """Import a block; `is_built_on`: another block follows on it."""
@@ -57,7 +59,14 @@ class BlockImport:
             return Outcome(Refusal.ORPHAN, str(gone))
         except (InvalidBlock, BadHeader) as bad:
             return self._bad(block, bad)
-        return Outcome(imported=None if is_known else imported)
+        if is_known:
+            return Outcome()
+        if imported.verified is not None:
+            parent = client.header_of(header.parent_hash)
+            self._build_time.imported(
+                imported.verified.slot, imported.ref.number, header.parent_hash, slot_of(parent)
+            )
+        return Outcome(imported=imported)
 
     def _bad(self, block: Block, error: Exception) -> Outcome:
         self._watch.refused(block.hash, int(block.header.number), error)

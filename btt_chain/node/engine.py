@@ -97,8 +97,8 @@ class Engine:
         self._clock = SteadyClock()
         self._out: Final[list[network.Action]] = []
         self.queue: Final = ImportQueue(settings.slot_ms)
-        self._import = BlockImport(parts, watcher)
         self._authoring = Authoring(parts, settings, pace, watcher)
+        self._import = BlockImport(parts, watcher, self._authoring.build_time)
         self._offences = OffenceReporter(parts, watcher)
         self._finality = FinalityDriver(
             parts,
@@ -215,10 +215,8 @@ class Engine:
         self._sync.tick()
         steady = self._clock.steady
         if self._gossip.due is not None and steady >= self._gossip.due:
-            is_stalled = self._runtime.is_stalled(self._slot_now())
-            self._out.extend(
-                self._gossip.take_due(steady, list(self._peers), is_stalled=is_stalled)
-            )
+            stalled = self._runtime.is_stalled(self._slot_now())
+            self._out.extend(self._gossip.take_due(steady, list(self._peers), is_stalled=stalled))
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
@@ -251,6 +249,7 @@ class Engine:
         """Set the time. Slots go back with the clock; other waits do not get longer by that."""
         if self._clock.advance(now):
             self._finality.clock_went_back(now)
+        self._authoring.build_time.advance(now)
 
     @property
     def busy(self) -> bool:
