@@ -133,11 +133,17 @@ def test_a_vote_again_is_free_and_a_third_is_not_even_checked() -> None:
     assert SIGNATURES.checked == before
 
 
+TWO_VOTES = GadgetCase().vote(PREVOTE, 4, "Bob") + GadgetCase().vote(PREVOTE, 4, "Charlie")
+"""Two valid votes in one message: a message has one item."""
+
+
 @pytest.mark.parametrize(
     ("raw", "price"),
     [
         (b"", cost.UNDECODABLE_BYTE),
         (b"\x09" * 40, 40 * cost.UNDECODABLE_BYTE),
+        (TWO_VOTES, len(TWO_VOTES) * cost.UNDECODABLE_BYTE),
+        (b"\x08" + TWO_VOTES, (1 + len(TWO_VOTES)) * cost.UNDECODABLE_BYTE),  # as a list
         (GadgetCase().vote(PREVOTE, 4, "Eve"), cost.UNKNOWN_VOTER),
         (neighbour(1), cost.OUT_OF_SCOPE),
         (asked(1), cost.OUT_OF_SCOPE),
