@@ -11,12 +11,12 @@ or payment a few fields are kept instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.primitives.extrinsic import extrinsic_hash
+from btt_chain.primitives.extrinsic import extrinsic_hashes
 from btt_chain.primitives.limits import EXTRINSIC, MIB
 from runtime.extensions import SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
@@ -136,7 +136,8 @@ class KeptCalls:
         size = 0 if kept.call is None else memory_of(kept.call)
         if self.bytes + size > self._max_bytes:
             kept.call, size = None, 0
-        self.remove(hash)
+        if hash in self._kept:
+            self.remove(hash)
         self._kept[hash] = kept, size
         self.bytes += size
 
@@ -151,9 +152,12 @@ class KeptCalls:
         """Return the values kept for the transaction with this hash; None if there are none."""
         return self._kept.get(hash, (None, 0))[0]
 
-    def find(self, inner: bytes) -> Kept | None:
-        """Return the values kept for an extrinsic without its length in front; None without any."""
-        return self.get(extrinsic_hash(inner)) if self._kept else None
+    def finder(self, body: Sequence[bytes]) -> FindKept:
+        """Return the lookup for the extrinsics of a body, which have no length in front."""
+        if not self._kept:
+            return nothing_kept
+        hashes, get = dict(zip(body, extrinsic_hashes(body), strict=True)), self.get
+        return lambda inner: get(hashes[inner])
 
 
 def nothing_kept(_: bytes) -> None:

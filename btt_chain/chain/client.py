@@ -233,7 +233,7 @@ class Client:
         except NoPreDigest as missing:
             raise InvalidBlock(str(missing)) from missing
         runtime = self.runtimes.of_block(overlay.get, int(claim.claim.slot))
-        runtime.blocks.execute_block(overlay, unsealed, body, self.kept.find)
+        runtime.blocks.execute_block(overlay, unsealed, body, self.kept.finder(body))
         if overlay.pending is None:
             raise InvalidBlock("the execution ended without a state root")
         return Made(header, list(body), overlay.pending)

@@ -16,7 +16,7 @@ Pure: the driver decides how much of each queue it handles in a turn.
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -35,7 +35,7 @@ from p2p.network import (
 )
 
 
-class GossipQueue(Enum):
+class GossipQueue(IntEnum):
     """Queues of unsolicited messages, by priority."""
 
     VOTES = 0

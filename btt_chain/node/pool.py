@@ -20,7 +20,7 @@ from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256, RuntimeEnvironmentUpdated
-from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
+from btt_chain.primitives.extrinsic import decode_extrinsic, extrinsic_hashes, opaque, unwrap
 from btt_chain.primitives.validity import CannotLookup, TransactionSource, ValidTransaction
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import (
@@ -195,8 +195,10 @@ class PoolService:
 
     def went_out(self, hashes: Iterable[bytes], peers: Sequence[str]) -> None:
         """Report to watchers that these transactions were gossiped to these peers."""
-        self.pool.on_broadcast(dict.fromkeys(hashes, peers))
-        self._report_events()
+        watched = [hash for hash in hashes if hash in self._watching] if self._watching else ()
+        if watched:
+            self.pool.on_broadcast(dict.fromkeys(watched, peers))
+            self._report_events()
 
     def remove(self, reasons: dict[bytes, str]) -> list[bytes]:
         """Remove transactions and their dependants; return those that were there."""
@@ -334,12 +336,15 @@ class PoolService:
     def _report_events(self) -> None:
         events = self.pool.drain()
         ready: list[bytes] = []
+        kept = self.client.kept
         for event in events:
             status, hash = event.status, event.hash
             if status is Status.READY:
                 ready.append(hash)
+            elif status is Status.FINALIZED:
+                pass  # it was removed when its block came
             elif status is Status.IN_BLOCK or status.ends:
-                self.client.kept.remove(hash)
+                kept.remove(hash)
             if hash in self._watching:
                 self._report(event)
         if ready:
@@ -368,13 +373,12 @@ def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:
 
     The pool knows the tags of its own; those of others are read from the envelope.
     """
-    for position, inner in enumerate(body):
-        wire = opaque(inner)
-        hash = blake2_256(wire)
-        known = pool.get(hash)
-        tags = envelope_tags(inner) if known is None else known.provides
-        if tags is not None:
-            yield Included(position, hash, wire, tags)
+    known = pool.members()
+    for position, (inner, hash) in enumerate(zip(body, extrinsic_hashes(body), strict=True)):
+        if (tx := known.get(hash)) is not None:
+            yield Included(position, hash, tx.raw, tx.provides)
+        elif (tags := envelope_tags(inner)) is not None:
+            yield Included(position, hash, opaque(inner), tags)
 
 
 def envelope_tags(inner: bytes) -> Sequence[bytes] | None:

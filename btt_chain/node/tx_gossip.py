@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.pool import PoolService
-from btt_chain.primitives.extrinsic import opaque
+from btt_chain.primitives.extrinsic import extrinsic_hashes
 from p2p import network
 from p2p.network import Publish
 from p2p.protocols.messages import TxBatch
@@ -138,10 +137,13 @@ class TxGossip:
             self._fresh += fresh
         self._gather(now)
 
-    def note_included(self, body: Iterable[bytes]) -> None:
+    def note_included(self, body: Sequence[bytes]) -> None:
         """Record the transactions of a block as included."""
-        for inner in body:
-            remember(self.included, blake2_256(opaque(inner)), None)
+        included = self.included
+        for hash in extrinsic_hashes(body):
+            included[hash] = None
+        while len(included) > REMEMBERED:
+            included.popitem(last=False)
 
     def take_due(self, now: int, peers: Sequence[str], *, is_stalled: bool) -> list[Publish]:
         """Remove and return the batches to gossip now.

@@ -244,7 +244,8 @@ class TxIntake:
                 break
             wire = batch.waiting.popleft()
             fault, why = self._judge(wire, batch, now)
-            spent, last = self._meter() - last, self._meter()
+            now_us = self._meter()
+            spent, last = now_us - last, now_us
             if fault is not Fault.NONE:
                 batch.count = 0
                 self._account(batch, fault, why, spent, len(wire), now)

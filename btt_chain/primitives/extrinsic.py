@@ -13,7 +13,9 @@ Source: sp_runtime::generic::unchecked_extrinsic.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from btt_chain.lazyclass import dataclass
@@ -36,6 +38,8 @@ GENERAL_V5: Final = 0x45
 
 PAYLOAD_LIMIT: Final = 256
 """A longer signing payload is hashed before it is signed."""
+LAST_BODIES: Final = 2
+"""Number of bodies whose hashes are remembered."""
 
 
 class ExtrinsicKind(Enum):
@@ -171,6 +175,19 @@ def unwrap(wire: bytes) -> bytes:
 def extrinsic_hash(inner: bytes) -> H256:
     """Return the hash that names an extrinsic: blake2_256 of its form on the wire."""
     return H256.of(opaque(inner))
+
+
+def extrinsic_hashes(body: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the hash of each extrinsic of a body.
+
+    The last ones are remembered: import, pool, gossip and answers to peers ask for the same body.
+    """
+    return _hashes(tuple(body))
+
+
+@lru_cache(maxsize=LAST_BODIES)
+def _hashes(body: tuple[bytes, ...]) -> Sequence[bytes]:
+    return [extrinsic_hash(inner) for inner in body]
 
 
 _ADDRESS = codec(MultiAddress)

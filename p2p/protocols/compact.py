@@ -17,10 +17,9 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import Annotated, Final, NamedTuple, Protocol
 
-from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, opaque, unwrap
+from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, extrinsic_hashes, unwrap
 from btt_chain.scale import DecodeBudget, DecodeError, MaxLen, Variant, codec, u32, u64
 from p2p.network import KIB, MIB
 from p2p.protocols.messages import MAX_BODY
@@ -145,11 +144,11 @@ def describe(
     """Return a block with a body of short ids."""
     ids: list[bytes] = []
     given: list[Given] = []
-    for place, extrinsic in enumerate(body):
+    for place, (extrinsic, hash) in enumerate(zip(body, extrinsic_hashes(body), strict=True)):
         if extrinsic[:1] and extrinsic[0] in _BARE:
             given.append(Given(u32(place), extrinsic))
         else:
-            ids.append(short_id(blake2_256(opaque(extrinsic)), key))
+            ids.append(short_id(hash, key))
     return CompactBlock(header, justification, b"".join(ids), given)
 
 

@@ -27,7 +27,6 @@ from btt_chain.scale import (
     MaxLen,
     Variant,
     codec,
-    compact_encode,
     u8,
     u32,
 )
@@ -370,7 +369,8 @@ _TX_ROOM: Final = TX_BYTES - _TX_COUNT
 
 
 def _in_batch(wire: bytes) -> int:
-    return len(compact_encode(len(wire))) + len(wire)
+    size = len(wire)
+    return size + (1 if size < 1 << 6 else 2 if size < 1 << 14 else 4)
 
 
 def _decode(kind: Codec[T], raw: bytes, limit: int, items: int = 0) -> T:

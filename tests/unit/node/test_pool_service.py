@@ -75,6 +75,16 @@ def test_a_watcher_that_fails_stops_neither_the_others_nor_a_block(
     assert "a watcher's mistake" in caplog.text
 
 
+def test_a_broadcast_is_reported_to_watchers_only(chain: DevChain) -> None:
+    watched, other = chain.sign(BOB, pay(chain)), chain.sign(ALICE, pay(chain))
+    events = watch(chain, watched)
+    hashes = [chain.pool.submit(wire) for wire in (watched, other)]
+    chain.pool.went_out([*hashes, b"unknown"], ["peer"])
+    (broadcast,) = [event for event in events if event.status is Status.BROADCAST]
+    assert (broadcast.hash, tuple(broadcast.peers)) == (hashes[0], ("peer",))
+    assert chain.pool.pool.drain() == []
+
+
 def test_transactions_of_a_block_left_behind_come_back(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     wire = chain.sign(BOB, pay(chain))

@@ -24,6 +24,7 @@ from btt_chain.primitives.extrinsic import (
     bare,
     decode_extrinsic,
     extrinsic_hash,
+    extrinsic_hashes,
     opaque,
     signed,
     signing_payload,
@@ -116,6 +117,10 @@ def test_the_form_on_the_wire_has_an_exact_length_in_front() -> None:
     assert opaque(b"\4\1\2") == b"\x0c\4\1\2"
     assert unwrap(b"\x0c\4\1\2") == b"\4\1\2"
     assert extrinsic_hash(b"\4") == hashlib.blake2b(b"\4\4", digest_size=32).digest()
+    assert extrinsic_hashes([b"\4", b"\5", b"\4"]) == [
+        extrinsic_hash(inner) for inner in (b"\4", b"\5", b"\4")
+    ]
+    assert list(extrinsic_hashes([])) == []
     for wrong in (b"", b"\x08\4\1\2", b"\x10\4\1\2", b"\x0d\0\4\1\2"):
         with pytest.raises(DecodeError):
             unwrap(wrong)
