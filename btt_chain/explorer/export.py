@@ -31,6 +31,8 @@ from btt_chain.explorer.pages.transactions import event_json
 from btt_chain.explorer.text import shown
 from btt_chain.primitives.csv_cells import text_cell
 
+HISTORY: Final = "history"
+"""The table that takes an account."""
 ROWS: Final = 500
 """Number of rows that are read at once."""
 
@@ -200,6 +202,12 @@ def _history(context: Context, after: str | None, account: str | None) -> Page:
     return found, None if last is None else str(found[-1]["place"])
 
 
+def is_of_others(row: Fields) -> bool:
+    """Return True if another account signed the extrinsic of a row of a history."""
+    place, roles = str(row["place"]), str(row["roles"]).split()
+    return not place.endswith("-block") and str(Role.SIGNER.name).lower() not in roles
+
+
 def _touch_place(text: str) -> tuple[int, int]:
     height, _, of_block = text.partition("-")
     if of_block == "block" and number_of(height) is not None:
@@ -265,11 +273,11 @@ TABLES: Final = {
          *_pair("frozen")),
         _accounts,
     ),
-    "history": Table((*_EXTRINSIC, "roles"), _history),
+    HISTORY: Table((*_EXTRINSIC, "roles"), _history),
 }  # fmt: skip
-"""The tables by name; `history` takes an account."""
+"""The tables by name."""
 
 
 def table_names() -> list[str]:
     """Return the names of the tables that need no account."""
-    return [name for name in TABLES if name != "history"]
+    return [name for name in TABLES if name != HISTORY]

@@ -11,10 +11,18 @@ from aiohttp import hdrs, web
 from multidict import MultiDict
 
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.export import TABLES, csv_text, ndjson_text, rows_of
+from btt_chain.explorer.export import (
+    HISTORY,
+    TABLES,
+    csv_text,
+    is_of_others,
+    ndjson_text,
+    rows_of,
+)
 from btt_chain.explorer.language import language
 from btt_chain.explorer.listed import LISTED, Listed
-from btt_chain.explorer.pages.forms import Fields, NoSuchPage
+from btt_chain.explorer.pages.forms import Fields, NoSuchPage, account_of
+from btt_chain.explorer.pages.merchants import hides_payers
 from btt_chain.explorer.routes import PAGES, Asked
 from btt_chain.explorer.text import shown
 from btt_chain.web.places import Places
@@ -117,11 +125,25 @@ class Exports:
         query = request.query
         table, listed = TABLES.get(name), LISTED.get(name)
         if table is not None:
-            stored = rows_of(self._context, table, query.get("after"), query.get("account"))
-            return table.columns, _each(stored)
+            account = query.get("account")
+            stored = rows_of(self._context, table, query.get("after"), account)
+            return table.columns, self._each(stored, account if name == HISTORY else None)
         if listed is not None:
             return listed.columns, self._rows(listed, query.get("of"), query.get("after"))
         raise NoSuchPage(f"There is no table {shown(name)}.")
+
+    async def _each(
+        self, pages: Iterator[list[Fields]], account: str | None
+    ) -> AsyncIterator[list[Fields]]:
+        """Yield the pages of a table; `account` is that of a history.
+
+        The history of a health service is without the transactions of others.
+        """
+        is_partial = account is not None and await hides_payers(
+            self._context, account_of(self._context.data, account)
+        )
+        for rows in pages:
+            yield [row for row in rows if not (is_partial and is_of_others(row))]
 
     async def _rows(
         self, table: Listed, of: str | None, after: str | None
@@ -148,8 +170,3 @@ def _encoded(columns: tuple[str, ...], rows: list[Fields], form: str, *, head: b
 def _cut(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-
-async def _each(pages: Iterator[list[Fields]]) -> AsyncIterator[list[Fields]]:
-    for rows in pages:
-        yield rows

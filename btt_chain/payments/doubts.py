@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
+
+PROTECTED: Final = "protected up to {bond}: the merchant's bond, if it vanishes after settlement"
+"""Sentence about every merchant before a payment; the bond is its free part."""
 
 
 class Doubt(str):

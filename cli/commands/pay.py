@@ -159,7 +159,8 @@ async def _plan(
 
 
 def _introduce(chain: Chain, plan: Plan) -> None:
-    """Print the sentence about the payment, and all that is doubtful about it."""
+    """Print the sentence about the payment, all that is doubtful about it, and its protection."""
+    from btt_chain.payments.doubts import PROTECTED
     from cli.common.merchants import named
 
     money = chain.metadata.currency
@@ -173,9 +174,7 @@ def _introduce(chain: Chain, plan: Plan) -> None:
         show.note(printable(f"  {item.text}: {plan.unit.format(item.units)}"))
     for warning in plan.warnings:
         show.note(printable(f"warning: {warning}"))
-    if plan.merchant.name is None:
-        bond = money.format(plan.merchant.free_bond)
-        show.note(f"protected up to {bond}: the merchant's bond, if it vanishes after settlement")
+    show.note(PROTECTED.format(bond=money.format(plan.merchant.free_bond)))
 
 
 async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
@@ -242,7 +241,8 @@ def _report(chain: Chain, plan: Plan, done: Included, sender: Sender) -> None:
              "amount": plan.amount, "planck": str(paid.fields["gross"]),
              "reference": _hex(plan.reference), "hash": done.hash,
              "block": {"hash": _hex(done.block), "number": done.number},
-             "finalized": done.is_final, "warnings": plan.warnings}
+             "finalized": done.is_final, "warnings": plan.warnings,
+             "protected": str(plan.merchant.free_bond)}
         )  # fmt: skip
         return
     show.record({"payment": payment, "block": f"{done.number:_} {_hex(done.block)}"})

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import zstandard
 
 from btt_chain.explorer.index import schema
-from btt_chain.explorer.index.reading import Balance
+from btt_chain.explorer.index.reading import OF_BLOCK, Balance, Role
 from btt_chain.explorer.index.store import PRUNED, short_hash, split_body, unpack
 from btt_chain.primitives.header import Header
 
@@ -95,6 +95,11 @@ class Touch:
     height: int
     i: int
     role: int
+
+    @property
+    def is_of_others(self) -> bool:
+        """Return True if another account signed the extrinsic."""
+        return self.i != OF_BLOCK and not self.role & Role.SIGNER
 
 
 @dataclass(frozen=True, slots=True)

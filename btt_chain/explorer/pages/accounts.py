@@ -11,6 +11,7 @@ from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.index.queries import END, LARGEST, AccountRow, Touch
 from btt_chain.explorer.index.reading import OF_BLOCK, Balance, Role
 from btt_chain.explorer.index.store import amount
+from btt_chain.explorer.pages import merchants
 from btt_chain.explorer.pages.forms import (
     PAGE,
     BadRequest,
@@ -94,7 +95,8 @@ async def account_page(context: Context, text: str, below: str | None) -> Fields
         "atHash": hex_of(hash),
         **balance_json(Balance() if row is None else row.balance),
     }
-    fields |= _history(context, row, below)
+    is_partial = await merchants.hides_payers(context, key)
+    fields |= _history(context, row, below, is_partial=is_partial)
     try:
         fields["stored"] = await _stored(context, key, hash)
         fields["storedError"] = None
@@ -112,13 +114,16 @@ def _other_network(context: Context, text: str) -> int | None:
     return None if network == context.data.prefix else network
 
 
-def _history(context: Context, row: AccountRow | None, below: str | None) -> Fields:
+def _history(
+    context: Context, row: AccountRow | None, below: str | None, *, is_partial: bool
+) -> Fields:
+    """Return a page of the history; with `is_partial` without the transactions of others."""
     height, i = below_place(below)
     touches = [] if row is None else context.index.touches_below(row.id, height, i, PAGE + 1)
     found: list[Json] = []
     for touch in touches[:PAGE]:
         block = context.index.block(touch.height)
-        if block is None:
+        if block is None or (is_partial and touch.is_of_others):
             continue
         each: Fields = {"height": touch.height, "roles": _roles(touch.role), "extrinsic": None}
         if touch.i != OF_BLOCK:
@@ -130,6 +135,7 @@ def _history(context: Context, row: AccountRow | None, below: str | None) -> Fie
     last = touches[PAGE - 1] if len(touches) > PAGE else None
     return {
         "history": found,
+        "isPartial": is_partial,
         "next": None if last is None else _place_after(last),
     }
 

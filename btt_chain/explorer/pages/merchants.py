@@ -6,9 +6,17 @@ from typing import Final
 
 from btt_chain.explorer import apis
 from btt_chain.explorer.apis import Record
-from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.forms import PAGE, Fields, Json, account_json, account_of
+from btt_chain.explorer.context import Context, NodeGone
+from btt_chain.explorer.pages.forms import (
+    PAGE,
+    Fields,
+    Json,
+    NoSuchPage,
+    account_json,
+    account_of,
+)
 from btt_chain.explorer.text import shown
+from btt_chain.payments.request import HEALTH
 
 BPS: Final = 100
 """Hundredths of a percent, in millionths."""
@@ -42,6 +50,19 @@ async def merchant_page(context: Context, text: str) -> Fields:
         "lost": apis.number(found, "lost"),
         "protected": str(apis.number(found, "protected")),
     }
+
+
+async def hides_payers(context: Context, account: bytes) -> bool:
+    """Return True if an account is a merchant of health services.
+
+    Transactions of others that name it are then not listed: they would be a list of its payers.
+    False while the node does not answer.
+    """
+    try:
+        found = await apis.stored(context, "PayFi.Merchants", context.data.address(account))
+    except (NoSuchPage, NodeGone):
+        return False
+    return isinstance(found, dict) and found.get("category") in HEALTH
 
 
 def _terms(merchant: Record) -> Fields:

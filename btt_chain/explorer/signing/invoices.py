@@ -13,7 +13,7 @@ from btt_chain.client.errors import InvalidAnswer
 from btt_chain.client.wire import to_bytes, to_hex
 from btt_chain.explorer.signing.actions import MAX_FIELD, BadField, Values
 from btt_chain.explorer.text import of_bytes
-from btt_chain.payments.doubts import Doubt
+from btt_chain.payments.doubts import PROTECTED, Doubt
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import new_reference
 from btt_chain.payments.request import MerchantView, PaymentRequest, judge, read_request
@@ -63,6 +63,8 @@ async def read_invoice(
     if not is_exact:
         price = currency.format(gross)
         warnings.append(Doubt("it costs {price} at the present price", price=price))
+    if merchant is not None:
+        warnings.append(Doubt(PROTECTED, bond=currency.format(merchant.free_bond)))
     return Values(plain, {"request": text, "units": typed}), warnings
 
 

@@ -36,6 +36,7 @@ from btt_chain.explorer.sentences import OTHERS, SENTENCES
 from btt_chain.explorer.server import LIMITS, TITLES, Server
 from btt_chain.explorer.signing.driver import POOR
 from btt_chain.explorer.text import of_bytes, shown
+from btt_chain.payments.doubts import PROTECTED
 from btt_chain.primitives import ss58
 from btt_chain.scale import u128
 from cli.program import program
@@ -398,7 +399,7 @@ def test_every_text_of_the_pages_has_a_translation() -> None:
         source = picture.read_text(encoding="utf-8")
         texts |= set(re.findall(r'\bt\(\s*"([^"]+)"', source))
     sentences = (HERE / "signing" / "sentences.py").read_text(encoding="utf-8")
-    texts |= {POOR, *re.findall(r'"([A-Z][^"\n]*\{\w+\}[^"\n]*\.)"', sentences)}
+    texts |= {POOR, PROTECTED, *re.findall(r'"([A-Z][^"\n]*\{\w+\}[^"\n]*\.)"', sentences)}
     for file in (HERE / "signing" / "invoices.py", HERE.parent / "payments" / "request.py"):
         source = file.read_text(encoding="utf-8")
         for made in re.findall(r'Doubt\(\s*((?:"[^"]*"\s*)+)', source):

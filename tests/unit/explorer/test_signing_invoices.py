@@ -53,6 +53,7 @@ async def test_a_request_becomes_a_payment_with_a_sentence(chain: Chain) -> None
     said = Sentences(currency, language("en")).of(chain.metadata.decoder.call(call))
     assert said == f"Pay the merchant {SHOP} 2.5 BTT, at most 2.5 BTT."
     assert any("no registrar" in each for each in warnings)
+    assert warnings[-1].startswith("protected up to 700 BTT")
     assert PAY.command(values.typed) == ["pay", f"btt:{SHOP}?amount=2.5"]
 
 

@@ -6,18 +6,12 @@ refused; other programs of a wallet can be tested with it, too.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
-from btt_chain.payments.errors import PaymentError
-from btt_chain.payments.request import read_request
 from cli.program import program
+from support.requests import CASES, verdict
 
-TABLE = Path(__file__).parents[2] / "vectors" / "payments" / "uris.json"
-CASES = [(case["text"], case["refused"]) for case in json.loads(TABLE.read_text())]
 NOWHERE = "ws://127.0.0.1:1"
 
 
@@ -25,15 +19,6 @@ def test_the_table_has_200_cases_of_both_kinds() -> None:
     assert len(CASES) >= 200
     assert len({text for text, _ in CASES}) == len(CASES)
     assert sum(reason is None for _, reason in CASES) > 30
-
-
-def verdict(text: str) -> str | None:
-    """The library's reason for refusing a text; None if it reads it."""
-    try:
-        read_request(text)
-    except PaymentError as error:
-        return str(error)
-    return None
 
 
 @pytest.mark.parametrize(("text", "reason"), CASES, ids=range(len(CASES)))
