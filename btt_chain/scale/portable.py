@@ -456,7 +456,8 @@ class _Writer:
         elif isinstance(value, dict) and len(value) == 1:
             ((name, inner),) = value.items()
         else:
-            raise _wrong(where, f'expected a variant of {self.portable.name(type_id)}: {{"Name": ...}}')
+            named = self.portable.name(type_id)
+            raise _wrong(where, f'expected a variant of {named}: {{"Name": ...}}')
         try:
             variant = self.portable.variant(type_id, name)
         except LookupError as error:

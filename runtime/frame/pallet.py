@@ -168,7 +168,8 @@ class Pallet:
         """Return the codec of each constant and its name in the metadata, by attribute."""
         found: dict[str, tuple[str, Codec[Any]]] = {}
         for name, given in hints_of(cls).items():
-            hint = get_args(given)[0] if get_origin(given) is ClassVar else given
+            origin: object = get_origin(given)
+            hint = get_args(given)[0] if origin is ClassVar else given
             notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
             if CONSTANT in notes:
                 found[name] = (constant_name(name, notes), codec(get_args(hint)[0]))

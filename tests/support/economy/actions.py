@@ -99,8 +99,9 @@ def network_fee(values: RandomValues) -> Callable[[], object]:
     tip = u128(values.one_of((0, 0, 10**17)))
 
     def go() -> None:
-        taken = fees.charge(who, info, length, tip, discount=fees.discount_of(who))
-        fees.settle(who, taken, taken, tip)
+        fee = fees.fee(info, length, tip, discount=fees.discount_of(who))
+        fees.charge(who, fee, tip, fees.system.account[who])
+        fees.settle(who, fee, fee, tip)
 
     return go
 

@@ -359,7 +359,7 @@ def test_wallets_find_the_constants(chain: FundsChain) -> None:
     assert treasury.account == TREASURY
     assert treasury.pallet_id == b"py/trsry"
     assert treasury.burn == Permill(0)
-    names = {name for name, _ in Treasury.CONSTANTS.values()}
+    names = {name for name, _ in Treasury.constants().values()}
     assert names == {
         "SpendPeriod", "Burn", "PalletId", "MaxApprovals", "PayoutPeriod", "pot_account",
     }  # fmt: skip
