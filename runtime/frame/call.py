@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.scale import Codec, RecursiveCodec, TypeName, codec
+from btt_chain.scale import AnyCodec, RecursiveCodec, TypeName, codec
 from btt_chain.scale.hints import Hints, hints_of
 from runtime.frame.weight import DispatchClass, DispatchInfo, PostInfo
 
@@ -64,7 +64,7 @@ class Dispatchable:
     info: DispatchInfo | Callable[..., DispatchInfo]
 
     @cached_property
-    def args(self) -> tuple[tuple[str, Codec[Any]], ...]:
+    def args(self) -> tuple[tuple[str, AnyCodec], ...]:
         """Names and codecs of the arguments. Raises TypeError for a type without a wire form."""
         return tuple((name.rstrip("_"), codec(hint)) for name, hint in self._hints.items())
 

@@ -33,7 +33,7 @@ from typing_extensions import TypeForm
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
-from btt_chain.scale import Codec, codec
+from btt_chain.scale import AnyCodec, Codec, codec
 from btt_chain.scale.hints import hints_of, is_class_variable
 from btt_chain.scale.shape import attribute_docs
 from runtime.frame.call import Call, CallMark, Dispatchable
@@ -164,9 +164,9 @@ class Pallet:
         return type(self).__name__
 
     @classmethod
-    def constants(cls) -> dict[str, tuple[str, Codec[Any]]]:
+    def constants(cls) -> dict[str, tuple[str, AnyCodec]]:
         """Return the codec of each constant and its name in the metadata, by attribute."""
-        found: dict[str, tuple[str, Codec[Any]]] = {}
+        found: dict[str, tuple[str, AnyCodec]] = {}
         for name, given in hints_of(cls).items():
             origin: object = get_origin(given)
             hint = get_args(given)[0] if origin is ClassVar else given
@@ -226,7 +226,7 @@ class Pallet:
         order = {name: place for place, name in enumerate(self.STORAGE_ORDER)}
         return sorted(own, key=lambda item: order.get(item[1].name, len(order)))
 
-    def live_constants(self) -> list[tuple[str, str, Codec[Any], object]]:
+    def live_constants(self) -> list[tuple[str, str, AnyCodec, object]]:
         """Return attribute, metadata name, codec and value of all constants: own, then parts'."""
         parts: list[Pallet | Component] = [self, *self.components]
         return [
@@ -279,7 +279,7 @@ class Component:
         cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
 
     @classmethod
-    def constants(cls) -> dict[str, tuple[str, Codec[Any]]]:
+    def constants(cls) -> dict[str, tuple[str, AnyCodec]]:
         """Return the codec of each constant and its name in the metadata, by attribute."""
         return declared_constants(cls)
 
@@ -300,7 +300,7 @@ class Component:
         return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
 
 
-def declared_constants(kind: type) -> dict[str, tuple[str, Codec[Any]]]:
+def declared_constants(kind: type) -> dict[str, tuple[str, AnyCodec]]:
     """Return codec and name in the metadata of each `Constant` of a class and its bases."""
     return {
         name: (item.name or name, item.codec)

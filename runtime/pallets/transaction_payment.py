@@ -93,9 +93,9 @@ class FeeCurrency(Protocol):
         """
 
     def withdraw_first_fee(self, who: AccountId, record: bytes, amount: u128) -> bool:
-        """Take `amount`, a tip included, from the encoded record of `who`, and count its nonce up.
+        """Return True if `amount`, a tip included, was taken from the encoded record of `who`.
 
-        Returns False, with nothing changed, if `withdraw_fee` is to do it, or to refuse it.
+        Its nonce is counted up, too. If False, nothing is changed: `withdraw_fee` decides.
         """
 
     def credit(self, who: AccountId, amount: u128) -> None:

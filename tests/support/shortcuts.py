@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import pytest
 
 from runtime import fee_shares
 from runtime.direct import DirectCalls
+from runtime.frame import DispatchInfo, PostInfo
 from runtime.frame.items import DoubleMap, HashedKeys, Map, Value
 from runtime.pallets.balances import fees, fungible
 from runtime.pallets.system import System
+
+V = TypeVar("V")
 
 RECORDS: Final = (fungible, fees, fee_shares)
 """Modules that change encoded account records."""
@@ -63,7 +66,7 @@ class Shortcuts:
             patch.setattr(System, "success", _success)
             yield
 
-    def _counting(self, shortcut: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def _counting(self, shortcut: Callable[..., object], name: str) -> Callable[..., object]:
         def call(*given: object) -> object:
             found = shortcut(*given)
             if found:
@@ -73,16 +76,16 @@ class Shortcuts:
         return call
 
 
-def _value(item: Value[Any]) -> object:
+def _value(item: Value[V]) -> V:
     raw = item.raw()
     if raw is None:
         raise KeyError(item.name)
     return item._codec.decode_all(raw)
 
 
-def _set_value(item: Value[Any], new: object) -> None:
+def _set_value(item: Value[V], new: V) -> None:
     item._host.state.put(item.prefix, item._codec.encode(new))
 
 
-def _success(system: System, info: Any, post: Any) -> object:
+def _success(system: System, info: DispatchInfo, post: PostInfo) -> object:
     return System.ExtrinsicSuccess(system._event_info(info, post))

@@ -53,10 +53,10 @@ class FeePayments(Component):
         self.deposit_raw(self._withdrawn + who + amount.to_bytes(16, "little"))
 
     def withdraw_first(self, who: AccountId, record: bytes, amount: u128) -> bool:
-        """Withdraw a fee before the call, and count up the nonce in the encoded record of `who`.
+        """Return True if a fee, tip included, was withdrawn from the encoded record of `who`.
 
-        A tip is included. Returns False, with nothing changed, if a part of the balance is frozen,
-        or too little is left: `withdraw` decides then.
+        Its nonce is counted up, too. If False, nothing is changed, as a part of the balance is
+        frozen, or too little would be left: `withdraw` decides then.
         """
         plain = int(amount)
         paid = charged(record, plain, self._least)

@@ -175,6 +175,7 @@ class Balances(Pallet, instances=True):
             self, self.fungible, self.fungible_hold, self.locks, self.freezes, self.max_freezes
         )
         self.fee_payments = FeePayments(self, self.accounts, self.locks, self.freezes, least)
+        self.withdraw_first_fee = self.fee_payments.withdraw_first
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Endow the accounts of `balances` ([[address, planck], ...]) and create the `pools`.
@@ -332,10 +333,6 @@ class Balances(Pallet, instances=True):
         """
         info = self.accounts.account[who] if info is None else info
         self.fee_payments.withdraw(who, info, amount, tip)
-
-    def withdraw_first_fee(self, who: AccountId, record: bytes, amount: u128) -> bool:
-        """Withdraw a fee from an encoded record: see `FeePayments.withdraw_first`."""
-        return self.fee_payments.withdraw_first(who, record, amount)
 
     # ---- public interface: `InspectHold` and `MutateHold`
 
