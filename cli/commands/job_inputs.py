@@ -9,7 +9,7 @@ import click
 
 from cli.common.errors import Refused
 from cli.common.options import Command
-from cli.common.working import lacks_extra
+from cli.common.working import lacks_extra, load_package
 
 if TYPE_CHECKING:
     from btt_chain.work.inputs.files import Inputs
@@ -45,17 +45,13 @@ def read_inputs(
     package: Path, files: tuple[Path, ...], *, elements: bool
 ) -> tuple[Package, Inputs]:
     """Return a model's package and the inputs of files for it. Refused if either is damaged."""
+    whole = load_package(package)
     try:
         from btt_chain.work.errors import WorkError
         from btt_chain.work.inputs.files import read
-        from btt_chain.work.package import load
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
-    try:
-        whole = load(package)
-    except WorkError as reason:
-        raise Refused(f"{package.name}: {reason}") from None
     try:
         return whole, read(files, whole.manifest, whole.preparation, elements=elements)
     except WorkError as reason:

@@ -18,6 +18,7 @@ from cli.common.working import (
     folder_option,
     found,
     lacks_extra,
+    load_package,
     texts,
     work_chain,
 )
@@ -261,17 +262,10 @@ def _preparation(file: Path) -> Preparation:
 
 
 def _header(package: Path) -> Header:
-    try:
-        from btt_chain.work.errors import WorkError
-        from btt_chain.work.package import Header as Head
-        from btt_chain.work.package import load
-    except ImportError as missing:
-        raise lacks_extra(missing) from None
+    whole = load_package(package)
 
-    try:
-        whole = load(package)
-    except WorkError as reason:
-        raise Refused(f"{package.name}: {reason}") from None
+    from btt_chain.work.package import Header as Head
+
     return Head(whole.manifest, whole.preparation)
 
 

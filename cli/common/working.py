@@ -24,11 +24,26 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, RuntimeClient
     from btt_chain.client.views import ViewClient
     from btt_chain.compute.requester.folder import Folder
+    from btt_chain.work.package import Package
 
 NO_METHOD: Final = -32601
 ID_BYTES: Final = 32
 NETWORK: Final = "btt_chain.compute.blobs.transport"
 """Module with which blobs are served; it takes a second to import."""
+
+
+def load_package(file: Path) -> Package:
+    """Read the package of a model. Refused if it is damaged, or the extra is missing."""
+    try:
+        from btt_chain.work.errors import WorkError
+        from btt_chain.work.package import load
+    except ImportError as missing:
+        raise lacks_extra(missing) from None
+
+    try:
+        return load(file)
+    except WorkError as reason:
+        raise Refused(f"{file.name}: {reason}") from None
 
 
 def lacks_extra(missing: ImportError) -> Refused:
