@@ -22,8 +22,7 @@ from __future__ import annotations
 
 import functools
 import random
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import libp2p.pubsub.gossipsub
@@ -43,6 +42,7 @@ from p2p.errors import WireError
 from p2p.host.containment import contained, note, reset
 from p2p.host.guard import thread_us
 from p2p.host.recent import Recent
+from p2p.host.reports import MAX_IDS, MIN_BYTES, MessageIds, ReceptionReports, reports_to
 from p2p.host.rpc_queue import FORWARD_SECONDS, GATHER_SECONDS, GatheringQueue, Outgoing
 from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
 from p2p.network import ANNOUNCE, GOSSIP_BYTES, MIB, TX
@@ -64,12 +64,6 @@ HAVES: Final = 2_048
 """Maximum number of announced ids of one entry that are read."""
 WANTS: Final = 256
 """Maximum number of wanted messages of one RPC that are answered."""
-UNWANTED: Final = 512
-"""Maximum number of ids that a peer does not want within a second."""
-UNWANTED_BYTES: Final = 1_024
-"""Minimum size of a message that is reported; a small one costs no more than its report."""
-UNWANTED_SECONDS: Final = 0.075
-"""Minimum time between two reports: peers limit control messages (`p2p.limits`)."""
 WANTS_WAITING: Final = 16
 """Number of RPCs queued for a peer above which its IWANT messages are ignored."""
 ENTRY_US: Final = 40
@@ -155,7 +149,7 @@ class ContainedGossipSub(GossipSub):
             heartbeat_interval=1,
             # Short: a peer that restarts is to be back in the mesh within seconds.
             prune_back_off=10,
-            max_idontwant_messages=UNWANTED,
+            max_idontwant_messages=MAX_IDS,
             # Our limits are by peer and kind, and count in both directions (`p2p.limits`).
             spam_protection_enabled=False,
             adaptive_gossip_enabled=False,
@@ -163,6 +157,8 @@ class ContainedGossipSub(GossipSub):
         )
         self._sent = Recent(SENT_SECONDS)
         """Recent messages, with the peers that they were sent or offered to."""
+        self._refused_before: dict[ID, set[bytes]] = {}
+        """Messages that peers refused before the last heartbeat."""
 
     def send_rpc(self, peer_id: ID, rpc: RPC, priority: bool = False) -> None:
         """Queue `rpc` for a peer."""
@@ -254,20 +250,33 @@ class ContainedGossipSub(GossipSub):
     def remove_peer(self, peer_id: ID) -> None:
         """Forget a peer: what waited in its queue was not sent."""
         self._sent.forget(peer_id)
+        self._refused_before.pop(peer_id, None)
         super().remove_peer(peer_id)
+
+    def _prune_idontwant_entries(self) -> None:
+        """Forget what peers refused before the last heartbeat.
+
+        The library forgets all of it at each one, and then sends what was refused a moment ago.
+        """
+        self._refused_before = self.dont_send_message_ids
+        self.dont_send_message_ids = {peer_id: set() for peer_id in self._refused_before}
 
     def _is_needed(self, peer_id: ID, message_id: bytes) -> bool:
         """Return True if a peer has neither delivered nor refused a message."""
-        if message_id in self.dont_send_message_ids.get(peer_id, ()):
-            return False
         pubsub = self.pubsub
-        if not isinstance(pubsub, ContainedPubsub):
+        if self.has_refused(peer_id, message_id) or not isinstance(pubsub, ContainedPubsub):
             return False
         return peer_id not in pubsub.recent.senders(message_id)
 
-    def report_unwanted(self, message_ids: Mapping[str, Sequence[bytes]]) -> None:
+    def has_refused(self, peer_id: ID, message_id: bytes) -> bool:
+        """Return True if a peer has reported that it does not want a message."""
+        return message_id in self.dont_send_message_ids.get(
+            peer_id, ()
+        ) or message_id in self._refused_before.get(peer_id, ())
+
+    def report_unwanted(self, message_ids: MessageIds) -> None:
         """Report to the mesh of each topic that its messages are here, but not to their senders."""
-        for peer_id, unwanted in unwanted_of(message_ids, self.mesh, self._is_needed).items():
+        for peer_id, unwanted in reports_to(message_ids, self.mesh, self._is_needed).items():
             entry = rpc_pb2.ControlIDontWant(messageIDs=unwanted)
             self.send_rpc(peer_id, rpc_pb2.RPC(control=rpc_pb2.ControlMessage(idontwant=[entry])))
 
@@ -336,13 +345,17 @@ class ContainedPubsub(Pubsub):
         self._topics = dict(topics)
         self._wire_names = {topic: name for name, topic in topics.items()}
         self._readers: dict[ID, int] = {}
-        self._unwanted: dict[str, list[bytes]] = {}
-        """Ids of large messages that were received and not reported yet, by topic on the wire."""
-        self._reported_at = 0.0
+        self.reports = ReceptionReports(router.report_unwanted)
+        """Large messages that were received, reported to the neighbours."""
 
     def is_urgent(self, message: Message) -> bool:
         """Return True if a message of ours announces a block."""
         return self._topics.get(message.topicIDs[0]) == ANNOUNCE
+
+    async def run(self) -> None:
+        """Run the service of the library, and report messages."""
+        self.manager.run_daemon_task(self.reports.run)
+        await super().run()
 
     async def join(self) -> None:
         """Subscribe to all topics. Messages go to `Environment.received`."""
@@ -368,6 +381,7 @@ class ContainedPubsub(Pubsub):
         self.recent.add(message_id)
         message = rpc_pb2.Message(data=data, topicIDs=[self._wire_names[topic]], seqno=message_id)
         await self.router.publish(self.my_id, message)
+        self.reports.take_along()
 
     async def handle_sending_messages(
         self, peer_id: ID, stream: INetStream, queue: RpcQueue
@@ -471,37 +485,9 @@ class ContainedPubsub(Pubsub):
             return
         payload = unpack(message.data, GOSSIP_BYTES[topic])
         self.recent.add(message.seqno, peer)
-        if len(message.data) >= UNWANTED_BYTES:
-            self._report_unwanted(message)
+        if len(message.data) >= MIN_BYTES:
+            self.reports.add(message.topicIDs[0], message.seqno)
         self._environment.received(peer, topic, payload)
-
-    def _report_unwanted(self, message: Message) -> None:
-        """Report a large message to the neighbours, with the next one if the last is recent."""
-        self._unwanted.setdefault(message.topicIDs[0], []).append(message.seqno)
-        now, count = time.monotonic(), sum(map(len, self._unwanted.values()))
-        if now - self._reported_at < UNWANTED_SECONDS and count < UNWANTED:
-            return
-        unwanted, self._unwanted, self._reported_at = self._unwanted, {}, now
-        if isinstance(self.router, ContainedGossipSub):
-            self.router.report_unwanted(unwanted)
-
-
-def unwanted_of(
-    message_ids: Mapping[str, Sequence[bytes]],
-    mesh: Mapping[str, Iterable[ID]],
-    is_needed: Callable[[ID, bytes], bool],
-) -> dict[ID, list[bytes]]:
-    """Return the ids reported to each peer, by topic, that the mesh of their topic may send.
-
-    `is_needed` returns False for a peer that has the message.
-    """
-    reports: dict[ID, list[bytes]] = {}
-    for topic, ids in message_ids.items():
-        for peer_id in mesh.get(topic, ()):
-            needed = [one for one in ids if is_needed(peer_id, one)]
-            if needed:
-                reports.setdefault(peer_id, []).extend(needed)
-    return reports
 
 
 def _price(rpc: RPC, control: ControlMessage | None) -> int:
@@ -542,7 +528,7 @@ def bounded_control(control: ControlMessage, topics: Mapping[str, str]) -> Contr
             for have in haves
         ],
         iwant=[rpc_pb2.ControlIWant(messageIDs=list(dict.fromkeys(wanted))[:WANTS])],
-        idontwant=[rpc_pb2.ControlIDontWant(messageIDs=unwanted[:UNWANTED])] if unwanted else [],
+        idontwant=[rpc_pb2.ControlIDontWant(messageIDs=unwanted[:MAX_IDS])] if unwanted else [],
         graft=[graft for graft in control.graft if graft.topicID in topics],
         # Without the peers it names: discovery is separate, and verifies addresses before use.
         prune=[

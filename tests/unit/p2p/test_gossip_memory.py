@@ -9,8 +9,9 @@ from libp2p.abc import INetStream
 from libp2p.peer.id import ID
 
 from p2p.errors import WireError
-from p2p.host.gossip import MAX_RPC, read_rpc, unwanted_of
+from p2p.host.gossip import MAX_RPC, read_rpc
 from p2p.host.recent import Recent
+from p2p.host.reports import reports_to
 
 ALICE, BOB = ID(b"alice"), ID(b"bob")
 
@@ -39,7 +40,7 @@ def test_a_message_is_new_once_and_again_after_a_while() -> None:
 def test_a_large_message_is_reported_to_the_mesh_of_its_own_topic() -> None:
     mesh = {"tx": {ALICE, BOB}, "grandpa": {BOB}, "announce": {ALICE}}
     has = {(ALICE, b"1"), (ALICE, b"3")}
-    found = unwanted_of(
+    found = reports_to(
         {"tx": [b"1", b"2"], "grandpa": [b"4"], "announce": [b"3"]},
         mesh,
         lambda peer, message_id: (peer, message_id) not in has,

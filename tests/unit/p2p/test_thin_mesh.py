@@ -18,6 +18,7 @@ from trio.testing import MockClock
 from p2p.host import gossip
 from p2p.host.gossip import OFFERED, SEEN_SECONDS, ContainedGossipSub, ContainedPubsub
 from p2p.host.recent import Recent
+from p2p.host.reports import ReceptionReports
 from p2p.host.rpc_queue import GatheringQueue
 from p2p.network import GRANDPA
 from p2p.wire import gossip_id, pack
@@ -40,6 +41,7 @@ class Hostless(ContainedPubsub):
         self.recent = Recent(SEEN_SECONDS)
         setattr(self, "seen_messages", self.recent)  # noqa: B010  (the router uses it)
         self._published = Recent(SEEN_SECONDS)
+        self.reports = ReceptionReports(router.report_unwanted)
         self._topics = {NAME: GRANDPA}
         self._wire_names = {GRANDPA: NAME}
         self._replayed_recent_topics = {}
