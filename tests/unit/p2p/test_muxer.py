@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 import trio
+import trio.testing
 from libp2p.abc import ISecureConn
 from libp2p.peer.id import ID
 from libp2p.stream_muxer.yamux import yamux
@@ -194,3 +195,46 @@ def test_a_lock_admits_one_task_at_a_time() -> None:
 
     trio.run(run)
     assert (inside, most) == (0, 1)
+
+
+def test_tasks_get_a_lock_in_order_and_one_that_gives_up_waiting_keeps_none_of_them() -> None:
+    order: list[int] = []
+
+    async def run() -> None:
+        lock = LightLock()
+
+        async def enter(number: int, scope: trio.CancelScope) -> None:
+            with scope:
+                async with lock:
+                    order.append(number)
+                    await trio.sleep(0)
+
+        scopes = [trio.CancelScope() for _ in range(4)]
+        async with trio.open_nursery() as nursery:
+            async with lock:
+                for number, scope in enumerate(scopes):
+                    nursery.start_soon(enter, number, scope)
+                    await trio.testing.wait_all_tasks_blocked()
+                scopes[1].cancel()
+                await trio.testing.wait_all_tasks_blocked()
+            async with lock:  # behind those that waited
+                order.append(9)
+        assert not lock.locked()
+
+    trio.run(run)
+    assert order == [0, 2, 3, 9]
+
+
+def test_a_lock_is_free_after_its_taker_was_cancelled_at_its_turn_for_others() -> None:
+    async def run() -> None:
+        lock, taken = LightLock(), 0
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            for _ in range(YIELD_EVERY):
+                async with lock:
+                    taken += 1
+        assert scope.cancelled_caught
+        assert taken == YIELD_EVERY - 1
+        assert not lock.locked()
+
+    trio.run(run)
