@@ -27,6 +27,7 @@ from hostile.payloads import (
     tx_batch,
 )
 from hostile.peers import GossipFlood, Leaver, PeerAttack, Session
+from p2p.host.gossip import MESSAGES
 from p2p.network import ANNOUNCE, BLOCKS, COMPACT, GRANDPA, GRANDPA_PEER, KIB, STATE, TX, WARP
 from p2p.protocols.compact import MAX_PLACES, Describe, Transactions, encode_request
 from p2p.protocols.messages import ALL, BlockRequest, Direction, StateRequest, WarpRequest
@@ -39,6 +40,8 @@ FORGED: Final = 400
 UNPAID_ACCOUNTS: Final = 5
 FUTURE: Final = 4_000
 KB: Final = 1_000
+VOTE: Final = 150
+COPIES: Final = 4
 
 
 def funded(order: Order) -> Signer:
@@ -191,6 +194,16 @@ class RandomVotes(GossipFlood):
 
     def maker(self) -> Callable[[], bytes]:
         return lambda: os.urandom(1_200)
+
+
+class JoinedVotes(PeerAttack):
+    """RPCs with as many votes as are accepted, random ones and copies of them."""
+
+    async def script(self, session: Session) -> None:
+        while not self.over:
+            votes = [os.urandom(VOTE) for _ in range(MESSAGES // COPIES)]
+            await session.gossip(GRANDPA, *(votes * COPIES))
+            await trio.sleep(0.2 * self.order.identities)
 
 
 class RandomNotes(PeerAttack):

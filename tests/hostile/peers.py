@@ -43,17 +43,16 @@ class Session:
         self._mesh: INetStream | None = None
         self._notes: INetStream | None = None
 
-    async def gossip(self, topic: str, payload: bytes) -> None:
-        """Publish a message."""
+    async def gossip(self, topic: str, *payloads: bytes) -> None:
+        """Publish messages in one RPC."""
         if self._mesh is None:
             self._mesh = await self.attacker.stream(PROTOCOL_ID_V11)
-        data = pack(payload)
-        message = rpc_pb2.Message(
-            data=data,
-            topicIDs=[protocol_name(self.attacker.genesis, topic)],
-            seqno=gossip_id(topic, data),
-        )
-        rpc = rpc_pb2.RPC(publish=[message]).SerializeToString()
+        name = protocol_name(self.attacker.genesis, topic)
+        messages = [
+            rpc_pb2.Message(data=data, topicIDs=[name], seqno=gossip_id(topic, data))
+            for data in map(pack, payloads)
+        ]
+        rpc = rpc_pb2.RPC(publish=messages).SerializeToString()
         await self._write(self._mesh, encode_varint_prefixed(rpc))
 
     async def control(self, control: rpc_pb2.ControlMessage) -> None:

@@ -107,6 +107,8 @@ _BASE: Final = (
     Scenario("D10-leave", "D10", "a new identity each second leaves its queue behind",
              peer_attacks.LeavingTransactions),
     Scenario("votes", "-", "random bytes as votes, 600 kB/s", peer_attacks.RandomVotes),
+    Scenario("votes-joined", "-", "RPCs of 128 random votes, each four times, 5 a second",
+             peer_attacks.JoinedVotes),
     Scenario("notes", "-", "random notes of 255 KiB, 5 a second", peer_attacks.RandomNotes),
     Scenario("crowd", "-", "valid transfers, more than blocks have room for, 600 kB/s",
              peer_attacks.CrowdingTransactions, bounds=_PAID),
