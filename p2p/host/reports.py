@@ -53,12 +53,12 @@ class ReceptionReports:
             self._changed.set()
 
     def take_along(self) -> None:
-        """Report what waits, with a message that is being sent, unless one has just been sent."""
+        """Report the waiting ids with a message that is being sent, unless a report is recent."""
         if self._count and trio.current_time() >= self._next:
             self._report()
 
     async def run(self) -> None:
-        """Report what waits for too long, until cancelled."""
+        """Report ids that have waited for too long, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
