@@ -3,8 +3,9 @@
 A node imports several hundred data classes and makes values of few. `dataclasses.dataclass`
 compiles up to six methods for each, a quarter of the processor time of the imports. Here a class
 with `slots=True`, frozen or not, gets its slots at once; `__init__`, `__repr__`, `__eq__` and
-`__hash__` are compiled, and descriptions of the fields made, when they are first used. A frozen
-value is initialized through its slots, in two thirds of the time that `object.__setattr__` takes.
+`__hash__` are compiled, and descriptions of the fields made, when they are first used; `__init__`
+for the third value, because compiling takes as long as thirty values. A frozen value is then
+initialized through its slots, in two thirds of the time that `object.__setattr__` takes.
 
 All else is as in `dataclasses`: fields, parameters, `replace`, `match`, copies and pickles. Classes
 with other options, without a docstring, with `InitVar` or keyword-only fields, or with a data class
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import MISSING, Field, FrozenInstanceError, fields
+from functools import partial
 from inspect import get_annotations
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Final, cast
@@ -41,6 +43,8 @@ _FROZEN: Final = {"slots": True, "frozen": True}
 _FIELDS: Final = "__dataclass_fields__"
 _PARAMETERS: Final = "__dataclass_params__"
 _HASH: Final = "__hash__"
+_FEW: Final = 2
+"""Values of a class that are initialized before its `__init__` is compiled."""
 _OWN_WAYS: Final = frozenset({"__setattr__", "__delattr__", "__getstate__", "__setstate__"})
 """Methods with which a class does itself what is done for frozen classes here."""
 
@@ -63,6 +67,48 @@ class Later:
         setattr(self._owner, self._name, made)
         bound: Method = made.__get__(value, kind)
         return bound
+
+
+class _InitializerLater(Later):
+    """The `__init__` of a data class, which initializes a few values without being compiled."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        super().__init__(initializer)
+        self._values = 0
+
+    def __get__(self, value: object, kind: type | None = None) -> Method:
+        if value is None or self._values == _FEW:
+            return super().__get__(value, kind)
+        self._values += 1
+        return partial(_initialize, self._owner, value)
+
+
+def _initialize(kind: type, value: object, /, *args: object, **named: object) -> None:
+    """Initialize a value as the compiled `__init__` of its class does."""
+    described = fields(kind)
+    taken = [field.name for field in described if field.init]
+    given = dict(zip(taken, args, strict=False)) | named
+    needed = {field.name for field in described if field.init and not _has_default(field)}
+    if len(args) + len(named) != len(given) or not needed <= given.keys() <= set(taken):
+        initializer(kind)(value, *args, **named)  # raises the right error
+        return
+    put = object.__setattr__ if vars(kind)[_PARAMETERS].frozen else setattr
+    for field in described:
+        if field.name in given:
+            put(value, field.name, given[field.name])
+        elif field.default_factory is not MISSING:
+            put(value, field.name, field.default_factory())
+        elif field.default is not MISSING:
+            put(value, field.name, field.default)
+    complete = getattr(value, "__post_init__", None)
+    if complete is not None:
+        complete()
+
+
+def _has_default(field: Field[object]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 class _FieldsLater:
@@ -133,7 +179,7 @@ def _data_class(kind: type, options: dict[str, bool]) -> type:
     bases = kind.__mro__[1:-1]  # without object
     slots = {slot for base in bases for slot in vars(base).get("__slots__", ())}
     made = {
-        "__init__": Later(initializer),
+        "__init__": _InitializerLater(),
         "__repr__": Later(_repr),
         "__eq__": Later(_eq),
         "__match_args__": tuple(name for name in names if _is_given(defaults.get(name))),
