@@ -83,6 +83,8 @@ class Pallet:
     EVENTS: ClassVar[dict[int, type[Event]]]
     ERRORS: ClassVar[dict[int, type[Error]]]
     STORAGE: ClassVar[dict[str, StorageItem]]
+    FIXED: ClassVar[dict[str, object]]
+    """Values of the `Constant`s by attribute."""
     CONFIG: ClassVar[set[str]]
     """Attributes that the runtime's table gives."""
     DEFAULTS: ClassVar[dict[str, object]]
@@ -127,6 +129,7 @@ class Pallet:
         cls.crate = crate or "pallet_" + snake(cls.__name__)
         cls.instances = instances
         cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
+        cls.FIXED = {name: item.value for name, item in body.items() if isinstance(item, Constant)}
         nested = [item for item in body.values() if isinstance(item, type)]
         cls.EVENTS = by_index(cls, [item for item in nested if issubclass(item, Event)])
         cls.ERRORS = by_index(cls, [item for item in nested if issubclass(item, Error)])
@@ -206,13 +209,7 @@ class Pallet:
         """
         prefix = twox_128(self.name.encode())
         live = {name: item.bind(host, prefix) for name, item in self.STORAGE.items()}
-        constants = {
-            name: item.value
-            for kind in reversed(type(self).__mro__)
-            for name, item in vars(kind).items()
-            if isinstance(item, Constant)
-        }
-        self.__dict__.update(live, **constants, host=host, index=index, components=[])
+        self.__dict__.update(live, **self.FIXED, host=host, index=index, components=[])
         self.setup()
         names = [item.name for _, item in self.live_storage()]
         repeated = sorted({name for name in names if names.count(name) > 1})

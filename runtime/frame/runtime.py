@@ -311,12 +311,21 @@ class Runtime:
         )
 
     def _event_codec(self) -> Codec[Happened]:
-        codecs = {
-            index: events_codec(pallet) for index, pallet in self.pallets.items() if pallet.EVENTS
-        }
+        indices = [index for index, pallet in self.pallets.items() if pallet.EVENTS]
+
+        @cache
+        def codec_of(index: int) -> Codec[Event]:  # made for the first event of the pallet
+            return events_codec(self.pallets[index])
+
+        def first_encoder(index: int) -> Callable[[Event], bytes]:
+            def encode(event: Event) -> bytes:
+                encoders[index] = encoder(index)
+                return encoders[index](event)
+
+            return encode
 
         def encoder(index: int) -> Callable[[Event], bytes]:
-            begin, inner = bytes((index,)), codecs[index].encode
+            begin, inner = bytes((index,)), codec_of(index).encode
             fixed: dict[type[Event], bytes] = {}
             last, encoded = None, b""
 
@@ -335,19 +344,18 @@ class Runtime:
 
             return encode
 
-        encoders = {index: encoder(index) for index in codecs}
+        encoders = {index: first_encoder(index) for index in indices}
         self.host.event_encoders = encoders
 
         def encode(happened: Happened) -> bytes:
             return encoders[happened.pallet](happened.event)
 
         def decode(raw: bytes, at: int) -> tuple[Happened, int]:
-            inner = codecs.get(raw[at]) if at < len(raw) else None
-            if inner is None:
+            if at >= len(raw) or raw[at] not in encoders:
                 raise DecodeError(
                     "RuntimeEvent", at, f"no pallet has the index {raw[at : at + 1].hex()}"
                 )
-            event, end = inner.decode(raw, at + 1)
+            event, end = codec_of(raw[at]).decode(raw, at + 1)
             return Happened(raw[at], event), end
 
         self.host.decode_event = decode
@@ -355,8 +363,8 @@ class Runtime:
         def node() -> VariantOf:
             return VariantOf(
                 tuple(
-                    VariantShape(self.pallets[index].name, index, (Field(None, inner),))
-                    for index, inner in codecs.items()
+                    VariantShape(self.pallets[index].name, index, (Field(None, codec_of(index)),))
+                    for index in indices
                 )
             )
 
