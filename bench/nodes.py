@@ -69,6 +69,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def surroundings() -> dict[str, str]:
+    """Return the environment of a program whose modules stay compiled, as installed ones do."""
+    return os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+
+
 @contextmanager
 def running(
     name: str, command: Sequence[str | Path], port: int, method: str, *, cwd: Path = ROOT
@@ -78,6 +83,7 @@ def running(
     process = subprocess.Popen(
         command,
         cwd=cwd,
+        env=surroundings(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
