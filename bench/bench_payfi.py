@@ -24,11 +24,21 @@ from runtime.constants import BTT  # noqa: E402
 from runtime.limits import payment_hooks  # noqa: E402
 from runtime.pallets.payfi import Batch, Legs, PayFi, Queue, Volume  # noqa: E402
 from runtime.pallets.payfi.settlement import Place  # noqa: E402
-from support.payfi import ALICE, DAY, FOUNDATION, REST, SHOP, PayFiRuntime, ref  # noqa: E402
+from support.payfi import ALICE, DAY, FOUNDATION, REST, SHOP, START, PayFiRuntime, Time, ref  # noqa: E402
 
 PAYMENTS = 10_000
 MERCHANTS, PENDING = 10_000, 100_000
 LEGS = Legs(u128(10**18))
+
+
+class SlowTime(Time):
+    """Slots of a minute."""
+
+    slot = START // 10
+
+    def moment(self) -> int:
+        """Return the time of the slot."""
+        return self.slot * SlowPayFiRuntime.slot_ms
 
 
 class SlowPayFiRuntime(PayFiRuntime):
@@ -36,6 +46,7 @@ class SlowPayFiRuntime(PayFiRuntime):
 
     slot_ms = 60_000
     hook_weight = payment_hooks(2_000)
+    clock = SlowTime
 
 
 def merchant(number: int) -> AccountId:
@@ -80,14 +91,15 @@ def at_random(rng: random.Random, payments: int) -> list[float]:
 
 
 def in_a_full_queue(offset: int) -> float:
-    """Return the waiting time of a payment for which the last place of five buckets was left.
+    """Return the longest waiting time of those who pay for the last place of five buckets.
 
-    Blocks come only in the second half of each bucket from then on.
+    Blocks come only in the second half of each bucket from then on; the last batch of the bucket
+    counts, whichever it is.
     """
     runtime = SlowPayFiRuntime()
     settlement, calendar = runtime.payfi.settlement, runtime.payfi.calendar
     bucket_slots = calendar.bucket_slots
-    runtime.time.slot += -runtime.time.moment() // calendar.bucket_ms % bucket_slots + offset
+    runtime.time.slot += -runtime.time.slot % bucket_slots + offset
     first, number = calendar.first_bucket(), 0
     for bucket in range(first, first + 5):
         room = settlement.capacity - (bucket == first + 4)
@@ -95,15 +107,14 @@ def in_a_full_queue(offset: int) -> float:
             settlement.join(Place(u32(bucket), None), merchant(number), LEGS, u64(0))
             number += 1
     runtime.balances.transfer(FOUNDATION, PAYFI, u128(number * 10**18))
-    id = runtime.pay(ALICE, SHOP)
-    paid = {(runtime.payment(id).bucket, SHOP): [runtime.time.moment()]}
-    waited: list[float] = []
-    while not waited:
+    bucket, paid = runtime.payment(runtime.pay(ALICE, SHOP)).bucket, runtime.time.moment()
+    assert runtime.due(bucket) == settlement.capacity
+    while runtime.due(bucket):
         runtime.time.slot += 1
-        place = runtime.time.moment() // runtime.slot_ms % bucket_slots
-        if 2 * place >= bucket_slots:
-            waited = step(runtime, paid)
-    return waited[0]
+        if 2 * (runtime.time.slot % bucket_slots) >= bucket_slots:
+            runtime.host.events.clear()
+            runtime.payfi.on_initialize(runtime.time.slot)
+    return (runtime.time.moment() - paid) / 60_000
 
 
 def loaded() -> PayFiRuntime:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from bench.bench_payfi import at_random, in_a_full_queue
+from bench.settle_times import waits
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u128
 from runtime.accounts import PAYFI
@@ -21,6 +22,8 @@ from runtime.frame import signed
 from runtime.pallets.payfi import PaymentState
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
 from support.payfi import ALICE, BUCKET, CNY, HOUR, RICH, SHOP, PayFiRuntime
+
+pytestmark = pytest.mark.hypothesis  # so that `make test-full` runs it with all payments
 
 FULL = settings().max_examples > 100
 """True with `make test-full`."""
@@ -33,6 +36,17 @@ def test_merchants_wait_65_minutes_as_a_rule_and_two_hours_at_most() -> None:
     assert min(waited) >= 60
     assert median(waited) <= 66
     assert max(waited) <= 120
+
+
+@pytest.mark.parametrize("is_usual", [True, False])
+def test_in_runs_with_any_queue_of_others_no_payment_waits_longer_than_two_hours(
+    is_usual: bool,
+) -> None:
+    """A run of `bench/settle_times.py` is a chain with another queue and other empty slots."""
+    minutes = waits(10_000 if FULL else 200, 1, is_usual=is_usual)
+    assert minutes[0] >= 60
+    assert minutes[-1] <= 120
+    assert not is_usual or median(minutes) <= 66
 
 
 @pytest.mark.parametrize("offset", range(10) if FULL else (0, 9))
