@@ -2,19 +2,31 @@
 
 After every step: the checks of payments, disputes and cards (I30 to I33, I35, I36), the money in
 the pool and on hold to the planck, and what only the history shows: a number of a card is accepted
-once, and what a card pays on a day stays within its limit.
+once, and what a card pays on a day stays within its limit. Most steps have something to act on; the
+test fails if the random steps leave out a kind of end.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from enum import Enum
+from functools import partial
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import u64, u128
+from btt_chain.scale import u32, u64, u128
 from runtime.accounts import PAYFI
 from runtime.audits.payfi import payfi_findings
 from runtime.audits.payfi_disputes import dispute_findings
@@ -28,14 +40,60 @@ from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, INDEX, KIOSK, PEOPLE, S
 from support.payfi_cards import BLUE, LIMITS, RED, CardInHand, Tills
 from support.payfi_disputes import ARBITERS, Court
 
-AMOUNTS = st.one_of(st.integers(0, 3), st.integers(1, 300 * int(BTT)))
+LARGE = st.integers(1, 300 * int(BTT))
+AMOUNTS = st.one_of(LARGE, LARGE, st.integers(0, 3))
 CARDS = st.sampled_from((RED, BLUE))
 SHOPS = st.sampled_from((SHOP, KIOSK))
-RECENT = st.integers(0, 5)
+SHARES = st.sampled_from((0, 0, 50, 100))
+"""Percentage that an arbiter gives the payer."""
+RECENT = st.integers(-1, 5)
+"""Place among those that fit; -1 is the last of all, whether it fits or not."""
+BACK = st.sampled_from((-1, -1, -1, -1, 0, 1, 5, 63, 64, 65, 70))
+"""Distance of a counter below the highest one; -1 is the next."""
+SEEN = Counter[str]()
+"""Ends that the random steps led to."""
+
+
+OPEN = tuple(phase for phase in DisputePhase if phase is not DisputePhase.Ended)
 
 
 class Street(Court, Tills):
-    """A runtime of payments with arbiters and cards."""
+    """A runtime with arbiters and cards, and lists of what a step can act on."""
+
+    def undisputed(self) -> list[u64]:
+        """Return the payments that can be disputed or refunded, the last first."""
+        known = self.payfi.payments.payments.items()
+        return [
+            id for id, one in reversed([*known])
+            if not one.disputed and one.legs.gross > one.refunded
+        ]  # fmt: skip
+
+    def waiting(self) -> list[tuple[u32, AccountId]]:
+        """Return the batches that wait."""
+        return [key for key, _ in self.payfi.settlement.batches.items()]
+
+    def in_phase(self, *phases: DisputePhase) -> list[u64]:
+        """Return the disputes in these phases."""
+        return [id for id, one in self.disputes.disputes.items() if one.phase in phases]
+
+    def authorised(self) -> list[u64]:
+        """Return the open authorisations."""
+        return [id for id, _ in self.payfi.authorisations.auths.items()]
+
+
+class Change(Enum):
+    """Steps after which others are refused for a long time."""
+
+    LIFT = "lift the suspension of a merchant"
+    BOND = "add to its bond"
+    CLOSE = "close it"
+    REGISTER = "register it again"
+    LEAVE = "take an arbiter's bond back"
+    APPOINT = "bond and appoint an arbiter"
+    FREEZE = "freeze a card"
+    ACTIVATE = "activate it"
+    DROP = "drop it"
+    RENEW = "register it again, once its vouchers have expired"
 
 
 class PaymentsDisputesCards(RuleBasedStateMachine):
@@ -51,96 +109,105 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         self.auths: dict[int, tuple[CardInHand, int]] = {}
         """Card and day of each authorisation."""
 
+    @initialize(units=LARGE, held=LARGE, late=st.booleans())
+    def begin(self, units: int, held: int, late: bool) -> None:
+        """Let every run have payments, an authorisation and a dispute."""
+        self.pay(ALICE, SHOP, units)
+        self.pay(BOB, KIOSK, units)
+        self.charge(RED, SHOP, held, back=-1, capture=False, minutes=3_000)
+        if late:
+            self.go_on(2 * HOUR)
+        self.dispute(-1, units, whole=True)
+
     # ---- payments
 
     @rule(payer=st.sampled_from((ALICE, BOB)), shop=SHOPS, units=AMOUNTS)
     def pay(self, payer: AccountId, shop: AccountId, units: int) -> None:
         self.try_to(lambda: self.street.pay(payer, shop, units))
 
+    @precondition(lambda self: self.street.undisputed())
     @rule(number=RECENT, amount=AMOUNTS)
     def refund(self, number: int, amount: int) -> None:
-        id = self.payment(number)
+        id = self.payment(number, self.street.undisputed())
         known = self.street.payfi.payments.payments.get(id)
         if known is not None:
             by = signed(known.merchant)
             self.try_to(lambda: self.street.payfi.refund(by, id, u128(amount)))
 
+    @precondition(lambda self: self.street.waiting())
     @rule(number=RECENT)
     def settle_by_hand(self, number: int) -> None:
-        known = self.street.payfi.payments.payments.get(self.payment(number))
-        if known is not None:
-            settle = self.street.payfi.settle
-            self.try_to(lambda: settle(signed(BOB), known.bucket, Id(known.merchant)))
+        bucket, merchant = self.street.waiting()[number % len(self.street.waiting())]
+        settle = self.street.payfi.settle
+        self.try_to(lambda: settle(signed(BOB), bucket, Id(merchant)))
 
-    @rule(shop=SHOPS, lifted=st.booleans())
-    def resume(self, shop: AccountId, lifted: bool) -> None:
-        if lifted:
-            self.try_to(lambda: self.street.payfi.suspend(ROOT, Id(shop), False))
-        else:
-            self.try_to(lambda: self.street.payfi.bond_extra(signed(shop), u128(100 * BTT)))
-
+    @precondition(lambda self: self.street.authorised())
     @rule(number=RECENT, units=AMOUNTS, back=st.integers(0, 3))
     def use_a_cards_reference(self, number: int, units: int, back: int) -> None:
-        id = u64(max(0, int(self.street.payfi.authorisations.next_auth.value) - 1 - number))
-        auth = self.street.payfi.authorisations.auths.get(id)
-        if auth is not None:
-            number = int.from_bytes(auth.reference, "big") + 1 - back
-            self.try_to(lambda: self.street.pay(BOB, auth.merchant, units, reference=number))
-
-    @rule(shop=SHOPS)
-    def close_or_register(self, shop: AccountId) -> None:
-        payfi = self.street.payfi
-        if shop in payfi.merchants.merchants:
-            self.try_to(lambda: payfi.close(signed(shop)))
-        else:
-            self.try_to(lambda: self.street.register(shop))
+        known = self.street.authorised()
+        auth = self.street.payfi.authorisations.auths[known[number % len(known)]]
+        reference = int.from_bytes(auth.reference, "big") + 1 - back
+        self.try_to(lambda: self.street.pay(BOB, auth.merchant, units, reference=reference))
 
     # ---- disputes
 
+    @precondition(lambda self: self.street.undisputed())
     @rule(number=RECENT, amount=AMOUNTS, whole=st.booleans())
     def dispute(self, number: int, amount: int, whole: bool) -> None:
-        id = self.payment(number)
+        id = self.payment(number, self.street.undisputed())
         known = self.street.payfi.payments.payments.get(id)
         if known is not None:
             amount = int(known.legs.gross - known.refunded) if whole else amount
             self.try_to(lambda: self.street.open(id, amount, payer=known.payer))
 
+    @precondition(lambda self: self.street.in_phase(DisputePhase.Answering))
     @rule(number=RECENT, accepts=st.booleans())
     def answer(self, number: int, accepts: bool) -> None:
-        id = self.payment(number)
+        id = self.payment(number, self.street.in_phase(DisputePhase.Answering))
         known = self.street.payfi.payments.payments.get(id)
         if known is not None:
             answer = self.street.accept if accepts else self.street.contest
             self.try_to(lambda: answer(id, known.merchant))
 
+    @precondition(lambda self: self.street.in_phase(DisputePhase.Answering))
+    @rule(number=RECENT, shares=st.lists(SHARES, min_size=3, max_size=3))
+    def a_panel_decides(self, number: int, shares: list[int]) -> None:
+        """Contest a dispute and let its panel answer, in one step: random steps rarely do."""
+        known = self.street.in_phase(DisputePhase.Answering)
+        id = known[number % len(known)]
+        self.try_to(lambda: self.street.contest(id, self.street.payment(int(id)).merchant))
+        self.street.run(3)
+        for share in shares:
+            if id in self.street.in_phase(DisputePhase.Judging):
+                amount = int(self.street.dispute_of(int(id)).amount) * share // 100
+                self.try_to(partial(self.street.judge, int(id), amount))
+
+    @precondition(lambda self: self.street.in_phase(*OPEN))
     @rule(number=RECENT)
     def withdraw(self, number: int) -> None:
-        id = self.payment(number)
+        id = self.payment(number, self.street.in_phase(*OPEN))
         known = self.street.payfi.payments.payments.get(id)
         if known is not None:
             self.try_to(lambda: self.street.payfi.withdraw_dispute(signed(known.payer), id))
 
-    @rule(arbiter=st.sampled_from(ARBITERS), number=RECENT, share=st.sampled_from((0, 0, 50, 100)))
-    def judge(self, arbiter: AccountId, number: int, share: int) -> None:
-        id = self.payment(number)
+    @precondition(lambda self: self.street.in_phase(DisputePhase.Judging))
+    @rule(
+        outsider=st.sampled_from((None, None, *ARBITERS)), number=RECENT,
+        share=SHARES,
+    )  # fmt: skip
+    def judge(self, outsider: AccountId | None, number: int, share: int) -> None:
+        id = self.payment(number, self.street.in_phase(DisputePhase.Judging))
         dispute = self.street.disputes.disputes.get(id)
         if dispute is not None:
+            silent = [seat.arbiter for seat in dispute.seats if seat.answer is None]
+            arbiter = silent[0] if silent and outsider is None else outsider or ARBITERS[0]
             amount = u128(int(dispute.amount) * share // 100)
             self.try_to(lambda: self.street.payfi.resolve(signed(arbiter), id, amount))
-
-    @rule(arbiter=st.sampled_from(ARBITERS), leaves=st.booleans())
-    def bond_arbiter(self, arbiter: AccountId, leaves: bool) -> None:
-        payfi = self.street.payfi
-        if leaves:
-            self.try_to(lambda: payfi.unbond_arbiter(signed(arbiter)))
-        else:
-            self.try_to(lambda: payfi.bond_arbiter(signed(arbiter), u128(100 * BTT)))
-            self.try_to(lambda: payfi.set_arbiters(ROOT, ARBITERS))
 
     # ---- cards
 
     @rule(
-        card=CARDS, shop=SHOPS, units=AMOUNTS, back=st.integers(-1, 70), capture=st.booleans(),
+        card=CARDS, shop=SHOPS, units=AMOUNTS, back=BACK, capture=st.booleans(),
         minutes=st.sampled_from((1, 60, 3_000)),
     )  # fmt: skip
     def charge(
@@ -151,32 +218,55 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         voucher = make(card, units, merchant=shop, counter=number, minutes=minutes)
         self.try_to(lambda: self.street.charge(voucher, card, capture=capture))
 
-    @rule(number=RECENT, amount=AMOUNTS, voids=st.booleans(), owner=st.booleans())
-    def end_authorisation(self, number: int, amount: int, voids: bool, owner: bool) -> None:
-        id = u64(max(0, int(self.street.payfi.authorisations.next_auth.value) - 1 - number))
-        auth = self.street.payfi.authorisations.auths.get(id)
-        if auth is not None:
-            by = signed(auth.owner if owner else auth.merchant)
-            payfi = self.street.payfi
-            if voids:
-                self.try_to(lambda: payfi.void(by, id))
-            else:
-                self.try_to(lambda: payfi.capture(by, id, u128(amount)))
+    @precondition(lambda self: self.street.authorised())
+    @rule(
+        number=RECENT, amount=AMOUNTS, voids=st.booleans(), whole=st.booleans(),
+        owner=st.sampled_from((False, False, True)),
+    )  # fmt: skip
+    def end_authorisation(
+        self, number: int, amount: int, voids: bool, whole: bool, owner: bool
+    ) -> None:
+        known, payfi = self.street.authorised(), self.street.payfi
+        id = known[number % len(known)]
+        auth = payfi.authorisations.auths[id]
+        by = signed(auth.owner if owner else auth.merchant)
+        if voids:
+            self.try_to(lambda: payfi.void(by, id))
+        else:
+            captured = auth.held if whole else u128(amount)
+            self.try_to(lambda: payfi.capture(by, id, captured))
 
-    @rule(card=CARDS, frozen=st.booleans())
-    def freeze(self, card: CardInHand, frozen: bool) -> None:
-        payfi = self.street.payfi
-        self.try_to(lambda: payfi.set_card(signed(ALICE), card.id, LIMITS, None, frozen))
+    # ---- seldom
 
-    @rule(card=CARDS)
-    def drop_or_register(self, card: CardInHand) -> None:
+    @rule(what=st.sampled_from(Change), shop=SHOPS, card=CARDS, arbiter=st.sampled_from(ARBITERS))
+    def change(self, what: Change, shop: AccountId, card: CardInHand, arbiter: AccountId) -> None:
         payfi = self.street.payfi
-        if card.id in payfi.cards.cards:
-            self.try_to(lambda: payfi.drop_card(signed(ALICE), card.id))
-            return
-        self.try_to(lambda: self.street.register_card(card))
-        if card.id in payfi.cards.cards:  # its vouchers have expired: it counts anew
-            self.used[card] = []
+        is_open, is_known = shop in payfi.merchants.merchants, card.id in payfi.cards.cards
+        match what:
+            case Change.LIFT:
+                self.try_to(lambda: payfi.suspend(ROOT, Id(shop), False))
+            case Change.BOND:
+                self.try_to(lambda: payfi.bond_extra(signed(shop), u128(100 * BTT)))
+            case Change.CLOSE if is_open:
+                self.try_to(lambda: payfi.close(signed(shop)))
+            case Change.CLOSE | Change.REGISTER if not is_open:
+                self.try_to(lambda: self.street.register(shop))
+            case Change.LEAVE:
+                self.try_to(lambda: payfi.unbond_arbiter(signed(arbiter)))
+            case Change.APPOINT:
+                self.try_to(lambda: payfi.bond_arbiter(signed(arbiter), u128(100 * BTT)))
+                self.try_to(lambda: payfi.set_arbiters(ROOT, ARBITERS))
+            case Change.FREEZE | Change.ACTIVATE:
+                frozen = what is Change.FREEZE
+                self.try_to(lambda: payfi.set_card(signed(ALICE), card.id, LIMITS, None, frozen))
+            case Change.DROP if is_known:
+                self.try_to(lambda: payfi.drop_card(signed(ALICE), card.id))
+            case _ if not is_known:
+                self.try_to(lambda: self.street.register_card(card))
+                if card.id in payfi.cards.cards:  # its vouchers have expired: it counts anew
+                    self.used[card] = []
+            case _:
+                pass
 
     # ---- time
 
@@ -188,6 +278,7 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
     def wait(self, days: int) -> None:
         self.street.run(days * DAY)
         self.street.run(1)
+        self.street.run(HOUR)  # the randomness of a panel
 
     @rule(days=st.sampled_from((1, 8, 16)))
     def stall(self, days: int) -> None:
@@ -230,8 +321,8 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         }
         for reason, amount in expected.items():
             held = self.street.balances.held
-            accounts = (*PEOPLE, *ARBITERS)
-            assert sum(int(held(Reason(INDEX, reason), who)) for who in accounts) == amount
+            everyone = (*PEOPLE, *ARBITERS)
+            assert sum(int(held(Reason(INDEX, reason), who)) for who in everyone) == amount
 
     @invariant()
     def no_money_appears_or_is_lost(self) -> None:
@@ -246,9 +337,10 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
 
     # ---- helpers
 
-    def payment(self, number: int) -> u64:
-        next_payment = self.street.payfi.payments.next_payment.value
-        return u64(max(0, int(next_payment) - 1 - number))
+    def payment(self, number: int, fitting: list[u64]) -> u64:
+        """Return one of the payments that fit, or the last of all."""
+        last = u64(max(0, int(self.street.payfi.payments.next_payment.value) - 1))
+        return fitting[number % len(fitting)] if number >= 0 else last
 
     def try_to(self, act: Callable[[], object]) -> None:
         """Act as a call does: an error leaves nothing behind."""
@@ -263,6 +355,7 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         """Follow what cards paid, by events alone."""
         today = self.street.payfi.calendar.day()
         for event in self.street.announced()[self.read :]:
+            note(event)
             match event:
                 case PayFi.Charged():
                     card = self.count(event.card, int(event.counter))
@@ -289,9 +382,35 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         return card
 
 
-TestPaymentsDisputesCards = PaymentsDisputesCards.TestCase
+def note(event: object) -> None:
+    """Count an event among the ends that the steps led to."""
+    match event:
+        case PayFi.Disputed():
+            SEEN["disputed late" if event.late else "disputed before settlement"] += 1
+        case PayFi.Resolved():
+            SEEN[event.resolution.name] += 1
+        case PayFi.Paid() | PayFi.Settled() | PayFi.Refunded() | PayFi.Charged():
+            SEEN[type(event).__name__] += 1
+        case PayFi.Authorised() | PayFi.Captured() | PayFi.Voided():
+            SEEN[type(event).__name__] += 1
+        case _:
+            pass
+
+
 FULL = settings().max_examples > 100
 """True with `make test-full`: 10^5 steps."""
-TestPaymentsDisputesCards.settings = settings(
-    max_examples=400 if FULL else 12, stateful_step_count=250 if FULL else 60, deadline=None
+STEPS = settings(
+    max_examples=400 if FULL else 50, stateful_step_count=250 if FULL else 60, deadline=None
 )
+ENDS = {
+    "Paid", "Settled", "Refunded", "Charged", "Authorised", "Captured", "Voided",
+    "disputed before settlement", "disputed late",
+    "Accepted", "NoAnswer", "Withdrawn", "Panel",
+}  # fmt: skip
+
+
+@pytest.mark.hypothesis  # so that `make test-full` runs it with all steps
+def test_no_planck_is_lost_in_any_order_and_every_kind_of_end_is_reached() -> None:
+    SEEN.clear()
+    run_state_machine_as_test(PaymentsDisputesCards, settings=STEPS)
+    assert set(SEEN) >= ENDS, sorted(ENDS - set(SEEN))
