@@ -72,6 +72,32 @@ def _payments(c: Chooser) -> Iterator[Step]:
         yield c.one_of(KNOWN), f"Treasury.{name}", {"index": index}
 
 
+def next_purchase(c: Chooser) -> Step:
+    """Return a step of a payment to a merchant: its beginning, or what may follow it."""
+    return c.one_of(list(_purchases(c)))
+
+
+def _purchases(c: Chooser) -> Iterator[Step]:
+    payfi, who = c.runtime.payfi, c.one_of(KNOWN)
+    for merchant in dict(payfi.merchants.merchants.items()):
+        paid = {"merchant": Id(merchant), "units": c.some(), "currency": b"BTT"}
+        number = int(payfi.payments.next_payment.value)
+        paid |= {"max_btt": u128(u128.MAX), "reference": number.to_bytes(16, "big")}
+        yield who, "PayFi.pay", paid
+    for bucket, merchant in dict(payfi.settlement.batches.items()):
+        yield who, "PayFi.settle", {"bucket": bucket, "merchant": Id(merchant)}
+    for id, payment in payfi.payments.payments.items():
+        part: dict[str, object] = {"payment": id}
+        part["amount"] = u128(int(payment.legs.gross) // c.one_of((1, 2, 10**9)))
+        yield payment.merchant, "PayFi.refund", part
+        yield payment.payer, "PayFi.dispute", part
+    for id, dispute in payfi.disputes.disputes.items():
+        if dispute.outcome is None:
+            payment = payfi.payments.payments[id]
+            yield payment.merchant, "PayFi.answer", {"payment": id}
+            yield payment.payer, "PayFi.withdraw_dispute", {"payment": id}
+
+
 def _releases(c: Chooser) -> Iterator[Step]:
     foundation = account(FOUNDATION)
     amount: dict[str, object] = {"amount": c.some()}

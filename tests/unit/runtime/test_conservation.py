@@ -1,7 +1,8 @@
 """Conservation of money: no sequence of calls creates or loses a planck.
 
 Random signers make random calls of every pallet, nested at random, with amounts that lie where
-rules change. Each passes the pool and a real block, and a second node imports the block.
+rules change. Each passes the pool and a real block, and a second node imports the block. The whole
+state of every block is audited.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ from support.conservation.arguments.table import CALLS, NESTING, PLAIN
 from support.conservation.chain import ECONOMY, FUNDS, prepare
 from support.conservation.chooser import Chooser, Situation
 from support.conservation.signers import ED, JOINT, KNOWN, POOR, SHARED_1, SIGNERS
-from support.conservation.steps import Step, next_step
+from support.conservation.steps import Step, next_purchase, next_step
 from support.pool_watch import PoolWatch, account_of
 
 SEEDS = st.integers(0, 2**40)
@@ -255,6 +256,16 @@ class World(RuleBasedStateMachine):
             self.chain.now += chooser.one_of((0, 0, 1, 3, 12)) * self.chain.slot_ms / 1000
             self._seal()
 
+    @rule(seed=SEEDS)
+    def merchants_are_paid(self, seed: int) -> None:
+        """Pay merchants, refund and dispute: two steps a block, and sometimes their settlement."""
+        for place in range(6):
+            for number in range(2):
+                chooser = Chooser(seed + 10 * place + number, self.situation)
+                self._take(chooser, next_purchase(chooser))
+            self.chain.now += chooser.one_of((0, 0, 100, 700)) * self.chain.slot_ms / 1000
+            self._seal()
+
     def _take(self, chooser: Chooser, step: Step) -> None:
         """Send the call of a step if its signer is one of the test's."""
         who, name, args = step
@@ -268,10 +279,8 @@ class World(RuleBasedStateMachine):
 
     @rule(blocks=st.sampled_from((1, 2, 7, 1, 2, 7, *LONGER)))
     def time_passes(self, blocks: int) -> None:
-        """Let slots pass; then audit the whole state, which is too slow for every step."""
         self.chain.now += blocks * self.chain.slot_ms / 1000
         self._seal()
-        assert not audit(self.chain.at())
 
     @precondition(lambda self: bool(self.chain.pool.pool.status().future))
     @rule()
@@ -286,6 +295,7 @@ class World(RuleBasedStateMachine):
             if isinstance(event, Proxy.PureCreated):
                 self.situation.pures = [*self.situation.pures[-3:], event.pure]
         self.watch.look(hash)
+        assert not audit(self.chain.at())
 
     def _without_transactions(self) -> dict[bytes, bytes]:
         """Return the state that the best block would have led to if it were empty."""
