@@ -224,6 +224,8 @@ class Moment:
     number: int
     money: dict[AccountId, int]
     """Free money of some accounts."""
+    burned: int
+    """Planck burned out of fees of payments since genesis."""
 
 
 async def moment(chain: RuntimeClient, who: Sequence[AccountId]) -> Moment:
@@ -236,7 +238,8 @@ async def moment(chain: RuntimeClient, who: Sequence[AccountId]) -> Moment:
         data = stored["data"] if isinstance(stored, dict) else None
         assert isinstance(data, dict)
         found[one] = int(str(data["free"]))
-    return Moment(block.number, found)
+    burned = await chain.chain.storage("Tokenomics.BurnedBy", "Payfi", at=block.hash)
+    return Moment(block.number, found, int(str(burned or 0)))
 
 
 @dataclass
@@ -270,6 +273,8 @@ class Ledger:
         self.change: dict[AccountId, int] = defaultdict(int)
         """Change of the money of each account."""
         self.slots: list[int] = []
+        self.burned = 0
+        """Planck burned by settlements."""
 
     async def read(self, chain: RuntimeClient, after: int, last: int) -> None:
         """Read the blocks after one up to the last."""
@@ -316,6 +321,7 @@ class Ledger:
 
     def settled(self, now: int, event: Settled) -> None:
         """Note a settlement: of a batch, or of what a dispute left over."""
+        self.burned += int(event.burned)
         self.change[event.merchant] += int(event.net)
         batch = self.paid.pop((event.merchant, int(event.bucket)), None)
         gross = int(event.net) + int(event.fee)

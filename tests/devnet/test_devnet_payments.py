@@ -25,6 +25,7 @@ import pytest
 from btt_chain.client.typed import RuntimeClient, open_runtime
 from btt_chain.testing import Devnet
 from devnet.paying import AGAIN, Ledger, Links, Tally, account, keys, moment, settle_in, shop
+from devnet.replay import final_blocks, replay
 from devnet.watched import Watched, quick
 from runtime.accounts import PAYFI
 from runtime.apis.oracle import OracleApi, PriceState
@@ -51,7 +52,8 @@ DOWN: Final = (1.0, 10.0)
 async def test_all_payments_settle_in_one_to_two_hours_while_nodes_are_killed(
     tmp_path: Path, rng: Random
 ) -> None:
-    field = Watched(tmp_path / "net", spec=quick(4, stretch=STRETCH))
+    spec = quick(4, stretch=STRETCH)
+    field = Watched(tmp_path / "net", spec=spec)
     net = field.net
     try:
         await asyncio.to_thread(net.up)
@@ -60,8 +62,11 @@ async def test_all_payments_settle_in_one_to_two_hours_while_nodes_are_killed(
             await do_business(net, rng)
         await asyncio.to_thread(field.make_whole)
         print(f"  I1-I7 hold up to block {await asyncio.to_thread(field.check)}\n{field.report()}")
+        blocks = await asyncio.to_thread(final_blocks, net[0].rpc)
     finally:
         await asyncio.to_thread(field.down)
+    payments = await asyncio.to_thread(replay, spec, blocks)
+    print(f"  {len(blocks)} blocks with {payments} payments executed again, each one audited")
 
 
 async def do_business(net: Devnet, rng: Random) -> None:
@@ -94,6 +99,7 @@ async def do_business(net: Devnet, rng: Random) -> None:
     assert set(ledger.references.values()) == {1}, "a reference is paid once"
     assert not any(ledger.paid.values()), "every payment is settled"
     assert ledger.rest is None
+    assert ledger.burned == after.burned - before.burned, "I34"
     assert {"returns", "disputes", "ended by Accepted", "ended by Withdrawn"} <= set(ledger.seen)
     moved = {who: after.money[who] - before.money[who] for who in accounts}
     assert moved == {who: ledger.change.get(who, 0) for who in accounts}
