@@ -79,7 +79,7 @@ class Incoming:
         """Use the messages that waited for a block, and its proof."""
         for one in self._held.take_votes(block):
             self._count(one.round, one.signed, one.peer)
-        for message in self._held.take_messages():
+        for message in self._held.take_messages(block):
             self._use_or_hold(message)
         proof = self._held.take_proof(block)
         if proof is not None:

@@ -23,6 +23,8 @@ PROOF_PARTS: Final = 1_000
 """Maximum votes, and headers, of a proof that is kept before it can be verified."""
 WAIT_FOR_BLOCK: Final = 120_000
 """Milliseconds that a commit or a catch-up waits for its blocks."""
+NEAR: Final = 64
+"""Blocks above an imported one up to which a missing block is requested again."""
 DEEP: Final = 4_096
 """Blocks below the last final one down to which votes are counted: counting walks the chain from
 its head for each vote, and one voter, or the sender of a catch-up, may name block zero.
@@ -64,7 +66,8 @@ class UntilImported:
         self._blocks: Final = blocks
         self._outbox: Final = outbox
         self._votes: dict[H256, list[BlockedVote]] = {}
-        self._messages: list[Received] = []
+        self._messages: list[tuple[Target, Received]] = []
+        """Messages, each with the first block that it waits for."""
         self._proofs: dict[Target, Justification] = {}
 
     def __len__(self) -> int:
@@ -103,7 +106,7 @@ class UntilImported:
         if missing.number > final:
             if len(self._messages) >= MAX_MESSAGES:
                 del self._messages[0]
-            self._messages.append(message)
+            self._messages.append((missing, message))
             self._outbox.put(Want(missing.hash, missing.number, message.peer))
         return False
 
@@ -121,10 +124,18 @@ class UntilImported:
         """Remove and return the votes that waited for a block."""
         return self._votes.pop(block.hash, [])
 
-    def take_messages(self) -> list[Received]:
-        """Remove and return all commits and catch-ups: those that still wait are admitted again."""
-        messages, self._messages = self._messages, []
-        return messages
+    def take_messages(self, block: Target) -> list[Received]:
+        """Remove and return the commits and catch-ups that wait for no block far above this one.
+
+        Those that still wait are admitted again. In a long sync, whose head is far, all wait on.
+        """
+        if not self._messages:
+            return []
+        near = block.number + NEAR
+        taken = [one for missing, one in self._messages if missing.number <= near]
+        if taken:
+            self._messages = [each for each in self._messages if each[0].number > near]
+        return taken
 
     def take_proof(self, block: Target) -> Justification | None:
         """Remove and return the proof of a block; None if there is none."""
@@ -140,14 +151,14 @@ class UntilImported:
     def has_catch_up(self, since: int) -> bool:
         """Return True if a catch-up waits that came after a time."""
         return bool(self._messages) and any(
-            isinstance(one.body, CatchUpMessage) and since < one.since for one in self._messages
+            isinstance(one.body, CatchUpMessage) and since < one.since for _, one in self._messages
         )
 
     def commits_up_to(self, height: int) -> list[tuple[int, Commit]]:
         """Return the commits for blocks up to a height, with their rounds."""
         return [
             (int(one.body.round), one.body.message.expand())
-            for one in self._messages
+            for _, one in self._messages
             if isinstance(one.body, CommitMessage) and one.body.message.target_number <= height
         ]
 
@@ -161,7 +172,7 @@ class UntilImported:
 
     def expire(self, now: int) -> None:
         """Drop the messages that have waited too long."""
-        self._messages = [one for one in self._messages if now < one.since + WAIT_FOR_BLOCK]
+        self._messages = [each for each in self._messages if now < each[1].since + WAIT_FOR_BLOCK]
 
     def drop_votes_below(self, number: int) -> None:
         """Drop the votes of the rounds before one."""

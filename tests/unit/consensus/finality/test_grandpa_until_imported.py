@@ -10,6 +10,7 @@ from btt_chain.consensus.finality.until_imported import (
     DEEP,
     MAX_MESSAGES,
     MAX_PROOFS,
+    NEAR,
     WAIT_FOR_BLOCK,
     BlockedVote,
     Received,
@@ -88,7 +89,18 @@ def test_of_many_messages_the_newest_wait() -> None:
     case = Waiting()
     for since in range(MAX_MESSAGES + 1):
         assert not case.held.admit(commit_for(case.missing, since), 0)
-    assert [one.since for one in case.held.take_messages()] == [*range(1, MAX_MESSAGES + 1)]
+    taken = case.held.take_messages(target(case.missing))
+    assert [one.since for one in taken] == [*range(1, MAX_MESSAGES + 1)]
+
+
+def test_a_message_waits_on_while_its_block_is_far_ahead() -> None:
+    case = Waiting()
+    assert not case.held.admit(commit_for(case.missing), 0)
+    number = int(case.missing.number)
+    assert case.held.take_messages(Target(case.here.hash(), number - NEAR - 1)) == []
+    assert len(case.held) == 1
+    assert len(case.held.take_messages(Target(case.here.hash(), number - NEAR))) == 1
+    assert len(case.held) == 0
 
 
 def test_a_message_of_blocks_that_are_here_is_used_at_once() -> None:
