@@ -97,9 +97,9 @@ class TxGossip:
 
     def arrived(self, hashes: Sequence[bytes], now: int) -> None:
         """Queue transactions that have become ready in the pool."""
-        pool = self._pool.pool
+        members = self._pool.pool.members()
         for hash in hashes:
-            known = pool.get(hash)
+            known = members.get(hash)
             if known is None or not known.propagate or hash in self._sent:
                 continue
             if not TxBatch.fits(known.raw):
@@ -191,10 +191,11 @@ class TxGossip:
         """
         forwards, self._forwards = self._forwards, []
         whole: list[bytes] = []
-        pool = self._pool.pool
+        members, held = self._pool.pool.members(), self._held
         for forward in forwards:
-            ready = [tx for hash in forward.fresh if (tx := pool.get(hash)) and not tx.missing]
-            is_held = any(parent.hash in self._held for tx in ready for parent in tx.parents)
+            found = map(members.get, forward.fresh)
+            ready = [tx for tx in found if tx is not None and not tx.missing]
+            is_held = bool(held) and any(p.hash in held for tx in ready for p in tx.parents)
             if 2 * len(ready) >= len(forward.fresh) and not is_held:
                 whole.append(forward.data)
                 going |= dict.fromkeys(forward.fresh, b"")
@@ -212,7 +213,8 @@ class TxGossip:
                 self._sent.pop(hash, None)  # it arrives again when it becomes ready
             return None
         is_large = TxBatch.is_large(known.raw)
-        is_early = any(parent.hash in self._held for parent in known.parents)
+        held = self._held
+        is_early = bool(held) and any(parent.hash in held for parent in known.parents)
         if is_early or (is_large and now < self._large_from):
             self._held[hash] = None
             self._later.append(hash)
