@@ -102,7 +102,7 @@ class PeerBook:
         if peer == self._local:
             return "it is this node"
         if not self.allows(peer):
-            return "it is none of the peers allowed now"
+            return "it is not one of the peers allowed now"
         if self.is_reserved(peer):
             return None
         if self._config.reserved_only:

@@ -295,7 +295,7 @@ class Verifying:
         except Exception as error:
             if repr(error) not in self._said:
                 self._said.add(repr(error))
-                log.exception("verifiers are silent at this block")
+                log.exception("no verifier duty was done at this block")
 
     def _do(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -353,7 +353,7 @@ class Verifying:
         try:
             finding = await self._finding(case, duty, enough)
         except Exception:
-            log.exception("receipt 0x%s cannot be looked at", case.receipt.hex())
+            log.exception("receipt 0x%s cannot be checked", case.receipt.hex())
             finding = None
         if finding is None:
             self._do(self._machine.failed(case))
@@ -400,7 +400,7 @@ class Verifying:
                     duty.job.model, [*lines_of(model.endpoints), *served]
                 )
             except NoModel as error:
-                self._warn_once(f"receipts of a model cannot be looked at: {error}")
+                self._warn_once(f"receipts of a model cannot be checked: {error}")
                 await asyncio.sleep(MODEL_SECONDS)
         items = int(duty.job.items)
         output = self._settings.vrf.evaluate(pair, ids.check_input(case.beacon, case.receipt))

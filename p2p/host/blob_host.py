@@ -470,7 +470,7 @@ class _Inside:
         return self._banned.get(peer, 0) > now_ms()
 
     def _ban(self, peer: ID, why: str) -> None:
-        log.info("peer %s is sent away for ten minutes: %s", peer, why)
+        log.info("peer %s is refused for ten minutes: %s", peer, why)
         self.traffic["bans"] += 1
         self._banned.pop(peer, None)
         self._banned[peer] = now_ms() + BAN_MS

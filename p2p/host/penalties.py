@@ -58,7 +58,7 @@ class Penalties:
             return
         self._finder.forget(name)
         if was_banned:
-            log.debug("peer %s, which is banned, did more: %s", name, why)
+            log.debug("banned peer %s, another offence: %s", name, why)
         else:
             self._traffic["bans"] += 1
             self._guard.accounts.banned(name, now_ms())
@@ -71,7 +71,7 @@ class Penalties:
     def cut_off(self, name: str, order: CutOff) -> None:
         """Disconnect a peer that costs too much; ban it if it was cut off recently."""
         if self._book.is_reserved(name):
-            log.warning("peer %s is reserved, so it is slowed and not cut off: %s", name, order.why)
+            log.warning("peer %s is reserved, slowed instead of cut off: %s", name, order.why)
             return
         peer = self._peers.by_name(name)
         if order.is_ban:

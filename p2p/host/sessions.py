@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 MISSES: Final = 3
 """Number of polls without an answer after which a peer is disconnected (defect 13)."""
-NOT_ALLOWED: Final = "it is none of the peers allowed now"
+NOT_ALLOWED: Final = "it is not one of the peers allowed now"
 
 
 class Sessions:
