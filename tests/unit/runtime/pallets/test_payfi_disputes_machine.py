@@ -321,8 +321,8 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         }
         for reason, amount in expected.items():
             held = self.street.balances.held
-            everyone = (*PEOPLE, *ARBITERS)
-            assert sum(int(held(Reason(INDEX, reason), who)) for who in everyone) == amount
+            accounts = (*PEOPLE, *ARBITERS)
+            assert sum(int(held(Reason(INDEX, reason), who)) for who in accounts) == amount
 
     @invariant()
     def no_money_appears_or_is_lost(self) -> None:

@@ -34,14 +34,14 @@ DISCOUNT = 2_000
 amounts = st.integers(1, 10**26)
 
 
-def spread(least: int, most: int) -> st.SearchStrategy[int]:
+def evenly(least: int, most: int) -> st.SearchStrategy[int]:
     """Return amounts that lie evenly between two; of a wide range, integers are mostly small."""
     places, rest = st.integers(0, 1_000), st.integers(0, 2)
     return st.builds(lambda at, more: min(most, least + (most - least) * at // 1_000 + more),
                      places, rest)  # fmt: skip
 
 
-volumes = spread(0, 2 * FULL)
+volumes = evenly(0, 2 * FULL)
 
 
 def terms(volume: int = 0, *, conversion: bool = False, plan: int = 0, discount: int = 0) -> Terms:
@@ -135,8 +135,8 @@ def test_the_parts_add_up_and_rates_stay_in_the_documents_corridor(
 
 
 @given(
-    real=spread(0, FULL - 1),
-    bought=spread(1, FULL),
+    real=evenly(0, FULL - 1),
+    bought=evenly(1, FULL),
     discount=st.sampled_from((0, DISCOUNT)),
 )
 @example(real=0, bought=FULL, discount=0)
@@ -156,7 +156,7 @@ def test_buying_volume_never_pays(real: int, bought: int, discount: int) -> None
 
 
 @given(
-    sales=st.lists(st.tuples(spread(1, FULL // 2), st.booleans()), min_size=1, max_size=40),
+    sales=st.lists(st.tuples(evenly(1, FULL // 2), st.booleans()), min_size=1, max_size=40),
     discount=st.sampled_from((0, DISCOUNT)),
 )
 def test_volume_is_never_bought_with_profit_payment_by_payment(
@@ -185,7 +185,7 @@ def test_a_payment_in_parts_never_costs_less(gross: int, cuts: list[int]) -> Non
 
 @given(
     # Parts below the value from which the burned part is at its maximum, of a whole above it.
-    gross=st.one_of(spread(THRESHOLD // 2, 10 * THRESHOLD), st.integers(2, 10**25)),
+    gross=st.one_of(evenly(THRESHOLD // 2, 10 * THRESHOLD), st.integers(2, 10**25)),
     cuts=st.lists(st.integers(1, 10**6), min_size=2, max_size=10),
 )
 @example(gross=THRESHOLD, cuts=[1] * 10)
