@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, lru_cache
-from importlib.metadata import entry_points
 from typing import Final, TypeAlias
 
+from btt_chain.chain.installed import may_declare
 from btt_chain.chain.signature_cache import SignatureCache
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
@@ -84,6 +84,10 @@ def carried() -> Mapping[int, Carried]:
     number.
     """
     found = {number: Carried(build, "the program") for number, build in BUILDERS.items()}
+    if not may_declare(ENTRY_POINTS):
+        return found
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and hardly ever needed
+
     for point in entry_points(group=ENTRY_POINTS):
         name = "a package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
         where = f"the runtime {point.name} of {name}"
