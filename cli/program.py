@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -18,6 +19,9 @@ from cli.common.config import META, Settings
 from cli.common.errors import ExitCode, of_client
 from cli.common.options import Group
 from cli.common.wallets import account_named
+
+_EXTRA_UNIT: Final = re.compile(r"extra arguments? \((?:planck|[mun]?t?BTT)\b", re.IGNORECASE)
+"""The message about an argument too many, where it is the unit of an amount."""
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module below cli.commands and its attribute, short help)
@@ -120,7 +124,7 @@ class Program(Group):
             code = ExitCode.USAGE
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else self.name
-            show.complain(f"{error.format_message()} (see `{where} --help`)")
+            show.complain(f"{_usage(error)} (see `{where} --help`)")
             code = ExitCode.USAGE
         except UnicodeEncodeError as error:
             if not _is_typed(error.object, sys.argv[1:] if args is None else args):
@@ -139,6 +143,14 @@ class Program(Group):
             show.complain(_system_error(error))
             code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.REFUSED
         sys.exit(code)
+
+
+def _usage(error: click.UsageError) -> str:
+    """Return the words of a mistyped command; a unit behind a space is said to be one."""
+    words = error.format_message()
+    if _EXTRA_UNIT.search(words):
+        words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"
+    return words
 
 
 def _is_typed(text: str, args: Sequence[str]) -> bool:

@@ -52,7 +52,7 @@ def read_account(text: str, prefix: int = ss58.DEFAULT_PREFIX) -> bytes:
             return named
         if names is not None and len(text) < ADDRESS_LENGTH:
             raise AccountError(
-                f"{text!r} is no address, and no account of the wallet has this name"
+                f"{text!r} is no address, and no account of the wallet has this name{_meant(text)}"
             ) from None
         if len(text.split()) >= PHRASE_WORDS:  # a secret, which messages and logs never repeat
             raise AccountError("a phrase is a secret, and no address: give the address") from None
@@ -69,6 +69,12 @@ def read_account(text: str, prefix: int = ss58.DEFAULT_PREFIX) -> bytes:
             f"the same key has the address {ss58.encode(account, prefix)} here"
         )
     return account
+
+
+def _meant(text: str) -> str:
+    """Return the development account that a text without its slashes means, if it is one."""
+    name = text.strip("/").capitalize()
+    return f"; did you mean //{name}?" if name in DEV_NAMES else ""
 
 
 def _development_account(uri: str) -> bytes:

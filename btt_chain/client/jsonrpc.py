@@ -188,6 +188,11 @@ class WebSocket:
         finally:
             await self._socket.close()
 
+    @property
+    def is_lost(self) -> bool:
+        """Return True if the node or the network ended the connection: each call is refused then."""
+        return self._lost is not None
+
     async def call(self, method: str, *params: Json) -> Json:
         """Return a method's result. Raises RpcError, TimedOut, Disconnected."""
         return await self._request(method, params)

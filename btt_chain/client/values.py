@@ -6,13 +6,14 @@ Numbers of 64 bits and more are text in JSON, because many programs would round 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from btt_chain.client.amount import Currency
 from btt_chain.client.errors import Undecodable
 from btt_chain.client.items import Items, find_variant
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.currency import BTT, CURRENCIES
 from btt_chain.scale.metadata import (
     ArrayDef,
     CompactDef,
@@ -32,6 +33,9 @@ LONG_TEXT: Final = 192
 """Characters of text that are shown in full."""
 RAW: Final = re.compile("Raw[0-9]{1,2}")
 """Variants of an identity's fields, which are text of a length."""
+
+_CODES: Final = {"0x" + code.encode().hex(): each for code, each in CURRENCIES.items()}
+"""Currencies by their letters as the wire has them."""
 
 _WIDE: Final = {"u64", "u128", "u256", "i64", "i128", "i256"}
 
@@ -72,6 +76,10 @@ class Values:
             name, self._items.calls(self._items.pallet(pallet)), "call", pallet
         ).fields
         values = in_order(fields, inner)
+        named = {
+            field.name or str(at): value
+            for at, (field, value) in enumerate(zip(fields, values, strict=True))
+        }
         return CallView(
             f"{pallet}.{name}",
             {
@@ -83,7 +91,8 @@ class Values:
                     field.type, value, money=is_money(self._types, field, True)
                 )
                 for at, (field, value) in enumerate(zip(fields, values, strict=True))
-            },
+            }
+            | in_their_currency(named),
         )
 
     def _map(self, type_id: int, value: Plain, money: bool, *, people: bool) -> Plain:
@@ -144,7 +153,7 @@ class Values:
             inner_money = is_money(self._types, fields[0], money)
             return self._map(fields[0].type, value, inner_money, people=people)
         if isinstance(value, dict):
-            return {
+            mapped: dict[str, Plain] = {
                 field.name or "": self._map(
                     field.type,
                     value[field.name or ""],
@@ -153,12 +162,29 @@ class Values:
                 )
                 for field in fields
             }
+            return {**mapped, **in_their_currency(value)} if people else mapped
         if isinstance(value, list):
             return [
                 self._map(field.type, each, is_money(self._types, field, money), people=people)
                 for field, each in zip(fields, value, strict=True)
             ]
         return value
+
+
+def in_their_currency(named: Mapping[str, Plain]) -> dict[str, str]:
+    """Return `units` and `currency` of a call or record in readable form: `50.00 CNY`, `CNY`.
+
+    Such units are minor units of that currency, not planck. Empty where there is no such pair.
+    """
+    units, raw = named.get("units"), named.get("currency")
+    if not isinstance(raw, str) or not isinstance(units, int):
+        return {}
+    known = _CODES.get(raw)
+    if known is None:
+        return {}
+    # Amounts in BTT are the chain's own money, and shown with its symbol.
+    amount = {} if known.code == BTT else {"units": f"{known.format(units)} {known.code}"}
+    return {**amount, "currency": known.code}
 
 
 def is_money(types: Portable, field: PortableField, otherwise: bool) -> bool:

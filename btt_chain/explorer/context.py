@@ -10,7 +10,7 @@ from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected
-from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.jsonrpc import Connection, WebSocket
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.doctor import Doctor
 from btt_chain.explorer.index.driver import Progress
@@ -27,6 +27,10 @@ class NodeGone(Exception):
     """The node does not answer: the page can be shown in part only."""
 
 
+def _is_lost(connection: Connection) -> bool:
+    return isinstance(connection, WebSocket) and connection.is_lost
+
+
 class LiveNode:
     """The node's state for pages, over a connection of its own that is made when it is needed."""
 
@@ -39,9 +43,12 @@ class LiveNode:
         self._spec = -1
 
     async def chain(self, spec: int) -> Chain:
-        """Return the chain, with the metadata of version `spec`. Raises NodeGone."""
+        """Return the chain, with the metadata of version `spec`. Raises NodeGone.
+
+        A connection that the node ended, by a restart for example, is replaced.
+        """
         async with self._opening:
-            if self._chain is None or self._spec != spec:
+            if self._chain is None or self._spec != spec or _is_lost(self._chain.connection):
                 await self.close()
                 try:
                     connection = await self._connect()

@@ -53,7 +53,7 @@ SENTENCES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "Exchange.place_order": ("{who} placed an order", ()),
     "Exchange.cancel_order": ("{who} cancelled order {id}", ("id",)),
     "Oracle.feed_values": ("{who} fed prices", ()),
-    "PayFi.pay": ("{who} paid merchant {merchant}", ("merchant",)),
+    "PayFi.pay": ("{who} paid merchant {merchant} {units}", ("merchant", "units")),
     "PayFi.refund": ("{who} refunded {amount} of payment {payment}", ("amount", "payment")),
 }  # fmt: skip
 """Calls with a sentence of their own; all others are `... called Pallet.call`."""

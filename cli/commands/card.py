@@ -30,6 +30,9 @@ PROOF_DAYS: Final = 7
 """Maximum days of the chain in which a card's proof is valid."""
 RETIRED_DAYS: Final = 8
 """Days of the chain after which a dropped card's deposit comes back."""
+GENESIS_HELP: Final = (
+    "Hash of block zero of the chain, as `btt-chain query rpc chain_getBlockHash 0` prints it."
+)
 SCHEMES: Final = ("p256", "ed25519")
 
 
@@ -152,7 +155,7 @@ def register(
 @card.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--owner", required=True, metavar="ACCOUNT", help="Account that will register it.")
-@click.option("--genesis", required=True, metavar="HEX", help="Hash of block zero of the chain.")
+@click.option("--genesis", required=True, metavar="HEX", help=GENESIS_HELP)
 @click.option(
     "--expires", type=Seconds(), default=300.0, show_default=True,
     help="Seconds in which the owner can use it, at most 7 days.",
@@ -198,7 +201,7 @@ def prove(
     "--counter", required=True, type=click.IntRange(1, 2**64 - 1),
     help="Number of the voucher; each is used once, and above those before.",
 )  # fmt: skip
-@click.option("--genesis", required=True, metavar="HEX", help="Hash of block zero of the chain.")
+@click.option("--genesis", required=True, metavar="HEX", help=GENESIS_HELP)
 @click.option("--reference", metavar="HEX", help="Reference of the invoice. [default: random]")
 @click.option(
     "--expires", type=Seconds(), default=300.0, show_default=True,
@@ -434,10 +437,12 @@ def _ensure_usable(
 
 def _asked(text: str) -> str:
     """Return the id of a card or its beginning: as typed, or of the card of a file."""
-    from cli.common.ids import CARD, read_beginning
+    from cli.common.ids import CARD, ID_FORM, read_beginning
 
     if not text.startswith("0x") and Path(text).is_file():
         return _hex(_read(Path(text)).id)
+    if Path(text).suffix:
+        raise NotFound(f"there is no file {text!r}; a card is its file, or {ID_FORM}")
     return read_beginning(text, CARD)
 
 

@@ -61,7 +61,8 @@ class Section:
 
     columns: Sequence[str]
     rows: Sequence[Row]
-    style: str = ""
+    note: str = ""
+    """A line below the table, as wide as the table: no column grows with it."""
 
     def table(self, rows: int) -> Table:
         """Return the table with so many rows at most; the last says what is missing."""
@@ -175,7 +176,8 @@ class View:
             return None
         return Section(
             ("provider", "state", ">jobs", ">done", ">slashed", ">paid", "work as weight"),
-            [*self.work.rows(short), (f"{self.work.line()}, {short(self.work.paid)} paid",)],
+            self.work.rows(short),
+            f"{self.work.line()}, {short(self.work.paid)} paid",
         )
 
     def _slots(self) -> Section:
@@ -230,6 +232,7 @@ def _fitted(sections: Sequence[Section], room: int, width: int) -> RenderableTyp
     """
     from rich.console import Group
     from rich.constrain import Constrain
+    from rich.text import Text
 
     rows = [len(section.rows) for section in sections]
     spare = room - _lines(sections) + sum(rows)
@@ -246,12 +249,14 @@ def _fitted(sections: Sequence[Section], room: int, width: int) -> RenderableTyp
         if parts:
             parts.append("")
         parts.append(section.table(max(count, 1)))
+        if section.note:
+            parts.append(Text(section.note, no_wrap=True, overflow="ellipsis"))
     return Constrain(Group(*parts), width)
 
 
 def _lines(sections: Sequence[Section]) -> int:
-    """Return the lines of whole tables: with a header each, and a blank line between two."""
-    return sum(len(section.rows) + 2 for section in sections) - 1
+    """Return the lines of whole tables: with headers and notes, and a blank line between two."""
+    return sum(len(section.rows) + 2 + bool(section.note) for section in sections) - 1
 
 
 def _beside(left: RenderableType, right: RenderableType) -> RenderableType:

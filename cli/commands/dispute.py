@@ -10,6 +10,7 @@ from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.types import Digest
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -62,7 +63,7 @@ def dispute() -> None:
 )
 @click.option("--amount", help="Disputed part in BTT. [default: all that is left]")
 @click.option(
-    "--evidence", metavar="HEX", default=_NO_EVIDENCE,
+    "--evidence", type=Digest(), default=_NO_EVIDENCE,
     help="blake2_256 of the evidence, which the panel gets off chain.",
 )  # fmt: skip
 @call_options
@@ -87,8 +88,15 @@ def open_(
         if found.payer != sender.account:
             payer = chain.metadata.address(found.payer)
             raise Refused(f"payment {payment} was made by {payer}, and its payer disputes it")
+        if isinstance(await chain.api("PayFiApi.dispute", payment), dict):
+            raise Refused(
+                f"payment {payment} was disputed before, and a payment is disputed once: see "
+                f"`btt-chain dispute show {payment}`"
+            )
         money = chain.metadata.currency
         left = found.gross - found.refunded
+        if not left:
+            raise Refused(f"nothing is left of payment {payment}: all of it went back to the payer")
         value = left if amount is None else planck(money, amount)
         if not 0 < value <= left:
             raise Mistyped(f"--amount: {money.format(left)} are left of payment {payment}")

@@ -14,7 +14,7 @@ from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.types import Category
+from cli.common.types import Category, Digest
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -259,7 +259,7 @@ def refund(
         left = found.gross - found.refunded
         value = left if amount is None else planck(money, amount)
         if not 0 < value <= left:
-            raise Refused(f"{money.format(left)} are left of payment {payment}")
+            raise Refused(f"only {money.format(left)} are left of payment {payment}")
         where = (
             "out of what waits for settlement, without a fee"
             if found.state == "Pending"
@@ -283,7 +283,7 @@ def refund(
 @merchant.command(cls=SendingCommand)
 @click.argument("payment", type=PAYMENT_ID)
 @click.option("--accept", is_flag=True, help="Accept: the payer gets the disputed amount.")
-@click.option("--contest", metavar="HEX", help="Contest, with blake2_256 of the evidence.")
+@click.option("--contest", type=Digest(), help="Contest, with blake2_256 of the evidence.")
 @call_options
 def answer(
     payment: int, accept: bool, contest: str | None, url: str, timeout: float, as_json: bool,

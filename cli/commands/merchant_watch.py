@@ -68,8 +68,8 @@ def watch(
     Standard Webhooks: receivers drop ids that they have seen.
     """
     from btt_chain.payments.errors import PaymentError
+    from btt_chain.payments.webhook import PREFIX, secret_bytes
     from btt_chain.payments.webhook import new_secret as make_secret
-    from btt_chain.payments.webhook import secret_bytes
     from cli.common.session import run_until_stopped
 
     if new_secret:
@@ -81,6 +81,11 @@ def watch(
     if webhook is not None and key is not None:
         from btt_chain.payments.delivery.transport import checked_url
 
+        if key == secret and not key.startswith(PREFIX):
+            raise Mistyped(
+                f"--secret: it is no file that is there, and a secret begins with {PREFIX}; "
+                "--new-secret makes one"
+            )
         try:
             secret_bytes(key)
             checked_url(webhook, allow_private=allow_private)

@@ -178,11 +178,15 @@ def _introduce(chain: Chain, plan: Plan) -> None:
 
 
 async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
+    from cli.common.merchants import ensure_money
+
     call = chain.compose(
         "PayFi.pay", merchant=_hex(plan.merchant.account), units=plan.units,
         currency=_hex(plan.unit.code.encode()), max_btt=plan.most, reference=_hex(plan.reference),
         memo=None,
     )  # fmt: skip
+    if not sender.is_forced:
+        await ensure_money(chain, sender.account, plan.gross, "the payment")
     wire, _ = await sender.prepare(chain, call)
     try:
         done = await sender.included(chain, call, wire)

@@ -33,6 +33,7 @@ def queue(url: str, timeout: float, as_json: bool) -> None:
     A payment settles in the batch of its merchant and bucket, one to two hours after it was made.
     Minutes are those of the chain's hour, which is shorter on development chains.
     """
+    from cli.common.merchants import span_of
     from cli.common.session import open_chain, run
 
     async def work() -> None:
@@ -46,6 +47,7 @@ def queue(url: str, timeout: float, as_json: bool) -> None:
                 return
             money = chain.metadata.currency
             most = max(int(str(row["payments"])) for row in rows)
+            hour = await span_of(chain, hours=1)
             show.table(
                 [">bucket", ">due in", ">merchants", ">payments", ">gross", ""],
                 [
@@ -60,6 +62,8 @@ def queue(url: str, timeout: float, as_json: bool) -> None:
                     for row in rows
                 ],
             )
+            if hour != "1 hour":
+                show.note(f"an hour of payments is {hour} on this chain, and has these 60 min")
 
     run(work())
 

@@ -22,6 +22,7 @@ from cli.common.sending import SendingCommand, signer_of, signer_options
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
+    from btt_chain.client.amount import Currency as Money
     from btt_chain.client.chain import BlockRef, Chain
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.payments.request import MerchantView
@@ -221,12 +222,15 @@ class Screen:
             show.heading(words)
         sys.stdout.flush()
 
-    def receipt(self, facts: dict[str, str]) -> None:
-        """Show the receipt of a final payment."""
+    def receipt(self, facts: dict[str, str], planck: dict[str, int], money: Money) -> None:
+        """Show the receipt of a final payment; JSON has its amounts in planck."""
+        settles = {"settles": facts.pop("settles")}
         if self._as_json:
-            show.line({"event": "receipt", **facts})
+            exact = {name: str(each) for name, each in planck.items()}
+            show.line({"event": "receipt", **facts, **exact, **settles})
         else:
-            show.record(facts, width=WIDTH)
+            read = {name: money.format(each) for name, each in planck.items()}
+            show.record({**facts, **read, **settles}, width=WIDTH)
 
     def _code(self, text: str) -> str:
         from btt_chain.payments import qr
@@ -318,7 +322,10 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
         units = amount_of(asked.amount, unit)
     if unit.code not in view.currencies:
         accepted = " and ".join(view.currencies)
-        raise Mistyped(f"the merchant accepts {accepted}, and no {unit.code}")
+        raise Mistyped(
+            f"the merchant accepts {accepted}, and no {unit.code}; it changes its currency with "
+            f"`btt-chain merchant configure --currency {unit.code}`"
+        )
     quote = await quoted(chain, account, int(units), unit)
     now_ms = time.time_ns() // 1_000_000
     reference = new_reference()
@@ -419,7 +426,6 @@ async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> in
     if found is None:
         screen.stage("expired", f"not paid: the request of {issued.amount} has expired")
         return ExitCode.REFUSED
-    money = chain.metadata.currency
     screen.stage("final", f"paid: {issued.amount}", "thank you", payment=found.payment)
     length = await bucket_ms(chain)
     settles = moment(found.bucket * length).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -429,11 +435,10 @@ async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> in
             "merchant": issued.name,
             "payer": chain.metadata.address(found.payer),
             "amount": issued.amount,
-            "paid": money.format(found.gross),
-            "fee": money.format(found.fee),
-            "net": money.format(found.gross - found.fee),
             "settles": settles,
-        }
+        },
+        {"paid": found.gross, "fee": found.fee, "net": found.gross - found.fee},
+        chain.metadata.currency,
     )
     return ExitCode.DONE
 

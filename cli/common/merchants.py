@@ -253,9 +253,21 @@ async def quoted(chain: Chain, merchant: bytes, units: int, unit: Currency) -> Q
     if "Ok" not in answer:
         refusal = fields(answer["Err"])
         words = f"this cannot be paid now: {refusal['name']!s}: {refusal['reason']!s}"
+        if str(refusal["name"]).endswith("OverLimit"):
+            words = f"{words} {await _limits(chain)}"
         raise Refused(printable(words))
     found = fields(answer["Ok"])
     return Quote(*(number(found[name]) for name in ("gross", "fee", "net", "due_ms", "latest_ms")))
+
+
+async def _limits(chain: Chain) -> str:
+    """Return the limits of merchants without a judged identity, in words."""
+    rates, money = fields(await chain.storage("PayFi.Rates")), chain.metadata.currency
+    payment, day = (number(rates[f"unjudged_{name}"]) for name in ("payment", "day"))
+    return (
+        f"It is {money.format(payment)} for a payment and {money.format(day)} for a day: pay less, "
+        "or have a registrar judge the merchant's identity"
+    )
 
 
 async def bucket_ms(chain: Chain) -> int:

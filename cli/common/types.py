@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import click
 
@@ -31,7 +32,7 @@ class Category(click.ParamType[int]):
     """The category of a business: four digits of ISO 18245."""
 
     name = "CATEGORY"
-    form = "give four digits of ISO 18245, such as 5411 (groceries), 5814 (café) or 8062 (hospital)"
+    form = "Give four digits of ISO 18245, such as 5411 (groceries), 5814 (café) or 8062 (hospital)"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -39,12 +40,27 @@ class Category(click.ParamType[int]):
         """Return the number."""
         text = str(value)
         if not (text.isascii() and text.isdecimal() and len(text) <= 4):
-            self.fail(f"{text!r} is no category: {self.form}", param, ctx)
+            self.fail(f"{text!r} is no category. {self.form}", param, ctx)
         return int(text)
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
         """Return the accepted values."""
         return self.form
+
+
+class Digest(click.ParamType[str]):
+    """A hash of 32 bytes: `0x` and 64 hex digits, or the digits alone."""
+
+    name = "HEX"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return it with `0x`."""
+        digits = str(value).removeprefix("0x")
+        if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
+            self.fail(f"{value!r} is no hash: write 0x and 64 hex digits", param, ctx)
+        return f"0x{digits}"
 
 
 class RandomnessType(click.ParamType[bytes]):

@@ -69,7 +69,7 @@ def test_a_till_says_seen_and_then_final_and_prints_the_receipt(shop: Shop) -> N
     assert events[1]["words"] == "paid: 1.5 BTT"
     receipt = events[2]
     assert (receipt["payment"], receipt["fee"], receipt["net"]) == (
-        paid["payment"], "0.012 BTT", "1.488 BTT",
+        paid["payment"], str(12 * BTT // 1_000), str(1_488 * BTT // 1_000),
     )  # fmt: skip
     again = shop.run("pay", invoice["text"], "--from", "//Bob")
     assert (again.returncode, "paid already; nothing was sent" in again.stderr) == (1, True)
@@ -124,7 +124,8 @@ def test_a_key_that_is_no_till_makes_no_invoice(shop: Shop) -> None:
         (("1", "--expires", "nan"), "is not a number of seconds"),
         (("1", "--expires", "3s"), "is not a number of seconds"),
         (("1BTT", "--currency", "CNY"), "it is in BTT, and CNY is asked for"),
-        (("1CNY",), "the merchant accepts BTT, and no CNY"),
+        (("1CNY",), "changes its currency with `btt-chain merchant configure --currency CNY`"),
+        (("1", "BTT"), "an amount is one word, such as 1.5BTT"),
         (("-5",), "'-5' is negative, and no amount is"),
     ],
 )
@@ -143,6 +144,7 @@ def test_more_than_an_unjudged_merchant_may_take_is_refused_before_the_code_is_s
     done = shop.run("pos", "1001", "--from", CAFE)
     assert (done.returncode, done.stdout) == (1, "")
     assert "this cannot be paid now: PayFi.OverLimit" in done.stderr
+    assert "It is 1_000 BTT for a payment and 10_000 BTT for a day: pay less" in done.stderr
 
 
 # ---- paying
@@ -188,6 +190,15 @@ def test_mistakes_of_a_payer_have_words(
     assert reason in done.stderr
 
 
+def test_a_payer_with_too_little_money_sees_both_amounts(shop: Shop) -> None:
+    sent = shop.run("tx", "transfer", "//Pauper", "0.5BTT", "--from", "//Alice")
+    assert sent.returncode == 0, sent.stderr
+    done = shop.run("pay", f"btt:{address(CAFE)}?amount=2", "--from", "//Pauper")
+    assert done.returncode == 1
+    words = f"{address('//Pauper')} has 0.5 BTT, and the payment is 2 BTT, with the network's fee"
+    assert words in done.stderr
+
+
 def test_a_request_signed_by_a_key_that_is_no_till_is_refused(shop: Shop) -> None:
     uri = write_uri(
         PaymentUri(account(CAFE), currency("BTT"), u128(BTT)), KeyPair.from_uri("//Thief")
@@ -221,9 +232,9 @@ def test_a_health_service_is_paid_from_an_account_of_its_own_in_round_sums(shop:
 @pytest.mark.parametrize(
     ("words", "code", "reason"),
     [
-        (("--category", "food"), 2, "'food' is no category: give four digits of ISO 18245"),
+        (("--category", "food"), 2, "'food' is no category. Give four digits of ISO 18245"),
         (("--category", "99999"), 2, "'99999' is no category"),
-        ((), 2, "Missing option '--category'. give four digits of ISO 18245"),
+        ((), 2, "Missing option '--category'. Give four digits of ISO 18245"),
         (("--category", "5814"), 1, "has 0 BTT, and the bond of a merchant is 1_000 BTT"),
     ],
 )
@@ -277,6 +288,11 @@ def test_a_dispute_is_opened_shown_answered_and_withdrawn(shop: Shop) -> None:
     assert accepted.returncode == 0, accepted.stderr
     assert shop.document("merchant", "show", CAFE, "--payment", first)["state"] == "returned"
     assert "the merchant accepted it" in shop.run("dispute", "show", first).stdout
+    again = shop.run("dispute", "open", first, "--reason", "other", "--from", "//Bob")
+    assert (again.returncode, f"payment {first} was disputed before" in again.stderr) == (1, True)
+    evidence = shop.run("merchant", "answer", first, "--contest", "0xabc", "--from", CAFE)
+    assert evidence.returncode == 2
+    assert "'--contest': '0xabc' is no hash: write 0x and 64 hex digits" in evidence.stderr
     both = shop.run("merchant", "answer", first, "--from", CAFE)
     assert (both.returncode, "either --accept or --contest" in both.stderr) == (2, True)
     shop.document("dispute", "open", second, "--reason", "duplicate", "--from", "//Bob")
@@ -472,7 +488,8 @@ def test_a_receiver_that_is_gone_ends_the_watcher_and_keeps_the_events(
         (("--webhook", "https://shop.example/"), 2, "both --webhook and --secret"),
         (("--webhook", "http://shop.example/", "--secret", "SECRET"), 2, "use https"),
         (("--webhook", "https://10.0.0.1/", "--secret", "SECRET"), 2, "--allow-private permits"),
-        (("--webhook", "https://shop.example/", "--secret", "abc"), 2, "begins with whsec_"),
+        (("--webhook", "https://shop.example/", "--secret", "abc"), 2, "no file that is there"),
+        (("--webhook", "https://shop.example/", "--secret", "whsec_?"), 2, "not base64 after"),
     ],
 )
 def test_mistakes_about_a_webhook_have_words(
@@ -498,6 +515,7 @@ def test_what_waits_for_settlement_is_a_histogram(shop: Shop) -> None:
     assert all(0 <= row["minutes"] <= 120 for row in rows)
     shown = shop.run("payfi", "queue")
     assert "█" in shown.stdout
+    assert "an hour of payments is 30 seconds on this chain" in shown.stderr
 
 
 def test_a_merchant_without_the_plan_has_no_reports_until_it_chooses_it(shop: Shop) -> None:
@@ -536,10 +554,13 @@ def test_an_invoice_in_another_currency_is_paid_at_the_price_of_the_oracle(
         paid = shop.run("pay", invoice["text"], "--from", "//Alice")
         assert paid.returncode == 0, paid.stderr
         assert paid.stderr.startswith("Pay 50.00 CNY, now 125 BTT, at most 126.25 BTT to 5")
+        assert "units: 50.00 CNY, currency: CNY, max_btt: 126.25 BTT" in paid.stdout
         code, events = till.end()
     assert code == 0
     # 0.8 % and 0.75 % for the conversion.
-    assert (events[-1]["amount"], events[-1]["fee"]) == ("50.00 CNY", "1.9375 BTT")
+    assert (events[-1]["amount"], events[-1]["fee"]) == (
+        "50.00 CNY", str(19_375 * BTT // 10_000),
+    )  # fmt: skip
     watched = shop.run("merchant", "watch", noodles, "--once", "--base-path", str(tmp_path))
     assert re.search(r"payment.paid +payment \d+  50.00 CNY, gross 125 BTT", watched.stdout)
 

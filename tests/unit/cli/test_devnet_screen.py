@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -181,3 +182,16 @@ def test_accounts_and_pools_have_their_names_in_events() -> None:
     assert by_name("pool: 0x6274742f6d696e65", {}) == "pool: btt/mine"
     kept = "hash: 0x6274742f6d696e656274742f6d696e65, raw: 0x0000000000000001"
     assert by_name(kept, {}) == kept
+
+
+def test_the_line_about_jobs_makes_no_column_of_the_providers_wider() -> None:
+    view = full_view()
+    states = Counter(posted=11, assigned=12, checking=13, finalized=614, refunded=15)
+    worker = Worker("Provider-0", "running", "2 of 6", 614, 3, 12_345 * 10**14, "Alice 50.0 %")
+    view.work = Work(states, receipts=640, paid=10**18, workers=[worker])
+    lines = shown(view, 130, 45)
+    (header,) = (line[:76] for line in lines if line.startswith("provider"))
+    assert " ".join(header.split()) == "provider state jobs done slashed paid work as weight"
+    (row,) = (line[:76] for line in lines if line.startswith("Provider-0"))
+    assert " ".join(row.split()) == "Provider-0 running 2 of 6 614 3 1.2345 BTT Alice 50.0 %"
+    assert any(line.startswith("jobs: 11 posted, 12 assigned") for line in lines)

@@ -15,7 +15,7 @@ from btt_chain.client.extrinsics import Draft, SigningContext, hash_of, sign
 from btt_chain.client.items import MAX_DECODED, _decoded
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.reasons import REASONS
-from btt_chain.client.values import brief
+from btt_chain.client.values import brief, in_their_currency
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.era import Immortal, Mortal
 from btt_chain.scale import compact_encode
@@ -441,3 +441,13 @@ def test_a_key_that_is_no_key_is_refused(demo: ChainMetadata) -> None:
     _, entry = demo.items.storage("System.Account")
     with pytest.raises(Undecodable, match="is no key of Account"):
         demo.storage.keys_of(entry, bytes(40))
+
+
+def test_units_are_read_in_the_currency_beside_them_and_not_in_planck() -> None:
+    yuan, money = "0x" + b"CNY".hex(), "0x" + b"BTT".hex()
+    shown = {"units": "50.00 CNY", "currency": "CNY"}
+    assert in_their_currency({"units": 5_000, "currency": yuan, "max_btt": 7}) == shown
+    # BTT is the chain's own money: its amount keeps the form that all amounts have.
+    assert in_their_currency({"units": 5_000, "currency": money}) == {"currency": "BTT"}
+    assert in_their_currency({"units": 5_000, "currency": "0x" + b"XAU".hex()}) == {}
+    assert in_their_currency({"units": 5_000}) == in_their_currency({"currency": yuan}) == {}
