@@ -147,6 +147,10 @@ class Program(Group):
 
 def _usage(error: click.UsageError) -> str:
     """Return the words of a mistyped command; a unit behind a space is said to be one."""
+    param = error.param if isinstance(error, click.BadParameter) else None
+    if isinstance(param, click.Argument) and isinstance(param.type, click.Choice):
+        # Else it is called by all that it permits, which the message lists again.
+        error.param_hint = f"'{param.metavar or str(param.name).upper()}'"
     words = error.format_message()
     if _EXTRA_UNIT.search(words):
         words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"

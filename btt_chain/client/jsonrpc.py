@@ -190,7 +190,7 @@ class WebSocket:
 
     @property
     def is_lost(self) -> bool:
-        """Return True if the node or the network ended the connection: each call is refused then."""
+        """Return True if the connection was ended by the node or the network."""
         return self._lost is not None
 
     async def call(self, method: str, *params: Json) -> Json:

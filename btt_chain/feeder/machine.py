@@ -142,7 +142,7 @@ class Machine:
 def problem_of(event: Polled, key: str) -> str | None:
     """Return why a key cannot be fed; None if it can."""
     if key not in event.chain:
-        return "the chain has no such key"
+        return f"the chain has no such key; it has {', '.join(sorted(event.chain)) or 'none'}"
     count = len(event.readings[key])
     if count < MIN_SOURCES:
         return f"{count} sources have a price, {MIN_SOURCES} are the least"

@@ -43,7 +43,7 @@ def parse_decimal(text: str) -> int:
     """Return a decimal number as a price; digits after the 18th are cut off. Raises BadValue."""
     found = _NUMBER.fullmatch(text.strip())
     if found is None or len(text) > MAX_DIGITS:
-        raise BadValue(f"{shortened(text)} is no price: expected digits, as 0.4021")
+        raise BadValue(f"{shortened(text.strip())} is no price: expected digits, as 0.4021")
     whole, part, exponent = found[1], found[2] or "", int(found[3] or 0)
     if abs(exponent) > MAX_EXPONENT:
         raise BadValue(f"{shortened(text)} has an exponent beyond {MAX_EXPONENT}")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import OpenChain
     from btt_chain.primitives.block import SignedBlock
+    from btt_chain.primitives.header import Header
 
 CHUNK: Final = 16 << 20
 """Bytes read ahead: more than any block has."""
@@ -263,12 +264,25 @@ def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
             )
             why = engine.take(block, unix_ms())
             if why is not None:
-                raise Refused(f"block {header.number} is refused: {why}")
+                raise Refused(
+                    f"block {header.number} is refused: {_or_foreign(client, header, why)}"
+                )
             done.known, done.new = done.known + is_known, done.new + (not is_known)
             if proofs and (GRANDPA not in proofs or client.finalized().number < header.number):
                 done.dropped.append(int(header.number))
             progress.advance(task)
     return done
+
+
+def _or_foreign(client: Client, header: Header, why: str) -> str:
+    """Return why a block is refused; of a block 1 of another chain, both genesis hashes."""
+    genesis = client.block_hash(0)
+    if header.number != 1 or genesis is None or header.parent_hash == genesis:
+        return why
+    return (
+        f"the file is of the chain with genesis 0x{header.parent_hash.hex()}, and this one has "
+        f"genesis 0x{genesis.hex()}: name its chain with --chain"
+    )
 
 
 def _import_by_hand(data: OpenChain, source: IO[bytes]) -> Imported:

@@ -160,3 +160,15 @@ def test_proofs_of_another_set_of_voters_are_counted(exported: Path, tmp_path: P
     assert f"{count} proofs of finality dropped" in result.output
     assert f"and {count - 5} more" in result.output
     assert heads(tmp_path)[1] == 0
+
+
+def test_a_file_of_another_chain_is_refused_with_both_genesis_hashes(
+    exported: Path, tmp_path: Path
+) -> None:
+    made = open_chain(NodeConfig("dev", exported.parent))
+    genesis = made.client.genesis_hash.hex()
+    made.close()
+    result = run("import-blocks", str(exported), "--chain", "local", "-d", str(tmp_path))
+    assert result.exit_code == 1
+    assert f"block 1 is refused: the file is of the chain with genesis 0x{genesis}" in result.output
+    assert "name its chain with --chain" in result.output

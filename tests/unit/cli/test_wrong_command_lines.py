@@ -20,6 +20,8 @@ WRONG = [
     ("stake list //Alice //Bob", 2, "unexpected extra argument"),
     ("stake list //Alice --limit 5", 2, "No such option"),
     ("stake show", 2, "Missing argument 'STAKE'"),
+    ("facility apply hospitl --country CN --from //Bob", 2, "value for 'KIND': 'hospitl' is not"),
+    ("tx transfer //Bob 1.5 BTT --from //Alice", 2, "an amount is one word, such as 1.5BTT"),
     ("stake show 0", 2, "--of"),
     ("stake show -1 --of //Alice", 2, "-1"),
     ("stake show one --of //Alice", 2, "'one' is not a valid integer"),

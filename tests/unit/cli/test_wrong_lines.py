@@ -61,6 +61,7 @@ account show ../bob                            | 4 | there is no account
 account add friend2                            | 2 | Missing argument 'ADDRESS'
 account add friend2 5Grw                       | 2 | is no address
 account add friend2 carol                      | 2 | no account of the wallet has this name
+account add friend2 ferdie                     | 2 | did you mean //Ferdie?
 account add friend2 {BOB} --watch --by bob     | 2 | leave out either --watch or --by
 account add friend2 {BOB} --type Any           | 2 | --type goes with --by
 account add friend2 {BOB} --by friend          | 2 | has no key here

@@ -75,7 +75,11 @@ def test_with_two_sources_a_feeder_is_silent_and_says_so_once() -> None:
 
 def test_a_key_that_the_chain_does_not_have_is_named() -> None:
     event = Polled(0, {}, {KEY: (1, 1, 1)})
-    assert Machine(INTERVAL).on(event) == [Silent(KEY, "the chain has no such key")]
+    reason = "the chain has no such key; it has "
+    assert Machine(INTERVAL).on(event) == [Silent(KEY, f"{reason}none")]
+    chain = {other: OnChain(RULE, is_waiting=False) for other in ("BTT/USD", "BTT/EUR")}
+    event = Polled(0, chain, {KEY: (1, 1, 1)})
+    assert Machine(INTERVAL).on(event) == [Silent(KEY, f"{reason}BTT/EUR, BTT/USD")]
 
 
 def test_all_keys_that_are_due_are_fed_in_one_call() -> None:
