@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeGuard
 
 import click
 
@@ -145,12 +145,15 @@ class Program(Group):
         sys.exit(code)
 
 
+def _is_choice(param: click.Parameter | None) -> TypeGuard[click.Argument]:
+    return isinstance(param, click.Argument) and isinstance(param.type, click.Choice)
+
+
 def _usage(error: click.UsageError) -> str:
     """Return the words of a mistyped command; a unit behind a space is said to be one."""
-    param = error.param if isinstance(error, click.BadParameter) else None
-    if isinstance(param, click.Argument) and isinstance(param.type, click.Choice):
+    if isinstance(error, click.BadParameter) and _is_choice(error.param):
         # Else it is called by all that it permits, which the message lists again.
-        error.param_hint = f"'{param.metavar or str(param.name).upper()}'"
+        error.param_hint = f"'{str(error.param.name).upper()}'"
     words = error.format_message()
     if _EXTRA_UNIT.search(words):
         words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"
