@@ -73,6 +73,7 @@ class Runtime:
         self.host = Host()
         self.host.dispatcher = self
         self.pallets: dict[int, Pallet] = {}
+        self._by_kind: dict[type[Pallet], Pallet] = {}
         self._dispatchables: dict[bytes, Dispatchable] = {}
         self._entries: dict[bytes, Entry] = {}
         """Pallet, call index, method, declaration, and the info if it does not depend on the
@@ -185,8 +186,12 @@ class Runtime:
 
     def pallet(self, kind: type[P]) -> P:
         """Return the pallet of class `kind`; KeyError if there is none."""
+        found = self._by_kind.get(kind)
+        if isinstance(found, kind):
+            return found
         for pallet in self.pallets.values():
             if isinstance(pallet, kind):
+                self._by_kind[kind] = pallet
                 return pallet
         raise KeyError(kind.__name__)
 

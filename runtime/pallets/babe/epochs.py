@@ -62,6 +62,8 @@ class Epochs(Component):
         self._genesis_slot = genesis_slot
         self._current_slot = current_slot
         self._duration = duration
+        self._last: tuple[tuple[object, ...], Epoch] | None = None
+        """The epoch returned last, with what it was made of."""
 
     def at(self, slot: int) -> Epoch:
         """Return the epoch that a block of `slot` on this state belongs to.
@@ -171,15 +173,28 @@ class Epochs(Component):
         self._system.deposit_log(consensus(NextEpochData(epoch)))
 
     def _epoch(self, index: int, start: int) -> Epoch:
-        return Epoch(
+        """Return an epoch of the current authorities; the same object for each of its headers."""
+        parts = (
             index,
             start,
-            int(self._duration),
-            tuple((bytes(key), int(weight)) for key, weight in self.authorities.peek()),
-            self._randomness.randomness.value,
-            self.config(),
-            self.secondary_rule.value,
+            self.authorities.raw(),
+            self._randomness.randomness.raw(),
+            self.epoch_config.raw(),
+            self.secondary_rule.raw(),
         )
+        last = self._last
+        if last is None or last[0] != parts:
+            epoch = Epoch(
+                index,
+                start,
+                int(self._duration),
+                tuple((bytes(key), int(weight)) for key, weight in self.authorities.peek()),
+                self._randomness.randomness.value,
+                self.config(),
+                self.secondary_rule.value,
+            )
+            last = self._last = parts, epoch
+        return last[1]
 
     def _record_skip(self, index: int, session: int) -> None:
         """Store the epoch and its session index, which differ by more after a skip."""
