@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.validity import Invalid
-from btt_chain.scale import u32, u128
+from btt_chain.scale import u128
 from btt_chain.scale.compact import compact_decode
 from runtime.block_limits import BlockLimits
 from runtime.fee_shares import NO_TIP_RAW, FeeShares, Price, is_usual
@@ -20,11 +20,10 @@ from runtime.pallets.payfi.fees import BTT
 from runtime.pallets.payfi.packed import Entry, PackedPayments
 from runtime.pallets.payfi.pallet import PAID
 from runtime.pallets.system import System
-from runtime.transactions import NO_ACCOUNT, prefix_size
+from runtime.transactions import LAST_NONCE, NO_ACCOUNT, prefix_size
 
 PAY: Final = 4
 """Index of the call."""
-MAX_NONCE: Final = u32.MAX
 MEMO: Final = 1
 """First byte of an optional hash that is there."""
 
@@ -95,7 +94,7 @@ class DirectPayments:
         who, nonce, merchant, gross, reference, memo, _ = call
         shares, host, length = self._shares, self._host, size + prefix_size(size)
         author = shares.author or shares.read_author()
-        if author is None or nonce >= MAX_NONCE or who == NO_ACCOUNT:
+        if author is None or nonce == LAST_NONCE or who == NO_ACCOUNT:
             return False
         info = self._info
         try:  # first, as the author of a full block tries many

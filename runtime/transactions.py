@@ -25,7 +25,7 @@ from btt_chain.primitives.extrinsic import (
 )
 from btt_chain.primitives.limits import EXTRINSIC
 from btt_chain.primitives.validity import Invalid, Unknown
-from btt_chain.scale import DecodeError, codec
+from btt_chain.scale import DecodeError, codec, u32
 from runtime.block_limits import BlockLimits
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
@@ -38,6 +38,9 @@ NO_REFERENCES: Final = bytes(8)
 """Providers and sufficients in the record of an account that does not exist."""
 NO_ACCOUNT: Final = AccountId(bytes(32))
 """The account whose key is all zeros: under ZIP-215 any account can sign for it."""
+
+LAST_NONCE: Final = u32.MAX
+"""The nonce of no valid transaction: the next one of its account would not fit."""
 
 MAX_SENDERS: Final = 4_096
 """Maximum number of accounts that are kept in a pool view."""
@@ -189,7 +192,7 @@ class TransactionDecoder:
             if not (account.providers or account.sufficients):
                 raise Invalid(validity.Payment())
             signer = Signer(who, extra, b"", account)
-        if extra.nonce < signer.nonce:
+        if extra.nonce < signer.nonce or extra.nonce == LAST_NONCE:
             raise Invalid(validity.Stale())
         return signer
 

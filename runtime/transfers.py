@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.validity import Invalid
-from btt_chain.scale import u32, u128
+from btt_chain.scale import u128
 from btt_chain.scale.compact import compact_decode
 from runtime.block_limits import BlockLimits
 from runtime.fee_shares import NO_TIP_RAW, FeeShares, Price, is_usual
@@ -17,12 +16,10 @@ from runtime.kept import Transfer, UsualCall
 from runtime.pallets.balances import Balances, events
 from runtime.pallets.balances.packed import NOT_FROZEN, credited
 from runtime.pallets.system import System
-from runtime.transactions import NO_ACCOUNT, NO_REFERENCES, prefix_size
+from runtime.transactions import LAST_NONCE, NO_ACCOUNT, NO_REFERENCES, prefix_size
 
 ALLOW_DEATH, KEEP_ALIVE = 0, 3
 """Indices of the calls. For accounts that stay they do the same."""
-
-MAX_NONCE: Final = u32.MAX
 
 
 class DirectTransfers:
@@ -72,7 +69,7 @@ class DirectTransfers:
         who, nonce, index, dest, value, _ = call
         shares = self._shares
         author = shares.author or shares.read_author()
-        if author is None or not value or nonce >= MAX_NONCE or who == NO_ACCOUNT:
+        if author is None or not value or nonce == LAST_NONCE or who == NO_ACCOUNT:
             return False
         host, info, length = self._host, self._infos[index], size + prefix_size(size)
         try:  # first, as the author of a full block tries many

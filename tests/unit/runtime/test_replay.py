@@ -7,7 +7,9 @@ import pytest
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import validity
 from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.scale import u32
 from btt_chain.txpool import TransactionInvalid
+from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import Call
 from runtime.pallets.system import System
@@ -109,3 +111,29 @@ def test_a_call_that_fails_leaves_the_number_alone(chain: DevChain) -> None:
     chain.run(VICTIM, batch)
     assert account(VICTIM) in chain.at().system.account
     assert first_nonce(chain) == 0
+
+
+def test_an_account_without_a_next_nonce_stops_no_block() -> None:
+    def use_up(runtime: BttRuntime) -> None:
+        for pair, nonce in ((BOB, u32.MAX), (DAVE, u32.MAX - 1)):
+            info = runtime.system.account[account(pair)]
+            info.nonce = u32(nonce)
+            runtime.system.account[account(pair)] = info
+
+    chain = DevChain(prepare=use_up)
+    remark = chain.call("System", "remark", remark=b"")
+    for call in (remark, pay(chain, CHARLIE, 1)):
+        with pytest.raises(TransactionInvalid) as refused:
+            chain.send(BOB, call)
+        assert refused.value.reason == validity.Stale()
+        last = chain.sign(BOB, call)
+        header, body = chain.block(chain.seal())
+        executive = chain.client.runtime_at(header.parent_hash).blocks
+        executive.initialize_block(chain.client.overlay(header.parent_hash), header)
+        executive.apply_extrinsic(body[0])
+        with pytest.raises(validity.Invalid):  # the block of a lying author is invalid
+            executive.apply_extrinsic(unwrap(last))
+    chain.run(DAVE, pay(chain, CHARLIE, 1))
+    assert int(chain.account(DAVE).nonce) == u32.MAX
+    with pytest.raises(TransactionInvalid):
+        chain.send(DAVE, remark)
