@@ -4,8 +4,9 @@ Most extrinsics of a full block are transfers between accounts that exist before
 payments to merchants. `DirectCalls` reads the envelope of such a one in place, and a `Way` of its
 kind executes it in a single pass. A way makes all its checks before its first change. Whatever is
 not usual, or would be refused, is left to the executive's general way, untouched; both give the
-same state, events and counters (tests/unit/runtime/test_direct_transfers.py and
-test_direct_payments.py compare them).
+same state, events and counters (tests/unit/runtime/test_direct_transfers.py,
+test_direct_payments.py and, for random rows on random states, test_rows_in_two_ways.py compare
+them).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Way(Protocol):
     """Dispatch infos by the calls' indices: that of the pallet, then that in the pallet."""
 
     def forget(self) -> None:
-        """Forget what was read of the state: it is another, or it changes."""
+        """Forget what was read of the state, before it changes or another one is used."""
 
     def read(self, raw: bytes, at: int, who: AccountId, nonce: int) -> UsualCall | None:
         """Return the call that begins at `at` and ends the extrinsic; None if it is not usual.
@@ -131,7 +132,7 @@ class DirectCalls:
     # ---- public interface
 
     def forget(self) -> None:
-        """Forget what was read of the state besides accounts: it is another, or it changes."""
+        """Forget what was read besides accounts, before the state changes or is another one."""
         self._shares.forget()
         for way in self._ways:
             way.forget()

@@ -62,7 +62,7 @@ class FeeShares:
         """Encoded multiplier of the fees in `_prices`."""
 
     def forget(self) -> None:
-        """Forget what was read of the state besides accounts: it is another, or it changes."""
+        """Forget what was read besides accounts, before the state changes or is another one."""
         self.author = None
 
     def read_author(self) -> Payee | None:

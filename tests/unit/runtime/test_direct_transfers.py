@@ -19,6 +19,7 @@ from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid, TransactionSource
 from btt_chain.scale import u32, u64, u128
+from btt_chain.scale.compact import compact_encode
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime, implicits
 from runtime.constants import BTT, MILLI_BTT
@@ -28,9 +29,10 @@ from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
 from runtime.frame import Call, InvalidBlock, Pallet, Reason
 from runtime.frame.traits import Reasons
 from runtime.pallets.babe import Babe
+from runtime.pallets.system import System
 from runtime.pallets.tier_staking.types import Window
 from runtime.params import RuntimeParams
-from runtime.transactions import check_signature
+from runtime.transactions import Malformed, check_signature
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address
 from support.direct import Ways, admission
 
@@ -246,6 +248,46 @@ def test_a_transfer_is_admitted_as_if_it_were_decoded(
     monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
     executive.open_pool_view(chain.client.overlay(best), H256(best))
     assert found == [admission(executive, raw) for raw in raws]
+
+
+def test_an_amount_that_no_balance_can_hold_is_malformed_for_the_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chain = DevChain()
+    call = chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=BTT)
+    above = call.raw[:35] + compact_encode(1 << 128)
+    raw = unwrap(chain.sign(BOB, Call(call.pallet, call.index, call.args, above)))
+    best = chain.client.best().hash
+    executive = chain.client.runtime_at(best).pool
+    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    found = admission(executive, raw)
+    assert found[0] is Malformed
+    monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
+    assert found == admission(executive, raw)
+
+
+@pytest.mark.parametrize(("nonce", "references"), [(2, 0), (u32.MAX, 1)])
+def test_a_payer_without_references_or_a_next_nonce_sends_nothing(
+    nonce: int, references: int, ways: Ways
+) -> None:
+    chain = DevChain()
+    header, body = opened(chain)
+    raw = unwrap(usual(chain, nonce=nonce))
+    executive, found = chain.client.runtime_at(header.parent_hash).blocks, []
+    ways.taken = 0
+    for ways.is_allowed in (True, False):
+        overlay = chain.client.overlay(header.parent_hash)
+        executive.initialize_block(overlay, header)
+        executive.apply_extrinsic(body[0])
+        accounts = executive.runtime.pallet(System).account
+        payer = accounts[account(BOB)]
+        payer.nonce, payer.providers = u32(nonce), u32(references)
+        accounts[account(BOB)] = payer
+        with pytest.raises(Invalid) as refused:
+            executive.apply_extrinsic(raw)
+        found.append((str(refused.value), overlay.changes()))
+    assert found[0] == found[1]
+    assert ways.taken == 0
 
 
 def test_the_author_is_read_again_after_another_extrinsic(ways: Ways) -> None:
