@@ -242,8 +242,9 @@ def test_a_transfer_is_admitted_as_if_it_were_decoded(
     executive = chain.client.runtime_at(chain.client.best().hash).pool
     best = chain.client.best().hash
     executive.open_pool_view(chain.client.overlay(best), H256(best))
-    in_place = [executive._direct.open(raw) for raw in signed if executive._direct]
-    assert sum(opened is not None for opened in in_place) > 10
+    direct = executive._direct
+    assert direct is not None
+    assert sum(direct._read(raw) is not None for raw in signed) > 10
     found = [admission(executive, raw) for raw in raws]
     monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
     executive.open_pool_view(chain.client.overlay(best), H256(best))
