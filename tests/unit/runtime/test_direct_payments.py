@@ -492,8 +492,8 @@ def test_a_payment_is_admitted_as_if_it_were_decoded(
             raws.append(raw[:at] + b"\0" + raw[at:])
     executive, trusting = view(chain), view(chain, accept_all)
     assert executive._direct is not None
-    in_place = [executive._direct.open(raw) for raw in signed_ones]
-    kinds = [found is not None and isinstance(found[3], InvoicePayment) for found in in_place]
+    in_place = [executive._direct._read(raw) for raw in signed_ones]
+    kinds = [found is not None and isinstance(found[0], InvoicePayment) for found in in_place]
     assert sum(kinds) > 10
     # Behind the signature each changed byte has a meaning only where all signatures are accepted.
     found = [(admission(executive, raw), admission(trusting, raw)) for raw in raws]

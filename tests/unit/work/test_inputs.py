@@ -184,9 +184,9 @@ def test_what_a_header_promises_is_not_believed(tmp_path: Path) -> None:
         (np.array([["a", "b", "c"]]), "not real numbers"),
         (np.zeros(2, [("a", "f4"), ("b", "f4")]), "not real numbers"),
         (np.zeros((4097, 3)), "too many for 4096"),
-        (np.array([[0, np.nan, 0]]), r"x.npy \[0\]: the number at \[1\] is none"),
-        (np.array([[0, 0, np.inf]]), r"at \[2\] is none"),
-        (np.array([[0, 0, 1e300]]), r"at \[2\] is none"),
+        (np.array([[0, np.nan, 0]]), r"x.npy \[0\]: the number at \[1\] is not finite"),
+        (np.array([[0, 0, np.inf]]), r"at \[2\] is not finite"),
+        (np.array([[0, 0, 1e300]]), r"at \[2\] is not finite"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, value: npt.ArrayLike, why: str) -> None:
@@ -294,7 +294,7 @@ def test_a_table_without_names_is_taken_in_order(tmp_path: Path) -> None:
         ("age,size,rate\n1,secret,3\n", "line 2, number 2 of the row is missing"),
         ("age,size,rate\n1,,3\n", "line 2, number 2"),
         ("1,2,3,4\n", "line 1 has 4 numbers"),
-        ("age,size,rate\n1,nan,3\n", r"line 2: the number at \[1\] is none"),
+        ("age,size,rate\n1,nan,3\n", r"line 2: the number at \[1\] is not finite"),
         ("age,size,rate\n", "no items"),
         ("\n\n", "no items"),
     ],

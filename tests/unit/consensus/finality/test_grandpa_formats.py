@@ -301,7 +301,7 @@ def test_other_notes_announce_no_change() -> None:
         ([consensus(ChangeScheduled(CHANGE)).payload + b"\x00"], "malformed"),
         ([consensus(ChangeScheduled(CHANGE)).payload] * 2, "twice"),
         ([consensus(ChangeForced(u32(1), CHANGE)).payload] * 2, "twice"),
-        ([consensus(ChangeScheduled(ScheduledChange([], u32(0)))).payload], "none"),
+        ([consensus(ChangeScheduled(ScheduledChange([], u32(0)))).payload], "no voters"),
         (
             [consensus(ChangeScheduled(ScheduledChange([(ALICE, u64(0))], u32(0)))).payload],
             "no weight",
