@@ -148,19 +148,18 @@ def _described(name: str, note: object, default: object) -> Field[object]:
 _OPTIONS: Final = ("init", "repr", "hash", "compare", "metadata")
 
 
-@dataclasses.dataclass(slots=True)
-class _Open:
-    """Source of the parameters of all classes that are not frozen, and of a field."""
+@dataclasses.dataclass(slots=True, init=False, repr=False, eq=False)
+class _Pattern:
+    """Source of the parameters of all classes, and of a description of a field."""
 
     field: object
 
 
-@dataclasses.dataclass(slots=True, frozen=True)
-class _Frozen:
-    """Source of the parameters of all frozen classes."""
-
-
-_FIELD: Final[Field[object]] = fields(_Open)[0]
+_FIELD: Final[Field[object]] = fields(_Pattern)[0]
+_OPEN_PARAMETERS: Final = getattr(_Pattern, _PARAMETERS)
+_OPEN_PARAMETERS.init = _OPEN_PARAMETERS.repr = _OPEN_PARAMETERS.eq = True
+_FROZEN_PARAMETERS: Final = copy(_OPEN_PARAMETERS)
+_FROZEN_PARAMETERS.frozen = True
 
 
 def _data_class(kind: type, options: dict[str, bool]) -> type:
@@ -187,7 +186,7 @@ def _data_class(kind: type, options: dict[str, bool]) -> type:
         "__qualname__": kind.__qualname__,
         "__slots__": tuple(name for name in names if name not in slots),
         _FIELDS: _FieldsLater(names, defaults),
-        _PARAMETERS: getattr(_Frozen if is_frozen else _Open, _PARAMETERS),
+        _PARAMETERS: _FROZEN_PARAMETERS if is_frozen else _OPEN_PARAMETERS,
     }
     if not has_hash:
         made[_HASH] = Later(_hash) if is_frozen else None
