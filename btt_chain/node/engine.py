@@ -269,11 +269,12 @@ class Engine:
     @property
     def due(self) -> int:
         """Time of the next `tick`, if nothing happens before."""
-        clock, length, steady = self._clock, self.settings.slot_ms, self._sync.due
-        gossip, timer = self._gossip.due, self._finality.due
+        clock, length, gossip = self._clock, self.settings.slot_ms, self._gossip.due
+        steady, timer, slot = self._sync.due, self._finality.due, clock.now // length
         if gossip is not None and gossip < steady:
             steady = gossip
-        due = min(steady - clock.shift, (clock.now // length + 1) * length)
+        # An event may come after a slot has begun, and before the tick for that.
+        due = min(steady - clock.shift, (slot + 1) * length if slot == self._slot else clock.now)
         return due if timer is None or due < timer else timer
 
     @property
@@ -422,6 +423,5 @@ class Engine:
                 self._sync.follow(self.parts.sync.need_justification(block, self._clock.steady))
         if self._clock.steady >= self._expenses.due:
             self._out.extend(self._expenses.take())
-        out = self._out[:]
-        del self._out[:]
+        out, self._out[:] = self._out[:], []
         return out

@@ -27,6 +27,19 @@ def test_one_of_several_validators_makes_none_without_peers() -> None:
     assert world.nodes[0].client.best().number == 0
 
 
+def test_a_slot_that_another_call_is_the_first_to_see_is_due_at_once() -> None:
+    world = World(seed=1, validators=2)
+    world.run(3)
+    engine, slot_ms = world.nodes[0].running, world.slot_ms
+    begins = (world.now // slot_ms + 1) * slot_ms
+    engine.tick(begins - 1)
+    assert engine.due == begins
+    engine.flush(begins)  # as an event that comes before the tick
+    assert engine.due == begins
+    engine.tick(begins)
+    assert engine.due > begins
+
+
 def test_what_waits_is_done_in_time_though_the_clock_goes_back() -> None:
     world = World(seed=2, validators=2)
     world.run(4)
