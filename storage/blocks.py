@@ -60,7 +60,7 @@ class OpenBlock:
 
     ref: BlockRef
     parent: bytes
-    state_root: bytes
+    fields: HeaderFields
     children: list[bytes]
     header: bytes
 
@@ -134,6 +134,8 @@ class BlockStore:
         """The block at which a fork begins, with the root of its first changes in place of its own.
         """
         self._fork_hash = b""
+        self._final_fields = b"", HeaderFields(b"", -1, b"")
+        """Hash and fields of a final block that was the last one: most routes begin there."""
         self._last_body: tuple[bytes, list[bytes]] = b"", []
         """Hash and body of the block inserted last, which every listener reads."""
         self.stateless = False
@@ -180,13 +182,18 @@ class BlockStore:
         """Return parent, height and state root of a block. Raises KeyError for an unknown one."""
         found = self.open.get(hash)
         if found is not None:
-            return HeaderFields(found.parent, found.ref.number, found.state_root)
+            return found.fields
         if self.fork is not None and hash == self._fork_hash:
             return self.fork
+        if hash == self._final_fields[0]:
+            return self._final_fields[1]
         raw = self.header(hash)
         if raw is None:
             raise KeyError(f"block 0x{hash.hex()} is not known")
-        return read_header(raw)
+        fields = read_header(raw)
+        if hash == self.finalized.hash:
+            self._final_fields = hash, fields
+        return fields
 
     def number(self, hash: bytes) -> int | None:
         """Return the height of a block; None if it is not known."""
@@ -331,7 +338,7 @@ class BlockStore:
 
     def _enter(self, ref: BlockRef, header: bytes) -> None:
         fields = read_header(header)
-        self.open[ref.hash] = OpenBlock(ref, fields.parent, fields.state_root, [], header)
+        self.open[ref.hash] = OpenBlock(ref, fields.parent, fields, [], header)
         parent = self.open.get(fields.parent)
         if parent is not None:
             parent.children.append(ref.hash)

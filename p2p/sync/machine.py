@@ -273,9 +273,14 @@ class Sync:
         chain = self._tracker.chain
         here, final = chain.best(), chain.finalized().number
         best, hash = here.number, here.hash
+        peers = list(self._tracker.peers.values())
         if self._range_sync.leader is None:
-            self._range_sync.choose(self._fork_sync.deep, now)
-        for peer in list(self._tracker.peers.values()):
+            is_far = bool(self._fork_sync.deep)
+            for peer in peers:
+                is_far |= peer.best.number > best + MAX_DISTANCE
+            if is_far:
+                self._range_sync.choose(self._fork_sync.deep, now)
+        for peer in peers:
             head = peer.best
             if head.hash == hash or peer.rests_until > now:
                 continue
@@ -302,8 +307,11 @@ class Sync:
     def _behind(self) -> bool:
         # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and
         # must not stop block production.
+        least = self._tracker.chain.best().number + BEHIND
+        if all(peer.best.number <= least for peer in self._tracker.peers.values()):
+            return False  # no claim is high enough, whether it joins ours or not
         height = self._majority_height(lambda p: p.best.number if self._tracker.joins(p) else 0)
-        return height > self._tracker.chain.best().number + BEHIND
+        return height > least
 
     def _majority_height(self, claim: Callable[[Peer], int] = lambda peer: peer.best.number) -> int:
         """Return the height that more than half of the peers claim; 0 without peers."""

@@ -52,12 +52,12 @@ class Finalizer:
 
     def finalize(self, proof: Justification) -> None:
         """Have a proven block made final, unless it stands above one that ends the set."""
-        if self._sets.is_beyond_set(proof.target):
+        target, final = proof.target, self._sets.as_of
+        if self._sets.is_beyond_set(target):
             return
-        final = self._sets.as_of
-        if proof.target.number <= final.number or self.broken:
+        if target.number <= final.number or self.broken:
             return
-        if not descends(self._blocks, final, proof.target):
+        if not descends(self._blocks, final, target):
             self._break(final, proof)
             return
         self._best.record(proof, self._sets.set_id)

@@ -93,7 +93,7 @@ class GossipValidator:
         if signed.id not in self._sets.current.voters.weights:
             self._outbox.penalize(peer, cost.UNKNOWN_VOTER, "it hands over a vote of no voter")
             return False
-        kept = self._votes.of(number, signed.id, stage_of(signed.message))
+        kept = self._votes.of(number, signed.id, signed.message.STAGE)
         is_new = signed not in kept
         if is_new:
             if len(kept) > 1:

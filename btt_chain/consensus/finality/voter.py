@@ -361,12 +361,13 @@ class Voter:
             if self._best.step is not Step.PRECOMMITTED:
                 self._vote(self._best, now, actions)
             self._settle(self._best, actions)
-            if not self._best.may_be_followed():
+            if self._best.step is not Step.PRECOMMITTED or not self._best.may_be_followed():
                 break
             self._follow(now, actions)
         may_end = False
         for past in self._past:
-            self._settle(past, actions)
+            if past.proven is not past.votes.finalized:
+                self._settle(past, actions)
             if past.commit_at is None:
                 may_end = True
             elif now >= past.commit_at:
@@ -454,9 +455,10 @@ class Voter:
         actions += self._finalize(proof)
 
     def _finalize(self, proof: Justification) -> list[Action]:
-        if proof.target.number <= self._final.number:
+        target = proof.target
+        if target.number <= self._final.number:
             return []
-        self._final = proof.target
+        self._final = target
         return [Finalize(proof)]
 
     def _follow(self, now: int, actions: list[Action]) -> None:

@@ -110,8 +110,10 @@ class WatchedRecord(MemoryRecord):
         block, last = ledger.block, ledger.round
         if block is not None and block.pre_seal_hash is not None and block.seal is not None:
             self._witness.block(self.public_key, block.slot, block.pre_seal_hash)
-        for stage, cast in {} if last is None else dict(last.votes).items():
-            if last is not None and cast.target is not None:
+        if last is None:
+            return
+        for stage, cast in last.votes.items():
+            if cast.target is not None:
                 self._witness.vote(self.public_key, last.set_id, last.round, stage, cast.target)
 
 
@@ -146,6 +148,11 @@ class SteadyKeys(Keystore):
     def __init__(self) -> None:
         super().__init__()
         self._steady: dict[tuple[bytes, bytes], KeyPair] = {}
+        self._public: dict[bytes, list[bytes]] = {BABE: [], GRANDPA: []}
+
+    def public_keys(self, key_type: bytes) -> list[bytes]:
+        """Return the public keys of a type, in order."""
+        return self._public[key_type]
 
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
         """Return a key's pair."""
@@ -157,6 +164,7 @@ class SteadyKeys(Keystore):
         pair = super().pair(key_type, public)
         assert pair is not None
         self._steady[key_type, public] = steady(pair)
+        self._public[key_type] = super().public_keys(key_type)
 
 
 @lru_cache

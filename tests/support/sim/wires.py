@@ -75,13 +75,12 @@ class Wires:
         if only is None and key in node.said:
             return
         now, nodes, connected = self._time.now, self._nodes, node.connected
-        for memory in (node.seen, node.said):
-            if memory.get(key) != now:
-                memory.pop(key, None)
-                memory[key] = now  # behind what is older
-        event = network.GossipReceived(topic, node.name, data)
+        node.said.setdefault(key, now)
+        node.seen.setdefault(key, now)
+        event = None
         for index in connected if only is None else only:
             if key not in nodes[index].seen and index in connected:
+                event = event or network.GossipReceived(topic, node.name, data)
                 self._gossip(node, nodes[index], key, event)
 
     def _gossip(
