@@ -27,7 +27,7 @@ from support.two_ways import Scene
 
 PAYERS: Final = [ALICE, BOB, CHARLIE, DAVE, POOR, *map(KeyPair.from_uri, ("//p0", "//p1", "//p2"))]
 SHOPS: Final = [KeyPair.from_uri(f"//shop//{number}") for number in range(4)]
-NOBODY: Final = AccountId(b"\7" * 32)
+EMPTY_ACCOUNT: Final = AccountId(b"\7" * 32)
 EVER: Final = Window(u64(u64.MAX), u64(0), u64(0))
 LIMIT: Final = 50 * int(BTT)
 PAY_FEE: Final = 5 * 10**14
@@ -59,7 +59,7 @@ JUDGED: Final = Registration([(u32(0), KnownGood())], u128(0), IdentityInfo())
 def new_chain() -> DevChain:
     """Return a chain with a history: batches, disputes, an open multisig, a proxy."""
     rich: dict[bytes, int] = {pair.account_id: 50 * START for pair in (*PAYERS, *SHOPS)}
-    rich |= {NO_ACCOUNT: START, NOBODY: START}
+    rich |= {NO_ACCOUNT: START, EMPTY_ACCOUNT: START}
     chain = DevChain(
         extra=rich | dict.fromkeys(FUNDS, START), economy=ECONOMY, prepare=prepare, shared=False
     )
@@ -110,7 +110,8 @@ class Choices:
         ))))  # fmt: skip
 
     def who(self) -> AccountId:
-        pools = [PAYFI, TREASURY, self.runtime.fees.development_fund, MINING, EXCHANGE, NOBODY]
+        funds = self.runtime.fees.development_fund
+        pools = [PAYFI, TREASURY, funds, MINING, EXCHANGE, EMPTY_ACCOUNT]
         return self.random.choice([*map(account, [*PAYERS, *SHOPS]), *pools])
 
     def payee(self) -> AccountId:

@@ -23,7 +23,7 @@ from support.chain import ALICE, BOB, CHARLIE, DAVE, account, address
 from support.conservation.arguments.table import CALLS
 from support.conservation.chooser import Chooser, Situation
 from support.conservation.signers import ED
-from support.odd_chain import LIMIT, NOBODY, PAYERS, SHOPS, Choices, pay_call
+from support.odd_chain import EMPTY_ACCOUNT, LIMIT, PAYERS, SHOPS, Choices, pay_call
 from support.odd_states import OddState
 from support.two_ways import Scene, seal_of
 
@@ -40,7 +40,7 @@ class OddRow(Choices):
         accounts = self.runtime.system.account
         nonces = {pair: int(accounts[account(pair)].nonce) for pair in (*PAYERS, *SHOPS)}
         self.balances = [int(accounts[account(pair)].data.free) for pair in PAYERS]
-        self._nonces = {who: int(accounts[who].nonce) for who in (NO_ACCOUNT, NOBODY, PAYFI)}
+        self._nonces = {who: int(accounts[who].nonce) for who in (NO_ACCOUNT, EMPTY_ACCOUNT, PAYFI)}
         raws: list[bytes] = []
         for _ in range(rng.choice((1, 3, 8, 8, 20))):
             pair = rng.choice([*PAYERS * 2, *SHOPS])

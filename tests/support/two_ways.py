@@ -136,7 +136,7 @@ class TwoWays:
     def admitted(
         self, scene: Scene, row: Sequence[bytes], executive: Executive
     ) -> dict[bytes, Kept]:
-        """Return what the pool keeps of a row."""
+        """Return the values that the pool keeps of a row."""
         self.view(scene, executive, changed=not scene.kept_before)
         found: dict[bytes, Kept] = {}
         for raw in row:

@@ -142,7 +142,7 @@ class Story:
         return rng.randbytes(size) if rng.random() < 0.8 else bytes(size)
 
     def known(self, changes: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
-        """Return what a caller may have read: mostly right, but it may be wrong."""
+        """Return values as a caller may have read them: mostly right, but it may be wrong."""
         rng, found = self.random, dict[bytes, bytes | None]()
         for key in changes:
             there, way = self.values.get(key), rng.random()
