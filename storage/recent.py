@@ -26,6 +26,8 @@ ITEM_PREFIX: Final = 32
 """Bytes of the prefix of a storage item: the hashes of the pallet's name and of its own."""
 MAX_LISTS: Final = 64
 """Items whose keys are kept; if there are more, all are dropped."""
+ABSENCES: Final = 64
+"""Reads of an item's absent keys after which its keys are listed."""
 MAX_LISTED: Final = 16
 """Maximum number of kept keys of an item."""
 
@@ -46,7 +48,7 @@ Found = bytes | _Unknown | None
 class RecentValues:
     """Values of the state at the best block, without those that no recent block used."""
 
-    __slots__ = ("_bytes", "_moves", "lists", "old", "young")
+    __slots__ = ("_absent", "_bytes", "_moves", "lists", "old", "young")
 
     def __init__(self) -> None:
         self.young: dict[bytes, bytes | None] = {}
@@ -55,6 +57,8 @@ class RecentValues:
         self.lists: dict[bytes, tuple[bytes, ...]] = {}
         """All keys of some items, ascending, by the items' prefixes; not to be changed by others.
         """
+        self._absent: dict[bytes, int] = {}
+        """Number of reads of absent keys, by the items' prefixes."""
         self._bytes = 0
         self._moves = 0
         """Number of moves of the head."""
@@ -86,7 +90,20 @@ class RecentValues:
     def clear(self) -> None:
         """Forget all values: the head moved in another way than to its child."""
         self.young, self.old, self.lists, self._bytes = {}, {}, {}, 0
+        self._absent.clear()
         self._moves += 1
+
+    def must_list(self, prefix: bytes) -> bool:
+        """Count a read of an absent key of an item; return True if its keys are to be listed.
+
+        Each transfer asks whether its sender has a discount, and few accounts have one.
+        """
+        absent = self._absent
+        if len(absent) >= MAX_LISTS and prefix not in absent:
+            absent.clear()
+        count = absent.get(prefix, 0) + 1
+        absent[prefix] = count
+        return count % ABSENCES == 0
 
     def listing(self, prefix: bytes, keys: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the keys of an item; keep them if there are few and all are asked for."""

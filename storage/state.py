@@ -25,6 +25,7 @@ record, so it counts nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgpack
@@ -48,7 +49,7 @@ from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue, StorageError
 from storage.overlay import Overlay
 from storage.presence import PresenceFilter
-from storage.recent import ITEM_PREFIX, UNKNOWN, Found, RecentValues
+from storage.recent import ITEM_PREFIX, MAX_LISTED, UNKNOWN, Found, RecentValues
 from storage.trie.cache import TrieCache
 from storage.trie.node import HASHED_FROM
 from storage.trie.proof import read_proof
@@ -115,11 +116,23 @@ class StateReader:
             value: Found = self._recent.young.get(key, UNKNOWN)
             if value is UNKNOWN:
                 value = self._recent.old.get(key, UNKNOWN)
-            return self._kv.get(STATE + key) if value is UNKNOWN else value
+            return self._read(key) if value is UNKNOWN else value
         try:
             return self._walk().get(key)
         except MissingNode as missing:
             raise self._gone() from missing
+
+    def _read(self, key: bytes) -> bytes | None:
+        """Return a value of the flat state that is not in memory."""
+        recent, item = self._recent, key[:ITEM_PREFIX]
+        listed = recent.lists.get(item)
+        if listed is not None and key not in listed:
+            return None
+        value = self._kv.get(STATE + key)
+        if value is None and len(key) > ITEM_PREFIX and recent.must_list(item):
+            for _ in islice(self.keys(item), MAX_LISTED + 1):
+                pass  # `keys` remembers them if there are few
+        return value
 
     def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
         """Yield the keys with this prefix that are greater than `after`, ascending."""

@@ -203,3 +203,38 @@ def test_when_too_many_items_are_listed_all_are_dropped(monkeypatch: pytest.Monk
     for number in range(3):
         assert not list(values.listing(bytes((number,)) * ITEM_PREFIX, iter(())))
     assert list(values.lists) == [b"\2" * ITEM_PREFIX]
+
+
+def test_absent_keys_of_an_item_with_few_are_not_read_any_more() -> None:
+    kv = Counting()
+    store = new_chain(kv)
+    grow(store, {ITEM + b"1": b"one"})
+    # Nothing of it is in memory: as after a start.
+    store.state.recent.clear()
+    reader = store.state.reader(store.blocks.best.hash)
+    absent = [ITEM + b"absent %d" % number for number in range(recent.ABSENCES + 10)]
+    before = kv.reads
+    assert [reader.get(key) for key in absent] == [None] * len(absent)
+    assert kv.reads == before + recent.ABSENCES
+    assert reader.get(ITEM + b"1") == b"one"
+    grow(store, {absent[-1]: b"here"})
+    reader = store.state.reader(store.blocks.best.hash)
+    assert (reader.get(absent[-1]), reader.get(absent[0])) == (b"here", None)
+
+
+def test_absent_keys_of_an_item_with_many_are_read() -> None:
+    kv = Counting()
+    store = new_chain(kv)
+    grow(store, {ITEM + bytes((number,)): b"" for number in range(recent.MAX_LISTED + 1)})
+    reader = store.state.reader(store.blocks.best.hash)
+    before, count = kv.reads, 2 * recent.ABSENCES + 1
+    assert not any(reader.get(ITEM + b"absent %d" % number) for number in range(count))
+    assert kv.reads == before + count
+
+
+def test_counts_of_absent_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "MAX_LISTS", 2)
+    monkeypatch.setattr(recent, "ABSENCES", 2)
+    values = RecentValues()
+    assert [values.must_list(prefix) for prefix in (b"a", b"b", b"a")] == [False, False, True]
+    assert [values.must_list(prefix) for prefix in (b"c", b"b", b"b")] == [False, False, True]
