@@ -12,11 +12,12 @@ from collections.abc import Sequence
 import pytest
 from libp2p.network.stream.exceptions import StreamError
 from libp2p.pubsub.pb import rpc_pb2
+from libp2p.utils.varint import encode_varint_prefixed
 
 from p2p.accounts import GOSSIP, drop_us
 from p2p.host.gossip import MESSAGES
 from p2p.host.rpc_queue import GATHERED, GatheringQueue
-from p2p.network import COSTS, GRANDPA, GossipReceived, Publish, protocol_name
+from p2p.network import COSTS, CUT_OFF, GRANDPA, GossipReceived, Publish, protocol_name
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import GENESIS, Attacker, Witness, attack, bans_of, running, settings
 
@@ -105,3 +106,20 @@ async def test_votes_on_two_topics_are_refused_and_cost_their_sender(topics: Seq
         await victim.until(lambda: bans_of(victim, peer))
         assert bans_of(victim, peer) == ["gossip on a topic we did not join"]
         assert received(victim) == []
+
+
+async def test_a_peer_that_repeats_its_votes_in_each_rpc_is_cut_off() -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            assert await attacker.greet() is not None
+            stream = await attacker.mesh()
+            with contextlib.suppress(StreamError, OSError):  # cut off while it was still writing
+                for _ in range(20):
+                    rpc = rpc_pb2.RPC(publish=[vote() for _ in range(MESSAGES // 4)] * 4)
+                    await stream.write(encode_varint_prefixed(rpc.SerializeToString()))
+            await attacker.is_cut_off()
+
+        await attack(victim, script)
+        await victim.until(lambda: victim.network.counters().get(f"{CUT_OFF}{GOSSIP}", 0) == 1)
+        assert len(received(victim)) <= 10 * MESSAGES // 4
