@@ -17,7 +17,7 @@ Meter = Callable[[], int]
 
 REPORT_US: Final = 5_000
 """Amount of one peer from which on all are reported at once."""
-REPORT_MS: Final = 2_000
+REPORT_MS: Final = 250
 """Maximum age of unreported amounts."""
 NEVER: Final = 1 << 62
 """A time that does not come: nothing is unreported."""
