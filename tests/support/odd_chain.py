@@ -28,6 +28,8 @@ from support.two_ways import Scene
 PAYERS: Final = [ALICE, BOB, CHARLIE, DAVE, POOR, *map(KeyPair.from_uri, ("//p0", "//p1", "//p2"))]
 SHOPS: Final = [KeyPair.from_uri(f"//shop//{number}") for number in range(4)]
 EMPTY_ACCOUNT: Final = AccountId(b"\7" * 32)
+NEW: Final = AccountId(b"\6" * 32)
+"""An account that does not exist."""
 EVER: Final = Window(u64(u64.MAX), u64(0), u64(0))
 LIMIT: Final = 50 * int(BTT)
 PAY_FEE: Final = 5 * 10**14

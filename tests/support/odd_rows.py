@@ -53,6 +53,8 @@ class OddRow(Choices):
             raws.append(self._damaged(raw) if self.is_odd(0.03) else raw)
             if self.is_odd(0.03):
                 raws.append(raw)
+        if self.one_in(8):  # an author may put its inherent anywhere
+            raws.insert(rng.randrange(len(raws) + 1), self.scene.inherent)
         return raws
 
     def call(self, pair: KeyPair) -> Call:

@@ -27,7 +27,7 @@ from runtime.pallets.payfi.types import (
 from runtime.pallets.tier_staking.types import Window
 from runtime.transactions import NO_ACCOUNT
 from support.chain import account
-from support.odd_chain import JUDGED, LIMIT, PAYERS, SHOPS, Choices
+from support.odd_chain import JUDGED, LIMIT, NEW, PAYERS, SHOPS, Choices
 
 
 class OddState(Choices):
@@ -79,12 +79,19 @@ class OddState(Choices):
         if self.one_in(6):
             self.runtime.babe.sealer.kill()
             return
-        self.runtime.babe.sealer.value = who = self.who()
+        self.runtime.babe.sealer.value = who = NEW if self.one_in(3) else self.who()
         if self.one_in(2):
             self._record(who)
+        self._pay_more(who)
 
     def _fund(self) -> None:
         self._record(self.runtime.fees.development_fund)
+        self._pay_more(self.runtime.fees.development_fund)
+
+    def _pay_more(self, who: AccountId) -> None:
+        """Raise fees where there is no account: a large share creates one."""
+        if who not in self.runtime.system.account and self.one_in(2):
+            self.runtime.fees.next_fee_multiplier.value = FixedU128(1_000 * 10**18)
 
     def _treasury(self) -> None:
         self._record(TREASURY)
