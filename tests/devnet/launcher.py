@@ -234,19 +234,19 @@ def _afterwards(doom: Doom, what: str) -> Around:
 
 def clock(file: str) -> None:
     """Shift what the node takes for the time of day."""
-    from btt_chain.node import driver
+    from btt_chain.node import unix_clock
 
     offset = Path(file)
 
     def time_ns() -> int:
         return time.time_ns() + int(offset.read_text()) * 1_000_000
 
-    wrap(driver, "time", lambda _: SimpleNamespace(time_ns=time_ns))
+    wrap(unix_clock, "time", lambda _: SimpleNamespace(time_ns=time_ns))
 
 
 def fast(how: str) -> None:
     """Let the node's clock run faster than time, to grow a long chain in a short while."""
-    from btt_chain.node import driver
+    from btt_chain.node import unix_clock
 
     times, _, file = how.partition(":")
     offset, begun, written = Path(file), time.time_ns(), 0
@@ -260,7 +260,7 @@ def fast(how: str) -> None:
             written = ahead
         return now + ahead
 
-    wrap(driver, "time", lambda _: SimpleNamespace(time_ns=time_ns))
+    wrap(unix_clock, "time", lambda _: SimpleNamespace(time_ns=time_ns))
 
 
 # ---- saying two things
