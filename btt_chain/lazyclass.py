@@ -79,7 +79,7 @@ class _InitializerLater(Later):
         self._values = 0
 
     def __get__(self, value: object, kind: type | None = None) -> Method:
-        if value is None or self._values == _FEW:
+        if value is None or self._values >= _FEW:
             return super().__get__(value, kind)
         self._values += 1
         return partial(_initialize, self._owner, value)

@@ -149,6 +149,7 @@ class BlockStore:
     def load(self) -> None:
         """Read head pointers and the tree from the store."""
         self.open.clear()
+        self._final_fields = b"", HeaderFields(b"", -1, b"")
         self.genesis = self._get(META_GENESIS)
         self.stateless = self._get(META_IMPORT) is not None
         self._fork_hash, root = fork_of(self._get)

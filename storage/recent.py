@@ -106,8 +106,14 @@ class RecentValues:
         return count % ABSENCES == 0
 
     def listing(self, prefix: bytes, keys: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the keys of an item; keep them if there are few and all are asked for."""
-        moves, found = self._moves, list[bytes]()
+        """Return the keys of an item; keep them if there are few and all are asked for.
+
+        `keys` are those of now, although they may be asked for after the head has moved.
+        """
+        return self._listed(prefix, keys, self._moves)
+
+    def _listed(self, prefix: bytes, keys: Iterator[bytes], moves: int) -> Iterator[bytes]:
+        found = list[bytes]()
         for key in keys:
             if len(found) <= MAX_LISTED:
                 found.append(key)

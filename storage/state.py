@@ -130,8 +130,9 @@ class StateReader:
             return None
         value = self._kv.get(STATE + key)
         if value is None and len(key) > ITEM_PREFIX and recent.must_list(item):
-            for _ in islice(self.keys(item), MAX_LISTED + 1):
-                pass  # `keys` remembers them if there are few
+            # Those of this store, also in a fork. They are remembered if there are few.
+            for _ in islice(StateReader.keys(self, item), MAX_LISTED + 1):
+                pass
         return value
 
     def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:

@@ -45,5 +45,7 @@ def _is_declared(place: str, header: bytes) -> bool:
 def _has(file: Path, header: bytes) -> bool:
     try:
         return header in file.read_bytes()
-    except FileNotFoundError:
-        return False
+    except (FileNotFoundError, NotADirectoryError):
+        return False  # an .egg-info of old packages is a file, and declares nothing
+    except OSError:
+        return True

@@ -10,7 +10,7 @@ a slot allow for, and a smaller block needs less of all three. A node observes h
     losses    a block of this node on whose parent the maker of a later slot has built
 
 A time that falls by an eighth and grows by GROWTH_PERCENT of the maximum stays above four fifths
-of it while a third of all blocks is late on purpose. It is never below MIN_PERCENT of it. The rule
+of it while one of four makers is late on purpose. It is never below MIN_PERCENT of it. The rule
 is local: no other node checks what a maker takes (docs/decisions/0053).
 
 Pure: times are unix milliseconds.
@@ -31,7 +31,8 @@ MIN_PERCENT: Final = 15
 MIN_SHARE: Final = 20
 """Minimum time for a block: a slot divided by this."""
 STALLED_SLOTS: Final = 3
-"""Slots after whose end an import says nothing: this node was stopped, or is catching up."""
+"""Slots after the beginning of its own from which on an import says nothing: this node was stopped,
+or is catching up."""
 
 
 class MadeBlock(NamedTuple):
@@ -71,6 +72,7 @@ class BuildTime:
         # A rival of the same slot is no sign of lateness, and a later loss was recorded before.
         if parent != own.hash and number <= own.number and parent_slot < own.slot:
             self._shrink()
+            self._imported, self._last = None, max(slot, self._last)  # a block counts once
         self._own = None
 
     def advance(self, now_ms: int) -> None:

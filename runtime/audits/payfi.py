@@ -1,4 +1,4 @@
-"""Checks of payments: I30, I31, I32, I33, I35."""
+"""Checks of payments: I30, I31, I32, I33, I35, I37."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def payfi_findings(payfi: PayFi, pooled: int) -> Iterator[Finding]:
             references[auth.merchant, invoice] = PROMISED
     if dict(payfi.payments.references.items()) != references:
         yield Finding("I32", "the references are not those of payments and authorisations")
-    yield from rings(payfi)
+    yield from volume_records(payfi)
 
 
 def in_pool(disputed: int, batches: Batches, pooled: int) -> Iterator[Finding]:
@@ -136,7 +136,7 @@ def fee_of_part(gross: int, terms: Terms) -> int:
     return 0 if fee >= gross else fee
 
 
-def rings(payfi: PayFi) -> Iterator[Finding]:
+def volume_records(payfi: PayFi) -> Iterator[Finding]:
     """Check that merchants have volumes, and those with the plan reports."""
     merchants = dict(payfi.merchants.merchants.items())
     if {who for who, _ in payfi.volumes.volumes.items()} != set(merchants):

@@ -21,10 +21,16 @@ from runtime.pallets.system import System
 
 V = TypeVar("V")
 
-RECORDS: Final = (fungible, fees, fee_shares)
-"""Modules that change encoded account records."""
-PATCHES: Final = ("charged", "credited", "debited", "topped_up")
-"""The functions with which they do: None from one of them stands for the general way."""
+PATCHES: Final = (
+    (fungible, "credited"),
+    (fungible, "debited"),
+    (fungible, "topped_up"),
+    (fees, "charged"),
+    (fee_shares, "credited"),
+    (fee_shares, "topped_up"),
+)
+"""Functions that change encoded account records, by the module that uses them: None from one of
+them stands for the general way."""
 
 
 class Shortcuts:
@@ -41,11 +47,8 @@ class Shortcuts:
         """Use the shortcuts, and count them."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(DirectCalls, "apply", self._counting(DirectCalls.apply, "passes"))
-            for module in RECORDS:
-                for name in PATCHES:
-                    if hasattr(module, name):
-                        counted = self._counting(getattr(module, name), "patches")
-                        patch.setattr(module, name, counted)
+            for module, name in PATCHES:
+                patch.setattr(module, name, self._counting(getattr(module, name), "patches"))
             yield
 
     @contextmanager
@@ -53,10 +56,8 @@ class Shortcuts:
         """Use none of them."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(DirectCalls, "apply", lambda *_: False)
-            for module in RECORDS:
-                for name in PATCHES:
-                    if hasattr(module, name):
-                        patch.setattr(module, name, lambda *_: None)
+            for module, name in PATCHES:
+                patch.setattr(module, name, lambda *_: None)
             patch.setattr(Value, "value", property(_value, _set_value))
             patch.setattr(Value, "peek", _value)
             for kind in (Map, DoubleMap):

@@ -52,6 +52,12 @@ def test_the_answer_is_that_of_the_metadata(
     assert bool(entry_points(group=GROUP)) is found
 
 
+def test_the_file_of_an_old_package_declares_nothing(place: Path) -> None:
+    (place / "odd-1.egg-info").write_text("Metadata-Version: 1.1\nName: odd\nVersion: 1\n")
+    assert not may_declare(GROUP)
+    assert not entry_points(group=GROUP)
+
+
 def test_an_archive_may_declare_anything(place: Path) -> None:
     assert not may_declare(GROUP)
     with zipfile.ZipFile(place / "all.zip", "w") as archive:

@@ -380,7 +380,8 @@ async def test_a_signature_of_another_account_or_of_another_payload_is_refused(
         proof(ALICE, message_of(chain, other)),
         "0x01" + "00" * 64, "0x", "zz", "0x" + "00" * 80,
     ):  # fmt: skip
-        assert "sign" in await refusal(await submit(client, offer, signature))
+        said = await refusal(await submit(client, offer, signature))
+        assert "did not sign the prepared payload" in said or "signature" in said, signature
 
 
 async def test_a_payload_is_sent_once(client: Client, chain: DevChain) -> None:
