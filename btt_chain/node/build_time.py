@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-LATE_PERCENT: Final = 85
+LATE_PERCENT: Final = 88
 """Part of a slot after which an imported block is late; the next maker may be slower than this
 node."""
-EARLY_PERCENT: Final = 65
+EARLY_PERCENT: Final = 80
 """Part of a slot before which it is early."""
 GROWTH_PERCENT: Final = 6
 """Percentage points that an early block adds."""
