@@ -109,14 +109,12 @@ class StorageItem:
         raise NotImplementedError
 
 
-class Value(StorageItem, Generic[V]):
-    """A single stored value."""
+class TypedItem(StorageItem, Generic[V]):
+    """An item whose values are of one type, with a codec that is made when it is first needed."""
 
-    def __init__(self, kind: TypeForm[V], *, default: V | None = None) -> None:
+    def __init__(self, kind: TypeForm[V], default: V | None) -> None:
         self._kind: TypeForm[V] = kind
         self._given = default
-        self._last: tuple[bytes, V] | None = None
-        self._peeked: tuple[bytes, V] | None = None
 
     @cached_property
     def _codec(self) -> Codec[V]:
@@ -125,6 +123,15 @@ class Value(StorageItem, Generic[V]):
     @cached_property
     def _default(self) -> bytes | None:
         return None if self._given is None else self._codec.encode(self._given)
+
+
+class Value(TypedItem[V], Generic[V]):
+    """A single stored value."""
+
+    def __init__(self, kind: TypeForm[V], *, default: V | None = None) -> None:
+        super().__init__(kind, default)
+        self._last: tuple[bytes, V] | None = None
+        self._peeked: tuple[bytes, V] | None = None
 
     def get(self) -> V | None:
         """Return the stored value or the default; None if there is neither."""
@@ -218,7 +225,7 @@ class HashedKeys(dict[K, bytes]):
         return full
 
 
-class Map(StorageItem, Generic[K, V]):
+class Map(TypedItem[V], Generic[K, V]):
     """Values by key."""
 
     def __init__(
@@ -230,8 +237,7 @@ class Map(StorageItem, Generic[K, V]):
         hasher: Hasher = Hasher.Blake2_128Concat,
     ) -> None:
         self._key_kind: TypeForm[K] = key
-        self._kind: TypeForm[V] = kind
-        self._given = default
+        super().__init__(kind, default)
         self._hasher = hasher
         self._hash = HASH[hasher]
         self._keys = HashedKeys(self.hashed)
@@ -240,14 +246,6 @@ class Map(StorageItem, Generic[K, V]):
     @cached_property
     def _key_codec(self) -> Codec[K]:
         return codec(self._key_kind)
-
-    @cached_property
-    def _codec(self) -> Codec[V]:
-        return codec(self._kind)
-
-    @cached_property
-    def _default(self) -> bytes | None:
-        return None if self._given is None else self._codec.encode(self._given)
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own key cache."""
@@ -362,7 +360,7 @@ class Map(StorageItem, Generic[K, V]):
         return StorageShape(((self._hasher, self._key_codec),), self._codec, self._default)
 
 
-class DoubleMap(StorageItem, Generic[K1, K2, V]):
+class DoubleMap(TypedItem[V], Generic[K1, K2, V]):
     """Values by two keys; values with the same first key are adjacent."""
 
     def __init__(
@@ -375,8 +373,7 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         hashers: tuple[Hasher, Hasher] = (Hasher.Twox64Concat, Hasher.Blake2_128Concat),
     ) -> None:
         self._kinds: tuple[TypeForm[K1], TypeForm[K2]] = (first, second)
-        self._kind: TypeForm[V] = kind
-        self._given = default
+        super().__init__(kind, default)
         self._hashers = hashers
         self._hash_first, self._hash_second = HASH[hashers[0]], HASH[hashers[1]]
         self._prefixes: dict[K1, bytes] = {}
@@ -390,14 +387,6 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
     @cached_property
     def _second(self) -> Codec[K2]:
         return codec(self._kinds[1])
-
-    @cached_property
-    def _codec(self) -> Codec[V]:
-        return codec(self._kind)
-
-    @cached_property
-    def _default(self) -> bytes | None:
-        return None if self._given is None else self._codec.encode(self._given)
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own cache."""
