@@ -38,6 +38,7 @@ def measure(path: Path, options: argparse.Namespace) -> int:
     """Measure over a new database in `path`; return an exit code."""
     # Import here: the runtime can only be imported once every name is defined.
     from bench.weights import fill, run
+    from bench.weights.pace import REFERENCE_NS, check_ns
     from bench.weights.state import Bench
 
     only = [name for name in options.only.split(",") if name]
@@ -45,6 +46,8 @@ def measure(path: Path, options: argparse.Namespace) -> int:
     if wrong:
         print(f"no benchmark in bench/weights/pallets: {', '.join(wrong)}")
         return 1
+    slower = REFERENCE_NS / check_ns()
+    print(f"the reference machine takes {slower:.2f} times as long as this one")
     bench = Bench(path)
     try:
         if options.fill:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bench.weights.pace import picos
 from bench.weights.state import LONG_VALUE, LONG_VALUES, MONEY, Bench, key_of, long_key
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
@@ -95,7 +96,7 @@ def least(work: Callable[[], object], rounds: int = ROUNDS) -> int:
         work()
         spent.append(time.thread_time_ns() - begun)
         gc.enable()
-    return min(spent) * 1_000
+    return picos(min(spent))
 
 
 def _filler(number: int) -> bytes:
@@ -151,7 +152,7 @@ def _commit(bench: Bench, changes: Mapping[bytes, bytes | None]) -> int:
         spent.append(time.thread_time_ns() - begun)
         gc.enable()
         store.revert(1)
-    return min(spent) * 1_000
+    return picos(min(spent))
 
 
 def _add_senders(bench: Bench, scheme: Scheme) -> None:

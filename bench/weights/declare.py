@@ -20,6 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.primitives.account import AccountId
 from runtime.frame import NONE, Call, Origin
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Case:
     """Picoseconds that the call pays for hooks of later blocks, which have their own benchmark."""
     fails: bool = False
     """True if the call fails in its worst case; any other failure is an error of the benchmark."""
+    callers: tuple[AccountId, ...] = ()
+    """Accounts other than the signer in whose names it makes calls. Their records count as written:
+    weights of calls leave out the record of their caller, which a signed extrinsic has written."""
 
 
 @dataclass(frozen=True, slots=True)

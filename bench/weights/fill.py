@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.weights.database import executive, sign
+from bench.weights.pace import picos
 from bench.weights.state import MONEY, Bench, key_of
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.crypto.keypair import Scheme
@@ -131,14 +132,17 @@ def import_full(bench: Bench, filling: Filling) -> tuple[int, int, float, int]:
 
 
 def _import(bench: Bench, endowed: Mapping[bytes, bytes], raws: list[bytes]) -> float:
-    """Execute extrinsics in a new block, with its root, and store the result."""
+    """Execute extrinsics in a new block, with its root, and store the result.
+
+    Returns seconds of the reference machine.
+    """
     store = bench.store
     assert store is not None
     bench.keep(endowed)  # reverting the block removed the accounts as well
     best, runner, overlay = store.blocks.best, executive(bench), bench.enter()
     gc.collect()
     gc.disable()
-    begun = time.thread_time()
+    begun = time.thread_time_ns()
     runner.resume_block(overlay)
     extrinsics_root(raws)
     for raw in raws:
@@ -149,7 +153,7 @@ def _import(bench: Bench, endowed: Mapping[bytes, bytes], raws: list[bytes]) -> 
         H256(best.hash), u32(best.number + 1), H256(pending.root), H256(bytes(32)), Digest([])
     )
     store.commit_block(pending, header.encode(), raws)
-    spent = time.thread_time() - begun
+    spent = picos(time.thread_time_ns() - begun) / 10**12
     gc.enable()
     store.revert(1)
     return spent

@@ -42,7 +42,8 @@ def as_multi_threshold_1(b: Bench, **components: int) -> Case:
         "Multisig", "as_multi_threshold_1",
         other_signatories=others(b, count), call=b.remark(),
     )  # fmt: skip
-    return Case(call, signed(who), without=((signed(who), b.remark(), 1),))
+    account = multi_account_id([who, *others(b, count)], 1)
+    return Case(call, signed(who), without=((signed(who), b.remark(), 1),), callers=(account,))
 
 
 @benchmark("Multisig.as_multi", others=OTHERS)
@@ -54,7 +55,8 @@ def as_multi(b: Bench, **components: int) -> Case:
         "Multisig", "as_multi", threshold=u16(count + 1), other_signatories=others(b, count),
         maybe_timepoint=WHEN, call=inner, max_weight=b.weight(10**12),
     )  # fmt: skip
-    return Case(call, signed(who), without=((signed(who), inner, 1),))
+    account = multi_account_id([who, *others(b, count)], count + 1)
+    return Case(call, signed(who), without=((signed(who), inner, 1),), callers=(account,))
 
 
 @benchmark("Multisig.approve_as_multi", others=OTHERS)

@@ -61,7 +61,8 @@ def proxy(b: Bench, proxies: int) -> Case:
     """Make the smallest call; the proxy is last in the list."""
     real, delegate = appoint(b, proxies)
     call = b.call("Proxy", "proxy", real=address(real), force_proxy_type=None, call=b.remark())
-    return Case(call, signed(delegate), without=((signed(real), b.remark(), 1),))
+    without = ((signed(real), b.remark(), 1),)
+    return Case(call, signed(delegate), without=without, callers=(real,))
 
 
 @benchmark("Proxy.add_proxy")
@@ -158,7 +159,8 @@ def proxy_announced(b: Bench, proxies: int, pending: int) -> Case:
         "Proxy", "proxy_announced", delegate=address(delegate), real=address(real),
         force_proxy_type=None, call=inner,
     )  # fmt: skip
-    return Case(call, signed(b.account(2)), without=((signed(real), inner, 1),))
+    without = ((signed(real), inner, 1),)
+    return Case(call, signed(b.account(2)), without=without, callers=(real,))
 
 
 @benchmark("Proxy.poke_deposit")

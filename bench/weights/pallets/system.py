@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.weights.declare import Case, benchmark
 from bench.weights.state import Bench, address
 from btt_chain.scale import u8, u32, u64
@@ -63,7 +65,8 @@ def set_key(b: Bench) -> Case:
 def sudo_as(b: Bench) -> Case:
     """Make the smallest call as another account."""
     _holder(b)
-    return b.signed(b.account(0), "Sudo", "sudo_as", who=address(b.account(1)), call=b.remark())
+    case = b.signed(b.account(0), "Sudo", "sudo_as", who=address(b.account(1)), call=b.remark())
+    return replace(case, callers=(b.account(1),))
 
 
 @benchmark("Sudo.remove_key")

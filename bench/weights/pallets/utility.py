@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
 from bench.weights.state import Bench
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16
 from runtime.frame import ROOT, Call, Origin, signed
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy import ProxyType, Within
+from runtime.pallets.utility import derivative
 
 HASH = 32
 HASHES = 2_048
@@ -31,12 +33,13 @@ def many(b: Bench, name: str, calls: int) -> Case:
     )
 
 
-def one(b: Bench, origin: Origin, name: str, **args: object) -> Case:
-    """Return a call around the smallest call."""
+def one(b: Bench, origin: Origin, name: str, caller: AccountId, **args: object) -> Case:
+    """Return a call around the smallest call, which is made in the name of `caller`."""
     return Case(
         b.call("Utility", name, call=b.remark(), **args),
         origin,
         without=((signed(b.account(0)), b.remark(), 1),),
+        callers=(caller,),
     )
 
 
@@ -65,19 +68,22 @@ def force_batch(b: Bench, calls: int) -> Case:
 @benchmark("Utility.as_derivative")
 def as_derivative(b: Bench) -> Case:
     """Make a call as a derivative account."""
-    return one(b, limited(b), "as_derivative", index=u16(7))
+    caller = derivative(b.account(0), u16(7))
+    return one(b, limited(b), "as_derivative", caller, index=u16(7))
 
 
 @benchmark("Utility.dispatch_as")
 def dispatch_as(b: Bench) -> Case:
     """Make a call as any account."""
-    return one(b, ROOT, "dispatch_as", as_origin=SystemOrigin(RawSigned(b.account(0))))
+    caller = b.account(0)
+    return one(b, ROOT, "dispatch_as", caller, as_origin=SystemOrigin(RawSigned(caller)))
 
 
 @benchmark("Utility.dispatch_as_fallible")
 def dispatch_as_fallible(b: Bench) -> Case:
     """As `dispatch_as`."""
-    return one(b, ROOT, "dispatch_as_fallible", as_origin=SystemOrigin(RawSigned(b.account(0))))
+    caller = b.account(0)
+    return one(b, ROOT, "dispatch_as_fallible", caller, as_origin=SystemOrigin(RawSigned(caller)))
 
 
 @benchmark("Utility.with_weight")
