@@ -2,9 +2,10 @@
 
     python bench/bench_rpc_block_time.py [blocks] [rounds]
 
-A validator on the development chain makes its blocks, in turn without clients and with eight that
-read without a pause: storage, pages of keys, metadata, runtime calls. What counts is the time
-between two blocks as a subscriber sees them, and the processor time that the node needs for it.
+A validator on the development chain, with slots of a second, makes its blocks, in turn without
+clients and with eight that read without a pause: storage, pages of keys, metadata, runtime calls.
+What counts is the time between two blocks as a subscriber sees them, and the processor time that
+the node needs for it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from bench.machine import precise_cpu_of
 from bench.nodes import Node, our_node
 from bench.report import Row, show
+from genesis.catalogue import make
 
 CLIENTS: Final = 8
+SLOT_MS: Final = 1_000
 BLOCKS: Final = 30
 ROUNDS: Final = 3
 READS: Final[tuple[tuple[str, list[object]], ...]] = (
@@ -102,7 +105,9 @@ def p95(gaps: list[float]) -> float:
 
 def block_time_rows(folder: Path, blocks: int = BLOCKS, rounds: int = ROUNDS) -> Iterator[Row]:
     """Rows of own numbers: block times with and without readers, in turn."""
-    with our_node(folder / "readers", "--alice", "--force-authoring", chain="dev") as node:
+    spec = folder / "dev.json"
+    spec.write_text(make("dev", slot_ms=SLOT_MS).dumps())
+    with our_node(folder / "readers", "--alice", "--force-authoring", chain=str(spec)) as node:
         runs: dict[int, list[Seen]] = {0: [], CLIENTS: []}
         for _ in range(rounds):
             for clients, seen in runs.items():

@@ -151,7 +151,7 @@ def _config(
     config["oracle"] = oracle_json(chain, chosen, placement.balances())
     config["chambers"] = chambers_json(placement)
     if chain.has_public_set:
-        config |= public_set_json()
+        config |= public_set_json(chain.slot_ms)
     config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
     return config
 
@@ -177,7 +177,9 @@ def _chain(chain: Chain | str, slot_ms: int | None) -> Chain:
         raise SpecError(f"{chain.preset}: the slot of a Live chain is {chain.slot_ms} ms")
     if slot_ms > MAX_SLOT_MS:
         raise SpecError(f"a slot of {slot_ms} ms is longer than {MAX_SLOT_MS} ms")
-    return replace(chain, slot_ms=slot_ms)
+    if slot_ms <= 0:
+        raise SpecError(f"a slot of {slot_ms} ms is too short")
+    return chain.with_slot(slot_ms)
 
 
 def _validators(chain: Chain, given: int | Sequence[Validator] | None) -> tuple[Validator, ...]:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import codec
 from btt_chain.work.graph import Manifest
 from btt_chain.work.ids import model_id
@@ -20,11 +21,14 @@ FILE: Final = Path(__file__).with_name("presets") / "public-set.json"
 MODEL_CLASS: Final = 0
 """Class of machines of the model: any processor."""
 DEADLINE: Final = 50
-"""Time for a provider, in slots: seconds are enough on any machine."""
+"""Time for a provider, in slots of a second or longer: seconds are enough on any machine."""
 
 
-def public_set_json() -> dict[str, dict[str, list[dict[str, object]]]]:
-    """Return the sections of Models and Jobs; the model belongs to the treasury, without a bond."""
+def public_set_json(slot_ms: int) -> dict[str, dict[str, list[dict[str, object]]]]:
+    """Return the sections of Models and Jobs for a chain with slots of this length.
+
+    The model belongs to the treasury, without a bond.
+    """
     known = json.loads(FILE.read_text())
     manifest = codec(Manifest).decode_all(bytes.fromhex(known["manifest"].removeprefix("0x")))
     model = {
@@ -38,6 +42,6 @@ def public_set_json() -> dict[str, dict[str, list[dict[str, object]]]]:
         "items": known["items"],
         "inputRoot": known["inputRoot"],
         "dataBytes": known["dataBytes"],
-        "deadline": DEADLINE,
+        "deadline": slots_in_time(DEADLINE, slot_ms),
     }
     return {"models": {"models": [model]}, "jobs": {"protocolSets": [job]}}

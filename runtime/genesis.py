@@ -70,7 +70,8 @@ def write_genesis(state: State, config: Mapping[str, object], path: str) -> None
 def read_params(section: Section) -> tuple[str, RuntimeParams]:
     """Return the chain's id and its parameters. Raises GenesisError if they are invalid.
 
-    `chainId` and `slotMs` are required; the others default to the development chain's.
+    `chainId` and `slotMs` are required; the others default to those of the development chain with
+    slots of a second: numbers of slots are not adapted to `slotMs`.
     """
     fields = section.fields(
         required=("chainId", "slotMs"), optional=(*COUNTS, "work", SYMBOL_FIELD)

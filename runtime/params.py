@@ -44,7 +44,8 @@ TOKEN_SYMBOL: Final = re.compile("[A-Za-z]{1,12}")
 class WorkRules:
     """Rules for the selection, verification and dispute of useful work; times are in slots.
 
-    Defaults are those of the development chain. ValueError if the values are inconsistent.
+    Defaults are those of the development chain with slots of a second. ValueError if the values are
+    inconsistent.
     """
 
     beacon_delay: u32 = u32(2)
@@ -89,7 +90,7 @@ class WorkRules:
 @path("btt_runtime::params::RuntimeParams")
 @dataclass(frozen=True, slots=True)
 class RuntimeParams:
-    """Parameters of a chain; defaults are those of the development chain.
+    """Parameters of a chain; defaults are those of the development chain with slots of a second.
 
     An epoch is a session and an era, too. ValueError if the values are inconsistent.
     """

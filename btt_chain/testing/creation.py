@@ -20,7 +20,8 @@ from btt_chain.testing.process import is_taken, listener
 from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
 
 VALIDATORS: Final = 4
-SLOT_MS: Final = 2_000
+SLOT_MS: Final = 500
+"""Length of a slot of the chain `local`."""
 MARKET: Final = "Market"
 EXPLORER: Final = "Explorer"
 BOND: Final = "2000BTT"

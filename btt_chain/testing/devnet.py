@@ -93,7 +93,7 @@ class Devnet:
         """Create a network in `base`, or open the one that was created there with equal settings.
 
         None for `validators` or `slot_ms`: those of the network in `base`; of a new one four, and
-        2,000 ms.
+        500 ms.
         Node i gets RPC port `rpc_base_port` + i, and likewise for the network and the metrics; None
         chooses free ports, which other networks that start at the same time do not choose. Without
         `rpc_base_port`, the RPC ports are `usual_rpc_port` + i if all of these are free. `log` is

@@ -24,6 +24,7 @@ from btt_chain.compute.requester.gateway import ENDED, Gateway
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.ids import model_id
 from runtime.apis.work import WorkApi
@@ -44,7 +45,9 @@ ITEMS: Final = (16, 64)
 MAX_OPEN: Final = 6
 """Maximum number of open jobs; then it waits for some to end."""
 DEADLINE: Final = 60
-"""Deadline of a job, in slots."""
+"""Deadline of a job, in slots of a second or longer (`slots_in_time`)."""
+EVERY: Final = 4
+"""Slots between two jobs, counted in the same way."""
 PAUSE: Final = 2.0
 
 
@@ -135,7 +138,7 @@ class Market:
                 "Jobs", "post", signer=self._pair, model=self.model, items=record.items,
                 input_root=edge_root(record.input, 0, raw, None), tier=Tier.Open, check=check,
                 urgency=Urgency.Routine, max_price=u128(int(quote.price) * 2),
-                data_bytes=u64(len(raw)), deadline=u32(DEADLINE),
+                data_bytes=u64(len(raw)), deadline=u32(slots_in_time(DEADLINE, chain.slot_ms)),
                 reply_key=record.keys.reply_public, endpoints=self._folder.endpoints(),
             )  # fmt: skip
         except DispatchFailed:
@@ -212,10 +215,10 @@ async def _serve(
                 (KeyPair.from_uri(delegator), AccountId(KeyPair.from_uri(to).account_id))
                 for delegator, to in (loan.split("=") for loan in loans)
             ]
-            posted = 0
+            posted, pause = 0, slots_in_time(every, chain.slot_ms)
             async for head in chain.heads():
                 await gateway.step(head)
-                if head.slot < posted + every:
+                if head.slot < posted + pause:
                     continue
                 posted = head.slot
                 try:
@@ -241,7 +244,10 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--base-path", type=Path, required=True)
     parser.add_argument("--from", dest="uri", required=True)
-    parser.add_argument("--every", type=int, default=4, help="slots between two jobs")
+    parser.add_argument(
+        "--every", type=int, default=EVERY,
+        help="slots of a second or longer between two jobs; as many seconds if they are shorter",
+    )  # fmt: skip
     parser.add_argument(
         "--lend", action="append", default=[], metavar="PROVIDER=VALIDATOR",
         help="whose score counts for whom",

@@ -127,7 +127,7 @@ def up_options(command: Command) -> Command:
         click.option(
             "--slot-ms",
             type=click.IntRange(min=200),
-            help="Milliseconds of a slot. [default: as before, or 2000]",
+            help="Milliseconds of a slot. [default: as before, or 500]",
         ),
         port_options,
         click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),

@@ -309,7 +309,7 @@ def offer(
             "items": str(count),
             "input_root": "0x" + root.hex(),
             "data_bytes": str(len(raw)),
-            "deadline": str(deadline or ample_deadline(known)),
+            "deadline": str(deadline or ample_deadline(known, chain.slot_ms)),
             "endpoints": "0x" + endpoints.hex(),
         }
 

@@ -41,7 +41,7 @@ def quote(
     whole, inputs = read_inputs(package, files, elements=elements)
     model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes
 
-    async def ask() -> tuple[WorkQuote, Currency]:
+    async def ask() -> tuple[WorkQuote, Currency, int]:
         from cli.views.work import WorkApi
 
         async with view_chain(url, timeout) as chain:
@@ -50,16 +50,17 @@ def quote(
                 WorkApi.quote, model, count, urgency.title(),
                 check.title(), tier.title(), size,
             )  # fmt: skip
-        return offered(found, model), currency
+        known = offered(found, model)
+        return known, currency, ample_deadline(known, chain.slot_ms)
 
-    found, currency = run(ask())
+    found, currency, deadline = run(ask())
     parts = {"work": found.price, "checking": found.verification, "deposit": found.deposit}
     amounts = {name: int(part) for name, part in parts.items()}
     if as_json:
         texts = {name: str(amount) for name, amount in amounts.items()}
         show.document(
             {"items": count, **texts, "leastDeadline": found.min_deadline,
-             "total": str(found.total), "deadline": ample_deadline(found)}
+             "total": str(found.total), "deadline": deadline}
         )  # fmt: skip
         return
     show.record(
@@ -69,6 +70,6 @@ def quote(
             "checking": f"{currency.format(amounts['checking'])} at most",
             "deposit": f"{currency.format(amounts['deposit'])}; back unless the payload is bad",
             "on hold": currency.format(found.total),
-            "deadline": f"{ample_deadline(found):_} slots, at least {found.min_deadline:_}",
+            "deadline": f"{deadline:_} slots, at least {found.min_deadline:_}",
         }
     )

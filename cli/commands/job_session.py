@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from btt_chain.primitives.slots import slots_in_time
 from cli.commands.job_progress import job_bar
 from cli.commands.job_result import checked_by, print_result
 from cli.common import show
@@ -42,10 +43,10 @@ PAUSE: Final = 3.0
 
 
 MIN_DEADLINE: Final = 30
-
-
+"""Slots of the default deadline beside twice the chain's minimum; 30 seconds if they are shorter
+than a second."""
 MAX_DEADLINE: Final = 100_800
-"""Maximum deadline, in slots. The default is `MIN_DEADLINE` plus twice the chain's minimum."""
+"""Maximum deadline, in slots."""
 
 
 class Session:
@@ -108,7 +109,7 @@ class Session:
             WorkApi.quote, model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )
         quote, endpoints = offered(quote, model), served_at(self.folder)
-        deadline = options["deadline"] or ample_deadline(quote)
+        deadline = options["deadline"] or ample_deadline(quote, self.chain.slot_ms)
         self._print_quote(quote, len(inputs.names))
         record = new_record(
             manifest, model, self.signer.pair.account_id, list(inputs.names),
@@ -250,9 +251,10 @@ def served_at(folder: Folder) -> bytes:
     return endpoints
 
 
-def ample_deadline(quote: WorkQuote | Quote) -> int:
-    """Return a deadline that most providers can meet."""
-    return min(MAX_DEADLINE, MIN_DEADLINE + 2 * int(quote.min_deadline))
+def ample_deadline(quote: WorkQuote | Quote, slot_ms: int) -> int:
+    """Return a deadline that most providers can meet, in slots of this length."""
+    spare = slots_in_time(MIN_DEADLINE, slot_ms)
+    return min(MAX_DEADLINE, spare + 2 * int(quote.min_deadline))
 
 
 def story(state: str, provider: str | None, outcome: str | None) -> str:

@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.slots import SECOND_MS, slots_in_time
 from btt_chain.scale import u32
 from runtime.constants import DAY_MS, HOUR_MS
 from runtime.params import WorkRules
@@ -96,6 +97,25 @@ class Chain:
         """True if its blocks are sealed manually: its validators neither win slots nor vote."""
         return self.engine is Engine.MANUAL
 
+    def with_slot(self, slot_ms: int) -> Chain:
+        """Return the chain with slots of this length.
+
+        Its epochs and the steps of useful work keep their length in seconds where a slot is shorter
+        than a second, and their number of slots otherwise.
+        """
+        epoch = slots_in_time(self.epoch_slots, slot_ms, self.slot_ms)
+        steps = {
+            name: u32(slots_in_time(int(getattr(self.work, name)), slot_ms, self.slot_ms))
+            for name in WORK_STEPS
+        }
+        work = replace(self.work, **steps)
+        return replace(self, slot_ms=slot_ms, epoch_slots=epoch, work=work)
+
+
+WORK_STEPS: Final = (
+    "accept_slots", "transcript_slots", "commit_slots", "reveal_slots", "challenge_slots",
+)  # fmt: skip
+"""The times among the rules of work. The delay of the beacon is none: it counts blocks."""
 
 DOCUMENTS: Final = ("seed-000", "seed-001", "seed-002", "seed-004")
 DEFAULT_DOCUMENT: Final = DOCUMENTS[0]
@@ -164,7 +184,11 @@ FAST_WORK: Final = WorkRules(
     reveal_slots=u32(12),
     challenge_slots=u32(40),
 )
-"""Rules of the local chain with half-second slots: as much time as on `local`."""
+"""Rules of `fast`: as much time as on `local` with slots of two seconds."""
+
+
+SHORT_SLOT_MS: Final = 500
+"""Length of a slot of development and local chains that are not sealed by hand."""
 
 
 def _development(preset: str, name: str, engine: Engine, validators: int) -> Chain:
@@ -175,7 +199,7 @@ def _development(preset: str, name: str, engine: Engine, validators: int) -> Cha
         chain_type=ChainType.DEVELOPMENT,
         document=DEFAULT_DOCUMENT,
         symbol="BTT",
-        slot_ms=1_000,
+        slot_ms=SECOND_MS,
         engine=engine,
         liquidity=Liquidity.ALICE_AND_FIVE,
         epoch_slots=20,
@@ -218,7 +242,7 @@ def _seed(document: str, name: str) -> Chain:
 CHAINS: Final = {
     chain.preset: chain
     for chain in (
-        _development("dev", "BTT Development", Engine.BABE, validators=1),
+        _development("dev", "BTT Development", Engine.BABE, validators=1).with_slot(SHORT_SLOT_MS),
         _development("dev-manual", "BTT Development (sealed by hand)", Engine.MANUAL, validators=1),
         Chain(
             preset="local",
@@ -227,7 +251,7 @@ CHAINS: Final = {
             chain_type=ChainType.LOCAL,
             document=DEFAULT_DOCUMENT,
             symbol="BTT",
-            slot_ms=2_000,
+            slot_ms=SECOND_MS,
             engine=Engine.BABE,
             liquidity=Liquidity.NAMED_EQUALLY,
             epoch_slots=20,
@@ -241,7 +265,7 @@ CHAINS: Final = {
             work=WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2)),
             validators=4,
             has_public_set=True,
-        ),
+        ).with_slot(SHORT_SLOT_MS),
         Chain(
             preset="fast",
             id="btt-fast",
@@ -249,7 +273,7 @@ CHAINS: Final = {
             chain_type=ChainType.LOCAL,
             document=DEFAULT_DOCUMENT,
             symbol="BTT",
-            slot_ms=500,
+            slot_ms=SHORT_SLOT_MS,
             engine=Engine.BABE,
             liquidity=Liquidity.NAMED_EQUALLY,
             epoch_slots=80,

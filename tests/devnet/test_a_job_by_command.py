@@ -103,7 +103,7 @@ def outputs_of(model: Model) -> list[list[int]]:
 
 def spec() -> str:
     """A chain like `local` with short windows, where Bob is nearly always selected."""
-    chain = replace(CHAINS["local"], slot_ms=1_000, epoch_slots=10, work=RULES)
+    chain = replace(CHAINS["local"].with_slot(1_000), epoch_slots=10, work=RULES)
     document = json.loads(make(chain, validators=3).dumps())
     verifiers = document["genesis"]["runtimeGenesis"]["config"]["receipts"]["verifiers"]
     lazy = address(dev_account("//Bob"))

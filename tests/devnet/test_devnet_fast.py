@@ -1,18 +1,20 @@
-"""Four validators with slots of half a second, as real processes."""
+"""Four validators of the presets with slots of half a second, as real processes."""
 
 from __future__ import annotations
 
 import pytest
 
 from btt_chain.testing.plugin import DevnetFactory
+from genesis.catalogue import make
 
 pytestmark = [pytest.mark.devnet, pytest.mark.full]
 
 
+@pytest.mark.parametrize("preset", ["local", "fast"])
 def test_a_network_with_half_second_slots_finalizes_and_goes_on_without_a_node(
-    devnet: DevnetFactory,
+    devnet: DevnetFactory, preset: str
 ) -> None:
-    net = devnet(validators=4, slot_ms=500)
+    net = devnet(validators=4, slot_ms=500, spec=make(preset, validators=4).dumps())
     net.wait_for_finality(20)
     net.kill(3)
     net.wait_for_finality(net[0].rpc.finalized() + 6)

@@ -62,7 +62,7 @@ NEWS: Final = re.compile(
 @pytest.fixture
 def net(tmp_path: Path) -> Iterator[Devnet]:
     """Return four validators; a day of decisions, which is the least notice, has two slots."""
-    chain = replace(CHAINS["local"], slot_ms=1_000, epoch_slots=10, day_ms=2_000)
+    chain = replace(CHAINS["local"].with_slot(1_000), epoch_slots=10, day_ms=2_000)
     spec = make(chain, validators=4).dumps()
     with Devnet.create(tmp_path / "net", slot_ms=1_000, spec=spec) as made:
         made.up()

@@ -79,11 +79,11 @@ class Work(History):
 
 def spec() -> str:
     """A chain like `local` with short epochs and windows."""
-    local = CHAINS["local"]
+    local = CHAINS["local"].with_slot(1_000)
     rules = replace(
         local.work, transcript_slots=u32(4), reveal_slots=u32(8), challenge_slots=u32(5)
     )
-    return make(replace(local, slot_ms=1_000, epoch_slots=8, work=rules), validators=4).dumps()
+    return make(replace(local, epoch_slots=8, work=rules), validators=4).dumps()
 
 
 @pytest.fixture

@@ -55,10 +55,8 @@ _LONG_PAUSE: Final = 2.0
 
 def quick(validators: int, *, slot_ms: int = 1_000, epoch_slots: int = 10, stretch: int = 1) -> str:
     """A specification like `local` whose sessions are short; slots and hours `stretch` times it."""
-    local = CHAINS["local"]
-    chain = replace(
-        local, slot_ms=slot_ms * stretch, epoch_slots=epoch_slots, hour_ms=local.hour_ms * stretch
-    )
+    local = CHAINS["local"].with_slot(slot_ms * stretch)
+    chain = replace(local, epoch_slots=epoch_slots, hour_ms=local.hour_ms * stretch)
     return make(chain, validators=validators).dumps()
 
 

@@ -45,7 +45,7 @@ def killed_if_it_hangs(process: subprocess.Popen[str]) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("flags", "chain", "first"),
     [
-        (("--dev",), "btt-dev", "imported #1 "),
+        (("--dev",), "btt-dev", "finalized #3 "),
         (("--dev", "--sealing", "interval:100"), "btt-dev-manual", "block 1 "),
         (("--chain", "dev-manual"), "btt-dev-manual", "block 1 "),
     ],

@@ -13,10 +13,20 @@ from btt_chain.testing.creation import HOSPITAL, MARKET
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.market import EXAMPLE
 from btt_chain.testing.process import MIN_PORT, free_ports, inherited, is_taken
+from btt_chain.testing.state import SPEC_FILE
+from genesis.presets import CHAINS
 
 
 def test_a_network_without_providers_has_no_helpers(tmp_path: Path) -> None:
     assert Devnet.create(tmp_path / "net", validators=1).helpers == []
+
+
+def test_the_usual_slots_are_those_of_the_chain_local(tmp_path: Path) -> None:
+    net = Devnet.create(tmp_path / "net", validators=1)
+    spec = json.loads((tmp_path / "net" / SPEC_FILE).read_text())
+    params = spec["genesis"]["runtimeGenesis"]["config"]["params"]
+    assert net.slot_ms == params["slotMs"] == CHAINS["local"].slot_ms == 500
+    assert params["epochSlots"] == 40
 
 
 def test_providers_and_their_market_are_found_again(tmp_path: Path) -> None:

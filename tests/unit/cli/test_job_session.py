@@ -17,6 +17,7 @@ from runtime.pallets.jobs.types import JobState, Outcome
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record
+    from cli.views.work import WorkQuote
 
 RECORD = cast("Record", SimpleNamespace(job=H256(b"\7" * 32)))
 
@@ -63,3 +64,12 @@ async def test_a_job_that_is_removed_before_its_result_came_is_not_found() -> No
 async def test_a_job_that_failed_has_no_result() -> None:
     with pytest.raises(Refused, match="there is no result"):
         await fetch([JobState.Pending, JobState.Slashed], [None])
+
+
+@pytest.mark.parametrize(
+    ("slot_ms", "least", "deadline"),
+    [(6_000, 1, 32), (1_000, 4, 38), (500, 4, 68), (500, 60_000, 100_800)],
+)
+def test_a_deadline_is_ample_also_with_short_slots(slot_ms: int, least: int, deadline: int) -> None:
+    quote = cast("WorkQuote", SimpleNamespace(min_deadline=least))
+    assert job_session.ample_deadline(quote, slot_ms) == deadline

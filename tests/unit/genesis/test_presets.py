@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -223,12 +224,68 @@ def test_a_round_of_grandpa_lasts_no_longer_than_a_slot() -> None:
     assert finality_of("Local", 2_000) == finality_of("Local", 1_000) == Finality(250, 0)
     assert finality_of("Local", 500) == finality_of("Development", 500) == Finality(125, 0)
     assert finality_of("Live", 6_000) == finality_of("Mine", 6_000) == Finality(1_000, 2)
-    fast, local = CHAINS["fast"], CHAINS["local"]
-    assert make("fast").finality(fast.slot_ms).gossip_ms == 125
-    assert make("local", slot_ms=500).finality(500).gossip_ms == 125
-    # What counts in slots lasts as long as on the local chain.
-    times = fast.slot_ms * fast.epoch_slots, local.slot_ms * local.epoch_slots
-    assert times == (40_000, 40_000)
-    for name in ("accept", "transcript", "commit", "reveal", "challenge"):
-        spans = [getattr(chain.work, f"{name}_slots") * chain.slot_ms for chain in (fast, local)]
-        assert spans[0] == spans[1], name
+    for preset in ("dev", "local", "fast"):
+        slot_ms = int(RuntimeParams.decode(genesis(preset).state[PARAMS_KEY]).slot_ms)
+        assert slot_ms == 500
+        assert make(preset).finality(slot_ms).gossip_ms == 125
+
+
+def lengths(found: RuntimeParams) -> tuple[int, ...]:
+    """The numbers of slots of an epoch and of each step of useful work."""
+    work = found.work
+    steps = (
+        work.accept_slots, work.transcript_slots, work.commit_slots, work.reveal_slots,
+        work.challenge_slots,
+    )  # fmt: skip
+    return (int(found.epoch_slots), *map(int, steps))
+
+
+@pytest.mark.parametrize("preset", ["dev", "local", "dev-manual"])
+@pytest.mark.parametrize(
+    ("slot_ms", "expected"),
+    [
+        (6_000, (20, 3, 5, 5, 3, 10)),
+        (2_000, (20, 3, 5, 5, 3, 10)),
+        (1_000, (20, 3, 5, 5, 3, 10)),
+        (500, (40, 6, 10, 10, 6, 20)),
+        (300, (67, 10, 17, 17, 10, 34)),
+        (250, (80, 12, 20, 20, 12, 40)),
+    ],
+)
+def test_epochs_and_steps_of_short_slots_last_as_long_as_with_slots_of_a_second(
+    preset: str, slot_ms: int, expected: tuple[int, ...]
+) -> None:
+    spec = make(preset, slot_ms=slot_ms)
+    found = RuntimeParams.decode(build(spec).state[PARAMS_KEY])
+    assert (int(found.slot_ms), lengths(found)) == (slot_ms, expected)
+    # The randomness of a block is as good whatever the length of its slot.
+    assert (found.work.beacon_delay, found.work.beacon_authors) == (2, 1)
+    if preset != "dev-manual":
+        (job,) = spec.to_json()["genesis"]["runtimeGenesis"]["config"]["jobs"]["protocolSets"]
+        assert job["deadline"] * slot_ms >= 50_000
+        assert job["deadline"] == max(50, -(-50_000 // slot_ms))
+
+
+def test_a_preset_is_itself_with_slots_of_its_own_length() -> None:
+    for preset, chain in CHAINS.items():
+        assert chain.with_slot(chain.slot_ms) == chain
+        if not chain.is_live:
+            assert make(preset, slot_ms=chain.slot_ms) == make(preset)
+    # Back and forth, and not twice: numbers that were counted for half a second are not doubled.
+    local = CHAINS["local"]
+    assert local.with_slot(2_000).with_slot(500) == local
+    assert (
+        make(replace(local.with_slot(1_000), epoch_slots=10)).to_json()
+        == (
+            make(replace(local, slot_ms=1_000, epoch_slots=10, work=local.with_slot(1_000).work))
+        ).to_json()
+    )
+
+
+def test_epochs_and_steps_of_fast_last_as_long_as_those_of_local_with_slots_of_two_seconds() -> (
+    None
+):
+    assert CHAINS["fast"].epoch_slots * 500 == 40_000
+    fast = lengths(RuntimeParams.decode(genesis("fast").state[PARAMS_KEY]))
+    slow = lengths(RuntimeParams.decode(build(make("local", slot_ms=2_000)).state[PARAMS_KEY]))
+    assert [count * 500 for count in fast] == [count * 2_000 for count in slow]

@@ -195,7 +195,7 @@ ROWS = ("allocation", "allocations")
         ),
         (
             _set(*RUNTIME, "vesting", "vesting", 2, 2, to=1),
-            "vesting.vesting[2][2]: expected 78894000, as row mdao has it",
+            "vesting.vesting[2][2]: expected 157788000, as row mdao has it",
         ),
         (_drop(*RUNTIME, "vesting", "vesting", 1), "of row cdhg is missing"),
         (_twice(*RUNTIME, "vesting", "vesting"), "vesting.vesting[8][0]: no row"),

@@ -261,7 +261,7 @@ DEV = make("dev").dumps()
         (put("supply", to="1"), ".supply: expected 21000000000000000000000000 planck"),
         (drop("contractual", 0), ".contractual: expected the 9 rows"),
         (put("contractual", 0, 0, to="1"), ".contractual[0][0]: expected 2100000000000000000000"),
-        (put("contractual", 2, 1, to=1), ".contractual[2][1]: expected 7889400"),
+        (put("contractual", 2, 1, to=1), ".contractual[2][1]: expected 15778800"),
         (put("contractual", 8, 1, to=1), ".contractual[8][1]: expected 0"),
         (drop("programmes", 3), ".programmes: expected the 4 programmes"),
         (put("programmes", 0, "amount", to="1"), ".programmes[0].amount: expected 1470000000"),

@@ -232,9 +232,10 @@ def test_a_number_that_cannot_be_is_refused(preset: str, count: int, message: st
 @pytest.mark.parametrize(
     ("preset", "numbers"),
     [
-        ("dev", (1_000, 20, 1, 1, 16, 6, 5)),
+        ("dev", (500, 40, 1, 1, 16, 6, 5)),
         ("dev-manual", (1_000, 20, 1, 1, 16, 6, 5)),
-        ("local", (2_000, 20, 1, 1, 16, 6, 5)),
+        ("local", (500, 40, 1, 1, 16, 6, 5)),
+        ("fast", (500, 80, 1, 1, 16, 6, 5)),
         ("testnet", (6_000, 300, 12, 4, 64, 48, 40)),
         ("seed-000", (6_000, 600, 24, 4, 100, 168, 144)),
         ("seed-004", (6_000, 600, 24, 4, 100, 168, 144)),
@@ -263,6 +264,8 @@ def test_a_slot_may_be_chosen_where_no_other_account_depends_on_it() -> None:
     build(read_spec(spec.dumps()))
     with pytest.raises(SpecError, match="a slot of 7 ms does not divide a day"):
         make("local", slot_ms=7)
+    with pytest.raises(SpecError, match="a slot of 0 ms is too short"):
+        make("local", slot_ms=0)
     with pytest.raises(SpecError, match="longer than 60000 ms"):
         make("local", slot_ms=100_000)
     with pytest.raises(SpecError, match="the slot of a Live chain is 6000 ms"):

@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.node.parts import Settings
+from btt_chain.scale import u64
+from genesis.presets import CHAINS
+from runtime import BttRuntime
+from runtime.frame import DispatchInfo
 from runtime.frame.weight import PICOS_PER_MILLI
-from runtime.limits import SLOT_PERCENT, block_budget, block_weights
+from runtime.limits import SLOT_PERCENT, block_budget, block_weights, heaviest_call
+from runtime.params import RuntimeParams
+from runtime.weights import models, providers
 from runtime.weights.balances import TRANSFER_KEEP_ALIVE
 from runtime.weights.block import BASE_EXTRINSIC, EXTRINSIC_BYTE
 
@@ -30,3 +36,19 @@ def test_a_block_has_room_for_a_thousand_transfers_a_second(slot_ms: int) -> Non
     assert normal.max_total is not None
     one = BASE_EXTRINSIC + TRANSFER_KEEP_ALIVE + TRANSFER_BYTES * EXTRINSIC_BYTE
     assert int(normal.max_total.ref_time) // one >= slot_ms
+
+
+def test_every_call_whose_weight_is_fixed_fits_into_a_block_of_the_development_chain() -> None:
+    slot_ms = CHAINS["dev"].slot_ms
+    runtime, most = BttRuntime(RuntimeParams(u64(slot_ms))), heaviest_call(slot_ms)
+    weights = {
+        f"{pallet.name}.{entry.name}": entry.info.weight
+        for pallet in runtime.pallets.values()
+        for entry in pallet.CALLS.values()
+        if isinstance(entry.info, DispatchInfo)
+    }
+    assert len(weights) > 200
+    assert [name for name, weight in weights.items() if weight > most] == []
+    # And the heaviest of those that providers and owners of models make.
+    assert models.register(512, 43) < most // 2
+    assert providers.joining(16, 2) < most // 10
