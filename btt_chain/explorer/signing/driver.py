@@ -21,7 +21,7 @@ from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.live import PING_SECONDS
 from btt_chain.explorer.pages.forms import BadRequest
 from btt_chain.explorer.signing.actions import ACTIONS, PAY, BadField, Values, read_fields
-from btt_chain.explorer.signing.payload import DIGEST_EXTENSION, PERIOD, Prepared
+from btt_chain.explorer.signing.payload import DIGEST_EXTENSION, Prepared, period_of
 from btt_chain.primitives import validity
 from btt_chain.primitives.metadata_digest import ChainFacts, DigestError, metadata_digest
 from btt_chain.scale import codec
@@ -202,7 +202,8 @@ class SigningNode:
             chain.transactions.nonce(account),
         )
         # Late enough for a long lifetime, early enough that a fork hardly reverts it.
-        birth = max(header_number(finalized), header_number(best) - PERIOD // 2, 0)
+        period = period_of(int(str(chain.constant("Babe.ExpectedBlockTime"))))
+        birth = max(header_number(finalized), header_number(best) - period // 2, 0)
         facts = chain.facts
         return Prepared(
             address=self._context.data.address(account),
@@ -215,6 +216,7 @@ class SigningNode:
             spec_version=facts.spec_version,
             transaction_version=facts.transaction_version,
             digest=self.digest(chain),
+            period=period,
         )
 
     async def _fee(self, chain: Chain, prepared: Prepared) -> int:

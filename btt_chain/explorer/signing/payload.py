@@ -16,13 +16,15 @@ from btt_chain.client.extrinsics import (
 )
 from btt_chain.client.jsonrpc import Json
 from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.wire import to_bytes
 from btt_chain.crypto.signature import Scheme, verify
-from btt_chain.primitives.era import Era
+from btt_chain.primitives.era import Era, Mortal
 from btt_chain.primitives.extrinsic import signing_payload
+from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import codec, compact_encode
 
 PERIOD: Final = 64
-"""Lifetime of a prepared transaction, in blocks."""
+"""Lifetime of a prepared transaction, in blocks of a second or longer: time to read and sign it."""
 DIGEST_EXTENSION: Final = "CheckMetadataHash"
 LENGTHS: Final = {Scheme.ED25519: 64, Scheme.SR25519: 64, Scheme.ECDSA: 65}
 VAULT: Final = b"\x53"
@@ -53,15 +55,16 @@ class Prepared:
     spec_version: int
     transaction_version: int
     digest: bytes | None = None
+    period: int = PERIOD
 
     @property
     def dies(self) -> int:
         """The block from which it is invalid."""
-        return self.birth + PERIOD
+        return self.birth + self.period
 
     def draft(self) -> Draft:
         """Return the transaction's own data."""
-        return Draft(self.call, self.nonce, era_at(self.birth, PERIOD))
+        return Draft(self.call, self.nonce, era_at(self.birth, self.period))
 
     def extensions(self, metadata: ChainMetadata) -> Extensions:
         """Return the data of the transaction extensions. Raises Undecodable."""
@@ -76,7 +79,7 @@ class Prepared:
             "address": self.address,
             "blockHash": "0x" + self.birth_hash.hex(),
             "blockNumber": f"0x{self.birth:08x}",
-            "era": "0x" + _ERA.encode(era_at(self.birth, PERIOD)).hex(),
+            "era": "0x" + _ERA.encode(era_at(self.birth, self.period)).hex(),
             "genesisHash": "0x" + self.genesis.hex(),
             "method": "0x" + self.call.hex(),
             "nonce": f"0x{self.nonce:08x}",
@@ -89,6 +92,22 @@ class Prepared:
         if self.digest is not None:
             found |= {"mode": 1, "metadataHash": "0x" + self.digest.hex()}
         return found
+
+
+def period_of(slot_ms: int) -> int:
+    """Return the lifetime of a prepared transaction in blocks: more of them where slots are short.
+
+    It is a power of two, as in its era.
+    """
+    return 1 << (slots_in_time(PERIOD, slot_ms) - 1).bit_length()
+
+
+def read_period(era: str) -> int:
+    """Return the lifetime of a mortal transaction, of its era as hex. Raises ValueError."""
+    found = _ERA.decode_all(to_bytes(era))
+    if not isinstance(found, Mortal):
+        raise ValueError(f"{era} is the era of an immortal transaction")
+    return found.period
 
 
 def signed_by(metadata: ChainMetadata, prepared: Prepared, signature: bytes) -> bytes:

@@ -30,6 +30,7 @@ from btt_chain.explorer.signing.payload import (
     PayloadJson,
     Prepared,
     for_vault,
+    read_period,
     signed_by,
 )
 from btt_chain.explorer.signing.seal import SECONDS, BadSeal, Seals
@@ -379,6 +380,7 @@ def _prepared(context: Context, payload: PayloadJson) -> Prepared:
         spec_version=int(str(payload["specVersion"]), 16),
         transaction_version=int(str(payload["transactionVersion"]), 16),
         digest=None if digest is None else _hex(str(digest)),
+        period=read_period(str(payload["era"])),
     )
 
 
