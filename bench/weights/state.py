@@ -102,6 +102,7 @@ def long_key(number: int) -> bytes:
 
 def specification() -> ChainSpec:
     """Return the chain: development keys, and the main network's parameters."""
+    # Vesting and emission count in slots: recorded weights were measured with these.
     spec = make("local", validators=VALIDATORS, slot_ms=2_000)
     live = make("mainnet")
     assert isinstance(spec.genesis, Plain)

@@ -18,9 +18,9 @@ from btt_chain.telemetry.metrics import Metrics
 from cli.program import program
 from support.document import Document
 
-SLOT_MS = 1_000
+SLOT_MS = 500
 START = 1_790_000_000_000
-SLOTS = 25
+SLOTS = 50
 
 
 class Vault:
@@ -53,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         chain.client,
         PoolService(chain.client),
         Plan(
-            gossip_ms=250,
+            gossip_ms=125,
             behind=0,
             seed=1,
             params=params_of(chain),

@@ -31,7 +31,7 @@ class Node:
     """A client that made nothing yet, and the gate in front of it."""
 
     def __init__(self) -> None:
-        block_zero = build(make("local", validators=len(NAMES)))
+        block_zero = build(make("local", validators=len(NAMES), slot_ms=SLOT_MS))
         store = ChainStore(MemoryKV())
         store.insert_genesis(
             block_zero.state,
