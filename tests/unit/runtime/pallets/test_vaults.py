@@ -17,19 +17,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis import given, settings
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import EXCHANGE
 from runtime.constants import BTT, DAY_MS, YEAR_MS
-from runtime.frame import ROOT, DispatchError, signed
+from runtime.frame import ROOT, signed
 from runtime.pallets.assets import Assets
-from runtime.pallets.exchange import Exchange, Side
+from runtime.pallets.exchange import Exchange, Side, TimeInForce
 from runtime.pallets.vaults import Vaults
 from support.asset_runtime import ALICE, BOB, CAROL, DAVE, PEOPLE, RICH, UNITS
+from support.histories import History, seeds, unreached
 from support.market_floor import SCANNER, Market
 from support.runtime import refused
 
@@ -266,83 +265,125 @@ def test_money_leaves_a_vault_without_units(floor: Floor) -> None:
     assert floor.money(BOB) == RICH + 2_000 * BTT - 20 * BTT
 
 
-class Managing(RuleBasedStateMachine):
+class Managing(History):
     """Any account that comes and goes, a share never loses by it, and all of it is in the vault."""
 
-    @initialize()
-    def begin(self) -> None:
+    def __init__(self) -> None:
         self.floor = Floor()
+        super().__init__(self.floor)
         self.floor.open_vault()
         self.begun = self.floor.issuance()
         self.burned = self._burned()
-
-    who = st.sampled_from((BOB, CAROL, DAVE))
+        self.vault = VAULT
 
     def _burned(self) -> int:
         return sum(int(amount) for _, amount in self.floor.tokenomics.burned_by.items())
 
+    def step(self) -> None:
+        if self.vault not in self.floor.vaults.vaults:
+            self.open_again()
+        steps = (
+            *[self.deposit] * 3, *[self.withdraw] * 3, *[self.trade] * 3, *[self.order] * 3,
+            self.cancel, self.earn, *[self.block] * 4, self.leave,
+        )  # fmt: skip
+        self.one_of(steps)()
+
+    def open_again(self) -> None:
+        """Open the next vault, once the last one is closed."""
+        self.vault = u32(self.floor.vaults.count.value)
+        money, units = u128(self.rng.randint(1, 3_000) * BTT), u128(self.rng.randint(0, 20))
+        call = self.floor.vaults.create_vault
+        if not self.attempt(call, signed(BOB), SCANNER, FEE, money, units):
+            self.attempt(call, signed(BOB), SCANNER, FEE, money, u128(0))
+
     def _try(self, call: Callable[..., object], *arguments: object) -> None:
         """Call, and check that no account's share of what is there became smaller."""
-        vaults, state = self.floor.vaults, self.floor.state
-        if VAULT in vaults.vaults:
-            vaults.accrue_fee(signed(ALICE), VAULT)  # the manager's fee is no loss of this call
-        vault = vaults.vaults.get(VAULT)
-        before = None if vault is None else (vaults.holdings(VAULT, vault), int(vault.shares))
-        state.begin()
-        try:
-            call(*arguments)
-        except (DispatchError, ArithmeticError):
-            state.rollback()
-            return
-        state.commit()
-        vault = vaults.vaults.get(VAULT)
+        vaults, id = self.floor.vaults, self.vault
+        self.attempt(vaults.accrue_fee, signed(ALICE), id)  # the manager's fee is no loss of this
+        vault = vaults.vaults.get(id)
+        before = None if vault is None else (vaults.holdings(id, vault), int(vault.shares))
+        self.attempt(call, *arguments)
+        vault = vaults.vaults.get(id)
         if before is None or vault is None:
             return
         (money, units), shares = before
-        now_money, now_units = vaults.holdings(VAULT, vault)
+        now_money, now_units = vaults.holdings(id, vault)
         assert now_money * shares >= money * int(vault.shares)
         assert now_units * shares >= units * int(vault.shares)
 
-    @rule(who=who, shares=st.integers(0, 10**21))
-    def deposit(self, who: AccountId, shares: int) -> None:
-        most = u128(u128.MAX)
-        self._try(self.floor.vaults.deposit_vault, signed(who), VAULT, u128(shares), most, most)
+    def anyone(self) -> AccountId:
+        return self.one_of((BOB, CAROL, DAVE))
 
-    @rule(who=who, shares=st.one_of(st.integers(0, 10**21), st.just(None)))
-    def withdraw(self, who: AccountId, shares: int | None) -> None:
-        given = self.floor.vaults.shares[VAULT, who] if shares is None else u128(shares)
-        self._try(self.floor.vaults.withdraw_vault, signed(who), VAULT, given)
+    def deposit(self) -> None:
+        vault = self.floor.vaults.vaults.get(self.vault)
+        shares, most = u128(self.up_to(int(vault.shares) if vault else 1)), u128(u128.MAX)
+        call = self.floor.vaults.deposit_vault
+        self._try(call, signed(self.anyone()), self.vault, shares, most, most)
 
-    @rule(side=st.sampled_from(Side), units=st.integers(1, 40), price=st.integers(16, 24))
-    def trade(self, side: Side, units: int, price: int) -> None:
-        place = self.floor.vaults.place_vault_order
-        self._try(place, signed(BOB), VAULT, side, u128(units), price * BTT)
+    def withdraw(self) -> None:
+        who = self.anyone()
+        given = u128(self.up_to(int(self.floor.vaults.shares[self.vault, who])))
+        self._try(self.floor.vaults.withdraw_vault, signed(who), self.vault, given)
 
-    @rule(who=who, side=st.sampled_from(Side), units=st.integers(1, 40), price=st.integers(16, 24))
-    def order(self, who: AccountId, side: Side, units: int, price: int) -> None:
-        self._try(self.floor.order, who, side, units, price)
+    def leave(self) -> None:
+        """Let all withdraw, so that the vault closes; its manager is the last, or the first."""
+        people = self.one_of(((CAROL, DAVE, BOB), (BOB, CAROL, DAVE)))
+        for who in people if self.one_in(3) else people[:2]:
+            shares = self.floor.vaults.shares[self.vault, who]
+            self._try(self.floor.vaults.withdraw_vault, signed(who), self.vault, shares)
 
-    @rule(amount=st.integers(1, 10**21))
-    def earn(self, amount: int) -> None:
-        self._try(self.floor.registry.distribute_revenue, signed(ALICE), SCANNER, u128(amount))
+    def trade(self) -> None:
+        """Order for the vault, mostly what it can pay for, within its band of prices or not."""
+        vaults, side = self.floor.vaults, self.one_of(list(Side))
+        vault = vaults.vaults.get(self.vault)
+        money, units = vaults.holdings(self.vault, vault) if vault else (0, 0)
+        price = self.rng.randint(19, 22)
+        most = min(40, int(units) if side is Side.Sell else int(money) // int(25 * BTT))
+        amount = u128(self.rng.randint(1, most + 1))
+        place = vaults.place_vault_order
+        self._try(place, signed(BOB), self.vault, side, amount, price * BTT)
 
-    @rule(slots=st.integers(1, 3))
-    def block(self, slots: int) -> None:
-        self.floor.next_block(slots)
+    def cancel(self) -> None:
+        vaults, book = self.floor.vaults, self.floor.exchange.order_book
+        account = vaults.account_of(int(self.vault))
+        for order in book.own[SCANNER, account][:1]:
+            self._try(vaults.cancel_vault_order, signed(BOB), self.vault, order)
 
-    @invariant()
-    def everything_is_somewhere(self) -> None:
+    def order(self) -> None:
+        who, side = self.one_of((ALICE, self.anyone())), self.one_of(list(Side))
+        most = 40 if side is Side.Buy else int(self.floor.assets.free(SCANNER, who)) // 4
+        units, price = u128(self.rng.randint(1, 1 + min(most, 40))), self.rng.randint(18, 22)
+        place, force = self.floor.exchange.place_order, TimeInForce.UntilCancelled
+        self._try(place, signed(who), SCANNER, side, units, price * BTT, force, None)
+
+    def earn(self) -> None:
+        amount = u128(self.rng.randint(1, 10**21))
+        self._try(self.floor.registry.distribute_revenue, signed(ALICE), SCANNER, amount)
+
+    def block(self) -> None:
+        """Go on by some slots, at times by months."""
+        self.floor.next_block(self.one_of((1, 2, 3, 3, YEAR // 6)))
+
+    def check(self) -> None:
         floor = self.floor
         assert floor.issuance() + self._burned() == self.begun + self.burned
         held = [int(one.balance) for _, one in floor.assets.account.under(SCANNER)]
         assert sum(held) == UNITS
-        vault = floor.vaults.vaults.get(VAULT)
-        shares = sum(int(part) for _, part in floor.vaults.shares.under(VAULT))
-        assert shares == (0 if vault is None else vault.shares)
-        if vault is None:
-            assert (floor.money(floor.vault), floor.units(floor.vault)) == (0, 0)
+        for number in range(int(floor.vaults.count.value)):
+            vault = floor.vaults.vaults.get(u32(number))
+            shares = sum(int(part) for _, part in floor.vaults.shares.under(u32(number)))
+            assert shares == (0 if vault is None else vault.shares)
+            if vault is None:
+                account = floor.vaults.account_of(number)
+                assert (floor.money(account), floor.units(account)) == (0, 0)
         assert all(floor.money(who) >= 0 for who in (*PEOPLE, ALICE))
 
 
-TestManaging = Managing.TestCase
-TestManaging.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
+@given(seeds(20, 60))
+def test_a_share_never_loses_whatever_is_called(steps: list[int]) -> None:
+    Managing().run(steps)
+
+
+def test_random_managers_reach_all_calls_and_events() -> None:
+    assert unreached(Managing, Vaults, runs=4, steps=100) == set()
