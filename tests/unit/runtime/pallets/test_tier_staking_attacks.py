@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis import given, settings
 
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u8, u32, u128
@@ -27,6 +25,8 @@ from runtime.frame import (
 from runtime.pallets.balances import Reasons
 from runtime.pallets.tier_staking import (
     TIERS,
+    Contribution,
+    PremiumService,
     TierStaking,
     accrued,
 )
@@ -34,6 +34,7 @@ from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.vesting import VestingInfo
 from runtime.splits import split_compute
 from support.economy.chain import EconomyChain, person
+from support.histories import History, seeds, unreached
 from support.runtime import DictState, refused
 from support.tier_staking import (
     ALICE,
@@ -253,82 +254,104 @@ def test_asking_for_benefits_is_one_read(world: World) -> None:
 # ---- everything at random
 
 
-class Staking(RuleBasedStateMachine):
+class Staking(History):
     """People stake, claim, extend and leave as they like, while time jumps by slots or years."""
 
-    @initialize()
-    def begin(self) -> None:
+    refusals = (Error, TokenError)
+
+    def __init__(self) -> None:
         self.world = World()
+        super().__init__(self.world)
         self.gross: Counter[int] = Counter()
 
-    def call(self, who: AccountId, name: str, **args: object) -> None:
-        """Make a call; a refusal is an error of the pallet or of money, and changes nothing."""
-        try:
-            self.world.dispatch(signed(who), self.world.call("TierStaking", name, **args))
-        except (Error, TokenError):
-            return
+    def step(self) -> None:
+        stakes = len(list(self.world.staking.ledger.stakes.items()))
+        if stakes < 3 and self.one_in(2):
+            self.stake()
+        steps = (
+            *[self.stake] * 3, *[self.claim] * 2, *[self.claim_dividend] * 2, *[self.unstake] * 2,
+            self.extend, self.force_unstake, self.give, self.earn, self.earn, self.terms,
+            self.premium, self.contribute, *[self.wait] * 4,
+        )  # fmt: skip
+        self.one_of(steps)()
 
-    def some_stake(self, pick: int) -> tuple[AccountId, u32]:
+    def some_stake(self) -> tuple[AccountId, u32]:
+        """Choose a stake; rarely one that another account has."""
         stakes = [keys for keys, _ in self.world.staking.ledger.stakes.items()]
-        return stakes[pick % len(stakes)] if stakes else (ALICE, u32(0))
+        who, number = self.one_of(stakes) if stakes else (ALICE, u32(0))
+        return (self.one_of(PEOPLE) if self.one_in(10) else who), number
 
-    @rule(
-        who=st.sampled_from(PEOPLE),
-        amount=st.integers(0, 5 * 10**23),
-        tier=st.integers(0, 5),
-        least=st.none() | st.integers(0, 10**22),
-    )
-    def stake(self, who: AccountId, amount: int, tier: int, least: int | None) -> None:
+    def stake(self) -> None:
+        """Stake the minimum of a tier, more, or less."""
+        who, tier = self.one_of(PEOPLE), u8(self.rng.randint(0, 5 if self.one_in(10) else 4))
+        terms = self.world.staking.tier_terms.current_tiers.value[min(int(tier), 4)]
+        amount = int(terms.minimum) * self.rng.randint(50 if self.one_in(5) else 100, 300) // 100
+        least = self.one_of((None, None, 0, amount // 100, amount // 10))
         reward = None if least is None else u128(least)
-        self.call(who, "stake", amount=u128(amount), tier=u8(tier), min_reward=reward)
+        self.attempt(self.world.staking.stake, signed(who), u128(amount), tier, reward)
 
-    @rule(pick=st.integers(0, 100))
-    def claim(self, pick: int) -> None:
-        who, number = self.some_stake(pick)
-        self.call(who, "claim", id=number)
+    def claim(self) -> None:
+        who, number = self.some_stake()
+        self.attempt(self.world.staking.claim, signed(who), number)
 
-    @rule(pick=st.integers(0, 100))
-    def claim_dividend(self, pick: int) -> None:
-        who, number = self.some_stake(pick)
-        self.call(who, "claim_dividend", id=number)
+    def claim_dividend(self) -> None:
+        who, number = self.some_stake()
+        self.attempt(self.world.staking.claim_dividend, signed(who), number)
 
-    @rule(pick=st.integers(0, 100))
-    def unstake(self, pick: int) -> None:
-        who, number = self.some_stake(pick)
-        self.call(who, "unstake", id=number)
+    def unstake(self) -> None:
+        who, number = self.some_stake()
+        self.attempt(self.world.staking.unstake, signed(who), number)
 
-    @rule(pick=st.integers(0, 100), tier=st.integers(0, 4))
-    def extend(self, pick: int, tier: int) -> None:
-        who, number = self.some_stake(pick)
-        self.call(who, "extend", id=number, tier=u8(tier))
+    def extend(self) -> None:
+        who, number = self.some_stake()
+        self.attempt(self.world.staking.extend, signed(who), number, u8(self.rng.randint(0, 4)))
 
-    @rule(pick=st.integers(0, 100))
-    def force_unstake(self, pick: int) -> None:
-        who, number = self.some_stake(pick)
-        call = self.world.call("TierStaking", "force_unstake", who=Id(who), id=number)
-        try:
-            self.world.dispatch(ROOT, call)
-        except TierStaking.NotOwner:
-            assert not list(self.world.staking.ledger.stakes.items())
+    def force_unstake(self) -> None:
+        who, number = self.some_stake()
+        self.attempt(self.world.staking.force_unstake, ROOT, Id(who), number)
 
-    @rule(amount=st.integers(0, 10**20), who=st.sampled_from(PEOPLE))
-    def give(self, amount: int, who: AccountId) -> None:
-        self.call(who, "top_up", amount=u128(amount))
+    def give(self) -> None:
+        amount = u128(self.up_to(10**20))
+        self.attempt(self.world.staking.top_up, signed(self.one_of(PEOPLE)), amount)
 
-    @rule(amount=st.integers(1, 10**21))
-    def earn(self, amount: int) -> None:
-        self.world.tokenomics.earn(amount)
+    def earn(self) -> None:
+        self.world.tokenomics.earn(self.rng.randint(1, 10**21))
 
-    @rule(bps=st.integers(0, 10_000))
-    def share(self, bps: int) -> None:
-        self.world.staking.set_dividend_bps(ROOT, u32(bps))
+    def terms(self) -> None:
+        """Let governance change the dividends' share or a tier."""
+        staking = self.world.staking
+        self.attempt(staking.set_dividend_bps, ROOT, u32(self.one_of((2_000, 10_000, 0))))
+        place = self.rng.randint(0, 4)
+        tier = staking.tier_terms.current_tiers.value[place]
+        bps = u32(int(tier.reward_bps) * self.one_of((9, 10, 11)) // 10)
+        self.attempt(staking.set_tier, ROOT, u8(place), replace(tier, reward_bps=bps))
 
-    @rule(slots=st.sampled_from((1, 599, DAY, 30 * DAY, 180 * DAY, 365 * DAY, 1_095 * DAY)))
-    def wait(self, slots: int) -> None:
-        self.world.wait(slots=slots)
+    def premium(self) -> None:
+        staking, service = self.world.staking, u32(self.rng.randint(0, 1))
+        offered = PremiumService(u8(self.one_of((0, 1, 2))), btt(10))
+        self.attempt(staking.set_premium, ROOT, service, self.one_of((None, offered, offered)))
+        for who in PEOPLE:
+            months = u8(self.rng.randint(0, 3))
+            self.attempt(staking.buy_premium, signed(who), service, months, u128(u128.MAX))
 
-    @invariant()
-    def holds(self) -> None:
+    def contribute(self) -> None:
+        """Count contributions of a quarter, and claim those of the last one."""
+        staking = self.world.staking
+        amount = u128(self.one_of((0, 10**18, 10**21)))
+        self.attempt(staking.set_contribution_budget, ROOT, amount)
+        for who in PEOPLE:
+            kind = self.one_of(list(Contribution))
+            self.attempt(staking.contributions.add_points, who, kind)
+        self.world.wait(self.one_of((0, 1, 100)))
+        counted = [key for key, _ in staking.contributions.contrib_points.items()]
+        quarter, who = self.one_of(counted) if counted else (u32(0), ALICE)
+        self.attempt(staking.claim_contribution, signed(who), quarter)
+
+    def wait(self) -> None:
+        spans = (1, 599, DAY, 10 * DAY, 30 * DAY, 60 * DAY, 180 * DAY, 365 * DAY, 1_095 * DAY)
+        self.world.wait(slots=self.one_of(spans))
+
+    def check(self) -> None:
         self.world.check()
         paid: Counter[int] = Counter()
         for event in self.world.announced():
@@ -342,8 +365,14 @@ class Staking(RuleBasedStateMachine):
         )
 
 
-TestStaking = Staking.TestCase
-TestStaking.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
+@given(seeds(20, 40))
+def test_stakes_dividends_and_the_pool_add_up_whatever_people_do(steps: list[int]) -> None:
+    Staking().run(steps)
+
+
+def test_random_stakers_reach_all_calls_and_events() -> None:
+    assert unreached(Staking, TierStaking, runs=4, steps=60) == set()
 
 
 def test_the_calls_are_numbered_as_the_interface_says() -> None:
