@@ -96,18 +96,23 @@ class History(ABC):
 
 
 def unreached(
-    make: Callable[[], History], *pallets: type[Pallet], runs: int, steps: int
+    make: Callable[[], History],
+    *pallets: type[Pallet],
+    others: Iterable[str] = (),
+    runs: int,
+    steps: int,
 ) -> set[str]:
-    """Return the calls and events of some pallets that fixed histories do not reach."""
+    """Return the calls and events of some pallets, and others, that fixed histories do not reach."""
     reached: set[str] = set()
     for number in range(runs):
         randomness = Random(number)
         reached |= make().run(randomness.getrandbits(32) for _ in range(steps)).reached
-    return {
+    wanted = {
         f"{pallet.__name__}.{name}"
         for pallet in pallets
         for name in (
             *(entry.name for entry in pallet.CALLS.values()),
             *(event.__name__ for event in pallet.EVENTS.values()),
         )
-    } - reached
+    }
+    return {*wanted, *others} - reached

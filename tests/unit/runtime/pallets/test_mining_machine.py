@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis import given, settings
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import MILLI_BTT
 from runtime.frame import ROOT, signed
+from runtime.pallets.mining import Mining
 from runtime.pallets.mining.types import MAX_KAPPA
+from support.histories import History, seeds, unreached
 from support.mining import (
     ALICE,
     BOB,
     CAROL,
     DAVE,
+    DAY,
     ERA,
     PRICE,
     Works,
+    changed,
     fresh,
 )
 from support.runtime import DictState
@@ -74,71 +76,85 @@ def test_recording_closing_and_claiming_cost_the_same_however_much_there_is() ->
     assert costs(operators=1, receipts=1) == costs(operators=50, receipts=300)
 
 
-class Economy(RuleBasedStateMachine):
+class Economy(History):
     """Work, skipped epochs, claims, expiry, carry and changes, at random; I6 after every step."""
 
     people = (ALICE, BOB, CAROL, DAVE)
 
-    @initialize()
-    def begin(self) -> None:
+    def __init__(self) -> None:
         self.works = fresh()
+        super().__init__(self.works)
         self.works.set(regions=[u32(300_000), u32(300_000)])
 
-    @rule(
-        who=st.sampled_from(people),
-        units=st.integers(0, 10**12),
-        fees=st.one_of(st.integers(0, 10**30), st.none()),
-        verified=st.booleans(),
-    )
-    def work(self, who: AccountId, units: int, fees: int | None, verified: bool) -> None:
-        self.works.work(who, units, fees, verified=verified, requester=ALICE)
+    def step(self) -> None:
+        steps = (
+            *[self.work] * 6, *[self.wait] * 4, *[self.claim] * 4, self.job, self.attest,
+            self.govern,
+        )  # fmt: skip
+        self.one_of(steps)()
 
-    @rule(slots=st.one_of(st.integers(0, 2 * ERA), st.integers(0, 10**7)))
-    def wait(self, slots: int) -> None:
-        self.works.pass_slots(slots)
+    def work(self) -> None:
+        """Let somebody work for what it is worth, or for more or less, or for nothing."""
+        for _ in range(self.rng.randint(1, 3)):
+            units, share = self.rng.randrange(10 ** self.rng.randint(1, 12)), self.rng.random()
+            price = int(self.works.mining.prices.fee_price.value)
+            fees = self.one_of((None, 0, int(units * price * share), 3 * units * price, 10**30))
+            who, verified = self.one_of(self.people), self.one_in(2)
+            self.works.work(who, units, fees, verified=verified, requester=ALICE)
 
-    @rule(who=st.sampled_from(people), back=st.integers(1, 64))
-    def claim(self, who: AccountId, back: int) -> None:
-        mining = self.works.mining
+    def wait(self) -> None:
+        self.works.pass_slots(self.one_of((1, ERA // 3, ERA, ERA, 2 * ERA, 2 * ERA, 84 * DAY)))
+
+    def claim(self) -> None:
+        mining, who = self.works.mining, self.one_of(self.people)
         last = int(mining.eras.era_index.value) - 1
-        first = max(last - back + 1, 0)
+        first = max(last - self.rng.randint(0, 63), 0)
         rows = [mining.estimate(who, era) for era in range(first, last + 1)]
         expected = sum(int(row.reward) for row in rows if row is not None)
-        poor = expected < MILLI_BTT and not self.works.balances.total(who)
-        if last < 0 or not any(rows) or (poor and expected):
-            return
-        assert self.works.claim(who, first, last) == expected
+        before = self.works.balances.free(who)
+        eras = u32(first), u32(max(last, 0))
+        if self.attempt(mining.claim_rewards, signed(who), *eras):
+            assert self.works.balances.free(who) - before == expected
+        else:
+            poor = expected < MILLI_BTT and not before
+            assert last < 0 or not any(rows) or (poor and expected)
 
-    @rule(to=st.sampled_from(people), percent=st.integers(1, 100))
-    def job(self, to: AccountId, percent: int) -> None:
+    def job(self) -> None:
         room = int(self.works.mining.emission_now().protocol_room)
-        amount = room * percent // 100
-        if amount >= MILLI_BTT:
-            self.works.mining.spend_unallocated(to, u128(amount))
+        amount = room * self.rng.randint(1, 101) // 100
+        to = self.one_of(self.people)
+        possible = not amount or self.works.balances.free(to) or amount >= MILLI_BTT
+        done = self.attempt(self.works.mining.spend_unallocated, to, u128(amount))
+        assert done == (amount <= room and bool(possible))
 
-    @rule(who=st.sampled_from(people), region=st.integers(0, 1), power=st.integers(0, 10**7))
-    def attest(self, who: AccountId, region: int, power: int) -> None:
-        self.works.mining.attest_region(ROOT, who, u16(region))
-        self.works.mining.attest_energy(ROOT, who, u64(power))
+    def attest(self) -> None:
+        who, power = self.one_of(self.people), self.up_to(10**7)
+        region = u16(self.rng.randint(0, 1))
+        self.attempt(self.works.mining.attest_region, ROOT, who, region)
+        self.attempt(self.works.mining.attest_energy, ROOT, who, u64(power))
         self.works.mining.record_uptime(who, power, 10**7)
 
-    @rule(kappa=st.integers(0, MAX_KAPPA), cap_from=st.integers(1, 12))
-    def govern(self, kappa: int, cap_from: int) -> None:
-        self.works.set(
-            kappa=u32(kappa),
+    def govern(self) -> None:
+        cap_from = self.rng.randint(1, 12)
+        params = changed(
+            self.works.mining.params.value,
+            kappa=u32(self.up_to(MAX_KAPPA)),
             kappa_verified=u32(900_000),
-            verified_budget=u128(10**19),
-            operator_cap=u32(10_000),
+            verified_budget=u128(self.one_of((10**19, 10**22))),
+            operator_cap=u32(self.one_of((10_000, 10_000 // cap_from, 10_000 // cap_from + 1))),
             operator_cap_from=u32(cap_from),
         )
+        self.attempt(self.works.mining.set_params, ROOT, params)
 
-    @invariant()
-    def nothing_is_lost(self) -> None:
-        if hasattr(self, "works"):
-            self.works.check()
-
-
-TestEconomy = Economy.TestCase
+    def check(self) -> None:
+        self.works.check()
 
 
-TestEconomy.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
+@given(seeds(20, 60))
+def test_nothing_is_lost_whoever_works_and_claims(steps: list[int]) -> None:
+    Economy().run(steps)
+
+
+def test_random_work_reaches_all_calls_and_events() -> None:
+    assert unreached(Economy, Mining, runs=4, steps=60) == set()

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
@@ -22,7 +19,6 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.bonding import UnlockChunk
-from runtime.frame.error import Error
 from runtime.pallets.providers import Params, ProviderInfo, Providers
 from runtime.pallets.providers.pallet import joining
 from runtime.pallets.tokenomics import BurnReason
@@ -623,152 +619,3 @@ def test_no_call_is_heavier_than_declared(chain: ProviderChain) -> None:
         )
         assert found.weight is not None
         assert found.weight <= most
-
-
-# ---- anything at all
-
-
-class Business(RuleBasedStateMachine):
-    """Whatever providers do and whatever is done to them: bonds and holds agree to the planck."""
-
-    accounts = st.integers(1, 5)
-    jobs = st.integers(0, 7)
-    amounts = st.sampled_from((0, 1, int(BTT), NEED, int(btt(999)), int(btt(1_000)), RICH))
-
-    @initialize(members=st.integers(1, 3))
-    def begin(self, members: int) -> None:
-        self.chain = ProviderChain(members=members, delegators=2, chunks=3)
-        self.chain.begin(accounts=7)
-        self.issued = int(self.chain.balances.total_issuance.value)
-        self.taken = 0
-
-    def make(self, number: int, name: str, **args: object) -> None:
-        failed = self.chain.dispatch_refused(stash(number), name, **args)
-        assert failed is None or isinstance(failed, (Error, TokenError))
-
-    @rule(who=accounts, bond=amounts, classes=st.sets(st.integers(0, 2)))
-    def register(self, who: int, bond: int, classes: set[int]) -> None:
-        self.make(
-            who, "register", info=provider_info(*sorted(classes), capacity=2), bond=u128(bond)
-        )
-
-    @rule(who=accounts, classes=st.sets(st.integers(0, 2)), capacity=st.integers(0, 3))
-    def update(self, who: int, classes: set[int], capacity: int) -> None:
-        self.make(who, "update", info=provider_info(*sorted(classes), capacity=capacity))
-
-    @rule(who=accounts, name=st.sampled_from(("bond_extra", "unbond")), amount=amounts)
-    def money(self, who: int, name: str, amount: int) -> None:
-        self.make(who, name, amount=u128(amount))
-
-    @rule(
-        who=accounts,
-        name=st.sampled_from(("withdraw", "chill", "resume", "heartbeat", "deregister")),
-    )
-    def act(self, who: int, name: str) -> None:
-        self.make(who, name)
-
-    @rule(who=accounts, to=st.one_of(st.none(), st.integers(1, 7)))
-    def lend(self, who: int, to: int | None) -> None:
-        self.make(who, "delegate_score", validator=None if to is None else stash(to))
-
-    @rule(who=accounts, of=accounts)
-    def dismiss(self, who: int, of: int) -> None:
-        self.make(who, "dismiss_delegator", provider=stash(of))
-
-    @rule(times=st.integers(1, 8), skipped=st.integers(0, 3))
-    def turn(self, times: int, skipped: int) -> None:
-        self.chain.turn(times, skipped=skipped)
-
-    @rule(who=accounts, number=jobs, amount=amounts)
-    def reserve(self, who: int, number: int, amount: int) -> None:
-        providers, account = self.chain.providers, stash(who)
-        known = (account, job(number)) in providers.engagements.reservations
-        if providers.engagements.exists(account) and not known:
-            assert providers.engagements.reserve(account, job(number), u128(amount)) <= amount
-
-    @rule(
-        number=jobs,
-        model_class=st.integers(0, 2),
-        need=st.sampled_from((1, NEED)),
-        requester=st.one_of(st.none(), accounts),
-        protocol=st.booleans(),
-    )
-    def assign(
-        self, number: int, model_class: int, need: int, requester: int | None, protocol: bool
-    ) -> None:
-        providers = self.chain.providers
-        by = None if requester is None else stash(requester)
-        who, operators = providers.engagements.select(
-            bytes([number]) * 32, model_class, need, by, (), protocol
-        )
-        assert (who is None) == (operators == 0)
-        if who is None:
-            return
-        assert who != by
-        before = self.chain.bond_of(who)
-        assert before.busy < before.capacity
-        if (who, job(number)) not in providers.engagements.reservations:
-            reserved = providers.engagements.reserve(who, job(number), u128(need))
-            assert reserved == need or (protocol and not providers.engagements.is_bonded(who))
-
-    @rule(who=accounts, number=jobs)
-    def release(self, who: int, number: int) -> None:
-        self.chain.providers.engagements.release(stash(who), job(number))
-
-    @rule(who=accounts, number=jobs, amount=amounts, to=st.one_of(st.none(), st.integers(1, 9)))
-    def slash(self, who: int, number: int, amount: int, to: int | None) -> None:
-        issued = int(self.chain.balances.total_issuance.value)
-        finder = None if to is None else stash(to)
-        taken = self.chain.providers.engagements.slash(
-            stash(who), job(number), u128(amount), finder
-        )
-        burned = issued - int(self.chain.balances.total_issuance.value)
-        assert taken <= amount
-        assert burned in (taken, taken - taken // 2)
-        assert self.chain.providers.work_scores.scores([stash(who)]) == [
-            sum(
-                int(part.score)
-                for part in self.chain.providers.work_scores.weight_of(stash(who)).delegated
-            )
-        ]
-        self.taken += burned
-
-    @rule(who=accounts, ppm=st.integers(0, PPM))
-    def fine(self, who: int, ppm: int) -> None:
-        self.taken += int(self.chain.providers.engagements.fine(stash(who), ppm))
-
-    @rule(who=accounts, took=st.integers(0, 10**6), ok=st.booleans(), units=st.integers(0, 9))
-    def done(self, who: int, took: int, ok: bool, units: int) -> None:
-        self.chain.providers.engagements.note_done(stash(who), took, ok)
-        self.chain.providers.engagements.credit_score(stash(who), units)
-
-    @rule(who=accounts)
-    def decline(self, who: int) -> None:
-        self.taken += int(self.chain.providers.engagements.note_decline(stash(who)))
-
-    @rule(who=accounts, amount=st.integers(0, int(btt(600))))
-    def pay(self, who: int, amount: int) -> None:
-        self.chain.providers.engagements.hold_pay(stash(who), u128(amount))
-
-    @invariant()
-    def amounts_agree(self) -> None:
-        self.chain.audit()
-        issued = int(self.chain.balances.total_issuance.value)
-        assert issued == self.issued - self.taken
-        self.chain.check()
-        assert self.chain.tokenomics.burned_by[BurnReason.Slash] == self.taken
-
-    @invariant()
-    def scores_are_each_counted_once(self) -> None:
-        scores = self.chain.providers.work_scores
-        accounts = [stash(number) for number in range(1, 10)]
-        own = sum(
-            scores.score_of(who, delegate, self.chain.mining.era_now() - 2)
-            for who, _ in scores.windows.items()
-            for delegate in (None, *accounts)
-        )
-        assert sum(scores.scores(accounts)) == own or self.chain.mining.era_now() < 2
-
-
-Business.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
-TestBusiness = Business.TestCase
