@@ -31,6 +31,8 @@ class History(ABC):
 
     refusals: ClassVar[tuple[type[Exception], ...]] = (DispatchError, ArithmeticError)
     """Errors of calls that do not fail the test."""
+    whole: ClassVar[bool] = False
+    """True if refused calls must change nothing even without a storage layer."""
 
     def __init__(self, small: SmallRuntime) -> None:
         self._small = small
@@ -60,11 +62,12 @@ class History(ABC):
         """Make a call in a storage layer; a refused call changes nothing. Return True if done."""
         state, events = self._small.host.state, self._small.host.events
         assert isinstance(state, DictState)
-        before = len(events)
+        before, data = len(events), dict(state.data) if self.whole else {}
         state.begin()
         try:
             call(*args)
         except self.refusals:
+            assert not self.whole or (state.data == data and len(events) == before)
             state.rollback()
             del events[before:]
             return False
@@ -102,7 +105,7 @@ def unreached(
     runs: int,
     steps: int,
 ) -> set[str]:
-    """Return the calls and events of some pallets, and others, that fixed histories do not reach."""
+    """Return the calls and events of pallets, and others, that fixed histories do not reach."""
     reached: set[str] = set()
     for number in range(runs):
         randomness = Random(number)

@@ -8,7 +8,6 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
@@ -30,6 +29,7 @@ from runtime.pallets.authorities import (
     capped_weights,
     shared_weights,
 )
+from support.histories import History, seeds, unreached
 from support.runtime import refused
 from support.stakes import MINIMUM, RICH, StakeChain, btt, stash
 
@@ -617,47 +617,86 @@ def test_genesis_bonds_lie_under_vesting_locks(lock_first: bool) -> None:
 # ---- anything at all
 
 
-class Staking(RuleBasedStateMachine):
+class Staking(History):
     """Whatever stashes do and whatever they are slashed for: money is counted, sets are fair."""
 
-    @initialize(term=st.integers(1, 4), least=st.integers(1, 3))
-    def begin(self, term: int, least: int) -> None:
-        self.chain = StakeChain(term=term, least=least, candidates=5)
-        self.chain.open([MINIMUM] * 3, accounts=7)
+    refusals = (Error, TokenError)
+
+    def __init__(self, term: int, least: int) -> None:
+        self.chain = StakeChain(term=term, least=least, candidates=4)
+        super().__init__(self.chain)
+        self.chain.open([MINIMUM] * 4, accounts=7)
         self.least = least
         self.honest = [stash(number) for number in range(1, 8)]
         self.issued = int(self.chain.balances.total_issuance.value)
 
-    @rule(
-        who=st.integers(1, 7),
-        name=st.sampled_from(("bond", "bond_extra", "unbond")),
-        amount=st.sampled_from((0, 1, int(BTT), MINIMUM - 1, MINIMUM, 3 * MINIMUM, RICH)),
-    )
-    def move(self, who: int, name: str, amount: int) -> None:
-        self.chain.make(stash(who), name, amount=u128(amount))
+    def step(self) -> None:
+        who = stash(self.rng.randint(1, 7))
+        steps = (
+            *[self.move] * 4, *[self.stand] * 4, *[self.turn] * 3, self.crowd, self.leave, self.keys,
+            self.slash, self.expel, self.govern,
+        )  # fmt: skip
+        self.one_of(steps)(who)
 
-    @rule(
-        who=st.integers(1, 7),
-        name=st.sampled_from(("withdraw_unbonded", "validate", "chill")),
-    )
-    def stand(self, who: int, name: str) -> None:
-        failed = self.chain.make(stash(who), name)
-        assert failed is None or isinstance(failed, Error)
+    def make(self, who: AccountId, name: str, **args: object) -> None:
+        made = self.chain.call("Authorities", name, **args)
+        self.attempt(self.chain.dispatch, signed(who), made, name=f"Authorities.{name}")
 
-    @rule(number=st.integers(1, 7), has=st.booleans())
-    def keys(self, number: int, has: bool) -> None:
-        others = [who for who in self.chain.sessions.keyless if who != stash(number)]
-        self.chain.sessions.keyless = others if has else [*others, stash(number)]
+    def move(self, who: AccountId) -> None:
+        amounts = (0, 1, int(BTT), MINIMUM - 1, MINIMUM, 3 * MINIMUM, 3 * MINIMUM, RICH)
+        ledger = self.chain.authorities.bonds.ledger.get(who)
+        if ledger is None:
+            name, own = "bond", MINIMUM
+        else:
+            name, own = self.one_of(("bond_extra", "unbond", "unbond")), int(ledger.active)
+        self.make(who, name, amount=u128(self.one_of((*amounts, own, own // 2))))
+        if name == "bond":
+            self.make(who, "validate")
 
-    @rule(times=st.integers(1, 7))
-    def turn(self, times: int) -> None:
-        self.chain.sessions.turn(times)
+    def stand(self, who: AccountId) -> None:
+        names = ("withdraw_unbonded", "validate", "validate", "validate", "validate", "chill")
+        self.make(who, self.one_of(names))
+        self.make(who, "chill_other", stash=Id(self.some_candidate()))
 
-    @rule(who=st.integers(1, 7), back=st.integers(0, 5), amount=st.integers(1, 2 * MINIMUM))
-    def slash(self, who: int, back: int, amount: int) -> None:
-        offender, authorities = stash(who), self.chain.authorities
-        session = max(0, self.chain.sessions.current - back)
+    def crowd(self, who: AccountId) -> None:
+        """Let all bond that have not, and stand for election: more than there is room for."""
+        for number in range(1, 8):
+            amount = u128(self.rng.randint(MINIMUM, 5 * MINIMUM))
+            self.make(stash(number), "bond", amount=amount)
+            self.make(stash(number), "validate")
+
+    def some_candidate(self) -> AccountId:
+        candidates = [who for who, _ in self.chain.authorities.candidate_list.candidates.items()]
+        return self.one_of([*candidates, A])
+
+    def leave(self, who: AccountId) -> None:
+        """Chill, unbond all, and withdraw it when it is due, or a bit earlier."""
+        self.make(who, "chill")
+        self.make(who, "unbond", amount=self.chain.authorities.bonded(who))
+        self.chain.sessions.turn(self.rng.randint(5, 7))
+        self.make(who, "withdraw_unbonded")
+
+    def keys(self, who: AccountId) -> None:
+        others = [one for one in self.chain.sessions.keyless if one != who]
+        self.chain.sessions.keyless = others if self.one_in(2) else [*others, who]
+
+    def govern(self, who: AccountId) -> None:
+        """Set the number of seats, and a minimum bond for some sessions."""
+        authorities = self.chain.authorities
+        count = u32(self.rng.randint(1, 5))
+        self.attempt(authorities.set_validator_count, ROOT, count)
+        self.attempt(authorities.set_minimum_bond, ROOT, u128(2 * MINIMUM))
+        self.make(who, "chill_other", stash=Id(self.some_candidate()))
+        self.attempt(authorities.set_minimum_bond, ROOT, u128(MINIMUM))
+
+    def turn(self, who: AccountId) -> None:
+        self.chain.sessions.turn(self.rng.randint(1, 4))
+
+    def slash(self, offender: AccountId) -> None:
+        authorities = self.chain.authorities
+        session = max(0, self.chain.sessions.current - self.rng.randint(0, 5))
         stake, bonded = authorities.at_stake(offender, session), authorities.bonded(offender)
+        amount = self.one_of((1, MINIMUM // 7, int(stake or 1), 2 * MINIMUM))
         taken = authorities.slash(offender, session, u128(amount))
         assert taken <= min(amount, int(stake or 0), int(bonded))
         if taken:
@@ -667,22 +706,21 @@ class Staking(RuleBasedStateMachine):
         if first:
             assert authorities.slash(offender, session, u128(amount)) == 0
 
-    @rule(who=st.integers(1, 7))
-    def expel(self, who: int) -> None:
-        self.chain.authorities.expel(stash(who))
+    def expel(self, who: AccountId) -> None:
+        self.chain.authorities.expel(who)
 
-    @invariant()
-    def money_is_counted(self) -> None:
+    def check(self) -> None:
         self.chain.check()
         assert self.chain.balances.total_issuance.value == self.issued
+        self.sets_are_whole()
+        self.what_can_be_reported_is_covered()
+        self.an_election_now_would_be_fair()
 
-    @invariant()
     def sets_are_whole(self) -> None:
         for validators in (self.chain.sessions.active, self.chain.sessions.queued):
             assert self.least <= len(validators) <= 4
             assert len(set(validators)) == len(validators)
 
-    @invariant()
     def what_can_be_reported_is_covered(self) -> None:
         authorities, now = self.chain.authorities, self.chain.sessions.current
         for session in range(max(0, now - 5), now + 1):
@@ -690,7 +728,6 @@ class Staking(RuleBasedStateMachine):
                 stake = authorities.at_stake(who, session)
                 assert stake is None or stake <= authorities.bonded(who)
 
-    @invariant()
     def an_election_now_would_be_fair(self) -> None:
         authorities = self.chain.authorities
         fit = [
@@ -701,8 +738,14 @@ class Staking(RuleBasedStateMachine):
         elected = authorities.candidate_list.best(
             authorities.seats, u128(MINIMUM), self.chain.sessions.has_keys
         )
-        assert list(elected) == [who for _, who in sorted(fit)[:4]]
+        assert list(elected) == [who for _, who in sorted(fit)[: authorities.seats]]
 
 
-Staking.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
-TestStaking = Staking.TestCase
+@settings(max_examples=settings().max_examples // 2)
+@given(term=st.integers(1, 4), least=st.integers(1, 3), steps=seeds(20, 50))
+def test_money_is_counted_and_sets_are_fair(term: int, least: int, steps: list[int]) -> None:
+    Staking(term, least).run(steps)
+
+
+def test_random_stashes_reach_all_calls_and_events() -> None:
+    assert unreached(lambda: Staking(2, 1), Authorities, runs=4, steps=100) == set()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.babe import Slot
@@ -27,10 +28,14 @@ from runtime.frame import (
 )
 from runtime.pallets.balances import is_pool, sub_account
 from runtime.pallets.bounties import (
+    Active,
     Approved,
     ApprovedWithCurator,
+    AwaitsCurator,
     Awarded,
+    Bounties,
     Bounty,
+    BountyStatus,
     Funded,
     Proposed,
 )
@@ -52,6 +57,7 @@ from support.bounties import (
     GrantsChain,
     opened,
 )
+from support.histories import History, seeds, unreached
 from support.runtime import DictState, refused
 
 
@@ -169,61 +175,69 @@ def test_the_treasury_of_the_real_chain_pays_what_root_approves() -> None:
 
 # ---- whatever happens
 
-CALLS = (
-    "propose", "approve", "approve_with", "choose", "accept", "award", "claim", "close",
-    "unassign", "dismiss", "extend", "poke", "spend", "ceiling",
-)  # fmt: skip
-STEPS = st.lists(
-    st.tuples(st.sampled_from(CALLS), st.integers(0, 2), st.integers(10, 2_000)), max_size=30
-)
 
+class Grants(History):
+    """Bounties on every way to their end, with proposers, a curator and a treasury."""
 
-def take(chain: GrantsChain, name: str, index: u32, number: int) -> None:
-    bounties = chain.bounties
-    match name:
-        case "propose":
-            chain.propose(number)
-        case "approve":
-            bounties.approve_bounty(ROOT, index)
-        case "approve_with":
-            bounties.approve_bounty_with_curator(ROOT, index, Id(BOB), u128(number) * BTT // 3)
-        case "choose":
-            bounties.propose_curator(ROOT, index, Id(BOB), u128(number) * BTT // 3)
-        case "accept":
-            bounties.accept_curator(signed(BOB), index)
-        case "award":
-            bounties.award_bounty(signed(BOB), index, Id(CAROL))
-        case "claim":
-            chain.clock.slot += DELAY
-            bounties.claim_bounty(signed(DAVE), index)
-        case "close":
-            bounties.close_bounty(ROOT, index)
-        case "unassign":
-            bounties.unassign_curator(signed(BOB), index)
-        case "dismiss":
-            bounties.unassign_curator(ROOT, index)
-        case "extend":
-            bounties.extend_bounty_expiry(signed(BOB), index, b"")
-        case "poke":
-            bounties.bounty_deposit_base = BASE * u128(number)
-            bounties.poke_deposit(signed(ALICE), index)
-        case "spend":
-            chain.spend()
-        case _:
-            chain.ceiling.headroom = u128(number) * BTT
+    refusals = (Error, BadOrigin)
+    whole = True
 
+    def __init__(self) -> None:
+        self.chain = opened()
+        super().__init__(self.chain)
+        self.bounties = self.chain.bounties
 
-@given(STEPS)
-def test_deposits_and_money_are_where_the_bounties_say(
-    steps: list[tuple[str, int, int]],
-) -> None:
-    chain = opened()
-    for name, index, number in steps:
-        before = dict(chain.state.data)
-        try:
-            take(chain, name, u32(index), number)
-        except (Error, BadOrigin):
-            assert chain.state.data == before
+    def step(self) -> None:
+        known = dict(self.bounties.bounties.items())
+        kind = self.rng.randrange(10)
+        if not known or kind == 0:
+            self.attempt(
+                self.bounties.propose_bounty, signed(ALICE), self.rng.randint(5, 600) * BTT, TEXT
+            )
+        elif kind == 1:
+            self.chain.spend()
+        elif kind == 2:
+            self.chain.ceiling.headroom = u128(self.one_of((10, 200, 10**6, 10**6))) * BTT
+        else:
+            index = u32(99) if self.one_in(20) else self.one_of(list(known))
+            bounty = known.get(index)
+            likely = WAYS[type(bounty.status)] if bounty is not None else ()
+            if bounty is not None and isinstance(bounty.status, Approved | ApprovedWithCurator):
+                self.chain.spend()
+            names = EVERY if self.one_in(6) or not likely else likely
+            self.take(self.one_of(names), index, 0 if bounty is None else int(bounty.value))
+
+    def take(self, name: str, index: u32, value: int) -> None:
+        bounties, fee = self.bounties, u128(value // self.one_of((1, 2, 3, 10**9)))
+        match name:
+            case "approve":
+                self.attempt(bounties.approve_bounty, ROOT, index)
+            case "approve_with":
+                self.attempt(bounties.approve_bounty_with_curator, ROOT, index, Id(BOB), fee)
+            case "choose":
+                self.attempt(bounties.propose_curator, ROOT, index, Id(BOB), fee)
+            case "accept":
+                self.attempt(bounties.accept_curator, signed(BOB), index)
+            case "award":
+                self.attempt(bounties.award_bounty, signed(BOB), index, Id(CAROL))
+            case "claim":
+                self.chain.clock.slot += self.one_of((1, DELAY, DELAY))
+                self.attempt(bounties.claim_bounty, signed(DAVE), index)
+            case "close":
+                self.attempt(bounties.close_bounty, ROOT, index)
+            case "unassign":
+                self.attempt(bounties.unassign_curator, signed(BOB), index)
+            case "dismiss":
+                self.attempt(bounties.unassign_curator, ROOT, index)
+            case "extend":
+                self.attempt(bounties.extend_bounty_expiry, signed(BOB), index, b"")
+            case _:
+                rates = replace(bounties.deposits.rates, base=BASE * u128(self.rng.randint(1, 200)))
+                bounties.deposits.rates = rates
+                self.attempt(bounties.poke_deposit, signed(ALICE), index)
+
+    def check(self) -> None:
+        chain = self.chain
         deposits: dict[AccountId, int] = {ALICE: 0, BOB: 0}
         waiting = []
         for place, bounty in chain.bounties.bounties.items():
@@ -239,3 +253,26 @@ def test_deposits_and_money_are_where_the_bounties_say(
             int(info.data.free + info.data.reserved) for _, info in chain.system.account.items()
         )
         assert free == chain.balances.total_issuance.value == (4_000 + POOL) * BTT
+
+
+WAYS: dict[type[BountyStatus], tuple[str, ...]] = {
+    Proposed: ("approve", "approve", "approve_with", "approve_with", "poke", "close"),
+    Approved: ("approve",),
+    ApprovedWithCurator: ("unassign", "dismiss"),
+    Funded: ("choose", "choose", "choose", "close"),
+    AwaitsCurator: ("accept", "accept", "accept", "unassign", "dismiss"),
+    Active: ("award", "award", "extend", "unassign", "dismiss", "close"),
+    Awarded: ("claim", "claim", "claim", "dismiss"),
+}
+"""Steps that may succeed with a bounty."""
+EVERY = tuple(dict.fromkeys(name for names in WAYS.values() for name in names))
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(seeds(20, 50))
+def test_deposits_and_money_are_where_the_bounties_say(steps: list[int]) -> None:
+    Grants().run(steps)
+
+
+def test_random_grants_reach_all_calls_and_events() -> None:
+    assert unreached(Grants, Bounties, runs=4, steps=120) == set()
