@@ -633,8 +633,8 @@ class Staking(History):
     def step(self) -> None:
         who = stash(self.rng.randint(1, 7))
         steps = (
-            *[self.move] * 4, *[self.stand] * 4, *[self.turn] * 3, self.crowd, self.leave, self.keys,
-            self.slash, self.expel, self.govern,
+            *[self.move] * 4, *[self.stand] * 4, *[self.turn] * 3, self.crowd, self.leave,
+            self.keys, self.slash, self.expel, self.govern,
         )  # fmt: skip
         self.one_of(steps)(who)
 

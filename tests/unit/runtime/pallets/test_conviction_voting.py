@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import codec, u16, u32, u128
 from runtime.constants import BTT
 from runtime.frame import PostInfo, TokenError, signed
-from runtime.frame.error import DispatchError, Error
+from runtime.frame.error import Error
 from runtime.frame.origin import decided
 from runtime.frame.weight import DispatchClass
 from runtime.limits import block_weights, heaviest_call
@@ -41,6 +38,7 @@ from runtime.pallets.origins import Decision, DecisionOrigin
 from runtime.pallets.referenda import Ongoing, Tally
 from runtime.weights import conviction_voting as weights
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, SMALL_SPENDER, WEALTH, Forum
+from support.histories import History, seeds, unreached
 from support.runtime import refused
 
 DAY, PERIOD = Forum.day, 7 * Forum.day
@@ -343,68 +341,122 @@ def test_a_lock_serves_for_the_longest_and_the_greatest() -> None:
     assert lock.at(10) == PriorLock()
 
 
-STEP = st.tuples(
-    st.sampled_from(
-        ("vote", "vote", "split", "remove", "delegate", "undelegate", "unlock", "other", "wait")
-    ),
-    st.sampled_from(PEOPLE),
-    st.sampled_from(PEOPLE),
-    st.integers(0, 3),
-    st.integers(0, 100),
-)
+class Voters(History):
+    """Five people who vote and delegate on two tracks with two referenda each."""
+
+    refusals = (Error,)
+
+    def __init__(self) -> None:
+        self.forum = Forum()
+        super().__init__(self.forum)
+        self.forum.open()
+        self.forum.tick(0)
+        self.voting = self.forum.voting
+        by = DecisionOrigin(Decision.Emergency)
+        for origin in (SMALL_SPENDER, by, SMALL_SPENDER, by):
+            index = self.forum.submit(by=origin)
+            self.forum.referenda.place_decision_deposit(signed(EVE), index)
+
+    def step(self) -> None:
+        steps = (
+            *[self.vote] * 4, self.split, *[self.remove] * 2, *[self.delegate] * 3,
+            *[self.undelegate] * 2, self.unlock, self.other, self.wait,
+        )  # fmt: skip
+        self.one_of(steps)(self.one_of(PEOPLE), self.rng.randrange(4))
+
+    def amount(self) -> u128:
+        """Return an amount, which may be more than an account has."""
+        return u128(self.rng.randint(0, 115) * 90 * BTT)
+
+    def casting(self, who: AccountId, number: int) -> tuple[u16, u32]:
+        """Choose a referendum that `who` voted on and its track, or any."""
+        track, index = TRACKS[number % 2], u32(number)
+        cast = self.voting.voting_for[who, track]
+        if isinstance(cast, VoteCasting) and cast.casting.votes and not self.one_in(4):
+            index = self.one_of(cast.casting.votes)[0]
+        return track, index
+
+    def voted(self, who: AccountId, number: int) -> bool:
+        """Return True if the account has a vote on the track."""
+        cast = self.voting.voting_for[who, TRACKS[number % 2]]
+        return isinstance(cast, VoteCasting) and bool(cast.casting.votes)
+
+    def vote(self, who: AccountId, number: int) -> None:
+        given = Standard(vote_of(aye=not self.one_in(3)), self.amount())
+        self.attempt(self.voting.vote, signed(who), u32(number), given)
+
+    def split(self, who: AccountId, number: int) -> None:
+        amount = self.amount()
+        given = SplitAbstain(amount // 2, amount // 4, u128(self.rng.randrange(100)))
+        self.attempt(self.voting.vote, signed(who), u32(number), given)
+
+    def remove(self, who: AccountId, number: int) -> None:
+        self.attempt(self.voting.remove_vote, signed(who), *self.casting(who, number))
+
+    def delegate(self, who: AccountId, number: int) -> None:
+        """Delegate, at times after the votes of the track are removed."""
+        track = TRACKS[number % 2]
+        if self.one_in(2):
+            for index in range(number % 2, 4, 2):
+                self.attempt(self.voting.remove_vote, signed(who), track, u32(index))
+        other, amount = Id(self.one_of(PEOPLE)), self.amount()
+        self.attempt(self.voting.delegate, signed(who), track, other, LOCKED, amount)
+
+    def undelegate(self, who: AccountId, number: int) -> None:
+        track = TRACKS[number % 2]
+        delegating = [
+            one for one in PEOPLE if isinstance(self.voting.voting_for[one, track], VoteDelegating)
+        ]
+        who = self.one_of(delegating or [who])
+        self.attempt(self.voting.undelegate, signed(who), track)
+
+    def unlock(self, who: AccountId, number: int) -> None:
+        self.attempt(self.voting.unlock, signed(who), TRACKS[number % 2], Id(self.one_of(PEOPLE)))
+
+    def other(self, who: AccountId, number: int) -> None:
+        """Remove another account's vote, if there is one on a referendum that is over."""
+        if self.one_in(3):
+            self.forum.tick(14 * DAY)
+        target = self.one_of([one for one in PEOPLE if self.voted(one, number)] or [EVE])
+        track, index = self.casting(target, number)
+        self.attempt(self.voting.remove_other_vote, signed(who), Id(target), track, index)
+
+    def wait(self, who: AccountId, number: int) -> None:
+        self.forum.tick(self.one_of((1, 10, 25, 2 * DAY)))
+
+    def check(self) -> None:
+        check(self.forum)
+
+    def finish(self) -> None:
+        """Let all locks end, and check that nothing stays locked."""
+        runtime = self.forum
+        for _ in range(6):
+            runtime.tick(5 * DAY)
+        for who in PEOPLE:
+            for track in TRACKS:
+                self.attempt(self.voting.undelegate, signed(who), track)
+                for number in range(4):
+                    self.attempt(self.voting.remove_vote, signed(who), track, u32(number))
+        runtime.tick(PERIOD)
+        for who in PEOPLE:
+            for track in TRACKS:
+                self.voting.unlock(signed(who), track, Id(who))
+            assert runtime.balances.locks[who] == []
+        assert list(self.voting.voting_for.items()) == []
+        assert list(self.voting.class_locks_for.items()) == []
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.lists(STEP, max_size=50))
-def test_tallies_delegations_and_locks_add_up_whatever_happens(
-    steps: list[tuple[str, AccountId, AccountId, int, int]],
-) -> None:
-    runtime = Forum()
-    runtime.open()
-    runtime.tick(0)
-    by = DecisionOrigin(Decision.Emergency)
-    tracks = (TRACK, EMERGENCY)
-    for origin in (SMALL_SPENDER, by, SMALL_SPENDER, by):
-        index = runtime.submit(by=origin)
-        runtime.referenda.place_decision_deposit(signed(EVE), index)
-    for step, who, other, number, size in steps:
-        index, amount, track = u32(number), u128(size * 90 * BTT), tracks[number % 2]
-        voting, origin_ = runtime.voting, signed(who)
-        with suppress(Error):
-            match step:
-                case "vote":
-                    voting.vote(origin_, index, Standard(vote_of(aye=size % 3 != 0), amount))
-                case "split":
-                    voting.vote(origin_, index, SplitAbstain(amount // 2, amount // 4, u128(size)))
-                case "remove":
-                    voting.remove_vote(origin_, track, index)
-                case "delegate":
-                    voting.delegate(origin_, track, Id(other), LOCKED, amount)
-                case "undelegate":
-                    voting.undelegate(origin_, track)
-                case "unlock":
-                    voting.unlock(origin_, track, Id(other))
-                case "other":
-                    voting.remove_other_vote(origin_, Id(other), track, index)
-                case _:
-                    runtime.tick(1 + size // 4)
-        check(runtime)
-    for _ in range(6):
-        runtime.tick(5 * DAY)
-    for who in PEOPLE:
-        for track in tracks:
-            with suppress(DispatchError):
-                runtime.voting.undelegate(signed(who), track)
-            for number in range(4):
-                with suppress(DispatchError):
-                    runtime.voting.remove_vote(signed(who), track, u32(number))
-    runtime.tick(PERIOD)
-    for who in PEOPLE:
-        for track in tracks:
-            runtime.voting.unlock(signed(who), track, Id(who))
-        assert runtime.balances.locks[who] == []
-    assert list(runtime.voting.voting_for.items()) == []
-    assert list(runtime.voting.class_locks_for.items()) == []
+TRACKS = (TRACK, EMERGENCY)
+
+
+@settings(deadline=None, max_examples=settings().max_examples // 2)
+@given(seeds(20, 50))
+def test_tallies_delegations_and_locks_add_up_whatever_happens(steps: list[int]) -> None:
+    Voters().run(steps).finish()
+
+
+def test_random_voters_reach_all_calls_and_events() -> None:
+    assert unreached(Voters, ConvictionVoting, runs=4, steps=100) == set()
 
 
 def check(runtime: Forum) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
-from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.account import Id
 from btt_chain.scale import u16, u32, u128
 from runtime.constants import BTT
-from runtime.frame import DispatchError, Error, signed
+from runtime.frame import signed
 from runtime.frame.origin import decided
 from runtime.pallets.conviction_voting import (
     Conviction,
@@ -23,6 +21,7 @@ from runtime.pallets.conviction_voting import (
 )
 from runtime.pallets.origins import Decision
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, Forum
+from support.histories import History, seeds, unreached
 from support.runtime import refused
 
 DAY, PERIOD = Forum.day, 7 * Forum.day
@@ -117,41 +116,65 @@ def test_who_delegates_does_not_contribute_and_its_delegate_counts_once(runtime:
     assert runtime.contributions.counted == [CAROL]
 
 
-STEP = st.tuples(
-    st.sampled_from(("vote", "remove", "clear", "delegate", "undelegate", "unlock", "wait")),
-    st.sampled_from(PEOPLE),
-    st.sampled_from(PEOPLE),
-    st.integers(0, 2),
-)
+class Votes(History):
+    """Votes, delegations and time, on three referenda of one track."""
+
+    def __init__(self) -> None:
+        self.forum = Forum()
+        super().__init__(self.forum)
+        self.forum.open()
+        self.forum.tick(0)
+        for _ in range(3):
+            index = self.forum.submit()
+            self.forum.referenda.place_decision_deposit(signed(EVE), index)
+
+    def step(self) -> None:
+        voting, who, other = self.forum.voting, self.one_of(PEOPLE), self.one_of(PEOPLE)
+        index = u32(self.rng.randrange(3))
+        match self.one_of(KINDS):
+            case "vote":
+                given = Standard(vote_of(aye=not self.one_in(5)), u128((1 + int(index)) * BTT))
+                self.attempt(voting.vote, signed(who), index, given)
+            case "all vote":
+                for voter in PEOPLE:
+                    given = Standard(vote_of(aye=True), u128(9_000 * BTT))
+                    self.attempt(voting.vote, signed(voter), index, given)
+            case "remove":
+                for number in range(3):
+                    self.attempt(voting.remove_vote, signed(who), TRACK, u32(number))
+            case "clear":
+                self.attempt(voting.remove_other_vote, signed(who), Id(other), TRACK, index)
+            case "delegate":
+                self.attempt(voting.delegate, signed(who), TRACK, Id(other), LOCKED, BTT)
+            case "undelegate":
+                for one in PEOPLE:
+                    if self.one_in(2):
+                        self.attempt(voting.undelegate, signed(one), TRACK)
+            case "unlock":
+                self.attempt(voting.unlock, signed(who), TRACK, Id(other))
+            case _:
+                self.forum.wait(self.one_of((1, DAY, 3 * DAY, 9 * DAY)))
+
+    def check(self) -> None:
+        """Check that no account counts twice in a referendum."""
+        ended = sum(self.forum.referenda.ended(u32(number)) is not None for number in range(3))
+        counted = Counter(self.forum.contributions.counted)
+        assert max(counted.values(), default=0) <= ended
+        if counted:
+            self.reached.add("counted")
 
 
-@given(st.lists(STEP, max_size=50))
-def test_an_account_never_counts_twice_in_a_referendum(
-    steps: list[tuple[str, AccountId, AccountId, int]],
-) -> None:
-    runtime = Forum()
-    runtime.open()
-    runtime.tick(0)
-    for _ in range(3):
-        index = runtime.submit()
-        runtime.referenda.place_decision_deposit(signed(EVE), index)
-    for step, who, other, number in steps:
-        index = u32(number)
-        with suppress(DispatchError, Error):
-            match step:
-                case "vote":
-                    runtime.vote(who, index, 1 + number, aye=who != other)
-                case "remove":
-                    runtime.voting.remove_vote(signed(who), TRACK, index)
-                case "clear":
-                    runtime.voting.remove_other_vote(signed(who), Id(other), TRACK, index)
-                case "delegate":
-                    runtime.voting.delegate(signed(who), TRACK, Id(other), LOCKED, BTT)
-                case "undelegate":
-                    runtime.voting.undelegate(signed(who), TRACK)
-                case "unlock":
-                    runtime.voting.unlock(signed(who), TRACK, Id(other))
-                case _:
-                    runtime.wait(3 * DAY * (1 + number))
-    ended = sum(runtime.referenda.ended(u32(number)) is not None for number in range(3))
-    assert max(Counter(runtime.contributions.counted).values(), default=0) <= ended
+KINDS = (
+    "vote", "vote", "vote", "all vote", "remove", "remove", "clear", "delegate", "undelegate",
+    "unlock", "wait", "wait",
+)  # fmt: skip
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(seeds(20, 50))
+def test_an_account_never_counts_twice_in_a_referendum(steps: list[int]) -> None:
+    Votes().run(steps)
+
+
+def test_random_votes_are_counted_and_reach_all_calls() -> None:
+    assert unreached(Votes, ConvictionVoting, others=("counted",), runs=4, steps=60) == set()
