@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, Id
@@ -13,7 +12,7 @@ from btt_chain.primitives.ss58 import decode as from_ss58
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import Err, Ok, u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.frame import ROOT, BadOrigin, Call, Error, Weight, signed
+from runtime.frame import ROOT, BadOrigin, Call, Error, TokenError, Weight, signed
 from runtime.frame.error import WireToken
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Balances
@@ -26,6 +25,7 @@ from runtime.pallets.multisig import (
 from runtime.pallets.system import System
 from runtime.pallets.utility import Utility, carrying_weight
 from runtime.weights import multisig as weights
+from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
@@ -364,42 +364,60 @@ def test_deposits_are_reserved_under_a_name(runtime: MultisigRuntime) -> None:
     assert runtime.balances.reserved(ALICE) == DEPOSIT
 
 
-MOVES = st.lists(
-    st.tuples(
-        st.sampled_from(OWNERS),
-        st.integers(1, 3),
-        st.sampled_from(["approve", "approve_hash", "cancel"]),
-    ),
-    max_size=25,
-)
+class Owners(History):
+    """Three owners, of whom two must agree on payments of one to three BTT."""
 
+    refusals = (Error, TokenError)
 
-@given(MOVES)
-def test_what_is_reserved_is_what_the_waiting_operations_hold(
-    moves: list[tuple[AccountId, int, str]],
-) -> None:
-    runtime = MultisigRuntime()
-    runtime.open()
-    total = runtime.balances.total_issuance.value
-    for number, (who, btt, move) in enumerate(moves):
-        runtime.at(10 + number, 0)
-        call = runtime.pay_dave(btt)
+    def __init__(self) -> None:
+        self.runtime = MultisigRuntime()
+        super().__init__(self.runtime)
+        self.runtime.open()
+        self.total = self.runtime.balances.total_issuance.value
+        self.number = 10
+
+    def step(self) -> None:
+        self.number += 1
+        self.runtime.at(self.number, 0)
+        who, multisig = self.one_of(OWNERS), self.runtime.multisig
+        call = self.runtime.pay_dave(self.rng.randint(1, 3))
         digest = blake2_256(call.raw)
-        waiting = runtime.multisig.multisigs.get((BANK, digest))
-        others = [owner for owner in OWNERS if owner != who]
-        try:
-            if move == "approve":
-                runtime.approve(who, call, waiting.when if waiting else None)
-            elif move == "approve_hash":
-                runtime.approve_hash(who, call, waiting.when if waiting else None)
-            elif waiting:
-                by, when = signed(who), waiting.when
-                runtime.multisig.cancel_as_multi(by, u16(2), others, when, digest)
-        except (Multisig.AlreadyApproved, Multisig.NotOwner):
-            continue
-        operations = [operation for _, operation in runtime.multisig.multisigs.under(BANK)]
+        waiting = multisig.multisigs.get((BANK, digest))
+        when = waiting.when if waiting and not self.one_in(8) else None
+        if waiting and self.one_in(3):
+            who = waiting.depositor
+        others, by = [owner for owner in OWNERS if owner != who], signed(who)
+        match self.rng.randrange(5):
+            case 0 | 1:
+                self.attempt(multisig.as_multi, by, u16(2), others, when, call, PLENTY)
+            case 2:
+                self.attempt(multisig.approve_as_multi, by, u16(2), others, when, digest, PLENTY)
+            case 3:
+                self.runtime.multisig.deposit_factor = FACTOR * u128(self.rng.randint(1, 3))
+                self.attempt(multisig.poke_deposit, by, u16(2), others, digest)
+                self.runtime.multisig.deposit_factor = FACTOR
+            case _:
+                time = when or FIRST
+                self.attempt(multisig.cancel_as_multi, by, u16(2), others, time, digest)
+        if self.one_in(5):
+            pay = self.runtime.call("Balances", "transfer_allow_death", dest=Id(DAVE), value=BTT)
+            self.attempt(multisig.as_multi_threshold_1, by, [ALICE, BOB, CAROL][:2], pay)
+
+    def check(self) -> None:
+        operations = [operation for _, operation in self.runtime.multisig.multisigs.under(BANK)]
         for owner in OWNERS:
             held = sum(o.deposit for o in operations if o.depositor == owner)
-            assert runtime.balances.reserved(owner) == held
+            assert self.runtime.balances.reserved(owner) == held
         accounts = (*OWNERS, BANK, DAVE)
-        assert sum(int(runtime.balances.total(who)) for who in accounts) == total
+        balances = self.runtime.balances
+        assert sum(int(balances.total(who)) for who in accounts) == self.total
+
+
+@given(seeds(10, 30))
+def test_what_is_reserved_is_what_the_waiting_operations_hold(steps: list[int]) -> None:
+    Owners().run(steps)
+
+
+def test_random_owners_reach_all_calls_and_events() -> None:
+    absent = {"Multisig.as_multi_threshold_1"}
+    assert unreached(Owners, Multisig, runs=4, steps=60) == absent

@@ -31,6 +31,7 @@ from runtime.pallets.proxy import (
 from runtime.pallets.utility import Utility
 from runtime.weights import proxy as weights
 from runtime.weights import utility as utility_weights
+from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
@@ -635,38 +636,119 @@ def test_a_scope_names_pallets_and_single_calls(entry: str, covered: bool) -> No
     assert covers(("System", "Vesting.vest"), entry) is covered
 
 
-PEOPLE = st.sampled_from([ALICE, BOB, CAROL])
-ACTS = st.sampled_from(["add", "remove", "clear", "announce", "reject", "pure"])
+class Proxies(History):
+    """Three accounts that appoint each other, announce, and make accounts without a key."""
 
+    accounts = (ALICE, BOB, CAROL)
 
-@given(st.lists(st.tuples(PEOPLE, PEOPLE, ACTS, st.sampled_from(ProxyType)), max_size=20))
-def test_what_is_reserved_is_what_the_lists_say(
-    acts: list[tuple[AccountId, AccountId, str, ProxyType]],
-) -> None:
-    runtime = ProxyRuntime()
-    runtime.open()
-    proxy = runtime.proxy
-    pures = dict.fromkeys((ALICE, BOB, CAROL), 0)
-    for number, (who, other, act, kind) in enumerate(acts):
-        try:
-            match act:
-                case "add":
-                    runtime.appoint(who, other, kind)
-                case "remove":
-                    proxy.remove_proxy(signed(who), Id(other), kind, u32(0))
-                case "clear":
-                    proxy.remove_proxies(signed(who))
-                case "announce":
-                    proxy.announce(signed(who), Id(other), H256(bytes(32)))
-                case "reject":
-                    proxy.reject_announcement(signed(who), Id(other), H256(bytes(32)))
-                case "pure":
-                    proxy.create_pure(signed(who), kind, u32(0), u16(number))
-                    pures[who] += 1
-        except (Proxy.Duplicate, Proxy.NoSelfProxy, Proxy.NotFound, Proxy.NotProxy):
-            continue
-        for account, made in pures.items():
+    def __init__(self) -> None:
+        self.runtime = ProxyRuntime()
+        super().__init__(self.runtime)
+        self.runtime.open()
+        self.proxy = self.runtime.proxy
+        self.pures: dict[AccountId, list[tuple[AccountId, ProxyType, int, int]]] = {}
+        """Accounts without a key: kind, index and block, by owner."""
+        self.number = 10
+
+    def step(self) -> None:
+        self.number += self.one_of((1, 1, 6))
+        self.runtime.at(self.number)
+        steps = (
+            *[self.add] * 4, self.remove, self.clear, *[self.announce] * 4, *[self.reject] * 2,
+            self.act, self.act_announced, self.act_announced, self.pure, self.kill, self.poke,
+        )  # fmt: skip
+        self.one_of(steps)(self.one_of(self.accounts), self.one_of(self.accounts))
+
+    def appointed(self, who: AccountId, other: AccountId) -> tuple[AccountId, AccountId, int, int]:
+        """Choose an owner with its delegate, kind and delay; at random if there is none."""
+        known = [
+            (real, one.delegate, int(one.proxy_type), int(one.delay))
+            for real in self.accounts
+            for one in self.proxy.proxies[real][0]
+        ]
+        return self.one_of(known) if known and not self.one_in(8) else (who, other, 0, 0)
+
+    def add(self, who: AccountId, other: AccountId) -> None:
+        kind, delay = self.one_of(list(ProxyType)), u32(self.one_of((0, 0, 5)))
+        self.attempt(self.proxy.add_proxy, signed(who), Id(other), kind, delay)
+
+    def remove(self, who: AccountId, other: AccountId) -> None:
+        who, other, kind, delay = self.appointed(who, other)
+        place = Id(other), ProxyType(kind), u32(delay)
+        self.attempt(self.proxy.remove_proxy, signed(who), *place)
+
+    def clear(self, who: AccountId, other: AccountId) -> None:
+        if self.one_in(3):
+            self.attempt(self.proxy.remove_proxies, signed(who))
+
+    def payment(self) -> Call:
+        return self.runtime.call("System", "remark_with_event", remark=b"x")
+
+    def announce(self, who: AccountId, other: AccountId) -> None:
+        real, delegate, _, _ = self.appointed(other, who)
+        digest = H256(blake2_256(self.payment().raw))
+        self.attempt(self.proxy.announce, signed(delegate), Id(real), digest)
+
+    def announced(self, who: AccountId, other: AccountId) -> tuple[AccountId, AccountId]:
+        """Choose a delegate that announced something, and for whom."""
+        known = [
+            (delegate, one.real)
+            for delegate in self.accounts
+            for one in self.proxy.announced.announcements[delegate][0]
+        ]
+        return self.one_of(known) if known and not self.one_in(8) else (who, other)
+
+    def reject(self, who: AccountId, other: AccountId) -> None:
+        delegate, real = self.announced(who, other)
+        digest = H256(blake2_256(self.payment().raw))
+        if self.one_in(2):
+            self.attempt(self.proxy.reject_announcement, signed(real), Id(delegate), digest)
+        else:
+            self.attempt(self.proxy.remove_announcement, signed(delegate), Id(real), digest)
+
+    def act(self, who: AccountId, other: AccountId) -> None:
+        real, delegate, _, _ = self.appointed(who, other)
+        self.attempt(self.proxy.proxy, signed(delegate), Id(real), None, self.payment())
+
+    def act_announced(self, who: AccountId, other: AccountId) -> None:
+        delegate, real = self.announced(who, other)
+        whom = Id(delegate), Id(real)
+        self.attempt(self.proxy.proxy_announced, signed(who), *whom, None, self.payment())
+
+    def pure(self, who: AccountId, other: AccountId) -> None:
+        kind, index = self.one_of(list(ProxyType)), u16(self.number)
+        if self.attempt(self.proxy.create_pure, signed(who), kind, u32(0), index):
+            created = [one for one in self.runtime.announced() if isinstance(one, PURE)][-1]
+            made = created.pure, kind, int(index), self.number
+            self.pures.setdefault(who, []).append(made)
+
+    def kill(self, who: AccountId, other: AccountId) -> None:
+        for pure, kind, index, block in self.pures.get(who, [])[:1]:
+            place = kind, u16(index), u32(block), u32(2)
+            if self.attempt(self.proxy.kill_pure, signed(pure), Id(who), *place):
+                self.pures[who].pop(0)
+
+    def poke(self, who: AccountId, other: AccountId) -> None:
+        self.proxy.proxy_deposit_factor = FACTOR * u128(self.rng.randint(1, 3))
+        self.attempt(self.proxy.poke_deposit, signed(who))
+        self.proxy.proxy_deposit_factor = FACTOR
+
+    def check(self) -> None:
+        proxy, balances = self.proxy, self.runtime.balances
+        for account in self.accounts:
             owed = proxy.proxies[account][1] + proxy.announced.announcements[account][1]
-            owed += made * (BASE + FACTOR)
-            assert runtime.balances.reserved(account) == owed
-            assert runtime.balances.total(account) == 1_000 * BTT
+            owed += len(self.pures.get(account, [])) * (BASE + FACTOR)
+            assert balances.reserved(account) == owed
+            assert balances.total(account) == 1_000 * BTT
+
+
+PURE = Proxy.PureCreated
+
+
+@given(seeds(15, 40))
+def test_what_is_reserved_is_what_the_lists_say(steps: list[int]) -> None:
+    Proxies().run(steps)
+
+
+def test_random_proxies_reach_all_calls_and_events() -> None:
+    assert unreached(Proxies, Proxy, runs=4, steps=100) == set()
