@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.crypto.hashing import blake2_256
@@ -14,7 +12,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import DecodeError, EncodeError, codec, u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
-from runtime.frame import ROOT, BadOrigin, Error, signed
+from runtime.frame import ROOT, BadOrigin, Error, Origin, signed
 from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.identity import (
     RESERVE_ID,
@@ -32,6 +30,7 @@ from runtime.pallets.identity import (
 )
 from runtime.pallets.identity.types import DATA, MAX_REGISTRARS, MAX_SUBS
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, WEALTH, GovernanceRuntime
+from support.histories import History, seeds, unreached
 from support.runtime import refused
 
 REGISTRAR, SECOND = u32(0), u32(1)
@@ -377,82 +376,82 @@ def test_data_is_written_as_wallets_read_it() -> None:
             DATA.encode(too_much)
 
 
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            (
-                "set",
-                "clear",
-                "kill",
-                "ask",
-                "cancel",
-                "judge",
-                "add",
-                "agree",
-                "remove",
-                "quit",
-                "subs",
-            )
-        ),
-        st.sampled_from(PEOPLE),
-        st.sampled_from(PEOPLE),
-        st.integers(0, 20),
-    ),
-    max_size=30,
-)
+class Names(History):
+    """Five people who name themselves and their parts; Carol and Dave judge them."""
 
+    refusals = (Error,)
 
-@settings(deadline=None)
-@given(STEPS)
-def test_what_is_reserved_is_what_the_pallet_knows(
-    steps: list[tuple[str, AccountId, AccountId, int]],
-) -> None:
-    runtime = IdentityRuntime()
-    runtime.open()
-    issuance = runtime.balances.total_issuance.value
-    good: tuple[Judgement, ...] = (KnownGood(), Erroneous(), Unknown())
-    for step, who, other, size in steps:
-        origin, text = signed(who), Data(bytes((65,)) * size)
+    def __init__(self) -> None:
+        self.runtime = IdentityRuntime()
+        super().__init__(self.runtime)
+        self.runtime.open()
+        self.identity = self.runtime.identity
+        self.issuance = self.runtime.balances.total_issuance.value
+
+    def step(self) -> None:
+        who, other = self.one_of(PEOPLE), self.one_of(PEOPLE)
+        named = [one for one, _ in self.identity.identity_of.items()]
+        if named and not self.one_in(4):
+            other = self.one_of(named)
+        parts = [(part, main) for part, (main, _) in self.identity.subs.super_of.items()]
+        origin, text = signed(who), Data(bytes((65,)) * self.rng.randrange(20))
         info = IdentityInfo(display=text)
-        known = runtime.identity.identity_of.get(other)
+        known = self.identity.identity_of.get(other)
         key = H256(blake2_256(codec(IdentityInfo).encode(known.info if known else info)))
-        steps_by_name: dict[str, tuple[str, dict[str, object]]] = {
-            "set": ("set_identity", {"info": info}),
-            "clear": ("clear_identity", {}),
-            "kill": ("kill_identity", {"target": Id(other)}),
-            "ask": ("request_judgement", {"reg_index": REGISTRAR, "max_fee": FEE}),
-            "cancel": ("cancel_request", {"reg_index": REGISTRAR}),
-            "judge": (
-                "provide_judgement",
-                {
-                    "reg_index": REGISTRAR,
-                    "target": Id(other),
-                    "judgement": good[size % 3],
-                    "identity": key,
-                },
-            ),
-            "add": ("add_sub", {"sub": Id(other), "data": text}),
-            "remove": ("remove_sub", {"sub": Id(other)}),
-            "agree": ("agree_sub", {"main": Id(other)}),
-            "quit": ("quit_sub", {}),
-            "subs": ("set_subs", {"subs": [(p, text) for p in PEOPLE[: size % 4]]}),
-        }
-        name, args = steps_by_name[step]
-        if step == "kill":
-            origin = ROOT
-        with suppress(Error):
-            runtime.dispatch(origin, runtime.call("Identity", name, **args))
+        judged: Judgement = self.one_of((KnownGood(), KnownGood(), Erroneous(), Unknown()))
+        part, main = self.one_of(parts) if parts else (who, other)
+        index = self.one_of((REGISTRAR, REGISTRAR, SECOND))
+        judge = signed(CAROL if index == REGISTRAR else DAVE)
+        steps: list[tuple[Origin, str, dict[str, object]]] = [
+            *[(origin, "set_identity", {"info": info})] * 3,
+            (signed(other), "clear_identity", {}),
+            (ROOT, "kill_identity", {"target": Id(other)}),
+            *[(signed(other), "request_judgement", {"reg_index": index, "max_fee": FEE})] * 3,
+            (signed(other), "cancel_request", {"reg_index": index}),
+            *[
+                (
+                    judge, "provide_judgement",
+                    {"reg_index": index, "target": Id(other), "judgement": judged, "identity": key},
+                )
+            ] * 3,
+            *[(signed(other), "add_sub", {"sub": Id(who), "data": text})] * 3,
+            (signed(main), "remove_sub", {"sub": Id(part)}),
+            (signed(main), "rename_sub", {"sub": Id(part), "data": text}),
+            *[(signed(part), "agree_sub", {"main": Id(main)})] * 2,
+            (signed(part), "quit_sub", {}),
+            (signed(other), "set_subs", {
+                "subs": [(one, text) for one in PEOPLE[: self.rng.randrange(4)]],
+            }),
+            (judge, "set_fee", {"index": index, "fee": FEE}),
+            (judge, "set_fields", {"index": index, "fields": u64(0)}),
+            (judge, "set_account_id", {"index": index, "new": Id(judge.signed())}),
+        ]  # fmt: skip
+        by, name, args = self.one_of(steps)
+        call = self.runtime.call("Identity", name, **args)
+        self.attempt(self.runtime.dispatch, by, call, name=f"Identity.{name}")
+
+    def check(self) -> None:
         for person in PEOPLE:
-            entry = runtime.identity.identity_of.get(person)
-            deposit, subs = runtime.identity.subs.subs_of[person]
+            entry = self.identity.identity_of.get(person)
+            deposit, subs = self.identity.subs.subs_of[person]
             fees = [j.fee for _, j in entry.judgements if isinstance(j, FeePaid)] if entry else []
             own = int(entry.deposit) if entry else 0
-            assert runtime.reserved(person) == own + int(deposit) + sum(map(int, fees))
+            assert self.runtime.reserved(person) == own + int(deposit) + sum(map(int, fees))
             assert deposit == SUB_DEPOSIT * len(subs)
-            assert all(runtime.identity.subs.parent_of(sub) == person for sub in subs)
-    parts = sum(len(subs) for _, (_, subs) in runtime.identity.subs.subs_of.items())
-    assert parts == len(list(runtime.identity.subs.super_of.items()))
-    assert all(
-        part in runtime.identity.subs.super_of for part, _ in runtime.identity.subs.agreed.items()
-    )
-    assert runtime.balances.total_issuance.value == issuance
+            assert all(self.identity.subs.parent_of(sub) == person for sub in subs)
+        parts = sum(len(subs) for _, (_, subs) in self.identity.subs.subs_of.items())
+        assert parts == len(list(self.identity.subs.super_of.items()))
+        assert all(
+            part in self.identity.subs.super_of for part, _ in self.identity.subs.agreed.items()
+        )
+        assert self.runtime.balances.total_issuance.value == self.issuance
+
+
+@given(seeds(20, 50))
+def test_what_is_reserved_is_what_the_pallet_knows(steps: list[int]) -> None:
+    Names().run(steps)
+
+
+def test_random_people_reach_all_calls_and_events() -> None:
+    # Root adds registrars before.
+    assert unreached(Names, Identity, runs=4, steps=150) == {"Identity.add_registrar"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
@@ -15,7 +14,6 @@ from runtime.frame import (
     NONE,
     ROOT,
     BadOrigin,
-    DispatchError,
     PostInfo,
     Reason,
     TokenError,
@@ -35,6 +33,7 @@ from runtime.pallets.preimage import (
     Unrequested,
 )
 from support.governance import ALICE, BOB, PEOPLE, WEALTH, GovernanceRuntime
+from support.histories import History, seeds, unreached
 from support.runtime import refused
 
 TEXT = b"a very good idea"
@@ -201,30 +200,35 @@ def test_a_bounded_call_is_written_as_wallets_read_it() -> None:
     assert bounded.decode_all(b"\0" + KEY) == Legacy(KEY)
 
 
-ACTIONS = ("note", "unnote", "request", "unrequest")
+class Preimages(History):
+    """Four accounts that note texts, and root, which requests them."""
 
+    def __init__(self) -> None:
+        self.runtime = GovernanceRuntime()
+        super().__init__(self.runtime)
+        self.runtime.open()
 
-@given(
-    st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 4), st.integers(0, 3)), max_size=25)
-)
-def test_deposits_are_what_is_held_whatever_is_called(
-    steps: list[tuple[str, int, int]],
-) -> None:
-    runtime = GovernanceRuntime()
-    runtime.open()
-    for action, who, text in steps:
-        origin = signed(PEOPLE[who]) if who < 4 else ROOT
-        data = bytes((text,)) * 9
-        call = {
-            "note": runtime.call("Preimage", "note_preimage", bytes=data),
-            "unnote": runtime.call("Preimage", "unnote_preimage", hash=H256(blake2_256(data))),
-            "request": runtime.call("Preimage", "request_preimage", hash=H256(blake2_256(data))),
-        }.get(action, runtime.call("Preimage", "unrequest_preimage", hash=H256(blake2_256(data))))
-        try:
-            runtime.dispatch(origin, call)
-        except DispatchError:
-            continue
-        owed = dict.fromkeys(PEOPLE, 0)
+    def step(self) -> None:
+        who, preimage = self.one_of((*PEOPLE[:4], ROOT)), self.runtime.preimage
+        origin = who if who is ROOT else signed(who)
+        data = bytes((self.rng.randrange(4),)) * 9
+        key, kind = H256(blake2_256(data)), self.rng.randrange(8)
+        if kind < 3:
+            self.attempt(preimage.note_preimage, origin, data)
+        elif kind == 3:
+            known = preimage.request_status_for.get(key)
+            deposit = known.ticket if isinstance(known, Unrequested) else None
+            owner = signed(deposit[0]) if deposit is not None and not self.one_in(4) else origin
+            self.attempt(preimage.unnote_preimage, owner, key)
+        elif kind == 7:
+            self.attempt(preimage.ensure_updated, origin, [key])
+        else:
+            by = origin if self.one_in(4) else ROOT
+            call = preimage.request_preimage if kind == 4 else preimage.unrequest_preimage
+            self.attempt(call, by, key)
+
+    def check(self) -> None:
+        runtime, owed = self.runtime, dict.fromkeys(PEOPLE, 0)
         for entry in runtime.preimage.request_status_for.items():
             status = entry[1]
             deposit = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
@@ -234,3 +238,12 @@ def test_deposits_are_what_is_held_whatever_is_called(
         kept = {key for (key, _), _ in runtime.preimage.preimage_for.items()}
         known = [key for key, _ in runtime.preimage.request_status_for.items()]
         assert kept == {key for key in known if runtime.preimage.have(key)}
+
+
+@given(seeds(10, 30))
+def test_deposits_are_what_is_held_whatever_is_called(steps: list[int]) -> None:
+    Preimages().run(steps)
+
+
+def test_random_preimages_reach_all_calls_and_events() -> None:
+    assert unreached(Preimages, Preimage, runs=4, steps=60) == set()

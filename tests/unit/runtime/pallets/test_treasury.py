@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id, Index
 from btt_chain.primitives.arithmetic import Permill
@@ -35,6 +36,7 @@ from runtime.pallets.treasury import (
     attempted,
 )
 from runtime.weights import treasury as weights
+from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL, CLERK, CHIEF = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))
@@ -418,45 +420,60 @@ def test_a_block_in_which_nothing_is_due_costs_one_look(
 
 # ---- whatever happens
 
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("approve"), st.integers(0, 1_200), st.sampled_from([BOB, TREASURY])),
-        st.tuples(st.just("promise"), st.integers(0, 1_200), st.sampled_from([BOB, CAROL])),
-        st.tuples(st.just("payout"), st.integers(0, 3), st.just(ALICE)),
-        st.tuples(st.just("void"), st.integers(0, 3), st.just(ALICE)),
-        st.tuples(st.just("remove"), st.integers(0, 3), st.just(ALICE)),
-        st.tuples(st.just("check"), st.integers(0, 3), st.just(ALICE)),
-        st.tuples(st.just("time"), st.integers(0, 250), st.just(ALICE)),
-    ),
-    max_size=15,
-)
 
+class Spending(History):
+    """Payments that are approved, promised, paid, voided or removed, while periods pass."""
 
-@given(STEPS)
-def test_no_planck_leaves_the_treasury_but_as_an_approved_payment(
-    steps: list[tuple[str, int, AccountId]],
-) -> None:
-    chain = opened()
-    treasury = chain.treasury
-    for step, number, who in steps:
-        try:
-            match step:
-                case "approve":
-                    chain.approve(number, who)
-                case "promise":
-                    chain.promise(number, who)
-                case "payout":
-                    treasury.payout(signed(ALICE), u32(number))
-                case "void":
-                    treasury.void_spend(ROOT, u32(number))
-                case "remove":
-                    treasury.remove_approval(ROOT, u32(number))
-                case "check":
-                    treasury.check_status(signed(ALICE), u32(number))
-                case _:
-                    chain.at(chain.clock.slot + number)
-        except Error:
-            continue
+    refusals = (Error,)
+
+    def __init__(self) -> None:
+        self.chain = opened()
+        super().__init__(self.chain)
+        self.treasury = self.chain.treasury
+
+    def step(self) -> None:
+        steps = (
+            *[self.approve] * 3, *[self.promise] * 4, *[self.payout] * 4, self.void, self.remove,
+            *[self.status] * 3, *[self.time] * 4,
+        )  # fmt: skip
+        self.one_of(steps)()
+
+    def amount(self) -> u128:
+        return self.rng.randint(0, 1_200 if self.one_in(5) else 120) * BTT
+
+    def known(self, items: Iterable[tuple[u32, object]]) -> u32:
+        """Choose a number of some records, or one that is not there."""
+        numbers = [number for number, _ in items]
+        return self.one_of(numbers) if numbers and not self.one_in(8) else u32(99)
+
+    def approve(self) -> None:
+        who = self.one_of((BOB, BOB, TREASURY))
+        self.attempt(self.treasury.spend_local, ROOT, self.amount(), Id(who))
+
+    def promise(self) -> None:
+        begin = self.one_of((None, None, u32(self.chain.clock.slot + self.rng.randrange(40))))
+        who, kind = Id(self.one_of((BOB, CAROL))), AssetKind.Native
+        self.attempt(self.treasury.spend, ROOT, kind, self.amount(), who, begin)
+
+    def payout(self) -> None:
+        self.attempt(self.treasury.payout, signed(ALICE), self.known(self.treasury.spends.items()))
+
+    def void(self) -> None:
+        self.attempt(self.treasury.void_spend, ROOT, self.known(self.treasury.spends.items()))
+
+    def remove(self) -> None:
+        number = self.known(self.treasury.proposals.items())
+        self.attempt(self.treasury.remove_approval, ROOT, number)
+
+    def status(self) -> None:
+        number = self.known(self.treasury.spends.items())
+        self.attempt(self.treasury.check_status, signed(ALICE), number)
+
+    def time(self) -> None:
+        self.chain.at(self.chain.clock.slot + self.one_of((1, 10, PAYOUT, PERIOD, 2 * PERIOD)))
+
+    def check(self) -> None:
+        chain, treasury = self.chain, self.treasury
         waiting = dict(treasury.proposals.items())
         assert sorted(waiting) == sorted(treasury.approvals.value)
         paid = sum(int(e.award) for e in chain.own_events() if isinstance(e, Treasury.Awarded))
@@ -473,3 +490,14 @@ def test_no_planck_leaves_the_treasury_but_as_an_approved_payment(
         paid += sum(promised[e.index] for e in chain.own_events() if isinstance(e, Treasury.Paid))
         assert treasury.available() == FUNDS * BTT - paid
         assert chain.balances.total_issuance.value == (FUNDS + 10) * BTT
+
+
+@given(seeds(10, 30))
+def test_no_planck_leaves_the_treasury_but_as_an_approved_payment(steps: list[int]) -> None:
+    Spending().run(steps)
+
+
+def test_random_spending_reaches_all_calls_and_events() -> None:
+    unused = ("PaymentFailed", "Burnt", "UpdatedInactive", "Deposit")
+    absent = {f"Treasury.{name}" for name in unused}  # events of wallets, that no call emits here
+    assert unreached(Spending, Treasury, runs=4, steps=80) == absent
