@@ -6,14 +6,23 @@ from fractions import Fraction
 from math import floor
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u16, u32, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT, YEAR_MS
-from runtime.frame import ROOT, BadOrigin, DispatchError, GenesisError, Reason, signed
+from runtime.frame import (
+    ROOT,
+    BadOrigin,
+    DispatchError,
+    GenesisError,
+    Reason,
+    TokenError,
+    TokenErrorKind,
+    signed,
+)
 from runtime.frame.origin import decided
 from runtime.pallets.chambers import (
     SEAT_POWER,
@@ -35,6 +44,7 @@ from runtime.pallets.referenda.curves import flat, passing
 from runtime.pallets.referenda.tracks import TABLE
 from support.assembly import SLOT_MS, STAKE_LASTS, Assembly, Vault
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, address
+from support.histories import History, seeds, unreached
 from support.runtime import refused
 
 FRANK = AccountId(bytes((6,)) * 32)
@@ -580,36 +590,49 @@ def test_an_institution_that_becomes_a_holder_counts_once(runtime: Assembly) -> 
     assert runtime.holders(index) == (0, 0)
 
 
-ACTIONS = st.tuples(
-    st.sampled_from(
-        ("vote", "vote", "vote", "drop", "move", "move", "stake", "unstake", "escrow", "pay",
-         "delegate", "undelegate", "seat", "unseat", "wait", "start")
-    ),
-    st.sampled_from(PEOPLE),
-    st.sampled_from(PEOPLE),
-    st.integers(1, 10_000),
-    st.booleans(),
+class Buyers(History):
+    """I12: vote buying by moving coins, duplicate membership, around one decision."""
+
+    def __init__(self) -> None:
+        self.court = Court()
+        super().__init__(self.court)
+        self.court.open()
+        self.index = self.court.submit()
+        self.supply = int(self.court.balances.total_issuance.value)
+
+    def step(self) -> None:
+        who, other, btt = self.one_of(PEOPLE), self.one_of(PEOPLE), self.rng.randint(1, 10_000)
+        aye, name = self.one_in(2), self.one_of(ACTIONS)
+        if name == "stake":  # `act` has the rest as the days of the stake
+            btt = 60 * self.rng.randint(1, 100) + self.one_of((0, 1, 2, 32, 40))
+        if name in {"unstake", "undelegate", "drop", "unseat"}:
+            for one in PEOPLE:  # the first that can
+                if self.attempt(self.act, name, one, other, btt, aye, name=name):
+                    break
+        else:
+            self.attempt(self.act, name, who, other, btt, aye, name=name)
+
+    def act(self, name: str, who: AccountId, other: AccountId, btt: int, aye: bool) -> None:
+        act(self.court, self.index, name, who, other, btt, aye=aye)
+
+    def check(self) -> None:
+        check(self.court, self.index, self.supply)
+
+
+ACTIONS = (
+    "start", "vote", "vote", "vote", "vote", "drop", "move", "move", "stake", "stake", "unstake",
+    "escrow", "pay", "delegate", "delegate", "undelegate", "seat", "unseat", "wait",
 )  # fmt: skip
 
 
-@given(actions=st.lists(ACTIONS, max_size=40))
-def test_no_planck_votes_twice_whatever_happens(
-    actions: list[tuple[str, AccountId, AccountId, int, bool]],
-) -> None:
-    """I12: vote buying by moving coins, duplicate membership."""
-    runtime = Court()
-    runtime.open()
-    index = runtime.submit()
-    supply = int(runtime.balances.total_issuance.value)
-    for name, who, other, btt, aye in actions:
-        runtime.state.begin()
-        try:
-            act(runtime, index, name, who, other, btt, aye=aye)
-        except DispatchError:
-            runtime.state.rollback()
-        else:
-            runtime.state.commit()
-        check(runtime, index, supply)
+@settings(max_examples=settings().max_examples // 2)
+@given(seeds(20, 60))
+def test_no_planck_votes_twice_whatever_happens(steps: list[int]) -> None:
+    Buyers().run(steps)
+
+
+def test_random_buyers_reach_all_actions() -> None:
+    assert unreached(Buyers, others=ACTIONS, runs=4, steps=80) == set()
 
 
 class Court(Assembly):
@@ -660,6 +683,8 @@ def act(
 
 def unstake(runtime: Assembly, who: AccountId) -> None:
     over = [one for one in runtime.ledger.stakes.get(who, []) if one[2] <= runtime.clock.slot]
+    if not over:
+        raise TokenError(TokenErrorKind.FundsUnavailable)
     for one in over:
         runtime.ledger.stakes[who].remove(one)
         runtime.balances.release(Reason(61, Vault.HoldReason.Stake), who, u128(one[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -61,6 +62,7 @@ class WorkMachine(RuleBasedStateMachine):
         self.claims: dict[H256, Claim] = {}
         self.planted: set[H256] = set()
         self.reveals: list[Callable[[], None]] = []
+        self.rng = Random(0)
 
     @initialize(planted=st.booleans())
     def begin(self, planted: bool) -> None:
@@ -74,9 +76,34 @@ class WorkMachine(RuleBasedStateMachine):
         self.honest_verifiers = self.market.verifier_accounts[:3]
         self.honest_provider = self.market.provider_accounts[0]
 
+    @rule(seed=ANY)
+    def something_happens(self, seed: int) -> None:
+        """Make one of the steps, by chance: as rules of their own, most runs would lack some."""
+        self.rng = Random(seed)
+        if self.market.clock.holds_beacons and self.rng.randrange(2):
+            self.the_beacon_comes_or_goes()
+        self.rng.choice(self.steps())()
+
+    def steps(self) -> list[Callable[[], None]]:
+        """Return the steps, the likely ones several times."""
+        rng = self.rng
+        pick, who = rng.randrange(10**6), rng.choice((ALICE, BOB))
+        return [
+            *[lambda: self.people_are_busy(rng.randint(10, 40), pick)] * 7,
+            lambda: self.slots_stay_empty(rng.choice((2, 5, 13, 30, 120, 4_000))),
+            self.the_beacon_comes_or_goes,
+            lambda: self.post(
+                who, rng.choice(list(Tier)), rng.choice(list(Check)), rng.choice((0, 1, 200_000)),
+                rng.randint(2, 30),
+            ),
+            self.the_chain_posts,
+            lambda: self.cancel(pick),
+            *[lambda: self.a_verifier_leaves(pick)] * 2,
+            *[lambda: self.a_verifier_comes_back(pick)] * 2,
+        ]  # fmt: skip
+
     # ---- time
 
-    @rule(blocks=st.integers(5, 40), seed=ANY)
     def people_are_busy(self, blocks: int, seed: int) -> None:
         """Make blocks in which most do what they should, and some what they should not."""
         randomness = np.random.default_rng(seed)
@@ -131,36 +158,25 @@ class WorkMachine(RuleBasedStateMachine):
         if self.market.receipt(receipt).phase is Phase.Disclosing and randomness.random() < 0.7:
             self.reveal_planted_error(receipt)
 
-    @rule(slots=st.sampled_from((2, 3, 5, 8, 13, 30, 120)))
     def slots_stay_empty(self, slots: int) -> None:
         self.market.step(slots)
 
-    @rule()
     def the_beacon_comes_or_goes(self) -> None:
         self.market.clock.holds_beacons = not self.market.clock.holds_beacons
 
     # ---- requesters
 
-    @rule(
-        who=WHO,
-        tier=st.sampled_from(Tier),
-        check=st.sampled_from(Check),
-        mib=st.sampled_from((0, 1, 200_000)),
-        deadline=st.integers(2, 30),
-    )
     def post(self, who: AccountId, tier: Tier, check: Check, mib: int, deadline: int) -> None:
         self.market.post(
             who, ITEMS, tier=tier, check=check, data_bytes=u64(mib << 20), deadline=u32(deadline)
         )
 
-    @rule()
     def the_chain_posts(self) -> None:
         self.market.tried(
             ROOT, "Jobs.add_protocol_set", model=self.market.model, items=u32(ITEMS),
             input_root=inputs_root(ITEMS), data_bytes=u64(0), deadline=u32(15), endpoints=ENDPOINT,
         )  # fmt: skip
 
-    @rule(pick=ANY)
     def cancel(self, pick: int) -> None:
         job = self.pick_job(pick, JobState.Posted, JobState.Assigned)
         if job is not None:
@@ -232,15 +248,18 @@ class WorkMachine(RuleBasedStateMachine):
                 continue
         self.reveals = early
 
-    @rule(pick=ANY)
     def a_verifier_leaves(self, pick: int) -> None:
         working = [row[0] for row in self.market.receipts.bonds.roster.value]
         if len(working) > 4:
             self.market.do(working[pick % len(working)], "Receipts.leave")
 
-    @rule(pick=ANY)
     def a_verifier_comes_back(self, pick: int) -> None:
-        who = self.market.verifier_accounts[pick % 8]
+        working = [row[0] for row in self.market.receipts.bonds.roster.value]
+        idle = [who for who in self.market.verifier_accounts if who not in working]
+        people = idle or self.market.verifier_accounts
+        who = people[pick % len(people)]
+        if idle and pick % 3 == 0:
+            self.market.step(700)  # until its bond is free
         self.market.tried(who, "Receipts.withdraw")
         self.market.tried(who, "Receipts.join", bond=u128(6_000 * BTT))
 
@@ -367,6 +386,20 @@ TestWork.settings = settings(
 )
 
 
+def test_random_parties_reach_every_event_of_jobs_and_receipts() -> None:
+    reached: set[type] = set()
+    for number in range(6):
+        machine, randomness = WorkMachine(), Random(number)
+        machine.begin(planted=number % 2 == 1)
+        for _ in range(12):
+            machine.something_happens(randomness.getrandbits(20))
+            machine.all_adds_up()
+        machine.teardown()
+        reached |= {type(event) for event in machine.market.announced()}
+    wanted = {*Jobs.EVENTS.values(), *Receipts.EVENTS.values()}
+    assert {event.__name__ for event in wanted - reached} == {"ParamsSet"}
+
+
 class WholeWorkMachine(WorkMachine):
     """The same in real blocks of the whole runtime, whose books are audited after each.
 
@@ -375,24 +408,36 @@ class WholeWorkMachine(WorkMachine):
 
     kind = WholeMarket
 
-    @rule(seed=ANY)
+    def steps(self) -> list[Callable[[], None]]:
+        """Return the steps, with those that this runtime has besides."""
+        rng = self.rng
+        pick, more = rng.randrange(10**6), rng.choice((False, True))
+        return [
+            *super().steps(),
+            *[lambda: self.all_parties_act_and_time_passes(pick)] * 4,
+            lambda: self.a_provider_lends_its_work(pick, rng.randrange(20)),
+            lambda: self.a_provider_rests_or_comes_back(
+                pick, rng.choice(("chill", "resume", "withdraw"))
+            ),
+            lambda: self.a_bond_changes(pick, rng.choice((1, 10**18, 10**21, 10**22)), more),
+            lambda: self.a_validator_leaves_or_comes_back(pick, rng.choice(("chill", "validate"))),
+            self.the_models_endpoints_move_and_it_is_judged,
+        ]
+
     def all_parties_act_and_time_passes(self, seed: int) -> None:
         for who in self.market.provider_accounts:
             self.market.tried(who, "Providers.heartbeat")
         self.people_are_busy(20, seed)
 
-    @rule(pick=ANY, to=ANY)
     def a_provider_lends_its_work(self, pick: int, to: int) -> None:
         validators = [None, *self.market.verifier_accounts]
         who = self.market.provider_accounts[pick % 3]
         validator = validators[to % len(validators)]
         self.market.tried(who, "Providers.delegate_score", validator=validator)
 
-    @rule(pick=ANY, name=st.sampled_from(("chill", "resume", "withdraw")))
     def a_provider_rests_or_comes_back(self, pick: int, name: str) -> None:
         self.market.tried(self.market.provider_accounts[1 + pick % 2], f"Providers.{name}")
 
-    @rule(pick=ANY, amount=st.sampled_from((1, 10**18, 10**21, 10**22)), more=st.booleans())
     def a_bond_changes(self, pick: int, amount: int, more: bool) -> None:
         people = [*self.market.provider_accounts, *self.market.verifier_accounts]
         who = people[pick % len(people)]
@@ -400,12 +445,10 @@ class WholeWorkMachine(WorkMachine):
         name = "bond_extra" if more else "unbond"
         self.market.tried(who, f"{pallet}.{name}", amount=u128(amount))
 
-    @rule(pick=ANY, name=st.sampled_from(("chill", "validate")))
     def a_validator_leaves_or_comes_back(self, pick: int, name: str) -> None:
         who = self.market.verifier_accounts[pick % 8]
         self.market.tried(who, f"Authorities.{name}")
 
-    @rule()
     def the_models_endpoints_move_and_it_is_judged(self) -> None:
         market = self.market
         market.do(BOB, "Models.set_endpoints", model=market.model, endpoints=ENDPOINT)
@@ -425,8 +468,8 @@ class WholeWorkMachine(WorkMachine):
 
 TestWholeWork = WholeWorkMachine.TestCase
 TestWholeWork.settings = settings(
-    max_examples=6,
-    stateful_step_count=14,
+    max_examples=3,
+    stateful_step_count=8,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
