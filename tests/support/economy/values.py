@@ -144,9 +144,10 @@ class RandomValues:
     def schedule(self) -> VestingInfo:
         """Choose a vesting schedule; sometimes an invalid one."""
         now = self.runtime.babe.now()
-        locked = self.one_of((self.amount(), u128(100 * BTT), self.modest()))
+        locked = self.one_of((self.amount(), *[u128(100 * BTT)] * 2, *[self.modest()] * 3))
         lasts = self.one_of((1, 10, 14_400, 438_300, 5_000_000))
-        per_block = u128(self.one_of((0, 1, max(1, int(locked) // lasts), u128.MAX)))
+        fitting = max(1, int(locked) // lasts)
+        per_block = u128(self.one_of((0, 1, u128.MAX, *[fitting] * 7)))
         return VestingInfo(locked, per_block, u32(self.one_of((0, now, now + 2, now + 438_300))))
 
     def others(self) -> list[AccountId]:

@@ -46,6 +46,8 @@ class Watch:
         self.supply = self.issuance = self.preset.supply
         self.vested: dict[tuple[AccountId, int, int, int], int] = {}
         self.promises: dict[tuple[AccountId, int], Promise] = {}
+        self.fleeting: set[tuple[AccountId, int]] = set()
+        """Stakes that the block of their opening closed; nothing is earned by them."""
         self.issued = 0
         self.pools: dict[AccountId, int] = {}
 
@@ -100,6 +102,10 @@ class Watch:
             match event:
                 case TierStaking.Staked(who=who, id=id_, commit=commit):
                     self._promised(who, int(id_), int(commit))
+                case TierStaking.Unstaked(who=who, id=id_) | TierStaking.ForceUnstaked(
+                    who=who, id=id_
+                ) if (who, int(id_)) in self.fleeting:
+                    pass
                 case TierStaking.RewardPaid(who=who, id=id_, gross=gross, burned=burned, paid=paid):
                     known = self.promises[who, int(id_)]
                     known.paid += int(gross)
@@ -119,9 +125,11 @@ class Watch:
                     pass
 
     def _promised(self, who: AccountId, id_: int, commit: int) -> None:
-        stake = next(
-            one for at, one in self.chain.staking.ledger.stakes.under(who) if int(at) == id_
-        )
+        stakes = {int(at): one for at, one in self.chain.staking.ledger.stakes.under(who)}
+        if id_ not in stakes:
+            self.fleeting.add((who, id_))
+            return
+        stake = stakes[id_]
         opened = int(stake.opened)
         promise = Promise(
             int(stake.amount), int(stake.bps), int(stake.burn_bps), opened,

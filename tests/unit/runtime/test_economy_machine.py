@@ -41,21 +41,26 @@ class World(RuleBasedStateMachine):
         self.chain.block()
 
     @rule(seed=SEEDS)
-    def blocks_are_made(self, seed: int) -> None:
-        calls = RandomCalls(self.chain, seed)
+    def something_happens(self, seed: int) -> None:
+        """Make random blocks or run a story: as rules of their own, most runs would lack one."""
+        # Hypothesis repeats seeds: each block begins others.
+        calls = RandomCalls(self.chain, seed + (self.chain.number << 41))
         self.chain.runtime.enter(self.chain.state)
+        if calls.values.chance(25):
+            self.run_story(calls)
+        else:
+            self.make_blocks(calls)
+
+    def make_blocks(self, calls: RandomCalls) -> None:
+        """Make a block with several calls, some with one each, and one without."""
         slot = self.chain.slot + 1 + self.chain.slots(calls.values.one_of(self.pace))
-        for step in calls.steps(5):
-            self.chain.block(step, slot=slot)
+        for most in (6, 1, 6, 0):
+            self.chain.block(*calls.steps(most), slot=slot)
             self.watch.look()
             slot += 1
-        self.chain.block(slot=slot)
-        self.watch.look()
 
-    @rule(seed=SEEDS)
-    def a_story_runs(self, seed: int) -> None:
-        calls = RandomCalls(self.chain, seed)
-        self.chain.runtime.enter(self.chain.state)
+    def run_story(self, calls: RandomCalls) -> None:
+        """Make the blocks of a story."""
         for gap, step in calls.values.one_of(STORIES)(calls.values):
             self.chain.block(step, slot=self.chain.slot + 1 + self.chain.slots(gap))
             self.watch.look()
