@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from random import Random
 
 import pytest
 from hypothesis import settings
@@ -186,7 +187,25 @@ class World(RuleBasedStateMachine):
 
     # ---- rules
 
-    @rule(seed=SEEDS, pair=st.sampled_from(SIGNERS), tip=st.sampled_from((0, 0, 1, 10**18)))
+    @rule(seed=SEEDS)
+    def something_happens(self, seed: int) -> None:
+        """Make one of the steps, by chance: as rules of their own, most runs would lack some."""
+        # Hypothesis repeats seeds: each block begins others.
+        seed += int(self.chain.client.best().number) << 41
+        rng = Random(seed)
+        steps = (
+            lambda: self.an_account_calls(seed, rng.choice(SIGNERS), rng.choice((0, 1, 10**18))),
+            lambda: self.several_accounts_call_in_one_block(seed),
+            lambda: self.several_accounts_call_in_one_block(seed),
+            lambda: self.two_owners_agree(seed),
+            lambda: self.steps_continue_earlier_calls(seed),
+            lambda: self.steps_continue_work_and_trade(seed),
+            lambda: self.steps_continue_work_and_trade(seed),
+            lambda: self.merchants_are_paid(seed),
+            lambda: self.time_passes(rng.choice((1, 2, 7, *LONGER))),
+        )
+        rng.choice(steps)()
+
     def an_account_calls(self, seed: int, pair: KeyPair, tip: int) -> None:
         made = self._choose(seed, pair)
         before = self.chain.storage()
@@ -208,15 +227,19 @@ class World(RuleBasedStateMachine):
             self.situation.remember(made)
         return made
 
-    @rule(seed=SEEDS)
     def several_accounts_call_in_one_block(self, seed: int) -> None:
+        """Let each account make four calls, and root four, whose key one of them has."""
+        sudo = self.chain.at().sudo.key.get()
         for place, pair in enumerate(SIGNERS):
-            made = self._choose(seed + place, pair)
+            calls = [self._choose(seed + 10 * place + number, pair) for number in range(4)]
+            if account(pair) == sudo:
+                rooted = [self._choose(seed + 100 + number, pair) for number in range(4)]
+                calls += [self.chain.call("Sudo", "sudo", call=made) for made in rooted]
+            made = self.chain.call("Utility", "force_batch", calls=calls)
             with suppress(PoolError):
                 self.chain.send(pair, made)
         self._seal()
 
-    @rule(seed=SEEDS)
     def two_owners_agree(self, seed: int) -> None:
         """Propose a call of the joint account and approve it: random calls rarely match."""
         made = Chooser(seed, self.situation).call(2)
@@ -236,17 +259,16 @@ class World(RuleBasedStateMachine):
                 self.chain.send(pair, approval)
             self._seal()
 
-    @rule(seed=SEEDS)
     def steps_continue_earlier_calls(self, seed: int) -> None:
         """Continue bounties, payments and stakes: random calls rarely do."""
         for place in range(5):
-            chooser = Chooser(seed + place, self.situation)
-            self._take(chooser, next_step(chooser, trade=False))
+            for number in range(3):
+                chooser = Chooser(seed + 10 * place + number, self.situation)
+                self._take(chooser, next_step(chooser, trade=False))
             if chooser.flag():
                 self.chain.now += chooser.one_of((0, 80, 80, *LONGER)) * self.chain.slot_ms / 1000
             self._seal()
 
-    @rule(seed=SEEDS)
     def steps_continue_work_and_trade(self, seed: int) -> None:
         """Continue jobs, assets, vaults and referenda, several steps in each block."""
         for place in range(5):
@@ -256,7 +278,6 @@ class World(RuleBasedStateMachine):
             self.chain.now += chooser.one_of((0, 0, 1, 3, 12)) * self.chain.slot_ms / 1000
             self._seal()
 
-    @rule(seed=SEEDS)
     def merchants_are_paid(self, seed: int) -> None:
         """Pay merchants, refund and dispute: two steps a block, and sometimes their settlement."""
         for place in range(6):
@@ -277,7 +298,6 @@ class World(RuleBasedStateMachine):
                 with suppress(PoolError):
                     self.chain.send(pair, made)
 
-    @rule(blocks=st.sampled_from((1, 2, 7, 1, 2, 7, *LONGER)))
     def time_passes(self, blocks: int) -> None:
         self.chain.now += blocks * self.chain.slot_ms / 1000
         self._seal()
