@@ -587,7 +587,9 @@ class Business(History):
         elif self.one_in(10):
             self.verifiers()
         else:
-            asset = self.one_of(list(known) if self.one_in(10) else going)
+            issued = [id for id in going if known[id].state is State.Issued]
+            likely = issued if issued and self.one_in(2) else going
+            asset = self.one_of(list(known) if self.one_in(10) else likely)
             state = self.one_of(list(State)) if self.one_in(10) else known[asset].state
             issuer = known[asset].issuer
             self.one_of(self.steps(state))(asset, self.anyone() if self.one_in(10) else issuer)
@@ -595,9 +597,9 @@ class Business(History):
     def steps(self, state: State) -> Sequence[Callable[[u32, AccountId], None]]:
         """Return steps that may succeed with an asset, the likely ones several times."""
         if state is State.Registered:
-            return (*[self.attest] * 6, self.give_up)
+            return (*[self.attest] * 12, self.give_up)
         if state is State.Voting:
-            return (*[self.vote] * 4, *[self.issue] * 3, self.give_up)
+            return (*[self.vote] * 5, *[self.issue] * 5, self.give_up)
         return (
             *[self.transfer] * 4, *[self.distribute] * 3, *[self.claim] * 3, *[self.offer] * 2,
             *[self.sell] * 3, *[self.rewards] * 2, *[self.revalue] * 2, self.police, self.retire,
@@ -640,7 +642,7 @@ class Business(History):
 
     def attest(self, asset: u32, who: AccountId) -> None:
         self.seat()
-        verify, yes = self.registry.verify, not self.one_in(6)
+        verify, yes = self.registry.verify, not self.one_in(10)
         self.attempt(verify, signed(LEGAL), asset, Role.Regulatory, u8(1), True, TEXT)
         self.attempt(verify, signed(TECH), asset, Role.Technical, u8(3), yes, TEXT)
 
@@ -672,15 +674,20 @@ class Business(History):
         self.attempt(self.registry.withdraw, signed(who), asset)
 
     def claim(self, asset: u32, who: AccountId) -> None:
-        self.attempt(self.registry.claim_revenue, signed(self.anyone()), asset)
+        due = [one for one in PEOPLE if self.registry.revenue_due(asset, one)]
+        claimer = self.one_of(due) if due and not self.one_in(6) else self.anyone()
+        self.attempt(self.registry.claim_revenue, signed(claimer), asset)
 
     def offer(self, asset: u32, who: AccountId) -> None:
         price, units = u128(self.up_to(int(100 * BTT))), u128(self.rng.randrange(60))
         self.attempt(self.registry.offer_buy_back, signed(who), asset, price, units)
 
     def sell(self, asset: u32, who: AccountId) -> None:
-        seller = self.anyone()
-        units = u128(self.up_to(int(self.runtime.assets.balance(asset, seller)) // 2))
+        if asset not in self.registry.buy_back.buy_backs and self.one_in(2):
+            self.offer(asset, who)
+        seller, offer = self.anyone(), self.registry.buy_back.buy_backs.get(asset)
+        most = 60 if offer is None else int(offer.units)
+        units = u128(self.up_to(min(most, int(self.runtime.assets.balance(asset, seller)))))
         self.attempt(self.registry.sell_back, signed(seller), asset, units, u128(0))
 
     def revalue(self, asset: u32, who: AccountId) -> None:
@@ -700,6 +707,7 @@ class Business(History):
     def retire(self, asset: u32, who: AccountId) -> None:
         """Let the others give their units back first, or not, and an offer end, or not."""
         if self.one_in(2):
+            self.distribute(asset, who)
             self.attempt(self.registry.offer_buy_back, signed(who), asset, u128(0), u128(0))
             for other in (ALICE, BOB, CAROL, DAVE):
                 move = self.runtime.assets.transfer_all

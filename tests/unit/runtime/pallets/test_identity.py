@@ -376,6 +376,9 @@ def test_data_is_written_as_wallets_read_it() -> None:
             DATA.encode(too_much)
 
 
+Arguments = dict[str, object]
+
+
 class Names(History):
     """Five people who name themselves and their parts; Carol and Dave judge them."""
 
@@ -398,35 +401,33 @@ class Names(History):
         info = IdentityInfo(display=text)
         known = self.identity.identity_of.get(other)
         key = H256(blake2_256(codec(IdentityInfo).encode(known.info if known else info)))
-        judged: Judgement = self.one_of((KnownGood(), KnownGood(), Erroneous(), Unknown()))
+        judgements: tuple[Judgement, ...] = (KnownGood(), KnownGood(), Erroneous(), Unknown())
         part, main = self.one_of(parts) if parts else (who, other)
         index = self.one_of((REGISTRAR, REGISTRAR, SECOND))
         judge = signed(CAROL if index == REGISTRAR else DAVE)
-        steps: list[tuple[Origin, str, dict[str, object]]] = [
-            *[(origin, "set_identity", {"info": info})] * 3,
-            (signed(other), "clear_identity", {}),
-            (ROOT, "kill_identity", {"target": Id(other)}),
-            *[(signed(other), "request_judgement", {"reg_index": index, "max_fee": FEE})] * 3,
-            (signed(other), "cancel_request", {"reg_index": index}),
-            *[
-                (
-                    judge, "provide_judgement",
-                    {"reg_index": index, "target": Id(other), "judgement": judged, "identity": key},
-                )
-            ] * 3,
-            *[(signed(other), "add_sub", {"sub": Id(who), "data": text})] * 3,
-            (signed(main), "remove_sub", {"sub": Id(part)}),
-            (signed(main), "rename_sub", {"sub": Id(part), "data": text}),
-            *[(signed(part), "agree_sub", {"main": Id(main)})] * 2,
-            (signed(part), "quit_sub", {}),
-            (signed(other), "set_subs", {
-                "subs": [(one, text) for one in PEOPLE[: self.rng.randrange(4)]],
-            }),
-            (judge, "set_fee", {"index": index, "fee": FEE}),
-            (judge, "set_fields", {"index": index, "fields": u64(0)}),
-            (judge, "set_account_id", {"index": index, "new": Id(judge.signed())}),
-        ]  # fmt: skip
-        by, name, args = self.one_of(steps)
+        verdict: Arguments = {
+            "reg_index": index, "target": Id(other), "judgement": self.one_of(judgements),
+            "identity": key,
+        }  # fmt: skip
+        subs = [(one, text) for one in PEOPLE[: self.rng.randrange(4)]]
+        steps: list[tuple[int, Origin, str, Arguments]] = [
+            (3, origin, "set_identity", {"info": info}),
+            (1, signed(other), "clear_identity", {}),
+            (1, ROOT, "kill_identity", {"target": Id(other)}),
+            (3, signed(other), "request_judgement", {"reg_index": index, "max_fee": FEE}),
+            (1, signed(other), "cancel_request", {"reg_index": index}),
+            (3, judge, "provide_judgement", verdict),
+            (3, signed(other), "add_sub", {"sub": Id(who), "data": text}),
+            (1, signed(main), "remove_sub", {"sub": Id(part)}),
+            (1, signed(main), "rename_sub", {"sub": Id(part), "data": text}),
+            (2, signed(part), "agree_sub", {"main": Id(main)}),
+            (1, signed(part), "quit_sub", {}),
+            (1, signed(other), "set_subs", {"subs": subs}),
+            (1, judge, "set_fee", {"index": index, "fee": FEE}),
+            (1, judge, "set_fields", {"index": index, "fields": u64(0)}),
+            (1, judge, "set_account_id", {"index": index, "new": Id(judge.signed())}),
+        ]
+        ((_, by, name, args),) = self.rng.choices(steps, [likely for likely, *_ in steps])
         call = self.runtime.call("Identity", name, **args)
         self.attempt(self.runtime.dispatch, by, call, name=f"Identity.{name}")
 

@@ -209,8 +209,8 @@ class Preimages(History):
         self.runtime.open()
 
     def step(self) -> None:
-        who, preimage = self.one_of((*PEOPLE[:4], ROOT)), self.runtime.preimage
-        origin = who if who is ROOT else signed(who)
+        preimage = self.runtime.preimage
+        origin = self.one_of((*map(signed, PEOPLE[:4]), ROOT))
         data = bytes((self.rng.randrange(4),)) * 9
         key, kind = H256(blake2_256(data)), self.rng.randrange(8)
         if kind < 3:

@@ -154,6 +154,7 @@ class Business(History):
         taken = self.engagements.slash(who, known, u128(amount), finder)
         burned = issued - int(self.chain.balances.total_issuance.value)
         assert taken <= amount
+        assert (who, known) not in self.engagements.reservations, "the job has ended"
         assert burned in (taken, taken - taken // 2)
         scores = self.chain.providers.work_scores
         delegated = scores.weight_of(who).delegated

@@ -453,8 +453,8 @@ def take(runtime: BalancesRuntime, name: str, args: tuple[object, ...]) -> None:
             getattr(next(part for part in parts if hasattr(part, name)), name)(*args)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps(), max_size=25))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(steps(), min_size=15, max_size=40))
 def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(
     taken: list[Step],
 ) -> None:
@@ -471,7 +471,7 @@ def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps(), max_size=12), st.booleans())
+@given(st.lists(steps(), min_size=6, max_size=20), st.booleans())
 def test_what_is_reported_to_be_spendable_can_be_spent_and_no_more(
     taken: list[Step], keep_alive: bool
 ) -> None:

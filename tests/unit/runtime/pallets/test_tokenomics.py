@@ -494,10 +494,13 @@ class Deeds(History):
         self.attempt(self.pallet.unlock_reserve, ROOT, self.amount(), until)
 
     def spend(self) -> None:
+        """Spend what is left of the unlocked amount, a part of it, or a planck more."""
         unlock = self.pallet.reserve_fund.reserve_unlock.get()
-        amount = self.amount()
-        if unlock is not None and not self.one_in(4):
-            amount = u128((int(unlock.cap) - int(unlock.spent)) // self.one_of((1, 2)))
+        if unlock is None or unlock.expiry <= self.runtime.clock.slot:
+            self.unlock()
+            unlock = self.pallet.reserve_fund.reserve_unlock.get()
+        left = 0 if unlock is None else int(unlock.cap) - int(unlock.spent)
+        amount = u128(self.one_of((left, left // 2, left // 3, left + 1)))
         self.attempt(self.pallet.spend_reserve, BY_KEEPERS, amount, Id(BOB), PROOF)
 
     def burn(self) -> None:
