@@ -102,8 +102,9 @@ class Watch:
             match event:
                 case TierStaking.Staked(who=who, id=id_, commit=commit):
                     self._promised(who, int(id_), int(commit))
-                case TierStaking.Unstaked(who=who, id=id_) | TierStaking.ForceUnstaked(
-                    who=who, id=id_
+                case (
+                    TierStaking.Unstaked(who=who, id=id_)
+                    | TierStaking.ForceUnstaked(who=who, id=id_)
                 ) if (who, int(id_)) in self.fleeting:
                     pass
                 case TierStaking.RewardPaid(who=who, id=id_, gross=gross, burned=burned, paid=paid):

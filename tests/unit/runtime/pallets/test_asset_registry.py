@@ -592,7 +592,7 @@ class Business(History):
             asset = self.one_of(list(known) if self.one_in(10) else likely)
             state = self.one_of(list(State)) if self.one_in(10) else known[asset].state
             issuer = known[asset].issuer
-            self.one_of(self.steps(state))(asset, self.anyone() if self.one_in(10) else issuer)
+            self.one_of(self.steps(state))(asset, self.any_account() if self.one_in(10) else issuer)
 
     def steps(self, state: State) -> Sequence[Callable[[u32, AccountId], None]]:
         """Return steps that may succeed with an asset, the likely ones several times."""
@@ -605,7 +605,7 @@ class Business(History):
             *[self.sell] * 3, *[self.rewards] * 2, *[self.revalue] * 2, self.police, self.retire,
         )  # fmt: skip
 
-    def anyone(self) -> AccountId:
+    def any_account(self) -> AccountId:
         return self.one_of((ALICE, BOB, CAROL, DAVE))
 
     def money(self) -> u128:
@@ -614,7 +614,7 @@ class Business(History):
     def register(self) -> None:
         self.documents += not self.one_in(5)
         self.attempt(
-            self.registry.register, signed(self.anyone()), AssetKind.RealEstate,
+            self.registry.register, signed(self.any_account()), AssetKind.RealEstate,
             RightKind.Revenue, H256.of(self.documents.to_bytes(1, "big")), TEXT, b"a", b"b",
             VALUE, u128(60), self.one_in(2),
         )  # fmt: skip
@@ -663,7 +663,7 @@ class Business(History):
         self.attempt(self.registry.forget_votes, signed(who), asset)
 
     def transfer(self, asset: u32, who: AccountId) -> None:
-        who, other = self.one_of((who, self.anyone())), self.anyone()
+        who, other = self.one_of((who, self.any_account())), self.any_account()
         units = u128(self.up_to(int(self.runtime.assets.balance(asset, who))))
         self.attempt(self.runtime.assets.transfer, signed(who), asset, Id(other), units)
 
@@ -675,7 +675,7 @@ class Business(History):
 
     def claim(self, asset: u32, who: AccountId) -> None:
         due = [one for one in PEOPLE if self.registry.revenue_due(asset, one)]
-        claimer = self.one_of(due) if due and not self.one_in(6) else self.anyone()
+        claimer = self.one_of(due) if due and not self.one_in(6) else self.any_account()
         self.attempt(self.registry.claim_revenue, signed(claimer), asset)
 
     def offer(self, asset: u32, who: AccountId) -> None:
@@ -685,7 +685,7 @@ class Business(History):
     def sell(self, asset: u32, who: AccountId) -> None:
         if asset not in self.registry.buy_back.buy_backs and self.one_in(2):
             self.offer(asset, who)
-        seller, offer = self.anyone(), self.registry.buy_back.buy_backs.get(asset)
+        seller, offer = self.any_account(), self.registry.buy_back.buy_backs.get(asset)
         most = 60 if offer is None else int(offer.units)
         units = u128(self.up_to(min(most, int(self.runtime.assets.balance(asset, seller)))))
         self.attempt(self.registry.sell_back, signed(seller), asset, units, u128(0))

@@ -476,11 +476,11 @@ class Bourse(History):
         )  # fmt: skip
         self.one_of(steps)()
 
-    def anyone(self) -> AccountId:
+    def any_account(self) -> AccountId:
         return self.one_of((ALICE, BOB, CAROL, DAVE))
 
     def order(self) -> None:
-        who, side = self.anyone(), self.one_of(list(Side))
+        who, side = self.any_account(), self.one_of(list(Side))
         most = 60 if side is Side.Buy else min(60, int(self.market.assets.free(SCANNER, who)))
         life = self.one_of((None, None, 2, 4))
         until = None if life is None else u64(self.market.clock.slot + life)
@@ -496,14 +496,14 @@ class Bourse(History):
         orders = list(self.market.exchange.order_book.orders.items())
         if orders:
             id, order = self.one_of(orders)
-            who = self.anyone() if self.one_in(4) else order.owner
+            who = self.any_account() if self.one_in(4) else order.owner
             self.attempt(self.market.exchange.cancel_order, signed(who), id)
 
     def block(self) -> None:
         self.market.next_block(self.rng.randint(1, 4))
 
     def give(self) -> None:
-        who, other = self.anyone(), self.anyone()
+        who, other = self.any_account(), self.any_account()
         units = u128(self.up_to(int(self.market.assets.free(SCANNER, who))))
         self.attempt(self.market.assets.move, SCANNER, who, other, units)
 
@@ -511,7 +511,7 @@ class Bourse(History):
         self.attempt(self.market.registry.freeze_asset, ROOT, SCANNER)
 
     def judge(self) -> None:
-        people, who = self.market.people.judged, self.anyone()
+        people, who = self.market.people.judged, self.any_account()
         if who not in people:
             people.append(who)
         elif self.one_in(3):

@@ -94,7 +94,7 @@ class Economy(History):
         self.one_of(steps)()
 
     def work(self) -> None:
-        """Let somebody work for what it is worth, or for more or less, or for nothing."""
+        """Let an account work for what it is worth, or for more or less, or for nothing."""
         for _ in range(self.rng.randint(1, 3)):
             units, share = self.rng.randrange(10 ** self.rng.randint(1, 12)), self.rng.random()
             price = int(self.works.mining.prices.fee_price.value)
@@ -152,7 +152,7 @@ class Economy(History):
 
 @settings(max_examples=settings().max_examples // 2)
 @given(seeds(20, 60))
-def test_nothing_is_lost_whoever_works_and_claims(steps: list[int]) -> None:
+def test_nothing_is_lost_by_work_and_claims(steps: list[int]) -> None:
     Economy().run(steps)
 
 

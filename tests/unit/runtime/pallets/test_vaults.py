@@ -311,17 +311,17 @@ class Managing(History):
         assert now_money * shares >= money * int(vault.shares)
         assert now_units * shares >= units * int(vault.shares)
 
-    def anyone(self) -> AccountId:
+    def any_account(self) -> AccountId:
         return self.one_of((BOB, CAROL, DAVE))
 
     def deposit(self) -> None:
         vault = self.floor.vaults.vaults.get(self.vault)
         shares, most = u128(self.up_to(int(vault.shares) if vault else 1)), u128(u128.MAX)
         call = self.floor.vaults.deposit_vault
-        self._try(call, signed(self.anyone()), self.vault, shares, most, most)
+        self._try(call, signed(self.any_account()), self.vault, shares, most, most)
 
     def withdraw(self) -> None:
-        who = self.anyone()
+        who = self.any_account()
         given = u128(self.up_to(int(self.floor.vaults.shares[self.vault, who])))
         self._try(self.floor.vaults.withdraw_vault, signed(who), self.vault, given)
 
@@ -350,7 +350,7 @@ class Managing(History):
             self._try(vaults.cancel_vault_order, signed(BOB), self.vault, order)
 
     def order(self) -> None:
-        who, side = self.one_of((ALICE, self.anyone())), self.one_of(list(Side))
+        who, side = self.one_of((ALICE, self.any_account())), self.one_of(list(Side))
         most = 40 if side is Side.Buy else int(self.floor.assets.free(SCANNER, who)) // 4
         units, price = u128(self.rng.randint(1, 1 + min(most, 40))), self.rng.randint(18, 22)
         place, force = self.floor.exchange.place_order, TimeInForce.UntilCancelled

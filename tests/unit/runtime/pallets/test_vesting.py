@@ -511,9 +511,9 @@ def test_mergers_in_any_order_free_nothing_sooner_and_everything_at_the_end(
             given.append(schedule)
             assert runtime.lock(BOB) == sum(int(s.unvested(now)) for s in held) + info.locked
         elif step == "merge" and len(held) > 1 and first % len(held) != second % len(held):
-            first, second = first % len(held), second % len(held)
+            places = u32(first % len(held)), u32(second % len(held))
             unvested = runtime.vesting.unvested(BOB)
-            runtime.vesting.merge_schedules(signed(BOB), u32(first), u32(second))
+            runtime.vesting.merge_schedules(signed(BOB), *places)
             assert runtime.lock(BOB) == runtime.vesting.unvested(BOB) == unvested
         elif step == "vest":
             runtime.clock.slot += first
