@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import pytest
 
@@ -263,8 +262,9 @@ def test_epochs_and_steps_of_short_slots_last_as_long_as_with_slots_of_a_second(
     # The randomness of a block is as good whatever the length of its slot.
     assert (found.work.beacon_delay, found.work.beacon_authors) == (2, 1)
     if preset != "dev-manual":
-        config: Any = json.loads(spec.dumps())["genesis"]["runtimeGenesis"]["config"]
-        (job,) = config["jobs"]["protocolSets"]
+        (job,) = json.loads(spec.dumps())["genesis"]["runtimeGenesis"]["config"]["jobs"][
+            "protocolSets"
+        ]
         assert job["deadline"] * slot_ms >= 50_000
         assert job["deadline"] == max(50, -(-50_000 // slot_ms))
 
