@@ -1,6 +1,7 @@
 """Utility: batches of calls, and calls for other accounts.
 
-The weight of a batch is that of its calls and a small overhead; the unused part is refunded.
+The weight of a batch is that of its calls and a small overhead. That of calls which are not made is
+refunded, except for decoding them.
 """
 
 from __future__ import annotations
@@ -84,6 +85,18 @@ def carrying_weight(inner: Call) -> int:
     return weights.carrying(inner.size, len(inner.raw))
 
 
+def unused_weight(utility: Utility, calls: Sequence[Call]) -> int:
+    """Return the weight of calls that were decoded and weighed, but not made, in picoseconds.
+
+    It is not refunded, and is never more than they declare.
+    """
+    if not calls:
+        return 0
+    size, length = sum(inner.size for inner in calls), sum(len(inner.raw) for inner in calls)
+    declared = together(utility, calls, 0).weight
+    return min(weights.carrying(size, length), declared)
+
+
 def either(utility: Utility, main: Call, fallback: Call) -> DispatchInfo:
     """Weigh a call together with its replacement."""
     return together(utility, (main, fallback), weights.IF_ELSE)
@@ -144,7 +157,8 @@ class Utility(Pallet):
             if error is not None:
                 reason = self.host.dispatcher.wire_error(error)
                 self.deposit(self.BatchInterrupted(u32(place), reason))
-                return PostInfo(weight=used + weights.batch(place + 1))
+                used += weights.batch(place + 1) + unused_weight(self, calls[place + 1 :])
+                return PostInfo(weight=used)
             self.deposit(completed)
         self.deposit(self.BatchCompleted())
         return PostInfo(weight=used + weights.batch(len(calls)))
@@ -169,7 +183,8 @@ class Utility(Pallet):
             error, weight = self._attempt(narrowed, inner)
             used += weight
             if error is not None:
-                error.post = PostInfo(weight=used + weights.batch_all(place + 1))
+                used += weights.batch_all(place + 1) + unused_weight(self, calls[place + 1 :])
+                error.post = PostInfo(weight=used)
                 raise error
             self.deposit(completed)
         self.deposit(self.BatchCompleted())
@@ -212,7 +227,7 @@ class Utility(Pallet):
         first_error, used = self._attempt(origin, main)
         if first_error is None:
             self.deposit(self.IfElseMainSuccess())
-            return PostInfo(weight=used + weights.IF_ELSE)
+            return PostInfo(weight=used + weights.IF_ELSE + unused_weight(self, [fallback]))
         error, weight = self._attempt(origin, fallback)
         used += weight + weights.IF_ELSE
         if error is not None:

@@ -120,7 +120,8 @@ def test_a_batch_stops_at_the_first_failure_and_keeps_what_was_done(
     post = runtime.utility.batch(BY_ALICE, calls)
 
     assert runtime.balances.free(BOB) == 500
-    assert post.weight == weights.batch(2) + 2 * TRANSFER_WEIGHT
+    decoded = weights.carrying(1, len(calls[2].raw))
+    assert post.weight == weights.batch(2) + 2 * TRANSFER_WEIGHT + decoded
     assert utility_events(runtime) == [
         Utility.ItemCompleted(),
         Utility.BatchInterrupted(u32(1), POOR),
@@ -134,6 +135,36 @@ def test_a_batch_of_all_is_undone_by_one_failure(runtime: UtilityRuntime) -> Non
     with pytest.raises(DispatchError) as failure:
         runtime.dispatch(BY_ALICE, whole)
     assert failure.value.post == PostInfo(weight=weights.batch_all(2) + 2 * TRANSFER_WEIGHT)
+
+
+def test_decoding_calls_that_are_not_made_is_not_refunded(runtime: UtilityRuntime) -> None:
+    nested = runtime.call("Utility", "batch", calls=[pay(runtime, 500)] * 5)
+    calls = [pay(runtime, 50_000), nested, nested]
+    used = TRANSFER_WEIGHT + weights.carrying(12, 2 * len(nested.raw))
+
+    post = runtime.dispatch(BY_ALICE, runtime.call("Utility", "batch", calls=calls))
+    with pytest.raises(DispatchError) as failure:
+        runtime.dispatch(BY_ALICE, runtime.call("Utility", "batch_all", calls=calls))
+    assert post.weight == weights.batch(1) + used
+    assert failure.value.post == PostInfo(weight=weights.batch_all(1) + used)
+
+
+def test_calls_that_are_not_made_weigh_no_more_than_declared(runtime: UtilityRuntime) -> None:
+    failing, cheap = pay(runtime, 50_000), probe(runtime, "cheap")
+    post = runtime.dispatch(
+        BY_ALICE, runtime.call("Utility", "batch", calls=[failing, *[cheap] * 3])
+    )
+    assert post.weight == weights.batch(1) + TRANSFER_WEIGHT + 3 * 1_000
+
+
+def test_decoding_a_fallback_is_not_refunded(runtime: UtilityRuntime) -> None:
+    fallback = runtime.call("Utility", "batch", calls=[pay(runtime, 500)] * 5)
+    post = runtime.dispatch(
+        BY_ALICE,
+        runtime.call("Utility", "if_else", main=pay(runtime, 500), fallback=fallback),
+    )
+    decoded = weights.carrying(6, len(fallback.raw))
+    assert post.weight == weights.IF_ELSE + TRANSFER_WEIGHT + decoded
 
 
 def test_a_batch_of_all_that_succeeds_makes_them_all(runtime: UtilityRuntime) -> None:
