@@ -43,6 +43,8 @@ class Case:
     and must be part of another weight."""
     without: tuple[tuple[Origin, Call, int], ...] = ()
     """Calls to subtract, with their number: they have their own weight."""
+    times: int = 1
+    """Number of measured calls in it, among which the rest of its processor time is divided."""
     prepaid: int = 0
     """Picoseconds that the call pays for hooks of later blocks, which have their own benchmark."""
     fails: bool = False

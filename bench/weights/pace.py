@@ -6,8 +6,8 @@ pallets that were measured on different machines, or on one machine under differ
 stand beside each other. Calls take about what they declare on the slower kind, because of the
 margin of the weights.
 
-The pace of a shared machine changes by a third within minutes, so it is measured again every second
-of processor time.
+The pace of a shared machine changes by a third within minutes. So it is measured again for each
+measurement, a second of processor time after the last time or later, and holds until its end.
 """
 
 from __future__ import annotations
@@ -37,12 +37,16 @@ class Pace:
         self._measured_at = 0
 
     def check_ns(self) -> float:
-        """Return the nanoseconds of one check of a signature here and now."""
-        now = time.thread_time_ns()
-        if not self._check_ns or now - self._measured_at > FRESH_NS:
+        """Return the nanoseconds of one check of a signature here, as last measured."""
+        if not self._check_ns:
+            self.renew()
+        return self._check_ns
+
+    def renew(self) -> None:
+        """Measure again what is no longer fresh, at the start of a measurement."""
+        if not self._check_ns or time.thread_time_ns() - self._measured_at > FRESH_NS:
             self._check_ns = self._measure()
             self._measured_at = time.thread_time_ns()
-        return self._check_ns
 
     def _measure(self) -> float:
         """Return the least of several rounds."""

@@ -110,7 +110,7 @@ def compare(bench: Bench, each: Benchmark, point: Point, costs: database.Costs) 
     case = each.case(bench, point)
     if case.call is None:
         return True
-    sample = bench.measure(replace(case, without=()))
+    sample = bench.measure(replace(case, without=(), times=1))
     length = len(case.call.raw)
     real = total(sample, costs) + costs.extrinsic + length * costs.extrinsic_byte
     declared = sample.declared - case.prepaid

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.weights.declare import Case
-from bench.weights.pace import picos
+from bench.weights.pace import PACE, picos
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -262,6 +262,7 @@ class Bench:
         """
         cases = [case, *(self._many(*others) for others in case.without)]
         least: list[Sample | None] = [None] * len(cases)
+        PACE.renew()
         with self.prepared():
             begun = time.thread_time()
             for count in range(repeats):
@@ -271,7 +272,8 @@ class Bench:
                     least[place] = lesser(least[place], self.once(each))
         self.enter()
         first, *others = [each for each in least if each is not None]
-        return replace(first, picos=max(0, first.picos - sum(each.picos for each in others)))
+        own = max(0, first.picos - sum(each.picos for each in others))
+        return replace(first, picos=own // case.times)
 
     def _many(self, origin: Origin, call: Call, times: int) -> Case:
         """Return the case of a call that is decoded, weighed and made that many times."""
