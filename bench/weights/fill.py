@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.weights.database import executive, sign
-from bench.weights.pace import picos
+from bench.weights.pace import PACE, picos
 from bench.weights.state import MONEY, Bench, key_of
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.crypto.keypair import Scheme
@@ -26,6 +26,7 @@ from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
 from runtime.frame import Call
 from runtime.limits import NORMAL_PERCENT, block_budget
+from runtime.pallets.identity.types import IdentityInfo
 from runtime.pallets.proxy import ProxyType
 
 MAX_CALLS: Final = 9_000
@@ -48,6 +49,37 @@ def to_new(b: Bench, number: int) -> Call:
 def close(b: Bench, number: int) -> Call:
     """Return a transfer that closes an account to open another."""
     return b.call("Balances", "transfer_all", dest=Id(b.poor(number)), keep_alive=False)
+
+
+def failing(b: Bench) -> Call:
+    """Return a small call that fails for an account."""
+    return b.call("Utility", "with_weight", call=b.remark(), weight=b.weight(0))
+
+
+def interrupted(b: Bench, name: str) -> Call:
+    """Return a batch that stops at its first call, before many that are decoded for nothing."""
+    return b.call("Utility", name, calls=[failing(b), *[b.remark()] * 990])
+
+
+def unneeded(b: Bench, _: int) -> Call:
+    """Return a call whose large fallback is decoded and not made."""
+    fallback = b.call("Utility", "batch", calls=[b.remark()] * 990)
+    return b.call("Utility", "if_else", main=b.remark(), fallback=fallback)
+
+
+def deep(b: Bench, _: int) -> Call:
+    """Return a batch of `if_else` in each other."""
+    inner = b.remark()
+    for _ in range(6):
+        inner = b.call("Utility", "if_else", main=inner, fallback=b.remark())
+    return b.call("Utility", "force_batch", calls=[inner] * 120)
+
+
+def refused(b: Bench, _: int) -> Call:
+    """Return a call that is refused after calls in it, slow to decode, were decoded."""
+    inner = b.call("Identity", "set_identity", info=IdentityInfo())
+    call = b.call("Utility", "batch", calls=[inner] * 990)
+    return b.call("Utility", "with_weight", call=call, weight=b.weight(0))
 
 
 FILLINGS: Final = (
@@ -78,6 +110,17 @@ FILLINGS: Final = (
         "Utility.batch of 100 remarks",
         lambda b, _: b.call("Utility", "batch", calls=[b.remark()] * 100),
     ),
+    Filling("Utility.batch that stops at once", lambda b, _: interrupted(b, "batch")),
+    Filling("Utility.batch_all that stops at once", lambda b, _: interrupted(b, "batch_all")),
+    Filling("Utility.if_else with a large fallback", unneeded),
+    Filling("Utility.if_else, six deep", deep),
+    Filling(
+        "Utility.force_batch of empty ones",
+        lambda b, _: b.call(
+            "Utility", "force_batch", calls=[b.call("Utility", "force_batch", calls=[])] * 500
+        ),
+    ),
+    Filling("Utility.with_weight, refused", refused),
     Filling(
         "TierStaking.stake",
         lambda b, _: b.call(
@@ -140,6 +183,7 @@ def _import(bench: Bench, endowed: Mapping[bytes, bytes], raws: list[bytes]) -> 
     assert store is not None
     bench.keep(endowed)  # reverting the block removed the accounts as well
     best, runner, overlay = store.blocks.best, executive(bench), bench.enter()
+    PACE.renew()
     gc.collect()
     gc.disable()
     begun = time.thread_time_ns()

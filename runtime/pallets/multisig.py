@@ -113,8 +113,8 @@ def approval_info(
     max_weight: Weight,
 ) -> DispatchInfo:
     """Weigh an approval as if it were the last one: with the maximum weight given for the call."""
-    del pallet, threshold, maybe_timepoint
-    own = own_weight(other_signatories, call_or_hash)
+    del threshold, maybe_timepoint
+    own = own_weight(pallet, other_signatories, call_or_hash)
     return DispatchInfo(own + int(max_weight.ref_time))
 
 
@@ -131,7 +131,9 @@ def keeping_info(own: Callable[[int], int]) -> Callable[..., DispatchInfo]:
 
 
 def own_weight(
-    other_signatories: Sequence[AccountId], call_or_hash: Call | bytes | None = None
+    multisig: Multisig,
+    other_signatories: Sequence[AccountId],
+    call_or_hash: Call | bytes | None = None,
 ) -> int:
     """Return the weight of this pallet's part of an approval, in picoseconds.
 
@@ -139,7 +141,7 @@ def own_weight(
     """
     others = len(other_signatories)
     if isinstance(call_or_hash, Call):
-        return weights.as_multi(others) + carrying_weight(call_or_hash)
+        return weights.as_multi(others) + carrying_weight(multisig.host.dispatcher, call_or_hash)
     return weights.approve_as_multi(others)
 
 
@@ -280,9 +282,9 @@ class Multisig(Pallet):
         operation = self._operation(account, call_hash, maybe_timepoint)
         if operation is None or approvals_with(operation, who) < threshold:
             self._approve(who, account, threshold, call_hash, operation)
-            return PostInfo(weight=own_weight(other_signatories, call))
+            return PostInfo(weight=own_weight(self, other_signatories, call))
         used = self._run(who, account, call_hash, operation, call, max_weight)
-        return PostInfo(weight=own_weight(other_signatories, call) + used)
+        return PostInfo(weight=own_weight(self, other_signatories, call) + used)
 
     @call(2, weight=approval_info)
     def approve_as_multi(
@@ -299,7 +301,7 @@ class Multisig(Pallet):
         account = self._account(who, threshold, other_signatories)
         operation = self._operation(account, call_hash, maybe_timepoint)
         self._approve(who, account, threshold, call_hash, operation)
-        return PostInfo(weight=own_weight(other_signatories))
+        return PostInfo(weight=own_weight(self, other_signatories))
 
     @call(3, weight=keeping_info(weights.cancel_as_multi))
     def cancel_as_multi(

@@ -52,8 +52,10 @@ def with_weight(sudo: Sudo, inner: RuntimeCall, weight: Weight) -> DispatchInfo:
 
     Any account may send this call and be refused, so the cost of carrying it is included.
     """
-    declared = weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
-    return DispatchInfo(declared, sudo.host.dispatcher.info(inner).dispatch_class)
+    dispatcher = sudo.host.dispatcher
+    carrying = carrying_weight(dispatcher, inner)
+    declared = weights.SUDO_UNCHECKED_WEIGHT + carrying + int(weight.ref_time)
+    return DispatchInfo(declared, dispatcher.info(inner).dispatch_class)
 
 
 def as_account(sudo: Sudo, who: MultiAddress, inner: RuntimeCall) -> DispatchInfo:

@@ -30,6 +30,7 @@ from runtime.frame import (
     WireError,
     call,
 )
+from runtime.frame.host import Dispatcher
 from runtime.frame.origin import OriginKind, ensure_not_none
 from runtime.pallets.origins import OriginCaller, caller
 from runtime.weights import utility as weights
@@ -72,28 +73,22 @@ def wrapped(own: int) -> Callable[[Utility, object, Call], DispatchInfo]:
 
 def with_declared(utility: Utility, inner: Call, weight: Weight) -> DispatchInfo:
     """Return the weight declared by root, plus the cost of carrying the call."""
-    declared = weights.WITH_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
-    return DispatchInfo(declared, utility.host.dispatcher.info(inner).dispatch_class)
+    dispatcher = utility.host.dispatcher
+    declared = weights.WITH_WEIGHT + carrying_weight(dispatcher, inner) + int(weight.ref_time)
+    return DispatchInfo(declared, dispatcher.info(inner).dispatch_class)
 
 
-def carrying_weight(inner: Call) -> int:
-    """Return the weight of a call that does not run, with all its inner calls, in picoseconds.
+def carrying_weight(dispatcher: Dispatcher, *calls: Call) -> int:
+    """Return the weight of calls that do not run, with all their inner calls, in picoseconds.
 
-    Every caller that takes a declared weight, instead of the call's own, must add this: the
-    declared weight may be too small, and decoding precedes any check of the sender.
-    """
-    return weights.carrying(inner.size, len(inner.raw))
-
-
-def unused_weight(utility: Utility, calls: Sequence[Call]) -> int:
-    """Return the weight of calls that were decoded and weighed, but not made, in picoseconds.
-
-    It is not refunded, and is never more than they declare.
+    Every caller that takes a declared weight, instead of the calls' own, must add this: the
+    declared weight may be too small, and decoding precedes any check of the sender. It is never
+    more than what the calls declare, which includes decoding them.
     """
     if not calls:
         return 0
     size, length = sum(inner.size for inner in calls), sum(len(inner.raw) for inner in calls)
-    declared = together(utility, calls, 0).weight
+    declared = sum(dispatcher.info(inner).weight for inner in calls)
     return min(weights.carrying(size, length), declared)
 
 
@@ -157,7 +152,7 @@ class Utility(Pallet):
             if error is not None:
                 reason = self.host.dispatcher.wire_error(error)
                 self.deposit(self.BatchInterrupted(u32(place), reason))
-                used += weights.batch(place + 1) + unused_weight(self, calls[place + 1 :])
+                used += weights.batch(place + 1) + self._carrying(calls[place + 1 :])
                 return PostInfo(weight=used)
             self.deposit(completed)
         self.deposit(self.BatchCompleted())
@@ -183,7 +178,7 @@ class Utility(Pallet):
             error, weight = self._attempt(narrowed, inner)
             used += weight
             if error is not None:
-                used += weights.batch_all(place + 1) + unused_weight(self, calls[place + 1 :])
+                used += weights.batch_all(place + 1) + self._carrying(calls[place + 1 :])
                 error.post = PostInfo(weight=used)
                 raise error
             self.deposit(completed)
@@ -227,7 +222,7 @@ class Utility(Pallet):
         first_error, used = self._attempt(origin, main)
         if first_error is None:
             self.deposit(self.IfElseMainSuccess())
-            return PostInfo(weight=used + weights.IF_ELSE + unused_weight(self, [fallback]))
+            return PostInfo(weight=used + weights.IF_ELSE + self._carrying([fallback]))
         error, weight = self._attempt(origin, fallback)
         used += weight + weights.IF_ELSE
         if error is not None:
@@ -249,6 +244,10 @@ class Utility(Pallet):
         ensure_not_none(origin)
         if len(calls) > self.batched_calls_limit:
             raise self.TooManyCalls
+
+    def _carrying(self, unmade: Sequence[Call]) -> int:
+        """Return the weight of calls that were decoded and weighed, but not made."""
+        return carrying_weight(self.host.dispatcher, *unmade)
 
     def _is_not_batch_all(self, inner: Call) -> bool:
         return (inner.pallet, inner.index) != (self.index, BATCH_ALL)

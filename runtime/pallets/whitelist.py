@@ -68,13 +68,14 @@ def by_hash(
 def with_call(pallet: Whitelist, inner: Call) -> DispatchInfo:
     """Weigh a call given in full."""
     info = pallet.host.dispatcher.info(inner)
-    own = own_weight(inner)
+    own = own_weight(pallet, inner)
     return DispatchInfo(own + info.weight, info.dispatch_class)
 
 
-def own_weight(inner: Call) -> int:
+def own_weight(pallet: Whitelist, inner: Call) -> int:
     """Return the weight of carrying a call besides its own weight, in picoseconds."""
-    return weights.dispatch_whitelisted_call_with_preimage(len(inner.raw)) + carrying_weight(inner)
+    own = weights.dispatch_whitelisted_call_with_preimage(len(inner.raw))
+    return own + carrying_weight(pallet.host.dispatcher, inner)
 
 
 class Whitelist(Pallet):
@@ -174,7 +175,7 @@ class Whitelist(Pallet):
         self.dispatch_whitelisted_origin(origin)
         call_hash = H256(blake2_256(call.raw))
         self._ensure_whitelisted(call_hash)
-        return PostInfo(weight=own_weight(call) + self._make(call_hash, call))
+        return PostInfo(weight=own_weight(self, call) + self._make(call_hash, call))
 
     # ---- internals
 

@@ -15,7 +15,7 @@ def batch(calls: int) -> int:
 
     `calls` 0 to 1_000.
     """
-    return 10_900_000 + 2_500 * calls
+    return 10_100_000 + 27_500 * calls
 
 
 def batch_all(calls: int) -> int:
@@ -23,7 +23,7 @@ def batch_all(calls: int) -> int:
 
     `calls` 0 to 1_000.
     """
-    return 10_500_000 + 191_000 * calls
+    return 11_300_000 + 269_000 * calls
 
 
 def force_batch(calls: int) -> int:
@@ -31,18 +31,18 @@ def force_batch(calls: int) -> int:
 
     `calls` 0 to 1_000.
     """
-    return 6_930_000 + 0 * calls
+    return 9_560_000 + 1_750_000 * calls
 
 
-AS_DERIVATIVE: Final = 71_500_000
+AS_DERIVATIVE: Final = 71_400_000
 """1 key written."""
-DISPATCH_AS: Final = 68_700_000
+DISPATCH_AS: Final = 69_400_000
 """1 key written."""
-DISPATCH_AS_FALLIBLE: Final = 67_900_000
+DISPATCH_AS_FALLIBLE: Final = 68_500_000
 """1 key written."""
-WITH_WEIGHT: Final = 2_400_000
+WITH_WEIGHT: Final = 3_910_000
 """0 keys written."""
-IF_ELSE: Final = 0
+IF_ELSE: Final = 8_540_000
 """0 keys written."""
 
 
@@ -51,4 +51,4 @@ def carrying(calls: int, length: int) -> int:
 
     `calls` 1 to 1_000, `length` 0 to 1_048_576.
     """
-    return 6_160_000 + 1_310_000 * calls + 6_980 * length
+    return 5_770_000 + 5_810_000 * calls + 92_700 * length

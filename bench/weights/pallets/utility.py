@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.models import MAX_NODES, MAX_TABLES, register
 from bench.weights.state import Bench
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16
 from runtime.frame import ROOT, Call, Origin, signed
+from runtime.pallets.identity.types import IdentityInfo
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy import ProxyType, Within
 from runtime.pallets.utility import derivative
 
-HASH = 32
-HASHES = 2_048
-"""Number of hashes that one call takes."""
+MANY = 100
+"""Calls that are measured together, so that preparing the first one counts little."""
 LONG = 1 << 20
 
 
@@ -55,13 +55,19 @@ def batch_all(b: Bench, calls: int) -> Case:
     return many(b, "batch_all", calls)
 
 
+def failing(b: Bench) -> Call:
+    """Return the smallest call that fails for an account."""
+    return b.call("Utility", "with_weight", call=b.remark(), weight=b.weight(0))
+
+
 @benchmark("Utility.force_batch", calls=(0, 1_000))
 def force_batch(b: Bench, calls: int) -> Case:
-    """Make all calls, whether they fail or not; remarks of root fail, and the events say why."""
+    """Make all calls, whether they fail or not; they fail, and the events say why."""
+    origin = limited(b)
     return Case(
-        b.call("Utility", "force_batch", calls=[b.remark()] * calls),
-        ROOT,
-        without=((ROOT, b.remark(), calls),),
+        b.call("Utility", "force_batch", calls=[failing(b)] * calls),
+        origin,
+        without=((origin, failing(b), calls),),
     )
 
 
@@ -97,20 +103,22 @@ def with_weight(b: Bench) -> Case:
 @benchmark("Utility.if_else")
 def if_else(b: Bench) -> Case:
     """Make a call that fails, and then another."""
-    main, fallback = b.remark(), b.call("Utility", "batch", calls=[])  # root cannot sign a remark
+    origin, main, fallback = limited(b), failing(b), b.remark()
+    call = b.call("Utility", "if_else", main=main, fallback=fallback)
     return Case(
-        b.call("Utility", "if_else", main=main, fallback=fallback),
-        ROOT,
-        without=((ROOT, main, 1), (ROOT, fallback, 1)),
+        b.call("Utility", "force_batch", calls=[call] * MANY),
+        origin,
+        without=((origin, main, MANY), (origin, fallback, MANY)),
+        times=MANY,
     )
 
 
 def carried(b: Bench, calls: int, length: int) -> Call:
     """Return a call with that many nested calls and bytes, slow to decode for its size."""
-    inner = [b.remark()] * calls
-    for first in range(0, length // HASH, HASHES):
-        hashes = [H256(bytes(HASH))] * min(HASHES, length // HASH - first)
-        inner.append(b.call("Preimage", "ensure_updated", hashes=hashes))
+    inner = [b.call("Identity", "set_identity", info=IdentityInfo())] * calls
+    model = register(b, MAX_NODES, MAX_TABLES).call
+    assert model is not None
+    inner += [model] * (length // len(model.raw))
     return b.call("Utility", "batch", calls=inner)
 
 

@@ -53,12 +53,13 @@ from runtime.pallets.utility import carrying_weight
 from runtime.weights import scheduler as weights
 
 
-def schedule_info(_: object, *args: object) -> DispatchInfo:
+def schedule_info(scheduler: Scheduler, *args: object) -> DispatchInfo:
     """Weigh a new task by the call that it carries, which is the last argument."""
     inner = args[-1]
     if not isinstance(inner, Call):
         raise TypeError("the last argument of a schedule is a call")
-    return DispatchInfo(weights.schedule_named(len(inner.raw)) + carrying_weight(inner))
+    carrying = carrying_weight(scheduler.host.dispatcher, inner)
+    return DispatchInfo(weights.schedule_named(len(inner.raw)) + carrying)
 
 
 class Scheduler(Pallet):

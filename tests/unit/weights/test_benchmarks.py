@@ -12,7 +12,7 @@ import runtime.weights
 from bench.weights import run, stubs
 from bench.weights.declare import Benchmark, load
 from bench.weights.fit import fit
-from bench.weights.state import Bench
+from bench.weights.state import Bench, Sample
 from scripts.lint_weights import UNMEASURED, benchmarks, lint
 
 BENCHMARKS = load()
@@ -29,6 +29,18 @@ def test_what_a_benchmark_prepares_lets_its_call_succeed(bench: Bench, each: Ben
     bench.enter()
     case = each.case(bench, each.smallest)
     assert bench.measure(case, repeats=1).picos >= 0
+
+
+def test_calls_measured_together_share_the_cost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = BENCHMARKS.found["Utility.if_else"]
+    bench.enter()
+    case = each.case(bench, {})
+    taken = iter((1_000_000, 200_000, 300_000))
+    monkeypatch.setattr(bench, "once", lambda _: Sample(next(taken), 0, 0))
+    assert case.times == 100
+    assert bench.measure(case, repeats=1).picos == 5_000
 
 
 def test_every_call_has_a_benchmark(bench: Bench) -> None:

@@ -350,7 +350,7 @@ def test_a_maximal_weight_does_not_hide_what_is_inside(runtime: MultisigRuntime)
         )
 
     first = approval(batch, 0)
-    assert runtime.info(first).weight == weights.as_multi(2) + carrying_weight(batch)
+    assert runtime.info(first).weight == weights.as_multi(2) + carrying_weight(runtime, batch)
     assert runtime.dispatch(signed(ALICE), first).weight == runtime.info(first).weight
     most = runtime.info(batch).weight
     last = approval(batch, most, FIRST)

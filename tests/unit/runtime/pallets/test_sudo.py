@@ -69,7 +69,10 @@ def test_the_holder_of_the_key_may_choose_the_weight(runtime: SudoRuntime) -> No
     inner = move_bobs_money(runtime)
     call = runtime.call("Sudo", "sudo_unchecked_weight", call=inner, weight=WEIGHT)
 
-    assert runtime.info(call).weight == weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner) + 123
+    assert (
+        runtime.info(call).weight
+        == weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(runtime, inner) + 123
+    )
     assert runtime.dispatch(BY_ALICE, call) == PostInfo(pays=False)
     assert runtime.balances.free(ALICE) == 10_500
 
@@ -79,7 +82,9 @@ def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: SudoRuntime) -> N
     nothing = Weight(u64(0), u64(0))
     call = runtime.call("Sudo", "sudo_unchecked_weight", call=inner, weight=nothing)
 
-    assert runtime.info(call).weight == weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner)
+    assert runtime.info(call).weight == weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(
+        runtime, inner
+    )
 
 
 def test_the_holder_of_the_key_acts_for_others(runtime: SudoRuntime) -> None:

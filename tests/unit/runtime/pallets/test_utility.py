@@ -335,15 +335,15 @@ def test_only_root_acts_for_others_or_chooses_weights(runtime: UtilityRuntime) -
 
     runtime.utility.with_weight(ROOT, inner, weight)
     whole = runtime.call("Utility", "with_weight", call=inner, weight=weight)
-    assert runtime.info(whole).weight == weights.WITH_WEIGHT + carrying_weight(inner) + 77
+    assert runtime.info(whole).weight == weights.WITH_WEIGHT + carrying_weight(runtime, inner) + 77
 
 
 def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: UtilityRuntime) -> None:
-    inner = runtime.call("Utility", "batch", calls=[probe(runtime, "cheap")] * 50)
+    inner = runtime.call("Utility", "batch", calls=[pay(runtime, 1)] * 50)
     nothing = Weight(u64(0), u64(0))
     whole = runtime.call("Utility", "with_weight", call=inner, weight=nothing)
-    assert runtime.info(whole).weight == weights.WITH_WEIGHT + carrying_weight(inner)
-    assert carrying_weight(inner) == weights.carrying(51, len(inner.raw))
+    assert runtime.info(whole).weight == weights.WITH_WEIGHT + carrying_weight(runtime, inner)
+    assert carrying_weight(runtime, inner) == weights.carrying(51, len(inner.raw))
 
 
 # ---- if, else
