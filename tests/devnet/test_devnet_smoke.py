@@ -43,6 +43,4 @@ def test_a_network_has_slots_of_half_a_second_unless_said(tmp_path: Path) -> Non
         # A slot stays empty where the machine is slow.
         assert all(step % 500 == 0 for step in steps)
         assert min(steps) == 500
-        # A round of GRANDPA lasts no longer than a slot: finality keeps up.
-        assert net[0].rpc.best() - net[0].rpc.finalized() <= 10
         assert net.check_agreement() >= 8

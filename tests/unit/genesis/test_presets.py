@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -23,6 +21,7 @@ from runtime import VERSION, BttRuntime
 from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, PAYFI, TREASURY
 from runtime.frame import signed
 from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
+from support.document import Document
 from support.runtime import DictState
 
 BTT = 10**18
@@ -262,11 +261,10 @@ def test_epochs_and_steps_of_short_slots_last_as_long_as_with_slots_of_a_second(
     # The randomness of a block is as good whatever the length of its slot.
     assert (found.work.beacon_delay, found.work.beacon_authors) == (2, 1)
     if preset != "dev-manual":
-        (job,) = json.loads(spec.dumps())["genesis"]["runtimeGenesis"]["config"]["jobs"][
-            "protocolSets"
-        ]
-        assert job["deadline"] * slot_ms >= 50_000
-        assert job["deadline"] == max(50, -(-50_000 // slot_ms))
+        config = Document.of(spec.dumps())["genesis"]["runtimeGenesis"]["config"]
+        # Seconds are enough for the job on any machine: fifty of them, or fifty slots.
+        (deadline,) = (job["deadline"].value for job in config["jobs"]["protocolSets"])
+        assert deadline == {500: 100, 300: 167, 250: 200}.get(slot_ms, 50)
 
 
 def test_a_preset_is_itself_with_slots_of_its_own_length() -> None:
@@ -277,12 +275,6 @@ def test_a_preset_is_itself_with_slots_of_its_own_length() -> None:
     # Back and forth, and not twice: numbers that were counted for half a second are not doubled.
     local = CHAINS["local"]
     assert local.with_slot(2_000).with_slot(500) == local
-    assert (
-        make(replace(local.with_slot(1_000), epoch_slots=10)).to_json()
-        == (
-            make(replace(local, slot_ms=1_000, epoch_slots=10, work=local.with_slot(1_000).work))
-        ).to_json()
-    )
 
 
 def test_epochs_and_steps_of_fast_last_as_long_as_those_of_local_with_slots_of_two_seconds() -> (
