@@ -19,7 +19,8 @@ from btt_chain.client.chain import BlockRef, BlockView, Chain
 from btt_chain.client.extrinsics import Signer
 from btt_chain.client.jsonrpc import TIMEOUT, Json, connect
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.client.transactions import PATIENCE, PERIOD, Call, Effects, Included, Wait
+from btt_chain.client.transactions import PATIENCE, Call, Effects, Included, Wait
+from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.scale.portable import Plain
 
 Result = TypeVar("Result")
@@ -86,7 +87,7 @@ class BlockingTransactions:
         *,
         nonce: int | None = None,
         tip: int = 0,
-        period: int | None = PERIOD,
+        period: int | None = DEFAULT_PERIOD,
     ) -> bytes:
         """Return a signed transaction; see `Transactions.sign`."""
         work = self._transactions.sign(call, signer, nonce=nonce, tip=tip, period=period)
@@ -122,7 +123,7 @@ class BlockingTransactions:
         *,
         nonce: int | None = None,
         tip: int = 0,
-        period: int | None = PERIOD,
+        period: int | None = DEFAULT_PERIOD,
         wait: Wait = "best",
         patience: float = PATIENCE,
     ) -> Included:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from btt_chain.client.errors import Undecodable
+from btt_chain.client.errors import NotFound, Undecodable, decoding
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.signature import Scheme
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.era import Era, Immortal, Mortal
 from btt_chain.primitives.extrinsic import bare, opaque, signing_payload
+from btt_chain.primitives.lifetime import MIN_PERIOD, period_for
 from btt_chain.scale import codec, compact_decode, compact_encode
 from btt_chain.scale.errors import DecodeError
 
@@ -22,6 +23,8 @@ _ERA = codec(Era)
 _SCHEME_INDEX = {scheme: bytes((scheme.value,)) for scheme in Scheme}
 
 SIGNATURE_LENGTH: Final = 64
+SLOT_MS: Final = "Babe.ExpectedBlockTime"
+"""The constant that holds the length of a slot."""
 
 
 class Signer(Protocol):
@@ -130,6 +133,21 @@ def without_signature(wire: bytes) -> bytes:
 def era_at(number: int, period: int | None) -> Era:
     """Return the era of a transaction that is signed at a block; immortal without a period."""
     return Immortal() if period is None else Mortal.at(number, period)
+
+
+def default_period(metadata: ChainMetadata) -> int:
+    """Return the default lifetime of a transaction, in blocks, by the chain's length of a slot.
+
+    Chains of other programs may name no length: there it is the minimum.
+    """
+    try:
+        _, found = metadata.items.constant(SLOT_MS)
+        with decoding(f"the constant {SLOT_MS} is not of its type"):
+            slot_ms = metadata.items.types.decode(found.type, found.value)
+    except (NotFound, Undecodable):
+        return MIN_PERIOD
+    # A node may answer anything.
+    return period_for(slot_ms) if isinstance(slot_ms, int) and slot_ms > 0 else MIN_PERIOD
 
 
 def unsigned(call: bytes) -> bytes:

@@ -35,6 +35,7 @@ from btt_chain.client.extrinsics import (
     Draft,
     Signer,
     SigningContext,
+    default_period,
     era_at,
     hash_of,
     sign,
@@ -47,14 +48,13 @@ from btt_chain.client.signed_metadata import signed_digest
 from btt_chain.client.wire import header_number, integer_of, member, to_bytes, to_hex
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
+from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.portable import Plain
 
 Wait: TypeAlias = Literal["best", "final"]
 
-PERIOD: Final = 64
-"""Default lifetime of a transaction, in blocks."""
 PATIENCE: Final = 120.0
 """Default seconds until a transaction must be in a block."""
 ATTEMPTS: Final = 3
@@ -168,17 +168,19 @@ class Transactions:
         *,
         nonce: int | None = None,
         tip: int = 0,
-        period: int | None = PERIOD,
+        period: int | None = DEFAULT_PERIOD,
     ) -> bytes:
         """Return a signed transaction in its form on the wire.
 
-        `nonce` by default the next one, `tip` in planck, `period` in blocks (None: immortal). The
-        signature covers the `digest` of the metadata. Raises RuntimeChanged if the chain has
-        another runtime than the metadata's.
+        `nonce` by default the next one, `tip` in planck, `period` in blocks (None: immortal; by
+        default `default_period`). The signature covers the `digest` of the metadata. Raises
+        RuntimeChanged if the chain has another runtime than the metadata's.
         """
         if nonce is None:
             nonce = await self.nonce(signer.account_id)
         await self.check_runtime()
+        if period == DEFAULT_PERIOD:
+            period = default_period(self._metadata)
         current = 0 if period is None else await self._birth(period)
         era = era_at(current, period)
         birth = self._facts.genesis
@@ -292,7 +294,7 @@ class Transactions:
         *,
         nonce: int | None = None,
         tip: int = 0,
-        period: int | None = PERIOD,
+        period: int | None = DEFAULT_PERIOD,
         wait: Wait = "best",
         patience: float = PATIENCE,
     ) -> Included:
@@ -314,7 +316,7 @@ class Transactions:
         *,
         nonce: int | None = None,
         tip: int = 0,
-        period: int | None = PERIOD,
+        period: int | None = DEFAULT_PERIOD,
         wait: Wait = "best",
         patience: float = PATIENCE,
         first: bytes | None = None,

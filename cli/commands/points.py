@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.commands.points_redeem import redeem
 from cli.commands.points_stats import stats
 from cli.common import show
@@ -16,7 +17,7 @@ from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, json_option, url_options
 from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
-from cli.common.sending import PATIENCE, PERIOD, Sender, Signing, asking_options
+from cli.common.sending import PATIENCE, Sender, Signing, asking_options
 from cli.common.working import view_chain
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ def cash(
 def sender_of(own: KeyPair, as_json: bool, options: dict[str, bool]) -> Sender:
     """Return the sender of an account of the wallet."""
     return Sender(
-        Signing(own, "0planck", PERIOD, None), "best", PATIENCE, options["dry_run"],
+        Signing(own, "0planck", DEFAULT_PERIOD, None), "best", PATIENCE, options["dry_run"],
         options["yes"], as_json, options["force"],
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.commands.tx_trace import trace
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
@@ -300,7 +301,7 @@ class _Facts:
 
 
 def _sign_offline(path: Path, name: str, arguments: tuple[str, ...], signing: Signing) -> bytes:
-    from btt_chain.client.extrinsics import Draft, SigningContext, era_at
+    from btt_chain.client.extrinsics import Draft, SigningContext, default_period, era_at
     from btt_chain.client.extrinsics import sign as signed
     from btt_chain.client.signed_metadata import runtime_name, signed_digest
     from btt_chain.client.transactions import Call
@@ -312,13 +313,16 @@ def _sign_offline(path: Path, name: str, arguments: tuple[str, ...], signing: Si
     tip = signing.tip_in(facts.metadata.currency)
     if signing.nonce is None:
         raise Mistyped("--offline needs --nonce: only a node knows the account's next one")
-    era = era_at(facts.number, signing.period)
-    if era.birth(facts.number) != facts.number and signing.period is not None:
+    period = signing.period
+    if period == DEFAULT_PERIOD:
+        period = default_period(facts.metadata)
+    era = era_at(facts.number, period)
+    if era.birth(facts.number) != facts.number and period is not None:
         raise Mistyped(
-            f"a period of {signing.period} blocks cannot begin at block {facts.number}; offline "
+            f"a period of {period} blocks cannot begin at block {facts.number}; offline "
             "give --mortal 4096 or less, or --immortal"
         )
-    birth = facts.hash if signing.period is not None else facts.genesis
+    birth = facts.hash if period is not None else facts.genesis
     digest = signed_digest(facts.metadata, runtime_name(facts.metadata), facts.spec_version)
     context = SigningContext(
         facts.genesis, birth, facts.spec_version, facts.transaction_version, digest

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from btt_chain.client.errors import DispatchFailed, printable
+from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command, password_options, query_options, scheme_option
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from btt_chain.client.values import CallView
     from btt_chain.client.views import ViewClient
     from btt_chain.crypto.keypair import KeyPair
-
-PERIOD: Final = 64
-"""Default lifetime of a transaction, in blocks."""
 
 PATIENCE: Final = 120.0
 """Default seconds until a transaction must be in a block."""
@@ -124,9 +122,8 @@ def signing_options(command: Command, *, is_required: bool = True) -> Command:
             "--mortal",
             "period",
             type=click.IntRange(4, 65_536),
-            default=PERIOD,
-            show_default=True,
-            help="Number of blocks in which it is valid (raised to a power of two).",
+            help="Number of blocks in which it is valid (raised to a power of two). [default: 64, "
+            "or as many as last two minutes]",
         ),
         click.option("--immortal", is_flag=True, help="It is valid for ever."),
         click.option(
@@ -214,7 +211,7 @@ def signer_of(options: dict[str, Any]) -> KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Values of the signing options; `period` None is immortal."""
+    """Values of the signing options; `period` None is immortal, `DEFAULT_PERIOD` the chain's."""
 
     pair: KeyPair
     tip: str
@@ -274,14 +271,14 @@ def _proxied(given: str, own: Proxied | None) -> Proxied:
         raise Mistyped(f"--proxy-for: {error}") from None
 
 
-def _lifetime(period: int, *, is_immortal: bool) -> int | None:
+def _lifetime(period: int | None, *, is_immortal: bool) -> int | None:
     """Return the lifetime in blocks, None for ever. Mistyped if both options are typed."""
     ctx = click.get_current_context(silent=True)
     if is_immortal and ctx is not None:
         typed = click.core.ParameterSource.COMMANDLINE
         if typed == ctx.get_parameter_source("period") == ctx.get_parameter_source("immortal"):
             raise Mistyped("leave out either --mortal or --immortal")
-    return None if is_immortal else period
+    return None if is_immortal else period or DEFAULT_PERIOD
 
 
 @dataclass(slots=True)

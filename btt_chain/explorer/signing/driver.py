@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from btt_chain.client.accounts import read_account
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, InvalidArgument
-from btt_chain.client.extrinsics import hash_of, signed
+from btt_chain.client.extrinsics import default_period, hash_of, signed
 from btt_chain.client.transactions import Included
 from btt_chain.client.values import CallView
 from btt_chain.client.wire import header_number, member, to_bytes, to_hex
@@ -21,7 +21,7 @@ from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.live import PING_SECONDS
 from btt_chain.explorer.pages.forms import BadRequest
 from btt_chain.explorer.signing.actions import ACTIONS, PAY, BadField, Values, read_fields
-from btt_chain.explorer.signing.payload import DIGEST_EXTENSION, Prepared, period_of
+from btt_chain.explorer.signing.payload import DIGEST_EXTENSION, Prepared
 from btt_chain.primitives import validity
 from btt_chain.primitives.metadata_digest import ChainFacts, DigestError, metadata_digest
 from btt_chain.scale import codec
@@ -201,8 +201,8 @@ class SigningNode:
             connection.call("chain_getHeader", final),
             chain.transactions.nonce(account),
         )
+        period = default_period(chain.metadata)
         # Late enough for a long lifetime, early enough that a fork hardly reverts it.
-        period = period_of(int(str(chain.constant("Babe.ExpectedBlockTime"))))
         birth = max(header_number(finalized), header_number(best) - period // 2, 0)
         facts = chain.facts
         return Prepared(

@@ -20,11 +20,9 @@ from btt_chain.client.wire import to_bytes
 from btt_chain.crypto.signature import Scheme, verify
 from btt_chain.primitives.era import Era, Mortal
 from btt_chain.primitives.extrinsic import signing_payload
-from btt_chain.primitives.slots import slots_in_time
+from btt_chain.primitives.lifetime import MIN_PERIOD
 from btt_chain.scale import codec, compact_encode
 
-PERIOD: Final = 64
-"""Lifetime of a prepared transaction, in blocks of a second or longer: time to read and sign it."""
 DIGEST_EXTENSION: Final = "CheckMetadataHash"
 LENGTHS: Final = {Scheme.ED25519: 64, Scheme.SR25519: 64, Scheme.ECDSA: 65}
 VAULT: Final = b"\x53"
@@ -55,7 +53,7 @@ class Prepared:
     spec_version: int
     transaction_version: int
     digest: bytes | None = None
-    period: int = PERIOD
+    period: int = MIN_PERIOD
 
     @property
     def dies(self) -> int:
@@ -92,14 +90,6 @@ class Prepared:
         if self.digest is not None:
             found |= {"mode": 1, "metadataHash": "0x" + self.digest.hex()}
         return found
-
-
-def period_of(slot_ms: int) -> int:
-    """Return the lifetime of a prepared transaction in blocks: more of them where slots are short.
-
-    It is a power of two, as in its era.
-    """
-    return 1 << (slots_in_time(PERIOD, slot_ms) - 1).bit_length()
 
 
 def read_period(era: str) -> int:

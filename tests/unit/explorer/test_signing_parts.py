@@ -12,7 +12,7 @@ from btt_chain.client.amount import BTT
 from btt_chain.crypto.development import dev_key
 from btt_chain.explorer.render import static
 from btt_chain.explorer.signing.actions import ACTIONS, PAY, read_fields
-from btt_chain.explorer.signing.payload import PERIOD, Prepared, for_vault, period_of, read_period
+from btt_chain.explorer.signing.payload import Prepared, for_vault, read_period
 from btt_chain.explorer.signing.routes import is_own
 from btt_chain.explorer.signing.seal import MAX_USED, SECONDS, BadSeal, Seals
 from btt_chain.explorer.signing.sentences import SENTENCES
@@ -74,20 +74,14 @@ def test_the_code_for_a_device_is_what_polkadot_js_makes() -> None:
     assert raw[40:] == b"\x0c\x03\x03\xaa" + carried + along + b"\3" * 32
 
 
-@pytest.mark.parametrize(
-    ("slot_ms", "period"), [(6_000, 64), (1_000, 64), (500, 128), (300, 256), (250, 256)]
-)
-def test_a_transaction_can_be_signed_for_a_minute_at_any_length_of_slots(
-    slot_ms: int, period: int
-) -> None:
-    assert period_of(slot_ms) == period
+@pytest.mark.parametrize("period", [64, 256, 4_096])
+def test_the_lifetime_of_a_payload_is_read_from_its_era(period: int) -> None:
     prepared = Prepared("", b"", b"", 1, 42, b"", b"", 100, 1, period=period)
     assert prepared.dies == 42 + period
     assert read_period(str(prepared.for_wallet([])["era"])) == period
 
 
 def test_the_era_of_a_payload_is_mortal() -> None:
-    assert Prepared("", b"", b"", 1, 42, b"", b"", 100, 1).period == PERIOD
     with pytest.raises(ValueError, match="immortal"):
         read_period("0x00")
 
