@@ -36,7 +36,7 @@ MAX_SELECTIONS: Final = 32
 MIN_SELECTIONS: Final = 8
 """Constants of `Jobs`. The number of selections of a block depends on the slot length."""
 BUDGET: Final = 30
-"""Divisor of a slot's time that limits selections: they take a tenth of a block's at most."""
+"""Divisor of a slot's time that limits selections: they take at most a fifteenth of a block."""
 
 PICOS: Final = 10**9
 """Picoseconds in a millisecond."""
