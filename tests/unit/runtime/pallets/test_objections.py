@@ -6,18 +6,20 @@ from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT, YEAR_MS
-from runtime.frame import signed
-from runtime.pallets.chambers import Chamber, Chambers
-from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
+from runtime.frame import ROOT, TokenError, signed
+from runtime.pallets.chambers import Chamber, ChamberRecord, Chambers, Share, formulas
+from runtime.pallets.chambers.types import MAX_OBJECTIONS, OBJECTION_LOCK_ID
 from runtime.pallets.tokenomics import Milestone, MilestoneStatus, PoolId, Programme, Tokenomics
 from support.assembly import SLOT_MS, Assembly
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE
 from support.histories import History, seeds, unreached
+from support.runtime import refused
 
 FOUNDATION = AccountId(b"\xf0" * 32)
 PROOF = H256(b"\x01" * 32)
@@ -141,6 +143,166 @@ def test_weights_are_those_of_the_first_objection(runtime: Objecting) -> None:
     assert runtime.objected(SECOND) == 2_800 * 10**9 * 900 // 7_000
     runtime.object(ALICE, 800 * BTT, SECOND)
     assert runtime.objected(SECOND) == 2_800 * 10**9 * 1_700 // 7_000
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 10**27), st.integers(0, 10**27)), min_size=4, max_size=4
+    ),
+    year=st.integers(2025, 2032),
+)
+def test_the_objected_weight_is_exact_and_at_most_the_whole(
+    rows: list[tuple[int, int]], year: int
+) -> None:
+    weights = formulas.weights(formulas.Mode.Scheduled, year)
+    chambers = [
+        ChamberRecord(u32(weight), u128(all_), Share(nays=u128(nays)))
+        for weight, (nays, all_) in zip(weights, rows, strict=True)
+    ]
+    parts = [
+        weight * 10**9 * min(Fraction(nays, all_), Fraction(1))
+        for weight, (nays, all_) in zip(weights, rows, strict=True)
+        if all_
+    ]
+    found = formulas.objected(chambers)
+    assert found == sum(int(part) for part in parts)
+    assert 0 <= found <= WHOLE
+
+
+# ---- clocks
+
+
+def test_an_objection_after_the_window_is_refused(runtime: Objecting) -> None:
+    runtime.clock.slot = runtime.window - 1
+    runtime.object(CAROL, int(BTT))
+    runtime.clock.slot = runtime.window
+    with refused(runtime, Tokenomics.WindowClosed):
+        runtime.object(BOB, 1_000 * BTT)
+    with refused(runtime, Tokenomics.WindowClosed):
+        runtime.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
+
+
+def test_only_an_attested_milestone_can_be_objected_to(runtime: Objecting) -> None:
+    with refused(runtime, Tokenomics.NotAttested):
+        runtime.object(BOB, int(BTT), SECOND)
+    with refused(runtime, Tokenomics.MilestoneUnknown):
+        runtime.object(BOB, int(BTT), u32(20))
+    runtime.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
+    with refused(runtime, Tokenomics.NotAttested):
+        runtime.object(BOB, int(BTT))
+
+
+def test_a_stopped_milestone_counts_after_it_is_attested_again_or_confirmed(
+    runtime: Objecting,
+) -> None:
+    runtime.object(BOB, 1_000 * BTT)
+    with refused(runtime, Tokenomics.NotAttested):
+        runtime.object(CAROL, int(BTT))
+    runtime.attest()  # in the same slot
+    assert runtime.objected() == 0
+    runtime.object(CAROL, int(BTT))
+    assert runtime.status_of() is MilestoneStatus.Attested
+    runtime.object(BOB, 1_000 * BTT)
+    assert runtime.status_of() is MilestoneStatus.Objected
+    runtime.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
+    assert runtime.status_of() is MilestoneStatus.Confirmed
+
+
+def test_objections_count_for_one_attestation_of_several_in_a_slot(runtime: Objecting) -> None:
+    for _ in range(3):
+        runtime.object(BOB, 1_000 * BTT)
+        assert runtime.status_of() is MilestoneStatus.Objected
+        runtime.attest()
+        assert runtime.objected() == 0
+        runtime.object(CAROL, int(BTT))
+        assert runtime.status_of() is MilestoneStatus.Attested
+
+
+# ---- weight counts once
+
+
+def test_an_account_objects_once(runtime: Objecting) -> None:
+    runtime.object(BOB, 500 * BTT)
+    with refused(runtime, Chambers.AlreadyObjected):
+        runtime.object(BOB, 500 * BTT)
+    runtime.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
+    assert runtime.announced()[-1] == Chambers.ObjectionWithdrawn(BOB, FIRST, FIRST)
+    assert (runtime.objected(), runtime.locked(BOB)) == (0, 0)
+    with refused(runtime, Chambers.NotObjecting):
+        runtime.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
+    runtime.object(BOB, 400 * BTT)
+    assert runtime.objected() == WHOLE * 400 // 10_000
+
+
+def test_the_same_money_does_not_object_twice(runtime: Objecting) -> None:
+    runtime.object(CAROL, 9_990 * BTT)
+    before = runtime.objected()
+    with refused(runtime, TokenError):
+        runtime.balances.transfer(CAROL, DAVE, 1_000 * BTT)
+    with refused(runtime, Chambers.NotObjecting):
+        runtime.chambers.unlock_objections(signed(DAVE), Id(CAROL))
+    runtime.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
+    runtime.balances.transfer(CAROL, DAVE, 9_990 * BTT)
+    runtime.object(DAVE, 9_990 * BTT)
+    assert runtime.objected() == before
+
+
+def test_one_amount_objects_to_several_milestones(runtime: Objecting) -> None:
+    runtime.attest(SECOND)
+    runtime.object(CAROL, 100 * BTT)
+    runtime.object(CAROL, 300 * BTT, SECOND)
+    assert runtime.locked(CAROL) == 300 * BTT
+    runtime.chambers.withdraw_objection(signed(CAROL), FIRST, SECOND)
+    assert runtime.locked(CAROL) == 100 * BTT
+
+
+def test_money_is_unlocked_once_a_milestone_is_decided(runtime: Objecting) -> None:
+    for place in (1, 2, 3):
+        runtime.attest(u32(place))
+    for place in range(4):
+        runtime.object(CAROL, (place + 1) * 10 * BTT, u32(place))
+    unlock = runtime.chambers.unlock_objections
+    with refused(runtime, Chambers.NotObjecting):
+        unlock(signed(BOB), Id(CAROL))
+    runtime.tokenomics.confirm_milestone(ROOT, FIRST, u32(3))
+    unlock(signed(BOB), Id(CAROL))
+    assert runtime.locked(CAROL) == 30 * BTT
+    runtime.object(BOB, 1_000 * BTT, u32(2))
+    unlock(signed(BOB), Id(CAROL))
+    assert runtime.locked(CAROL) == 20 * BTT
+    runtime.clock.slot += runtime.window
+    unlock(signed(BOB), Id(CAROL))
+    assert runtime.locked(CAROL) == 0
+    assert CAROL not in runtime.chambers.objections.own_objections
+
+
+# ---- what an objection needs
+
+
+def test_an_objection_needs_power_and_money(runtime: Objecting) -> None:
+    poor = AccountId(b"\x77" * 32)
+    with refused(runtime, Chambers.InsufficientFunds):
+        runtime.object(poor, int(BTT))
+    with refused(runtime, Chambers.ObjectionTooSmall):
+        runtime.object(CAROL, BTT - 1)
+    with refused(runtime, Chambers.InsufficientFunds):
+        runtime.object(CAROL, 10_001 * BTT)
+    runtime.ledger.vesting[DAVE] = 10_000 * BTT
+    with refused(runtime, Chambers.NoVotingPower):
+        runtime.object(DAVE, 5_000 * BTT)
+
+
+def test_an_account_has_at_most_sixteen_objections(runtime: Objecting) -> None:
+    for place in range(1, MAX_OBJECTIONS + 1):
+        runtime.attest(u32(place))
+    for place in range(MAX_OBJECTIONS):
+        runtime.object(CAROL, int(BTT), u32(place))
+    with refused(runtime, Chambers.TooManyObjections):
+        runtime.object(CAROL, int(BTT), u32(MAX_OBJECTIONS))
+    runtime.clock.slot += runtime.window
+    runtime.attest(u32(MAX_OBJECTIONS + 1))
+    runtime.object(CAROL, int(BTT), u32(MAX_OBJECTIONS + 1))
+    assert len(runtime.chambers.objections.own_objections[CAROL]) == 1
 
 
 class Objections(History):
