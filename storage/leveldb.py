@@ -171,7 +171,8 @@ class LevelKV:
         """Write a batch.
 
         Raises DiskFull before anything is written, StorageFailed if LevelDB could not write: then
-        it is unknown whether the batch is stored, and this handle refuses further writes.
+        it is unknown whether the batch is stored, and this handle refuses further writes. Corrupt
+        if LevelDB has found a damaged table while it compacted.
         """
         if self._closed:
             raise StorageFailed(f"the database at {self.path} is closed")
@@ -196,6 +197,8 @@ class LevelKV:
                 delete(_batch_key(number))
             put(_batch_key(self._number + 1), _RECORD.pack(floor, written))
             pending.write()
+        except plyvel.CorruptionError as error:
+            raise self._read_failed(error) from error
         except (plyvel.Error, OSError) as error:
             self._failed = _plain(error)
             raise StorageFailed(

@@ -65,10 +65,10 @@ await check("reads epochs, lots and their length", async () => {
   assert.equal((slot - genesis) / length, index);
   const [[author]] = await Babe.Authorities.getValue();
   assert.equal(asHex(author), hex(alice));
-  assert.equal(await api.constants.Babe.ExpectedBlockTime(), 1_000n);
+  assert.equal(await api.constants.Babe.ExpectedBlockTime(), 500n);
   const epoch = await api.apis.BabeApi.current_epoch();
   assert.equal(epoch.duration, length);
-  assert.equal((await api.apis.BabeApi.configuration()).slot_duration, 1_000n);
+  assert.equal((await api.apis.BabeApi.configuration()).slot_duration, 500n);
 });
 
 await check("reads the voters", async () => {

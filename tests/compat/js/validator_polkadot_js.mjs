@@ -129,16 +129,16 @@ await check("reads epochs, lots and their length", async () => {
   assert.equal(Math.floor((slot.toNumber() - genesis.toNumber()) / length), index.toNumber());
   assert.equal((await babe.randomness()).length, 32);
   assert.equal((await babe.epochConfig()).unwrap().c.toJSON().join("/"), "1/4");
-  assert.equal(api.consts.babe.expectedBlockTime.toNumber(), 1_000);
+  assert.equal(api.consts.babe.expectedBlockTime.toNumber(), 500);
   assert.ok(api.consts.babe.maxAuthorities.toNumber() >= 1);
   const now = (await api.query.timestamp.now()).toNumber();
-  assert.ok(Math.abs(now / 1_000 - (await babe.currentSlot()).toNumber()) <= 2);
+  assert.ok(Math.abs(now / 500 - (await babe.currentSlot()).toNumber()) <= 2);
 });
 
 await check("calls the runtime for epochs, voters and keys", async () => {
   const { babeApi, grandpaApi, sessionKeys } = api.call;
   const set = await babeApi.configuration();
-  assert.equal(set.slotDuration.toNumber(), 1_000);
+  assert.equal(set.slotDuration.toNumber(), 500);
   assert.equal(set.epochLength.toNumber(), api.consts.babe.epochDuration.toNumber());
   const [now, next] = await Promise.all([babeApi.currentEpoch(), babeApi.nextEpoch()]);
   assert.ok(next.epochIndex.toNumber() - now.epochIndex.toNumber() <= 2);

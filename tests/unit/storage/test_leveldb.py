@@ -178,6 +178,18 @@ def test_a_failed_write_is_the_last_one(path: Path, error: Exception, words: str
     again.close()
 
 
+def test_damage_that_a_write_meets_is_named_with_what_to_do(path: Path) -> None:
+    kv = open_plain(path)
+    whole = kv._db
+    kv._db = Broken(whole, plyvel.CorruptionError(b"Corruption: block checksum mismatch"))
+    with pytest.raises(Corrupt, match=f"{path} is damaged: .*checksum.*purge-chain"):
+        kv.write({b"k": b"v"})
+    kv._db = whole
+    with pytest.raises(StorageFailed, match="takes no more"):
+        kv.write({b"k": b"v"})
+    kv.close()
+
+
 @pytest.mark.parametrize(
     ("wrong", "kind"), [(plyvel.CorruptionError, Corrupt), (plyvel.IOError, StorageFailed)]
 )
