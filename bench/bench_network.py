@@ -98,14 +98,16 @@ def network_rows(folder: Path, plan: Plan) -> Iterator[Row]:
         yield from idle_rows(what, idle)
         who = payers(net)
         best = load = measure(net, plan.rate, plan.seconds, who)
-        yield Row("9", f"{what}: {plan.rate}/s for {plan.seconds:g} s", f"{load.rate:,.0f}/s",
-                  value=load.rate, note=load.written())  # fmt: skip
+        yield Row("-", f"{what}: {plan.rate}/s for {plan.seconds:g} s", f"{load.rate:,.0f}/s",
+                  note=load.written())  # fmt: skip
         for rate in plan.search:
             more = measure(net, rate, plan.seconds, payers(net))
             yield Row("-", f"{what}: {rate}/s", f"{more.rate:,.0f}/s", note=more.written())
             if more.rate < best.rate:
                 break
             best = more
+        yield Row("9", f"{what}: the highest of these rates", f"{best.rate:,.0f}/s",
+                  value=best.rate, note=best.written())  # fmt: skip
         over = measure(net, round(2 * best.rate), plan.seconds, payers(net))
         share = 100 * over.rate / best.rate if best.rate else 0.0
         yield Row("9d", f"{what}: {2 * best.rate:,.0f}/s offered, of the highest rate",
