@@ -44,6 +44,9 @@ FUNDING: Final = 1_100 * int(BTT)
 """Amount for each merchant: its bond and its fees. //Alice has enough for 40 of them."""
 
 
+SETTLE_SECONDS: Final = 30.0
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Size of the measurement."""
@@ -59,11 +62,25 @@ class Plan:
 QUICK: Final = Plan(validators=2, slot_ms=500, rate=20, seconds=4, rounds=1, merchants=3)
 
 
-async def register(url: str, count: int) -> list[AccountId]:
-    """Fund and register merchants; return their accounts."""
+def registered(net: Devnet, count: int) -> list[AccountId]:
+    """Fund and register merchants; return their accounts once no fork can revert that."""
     uris = [f"//Merchant//{number}" for number in range(count)]
-    await fund(url, uris, FUNDING)
-    pairs = [KeyPair.from_uri(uri) for uri in uris]
+    keys = asyncio.run(fund(net.nodes[0].ws, uris, FUNDING))
+    settle(net)
+    for node in net.nodes:
+        node.wait_until_stored(keys, SETTLE_SECONDS)
+    accounts = asyncio.run(register(net.nodes[0].ws, [KeyPair.from_uri(uri) for uri in uris]))
+    settle(net)
+    return accounts
+
+
+def settle(net: Devnet) -> None:
+    """Wait until what is the best block now, or a rival of it, is final on all nodes."""
+    net.wait_for_finality(max(node.status().best for node in net.nodes))
+
+
+async def register(url: str, pairs: Sequence[KeyPair]) -> list[AccountId]:
+    """Register merchants; return their accounts."""
     async with open_runtime(url) as chain:
         await asyncio.gather(
             *(
@@ -101,7 +118,7 @@ def compare(
 def payment_rows(folder: Path, plan: Plan) -> Iterator[Row]:
     """Rows 12a and 12b: payments made final, and their ratio to transfers."""
     with network(folder / "payments", plan.validators, plan.slot_ms) as net:
-        merchants = asyncio.run(register(net.nodes[0].ws, plan.merchants))
+        merchants = registered(net, plan.merchants)
         rounds = [compare(net, merchants, plan.rate, plan.seconds) for _ in range(plan.rounds)]
         net.check_agreement()
     moves, pays = zip(*rounds, strict=True)
