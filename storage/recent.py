@@ -15,7 +15,6 @@ the item.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from typing import Final
 
 MAX_KEYS: Final = 16_384
@@ -30,19 +29,6 @@ ABSENCES: Final = 64
 """Reads of an item's absent keys after which its keys are listed."""
 MAX_LISTED: Final = 16
 """Maximum number of kept keys of an item."""
-
-
-class _Unknown(Enum):
-    """The type of `UNKNOWN`, so that a comparison with it narrows a value's type."""
-
-    UNKNOWN = 0
-
-
-UNKNOWN: Final = _Unknown.UNKNOWN
-"""The result for a key that must be read from the store."""
-
-Found = bytes | _Unknown | None
-"""A value, None for a key without one, or `UNKNOWN`."""
 
 
 class RecentValues:
@@ -65,11 +51,6 @@ class RecentValues:
 
     def __len__(self) -> int:
         return len(self.young) + len(self.old)
-
-    def get(self, key: bytes) -> Found:
-        """Return the value of a key, if it is known."""
-        found: Found = self.young.get(key, UNKNOWN)
-        return self.old.get(key, UNKNOWN) if found is UNKNOWN else found
 
     def follow(
         self, reads: Mapping[bytes, bytes | None], changes: Mapping[bytes, bytes | None]

@@ -49,7 +49,7 @@ from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue, StorageError
 from storage.overlay import Overlay
 from storage.presence import PresenceFilter
-from storage.recent import ITEM_PREFIX, MAX_LISTED, UNKNOWN, Found, RecentValues
+from storage.recent import ITEM_PREFIX, MAX_LISTED, RecentValues
 from storage.trie.cache import TrieCache
 from storage.trie.node import HASHED_FROM
 from storage.trie.proof import read_proof
@@ -113,10 +113,10 @@ class StateReader:
         blocks = self._blocks
         # As `blocks.flat`, and without a call for most keys: each block reads its state here.
         if blocks.best.hash == self.hash and not blocks.stateless:
-            value: Found = self._recent.young.get(key, UNKNOWN)
-            if value is UNKNOWN:
-                value = self._recent.old.get(key, UNKNOWN)
-            return self._read(key) if value is UNKNOWN else value
+            recent = self._recent
+            if key in recent.young:
+                return recent.young[key]
+            return recent.old[key] if key in recent.old else self._read(key)
         try:
             return self._walk().get(key)
         except MissingNode as missing:
@@ -316,36 +316,44 @@ class StateStore:
         """
         root = self.reader(parent).root
         trie = self.cache.trie(root)
+        known = dict[bytes, bytes | None]() if reads is None else dict(reads)
         if reads is not None and self._blocks.flat == parent:
-            changes, reads = self._differences(changes, reads)
-        old = {
-            key: held
-            for key, held in trie.update(changes, version, reads).items()
-            if _is_other(held, changes[key])
-        }
-        real = {key: changes[key] for key in old}
+            changes = self._differences(changes, known)
+        old, real = dict[bytes, Stored | None](), dict[bytes, bytes | None]()
+        for key, held in trie.update(changes, version, known).items():
+            value = changes[key]
+            # Of a long value only a hash is held. It does not depend on what was known before, so
+            # each node finds the same differences.
+            if value is not None if held is None else held[1] or held[0] != value:
+                old[key], real[key] = held, value
+            elif reads is not None:  # written as it was: the next block need not find that again
+                known[key] = value
         sealed = trie.seal()
-        return Pending(parent, sealed.root, real, old, sealed, reads or {})
+        return Pending(parent, sealed.root, real, old, sealed, known)
 
     def _differences(
-        self, changes: Mapping[bytes, bytes | None], reads: Mapping[bytes, bytes | None]
-    ) -> tuple[dict[bytes, bytes | None], dict[bytes, bytes | None]]:
-        """Return changes of the flat state without those that change nothing, and known values.
+        self, changes: Mapping[bytes, bytes | None], known: dict[bytes, bytes | None]
+    ) -> dict[bytes, bytes | None]:
+        """Return changes of the flat state without those that change nothing.
 
         A block removes what is not there, and writes values as they were. Values that it did not
-        read are often known from the block before.
+        read are often known from the block before: they are added to `known`.
         """
-        known, real = dict(reads), {}
+        real = dict[bytes, bytes | None]()
+        young, old = self.recent.young, self.recent.old
         for key, value in changes.items():
-            before = known.get(key, UNKNOWN)
-            if before is UNKNOWN:
-                before = self.recent.get(key)
-                if before is not UNKNOWN:
-                    known[key] = before
+            if key not in known:
+                if key in young:
+                    known[key] = young[key]
+                elif key in old:
+                    known[key] = old[key]
+                else:
+                    real[key] = value
+                    continue
             # A long value that is written again may get another form: that of this state version.
-            if before is UNKNOWN or before != value or (value and len(value) >= HASHED_FROM):
+            if known[key] != value or (value and len(value) >= HASHED_FROM):
                 real[key] = value
-        return real, known
+        return real
 
     # --- writing
 
@@ -493,14 +501,6 @@ class StateStore:
 
 def _height(key: bytes) -> int:
     return int.from_bytes(key[1:9], "big")
-
-
-def _is_other(held: Stored | None, value: bytes | None) -> bool:
-    """Return True if a value differs from the one held, or may: of a long one only a hash is held.
-
-    It does not depend on what was known before, so each node finds the same differences.
-    """
-    return value is not None if held is None else held[1] or held[0] != value
 
 
 def _resolve(draft: Draft, key: bytes, held: Stored) -> bytes:

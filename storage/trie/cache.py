@@ -11,6 +11,8 @@ one, and the old one is dropped.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from operator import itemgetter
 from typing import Final
 
 from storage.trie.node import Branch
@@ -21,6 +23,10 @@ NODE_BYTES: Final = 1_024
 """Memory of a branch with 16 children, with what Python needs for it."""
 ENTRY_BYTES: Final = 400
 """Memory of an entry without its encoding."""
+
+
+_RAW: Final = itemgetter(0)
+"""Returns the encoding of a branch."""
 
 
 class Branches:
@@ -39,11 +45,11 @@ class Branches:
 
     def get(self, key: bytes) -> Branch | None:
         """Return a branch, if it is here."""
-        found = self._young.get(key)
-        if found is None:
-            found = self._old.get(key)
-            if found is not None:
-                self.put(key, found)
+        if key in self._young:
+            return self._young[key]
+        found = self._old.get(key)
+        if found is not None:
+            self.put(key, found)
         return found
 
     def put(self, key: bytes, branch: Branch) -> None:
@@ -55,18 +61,30 @@ class Branches:
 
     def follow(self, sealed: Sealed) -> None:
         """Add the branches of a trie that was written; drop those that it has replaced."""
-        young, old = self._young, self._old
+        young, old, added = self._young, self._old, sealed.branches
+        gone = list[Branch]()
         for key in sealed.stale:
-            gone = young.pop(key, None)
-            if gone is not None:
-                self._size -= ENTRY_BYTES + len(gone[0])
-            old.pop(key, None)
-        for key, branch in sealed.branches.items():
+            if key in young:
+                gone.append(young.pop(key))
+            if key in old:
+                del old[key]
+        self._size -= _size_of(gone)
+        size = self._size + _size_of(added.values())
+        if size <= self._limit:
+            young.update(added)
+            self._size = size
+            return
+        for key, branch in added.items():
             self.put(key, branch)
 
     def clear(self) -> None:
         """Drop everything."""
         self._young, self._old, self._size = {}, {}, 0
+
+
+def _size_of(branches: Collection[Branch]) -> int:
+    """Return the bytes that branches count for."""
+    return ENTRY_BYTES * len(branches) + sum(map(len, map(_RAW, branches)))
 
 
 class TrieCache:
