@@ -12,9 +12,18 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from storage.columns import node_prefix
+from storage.columns import NODE, node_prefix
 from storage.trie.nibble import SLOT
-from storage.trie.node import HASH_REF, Branch, Node, decode, encode, encode_leaf, parse_branch
+from storage.trie.node import (
+    HASH_MARK,
+    HASH_REF,
+    Branch,
+    Node,
+    decode,
+    encode,
+    encode_leaf,
+    parse_branch,
+)
 from storage.trie.records import Records
 
 HASHED: Final = 32
@@ -53,10 +62,18 @@ class Batch:
         self.old: dict[bytes, Stored | None] = {}
         """Previous values of the keys; None for those without."""
 
-    def run(self, top: Node) -> None:
-        """Apply all changes below the dirty root node."""
+    def patch_root(self, root: bytes) -> tuple[bytes, int]:
+        """Apply changes to a root that is not loaded, as far as its branches can be patched.
+
+        Returns the new reference of the root node, and the place of the first change that is not
+        made.
+        """
+        return self._patch(b"\x80" + root, "", 0, 0, len(self._changes))
+
+    def run(self, top: Node, low: int = 0) -> None:
+        """Apply the changes from `low` on below the dirty root node."""
         # Without recursion: keys may be long.
-        ahead = [(top, "", 0, len(self._changes))]
+        ahead = [(top, "", low, len(self._changes))]
         while ahead:
             ahead += self._apply(*ahead.pop())
 
@@ -83,7 +100,7 @@ class Batch:
             slot, place = SLOT[digit], full + digit
             ref = refs[slot]
             if ref is not None and len(ref) == HASH_REF and slot not in (node.kids or ()):
-                refs[slot], low = self._patch(ref, place, low, stop)
+                refs[slot], low = self._patch(ref, place, at + 1, low, stop)
             if low < stop:
                 if refs[slot] is None:
                     self._one_by_one(low, stop)
@@ -96,44 +113,46 @@ class Batch:
         for change in self._changes[low:high]:
             self.old[change[1]] = self._place(change)
 
-    def _patch(self, ref: bytes, start: str, low: int, high: int) -> tuple[bytes, int]:
+    def _patch(self, ref: bytes, start: str, depth: int, low: int, high: int) -> tuple[bytes, int]:
         """Set or add values at or below an unloaded child, as far as its encoding can be patched.
 
-        Returns its new reference, and the place of the first change that is not made.
+        `depth` is the length of its path. Returns its new reference, and the place of the first
+        change that is not made.
         """
-        records, prefix = self._records, node_prefix(start)
+        records = self._records
+        # As `node_prefix`, without a call: each block does this for dozens of nodes.
+        prefix = NODE + bytes.fromhex(start + "1" if depth & 1 else start + "00")
         key = prefix + ref[1:]
-        is_inline = len(ref) != HASH_REF
+        is_inline = ref[0] != HASH_MARK
         branch = None if is_inline else records.branch(key)
         if branch is None:
-            is_one = high - low == 1
-            leaf = self._replace_leaf(self._changes[low], start, ref, prefix) if is_one else None
-            if leaf is not None:
-                return leaf, high
+            if high - low == 1:
+                leaf = self._replace_leaf(self._changes[low], start, depth, ref, prefix)
+                if leaf is not None:
+                    return leaf, high
             if is_inline:
                 return ref, low
             raw, branch = records.load(key, start, ref)
             if branch is None:
                 return self._grow_leaf(raw, start, ref, low, high)
-        if not branch[2] or len(start) > MAX_DEPTH:
+        if not branch[2] or depth > MAX_DEPTH:
             return ref, low
-        patched, done = self._patch_branch(branch, start, low, high)
+        patched, done = self._patch_branch(branch, start, depth, low, high)
         if done == low:
             return ref, low
-        made = self._refer(start, ref, prefix, patched[0])
-        if len(made) == HASH_REF and made != ref:
-            records.note_branch(key, prefix + made[1:], patched)
-        return made, done
+        return self._refer(start, ref, prefix, patched[0], patched), done
 
-    def _patch_branch(self, branch: Branch, start: str, low: int, high: int) -> tuple[Branch, int]:
+    def _patch_branch(
+        self, branch: Branch, start: str, depth: int, low: int, high: int
+    ) -> tuple[Branch, int]:
         """Return a branch with changed leaves below, and the first change not made."""
         raw, partial, bitmap, body, known = branch
         refs = None if known is None else list(known)
         changes, full = self._changes, start + partial
-        at = len(full)
-        if not (changes[low][0].startswith(full) and changes[high - 1][0].startswith(full)):
+        at, first = depth + len(partial), changes[low][0]
+        if first == full:  # the value of the branch itself
             return branch, low
-        if len(changes[low][0]) == at:  # the value of the branch itself
+        if first[:at] != full or changes[high - 1][0][:at] != full:
             return branch, low
         while low < high:
             digit = changes[low][0][at]
@@ -155,9 +174,9 @@ class Batch:
                 if low == stop:
                     continue
             ref = raw[begin : begin + HASH_REF] if refs is None else refs[place]
-            made, done = self._patch(ref, full + digit, low, stop)
+            made, done = self._patch(ref, full + digit, at + 1, low, stop)
             if done > low:
-                if refs is None and len(made) != HASH_REF:
+                if refs is None and made[0] != HASH_MARK:
                     refs = children(raw, body)
                 if refs is None:
                     raw = raw[:begin] + made + raw[begin + HASH_REF :]
@@ -170,7 +189,9 @@ class Batch:
             return (raw, partial, bitmap, body, None), low
         return (raw[:body] + b"".join(refs), partial, bitmap, body, tuple(refs)), low
 
-    def _replace_leaf(self, change: Change, start: str, ref: bytes, prefix: bytes) -> bytes | None:
+    def _replace_leaf(
+        self, change: Change, start: str, depth: int, ref: bytes, prefix: bytes
+    ) -> bytes | None:
         """Replace the value of an unloaded leaf at this place; return its new reference.
 
         None if `ref` is not that of the expected leaf.
@@ -179,11 +200,15 @@ class Batch:
         if guess is None:
             return None
         old, was_hashed = guess
-        partial = path[len(start) :]
+        partial = path[depth:]
         raw = encode_leaf(partial, old, was_hashed)
         if ref[1:] != (raw if len(raw) < HASHED else blake2b(raw, digest_size=32).digest()):
             return None
-        raw = raw[:-32] + new if was_hashed and hashed else encode_leaf(partial, new, hashed)
+        size = len(new)
+        if hashed is was_hashed and size == len(old):
+            raw = raw[: len(raw) - size] + new
+        else:
+            raw = encode_leaf(partial, new, hashed)
         self.old[key] = guess
         if was_hashed:
             self._records.drop_value(key, old)
@@ -215,12 +240,9 @@ class Batch:
         self._attach(fork, start, rest[same:], new, hashed)
         self.old[key] = None
         raw = encode(fork)
-        made = self._refer(start, ref, prefix, raw)
-        branch = parse_branch(raw)
-        if len(made) == HASH_REF and branch is not None:
-            self._records.note_branch(prefix + ref[1:], prefix + made[1:], branch)
+        made = self._refer(start, ref, prefix, raw, parse_branch(raw))
         low += 1
-        return (made, low) if low == high else self._patch(made, start, low, high)
+        return (made, low) if low == high else self._patch(made, start, len(start), low, high)
 
     def _attach(self, fork: Node, start: str, rest: str, value: bytes, hashed: bool) -> None:
         """Attach a leaf to a new branch; `rest` is its path from the end of that."""
@@ -248,15 +270,23 @@ class Batch:
         self._records.add(start, made, node_prefix(start) + digest, raw)
         return made
 
-    def _refer(self, start: str, ref: bytes, prefix: bytes, raw: bytes) -> bytes:
-        """Return the reference of a node that replaces another one, and note its record."""
+    def _refer(
+        self, start: str, ref: bytes, prefix: bytes, raw: bytes, branch: Branch | None = None
+    ) -> bytes:
+        """Return the reference of a node that replaces another one, and note its record.
+
+        `branch` are its parts if it is one.
+        """
         if len(raw) < HASHED:
             self._records.retire(start, ref)
             return bytes((len(raw) << 2,)) + raw
         digest = blake2b(raw, digest_size=32).digest()
         made = b"\x80" + digest
         if made != ref:
-            self._records.replace(start, ref, made, prefix + digest, raw)
+            key = prefix + digest
+            self._records.replace(start, ref, made, key, raw)
+            if branch is not None:
+                self._records.note_branch(prefix + ref[1:], key, branch)
         return made
 
 

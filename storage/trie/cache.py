@@ -47,9 +47,10 @@ class Branches:
         """Return a branch, if it is here."""
         if key in self._young:
             return self._young[key]
-        found = self._old.get(key)
-        if found is not None:
-            self.put(key, found)
+        if key not in self._old:
+            return None
+        found = self._old[key]
+        self.put(key, found)
         return found
 
     def put(self, key: bytes, branch: Branch) -> None:

@@ -25,6 +25,9 @@ HASHED_FROM: Final = 33
 HASH_REF: Final = 33
 """Length of a reference that is a hash: one length byte, 32 bytes."""
 
+HASH_MARK: Final = 0x80
+"""First byte of a reference that is a hash."""
+
 EMPTY_NODE: Final = b"\x00"
 
 
@@ -117,6 +120,7 @@ def _header(prefix: int, bits: int, nibbles: int) -> bytes:
 # Almost every header is short; these tables avoid computing it for each node of a block.
 _LEAF = [_header(0x40, 6, n) for n in range(128)]
 _LEAF_HASHED = [_header(0x20, 5, n) for n in range(128)]
+_COMPACT = [bytes((size << 2,)) for size in range(64)]
 _BRANCH = [_header(0x80, 6, n) for n in range(128)]
 _BRANCH_VALUE = [_header(0xC0, 6, n) for n in range(128)]
 _BRANCH_HASHED = [_header(0x10, 4, n) for n in range(128)]
@@ -152,7 +156,8 @@ def encode_leaf(partial: str, value: bytes, hashed: bool) -> bytes:
     packed = bytes.fromhex("0" + partial if count & 1 else partial)
     if hashed:
         return _LEAF_HASHED[count] + packed + value
-    return _LEAF[count] + packed + compact(len(value)) + value
+    size = len(value)
+    return _LEAF[count] + packed + (_COMPACT[size] if size < 64 else compact(size)) + value
 
 
 def _encode_long(node: Node) -> bytes:

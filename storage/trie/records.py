@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from storage.columns import node_key, value_key
-from storage.trie.node import HASH_REF, Branch, Node, decode, parse_branch
+from storage.trie.node import HASH_MARK, HASH_REF, Branch, Node, decode, parse_branch
 
 Record = Callable[[bytes], bytes | None]
 """Returns a database record by its key, None if it is not stored."""
@@ -78,7 +78,7 @@ class Records:
 
     def branch(self, key: bytes) -> Branch | None:
         """Return a branch, by its database key, if it is in memory."""
-        return self.branches.get(key) or self._cache.get(key)
+        return self.branches[key] if key in self.branches else self._cache.get(key)
 
     def load(self, key: bytes, start: str, ref: bytes) -> tuple[bytes, Branch | None]:
         """Return a node that is not a branch in memory, and its parts; None of a leaf.
@@ -128,7 +128,7 @@ class Records:
         """
         retired = self.retired
         if start not in retired and start not in self._added:
-            if len(old) == HASH_REF:
+            if old[0] == HASH_MARK:
                 retired[start] = old
             else:
                 self._added.add(start)

@@ -22,11 +22,13 @@ from storage.trie.batch import Batch, Change, Stored
 from storage.trie.nibble import DIGITS, SLOT
 from storage.trie.node import (
     EMPTY_NODE,
+    HASH_MARK,
     HASHED_FROM,
     PENDING,
     Branch,
     Node,
     Refs,
+    decode,
     encode,
     encode_leaf,
     hash_256,
@@ -89,9 +91,11 @@ class Trie:
     ) -> None:
         self._records = Records(record, branches)
         self._root = root
-        if top is None and root != EMPTY_ROOT:
-            top = self._records.node("", b"\x80" + root)
         self._top = top
+        """The root node; None while it is not loaded, and of the trie without keys."""
+        # If the cache has it, it is loaded when it is needed: a block rarely does (`update`).
+        if top is None and root != EMPTY_ROOT and self._records.branch(node_key("", root)) is None:
+            self._load_top()
 
     @property
     def loads(self) -> int:
@@ -101,6 +105,12 @@ class Trie:
     @property
     def top(self) -> Node | None:
         """The root node."""
+        return self._load_top()
+
+    def _load_top(self) -> Node | None:
+        """Return the root node; None if there are no keys."""
+        if self._top is None and self._root != EMPTY_ROOT:
+            self._top = self._records.node("", b"\x80" + self._root)
         return self._top
 
     # --- reading
@@ -112,7 +122,7 @@ class Trie:
 
     def find(self, key: bytes) -> Stored | None:
         """Return the value of a key as stored in its node, without looking up a hashed one."""
-        node = self._top
+        node = self._load_top()
         path = key.hex()
         at = 0
         while node is not None:
@@ -133,7 +143,7 @@ class Trie:
         The node's hash, or its encoding if that is shorter; None if there is no such key. Only for
         a trie without changes. It differs if anything below differs.
         """
-        node, ref = self._top, b"\x80" + self._root
+        node, ref = self._load_top(), b"\x80" + self._root
         path, at = prefix.hex(), 0
         while node is not None:
             if node.partial.startswith(path[at:]):
@@ -177,9 +187,10 @@ class Trie:
         """Yield the keys of `keys`, with the values as stored in their nodes."""
         want = prefix.hex()
         floor = None if after is None else after.hex()
-        if self._top is None:
+        top = self._load_top()
+        if top is None:
             return
-        todo: list[tuple[Node | bytes, str]] = [(self._top, "")]
+        todo: list[tuple[Node | bytes, str]] = [(top, "")]
         while todo:
             child, start = todo.pop()
             if _outside(start, want, floor):
@@ -225,34 +236,34 @@ class Trie:
         The result is that of `put` and `delete` for each, but faster: branches are entered once.
         `known` are values of before that the caller has read, as `expected` of `put`.
         """
-        reads = {} if known is None else known
-        old: dict[bytes, Stored | None] = {}
-        batch: list[Change] = []
-        values: dict[bytes, bytes] = {}
-        for key in sorted(changes):
-            value = changes[key]
-            if value is None:
-                old[key] = self.delete(key)
-                continue
-            before, new = reads.get(key), _stored(value, version)
-            guess = None if before is None else _stored(before, version)
-            batch.append((key.hex(), key, new, guess))
-            if new[1]:
-                values[value_key(key, new[0])] = value
-        if not batch:
-            return old
+        batch, values, removed = _sorted(changes, version, {} if known is None else known)
+        old = self._update(batch) if batch else {}
+        self._records.values.update(values)  # after the descent, which drops those of before
+        for key in removed:
+            old[key] = self.delete(key)
+        return old
+
+    def _update(self, batch: list[Change]) -> dict[bytes, Stored | None]:
+        """Set the values of sorted keys; return their previous ones."""
         descent = Batch(batch, self._records, self._enter, self._place)
-        if self._top is None:
-            key = batch[0][1]
-            descent.old[key] = self._place(batch.pop(0))
-        if batch:
-            descent.run(self._dirty_top())
-        self._records.values.update(values)
-        return old | descent.old
+        done = 0
+        if self._top is None and self._root == EMPTY_ROOT:
+            descent.old[batch[0][1]] = self._place(batch[0])
+            done = 1
+        elif self._top is None:
+            ref, done = descent.patch_root(self._root)
+            if ref[0] == HASH_MARK:
+                self._root = ref[1:]
+            else:  # the root is always a hash
+                self._top = decode(ref[1:], None)
+                self._top.kids = {}
+        if done < len(batch):
+            descent.run(self._dirty_top(), done)
+        return descent.old
 
     def _dirty_top(self) -> Node:
         """Return the root node of a trie with keys, as a dirty node."""
-        node = self._top
+        node = self._load_top()
         assert node is not None  # noqa: S101  # callers checked
         if node.ref is not None:
             node = self._top = self._own(node, "")
@@ -260,7 +271,7 @@ class Trie:
 
     def _place(self, change: Change) -> Stored | None:
         path, key, (stored, hashed), belief = change
-        if self._top is None:
+        if self._load_top() is None:
             self._top = Node(path, None, 0, stored, hashed, None)
             return None
         node = self._dirty_top()
@@ -326,7 +337,7 @@ class Trie:
         if node.refs is not None:
             self._shrink(node, path)
         elif not way:
-            self._top = None
+            self._top, self._root = None, EMPTY_ROOT
         else:
             parent, slot = way[-1]
             _refs(parent)[slot] = None
@@ -399,9 +410,7 @@ class Trie:
         branches, stale = records.branches, records.stale
         sought = branches if records.is_cached else None
         top = self._top
-        if top is None:
-            self._root = EMPTY_ROOT
-        elif top.ref is None:
+        if top is not None and top.ref is None:
             self._root = _seal(top, gone_nodes, inserted, sought)
         # Values that were removed and set again are unchanged.
         for record in gone_values.intersection(records.values):
@@ -417,6 +426,28 @@ def _stored(value: bytes, version: int) -> Stored:
     if version != 0 and len(value) >= HASHED_FROM:
         return hash_256(value), True
     return value, False
+
+
+def _sorted(
+    changes: Mapping[bytes, bytes | None], version: int, known: Mapping[bytes, bytes | None]
+) -> tuple[list[Change], dict[bytes, bytes], list[bytes]]:
+    """Return values to set, in the order of their keys, records of long ones, and removed keys."""
+    batch, removed = list[Change](), list[bytes]()
+    values = dict[bytes, bytes]()
+    for key in sorted(changes):
+        value = changes[key]
+        if value is None:
+            removed.append(key)
+            continue
+        before = known.get(key)
+        guess = None if before is None else _stored(before, version)
+        if version != 0 and len(value) >= HASHED_FROM:
+            new = hash_256(value), True
+            values[value_key(key, new[0])] = value
+        else:
+            new = value, False
+        batch.append((key.hex(), key, new, guess))
+    return batch, values, removed
 
 
 def _attach(node: Node, slot: int, child: Node) -> None:
