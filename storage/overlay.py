@@ -79,8 +79,10 @@ class Overlay:
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a key; None removes it."""
         changes = self._changes
-        old = changes.get(key, _ABSENT)
-        if old is _ABSENT:
+        old: bytes | _Absent | None = _ABSENT
+        if key in changes:
+            old = changes[key]
+        else:
             self._fresh.append(key)
         if self._marks:
             self._undo.append((key, old))
@@ -126,8 +128,14 @@ class Overlay:
     def _walk(self, prefix: bytes, after: bytes | None) -> Iterator[bytes]:
         """Yield base keys and changed keys merged; checks for removal during the iteration."""
         changes = self._changes
-        own = iter(self._written(prefix, after))
+        written = self._written(prefix, after)
         base = self._keys(prefix, after)
+        if not written:
+            for key in base:
+                if key not in changes or changes[key] is not None:
+                    yield key
+            return
+        own = iter(written)
         mine, theirs = next(own, None), next(base, None)
         while True:
             if mine is not None and (theirs is None or mine < theirs):

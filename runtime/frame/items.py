@@ -184,6 +184,15 @@ class Value(TypedItem[V], Generic[V]):
             peeked = self._peeked = (raw, self._codec.decode(raw, 0)[0])
         return peeked[1]
 
+    def keep(self, new: V) -> None:
+        """Store a value that the next `peek` returns without decoding it.
+
+        It must not be changed any more. For records that a block writes, and reads again.
+        """
+        raw = self._codec.encode(new)
+        self._host.state.put(self.prefix, raw)
+        self._peeked = raw, new
+
     def exists(self) -> bool:
         """Return True if a value is stored (a default does not count)."""
         return self._host.state.get(self.prefix) is not None

@@ -212,7 +212,7 @@ class Runtime:
 
     def on_initialize(self, number: int) -> int:
         """Run the pallets' hooks at the start of a block; return their weight in picoseconds."""
-        return sum(hook(number) for hook in self._on_initialize)
+        return sum([hook(number) for hook in self._on_initialize])
 
     def on_finalize(self, number: int) -> None:
         """Run the pallets' hooks at the end of a block."""

@@ -81,6 +81,11 @@ class TimerQueues(Component):
         if key != NO_TIMER:
             del self.due[u8(queue), key]
 
+    def nothing_due(self) -> bool:
+        """Return True if no queue has an entry that is due: one read for all queues."""
+        first = min(self.ahead.peek().first)
+        return first == NEVER or first > self._now() - self._stalled()
+
     def take(self, queue: int, limit: int) -> list[H256]:
         """Remove and return the entries due by now, at most `limit`, the oldest first."""
         first = self.ahead.peek().first[queue]

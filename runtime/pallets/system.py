@@ -12,13 +12,14 @@ does not begin with zero, or with the block number.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.digest import H256, Digest, DigestItem, RuntimeEnvironmentUpdated
 from btt_chain.primitives.limits import MAX_LOGS, RESERVED_LOGS
-from btt_chain.scale import TypeName, u16, u32, u64
+from btt_chain.scale import TypeName, codec, u16, u32, u64
 from runtime.frame import (
     BlockLength,
     BlockWeights,
@@ -193,7 +194,7 @@ class System(Pallet, crate="frame_system"):
         """Store the version, and the hash of block zero's parent."""
         del config
         self.host.state.put(CODE_KEY, self.version.encoded())
-        self.last_runtime_upgrade.value = self._running()
+        self.host.state.put(self.last_runtime_upgrade.prefix, self._running)
         self.block_hash[u32(0)] = H256(b"E" * 32)
 
     def begin_block(self, number: u32, parent_hash: H256, digest: Digest) -> None:
@@ -204,13 +205,16 @@ class System(Pallet, crate="frame_system"):
         self.event_count.kill()
         self.number.value = number
         self.parent_hash.value = parent_hash
-        self.digest.value = digest
+        self.digest.keep(digest)
         self.block_hash[u32(number - 1)] = parent_hash
-        if self.last_runtime_upgrade.get() != self._running():
-            self.last_runtime_upgrade.value = self._running()
+        if self.last_runtime_upgrade.raw() != self._running:
+            self.host.state.put(self.last_runtime_upgrade.prefix, self._running)
 
-    def _running(self) -> LastRuntimeUpgradeInfo:
-        return LastRuntimeUpgradeInfo(self.version.spec_version, self.version.spec_name)
+    @cached_property
+    def _running(self) -> bytes:
+        """The encoded version of this runtime, as in `last_runtime_upgrade`."""
+        info = LastRuntimeUpgradeInfo(self.version.spec_version, self.version.spec_name)
+        return codec(LastRuntimeUpgradeInfo).encode(info)
 
     def deposit_log(self, item: DigestItem) -> None:
         """Append `item` to the digest of the current block."""
@@ -261,14 +265,17 @@ class System(Pallet, crate="frame_system"):
 
     def end_block(self) -> Digest:
         """Close the block: store its results, remove temporary data; return its digest."""
-        self.block_weight.value = PerClassWeight(*(Weight(u64(used)) for used in self.host.weights))
+        normal, operational, mandatory = self.host.weights
+        self.block_weight.value = PerClassWeight(
+            Weight(u64(normal)), Weight(u64(operational)), Weight(u64(mandatory))
+        )
         self.host.state.put(self.events.prefix, self.host.encoded_events())
         self.event_count.value = u32(len(self.host.events))
         number = int(self.number.value)
         oldest = number - int(self.block_hash_count) - 1
         if oldest > 0:  # block zero's hash stays: every transaction signs it
             del self.block_hash[u32(oldest)]
-        return self.digest.value
+        return Digest([*self.digest.peek().logs])
 
     # ---- internals
 

@@ -215,7 +215,7 @@ class Babe(Pallet):
         if slot <= parent:
             raise InvalidBlock(f"slot {slot} of block {number} is not after its parent's, {parent}")
         self.current_slot.value = slot
-        self.initialized.value = claim
+        self.initialized.keep(claim)
         weight = 0
         if number == 1:
             self.genesis_slot.value = slot
@@ -231,7 +231,8 @@ class Babe(Pallet):
 
     def on_finalize(self, number: int) -> None:
         """Add the block's VRF output to the randomness of a later epoch and to the beacon."""
-        claim = self.initialized.take()
+        claim = self.initialized.peek() if self.initialized.exists() else None
+        self.initialized.kill()
         self.lateness.kill()
         if claim is None:
             raise InvalidBlock(f"block {number} was never opened")
@@ -345,7 +346,7 @@ class Babe(Pallet):
     def _claim(self) -> Claim:
         """Return the header's claim to its slot. Raises InvalidBlock."""
         try:
-            claim = pre_digest(self.system.digest.value.logs)
+            claim = pre_digest(self.system.digest.peek().logs)
         except NoPreDigest as error:
             raise InvalidBlock(str(error)) from error
         if self.engine.value is Engine.Manual and not sealed_by_hand(claim):

@@ -157,7 +157,7 @@ class Months(Component):
     def expire_next(self) -> bool:
         """End the reservation of the next expired month; return True if there is one."""
         progress = self.progress.peek()
-        if not self.is_expired(int(progress.expired)):
+        if int(progress.expired) + LIFE_MONTHS >= int(progress.current):
             return False
         progress = self.progress.value
         record = self.months.get(progress.expired)

@@ -289,6 +289,8 @@ class Jobs(Pallet):
         now = self.clock.now()
         self.stalls.note_block(now)
         weight = weights.LOOK + self._turn_era(now)
+        if self.store.timers.nothing_due():
+            return weight
         for id in self.store.timers.take(DEADLINES, MAX_DEADLINES):
             weight += weights.EXPIRE
             self.outcomes.expire(id)

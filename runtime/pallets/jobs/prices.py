@@ -125,11 +125,12 @@ class Prices(Component):
 
     def move(self, *, era_began: bool) -> int:
         """Move the price of one class, or begin with all classes of an era; return the weight."""
-        unmoved, weight = self.unmoved.value, 0
+        unmoved, weight = self.unmoved.peek(), 0
         if era_began:
             # An era with fewer blocks than there are classes leaves some: these come first.
             known = self._models.known_classes()
-            unmoved += [u16(model_class) for model_class in known if model_class not in unmoved]
+            more = [u16(model_class) for model_class in known if model_class not in unmoved]
+            unmoved = [*unmoved, *more]
             weight += block.READ * len(known) + 2 * block.WRITE
         if unmoved:
             weight += self.move_price(int(unmoved[0])) + block.WRITE

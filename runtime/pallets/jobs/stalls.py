@@ -21,13 +21,13 @@ class StallTracker(Component):
 
     def note_block(self, now: int) -> None:
         """Record this block's slot, and a stall since the last block if there was one."""
-        pace = self.pace.value
+        pace = self.pace.peek()
+        stalled = pace.stalled
         if now - int(pace.last) > GAP_SLOTS:
             empty = u32(now - int(pace.last) - 1)
-            pace.stalled += empty
+            stalled += empty
             self.deposit(events.Stalled(empty))
-        pace.last = u32(now)
-        self.pace.value = pace
+        self.pace.keep(Pace(u32(now), stalled))
 
     def total(self) -> int:
         """Return the number of slots, all together, in which the chain stalled."""

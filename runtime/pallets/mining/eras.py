@@ -207,13 +207,13 @@ class Eras(Component):
 
     def expire(self) -> int:
         """Expire rewards that were not claimed in time, a few eras a block; return the weight."""
-        now, weight = self._clock.now(), 0
+        weight = 0
         for _ in range(EXPIRY_STEPS):
             index = self.oldest.value
             if index >= self.era_index.value:
                 break
             era = self.eras.get(index)
-            if era is not None and now < era.expires:
+            if era is not None and self._clock.now() < era.expires:
                 break
             weight += weights.EXPIRE
             if era is not None and not self._swept(index, era):

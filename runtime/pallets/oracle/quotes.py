@@ -145,9 +145,11 @@ class Quotes(Component):
 
     def combine_due(self) -> int:
         """Compute the medians of which a value has expired; return their number."""
+        dates = self.due.peek()
+        if not dates:
+            return 0
         now = self._time.moment()
-        due = [each for each in self.due.peek() if NOW < each.at <= now]
-        return self._combine_all([bytes(each.key) for each in due])
+        return self._combine_all([bytes(each.key) for each in dates if NOW < each.at <= now])
 
     def combine_fed(self) -> int:
         """Compute the medians of the keys that were fed in this block; return their number."""

@@ -250,6 +250,7 @@ class PayFi(CardCalls):
         deadlines = Deadlines(
             self, clock=self.clock, stalls=self.stalls, calendar=calendar, slot_ms=self.slot_ms
         )
+        self.timers = deadlines.timers
         self.arbiters = Arbiters(
             self, currency=currency, people=self.people, penalties=self.penalties,
             reason=Reason(self.index, types.HoldReason.ArbiterBond),
@@ -275,7 +276,8 @@ class PayFi(CardCalls):
         limits = self.limits
         settled = self.settlement.settle_due(limits.batches)
         used = IDLE + weight_of([weights.settle_due], settled)
-        used += end_weight(self.disputes.end_phases(limits.disputes)) + self.end_cards(limits)
+        if not self.timers.nothing_due():
+            used += end_weight(self.disputes.end_phases(limits.disputes)) + self.end_cards(limits)
         room = int(self.hook_weight.ref_time) - used - PRUNE_COSTS.first
         pruned = self.payments.prune(self.disputes.forget, room)
         return used + (weights.prune(*pruned) if any(pruned) else 0)

@@ -138,7 +138,7 @@ class Settlement(Component):
 
         The fees of all are taken at once.
         """
-        queue = self.queue.value
+        queue = self.queue.peek()
         first, due = int(queue.first), min(int(queue.last), self.calendar.bucket())
         if first > due:
             return 0

@@ -74,9 +74,10 @@ class MilestoneBurns(Component):
 
     def burn_at_launch(self) -> bool:
         """Execute the burn at the chain's launch, if it is due; return True if it was."""
-        launch = self.milestone_burns.get(BurnId.MainnetLaunch)
-        if launch is None or launch.executed_at is not None:
+        known = self.milestone_burns.peek(BurnId.MainnetLaunch)
+        if known is None or known.executed_at is not None:
             return False
+        launch = self.milestone_burns[BurnId.MainnetLaunch]
         sources = self._burn_sources(int(launch.amount))
         if sources is None:  # any account may execute it once the funds suffice
             return False

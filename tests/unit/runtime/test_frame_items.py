@@ -94,6 +94,18 @@ def test_a_value_that_is_kept_is_read_until_other_bytes_are_stored(shelf: Shelf)
     ]
 
 
+def test_a_single_value_that_is_kept_is_peeked_until_other_bytes_are_stored(shelf: Shelf) -> None:
+    state, kept = shelf.host.state, Record(u32(2))
+    shelf.single.value = Record(u32(1))
+    state.begin()
+    shelf.single.keep(kept)
+    assert shelf.single.peek() is kept
+    assert shelf.single.value == kept
+    assert shelf.single.value is not kept  # which the caller may change
+    state.rollback()
+    assert shelf.single.peek() == Record(u32(1))
+
+
 def test_a_double_map_decodes_once_for_the_same_bytes(shelf: Shelf) -> None:
     state, pair, kept = shelf.host.state, (u8(1), u32(1)), b"kept"
     assert shelf.pairs.peek(pair) is None

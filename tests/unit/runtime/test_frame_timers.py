@@ -84,7 +84,7 @@ def named(name: str) -> H256:
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_entries_are_taken_as_from_a_sorted_list(steps: list[tuple[str, int, int]]) -> None:
-    RUNTIME.fresh()
+    state = RUNTIME.fresh()
     known: dict[int, list[tuple[DueKey, H256]]] = {queue: [] for queue in QUEUES}
     for number, (what, queue, value) in enumerate(steps):
         mine = known[queue]
@@ -96,6 +96,11 @@ def test_entries_are_taken_as_from_a_sorted_list(steps: list[tuple[str, int, int
             TIMERS.remove(queue, key)
         elif what == "take":
             worked = CLOCK.slot - CLOCK.stalled
+            if TIMERS.nothing_due():
+                assert not any(time_of(key) <= worked for rows in known.values() for key, _ in rows)
+                before = dict(state.data)
+                assert not any(TIMERS.take(each, 9) for each in QUEUES)
+                assert state.data == before
             due = [row for row in sorted(mine) if time_of(row[0]) <= worked][:value]
             assert TIMERS.take(queue, value) == [name for _, name in due]
             known[queue] = [row for row in mine if row not in due]
@@ -156,6 +161,20 @@ def test_a_stall_shifts_deadlines_by_its_length() -> None:
     assert TIMERS.take(0, 4) == []
     CLOCK.slot = 60
     assert TIMERS.take(0, 4) == [named("before"), named("after")]
+
+
+def test_one_read_shows_that_nothing_is_due_in_any_queue() -> None:
+    state = RUNTIME.fresh()
+    assert TIMERS.nothing_due()
+    TIMERS.enter(7, 5, named("later"))
+    TIMERS.enter(3, 2, named("soon"))
+    shown = list[bool]()
+    for CLOCK.slot in range(4):
+        shown.append(TIMERS.nothing_due())
+    assert shown == [True, True, False, False]
+    CLOCK.stalled = 2
+    assert TIMERS.nothing_due()
+    assert state.iterations == 0
 
 
 def test_an_empty_queue_needs_no_clock() -> None:
