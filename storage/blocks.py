@@ -162,7 +162,7 @@ class BlockStore:
             header = self.header(hash)
             if header is None:
                 raise KeyError(f"block 0x{hash.hex()} is not known")
-            self._enter(BlockRef(hash, number), header)
+            self._enter(BlockRef(hash, number), header, read_header(header))
         self.best = self._pointer(META_BEST)
         self.finalized = self._pointer(META_FINALIZED)
 
@@ -263,6 +263,8 @@ class BlockStore:
 
     def extends_finalized(self, hash: bytes) -> bool:
         """Return True if the block is the last finalized one or descends from it."""
+        if hash == self.best.hash:  # it always does
+            return True
         while (block := self.open.get(hash)) is not None:
             hash = block.parent
         return hash == self.finalized.hash
@@ -294,13 +296,20 @@ class BlockStore:
 
     # --- writing
 
-    def insert(self, draft: Draft, ref: BlockRef, header: bytes, body: Sequence[bytes]) -> None:
-        """Add a block to the tree."""
+    def insert(
+        self,
+        draft: Draft,
+        ref: BlockRef,
+        header: bytes,
+        fields: HeaderFields,
+        body: Sequence[bytes],
+    ) -> None:
+        """Add a block to the tree; `fields` are those of its header."""
         draft.put(HEADER + ref.hash, header)
         draft.put(BODY + ref.hash, encode_body(body))
         self._last_body = ref.hash, list(body)
         draft.put(number_key(OPEN_BLOCK, ref.number, ref.hash), b"")
-        self._enter(ref, header)
+        self._enter(ref, header, fields)
 
     def justify(self, draft: Draft, hash: bytes, engine: bytes, proof: bytes) -> None:
         """Store a justification of one consensus engine (4 bytes)."""
@@ -337,8 +346,7 @@ class BlockStore:
         for engine, _ in self.justifications(ref.hash):
             draft.put(JUSTIFICATION + ref.hash + engine, None)
 
-    def _enter(self, ref: BlockRef, header: bytes) -> None:
-        fields = read_header(header)
+    def _enter(self, ref: BlockRef, header: bytes, fields: HeaderFields) -> None:
         self.open[ref.hash] = OpenBlock(ref, fields.parent, fields, [], header)
         parent = self.open.get(fields.parent)
         if parent is not None:

@@ -183,7 +183,7 @@ class ChainStore:
         ref = BlockRef(header_hash(header), 0)
         draft.put_aux(aux)
         blocks = self.blocks
-        blocks.insert(draft, ref, header, body)
+        blocks.insert(draft, ref, header, fields, body)
         blocks.close_block(draft, ref)
         blocks.set_best(draft, Route([], [ref]), ref)
         blocks.set_finalized(draft, ref)
@@ -299,13 +299,13 @@ class ChainStore:
         settled = finalize and extends and fields.parent == blocks.finalized.hash
         best = blocks.best.hash
         draft.put_aux(aux)
-        blocks.insert(draft, ref, header, body)
+        blocks.insert(draft, ref, header, fields, body)
         self.state.join(draft, ref, pending, final=settled)
         for engine, proof in justifications:
             blocks.justify(draft, ref.hash, engine, proof)
         route = Route([], [])
         if make_best or finalize:
-            route = blocks.route(best, ref.hash)
+            route = Route([], [ref]) if extends else blocks.route(best, ref.hash)
             if extends:
                 self.state.extend(draft, pending)
             else:

@@ -364,17 +364,18 @@ class Client:
         return dict.fromkeys(WEIGHT_KEY + hash for hash in past if route.enacted)
 
     def _check_place(self, header: Header, *, is_built_on: bool) -> None:
-        parent = self.header(header.parent_hash)
-        if parent is None:
+        blocks = self.store.blocks
+        above = blocks.number(header.parent_hash)
+        if above is None:
             raise UnknownBlock(header.parent_hash)
         number = int(header.number)
-        if number != int(parent.number) + 1:
-            raise InvalidBlock(
-                f"number {number} does not follow its parent's, {int(parent.number)}"
-            )
-        if not self.store.blocks.extends_finalized(header.parent_hash):
+        if number != above + 1:
+            raise InvalidBlock(f"number {number} does not follow its parent's, {above}")
+        if not blocks.extends_finalized(header.parent_hash):
             raise BelowFinalized(f"block {number} forks off below the last final block")
-        if not is_built_on and len(self.hashes_at(number)) >= MAX_FORKS:
+        if is_built_on or len(blocks.open) < MAX_FORKS:
+            return
+        if len(self.hashes_at(number)) >= MAX_FORKS:
             raise TooManyForks(f"{MAX_FORKS} blocks are known at height {number} already")
 
     def hashes_at(self, number: int) -> list[bytes]:

@@ -211,7 +211,8 @@ class PoolService:
     def _on_chain_event(self, event: ChainEvent) -> None:
         if isinstance(event, NewBest):
             now = self._clock()
-            self.pool.on_retracted([self._imported(hash) for hash in event.retracted])
+            if event.retracted:
+                self.pool.on_retracted([self._imported(hash) for hash in event.retracted])
             for hash in event.enacted:
                 self.pool.on_block_imported(self._imported(hash), now)
             if self._change_runtime((*event.enacted, *event.retracted)):
@@ -286,15 +287,15 @@ class PoolService:
         return RecheckBudget(RECHECKS, RECHECK_BYTES, lambda: self._clock() > end)
 
     def _change_runtime(self, blocks: Iterable[bytes]) -> bool:
-        return any(
-            isinstance(item, RuntimeEnvironmentUpdated)
-            for hash in blocks
-            for item in self.client.header_of(hash).digest.logs
-        )
+        for hash in blocks:
+            for item in self.client.header_of(hash).digest.logs:
+                if isinstance(item, RuntimeEnvironmentUpdated):
+                    return True
+        return False
 
     def _imported(self, hash: bytes) -> ImportedBlock:
         body = self.client.body(hash) or []
-        number = int(self.client.header_of(hash).number)
+        number = self.client.store.blocks.fields(hash).number
         return ImportedBlock(BlockRef(number, hash), list(included(body, self.pool)))
 
     # ---- validation

@@ -206,6 +206,9 @@ class BasePool:
         Other transactions that provide them can never be included, and are removed; those that
         waited for them become ready.
         """
+        if not tags:
+            self.recent.add(block_hash, ())
+            return
         lost_tags: LostTags = []
         for tag, giver in tags.items():
             rival = self.ready.provider.get(tag)

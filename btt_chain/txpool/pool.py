@@ -152,7 +152,7 @@ class Pool:
 
     def drain(self) -> list[StatusEvent]:
         """Return the status events since the last call, in order."""
-        events = self._outbox.copy()
+        events = [*self._outbox]
         self._outbox.clear()
         return events
 
@@ -219,14 +219,13 @@ class Pool:
         """Process a new best block: included and excluded transactions leave the pool."""
         tags = self._take_included(block)
         self._base.prune_tags(block.ref.hash, tags)
-        self._drop_stale(block.ref.number, now)
-        self._enforce_limits(now)
+        if self._base.members:
+            self._drop_stale(block.ref.number, now)
+            self._enforce_limits(now)
         self._bans.clear_ended(now)
         for block_hash, positions in self._inclusions.take_overdue(block.ref.number):
             for tx_hash, position in positions.items():
-                self._emit(
-                    StatusEvent(tx_hash, Status.FINALITY_TIMEOUT, block_hash, position),
-                )
+                self._emit(StatusEvent(tx_hash, Status.FINALITY_TIMEOUT, block_hash, position))
 
     def on_retracted(self, blocks: Iterable[ImportedBlock]) -> None:
         """Process blocks that are no longer part of the best chain.
