@@ -7,14 +7,19 @@ from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, bare
-from btt_chain.scale import DecodeError, Fixed, TypeName, codec, path, u64
+from btt_chain.scale import Compact, DecodeError, Fixed, TypeName, codec, path, u64
 from runtime.frame import Runtime
+from runtime.pallets.timestamp import Timestamp
 
 TIMESTAMP: Final = b"timstap0"
 """Identifier of the time in inherent data, in milliseconds since 1970. Source: sp_timestamp."""
 
 MAX_DRIFT_MS: Final = 30_000
 """Maximum time by which a block may be ahead of the local clock. Source: pallet_timestamp."""
+
+MOMENT: Final = codec(Compact[u64])
+SET: Final = 0
+"""Index of the call `Timestamp.set`, with a moment as its argument."""
 
 Identifier = Annotated[bytes, Fixed(8)]
 
@@ -55,7 +60,7 @@ class MissingInherent(ValueError):
 
 def create_inherents(runtime: Runtime, inherent: InherentData) -> list[bytes]:
     """Return the inherent extrinsics of a block, in order, without length prefixes."""
-    return [bare(runtime.call("Timestamp", "set", now=inherent.now()).raw)]
+    return [bare(bytes((runtime.pallet(Timestamp).index, SET)) + MOMENT.encode(inherent.now()))]
 
 
 def check_inherents(
@@ -64,7 +69,7 @@ def check_inherents(
     """Check a block's inherents: its time must not be far ahead of the local time."""
     ours = inherent.now()
     latest = ours + MAX_DRIFT_MS
-    prefix = runtime.call("Timestamp", "set", now=ours).raw[:2]
+    prefix = bytes((runtime.pallet(Timestamp).index, SET))
     for raw in extrinsics:
         if raw[:1] not in BARE or raw[1:3] != prefix:
             continue

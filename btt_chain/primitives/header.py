@@ -8,7 +8,7 @@ Source: sp_runtime::generic::header; JSON as in Substrate's `chain_getHeader`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from functools import lru_cache
 from typing import Annotated, Final, TypedDict
 
@@ -46,6 +46,8 @@ class Header:
     digest: Digest = field(default_factory=Digest)
     _hash: H256 | None = field(default=None, init=False, repr=False, compare=False)
     _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _signed: Header | None = field(default=None, init=False, repr=False, compare=False)
+    """The header without its seal, with its hash, where this node added the seal."""
 
     def hash(self) -> H256:
         """Return the block's hash: blake2_256 of the encoded header."""
@@ -72,13 +74,21 @@ class Header:
 
     def with_log(self, item: DigestItem) -> Header:
         """Return the header with one more digest item at the end."""
-        return replace(self, digest=Digest([*self.digest.logs, item]))
+        header = self._with_logs([*self.digest.logs, item])
+        if isinstance(item, Seal):
+            object.__setattr__(header, "_signed", self)
+        return header
 
     def unsealed(self) -> tuple[Header, Seal | None]:
         """Return the header as its author signed it, and the seal if the last item is one."""
         if not self.digest.logs or not isinstance(seal := self.digest.logs[-1], Seal):
             return self, None
-        return replace(self, digest=Digest(self.digest.logs[:-1])), seal
+        return self._signed or self._with_logs(self.digest.logs[:-1]), seal
+
+    def _with_logs(self, logs: list[DigestItem]) -> Header:
+        return Header(
+            self.parent_hash, self.number, self.state_root, self.extrinsics_root, Digest(logs)
+        )
 
     def to_json(self) -> HeaderJson:
         """Return the header in JSON-RPC's form."""

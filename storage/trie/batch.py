@@ -283,10 +283,7 @@ class Batch:
         digest = blake2b(raw, digest_size=32).digest()
         made = b"\x80" + digest
         if made != ref:
-            key = prefix + digest
-            self._records.replace(start, ref, made, key, raw)
-            if branch is not None:
-                self._records.note_branch(prefix + ref[1:], key, branch)
+            self._records.replace(start, ref, made, prefix, raw, branch)
         return made
 
 

@@ -11,7 +11,6 @@ one, and the old one is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from operator import itemgetter
 from typing import Final
 
@@ -63,14 +62,14 @@ class Branches:
     def follow(self, sealed: Sealed) -> None:
         """Add the branches of a trie that was written; drop those that it has replaced."""
         young, old, added = self._young, self._old, sealed.branches
-        gone = list[Branch]()
         for key in sealed.stale:
             if key in young:
-                gone.append(young.pop(key))
+                self._size -= ENTRY_BYTES + len(young[key][0])
+                del young[key]
             if key in old:
                 del old[key]
-        self._size -= _size_of(gone)
-        size = self._size + _size_of(added.values())
+        new = sum(map(len, map(_RAW, added.values())))
+        size = self._size + ENTRY_BYTES * len(added) + new
         if size <= self._limit:
             young.update(added)
             self._size = size
@@ -81,11 +80,6 @@ class Branches:
     def clear(self) -> None:
         """Drop everything."""
         self._young, self._old, self._size = {}, {}, 0
-
-
-def _size_of(branches: Collection[Branch]) -> int:
-    """Return the bytes that branches count for."""
-    return ENTRY_BYTES * len(branches) + sum(map(len, map(_RAW, branches)))
 
 
 class TrieCache:

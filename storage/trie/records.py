@@ -121,12 +121,15 @@ class Records:
         else:
             self.retired[start] = ref
 
-    def replace(self, start: str, old: bytes, new: bytes, key: bytes, raw: bytes) -> None:
+    def replace(
+        self, start: str, old: bytes, new: bytes, prefix: bytes, raw: bytes, branch: Branch | None
+    ) -> None:
         """Note that a node replaces another one with the reference `old`.
 
-        `new` is its own reference, a hash, and `key` its database key.
+        `new` is its own reference, a hash, `prefix` its database key without that, and `branch` its
+        parts if it is a branch.
         """
-        retired = self.retired
+        retired, key = self.retired, prefix + new[1:]
         if start not in retired and start not in self._added:
             if old[0] == HASH_MARK:
                 retired[start] = old
@@ -140,6 +143,9 @@ class Records:
                 del retired[start]
                 return
         self.nodes[key] = raw
+        if branch is not None:
+            self.stale.append(prefix + old[1:])
+            self.branches[key] = branch
 
     def add(self, start: str, ref: bytes, key: bytes, raw: bytes) -> None:
         """Note a node, by its reference, a hash, at a path where the trie has none now."""
@@ -150,11 +156,6 @@ class Records:
         if retired is None:
             self._added.add(start)
         self.nodes[key] = raw
-
-    def note_branch(self, old_key: bytes, key: bytes, branch: Branch) -> None:
-        """Note that a branch replaces another one, as `replace` does, by their database keys."""
-        self.stale.append(old_key)
-        self.branches[key] = branch
 
     def drop_value(self, key: bytes, hash: bytes) -> None:
         """Note that a value outside of its node is replaced or removed."""

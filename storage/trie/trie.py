@@ -440,7 +440,9 @@ def _sorted(
             removed.append(key)
             continue
         before = known.get(key)
-        guess = None if before is None else _stored(before, version)
+        guess = None
+        if before is not None:
+            guess = (before, False) if len(before) < HASHED_FROM else _stored(before, version)
         if version != 0 and len(value) >= HASHED_FROM:
             new = hash_256(value), True
             values[value_key(key, new[0])] = value

@@ -58,6 +58,21 @@ def test_the_seal_comes_off_and_goes_on() -> None:
     assert bare.digest.logs == LOGS[:-1]
     assert bare.with_log(LOGS[-1]) == HEADER
     assert bare.unsealed() == (bare, None)
+
+
+def test_a_header_that_is_sealed_here_keeps_the_one_that_was_signed() -> None:
+    bare, seal = HEADER.unsealed()
+    assert seal is not None
+    sealed = bare.with_log(seal)
+    assert sealed.unsealed()[0] is bare  # with its hash
+    assert sealed == HEADER
+    assert sealed.hash() == HEADER.hash()
+    changed = replace(sealed, number=u32(27))
+    assert changed.unsealed()[0] == replace(bare, number=u32(27))
+    other = bare.with_log(Other(b"later"))
+    assert other.unsealed() == (other, None)
+    twice = sealed.with_log(Other(b"later")).with_log(seal)
+    assert twice.unsealed()[0].digest.logs == [*HEADER.digest.logs, Other(b"later")]
     assert HEADER.digest.logs == LOGS
 
 
