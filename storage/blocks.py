@@ -176,14 +176,12 @@ class BlockStore:
 
     def header(self, hash: bytes) -> bytes | None:
         """Return the SCALE header of a block, None if it is not known."""
-        found = self.open.get(hash)
-        return self._get(HEADER + hash) if found is None else found.header
+        return self.open[hash].header if hash in self.open else self._get(HEADER + hash)
 
     def fields(self, hash: bytes) -> HeaderFields:
         """Return parent, height and state root of a block. Raises KeyError for an unknown one."""
-        found = self.open.get(hash)
-        if found is not None:
-            return found.fields
+        if hash in self.open:
+            return self.open[hash].fields
         if self.fork is not None and hash == self._fork_hash:
             return self.fork
         if hash == self._final_fields[0]:
@@ -198,9 +196,8 @@ class BlockStore:
 
     def number(self, hash: bytes) -> int | None:
         """Return the height of a block; None if it is not known."""
-        found = self.open.get(hash)
-        if found is not None:
-            return found.ref.number
+        if hash in self.open:
+            return self.open[hash].ref.number
         if hash == self.finalized.hash:
             return self.finalized.number
         raw = self.header(hash)
@@ -265,8 +262,8 @@ class BlockStore:
         """Return True if the block is the last finalized one or descends from it."""
         if hash == self.best.hash:  # it always does
             return True
-        while (block := self.open.get(hash)) is not None:
-            hash = block.parent
+        while hash in self.open:
+            hash = self.open[hash].parent
         return hash == self.finalized.hash
 
     def is_ancestor(self, ancestor: bytes, hash: bytes) -> bool:
@@ -275,15 +272,25 @@ class BlockStore:
         if low is None or number is None:
             return False
         while number > low:
-            if hash not in self.open and self.hash_at(number) == hash:
+            if hash in self.open:
+                hash, number = self.open[hash].parent, number - 1
+            elif self.hash_at(number) == hash:
                 return self.hash_at(low) == ancestor
-            hash, number = self.fields(hash).parent, number - 1
+            else:
+                hash, number = self.fields(hash).parent, number - 1
         return hash == ancestor
 
     def route(self, start: bytes, end: bytes) -> Route:
         """Return the path from one known block to another. Raises KeyError for unknown blocks."""
         left: list[BlockRef] = []
         right: list[BlockRef] = []
+        hash = end
+        while hash in self.open and hash != start:
+            right.append(self.open[hash].ref)
+            hash = self.open[hash].parent
+        if right and hash == start:  # mostly a descendant
+            return Route(left, right[::-1])
+        right.clear()
         a, b = BlockRef(start, self.fields(start).number), BlockRef(end, self.fields(end).number)
         while a.hash != b.hash:
             if a.number >= b.number:

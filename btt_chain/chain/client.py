@@ -294,7 +294,8 @@ class Client:
         if make_best:
             self._notify_best(imported.enacted, imported.retracted)
         if at_once:
-            self._notify_finalized(before, BlockRef(number, hash), imported.discarded)
+            path = self.store.blocks.canonical(before.number + 1, number + 1)
+            self._notify_finalized(list(path), imported.discarded)
         elif finalize:
             self.finalize(hash)
         return BlockRef(number, hash)
@@ -322,7 +323,7 @@ class Client:
         if discarded:
             self.store.aux_put({WEIGHT_KEY + gone: None for gone, _ in discarded})
         if self.finalized() != before:
-            self._notify_finalized(before, self.finalized(), discarded)
+            self._notify_finalized(route.enacted, discarded)
 
     def leap(self, proof: Proof, aux: Mapping[bytes, bytes | None]) -> None:
         """Continue from the block whose state was fetched: it becomes best and final.
@@ -403,12 +404,7 @@ class Client:
         )
 
     def _notify_finalized(
-        self, before: BlockRef, now: BlockRef, discarded: Sequence[tuple[bytes, int]]
+        self, path: Sequence[tuple[bytes, int]], discarded: Sequence[tuple[bytes, int]]
     ) -> None:
-        hashes = []
-        for number in range(before.number + 1, now.number + 1):
-            hash = self.block_hash(number)
-            if hash is None:
-                raise UnknownBlock(now.hash)
-            hashes.append(hash)
-        self.notifier.emit(Finalized(tuple(hashes), tuple(hash for hash, _ in discarded)))
+        hashes = tuple([hash for hash, _ in path])
+        self.notifier.emit(Finalized(hashes, tuple([hash for hash, _ in discarded])))
