@@ -280,12 +280,14 @@ class StateStore:
 
     def reader(self, hash: bytes) -> StateReader:
         """Return the state after a block. Raises KeyError if unknown, StateUnavailable if gone."""
-        fields = self._blocks.fields(hash)
-        if self._blocks.stateless:
+        blocks = self._blocks
+        fields = blocks.fields(hash)
+        if blocks.stateless:
             raise StateUnavailable(
                 "this node is fetching the state of a late block: until that is done it has none"
             )
-        if not self.has_state(hash):
+        is_open = hash in blocks.open
+        if not is_open and not self.has_state(hash):
             kept = f"this node holds the states from block {self.base.number} on"
             if self.window is None:
                 kept += ": it began with that one"
@@ -296,10 +298,10 @@ class StateStore:
             raise StateUnavailable(
                 f"the state of block {fields.number} (0x{hash.hex()}) is not kept: {kept}"
             )
-        ref = BlockRef(hash, fields.number)
+        ref = blocks.open[hash].ref if is_open else BlockRef(hash, fields.number)
         if self.make_reader is not None:
-            return self.make_reader(self._blocks, self._kv, ref, fields.state_root)
-        return StateReader(self._blocks, self._kv, ref, fields.state_root, self.recent)
+            return self.make_reader(blocks, self._kv, ref, fields.state_root)
+        return StateReader(blocks, self._kv, ref, fields.state_root, self.recent)
 
     def stage(
         self,

@@ -267,13 +267,12 @@ class Client:
             made = self.execute(header, body)
         parent, before, best = bytes(header.parent_hash), self.finalized(), self.best()
         weight = self.weight(parent)
-        best_weight = weight if parent == best.hash else self.weight(best.hash)
-        known = Head(best_weight, best.number, best.hash)
         weight += isinstance(pre_digest(header.digest.logs), Primary)
-        new, headers = Head(weight, number, hash), {hash: header}
-        make_best = finalize or is_better(
-            new, known, lambda one: headers.get(one) or self.header_of(one)
-        )
+        make_best = finalize or parent == best.hash  # longer, with no fewer primary slots
+        if not make_best:
+            known = Head(self.weight(best.hash), best.number, best.hash)
+            new, headers = Head(weight, number, hash), {hash: header}
+            make_best = is_better(new, known, lambda one: headers.get(one) or self.header_of(one))
         # One batch where no fork is discarded. Otherwise listeners receive the discarded blocks
         # while these can still be read.
         at_once = finalize and parent == best.hash

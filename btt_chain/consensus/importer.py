@@ -26,6 +26,7 @@ from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
 from runtime.pallets.babe import Babe, Engine
 from runtime.pallets.session import Session
+from runtime.pallets.timestamp import Timestamp
 from storage.blocks import Proof
 
 REMEMBERED_SLOTS: Final = 1_000
@@ -45,6 +46,8 @@ class Slots:
     current: int
     """The slot of the block itself, 0 for genesis."""
     length_ms: int
+    earliest_ms: int
+    """The earliest time that a child of the block may set."""
     epoch: Epoch | None
     """The epoch of the requested slot; None under manual seal, and up to the block's slot."""
     disabled: Sequence[int] = ()
@@ -121,6 +124,7 @@ class Importer:
             engine,
             current,
             int(babe.expected_block_time),
+            int(runtime.pallet(Timestamp).earliest()),
             epoch,
             [int(index) for index in disabled],
         )

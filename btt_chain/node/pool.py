@@ -88,6 +88,7 @@ class PoolService:
     def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self.client = client
         self.pool = Pool(self._validate, recheck=self._recheck_kept, can_pay=self._can_pay)
+        self._members: Final = self.pool.members()
         self.in_turns = False
         """True if `recheck_some` is called in turns; else each block is followed by one turn, and
         the rest waits for the next block."""
@@ -227,7 +228,7 @@ class PoolService:
     @property
     def has_rechecks(self) -> bool:
         """True if transactions are to be validated on the best block's state."""
-        if not (self.pool.members() or self.pool.retracted.bytes):
+        if not (self._members or self.pool.retracted.bytes):  # asked at each event of the node
             return False
         best = self.client.best().hash
         if best == self._no_runtime_at:

@@ -134,7 +134,7 @@ class Pool:
         return self._base.status()
 
     def members(self) -> Mapping[bytes, Transaction]:
-        """Return all transactions by hash, ready and waiting ones; not to be kept."""
+        """Return all transactions by hash, ready and waiting ones: it changes with the pool."""
         return self._base.members
 
     @property

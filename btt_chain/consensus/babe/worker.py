@@ -17,7 +17,6 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import BABE, Seal
-from runtime.pallets.timestamp import Timestamp
 
 _VRF: Final = SchnorrkelVrf()
 
@@ -101,7 +100,7 @@ class SlotWorker:
             client,
             parent,
             claim=claimed.claim,
-            timestamp_ms=max(slot * slots.length_ms, self._earliest(parent)),
+            timestamp_ms=max(slot * slots.length_ms, slots.earliest_ms),
             ready=transactions,
             skip=transactions.skip,
             pace=pace,
@@ -112,9 +111,3 @@ class SlotWorker:
             return Forbidden(slot)
         proposal.made.header = header.with_log(Seal(BABE, seal))
         return Authored(slot, claimed.primary, proposal)
-
-    def _earliest(self, parent: bytes) -> int:
-        client = self._importer.client
-        runtime = client.runtime_at(parent).queries.runtime
-        runtime.enter(client.overlay(parent))
-        return int(runtime.pallet(Timestamp).earliest())
