@@ -312,10 +312,11 @@ class BlockStore:
         body: Sequence[bytes],
     ) -> None:
         """Add a block to the tree; `fields` are those of its header."""
-        draft.put(HEADER + ref.hash, header)
-        draft.put(BODY + ref.hash, encode_body(body))
+        changes = draft.changes
+        changes[HEADER + ref.hash] = header
+        changes[BODY + ref.hash] = encode_body(body)
         self._last_body = ref.hash, list(body)
-        draft.put(number_key(OPEN_BLOCK, ref.number, ref.hash), b"")
+        changes[number_key(OPEN_BLOCK, ref.number, ref.hash)] = b""
         self._enter(ref, header, fields)
 
     def justify(self, draft: Draft, hash: bytes, engine: bytes, proof: bytes) -> None:
@@ -329,8 +330,8 @@ class BlockStore:
         for ref in route.retracted:
             draft.put(number_key(NUMBER, ref.number), None)
         for ref in route.enacted:
-            draft.put(number_key(NUMBER, ref.number), ref.hash)
-        draft.put(META_BEST, best.hash)
+            draft.changes[number_key(NUMBER, ref.number)] = ref.hash
+        draft.changes[META_BEST] = best.hash
         self.best = best
 
     def close_block(self, draft: Draft, ref: BlockRef) -> None:

@@ -6,11 +6,16 @@ ChainStore and the import of a state assemble a `Draft` through these, and write
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Final
 
 from storage.blocks import BlockRef, BlockStore, Route
 from storage.draft import Draft
 from storage.kv import KeyValue, StorageError
 from storage.state import StateStore
+
+_HEIGHT: Final = attrgetter("ref.number")
+"""Returns the height of an open block."""
 
 
 class ChainWriter:
@@ -55,7 +60,7 @@ class ChainWriter:
         for final in path:
             state.settle(draft, final)
             blocks.close_block(draft, final)
-        for block in sorted(blocks.open.values(), key=lambda block: -block.ref.number):
+        for block in sorted(blocks.open.values(), key=_HEIGHT, reverse=True):
             hash = block.ref.hash
             if block.children or blocks.extends_finalized(hash):
                 continue
@@ -80,7 +85,7 @@ class ChainWriter:
         final = {ref.hash for ref in path}
         before, after = {self.blocks.finalized.hash}, {path[-1].hash}
         dead: list[BlockRef] = []
-        for block in sorted(self.blocks.open.values(), key=lambda block: block.ref.number):
+        for block in sorted(self.blocks.open.values(), key=_HEIGHT):
             hash = block.ref.hash
             if block.parent not in before:
                 continue

@@ -131,8 +131,11 @@ class Batch:
                 if leaf is not None:
                     return leaf, high
             if is_inline:
-                return ref, low
-            raw, branch = records.load(key, start, ref)
+                raw = ref[1:]
+                if parse_branch(raw) is not None:
+                    return ref, low
+            else:
+                raw, branch = records.load(key, start, ref)
             if branch is None:
                 return self._grow_leaf(raw, start, ref, low, high)
         if not branch[2] or depth > MAX_DEPTH:

@@ -95,7 +95,7 @@ def read_compact(raw: bytes, at: int) -> tuple[int, int]:
         mode = raw[at] & 3
         if mode == 0:
             return raw[at] >> 2, at + 1
-        size = {1: 2, 2: 4}.get(mode, 0)
+        size = 2 if mode == 1 else 4 if mode == 2 else 0
         word = raw[at : at + size]
         number = int.from_bytes(word, "little") >> 2
     except IndexError:

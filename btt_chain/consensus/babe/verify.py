@@ -167,7 +167,9 @@ def verify(
 
 def _claim(header: Header) -> Claim:
     """Return the claim; there must be exactly one pre-runtime digest, of BABE."""
-    found = sum(isinstance(item, PreRuntime) for item in header.digest.logs)
+    found = 0
+    for item in header.digest.logs:
+        found += isinstance(item, PreRuntime)
     if found != 1:
         raise Refused(Reason.BAD_CLAIM, f"{found} pre-runtime digests, where there must be one")
     try:
