@@ -92,11 +92,14 @@ PRE_DIGEST: Final = codec(PreDigest)
 
 def pre_digest(logs: Sequence[DigestItem]) -> Claim:
     """Return the one BABE claim among the items of a digest; NoPreDigest otherwise."""
-    found = [item for item in logs if isinstance(item, PreRuntime) and item.engine == BABE]
-    if len(found) != 1:
-        raise NoPreDigest(f"{len(found)} BABE pre-runtime digests, where there must be one")
+    payload, count = b"", 0
+    for item in logs:
+        if type(item) is PreRuntime and item.engine == BABE:
+            payload, count = item.payload, count + 1
+    if count != 1:
+        raise NoPreDigest(f"{count} BABE pre-runtime digests, where there must be one")
     try:
-        return _decoded(found[0].payload)
+        return _decoded(payload)
     except DecodeError as error:
         raise NoPreDigest(f"the BABE pre-runtime digest is malformed: {error}") from error
 

@@ -169,7 +169,7 @@ def _claim(header: Header) -> Claim:
     """Return the claim; there must be exactly one pre-runtime digest, of BABE."""
     found = 0
     for item in header.digest.logs:
-        found += isinstance(item, PreRuntime)
+        found += type(item) is PreRuntime
     if found != 1:
         raise Refused(Reason.BAD_CLAIM, f"{found} pre-runtime digests, where there must be one")
     try:
@@ -183,8 +183,9 @@ def _seal(header: Header) -> tuple[Header, bytes]:
     unsealed, seal = header.unsealed()
     if seal is None:
         raise Refused(Reason.BAD_SEAL, "the last digest is no seal")
-    if any(isinstance(item, Seal) for item in unsealed.digest.logs):
-        raise Refused(Reason.BAD_SEAL, "there is more than one seal")
+    for item in unsealed.digest.logs:
+        if type(item) is Seal:
+            raise Refused(Reason.BAD_SEAL, "there is more than one seal")
     if seal.engine != BABE or len(seal.payload) != SEAL_LENGTH:
         raise Refused(Reason.BAD_SEAL, f"{len(seal.payload)} bytes of engine {seal.engine!r}")
     return unsealed, seal.payload
