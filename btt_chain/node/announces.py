@@ -76,7 +76,8 @@ class Announces:
         self._importer = importer
         self._slot_ms = slot_ms
         self.decode: Callable[[bytes], Announce] = Announce.decode
-        self._held: list[_Held] = []
+        self.held: list[_Held] = []
+        """Announces that wait for their slot; not to be changed from outside."""
         self._forwarded: OrderedDict[bytes, None] = OrderedDict()
         self._waiting: list[Received] = []
         self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
@@ -104,16 +105,16 @@ class Announces:
         due = (slot - 1) * self._slot_ms  # blocks up to slot_now + 1
         if due <= now_ms:
             return False
-        same = sum(held.received.peer == received.peer for held in self._held)
-        if due - now_ms <= HELD_MS and len(self._held) < HELD and same < HELD_OF_ONE:
-            self._held.append(_Held(due, received))
+        same = sum(held.received.peer == received.peer for held in self.held)
+        if due - now_ms <= HELD_MS and len(self.held) < HELD and same < HELD_OF_ONE:
+            self.held.append(_Held(due, received))
         return True
 
     def take_due(self, now_ms: int) -> list[Received]:
         """Remove and return the held announces that are due, in order of arrival."""
-        found = [held.received for held in self._held if held.due_ms <= now_ms]
+        found = [held.received for held in self.held if held.due_ms <= now_ms]
         if found:
-            self._held = [held for held in self._held if held.due_ms > now_ms]
+            self.held = [held for held in self.held if held.due_ms > now_ms]
         return found
 
     def judge(self, received: Received, now_ms: int) -> Verdict:

@@ -52,7 +52,7 @@ class BuildTime:
         self._max_ms: Final = slot_ms * share[0] // share[1]
         self.percent = 100
         """Percentage of the maximum that the next block may take."""
-        self._imported: int | None = None
+        self.untimed: int | None = None
         """Slot of a block whose import has just ended, at a time that is not known yet."""
         self._last = -1
         """Slot of the last block whose time was observed."""
@@ -65,19 +65,19 @@ class BuildTime:
 
     def imported(self, slot: int, number: int, parent: bytes, parent_slot: int) -> None:
         """Record a block of another maker; `advance` follows with the time."""
-        self._imported = slot
+        self.untimed = slot
         own = self._own
         if own is None or slot <= own.slot:
             return
         # A rival of the same slot is no sign of lateness, and a later loss was recorded before.
         if parent != own.hash and number <= own.number and parent_slot < own.slot:
             self._shrink()
-            self._imported, self._last = None, max(slot, self._last)  # a block counts once
+            self.untimed, self._last = None, max(slot, self._last)  # a block counts once
         self._own = None
 
     def advance(self, now_ms: int) -> None:
         """Record the time at which the last import was over, if it is not recorded yet."""
-        slot, self._imported = self._imported, None
+        slot, self.untimed = self.untimed, None
         if slot is None or slot <= self._last:
             return
         after = now_ms - slot * self._slot_ms

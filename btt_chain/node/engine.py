@@ -71,7 +71,6 @@ BAD_ANNOUNCE: Final = 500
 """The price of an announce that its sender should not have forwarded."""
 STALE_US: Final = 5_000
 """Minimum charge for an announce that is malformed, or at or below the last final block."""
-_CHARGED_LATER: Final = (network.TX, network.ANNOUNCE)
 RECENT_BLOCKS: Final = 8
 """Blocks whose transactions a starting node records as included."""
 
@@ -98,7 +97,8 @@ class Engine:
         self._out: Final[list[network.Action]] = []
         self.queue: Final = ImportQueue(settings.slot_ms)
         self._authoring = Authoring(parts, settings, pace, watcher)
-        self._import = BlockImport(parts, watcher, self._authoring.build_time)
+        self._build_time = self._authoring.build_time
+        self._import = BlockImport(parts, watcher, self._build_time)
         self._offences = OffenceReporter(parts, watcher)
         self._finality = FinalityDriver(
             parts,
@@ -152,38 +152,37 @@ class Engine:
     def handle(self, event: Event, now: int) -> list[network.Action]:
         """Process an event of the network, and record its cost to its sender."""
         self._advance(now)
-        begun, before = self._meter(), len(self._out)
-        if isinstance(event, GossipReceived):  # the frequent kinds first
-            self._take_gossip(event, now)
-            # Transactions and announces are charged where more is known about them.
-            if event.topic not in _CHARGED_LATER:
-                self._note_cost(event.peer, event.topic, begun, before)
-        elif isinstance(event, NoteReceived):
-            actions = self.parts.gadget.note_received(event.peer, event.data, now)
-            self._finality.apply(actions, now)
-            self._note_cost(event.peer, network.GRANDPA_PEER, begun, before)
-        elif isinstance(event, Asked):
-            self._answer(event.peer, event.protocol, event.data, event.id)
-            self._note_cost(event.peer, event.protocol, begun, before)
-        else:
-            self._take_event(event, now)
+        begun, least = self._meter(), 0
+        match event:  # the frequent kinds first
+            case GossipReceived(network.GRANDPA as kind, peer, data):
+                self._finality.apply(self.parts.gadget.gossip_received(peer, data, now), now)
+            case NoteReceived(peer, data):
+                kind = network.GRANDPA_PEER
+                self._finality.apply(self.parts.gadget.note_received(peer, data, now), now)
+            case Asked(peer, kind, question, id):
+                self._answer(peer, kind, question, id)
+            case GossipReceived(network.ANNOUNCE as kind, peer):
+                least = self._receive_announce(event)
+            case _:
+                self._take_event(event, now)
+                return self._done()
+        spent, useless = self._meter() - begun, 0
+        if least:
+            spent = useless = max(spent, least)
+        for action in self._out:  # the cost was useless if the sender was penalized
+            match action:
+                case Penalise(blamed) if blamed == peer:
+                    useless = spent
+        self._expenses.note(peer, kind, spent, useless, self._clock.steady)
         return self._done()
-
-    def _take_gossip(self, event: GossipReceived, now: int) -> None:
-        topic, peer, data = event.topic, event.peer, event.data
-        if topic == network.GRANDPA:
-            self._finality.apply(self.parts.gadget.gossip_received(peer, data, now), now)
-        elif topic == network.ANNOUNCE:
-            self._receive_announce(event)
-        elif topic != network.TX:
-            self._sync.handle(event)
-        elif not self.parts.sync.major:  # not to be validated on an old state
-            self._out.extend(self._intake.receive(peer, data))
-            self._out.extend(self._intake.work(self._clock.steady))
 
     def _take_event(self, event: Event, now: int) -> None:
         gadget, steady = self.parts.gadget, self._clock.steady
         match event:
+            case GossipReceived(network.TX, peer, data):  # they are charged by the intake
+                if not self.parts.sync.major:  # not to be validated on an old state
+                    self._out.extend(self._intake.receive(peer, data))
+                    self._out.extend(self._intake.work(steady))
             case Connected(peer, _):
                 self._peers[peer] = None
                 self._intake.connected(peer)
@@ -197,23 +196,20 @@ class Engine:
             case _:
                 self._sync.handle(event)
 
-    def _note_cost(self, peer: str, kind: str, begun: int, before: int) -> None:
-        """Charge a message; its cost was useless if its sender was penalized for it."""
-        spent, useless = self._meter() - begun, 0
-        for action in self._out[before:]:
-            if isinstance(action, Penalise) and action.peer == peer:
-                useless = spent
-        self._expenses.note(peer, kind, spent, useless, self._clock.steady)
-
     def tick(self, now: int) -> list[network.Action]:
         """Do what is due."""
         self._advance(now)
-        self._turn_slot()
-        for received in self.announces.take_due(now):
-            self._judge_announce(received)
-        self._finality.tick(now)
-        self._sync.tick()
-        steady = self._clock.steady
+        if now // self.settings.slot_ms != self._slot:
+            self._turn_slot()
+        if self.announces.held:
+            for received in self.announces.take_due(now):
+                self._judge_announce(received)
+        # Most ticks are for one of these; a comparison costs less than a call.
+        timer, steady = self._finality.due, self._clock.steady
+        if timer is not None and now >= timer:
+            self._finality.tick(now)
+        if steady >= self._sync.due:
+            self._sync.tick()
         if self._gossip.due is not None and steady >= self._gossip.due:
             stalled = self._runtime.is_stalled(self._slot_now())
             self._out.extend(self._gossip.take_due(steady, list(self._peers), is_stalled=stalled))
@@ -249,7 +245,8 @@ class Engine:
         """Set the time. Slots go back with the clock; other waits do not get longer by that."""
         if self._clock.advance(now):
             self._finality.clock_went_back(now)
-        self._authoring.build_time.advance(now)
+        if self._build_time.untimed is not None:
+            self._build_time.advance(now)
 
     @property
     def busy(self) -> bool:
@@ -274,8 +271,10 @@ class Engine:
         if gossip is not None and gossip < steady:
             steady = gossip
         # An event may come after a slot has begun, and before the tick for that.
-        due = min(steady - clock.shift, (slot + 1) * length if slot == self._slot else clock.now)
-        return due if timer is None or due < timer else timer
+        due = (slot + 1) * length if slot == self._slot else clock.now
+        if timer is not None and timer < due:
+            due = timer
+        return due if due + clock.shift < steady else steady - clock.shift
 
     @property
     def peers(self) -> int:
@@ -293,8 +292,6 @@ class Engine:
 
     def _turn_slot(self) -> None:
         slot = self._slot_now()
-        if slot == self._slot:
-            return
         first, self._slot = self._slot is None, slot
         self._gossip.begin_slot(slot, self._clock.steady)
         if not self._authoring.is_validator:
@@ -324,23 +321,21 @@ class Engine:
 
     # ---- block import
 
-    def _receive_announce(self, event: GossipReceived) -> None:
-        """Decode an announce, once, and judge it unless its slot has not come."""
-        begun, before, is_useless = self._meter(), len(self._out), False
+    def _receive_announce(self, event: GossipReceived) -> int:
+        """Decode an announce, once, and judge it unless its slot has not come.
+
+        Return the minimum charge for it: above 0 if it is useless.
+        """
         try:
             received = self.announces.read(event)
         except DecodeError as error:
-            is_useless = True
             self._sync.follow(self.parts.sync.malformed(event.peer, str(error), self._clock.steady))
-        else:
-            is_useless = received is None
-            if received is not None and not self.announces.hold(received, self._clock.now):
-                self._judge_announce(received)
-        if not is_useless:
-            self._note_cost(event.peer, network.ANNOUNCE, begun, before)
-            return
-        spent = max(STALE_US, self._meter() - begun)
-        self._expenses.note(event.peer, network.ANNOUNCE, spent, spent, self._clock.steady)
+            return STALE_US
+        if received is None:
+            return STALE_US
+        if not self.announces.hold(received, self._clock.now):
+            self._judge_announce(received)
+        return 0
 
     def _judge_announce(self, received: Received) -> None:
         """Pass an announce to sync, and forward it if it is valid: the network does not."""
@@ -423,5 +418,7 @@ class Engine:
                 self._sync.follow(self.parts.sync.need_justification(block, self._clock.steady))
         if self._clock.steady >= self._expenses.due:
             self._out.extend(self._expenses.take())
+        if not self._out:
+            return []
         out, self._out[:] = self._out[:], []
         return out

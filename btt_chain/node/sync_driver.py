@@ -83,10 +83,11 @@ class SyncDriver:
     def follow(self, actions: Iterable[Action]) -> None:
         """Carry out orders of sync."""
         sync = self._parts.sync
-        if not sync.idle:
-            self.due = min(self.due, self._clock.steady + SYNC_EVERY)
-        if sync.retry_at is not None:
-            self.due = min(self.due, sync.retry_at)
+        if not sync.idle and self.due > self._clock.steady + SYNC_EVERY:
+            self.due = self._clock.steady + SYNC_EVERY
+        retry_at = sync.retry_at
+        if retry_at is not None and retry_at < self.due:
+            self.due = retry_at
         for action in actions:
             match action:
                 case network.Ask() | Penalise():
