@@ -21,12 +21,11 @@ class Timeline:
 
     def at(self, at: int, do: Callable[[], None]) -> None:
         """Add an event at a time, behind those of the same time."""
-        events = self._events.get(at)
-        if events is None:
+        if at in self._events:
+            self._events[at].append(do)
+        else:
             self._events[at] = [do]
             heappush(self._times, at)
-        else:
-            events.append(do)
 
     def later(self, delay: int, do: Callable[[], None]) -> None:
         """Add an event so many milliseconds from now."""
@@ -40,6 +39,8 @@ class Timeline:
         times, events = self._times, self._events
         while times and times[0] <= end:
             self.now = at = heappop(times)
-            for do in events.pop(at):
+            due = events[at]
+            del events[at]  # what is added for this time now comes behind these
+            for do in due:
                 do()
         self.now = end

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from p2p import network
@@ -16,7 +17,6 @@ from support.sim.timeline import Timeline
 
 SEEN_MS: Final = 60_000
 """Milliseconds for which a gossiped message is known (`p2p.host.gossip`)."""
-NEVER: Final = 1 << 62
 
 
 @dataclass(slots=True)
@@ -53,14 +53,14 @@ class Wires:
         rng: random.Random,
         time: Timeline,
         deliver: Callable[[SimNode, Event], None],
-        charge: Callable[[SimNode, network.Charge], None],
+        act: Callable[[SimNode, network.Action], None],
     ) -> None:
         self.links: Final = links
         self._nodes = nodes
         self._rng = rng
         self._time = time
         self._deliver = deliver
-        self._charge = charge
+        self._act = act
         self._ids = itertools.count(1)
         self.open: dict[int, tuple[int, int, int, int]] = {}
         """Requests under way, by token: the node, its life, its id, and the peer."""
@@ -71,22 +71,24 @@ class Wires:
         self, node: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None
     ) -> None:
         """Gossip a message, to all neighbours or to some."""
-        key = (topic, data)
-        if only is None and key in node.said:
+        key, said, seen = (topic, data), node.said, node.seen
+        if key not in said:
+            said[key] = self._time.now
+        elif only is None:
             return
-        now, nodes, connected = self._time.now, self._nodes, node.connected
-        node.said.setdefault(key, now)
-        node.seen.setdefault(key, now)
-        event = None
+        if key not in seen:
+            seen[key] = self._time.now
+        event, nodes, connected = None, self._nodes, node.connected
         for index in connected if only is None else only:
-            if key not in nodes[index].seen and index in connected:
+            other = nodes[index]
+            if key not in other.seen and index in connected:
                 event = event or network.GossipReceived(topic, node.name, data)
-                self._gossip(node, nodes[index], key, event)
+                self._gossip(node, other, key, event)
 
     def _gossip(
         self, node: SimNode, other: SimNode, key: Key, event: network.GossipReceived
     ) -> None:
-        links, random = self.links, self._rng.random
+        links, coming, random = self.links, other.coming, self._rng.random
         if links.cut and (node.index, other.index) in links.cut:
             return
         if links.loss and random() < links.loss:
@@ -95,8 +97,8 @@ class Wires:
         for _ in range(copies):
             at = self._time.now + links.least + int(random() * (links.most - links.least + 1))
             # A later copy of the same bytes would be ignored there: it need not travel.
-            if at < other.coming.get(key, NEVER):
-                other.coming[key] = at
+            if key not in coming or at < coming[key]:
+                coming[key] = at
                 self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
 
     def _delay(self) -> int:
@@ -108,7 +110,8 @@ class Wires:
     ) -> None:
         if node.engine is None or node.epoch != life:
             return
-        node.coming.pop(key, None)
+        if key in node.coming:
+            del node.coming[key]
         if key in node.seen:
             return
         if node.inbox is not None:
@@ -119,7 +122,7 @@ class Wires:
         if not node.accounts.admits(source, event.topic, now):
             node.dropped += 1
             price = node.accounts.refused_us(source, len(event.data), now)
-            self._charge(node, network.Charge(source, event.topic, *price))
+            self._act(node, network.Charge(source, event.topic, *price))
             return
         self._deliver(node, event)
 
@@ -132,7 +135,9 @@ class Wires:
             return
         if self._stuck:
             self.send_stuck()
-        at = max(self._time.now + self._delay(), node.lasts.get(index, 0))
+        at = self._time.now + self._delay()
+        if index in node.lasts and at < node.lasts[index]:
+            at = node.lasts[index]
         node.lasts[index] = at
         other, event = self._nodes[index], network.NoteReceived(node.name, data)
         self._time.at(at, partial(self._note_arrived, other, other.epoch, node, node.epoch, event))
@@ -204,10 +209,10 @@ class Wires:
 
 def _forget(memory: dict[Key, int], oldest: int) -> None:
     """Drop older entries; they are in the order of their time."""
-    past = []
-    for key, at in memory.items():
+    count = 0
+    for at in memory.values():
         if at >= oldest:
             break
-        past.append(key)
-    for key in past:
+        count += 1
+    for key in list(islice(memory, count)):
         del memory[key]

@@ -101,9 +101,7 @@ class World:
         self.nodes = [
             SimNode(index, vault, SimDisk(self.image)) for index, vault in enumerate(vaults)
         ]
-        self.wires = Wires(
-            self.nodes, links or Links(), self.rng, self.time, self._deliver, self._charge
-        )
+        self.wires = Wires(self.nodes, links or Links(), self.rng, self.time, self._do, self.act)
         self.links = self.wires.links
         for node in self.nodes:
             if node.index not in late:
@@ -125,7 +123,7 @@ class World:
         node.epoch += 1
         node.doom = None
         node.engine = self.engines.assemble(
-            node, self.rng.getrandbits(32), self.time, lambda name: self.point(node, name)
+            node, self.rng.getrandbits(32), self.time, partial(self.point, node)
         )
         node.connected, node.inbox, node.seen, node.said, node.lasts = {}, None, {}, {}, {}
         node.coming, node.wake = {}, -1
@@ -199,7 +197,7 @@ class World:
                     del node.connected[other.index]
                     self.wires.drop_notes(node.index, other.index)
                     self.wires.fail_requests(node, other.index)
-                    self._deliver(node, network.Disconnected(other.name))
+                    self._do(node, network.Disconnected(other.name))
                 elif not blocked and other.index not in node.connected:
                     self._greet(node, other)
         self.wires.send_stuck()
@@ -219,12 +217,12 @@ class World:
             return
         node.connected[other.index] = None
         node.accounts.opened(other.name, HOME, self.now)
-        self._deliver(node, network.Connected(other.name, other.status))
+        self._do(node, network.Connected(other.name, other.status))
 
     def _lose(self, node: SimNode, gone: SimNode) -> None:
         if node.engine is not None and gone.index not in node.connected:
             self.wires.fail_requests(node, gone.index)
-            self._deliver(node, network.Disconnected(gone.name))
+            self._do(node, network.Disconnected(gone.name))
 
     # ---- time
 
@@ -290,6 +288,9 @@ class World:
         step: Callable[[Engine, int], Sequence[network.Action]] = Engine.tick,
     ) -> None:
         """Let a node process an event, or do a step without one, and carry out its actions."""
+        is_free = node.inbox is None and node.cheat is None
+        if not is_free and event is not None and self._is_kept(node, event):
+            return
         engine = node.engine
         if engine is None:
             return
@@ -319,13 +320,12 @@ class World:
                 check(node)
             self._wake(node)
 
-    def _deliver(self, node: SimNode, event: Event) -> None:
+    def _is_kept(self, node: SimNode, event: Event) -> bool:
+        """Return True if an event waits, or a cheat does not let its engine get it."""
         if node.inbox is not None:
-            node.inbox.append(lambda: self._deliver(node, event))
-            return
-        if node.cheat is not None and node.cheat.receive(node, event):
-            return
-        self._do(node, event)
+            node.inbox.append(lambda: self._do(node, event))
+            return True
+        return node.cheat is not None and node.cheat.receive(node, event)
 
     def _apply(self, node: SimNode, actions: Sequence[network.Action]) -> None:
         if not actions:
@@ -335,43 +335,34 @@ class World:
         if node.cheat is not None:
             node.cheat.turn(node, actions)
         else:
-            publish = self.wires.publish
-            for action in actions:
-                if isinstance(action, network.Publish):  # the most frequent kind
-                    publish(node, action.topic, action.data)
-                else:
-                    self.act(node, action)
+            self.act(node, *actions)
         if node.doom is not None:
             self.point(node, "sent")
 
-    def act(self, node: SimNode, action: network.Action) -> None:
-        """Carry out an action of a node."""
-        match action:
-            case network.Publish():  # the frequent kinds first
-                self.wires.publish(node, action.topic, action.data)
-            case network.Charge():
-                self._charge(node, action)
-            case network.SendNote():
-                self.wires.note(node, number(action.peer), action.data)
-            case network.Ask():
-                self.wires.request(node, action)
-            case network.Answer(token, data):
-                self.wires.answer(node, token, data)
-            case network.SetStatus(status):
-                node.status = status
-            case network.Penalise(peer, cost, why):
-                self._penalise(node, number(peer), cost, why)
+    def act(self, node: SimNode, *actions: network.Action) -> None:
+        """Carry out actions of a node."""
+        for action in actions:
+            match action:
+                case network.Publish(topic, data):  # the frequent kinds first
+                    self.wires.publish(node, topic, data)
+                case network.Charge(peer, kind, spent, useless):
+                    order = node.accounts.charge(peer, kind, spent, useless, self.time.now)
+                    if order is not None:  # for the rest of the run
+                        self._penalise(node, peer, -BAN_AT, f"cut off: {order.why}")
+                case network.SendNote(peer, data):
+                    self.wires.note(node, number(peer), data)
+                case network.Ask():
+                    self.wires.request(node, action)
+                case network.Answer(token, answer):
+                    self.wires.answer(node, token, answer)
+                case network.SetStatus(status):
+                    node.status = status
+                case network.Penalise(peer, cost, why):
+                    self._penalise(node, peer, cost, why)
 
-    def _penalise(self, node: SimNode, peer: int, cost: int, why: str) -> None:
-        if node.penalize(peer, cost, why):
+    def _penalise(self, node: SimNode, peer: str, cost: int, why: str) -> None:
+        if node.penalize(number(peer), cost, why):
             self.later(0, self.cut)
-
-    def _charge(self, node: SimNode, charge: network.Charge) -> None:
-        """Record the costs of a peer; a peer that is cut off stays so for the rest of the run."""
-        peer, kind, spent, useless = charge.peer, charge.kind, charge.spent_us, charge.useless_us
-        order = node.accounts.charge(peer, kind, spent, useless, self.time.now)
-        if order is not None:
-            self._penalise(node, number(peer), -BAN_AT, f"cut off: {order.why}")
 
     # ---- from outside
 
