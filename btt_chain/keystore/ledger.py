@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
@@ -21,6 +22,7 @@ from btt_chain.primitives.grandpa import Stage
 
 ORDER: Final = (Stage.PROPOSE, Stage.PREVOTE, Stage.PRECOMMIT)
 """The steps of a round in their order; their wire numbers are in another order."""
+_STEPS: Final = MappingProxyType({stage: step for step, stage in enumerate(ORDER)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Place(NamedTuple):
     @classmethod
     def at(cls, set_id: int, round: int, stage: Stage) -> Place:
         """Return the place of a stage."""
-        return cls(set_id, round, ORDER.index(stage))
+        return cls(set_id, round, _STEPS[stage])
 
     def __str__(self) -> str:
         return f"{ORDER[self.step].name.lower()} of round {self.round} of set {self.set_id}"
@@ -88,8 +90,7 @@ class Round:
     @property
     def place(self) -> Place:
         """The newest step."""
-        newest = max(ORDER.index(stage) for stage in self.votes)
-        return Place(self.set_id, self.round, newest)
+        return Place(self.set_id, self.round, max([_STEPS[stage] for stage in self.votes]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +200,7 @@ class Ledger:
         # A step that this record skipped in the newest round. Where a later step came from an
         # import, which names the newest one only, this one may have been taken there as well.
         return not any(
-            vote.target is None and ORDER.index(stage) > place.step
-            for stage, vote in last.votes.items()
+            vote.target is None and _STEPS[stage] > place.step for stage, vote in last.votes.items()
         )
 
     def is_closed(self, set_id: int) -> bool:

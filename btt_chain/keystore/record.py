@@ -74,7 +74,8 @@ class Record(ABC):
         Return a Refusal if the rules forbid it. Raises RecordNotWritten when it cannot be recorded;
         the seal is discarded then.
         """
-        _check(slot, _U64, "slot")
+        if not 0 <= slot < _U64:
+            raise ValueError(f"slot {slot} is out of range")
         _check_hash(pre_seal_hash)
         said = self._ledger.answer_block(slot, pre_seal_hash)
         if said is not None:
@@ -97,9 +98,8 @@ class Record(ABC):
         Return a Refusal if the rules forbid it. Raises RecordNotWritten when it cannot be recorded;
         the signature is discarded then.
         """
-        _check(set_id, _U64, "set id")
-        _check(round, _U64, "round")
-        _check(target_number, _U32, "block number")
+        if not (0 <= set_id < _U64 and 0 <= round < _U64 and 0 <= target_number < _U32):
+            raise ValueError(f"{target_number} in round {round} of set {set_id} is out of range")
         _check_hash(target_hash)
         place, target = Place.at(set_id, round, stage), (target_hash, target_number)
         said = self._ledger.answer_vote(place, target)
@@ -527,11 +527,6 @@ def _is_key(name: str) -> bool:
         return bytes.fromhex(name).hex() == name
     except ValueError:
         return False
-
-
-def _check(value: int, bound: int, what: str) -> None:
-    if not 0 <= value < bound:
-        raise ValueError(f"{what} {value} is out of range")
 
 
 def _check_hash(hash: bytes) -> None:

@@ -34,6 +34,9 @@ class SimDisk:
 
     def keep(self, batch: Mapping[bytes, bytes | None], *, sync: bool) -> None:
         """Take a batch; with `sync` it and all before it are safe."""
+        if sync and not self._loose:
+            self._make_durable(batch)
+            return
         self._loose.append(batch)
         if sync:
             self._settle(len(self._loose))
@@ -46,12 +49,16 @@ class SimDisk:
         self._loose.clear()
 
     def _settle(self, count: int) -> None:
-        durable = self._durable
         for batch in self._loose[:count]:
-            durable.update(batch)
+            self._make_durable(batch)
+        del self._loose[:count]
+
+    def _make_durable(self, batch: Mapping[bytes, bytes | None]) -> None:
+        durable = self._durable
+        durable.update(batch)
+        if None in batch.values():
             for key in [key for key, value in batch.items() if value is None]:
                 del durable[key]
-        del self._loose[:count]
 
 
 class SimKV:

@@ -164,10 +164,9 @@ class Shared:
             raw = stored(hash)
             if raw is None:
                 return None
-            header = known.get(hash)
-            if header is None:
-                header = known[bytes(hash)] = Header.decode(raw)
-            return header
+            if hash not in known:
+                known[bytes(hash)] = Header.decode(raw)
+            return known[hash]
 
         return share
 
@@ -230,11 +229,11 @@ class Shared:
         known = self._messages
 
         def share(peer: str, raw: bytes) -> GossipMessage | None:
-            message = known.get(raw)
-            if message is None:
-                message = decode(peer, raw)
-                if message is not None:
-                    known[raw] = message
+            if raw in known:
+                return known[raw]
+            message = decode(peer, raw)
+            if message is not None:
+                known[raw] = message
             return message
 
         return share

@@ -30,13 +30,19 @@ class Witness:
     def block(self, who: bytes, slot: int, pre_seal_hash: bytes) -> None:
         """A seal exists."""
         self.signed += 1
-        if self._blocks.setdefault((who, slot), pre_seal_hash) != pre_seal_hash:
+        sealed = (who, slot)
+        if sealed not in self._blocks:
+            self._blocks[sealed] = pre_seal_hash
+        elif self._blocks[sealed] != pre_seal_hash:
             raise Violation("I2", f"0x{who.hex()} sealed two blocks of slot {slot}")
 
     def vote(self, who: bytes, set_id: int, number: int, stage: Stage, target: Said) -> None:
         """A vote exists."""
         self.signed += 1
-        if self._votes.setdefault((who, set_id, number, stage), target) != target:
+        cast = (who, set_id, number, stage)
+        if cast not in self._votes:
+            self._votes[cast] = target
+        elif self._votes[cast] != target:
             raise Violation(
                 "I2", f"0x{who.hex()} voted twice in {stage.name} {number} of set {set_id}"
             )
@@ -107,12 +113,19 @@ class WatchedRecord(MemoryRecord):
         self._ledger = ledger
 
     def _report(self, ledger: Ledger) -> None:
-        block, last = ledger.block, ledger.round
-        if block is not None and block.pre_seal_hash is not None and block.seal is not None:
+        # What the ledger before has was reported then.
+        block, last, before = ledger.block, ledger.round, self._ledger.round
+        if block is None or block is self._ledger.block:
+            pass
+        elif block.pre_seal_hash is not None and block.seal is not None:
             self._witness.block(self.public_key, block.slot, block.pre_seal_hash)
-        if last is None:
+        if last is None or last is before:
             return
+        is_same = before is not None and (before.set_id, before.round) == (last.set_id, last.round)
+        known = before.votes if before is not None and is_same else {}
         for stage, cast in last.votes.items():
+            if stage in known and known[stage] is cast:
+                continue
             if cast.target is not None:
                 self._witness.vote(self.public_key, last.set_id, last.round, stage, cast.target)
 
