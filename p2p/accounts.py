@@ -206,8 +206,8 @@ class Accounts:
 
     def admits(self, peer: str, kind: str, now_ms: int) -> bool:
         """Return True if a message is to be decoded, False if it is to be dropped before that."""
-        known = self._peers.get(peer)
-        if known is None or kind not in SLOWED:
+        known = self._peers.get(peer) if kind in SLOWED else None
+        if known is None:
             return True
         if self.is_overworked(peer, now_ms):
             return False

@@ -10,8 +10,9 @@ of their own. `WarpProof` is byte for byte Substrate's `WarpSyncProof`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import Annotated, Final, NamedTuple, TypeVar
 
 from btt_chain.lazyclass import dataclass
@@ -121,7 +122,7 @@ class BlockRequest(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> BlockRequest:
         """Decode a request. Raises DecodeError."""
-        found = _decode(_BLOCK_REQUEST, raw, 64)
+        found = _DECODE_BLOCK_REQUEST(raw)
         if not 1 <= found.count <= MAX_BLOCKS:
             raise DecodeError("BlockRequest", 0, f"{found.count} blocks are asked for")
         if found.direction > 1 or not 1 <= found.fields <= ALL:
@@ -167,7 +168,7 @@ class BlockAnswer(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> BlockAnswer:
         """Decode an answer. Raises DecodeError."""
-        return cls(_decode(_BLOCK_ANSWER, raw, ANSWER_BYTES, MAX_EXTRINSICS))
+        return cls(_DECODE_BLOCK_ANSWER(raw))
 
 
 # --- justifications ---------------------------------------------------------
@@ -185,7 +186,7 @@ class JustificationRequest(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> JustificationRequest:
         """Decode a request. Raises DecodeError."""
-        return cls(bytes(_decode(_HASH, raw, 32)))
+        return cls(bytes(_DECODE_HASH(raw)))
 
 
 class JustificationAnswer(NamedTuple):
@@ -200,7 +201,7 @@ class JustificationAnswer(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> JustificationAnswer:
         """Decode an answer. Raises DecodeError."""
-        return cls(_decode(_JUSTIFICATION_ANSWER, raw, JUSTIFICATION_BYTES))
+        return cls(_DECODE_JUSTIFICATION_ANSWER(raw))
 
 
 # --- state ------------------------------------------------------------------
@@ -219,7 +220,7 @@ class StateRequest(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> StateRequest:
         """Decode a request. Raises DecodeError."""
-        found = _decode(_STATE_REQUEST, raw, 64 + MAX_KEY)
+        found = _DECODE_STATE_REQUEST(raw)
         return cls(bytes(found.block), found.after)
 
 
@@ -249,7 +250,7 @@ class StateAnswer:
     @classmethod
     def decode(cls, raw: bytes) -> StateAnswer:
         """Decode an answer. Raises DecodeError."""
-        return _decode(_STATE_ANSWER, raw, STATE_ANSWER_BYTES, MAX_NODES)
+        return _DECODE_STATE_ANSWER(raw)
 
 
 # --- warp -------------------------------------------------------------------
@@ -267,7 +268,7 @@ class WarpRequest(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> WarpRequest:
         """Decode a request. Raises DecodeError."""
-        return cls(bytes(_decode(_HASH, raw, 32)))
+        return cls(bytes(_DECODE_HASH(raw)))
 
 
 @dataclass(slots=True)
@@ -293,7 +294,7 @@ class WarpProof:
     @classmethod
     def decode(cls, raw: bytes) -> WarpProof:
         """Decode a proof. Raises DecodeError."""
-        return _decode(_WARP_PROOF, raw, WARP_BYTES, MAX_PROOF_ITEMS)
+        return _DECODE_WARP_PROOF(raw)
 
 
 # --- gossip -----------------------------------------------------------------
@@ -314,7 +315,7 @@ class Announce:
     @classmethod
     def decode(cls, raw: bytes) -> Announce:
         """Decode an announce. Raises DecodeError."""
-        return _decode(_ANNOUNCE, raw, ANNOUNCE_BYTES, MAX_LOGS)
+        return _DECODE_ANNOUNCE(raw)
 
 
 class TxBatch(NamedTuple):
@@ -332,7 +333,7 @@ class TxBatch(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> TxBatch:
         """Decode a batch. Raises DecodeError."""
-        found = cls(_decode(_TX, raw, LARGE_TX_BYTES, MAX_TX))
+        found = cls(_DECODE_TX(raw))
         if len(raw) > TX_BYTES and len(found.transactions) > 1:
             raise DecodeError("TxBatch", 0, f"{len(raw)} bytes, {TX_BYTES} allowed for several")
         return found
@@ -373,8 +374,9 @@ def _in_batch(wire: bytes) -> int:
     return size + (1 if size < 1 << 6 else 2 if size < 1 << 14 else 4)
 
 
-def _decode(kind: Codec[T], raw: bytes, limit: int, items: int = 0) -> T:
-    return DecodeBudget(limit, items).decode(kind, raw)
+def _decoder(kind: Codec[T], limit: int, items: int = 0) -> Callable[[bytes], T]:
+    """Return a function that decodes a whole message within its bounds."""
+    return partial(DecodeBudget(limit, items).decode, kind)
 
 
 _HASH: Final = codec(H256)
@@ -386,3 +388,13 @@ _STATE_ANSWER: Final = codec(StateAnswer)
 _WARP_PROOF: Final = codec(WarpProof)
 _ANNOUNCE: Final = codec(Announce)
 _TX: Final = codec(Bounded[list[bytes], MAX_TX])
+
+_DECODE_HASH: Final = _decoder(_HASH, 32)
+_DECODE_BLOCK_REQUEST: Final = _decoder(_BLOCK_REQUEST, 64)
+_DECODE_BLOCK_ANSWER: Final = _decoder(_BLOCK_ANSWER, ANSWER_BYTES, MAX_EXTRINSICS)
+_DECODE_JUSTIFICATION_ANSWER: Final = _decoder(_JUSTIFICATION_ANSWER, JUSTIFICATION_BYTES)
+_DECODE_STATE_REQUEST: Final = _decoder(_STATE_REQUEST, 64 + MAX_KEY)
+_DECODE_STATE_ANSWER: Final = _decoder(_STATE_ANSWER, STATE_ANSWER_BYTES, MAX_NODES)
+_DECODE_WARP_PROOF: Final = _decoder(_WARP_PROOF, WARP_BYTES, MAX_PROOF_ITEMS)
+_DECODE_ANNOUNCE: Final = _decoder(_ANNOUNCE, ANNOUNCE_BYTES, MAX_LOGS)
+_DECODE_TX: Final = _decoder(_TX, LARGE_TX_BYTES, MAX_TX)

@@ -129,9 +129,10 @@ def blocks(source: ChainSource, asked: BlockRequest) -> BlockAnswer:
         block = _block(source, hash, asked.fields)
         if block is None:
             break
-        size += _size(block)
-        if found and size > BLOCKS_BYTES:
-            break
+        if asked.limit > 1:  # the first one is sent whatever its size
+            size += _size(block)
+            if found and size > BLOCKS_BYTES:
+                break
         found.append(block)
     return BlockAnswer(found)
 
@@ -142,11 +143,12 @@ def _walk(source: ChainSource, asked: BlockRequest) -> Iterator[bytes]:
     if hash is None or (number := source.number(hash)) is None:
         return
     if asked.direction is Direction.DESCENDING:
-        for _ in range(asked.limit):
-            yield hash
+        yield hash
+        for _ in range(asked.limit - 1):
             hash = source.parent(hash)
             if hash is None or source.number(hash) is None:
                 return  # below genesis, or where blocks are still missing
+            yield hash
         return
     yield hash
     if source.hash_at(number) != hash:

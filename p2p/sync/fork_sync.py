@@ -74,7 +74,6 @@ class Fetch:
     """True if its parent was known when it was announced."""
     blocks: list[Block] = field(default_factory=list)
     """Highest first."""
-    bytes: int = 0
     tried: dict[str, None] = field(default_factory=dict)
     denied: dict[str, None] = field(default_factory=dict)
     """Peers that answered that they do not have the block."""
@@ -178,8 +177,10 @@ class ForkSync:
         for fetch in [fetch for due, fetch in self._deferred.values() if due <= now]:
             del self._deferred[fetch.top.hash]
             self.want(fetch.top, fetch.starter, now, is_claim=False)
-        # First blocks that continue our chain: others may be invented.
-        for fetch in sorted(self.fetches.values(), key=lambda f: (not f.rooted, f.attempts)):
+        fetches = list(self.fetches.values())
+        if len(fetches) > 1:  # first blocks that continue our chain: others may be invented
+            fetches.sort(key=lambda fetch: (not fetch.rooted, fetch.attempts))
+        for fetch in fetches:
             if fetch.pending_id is not None:
                 self._hurry(fetch, fetch.pending_id, now)
             if fetch.importing or fetch.pending_id is not None or fetch.not_before > now:
@@ -187,8 +188,8 @@ class ForkSync:
             if fetch.top.hash not in self.fetches:
                 continue  # it ended with another one
             self._advance(fetch, now)
-        waits = (fetch.not_before for fetch in self.fetches.values() if fetch.not_before > now)
-        self.retry_at = min(waits, default=None)
+        waits = [fetch.not_before for fetch in self.fetches.values() if fetch.not_before > now]
+        self.retry_at = min(waits) if waits else None
 
     def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
         """Ask another peer, if there is one, once an answer takes too long."""
@@ -273,7 +274,7 @@ class ForkSync:
         ):
             gone = fetch.blocks.pop()
             fetch.next = BlockId(int(gone.header.number), gone.hash)
-            self._count(fetch, gone, -1)
+            self._count(gone, -1)
 
     def _no_free_peer(self, fetch: Fetch, now: int) -> None:
         """Handle the case that no untried peer is free: wait, try all again, or give up."""
@@ -344,7 +345,7 @@ class ForkSync:
             self._end(fetch)  # the claimed height is not the block's
             return False
         fetch.blocks.append(block)
-        self._count(fetch, block, 1)
+        self._count(block, 1)
         fetch.next = BlockId(fetch.next.number - 1, bytes(block.header.parent_hash))
         return True
 
@@ -396,7 +397,7 @@ class ForkSync:
         for block in done:
             fetch.blocks.pop()
             fetch.next = BlockId(int(block.header.number), block.hash)
-            self._count(fetch, block, -1)
+            self._count(block, -1)
         if not fetch.blocks and refused is None and fetch.next.hash != fetch.top.hash:
             fetch.next = fetch.top  # the blocks above these were dropped
         elif not fetch.blocks or refused in (Refusal.BAD, Refusal.TOO_MANY_FORKS):
@@ -426,7 +427,7 @@ class ForkSync:
 
     def _drop(self, fetch: Fetch) -> None:
         for block in fetch.blocks:
-            self._count(fetch, block, -1)
+            self._count(block, -1)
         fetch.blocks = []
 
     def _end(self, fetch: Fetch) -> None:
@@ -436,9 +437,8 @@ class ForkSync:
             self._tracker.close(fetch.pending_id)
             self._compact.drop(fetch.pending_id)
 
-    def _count(self, fetch: Fetch, block: Block, sign: int) -> None:
+    def _count(self, block: Block, sign: int) -> None:
         size = sum(map(len, block.body)) + 512
-        fetch.bytes += sign * size
         self._held_bytes += sign * size
         self._held += sign
 

@@ -58,13 +58,16 @@ class ImportQueue:
         while len(self._bad) > MAX_BAD:
             self._bad.popitem(last=False)
 
-    def step(self) -> None:
-        """Hand over the next batch if the previous one is done."""
-        if self._current is not None or not self._queue:
-            return
+    def step(self) -> bool:
+        """Hand over the next batch if the previous one is done; return True if one is in hand."""
+        if self._current is not None:
+            return True
+        if not self._queue:
+            return False
         self._current = self._queue.popleft()
         self._id = self._tracker.new_id()
         self._tracker.out.append(ImportBlocks(self._id, self._current[2]))
+        return True
 
     def report(self, report: BlocksImported, now: int) -> None:
         """Note the owner's report of a batch."""

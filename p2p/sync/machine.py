@@ -96,6 +96,8 @@ class Sync:
         self._rates: dict[str, _Rate] = {}
         self._speed = Speed()
         self._starting = chain.best().number
+        self._final = b""
+        """The last final block at the last step: known blocks are dropped with a new one only."""
         self.idle = False
         """True if nothing is wanted, in flight or queued: time alone changes nothing now."""
 
@@ -145,37 +147,37 @@ class Sync:
 
     def tick(self, now: int) -> list[Action]:
         """Process the passing of time: overdue requests, due retries."""
-        self._tracker.expire(now)
+        tracker = self._tracker
+        best, gap = tracker.chain.best(), tracker.chain.gap()
+        tracker.expire(now)
         if self._warp is not None:
             self._warp.step(now)
             if self._warp.done:
                 self._warp = None
-                self._starting = self._tracker.chain.best().number
+                self._starting = best.number
                 self._speed = Speed()
         if self._warp is None:
-            self._claims(now)
+            self._claims(best, now)
             self._fork_sync.step(now)
             if self._range_sync.leader is not None:
                 self._range_sync.step(now)
             if self._justifications.wants:
                 self._justifications.step(now)
-            self._history.step(now)
-        self._import_queue.step()
-        self._speed.note(self._tracker.chain.best().number, now)
-        self.idle = not self._is_busy()
-        out, self._tracker.out = self._tracker.out, []
-        return out
-
-    def _is_busy(self) -> bool:
-        return bool(
-            self._tracker.pending
+            if gap is not None:
+                self._history.step(now)
+        is_importing = self._import_queue.step()
+        self._speed.note(best.number, now)
+        self.idle = not (
+            tracker.pending
             or self._fork_sync.fetches
             or self._justifications.wants
             or self._warp is not None
             or self._range_sync.leader is not None
-            or self._import_queue.waiting
-            or self._tracker.chain.gap() is not None
+            or is_importing
+            or gap is not None
         )
+        out, tracker.out = tracker.out, []
+        return out
 
     @property
     def retry_at(self) -> int | None:
@@ -268,30 +270,35 @@ class Sync:
         rate.count += 1
         return rate.count <= ANNOUNCES
 
-    def _claims(self, now: int) -> None:
+    def _claims(self, here: BlockId, now: int) -> None:
         """Fetch the unknown heads that peers claim."""
-        chain = self._tracker.chain
-        here, final = chain.best(), chain.finalized().number
-        best, hash = here.number, here.hash
+        chain, range_sync = self._tracker.chain, self._range_sync
+        final, best, hash = chain.finalized(), here.number, here.hash
         peers = list(self._tracker.peers.values())
-        if self._range_sync.leader is None:
+        if final.hash != self._final:
+            self._final = final.hash
+            for peer in peers:
+                peer.known = b""
+        if range_sync.leader is None:
             is_far = bool(self._fork_sync.deep)
             for peer in peers:
                 is_far |= peer.best.number > best + MAX_DISTANCE
             if is_far:
-                self._range_sync.choose(self._fork_sync.deep, now)
+                range_sync.choose(self._fork_sync.deep, now)
         for peer in peers:
             head = peer.best
-            if head.hash == hash or peer.rests_until > now:
+            if head.hash in (hash, peer.known) or peer.rests_until > now:
                 continue
-            if not final < head.number <= best + MAX_DISTANCE:
+            if not final.number < head.number <= best + MAX_DISTANCE:
                 continue
-            if self._range_sync.is_real and head.number > best:
+            if range_sync.is_real and head.number > best:
                 continue
             if peer.lowest > best + 1:
                 continue  # there would be a gap below what it has
             if chain.number(head.hash) is None:
                 self._fork_sync.want(head, peer.name, now)
+            else:
+                peer.known = head.hash
 
     # --- queries
 
@@ -308,7 +315,10 @@ class Sync:
         # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and
         # must not stop block production.
         least = self._tracker.chain.best().number + BEHIND
-        if all(peer.best.number <= least for peer in self._tracker.peers.values()):
+        for peer in self._tracker.peers.values():
+            if peer.best.number > least:
+                break
+        else:
             return False  # no claim is high enough, whether it joins ours or not
         height = self._majority_height(lambda p: p.best.number if self._tracker.joins(p) else 0)
         return height > least

@@ -75,21 +75,12 @@ class RangeSync:
         self._pending_id: int | None = None
         """In-flight request for a probe or headers."""
         self._importing = False
-        self._imported = False
+        self.is_real = False
+        """True if blocks of the fetched chain were imported: it is more than a claim."""
         self._moved = 0
         """Time of the last progress."""
         self._key = b""
         self._not_before = 0
-
-    @property
-    def active(self) -> bool:
-        """True if a chain is being fetched."""
-        return self.leader is not None
-
-    @property
-    def is_real(self) -> bool:
-        """True if blocks of the fetched chain were imported: it is more than a claim."""
-        return self.active and self._imported
 
     @property
     def held(self) -> int:
@@ -391,7 +382,7 @@ class RangeSync:
         for _ in done:
             window.drop_imported()
         if done:
-            self._moved, self._imported = now, True
+            self._moved, self.is_real = now, True
         if refused is None:
             return
         if refused is Refusal.EARLY:

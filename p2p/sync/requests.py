@@ -54,6 +54,8 @@ class Peer:
     final: BlockId
     lowest: int = 0
     """Lowest block that it claims to have; it is not asked for lower ones."""
+    known: bytes = b""
+    """The head that it claimed when that was last looked up, if the block was known then."""
     out: int = 0
     """Number of requests that it has not answered."""
     faults: int = 0
@@ -276,7 +278,8 @@ class RequestTracker:
             peer
             for peer in self.peers.values()
             if peer.name not in banned
-            and self.is_free(peer, now)
+            and peer.out < MAX_OUT  # `is_free`, without a call
+            and peer.rests_until <= now
             and (peer.best.number >= number or peer.name in liked)
             and (down_to is None or peer.lowest <= down_to)
         ]
