@@ -249,7 +249,10 @@ class Accounts:
         if known.ip is not None and kind in PUSHED:
             self._networks.work(known.ip, spent - useless, now_ms)
             known.share.spend(now_ms, spent)
-        if _overuses(known, spent, now_ms, is_pushed=kind in PUSHED) and known.connected:
+        left = known.work.spend(now_ms, spent)
+        if left >= WORK.burst / 2:
+            known.overuse = None
+        elif _overuses(known, left, spent, now_ms, is_pushed=kind in PUSHED) and known.connected:
             return self._cut(known, now_ms, kind)
         if not useless:
             return None
@@ -320,12 +323,9 @@ class Accounts:
                 return
 
 
-def _overuses(known: _Peer, spent: int, now_ms: int, *, is_pushed: bool) -> bool:
-    """Take work from a peer's budget; return True if it has overused it for OVERUSE_MS."""
-    left = known.work.spend(now_ms, spent)
-    if left >= WORK.burst / 2:
-        known.overuse = None
-    elif known.overuse is not None:
+def _overuses(known: _Peer, left: float, spent: int, now_ms: int, *, is_pushed: bool) -> bool:
+    """Return True if a peer with less than half of its budget has overused it for OVERUSE_MS."""
+    if known.overuse is not None:
         known.overuse.spent += spent if is_pushed else 0
     elif left <= 0:
         known.overuse = _Overuse(now_ms)

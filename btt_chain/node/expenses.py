@@ -41,9 +41,9 @@ class Expenses:
         amounts, key = self._amounts, (peer, kind)
         if not amounts:
             self.due = now_ms + REPORT_MS
-        amount = amounts.get(key)
-        if amount is None:
-            amount = amounts[key] = [0, 0]
+        if key not in amounts:
+            amounts[key] = [0, 0]
+        amount = amounts[key]
         if useless > 0:
             amount[0] += max(useless, spent)
             amount[1] += useless

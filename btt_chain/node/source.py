@@ -19,20 +19,22 @@ class SyncChain:
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
-        self._best = self._final = client.finalized(), BlockId(*client.finalized())
+        # The store's reference and ours: each message and tick of a node reads them.
+        final = client.store.blocks.finalized
+        self._best = self._final = final, BlockId(final.number, final.hash)
 
     def best(self) -> BlockId:
         """Return the head of the best chain."""
-        best = self._client.best()
+        best = self._client.store.blocks.best
         if best is not self._best[0]:
-            self._best = best, BlockId(*best)
+            self._best = best, BlockId(best.number, best.hash)
         return self._best[1]
 
     def finalized(self) -> BlockId:
         """Return the last final block."""
-        final = self._client.finalized()
+        final = self._client.store.blocks.finalized
         if final is not self._final[0]:
-            self._final = final, BlockId(*final)
+            self._final = final, BlockId(final.number, final.hash)
         return self._final[1]
 
     def hash_at(self, number: int) -> bytes | None:

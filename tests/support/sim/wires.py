@@ -78,28 +78,22 @@ class Wires:
             return
         if key not in seen:
             seen[key] = self._time.now
-        event, nodes, connected = None, self._nodes, node.connected
-        for index in connected if only is None else only:
-            other = nodes[index]
-            if key not in other.seen and index in connected:
-                event = event or network.GossipReceived(topic, node.name, data)
-                self._gossip(node, other, key, event)
-
-    def _gossip(
-        self, node: SimNode, other: SimNode, key: Key, event: network.GossipReceived
-    ) -> None:
-        links, coming, random = self.links, other.coming, self._rng.random
-        if links.cut and (node.index, other.index) in links.cut:
-            return
-        if links.loss and random() < links.loss:
-            return
-        copies = 2 if links.duplicate and random() < links.duplicate else 1
-        for _ in range(copies):
-            at = self._time.now + links.least + int(random() * (links.most - links.least + 1))
-            # A later copy of the same bytes would be ignored there: it need not travel.
-            if key not in coming or at < coming[key]:
-                coming[key] = at
-                self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
+        links, random, event = self.links, self._rng.random, None
+        for index in node.connected if only is None else only:
+            other = self._nodes[index]
+            if key in other.seen or index not in node.connected:
+                continue
+            event = event or network.GossipReceived(topic, node.name, data)
+            if links.cut and (node.index, index) in links.cut:
+                continue
+            if links.loss and random() < links.loss:
+                continue
+            for _ in range(2 if links.duplicate and random() < links.duplicate else 1):
+                at = self._time.now + links.least + int(random() * (links.most - links.least + 1))
+                # A later copy of the same bytes would be ignored there: it need not travel.
+                if key not in other.coming or at < other.coming[key]:
+                    other.coming[key] = at
+                    self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
 
     def _delay(self) -> int:
         links = self.links
@@ -146,8 +140,8 @@ class Wires:
         self, node: SimNode, life: int, source: SimNode, its: int, event: Event
     ) -> None:
         # Notes of an earlier life were lost with its connection.
-        if source.epoch == its:
-            self._arrive(node, life, event)
+        if source.epoch == its and node.engine is not None and node.epoch == life:
+            self._deliver(node, event)
 
     def send_stuck(self) -> None:
         """Send the notes of cut ways that are open again, if their connections lasted."""

@@ -299,7 +299,9 @@ class World:
         now = self.time.now + node.skew
         try:
             actions = step(engine, now) if event is None else engine.handle(event, now)
-            if actions:
+            if actions and node.cheat is None and node.doom is None:
+                self.act(node, *actions)
+            else:
                 self._apply(node, actions)
             while engine.busy and node.engine is engine:
                 self._apply(node, engine.work(now))
@@ -328,6 +330,7 @@ class World:
         return node.cheat is not None and node.cheat.receive(node, event)
 
     def _apply(self, node: SimNode, actions: Sequence[network.Action]) -> None:
+        """Carry out what an engine wants; a cheat changes it, and the node may die here."""
         if not actions:
             return
         if node.doom is not None:
