@@ -105,8 +105,6 @@ class ForkSync:
         self._deferred: dict[bytes, tuple[int, Fetch]] = {}
         """Early blocks, with the time of the next fetch, by the hash of their top."""
         self._held = self._held_bytes = 0
-        self.retry_at: int | None = None
-        """Time of the next retry; None if none waits for its time."""
 
     @property
     def held(self) -> int:
@@ -169,14 +167,14 @@ class ForkSync:
                 return True
         return False
 
-    def step(self, now: int) -> None:
-        """Request what is missing, deliver complete fetches."""
-        self.retry_at = None
-        if not self.fetches and not self._deferred:
-            return
-        for fetch in [fetch for due, fetch in self._deferred.values() if due <= now]:
-            del self._deferred[fetch.top.hash]
-            self.want(fetch.top, fetch.starter, now, is_claim=False)
+    def step(self, now: int) -> int | None:
+        """Request what is missing, deliver complete fetches; return the time of the next retry."""
+        if self._deferred:
+            for fetch in [fetch for due, fetch in self._deferred.values() if due <= now]:
+                del self._deferred[fetch.top.hash]
+                self.want(fetch.top, fetch.starter, now, is_claim=False)
+        if not self.fetches:
+            return None
         fetches = list(self.fetches.values())
         if len(fetches) > 1:  # first blocks that continue our chain: others may be invented
             fetches.sort(key=lambda fetch: (not fetch.rooted, fetch.attempts))
@@ -189,7 +187,7 @@ class ForkSync:
                 continue  # it ended with another one
             self._advance(fetch, now)
         waits = [fetch.not_before for fetch in self.fetches.values() if fetch.not_before > now]
-        self.retry_at = min(waits) if waits else None
+        return min(waits) if waits else None
 
     def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
         """Ask another peer, if there is one, once an answer takes too long."""

@@ -100,6 +100,8 @@ class Sync:
         """The last final block at the last step: known blocks are dropped with a new one only."""
         self.idle = False
         """True if nothing is wanted, in flight or queued: time alone changes nothing now."""
+        self.retry_at: int | None = None
+        """Time at which a block is requested again that no peer had; None if none is."""
 
     # --- input
 
@@ -158,7 +160,7 @@ class Sync:
                 self._speed = Speed()
         if self._warp is None:
             self._claims(best, now)
-            self._fork_sync.step(now)
+            self.retry_at = self._fork_sync.step(now)
             if self._range_sync.leader is not None:
                 self._range_sync.step(now)
             if self._justifications.wants:
@@ -166,7 +168,8 @@ class Sync:
             if gap is not None:
                 self._history.step(now)
         is_importing = self._import_queue.step()
-        self._speed.note(best.number, now)
+        if now >= self._speed.due:
+            self._speed.note(best.number, now)
         self.idle = not (
             tracker.pending
             or self._fork_sync.fetches
@@ -178,11 +181,6 @@ class Sync:
         )
         out, tracker.out = tracker.out, []
         return out
-
-    @property
-    def retry_at(self) -> int | None:
-        """Time at which a block is requested again that no peer had; None if none is."""
-        return self._fork_sync.retry_at
 
     def need_justification(self, target: BlockId, now: int) -> list[Action]:
         """Fetch the proof that a block is final, from any peer, until one is accepted."""

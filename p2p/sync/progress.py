@@ -16,12 +16,12 @@ class Speed:
 
     def __init__(self) -> None:
         self._marks: deque[tuple[int, int]] = deque()
+        self.due = 0
+        """Time from which on the height is to be noted again."""
 
     def note(self, height: int, now: int) -> None:
         """Note the height at a time."""
-        marks = self._marks
-        if marks and now - marks[-1][0] < STEP_MS:
-            return
+        marks, self.due = self._marks, now + STEP_MS
         marks.append((now, height))
         while marks[0][0] < now - WINDOW_MS:
             marks.popleft()

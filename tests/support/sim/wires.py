@@ -154,7 +154,8 @@ class Wires:
     def send(self, source: int, target: SimNode, event: Event) -> None:
         if (source, target.index) in self.links.cut:
             return
-        self._time.later(self._delay(), partial(self._arrive, target, target.epoch, event))
+        at = self._time.now + self._delay()
+        self._time.at(at, partial(self._arrive, target, target.epoch, event))
 
     def _arrive(self, node: SimNode, life: int, event: Event) -> None:
         if node.engine is not None and node.epoch == life:
@@ -164,11 +165,11 @@ class Wires:
         target, token = number(ask.peer), next(self._ids)
         self.open[token] = (node.index, node.epoch, ask.id, target)
         if target not in node.connected:
-            self._time.later(0, lambda: self._end(token, None, "not connected"))
+            self._time.later(0, partial(self._end, token, None, "not connected"))
             return
         other = self._nodes[target]
         self.send(node.index, other, network.Asked(node.name, ask.protocol, ask.data, token))
-        self._time.later(ask.timeout_ms, lambda: self._end(token, None, network.LATE))
+        self._time.later(ask.timeout_ms, partial(self._end, token, None, network.LATE))
 
     def answer(self, node: SimNode, token: int, data: bytes | None) -> None:
         asked = self.open.get(token)

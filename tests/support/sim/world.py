@@ -299,12 +299,11 @@ class World:
         now = self.time.now + node.skew
         try:
             actions = step(engine, now) if event is None else engine.handle(event, now)
-            if actions and node.cheat is None and node.doom is None:
-                self.act(node, *actions)
-            else:
+            if actions:
                 self._apply(node, actions)
             while engine.busy and node.engine is engine:
-                self._apply(node, engine.work(now))
+                if actions := engine.work(now):
+                    self._apply(node, actions)
         except UnsupportedRuntime as lacking:
             if self.runtimes is None:
                 raise
@@ -331,8 +330,6 @@ class World:
 
     def _apply(self, node: SimNode, actions: Sequence[network.Action]) -> None:
         """Carry out what an engine wants; a cheat changes it, and the node may die here."""
-        if not actions:
-            return
         if node.doom is not None:
             self.point(node, "send")
         if node.cheat is not None:
