@@ -59,12 +59,8 @@ class Record(ABC):
     def __init__(self, genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> None:
         self.genesis_hash = genesis_hash
         self.public_key = public_key
-        self._ledger = ledger
-
-    @property
-    def ledger(self) -> Ledger:
-        """The last signed messages."""
-        return self._ledger
+        self.ledger = ledger
+        """The last signed messages; only `_keep` sets it."""
 
     def sign_block(
         self, slot: int, pre_seal_hash: bytes, make: Callable[[], bytes]
@@ -77,11 +73,11 @@ class Record(ABC):
         if not 0 <= slot < _U64:
             raise ValueError(f"slot {slot} is out of range")
         _check_hash(pre_seal_hash)
-        said = self._ledger.answer_block(slot, pre_seal_hash)
+        said = self.ledger.answer_block(slot, pre_seal_hash)
         if said is not None:
             return said
         seal = make()
-        self._keep(self._ledger.with_block(slot, pre_seal_hash, seal))
+        self._keep(self.ledger.with_block(slot, pre_seal_hash, seal))
         return seal
 
     def sign_vote(
@@ -102,11 +98,11 @@ class Record(ABC):
             raise ValueError(f"{target_number} in round {round} of set {set_id} is out of range")
         _check_hash(target_hash)
         place, target = Place.at(set_id, round, stage), (target_hash, target_number)
-        said = self._ledger.answer_vote(place, target)
+        said = self.ledger.answer_vote(place, target)
         if said is not None:
             return said
         signature = make()
-        self._keep(self._ledger.with_vote(place, target, signature))
+        self._keep(self.ledger.with_vote(place, target, signature))
         return signature
 
     def raise_to(self, other: Ledger) -> None:
@@ -114,8 +110,8 @@ class Record(ABC):
 
         An `other` that is unsure makes this record unsure: so a stale one is marked.
         """
-        raised = maximum(self._ledger, other)
-        if raised != self._ledger:
+        raised = maximum(self.ledger, other)
+        if raised != self.ledger:
             self._keep(raised)
 
     def settle(self, slot: int, set_id: int, standing: int | None = None) -> None:
@@ -123,21 +119,21 @@ class Record(ABC):
 
         The slot is one epoch ahead, the set the current one; `standing` as for `Ledger.settled`.
         """
-        self._keep(self._ledger.settled(slot, set_id, standing))
+        self._keep(self.ledger.settled(slot, set_id, standing))
 
     def doubt(self, reason: str, seen: Ledger | None = None) -> None:
         """Raise the record to what was `seen`, and sign nothing before a watch has ended."""
-        doubted = self._ledger.doubted(reason, seen)
-        if doubted != self._ledger:
+        doubted = self.ledger.doubted(reason, seen)
+        if doubted != self.ledger:
             self._keep(doubted)
 
     def reopen(self, set_id: int, standing: int) -> None:
         """Open the round `standing` of a closed set, above the record."""
-        self._keep(self._ledger.reopened(set_id, standing))
+        self._keep(self.ledger.reopened(set_id, standing))
 
     def launch(self, set_id: int, round: int) -> None:
         """Begin to use a launch record: the chain was found at its start."""
-        self._keep(self._ledger.launched(set_id, round))
+        self._keep(self.ledger.launched(set_id, round))
 
     @abstractmethod
     def _keep(self, ledger: Ledger) -> None:
@@ -166,7 +162,7 @@ class MemoryRecord(Record):
         point: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(genesis_hash, public_key, ledger or Ledger())
-        self._durable = self._ledger
+        self._durable = self.ledger
         self._point = point
 
     def clone_durable(self, point: Callable[[str], None] | None = None) -> MemoryRecord:
@@ -179,7 +175,7 @@ class MemoryRecord(Record):
         self._durable = ledger
         if self._point is not None:
             self._point("recorded")
-        self._ledger = ledger
+        self.ledger = ledger
 
     def close(self) -> None:
         """Do nothing: there is no lock."""
@@ -292,7 +288,7 @@ class SigningRecord(Record):
             # A restart may find either of the two contents, so this process stops here.
             self._broken = f"the last write failed ({error.strerror}): start the node again"
             raise _not_written(self.path, error) from error
-        self._ledger = ledger
+        self.ledger = ledger
 
 
 # ---- files

@@ -33,14 +33,14 @@ class UnusedRecord(Record):
         if self._file is None:
             self._file = self._opened()
         self._file._keep(ledger)  # noqa: SLF001  (the same record, with a file)
-        self._ledger = ledger
+        self.ledger = ledger
 
     def _opened(self) -> SigningRecord:
         try:
             file = self._reopen()
         except RecordError as problem:
             raise RecordNotWritten(str(problem)) from problem
-        if file.ledger != self._ledger:
+        if file.ledger != self.ledger:
             file.close()
             raise RecordNotWritten(
                 f"{file.path} was changed by another program since the key was made: start the "

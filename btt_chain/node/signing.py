@@ -52,6 +52,8 @@ from btt_chain.scale import u32
 
 log = logging.getLogger(__name__)
 
+Age = Callable[[], int | None]
+"""Return the slots since the first block of the chain; None while there is none."""
 LATE: Final = "the chain was past its beginning when this node first came to it"
 
 
@@ -122,7 +124,7 @@ class Signer:
         listening: bool = True,
         in_touch: bool | None = None,
         final: int = 0,
-        age: Callable[[], int | None] = lambda: None,
+        age: Age = lambda: None,
     ) -> bool:
         """Process a new slot; return True if blocks may be made in it.
 
@@ -142,15 +144,16 @@ class Signer:
         self._problems.pop(b"clock", None)
         in_touch = listening if in_touch is None else in_touch
         self._standing.look(*newest_round, final, listening=in_touch)
+        records = self._records()
         if in_touch:
             self._first_round = self._first_round or newest_round
-            self._look_at_launch(newest_round[1], age)
-        self._look_around(newest_round, missed, listening=listening)
+            self._look_at_launch(records, newest_round[1], age)
+        self._look_around(records, newest_round, missed, listening=listening)
         self._reopen(newest_round[1])
         return True
 
-    def _look_at_launch(self, round: int, age: Callable[[], int | None]) -> None:
-        launching = [record for record in self._records() if record.ledger.launch]
+    def _look_at_launch(self, records: Sequence[Record], round: int, age: Age) -> None:
+        launching = [record for record in records if record.ledger.launch]
         if not launching:
             self._launch = None
             return
@@ -166,8 +169,10 @@ class Signer:
                 record.launch(self._set_id, round)
             log.info("the chain is at its beginning and has no trace of our keys: they sign now")
 
-    def _look_around(self, newest_round: tuple[int, int], missed: int, *, listening: bool) -> None:
-        unsure = [record for record in self._records() if record.ledger.unsure]
+    def _look_around(
+        self, records: Sequence[Record], newest: tuple[int, int], missed: int, *, listening: bool
+    ) -> None:
+        unsure = [record for record in records if record.ledger.unsure]
         if not unsure:
             self._watch = None
             return
@@ -176,7 +181,7 @@ class Signer:
         elif not listening:
             return
         else:
-            self._watch = Watch(self._slot, self._session, newest_round)
+            self._watch = Watch(self._slot, self._session, newest)
             log.warning(
                 "watching for other nodes with our keys until slot %d; nothing is signed before",
                 self._slot + self._session,
@@ -185,8 +190,8 @@ class Signer:
             case Seen(public_key, what):
                 self._bar(public_key, f"signed {what}")
             case Clear():
-                self._settle(self._watch, unsure, newest_round[1])
-                self._watch, self._silent_since = None, (self._slot, newest_round)
+                self._settle(self._watch, unsure, newest[1])
+                self._watch, self._silent_since = None, (self._slot, newest)
             case _:
                 pass
 
@@ -401,17 +406,14 @@ class Signer:
         except RecordError as problem:
             self._say_once(public, str(problem))
             return None
-        self._problems.pop(public, None)
+        if public in self._problems:
+            del self._problems[public]
         return record
 
     def _records(self) -> list[Record]:
-        found = []
-        for key_type in (BABE, GRANDPA):
-            for public in self._vault.keystore.public_keys(key_type):
-                record = self._own(key_type, public)
-                if record is not None:
-                    found.append(record)
-        return found
+        keys = self._vault.keystore.public_keys
+        ours = [(kind, public) for kind in (BABE, GRANDPA) for public in keys(kind)]
+        return [record for key in ours if (record := self._own(*key)) is not None]
 
     def _bar(self, public: bytes, act: str) -> None:
         """Bar a key with which another node did `act`."""

@@ -105,17 +105,17 @@ class WatchedRecord(MemoryRecord):
         return signature
 
     def _keep(self, ledger: Ledger) -> None:
-        what = "vote" if ledger.block == self._ledger.block else "block"
+        what = "vote" if ledger.block == self.ledger.block else "block"
         self._reach(f"record {what}")
         self._durable = ledger
         self._report(ledger)
         self._reach(f"recorded {what}")
-        self._ledger = ledger
+        self.ledger = ledger
 
     def _report(self, ledger: Ledger) -> None:
         # What the ledger before has was reported then.
-        block, last, before = ledger.block, ledger.round, self._ledger.round
-        if block is None or block is self._ledger.block:
+        block, last, before = ledger.block, ledger.round, self.ledger.round
+        if block is None or block is self.ledger.block:
             pass
         elif block.pre_seal_hash is not None and block.seal is not None:
             self._witness.block(self.public_key, block.slot, block.pre_seal_hash)

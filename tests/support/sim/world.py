@@ -299,11 +299,12 @@ class World:
         now = self.time.now + node.skew
         try:
             actions = step(engine, now) if event is None else engine.handle(event, now)
+            is_plain = node.cheat is None and node.doom is None
             if actions:
-                self._apply(node, actions)
+                (self.act if is_plain else self._apply)(node, *actions)
             while engine.busy and node.engine is engine:
                 if actions := engine.work(now):
-                    self._apply(node, actions)
+                    self._apply(node, *actions)
         except UnsupportedRuntime as lacking:
             if self.runtimes is None:
                 raise
@@ -328,7 +329,7 @@ class World:
             return True
         return node.cheat is not None and node.cheat.receive(node, event)
 
-    def _apply(self, node: SimNode, actions: Sequence[network.Action]) -> None:
+    def _apply(self, node: SimNode, *actions: network.Action) -> None:
         """Carry out what an engine wants; a cheat changes it, and the node may die here."""
         if node.doom is not None:
             self.point(node, "send")
