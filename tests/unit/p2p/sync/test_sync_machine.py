@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
-from p2p.network import BLOCKS
+from p2p.network import BLOCKS, Ask, Connected
 from p2p.protocols.messages import BlockAnswer, BlockData, BlockRequest, Direction
+from p2p.sync.machine import Sync
 from p2p.sync.types import BlockId, Phase
 from support.sync_world import (
     BAD,
@@ -20,6 +21,7 @@ from support.sync_world import (
     FakeChain,
     FakePeer,
     World,
+    body_root,
     branch,
     child,
 )
@@ -310,6 +312,31 @@ def test_progress_has_height_speed_and_time_left() -> None:
     found = world.sync.progress(world.now)
     assert not found.syncing
     assert found.seconds_left is None
+
+
+def test_a_claimed_head_is_looked_up_once_until_the_next_final_block() -> None:
+    class Chain(FakeChain):
+        looked_up = 0
+
+        def number(self, hash: bytes) -> int | None:
+            self.looked_up += 1
+            return super().number(hash)
+
+    ours, fork = branch(20), branch(8, b"fork", branch(10)[-1])
+    chain, ids = Chain([*ours, *fork]), iter(range(1, 100))
+    sync = Sync(chain, body_root=body_root, new_id=lambda: next(ids), seed=1, now=0)
+    claim = FakeChain([*ours[:10], *fork]).status()
+    assert sync.handle(Connected("p", claim), 0) == []
+    assert chain.looked_up == 1
+    for now in range(250, 2_000, 250):
+        assert sync.tick(now) == []
+    assert chain.looked_up == 1
+    chain.finalize(12)  # our fork wins, and the other one is dropped with it
+    for header in fork:
+        del chain.headers[header.hash()]
+    [ask] = sync.tick(2_000)
+    assert isinstance(ask, Ask)
+    assert BlockRequest.decode(ask.data).start == claim.best_hash
 
 
 def test_an_idle_node_asks_nothing() -> None:
