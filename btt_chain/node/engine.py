@@ -218,14 +218,15 @@ class Engine:
     def work(self, now: int) -> list[network.Action]:
         """Import a waiting block, or else process some transactions and recheck others."""
         self._advance(now)
-        if self.queue:
+        batches = self.queue.batches
+        if batches:
             self._import_next()
         else:
             self._out.extend(self._intake.work(self._clock.steady))
             if self.parts.pool.has_rechecks:
                 self.parts.pool.recheck_some()
         # During a long import it is enough to send our status at every tick.
-        return self._done(send_status=not self.queue)
+        return self._done(send_status=not batches)
 
     def take(self, block: Block, now: int) -> str | None:
         """Import a block from a file; return the reason if it is refused, else None.
@@ -256,7 +257,7 @@ class Engine:
     @property
     def has_blocks(self) -> bool:
         """True if blocks wait for import; then `work` does nothing else."""
-        return bool(self.queue)
+        return bool(self.queue.batches)
 
     @property
     def takes_transactions(self) -> bool:

@@ -69,7 +69,7 @@ class Fetch:
     """Peers that referred to it, in order."""
     since: int
     count: int = 1
-    """Number of blocks to request."""
+    """Number of blocks to request, at least one."""
     rooted: bool = False
     """True if its parent was known when it was announced."""
     blocks: list[Block] = field(default_factory=list)
@@ -193,7 +193,7 @@ class ForkSync:
         """Ask another peer, if there is one, once an answer takes too long."""
         tracker = self._tracker
         pending = tracker.pending.get(id)
-        if pending is None:
+        if pending is None or now - pending.sent < HURRY_MS:
             return
         usual = min(TIMES_SLOWER * tracker.usual(pending.peer), QUICK_MS)
         if now - pending.sent < max(HURRY_MS << min(fetch.hurries, MAX_HURRIES), usual):
@@ -245,7 +245,7 @@ class ForkSync:
             self._no_free_peer(fetch, now)
             return
         fetch.tried[peer.name] = None
-        count = max(1, min(fetch.count, MAX_DEPTH - len(fetch.blocks)))
+        count = min(fetch.count, MAX_DEPTH - len(fetch.blocks))
         if count == 1 and fetch.rooted and not fetch.is_whole and self._compact.may_ask(peer):
             fetch.pending_id = self._compact.ask(fetch.next.hash, peer, now)
             return
@@ -313,7 +313,7 @@ class ForkSync:
         answer = BlockAnswer.decode(data)
         fetch.pending_id = None
         taken = 0
-        if len(answer.blocks) > max(1, fetch.count):
+        if len(answer.blocks) > fetch.count:
             self._tracker.blame(pending.peer, LIE, "more blocks than asked for", now)
             return
         for data_ in answer.blocks:
@@ -332,7 +332,7 @@ class ForkSync:
         if taken:
             fetch.tried.clear()
             fetch.attempts = 0
-            fetch.count = min(2 * max(fetch.count, 1), MAX_DISTANCE)
+            fetch.count = min(2 * fetch.count, MAX_DISTANCE)
 
     def _append(self, fetch: Fetch, block: Block, peer: str, now: int) -> bool:
         """Append the next block of a fetch. Return True if its height is right; else it ends."""
