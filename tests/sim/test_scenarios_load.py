@@ -251,7 +251,7 @@ def test_f27_machines_are_upgraded_one_by_one_and_the_runtime_changes_at_its_slo
             load.run(4)
             settle(world, 10)
         payers.recall(world.nodes[1])
-        until(world, lambda: now(world.nodes[1]) >= CHANGE, slots=60)
+        until(world, lambda: all(now(node) >= CHANGE for node in world.nodes[:3]), slots=60)
         payers.spec = 101
         payers.recall(world.nodes[1])
         load.run(14)

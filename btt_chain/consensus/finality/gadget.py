@@ -193,8 +193,7 @@ class Gadget:
         if number > self._sets.as_of.number and self._sets.announce(header, block):
             self._save_voters()
         self._incoming.on_imported(block)
-        # A better head alone changes nothing: votes have their time, except where the chain was not
-        # known well enough to vote at it.
+        # The round may have waited for a block to vote for.
         self._tick()
         return self._finish()
 
@@ -359,7 +358,7 @@ class Gadget:
         view, voter = self._validator.view, self._environment.voter
         if view.round != voter.round or view.set_id != voter.set.set_id:
             self._enter_round()
-        if now >= self._stall.due:
+        if now >= self._stall.due and not self._stall.postpone(voter.active_at, now):
             self._help_along()
         if now >= self._neighbors.due:
             self._neighbors.send_all(self._view())

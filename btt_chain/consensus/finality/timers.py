@@ -52,6 +52,16 @@ class StallTimer:
         self._wait = self._first
         self.due = now + self._wait
 
+    def postpone(self, active_at: int | None, now: int) -> bool:
+        """Wait from the first vote of the round on; return True if that is not over.
+
+        `active_at` is the time of that vote, None if there is none: such a round waits for a block.
+        """
+        due = (now if active_at is None else active_at) + self._wait
+        if due > now:
+            self.due = due
+        return due > now
+
     def back_off(self, now: int) -> None:
         """Wait again, twice as long as before."""
         self._wait = min(2 * self._wait, max(MAX_STALL_WAIT, self._first))

@@ -7,6 +7,9 @@ key or network here. Invariants:
   a restart is sent again instead of another one.
 - A round is voted in once its predecessor is completable, and precommitted in only when its ghost
   stands on the predecessor's estimate. Older rounds take votes until their estimate is final.
+- A round with no block to make final waits for one, or for the vote of another voter. A block that
+  comes then is voted for at once, and precommitted as soon as no prevote is expected to raise the
+  ghost. Only the times of votes differ from the source by this, never what is voted for.
 - Nothing is declared final without a proof that both rules accept (`justification.prove`).
 
 Signatures are checked, and votes for unknown blocks held back, before they come here. Our own votes
@@ -60,7 +63,9 @@ class Timing:
     """A voter's waiting times, in milliseconds."""
 
     gossip: int
-    """Time for a message to reach all voters; prevotes wait 2 of these, precommits 4."""
+    """Time for a message to reach all voters: a round's prevote comes 2 of these after its start at
+    the earliest, its precommit after 4 at the latest (`VotingRound.next_at`).
+    """
     commit: int
     """Time to wait after a round for another voter's commit."""
 
@@ -217,16 +222,20 @@ class Voter:
 
     def on_vote(self, round_number: int, signed: SignedMessage, now: int) -> list[Action]:
         """Process a vote of this set, ours or another's."""
-        running = self._best if round_number == self.round else self._find(round_number)
+        running: VotingRound | None = self._best
+        if round_number != self.round:
+            running = next((one for one in self._past if one.votes.number == round_number), None)
         if running is None:
             if round_number == self.round + 1 and signed.id in self.set.voters:
                 self._early.keep(signed)
             return []
+        if running.active_at is None:
+            running.active_at, self._driven = now, None
         before = running.votes.revision
         actions = self._import_vote(running, signed)
-        # Most votes change no result: then nothing is due, unless a timer is.
+        # Most votes change no result: then nothing is due, unless a timer is, or our precommit.
         is_due = self._driven is None or (self._armed is not None and now >= self._armed)
-        if is_due or running.votes.revision != before:
+        if is_due or running.votes.revision != before or running.step is Step.PREVOTED:
             actions += self._drive(now)
         return actions
 
@@ -273,6 +282,13 @@ class Voter:
             self._final = block
         return self._drive(now)
 
+    def on_known_commit(self, height: int) -> None:
+        """Process a commit of another voter for a final block: none up to `height` is sent."""
+        for past in self._past:
+            proof = past.proof
+            if past.commit_at is not None and proof is not None and proof.target.number <= height:
+                past.commit_at, self._driven = None, None
+
     def act_as(self, me: AuthorityId | None, recorded: Mapping[tuple[int, Stage], Target]) -> None:
         """Vote with another key from here on, or with none; `recorded` are that key's votes."""
         before, self._me = self._me, me if me is not None and me in self.set.voters else None
@@ -308,6 +324,11 @@ class Voter:
         return armed if is_valid or now == self._driven else self._due(now)
 
     @property
+    def active_at(self) -> int | None:
+        """Time of the first vote in the current round; None: there is none yet."""
+        return self._best.active_at
+
+    @property
     def final(self) -> Target:
         """The highest final block."""
         return self._final
@@ -339,10 +360,6 @@ class Voter:
 
     def _round(self, number: int, base: Target) -> Round:
         return Round(number, self.set.voters, base, self._chain)
-
-    def _find(self, number: int) -> VotingRound | None:
-        """Return a past round that still takes votes."""
-        return next((past for past in self._past if past.votes.number == number), None)
 
     def _import_vote(self, running: VotingRound, signed: SignedMessage) -> list[Action]:
         if isinstance(signed.message, ProposeMessage):
@@ -384,10 +401,10 @@ class Voter:
 
     def _due(self, now: int) -> int | None:
         """Return when the next timer is due."""
-        best, wait = self._best, self._timing.gossip
+        best = self._best
         due = self._quiet_until if self._quiet_until > now else None
         if best.step is not Step.PRECOMMITTED:
-            step = best.started + (2 if best.step is Step.WAITING else 4) * wait
+            step = best.next_at(self._timing.gossip, now)
             if step > now and (due is None or step < due):
                 due = step
         for past in self._past:
@@ -399,19 +416,19 @@ class Voter:
     def _vote(self, run: VotingRound, now: int, actions: list[Action]) -> None:
         if now < self._quiet_until:
             return
-        waited, full = now - run.started, run.votes.completable
-        # The cheap checks first: most events change nothing here.
-        if not full and waited < (2 if run.step is Step.WAITING else 4) * self._timing.gossip:
+        full, gossip = run.votes.completable, self._timing.gossip
+        # The cheap check first: most events change nothing here.
+        if run.step is Step.WAITING and not full and now < run.started + 2 * gossip:
             return
         before = run.before
         if before is None or before.estimate is None:
             return
         if run.step is Step.WAITING:
-            self._prevote(run, before, before.estimate, actions)
+            self._prevote(run, before, before.estimate, now, actions)
         ghost = run.votes.ghost
         if run.step is not Step.PREVOTED or ghost is None:
             return
-        if not (full or waited >= 4 * self._timing.gossip):
+        if not (full or now >= run.next_at(gossip, now) or run.is_highest(ghost, self._chain)):
             return
         if descends(self._chain, before.estimate, ghost):
             run.step = Step.PRECOMMITTED
@@ -419,12 +436,23 @@ class Voter:
             run.votes.mark_precommitted()
 
     def _prevote(
-        self, run: VotingRound, before: RoundState, estimate: Target, actions: list[Action]
+        self,
+        run: VotingRound,
+        before: RoundState,
+        estimate: Target,
+        now: int,
+        actions: list[Action],
     ) -> None:
         target = self._rule.target(run.hint, before, estimate)
         if target is None:
             return  # the target is not known any more; retried at the next event
-        run.step = Step.PREVOTED
+        ours = self._recorded.get((run.votes.number, Stage.PREVOTE))
+        may_wait = ours is None and not run.is_due(self._timing.gossip, now)
+        if may_wait and not self._rule.decides(target, before, estimate, self._final):
+            return  # retried when a block or a vote comes
+        run.step, run.prevoted = Step.PREVOTED, ours or target
+        if run.active_at is None:
+            run.active_at = now
         self._cast(run, Stage.PREVOTE, target, actions)
         run.votes.mark_prevoted()
 
@@ -484,4 +512,5 @@ class Voter:
             return
         for kept in early.votes.values():
             for signed in kept:
+                run.active_at = run.started
                 actions += self._import_vote(run, signed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from btt_chain.consensus.finality.graph import Ancestry, descends
 from btt_chain.consensus.finality.round import Round, RoundState
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import Commit, Justification, Target
+from btt_chain.primitives.grandpa import Commit, Justification, Stage, Target
 
 
 class Step(Enum):
@@ -26,6 +27,10 @@ class VotingRound:
     """None: we skipped to this round, and do not vote in it."""
     started: int
     step: Step = Step.WAITING
+    active_at: int | None = None
+    """Time of the first vote in it, ours or another's; None: there is none yet."""
+    prevoted: Target | None = None
+    """The block that we prevoted for."""
     hint: Target | None = None
     proof: Justification | None = None
     """The proof of the highest block that this round proved."""
@@ -45,6 +50,33 @@ class VotingRound:
     def cast_all(self) -> bool:
         """True if we vote no more in this round."""
         return self.previous is None or self.step is Step.PRECOMMITTED
+
+    def next_at(self, gossip: int, now: int) -> int:
+        """Return when our next vote is due by time: a prevote 2 gossip durations after the start,
+        or after the first vote of another where it has nothing to decide; a precommit 4 after the
+        start and 2 after the first vote.
+        """
+        if self.step is Step.WAITING:
+            at, active = self.started + 2 * gossip, self.active_at
+            return at if at > now or active is None else max(at, active + 2 * gossip)
+        first = self.started if self.active_at is None else self.active_at
+        return max(self.started + 4 * gossip, first + 2 * gossip)
+
+    def is_due(self, gossip: int, now: int) -> bool:
+        """Return True if a prevote that decides nothing is due, too: the others have completed the
+        round without it, or wait for it since another voted.
+        """
+        active = self.active_at
+        return self.votes.completable or (active is not None and now >= active + 2 * gossip)
+
+    def is_highest(self, ghost: Target, chain: Ancestry) -> bool:
+        """Return True if no prevote that may still come is expected to raise the ghost: it stands
+        on our own prevote, or all voters have prevoted.
+        """
+        votes, ours = self.votes, self.prevoted
+        if ours is None or ours == ghost or votes.weight_of(Stage.PREVOTE) == votes.voters.total:
+            return ours is not None
+        return ghost.number > ours.number and descends(chain, ours, ghost)
 
     def concluded(self, final: Target) -> bool:
         """Return True if the round can have no further effect."""

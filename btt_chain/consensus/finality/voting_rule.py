@@ -53,6 +53,15 @@ class VotingRule:
         head = self._chain.best_containing(through)
         return None if head is None else self._below(through, head)
 
+    def decides(self, target: Target, before: RoundState, estimate: Target, final: Target) -> bool:
+        """Return True if a vote for `target` can make a block above `final` final: in this round
+        or, where a commit has made more final than the round's base, in the next one.
+        """
+        if target.number > final.number or estimate.number >= final.number:
+            return target.number > final.number
+        following = self.target(None, before, final)
+        return following is not None and following.number > final.number
+
     def _through(self, hint: Target | None, before: RoundState, estimate: Target) -> Target:
         """Return the block to vote through: the primary's hint, if it lies above the last estimate
         and not above the last ghost; else the estimate.

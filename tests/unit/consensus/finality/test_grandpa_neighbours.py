@@ -26,13 +26,14 @@ from btt_chain.consensus.finality.messages import (
 )
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers
-from btt_chain.consensus.finality.timers import Clock
+from btt_chain.consensus.finality.timers import STALL_FIRST, Clock
 from btt_chain.consensus.finality.voter import ArmTimer
 from btt_chain.scale import u32, u64
 from p2p.network import SendNote
 from unit.consensus.finality.finality_world import who
 from unit.consensus.finality.gadget_case import (
     NAMES,
+    PRECOMMIT,
     PREVOTE,
     GadgetCase,
     answered,
@@ -79,9 +80,13 @@ def test_a_stalled_neighbour_receives_the_votes_it_lacks_and_the_last_commit() -
     messages = sent(case.note(neighbour(1)))
 
     commits = [m for m in messages if isinstance(m, CommitGossip)]
-    votes = [m.body.message.id for m in messages if isinstance(m, Vote)]
+    votes = [m.body.message for m in messages if isinstance(m, Vote)]
     assert [int(m.body.message.target_number) for m in commits] == [3]
-    assert votes == [who("Alice"), who("Charlie")]
+    assert [(vote.id, vote.message.STAGE) for vote in votes] == [
+        (who("Alice"), PREVOTE),
+        (who("Charlie"), PREVOTE),
+        (who("Alice"), PRECOMMIT),
+    ]
 
 
 def test_a_note_with_votes_is_processed_as_gossip_is() -> None:
@@ -125,6 +130,26 @@ def test_a_round_that_stands_still_is_helped_along_ever_less_often() -> None:
     waits = [b - a for a, b in pairwise(times)]
     assert waits == sorted(waits)
     assert max(waits) <= 20_000
+
+
+def test_a_round_with_nothing_to_decide_is_helped_along_from_its_first_vote_on() -> None:
+    case = GadgetCase(blocks=0)
+    until = 30 * T
+    armed = next(a.at for a in reversed(case.node.log) if isinstance(a, ArmTimer))
+    while armed < until:
+        actions = case.at(armed)
+        armed = next((a.at for a in actions if isinstance(a, ArmTimer)), until)
+        assert not any(isinstance(message, Neighbor) for message in sent(actions))
+
+    case.at(until)
+    case.gossip(case.vote(PREVOTE, 0, "Bob"))
+    assert [type(message) for message in published(case.at(until + 2 * T))] == [Vote]
+    assert published(case.at(until + STALL_FIRST * T - 1)) == []
+
+    actions = case.at(until + STALL_FIRST * T)
+
+    assert any(isinstance(message, Neighbor) for message in sent(actions))
+    assert [type(message) for message in published(actions)] == [Vote]
 
 
 # --- catching up --------------------------------------------------------------------

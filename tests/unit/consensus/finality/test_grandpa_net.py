@@ -253,7 +253,7 @@ def test_voter_catches_up_to_latest_round_when_behind() -> None:
     net = net_of(NAMES)
     head = net.grow(genesis_header(), 3, BLOCK)
     net.parts = [{"Dave"}]
-    net.grow(head, 5, 4 * BLOCK)
+    net.grow(head, 8, 4 * BLOCK)
     behind = net.nodes["Dave"].gadget.round
     assert net.nodes["Alice"].gadget.round > behind + 5
 

@@ -32,3 +32,15 @@ def test_the_wait_of_a_stalled_round_doubles_up_to_a_maximum() -> None:
     timer.restart(50)
     assert timer.due == 50 + STALL_FIRST * GOSSIP
     assert not timer.is_stalled
+
+
+def test_the_wait_begins_with_the_first_vote_of_a_round() -> None:
+    timer = StallTimer(GOSSIP, 0)
+    wait = STALL_FIRST * GOSSIP
+
+    assert timer.postpone(None, wait)  # no vote yet
+    assert timer.due == 2 * wait
+    assert timer.postpone(wait + 7, 2 * wait)
+    assert timer.due == 2 * wait + 7
+    assert not timer.postpone(wait + 7, timer.due)
+    assert not timer.is_stalled

@@ -244,8 +244,11 @@ def test_voters_who_see_different_heads_finalize_what_they_share() -> None:
 def test_no_voter_votes_twice_in_a_stage_of_a_round() -> None:
     world, names = crate_world(), many(4)
     heads = ["FC", "ED", "FC", "FC"]
-    views = {name: View(world, head) for name, head in zip(names, heads, strict=True)}
-    net = Net({name: make(names, name, view) for name, view in views.items()}).run(60 * T)
+    views = {name: View(world, "C") for name in names}
+    net = Net({name: make(names, name, view) for name, view in views.items()}).run(20 * T)
+    for view, head in zip(views.values(), heads, strict=True):
+        view.head = head
+    net.run(60 * T)
 
     for name in names:
         votes = all_votes_of(net, name)
@@ -392,11 +395,150 @@ def test_a_precommit_waits_for_its_time_and_goes_to_the_ghost() -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
     voter.tick(2 * T)
-    assert sent(receive(voter, PREVOTE, world["E"], ["Alice", "Bob", "Charlie"], 3 * T)) == []
+    receive(voter, PREVOTE, world["E"], ["Alice"], 3 * T)
+    assert sent(receive(voter, PREVOTE, world["D"], ["Bob", "Charlie"], 3 * T)) == []
+    assert voter.best_round.ghost == world["D"]
+    assert sent(voter.tick(4 * T - 1)) == []
 
     actions = voter.tick(4 * T)
 
-    assert sent(actions) == [SendVote(1, SET_ID, message_for(PRECOMMIT, world["E"]))]
+    assert sent(actions) == [SendVote(1, SET_ID, message_for(PRECOMMIT, world["D"]))]
+
+
+@pytest.mark.parametrize("ghost", ["E", "F"])
+def test_a_precommit_does_not_wait_for_a_ghost_on_our_prevote(ghost: str) -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    voter.tick(2 * T)
+
+    actions = receive(voter, PREVOTE, world[ghost], ["Bob", "Charlie", "Dave"], 2 * T + 1)
+
+    assert sent(actions) == [SendVote(1, SET_ID, message_for(PRECOMMIT, world[ghost]))]
+
+
+def test_a_precommit_does_not_wait_once_all_have_prevoted() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    voter.tick(2 * T)
+    receive(voter, PREVOTE, world["E"], ["Alice"], 2 * T)
+    assert sent(receive(voter, PREVOTE, world["C"], ["Bob", "Charlie"], 2 * T)) == []
+
+    actions = receive(voter, PREVOTE, world["C"], ["Dave"], 2 * T)
+
+    assert sent(actions) == [SendVote(1, SET_ID, message_for(PRECOMMIT, world["C"]))]
+
+
+def test_a_precommit_waits_two_durations_for_the_votes_of_a_round_that_began_late() -> None:
+    world, view = line(), View(line(), "A")
+    voter = make(NAMES, "Alice", view, final="A")
+    assert sent(voter.tick(9 * T)) == []
+    view.head = "C"
+    assert sent(voter.tick(9 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
+    receive(voter, PREVOTE, world["C"], ["Alice"], 9 * T)
+    receive(voter, PREVOTE, world["B"], ["Bob", "Charlie"], 9 * T)
+    assert voter.due(9 * T) == 11 * T
+    assert sent(voter.tick(11 * T - 1)) == []
+
+    actions = voter.tick(11 * T)
+
+    assert sent(actions) == [SendVote(1, SET_ID, message_for(PRECOMMIT, world["B"]))]
+
+
+# --- rounds in which nothing is to be decided -------------------------------
+
+
+@pytest.mark.parametrize(("height", "due"), [(None, 3), (2, 3), (3, 4)])
+def test_a_commit_that_another_voter_has_sent_is_not_sent(height: int | None, due: int) -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "B"))
+    voter.tick(2 * T)
+    for stage in (PREVOTE, PRECOMMIT):
+        receive(voter, stage, world["B"], list(NAMES), 2 * T)
+    assert (voter.round, voter.final) == (2, world["B"])
+
+    if height is not None:
+        voter.on_known_commit(height)
+
+    assert voter.due(2 * T) == due * T
+    commits = [action for action in voter.tick(3 * T) if isinstance(action, SendCommit)]
+    assert [made.commit.target for made in commits] == [world["B"]] * (due == 3)
+
+
+def test_there_is_no_vote_until_there_is_a_block_to_make_final() -> None:
+    world, view = line(), View(line(), "B")
+    voter = make(NAMES, "Alice", view, final="B")
+    assert [sent(voter.tick(now)) for now in range(0, 40 * T, T)] == [[]] * 40
+    assert voter.due(40 * T) is None
+
+    view.head = "C"
+
+    assert sent(voter.tick(40 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
+
+
+def test_a_block_right_after_the_start_of_a_round_is_voted_for_at_the_usual_time() -> None:
+    world, view = line(), View(line(), "B")
+    voter = make(NAMES, "Alice", view, final="B")
+    view.head = "C"
+    assert sent(voter.tick(T)) == []
+    assert voter.due(T) == 2 * T
+    assert sent(voter.tick(2 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
+
+
+@pytest.mark.parametrize("stage", [PREVOTE, PRECOMMIT])
+def test_a_round_that_another_voter_began_is_voted_in_after_two_durations(stage: Stage) -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "B"), final="B")
+    voter.tick(2 * T)
+    assert sent(receive(voter, stage, world["B"], ["Bob"], 9 * T)) == []
+    assert voter.due(9 * T) == 11 * T
+    assert sent(voter.tick(11 * T - 1)) == []
+
+    assert sent(voter.tick(11 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["B"]))]
+
+
+def test_a_round_that_is_complete_without_us_is_voted_in_at_once() -> None:
+    world, others = line(), ["Bob", "Charlie", "Dave"]
+    voter = make(NAMES, "Alice", View(world, "B"), final="B")
+    receive(voter, PREVOTE, world["B"], others, T)
+
+    actions = receive(voter, PRECOMMIT, world["B"], others, T)
+
+    assert sent(actions) == [SendVote(1, SET_ID, message_for(stage, world["B"])) for stage in
+                             (PREVOTE, PRECOMMIT)]  # fmt: skip
+    assert voter.round == 2
+
+
+def test_a_vote_of_an_earlier_life_is_sent_again_though_its_block_is_final() -> None:
+    world = line()
+    recorded = {(1, PREVOTE): world["B"]}
+    voter = make(NAMES, "Alice", View(world, "B"), final="B", recorded=recorded)
+
+    assert sent(voter.tick(2 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["B"]))]
+
+
+def test_a_round_is_ended_where_the_next_one_can_decide() -> None:
+    """A commit has made final more than three quarters of the way from this round's base."""
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "D"), final="genesis")
+    voter.on_final(world["C"], T)
+
+    assert sent(voter.tick(2 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
+
+
+def test_rounds_do_not_follow_each_other_without_blocks() -> None:
+    world, names = line(), many(4)
+    views = {name: View(world, "B") for name in names}
+    net = Net({name: make(names, name, view) for name, view in views.items()}).run(100 * T)
+    rounds = {voter.best_round.number for voter in net.voters.values()}
+    assert {world.name(v.final) for v in net.voters.values()} == {"B"}
+    assert max(rounds) <= 3
+
+    for view in views.values():
+        view.head = "C"
+    net.run(110 * T)
+
+    assert {world.name(v.final) for v in net.voters.values()} == {"C"}
+    assert {voter.best_round.number for voter in net.voters.values()} == {max(rounds) + 1}
 
 
 def test_a_precommit_waits_until_the_ghost_stands_on_the_last_estimate() -> None:
@@ -566,6 +708,7 @@ def test_g20_a_catch_up_moves_on_behind_its_round() -> None:
     assert behind.best_round.number == 6
     assert behind.final == world["F"]
     assert [a.round for a in actions if isinstance(a, SaveRound)] == [5]
+    receive(behind, PREVOTE, world["F"], ["Bob"], 0)
     (vote,) = sent(behind.tick(2 * T))
     assert vote.round == 6
     assert behind.on_catch_up(help_, 3 * T) == []
