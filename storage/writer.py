@@ -29,19 +29,28 @@ class ChainWriter:
         self.blocks = blocks
         self.state = state
         self.load = load
+        self.has_unsynced = True
+        """True unless all that was written through this writer is known to be on the disk."""
 
     def draft(self) -> Draft:
         """Return an empty draft."""
         return Draft(self._kv)
 
     def write(self, draft: Draft, *, sync: bool = False) -> None:
-        """Write a draft; if that fails, load the memory again from the store."""
+        """Write a draft; if that fails, load the memory again from the store.
+
+        `sync` waits until it, and all that was written before, are on the disk.
+        """
+        if not draft.changes and not (sync and self.has_unsynced):
+            return
+        self.has_unsynced = True
         try:
             self._kv.write(draft.changes, sync=sync)
         except StorageError:
             # Memory is ahead of the store now; the stored data are valid.
             self.load()
             raise
+        self.has_unsynced = not sync
 
     def move(self, draft: Draft, hash: bytes) -> Route:
         """Make a block the head, with its state flat; return the path to it."""

@@ -39,6 +39,56 @@ def test_genesis_is_best_and_final_and_readable(store: ChainStore) -> None:
     assert blocks.body(blocks.best.hash) == []
 
 
+class _Disk(MemoryKV):
+    """Remembers which writes waited for the disk, and may refuse the next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: list[bool] = []
+        self.is_full = False
+
+    def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
+        if self.is_full:
+            raise DiskFull("no space")
+        super().write(batch, sync=sync)
+        self.waited.append(sync)
+
+
+def test_what_is_on_the_disk_is_not_waited_for_again() -> None:
+    disk = _Disk()
+    store = new_chain(disk)
+    store.aux_put({}, sync=True)
+    disk.waited.clear()
+
+    store.aux_put({}, sync=True)
+    store.aux_put({})
+    assert disk.waited == []
+    grow(store, {b"k": b"v"})
+    store.aux_put({}, sync=True)
+    store.aux_put({}, sync=True)
+    assert disk.waited == [False, True]
+    store.aux_put({b"a": b"1"})
+    store.aux_put({}, sync=True)
+    assert disk.waited[2:] == [False, True]
+    store.aux_put({b"a": b"2"}, sync=True)
+    assert disk.waited[4:] == [True]
+
+    disk.is_full = True
+    with pytest.raises(StorageError):
+        store.aux_put({b"a": b"3"})
+    disk.is_full = False
+    store.aux_put({}, sync=True)
+    assert disk.waited[5:] == [True]
+
+
+def test_a_new_store_does_not_know_what_is_on_the_disk() -> None:
+    disk = _Disk()
+    new_chain(disk)
+    disk.waited.clear()
+    ChainStore(disk).aux_put({}, sync=True)
+    assert disk.waited == [True]
+
+
 def test_there_is_one_genesis(store: ChainStore) -> None:
     with pytest.raises(ValueError, match="already"):
         store.insert_genesis({}, genesis_header)
