@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from btt_chain.consensus.finality.graph import Ancestry, Node, VoteGraph
 from btt_chain.lazyclass import dataclass
@@ -278,6 +278,10 @@ class Round:
             estimate is not ghost
             or self._graph.find_ghost(ghost, self._could_get_precommits) is ghost
         )
+
+
+Before: TypeAlias = Round | RoundState
+"""The round before another one, or its result as saved: both have its fields."""
 
 
 def _precommits(messages: Iterable[SignedMessage]) -> list[SignedPrecommit]:

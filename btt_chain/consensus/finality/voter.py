@@ -31,7 +31,7 @@ from btt_chain.consensus.finality.justification import (
     judge_commit,
     prove,
 )
-from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
+from btt_chain.consensus.finality.round import Before, HistoricalVotes, Outcome, Round, RoundState
 from btt_chain.consensus.finality.voting_round import Step, VotingRound
 from btt_chain.consensus.finality.voting_rule import RuleChain, VotingRule
 from btt_chain.lazyclass import dataclass
@@ -202,7 +202,7 @@ class Voter:
         self._driven: int | None = None
         """Time when all that was due was last done; None: the due times have changed since."""
         self._quiet_until = now
-        previous: Round | RoundState = RoundState.genesis(last.base)
+        previous: Before = RoundState.genesis(last.base)
         if last.number > 0 and last.votes:
             votes = self._round(last.number, last.base)
             for signed in last.votes:
@@ -420,13 +420,13 @@ class Voter:
         # The cheap check first: most events change nothing here.
         if run.step is Step.WAITING and not full and now < run.started + 2 * gossip:
             return
-        before = run.before
+        before = run.previous
         if before is None or before.estimate is None:
             return
         if run.step is Step.WAITING:
             self._prevote(run, before, before.estimate, now, actions)
         ghost = run.votes.ghost
-        if run.step is not Step.PREVOTED or ghost is None:
+        if ghost is None or run.step is not Step.PREVOTED:
             return
         if not (full or now >= run.next_at(gossip, now) or run.is_highest(ghost, self._chain)):
             return
@@ -438,7 +438,7 @@ class Voter:
     def _prevote(
         self,
         run: VotingRound,
-        before: RoundState,
+        before: Before,
         estimate: Target,
         now: int,
         actions: list[Action],

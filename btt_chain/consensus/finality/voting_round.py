@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from btt_chain.consensus.finality.graph import Ancestry, descends
-from btt_chain.consensus.finality.round import Round, RoundState
+from btt_chain.consensus.finality.round import Before, Round
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import Commit, Justification, Stage, Target
 
@@ -23,8 +23,8 @@ class VotingRound:
     """A round in progress, and its predecessor."""
 
     votes: Round
-    previous: Round | RoundState | None
-    """None: we skipped to this round, and do not vote in it."""
+    previous: Before | None
+    """The round before; None: we skipped to this round, and do not vote in it."""
     started: int
     step: Step = Step.WAITING
     active_at: int | None = None
@@ -40,11 +40,6 @@ class VotingRound:
     """Time to publish a commit, once the round is past; None: not, or no more."""
     received: int = 0
     """Height of the highest commit received for this round."""
-
-    @property
-    def before(self) -> RoundState | None:
-        """The state of the round before."""
-        return self.previous.state if isinstance(self.previous, Round) else self.previous
 
     @property
     def cast_all(self) -> bool:
@@ -89,7 +84,7 @@ class VotingRound:
         """Return True if the next round may begin: the one before can lose nothing by it."""
         if self.step is not Step.PRECOMMITTED or not self.votes.completable:
             return False
-        before = self.before
+        before = self.previous
         if before is None:
             return True
         if before.estimate is None:

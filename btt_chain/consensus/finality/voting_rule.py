@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from btt_chain.consensus.finality.graph import Ancestry, descends
-from btt_chain.consensus.finality.round import RoundState
+from btt_chain.consensus.finality.round import Before
 from btt_chain.primitives.grandpa import Target
 
 
@@ -43,17 +43,17 @@ class VotingRule:
         self._chain: Final = chain
         self._behind: Final = behind
 
-    def target(self, hint: Target | None, before: RoundState, estimate: Target) -> Target | None:
+    def target(self, hint: Target | None, before: Before, estimate: Target) -> Target | None:
         """Return the block to prevote for; None if it is not known any more.
 
-        `before` is the state of the round before, `hint` the block that this round's primary
+        `before` is the round before, `hint` the block that this round's primary
         proposed.
         """
         through = self._through(hint, before, estimate)
         head = self._chain.best_containing(through)
         return None if head is None else self._below(through, head)
 
-    def decides(self, target: Target, before: RoundState, estimate: Target, final: Target) -> bool:
+    def decides(self, target: Target, before: Before, estimate: Target, final: Target) -> bool:
         """Return True if a vote for `target` can make a block above `final` final: in this round
         or, where a commit has made more final than the round's base, in the next one.
         """
@@ -62,7 +62,7 @@ class VotingRule:
         following = self.target(None, before, final)
         return following is not None and following.number > final.number
 
-    def _through(self, hint: Target | None, before: RoundState, estimate: Target) -> Target:
+    def _through(self, hint: Target | None, before: Before, estimate: Target) -> Target:
         """Return the block to vote through: the primary's hint, if it lies above the last estimate
         and not above the last ghost; else the estimate.
         """
