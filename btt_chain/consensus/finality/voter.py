@@ -285,9 +285,8 @@ class Voter:
     def on_known_commit(self, height: int) -> None:
         """Process a commit of another voter for a final block: none up to `height` is sent."""
         for past in self._past:
-            proof = past.proof
-            if past.commit_at is not None and proof is not None and proof.target.number <= height:
-                past.commit_at, self._driven = None, None
+            past.published = max(past.published, height)
+        self._driven = None
 
     def act_as(self, me: AuthorityId | None, recorded: Mapping[tuple[int, Stage], Target]) -> None:
         """Vote with another key from here on, or with none; `recorded` are that key's votes."""
@@ -408,7 +407,7 @@ class Voter:
             if step > now and (due is None or step < due):
                 due = step
         for past in self._past:
-            at = past.commit_at
+            at = None if past.has_commit else past.commit_at
             if at is not None and at > now and (due is None or at < due):
                 due = at
         return due

@@ -40,6 +40,8 @@ class VotingRound:
     """Time to publish a commit, once the round is past; None: not, or no more."""
     received: int = 0
     """Height of the highest commit received for this round."""
+    published: int = 0
+    """Height of the highest commit that came for a block that was final already."""
 
     @property
     def cast_all(self) -> bool:
@@ -73,6 +75,11 @@ class VotingRound:
             return ours is not None
         return ghost.number > ours.number and descends(chain, ours, ghost)
 
+    @property
+    def has_commit(self) -> bool:
+        """Return True if ours is as high as one of another voter: it needs no timer."""
+        return self.proof is not None and self.proof.target.number <= self.published
+
     def concluded(self, final: Target) -> bool:
         """Return True if the round can have no further effect."""
         if self.commit_at is not None:
@@ -97,6 +104,6 @@ class VotingRound:
         if self.commit_at is None or now < self.commit_at:
             return None
         self.commit_at = None
-        if self.proof is None or self.proof.target.number <= self.received:
+        if self.proof is None or self.has_commit or self.proof.target.number <= self.received:
             return None
         return self.proof.commit

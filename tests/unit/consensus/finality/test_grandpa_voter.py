@@ -464,6 +464,25 @@ def test_a_commit_that_another_voter_has_sent_is_not_sent(height: int | None, du
     assert [made.commit.target for made in commits] == [world["B"]] * (due == 3)
 
 
+def test_a_second_vote_is_reported_though_another_voter_has_sent_the_commit() -> None:
+    """Else a cheat would send its commit before its second vote."""
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "B"))
+    voter.tick(2 * T)
+    for stage in (PREVOTE, PRECOMMIT):
+        receive(voter, stage, world["B"], list(NAMES), 2 * T)
+    voter.on_known_commit(world["B"].number)
+    voter.tick(3 * T - 1)
+
+    second = signed(PRECOMMIT, world["C"], "Dave", 1)
+    actions = voter.on_vote(1, second, 3 * T - 1)
+
+    reports = [action for action in actions if isinstance(action, Report)]
+    assert [report.proof.offender for report in reports] == [who("Dave")]
+    voter.tick(3 * T)
+    assert voter.past_rounds == []
+
+
 def test_there_is_no_vote_until_there_is_a_block_to_make_final() -> None:
     world, view = line(), View(line(), "B")
     voter = make(NAMES, "Alice", view, final="B")
