@@ -374,12 +374,17 @@ class Voter:
         """Carry out all that is due."""
         actions: list[Action] = []
         while True:
-            if self._best.step is not Step.PRECOMMITTED:
-                self._vote(self._best, now, actions)
-            self._settle(self._best, actions)
-            if self._best.step is not Step.PRECOMMITTED or not self._best.may_be_followed():
+            done = self._best
+            if done.step is not Step.PRECOMMITTED:
+                self._vote(done, now, actions)
+            is_over = done.may_be_followed()
+            if is_over:
+                # Before its block is final: a restart would not find votes for other forks again.
+                actions.append(self._complete(done.votes))
+            self._settle(done, actions)
+            if not is_over:
                 break
-            self._follow(now, actions)
+            self._follow(done, now, actions)
         may_end = False
         for past in self._past:
             if past.proven is not past.votes.finalized:
@@ -488,9 +493,7 @@ class Voter:
         self._final = target
         return [Finalize(proof)]
 
-    def _follow(self, now: int, actions: list[Action]) -> None:
-        done = self._best
-        actions.append(self._complete(done.votes))
+    def _follow(self, done: VotingRound, now: int, actions: list[Action]) -> None:
         self._retire(done, now)
         following = self._round(done.votes.number + 1, self._base)
         self._start(VotingRound(following, done.votes, now), actions)

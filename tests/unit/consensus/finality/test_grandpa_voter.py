@@ -444,6 +444,21 @@ def test_a_precommit_waits_two_durations_for_the_votes_of_a_round_that_began_lat
     assert sent(actions) == [SendVote(1, SET_ID, message_for(PRECOMMIT, world["B"]))]
 
 
+def test_a_round_is_saved_before_its_block_is_final() -> None:
+    """One write makes both durable. A restart in a round whose block is final would not count
+    again the votes for other forks, and might never complete it.
+    """
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "B"))
+    voter.tick(2 * T)
+    receive(voter, PREVOTE, world["B"], list(NAMES), 2 * T)
+
+    actions = receive(voter, PRECOMMIT, world["B"], list(NAMES)[:3], 2 * T)
+
+    kinds = [type(action) for action in actions if isinstance(action, SaveRound | Finalize)]
+    assert kinds == [SaveRound, Finalize]
+
+
 # --- rounds in which nothing is to be decided -------------------------------
 
 
