@@ -198,6 +198,8 @@ class Voter:
         self._past: list[VotingRound] = []
         self._base = final
         self._completed: Round | None = None
+        self._saved = 0
+        """Number of changes of the last complete round that are saved."""
         self._armed: int | None = None
         self._driven: int | None = None
         """Time when all that was due was last done; None: the due times have changed since."""
@@ -209,6 +211,7 @@ class Voter:
                 votes.add(signed)
             if votes.completable:
                 previous = self._completed = votes
+                self._saved = votes.revision
                 self._past.append(VotingRound(votes, None, now))
         self._best = VotingRound(self._round(last.number + 1, final), previous, now)
         self.round = last.number + 1
@@ -466,6 +469,10 @@ class Voter:
         number, set_id = run.votes.number, self.set.set_id
         target = self._recorded.get((number, stage), target)
         message = message_for(stage, target)
+        completed = self._completed
+        if completed is not None and completed is run.previous and completed.revision != self._saved:
+            # The vote stands on its estimate of now: that of an earlier time may be a dead fork.
+            actions.append(self._complete(completed))
         actions += [RecordVote(number, set_id, message), SendVote(number, set_id, message)]
 
     def _settle(self, run: VotingRound, actions: list[Action]) -> None:
@@ -499,7 +506,7 @@ class Voter:
         self._start(VotingRound(following, done.votes, now), actions)
 
     def _complete(self, votes: Round) -> SaveRound:
-        self._completed = votes
+        self._completed, self._saved = votes, votes.revision
         return SaveRound(votes.number, votes.state, votes.base, votes.historical)
 
     def _retire(self, run: VotingRound, now: int) -> None:

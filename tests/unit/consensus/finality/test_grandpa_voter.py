@@ -459,6 +459,30 @@ def test_a_round_is_saved_before_its_block_is_final() -> None:
     assert kinds == [SaveRound, Finalize]
 
 
+def test_a_vote_is_cast_only_once_the_votes_are_saved_on_which_it_stands() -> None:
+    """A precommit that came after the end of a round has lowered its estimate: a restart would vote
+    through the estimate that was saved, or not at all if that is of a dead fork.
+    """
+    world, view = crate_world(), View(crate_world(), "FA")
+    voter = make(NAMES, "Alice", view)
+    voter.tick(2 * T)
+    receive(voter, PREVOTE, world["FA"], ["Alice", "Bob", "Charlie"], 2 * T)
+    receive(voter, PRECOMMIT, world["FA"], ["Alice"], 2 * T)
+    first = receive(voter, PRECOMMIT, world["F"], ["Bob", "Charlie"], 2 * T)
+    (saved,) = [action for action in first if isinstance(action, SaveRound)]
+    assert (voter.round, saved.state.estimate) == (2, world["FA"])
+    voter.on_vote(1, signed(PRECOMMIT, world["F"], "Dave", 1), 3 * T)
+    view.head = "FB"
+
+    actions = voter.tick(4 * T)
+
+    save, record = actions[:2]
+    assert isinstance(save, SaveRound)
+    assert (save.round, save.state.estimate) == (1, world["F"])
+    assert isinstance(record, RecordVote)
+    assert [action for action in actions if isinstance(action, SaveRound)] == [save]
+
+
 # --- rounds in which nothing is to be decided -------------------------------
 
 
