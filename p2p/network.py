@@ -85,7 +85,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
 """Bounds of payloads and times, by request protocol."""
 
 
-VERSIONS: Final[Mapping[str, int]] = MappingProxyType({STATUS: 2})
+VERSIONS: Final[Mapping[str, int]] = MappingProxyType({STATUS: 2, ANNOUNCE: 2})
 """Protocols whose messages have changed. All others are still at 1.
 
 Nodes without a common version of `status` treat each other as foreign peers, without penalty."""

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from btt_chain.chain.client import Client, Made
+from btt_chain.chain.client import Client, Made, UnknownBlock
 from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.prechecks.store import PrecheckedStore
 from btt_chain.consensus.babe.equivocation import EquivocationTracker
@@ -28,6 +28,7 @@ from runtime.pallets.babe import Babe, Engine
 from runtime.pallets.session import Session
 from runtime.pallets.timestamp import Timestamp
 from storage.blocks import Proof
+from storage.state import StateUnavailable
 
 REMEMBERED_SLOTS: Final = 1_000
 """Slots for which a second header is detected. Source: Substrate's `sc_consensus_slots`."""
@@ -164,6 +165,34 @@ class Importer:
         self.remember(hash, verified)
         return verified
 
+    def prove(self, header: Header, now_ms: int) -> EquivocationProof | None:
+        """Return the proof if a header, whose block is not needed, is its author's second one for a
+        slot; None if it is not, or its parent's state is gone. Raises Refused.
+
+        A header that claims no slot of a known one is not verified.
+        """
+        if not self._equivocations.may_prove(header):
+            return None
+        try:
+            verified = self.check(header, now_ms)
+        except (UnknownBlock, StateUnavailable):
+            return None
+        if verified is not None:
+            self.see(header, verified)
+        return self.take_found()
+
+    def see(self, header: Header, verified: Verified) -> None:
+        """Record a verified header; if it is its author's second one for a slot, `take_found`
+        returns the proof.
+        """
+        found = self._equivocations.see(header, verified.author, verified.slot)
+        self._found = found or self._found
+
+    def take_found(self) -> EquivocationProof | None:
+        """Remove and return the proof of the last equivocation, if one was found."""
+        found, self._found = self._found, None
+        return found
+
     def remembers(self, hash: bytes) -> bool:
         """Return True if a header was verified recently: it is not checked again."""
         return hash in self._checked
@@ -197,10 +226,8 @@ class Importer:
         if verified is not None:
             # Before the execution: an equivocation counts even if the block is invalid. Then the
             # proof is returned with the next valid block.
-            found = self._equivocations.see(header, verified.author, verified.slot)
-            self._found = found or self._found
+            self.see(header, verified)
         ref = self.client.import_block(
             header, body, made=made, justifications=justifications, is_built_on=is_built_on
         )
-        found, self._found = self._found, None
-        return Imported(ref, verified, found)
+        return Imported(ref, verified, self.take_found())

@@ -8,22 +8,26 @@ each author and slot no more than prove the equivocation.
 A header whose slot has not come is held until its block can be imported: an earlier fetch would be
 in vain.
 
-An announce is decoded once. Before that its height and the size of its digest are read from a few
+A small block is announced with its body, which must have the root that the header states. An
+announce is decoded once. Before that its height and the size of its digest are read from a few
 bytes: at or below the last final block it is of no use to any node.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from btt_chain.chain.client import Client, UnknownBlock
+from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.importer import Importer
+from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.header import Header
 from p2p.network import GossipReceived
-from p2p.protocols.messages import Announce
+from p2p.protocols.messages import Announce, read_announce
 from p2p.protocols.peek import peek_announce
 from storage.state import StateUnavailable
 
@@ -39,6 +43,8 @@ HELD_OF_ONE: Final = 4
 """Maximum number of those from one peer."""
 HELD_MS: Final = 60_000
 """Maximum time to hold one; an earlier one means a wrong clock, ours or theirs."""
+LATE: Final = 8
+"""Blocks below the last final one whose headers may still prove an equivocation."""
 PER_TURN: Final = 2
 """Maximum number of headers of one author for one slot that are forwarded."""
 
@@ -52,6 +58,9 @@ class Verdict(NamedTuple):
     pass_on: bool
     fault: str | None = None
     """The fault that its sender must have known."""
+
+
+NO_VERDICT: Final = Verdict(pass_on=False)
 
 
 class Received(NamedTuple):
@@ -75,12 +84,16 @@ class Announces:
         self._client = client
         self._importer = importer
         self._slot_ms = slot_ms
-        self.decode: Callable[[bytes], Announce] = Announce.decode
+        self.decode: Callable[[bytes], Announce] = partial(read_announce, body_root=extrinsics_root)
         self.held: list[_Held] = []
         """Announces that wait for their slot; not to be changed from outside."""
         self._forwarded: OrderedDict[bytes, None] = OrderedDict()
         self._waiting: list[Received] = []
         self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
+
+    def write(self, header: Header, body: Sequence[bytes], *, is_best: bool) -> bytes:
+        """Return the announce of a block of this node."""
+        return Announce.of(header, body, is_best=is_best).encode()
 
     def read(self, event: GossipReceived) -> Received | None:
         """Decode an announce; None if it is at or below the last final block.
@@ -91,6 +104,23 @@ class Announces:
             return None
         announce = self.decode(event.data)
         return Received(event.peer, event.data, announce, bytes(announce.header.hash()))
+
+    def read_late(self, event: GossipReceived, now_ms: int) -> EquivocationProof | None:
+        """Return the equivocation that an announce at or below the last final block proves.
+
+        Blocks become final within milliseconds, before an author's second one for the slot comes.
+        Each header is looked at once. Raises DecodeError, Refused.
+        """
+        if peek_announce(event.data).number + LATE <= self._client.finalized().number:
+            return None
+        header = self.decode(event.data).header
+        hash = bytes(header.hash())
+        if hash in self._forwarded:
+            return None
+        proof = self._importer.prove(header, now_ms)
+        if proof is not None:
+            _remember(self._forwarded, hash, None, REMEMBERED)
+        return proof
 
     def hold(self, received: Received, now_ms: int) -> bool:
         """Hold an announce whose slot has not come; return True if it is not to be judged now.
@@ -171,6 +201,7 @@ class Announces:
             return False
         if verified is None:
             return False
+        self._importer.see(header, verified)
         turn = (verified.author, verified.slot)
         count = self._turns.get(turn, 0) + 1
         _remember(self._turns, turn, count, REMEMBERED)

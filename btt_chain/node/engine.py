@@ -15,7 +15,8 @@ records, at once.
 
 Its parts: sync (`sync_driver.py`), blocks that wait (`import_queue.py`) and their import
 (`block_import.py`), blocks of this node (`authoring.py`), GRANDPA (`finality.py`), transactions
-(`tx_intake.py`, `tx_gossip.py`), announces (`announces.py`), offences (`offences.py`).
+(`tx_intake.py`, `tx_gossip.py`), announces (`announces.py`, `announce_intake.py`), offences
+(`offences.py`).
 
 All times are unix milliseconds. A StorageError, a RecordNotWritten, a UnsupportedRuntime or a
 MigrationFailed raised by any of these ends the node: it cannot go on. Where the chain moves to a
@@ -30,7 +31,8 @@ from typing import Final
 
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.author import Pace
-from btt_chain.node.announces import Announces, Received
+from btt_chain.node.announce_intake import AnnounceIntake
+from btt_chain.node.announces import Announces
 from btt_chain.node.authoring import Authoring
 from btt_chain.node.block_import import BlockImport, Outcome
 from btt_chain.node.expenses import Expenses, Meter
@@ -59,7 +61,6 @@ from p2p.network import (
     Publish,
     SetStatus,
 )
-from p2p.protocols.messages import Announce
 from p2p.protocols.serve import answer
 from p2p.sync.types import (
     Block,
@@ -67,10 +68,6 @@ from p2p.sync.types import (
 )
 
 BAD_QUESTION: Final = 50
-BAD_ANNOUNCE: Final = 500
-"""The price of an announce that its sender should not have forwarded."""
-STALE_US: Final = 5_000
-"""Minimum charge for an announce that is malformed, or at or below the last final block."""
 RECENT_BLOCKS: Final = 8
 """Blocks whose transactions a starting node records as included."""
 
@@ -132,6 +129,9 @@ class Engine:
             lambda: self._runtime.is_near(self._slot_now()),
         )
         self.announces: Final = Announces(parts.client, parts.importer, settings.slot_ms)
+        self._announce_intake = AnnounceIntake(
+            parts, self.announces, self._sync, self._offences, self._clock, self._out.append
+        )
         parts.pool.on_arrival(lambda hashes: self._gossip.arrived(hashes, self._clock.steady))
         parts.pool.in_turns = True
 
@@ -162,7 +162,7 @@ class Engine:
             case Asked(peer, kind, question, id):
                 self._answer(peer, kind, question, id)
             case GossipReceived(network.ANNOUNCE as kind, peer):
-                least = self._receive_announce(event)
+                least = self._announce_intake.receive(event)
             case _:
                 self._take_event(event, now)
                 return self._done()
@@ -202,8 +202,7 @@ class Engine:
         if now // self.settings.slot_ms != self._slot:
             self._turn_slot()
         if self.announces.held:
-            for received in self.announces.take_due(now):
-                self._judge_announce(received)
+            self._announce_intake.judge_due(now)
         # Most ticks are for one of these; a comparison costs less than a call.
         timer, steady = self._finality.due, self._clock.steady
         if timer is not None and now >= timer:
@@ -317,38 +316,11 @@ class Engine:
         if own is None:
             return
         is_best = self.parts.client.best().hash == own.ref.hash
-        self._out.append(Publish(network.ANNOUNCE, Announce(own.header, is_best).encode()))
+        announce = self.announces.write(own.header, own.body, is_best=is_best)
+        self._out.append(Publish(network.ANNOUNCE, announce))
         self._after_import(own.header, own.ref, own.body)
 
     # ---- block import
-
-    def _receive_announce(self, event: GossipReceived) -> int:
-        """Decode an announce, once, and judge it unless its slot has not come.
-
-        Return the minimum charge for it: above 0 if it is useless.
-        """
-        try:
-            received = self.announces.read(event)
-        except DecodeError as error:
-            self._sync.follow(self.parts.sync.malformed(event.peer, str(error), self._clock.steady))
-            return STALE_US
-        if received is None:
-            return STALE_US
-        if not self.announces.hold(received, self._clock.now):
-            self._judge_announce(received)
-        return 0
-
-    def _judge_announce(self, received: Received) -> None:
-        """Pass an announce to sync, and forward it if it is valid: the network does not."""
-        peer, data, announce, hash = received
-        self._sync.follow(self.parts.sync.announced(peer, announce, hash, self._clock.steady))
-        if self.parts.sync.major:
-            return  # its parent is not known yet
-        verdict = self.announces.judge(received, self._clock.now)
-        if verdict.fault is not None:
-            self._out.append(Penalise(peer, BAD_ANNOUNCE, f"a bad announce: {verdict.fault}"))
-        if verdict.pass_on:
-            self._out.append(Publish(network.ANNOUNCE, data))
 
     def _import_next(self) -> None:
         step, outcome = self.queue.next(), Outcome()
@@ -391,6 +363,8 @@ class Engine:
         waited = self.announces.imported(ref.hash)
         if waited is not None:
             self._out.append(Publish(network.ANNOUNCE, waited))
+        if self._offences.waiting:
+            self._offences.retry()
         now = self._clock.now
         actions = self.parts.gadget.imported(header, ref.hash, ref.number, best, now)
         self._finality.apply(actions, now)

@@ -57,6 +57,9 @@ MAX_NODES: Final = 16_384
 ANNOUNCE_BYTES: Final = 16 << 10
 """Maximum size of an announce. The header of a block that changes 150 authorities and voters has 13
 KiB."""
+ANNOUNCED_BODY_BYTES: Final = 1 << 10
+"""Maximum size of a body in an announce: the inherents and six transfers or so."""
+ANNOUNCED_EXTRINSICS: Final = 16
 TX_BYTES: Final = 64 << 10
 """Maximum size of a batch of transactions; a larger transaction is sent alone."""
 LARGE_TX_BYTES: Final = MIB - (1 << 10)
@@ -308,14 +311,43 @@ class Announce:
     is_best: bool
     """True if its sender builds on it."""
 
+    body: list[bytes] | None = None
+    """Its extrinsics if they are few and small; None: they are to be requested."""
+
+    @classmethod
+    def of(cls, header: Header, body: Sequence[bytes], *, is_best: bool) -> Announce:
+        """Return the announce of a block of our own, with its body if that is small."""
+        size = 1 + sum(map(_in_batch, body))  # the list has its length in one byte
+        is_small = 0 < len(body) <= ANNOUNCED_EXTRINSICS and size <= ANNOUNCED_BODY_BYTES
+        return cls(header, is_best, list(body) if is_small else None)
+
     def encode(self) -> bytes:
-        """Return the announce's bytes."""
-        return _ANNOUNCE.encode(self)
+        """Return the announce's bytes: the body follows the rest, if there is one."""
+        head = _HEADER.encode(self.header) + _BOOL.encode(self.is_best)
+        return head if self.body is None else head + _BODY.encode(self.body)
 
     @classmethod
     def decode(cls, raw: bytes) -> Announce:
         """Decode an announce. Raises DecodeError."""
-        return _DECODE_ANNOUNCE(raw)
+        (header, is_best), at = _ANNOUNCE.decode_parts("Announce", (_HEADER, _BOOL), raw)
+        if at == len(raw):
+            return cls(header, is_best)
+        body = _DECODE_BODY(raw[at:])
+        if not body:
+            raise DecodeError("Announce", at, "a body without extrinsics")
+        return cls(header, is_best, body)
+
+
+def read_announce(raw: bytes, body_root: Callable[[list[bytes]], bytes]) -> Announce:
+    """Decode an announce of a peer; `body_root` returns the extrinsics root of a body.
+
+    Raises DecodeError, too, for a body that is not the header's.
+    """
+    announce = Announce.decode(raw)
+    body = announce.body
+    if body is not None and body_root(body) != announce.header.extrinsics_root:
+        raise DecodeError("Announce", 0, "a body that is not the header's")
+    return announce
 
 
 class TxBatch(NamedTuple):
@@ -386,7 +418,9 @@ _JUSTIFICATION_ANSWER: Final[Codec[bytes | None]] = codec(bytes | None)
 _STATE_REQUEST: Final = codec(_StateRequest)
 _STATE_ANSWER: Final = codec(StateAnswer)
 _WARP_PROOF: Final = codec(WarpProof)
-_ANNOUNCE: Final = codec(Announce)
+_HEADER: Final = codec(Header)
+_BOOL: Final = codec(bool)
+_BODY: Final = codec(Bounded[list[bytes], ANNOUNCED_EXTRINSICS])
 _TX: Final = codec(Bounded[list[bytes], MAX_TX])
 
 _DECODE_HASH: Final = _decoder(_HASH, 32)
@@ -396,5 +430,6 @@ _DECODE_JUSTIFICATION_ANSWER: Final = _decoder(_JUSTIFICATION_ANSWER, JUSTIFICAT
 _DECODE_STATE_REQUEST: Final = _decoder(_STATE_REQUEST, 64 + MAX_KEY)
 _DECODE_STATE_ANSWER: Final = _decoder(_STATE_ANSWER, STATE_ANSWER_BYTES, MAX_NODES)
 _DECODE_WARP_PROOF: Final = _decoder(_WARP_PROOF, WARP_BYTES, MAX_PROOF_ITEMS)
-_DECODE_ANNOUNCE: Final = _decoder(_ANNOUNCE, ANNOUNCE_BYTES, MAX_LOGS)
+_ANNOUNCE: Final = DecodeBudget(ANNOUNCE_BYTES, MAX_LOGS)
+_DECODE_BODY: Final = _decoder(_BODY, ANNOUNCED_BODY_BYTES, ANNOUNCED_EXTRINSICS)
 _DECODE_TX: Final = _decoder(_TX, LARGE_TX_BYTES, MAX_TX)

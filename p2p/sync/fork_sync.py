@@ -8,7 +8,7 @@ yet, so a missing block is not penalized; only wrong answers are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import field
 from typing import Final
 
@@ -104,12 +104,8 @@ class ForkSync:
         """Peers with a fork that is too deep for fork sync."""
         self._deferred: dict[bytes, tuple[int, Fetch]] = {}
         """Early blocks, with the time of the next fetch, by the hash of their top."""
-        self._held = self._held_bytes = 0
-
-    @property
-    def held(self) -> int:
-        """Number of blocks held by all fetches."""
-        return self._held
+        self.held = self._held_bytes = 0
+        """Number of blocks held by all fetches, and their bytes."""
 
     def want(
         self,
@@ -146,8 +142,11 @@ class ForkSync:
                 if is_claim and 2 * hollow >= MAX_OF_ONE:
                     tracker.blame(peer, FLOOD, "too many unknown blocks at a time", now)
                 return False
-        if len(self.fetches) >= MAX_FETCHES and not self._make_room(peer):
-            return False
+        if len(self.fetches) >= MAX_FETCHES:
+            victim = least_useful(self.fetches.values(), peer)
+            if victim is None:
+                return False
+            self._end(victim)
         fetch = Fetch(block, block, {} if peer is None else {peer: None}, now)
         fetch.rooted = parent is not None and chain.number(parent) is not None
         if not fetch.rooted and parent not in self.fetches:
@@ -156,16 +155,14 @@ class ForkSync:
         self.fetches[block.hash] = fetch
         return True
 
-    def _make_room(self, peer: str | None) -> bool:
-        """End a fetch without blocks of the peer with the most. Return True if there is room."""
-        counts = Counter(fetch.starter for fetch in self.fetches.values())
-        if counts[peer] >= (most := max(counts.values())):
-            return False
-        for fetch in self.fetches.values():
-            if counts[fetch.starter] == most and not fetch.blocks and not fetch.importing:
-                self._end(fetch)
-                return True
-        return False
+    def deliver(self, block: Block) -> None:
+        """Use the block of a fetch that came with its announce, not with an answer."""
+        fetch, height = self.fetches.get(block.hash), int(block.header.number)
+        if fetch is None or fetch.blocks or fetch.importing or fetch.top.number != height:
+            return
+        if self.held < MAX_HELD and self._held_bytes < MAX_HELD_BYTES:
+            self._close(fetch)
+            self._put(fetch, block)
 
     def step(self, now: int) -> int | None:
         """Request what is missing, deliver complete fetches; return the time of the next retry."""
@@ -191,19 +188,14 @@ class ForkSync:
 
     def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
         """Ask another peer, if there is one, once an answer takes too long."""
-        tracker = self._tracker
-        pending = tracker.pending.get(id)
+        pending = self._tracker.pending.get(id)
         if pending is None or now - pending.sent < HURRY_MS:
             return
-        usual = min(TIMES_SLOWER * tracker.usual(pending.peer), QUICK_MS)
-        if now - pending.sent < max(HURRY_MS << min(fetch.hurries, MAX_HURRIES), usual):
-            return
-        if self._free(fetch, now) is None:
-            return
-        # The request stays in flight: no answer costs what it always costs, a late one nothing.
-        fetch.pending_id = None
-        fetch.hurries += 1
-        tracker.pass_over(pending.peer, now)
+        if is_slow(self._tracker, pending, fetch.hurries, now) and self._free(fetch, now):
+            # The request stays in flight: no answer costs what it always costs, a late one nothing.
+            fetch.pending_id = None
+            fetch.hurries += 1
+            self._tracker.pass_over(pending.peer, now)
 
     def _advance(self, fetch: Fetch, now: int) -> None:
         tracker = self._tracker
@@ -238,7 +230,7 @@ class ForkSync:
                 self.deep.update(fetch.says)
                 self._end(fetch)
                 return
-        elif self._held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
+        elif self.held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
             return
         peer = self._free(fetch, now)
         if peer is None:
@@ -342,10 +334,13 @@ class ForkSync:
                 self._import_queue.note_bad(fetch.top.hash)
             self._end(fetch)  # the claimed height is not the block's
             return False
+        self._put(fetch, block)
+        return True
+
+    def _put(self, fetch: Fetch, block: Block) -> None:
         fetch.blocks.append(block)
         self._count(block, 1)
         fetch.next = BlockId(fetch.next.number - 1, bytes(block.header.parent_hash))
-        return True
 
     def compact_block(self, pending: PendingRequest, block: Block | None, now: int) -> None:
         """Process the end of a request for a compact block."""
@@ -431,14 +426,38 @@ class ForkSync:
     def _end(self, fetch: Fetch) -> None:
         self._drop(fetch)
         self.fetches.pop(fetch.top.hash, None)
+        self._close(fetch)
+
+    def _close(self, fetch: Fetch) -> None:
+        """Drop the request of a fetch, if there is one: its answer is not needed."""
         if fetch.pending_id is not None:
             self._tracker.close(fetch.pending_id)
             self._compact.drop(fetch.pending_id)
+            fetch.pending_id = None
 
     def _count(self, block: Block, sign: int) -> None:
         size = sum(map(len, block.body)) + 512
         self._held_bytes += sign * size
-        self._held += sign
+        self.held += sign
+
+
+def least_useful(fetches: Collection[Fetch], peer: str | None) -> Fetch | None:
+    """Return a fetch to end for one of `peer`: one without blocks of the peer with the most; None
+    if that is `peer` itself.
+    """
+    counts = Counter(fetch.starter for fetch in fetches)
+    if counts[peer] >= (most := max(counts.values())):
+        return None
+    for fetch in fetches:
+        if counts[fetch.starter] == most and not fetch.blocks and not fetch.importing:
+            return fetch
+    return None
+
+
+def is_slow(tracker: RequestTracker, pending: PendingRequest, hurries: int, now: int) -> bool:
+    """Return True if an answer has taken so long that another peer is asked as well."""
+    usual = min(TIMES_SLOWER * tracker.usual(pending.peer), QUICK_MS)
+    return now - pending.sent >= max(HURRY_MS << min(hurries, MAX_HURRIES), usual)
 
 
 def is_head(tracker: RequestTracker, fetch: Fetch) -> bool:

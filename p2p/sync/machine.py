@@ -30,7 +30,7 @@ from p2p.network import (
     Status,
     StatusReceived,
 )
-from p2p.protocols.messages import Announce
+from p2p.protocols.messages import Announce, read_announce
 from p2p.sync.compact import Pool
 from p2p.sync.fork_sync import MAX_DISTANCE, ForkSync
 from p2p.sync.history import History
@@ -41,6 +41,7 @@ from p2p.sync.range_sync import RangeSync
 from p2p.sync.requests import FLOOD, LIE, Peer, RequestTracker
 from p2p.sync.types import (
     Action,
+    Block,
     BlockId,
     BlocksImported,
     ChainView,
@@ -136,7 +137,9 @@ class Sync:
         return self.tick(now)
 
     def announced(self, peer: str, announce: Announce, hash: bytes, now: int) -> list[Action]:
-        """Process an announce that the owner has decoded; `hash` is its header's."""
+        """Process an announce that the owner has decoded; `hash` is its header's, and its body, if
+        there is one, has the header's root.
+        """
         if self._may_take(peer, now):
             self._take(peer, announce, hash, now)
         return self.tick(now)
@@ -225,7 +228,7 @@ class Sync:
         if not self._may_take(name, now):
             return
         try:
-            announce = Announce.decode(data)
+            announce = read_announce(data, self._tracker.body_root)
         except DecodeError as error:
             self._tracker.blame(name, FLOOD, f"a malformed announce: {error}", now)
             return
@@ -255,7 +258,10 @@ class Sync:
             return
         if self._range_sync.is_real and below is None:
             return  # it is being fetched, or will be requested afterwards
-        self._fork_sync.want(block, None if peer is None else name, now, parent)
+        is_wanted = self._fork_sync.want(block, None if peer is None else name, now, parent)
+        if is_wanted and announce.body is not None:
+            # No peer is responsible for it: announces are forwarded before blocks are executed.
+            self._fork_sync.deliver(Block(hash, header, announce.body, None, ()))
 
     def _may_announce(self, name: str, now: int) -> bool:
         rate = self._rates.get(name)

@@ -202,6 +202,7 @@ class World:
     costs: dict[str, int] = field(default_factory=dict)
     banned: list[str] = field(default_factory=list)
     imported: list[bytes] = field(default_factory=list)
+    refused: list[bytes] = field(default_factory=list)
     asks: list[tuple[str, BlockRequest]] = field(default_factory=list)
     early: dict[bytes, int] = field(default_factory=dict)
     """When blocks may be taken in, where that is not at any time."""
@@ -232,8 +233,10 @@ class World:
     def later(self, after: int, event: Event | Report) -> None:
         heapq.heappush(self.queue, (self.now + after, next(self.order), event))
 
-    def announce(self, name: str, header: Header, after: int = 0) -> None:
-        data = Announce(header, is_best=True).encode()
+    def announce(
+        self, name: str, header: Header, after: int = 0, body: list[bytes] | None = None
+    ) -> None:
+        data = Announce(header, True, body).encode()
         self.later(after, GossipReceived(ANNOUNCE, name, data))
 
     def run(self, ms: int, until: Callable[[], bool] = lambda: False) -> bool:
@@ -345,6 +348,7 @@ class World:
         for block in action.blocks:
             assert body_root(block.body) == block.header.extrinsics_root
             if BAD in block.body:
+                self.refused.append(block.hash)
                 return BlocksImported(action.id, done, Refusal.BAD, "it breaks a rule")
             wait = self.early.get(block.hash, self.now) - self.now
             if wait > 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from btt_chain.chain.client import Client
@@ -13,7 +13,9 @@ from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
+from btt_chain.primitives.header import Header
 from p2p.accounts import Accounts
+from p2p.protocols.messages import Announce
 from runtime.params import RuntimeParams
 from storage.database import ChainStore
 from support.sim.costs import CHECK_US, SIGNATURE_US, SUBMIT_US, Costs
@@ -37,6 +39,8 @@ class Engines:
     pruning: int | None
     warp: int | None
     room: int | None
+    bodies: bool
+    """True if small blocks are announced with their bodies."""
     runtimes: Callable[[SimNode], RuntimeRegistry] | None
     verify: Signatures = field(default_factory=Signatures)
 
@@ -90,7 +94,14 @@ class Engines:
             warp._plan = replace(warp._plan, gain=self.warp)
         if self.shared is not None:
             self.shared.attend(engine, self.verify)
+        if not self.bodies:
+            vars(engine.announces)["write"] = _write_header
         return engine
+
+
+def _write_header(header: Header, body: Sequence[bytes], *, is_best: bool) -> bytes:
+    """Announce a block without its body, as one that is large."""
+    return Announce(header, is_best).encode()
 
 
 def early() -> Pace:

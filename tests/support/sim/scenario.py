@@ -96,6 +96,7 @@ class Scenario:
     behind: int = 0
     real_vrf: bool = False
     share: bool = True
+    bodies: bool = True
     transfers: int = 4
     faults: list[Fault] = field(default_factory=list)
     cheats: list[tuple[int, type[Byzantine]]] = field(default_factory=list)
@@ -119,6 +120,7 @@ class Scenario:
             behind=rng.choice([0, 0, 0, 2]),
             real_vrf=seed % 100 == 99,
             share=seed % 50 != 49,
+            bodies=seed % 2 == 0,
             transfers=rng.choice([0, 2, 6]),
         )
         if self.observers and rng.random() < 0.7:
@@ -212,8 +214,8 @@ class Scenario:
             (
                 f"seed {self.seed}: {self.validators} validators, {self.observers} observers"
                 f" (late: {self.late}), T {self.gossip_ms} ms, behind {self.behind}, "
-                f"real VRF {self.real_vrf}, shared execution {self.share}, pruning {self.pruning}, "
-                f"warp {self.warp}"
+                f"real VRF {self.real_vrf}, shared execution {self.share}, "
+                f"announced bodies {self.bodies}, pruning {self.pruning}, warp {self.warp}"
             ),
             *(f"  n{index} is a {kind.__name__}" for index, kind in self.cheats),
             *(f"  {fault}" for fault in self.faults),
@@ -252,6 +254,7 @@ class Stage:
             behind=scenario.behind,
             late=scenario.late,
             share=scenario.share,
+            bodies=scenario.bodies,
             pruning=scenario.pruning,
             warp=scenario.warp,
             slot_ms=scenario.slot_ms,

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.notify import BlockRef
-from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry
+from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry, extrinsics_root
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.finality.messages import GossipMessage
 from btt_chain.consensus.finality.signatures import Signatures
@@ -26,7 +26,7 @@ from btt_chain.consensus.importer import Importer, Slots
 from btt_chain.node.engine import Engine
 from btt_chain.primitives.grandpa import AnyMessage, AuthorityId, SignedMessage
 from btt_chain.primitives.header import Header
-from p2p.protocols.messages import Announce
+from p2p.protocols.messages import Announce, read_announce
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
 from storage.state import Pending
@@ -206,7 +206,7 @@ class Shared:
     def _announced(self, raw: bytes) -> Announce:
         announce = self._announces.get(raw)
         if announce is None:
-            announce = self._announces[raw] = Announce.decode(raw)
+            announce = self._announces[raw] = read_announce(raw, extrinsics_root)
         return announce
 
     # ---- messages

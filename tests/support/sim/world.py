@@ -66,13 +66,15 @@ class World:
         slot_ms: int = SLOT_MS,
         warp: int | None = None,
         room: int | None = None,
+        bodies: bool = True,
         runtimes: Callable[[SimNode], RuntimeRegistry] | None = None,
     ) -> None:
         """`late` nodes are not started. `share`: results of one node are used by all
         (sharing.py). `pruning`: final blocks before the last whose state is kept; None: all.
         `warp`: observers fetch a state first if that spares them so many blocks; None: never.
-        `room`: transactions for which a block has time; None: any number. `runtimes` are those that
-        a node carries: one that needs another stops; they go with `share=False`.
+        `room`: transactions for which a block has time; None: any number. `bodies`: small blocks
+        are announced with their bodies, else all are requested. `runtimes` are those that a node
+        carries: one that needs another stops; they go with `share=False`.
         """
         self.seed = seed
         self.slot_ms = slot_ms
@@ -82,7 +84,7 @@ class World:
         self.validators = validators
         self.genesis = genesis or genesis_of(validators, slot_ms)
         params, shared = RuntimeParams(u64(slot_ms)), Shared() if share else None
-        limits = (gossip_ms, behind, pruning, warp, room)
+        limits = (gossip_ms, behind, pruning, warp, room, bodies)
         self.engines = Engines(params, real_vrf, shared, *limits, runtimes)
         self.steps = 0
         self.checks: list[Callable[[SimNode], None]] = []

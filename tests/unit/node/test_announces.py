@@ -9,12 +9,14 @@ import pytest
 
 from btt_chain.chain.client import Client, UnknownBlock
 from btt_chain.chain.notify import BlockRef
+from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified
 from btt_chain.consensus.importer import Importer
 from btt_chain.node.announces import (
     HELD,
     HELD_MS,
     HELD_OF_ONE,
+    LATE,
     PER_TURN,
     REMEMBERED,
     WAITING,
@@ -23,6 +25,8 @@ from btt_chain.node.announces import (
     Received,
 )
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
+from btt_chain.primitives.babe_digests import AuthorityId
+from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import MAX_LOGS
@@ -58,12 +62,21 @@ class Chain:
     opinion: Verified | Exception | None = VERIFIED
     final: int = 0
     checks: int = 0
+    seen: list[Header] = field(default_factory=list)
+    proof: EquivocationProof | None = None
 
     def finalized(self) -> BlockRef:
         return BlockRef(self.final, bytes(32))
 
     def header(self, hash: bytes) -> Header | None:
         return next((one for one in self.known if one.hash() == hash), None)
+
+    def prove(self, header: Header, now_ms: int) -> EquivocationProof | None:
+        self.check(header, now_ms)
+        return self.proof
+
+    def see(self, header: Header, verified: Verified) -> None:
+        self.seen.append(header)
 
     def check(self, header: Header, now_ms: int) -> Verified | None:
         self.checks += 1
@@ -221,3 +234,55 @@ def test_what_is_held_is_bounded_in_number_in_time_and_by_peer() -> None:
     for number in range(HELD + 10):
         assert announces.hold(from_peer(claiming(12), f"p{number}"), now)
     assert len(announces.take_due(11 * SLOT_MS)) == HELD
+
+
+# --- small blocks with their bodies ------------------------------------------
+
+
+def test_a_body_must_have_the_root_of_the_header() -> None:
+    announces, body = over(Chain()), [b"one", b"two"]
+    header = replace(child(), extrinsics_root=H256(extrinsics_root(body)))
+
+    received = announces.read(GossipReceived(ANNOUNCE, "a", Announce(header, True, body).encode()))
+
+    assert received is not None
+    assert received.announce.body == body
+    for wrong in ([b"one"], [b"two", b"one"], [b"one", b"two", b""]):
+        with pytest.raises(DecodeError, match="a body that is not the header's"):
+            announces.read(GossipReceived(ANNOUNCE, "a", Announce(header, True, wrong).encode()))
+
+
+# --- equivocations ---------------------------------------------------------------------
+
+
+def test_a_verified_header_is_recorded_before_its_block_is_here() -> None:
+    chain = Chain()
+    over(chain).judge(from_peer(child()), 0)
+    assert chain.seen == [child()]
+
+
+def test_a_header_at_or_below_the_last_final_block_may_prove_an_equivocation() -> None:
+    proof = EquivocationProof(AuthorityId(bytes(32)), Slot(5), PARENT, child())
+    chain = Chain(final=8 + LATE - 1, proof=proof)
+    announces, late = over(chain), GossipReceived(ANNOUNCE, "a", announce_of(child()))
+    assert announces.read(late) is None
+
+    assert announces.read_late(late, 0) == proof
+    assert announces.read_late(late, 0) is None  # it was forwarded
+    assert chain.checks == 1
+
+    chain.final += 1
+    again = GossipReceived(ANNOUNCE, "a", announce_of(child(mark=2)))
+    assert announces.read_late(again, 0) is None
+    assert chain.checks == 1
+
+
+def test_a_late_header_that_proves_nothing_is_not_remembered() -> None:
+    chain = Chain(final=8)
+    announces, late = over(chain), GossipReceived(ANNOUNCE, "a", announce_of(child()))
+    assert announces.read_late(late, 0) is None
+    assert announces.read_late(late, 0) is None
+    assert chain.checks == 2
+    chain.opinion = Refused(Reason.BAD_SEAL, "no")
+    with pytest.raises(Refused):
+        announces.read_late(late, 0)

@@ -131,7 +131,7 @@ def test_a_loss_counts_once() -> None:
 
 def test_makers_on_slow_wires_take_less_and_the_whole_share_on_quick_ones() -> None:
     # An announce, a request and its answer: nine tenths of a slot.
-    world = World(seed=3, validators=3, links=Links(least=600, most=620))
+    world = World(seed=3, validators=3, links=Links(least=600, most=620), bodies=False)
     assert world.slot_ms == SLOT_MS
     world.run(slots=14)
     assert all(node.running._authoring.build_time.percent < 60 for node in world.nodes)

@@ -133,3 +133,36 @@ def test_old_slots_are_forgotten() -> None:
 
     assert tracker.see(block(2), ALICE.public, SLOT) is None
     assert len(tracker._seen) == 2
+
+
+def test_a_proof_is_returned_once_for_an_author_and_slot() -> None:
+    tracker = EquivocationTracker(4)
+    first, second = block(1), block(2)
+    assert tracker.see(first, ALICE.public, SLOT) is None
+    assert tracker.see(first, ALICE.public, SLOT) is None
+    assert tracker.see(second, ALICE.public, SLOT) == proof(first, second)
+    assert tracker.see(second, ALICE.public, SLOT) is None
+    assert tracker.see(block(3), ALICE.public, SLOT) is None
+    assert tracker.see(block(1, index=1, pair=BOB), BOB.public, SLOT) is None
+    assert tracker.see(block(2, index=1, pair=BOB), BOB.public, SLOT) is not None
+
+
+def test_what_is_remembered_of_proofs_goes_with_their_slots() -> None:
+    tracker = EquivocationTracker(4)
+    for slot in range(SLOT, SLOT + 20):
+        tracker.see(block(1, slot=slot), ALICE.public, slot)
+        assert tracker.see(block(2, slot=slot), ALICE.public, slot) is not None
+    assert len(tracker._seen) == len(tracker._proven) == 4
+
+
+def test_a_header_may_prove_an_equivocation_by_what_it_claims() -> None:
+    tracker = EquivocationTracker(4)
+    first = block(1)
+    tracker.see(first, ALICE.public, SLOT)
+
+    assert tracker.may_prove(block(2))
+    assert tracker.may_prove(block(2, pair=BOB))  # not verified
+    assert not tracker.may_prove(first)
+    assert not tracker.may_prove(block(2, index=1))
+    assert not tracker.may_prove(block(2, slot=SLOT + 1))
+    assert not tracker.may_prove(seal(make_header(), ALICE))

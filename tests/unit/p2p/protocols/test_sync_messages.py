@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import DecodeError, compact_encode
+from btt_chain.scale import DecodeError, codec, compact_encode
 from p2p.limits import LARGE_BYTES
 from p2p.network import BLOCKS, EXCHANGES, GOSSIP_BYTES, JUSTIFICATIONS, STATE, WARP
 from p2p.protocols import messages
 from p2p.protocols.messages import (
     ALL,
+    ANNOUNCED_EXTRINSICS,
     BODY,
     HEADER,
     LARGE_TX_BYTES,
@@ -82,6 +83,44 @@ def test_the_other_messages_come_back(hash: bytes, some: bytes | None, many: lis
     assert WarpProof.decode(WarpProof([], True).encode()) == WarpProof([], True)
     header, _ = child(GENESIS, hash)
     assert Announce.decode(Announce(header, is_best=True).encode()) == Announce(header, True)
+
+
+@given(st.lists(BYTES, min_size=1, max_size=ANNOUNCED_EXTRINSICS), st.booleans())
+def test_an_announce_with_a_body_comes_back(body: list[bytes], is_best: bool) -> None:
+    header, _ = child(GENESIS)
+    announce = Announce(header, is_best, body)
+    assert Announce.decode(announce.encode()) == announce
+    assert announce.encode().startswith(Announce(header, is_best).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "comes"),
+    [
+        ([], False),
+        ([b""], True),
+        ([b"i" * 10, *[b"t" * 140] * 7], True),
+        ([b"x" * 1_021], True),  # with the lengths of it and of the list
+        ([b"x" * 1_022], False),
+        ([b"x"] * ANNOUNCED_EXTRINSICS, True),
+        ([b"x"] * (ANNOUNCED_EXTRINSICS + 1), False),
+    ],
+)
+def test_a_small_body_comes_with_the_announce(body: list[bytes], comes: bool) -> None:
+    header, _ = child(GENESIS)
+    announce = Announce.of(header, body, is_best=True)
+    assert announce == Announce(header, True, body if comes else None)
+    assert Announce.decode(announce.encode()) == announce
+
+
+@pytest.mark.parametrize(
+    "body", [[], [b"x" * 1_022], [b""] * (ANNOUNCED_EXTRINSICS + 1), [b"x" * 100] * 11]
+)
+def test_an_announce_with_another_body_is_malformed(body: list[bytes]) -> None:
+    header, _ = child(GENESIS)
+    with pytest.raises(DecodeError):
+        Announce.decode(Announce(header, True).encode() + codec(list[bytes]).encode(body))
+    with pytest.raises(DecodeError):
+        Announce.decode(Announce(header, True, [b"x"]).encode() + b"\0")
 
 
 KINDS: list[Callable[[bytes], object]] = [
