@@ -469,10 +469,10 @@ class Voter:
         number, set_id = run.votes.number, self.set.set_id
         target = self._recorded.get((number, stage), target)
         message = message_for(stage, target)
-        completed = self._completed
-        if completed is not None and completed is run.previous and completed.revision != self._saved:
+        last = self._completed
+        if last is not None and last is run.previous and last.revision != self._saved:
             # The vote stands on its estimate of now: that of an earlier time may be a dead fork.
-            actions.append(self._complete(completed))
+            actions.append(self._complete(last))
         actions += [RecordVote(number, set_id, message), SendVote(number, set_id, message)]
 
     def _settle(self, run: VotingRound, actions: list[Action]) -> None:
