@@ -112,7 +112,15 @@ class BusyWorld(World):
 
     # ---- events wait for their turn
 
-    def _deliver(self, node: SimNode, event: Event) -> None:
+    def _do(
+        self,
+        node: SimNode,
+        event: Event | None,
+        step: Callable[[Engine, int], Sequence[network.Action]] = Engine.tick,
+    ) -> None:
+        if event is None:
+            super()._do(node, None, step)
+            return
         cpu = self.cpus[node.index]
         if isinstance(event, Asked):
             cpu.asked.append(event)
@@ -159,7 +167,7 @@ class BusyWorld(World):
             for action in actions:
                 clock += self._send_cost(node, action)
             if actions:
-                self.time.at(int(clock) + 1, partial(self._apply, node, actions))
+                self.time.at(int(clock) + 1, partial(self._apply, node, *actions))
             return spent
 
         def keep_time() -> None:

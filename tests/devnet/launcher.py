@@ -28,7 +28,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
+
+if TYPE_CHECKING:
+    from btt_chain.consensus.importer import Importer, Slots
 
 HERE: Final = Path(__file__).resolve()
 PATHS: Final = [str(HERE.parents[2]), str(HERE.parents[1])]
@@ -287,14 +290,23 @@ def two_blocks() -> None:
             sealed: bytes = self._vault.keystore.pair(BABE, public).sign(pre_seal_hash)
             return sealed
 
+    class Later:
+        """An importer for a block with a time a millisecond later: another one for the slot."""
+
+        def __init__(self, genuine: Importer) -> None:
+            self._genuine = genuine
+            self.client = genuine.client
+
+        def slots(self, parent: bytes, slot: int) -> Slots:
+            found = self._genuine.slots(parent, slot)
+            return replace(found, earliest_ms=slot * found.length_ms + 1)
+
     def around_work(plain: Callable[..., Any]) -> Callable[..., Any]:
         def work(self: Any, slot: int, ready: Any, pace: Any) -> Any:
             made = plain(self, slot, ready, pace)
             if isinstance(made, Authored):
-                other = SlotWorker(self._importer, Forger(self._signer), vrf=self._vrf)
-                # A millisecond later: another block for the same slot.
-                length = self._importer.slots(self._importer.client.best().hash, slot).length_ms
-                other._earliest = lambda parent: slot * length + 1  # type: ignore[method-assign]
+                later = Later(self._importer)
+                other = SlotWorker(cast("Importer", later), Forger(self._signer), vrf=self._vrf)
                 seconds.append(plain(other, slot, ready, pace))
             return made
 

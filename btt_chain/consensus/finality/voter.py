@@ -350,12 +350,9 @@ class Voter:
         votes = self._completed
         if votes is None or votes.number < round_number:
             return None
+        base = votes.base
         return CatchUp(
-            u64(votes.number),
-            votes.prevotes(),
-            votes.precommits(),
-            votes.base.hash,
-            u32(votes.base.number),
+            u64(votes.number), votes.prevotes(), votes.precommits(), base.hash, u32(base.number)
         )
 
     # --- internals ---
@@ -387,7 +384,9 @@ class Voter:
             self._settle(done, actions)
             if not is_over:
                 break
-            self._follow(done, now, actions)
+            self._retire(done, now)
+            following = self._round(done.votes.number + 1, self._base)
+            self._start(VotingRound(following, done.votes, now), actions)
         may_end = False
         for past in self._past:
             if past.proven is not past.votes.finalized:
@@ -499,11 +498,6 @@ class Voter:
             return []
         self._final = target
         return [Finalize(proof)]
-
-    def _follow(self, done: VotingRound, now: int, actions: list[Action]) -> None:
-        self._retire(done, now)
-        following = self._round(done.votes.number + 1, self._base)
-        self._start(VotingRound(following, done.votes, now), actions)
 
     def _complete(self, votes: Round) -> SaveRound:
         self._completed, self._saved = votes, votes.revision

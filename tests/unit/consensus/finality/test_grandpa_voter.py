@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from itertools import count
 from random import Random
-from typing import TypeVar
 
 import pytest
 
-from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.justification import Rule, verify
 from btt_chain.consensus.finality.voter import (
-    Action,
     ArmTimer,
     Distrust,
     Finalize,
@@ -24,22 +17,17 @@ from btt_chain.consensus.finality.voter import (
     SaveRound,
     SendCommit,
     SendVote,
-    Timing,
     Voter,
 )
 from btt_chain.consensus.finality.voting_rule import vote_height
-from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     CatchUp,
-    Commit,
-    SignedMessage,
     Stage,
     Target,
     Verdict,
     message_for,
 )
 from btt_chain.primitives.grandpa_equivocation import check_equivocation
-from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
 from unit.consensus.finality.finality_world import (
     PRECOMMIT,
@@ -51,150 +39,22 @@ from unit.consensus.finality.finality_world import (
     commit,
     crate_world,
     many,
-    sign,
     signed,
     who,
 )
-
-A = TypeVar("A")
-T = 100
-TIMING = Timing(gossip=T, commit=T)
-
-
-class View:
-    """The chain as one voter sees it."""
-
-    def __init__(self, world: World, head: str, limit: int | None = None) -> None:
-        self.world, self.head, self.limit = world, head, limit
-
-    def parent(self, block: Target) -> H256 | None:
-        return self.world.parent(block)
-
-    def header(self, block: Target) -> Header | None:
-        return self.world.header(block)
-
-    def best_containing(self, block: Target) -> Target | None:
-        name = self.world.name(block)
-        assert name is not None
-        return self.world[self.head] if self.world.stands_on(name, self.head) else block
-
-    def vote_limit(self, head: Target) -> int | None:
-        return self.limit
-
-
-class Blind(View):
-    """A view without a best chain for a while."""
-
-    blind = True
-
-    def best_containing(self, block: Target) -> Target | None:
-        return None if self.blind else super().best_containing(block)
-
-
-def make(
-    names: Mapping[str, int],
-    me: str | None,
-    view: View,
-    *,
-    final: str = "genesis",
-    last: LastRound | None = None,
-    recorded: Mapping[tuple[int, Stage], Target] | None = None,
-) -> Voter:
-    members = AuthoritySet(SET_ID, tuple((who(name), weight) for name, weight in names.items()))
-    base = view.world[final]
-    return Voter(
-        members,
-        None if me is None else who(me),
-        view,
-        TIMING,
-        behind=0,
-        final=base,
-        last=LastRound(0, base) if last is None else last,
-        recorded=recorded or {},
-        now=0,
-    )
-
-
-def sent(actions: Sequence[Action]) -> list[SendVote]:
-    return [action for action in actions if isinstance(action, SendVote)]
-
-
-Event = Callable[[Voter, int], list[Action]]
-
-
-def tick(voter: Voter, now: int) -> list[Action]:
-    return voter.tick(now)
-
-
-def vote_event(number: int, vote: SignedMessage) -> Event:
-    return lambda voter, now: voter.on_vote(number, vote, now)
-
-
-def commit_event(number: int, made: Commit) -> Event:
-    return lambda voter, now: voter.on_commit(number, made, now)
-
-
-@dataclass
-class Net:
-    """Voters that receive each other's votes late; each vote is recorded before it is sent."""
-
-    voters: dict[str, Voter]
-    delay: Callable[[], int | None] = lambda: 30
-    """Return the delay of the next message; None: it is lost."""
-    log: dict[str, list[Action]] = field(default_factory=dict)
-    now: int = 0
-    _queue: list[tuple[int, int, str, Event]] = field(default_factory=list)
-    _order: count[int] = field(default_factory=count)
-
-    def run(self, until: int) -> Net:
-        for name, voter in self.voters.items():
-            self._apply(name, voter.tick(self.now))
-        while self._queue and self._queue[0][0] <= until:
-            self.now, _, name, event = heappop(self._queue)
-            self._apply(name, event(self.voters[name], self.now))
-        self.now = until
-        return self
-
-    def of(self, name: str, kind: type[A]) -> list[A]:
-        return [action for action in self.log[name] if isinstance(action, kind)]
-
-    def gossip(self, name: str, event: Event, to: Sequence[str] | None = None) -> None:
-        for other in self.voters if to is None else to:
-            wait = 0 if other == name else self.delay()
-            if wait is not None:
-                self._at(self.now + wait, other, event)
-
-    def _at(self, time: int, name: str, event: Event) -> None:
-        heappush(self._queue, (time, next(self._order), name, event))
-
-    def _apply(self, name: str, actions: list[Action]) -> None:
-        log = self.log.setdefault(name, [])
-        for action in actions:
-            match action:
-                case ArmTimer(at):
-                    self._at(at, name, tick)
-                case SendVote(number, set_id, message):
-                    assert log[-1] == RecordVote(number, set_id, message)
-                    self.gossip(name, vote_event(number, sign(message, name, number, set_id)))
-                case SendCommit(number, _, made):
-                    self.gossip(name, commit_event(number, made))
-                case _:
-                    pass
-            log.append(action)
-
-
-def line() -> World:
-    return World().push("genesis", *"ABCDEF")
-
-
-def all_votes_of(net: Net, name: str) -> list[tuple[int, Stage]]:
-    kinds = {"PrevoteMessage": PREVOTE, "PrecommitMessage": PRECOMMIT}
-    return [
-        (a.round, kinds[type(a.message).__name__])
-        for a in net.log[name]
-        if isinstance(a, RecordVote)
-    ]
-
+from unit.consensus.finality.voter_case import (
+    NAMES,
+    Blind,
+    Net,
+    T,
+    View,
+    all_votes_of,
+    line,
+    make,
+    receive,
+    sent,
+    vote_event,
+)
 
 # --- networks ---------------------------------------------------------------
 
@@ -361,19 +221,6 @@ def test_g18_no_commit_is_gossiped_after_an_equal_one(received: bool) -> None:
 
 # --- one voter --------------------------------------------------------------
 
-NAMES = dict.fromkeys(("Alice", "Bob", "Charlie", "Dave"), 1)
-
-
-def receive(
-    voter: Voter, stage: Stage, block: Target, names: Sequence[str], now: int
-) -> list[Action]:
-    number = voter.best_round.number
-    return [
-        action
-        for name in names
-        for action in voter.on_vote(number, signed(stage, block, name, number), now)
-    ]
-
 
 def test_a_vote_is_recorded_before_it_is_sent() -> None:
     world = line()
@@ -481,122 +328,6 @@ def test_a_vote_is_cast_only_once_the_votes_are_saved_on_which_it_stands() -> No
     assert (save.round, save.state.estimate) == (1, world["F"])
     assert isinstance(record, RecordVote)
     assert [action for action in actions if isinstance(action, SaveRound)] == [save]
-
-
-# --- rounds in which nothing is to be decided -------------------------------
-
-
-@pytest.mark.parametrize(("height", "due"), [(None, 3), (2, 3), (3, 4)])
-def test_a_commit_that_another_voter_has_sent_is_not_sent(height: int | None, due: int) -> None:
-    world = line()
-    voter = make(NAMES, "Alice", View(world, "B"))
-    voter.tick(2 * T)
-    for stage in (PREVOTE, PRECOMMIT):
-        receive(voter, stage, world["B"], list(NAMES), 2 * T)
-    assert (voter.round, voter.final) == (2, world["B"])
-
-    if height is not None:
-        voter.on_known_commit(height)
-
-    assert voter.due(2 * T) == due * T
-    commits = [action for action in voter.tick(3 * T) if isinstance(action, SendCommit)]
-    assert [made.commit.target for made in commits] == [world["B"]] * (due == 3)
-
-
-def test_a_second_vote_is_reported_though_another_voter_has_sent_the_commit() -> None:
-    """Else a cheat would send its commit before its second vote."""
-    world = line()
-    voter = make(NAMES, "Alice", View(world, "B"))
-    voter.tick(2 * T)
-    for stage in (PREVOTE, PRECOMMIT):
-        receive(voter, stage, world["B"], list(NAMES), 2 * T)
-    voter.on_known_commit(world["B"].number)
-    voter.tick(3 * T - 1)
-
-    second = signed(PRECOMMIT, world["C"], "Dave", 1)
-    actions = voter.on_vote(1, second, 3 * T - 1)
-
-    reports = [action for action in actions if isinstance(action, Report)]
-    assert [report.proof.offender for report in reports] == [who("Dave")]
-    voter.tick(3 * T)
-    assert voter.past_rounds == []
-
-
-def test_there_is_no_vote_until_there_is_a_block_to_make_final() -> None:
-    world, view = line(), View(line(), "B")
-    voter = make(NAMES, "Alice", view, final="B")
-    assert [sent(voter.tick(now)) for now in range(0, 40 * T, T)] == [[]] * 40
-    assert voter.due(40 * T) is None
-
-    view.head = "C"
-
-    assert sent(voter.tick(40 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
-
-
-def test_a_block_right_after_the_start_of_a_round_is_voted_for_at_the_usual_time() -> None:
-    world, view = line(), View(line(), "B")
-    voter = make(NAMES, "Alice", view, final="B")
-    view.head = "C"
-    assert sent(voter.tick(T)) == []
-    assert voter.due(T) == 2 * T
-    assert sent(voter.tick(2 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
-
-
-@pytest.mark.parametrize("stage", [PREVOTE, PRECOMMIT])
-def test_a_round_that_another_voter_began_is_voted_in_after_two_durations(stage: Stage) -> None:
-    world = line()
-    voter = make(NAMES, "Alice", View(world, "B"), final="B")
-    voter.tick(2 * T)
-    assert sent(receive(voter, stage, world["B"], ["Bob"], 9 * T)) == []
-    assert voter.due(9 * T) == 11 * T
-    assert sent(voter.tick(11 * T - 1)) == []
-
-    assert sent(voter.tick(11 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["B"]))]
-
-
-def test_a_round_that_is_complete_without_us_is_voted_in_at_once() -> None:
-    world, others = line(), ["Bob", "Charlie", "Dave"]
-    voter = make(NAMES, "Alice", View(world, "B"), final="B")
-    receive(voter, PREVOTE, world["B"], others, T)
-
-    actions = receive(voter, PRECOMMIT, world["B"], others, T)
-
-    assert sent(actions) == [SendVote(1, SET_ID, message_for(stage, world["B"])) for stage in
-                             (PREVOTE, PRECOMMIT)]  # fmt: skip
-    assert voter.round == 2
-
-
-def test_a_vote_of_an_earlier_life_is_sent_again_though_its_block_is_final() -> None:
-    world = line()
-    recorded = {(1, PREVOTE): world["B"]}
-    voter = make(NAMES, "Alice", View(world, "B"), final="B", recorded=recorded)
-
-    assert sent(voter.tick(2 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["B"]))]
-
-
-def test_a_round_is_ended_where_the_next_one_can_decide() -> None:
-    """A commit has made final more than three quarters of the way from this round's base."""
-    world = line()
-    voter = make(NAMES, "Alice", View(world, "D"), final="genesis")
-    voter.on_final(world["C"], T)
-
-    assert sent(voter.tick(2 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
-
-
-def test_rounds_do_not_follow_each_other_without_blocks() -> None:
-    world, names = line(), many(4)
-    views = {name: View(world, "B") for name in names}
-    net = Net({name: make(names, name, view) for name, view in views.items()}).run(100 * T)
-    rounds = {voter.best_round.number for voter in net.voters.values()}
-    assert {world.name(v.final) for v in net.voters.values()} == {"B"}
-    assert max(rounds) <= 3
-
-    for view in views.values():
-        view.head = "C"
-    net.run(110 * T)
-
-    assert {world.name(v.final) for v in net.voters.values()} == {"C"}
-    assert {voter.best_round.number for voter in net.voters.values()} == {max(rounds) + 1}
 
 
 def test_a_precommit_waits_until_the_ghost_stands_on_the_last_estimate() -> None:
