@@ -208,7 +208,7 @@ class BlockStore:
         last, body = self._last_body
         if last == hash and hash in self.open:
             return body.copy()
-        raw = self._get(BODY + hash)
+        raw = self._kv.get_once(BODY + hash)
         if raw is None:
             return None
         return body.copy() if last == hash else decode_body(raw)

@@ -41,6 +41,9 @@ class KeyValue(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key, None if it is not there."""
 
+    def get_once(self, key: bytes) -> bytes | None:
+        """Return the value of a key that is not read again soon: it enters no cache."""
+
     def iterate(
         self,
         prefix: bytes = b"",

@@ -28,6 +28,10 @@ class MemoryKV:
         """Return the value of a key, None if it is not there."""
         return self._values.get(key)
 
+    def get_once(self, key: bytes) -> bytes | None:
+        """Return the same: there is no cache."""
+        return self._values.get(key)
+
     def iterate(
         self,
         prefix: bytes = b"",

@@ -433,7 +433,7 @@ class StateStore:
         if hash is None:
             raise Corrupt(f"the canonical block {number} is missing")
         row = number_key(DEATHS, number, hash)
-        deaths = draft.get(row)
+        deaths = draft.get_once(row)
         if deaths is None:
             raise Corrupt(f"the pruning journal of block {number} is missing")
         for record in msgpack.unpackb(deaths):
@@ -494,7 +494,7 @@ class StateStore:
     def _journal(
         self, draft: Draft, ref: BlockRef
     ) -> tuple[list[tuple[bytes, Stored | None, bytes | None]], list[bytes]]:
-        raw = draft.get(number_key(JOURNAL, ref.number, ref.hash))
+        raw = draft.get_once(number_key(JOURNAL, ref.number, ref.hash))
         if raw is None:
             raise Corrupt(f"the journal of block {ref.number} (0x{ref.hash.hex()}) is missing")
         changes, records = msgpack.unpackb(raw)

@@ -75,7 +75,7 @@ class SimKV:
         self._live = live
         self._point = point
         self._awaited = awaited
-        self.get = live.get
+        self.get, self.get_once = live.get, live.get_once
         self.iterate = live.iterate
         self.keys = live.keys
         self.approximate_size = live.approximate_size

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.blocks import BlockRef, decode_body, encode_body, header_hash, read_header
-from storage.columns import META_VERSION, NODE, VALUE
+from storage.columns import BODY, DEATHS, JOURNAL, META_VERSION, NODE, VALUE
 from storage.database import ChainStore
 from storage.kv import DiskFull, StorageError
 from storage.memory import MemoryKV
@@ -52,6 +52,38 @@ class _Disk(MemoryKV):
             raise DiskFull("no space")
         super().write(batch, sync=sync)
         self.waited.append(sync)
+
+
+class _Cached(MemoryKV):
+    """Remembers the columns whose values a cache would keep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cached: set[bytes] = set()
+        self.once: set[bytes] = set()
+
+    def get(self, key: bytes) -> bytes | None:
+        self.cached.add(key[:1])
+        return super().get(key)
+
+    def get_once(self, key: bytes) -> bytes | None:
+        self.once.add(key[:1])
+        return super().get_once(key)
+
+
+def test_journals_and_bodies_take_no_room_in_a_cache() -> None:
+    kv = _Cached()
+    store = new_chain(kv, 2)
+    first = grow(store, {b"k": b"1"}, finalize=True)
+    grow(store, {b"k": b"2"})
+    fork = grow(store, {b"k": b"3"}, first.hash, b"salt", make_best=False)
+    store.set_best(fork.hash)
+    for turn in range(8):
+        grow(store, {b"k": b"%d" % turn}, finalize=True)
+    assert store.state.base.number > first.number
+    assert store.blocks.body(first.hash) == [b"an extrinsic"]
+    assert kv.once == {DEATHS, JOURNAL, BODY}
+    assert not kv.once & kv.cached
 
 
 def test_what_is_on_the_disk_is_not_waited_for_again() -> None:

@@ -138,8 +138,9 @@ class Broken:
     def write_batch(self, *, sync: bool) -> object:
         raise self.error
 
-    def raw_iterator(self, *, verify_checksums: bool) -> "Broken":
+    def raw_iterator(self, *, verify_checksums: bool, fill_cache: bool) -> "Broken":
         assert verify_checksums
+        assert fill_cache
         return self
 
     def valid(self) -> bool:
@@ -198,11 +199,15 @@ def test_a_failed_read_is_an_error_and_stops_writes(
 ) -> None:
     kv, error = open_plain(path), wrong("a bad block")
 
-    def fail(_key: bytes, *, verify_checksums: bool) -> bytes:
+    def fail(_key: bytes, *, verify_checksums: bool, fill_cache: bool = True) -> bytes:
         assert verify_checksums
         raise error
 
-    reads: list[Callable[[], object]] = [lambda: kv.get(b"k"), lambda: list(kv.keys())]
+    reads: list[Callable[[], object]] = [
+        lambda: kv.get(b"k"),
+        lambda: kv.get_once(b"k"),
+        lambda: list(kv.keys()),
+    ]
     for read in reads:
         whole, kv._db, kv._get = kv._db, Broken(kv._db, error), fail
         with pytest.raises(kind, match=str(path)):
@@ -210,6 +215,31 @@ def test_a_failed_read_is_an_error_and_stops_writes(
         kv._db = whole
     with pytest.raises(StorageFailed, match="takes no more"):
         kv.write({b"k": b"v"})
+    kv.close()
+
+
+# --- memory
+
+
+def memory_of(kv: LevelKV) -> int:
+    """Return the bytes of LevelDB's write buffer and of its cache of blocks."""
+    found: bytes = kv._db.get_property(b"leveldb.approximate-memory-usage")
+    return int(found)
+
+
+def test_only_reads_that_are_repeated_take_memory(path: Path) -> None:
+    # Values that Snappy shortens: other blocks stay in the mapped file.
+    rows = {b"k%02d" % number: os.urandom(20_000) * 2 for number in range(50)}
+    kv = open_plain(path)
+    kv.write(rows)
+    kv.close()
+    kv = open_plain(path)
+    before = memory_of(kv)
+    assert {key: kv.get_once(key) for key in rows} == rows
+    kv.scan()
+    assert memory_of(kv) == before
+    assert {key: kv.get(key) for key in rows} == rows
+    assert memory_of(kv) - before > 40 * 40_000
     kv.close()
 
 
