@@ -259,7 +259,7 @@ class BadAuthor(Byzantine):
                 log = logs[at]
                 assert isinstance(log, Consensus)
                 raw = bytearray(log.payload)
-                raw[-40] ^= 1  # the weight of the last authority
+                raw[-min(40, len(raw))] ^= 1  # the weight of the last authority, in a new epoch
                 logs[at] = Consensus(log.engine, bytes(raw))
                 bad = replace(unsealed, digest=Digest(logs))
         return sealed(node, bad)
