@@ -21,8 +21,8 @@ from btt_chain.primitives.grandpa import (
 Verify: TypeAlias = Callable[[SignedMessage, int, int], bool]
 """Return True if a message is signed by its voter for this round of this set."""
 
-CAPACITY: Final = 16_384
-"""Signatures kept, about a quarter of a kilobyte each: 80 rounds of 100 voters."""
+CAPACITY: Final = 4_096
+"""Signatures kept, 0.7 KiB each with their votes: 20 rounds of 100 voters, two of 1,000."""
 
 
 class Signatures:
