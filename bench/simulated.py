@@ -25,7 +25,7 @@ SENDERS: Final = 6
 
 
 PACES: Final = (250, 1_000)
-"""GRANDPA's T in milliseconds: two rounds in each slot, and one in two."""
+"""GRANDPA's T in milliseconds: an eighth and half of a slot."""
 
 
 def simulator_rows(slots: int, rounds: int) -> Iterator[Row]:

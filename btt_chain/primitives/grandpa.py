@@ -160,6 +160,18 @@ class SignedMessage:
     id: Annotated[AuthorityId, TypeName("Id")]
 
 
+def encode_signed(signed: SignedMessage) -> bytes:
+    """Return the SCALE encoding of a signed message: with its codec it takes eight calls."""
+    message = signed.message
+    vote = message.vote
+    number = vote.target_number.to_bytes(4, "little")
+    return _INDICES[message.STAGE] + vote.target_hash + number + signed.signature + signed.id
+
+
+_INDICES: Final = tuple(bytes([stage]) for stage in Stage)
+"""Index of the variant of `Message`, by stage."""
+
+
 @path("finality_grandpa::SignedPrevote", params=_SIGNED_PARAMS)
 @dataclass(frozen=True, slots=True)
 class SignedPrevote:

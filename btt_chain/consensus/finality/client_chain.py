@@ -33,6 +33,10 @@ class ClientChain:
         header = self._client.header(block.hash)
         return header if header is not None and int(header.number) == block.number else None
 
+    def height(self) -> int:
+        """Return the height of the best block."""
+        return self._client.store.blocks.best.number
+
     def best_containing(self, block: Target) -> Target | None:
         """Return the head of the best chain through `block`; None if it is not known any more."""
         if self.number(block.hash) != block.number:

@@ -33,6 +33,10 @@ class Blocks(Ancestry, HeaderSource, Protocol):
         """Return the height of a block; None if it is not known."""
         ...
 
+    def height(self) -> int:
+        """Return the height of the best block."""
+        ...
+
     def best_containing(self, block: Target) -> Target | None:
         """Return the head of the best chain through `block`; None if it is not known any more."""
         ...

@@ -15,13 +15,11 @@ from btt_chain.consensus.finality.messages import (
     GOSSIP,
     Neighbor,
     NeighborV1,
-    Vote,
-    VoteMessage,
 )
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peer, Peers, View
 from btt_chain.consensus.finality.timers import Clock
-from btt_chain.primitives.grandpa import SignedMessage
+from btt_chain.primitives.grandpa import SignedMessage, encode_signed
 from btt_chain.scale import u32, u64
 
 SEND_EVERY: Final = 120_000
@@ -123,4 +121,6 @@ class NeighborPackets:
 
 def encode_vote(number: int, set_id: int, signed: SignedMessage) -> bytes:
     """Return a vote as it is gossiped."""
-    return GOSSIP.encode(Vote(VoteMessage(u64(number), u64(set_id), signed)))
+    # As the codec of `GossipMessage` encodes it: votes are its first variant.
+    place = number.to_bytes(8, "little") + set_id.to_bytes(8, "little")
+    return b"\0" + place + encode_signed(signed)

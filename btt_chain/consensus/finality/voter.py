@@ -198,8 +198,7 @@ class Voter:
         self._past: list[VotingRound] = []
         self._base = final
         self._completed: Round | None = None
-        self._saved = 0
-        """Number of changes of the last complete round that are saved."""
+        self._saved = 0  # revision of that round as saved
         self._armed: int | None = None
         self._driven: int | None = None
         """Time when all that was due was last done; None: the due times have changed since."""
@@ -411,7 +410,8 @@ class Voter:
         due = self._quiet_until if self._quiet_until > now else None
         if best.step is not Step.PRECOMMITTED:
             step = best.next_at(self._timing.gossip, now)
-            if step > now and (due is None or step < due):
+            is_next = step > now and (due is None or step < due)
+            if is_next and not best.is_idle(self._chain.height(), self._final, self._recorded):
                 due = step
         for past in self._past:
             at = None if past.has_commit else past.commit_at

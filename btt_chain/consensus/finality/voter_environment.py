@@ -46,6 +46,7 @@ class _VoterChain:
     def __init__(self, blocks: Blocks, sets: AuthoritySets) -> None:
         self.parent = blocks.parent
         self.header = blocks.header
+        self.height = blocks.height
         self.best_containing = blocks.best_containing
         self.vote_limit = sets.limit
 

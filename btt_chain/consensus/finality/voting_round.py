@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from btt_chain.consensus.finality.graph import Ancestry, descends
@@ -58,6 +59,16 @@ class VotingRound:
             return at if at > now or active is None else max(at, active + 2 * gossip)
         first = self.started if self.active_at is None else self.active_at
         return max(self.started + 4 * gossip, first + 2 * gossip)
+
+    def is_idle(
+        self, height: int, final: Target, recorded: Mapping[tuple[int, Stage], Target]
+    ) -> bool:
+        """Return True if a round has no vote, and a chain of this height no block to vote for; nor
+        did we vote in an earlier life.
+        """
+        if self.active_at is not None or height > final.number:
+            return False
+        return (self.votes.number, Stage.PREVOTE) not in recorded
 
     def is_due(self, gossip: int, now: int) -> bool:
         """Return True if a prevote that decides nothing is due, too: the others have completed the

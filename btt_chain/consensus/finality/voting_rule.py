@@ -15,6 +15,10 @@ from btt_chain.primitives.grandpa import Target
 class RuleChain(Ancestry, Protocol):
     """The chain that the rules need."""
 
+    def height(self) -> int:
+        """Return the height of the best block."""
+        ...
+
     def best_containing(self, block: Target) -> Target | None:
         """Return the head of the best chain through `block`; None if it is not known any more."""
         ...

@@ -122,6 +122,9 @@ class Tree:
         header = self.header(block)
         return None if header is None else header.parent_hash
 
+    def height(self) -> int:
+        return self.best.number
+
     def best_containing(self, block: Target) -> Target | None:
         if block.hash not in self.headers:
             return None

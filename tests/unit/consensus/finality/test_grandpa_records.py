@@ -7,7 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from btt_chain.consensus.finality import records
-from btt_chain.scale import encode, u32
+from btt_chain.consensus.finality.messages import GOSSIP, Vote, VoteMessage
+from btt_chain.consensus.finality.neighbors import encode_vote
+from btt_chain.consensus.finality.records import BlockName, StoredRound, round_change
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import SignedMessage, Stage, Target, encode_signed
+from btt_chain.scale import codec, encode, u32, u64
+from unit.consensus.finality.finality_world import signed
 
 READERS: dict[str, tuple[bytes, Callable[[records.Read], object], object, str]] = {
     "first": (records.FIRST_KEY, records.read_first, (0, 0), "the first set"),
@@ -44,3 +50,17 @@ def test_voters_of_another_version_are_refused(schema: bytes | None) -> None:
     stored = {records.VOTERS_KEY: b""} | ({} if schema is None else {records.SCHEMA_KEY: schema})
     with pytest.raises(records.BadRecord, match="of another version"):
         records.read_voters(stored.get)
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_votes_are_encoded_as_their_codecs_do(stage: Stage) -> None:
+    votes = [signed(stage, Target(H256(bytes([7]) * 32), 2**32 - at), "Alice", 3) for at in (1, 9)]
+    for vote in votes:
+        assert encode_signed(vote) == codec(SignedMessage).encode(vote)
+        gossip = GOSSIP.encode(Vote(VoteMessage(u64(2**64 - 1), u64(5), vote)))
+        assert encode_vote(2**64 - 1, 5, vote) == gossip
+    for count in (0, 1, 2):
+        stored = StoredRound(
+            u64(5), u64(3), BlockName.of(Target(H256(bytes(32)), 8)), votes[:count]
+        )
+        assert list(round_change(stored).values()) == [codec(StoredRound).encode(stored)]

@@ -54,6 +54,9 @@ class View:
     def header(self, block: Target) -> Header | None:
         return self.world.header(block)
 
+    def height(self) -> int:
+        return self.world[self.head].number
+
     def best_containing(self, block: Target) -> Target | None:
         name = self.world.name(block)
         assert name is not None
