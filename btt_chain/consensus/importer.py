@@ -177,9 +177,9 @@ class Importer:
             verified = self.check(header, now_ms)
         except (UnknownBlock, StateUnavailable):
             return None
-        if verified is not None:
-            self.see(header, verified)
-        return self.take_found()
+        if verified is None:
+            return None
+        return self._equivocations.see(header, verified.author, verified.slot)
 
     def see(self, header: Header, verified: Verified) -> None:
         """Record a verified header; if it is its author's second one for a slot, `take_found`

@@ -109,9 +109,9 @@ class Announces:
         """Return the equivocation that an announce at or below the last final block proves.
 
         Blocks become final within milliseconds, before an author's second one for the slot comes.
-        Each header is looked at once. Raises DecodeError, Refused.
+        A proof is returned once. Raises DecodeError, Refused.
         """
-        if peek_announce(event.data).number + LATE <= self._client.finalized().number:
+        if peek_announce(event.data).number + LATE < self._client.finalized().number:
             return None
         header = self.decode(event.data).header
         hash = bytes(header.hash())

@@ -64,7 +64,7 @@ class Timing:
 
     gossip: int
     """Time for a message to reach all voters: a round's prevote comes 2 of these after its start at
-    the earliest, its precommit after 4 at the latest (`VotingRound.next_at`).
+    the earliest; a precommit that may wait, 4 after it (`VotingRound.next_at`).
     """
     commit: int
     """Time to wait after a round for another voter's commit."""

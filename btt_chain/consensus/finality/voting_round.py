@@ -88,7 +88,7 @@ class VotingRound:
 
     @property
     def has_commit(self) -> bool:
-        """Return True if ours is as high as one of another voter: it needs no timer."""
+        """True if another voter's commit is as high as ours, or higher: ours needs no timer."""
         return self.proof is not None and self.proof.target.number <= self.published
 
     def concluded(self, final: Target) -> bool:

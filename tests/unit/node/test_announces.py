@@ -263,7 +263,7 @@ def test_a_verified_header_is_recorded_before_its_block_is_here() -> None:
 
 def test_a_header_at_or_below_the_last_final_block_may_prove_an_equivocation() -> None:
     proof = EquivocationProof(AuthorityId(bytes(32)), Slot(5), PARENT, child())
-    chain = Chain(final=8 + LATE - 1, proof=proof)
+    chain = Chain(final=8 + LATE, proof=proof)
     announces, late = over(chain), GossipReceived(ANNOUNCE, "a", announce_of(child()))
     assert announces.read(late) is None
 
