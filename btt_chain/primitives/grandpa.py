@@ -445,7 +445,7 @@ class VoterSet:
     is left; Overflow if the total weight does not fit 64 bits.
     """
 
-    __slots__ = ("weights", "order", "total", "threshold")
+    __slots__ = ("weights", "order", "total", "threshold", "tolerated")
 
     def __init__(self, authorities: Iterable[tuple[AuthorityId, int]]) -> None:
         weights: dict[AuthorityId, int] = {}
@@ -460,7 +460,9 @@ class VoterSet:
         self.weights: Mapping[AuthorityId, int] = weights
         self.order: Sequence[AuthorityId] = sorted(weights)
         self.total = total
-        self.threshold = total - (total - 1) // 3
+        self.tolerated = (total - 1) // 3
+        """Maximum weight of faulty voters without two final blocks of one height."""
+        self.threshold = total - self.tolerated
 
     def __contains__(self, who: AuthorityId) -> bool:
         return who in self.weights
@@ -471,11 +473,6 @@ class VoterSet:
     def primary(self, round_number: int) -> AuthorityId:
         """Return the voter whose hint counts in a round."""
         return self.order[round_number % len(self.order)]
-
-    @property
-    def tolerated(self) -> int:
-        """Maximum weight of faulty voters without two final blocks of one height."""
-        return self.total - self.threshold
 
 
 # --- justifications ---------------------------------------------------------

@@ -103,7 +103,10 @@ class Authorities:
 
     def first_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
         """Return the first change pending on the chain up to `head`; None without one."""
-        return next((p for p in self.pending if descends(ancestry, p.announced, head)), None)
+        for pending in self.pending:
+            if descends(ancestry, pending.announced, head):
+                return pending
+        return None
 
     def last_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
         """Return the last change pending on the chain up to `head`; None without one."""
@@ -122,6 +125,8 @@ class Authorities:
         Changes on forks that are dead by this are dropped. OutOfOrder if the block stands above one
         that enacts a change: that one must be final first.
         """
+        if not self.pending:
+            return self
         first = self.first_on(block, ancestry)
         if first is not None and block.number > first.enacted_at:
             raise OutOfOrder(

@@ -386,7 +386,8 @@ class Gadget:
 
     def _view(self) -> View:
         """Return our position."""
-        return View(self._sets.set_id, self._environment.round, self._sets.as_of.number)
+        voter = self._environment.voter
+        return View(voter.set.set_id, voter.round, self._sets.as_of.number)
 
     def _enter_round(self) -> None:
         """Drop what is of no use in the new round, and send our position."""

@@ -87,10 +87,10 @@ class GossipValidator:
     def accepts_vote(self, peer: str, body: VoteMessage) -> bool:
         """Return True if a vote is valid and new; then it is kept."""
         number, signed, view = int(body.round), body.message, self.view
-        if body.set_id != view.set_id or abs(number - view.round) > 1:
+        if body.set_id != view.set_id or not view.round - 1 <= number <= view.round + 1:
             self._blame(peer, int(body.set_id), number, "vote")
             return False
-        if signed.id not in self._sets.current.voters.weights:
+        if signed.id not in self._sets.authorities.current.voters.weights:
             self._outbox.penalize(peer, cost.UNKNOWN_VOTER, "it hands over a vote of no voter")
             return False
         kept = self._votes.of(number, signed.id, signed.message.STAGE)

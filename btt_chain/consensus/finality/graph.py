@@ -134,9 +134,13 @@ class VoteGraph:
         if not fits(start):
             return None
         node = start
-        while (above := next((child for child in node.children if fits(child)), None)) is not None:
-            node = above
-        return node
+        while True:
+            for child in node.children:
+                if fits(child):
+                    node = child
+                    break
+            else:
+                return node
 
     def find_ancestor(self, node: Node, fits: Condition) -> Node | None:
         """Return the highest block at or below `node` that fits; None without one."""

@@ -142,7 +142,8 @@ class Round:
             ghost, before = self._ghost, (self.finalized, self.estimate, self.completable)
             if stage is Stage.PREVOTE:
                 self._update_ghost()
-            self._update()
+            if self._ghost is not None:
+                self._update(self._ghost)
             now = self.finalized, self.estimate, self.completable
             if self._ghost is not ghost or now != before:
                 self.revision += 1
@@ -262,10 +263,7 @@ class Round:
         start = self._graph.base if self._ghost is None else self._ghost
         self._ghost = self._graph.find_ghost(start, self._has_prevotes)
 
-    def _update(self) -> None:
-        ghost = self._ghost
-        if ghost is None:
-            return
+    def _update(self, ghost: Node) -> None:
         if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
             # A third and more has not precommitted: with them, anything above may get enough.
             self.estimate = ghost.block

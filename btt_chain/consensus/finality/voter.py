@@ -41,7 +41,6 @@ from btt_chain.primitives.grandpa import (
     CatchUp,
     Commit,
     Justification,
-    ProposeMessage,
     SignedMessage,
     Stage,
     Target,
@@ -360,7 +359,7 @@ class Voter:
         return Round(number, self.set.voters, base, self._chain)
 
     def _import_vote(self, running: VotingRound, signed: SignedMessage) -> list[Action]:
-        if isinstance(signed.message, ProposeMessage):
+        if signed.message.STAGE is Stage.PROPOSE:
             if signed.id == self.set.voters.primary(running.votes.number):
                 running.hint = target_of(signed.message.vote)
             return []
@@ -380,7 +379,8 @@ class Voter:
             if is_over:
                 # Before its block is final: a restart would not find votes for other forks again.
                 actions.append(self._complete(done.votes))
-            self._settle(done, actions)
+            if done.proven is not done.votes.finalized:
+                self._settle(done, actions)
             if not is_over:
                 break
             self._retire(done, now)
@@ -411,12 +411,13 @@ class Voter:
         if best.step is not Step.PRECOMMITTED:
             step = best.next_at(self._timing.gossip, now)
             is_next = step > now and (due is None or step < due)
-            if is_next and not best.is_idle(self._chain.height(), self._final, self._recorded):
+            if is_next and not best.is_idle(self._chain, self._final, self._recorded):
                 due = step
         for past in self._past:
-            at = None if past.has_commit else past.commit_at
-            if at is not None and at > now and (due is None or at < due):
-                due = at
+            at = past.commit_at
+            if at is None or at <= now or (due is not None and at >= due) or past.has_commit:
+                continue
+            due = at
         return due
 
     def _vote(self, run: VotingRound, now: int, actions: list[Action]) -> None:
@@ -480,9 +481,7 @@ class Voter:
         Not before: a restart would otherwise begin the round again on a base that it made final.
         """
         final = run.votes.finalized
-        if final is None or run.proven is final:
-            return
-        if not run.votes.completable or not run.cast_all or run.proven == final:
+        if final is None or not run.votes.completable or not run.cast_all or run.proven == final:
             return
         proof = prove(run.votes, self._chain)
         if proof is None:

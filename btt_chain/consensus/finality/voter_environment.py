@@ -23,7 +23,7 @@ from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import ArmTimer, Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import AuthorityId, Stage, Target, stage_of
+from btt_chain.primitives.grandpa import AuthorityId, Stage, Target
 from btt_chain.scale import u64
 
 COMMIT_TURNS: Final = 8
@@ -152,10 +152,10 @@ class VoterEnvironment:
         signed = self._signer.sign(action.set_id, action.round, action.message, me)
         if signed is None:
             return []
-        kept = self._votes.of(action.round, me, stage_of(action.message))
+        kept = self._votes.of(action.round, me, action.message.STAGE)
         if signed not in kept:
             kept.append(signed)
-        self._outbox.gossip(encode_vote(action.round, self._sets.set_id, signed))
+        self._outbox.gossip(encode_vote(action.round, action.set_id, signed))
         return self.voter.on_vote(action.round, signed, self._clock.now)
 
     def _make_durable(self) -> None:

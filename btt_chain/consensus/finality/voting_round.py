@@ -7,6 +7,7 @@ from enum import Enum
 
 from btt_chain.consensus.finality.graph import Ancestry, descends
 from btt_chain.consensus.finality.round import Before, Round
+from btt_chain.consensus.finality.voting_rule import RuleChain
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import Commit, Justification, Stage, Target
 
@@ -61,12 +62,12 @@ class VotingRound:
         return max(self.started + 4 * gossip, first + 2 * gossip)
 
     def is_idle(
-        self, height: int, final: Target, recorded: Mapping[tuple[int, Stage], Target]
+        self, chain: RuleChain, final: Target, recorded: Mapping[tuple[int, Stage], Target]
     ) -> bool:
-        """Return True if a round has no vote, and a chain of this height no block to vote for; nor
-        did we vote in an earlier life.
+        """Return True if a round has no vote, and the chain no block to vote for; nor did we vote
+        in an earlier life.
         """
-        if self.active_at is not None or height > final.number:
+        if self.active_at is not None or chain.height() > final.number:
             return False
         return (self.votes.number, Stage.PREVOTE) not in recorded
 
@@ -89,7 +90,7 @@ class VotingRound:
     @property
     def has_commit(self) -> bool:
         """True if another voter's commit is as high as ours, or higher: ours needs no timer."""
-        return self.proof is not None and self.proof.target.number <= self.published
+        return self.proven is not None and self.proven.number <= self.published
 
     def concluded(self, final: Target) -> bool:
         """Return True if the round can have no further effect."""
