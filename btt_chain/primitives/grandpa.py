@@ -193,12 +193,12 @@ class SignedPrecommit:
 
 
 _MESSAGE: Final = codec(Message)
-_U64: Final = codec(u64)
 
 
 def signing_payload(message: AnyMessage, round_number: int, set_id: int) -> bytes:
     """Return the 53 bytes that a voter signs; Overflow if a number does not fit 64 bits."""
-    return _MESSAGE.encode(message) + _U64.encode(u64(round_number)) + _U64.encode(u64(set_id))
+    place = u64(round_number).to_bytes(8, "little") + u64(set_id).to_bytes(8, "little")
+    return _MESSAGE.encode(message) + place
 
 
 def is_signed(message: SignedMessage, round_number: int, set_id: int) -> bool:

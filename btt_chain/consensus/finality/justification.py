@@ -163,7 +163,7 @@ def assemble(
     """
     weights, ways = voters.weights, _ways(target, precommits, voters, headers)
     order = sorted(
-        (signed for signed in precommits if signed.id in ways),
+        [signed for signed in precommits if signed.id in ways],
         key=lambda signed: (-weights[signed.id], signed.id),
     )
     first = next((signed for signed in order if not ways[signed.id]), None)

@@ -101,7 +101,7 @@ _VOTERS: Final = codec(StoredVoters)
 _ROUND: Final = codec(StoredRound)
 _FIRST: Final = codec(StoredFirst)
 _PENDING: Final = codec(list[StoredChange])
-_U64: Final = codec(u64)
+_NOTHING: Final = _PENDING.encode([])
 _SCHEMA: Final = _U32.encode(u32(SCHEMA))
 
 
@@ -113,23 +113,27 @@ def end_key(set_id: int) -> bytes:
 def voters_change(authorities: Authorities, as_of: Target) -> Changes:
     """Return the keys that store the voters as of a final block."""
     # The fields of a `StoredVoters`: all but the first are mostly those of the block before.
-    pending = [StoredChange(BlockName.of(p.announced), p.change) for p in authorities.pending]
+    changes = [StoredChange(BlockName.of(p.announced), p.change) for p in authorities.pending]
     raw = (
-        _BLOCK.encode(BlockName.of(as_of))
-        + _U64.encode(u64(authorities.current.set_id))
+        _encode_block(BlockName.of(as_of))
+        + u64(authorities.current.set_id).to_bytes(8, "little")
         + authorities.current.encoded
-        + _PENDING.encode(pending)
+        + (_PENDING.encode(changes) if changes else _NOTHING)
     )
     return {SCHEMA_KEY: _SCHEMA, VOTERS_KEY: raw}
+
+
+def _encode_block(block: BlockName) -> bytes:
+    return block.hash + block.number.to_bytes(4, "little")
 
 
 def round_change(stored: StoredRound) -> Changes:
     """Return the keys that store a complete round."""
     # As the codec of `StoredRound` encodes it; half of the time is that of its votes.
     raw = (
-        _U64.encode(stored.set_id)
-        + _U64.encode(stored.number)
-        + _BLOCK.encode(stored.base)
+        stored.set_id.to_bytes(8, "little")
+        + stored.number.to_bytes(8, "little")
+        + _encode_block(stored.base)
         + compact_encode(len(stored.votes))
         + b"".join([encode_signed(signed) for signed in stored.votes])
     )

@@ -195,7 +195,7 @@ class Round:
     def single_precommits(self) -> list[SignedPrecommit]:
         """Return the precommits of the voters that cast one only."""
         stage = self._stages[Stage.PRECOMMIT]
-        return _precommits(votes[0] for votes in stage.by_voter.values() if len(votes) == 1)
+        return _precommits([votes[0] for votes in stage.by_voter.values() if len(votes) == 1])
 
     def prevotes(self) -> list[SignedPrevote]:
         """Return all prevotes that are kept, two for an equivocator."""

@@ -7,13 +7,20 @@ from collections.abc import Callable
 import pytest
 
 from btt_chain.consensus.finality import records
+from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet, PendingChange
 from btt_chain.consensus.finality.messages import GOSSIP, Vote, VoteMessage
 from btt_chain.consensus.finality.neighbors import encode_vote
 from btt_chain.consensus.finality.records import BlockName, StoredRound, round_change
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import SignedMessage, Stage, Target, encode_signed
+from btt_chain.primitives.grandpa import (
+    ScheduledChange,
+    SignedMessage,
+    Stage,
+    Target,
+    encode_signed,
+)
 from btt_chain.scale import codec, encode, u32, u64
-from unit.consensus.finality.finality_world import signed
+from unit.consensus.finality.finality_world import signed, who
 
 READERS: dict[str, tuple[bytes, Callable[[records.Read], object], object, str]] = {
     "first": (records.FIRST_KEY, records.read_first, (0, 0), "the first set"),
@@ -64,3 +71,20 @@ def test_votes_are_encoded_as_their_codecs_do(stage: Stage) -> None:
             u64(5), u64(3), BlockName.of(Target(H256(bytes(32)), 8)), votes[:count]
         )
         assert list(round_change(stored).values()) == [codec(StoredRound).encode(stored)]
+
+
+@pytest.mark.parametrize("changes", [0, 1, 2])
+def test_the_voters_are_encoded_as_their_codec_does(changes: int) -> None:
+    change, block = ScheduledChange([(who("Bob"), u64(2))], u32(4)), Target(H256(bytes(32)), 2**31)
+    announced = [Target(H256(bytes([at]) * 32), 9 + at) for at in range(changes)]
+    pending = tuple(PendingChange(at, change) for at in announced)
+    current = AuthoritySet(2**40, ((who("Alice"), 1),))
+    stored = records.StoredVoters(
+        BlockName.of(block),
+        u64(2**40),
+        [(who("Alice"), u64(1))],
+        [records.StoredChange(BlockName.of(at), change) for at in announced],
+    )
+    saved = records.voters_change(Authorities(current, pending), block)
+    assert saved[records.VOTERS_KEY] == codec(records.StoredVoters).encode(stored)
+    assert records.read_voters(saved.get) == (Authorities(current, pending), block)
