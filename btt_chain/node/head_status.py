@@ -40,5 +40,6 @@ class HeadStatus:
         return BlockId(wanted.number, bytes(wanted.hash))
 
     def _on_chain_event(self, event: ChainEvent) -> None:
-        if isinstance(event, NewBest | Finalized):
-            self.has_changed = True
+        match event:
+            case NewBest() | Finalized():
+                self.has_changed = True

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from btt_chain.chain.client import Client, RootedOverlay
-from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
+from btt_chain.chain.notify import ChainEvent, Finalized, NewBest, NewBlock
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.primitives.digest import H256, RuntimeEnvironmentUpdated
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import decode_extrinsic, extrinsic_hashes, opaque, unwrap
 from btt_chain.primitives.validity import CannotLookup, TransactionSource, ValidTransaction
 from btt_chain.scale import DecodeError
@@ -210,19 +210,22 @@ class PoolService:
     # ---- chain events
 
     def _on_chain_event(self, event: ChainEvent) -> None:
-        if isinstance(event, NewBest):
-            now = self._clock()
-            if event.retracted:
-                self.pool.on_retracted([self._imported(hash) for hash in event.retracted])
-            for hash in event.enacted:
-                self.pool.on_block_imported(self._imported(hash), now)
-            if self._change_runtime((*event.enacted, *event.retracted)):
-                self.holds_gossip = True
-                self._drop_outdated()
-            if not self.in_turns:
-                self._recheck(self._turn())
-        if isinstance(event, Finalized):
-            self.pool.on_finalized(event.hashes)
+        match event:
+            case NewBlock():
+                return  # it matters once it is the best one
+            case NewBest(_, enacted, retracted):
+                now = self._clock()
+                if retracted:
+                    self.pool.on_retracted([self._imported(hash) for hash in retracted])
+                for hash in enacted:
+                    self.pool.on_block_imported(self._imported(hash), now)
+                if self._change_runtime((*enacted, *retracted)):
+                    self.holds_gossip = True
+                    self._drop_outdated()
+                if not self.in_turns:
+                    self._recheck(self._turn())
+            case Finalized(hashes):
+                self.pool.on_finalized(hashes)
         self._report_events()
 
     @property
@@ -288,11 +291,7 @@ class PoolService:
         return RecheckBudget(RECHECKS, RECHECK_BYTES, lambda: self._clock() > end)
 
     def _change_runtime(self, blocks: Iterable[bytes]) -> bool:
-        for hash in blocks:
-            for item in self.client.header_of(hash).digest.logs:
-                if isinstance(item, RuntimeEnvironmentUpdated):
-                    return True
-        return False
+        return any(self.client.header_of(hash).digest.updates_runtime() for hash in blocks)
 
     def _imported(self, hash: bytes) -> ImportedBlock:
         body = self.client.body(hash) or []

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
 from btt_chain.primitives.header import Header
 from runtime.pallets.upgrade import Due, coming
 from storage.state import StateUnavailable
@@ -32,7 +31,7 @@ class RuntimeChanges:
 
     def imported(self, header: Header, slot: int) -> None:
         """Process a block that was imported in this slot."""
-        if any(isinstance(item, RuntimeEnvironmentUpdated) for item in header.digest.logs):
+        if header.digest.updates_runtime():
             self._changed = slot
 
     def is_near(self, slot: int) -> bool:

@@ -90,3 +90,11 @@ class Digest:
     logs: Annotated[list[DigestItem], MaxLen(MAX_LOGS), MaxBytes(MAX_DIGEST_BYTES)] = field(
         default_factory=list
     )
+
+    def updates_runtime(self) -> bool:
+        """Return True if the runtime's version changed in this block."""
+        for item in self.logs:
+            match item:
+                case RuntimeEnvironmentUpdated():
+                    return True
+        return False

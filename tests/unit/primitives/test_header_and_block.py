@@ -44,6 +44,15 @@ def test_every_item_keeps_its_place() -> None:
     assert [item.INDEX for item in Header.decode(raw).digest.logs] == [6, 0, 4, 8, 4, 5]
 
 
+def test_a_digest_shows_whether_the_runtime_changed() -> None:
+    assert HEADER.digest.updates_runtime()
+    others: list[DigestItem] = [
+        item for item in LOGS if not isinstance(item, RuntimeEnvironmentUpdated)
+    ]
+    assert not Digest(others).updates_runtime()
+    assert not Digest().updates_runtime()
+
+
 def test_the_hash_is_that_of_the_bytes_and_follows_them() -> None:
     expected = hashlib.blake2b(HEADER.encode(), digest_size=32).digest()
     assert HEADER.hash() == HEADER.hash() == expected
