@@ -38,10 +38,11 @@ class BlockImport:
         header = block.header
         client = self._parts.client
         self._watch.begin()
-        is_known = client.header(block.hash) is not None
+        is_known, parent = client.header(block.hash) is not None, None
         try:
             if not is_known:
-                if client.header(header.parent_hash) is None:
+                parent = client.header(header.parent_hash)
+                if parent is None:
                     return Outcome(Refusal.ORPHAN, "its parent is not known")
                 self._parts.gadget.check_header(header)
             imported = self._parts.importer.import_block(
@@ -59,10 +60,9 @@ class BlockImport:
             return Outcome(Refusal.ORPHAN, str(gone))
         except (InvalidBlock, BadHeader) as bad:
             return self._bad(block, bad)
-        if is_known:
-            return Outcome()
+        if parent is None:
+            return Outcome()  # it was known before
         if imported.verified is not None:
-            parent = client.header_of(header.parent_hash)
             self._build_time.imported(
                 imported.verified.slot, imported.ref.number, header.parent_hash, slot_of(parent)
             )
