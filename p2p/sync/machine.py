@@ -93,6 +93,8 @@ class Sync:
         self._range_sync = RangeSync(self._tracker, self._import_queue)
         self._justifications = Justifications(self._tracker)
         self._history = History(self._tracker)
+        self._may_have_gap = True
+        """False once no block was missing below the best one; only a fetched state leaves a gap."""
         self._warp = None if warp is None else Warp(self._tracker, warp, now)
         self._rates: dict[str, _Rate] = {}
         self._speed = Speed()
@@ -153,7 +155,8 @@ class Sync:
     def tick(self, now: int) -> list[Action]:
         """Process the passing of time: overdue requests, due retries."""
         tracker = self._tracker
-        best, gap = tracker.chain.best(), tracker.chain.gap()
+        best = tracker.chain.best()
+        gap = tracker.chain.gap() if self._may_have_gap else None
         tracker.expire(now)
         if self._warp is not None:
             self._warp.step(now)
@@ -168,6 +171,7 @@ class Sync:
                 self._range_sync.step(now)
             if self._justifications.wants:
                 self._justifications.step(now)
+            self._may_have_gap = gap is not None
             if gap is not None:
                 self._history.step(now)
         is_importing = self._import_queue.step()

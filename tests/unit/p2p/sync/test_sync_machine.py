@@ -339,6 +339,26 @@ def test_a_claimed_head_is_looked_up_once_until_the_next_final_block() -> None:
     assert BlockRequest.decode(ask.data).start == claim.best_hash
 
 
+def test_a_chain_that_lacks_no_block_is_not_searched_for_a_gap_again() -> None:
+    class Chain(FakeChain):
+        searched = 0
+
+        def gap(self) -> tuple[BlockId, int] | None:
+            self.searched += 1
+            return super().gap()
+
+    chain = Chain(branch(10))
+    sync = Sync(chain, body_root=body_root, new_id=lambda: 1, seed=1, now=0)
+    chain.missing = BlockId(3, chain.at[3]), 3
+    sync.tick(0)
+    assert not sync.idle
+    chain.missing = None
+    sync.tick(250)
+    searched = chain.searched
+    sync.tick(500)
+    assert (sync.idle, chain.searched) == (True, searched)
+
+
 def test_an_idle_node_asks_nothing() -> None:
     world = World(FakeChain(branch(10)), {name: honest(10) for name in "ab"})
     world.run(60_000)
