@@ -34,9 +34,6 @@ class SimDisk:
 
     def keep(self, batch: Mapping[bytes, bytes | None], *, sync: bool) -> None:
         """Take a batch; with `sync` it and all before it are safe."""
-        if sync and not self._loose:
-            self._make_durable(batch)
-            return
         self._loose.append(batch)
         if sync:
             self._settle(len(self._loose))
@@ -49,16 +46,13 @@ class SimDisk:
         self._loose.clear()
 
     def _settle(self, count: int) -> None:
-        for batch in self._loose[:count]:
-            self._make_durable(batch)
-        del self._loose[:count]
-
-    def _make_durable(self, batch: Mapping[bytes, bytes | None]) -> None:
         durable = self._durable
-        durable.update(batch)
-        if None in batch.values():
-            for key in [key for key, value in batch.items() if value is None]:
-                del durable[key]
+        for batch in self._loose[:count]:
+            durable.update(batch)
+            if None in batch.values():
+                for key in [key for key, value in batch.items() if value is None]:
+                    del durable[key]
+        del self._loose[:count]
 
 
 class SimKV:
