@@ -155,8 +155,7 @@ class Sync:
     def tick(self, now: int) -> list[Action]:
         """Process the passing of time: overdue requests, due retries."""
         tracker = self._tracker
-        best = tracker.chain.best()
-        gap = tracker.chain.gap() if self._may_have_gap else None
+        best, gap = tracker.chain.best(), None
         tracker.expire(now)
         if self._warp is not None:
             self._warp.step(now)
@@ -171,7 +170,9 @@ class Sync:
                 self._range_sync.step(now)
             if self._justifications.wants:
                 self._justifications.step(now)
-            self._may_have_gap = gap is not None
+            if self._may_have_gap:
+                gap = tracker.chain.gap()
+                self._may_have_gap = gap is not None
             if gap is not None:
                 self._history.step(now)
         is_importing = self._import_queue.step()
