@@ -20,6 +20,8 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 PEERS: Final = ROOT / ".bench"
 """Folder of the peers that `make bench-setup` installs."""
+RECORD: Final = "bench/compare/recorded.json"
+"""Path of the record of the last run, of which docs/performance.md is made."""
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 PACKAGES: Final = (
@@ -128,15 +130,18 @@ def version_of(package: str) -> str:
 
 
 def commit() -> str:
-    """Return the commit that is measured, with a plus if the checkout differs from it."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or "unknown"
+    """Return the commit that is measured, with a plus if the checkout differs from it.
+
+    The record of a run does not count as a difference: it is written while the run goes on.
+    """
+    name = _git("describe", "--always")
+    changed = _git("status", "--porcelain", "-uno", "--", ".", f":!{RECORD}")
+    return name + "+" * bool(changed) if name else "unknown"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 # --- other processes ------------------------------------------------------------
