@@ -55,7 +55,7 @@ class RecentValues:
     def follow(
         self, reads: Mapping[bytes, bytes | None], changes: Mapping[bytes, bytes | None]
     ) -> None:
-        """Move to the child of the block: it read these values, then made these changes."""
+        """Move to another block: these values were read, and these are changed on the way to it."""
         self._moves += 1
         if self.lists:
             for prefix in {key[:ITEM_PREFIX] for key in changes} & self.lists.keys():
@@ -69,7 +69,7 @@ class RecentValues:
             self.old, self.young, self._bytes = young, {}, 0
 
     def clear(self) -> None:
-        """Forget all values: the head moved in another way than to its child."""
+        """Forget all values: the changes on the way to the head are not known."""
         self.young, self.old, self.lists, self._bytes = {}, {}, {}, 0
         self._absent.clear()
         self._moves += 1

@@ -391,13 +391,15 @@ class StateStore:
 
     def move(self, draft: Draft, route: Route) -> None:
         """Move the flat state along a route, by the journals of the blocks on it."""
-        self.recent.clear()
+        changes = dict[bytes, bytes | None]()
         for ref in route.retracted:
             for key, held, _ in self._journal(draft, ref)[0]:
-                draft.put(STATE + key, None if held is None else _resolve(draft, key, held))
+                changes[key] = None if held is None else _resolve(draft, key, held)
         for ref in route.enacted:
             for key, _, value in self._journal(draft, ref)[0]:
-                draft.put(STATE + key, value)
+                changes[key] = value
+        draft.changes.update({STATE + key: value for key, value in changes.items()})
+        self.recent.follow({}, changes)
 
     def discard(self, draft: Draft, ref: BlockRef) -> None:
         """Remove the records that a block inserted. Its children must have been discarded."""

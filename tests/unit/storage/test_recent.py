@@ -115,6 +115,21 @@ def test_the_head_reads_as_the_store_after_every_move(seed: int, pruning: int | 
         stored(store, kv)
 
 
+@pytest.mark.parametrize("size", [1, 40])
+def test_a_move_of_the_head_keeps_what_blocks_used(size: int) -> None:
+    kv = Counting()
+    store = new_chain(kv)
+    common = grow(store, {KEYS[0]: b"0" * size, KEYS[1]: b"1" * size, KEYS[2]: None}).hash
+    one = grow(store, {KEYS[0]: b"2" * size, KEYS[3]: b"3" * size}).hash
+    other = grow(store, {KEYS[1]: None}, common, b"other", make_best=False).hash
+    for head in (other, one, other):
+        store.set_best(head)
+        before, reader = kv.reads, store.state.reader(head)
+        found = [reader.get(key) for key in KEYS[:4]]
+        assert kv.reads == before
+        assert found == [kv.get(STATE + key) for key in KEYS[:4]]
+
+
 def test_a_block_that_was_not_written_leaves_nothing_behind() -> None:
     kv = Counting()
     store = new_chain(kv)
