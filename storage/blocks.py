@@ -8,7 +8,7 @@ block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
 from storage.columns import (
@@ -45,6 +45,9 @@ class HeaderFields(NamedTuple):
     parent: bytes
     number: int
     state_root: bytes
+
+
+_NO_BLOCK: Final = b"", b"", HeaderFields(b"", -1, b"")
 
 
 class Route(NamedTuple):
@@ -134,8 +137,10 @@ class BlockStore:
         """The block at which a fork begins, with the root of its first changes in place of its own.
         """
         self._fork_hash = b""
-        self._final_fields = b"", HeaderFields(b"", -1, b"")
-        """Hash and fields of a final block that was the last one: most routes begin there."""
+        self._final = _NO_BLOCK
+        """Hash, header and its fields of a final block that was the last one: most routes begin
+        there.
+        """
         self._last_body: tuple[bytes, list[bytes]] = b"", []
         """Hash and body of the block inserted last, which every listener reads."""
         self.stateless = False
@@ -149,7 +154,7 @@ class BlockStore:
     def load(self) -> None:
         """Read head pointers and the tree from the store."""
         self.open.clear()
-        self._final_fields = b"", HeaderFields(b"", -1, b"")
+        self._final = _NO_BLOCK
         self.genesis = self._get(META_GENESIS)
         self.stateless = self._get(META_IMPORT) is not None
         self._fork_hash, root = fork_of(self._get)
@@ -176,7 +181,9 @@ class BlockStore:
 
     def header(self, hash: bytes) -> bytes | None:
         """Return the SCALE header of a block, None if it is not known."""
-        return self.open[hash].header if hash in self.open else self._get(HEADER + hash)
+        if hash in self.open:
+            return self.open[hash].header
+        return self._final[1] if hash == self._final[0] else self._get(HEADER + hash)
 
     def fields(self, hash: bytes) -> HeaderFields:
         """Return parent, height and state root of a block. Raises KeyError for an unknown one."""
@@ -184,14 +191,14 @@ class BlockStore:
             return self.open[hash].fields
         if self.fork is not None and hash == self._fork_hash:
             return self.fork
-        if hash == self._final_fields[0]:
-            return self._final_fields[1]
+        if hash == self._final[0]:
+            return self._final[2]
         raw = self.header(hash)
         if raw is None:
             raise KeyError(f"block 0x{hash.hex()} is not known")
         fields = read_header(raw)
         if hash == self.finalized.hash:
-            self._final_fields = hash, fields
+            self._final = hash, raw, fields
         return fields
 
     def number(self, hash: bytes) -> int | None:
@@ -346,6 +353,9 @@ class BlockStore:
         """Move the finalized head."""
         draft.put(META_FINALIZED, ref.hash)
         self.finalized = ref
+        if ref.hash in self.open:
+            block = self.open[ref.hash]
+            self._final = ref.hash, block.header, block.fields
 
     def delete(self, draft: Draft, ref: BlockRef) -> None:
         """Delete a block that was removed from the tree."""

@@ -297,20 +297,19 @@ class ChainStore:
         draft = self._writer.draft()
         extends = fields.parent == blocks.best.hash
         settled = finalize and extends and fields.parent == blocks.finalized.hash
-        best = blocks.best.hash
         draft.put_aux(aux)
         blocks.insert(draft, ref, header, fields, body)
         self.state.join(draft, ref, pending, final=settled)
         for engine, proof in justifications:
             blocks.justify(draft, ref.hash, engine, proof)
-        route = Route([], [])
-        if make_best or finalize:
-            route = Route([], [ref]) if extends else blocks.route(best, ref.hash)
-            if extends:
-                self.state.extend(draft, pending)
-            else:
-                self.state.move(draft, route)
+        if not (make_best or finalize):
+            route = Route([], [])
+        elif extends:
+            route = Route([], [ref])
+            self.state.extend(draft, pending)
             blocks.set_best(draft, route, ref)
+        else:
+            route = self._writer.move(draft, ref.hash)
         discarded = self._writer.finalize(draft, ref) if finalize else []
         self._writer.write(draft, sync=sync)
         self.state.cache.keep(pending.sealed)

@@ -286,8 +286,13 @@ class StateStore:
             raise StateUnavailable(
                 "this node is fetching the state of a late block: until that is done it has none"
             )
-        is_open = hash in blocks.open
-        if not is_open and not self.has_state(hash):
+        if hash in blocks.open:
+            ref = blocks.open[hash].ref
+        elif hash == blocks.finalized.hash:  # its state is always kept
+            ref = blocks.finalized
+        elif self.has_state(hash):
+            ref = BlockRef(hash, fields.number)
+        else:
             kept = f"this node holds the states from block {self.base.number} on"
             if self.window is None:
                 kept += ": it began with that one"
@@ -298,7 +303,6 @@ class StateStore:
             raise StateUnavailable(
                 f"the state of block {fields.number} (0x{hash.hex()}) is not kept: {kept}"
             )
-        ref = blocks.open[hash].ref if is_open else BlockRef(hash, fields.number)
         if self.make_reader is not None:
             return self.make_reader(blocks, self._kv, ref, fields.state_root)
         return StateReader(blocks, self._kv, ref, fields.state_root, self.recent)

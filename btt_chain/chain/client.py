@@ -147,12 +147,9 @@ class Client:
 
         None if it is not known, or lies on a fork below the last final block.
         """
-        blocks = self.store.blocks
-        best = blocks.best
-        if blocks.header(hash) is None:
-            return None
+        blocks, best = self.store.blocks, self.best()
         if blocks.is_ancestor(hash, best.hash):
-            return BlockRef(best.number, best.hash)
+            return best
         if not blocks.extends_finalized(hash):
             return None
         leaves = [leaf for leaf in blocks.leaves() if blocks.is_ancestor(hash, leaf.hash)]
@@ -186,9 +183,10 @@ class Client:
 
     def overlay(self, hash: bytes) -> RootedOverlay:
         """Return an overlay for changes on the state after a block. Raises as `state` does."""
-        if self.store.blocks.header(hash) is None:
-            raise UnknownBlock(hash)
-        return RootedOverlay(self.store, hash)
+        try:
+            return RootedOverlay(self.store, hash)
+        except KeyError:
+            raise UnknownBlock(hash) from None
 
     def runtime_at(self, hash: bytes) -> LoadedRuntime:
         """Return the runtime of the block after `hash`.

@@ -321,6 +321,34 @@ def test_a_reader_keeps_its_block_when_the_head_moves_on(store: ChainStore) -> N
     assert list(reader.keys(b"", b"bob")) == [b"carol"]
 
 
+@pytest.mark.parametrize("pruning", [None, 256])
+def test_a_final_block_stays_in_memory_until_the_next_one(
+    pruning: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kv = MemoryKV()
+    store = new_chain(kv, pruning)
+    first, second = grow(store, {b"a": b"1"}), grow(store, {b"b": b"2"})
+    headers = {ref: store.blocks.header(ref.hash) for ref in (first, second)}
+    stored, read = kv.get, list[bytes]()
+
+    def get(key: bytes) -> bytes | None:
+        read.append(key)
+        return stored(key)
+
+    for final in (first, second):
+        store.finalize(final.hash)
+        with monkeypatch.context() as patch:
+            patch.setattr(store.blocks, "_get", get)
+            header = store.blocks.header(final.hash)
+            assert header == headers[final]
+            assert store.blocks.fields(final.hash) == read_header(header or b"")
+            assert store.state.reader(final.hash).number == final.number
+            assert not read
+            assert store.blocks.header(bytes(32)) is None
+            read.clear()
+    assert store.blocks.header(first.hash) == headers[first]
+
+
 def test_a_reader_whose_state_is_pruned_says_so() -> None:
     store = new_chain(MemoryKV(), pruning=1)
     reader = store.state.reader(store.blocks.best.hash)
