@@ -18,9 +18,8 @@ from cli.common import show
 from cli.common.config import META, Settings
 from cli.common.errors import ExitCode, of_client
 from cli.common.options import Group
-from cli.common.wallets import account_named
 
-_EXTRA_UNIT: Final = re.compile(r"extra arguments? \((?:planck|[mun]?t?BTT)\b", re.IGNORECASE)
+_EXTRA_UNIT: Final = r"(?i)extra arguments? \((?:planck|[mun]?t?BTT)\b"
 """The message about an argument too many, where it is the unit of an amount."""
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -155,7 +154,7 @@ def _usage(error: click.UsageError) -> str:
         # Else it is called by all that it permits, which the message lists again.
         error.param_hint = f"'{str(error.param.name).upper()}'"
     words = error.format_message()
-    if _EXTRA_UNIT.search(words):
+    if re.search(_EXTRA_UNIT, words):
         words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"
     return words
 
@@ -171,13 +170,20 @@ def _system_error(error: OSError) -> str:
     return f"{error.filename}: {what}" if error.filename else what
 
 
+def _account_named(name: str) -> bytes | None:
+    """Return the account of a name in the wallet; the wallet is imported when a name is typed."""
+    from cli.common.wallets import account_named
+
+    return account_named(name)
+
+
 def _load_settings(ctx: click.Context, _param: click.Parameter, file: Path | None) -> None:
     """Read the configuration file before the command's own options are read."""
     if not ctx.resilient_parsing:
         settings = Settings.load(file)
         settings.check(list(COMMANDS))
         ctx.meta[META] = settings
-        use_names(account_named)
+        use_names(_account_named)
         ctx.call_on_close(lambda: use_names(None))
 
 

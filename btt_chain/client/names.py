@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from difflib import get_close_matches
 
 Names = Callable[[str], bytes | None]
 """Returns the account of a name, None if there is none."""
@@ -33,4 +32,6 @@ def similar(name: str, known: Sequence[str]) -> str:
 
 def similar_names(name: str, known: Sequence[str]) -> list[str]:
     """Return up to three known names that are similar to `name`."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only after a mistake
+
     return get_close_matches(name, known, n=3, cutoff=0.5)

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 import click
 
-from btt_chain.lazyclass import dataclass
 from cli.common.errors import Mistyped, NotFound, hint
 
 SHARED: Final = ("timeout", "url")
@@ -37,8 +36,7 @@ class Setting(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """A configuration file and the environment."""
 
     tables: Mapping[str, object]

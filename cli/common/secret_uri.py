@@ -19,7 +19,7 @@ from cli.common.errors import NotFound
 PHRASE_LENGTHS: Final = (12, 15, 18, 21, 24)
 FORMS: Final = "a file, a phrase of words, 0x and a seed, or a development key such as //Alice"
 
-_HEX: Final = re.compile("[0-9a-fA-F]{32,}")
+_HEX: Final = "[0-9a-fA-F]{32,}"
 """Pattern of a possible seed, which is not repeated in a message."""
 
 
@@ -62,7 +62,7 @@ def _check_development(text: str) -> None:
 
 
 def _no_file(text: str) -> NotFound:
-    if _HEX.match(text):
+    if re.match(_HEX, text):
         return NotFound("the key names no file; a seed begins with 0x")
     return NotFound(f"{text}: there is no such file; a key is {FORMS}")
 

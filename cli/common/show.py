@@ -6,13 +6,12 @@ written to standard output; all other messages to standard error.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -29,29 +28,34 @@ DECIMALS: Final = 4
 
 _SMALLEST: Final = "planck"
 _PLACES: Final = 18
-_EXACT: Final = re.compile(rf"([0-9][0-9_]*)(?:\.([0-9]+))? ([A-Z]{{2,12}}|{_SMALLEST})")
+_EXACT: Final = rf"([0-9][0-9_]*)(?:\.([0-9]+))? ([A-Z]{{2,12}}|{_SMALLEST})"
 """An amount as `Currency.format` writes it."""
 
 _UNFOLDED = 100_000
 """Columns of an output other than a terminal."""
 
-_NOT_ASCII = re.compile(r"[^\n -~]")
+_NOT_ASCII: Final = r"[^\n -~]"
+_Pair: TypeAlias = tuple[str, str]
 
 
 def document(value: object) -> None:
     """Print one JSON document."""
-    click.echo(_json(json.dumps(value, indent=2, ensure_ascii=False)))
+    click.echo(_json(value, indent=2))
 
 
 def line(value: object) -> None:
     """Print a JSON document on one line, as one of many."""
-    click.echo(_json(json.dumps(value, separators=(",", ":"), ensure_ascii=False)))
+    click.echo(_json(value, separators=(",", ":")))
 
 
-def _json(text: str) -> str:
+def _json(value: object, *, indent: int | None = None, separators: _Pair | None = None) -> str:
     """Return JSON with the control characters escaped that JSON permits in texts."""
-    return _NOT_ASCII.sub(
-        lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text
+    import json  # a millisecond: only for those who want JSON
+
+    return re.sub(
+        _NOT_ASCII,
+        lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1],
+        json.dumps(value, indent=indent, separators=separators, ensure_ascii=False),
     )
 
 
@@ -126,7 +130,7 @@ def _column(cells: Sequence[str]) -> Sequence[str]:
     """Return a column with aligned amounts, if all its cells are exact amounts of one currency."""
     from btt_chain.client.amount import Currency
 
-    parts = [_EXACT.fullmatch(cell) for cell in cells]
+    parts = [re.fullmatch(_EXACT, cell) for cell in cells]
     symbols = {part[3] for part in parts if part is not None} - {_SMALLEST}
     is_other = any(part is None and cell != "-" for part, cell in zip(parts, cells, strict=True))
     if len(symbols) != 1 or is_other:
