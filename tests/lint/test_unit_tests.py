@@ -53,3 +53,16 @@ def test_a_process_of_a_unit_test_is_refused_with_the_place_where_it_belongs(
     with pytest.raises(PermissionError, match=r"test_y starts a process .*tests/programs"):
         start()
     assert len(GUARD.refused) == 1
+
+
+@pytest.mark.parametrize("module", ["ctypes.util", "matplotlib.font_manager"])
+def test_a_library_may_ask_the_system_when_it_is_imported(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GUARD, "running", "tests/unit/x.py::test_y")
+    monkeypatch.setattr(GUARD, "refused", [])
+    begins = "subprocess.run([sys.executable, '-c', ''], check=True)"
+    exec(begins, {"__name__": module, "subprocess": subprocess, "sys": sys})
+    assert not GUARD.refused
+    with pytest.raises(PermissionError):
+        exec(begins, {"__name__": "another", "subprocess": subprocess, "sys": sys})

@@ -19,6 +19,9 @@ STARTS: Final = frozenset(
 )
 """Audit events of the interpreter before a new process; asyncio raises them, too."""
 
+IMPORTED: Final = frozenset({"ctypes.util", "matplotlib.font_manager"})
+"""Modules that ask the linker for a library, and fontconfig for fonts where they have no list."""
+
 
 class ProcessGuard:
     """The unit test that runs, and the processes that it tried to start."""
@@ -41,12 +44,12 @@ class ProcessGuard:
 
 
 def _looks_for_a_library() -> bool:
-    """Return True if `ctypes.util` asks the linker, as libraries do while they are imported.
+    """Return True if one of IMPORTED asks the system, as libraries do while they are imported.
 
     Which test is the first to import one depends on the order.
     """
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__") != "ctypes.util":
+    while frame is not None and frame.f_globals.get("__name__") not in IMPORTED:
         frame = frame.f_back
     return frame is not None
 
