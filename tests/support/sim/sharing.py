@@ -38,6 +38,8 @@ AGAIN: Final = 24
 """One block in so many is executed by a node although the result is known."""
 CHECKED: Final = 8
 """One vote of an honest node in so many has its signature checked by the first receiver."""
+RESPONSE: Final = 32
+"""Index of the first byte of a signature that hangs on the message: before it is the nonce."""
 
 
 class _SharedRuntime(LoadedRuntime):
@@ -217,7 +219,7 @@ class Shared:
             set_id: int, round_number: int, message: AnyMessage, who: AuthorityId
         ) -> SignedMessage | None:
             signed = sign(set_id, round_number, message, who)
-            if signed is not None and signed.signature[0] % CHECKED:
+            if signed is not None and signed.signature[RESPONSE] % CHECKED:
                 verify.vouch(signed, round_number, set_id)
             return signed
 
