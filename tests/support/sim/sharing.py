@@ -3,11 +3,12 @@
 All nodes run the same runtime, so one node's result for the same bytes is that of each: the
 changes that a block makes to its parent's state, the claim of a header, the epoch of a slot by its
 parent's state, a decoded header or message of GRANDPA. Each node still requests each of them when
-it needs it, and is refused while it lacks the block that the result belongs to.
+it needs it, and is refused while it lacks the block that the result belongs to. The signature that
+an engine has just made is valid for all: for this key and these bytes only.
 
 This is tested: one seed in fifty shares nothing (`Scenario.of`), and in all others each node
 executes one block in `AGAIN` itself, another one than its neighbours do, which must make the same
-changes. Refusals are not shared.
+changes, and one signature in `CHECKED` is verified. Refusals are not shared.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final, TypeAlias, TypeVar
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry, extrinsics_root
-from btt_chain.consensus.babe.verify import Verified
+from btt_chain.consensus.babe.verify import SealCheck, Verified
 from btt_chain.consensus.finality.messages import GossipMessage
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.consensus.importer import Importer, Slots
@@ -36,8 +37,9 @@ REMEMBERED: Final = 512
 """Entries of each kind that are known in common; the oldest go, and are found out anew."""
 AGAIN: Final = 24
 """One block in so many is executed by a node although the result is known."""
-CHECKED: Final = 8
-"""One vote of an honest node in so many has its signature checked by the first receiver."""
+CHECKED: Final = 32
+"""One vote or seal in so many has its signature verified although an honest node has just made it.
+If nodes signed other bytes than they verify, the first world would show it: it has hundreds."""
 RESPONSE: Final = 32
 """Index of the first byte of a signature that hangs on the message: before it is the nonce."""
 
@@ -97,6 +99,8 @@ class Shared:
         self._verified: dict[bytes, tuple[Verified, int]] = _Memory()
         self._messages: dict[bytes, GossipMessage] = _Memory()
         self._announces: dict[bytes, Announce] = _Memory()
+        self._seals: dict[bytes, tuple[bytes, bytes]] = _Memory()
+        """Keys and sealed hashes of honest seals that are taken as valid."""
         self.executed = 0
         self.spared = 0
 
@@ -112,7 +116,9 @@ class Shared:
         signer = engine.parts.signer
         if signer is not None:
             vars(signer)["sign"] = self._signing(signer.sign, verify)
+            vars(signer)["seal"] = self._sealing(signer.seal)
         vars(importer)["slots"] = self._looking(importer, importer.slots)
+        vars(importer._checks)["is_signed"] = self._verifying(importer._checks.is_signed)
         vars(importer)["check"] = self._checking(importer, importer.check)
         vars(validator)["decode"] = self._decoding(validator.decode)
         engine.announces.decode = self._announced
@@ -202,6 +208,24 @@ class Shared:
             importer.client.state(bytes(header.parent_hash))
             importer.remember(hash, found[0])
             return found[0]
+
+        return share
+
+    def _sealing(
+        self, seal: Callable[[bytes, int, bytes], bytes | None]
+    ) -> Callable[[bytes, int, bytes], bytes | None]:
+        def share(public: bytes, slot: int, pre_seal_hash: bytes) -> bytes | None:
+            made = seal(public, slot, pre_seal_hash)
+            if made is not None and made[RESPONSE] % CHECKED:
+                self._seals[made] = (public, pre_seal_hash)
+            return made
+
+        return share
+
+    def _verifying(self, is_signed: SealCheck) -> SealCheck:
+        def share(public: bytes, message: bytes, signature: bytes) -> bool:
+            found = self._seals.get(signature)
+            return found == (public, message) or is_signed(public, message, signature)
 
         return share
 
