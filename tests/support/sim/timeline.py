@@ -39,8 +39,6 @@ class Timeline:
         times, events = self._times, self._events
         while times and times[0] <= end:
             self.now = at = heappop(times)
-            due = events[at]
-            del events[at]  # what is added for this time now comes behind these
-            for do in due:
+            for do in events.pop(at):  # what is added for this time now comes behind these
                 do()
         self.now = end

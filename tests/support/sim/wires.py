@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from p2p import network
-from p2p.network import Event
+from p2p.network import Event, GossipReceived
 from support.sim.nodes import Key, SimNode, number
 from support.sim.timeline import Timeline
 
@@ -71,27 +71,30 @@ class Wires:
         self, node: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None
     ) -> None:
         """Gossip a message, to all neighbours or to some."""
-        key, said, seen = (topic, data), node.said, node.seen
-        if key not in said:
-            said[key] = self._time.now
+        key, now = (topic, data), self._time.now
+        if key not in node.said:
+            node.said[key] = now
         elif only is None:
             return
-        if key not in seen:
-            seen[key] = self._time.now
-        links, random, event = self.links, self._rng.random, None
-        for index in node.connected if only is None else only:
+        if key not in node.seen:
+            node.seen[key] = now
+        event, connected = None, node.connected
+        links, random = self.links, self._rng.random
+        for index in connected if only is None else only:
             other = self._nodes[index]
-            if key in other.seen or index not in node.connected:
+            if key in other.seen or index not in connected:
                 continue
-            event = event or network.GossipReceived(topic, node.name, data)
             if links.cut and (node.index, index) in links.cut:
                 continue
             if links.loss and random() < links.loss:
                 continue
-            for _ in range(2 if links.duplicate and random() < links.duplicate else 1):
-                at = self._time.now + links.least + int(random() * (links.most - links.least + 1))
+            if event is None:
+                event = GossipReceived(topic, node.name, data)
+            for _ in (1, 2) if links.duplicate and random() < links.duplicate else (1,):
+                at = now + links.least + int(random() * (links.most - links.least + 1))
+                first = other.coming.get(key)
                 # A later copy of the same bytes would be ignored there: it need not travel.
-                if key not in other.coming or at < other.coming[key]:
+                if first is None or at < first:
                     other.coming[key] = at
                     self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
 
@@ -99,13 +102,10 @@ class Wires:
         links = self.links
         return links.least + int(self._rng.random() * (links.most - links.least + 1))
 
-    def _gossip_arrived(
-        self, node: SimNode, life: int, key: Key, event: network.GossipReceived
-    ) -> None:
+    def _gossip_arrived(self, node: SimNode, life: int, key: Key, event: GossipReceived) -> None:
         if node.engine is None or node.epoch != life:
             return
-        if key in node.coming:
-            del node.coming[key]
+        node.coming.pop(key, None)
         if key in node.seen:
             return
         if node.inbox is not None:
@@ -113,12 +113,12 @@ class Wires:
             return
         now, source = self._time.now, event.peer
         node.seen[key] = now
-        if not node.accounts.admits(source, event.topic, now):
-            node.dropped += 1
-            price = node.accounts.refused_us(source, len(event.data), now)
-            self._act(node, network.Charge(source, event.topic, *price))
+        if node.accounts.admits(source, event.topic, now):
+            self._deliver(node, event)
             return
-        self._deliver(node, event)
+        node.dropped += 1
+        price = node.accounts.refused_us(source, len(event.data), now)
+        self._act(node, network.Charge(source, event.topic, *price))
 
     def note(self, node: SimNode, index: int, data: bytes) -> None:
         """Write a note to a neighbour; it arrives after the notes before it."""
@@ -129,10 +129,7 @@ class Wires:
             return
         if self._stuck:
             self.send_stuck()
-        at = self._time.now + self._delay()
-        if index in node.lasts and at < node.lasts[index]:
-            at = node.lasts[index]
-        node.lasts[index] = at
+        at = node.lasts[index] = max(self._time.now + self._delay(), node.lasts.get(index, 0))
         other, event = self._nodes[index], network.NoteReceived(node.name, data)
         self._time.at(at, partial(self._note_arrived, other, other.epoch, node, node.epoch, event))
 

@@ -29,7 +29,7 @@ from btt_chain.scale import u64
 from genesis.accounts import dev_path
 from genesis.build import Genesis
 from p2p import network
-from p2p.network import Event
+from p2p.network import Charge, Event, Publish, SendNote
 from p2p.reputation import BAN_AT
 from runtime.params import RuntimeParams
 from support.sim.disk import Crash, SimDisk
@@ -290,7 +290,8 @@ class World:
         step: Callable[[Engine, int], Sequence[network.Action]] = Engine.tick,
     ) -> None:
         """Let a node process an event, or do a step without one, and carry out its actions."""
-        is_free = node.inbox is None and node.cheat is None
+        is_honest = node.cheat is None
+        is_free = is_honest and node.inbox is None
         if not is_free and event is not None and self._is_kept(node, event):
             return
         engine = node.engine
@@ -301,9 +302,10 @@ class World:
         now = self.time.now + node.skew
         try:
             actions = step(engine, now) if event is None else engine.handle(event, now)
-            is_plain = node.cheat is None and node.doom is None
-            if actions:
-                (self.act if is_plain else self._apply)(node, *actions)
+            if actions and is_honest and node.doom is None:
+                self.act(node, *actions)
+            elif actions:
+                self._apply(node, *actions)
             while engine.busy and node.engine is engine:
                 if actions := engine.work(now):
                     self._apply(node, *actions)
@@ -346,14 +348,17 @@ class World:
         """Carry out actions of a node."""
         for action in actions:
             match action:
-                case network.Publish(topic, data):  # the frequent kinds first
-                    self.wires.publish(node, topic, data)
-                case network.Charge(peer, kind, spent, useless):
-                    order = node.accounts.charge(peer, kind, spent, useless, self.time.now)
+                case Publish():  # the frequent kinds first
+                    self.wires.publish(node, action.topic, action.data)
+                case Charge():
+                    peer = action.peer
+                    order = node.accounts.charge(
+                        peer, action.kind, action.spent_us, action.useless_us, self.time.now
+                    )
                     if order is not None:  # for the rest of the run
                         self._penalise(node, peer, -BAN_AT, f"cut off: {order.why}")
-                case network.SendNote(peer, data):
-                    self.wires.note(node, number(peer), data)
+                case SendNote():
+                    self.wires.note(node, number(action.peer), action.data)
                 case network.Ask():
                     self.wires.request(node, action)
                 case network.Answer(token, answer):
