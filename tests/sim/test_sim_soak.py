@@ -50,7 +50,7 @@ def test_f28_a_day_with_nothing_to_do_and_then_work() -> None:
 
 def disk_of(node: SimNode) -> int:
     """Return the bytes that a node has on its disk."""
-    return sum(len(key) + len(value or b"") for key, value in node.disk._durable.items())
+    return sum(len(key) + len(value) for key, value in node.disk.kv.iterate())
 
 
 @pytest.mark.full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -101,6 +102,27 @@ def test_a_crash_loses_what_was_not_synced_from_some_batch_on() -> None:
     disk.crash(world.rng)
     left = disk.open(lambda _: None).get(b"a")
     assert left == bytes([29 - disk.torn])
+
+
+def test_after_a_crash_a_disk_has_what_it_had_after_the_last_batch_that_is_left() -> None:
+    rng, keys = random.Random(5), [bytes([key]) for key in range(6)]
+    seen, torn = set(), 0
+    disk, before = SimDisk({b"\0": b"image"}), {b"\0": b"image"}
+    for _ in range(200):
+        kv, states = disk.open(lambda _: None), [before]
+        for value in range(rng.randrange(6)):
+            batch = {rng.choice(keys): rng.choice([None, b"%d" % value]) for _ in range(3)}
+            sync = rng.random() < 0.2
+            kv.write(batch, sync=sync)
+            after = {key: value for key, value in (states[-1] | batch).items() if value is not None}
+            states = [after] if sync else [*states, after]
+            assert dict(kv.iterate()) == after
+        disk.crash(rng)
+        lost, torn = disk.torn - torn, disk.torn
+        before = states[-1 - lost]
+        assert dict(disk.kv.iterate()) == before
+        seen.add(lost)
+    assert seen >= {0, 1, 2, 3}
 
 
 def test_a_second_block_of_a_slot_and_a_second_vote_of_a_step_are_noticed() -> None:

@@ -19,8 +19,10 @@ class SimDisk:
 
     def __init__(self, image: Mapping[bytes, bytes]) -> None:
         """`image` is what is on it from the start."""
-        self._durable: dict[bytes, bytes | None] = dict(image)
+        self.kv = MemoryKV()
+        self.kv.write(image)
         self._loose: list[Mapping[bytes, bytes | None]] = []
+        """The values that each batch since the last synced one has replaced."""
         self.torn = 0
         """Batches that crashes have cost."""
 
@@ -28,60 +30,46 @@ class SimDisk:
         self, point: Callable[[str], None], awaited: Callable[[], bool] = lambda: True
     ) -> SimKV:
         """Open what is on the disk. `point` is called where a process may die, while `awaited`."""
-        live = MemoryKV()
-        live.write(self._durable)
-        return SimKV(self, live, point, awaited)
+        return SimKV(self, point, awaited)
 
-    def keep(self, batch: Mapping[bytes, bytes | None], *, sync: bool) -> None:
-        """Take a batch; with `sync` it and all before it are safe."""
-        self._loose.append(batch)
+    def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool) -> None:
+        """Write a batch; with `sync` it and all before it are safe."""
         if sync:
-            self._settle(len(self._loose))
+            self._loose.clear()
+        else:
+            get = self.kv.get
+            self._loose.append({key: get(key) for key in batch})
+        self.kv.write(batch)
 
     def crash(self, rng: random.Random) -> None:
         """Lose the loose batches from a random one on."""
         kept = rng.randint(0, len(self._loose))
         self.torn += len(self._loose) - kept
-        self._settle(kept)
+        for replaced in reversed(self._loose[kept:]):
+            self.kv.write(replaced)
         self._loose.clear()
-
-    def _settle(self, count: int) -> None:
-        durable = self._durable
-        for batch in self._loose[:count]:
-            durable.update(batch)
-            if None in batch.values():
-                for key in [key for key, value in batch.items() if value is None]:
-                    del durable[key]
-        del self._loose[:count]
 
 
 class SimKV:
     """The store of a running process (`storage.kv.KeyValue`)."""
 
     def __init__(
-        self,
-        disk: SimDisk,
-        live: MemoryKV,
-        point: Callable[[str], None],
-        awaited: Callable[[], bool],
+        self, disk: SimDisk, point: Callable[[str], None], awaited: Callable[[], bool]
     ) -> None:
         self._disk = disk
-        self._live = live
         self._point = point
         self._awaited = awaited
-        self.get, self.get_once = live.get, live.get_once
-        self.iterate = live.iterate
-        self.keys = live.keys
-        self.approximate_size = live.approximate_size
+        self.get, self.get_once = disk.kv.get, disk.kv.get_once
+        self.iterate = disk.kv.iterate
+        self.keys = disk.kv.keys
+        self.approximate_size = disk.kv.approximate_size
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch; the process may die before or after it."""
         names = _names(batch, sync=sync) if self._awaited() else ()
         for name in names:
             self._point(f"write {name}")
-        kept = dict(batch)
-        self._live.write(kept)
-        self._disk.keep(kept, sync=sync)
+        self._disk.write(batch, sync=sync)
         for name in names:
             self._point(f"written {name}")
 
