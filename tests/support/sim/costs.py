@@ -7,9 +7,9 @@ costs READ_US whenever the meter is read.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, TypeVar, TypeVarTuple
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 READ_US: Final = 15
@@ -26,16 +26,16 @@ class Costs:
     def __init__(self) -> None:
         self._spent = 0
 
-    def __call__(self) -> int:
+    def read(self) -> int:
         """Return the microseconds spent so far."""
         self._spent += READ_US
         return self._spent
 
-    def of(self, price: int, function: Callable[P, R]) -> Callable[P, R]:
+    def of(self, price: int, function: Callable[[*Ts], R]) -> Callable[[*Ts], R]:
         """Return `function`, at a price."""
 
-        def priced(*args: P.args, **named: P.kwargs) -> R:
+        def priced(*args: *Ts) -> R:
             self._spent += price
-            return function(*args, **named)
+            return function(*args)
 
         return priced

@@ -83,7 +83,7 @@ class Engines:
                 verify=costs.of(SIGNATURE_US, self.verify),
             ),
             now=time.now + node.skew,
-            meter=costs,
+            meter=costs.read,
             pace=lambda _: early if self.room is None else until(self.room),
             watcher=node.watcher,
         )

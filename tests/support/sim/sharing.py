@@ -13,6 +13,7 @@ changes, and one signature in `CHECKED` is verified. Refusals are not shared.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
@@ -80,26 +81,25 @@ class _Found:
     pending: Pending
 
 
-class _Memory(dict[K, V]):
-    """A dict that lets go of its oldest entry when it is full."""
-
-    def __setitem__(self, key: K, value: V) -> None:
-        if len(self) >= REMEMBERED and key not in self:
-            del self[next(iter(self))]
-        super().__setitem__(key, value)
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
+    """Set an entry; the oldest goes when there are too many."""
+    # Not a `dict`: its first entry is found by a search over all that were deleted before it.
+    memory[key] = value
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)
 
 
 class Shared:
     """Results that the nodes of a world share."""
 
     def __init__(self) -> None:
-        self._blocks: dict[bytes, _Found] = _Memory()
-        self._headers: dict[bytes, Header] = _Memory()
-        self._slots: dict[tuple[bytes, int], Slots] = _Memory()
-        self._verified: dict[bytes, tuple[Verified, int]] = _Memory()
-        self._messages: dict[bytes, GossipMessage] = _Memory()
-        self._announces: dict[bytes, Announce] = _Memory()
-        self._seals: dict[bytes, tuple[bytes, bytes]] = _Memory()
+        self._blocks: OrderedDict[bytes, _Found] = OrderedDict()
+        self._headers: OrderedDict[bytes, Header] = OrderedDict()
+        self._slots: OrderedDict[tuple[bytes, int], Slots] = OrderedDict()
+        self._verified: OrderedDict[bytes, tuple[Verified, int]] = OrderedDict()
+        self._messages: OrderedDict[bytes, GossipMessage] = OrderedDict()
+        self._announces: OrderedDict[bytes, Announce] = OrderedDict()
+        self._seals: OrderedDict[bytes, tuple[bytes, bytes]] = OrderedDict()
         """Keys and sealed hashes of honest seals that are taken as valid."""
         self.executed = 0
         self.spared = 0
@@ -134,7 +134,7 @@ class Shared:
             if found is None or found.body != list(body):
                 self.executed += 1
                 made = execute(header, body)
-                self._blocks[hash] = _Found(list(body), made.pending)
+                _remember(self._blocks, hash, _Found(list(body), made.pending))
                 return made
             if int.from_bytes(hash[:2], "big") % AGAIN == index % AGAIN:
                 self.executed += 1
@@ -160,7 +160,7 @@ class Shared:
         ) -> BlockRef:
             ref = import_block(header, body, made=made, **how)
             if made is not None and made.header is header and ref.hash not in self._blocks:
-                self._blocks[ref.hash] = _Found(list(body), made.pending)
+                _remember(self._blocks, ref.hash, _Found(list(body), made.pending))
             return ref
 
         return share
@@ -172,9 +172,11 @@ class Shared:
             raw = stored(hash)
             if raw is None:
                 return None
-            if hash not in known:
-                known[bytes(hash)] = Header.decode(raw)
-            return known[hash]
+            header = known.get(hash)
+            if header is None:
+                header = Header.decode(raw)
+                _remember(known, bytes(hash), header)
+            return header
 
         return share
 
@@ -186,7 +188,8 @@ class Shared:
         def share(parent: bytes, slot: int) -> Slots:
             found = self._slots.get((parent, slot))
             if found is None:
-                found = self._slots[bytes(parent), slot] = slots(parent, slot)
+                found = slots(parent, slot)
+                _remember(self._slots, (bytes(parent), slot), found)
             else:
                 importer.client.state(bytes(parent))
             return found
@@ -203,7 +206,7 @@ class Shared:
             if found is None or now_ms < found[1] or importer.remembers(hash):
                 verified = check(header, now_ms)
                 if verified is not None and (found is None or now_ms < found[1]):
-                    self._verified[hash] = verified, now_ms
+                    _remember(self._verified, hash, (verified, now_ms))
                 return verified
             importer.client.state(bytes(header.parent_hash))
             importer.remember(hash, found[0])
@@ -217,7 +220,7 @@ class Shared:
         def share(public: bytes, slot: int, pre_seal_hash: bytes) -> bytes | None:
             made = seal(public, slot, pre_seal_hash)
             if made is not None and made[RESPONSE] % CHECKED:
-                self._seals[made] = (public, pre_seal_hash)
+                _remember(self._seals, made, (public, pre_seal_hash))
             return made
 
         return share
@@ -232,7 +235,8 @@ class Shared:
     def _announced(self, raw: bytes) -> Announce:
         announce = self._announces.get(raw)
         if announce is None:
-            announce = self._announces[raw] = read_announce(raw, extrinsics_root)
+            announce = read_announce(raw, extrinsics_root)
+            _remember(self._announces, raw, announce)
         return announce
 
     # ---- messages
@@ -255,11 +259,11 @@ class Shared:
         known = self._messages
 
         def share(peer: str, raw: bytes) -> GossipMessage | None:
-            if raw in known:
-                return known[raw]
-            message = decode(peer, raw)
-            if message is not None:
-                known[raw] = message
+            message = known.get(raw)
+            if message is None:
+                message = decode(peer, raw)
+                if message is not None:
+                    _remember(known, raw, message)
             return message
 
         return share
