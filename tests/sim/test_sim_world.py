@@ -13,6 +13,8 @@ from btt_chain.primitives.header import Header
 from support.sim.byzantine import BlockEquivocator, corrupt
 from support.sim.disk import SimDisk
 from support.sim.errors import Violation
+from support.sim.invariants import SIZES, Invariants
+from support.sim.plays import watched
 from support.sim.scenario import Scenario, Stage
 from support.sim.sharing import AGAIN
 from support.sim.vault import Witness
@@ -144,6 +146,33 @@ def test_nodes_that_forget_all_they_signed_are_caught() -> None:
         vault._records.clear()
     with pytest.raises(Violation, match="I2"):
         revive(world)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_each_size_of_what_a_node_holds_is_bounded(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SIZES, name, -1)
+    with pytest.raises(Violation, match=f"I6: n0: {name}: 0, -1 allowed"):
+        run_watched(World(seed=1), slots=1)
+
+
+def test_sizes_are_measured_once_a_slot() -> None:
+    world = World(seed=1)
+    invariants = Invariants(world)
+    held = world.nodes[2].running.parts.gadget._held
+    try:
+        world.run(2)
+        vars(held)["_votes"] = dict.fromkeys(range(5_000))
+        with pytest.raises(Violation, match=r"I6: n2: votes until imported: 500\d, 4096"):
+            world.run(1)
+    finally:
+        invariants.close()
+
+
+def run_watched(world: World, slots: int) -> None:
+    with watched(world):
+        world.run(slots)
 
 
 def revive(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from btt_chain.consensus.finality.records import END_PREFIX
 from storage.columns import AUX, META_BASE
@@ -21,6 +22,8 @@ class SimDisk:
         """`image` is what is on it from the start."""
         self.kv = MemoryKV()
         self.kv.write(image)
+        self.get: Final[Callable[[bytes], bytes | None]] = self.kv._values.get
+        """As that of the store, without a call in Python."""
         self._loose: list[Mapping[bytes, bytes | None]] = []
         """The values that each batch since the last synced one has replaced."""
         self.torn = 0
@@ -37,8 +40,7 @@ class SimDisk:
         if sync:
             self._loose.clear()
         else:
-            get = self.kv.get
-            self._loose.append({key: get(key) for key in batch})
+            self._loose.append(dict(zip(batch, map(self.get, batch), strict=True)))
         self.kv.write(batch)
 
     def crash(self, rng: random.Random) -> None:
@@ -59,7 +61,7 @@ class SimKV:
         self._disk = disk
         self._point = point
         self._awaited = awaited
-        self.get, self.get_once = disk.kv.get, disk.kv.get_once
+        self.get = self.get_once = disk.get
         self.iterate = disk.kv.iterate
         self.keys = disk.kv.keys
         self.approximate_size = disk.kv.approximate_size

@@ -15,6 +15,7 @@ state of a node once, at the end.
 from __future__ import annotations
 
 import logging
+from operator import gt
 from typing import Final
 
 from btt_chain.consensus.finality.signatures import all_signed
@@ -38,14 +39,19 @@ from support.sim.errors import Violation
 from support.sim.nodes import SimNode
 from support.sim.world import World
 
-HELD: Final = fork_sync.MAX_HELD + fork_sync.MAX_DISTANCE + 2_048
-"""Blocks that sync may hold."""
-BATCHES: Final = 2
-"""Batches of blocks that may wait in an engine: sync hands over one at a time."""
-KEPT_ROUNDS: Final = 8
-"""Rounds whose votes a gadget may keep."""
-QUEUES: Final = {"_votes": 4_096, "_messages": 16, "_proofs": 64}
-"""Entries that may wait for blocks in a gadget."""
+SIZES: Final = {
+    "blocks held by sync": fork_sync.MAX_HELD + fork_sync.MAX_DISTANCE + 2_048,
+    "requests of sync": 64,
+    "ready transactions": Limits().ready.count,
+    "future transactions": Limits().future.count,
+    "batches of blocks": 2,  # they wait in an engine: sync hands over one at a time
+    "rounds that listen": 4_096,
+    "rounds with votes": 8,
+    "votes until imported": 4_096,
+    "messages until imported": 16,
+    "proofs until imported": 64,
+}
+"""Maximum sizes of what a node holds."""
 
 FAULTS: Final = ("no answer", "it asks for votes again at once")
 """Why honest nodes may blame each other a little while wires are bad and processes stand still: a
@@ -111,6 +117,7 @@ class Invariants:
         `errors` those of what they may log as errors.
         """
         self.world = world
+        self._time = world.time
         self.expected = errors
         self.excused = excused
         self.final: dict[int, bytes] = {0: world.genesis.hash}
@@ -121,7 +128,6 @@ class Invariants:
         self._seen = [_Seen() for _ in world.nodes]
         self._accepted: dict[tuple[Target, bytes], None] = {}
         """The last proofs that were judged, each with its block."""
-        self._limits = Limits()
         self.proofs = 0
         """Proofs that were judged."""
         self.errors = Errors(world)
@@ -149,7 +155,7 @@ class Invariants:
         if watcher.has_news:
             watcher.has_news = False
             self._report(node, seen)
-        now = self.world.time.now
+        now = self._time.now
         if now >= seen.measure_at:
             seen.measure_at = now + self.world.slot_ms
             self._measure(node)
@@ -269,24 +275,24 @@ class Invariants:
 
     def _measure(self, node: SimNode) -> None:
         """I6."""
-        parts, engine = node.running.parts, node.running
-        held, out = parts.sync.held
-        status = parts.pool.pool.status()
-        limits = self._limits
-        sizes = {
-            "blocks held by sync": (held, HELD),
-            "requests of sync": (out, 64),
-            "ready transactions": (status.ready, limits.ready.count),
-            "future transactions": (status.future, limits.future.count),
-            "batches of blocks": (len(engine.queue), BATCHES),
-            "rounds that listen": (len(parts.gadget._environment.voter.past_rounds), 4_096),
-        }
-        sizes["rounds with votes"] = (len(parts.gadget._votes), KEPT_ROUNDS)
-        for name, most in QUEUES.items():
-            sizes[f"until imported: {name}"] = (len(getattr(parts.gadget._held, name)), most)
-        for name, (size, most) in sizes.items():
-            if size > most:
-                raise Violation("I6", f"{node.name}: {name}: {size}, {most} allowed")
+        engine = node.running
+        parts, gadget = engine.parts, engine.parts.gadget
+        pool, waiting = parts.pool.pool.status(), gadget._held
+        sizes = (
+            *parts.sync.held,
+            pool.ready,
+            pool.future,
+            len(engine.queue),
+            len(gadget._environment.voter.past_rounds),
+            len(gadget._votes),
+            len(waiting._votes),
+            len(waiting._messages),
+            len(waiting._proofs),
+        )
+        if any(map(gt, sizes, SIZES.values())):
+            for (name, most), size in zip(SIZES.items(), sizes, strict=True):
+                if size > most:
+                    raise Violation("I6", f"{node.name}: {name}: {size}, {most} allowed")
 
     # ---- at the end
 
