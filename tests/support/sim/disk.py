@@ -24,8 +24,8 @@ class SimDisk:
         self.kv.write(image)
         self.get: Final[Callable[[bytes], bytes | None]] = self.kv._values.get
         """As that of the store, without a call in Python."""
-        self._loose: list[Mapping[bytes, bytes | None]] = []
-        """The values that each batch since the last synced one has replaced."""
+        self._loose: list[tuple[list[bytes], list[bytes | None]]] = []
+        """The keys of each batch since the last synced one, and the values that it replaced."""
         self.torn = 0
         """Batches that crashes have cost."""
 
@@ -40,15 +40,15 @@ class SimDisk:
         if sync:
             self._loose.clear()
         else:
-            self._loose.append(dict(zip(batch, map(self.get, batch), strict=True)))
+            self._loose.append((list(batch), list(map(self.get, batch))))
         self.kv.write(batch)
 
     def crash(self, rng: random.Random) -> None:
         """Lose the loose batches from a random one on."""
         kept = rng.randint(0, len(self._loose))
         self.torn += len(self._loose) - kept
-        for replaced in reversed(self._loose[kept:]):
-            self.kv.write(replaced)
+        for keys, replaced in reversed(self._loose[kept:]):
+            self.kv.write(dict(zip(keys, replaced, strict=True)))
         self._loose.clear()
 
 
