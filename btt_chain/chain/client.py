@@ -102,6 +102,8 @@ class Client:
         self.kept = KeptCalls()
         """Decoded calls of transactions that were admitted, for the blocks that hold them."""
         self._presets = presets
+        self._newest: Header | None = None
+        """The header imported last, which each listener reads: it is not decoded."""
         # The store's reference and ours, cached: each event of a node reads them several times.
         nowhere = StoredRef(b"", -1)
         self._best = self._final = nowhere, BlockRef(-1, b"")
@@ -125,7 +127,11 @@ class Client:
     def header(self, hash: bytes) -> Header | None:
         """Return a header, None if it is not known."""
         raw = self.store.blocks.header(hash)
-        return None if raw is None else Header.decode(raw)
+        if raw is None:
+            return None
+        newest = self._newest
+        # The store returns the very bytes that were imported.
+        return newest if newest is not None and raw is newest.encode() else Header.decode(raw)
 
     def header_of(self, hash: bytes) -> Header:
         """Return a header; raise UnknownBlock if it is not known."""
@@ -287,6 +293,7 @@ class Client:
             aux={**(aux or {}), **weights},
             sync=at_once,
         )
+        self._newest = header
         self.notifier.emit(NewBlock(hash, parent, number, make_best))
         if make_best:
             self._notify_best(imported.enacted, imported.retracted)
@@ -395,8 +402,8 @@ class Client:
         self.notifier.emit(
             NewBest(
                 self.best().hash,
-                tuple(hash for hash, _ in enacted),
-                tuple(hash for hash, _ in retracted),
+                tuple([hash for hash, _ in enacted]),
+                tuple([hash for hash, _ in retracted]),
             )
         )
 

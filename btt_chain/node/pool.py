@@ -20,7 +20,14 @@ from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.extrinsic import decode_extrinsic, extrinsic_hashes, opaque, unwrap
+from btt_chain.primitives.extrinsic import (
+    BARE_V4,
+    BARE_V5,
+    decode_extrinsic,
+    extrinsic_hashes,
+    opaque,
+    unwrap,
+)
 from btt_chain.primitives.validity import CannotLookup, TransactionSource, ValidTransaction
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import (
@@ -291,7 +298,10 @@ class PoolService:
         return RecheckBudget(RECHECKS, RECHECK_BYTES, lambda: self._clock() > end)
 
     def _change_runtime(self, blocks: Iterable[bytes]) -> bool:
-        return any(self.client.header_of(hash).digest.updates_runtime() for hash in blocks)
+        for hash in blocks:
+            if self.client.header_of(hash).digest.updates_runtime():
+                return True
+        return False
 
     def _imported(self, hash: bytes) -> ImportedBlock:
         body = self.client.body(hash) or []
@@ -384,6 +394,8 @@ def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:
 
 def envelope_tags(inner: bytes) -> Sequence[bytes] | None:
     """Return the tags of a signed extrinsic, from its envelope; None for unsigned ones."""
+    if inner and inner[0] in {BARE_V4, BARE_V5}:  # an inherent in nearly all cases
+        return None
     try:
         envelope = decode_extrinsic(inner, SIGNED_EXTRA)
     except DecodeError:

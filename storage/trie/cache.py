@@ -11,7 +11,6 @@ one, and the old one is dropped.
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Final
 
 from storage.trie.node import Branch
@@ -19,25 +18,24 @@ from storage.trie.records import Record
 from storage.trie.trie import Sealed, Trie
 
 NODE_BYTES: Final = 1_024
-"""Memory of a branch with 16 children, with what Python needs for it."""
+"""Most memory that a branch takes, with what Python needs for it; very rarely it is more."""
 ENTRY_BYTES: Final = 400
 """Memory of an entry without its encoding."""
-
-
-_RAW: Final = itemgetter(0)
-"""Returns the encoding of a branch."""
+LAST_ROOM: Final = 32
+"""A generation is full when this fraction of it (1/LAST_ROOM) is left."""
 
 
 class Branches:
     """Encoded branches by their database keys; `limit` bounds the bytes of a generation."""
 
-    __slots__ = ("_limit", "_old", "_size", "_young")
+    __slots__ = ("_limit", "_old", "_room", "_young")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._young: dict[bytes, Branch] = {}
         self._old: dict[bytes, Branch] = {}
-        self._size = 0
+        self._room = limit // NODE_BYTES
+        """Number of branches of any size that can be added before the bytes are counted again."""
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -55,31 +53,34 @@ class Branches:
     def put(self, key: bytes, branch: Branch) -> None:
         """Add a branch that is stored in the database."""
         self._young[key] = branch
-        self._size += ENTRY_BYTES + len(branch[0])
-        if self._size > self._limit:
-            self._old, self._young, self._size = self._young, {}, 0
+        self._room -= 1
+        if self._room < 0:
+            self._count()
 
     def follow(self, sealed: Sealed) -> None:
-        """Add the branches of a trie that was written; drop those that it has replaced."""
-        young, old, added = self._young, self._old, sealed.branches
+        """Add the branches of a trie that was written; drop the young ones that it has replaced."""
+        young, added = self._young, sealed.branches
         for key in sealed.stale:
             if key in young:
-                self._size -= ENTRY_BYTES + len(young[key][0])
                 del young[key]
-            if key in old:
-                del old[key]
-        new = sum(map(len, map(_RAW, added.values())))
-        size = self._size + ENTRY_BYTES * len(added) + new
-        if size <= self._limit:
+        if len(added) <= self._room:
             young.update(added)
-            self._size = size
+            self._room -= len(added)
             return
         for key, branch in added.items():
             self.put(key, branch)
 
     def clear(self) -> None:
         """Drop everything."""
-        self._young, self._old, self._size = {}, {}, 0
+        self._young, self._old, self._room = {}, {}, self._limit // NODE_BYTES
+
+    def _count(self) -> None:
+        """Count the bytes of the young generation; begin another one if it is full."""
+        size = sum([ENTRY_BYTES + len(branch[0]) for branch in self._young.values()])
+        all_room = self._limit // NODE_BYTES
+        self._room = (self._limit - size) // NODE_BYTES
+        if self._room * LAST_ROOM <= all_room:
+            self._old, self._young, self._room = self._young, {}, all_room
 
 
 class TrieCache:

@@ -166,15 +166,14 @@ class Shared:
         return share
 
     def _reading(self, client: Client) -> Callable[[bytes], Header | None]:
-        stored, known = client.store.blocks.header, self._headers
+        stored, read, known = client.store.blocks.header, client.header, self._headers
 
         def share(hash: bytes) -> Header | None:
-            raw = stored(hash)
-            if raw is None:
-                return None
             header = known.get(hash)
-            if header is None:
-                header = Header.decode(raw)
+            if header is not None:
+                return None if stored(hash) is None else header
+            header = read(hash)
+            if header is not None:
                 _remember(known, bytes(hash), header)
             return header
 

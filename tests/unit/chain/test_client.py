@@ -14,6 +14,7 @@ from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest, New
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
+from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32, u128
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock, RuntimeVersion
@@ -95,6 +96,18 @@ def test_a_number_that_does_not_follow_is_refused(chain: DevChain, number: int) 
     header, body = chain.block(chain.seal())
     with pytest.raises(InvalidBlock, match="does not follow its parent's, 0"):
         other.import_block(replace(header, number=u32(number)), body)
+
+
+def test_the_newest_header_is_not_decoded_and_goes_with_its_block(chain: DevChain) -> None:
+    first, other = chain.seal(), chain.another()
+    header, body = chain.block(first)
+    other.import_block(header, body)
+    assert other.header(first) is header == Header.decode(header.encode())
+    second = chain.seal()
+    other.import_block(*chain.block(second))
+    assert other.header(first) == header
+    other.store.revert(1)
+    assert other.header(second) is None
 
 
 def test_a_refused_block_leaves_no_trace(chain: DevChain) -> None:
