@@ -25,6 +25,7 @@ record, so it counts nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
@@ -65,6 +66,9 @@ ADVANCE: Final = 64
 RECORD_BYTES: Final = 200
 """Approximate size of a trie record, to estimate when compaction is worth its time."""
 
+_PAIR: Final[bytes] = msgpack.Packer().pack_array_header(2)
+"""The beginning of an encoded list of two."""
+
 COMPACT_FROM: Final = 16 << 20
 """Removed bytes below which compaction is not worth its time."""
 
@@ -85,6 +89,18 @@ class Pending:
     sealed: Sealed
     reads: Mapping[bytes, bytes | None]
     """Values of the parent's state that were read, as far as they are known."""
+    _undo: bytes = field(default=b"", init=False, repr=False, compare=False)
+
+    def journal(self, records: Iterable[bytes]) -> bytes:
+        """Return the journal of the block, which inserts these trie records.
+
+        Its changes are encoded once, however many stores of one process the block enters.
+        """
+        if not self._undo:
+            rows = [(key, self.old[key], value) for key, value in self.changes.items()]
+            self._undo = msgpack.packb(rows)
+        inserted: bytes = msgpack.packb(list(records))
+        return _PAIR + self._undo + inserted
 
 
 class StateReader:
@@ -323,8 +339,8 @@ class StateStore:
         root = self.reader(parent).root
         trie = self.cache.trie(root)
         known = dict[bytes, bytes | None]() if reads is None else dict(reads)
-        if reads is not None and self._blocks.flat == parent:
-            changes = self._differences(changes, known)
+        if reads is not None:
+            changes = self._without_same(changes, known, is_flat=self._blocks.flat == parent)
         old, real = dict[bytes, Stored | None](), dict[bytes, bytes | None]()
         for key, held in trie.update(changes, version, known).items():
             value = changes[key]
@@ -337,16 +353,22 @@ class StateStore:
         sealed = trie.seal()
         return Pending(parent, sealed.root, real, old, sealed, known)
 
-    def _differences(
-        self, changes: Mapping[bytes, bytes | None], known: dict[bytes, bytes | None]
+    def _without_same(
+        self,
+        changes: Mapping[bytes, bytes | None],
+        known: dict[bytes, bytes | None],
+        *,
+        is_flat: bool,
     ) -> dict[bytes, bytes | None]:
-        """Return changes of the flat state without those that change nothing.
+        """Return changes of a state without those that are known to change nothing.
 
         A block removes what is not there, and writes values as they were. Values that it did not
-        read are often known from the block before: they are added to `known`.
+        read are often known from the block before: where that is its parent, they are added to
+        `known`.
         """
         real = dict[bytes, bytes | None]()
-        young, old = self.recent.young, self.recent.old
+        recent = self.recent
+        young, old = (recent.young, recent.old) if is_flat else ({}, {})
         for key, value in changes.items():
             if key not in known:
                 if key in young:
@@ -382,11 +404,8 @@ class StateStore:
         else:
             draft.changes.update(inserted)
         if not final:
-            journal = (
-                [(key, pending.old[key], value) for key, value in pending.changes.items()],
-                [] if self.window is None else list(inserted),
-            )
-            draft.put(number_key(JOURNAL, ref.number, ref.hash), msgpack.packb(journal))
+            journal = pending.journal(() if self.window is None else inserted)
+            draft.put(number_key(JOURNAL, ref.number, ref.hash), journal)
 
     def extend(self, draft: Draft, pending: Pending) -> None:
         """Move the flat state from the best block to its staged child."""
@@ -395,6 +414,12 @@ class StateStore:
 
     def move(self, draft: Draft, route: Route) -> None:
         """Move the flat state along a route, by the journals of the blocks on it."""
+        changes = self.differences(draft, route)
+        draft.changes.update({STATE + key: value for key, value in changes.items()})
+        self.recent.follow({}, changes)
+
+    def differences(self, draft: Draft, route: Route) -> dict[bytes, bytes | None]:
+        """Return the changes of the state along a route, by the journals of the blocks on it."""
         changes = dict[bytes, bytes | None]()
         for ref in route.retracted:
             for key, held, _ in self._journal(draft, ref)[0]:
@@ -402,8 +427,7 @@ class StateStore:
         for ref in route.enacted:
             for key, _, value in self._journal(draft, ref)[0]:
                 changes[key] = value
-        draft.changes.update({STATE + key: value for key, value in changes.items()})
-        self.recent.follow({}, changes)
+        return changes
 
     def discard(self, draft: Draft, ref: BlockRef) -> None:
         """Remove the records that a block inserted. Its children must have been discarded."""

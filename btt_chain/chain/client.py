@@ -64,8 +64,8 @@ class RootedOverlay(Overlay):
 
     __slots__ = ("_parent", "_store", "pending")
 
-    def __init__(self, store: ChainStore, parent: bytes) -> None:
-        reader = store.state.reader(parent)
+    def __init__(self, store: ChainStore, parent: bytes, reader: StateReader) -> None:
+        """`reader` has the state after the block `parent`."""
         super().__init__(reader.get, reader.keys)
         self._store = store
         self._parent = parent
@@ -190,7 +190,14 @@ class Client:
     def overlay(self, hash: bytes) -> RootedOverlay:
         """Return an overlay for changes on the state after a block. Raises as `state` does."""
         try:
-            return RootedOverlay(self.store, hash)
+            return RootedOverlay(self.store, hash, self.store.state.reader(hash))
+        except KeyError:
+            raise UnknownBlock(hash) from None
+
+    def overlay_of_child(self, hash: bytes) -> RootedOverlay:
+        """Return an overlay for the execution of a block on `hash`. Raises as `state` does."""
+        try:
+            return RootedOverlay(self.store, hash, self.store.parent_state(hash))
         except KeyError:
             raise UnknownBlock(hash) from None
 
@@ -230,7 +237,7 @@ class Client:
         UnsupportedUpgrade if the block moves the chain to a runtime version that this node does not
         carry.
         """
-        overlay = self.overlay(header.parent_hash)
+        overlay = self.overlay_of_child(header.parent_hash)
         unsealed, _ = header.unsealed()
         try:
             claim = pre_digest(header.digest.logs)

@@ -62,7 +62,7 @@ class LimitedOverlay(RootedOverlay):
     __slots__ = ("_deadline",)
 
     def __init__(self, store: ChainStore, parent: bytes, deadline: Deadline) -> None:
-        super().__init__(store, parent)
+        super().__init__(store, parent, store.state.reader(parent))
         self._deadline = deadline
         read = self.get
 

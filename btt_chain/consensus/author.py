@@ -117,7 +117,7 @@ def make_block(
     UnsupportedRuntime for the parent, UnsupportedUpgrade if the block would move the chain to a
     runtime version that this node does not carry; and what `edit` raises.
     """
-    overlay = client.overlay(parent)
+    overlay = client.overlay_of_child(parent)
     executive = client.runtimes.of_block(overlay.get, int(claim.claim.slot)).blocks
     changes: dict[bytes, bytes | None] = {}
     body = begin(executive, overlay, next_header(client, parent, claim), timestamp_ms)

@@ -298,10 +298,7 @@ class PoolService:
         return RecheckBudget(RECHECKS, RECHECK_BYTES, lambda: self._clock() > end)
 
     def _change_runtime(self, blocks: Iterable[bytes]) -> bool:
-        for hash in blocks:
-            if self.client.header_of(hash).digest.updates_runtime():
-                return True
-        return False
+        return any(self.client.header_of(hash).digest.updates_runtime() for hash in blocks)
 
     def _imported(self, hash: bytes) -> ImportedBlock:
         body = self.client.body(hash) or []

@@ -22,6 +22,7 @@ from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
 from storage.database import ChainStore
 from storage.memory import MemoryKV
+from storage.near import NearReader
 from storage.state import StateUnavailable
 from storage.trie.root import ordered_root
 from support.chain import BOB, CHARLIE, DevChain, account, address, genesis_header
@@ -260,6 +261,26 @@ def test_a_final_block_on_the_best_chain_reports_the_forks_it_ends(chain: DevCha
         NewBest(final, (final,), ()),
         Finalized((main[0], final), tuple(side)),
     ]
+
+
+def test_a_rival_of_the_head_is_executed_as_on_the_trie(chain: DevChain) -> None:
+    other, genesis = chain.another(), chain.client.genesis_hash
+    chain.send(
+        BOB, chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(BTT))
+    )
+    for hash in fork(chain, genesis, 2):
+        other.import_block(*chain.block(hash))
+    for hash in fork(chain, genesis, 3):
+        header, body = chain.block(hash)
+        assert isinstance(other.store.parent_state(header.parent_hash), NearReader)
+        near = other.execute(header, body).pending
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(other.store, "parent_state", lambda at: other.state(at).apart())
+            trie = other.execute(header, body).pending
+        assert (near.root, near.changes, near.old) == (trie.root, trie.changes, trie.old)
+        assert near.sealed.inserted == trie.sealed.inserted
+        assert near.sealed.retired == trie.sealed.retired
+        other.import_block(header, body)
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["import", "finalize"])
