@@ -34,5 +34,6 @@ class Draft:
 
     def put_aux(self, changes: Mapping[bytes, bytes | None] | None) -> None:
         """Set data of other modules; None removes a key."""
-        for key, value in (changes or {}).items():
-            self.changes[AUX + key] = value
+        if changes:
+            for key, value in changes.items():
+                self.changes[AUX + key] = value

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from enum import Enum
 from typing import Final, Protocol
 
-from btt_chain.chain.client import Client, Made, RootedOverlay
+from btt_chain.chain.client import Client, Made, RootedOverlay, UnknownBlock
 from btt_chain.chain.gc import without_collection
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
@@ -136,9 +136,12 @@ def make_block(
 
 def next_header(client: Client, parent: bytes, claim: Claim) -> Header:
     """Return the header of a block on `parent`, without its roots. Raises UnknownBlock."""
+    number = client.store.blocks.number(parent)
+    if number is None:
+        raise UnknownBlock(parent)
     return Header(
         parent_hash=H256(parent),
-        number=u32(int(client.header_of(parent).number) + 1),
+        number=u32(number + 1),
         state_root=ZERO,
         extrinsics_root=ZERO,
         digest=Digest([pre_runtime(claim)]),

@@ -24,6 +24,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
+from runtime.frame import Runtime
 from runtime.pallets.babe import Babe, Engine
 from runtime.pallets.session import Session
 from runtime.pallets.timestamp import Timestamp
@@ -108,11 +109,7 @@ class Importer:
 
         Raises UnknownBlock, StateUnavailable, UnsupportedRuntime.
         """
-        runtime, overlay = (
-            self.client.runtime_at(parent).queries.runtime,
-            self.client.overlay(parent),
-        )
-        runtime.enter(overlay)
+        runtime = self._enter(parent)
         babe = runtime.pallet(Babe)
         engine, current = babe.engine.value, int(babe.current_slot.value)
         # The state has no epoch that is over, but a header may claim a slot of one.
@@ -120,7 +117,7 @@ class Importer:
         epoch = babe.epochs.at(slot) if is_ahead else None
         # The first block of an epoch rotates the session, and no authority is disabled in it yet.
         turns = epoch is not None and epoch.begins(current)
-        disabled = [] if turns else runtime.pallet(Session).disabled_validators.value
+        disabled = [] if turns else runtime.pallet(Session).disabled_validators.peek()
         return Slots(
             engine,
             current,
@@ -135,13 +132,19 @@ class Importer:
 
         Raises as `slots` does.
         """
-        runtime = self.client.runtime_at(parent).queries.runtime
-        runtime.enter(self.client.overlay(parent))
+        runtime = self._enter(parent)
         babe = runtime.pallet(Babe)
         try:
             return babe.epochs.next() if babe.current_slot.value else None
         except ValueError:  # there are no authorities
             return None
+
+    def _enter(self, block: bytes) -> Runtime:
+        """Return the runtime for queries, with the state after a block. Raises as `slots` does."""
+        overlay = self.client.overlay(block)
+        runtime = self.client.runtimes.of(overlay.get).queries.runtime
+        runtime.enter(overlay)
+        return runtime
 
     def check(self, header: Header, now_ms: int) -> Verified | None:
         """Return the verified claim of a header; None under manual seal.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from btt_chain.chain.client import Client, RootedOverlay
-from btt_chain.chain.notify import ChainEvent, Finalized, NewBest, NewBlock
+from btt_chain.chain.notify import ChainEvent, NewBest, NewBlock
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
@@ -217,23 +217,25 @@ class PoolService:
     # ---- chain events
 
     def _on_chain_event(self, event: ChainEvent) -> None:
-        match event:
-            case NewBlock():
-                return  # it matters once it is the best one
-            case NewBest(_, enacted, retracted):
-                now = self._clock()
-                if retracted:
-                    self.pool.on_retracted([self._imported(hash) for hash in retracted])
-                for hash in enacted:
-                    self.pool.on_block_imported(self._imported(hash), now)
-                if self._change_runtime((*enacted, *retracted)):
-                    self.holds_gossip = True
-                    self._drop_outdated()
-                if not self.in_turns:
-                    self._recheck(self._turn())
-            case Finalized(hashes):
-                self.pool.on_finalized(hashes)
+        if isinstance(event, NewBlock):
+            return  # it matters once it is the best one
+        if isinstance(event, NewBest):
+            self._follow(event)
+        else:
+            self.pool.on_finalized(event.hashes)
         self._report_events()
+
+    def _follow(self, event: NewBest) -> None:
+        enacted, retracted, now = event.enacted, event.retracted, self._clock()
+        if retracted:
+            self.pool.on_retracted([self._imported(hash) for hash in retracted])
+        for hash in enacted:
+            self.pool.on_block_imported(self._imported(hash), now)
+        if self._change_runtime((*enacted, *retracted)):
+            self.holds_gossip = True
+            self._drop_outdated()
+        if not self.in_turns:
+            self._recheck(self._turn())
 
     @property
     def has_rechecks(self) -> bool:
@@ -343,6 +345,8 @@ class PoolService:
 
     def _report_events(self) -> None:
         events = self.pool.drain()
+        if not events:
+            return
         ready: list[bytes] = []
         kept = self.client.kept
         for event in events:

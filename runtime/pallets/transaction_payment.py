@@ -9,7 +9,7 @@ block's author and the rest to the development fund; the tip goes to the author.
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
@@ -326,12 +326,14 @@ class TransactionPayment(Pallet):
         return int(self.system.block_weights.max_block.ref_time), lengths
 
 
+@lru_cache(maxsize=16)
 def next_multiplier(multiplier: int, used: int, capacity: int) -> int:
     """Return the next fee multiplier, in units of FixedU128.
 
     m' = m * (1 + v*d + (v*d)**2 / 2), where d is the distance of the block from its target, as a
     part of its capacity; never below one. Source: Web3 Foundation research, "Token economics",
-    slow-adjusting mechanism.
+    slow-adjusting mechanism. The last results are remembered: blocks without transactions ask for
+    the same one.
     """
     full = min(used, capacity) * ONE // capacity
     target = ONE * TARGET_NUMERATOR // TARGET_DENOMINATOR
