@@ -6,7 +6,7 @@ target down to the base, a search steps up to its result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Final, Protocol
 
@@ -76,9 +76,6 @@ class Node:
             node = node.parent
 
 
-Condition = Callable[[Node], bool]
-
-
 class VoteGraph:
     """The tree of voted blocks over a base."""
 
@@ -125,27 +122,28 @@ class VoteGraph:
         for carried in self._nodes[block.hash].up_to_base():
             carried.weights[stage] -= weight
 
-    def find_ghost(self, start: Node, fits: Condition) -> Node | None:
-        """Return the highest block from `start` upwards that fits; None if `start` does not.
+    def find_ghost(self, start: Node, stage: Stage, least: int) -> Node | None:
+        """Return the highest block from `start` upwards with weight `least`; None if `start` has
+        less.
 
-        If a block fits, its parent must fit too. Of two children that fit, the first seen is taken:
-        two need more cheating weight than is tolerated.
+        Of two children that have it, the first seen is taken: two need more cheating weight than is
+        tolerated.
         """
-        if not fits(start):
+        if start.weights[stage] < least:
             return None
         node = start
         while True:
             for child in node.children:
-                if fits(child):
+                if child.weights[stage] >= least:
                     node = child
                     break
             else:
                 return node
 
-    def find_ancestor(self, node: Node, fits: Condition) -> Node | None:
-        """Return the highest block at or below `node` that fits; None without one."""
+    def find_ancestor(self, node: Node, stage: Stage, least: int) -> Node | None:
+        """Return the highest block at or below `node` with weight `least`; None without one."""
         below: Node | None = node
-        while below is not None and not fits(below):
+        while below is not None and below.weights[stage] < least:
             below = below.parent
         return below
 

@@ -119,7 +119,10 @@ class Round:
         self.historical: Final = HistoricalVotes()
         self._graph = VoteGraph(base, ancestry)
         self._stages = (_Votes(), _Votes())
-        self._ghost: Node | None = None
+        self._top: Node | None = None
+        """The ghost in the tree."""
+        self.ghost: Target | None = None
+        """The highest block with enough prevotes."""
         self.finalized: Target | None = None
         """The highest block with enough prevotes and precommits."""
         self.estimate: Target | None = None
@@ -127,27 +130,28 @@ class Round:
         self.completable = False
         """True if nothing above the estimate can become final in this round any more."""
         self.revision = 0
-        """Number of changes of these results, and of the ghost."""
+        """Number of changes of these results."""
 
     # --- votes ---
 
     def add(self, signed: SignedMessage) -> Imported:
         """Count a prevote or precommit; ValueError for a primary's hint, which is no vote."""
-        stage = signed.message.STAGE
+        message, who = signed.message, signed.id
+        stage, vote = message.STAGE, message.vote
         if stage is Stage.PROPOSE:
             raise ValueError("a primary's hint is not counted")
-        imported = self._count(stage, signed)
-        if imported is _COUNTED or imported.outcome is Outcome.EQUIVOCATION:
-            self.historical.seen.append(signed)
-            ghost, before = self._ghost, (self.finalized, self.estimate, self.completable)
-            if stage is Stage.PREVOTE:
-                self._update_ghost()
-            if self._ghost is not None:
-                self._update(self._ghost)
-            now = self.finalized, self.estimate, self.completable
-            if self._ghost is not ghost or now != before:
-                self.revision += 1
-        return imported
+        weight = self.voters.weights.get(who)
+        if weight is None:
+            return _UNKNOWN_VOTER
+        votes = self._stages[stage]
+        if who in votes.by_voter:
+            return self._add_another(stage, signed, weight)
+        if not self._graph.insert(vote.target_hash, vote.target_number, stage, weight):
+            return _OFF_BASE
+        votes.by_voter[who] = [signed]
+        votes.weight += weight
+        self._update(stage, signed)
+        return _COUNTED
 
     def mark_prevoted(self) -> None:
         """Record that we prevoted, after the votes so far."""
@@ -164,16 +168,13 @@ class Round:
         """The result of the votes so far."""
         return RoundState(self.ghost, self.finalized, self.estimate, self.completable)
 
-    @property
-    def ghost(self) -> Target | None:
-        """The highest block with enough prevotes."""
-        return None if self._ghost is None else self._ghost.block
-
     def precommit_ghost(self) -> Target | None:
         """Return the highest block with enough precommits, without a look at prevotes, or None."""
-        if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
+        votes, threshold = self._stages[Stage.PRECOMMIT], self.voters.threshold
+        if votes.weight < threshold:
             return None
-        ghost = self._graph.find_ghost(self._graph.base, self._has_precommits)
+        graph, least = self._graph, threshold - votes.doubled
+        ghost = graph.find_ghost(graph.base, Stage.PRECOMMIT, least)
         return None if ghost is None else ghost.block
 
     def weight_of(self, stage: Stage) -> int:
@@ -213,18 +214,10 @@ class Round:
 
     # --- internals ---
 
-    def _count(self, stage: Stage, signed: SignedMessage) -> Imported:
-        weight = self.voters.weights.get(signed.id)
-        if weight is None:
-            return _UNKNOWN_VOTER
+    def _add_another(self, stage: Stage, signed: SignedMessage, weight: int) -> Imported:
+        """Count a further vote of a voter in a stage."""
         votes, vote = self._stages[stage], signed.message.vote
-        known = votes.by_voter.get(signed.id)
-        if known is None:
-            if not self._graph.insert(vote.target_hash, vote.target_number, stage, weight):
-                return _OFF_BASE
-            votes.by_voter[signed.id] = [signed]
-            votes.weight += weight
-            return _COUNTED
+        known = votes.by_voter[signed.id]
         if signed in known:
             return _DUPLICATE
         if len(known) > 1:
@@ -235,46 +228,45 @@ class Round:
         self._graph.withdraw(target_of(known[0].message.vote), stage, weight)
         known.append(signed)
         votes.doubled += weight
+        self._update(stage, signed)
         return Imported(Outcome.EQUIVOCATION, _equivocation(self.number, *known))
 
-    def _has_prevotes(self, node: Node) -> bool:
-        votes = self._stages[Stage.PREVOTE]
-        return node.weights[Stage.PREVOTE] + votes.doubled >= self.voters.threshold
-
-    def _has_precommits(self, node: Node) -> bool:
-        votes = self._stages[Stage.PRECOMMIT]
-        return node.weights[Stage.PRECOMMIT] + votes.doubled >= self.voters.threshold
-
-    def _could_get_precommits(self, node: Node) -> bool:
-        """Return True if a block may yet have enough precommits.
-
-        Voters that have not voted may vote for it, and those that voted otherwise may do so again,
-        as far as cheating is tolerated.
-        """
-        votes = self._stages[Stage.PRECOMMIT]
-        has = node.weights[Stage.PRECOMMIT] + votes.doubled
-        silent = self.voters.total - votes.weight
-        may_cheat = max(0, self.voters.tolerated - votes.doubled)
-        return has + silent + min(votes.weight - has, may_cheat) >= self.voters.threshold
-
-    def _update_ghost(self) -> None:
-        if self._stages[Stage.PREVOTE].weight < self.voters.threshold:
-            return
-        start = self._graph.base if self._ghost is None else self._ghost
-        self._ghost = self._graph.find_ghost(start, self._has_prevotes)
-
-    def _update(self, ghost: Node) -> None:
-        if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
+    def _update(self, stage: Stage, signed: SignedMessage) -> None:
+        """Update the results after a vote."""
+        self.historical.seen.append(signed)
+        top, threshold, graph = self._top, self.voters.threshold, self._graph
+        before = self.ghost, self.finalized, self.estimate, self.completable
+        if stage is Stage.PREVOTE:
+            votes = self._stages[stage]
+            if votes.weight >= threshold:
+                start, least = graph.base if top is None else top, threshold - votes.doubled
+                top = self._top = graph.find_ghost(start, stage, least)
+                self.ghost = None if top is None else top.block
+        if top is None:
+            pass
+        elif self._stages[Stage.PRECOMMIT].weight < threshold:
             # A third and more has not precommitted: with them, anything above may get enough.
-            self.estimate = ghost.block
-            return
-        finalized = self._graph.find_ancestor(ghost, self._has_precommits)
-        estimate = self._graph.find_ancestor(ghost, self._could_get_precommits)
+            self.estimate = top.block
+        else:
+            self._conclude(top)
+        if (self.ghost, self.finalized, self.estimate, self.completable) != before:
+            self.revision += 1
+
+    def _conclude(self, ghost: Node) -> None:
+        """Find what is final and what may yet be, once enough voters have precommitted."""
+        votes, voters, graph = self._stages[Stage.PRECOMMIT], self.voters, self._graph
+        finalized = graph.find_ancestor(ghost, Stage.PRECOMMIT, voters.threshold - votes.doubled)
+        # Those that have not voted may vote for a block, and those that voted otherwise may do so
+        # again, as far as cheating is tolerated. It could get enough with the weight
+        #   has + (total - votes.weight) + min(votes.weight - has, may_cheat) >= threshold
+        # where `has` is its own with that of the voters that voted twice; solved for the former:
+        may_cheat = max(0, voters.tolerated - votes.doubled)
+        least = votes.weight - voters.tolerated - may_cheat - votes.doubled
+        estimate = graph.find_ancestor(ghost, Stage.PRECOMMIT, least)
         self.finalized = None if finalized is None else finalized.block
         self.estimate = None if estimate is None else estimate.block
         self.completable = estimate is not None and (
-            estimate is not ghost
-            or self._graph.find_ghost(ghost, self._could_get_precommits) is ghost
+            estimate is not ghost or graph.find_ghost(ghost, Stage.PRECOMMIT, least) is ghost
         )
 
 

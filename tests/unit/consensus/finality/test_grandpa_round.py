@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from btt_chain.consensus.finality.graph import Condition, Node, VoteGraph, descends, route
+from btt_chain.consensus.finality.graph import Node, VoteGraph, descends, route
 from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Stage, Target
@@ -145,10 +145,6 @@ def test_g6_the_order_of_votes_makes_no_difference(world: World) -> None:
 # --- the graph --------------------------------------------------------------
 
 
-def heavy(threshold: int) -> Condition:
-    return lambda node: node.weights[PREVOTE] >= threshold
-
-
 def graph(world: World, base: str, *pairs: tuple[str, int]) -> VoteGraph:
     made = VoteGraph(world[base], world)
     for block, weight in pairs:
@@ -161,7 +157,7 @@ def node_of(made: VoteGraph, block: Target) -> Node | None:
 
 
 def ghost(made: VoteGraph, world: World, threshold: int) -> str | None:
-    found = made.find_ghost(made.base, heavy(threshold))
+    found = made.find_ghost(made.base, PREVOTE, threshold)
     return None if found is None else world.name(found.block)
 
 
@@ -208,7 +204,7 @@ def test_g10_walking_back_finds_the_highest_block_that_fits(
     node = node_of(made, top)
     assert node is not None
 
-    at = made.find_ancestor(node, heavy(least))
+    at = made.find_ancestor(node, PREVOTE, least)
 
     assert at is not None
     assert world.name(at.block) == found
@@ -236,10 +232,10 @@ def test_g11_the_ancestor_found_is_the_highest_that_fits(world: World) -> None:
     assert top is not None
 
     for least, name in ((7, "ED"), (8, "E"), (12, "E")):
-        found = made.find_ancestor(top, heavy(least))
+        found = made.find_ancestor(top, PREVOTE, least)
         assert found is not None
         assert world.name(found.block) == name
-    assert made.find_ancestor(top, heavy(13)) is None
+    assert made.find_ancestor(top, PREVOTE, 13) is None
 
 
 def test_g21_one_more_precommit_below_moves_the_estimate_back() -> None:
