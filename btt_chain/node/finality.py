@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from btt_chain.consensus.finality import gadget as grandpa
+from btt_chain.consensus.finality.environment import ArmTimer
 from btt_chain.consensus.finality.gadget import Broken, Offence, Save, Want
-from btt_chain.consensus.finality.voter import ArmTimer, Finalize
+from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.node.offences import OffenceReporter
 from btt_chain.node.parts import Parts, Watcher
 from btt_chain.primitives.digest import GRANDPA

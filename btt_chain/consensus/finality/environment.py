@@ -9,7 +9,7 @@ from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.graph import Ancestry
 from btt_chain.consensus.finality.justification import HeaderSource
 from btt_chain.consensus.finality.round import Round
-from btt_chain.consensus.finality.voter import ArmTimer, Finalize
+from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
@@ -122,12 +122,18 @@ class Broken:
     proof: Justification
 
 
+@dataclass(frozen=True, slots=True)
+class ArmTimer:
+    """Call `Gadget.tick` at this time; replaces any earlier request."""
+
+    at: int
+
+
 Action: TypeAlias = (
     Publish | SendNote | Penalise | Finalize | Save | Offence | Want | Broken | ArmTimer
 )
 """`Publish`, `SendNote` and `Penalise` are for the network; `Finalize(justification)` is for the
-client, to finalize the target, store the justification, and call `Gadget.finalized`; `ArmTimer(at)`
-requests a `tick` at that time, and replaces any earlier request."""
+client, to finalize the target, store the justification, and call `Gadget.finalized`."""
 
 
 class BadHeader(ValueError):

@@ -45,6 +45,7 @@ from btt_chain.consensus.finality.best_justification import BestJustification
 from btt_chain.consensus.finality.catch_up import CATCH_UP_TIMEOUT, CatchUps
 from btt_chain.consensus.finality.environment import (
     Action,
+    ArmTimer,
     BadHeader,
     Blocks,
     Broken,
@@ -72,7 +73,7 @@ from btt_chain.consensus.finality.peers import Peers, View
 from btt_chain.consensus.finality.signatures import Verify
 from btt_chain.consensus.finality.timers import Clock, StallTimer
 from btt_chain.consensus.finality.until_imported import UntilImported
-from btt_chain.consensus.finality.voter import ArmTimer, LastRound
+from btt_chain.consensus.finality.voter import LastRound
 from btt_chain.consensus.finality.voter_environment import Settings, VoterEnvironment
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import AuthorityId, Justification, Target, stage_of

@@ -163,11 +163,6 @@ class Round:
 
     # --- results ---
 
-    @property
-    def state(self) -> RoundState:
-        """The result of the votes so far."""
-        return RoundState(self.ghost, self.finalized, self.estimate, self.completable)
-
     def precommit_ghost(self) -> Target | None:
         """Return the highest block with enough precommits, without a look at prevotes, or None."""
         votes, threshold = self._stages[Stage.PRECOMMIT], self.voters.threshold

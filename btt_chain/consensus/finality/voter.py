@@ -1,10 +1,10 @@
 """The voter of one set: successive rounds, votes cast at their time, and proofs.
 
-Events come in with the time, actions come out in the order to be carried out; there is no clock,
-key or network here. Invariants:
+Events come in with the time, actions come out in the order to be carried out; `due` is the time of
+the next `tick`. There is no clock, key or network here. Invariants:
 
-- A vote is recorded (`RecordVote`) before it is sent (`SendVote`), and one that was recorded before
-  a restart is sent again instead of another one.
+- A vote is recorded before it is sent (`SendVote`), and one that was recorded before a restart is
+  sent again instead of another one.
 - A round is voted in once its predecessor is completable, and precommitted in only when its ghost
   stands on the predecessor's estimate. Older rounds take votes until their estimate is final.
 - A round with no block to make final waits for one, or for the vote of another voter. A block that
@@ -31,7 +31,7 @@ from btt_chain.consensus.finality.justification import (
     judge_commit,
     prove,
 )
-from btt_chain.consensus.finality.round import Before, HistoricalVotes, Outcome, Round, RoundState
+from btt_chain.consensus.finality.round import Before, Outcome, Round, RoundState
 from btt_chain.consensus.finality.voting_round import Step, VotingRound
 from btt_chain.consensus.finality.voting_rule import RuleChain, VotingRule
 from btt_chain.lazyclass import dataclass
@@ -73,17 +73,10 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordVote:
-    """Record this vote durably; if that fails, do not carry out what follows."""
-
-    round: int
-    set_id: int
-    message: AnyMessage
-
-
-@dataclass(frozen=True, slots=True)
 class SendVote:
-    """Sign and publish this vote, and count it as well."""
+    """Record this vote durably, then sign and publish it, and count it as well. If it cannot be
+    recorded, do none of that.
+    """
 
     round: int
     set_id: int
@@ -117,10 +110,7 @@ class Report:
 class SaveRound:
     """A round is complete: save it, a restart begins after it."""
 
-    round: int
-    state: RoundState
-    base: Target
-    votes: HistoricalVotes
+    votes: Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +120,7 @@ class Distrust:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArmTimer:
-    """Call `tick` at this time; replaces any earlier request."""
-
-    at: int
-
-
-Action: TypeAlias = (
-    RecordVote | SendVote | Finalize | SendCommit | Report | SaveRound | Distrust | ArmTimer
-)
+Action: TypeAlias = SendVote | Finalize | SendCommit | Report | SaveRound | Distrust
 
 
 # --- the rounds -------------------------------------------------------------
@@ -199,6 +180,7 @@ class Voter:
         self._completed: Round | None = None
         self._saved = 0  # revision of that round as saved
         self._armed: int | None = None
+        """When the next timer is due, as of then."""
         self._driven: int | None = None
         """Time when all that was due was last done; None: the due times have changed since."""
         self._quiet_until = now
@@ -234,9 +216,11 @@ class Voter:
             running.active_at, self._driven = now, None
         before = running.votes.revision
         actions = self._import_vote(running, signed)
-        # Most votes change no result: then nothing is due, unless a timer is, or our precommit.
+        # Most votes change no result: then nothing is due, unless a timer is, or our precommit,
+        # which waits for the prevotes of others.
         is_due = self._driven is None or (self._armed is not None and now >= self._armed)
-        if is_due or running.votes.revision != before or running.step is Step.PREVOTED:
+        is_awaited = running.step is Step.PREVOTED and signed.message.STAGE is Stage.PREVOTE
+        if is_due or is_awaited or running.votes.revision != before:
             actions += self._drive(now)
         return actions
 
@@ -375,7 +359,7 @@ class Voter:
             done = self._best
             if done.step is not Step.PRECOMMITTED:
                 self._vote(done, now, actions)
-            is_over = done.may_be_followed()
+            is_over = done.votes.completable and done.may_be_followed()
             if is_over:
                 # Before its block is final: a restart would not find votes for other forks again.
                 actions.append(self._complete(done.votes))
@@ -398,10 +382,7 @@ class Voter:
                     actions.append(SendCommit(past.votes.number, self.set.set_id, commit))
         if may_end:
             self._past = [past for past in self._past if not past.concluded(self._final)]
-        due = self._due(now)
-        if due is not None and due != self._armed:
-            actions.append(ArmTimer(due))
-        self._armed, self._driven = due, now
+        self._armed, self._driven = self._due(now), now
         return actions
 
     def _due(self, now: int) -> int | None:
@@ -473,7 +454,7 @@ class Voter:
         if last is not None and last is run.previous and last.revision != self._saved:
             # The vote stands on its estimate of now: that of an earlier time may be a dead fork.
             actions.append(self._complete(last))
-        actions += [RecordVote(number, set_id, message), SendVote(number, set_id, message)]
+        actions.append(SendVote(number, set_id, message))
 
     def _settle(self, run: VotingRound, actions: list[Action]) -> None:
         """Prove the final block of a round, once our votes in it are cast.
@@ -500,7 +481,7 @@ class Voter:
 
     def _complete(self, votes: Round) -> SaveRound:
         self._completed, self._saved = votes, votes.revision
-        return SaveRound(votes.number, votes.state, votes.base, votes.historical)
+        return SaveRound(votes)
 
     def _retire(self, run: VotingRound, now: int) -> None:
         run.commit_at = now + self._timing.commit

@@ -7,7 +7,7 @@ those that the signer holds, the first in the order of the set. Source: `environ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from btt_chain.consensus.finality import peers as cost
@@ -20,7 +20,7 @@ from btt_chain.consensus.finality.messages import GOSSIP, CommitGossip, CommitMe
 from btt_chain.consensus.finality.neighbors import encode_vote
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.timers import Clock
-from btt_chain.consensus.finality.voter import ArmTimer, Finalize, LastRound, Timing, Voter
+from btt_chain.consensus.finality.voter import Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import AuthorityId, Stage, Target
@@ -102,15 +102,15 @@ class VoterEnvironment:
         """Have the voter do all that is due."""
         self.apply(self.voter.tick(self._clock.now))
 
-    def apply(self, actions: Sequence[voter.Action], peer: str | None = None) -> None:
-        """Carry out the voter's actions; `peer` is the sender of the message that led to them."""
-        if not actions:
-            return
-        queue = list(actions)
-        for action in queue:  # grows in the loop
+    def apply(self, actions: list[voter.Action], peer: str | None = None) -> None:
+        """Carry out the voter's actions, and those that they lead to: these are appended.
+
+        `peer` is the sender of the message that led to them.
+        """
+        for action in actions:  # grows in the loop
             match action:
                 case voter.SendVote():
-                    queue += self._cast(action)
+                    actions += self._cast(action)
                 case voter.SendCommit(number, set_id, commit):
                     if self.is_commit_new(commit.target.number):
                         body = CommitMessage(u64(number), u64(set_id), commit.compact())
@@ -119,16 +119,17 @@ class VoterEnvironment:
                     self._finalizer.finalize(justification)
                 case voter.Report(proof):
                     self._outbox.put(Offence(proof))
-                case voter.SaveRound(number, _, base, votes):
+                case voter.SaveRound(votes):
                     stored = records.StoredRound(
-                        u64(self._sets.set_id), u64(number), records.BlockName.of(base), votes.seen
+                        u64(self._sets.set_id),
+                        u64(votes.number),
+                        records.BlockName.of(votes.base),
+                        votes.historical.seen,
                     )
                     self._outbox.put(Save(records.round_change(stored)))
                 case voter.Distrust(why):
                     if peer is not None:
                         self._outbox.penalize(peer, cost.INVALID, why)
-                case voter.RecordVote() | ArmTimer():
-                    pass  # the signer records what it signs; the gadget reads the voter's timer
 
     # --- commits ---
 

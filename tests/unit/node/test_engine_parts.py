@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBlock
-from btt_chain.consensus.finality.voter import ArmTimer
+from btt_chain.consensus.finality.environment import ArmTimer
 from btt_chain.node.finality import BAD_PROOF, FinalityDriver
 from btt_chain.node.head_status import HeadStatus
 from btt_chain.node.import_queue import ImportQueue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from btt_chain.consensus.finality.round import Round
+from btt_chain.consensus.finality.round import Round, RoundState
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256, Digest
@@ -141,6 +141,10 @@ def as_precommit(message: SignedMessage) -> SignedPrecommit:
 
 def commit(target: Target, precommits: Iterable[SignedPrecommit]) -> Commit:
     return Commit(target.hash, u32(target.number), list(precommits))
+
+
+def state_of(votes: Round) -> RoundState:
+    return RoundState(votes.ghost, votes.finalized, votes.estimate, votes.completable)
 
 
 def vote_all(votes: Round, stage: Stage, block: Target, names: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
+from btt_chain.consensus.finality.environment import ArmTimer
 from btt_chain.consensus.finality.gadget import (
     Action,
     Gadget,
@@ -18,7 +19,7 @@ from btt_chain.consensus.finality.gadget import (
 from btt_chain.consensus.finality.justification import Rule, verify
 from btt_chain.consensus.finality.messages import GOSSIP, Vote, VoteMessage
 from btt_chain.consensus.finality.signatures import Signatures
-from btt_chain.consensus.finality.voter import ArmTimer, Finalize
+from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256, Digest

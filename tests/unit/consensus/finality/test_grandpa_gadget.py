@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality import records
+from btt_chain.consensus.finality.environment import ArmTimer
 from btt_chain.consensus.finality.gadget import (
     BadHeader,
     Broken,
@@ -23,7 +24,7 @@ from btt_chain.consensus.finality.messages import (
     Vote,
 )
 from btt_chain.consensus.finality.proofs import NotFinal, prove_finality
-from btt_chain.consensus.finality.voter import ArmTimer, Finalize
+from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.primitives.digest import Digest
 from btt_chain.primitives.grandpa import (
     AuthoritySignature,

@@ -14,6 +14,7 @@ from btt_chain.consensus.finality.catch_up import (
     CatchUps,
     Request,
 )
+from btt_chain.consensus.finality.environment import ArmTimer
 from btt_chain.consensus.finality.messages import (
     GOSSIP,
     CatchUpAsked,
@@ -27,7 +28,6 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers
 from btt_chain.consensus.finality.timers import STALL_FIRST, Clock
-from btt_chain.consensus.finality.voter import ArmTimer
 from btt_chain.scale import u32, u64
 from p2p.network import SendNote
 from unit.consensus.finality.finality_world import who

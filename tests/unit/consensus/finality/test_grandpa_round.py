@@ -27,6 +27,7 @@ from unit.consensus.finality.finality_world import (
     crate_world,
     many,
     signed,
+    state_of,
     unsigned,
     vote_all,
     voters,
@@ -55,11 +56,11 @@ def test_g1_the_estimate_is_the_ghost_until_enough_have_precommitted(
     votes: Round, world: World
 ) -> None:
     cast(votes, world, PREVOTE, ("Alice", "FC"), ("Bob", "ED"))
-    assert votes.state == RoundState(world["E"], None, world["E"], completable=False)
+    assert state_of(votes) == RoundState(world["E"], None, world["E"], completable=False)
 
     cast(votes, world, PREVOTE, ("Eve", "F"))
 
-    assert votes.state == RoundState(world["E"], None, world["E"], completable=False)
+    assert state_of(votes) == RoundState(world["E"], None, world["E"], completable=False)
 
 
 def test_g2_nothing_is_final_by_precommits_alone(votes: Round, world: World) -> None:
@@ -137,7 +138,7 @@ def test_g6_the_order_of_votes_makes_no_difference(world: World) -> None:
         votes = Round(ROUND, voters(CRATE_WEIGHTS), world["C"], world)
         for vote in order:
             votes.add(vote)
-        states.add(votes.state)
+        states.add(state_of(votes))
 
     assert states == {RoundState(world["E"], world["E"], world["E"], completable=True)}
 
@@ -244,11 +245,11 @@ def test_g21_one_more_precommit_below_moves_the_estimate_back() -> None:
     vote_all(votes, PREVOTE, world["E"], names[:67])
     vote_all(votes, PRECOMMIT, world["D"], names[:66])
     vote_all(votes, PRECOMMIT, world["E"], names[66:67])
-    assert votes.state == RoundState(world["E"], world["D"], world["E"], completable=True)
+    assert state_of(votes) == RoundState(world["E"], world["D"], world["E"], completable=True)
 
     vote_all(votes, PRECOMMIT, world["D"], names[67:68])
 
-    assert votes.state == RoundState(world["E"], world["D"], world["D"], completable=True)
+    assert state_of(votes) == RoundState(world["E"], world["D"], world["D"], completable=True)
 
 
 # --- who and what is counted ------------------------------------------------
@@ -326,7 +327,7 @@ def test_a_single_voter_decides_alone(world: World) -> None:
     cast(votes, world, PREVOTE, ("Alice", "ED"))
     cast(votes, world, PRECOMMIT, ("Alice", "ED"))
 
-    assert votes.state == RoundState(world["ED"], world["ED"], world["ED"], completable=True)
+    assert state_of(votes) == RoundState(world["ED"], world["ED"], world["ED"], completable=True)
 
 
 def test_the_way_between_two_blocks_includes_both(world: World) -> None:

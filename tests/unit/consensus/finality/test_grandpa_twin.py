@@ -30,6 +30,7 @@ from unit.consensus.finality.finality_world import (
     World,
     as_precommit,
     commit,
+    state_of,
     unsigned,
     voters,
     who,
@@ -156,7 +157,7 @@ def play(case: Case) -> tuple[Round, Twin]:
         outcome = votes.add(unsigned(stage, case.world[block], name, mark)).outcome
         taken = outcome in {Outcome.COUNTED, Outcome.EQUIVOCATION}
         assert taken == twin.takes(stage, block, name, mark)
-        assert votes.state == twin.state()
+        assert state_of(votes) == twin.state()
     return votes, twin
 
 

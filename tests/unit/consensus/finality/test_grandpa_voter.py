@@ -8,11 +8,9 @@ import pytest
 
 from btt_chain.consensus.finality.justification import Rule, verify
 from btt_chain.consensus.finality.voter import (
-    ArmTimer,
     Distrust,
     Finalize,
     LastRound,
-    RecordVote,
     Report,
     SaveRound,
     SendCommit,
@@ -222,20 +220,16 @@ def test_g18_no_commit_is_gossiped_after_an_equal_one(received: bool) -> None:
 # --- one voter --------------------------------------------------------------
 
 
-def test_a_vote_is_recorded_before_it_is_sent() -> None:
+def test_a_vote_is_sent_at_its_time() -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
-    assert voter.tick(0) == [ArmTimer(2 * T)]
+    assert (voter.tick(0), voter.due(0)) == ([], 2 * T)
     assert voter.tick(2 * T - 1) == []
 
     actions = voter.tick(2 * T)
 
     message = message_for(PREVOTE, world["E"])  # three quarters of the way up
-    assert actions == [
-        RecordVote(1, SET_ID, message),
-        SendVote(1, SET_ID, message),
-        ArmTimer(4 * T),
-    ]
+    assert (actions, voter.due(2 * T)) == ([SendVote(1, SET_ID, message)], 4 * T)
 
 
 def test_a_precommit_waits_for_its_time_and_goes_to_the_ghost() -> None:
@@ -317,16 +311,16 @@ def test_a_vote_is_cast_only_once_the_votes_are_saved_on_which_it_stands() -> No
     receive(voter, PRECOMMIT, world["FA"], ["Alice"], 2 * T)
     first = receive(voter, PRECOMMIT, world["F"], ["Bob", "Charlie"], 2 * T)
     (saved,) = [action for action in first if isinstance(action, SaveRound)]
-    assert (voter.round, saved.state.estimate) == (2, world["FA"])
+    assert (voter.round, saved.votes.estimate) == (2, world["FA"])
     voter.on_vote(1, signed(PRECOMMIT, world["F"], "Dave", 1), 3 * T)
     view.head = "FB"
 
     actions = voter.tick(4 * T)
 
-    save, record = actions[:2]
+    save, vote = actions[:2]
     assert isinstance(save, SaveRound)
-    assert (save.round, save.state.estimate) == (1, world["F"])
-    assert isinstance(record, RecordVote)
+    assert (save.votes.number, save.votes.estimate) == (1, world["F"])
+    assert isinstance(vote, SendVote)
     assert [action for action in actions if isinstance(action, SaveRound)] == [save]
 
 
@@ -440,7 +434,7 @@ def test_votes_for_the_next_round_are_kept_until_it_begins() -> None:
 
     assert voter.best_round.number == 2
     assert voter.best_round.voted(PREVOTE) == [who("Bob")]
-    assert [a.round for a in actions if isinstance(a, SaveRound)] == [1]
+    assert [a.votes.number for a in actions if isinstance(a, SaveRound)] == [1]
     assert world.name(voter.final) == "F"
 
 
@@ -496,7 +490,7 @@ def test_g20_a_catch_up_moves_on_behind_its_round() -> None:
 
     assert behind.best_round.number == 6
     assert behind.final == world["F"]
-    assert [a.round for a in actions if isinstance(a, SaveRound)] == [5]
+    assert [a.votes.number for a in actions if isinstance(a, SaveRound)] == [5]
     receive(behind, PREVOTE, world["F"], ["Bob"], 0)
     (vote,) = sent(behind.tick(2 * T))
     assert vote.round == 6

@@ -11,9 +11,7 @@ from typing import TypeVar
 from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.voter import (
     Action,
-    ArmTimer,
     LastRound,
-    RecordVote,
     SendCommit,
     SendVote,
     Timing,
@@ -120,13 +118,14 @@ def commit_event(number: int, made: Commit) -> Event:
 
 @dataclass
 class Net:
-    """Voters that receive each other's votes late; each vote is recorded before it is sent."""
+    """Voters that receive each other's votes late."""
 
     voters: dict[str, Voter]
     delay: Callable[[], int | None] = lambda: 30
     """Return the delay of the next message; None: it is lost."""
     log: dict[str, list[Action]] = field(default_factory=dict)
     now: int = 0
+    _armed: dict[str, int] = field(default_factory=dict)
     _queue: list[tuple[int, int, str, Event]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
 
@@ -155,16 +154,17 @@ class Net:
         log = self.log.setdefault(name, [])
         for action in actions:
             match action:
-                case ArmTimer(at):
-                    self._at(at, name, tick)
                 case SendVote(number, set_id, message):
-                    assert log[-1] == RecordVote(number, set_id, message)
                     self.gossip(name, vote_event(number, sign(message, name, number, set_id)))
                 case SendCommit(number, _, made):
                     self.gossip(name, commit_event(number, made))
                 case _:
                     pass
             log.append(action)
+        due = self.voters[name].due(self.now)
+        if due is not None and due != self._armed.get(name):
+            self._armed[name] = due
+            self._at(due, name, tick)
 
 
 def line() -> World:
@@ -174,9 +174,7 @@ def line() -> World:
 def all_votes_of(net: Net, name: str) -> list[tuple[int, Stage]]:
     kinds = {"PrevoteMessage": PREVOTE, "PrecommitMessage": PRECOMMIT}
     return [
-        (a.round, kinds[type(a.message).__name__])
-        for a in net.log[name]
-        if isinstance(a, RecordVote)
+        (a.round, kinds[type(a.message).__name__]) for a in net.log[name] if isinstance(a, SendVote)
     ]
 
 
