@@ -161,7 +161,6 @@ class Gadget:
             clock,
             outbox,
         )
-        self._voter_due: int | None = now_ms
         self._armed: int | None = None
         self._woken = now_ms
 
@@ -195,7 +194,7 @@ class Gadget:
             self._save_voters()
         self._incoming.on_imported(block)
         # The round may have waited for a block to vote for.
-        self._tick()
+        self._environment.tick()
         return self._finish()
 
     def finalized(self, block: Target, now_ms: int) -> list[Action]:
@@ -232,7 +231,7 @@ class Gadget:
     def tick(self, now_ms: int) -> list[Action]:
         """Process the expiry of the last `ArmTimer`."""
         self._begin(now_ms)
-        self._tick()
+        self._environment.tick()
         return self._finish()
 
     def succeed(self, before: Gadget) -> None:
@@ -353,35 +352,33 @@ class Gadget:
 
     def _finish(self) -> list[Action]:
         """Do what is due, send our position if it changed, request the next tick."""
-        now = self._clock.now
-        if self._voter_due is not None and now >= self._voter_due:
-            self._tick()
-        view, voter = self._validator.view, self._environment.voter
+        now, view, voter = self._clock.now, self._validator.view, self._environment.voter
+        if voter.due is not None and now >= voter.due:
+            self._environment.tick()
         if view.round != voter.round or view.set_id != voter.set.set_id:
             self._enter_round()
-        if now >= self._stall.due and not self._stall.postpone(voter.active_at, now):
+        due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)
+        if now >= due:
+            self._help_neighbors(now, voter.active_at)
+            due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)
+        if voter.due is not None and voter.due < due:
+            due = voter.due
+        if due != self._armed:
+            self._armed = due
+            self._outbox.put(ArmTimer(self._clock.outside(due)))
+        return self._outbox.take()
+
+    def _help_neighbors(self, now: int, active_at: int | None) -> None:
+        """Send and request what neighbours or we may lack, where it is time for that.
+
+        `active_at` is the time of the first vote in the current round.
+        """
+        if now >= self._stall.due and not self._stall.postpone(active_at, now):
             self._help_along()
         if now >= self._neighbors.due:
             self._neighbors.send_all(self._view())
         if now >= self._catch_ups.due:
             self._request_catch_up(self._view())
-        self._arm(now)
-        return self._outbox.take()
-
-    def _tick(self) -> None:
-        """Have the voter do all that is due; `_arm` asks for its next timer."""
-        self._voter_due = None
-        self._environment.tick()
-
-    def _arm(self, now: int) -> None:
-        """Request a tick when the next timer is due."""
-        due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)
-        at = self._voter_due = self._environment.voter.due(now)
-        if at is not None and at < due:
-            due = at
-        if due != self._armed:
-            self._armed = due
-            self._outbox.put(ArmTimer(self._clock.outside(due)))
 
     # --- rounds and sets ---
 

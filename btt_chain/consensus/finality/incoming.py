@@ -69,7 +69,7 @@ class Incoming:
             self._use_or_hold(Received(peer, body, self._clock.now, raw))
         elif self._blocks.number(target.hash) == target.number:
             self._environment.publish_commit(target, raw)
-            self._environment.voter.on_known_commit(target.number)
+            self._environment.voter.on_known_commit(target.number, self._clock.now)
 
     def on_catch_up(self, peer: str, body: CatchUpMessage) -> None:
         """Process a catch-up that we requested."""

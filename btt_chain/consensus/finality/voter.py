@@ -179,10 +179,8 @@ class Voter:
         self._base = final
         self._completed: Round | None = None
         self._saved = 0  # revision of that round as saved
-        self._armed: int | None = None
-        """When the next timer is due, as of then."""
-        self._driven: int | None = None
-        """Time when all that was due was last done; None: the due times have changed since."""
+        self.due: int | None = None
+        """Time of the next `tick`, if nothing happens before; None if only votes can help."""
         self._quiet_until = now
         previous: Before = RoundState.genesis(last.base)
         if last.number > 0 and last.votes:
@@ -205,22 +203,20 @@ class Voter:
 
     def on_vote(self, round_number: int, signed: SignedMessage, now: int) -> list[Action]:
         """Process a vote of this set, ours or another's."""
-        running: VotingRound | None = self._best
-        if round_number != self.round:
-            running = next((one for one in self._past if one.votes.number == round_number), None)
+        running = self._best if round_number == self.round else self._past_run(round_number)
         if running is None:
             if round_number == self.round + 1 and signed.id in self.set.voters:
                 self._early.keep(signed)
             return []
+        is_due = self.due is not None and now >= self.due
         if running.active_at is None:
-            running.active_at, self._driven = now, None
+            running.active_at, is_due = now, True
         before = running.votes.revision
         actions = self._import_vote(running, signed)
         # Most votes change no result: then nothing is due, unless a timer is, or our precommit,
-        # which waits for the prevotes of others.
-        is_due = self._driven is None or (self._armed is not None and now >= self._armed)
-        is_awaited = running.step is Step.PREVOTED and signed.message.STAGE is Stage.PREVOTE
-        if is_due or is_awaited or running.votes.revision != before:
+        # which need not wait once all have prevoted.
+        may_precommit = running.step is Step.PREVOTED and running.has_all_prevotes
+        if is_due or may_precommit or running.votes.revision != before:
             actions += self._drive(now)
         return actions
 
@@ -229,7 +225,7 @@ class Voter:
         if not judge_commit(commit, self.set.voters, self._chain).valid:
             return [Distrust(f"the commit of round {round_number} is not valid")]
         actions: list[Action] = []
-        past = next((run for run in self._past if run.votes.number == round_number), None)
+        past = self._past_run(round_number)
         if past is not None:
             past.received = max(past.received, commit.target.number)
             for signed in commit.precommits:
@@ -267,14 +263,18 @@ class Voter:
             self._final = block
         return self._drive(now)
 
-    def on_known_commit(self, height: int) -> None:
+    def on_known_commit(self, height: int, now: int) -> None:
         """Process a commit of another voter for a final block: none up to `height` is sent."""
         for past in self._past:
             past.published = max(past.published, height)
-        self._driven = None
+        if self.due is not None and self.due > now:
+            self.due = self._next_due(now)
 
     def act_as(self, me: AuthorityId | None, recorded: Mapping[tuple[int, Stage], Target]) -> None:
-        """Vote with another key from here on, or with none; `recorded` are that key's votes."""
+        """Vote with another key from here on, or with none; `recorded` are that key's votes.
+
+        Call `tick` next.
+        """
         before, self._me = self._me, me if me is not None and me in self.set.voters else None
         self._recorded = dict(recorded)
         if self._me not in {None, before} and self._best.step is not Step.WAITING:
@@ -282,12 +282,11 @@ class Voter:
             # wait for this one: go through its steps again; the record refuses what the key must
             # not sign.
             self._best.step = Step.WAITING
-            self._driven = None
 
     def be_quiet(self, until: int) -> None:
         """Cast no vote before this time, only observe: our state may be out of date."""
         self._quiet_until = until
-        self._driven = None
+        self.due = until if self.due is None else min(until, self.due)
 
     # --- queries ---
 
@@ -300,12 +299,6 @@ class Voter:
     def completed(self) -> Round | None:
         """The last round that is complete; None if there is none in this set."""
         return self._completed
-
-    def due(self, now: int) -> int | None:
-        """Return when the next timer is due; None if only votes can help."""
-        armed = self._armed
-        is_valid = self._driven is not None and (armed is None or now < armed)
-        return armed if is_valid or now == self._driven else self._due(now)
 
     @property
     def active_at(self) -> int | None:
@@ -341,6 +334,10 @@ class Voter:
 
     def _round(self, number: int, base: Target) -> Round:
         return Round(number, self.set.voters, base, self._chain)
+
+    def _past_run(self, number: int) -> VotingRound | None:
+        """Return a past round that still takes votes."""
+        return next((past for past in self._past if past.votes.number == number), None)
 
     def _import_vote(self, running: VotingRound, signed: SignedMessage) -> list[Action]:
         if signed.message.STAGE is Stage.PROPOSE:
@@ -382,10 +379,10 @@ class Voter:
                     actions.append(SendCommit(past.votes.number, self.set.set_id, commit))
         if may_end:
             self._past = [past for past in self._past if not past.concluded(self._final)]
-        self._armed, self._driven = self._due(now), now
+        self.due = self._next_due(now)
         return actions
 
-    def _due(self, now: int) -> int | None:
+    def _next_due(self, now: int) -> int | None:
         """Return when the next timer is due."""
         best = self._best
         due = self._quiet_until if self._quiet_until > now else None

@@ -82,10 +82,15 @@ class VotingRound:
         """Return True if no prevote that may still come is expected to raise the ghost: it stands
         on our own prevote, or all voters have prevoted.
         """
-        votes, ours = self.votes, self.prevoted
-        if ours is None or ours == ghost or votes.weight_of(Stage.PREVOTE) == votes.voters.total:
+        ours = self.prevoted
+        if ours is None or ours == ghost or self.has_all_prevotes:
             return ours is not None
         return ghost.number > ours.number and descends(chain, ours, ghost)
+
+    @property
+    def has_all_prevotes(self) -> bool:
+        """True if all voters have prevoted."""
+        return self.votes.weight_of(Stage.PREVOTE) == self.votes.voters.total
 
     @property
     def has_commit(self) -> bool:

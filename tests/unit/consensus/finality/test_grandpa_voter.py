@@ -223,13 +223,13 @@ def test_g18_no_commit_is_gossiped_after_an_equal_one(received: bool) -> None:
 def test_a_vote_is_sent_at_its_time() -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
-    assert (voter.tick(0), voter.due(0)) == ([], 2 * T)
+    assert (voter.tick(0), voter.due) == ([], 2 * T)
     assert voter.tick(2 * T - 1) == []
 
     actions = voter.tick(2 * T)
 
     message = message_for(PREVOTE, world["E"])  # three quarters of the way up
-    assert (actions, voter.due(2 * T)) == ([SendVote(1, SET_ID, message)], 4 * T)
+    assert (actions, voter.due) == ([SendVote(1, SET_ID, message)], 4 * T)
 
 
 def test_a_precommit_waits_for_its_time_and_goes_to_the_ghost() -> None:
@@ -277,7 +277,7 @@ def test_a_precommit_waits_two_durations_for_the_votes_of_a_round_that_began_lat
     assert sent(voter.tick(9 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
     receive(voter, PREVOTE, world["C"], ["Alice"], 9 * T)
     receive(voter, PREVOTE, world["B"], ["Bob", "Charlie"], 9 * T)
-    assert voter.due(9 * T) == 11 * T
+    assert voter.due == 11 * T
     assert sent(voter.tick(11 * T - 1)) == []
 
     actions = voter.tick(11 * T)

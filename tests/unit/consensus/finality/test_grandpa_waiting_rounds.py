@@ -45,9 +45,9 @@ def test_a_commit_that_another_voter_has_sent_is_not_sent(
     assert (voter.round, voter.final) == (2, world["B"])
 
     if height is not None:
-        voter.on_known_commit(height)
+        voter.on_known_commit(height, 2 * T)
 
-    assert voter.due(2 * T) == (None if due is None else due * T)
+    assert voter.due == (None if due is None else due * T)
     commits = [action for action in voter.tick(3 * T) if isinstance(action, SendCommit)]
     assert [made.commit.target for made in commits] == [world["B"]] * (due == 3)
 
@@ -59,7 +59,7 @@ def test_a_second_vote_is_reported_though_another_voter_has_sent_the_commit() ->
     voter.tick(2 * T)
     for stage in (PREVOTE, PRECOMMIT):
         receive(voter, stage, world["B"], list(NAMES), 2 * T)
-    voter.on_known_commit(world["B"].number)
+    voter.on_known_commit(world["B"].number, 2 * T)
     voter.tick(3 * T - 1)
 
     second = signed(PRECOMMIT, world["C"], "Dave", 1)
@@ -75,7 +75,7 @@ def test_there_is_no_vote_until_there_is_a_block_to_make_final() -> None:
     world, view = line(), View(line(), "B")
     voter = make(NAMES, "Alice", view, final="B")
     assert [sent(voter.tick(now)) for now in range(0, 40 * T, T)] == [[]] * 40
-    assert voter.due(40 * T) is None
+    assert voter.due is None
 
     view.head = "C"
 
@@ -87,7 +87,7 @@ def test_a_block_right_after_the_start_of_a_round_is_voted_for_at_the_usual_time
     voter = make(NAMES, "Alice", view, final="B")
     view.head = "C"
     assert sent(voter.tick(T)) == []
-    assert voter.due(T) == 2 * T
+    assert voter.due == 2 * T
     assert sent(voter.tick(2 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
 
 
@@ -97,7 +97,7 @@ def test_a_round_that_another_voter_began_is_voted_in_after_two_durations(stage:
     voter = make(NAMES, "Alice", View(world, "B"), final="B")
     voter.tick(2 * T)
     assert sent(receive(voter, stage, world["B"], ["Bob"], 9 * T)) == []
-    assert voter.due(9 * T) == 11 * T
+    assert voter.due == 11 * T
     assert sent(voter.tick(11 * T - 1)) == []
 
     assert sent(voter.tick(11 * T)) == [SendVote(1, SET_ID, message_for(PREVOTE, world["B"]))]

@@ -161,7 +161,7 @@ class Net:
                 case _:
                     pass
             log.append(action)
-        due = self.voters[name].due(self.now)
+        due = self.voters[name].due
         if due is not None and due != self._armed.get(name):
             self._armed[name] = due
             self._at(due, name, tick)
