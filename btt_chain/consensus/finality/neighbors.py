@@ -10,17 +10,13 @@ from typing import Final
 
 from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality.best_justification import BestJustification
+from btt_chain.consensus.finality.catch_up import CATCH_UP_THRESHOLD
 from btt_chain.consensus.finality.kept_votes import KeptVotes
-from btt_chain.consensus.finality.messages import (
-    GOSSIP,
-    Neighbor,
-    NeighborV1,
-)
+from btt_chain.consensus.finality.messages import NeighborV1
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peer, Peers, View
 from btt_chain.consensus.finality.timers import Clock
 from btt_chain.primitives.grandpa import SignedMessage, encode_signed
-from btt_chain.scale import u32, u64
 
 SEND_EVERY: Final = 120_000
 """Maximum milliseconds between neighbour packets with our position."""
@@ -72,7 +68,9 @@ class NeighborPackets:
             self._outbox.send_encoded(name, raw)
 
     def on_packet(self, name: str, packet: NeighborV1, ours: View) -> bool:
-        """Process a neighbour's position; return True if it is valid."""
+        """Process a neighbour's position; return True if it is so far ahead that a catch-up is
+        to be requested.
+        """
         view = View(int(packet.set_id), int(packet.round), int(packet.commit_finalized_height))
         peer = self._peers.known.get(name)
         if peer is None:
@@ -87,14 +85,13 @@ class NeighborPackets:
         # A peer that repeats its position is stalled; a new one may have missed everything.
         if before is None or view[:2] == before[:2]:
             self._help(name, peer, view, ours)
-        return True
+        return view.set_id == ours.set_id and view.round >= ours.round + CATCH_UP_THRESHOLD
 
     def _packet(self, ours: View) -> bytes | None:
         """Return the packet with our position; None if we sent a later one."""
         if ours[:2] < self._floor[:2]:
             return None
-        packet = NeighborV1(u64(ours.round), u64(ours.set_id), u32(ours.final))
-        return GOSSIP.encode(Neighbor(packet))
+        return encode_position(ours)
 
     def _help(self, name: str, peer: Peer, view: View, ours: View) -> None:
         """Send a stalled peer what it may lack."""
@@ -117,6 +114,13 @@ class NeighborPackets:
             for signed in self._votes.in_round(number):
                 if signed.signature not in peer.has:
                     self._outbox.send_encoded(name, encode_vote(number, ours.set_id, signed))
+
+
+def encode_position(view: View) -> bytes:
+    """Return a neighbour packet with a position; OverflowError if a number does not fit."""
+    # As the codec of `GossipMessage` encodes it: its third variant, in version 1.
+    place = view.round.to_bytes(8, "little") + view.set_id.to_bytes(8, "little")
+    return b"\2\1" + place + view.final.to_bytes(4, "little")
 
 
 def encode_vote(number: int, set_id: int, signed: SignedMessage) -> bytes:

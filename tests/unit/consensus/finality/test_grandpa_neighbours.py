@@ -166,6 +166,21 @@ def test_g20_who_is_two_rounds_behind_asks_and_goes_on_behind_the_answer() -> No
     assert case.node.tree.final_block.number == 4
 
 
+def test_votes_are_requested_when_a_peer_says_that_it_is_ahead_not_at_each_packet() -> None:
+    case = GadgetCase()
+    case.do(case.gadget.connected("other", 0))
+    case.note(neighbour(6))
+    case.note(answered(catch_up(case, 5), set_id=1))  # an answer that does not help
+    case.now = 2 * T
+
+    behind = case.do(case.gadget.note_received("other", neighbour(2), case.now))
+    ahead = case.note(neighbour(6))
+
+    asks = [CatchUpAsked(CatchUpRequest(u64(5), u64(0)))]
+    assert [one for one in sent(behind) if isinstance(one, CatchUpAsked)] == []
+    assert [one for one in sent(ahead) if isinstance(one, CatchUpAsked)] == asks
+
+
 def test_one_round_behind_is_no_reason_to_ask() -> None:
     messages = sent(GadgetCase().note(neighbour(2)))
     assert not any(isinstance(message, CatchUpAsked) for message in messages)

@@ -9,7 +9,8 @@ import pytest
 from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet, PendingChange
 from btt_chain.consensus.finality.messages import GOSSIP, Vote, VoteMessage
-from btt_chain.consensus.finality.neighbors import encode_vote
+from btt_chain.consensus.finality.neighbors import encode_position, encode_vote
+from btt_chain.consensus.finality.peers import View
 from btt_chain.consensus.finality.records import BlockName, StoredRound, round_change
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
@@ -21,6 +22,7 @@ from btt_chain.primitives.grandpa import (
 )
 from btt_chain.scale import codec, encode, u32, u64
 from unit.consensus.finality.finality_world import signed, who
+from unit.consensus.finality.gadget_case import neighbour
 
 READERS: dict[str, tuple[bytes, Callable[[records.Read], object], object, str]] = {
     "first": (records.FIRST_KEY, records.read_first, (0, 0), "the first set"),
@@ -71,6 +73,11 @@ def test_votes_are_encoded_as_their_codecs_do(stage: Stage) -> None:
             u64(5), u64(3), BlockName.of(Target(H256(bytes(32)), 8)), votes[:count]
         )
         assert list(round_change(stored).values()) == [codec(StoredRound).encode(stored)]
+
+
+@pytest.mark.parametrize("view", [View(0, 1, 0), View(2**64 - 1, 5, 2**32 - 1)])
+def test_positions_are_encoded_as_their_codec_does(view: View) -> None:
+    assert encode_position(view) == neighbour(view.round, view.set_id, view.final)
 
 
 @pytest.mark.parametrize("changes", [0, 1, 2])
