@@ -66,8 +66,9 @@ from btt_chain.consensus.finality.messages import (
     CommitGossip,
     Neighbor,
     Vote,
+    encode_vote,
 )
-from btt_chain.consensus.finality.neighbors import NeighborPackets, encode_vote
+from btt_chain.consensus.finality.neighbors import NeighborPackets
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers, View
 from btt_chain.consensus.finality.signatures import Verify

@@ -14,18 +14,17 @@ from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality.authority_sets import AuthoritySets
 from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import (
-    GOSSIP,
     CatchUpMessage,
     CommitMessage,
     GossipMessage,
     VoteMessage,
+    decode_message,
 )
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers, View
 from btt_chain.consensus.finality.signatures import Verify
 from btt_chain.consensus.finality.timers import Clock, StallTimer
 from btt_chain.primitives.grandpa import Commit, SignedMessage, Stage, precommit_message, stage_of
-from btt_chain.primitives.limits import VOTE_GOSSIP
 from btt_chain.scale import DecodeError
 
 PATIENCE: Final = 60_000
@@ -77,7 +76,7 @@ class GossipValidator:
     def decode(self, peer: str, raw: bytes) -> GossipMessage | None:
         """Return a peer's message; None if it is none."""
         try:
-            return VOTE_GOSSIP.decode(GOSSIP, raw)
+            return decode_message(raw)
         except DecodeError as error:
             price = cost.UNDECODABLE_BYTE * max(1, len(raw))
             why = f"it sends what is no message of GRANDPA: {error}"

@@ -1,14 +1,31 @@
 """Messages between voters: votes, commits, positions, and catch-ups.
 
+Votes and positions are coded without `GOSSIP`, in fewer steps and with the same bytes.
+
 Source: `GossipMessage` of Substrate's `sc_consensus_grandpa`.
 """
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.consensus.finality.peers import View
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import CatchUp, CompactCommit, SignedMessage
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    AuthorityId,
+    AuthoritySignature,
+    CatchUp,
+    CompactCommit,
+    Precommit,
+    PrecommitMessage,
+    Prevote,
+    PrevoteMessage,
+    SignedMessage,
+    encode_signed,
+)
+from btt_chain.primitives.limits import VOTE_GOSSIP
 from btt_chain.scale import Path, Variant, codec, u32, u64
 
 
@@ -89,3 +106,37 @@ class CatchUpGiven(Variant, index=4, unnamed=True, name="CatchUp"):
 GossipMessage: TypeAlias = Vote | CommitGossip | Neighbor | CatchUpAsked | CatchUpGiven
 
 GOSSIP: Final = codec(GossipMessage)
+
+_VOTE: Final = Struct("<BQQB32sI64s32s")
+"""A vote as it is gossiped: variant, round, set, stage, block, height, signature, voter."""
+
+
+def decode_message(raw: bytes) -> GossipMessage:
+    """Return the message that `raw` encodes; DecodeError if it is none, or too large."""
+    if len(raw) != _VOTE.size or raw[0] != Vote.INDEX:
+        return VOTE_GOSSIP.decode(GOSSIP, raw)
+    _, number, set_id, stage, hash, height, signature, who = _VOTE.unpack(raw)
+    block = bytes.__new__(H256, hash), int.__new__(u32, height)
+    message: PrevoteMessage | PrecommitMessage
+    if stage == PrevoteMessage.INDEX:
+        message = PrevoteMessage(Prevote(*block))
+    elif stage == PrecommitMessage.INDEX:
+        message = PrecommitMessage(Precommit(*block))
+    else:
+        return VOTE_GOSSIP.decode(GOSSIP, raw)
+    signed = SignedMessage(
+        message, bytes.__new__(AuthoritySignature, signature), bytes.__new__(AuthorityId, who)
+    )
+    return Vote(VoteMessage(int.__new__(u64, number), int.__new__(u64, set_id), signed))
+
+
+def encode_vote(number: int, set_id: int, signed: SignedMessage) -> bytes:
+    """Return a vote as it is gossiped; OverflowError if a number does not fit."""
+    place = number.to_bytes(8, "little") + set_id.to_bytes(8, "little")
+    return b"\0" + place + encode_signed(signed)
+
+
+def encode_position(view: View) -> bytes:
+    """Return a neighbour packet with a position; OverflowError if a number does not fit."""
+    place = view.round.to_bytes(8, "little") + view.set_id.to_bytes(8, "little")
+    return b"\2\1" + place + view.final.to_bytes(4, "little")

@@ -12,11 +12,10 @@ from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality.best_justification import BestJustification
 from btt_chain.consensus.finality.catch_up import CATCH_UP_THRESHOLD
 from btt_chain.consensus.finality.kept_votes import KeptVotes
-from btt_chain.consensus.finality.messages import NeighborV1
+from btt_chain.consensus.finality.messages import NeighborV1, encode_position, encode_vote
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peer, Peers, View
 from btt_chain.consensus.finality.timers import Clock
-from btt_chain.primitives.grandpa import SignedMessage, encode_signed
 
 SEND_EVERY: Final = 120_000
 """Maximum milliseconds between neighbour packets with our position."""
@@ -114,17 +113,3 @@ class NeighborPackets:
             for signed in self._votes.in_round(number):
                 if signed.signature not in peer.has:
                     self._outbox.send_encoded(name, encode_vote(number, ours.set_id, signed))
-
-
-def encode_position(view: View) -> bytes:
-    """Return a neighbour packet with a position; OverflowError if a number does not fit."""
-    # As the codec of `GossipMessage` encodes it: its third variant, in version 1.
-    place = view.round.to_bytes(8, "little") + view.set_id.to_bytes(8, "little")
-    return b"\2\1" + place + view.final.to_bytes(4, "little")
-
-
-def encode_vote(number: int, set_id: int, signed: SignedMessage) -> bytes:
-    """Return a vote as it is gossiped."""
-    # As the codec of `GossipMessage` encodes it: votes are its first variant.
-    place = number.to_bytes(8, "little") + set_id.to_bytes(8, "little")
-    return b"\0" + place + encode_signed(signed)

@@ -16,8 +16,7 @@ from btt_chain.consensus.finality.authority_sets import AuthoritySets
 from btt_chain.consensus.finality.environment import Blocks, Offence, Save, Sync, VoteSigner
 from btt_chain.consensus.finality.finalizer import Finalizer
 from btt_chain.consensus.finality.kept_votes import KeptVotes
-from btt_chain.consensus.finality.messages import GOSSIP, CommitGossip, CommitMessage
-from btt_chain.consensus.finality.neighbors import encode_vote
+from btt_chain.consensus.finality.messages import GOSSIP, CommitGossip, CommitMessage, encode_vote
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import Finalize, LastRound, Timing, Voter

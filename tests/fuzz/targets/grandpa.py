@@ -17,6 +17,7 @@ from btt_chain.consensus.finality.messages import (
     NeighborV1,
     Vote,
     VoteMessage,
+    decode_message,
 )
 from btt_chain.primitives.babe_equivocation import EquivocationProof as BlockEquivocation
 from btt_chain.primitives.babe_equivocation import NoEquivocation as NoBlockEquivocation
@@ -33,7 +34,7 @@ BLOCKS = codec(BlockEquivocation)
 
 def message(raw: bytes) -> None:
     """Read a message; a vote's signature is checked, a commit expanded."""
-    read = round_trip(raw, GOSSIP.decode_all, GOSSIP.encode)
+    read = round_trip(raw, decode_message, GOSSIP.encode)
     if isinstance(read, Vote):
         is_signed(read.body.message, int(read.body.round), int(read.body.set_id))
     if isinstance(read, CommitGossip):
