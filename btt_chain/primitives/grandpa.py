@@ -474,7 +474,7 @@ class VoterSet:
     is left; Overflow if the total weight does not fit 64 bits.
     """
 
-    __slots__ = ("weights", "order", "total", "threshold", "tolerated")
+    __slots__ = ("by_weight", "order", "threshold", "tolerated", "total", "weights")
 
     def __init__(self, authorities: Iterable[tuple[AuthorityId, int]]) -> None:
         weights: dict[AuthorityId, int] = {}
@@ -488,6 +488,8 @@ class VoterSet:
             raise Overflow(f"the voters' weights add up to {total}")
         self.weights: Mapping[AuthorityId, int] = weights
         self.order: Sequence[AuthorityId] = sorted(weights)
+        self.by_weight: Sequence[AuthorityId] = sorted(self.order, key=lambda who: -weights[who])
+        """The heaviest first; equal ones in their order."""
         self.total = total
         self.tolerated = (total - 1) // 3
         """Maximum weight of faulty voters without two final blocks of one height."""
@@ -553,19 +555,20 @@ def strict_shape(justification: Justification, voters: VoterSet) -> Verdict:
     if len(headers) != len(justification.votes_ancestries):
         return Verdict.DUPLICATE_HEADER
     weight, seen, used = 0, set[AuthorityId](), set[bytes]()
+    target, weights = justification.target, voters.weights
     for signed in justification.commit.precommits:
         if weight >= voters.threshold:
             return Verdict.REDUNDANT_VOTE
-        if signed.id not in voters:
+        if signed.id not in weights:
             return Verdict.UNKNOWN_VOTER
         if signed.id in seen:
             return Verdict.DUPLICATE_VOTER
-        way = route(headers, justification.target, target_of(signed.precommit))
+        way = route(headers, target, target_of(signed.precommit))
         if way is None:
             return Verdict.UNRELATED_VOTE
         used.update(way)
         seen.add(signed.id)
-        weight += voters.weights[signed.id]
+        weight += weights[signed.id]
     if weight < voters.threshold:
         return Verdict.TOO_LITTLE_WEIGHT
     if len(used) != len(headers):

@@ -164,9 +164,8 @@ class GossipValidator:
     def _are_enough(self, peer: str, votes: Sequence[SignedMessage]) -> bool:
         """Return True if votes of one stage reach the threshold, of voters only, two of each."""
         voters = self._sets.current.voters
-        who = {signed.id: None for signed in votes}
-        unknown = any(one not in voters for one in who)
-        weight = 0 if unknown else sum(voters.weights[one] for one in who)
+        who, weights = {signed.id for signed in votes}, voters.weights
+        weight = sum([weights[one] for one in who]) if who <= weights.keys() else 0
         if weight >= voters.threshold and len(votes) <= 2 * len(voters):
             return True
         why = "its votes are of others than the voters or too few"

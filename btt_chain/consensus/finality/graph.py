@@ -38,24 +38,17 @@ class Headers:
         return header.parent_hash
 
 
-def route(ancestry: Ancestry, base: Target, block: Target) -> list[Target] | None:
-    """Return the blocks from `block` down to `base`, both included; None if there is no path.
+def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
+    """Return True if `block` is `base` or a descendant.
 
     Takes at most as many steps as the heights differ.
     """
-    way = [block]
     while block.number > base.number:
         parent = ancestry.parent(block)
         if parent is None:
-            return None
+            return False
         block = Target(parent, block.number - 1)
-        way.append(block)
-    return way if block == base else None
-
-
-def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
-    """Return True if `block` is `base` or a descendant."""
-    return route(ancestry, base, block) is not None
+    return block == base
 
 
 @dataclass(slots=True)

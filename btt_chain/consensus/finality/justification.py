@@ -11,7 +11,7 @@ round.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from btt_chain.primitives.grandpa import (
     AuthorityId,
     Commit,
     Justification,
+    Precommit,
     SignedPrecommit,
     Target,
     Verdict,
@@ -86,7 +87,8 @@ def judge_commit(commit: Commit, voters: VoterSet, ancestry: Ancestry) -> Commit
 
     Valid if its precommits, counted from the lowest of them, reach the target and nothing above it.
     """
-    known = [signed for signed in commit.precommits if signed.id in voters]
+    weights = voters.weights
+    known = [signed for signed in commit.precommits if signed.id in weights]
     unknown = len(commit.precommits) - len(known)
     if not known:
         return CommitReport(valid=False, unknown_voters=unknown)
@@ -161,27 +163,30 @@ def assemble(
     The heaviest vote for the target itself comes first: it is the base of the nodes' rule. The
     others follow by weight until the threshold is reached, so that no vote is redundant.
     """
-    weights, ways = voters.weights, _ways(target, precommits, voters, headers)
-    order = sorted(
-        [signed for signed in precommits if signed.id in ways],
-        key=lambda signed: (-weights[signed.id], signed.id),
-    )
-    first = next((signed for signed in order if not ways[signed.id]), None)
+    votes, weights = {signed.id: signed for signed in precommits}, voters.weights
+    ways: dict[AuthorityId, list[Header]] = {}
+    """The headers above `target` up to the vote of each voter that stands on it."""
+    for who in voters.by_weight:
+        if who in votes:
+            way = _way(target, votes[who].precommit, headers)
+            if way is not None:
+                ways[who] = way
+    first = next((who for who, way in ways.items() if not way), None)
     if first is None:
         return None
-    chosen, weight = [first], weights[first.id]
-    for signed in order:
+    chosen, weight = [first], weights[first]
+    for who in ways:
         if weight >= voters.threshold:
             break
-        if signed is not first:
-            chosen.append(signed)
-            weight += weights[signed.id]
+        if who != first:
+            chosen.append(who)
+            weight += weights[who]
     if weight < voters.threshold:
         return None
     proof = Justification(
         u64(round_number),
-        Commit(target.hash, u32(target.number), chosen),
-        list({header.hash(): header for signed in chosen for header in ways[signed.id]}.values()),
+        Commit(target.hash, u32(target.number), [votes[who] for who in chosen]),
+        list({header.hash(): header for who in chosen for header in ways[who]}.values()),
     )
     if not proof.votes_ancestries:
         return proof  # all vote for the target itself: there is nothing more to either rule
@@ -189,21 +194,11 @@ def assemble(
     return proof if all(rule(proof, voters) is Verdict.ACCEPTED for rule in rules) else None
 
 
-def _ways(
-    target: Target, precommits: Sequence[SignedPrecommit], voters: VoterSet, headers: HeaderSource
-) -> Mapping[AuthorityId, list[Header]]:
-    """Return the headers above `target` up to the vote of each voter that stands on it."""
-    ways: dict[AuthorityId, list[Header]] = {}
-    for signed in precommits:
-        if signed.id not in voters.weights:
-            continue
-        way = _way(target, target_of(signed.precommit), headers)
-        if way is not None:
-            ways[signed.id] = way
-    return ways
-
-
-def _way(target: Target, block: Target, headers: HeaderSource) -> list[Header] | None:
+def _way(target: Target, vote: Precommit, headers: HeaderSource) -> list[Header] | None:
+    """Return the headers above `target` up to the block of a vote; None if it is not above it."""
+    if vote.target_hash == target.hash:
+        return [] if vote.target_number == target.number else None
+    block = target_of(vote)
     way: list[Header] = []
     while block.number > target.number:
         header = headers.header(block)

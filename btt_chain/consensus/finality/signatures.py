@@ -65,7 +65,8 @@ class Signatures:
 
 def all_signed(justification: Justification, set_id: int, verify: Verify) -> bool:
     """Return True if every vote of a proof is signed by its voter."""
-    return all(
-        verify(precommit_message(signed), int(justification.round), set_id)
-        for signed in justification.commit.precommits
-    )
+    number = int(justification.round)
+    for signed in justification.commit.precommits:
+        if not verify(precommit_message(signed), number, set_id):
+            return False
+    return True

@@ -348,6 +348,13 @@ def test_g22_weights_that_overflow_are_refused() -> None:
         VoterSet([(ALICE, u64.MAX), (who("Alice"), 1)])
 
 
+def test_the_heaviest_voters_come_first_and_equal_ones_in_the_order_of_their_keys() -> None:
+    names = ("Alice", "Charlie", "Dave", "Eve")
+    made = voters({"Alice": 1, "Bob": 9, "Charlie": 1, "Dave": 1, "Eve": 1})
+
+    assert made.by_weight == [who("Bob"), *sorted(who(name) for name in names)]
+
+
 def test_primaries_take_turns_in_the_order_of_their_keys() -> None:
     made = voters({"Alice": 1, "Bob": 9, "Eve": 1})
     order = sorted([who("Alice"), who("Bob"), who("Eve")])
