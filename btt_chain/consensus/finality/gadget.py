@@ -201,11 +201,12 @@ class Gadget:
     def finalized(self, block: Target, now_ms: int) -> list[Action]:
         """Process that a block and its ancestors are final in the client, by any proof."""
         self._begin(now_ms)
-        if block.number > self._sets.as_of.number:
-            ended = self._sets.set_id
-            self._sets.advance(block)
+        sets = self._sets
+        if block.number > sets.as_of.number:
+            ended = sets.authorities.current
+            sets.advance(block)
             self._save_voters()
-            if self._sets.set_id != ended:
+            if sets.authorities.current is not ended:
                 self._begin_set(block)
             else:
                 environment = self._environment
@@ -309,7 +310,7 @@ class Gadget:
     @property
     def set_id(self) -> int:
         """The number of the set that votes."""
-        return self._sets.set_id
+        return self._sets.authorities.current.set_id
 
     @property
     def round(self) -> int:

@@ -90,7 +90,9 @@ class Incoming:
         """Count a vote that was checked, once its block is here."""
         if self._held.admit_vote(number, signed, peer, self._sets.as_of.number):
             voter = self._environment.voter
-            self._environment.apply(voter.on_vote(number, signed, self._clock.now), peer)
+            actions = voter.on_vote(number, signed, self._clock.now)
+            if actions:  # most votes lead to none
+                self._environment.apply(actions, peer)
 
     def _use_or_hold(self, message: Received) -> None:
         """Use a commit or a catch-up if all its blocks are here; else keep it until they are."""

@@ -7,7 +7,7 @@ the headers of the chain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet, PendingChange
@@ -115,27 +115,27 @@ def voters_change(authorities: Authorities, as_of: Target) -> Changes:
     # The fields of a `StoredVoters`: all but the first are mostly those of the block before.
     changes = [StoredChange(BlockName.of(p.announced), p.change) for p in authorities.pending]
     raw = (
-        _encode_block(BlockName.of(as_of))
-        + u64(authorities.current.set_id).to_bytes(8, "little")
+        _encode_block(as_of)
+        + authorities.current.set_id.to_bytes(8, "little")
         + authorities.current.encoded
         + (_PENDING.encode(changes) if changes else _NOTHING)
     )
     return {SCHEMA_KEY: _SCHEMA, VOTERS_KEY: raw}
 
 
-def _encode_block(block: BlockName) -> bytes:
+def _encode_block(block: Target) -> bytes:
     return block.hash + block.number.to_bytes(4, "little")
 
 
-def round_change(stored: StoredRound) -> Changes:
+def round_change(set_id: int, number: int, base: Target, votes: Sequence[SignedMessage]) -> Changes:
     """Return the keys that store a complete round."""
     # As the codec of `StoredRound` encodes it; half of the time is that of its votes.
     raw = (
-        stored.set_id.to_bytes(8, "little")
-        + stored.number.to_bytes(8, "little")
-        + _encode_block(stored.base)
-        + compact_encode(len(stored.votes))
-        + b"".join([encode_signed(signed) for signed in stored.votes])
+        set_id.to_bytes(8, "little")
+        + number.to_bytes(8, "little")
+        + _encode_block(base)
+        + compact_encode(len(votes))
+        + b"".join([encode_signed(signed) for signed in votes])
     )
     return {ROUND_KEY: raw}
 

@@ -156,6 +156,8 @@ class UntilImported:
 
     def commits_up_to(self, height: int) -> list[tuple[int, Commit]]:
         """Return the commits for blocks up to a height, with their rounds."""
+        if not self._messages:
+            return []
         return [
             (int(one.body.round), one.body.message.expand())
             for _, one in self._messages
@@ -176,6 +178,8 @@ class UntilImported:
 
     def drop_votes_below(self, number: int) -> None:
         """Drop the votes of the rounds before one."""
+        if not self._votes:
+            return
         self._votes = {
             hash: kept
             for hash, votes in self._votes.items()

@@ -168,7 +168,8 @@ class Voter:
         `recorded` are our votes of this set that are on record, by round and stage.
         """
         self.set: Final = authorities
-        self._me = me if me is not None and me in authorities.voters else None
+        self.me = me if me is not None and me in authorities.voters else None
+        """The key that votes; None for observers."""
         self._chain = chain
         self._timing = timing
         self._rule = VotingRule(chain, behind)
@@ -213,10 +214,10 @@ class Voter:
             running.active_at, is_due = now, True
         before = running.votes.revision
         actions = self._import_vote(running, signed)
+        is_due = is_due or running.votes.revision != before
         # Most votes change no result: then nothing is due, unless a timer is, or our precommit,
         # which need not wait once all have prevoted.
-        may_precommit = running.step is Step.PREVOTED and running.has_all_prevotes
-        if is_due or may_precommit or running.votes.revision != before:
+        if is_due or (running.step is Step.PREVOTED and running.has_all_prevotes):
             actions += self._drive(now)
         return actions
 
@@ -275,9 +276,9 @@ class Voter:
 
         Call `tick` next.
         """
-        before, self._me = self._me, me if me is not None and me in self.set.voters else None
+        before, self.me = self.me, me if me is not None and me in self.set.voters else None
         self._recorded = dict(recorded)
-        if self._me not in {None, before} and self._best.step is not Step.WAITING:
+        if self.me not in {None, before} and self._best.step is not Step.WAITING:
             # The time to vote in this round passed while there was no such key. A stalled round may
             # wait for this one: go through its steps again; the record refuses what the key must
             # not sign.
@@ -289,11 +290,6 @@ class Voter:
         self.due = until if self.due is None else min(until, self.due)
 
     # --- queries ---
-
-    @property
-    def me(self) -> AuthorityId | None:
-        """The key that votes; None for observers."""
-        return self._me
 
     @property
     def completed(self) -> Round | None:
@@ -442,7 +438,7 @@ class Voter:
         run.votes.mark_prevoted()
 
     def _cast(self, run: VotingRound, stage: Stage, target: Target, actions: list[Action]) -> None:
-        if self._me is None:
+        if self.me is None:
             return
         number, set_id = run.votes.number, self.set.set_id
         target = self._recorded.get((number, stage), target)

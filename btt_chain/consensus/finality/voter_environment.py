@@ -119,13 +119,10 @@ class VoterEnvironment:
                 case voter.Report(proof):
                     self._outbox.put(Offence(proof))
                 case voter.SaveRound(votes):
-                    stored = records.StoredRound(
-                        u64(self._sets.set_id),
-                        u64(votes.number),
-                        records.BlockName.of(votes.base),
-                        votes.historical.seen,
+                    changes = records.round_change(
+                        self._sets.set_id, votes.number, votes.base, votes.historical.seen
                     )
-                    self._outbox.put(Save(records.round_change(stored)))
+                    self._outbox.put(Save(changes))
                 case voter.Distrust(why):
                     if peer is not None:
                         self._outbox.penalize(peer, cost.INVALID, why)

@@ -9,7 +9,7 @@ import pytest
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
-from btt_chain.consensus.finality.records import BlockName, StoredRound, round_change
+from btt_chain.consensus.finality.records import round_change
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Ledger, MemoryRecord, Record
 from btt_chain.node.signing_record_check import look_back
@@ -26,7 +26,7 @@ from btt_chain.primitives.grandpa import (
     signing_payload,
 )
 from btt_chain.primitives.header import Header
-from btt_chain.scale import u32, u64
+from btt_chain.scale import u32
 
 GENESIS = bytes(32)
 ALICE = KeyPair.from_uri("//Alice")
@@ -81,8 +81,8 @@ class Chain:
         message = message_for(Stage.PRECOMMIT, TARGET)
         signature = AuthoritySignature(pair.sign(signing_payload(message, number, 0)))
         vote = SignedMessage(message, signature, AuthorityId(pair.public))
-        stored = StoredRound(u64(0), u64(number), BlockName.of(TARGET), [vote])
-        self.aux.update(cast("dict[bytes, bytes]", round_change(stored)))
+        changes = round_change(0, number, TARGET, [vote])
+        self.aux.update(cast("dict[bytes, bytes]", changes))
 
 
 def look(chain: Chain, vault: Vault) -> None:

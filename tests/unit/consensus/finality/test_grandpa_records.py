@@ -84,10 +84,10 @@ def test_votes_are_encoded_as_their_codecs_do(stage: Stage) -> None:
         gossip = GOSSIP.encode(Vote(VoteMessage(u64(2**64 - 1), u64(5), vote)))
         assert encode_vote(2**64 - 1, 5, vote) == gossip
     for count in (0, 1, 2):
-        stored = StoredRound(
-            u64(5), u64(3), BlockName.of(Target(H256(bytes(32)), 8)), votes[:count]
-        )
-        assert list(round_change(stored).values()) == [codec(StoredRound).encode(stored)]
+        base = Target(H256(bytes(32)), 8)
+        stored = StoredRound(u64(5), u64(3), BlockName.of(base), votes[:count])
+        saved = round_change(5, 3, base, votes[:count])
+        assert list(saved.values()) == [codec(StoredRound).encode(stored)]
 
 
 @pytest.mark.parametrize("stage", list(Stage))
