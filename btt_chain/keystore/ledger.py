@@ -90,7 +90,7 @@ class Round:
     @property
     def place(self) -> Place:
         """The newest step."""
-        return Place(self.set_id, self.round, max([_STEPS[stage] for stage in self.votes]))
+        return Place(self.set_id, self.round, max(map(_STEPS.__getitem__, self.votes)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,6 @@ from btt_chain.primitives.grandpa import (
     Stage,
     Target,
     signing_payload,
-    stage_of,
     target_of,
 )
 from btt_chain.scale import u32
@@ -304,7 +303,7 @@ class Signer:
         pair = self._vault.keystore.pair(GRANDPA, who)
         if pair is None or who in self._bars:
             return None
-        vote, stage = message.vote, stage_of(message)
+        vote, stage = message.vote, message.STAGE
         signature = self._vault.record(who).sign_vote(
             set_id,
             round_number,
@@ -335,10 +334,12 @@ class Signer:
 
     def saw_vote(self, who: bytes, set_id: int, round_number: int, message: AnyMessage) -> None:
         """Process a vote of another node with the signature of this key."""
+        if self._vault.keystore.pair(GRANDPA, who) is None:
+            return  # most votes: found here without a further call
         record = self._own(GRANDPA, who)
         if record is None:
             return
-        target, stage = target_of(message.vote), stage_of(message)
+        target, stage = target_of(message.vote), message.STAGE
         strange = record.ledger.is_strange_vote(
             Place.at(set_id, round_number, stage), (bytes(target.hash), target.number)
         )
