@@ -42,10 +42,12 @@ class Signatures:
         """Return True if a message is signed by its voter for this round of this set."""
         proof = (signed, round_number, set_id)
         known = self._good.get(signed.signature)
-        if known is not None and known == proof:
-            if known[0] is not signed:
+        if known is not None and known[1] == round_number and known[2] == set_id:
+            if known[0] is signed:
+                return True
+            if _are_equal(known[0], signed):
                 self._good[signed.signature] = proof  # the next comparison is that of an identity
-            return True
+                return True
         self.checked += 1
         payload = signing_payload(signed.message, round_number, set_id)
         if not ed25519.verify(signed.id, payload, signed.signature):
@@ -61,6 +63,18 @@ class Signatures:
         if len(self._good) >= self._capacity:
             self._good.popitem(last=False)
         self._good[proof[0].signature] = proof
+
+
+def _are_equal(one: SignedMessage, other: SignedMessage) -> bool:
+    """Return True if two messages with the same signature are equal."""
+    # In one call: the comparison of the classes takes three.
+    vote, same = one.message.vote, other.message.vote
+    return (
+        one.id == other.id
+        and one.message.STAGE is other.message.STAGE
+        and vote.target_hash == same.target_hash
+        and vote.target_number == same.target_number
+    )
 
 
 def all_signed(justification: Justification, set_id: int, verify: Verify) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
+
+import pytest
 
 from btt_chain.consensus.finality.signatures import CAPACITY, Signatures
 from btt_chain.primitives.digest import H256
@@ -11,6 +14,8 @@ from btt_chain.primitives.grandpa import (
     AuthoritySignature,
     Precommit,
     PrecommitMessage,
+    Prevote,
+    PrevoteMessage,
     SignedMessage,
 )
 from btt_chain.scale import codec, u32
@@ -41,3 +46,34 @@ def test_the_newest_votes_are_kept_in_few_mebibytes() -> None:
     assert signatures(vote(CAPACITY), CAPACITY, 0)
     assert not signatures(vote(CAPACITY - 1), CAPACITY - 1, 0)
     assert signatures.checked == 1
+
+
+BLOCK, OTHER = H256(bytes([7]) * 32), H256(bytes([8]) * 32)
+VOTE = replace(vote(5), message=PrecommitMessage(Precommit(BLOCK, u32(9))))
+
+
+@pytest.mark.parametrize(
+    ("other", "round_number", "set_id"),
+    [
+        (VOTE, 4, 3),
+        (VOTE, 5, 2),
+        (replace(VOTE, id=AuthorityId(bytes(32))), 5, 3),
+        (replace(VOTE, message=PrevoteMessage(Prevote(BLOCK, u32(9)))), 5, 3),
+        (replace(VOTE, message=PrecommitMessage(Precommit(OTHER, u32(9)))), 5, 3),
+        (replace(VOTE, message=PrecommitMessage(Precommit(BLOCK, u32(8)))), 5, 3),
+    ],
+)
+def test_a_signature_counts_for_its_own_vote_only(
+    other: SignedMessage, round_number: int, set_id: int
+) -> None:
+    signatures = Signatures()
+    signatures.vouch(VOTE, 5, 3)
+    equal = codec(SignedMessage).decode_all(codec(SignedMessage).encode(VOTE))
+    assert signatures(VOTE, 5, 3)
+    assert signatures(equal, 5, 3)
+    assert signatures.checked == 0
+
+    assert not signatures(other, round_number, set_id)
+
+    assert signatures.checked == 1
+    assert signatures(VOTE, 5, 3)
