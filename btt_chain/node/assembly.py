@@ -34,6 +34,7 @@ from btt_chain.primitives.grandpa import (
     Stage,
     Target,
 )
+from p2p.sync.delayed import ANNOUNCE_MS
 from p2p.sync.machine import Sync
 from runtime.apis.reports import AnyProof, report_extrinsic
 from runtime.pallets.grandpa import Grandpa
@@ -111,7 +112,6 @@ def assemble(
 
     Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime.
     """
-    slot_ms = int(plan.params.slot_ms)
     importer = Importer(client, vrf=plan.vrf)
     signer = None if plan.vault is None else _signer(client, plan, plan.vault, watcher, now)
     verify = plan.verify if signer is None else attentive(plan.verify, signer)
@@ -138,6 +138,7 @@ def assemble(
         now=now,
         warp=warp_plan(client, gadget.authorities.current, wanted=plan.warp),
         pool=pool.pool.members,
+        announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
     )
     parts = Parts(
         client=client,
@@ -153,7 +154,7 @@ def assemble(
         worker=None if signer is None else SlotWorker(importer, signer, vrf=plan.vrf),
         signer=signer,
     )
-    settings = Settings(slot_ms, plan.vault is not None, plan.force_authoring)
+    settings = Settings(int(plan.params.slot_ms), plan.vault is not None, plan.force_authoring)
     return Engine(parts, settings, pace=pace, meter=meter, watcher=watcher)
 
 

@@ -19,6 +19,7 @@ from btt_chain.scale import DecodeError
 from p2p.network import BLOCKS, LATE
 from p2p.protocols.messages import ALL, BlockAnswer, BlockData, BlockRequest, Direction
 from p2p.sync.compact import ABSENT, MISMATCH, CompactBlocks, Pool
+from p2p.sync.delayed import DelayedBlocks
 from p2p.sync.import_queue import ImportQueue
 from p2p.sync.requests import (
     FLOOD,
@@ -53,9 +54,6 @@ its announce when they begin to fetch it, so they have it a moment later."""
 EARLY_MS: Final = 500
 HOLD_EARLY_MS: Final = 2_000
 """Time for which early blocks are kept here; those that must wait longer are fetched again."""
-MAX_DEFERRED: Final = 64
-"""Maximum number of early blocks that are not fetched until they can be imported."""
-MAX_DEFERRED_MS: Final = 60_000
 
 
 @dataclass
@@ -94,16 +92,17 @@ class Fetch:
 class ForkSync:
     """The current fetches, by the hash of their top."""
 
-    def __init__(self, tracker: RequestTracker, imports: ImportQueue, pool: Pool = dict) -> None:
+    def __init__(
+        self, tracker: RequestTracker, imports: ImportQueue, delayed: DelayedBlocks, pool: Pool
+    ) -> None:
         """`pool` returns the transactions of which compact blocks are put together."""
         self._tracker = tracker
         self._compact = CompactBlocks(tracker, pool, self)
         self._import_queue = imports
+        self._delayed = delayed
         self.fetches: dict[bytes, Fetch] = {}
         self.deep: dict[str, None] = {}
         """Peers with a fork that is too deep for fork sync."""
-        self._deferred: dict[bytes, tuple[int, Fetch]] = {}
-        """Early blocks, with the time of the next fetch, by the hash of their top."""
         self.held = self._held_bytes = 0
         """Number of blocks held by all fetches, and their bytes."""
 
@@ -129,7 +128,7 @@ class ForkSync:
             return True
         if block.number <= chain.finalized().number or chain.number(block.hash) is not None:
             return False
-        if self._import_queue.is_bad(block.hash) or now < self._deferred.get(block.hash, (0,))[0]:
+        if self._import_queue.is_bad(block.hash) or self._delayed.is_early(block.hash, now):
             return False
         if parent is not None and self._import_queue.is_bad(parent):
             self._import_queue.note_bad(block.hash)
@@ -148,6 +147,8 @@ class ForkSync:
                 return False
             self._end(victim)
         fetch = Fetch(block, block, {} if peer is None else {peer: None}, now)
+        for voter in self._delayed.take_named(block.hash):
+            fetch.says[voter] = None
         fetch.rooted = parent is not None and chain.number(parent) is not None
         if not fetch.rooted and parent not in self.fetches:
             ahead = block.number - chain.best().number
@@ -166,12 +167,14 @@ class ForkSync:
 
     def step(self, now: int) -> int | None:
         """Request what is missing, deliver complete fetches; return the time of the next retry."""
-        if self._deferred:
-            for fetch in [fetch for due, fetch in self._deferred.values() if due <= now]:
-                del self._deferred[fetch.top.hash]
-                self.want(fetch.top, fetch.starter, now, is_claim=False)
+        due = self._delayed.due
+        if due is not None and due <= now:
+            for block, _, peers in self._delayed.take_due(now):
+                for peer in peers or (None,):
+                    self.want(block, peer, now, is_claim=False)
+            due = self._delayed.due
         if not self.fetches:
-            return None
+            return due
         fetches = list(self.fetches.values())
         if len(fetches) > 1:  # first blocks that continue our chain: others may be invented
             fetches.sort(key=lambda fetch: (not fetch.rooted, fetch.attempts))
@@ -184,6 +187,8 @@ class ForkSync:
                 continue  # it ended with another one
             self._advance(fetch, now)
         waits = [fetch.not_before for fetch in self.fetches.values() if fetch.not_before > now]
+        if due is not None:
+            waits.append(due)
         return min(waits) if waits else None
 
     def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
@@ -396,7 +401,8 @@ class ForkSync:
         elif not fetch.blocks or refused in (Refusal.BAD, Refusal.TOO_MANY_FORKS):
             self._end(fetch)
         elif refused is Refusal.EARLY and wait > HOLD_EARLY_MS:
-            self._defer(fetch, wait, now)
+            self._end(fetch)  # it leaves its place to others
+            self._delayed.add_early(fetch.top, fetch.says, wait, now)
         elif refused is Refusal.EARLY:
             fetch.not_before = now + max(wait, EARLY_MS)
         elif refused is Refusal.ORPHAN:
@@ -404,13 +410,6 @@ class ForkSync:
             fetch.not_before = now + self._tracker.backoff(RETRY_MS, fetch.attempts)
             if fetch.attempts >= MAX_ATTEMPTS:
                 self._end(fetch)
-
-    def _defer(self, fetch: Fetch, wait: int, now: int) -> None:
-        """End a fetch until its block can be imported, and leave its place to others."""
-        self._end(fetch)
-        self._deferred[fetch.top.hash] = (now + min(wait, MAX_DEFERRED_MS), fetch)
-        if len(self._deferred) > MAX_DEFERRED:
-            del self._deferred[next(iter(self._deferred))]
 
     def _condemn(self, fetch: Fetch) -> None:
         """Note all blocks of a fetch as bad and end it: they descend from a bad block."""

@@ -32,6 +32,7 @@ from p2p.network import (
 )
 from p2p.protocols.messages import Announce, read_announce
 from p2p.sync.compact import Pool
+from p2p.sync.delayed import ANNOUNCE_MS, DelayedBlocks
 from p2p.sync.fork_sync import MAX_DISTANCE, ForkSync
 from p2p.sync.history import History
 from p2p.sync.import_queue import ImportQueue
@@ -81,15 +82,18 @@ class Sync:
         now: int,
         warp: WarpPlan | None = None,
         pool: Pool = dict,
+        announce_ms: int = ANNOUNCE_MS,
     ) -> None:
         """`body_root` returns the extrinsics root of a body, `new_id` an id for a request or batch.
 
         With `warp` the state of a recent final block is fetched first; without it, or after that,
         blocks are imported one by one. `pool` returns the transactions of the pool, by hash.
+        A block that only votes name waits `announce_ms` for its announce before it is requested.
         """
         self._tracker = RequestTracker(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
         self._import_queue = ImportQueue(self._tracker)
-        self._fork_sync = ForkSync(self._tracker, self._import_queue, pool)
+        self._delayed = DelayedBlocks(announce_ms)
+        self._fork_sync = ForkSync(self._tracker, self._import_queue, self._delayed, pool)
         self._range_sync = RangeSync(self._tracker, self._import_queue)
         self._justifications = Justifications(self._tracker)
         self._history = History(self._tracker)
@@ -199,18 +203,21 @@ class Sync:
         """Note that a proof is no longer needed."""
         self._justifications.needless(hash)
 
-    def want_block(self, block: BlockId, peer: str | None, now: int) -> list[Action]:
-        """Fetch a block that others refer to, a voter for example; `peer` may have it.
+    def want_block(self, block: BlockId, peer: str, now: int) -> list[Action]:
+        """Fetch a block that a vote names, unless its announce comes soon; `peer` may have it.
 
-        The peer only forwarded the reference, so it is not penalized. A block far ahead comes with
-        the rest of the chain.
+        The peer only forwarded the vote, so it is not penalized. A block far ahead comes with the
+        rest of the chain.
         """
         far = (
             self._range_sync.is_real
             or block.number > self._tracker.chain.best().number + MAX_DISTANCE
         )
-        if self._warp is None and not far:
-            self._fork_sync.want(block, peer, now, is_claim=False)
+        fork_sync = self._fork_sync
+        if self._warp is not None or far:
+            pass
+        elif block.hash in fork_sync.fetches or not self._delayed.add_named(block, peer, now):
+            fork_sync.want(block, peer, now, is_claim=False)
         return self.tick(now)
 
     def _connected(self, name: str, status: Status) -> None:

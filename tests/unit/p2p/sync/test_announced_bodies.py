@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from p2p.sync.delayed import ANNOUNCE_MS
 from p2p.sync.types import BlockId
 from support.sync_world import BAD, BODIES, FakeChain, FakePeer, World, branch, child
 
@@ -84,6 +85,7 @@ def test_a_block_that_was_claimed_at_another_height_is_fetched_at_its_own() -> N
     for peer in world.peers.values():
         peer.chain = FakeChain(branch(11))
     world.apply(world.sync.want_block(BlockId(12, bytes(header.hash())), "a", world.now))
-    world.announce("b", header, body=BODIES[header.hash()])
+    world.announce("b", header, after=ANNOUNCE_MS + 20, body=BODIES[header.hash()])
     assert world.run(5_000, world.synced)
+    assert len(world.asks) == 2
     assert world.costs == {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from p2p.sync.fork_sync import HOLD_EARLY_MS, MAX_DEFERRED
+from p2p.sync.delayed import MAX_EARLY
+from p2p.sync.fork_sync import HOLD_EARLY_MS
 from p2p.sync.range_sync import STALL_MS
 from support.sync_world import BODIES, FakeChain, FakePeer, World, branch, child
 
@@ -49,7 +50,7 @@ def test_early_blocks_hold_up_no_other_one() -> None:
     world.peers["a"].chain.headers[good.hash()] = good
     world.announce("a", good)
     assert world.run(1_000, lambda: good.hash() in world.chain.headers)
-    assert len(world.sync._fork_sync._deferred) <= MAX_DEFERRED
+    assert len(world.sync._delayed._early) <= MAX_EARLY
 
 
 def test_a_slow_clock_far_behind_penalizes_no_peer_for_its_blocks() -> None:
