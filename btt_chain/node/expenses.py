@@ -17,8 +17,10 @@ Meter = Callable[[], int]
 
 REPORT_US: Final = 5_000
 """Amount of one peer from which on all are reported at once."""
-REPORT_MS: Final = 250
+REPORT_MS: Final = 5_000
 """Maximum age of unreported amounts."""
+USELESS_MS: Final = 250
+"""The same if one of them is useless: peers are cut off for much less of that."""
 NEVER: Final = 1 << 62
 """A time that does not come: nothing is unreported."""
 
@@ -39,14 +41,15 @@ class Expenses:
     def note(self, peer: str, kind: str, spent: int, useless: int, now_ms: int) -> None:
         """Add `spent` microseconds, `useless` of which were wasted; a negative amount is none."""
         amounts, key = self._amounts, (peer, kind)
-        if not amounts:
-            self.due = now_ms + REPORT_MS
-        if key not in amounts:
-            amounts[key] = [0, 0]
-        amount = amounts[key]
+        amount = amounts.get(key)
+        if amount is None:
+            if not amounts:
+                self.due = now_ms + REPORT_MS
+            amount = amounts[key] = [0, 0]
         if useless > 0:
             amount[0] += max(useless, spent)
             amount[1] += useless
+            self.due = min(self.due, now_ms + USELESS_MS)
         elif spent > 0:
             amount[0] += spent
         if amount[0] >= REPORT_US:

@@ -10,6 +10,7 @@ import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node import tx_intake
+from btt_chain.node.expenses import REPORT_MS
 from btt_chain.node.tx_intake import (
     DEAR_US,
     IMPOSSIBLE_COST,
@@ -164,7 +165,7 @@ def test_the_table_of_gossiped_calls_is_that_of_calls_that_validate_unsigned() -
 
 
 def test_valid_transactions_are_charged_as_work_that_was_of_use(world: World) -> None:
-    outcome = receive(world, good(world, 40))
+    outcome = receive(world, good(world, 40), REPORT_MS)
     charges = [action for action in outcome.actions if isinstance(action, Charge)]
     assert outcome.useless == 0
     assert sum(charge.spent_us for charge in charges) >= 40 * 250
