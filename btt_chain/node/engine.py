@@ -395,5 +395,6 @@ class Engine:
             self._out.extend(self._expenses.take())
         if not self._out:
             return []
-        out, self._out[:] = self._out[:], []
+        out = self._out.copy()
+        self._out.clear()  # its `append` is passed to the parts
         return out

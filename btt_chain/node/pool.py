@@ -21,8 +21,7 @@ from btt_chain.node.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import (
-    BARE_V4,
-    BARE_V5,
+    SIGNED_V4,
     decode_extrinsic,
     extrinsic_hashes,
     opaque,
@@ -231,7 +230,8 @@ class PoolService:
             self.pool.on_retracted([self._imported(hash) for hash in retracted])
         for hash in enacted:
             self.pool.on_block_imported(self._imported(hash), now)
-        if self._change_runtime((*enacted, *retracted)):
+        is_used = self._members or self.pool.retracted.bytes
+        if is_used and self._change_runtime((*enacted, *retracted)):
             self.holds_gossip = True
             self._drop_outdated()
         if not self.in_turns:
@@ -395,7 +395,7 @@ def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:
 
 def envelope_tags(inner: bytes) -> Sequence[bytes] | None:
     """Return the tags of a signed extrinsic, from its envelope; None for unsigned ones."""
-    if inner and inner[0] in {BARE_V4, BARE_V5}:  # an inherent in nearly all cases
+    if not inner or inner[0] != SIGNED_V4:
         return None
     try:
         envelope = decode_extrinsic(inner, SIGNED_EXTRA)

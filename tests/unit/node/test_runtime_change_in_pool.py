@@ -79,3 +79,15 @@ def test_nothing_is_gossiped_until_the_pool_is_judged_under_the_new_runtime() ->
     [batch] = gossip.take_due(2 * GATHER_MS, ["peer"], is_stalled=False)
     assert unwrap(wire) in batch.data
     assert gossip.due is None
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_pool_with_transactions_holds_gossip_when_the_runtime_changes(count: int) -> None:
+    chain = before_the_change()
+    chain.pool.in_turns = True
+    for nonce in range(count):
+        chain.pool.submit(
+            chain.sign(BOB, chain.call("System", "remark", remark=b""), nonce=nonce + 1)
+        )
+    chain.seal()
+    assert chain.pool.holds_gossip == bool(count)
