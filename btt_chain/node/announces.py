@@ -170,6 +170,8 @@ class Announces:
 
     def imported(self, hash: bytes) -> bytes | None:
         """Return the announce of an imported block, if it waited for the import."""
+        if not self._waiting:
+            return None
         data = next((one.data for one in self._waiting if one.hash == hash), None)
         if data is not None:
             self._waiting = [one for one in self._waiting if one.hash != hash]

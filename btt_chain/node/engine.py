@@ -153,26 +153,28 @@ class Engine:
         """Process an event of the network, and record its cost to its sender."""
         self._advance(now)
         begun, least = self._meter(), 0
-        match event:  # the frequent kinds first
-            case GossipReceived(network.GRANDPA as kind, peer, data):
-                self._finality.apply(self.parts.gadget.gossip_received(peer, data, now), now)
-            case NoteReceived(peer, data):
-                kind = network.GRANDPA_PEER
-                self._finality.apply(self.parts.gadget.note_received(peer, data, now), now)
-            case Asked(peer, kind, question, id):
-                self._answer(peer, kind, question, id)
-            case GossipReceived(network.ANNOUNCE as kind, peer):
+        # Not by `match`: a class pattern with fields takes a third of a microsecond.
+        if isinstance(event, GossipReceived) and event.topic != network.TX:
+            peer, kind = event.peer, event.topic
+            if kind == network.GRANDPA:
+                self._finality.apply(self.parts.gadget.gossip_received(peer, event.data, now), now)
+            else:
                 least = self._announce_intake.receive(event)
-            case _:
-                self._take_event(event, now)
-                return self._done()
+        elif isinstance(event, NoteReceived):
+            peer, kind = event.peer, network.GRANDPA_PEER
+            self._finality.apply(self.parts.gadget.note_received(peer, event.data, now), now)
+        elif isinstance(event, Asked):
+            peer, kind = event.peer, event.protocol
+            self._answer(event)
+        else:
+            self._take_event(event, now)
+            return self._done()
         spent, useless = self._meter() - begun, 0
         if least:
             spent = useless = max(spent, least)
         for action in self._out:  # the cost was useless if the sender was penalized
-            match action:
-                case Penalise(blamed) if blamed == peer:
-                    useless = spent
+            if isinstance(action, Penalise) and action.peer == peer:
+                useless = spent
         self._expenses.note(peer, kind, spent, useless, self._clock.steady)
         return self._done()
 
@@ -371,13 +373,14 @@ class Engine:
 
     # ---- requests of peers
 
-    def _answer(self, peer: str, protocol: str, question: bytes, id: int) -> None:
+    def _answer(self, asked: Asked) -> None:
         try:
-            data = answer(self.parts.source, protocol, question)
+            data = answer(self.parts.source, asked.protocol, asked.data)
         except DecodeError as error:
-            self._out.append(Penalise(peer, BAD_QUESTION, f"a malformed question: {error}"))
+            why = f"a malformed question: {error}"
+            self._out.append(Penalise(asked.peer, BAD_QUESTION, why))
             data = None
-        self._out.append(Answer(id, data))
+        self._out.append(Answer(asked.id, data))
 
     # ---- actions
 
