@@ -47,7 +47,7 @@ class HeaderFields(NamedTuple):
     state_root: bytes
 
 
-_NO_BLOCK: Final = b"", b"", HeaderFields(b"", -1, b"")
+_NO_BLOCK: Final[tuple[bytes | None, bytes, HeaderFields]] = None, b"", HeaderFields(b"", -1, b"")
 
 
 class Route(NamedTuple):

@@ -66,7 +66,9 @@ class RecentValues:
         for values in (reads, changes):
             self._bytes += sum(map(len, filter(None, values.values())))
         if len(young) > MAX_KEYS or self._bytes > MAX_BYTES:
-            self.old, self.young, self._bytes = young, {}, 0
+            # A long way to a fork changes more values than a generation may have.
+            fits = len(young) <= 2 * MAX_KEYS and self._bytes <= 2 * MAX_BYTES
+            self.old, self.young, self._bytes = young if fits else {}, {}, 0
 
     def clear(self) -> None:
         """Forget all values: the changes on the way to the head are not known."""

@@ -327,6 +327,7 @@ def test_a_final_block_stays_in_memory_until_the_next_one(
 ) -> None:
     kv = MemoryKV()
     store = new_chain(kv, pruning)
+    assert store.blocks.header(b"") is None
     first, second = grow(store, {b"a": b"1"}), grow(store, {b"b": b"2"})
     headers = {ref: store.blocks.header(ref.hash) for ref in (first, second)}
     stored, read = kv.get, list[bytes]()

@@ -287,3 +287,16 @@ def test_counts_of_absent_keys_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     values = RecentValues()
     assert [values.must_list(prefix) for prefix in (b"a", b"b", b"a")] == [False, False, True]
     assert [values.must_list(prefix) for prefix in (b"c", b"b", b"b")] == [False, False, True]
+
+
+def test_a_long_way_to_a_fork_leaves_no_larger_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "MAX_KEYS", 2)
+    kv = MemoryKV()
+    store = new_chain(kv, None)
+    common = grow(store, {KEYS[0]: b"0"}).hash
+    for number, key in enumerate(KEYS[1:8]):
+        head = grow(store, {key: b"%d" % number}).hash
+    for fork in (common, head, common):
+        store.set_best(fork)
+        assert len(store.state.recent) <= 4
+        stored(store, kv)
