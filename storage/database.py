@@ -70,9 +70,9 @@ from storage.columns import (
 from storage.compaction import Compaction
 from storage.fork import Beneath, ForkReader, local
 from storage.genesis import wipe_genesis, write_genesis_state
+from storage.journal_reader import reader_by_journals
 from storage.kv import KeyValue
 from storage.leveldb import GIB, LevelKV, open_database
-from storage.near import reader_near
 from storage.retention import WINDOW, check_mode, mode_of, window_of
 from storage.rewind import differences
 from storage.state import Pending, StateReader, StateStore
@@ -137,11 +137,7 @@ class ChainStore:
         kv = open_database(path, check_chain, create=create, min_free=min_free)
         try:
             return cls(
-                kv,
-                pruning=pruning,
-                as_made=as_made,
-                resident_nodes=resident_nodes,
-                background=True,
+                kv, pruning=pruning, as_made=as_made, resident_nodes=resident_nodes, background=True
             )
         except BaseException:
             kv.close()
@@ -247,11 +243,8 @@ class ChainStore:
     # --- import and finality
 
     def parent_state(self, hash: bytes) -> StateReader:
-        """Return the state after a block, for the execution of a block on it.
-
-        Raises as `state.reader` does.
-        """
-        return reader_near(self._kv, self.blocks, self.state, hash)
+        """Return the state after a block, to execute its children. Raises as `state.reader`."""
+        return reader_by_journals(self._kv, self.blocks, self.state, hash)
 
     def stage(
         self,

@@ -2,7 +2,7 @@
 
 Schnorrkel's signatures and proofs take a random number each. Here that of a proof is derived from
 key and message, that of a signature from the key alone. Both are verified as all others are. Only
-for keys that everyone knows: two signatures reveal the key.
+for keys that are public: two signatures reveal the key.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from runtime.frame import Call, InvalidBlock, RuntimeVersion
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
 from storage.database import ChainStore
+from storage.journal_reader import JournalReader
 from storage.memory import MemoryKV
-from storage.near import NearReader
 from storage.state import StateUnavailable
 from storage.trie.root import ordered_root
 from support.chain import BOB, CHARLIE, DevChain, account, address, genesis_header
@@ -272,7 +272,7 @@ def test_a_rival_of_the_head_is_executed_as_on_the_trie(chain: DevChain) -> None
         other.import_block(*chain.block(hash))
     for hash in fork(chain, genesis, 3):
         header, body = chain.block(hash)
-        assert isinstance(other.store.parent_state(header.parent_hash), NearReader)
+        assert isinstance(other.store.parent_state(header.parent_hash), JournalReader)
         near = other.execute(header, body).pending
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(other.store, "parent_state", lambda at: other.state(at).apart())

@@ -22,11 +22,11 @@ from storage.recent import RecentValues
 from storage.state import StateReader, StateStore
 
 MAX_MOVES: Final = 4
-"""Maximum number of blocks between the head and a block that is read near it."""
+"""Maximum number of blocks between the head and a block that is read by journals."""
 
 
-class NearReader(StateReader):
-    """The state after one block, near the head. Once the head moves it reads as any other."""
+class JournalReader(StateReader):
+    """The state after one block, by journals from the head; once that moves, from the trie."""
 
     __slots__ = ("_changes", "_head", "_sorted")
 
@@ -73,8 +73,10 @@ class NearReader(StateReader):
         return merge((key for key in flat if key not in changes), own)
 
 
-def reader_near(kv: KeyValue, blocks: BlockStore, states: StateStore, hash: bytes) -> StateReader:
-    """Return the state after a block, as `StateStore.reader` does; read near the head if it can.
+def reader_by_journals(
+    kv: KeyValue, blocks: BlockStore, states: StateStore, hash: bytes
+) -> StateReader:
+    """Return the state after a block, as `StateStore.reader` does; by journals if they lead there.
 
     It costs the journals in between, so it is for executions, not for single values.
     """
@@ -88,4 +90,4 @@ def reader_near(kv: KeyValue, blocks: BlockStore, states: StateStore, hash: byte
         return reader
     ref = BlockRef(hash, reader.number)
     changes = states.differences(Draft(kv), route)
-    return NearReader(blocks, kv, ref, reader.root, states.recent, changes)
+    return JournalReader(blocks, kv, ref, reader.root, states.recent, changes)

@@ -9,8 +9,8 @@ import pytest
 
 from storage.columns import JOURNAL, number_key
 from storage.database import ChainStore
+from storage.journal_reader import MAX_MOVES, JournalReader
 from storage.memory import MemoryKV
-from storage.near import MAX_MOVES, NearReader
 from storage.overlay import Overlay
 from storage.state import Pending, StateReader
 from unit.storage.storage_model import grow, new_chain
@@ -39,21 +39,21 @@ def _stage(store: ChainStore, reader: StateReader, rng: random.Random) -> Pendin
 
 
 def _compare(store: ChainStore, hash: bytes, seed: int) -> bool:
-    """Compare a state, and a block on it, read in both ways; return True if one is near."""
-    near, trie = store.parent_state(hash), store.state.reader(hash).apart()
-    assert [near.get(key) for key in KEYS] == [trie.get(key) for key in KEYS]
+    """Compare a state, and a block on it, read in both ways; return True if journals were read."""
+    by_journals, trie = store.parent_state(hash), store.state.reader(hash).apart()
+    assert [by_journals.get(key) for key in KEYS] == [trie.get(key) for key in KEYS]
     rng = random.Random(seed)
     for _ in range(10):
         prefix, after = rng.choice(KEYS)[: rng.randrange(4)], rng.choice([None, *KEYS])
-        assert list(near.keys(prefix, after)) == list(trie.keys(prefix, after))
-    mine, theirs = (_stage(store, reader, random.Random(seed)) for reader in (near, trie))
+        assert list(by_journals.keys(prefix, after)) == list(trie.keys(prefix, after))
+    mine, theirs = (_stage(store, reader, random.Random(seed)) for reader in (by_journals, trie))
     assert (mine.parent, mine.root, mine.changes, mine.old) == (
         theirs.parent, theirs.root, theirs.changes, theirs.old
     )  # fmt: skip
     assert list(mine.changes) == list(theirs.changes)
     assert mine.sealed.inserted == theirs.sealed.inserted
     assert mine.sealed.retired == theirs.sealed.retired
-    return isinstance(near, NearReader)
+    return isinstance(by_journals, JournalReader)
 
 
 def _kept(store: ChainStore) -> list[bytes]:
@@ -67,7 +67,7 @@ def test_a_state_beside_the_head_is_that_of_the_trie(seed: int, pruning: int | N
     rng = random.Random(seed)
     start = {key: value for key in KEYS if (value := _value(rng)) is not None}
     store = new_chain(MemoryKV(), pruning=pruning, state=start)
-    near = 0
+    compared = 0
     for step in range(40):
         parent, is_best = rng.choice(_kept(store)[-6:]), rng.random() < 0.6
         grow(store, _changes(rng), parent, bytes((step,)), make_best=is_best)
@@ -77,8 +77,8 @@ def test_a_state_beside_the_head_is_that_of_the_trie(seed: int, pruning: int | N
         if final and rng.random() < 0.15:
             store.finalize(final[0].hash)
         for hash in _kept(store):
-            near += _compare(store, hash, rng.randrange(1 << 30))
-    assert near > 40
+            compared += _compare(store, hash, rng.randrange(1 << 30))
+    assert compared > 40
 
 
 def test_a_state_is_read_right_when_the_head_moves_meanwhile() -> None:
@@ -86,7 +86,7 @@ def test_a_state_is_read_right_when_the_head_moves_meanwhile() -> None:
     genesis = store.blocks.best.hash
     main = grow(store, {b"a": b"3", b"c": b"4"}).hash
     reader = store.parent_state(genesis)
-    assert isinstance(reader, NearReader)
+    assert isinstance(reader, JournalReader)
     assert (reader.get(b"a"), list(reader.keys())) == (b"1", [b"a", b"b"])
     rival = grow(store, {b"a": b"5", b"b": None}, genesis, b"rival", make_best=False).hash
     for head in (rival, genesis, main):
@@ -99,11 +99,11 @@ def test_a_block_far_from_the_head_or_final_is_read_in_the_trie() -> None:
     store = new_chain(MemoryKV())
     genesis = store.blocks.best.hash
     blocks = [genesis, *(grow(store, {b"n": b"%d" % n}).hash for n in range(MAX_MOVES + 1))]
-    near = [isinstance(store.parent_state(hash), NearReader) for hash in blocks]
-    assert near == [False, *(True for _ in range(MAX_MOVES)), False]
+    by_journals = [isinstance(store.parent_state(hash), JournalReader) for hash in blocks]
+    assert by_journals == [False, *(True for _ in range(MAX_MOVES)), False]
     store.finalize(blocks[2])
-    near = [isinstance(store.parent_state(hash), NearReader) for hash in blocks]
-    assert near == [False, False, *(True for _ in range(MAX_MOVES - 1)), False]
+    by_journals = [isinstance(store.parent_state(hash), JournalReader) for hash in blocks]
+    assert by_journals == [False, False, *(True for _ in range(MAX_MOVES - 1)), False]
 
 
 def test_a_journal_has_its_changes_and_records() -> None:
