@@ -37,7 +37,8 @@ class DelayedBlocks:
         """`announce_ms` is the time that blocks that votes name wait."""
         self._announce_ms: Final = announce_ms
         self._early: dict[bytes, Delayed] = {}
-        self._named: dict[bytes, Delayed] = {}
+        self._named: dict[BlockId, Delayed] = {}
+        """By height as well: a vote may name a block with a height that is not its own."""
 
     def add_early(self, block: BlockId, peers: Iterable[str], wait: int, now: int) -> None:
         """Let a block wait until it can be imported."""
@@ -53,30 +54,30 @@ class DelayedBlocks:
 
     def add_named(self, block: BlockId, peer: str, now: int) -> bool:
         """Return True if a block that a vote of a peer names waits; False if there is no room."""
-        known = self._named.get(block.hash)
+        known = self._named.get(block)
         if known is not None:
             if len(known.peers) < MAX_PEERS:
                 known.peers[peer] = None
             return True
         if len(self._named) >= MAX_NAMED:
             return False
-        self._named[block.hash] = Delayed(block, now + self._announce_ms, {peer: None})
+        self._named[block] = Delayed(block, now + self._announce_ms, {peer: None})
         return True
 
-    def take_named(self, hash: bytes) -> Iterable[str]:
+    def take_named(self, block: BlockId) -> Iterable[str]:
         """Remove a block that is fetched now; return the peers whose votes named it."""
-        known = self._named.pop(hash, None)
+        known = self._named.pop(block, None)
         return () if known is None else known.peers
 
     def take_due(self, now: int) -> list[Delayed]:
         """Remove and return the blocks to fetch now."""
-        found: list[Delayed] = []
-        for waiting in (self._early, self._named):
-            found += [one for one in waiting.values() if one.due <= now]
-        for one in found:
-            self._early.pop(one.block.hash, None)
-            self._named.pop(one.block.hash, None)
-        return found
+        early = [one for one in self._early.values() if one.due <= now]
+        named = [one for one in self._named.values() if one.due <= now]
+        for one in early:
+            del self._early[one.block.hash]
+        for one in named:
+            del self._named[one.block]
+        return early + named
 
     @property
     def due(self) -> int | None:

@@ -147,7 +147,7 @@ class ForkSync:
                 return False
             self._end(victim)
         fetch = Fetch(block, block, {} if peer is None else {peer: None}, now)
-        for voter in self._delayed.take_named(block.hash):
+        for voter in self._delayed.take_named(block):
             fetch.says[voter] = None
         fetch.rooted = parent is not None and chain.number(parent) is not None
         if not fetch.rooted and parent not in self.fetches:

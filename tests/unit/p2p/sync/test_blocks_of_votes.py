@@ -6,7 +6,7 @@ from itertools import count
 
 from p2p.network import Ask, Connected
 from p2p.protocols.messages import BlockRequest
-from p2p.sync.delayed import ANNOUNCE_MS, MAX_NAMED
+from p2p.sync.delayed import ANNOUNCE_MS, MAX_NAMED, Delayed, DelayedBlocks
 from p2p.sync.machine import Sync
 from p2p.sync.types import Action, BlockId
 from support.sync_world import BODIES, FakeChain, FakePeer, World, body_root, branch
@@ -107,3 +107,26 @@ def test_the_wait_is_that_of_the_node_and_only_so_many_blocks_wait() -> None:
     ]
     assert sync.tick(24) == []
     assert starts(sync.tick(25)) == [b"%032d" % 0]  # no peer is asked for more than two at once
+
+
+def test_a_vote_with_another_height_hides_no_vote_with_the_right_one() -> None:
+    world = world_of()
+    world.apply(world.sync.want_block(BlockId(3, NEW.hash), "a", world.now))
+    world.chain.finalize(5)  # while both votes wait
+    vote(world, "b")
+
+    assert world.run(ANNOUNCE_MS + 300, world.synced)
+
+    assert world.costs == {}
+
+
+def test_a_vote_does_not_end_the_wait_of_an_early_block() -> None:
+    delayed = DelayedBlocks(ANNOUNCE_MS)
+    delayed.add_early(NEW, ["a"], 3_000, 0)
+    assert delayed.add_named(NEW, "b", 0)
+
+    assert delayed.take_due(ANNOUNCE_MS) == [Delayed(NEW, ANNOUNCE_MS, {"b": None})]
+
+    assert delayed.is_early(NEW.hash, 2_999)
+    assert delayed.due == 3_000
+    assert delayed.take_due(3_000) == [Delayed(NEW, 3_000, {"a": None})]
