@@ -214,7 +214,9 @@ class Voter:
             running.active_at, is_due = now, True
         before = running.votes.revision
         actions = self._import_vote(running, signed)
-        is_due = is_due or running.votes.revision != before
+        # A vote may complete the proof of a block that counts as final by votes of cheaters.
+        unproven = running.proven is not running.votes.finalized
+        is_due = is_due or running.votes.revision != before or unproven
         # Most votes change no result: then nothing is due, unless a timer is, or our precommit,
         # which need not wait once all have prevoted.
         if is_due or (running.step is Step.PREVOTED and running.has_all_prevotes):

@@ -421,6 +421,26 @@ def test_an_equivocation_is_reported_once_with_a_proof() -> None:
     check_equivocation(report.proof)
 
 
+def test_a_block_that_is_final_by_a_cheaters_votes_is_proven_by_the_next_vote() -> None:
+    world = line()
+    voter = make(NAMES, None, View(world, "F"))
+    voter.tick(0)
+    cheater, *others = NAMES
+    receive(voter, PREVOTE, world["C"], others, 0)
+    for name in "CB":  # two votes count for each block, and are in no proof
+        voter.on_vote(1, signed(PRECOMMIT, world[name], cheater, 1), 0)
+    *most, last = others
+
+    receive(voter, PRECOMMIT, world["C"], most, 0)
+    voter.tick(2 * T)
+    assert world.name(voter.final) == "genesis"
+
+    actions = voter.on_vote(1, signed(PRECOMMIT, world["C"], last, 1), 2 * T)
+
+    assert any(isinstance(action, Finalize) for action in actions)
+    assert world.name(voter.final) == "C"
+
+
 def test_votes_for_the_next_round_are_kept_until_it_begins() -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
