@@ -83,9 +83,14 @@ def reader_by_journals(
     reader = states.reader(hash)
     if type(reader) is not StateReader or hash == blocks.flat:
         return reader
+    # Blocks below are final and have no journals any more; far ones would take a long route.
+    if (
+        abs(blocks.best.number - reader.number) > MAX_MOVES
+        or reader.number < blocks.finalized.number
+    ):
+        return reader
     route = blocks.route(blocks.best.hash, hash)
     between = [*route.retracted, *route.enacted]
-    # A block that is final has no journal any more.
     if len(between) > MAX_MOVES or not all(ref.hash in blocks.open for ref in between):
         return reader
     ref = BlockRef(hash, reader.number)

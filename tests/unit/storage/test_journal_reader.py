@@ -95,6 +95,17 @@ def test_a_state_is_read_right_when_the_head_moves_meanwhile() -> None:
         assert list(reader.keys()) == [b"a", b"b"]
 
 
+def test_no_route_is_searched_for_a_block_far_below_the_head(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = new_chain(MemoryKV())
+    genesis = store.blocks.best.hash
+    for number in range(MAX_MOVES + 1):
+        grow(store, {b"n": b"%d" % number})
+    monkeypatch.setattr(store.blocks, "route", None)  # it would raise TypeError
+    assert not isinstance(store.parent_state(genesis), JournalReader)
+
+
 def test_a_block_far_from_the_head_or_final_is_read_in_the_trie() -> None:
     store = new_chain(MemoryKV())
     genesis = store.blocks.best.hash
