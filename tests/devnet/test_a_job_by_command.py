@@ -170,9 +170,17 @@ class World:
             await asyncio.sleep(PAUSE)
 
     def story(self) -> str:
-        """Return the newest events, and the ends of the programs' logs."""
+        """Return the events of receipts, what verifiers found, the ends of the programs' logs."""
+        receipts = Receipts.__module__.rpartition(".")[0]
+        events = [one for one in self.history.events if type(one).__module__.startswith(receipts)]
+        found = [
+            line
+            for file in sorted((self.folder / "net").glob("node-*.log"))
+            for line in [file.name, *file.read_text(errors="replace").splitlines()]
+            if line == file.name or "verifier_service" in line
+        ]
         logs = "\n".join(f"{one.name}\n{one.tail()}" for one in self.net.helpers)
-        return f"{self.history.events[-60:]}\n{logs}"
+        return "\n".join([*map(str, events), *found, logs])
 
     async def post(self, chain: RuntimeClient, name: str, provider: str) -> Record:
         """Post a confidential job of one provider's class, and leave it to the gateway."""
