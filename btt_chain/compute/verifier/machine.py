@@ -164,7 +164,7 @@ def reveals_from(receipt: ReceiptView) -> int:
     """Return the first slot in which a verdict is revealed.
 
     One later than the chain accepts it, if there is time: a node that is a block behind would
-    refuse it as too early, and ban it for half an hour.
+    refuse it as too early, and receive it only when it is gossiped again.
     """
     first = int(receipt.commit_until)
     return max(first, min(first + 1, int(receipt.reveal_until) - 2))
@@ -187,6 +187,8 @@ class _State:
     duty: Duty | None = None
     record: Record | None = None
     given_up: bool = False
+    seen: int = 0
+    """Slot in which the node saw the duty first."""
     revealed: int | None = None
     """Slot in which its verdict was first seen on the chain."""
     sent: dict[Task, int] = field(default_factory=dict)
@@ -249,11 +251,12 @@ class Verifiers:
     def kept(self, case: Case, now: int) -> list[Action]:
         """Handle a record that is on the disk."""
         state = self._cases.get(case)
-        if state is None or state.stage is not _Stage.STORING or state.record is None:
+        if state is None or state.stage is not _Stage.STORING:
+            return []
+        if state.record is None or state.duty is None:
             return []
         state.stage = _Stage.KEPT
-        state.sent[Task.Commit] = now
-        return [Commit(state.record)]
+        return self._send(state, state.record, state.duty, now)
 
     def not_kept(self, case: Case) -> None:
         """Handle a record that could not be written: no commitment was sent, and none will be."""
@@ -278,7 +281,7 @@ class Verifiers:
             if duty.task is not Task.Commit:
                 self._cases[case] = _State(_Stage.SILENT, duty)
                 return [Lost(case)]
-            state = self._cases[case] = _State(_Stage.WAITING)
+            state = self._cases[case] = _State(_Stage.WAITING, seen=now)
         state.duty = duty
         if state.stage is _Stage.KEPT and state.record is not None:
             return self._send(state, state.record, duty, now)
@@ -292,8 +295,12 @@ class Verifiers:
 
     def _send(self, state: _State, record: Record, duty: Duty, now: int) -> list[Action]:
         receipt = duty.job.receipt
-        if duty.task is Task.Reveal and (receipt is None or now < reveals_from(receipt)):
+        if receipt is None:
             return []
+        if duty.task is Task.Reveal and now < reveals_from(receipt):
+            return []
+        if duty.task is Task.Commit and now <= state.seen < int(receipt.commit_until) - 2:
+            return []  # nodes that are a block behind have not seen the committee's selection
         if duty.task is Task.Prove:
             # Not at once: nodes that are a block behind have not seen the verdict, and drop the
             # proof. Gossip takes the same bytes only once a minute.

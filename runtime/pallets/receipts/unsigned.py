@@ -9,7 +9,7 @@ from typing import Final, cast
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
+from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
 from btt_chain.scale import u64
 from btt_chain.work.fraud import EdgeProof, FraudProof
 from btt_chain.work.graph import PROOF_BYTES
@@ -53,7 +53,11 @@ class UnsignedCalls:
         self._clock = clock
 
     def validate(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
-        """Return the validity of a call; None for calls that need a signature. Raises Invalid."""
+        """Return the validity of a call; None for calls that need a signature.
+
+        Raises Invalid; Unknown if the call may become valid in the next block, which selects the
+        committee. A pool bans an invalid transaction for half an hour, but not an unknown one.
+        """
         if call.index not in UNSIGNED_BYTES:
             return None
         try:
@@ -62,6 +66,8 @@ class UnsignedCalls:
             raise Invalid(validity.Future()) from None
         except (errors.AlreadyCommitted, errors.AlreadyProven, errors.TooLate):
             raise Invalid(validity.Stale()) from None
+        except (errors.UnknownReceipt, errors.WrongPhase, errors.NotSeated):
+            raise Unknown(validity.CannotLookup()) from None
         except DispatchError:
             raise Invalid(validity.BadProof()) from None
         tag = TAG + bytes((call.index,)) + cast("H256", call.args[0]) + sender

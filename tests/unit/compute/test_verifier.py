@@ -37,7 +37,7 @@ from btt_chain.compute.verifier.machine import (
 )
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.validity import Invalid
+from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.scale import u32
 from btt_chain.work import ids
 from btt_chain.work.execute import Executor
@@ -193,7 +193,7 @@ class Node:
                     name, args = "prove_edge", {"proof": record.edge, "output": is_output}
         try:
             self.market.bare(name, receipt=record.receipt, **args)
-        except (Invalid, DispatchError) as error:
+        except (Invalid, Unknown, DispatchError) as error:
             self.refused.append(f"{name}: {error!r}")
 
     def kinds(self, kind: type[Action]) -> list[Any]:
@@ -447,6 +447,28 @@ def test_a_disk_that_is_full_means_silence() -> None:
 # ---- time
 
 
+def test_a_commitment_waits_for_nodes_that_have_not_seen_the_selection() -> None:
+    play = scene()
+    play.node.block()
+    assert len(play.node.kinds(Keep)) == 3
+    play.node.block()  # another best block of the same slot
+    assert play.node.kinds(Commit) == []
+    play.market.step()
+    play.node.block()
+    assert len(play.node.kinds(Commit)) == 3
+    assert play.node.refused == []
+
+
+@pytest.mark.parametrize(("left", "commitments"), [(3, 0), (2, 3), (1, 3)])
+def test_with_little_time_a_commitment_is_sent_at_once(left: int, commitments: int) -> None:
+    play = scene()
+    while play.node.now < int(play.market.receipt(play.receipt).commit_until) - left:
+        play.market.step()
+    play.node.block()
+    assert len(play.node.kinds(Commit)) == commitments
+    assert play.node.refused == []
+
+
 def test_what_comes_too_late_is_not_even_kept() -> None:
     play = scene()
     play.node.looking = False
@@ -503,7 +525,7 @@ def test_what_is_not_in_a_block_is_sent_again_now_and_then() -> None:
     began = play.node.now
     while play.node.now < int(play.market.receipt(play.receipt).commit_until):
         play.blocks(1)
-    rounds = -(-(play.node.now - began) // RESEND_SLOTS)
+    rounds = -(-(play.node.now - began - 1) // RESEND_SLOTS)
     assert len(play.node.kinds(Commit)) == 3 * rounds
     assert len({action.record.salt for action in play.node.kinds(Commit)}) == 3
 

@@ -202,11 +202,20 @@ class Stage:
                 self.chain.block()
 
     async def committed(self) -> None:
-        """Wait until all that sit have committed; time stands still."""
+        """Wait until all that sit have committed: in the block after all have checked."""
+        await self.looked()
         async with asyncio.timeout(HANG):
             while not all(seat.commitment for seat in self.market.receipt(self.receipt).seats):
                 self.chain.report()
                 await asyncio.sleep(0.05)
+
+    async def looked(self) -> None:
+        """Wait until all that sit have checked, and let the next block come."""
+        async with asyncio.timeout(HANG):
+            while len(self.checked) < len(self.seats()):
+                self.chain.report()
+                await asyncio.sleep(0.05)
+        self.chain.block()
 
 
 @asynccontextmanager
@@ -363,7 +372,7 @@ async def test_a_node_killed_between_disk_and_wire_says_the_same_again(tmp_path:
     async with played(tmp_path) as stage:
         stage.chain.deaf = True
         async with stage.node():
-            stage.chain.report()
+            await stage.looked()
             await stage.until(lambda: stage.chain.sent["attest_commit"] >= 3)
         before = {str(args["commitment"]) for _, args in stage.chain.words}
         assert len(before) == 3
@@ -379,7 +388,7 @@ async def test_a_record_that_cannot_be_read_is_never_replaced(tmp_path: Path) ->
     async with played(tmp_path) as stage:
         stage.chain.deaf = True
         async with stage.node():
-            stage.chain.report()
+            await stage.looked()
             await stage.until(lambda: stage.chain.sent["attest_commit"] >= 3)
         files = list((tmp_path / "node" / "records").iterdir())
         raw = bytearray(files[0].read_bytes())

@@ -6,12 +6,19 @@ import pytest
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import SchnorrkelVrf
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.validity import Invalid, TransactionSource
+from btt_chain.primitives.validity import (
+    BadProof,
+    CannotLookup,
+    Invalid,
+    TransactionSource,
+    Unknown,
+)
 from btt_chain.scale import u8, u16, u32, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
-from runtime.frame import NONE, BadOrigin
+from runtime.frame import NONE, BadOrigin, Call
 from runtime.pallets.jobs import Jobs, JobState, Outcome
 from runtime.pallets.receipts import (
     Phase,
@@ -257,6 +264,34 @@ def test_an_opening_with_a_bad_vrf_proof_does_not_spoil_the_vote_of_another(mark
     assert isinstance(failed, Receipts.BadVrfProof)
     reveal()
     assert market.receipt(receipt).seats[0].verdict == Valid()
+
+
+def test_a_commitment_that_is_a_block_early_is_unknown_and_no_pool_bans_it(market: Market) -> None:
+    job = market.post()
+    market.accepted(job)
+    receipt = market.submit(job, HONEST)
+    verifier = market.verifier_accounts[0]
+
+    def commit(receipt: H256, who: AccountId) -> Call:
+        return market.call(
+            "Receipts", "attest_commit", receipt=receipt, verifier=who, commitment=H256(bytes(32)),
+            signature=bytes(64),
+        )  # fmt: skip
+
+    def refused(call: Call) -> Invalid | Unknown:
+        with pytest.raises((Invalid, Unknown)) as refusal:
+            market.receipts.validate_unsigned(call, TransactionSource.External)
+        assert isinstance(refusal.value, Invalid | Unknown)
+        return refusal.value
+
+    assert market.receipt(receipt).phase is Phase.Waiting
+    assert refused(commit(receipt, verifier)).reason == CannotLookup()
+    assert refused(commit(H256(bytes(32)), verifier)).reason == CannotLookup()
+    market.until_phase(receipt, Phase.Checking)
+    seated = market.receipt(receipt).seats[0].verifier
+    assert refused(commit(receipt, ALICE)).reason == CannotLookup()
+    # Now it can be told from the right one.
+    assert refused(commit(receipt, seated)).reason == BadProof()
 
 
 def test_silent_verifiers_are_replaced_and_their_misses_are_noted(market: Market) -> None:
