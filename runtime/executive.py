@@ -293,6 +293,11 @@ class Executive:
         finally:
             self._undo(before)
 
+    def nonce_of(self, who: AccountId) -> int:
+        """Return the nonce of an account in the current pool view."""
+        self.runtime.bind()
+        return int.from_bytes((self.system.account.raw(who) or b"")[:4], "little")
+
     # ---- internals
 
     def _open_layer(self) -> tuple[list[int], int, int]:

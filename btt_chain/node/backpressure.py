@@ -37,6 +37,7 @@ class Backpressure:
         self._reserve = ready - self._max
         self._blocks: deque[int] = deque(maxlen=RECORDED)
         self._waiting = 0
+        self._held = 0
 
     def record_block(self, included: int, left: int) -> None:
         """Record a best block, and the number of ready transactions that it left."""
@@ -47,14 +48,18 @@ class Backpressure:
         """Record the bytes of gossip with transactions that are not validated yet."""
         self._waiting = bytes // WIRE_BYTES
 
+    def record_held(self, count: int) -> None:
+        """Record the number of gossiped transactions that wait for room in the pool."""
+        self._held = count
+
     @property
     def room(self) -> int:
         """Number of ready transactions up to which every valid one is accepted.
 
-        What waits to be validated counts as ready, but only up to the reserve for other nodes and
-        half the room: otherwise a flood of gossip could stop submission.
+        What waits to be validated or held counts as ready, but only up to the reserve for other
+        nodes and half the room: otherwise a flood of gossip could stop submission.
         """
         room = self._max
         if len(self._blocks) == RECORDED:
             room = min(room, max(self._min, BLOCKS * max(self._blocks)))
-        return room - min(self._waiting, self._reserve, room // 2)
+        return room - min(self._waiting + self._held, self._reserve, room // 2)

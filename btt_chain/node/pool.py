@@ -169,6 +169,27 @@ class PoolService:
         offered = self._unchecked_priority(wire)
         return offered is not None and not outbids(offered, holder.priority)
 
+    def is_early(self, wire: bytes) -> bool:
+        """Return True if the pool would refuse a transaction because its nonce is too far ahead:
+        an earlier one is missing, and as many of its account wait as may. Its signature is not
+        checked.
+        """
+        tag = claimed_tag(wire)
+        if tag is None:
+            return False
+        account, nonce = tag[:32], int.from_bytes(tag[32:], "little")
+        if self.pool.may_wait(account) or not nonce:
+            return False
+        if self.pool.is_provided(nonce_tag(account, nonce - 1)):
+            return False
+        try:
+            executive = self._view_of(self.client.best().hash).executive
+        except NotRead:
+            raise
+        except (UnsupportedRuntime, StateUnavailable):
+            return False
+        return nonce > executive.nonce_of(AccountId(account))
+
     def _unchecked_priority(self, wire: bytes) -> int | None:
         """Return the claimed priority of a transaction; None if it needs a validation."""
         try:

@@ -27,6 +27,8 @@ Up to TOLERATED, which is more than that, they are charged to their peer like va
 their charge is raised, and a peer that sends only these is disconnected within seconds.
 
 One batch is processed at a time, in slices, so that votes and slots never wait for a whole one.
+What a full pool has no room for is held (`held_transactions.py`) until a block makes some, and what
+is too far ahead until a block may have brought the nonces before.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.expenses import Expenses, Meter
+from btt_chain.node.held_transactions import HeldTransactions
 from btt_chain.node.pool import MAX_UNCHECKED, PoolService
 from btt_chain.node.tx_gossip import TxGossip, remember
 from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, SIGNED_V4
@@ -173,6 +176,8 @@ class _Batch:
     """The penalty's reason."""
     penalty: int = 0
     useless_us: int = 0
+    tries: int = 0
+    """Number of blocks for which its transactions were held; 0 for a batch that was received."""
 
 
 class TxIntake:
@@ -196,6 +201,7 @@ class TxIntake:
         self._is_excused = is_excused
         self.batches: deque[_Batch] = deque()
         """Those that wait; not to be changed from outside."""
+        self._held = HeldTransactions()
         self._tolerated: dict[str, Bucket] = {}
         """Remaining allowance of TOLERATED, by peer."""
         self._unproven: dict[str, Bucket] = {}
@@ -232,6 +238,22 @@ class TxIntake:
         waiting = deque(batch.transactions)
         self.batches.append(_Batch(peer, data, waiting, len(waiting)))
         return []
+
+    def retry_held(self) -> None:
+        """Queue the transactions that wait for a block, as many as the pool has room for.
+
+        They come before batches that are received later, in the order in which they arrived.
+        """
+        if not self._held:
+            return
+        pool = self._pool.pool
+        batch: _Batch | None = None
+        for peer, wire, tries in self._held.take(pool.limits.ready.count - pool.status().ready):
+            if batch is None or (batch.peer, batch.tries) != (peer, tries + 1):
+                batch = _Batch(peer, b"", deque(), 0, tries=tries + 1)
+                self.batches.append(batch)
+            batch.waiting.append(wire)
+        self._pool.backpressure.record_held(len(self._held))
 
     def work(self, now: int) -> list[Penalise]:
         """Process the first batch for one turn; return the penalty once it is done."""
@@ -311,14 +333,21 @@ class TxIntake:
             return Fault.NONE, ""
         if hash in self._gossip.received or hash in self._gossip.included:
             return Fault.NONE, ""
+        holder = self._held.sender(hash)
+        if holder is not None:
+            batch.count = 0
+            return (Fault.LATE, "it waits") if holder == batch.peer else (Fault.NONE, "")
         why = self._impossible(wire)
         if why is not None:
             return Fault.IMPOSSIBLE, why
         if len(wire) <= MAX_UNCHECKED and self._pool.is_outbid(wire):
             return Fault.RIVAL, "its nonce is taken"
         if self._pool.lacks_room(wire, self._pool.pool.limits.ready.count):
-            batch.count = 0
+            self._hold(batch, hash, wire)
             return Fault.NONE, ""  # no fault of its sender, whose pool may have room
+        if len(wire) <= MAX_UNCHECKED and self._pool.is_early(wire):
+            self._hold(batch, hash, wire)
+            return (Fault.NONE, "") if batch.tries else (Fault.LATE, "an earlier nonce is missing")
         remember(self._gossip.received, hash, None)
         self._gossip.judged, self._gossip.is_fresh = hash, False
         try:
@@ -338,6 +367,12 @@ class TxIntake:
         if not self._pool.pool.is_ready(hash):
             return Fault.LATE, "an earlier nonce is missing"
         return Fault.NONE, ""
+
+    def _hold(self, batch: _Batch, hash: bytes, wire: bytes) -> None:
+        batch.count = 0
+        if not self._held.keep(batch.peer, hash, wire, batch.tries):
+            log.debug("a transaction of %s is dropped: there is no room for it", batch.peer)
+        self._pool.backpressure.record_held(len(self._held))
 
     def _impossible(self, wire: bytes) -> str | None:
         """Return why a transaction is valid on no state, by its first bytes; None if it may be."""

@@ -1,0 +1,172 @@
+"""Transactions of peers that wait for a block: without room in the pool, or too far ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.backpressure import Backpressure
+from btt_chain.node.held_transactions import MAX_BYTES, MAX_TRIES, HeldTransactions
+from btt_chain.txpool import Limit, Limits
+from p2p.fair_queue import OVERHEAD
+from p2p.network import TX, Action, GossipReceived, Penalise
+from p2p.protocols.messages import TxBatch
+from support.sim.accounts import nonce_of, transfer
+from support.sim.nodes import SimNode
+from support.sim.world import World
+
+WIRE = bytes(150)
+SIZE = len(WIRE) + OVERHEAD
+LIMITS = Limits(ready=Limit(20, 1 << 20), future=Limit(8, 1 << 20), future_sender=Limit(4, 1 << 20))
+
+
+def fill(held: HeldTransactions, peer: str) -> int:
+    """Keep transactions of a peer until there is no room for it; return their number."""
+    count = 0
+    while held.keep(peer, f"{peer} {count}".encode(), WIRE):
+        count += 1
+    return count
+
+
+def test_they_leave_in_the_order_of_arrival_and_make_room() -> None:
+    held = HeldTransactions()
+    for at in range(5):
+        assert held.keep(f"n{at % 2}", bytes((at,)), bytes((at,)))
+    assert [one.wire for one in held.take(3)] == [b"\0", b"\1", b"\2"]
+    assert (held.sender(b"\0"), held.sender(b"\3")) == (None, "n1")
+    assert [one.peer for one in held.take(9)] == ["n1", "n0"]
+    assert len(held) == 0
+    assert fill(held, "n1") == MAX_BYTES // SIZE // 2
+
+
+def test_peers_that_send_too_much_leave_room_for_others() -> None:
+    held = HeldTransactions()
+    counts = [fill(held, f"n{at}") for at in range(9)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] == MAX_BYTES // SIZE // 2
+    left = MAX_BYTES - sum(counts) * SIZE
+    assert left > 0
+    # The share is of what is free, so a peer that comes after all of them gets half of it.
+    late = fill(held, "late")
+    assert late == left // SIZE // 2 > 0
+    assert {one.peer for one in held.take(sum(counts))} == {f"n{at}" for at in range(9)}
+    assert len(held) == late
+
+
+def test_one_that_has_waited_for_all_its_blocks_is_not_kept() -> None:
+    held = HeldTransactions()
+    assert held.keep("n1", b"a", WIRE, MAX_TRIES - 1)
+    assert not held.keep("n1", b"b", WIRE, MAX_TRIES)
+
+
+# ---- in a node
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(seed=2, validators=2)
+    world.run(4)
+    for node in world.nodes:
+        service = node.running.parts.pool
+        base = service.pool._base
+        service.pool.limits = base._limits = base._admission._limits = LIMITS
+        service.backpressure = Backpressure(LIMITS.ready.count)
+    return world
+
+
+def wires(world: World, nonces: Sequence[int]) -> list[bytes]:
+    return [transfer(0, nonce, 1, 10**15, world.genesis.hash) for nonce in nonces]
+
+
+def receive(world: World, batch: Sequence[bytes], peer: str = "n1") -> list[Action]:
+    """Hand a batch of a peer to node 0; return what the node does, gossip left out."""
+    engine, data = world.nodes[0].running, TxBatch(list(batch)).encode()
+    actions = [*engine.handle(GossipReceived(TX, peer, data), world.now)]
+    while engine.busy:
+        actions += engine.work(world.now)
+    return actions
+
+
+def queues(node: SimNode) -> tuple[int, int, int]:
+    """Return how many are ready, wait in the pool, and are held."""
+    engine = node.running
+    status = engine.parts.pool.pool.status()
+    return status.ready, status.future, len(engine._intake._held)
+
+
+def test_what_a_full_pool_has_no_room_for_comes_after_a_block(world: World) -> None:
+    node = world.nodes[0]
+    batch = wires(world, range(50))
+    actions = receive(world, batch)
+    assert queues(node) == (20, 0, 30)
+    assert not any(isinstance(action, Penalise) for action in actions)
+    room = node.running.parts.pool.backpressure.room
+    assert room < Backpressure(LIMITS.ready.count).room
+    # Another peer has them, too, and they are held once.
+    receive(world, batch, "n5")
+    assert queues(node) == (20, 0, 30)
+    world.run(8)
+    assert nonce_of(node, 0) == 50
+    assert queues(node) == (0, 0, 0)
+    assert node.running.parts.pool.backpressure.room == Backpressure(LIMITS.ready.count).room
+
+
+def test_what_pays_more_does_not_wait_for_a_block(world: World) -> None:
+    receive(world, wires(world, range(30)))
+    better = transfer(2, 0, 1, 10**15, world.genesis.hash, tip=10**15)
+    receive(world, [better])
+    assert world.nodes[0].running.parts.pool.pool.is_ready(blake2_256(better))
+
+
+def test_what_is_too_far_ahead_waits_for_the_nonces_before(world: World) -> None:
+    node = world.nodes[0]
+    ahead = wires(world, range(5, 15))
+    receive(world, ahead)
+    assert queues(node) == (0, 4, 6)
+    receive(world, wires(world, range(5)))
+    # Not before a block: those that wait in the pool are enough until then.
+    assert queues(node) == (9, 0, 6)
+    world.run(4)
+    assert nonce_of(node, 0) == 15
+    assert queues(node) == (0, 0, 0)
+
+
+def test_what_stays_too_far_ahead_is_dropped_after_a_few_blocks(world: World) -> None:
+    node = world.nodes[0]
+    receive(world, wires(world, range(5, 15)))
+    before = node.client.best().number
+    held = [queues(node)[2]]
+    while node.client.best().number < before + MAX_TRIES:
+        world.run_until(world.now + 100)
+        held.append(queues(node)[2])
+    assert set(held[:-1]) == {6}
+    assert held[-1] == 0
+    assert queues(node)[1] == 4
+
+
+def test_the_next_nonce_is_not_too_far_ahead_though_others_wait(world: World) -> None:
+    node = world.nodes[0]
+    receive(world, wires(world, range(3)))
+    world.run(4)  # the tags of its last block are forgotten
+    receive(world, wires(world, range(5, 9)))
+    assert queues(node) == (0, 4, 0)
+    receive(world, wires(world, range(3, 5)))
+    assert queues(node) == (6, 0, 0)
+
+
+def test_a_peer_that_sends_what_is_held_again_is_late(world: World) -> None:
+    engine = world.nodes[0].running
+    ahead = wires(world, range(5, 15))
+    receive(world, ahead)
+    intake = engine._intake
+
+    def left() -> float:
+        return intake._tolerated["n1"].level
+
+    before = left()
+    receive(world, ahead, "n5")
+    assert left() == before
+    receive(world, ahead)
+    assert left() < before
