@@ -427,7 +427,9 @@ def test_a_record_that_was_kept_and_never_sent_is_sent_and_nothing_is_looked_at_
 
 def test_another_disk_says_so_and_keeps_silent() -> None:
     play = scene()
+    play.blocks(1)
     play.node.block()
+    assert len(play.node.kinds(Commit)) == 3
     play.node.disk.clear()
     play.node.start()
     play.until(Phase.Checking)

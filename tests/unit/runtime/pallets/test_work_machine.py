@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.validity import Future, Invalid
+from btt_chain.primitives.validity import Future, Invalid, Unknown
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
@@ -249,7 +249,7 @@ class WorkMachine(RuleBasedStateMachine):
             except Invalid as error:
                 if isinstance(error.reason, Future):
                     early.append(reveal)
-            except KeyError:
+            except (KeyError, Unknown):
                 continue
         self.reveals = early
 
