@@ -135,6 +135,8 @@ class Measured:
     """
     counted: float = 0.0
     """Seconds in which they were counted."""
+    minutes: list[float] = field(default_factory=list)
+    """Transfers made final in a second, for each whole minute of these."""
     slots: int = 0
     blocks: int = 0
     lags: list[float] = field(default_factory=list)
@@ -406,6 +408,11 @@ async def _count(
             body = orjson.loads(await answer.read())["result"]["block"]["extrinsics"]
         block.transfers = len(body) - 1
         measured.finalized += block.transfers
+    minute = int(60 / slot_s)
+    measured.minutes = [
+        sum(block.transfers for block in inside if at <= block.slot < at + minute) / 60
+        for at in range(first, last - minute + 1, minute)
+    ]
 
 
 def read_header(measured: dict[str, object]) -> Header:
