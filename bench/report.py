@@ -87,7 +87,7 @@ WHAT: Final = {
     "9a": "the same, idle: slots with a block",
     "9b": "the same, idle: from a block's slot until it is final, p50",
     "9c": "the same, idle: p95",
-    "9d": "offered twice the highest rate for three minutes: final transfers/s as a share of that rate",
+    "9d": "offered twice the highest rate, three minutes: final transfers/s as a share of it",
     "9e": "4 validators, slots of 500 ms, idle: slots with a block",
     "9f": "the same: from a block's slot until it is final, p95",
     "10a": "headers with VRF checked, per second of CPU",
