@@ -403,11 +403,16 @@ def test_a_full_disk_loses_nothing_and_memory_agrees_with_the_disk() -> None:
     for number in range(4):
         grow(store, {b"alice": b"%d" % number}, finalize=True)
     heads = store.blocks.best, store.blocks.finalized, store.state.base
-    kv.full = True
-    with pytest.raises(DiskFull):
-        grow(store, {b"alice": b"x"}, finalize=True)
-    assert (store.blocks.best, store.blocks.finalized, store.state.base) == heads
-    kv.full = False
+    pending = store.stage(store.blocks.best.hash, {b"alice": b"x"})
+    lost = make_header(store.blocks.best.hash, store.blocks.best.number + 1, pending.root)
+    for finalize in (True, False):
+        kv.full = True
+        with pytest.raises(DiskFull):
+            store.commit_block(pending, lost, [], finalize=finalize)
+        assert (store.blocks.best, store.blocks.finalized, store.state.base) == heads
+        kv.full = False
+        assert store.blocks.header(header_hash(lost)) is None
+        assert store.blocks.hash_at(heads[0].number + 1) is None
     grow(store, {b"alice": b"x"}, finalize=True)
     assert store.state.reader(store.blocks.best.hash).get(b"alice") == b"x"
 
