@@ -55,7 +55,7 @@ class Plan:
     seconds: float = 60
     search: tuple[int, ...] = (1_000, 2_000)
     over_seconds: float = 180
-    """How long the nodes are overloaded: the first minute alone does not show a decline."""
+    """Seconds of overload: the first minute alone does not show a decline."""
 
 
 QUICK: Final = Plan(

@@ -54,8 +54,8 @@ class HeldTransactions:
         return None if held is None else held.peer
 
     def keep(self, peer: str, hash: bytes, wire: bytes, tries: int = 0) -> bool:
-        """Add a transaction that is not held. Return False if its peer has used up its share, or it
-        has waited long enough.
+        """Add a transaction that is not held. Return True if its peer has room for it, and it has
+        not waited for MAX_TRIES blocks.
         """
         size = len(wire) + OVERHEAD
         share = self._shares.get(peer, 0) + size

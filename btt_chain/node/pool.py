@@ -177,10 +177,10 @@ class PoolService:
         tag = claimed_tag(wire)
         if tag is None:
             return False
-        account, nonce = tag[:32], int.from_bytes(tag[32:], "little")
-        if self.pool.may_wait(account) or not nonce:
+        pool, account, nonce = self.pool, tag[:32], int.from_bytes(tag[32:], "little")
+        if not nonce or pool.waiting.of(account).count < pool.limits.future_sender.count:
             return False
-        if self.pool.is_provided(nonce_tag(account, nonce - 1)):
+        if pool.provider(nonce_tag(account, nonce - 1)) is not None:
             return False
         try:
             executive = self._view_of(self.client.best().hash).executive

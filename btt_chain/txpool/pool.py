@@ -93,6 +93,7 @@ class Pool:
             authors=authors,
             accepts_future=accepts_future,
         )
+        self.waiting = self._base.future.shares  # of each account; not to be changed
         self.retracted = RetractedQueue(self.limits.ready)
         self._bans = Bans(self.limits.ban_entries)
         self._inclusions = Inclusions(self.limits.finality_blocks, self.limits.tracked)
@@ -128,14 +129,6 @@ class Pool:
     def provider(self, tag: bytes) -> Transaction | None:
         """Return the ready transaction that provides a tag; None if none does."""
         return self._base.ready.provider.get(tag)
-
-    def is_provided(self, tag: bytes) -> bool:
-        """Return True if a ready transaction or one of the last blocks provides a tag."""
-        return tag in self._base.ready.provider or tag in self._base.recent
-
-    def may_wait(self, sender: bytes) -> bool:
-        """Return True if another transaction of an account may wait for an earlier nonce."""
-        return self._base.future.shares.of(sender).count < self.limits.future_sender.count
 
     def status(self) -> PoolStatus:
         """Return number and bytes of both queues."""

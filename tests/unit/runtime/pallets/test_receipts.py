@@ -290,7 +290,7 @@ def test_a_commitment_that_is_a_block_early_is_unknown_and_no_pool_bans_it(marke
     market.until_phase(receipt, Phase.Checking)
     seated = market.receipt(receipt).seats[0].verifier
     assert refused(commit(receipt, ALICE)).reason == CannotLookup()
-    # Now it can be told from the right one.
+    # Now its signature can be checked.
     assert refused(commit(receipt, seated)).reason == BadProof()
 
 
