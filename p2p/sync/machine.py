@@ -158,7 +158,7 @@ class Sync:
 
     def tick(self, now: int) -> list[Action]:
         """Process the passing of time: overdue requests, due retries."""
-        tracker = self._tracker
+        tracker, fork_sync, delayed = self._tracker, self._fork_sync, self._delayed
         best, gap = tracker.chain.best(), None
         tracker.expire(now)
         if self._warp is not None:
@@ -169,7 +169,8 @@ class Sync:
                 self._speed = Speed()
         if self._warp is None:
             self._claims(best, now)
-            self.retry_at = self._fork_sync.step(now)
+            waits = fork_sync.fetches or delayed.early or delayed.named
+            self.retry_at = fork_sync.step(now) if waits else None
             if self._range_sync.leader is not None:
                 self._range_sync.step(now)
             if self._justifications.wants:
@@ -179,12 +180,12 @@ class Sync:
                 self._may_have_gap = gap is not None
             if gap is not None:
                 self._history.step(now)
-        is_importing = self._import_queue.step()
+        is_importing = not self._import_queue.idle and self._import_queue.step()
         if now >= self._speed.due:
             self._speed.note(best.number, now)
         self.idle = not (
             tracker.pending
-            or self._fork_sync.fetches
+            or fork_sync.fetches
             or self._justifications.wants
             or self._warp is not None
             or self._range_sync.leader is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from btt_chain.chain.client import Client
@@ -15,10 +16,8 @@ class ClientChain:
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
-
-    def number(self, hash: H256) -> int | None:
-        """Return the height of a block; None if it is not known."""
-        return self._client.store.blocks.number(hash)
+        self.number: Final[Callable[[bytes], int | None]] = client.store.blocks.number
+        """Returns the height of a block; None if it is not known."""
 
     def parent(self, block: Target) -> H256 | None:
         """Return the hash of a block's parent; None if no such block is known at that height."""

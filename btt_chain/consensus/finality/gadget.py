@@ -341,9 +341,13 @@ class Gadget:
 
     def _begin(self, now_ms: int) -> None:
         """Advance the clock; observe before the next vote if this event is late."""
-        if self._clock.advance(now_ms):
+        clock, now = self._clock, now_ms + self._clock.shift
+        if now >= clock.now:  # as `advance`, without a call
+            clock.now = now
+        elif clock.advance(now_ms):
             self._armed = None  # the timer was set by the earlier clock
-        now, armed = self._clock.now, self._armed
+            now = clock.now
+        armed = self._armed
         if armed is None or now <= armed + self._allowed:
             return
         if now > self._woken + QUIET_PAUSE * self._gossip:
@@ -359,7 +363,9 @@ class Gadget:
             self._environment.tick()
         if view.round != voter.round or view.set_id != voter.set.set_id:
             self._enter_round()
-        due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)
+        due = self._stall.due
+        if self._neighbors.due < due or self._catch_ups.due < due:
+            due = min(self._neighbors.due, self._catch_ups.due)
         if now >= due:
             self._help_neighbors(now, voter.active_at)
             due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)

@@ -47,6 +47,8 @@ def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
         parent = ancestry.parent(block)
         if parent is None:
             return False
+        if block.number == base.number + 1:  # mostly
+            return parent == base.hash
         block = Target(parent, block.number - 1)
     return block == base
 
