@@ -124,6 +124,11 @@ class StateReader:
         self.hash, self.number = ref
         self.root = root
 
+    @property
+    def near(self) -> Mapping[bytes, bytes | None]:
+        """Values that recent blocks used, those of this state until the head moves; or none."""
+        return self._recent.young if self._blocks.flat == self.hash else {}
+
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key; one read at the head. Raises StateUnavailable once pruned."""
         blocks = self._blocks

@@ -25,7 +25,8 @@ class ClientChain:
             fields = self._client.store.blocks.fields(block.hash)
         except KeyError:
             return None
-        return H256(fields.parent) if fields.number == block.number else None
+        # A hash as the store has it; each vote for a new block asks for one.
+        return bytes.__new__(H256, fields.parent) if fields.number == block.number else None
 
     def header(self, block: Target) -> Header | None:
         """Return the header of a block; None if no such block is known at that height."""

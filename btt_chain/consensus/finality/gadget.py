@@ -145,6 +145,7 @@ class Gadget:
             settings, blocks, self._sets, signer, sync, self._finalizer, votes, clock, outbox, last
         )
         self._catch_ups: Final = CatchUps(self._peers, gossip_ms, clock, outbox)
+        self._last_view = View(0, 0, 0)
         self._neighbors: Final = NeighborPackets(
             self._view(), self._peers, votes, self._best, gossip_ms, clock, outbox
         )
@@ -265,9 +266,9 @@ class Gadget:
         """Process a gossip message on the topic `grandpa`, handed over by `peer`."""
         self._begin(now_ms)
         message = self._validator.decode(peer, raw)
-        if isinstance(message, Vote):
+        if type(message) is Vote:
             self._incoming.on_vote(peer, message.body, raw)
-        elif isinstance(message, CommitGossip):
+        elif type(message) is CommitGossip:
             self._incoming.on_commit(peer, message.body, raw)
         elif message is not None:
             self._outbox.penalize(peer, cost.OUT_OF_SCOPE, "a note was gossiped")
@@ -374,7 +375,9 @@ class Gadget:
         if due != self._armed:
             self._armed = due
             self._outbox.put(ArmTimer(self._clock.outside(due)))
-        return self._outbox.take()
+        outbox = self._outbox
+        actions, outbox.actions = outbox.actions, []
+        return actions
 
     def _help_neighbors(self, now: int, active_at: int | None) -> None:
         """Send and request what neighbours or we may lack, where it is time for that.
@@ -392,8 +395,11 @@ class Gadget:
 
     def _view(self) -> View:
         """Return our position."""
-        voter = self._environment.voter
-        return View(voter.set.set_id, voter.round, self._sets.as_of.number)
+        voter, last = self._environment.voter, self._last_view
+        view = voter.set.set_id, voter.round, self._sets.as_of.number
+        if view != last:
+            last = self._last_view = View(*view)
+        return last
 
     def _enter_round(self) -> None:
         """Drop what is of no use in the new round, and send our position."""

@@ -45,7 +45,6 @@ from btt_chain.primitives.grandpa import (
     Stage,
     Target,
     message_for,
-    precommit_message,
     stage_of,
     target_of,
 )
@@ -231,8 +230,8 @@ class Voter:
         past = self._past_run(round_number)
         if past is not None:
             past.received = max(past.received, commit.target.number)
-            for signed in commit.precommits:
-                actions += self._import_vote(past, precommit_message(signed))
+            for signed in commit.messages():
+                actions += self._import_vote(past, signed)
         if commit.target.number > self._final.number:
             proof = from_commit(commit, round_number, self.set.voters, self._chain)
             if proof is not None:
@@ -335,7 +334,10 @@ class Voter:
 
     def _past_run(self, number: int) -> VotingRound | None:
         """Return a past round that still takes votes."""
-        return next((past for past in self._past if past.votes.number == number), None)
+        for past in self._past:
+            if past.votes.number == number:
+                return past
+        return None
 
     def _import_vote(self, running: VotingRound, signed: SignedMessage) -> list[Action]:
         if signed.message.STAGE is Stage.PROPOSE:

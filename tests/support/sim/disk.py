@@ -68,7 +68,10 @@ class SimKV:
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch; the process may die before or after it."""
-        names = _names(batch, sync=sync) if self._awaited() else ()
+        if not self._awaited():
+            self._disk.write(batch, sync=sync)
+            return
+        names = _names(batch, sync=sync)
         for name in names:
             self._point(f"write {name}")
         self._disk.write(batch, sync=sync)

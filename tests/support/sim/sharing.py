@@ -169,9 +169,8 @@ class Shared:
         stored, read, known = client.store.blocks.header, client.header, self._headers
 
         def share(hash: bytes) -> Header | None:
-            header = known.get(hash)
-            if header is not None:
-                return None if stored(hash) is None else header
+            if hash in known:
+                return None if stored(hash) is None else known[hash]
             header = read(hash)
             if header is not None:
                 _remember(known, bytes(hash), header)
@@ -258,11 +257,11 @@ class Shared:
         known = self._messages
 
         def share(peer: str, raw: bytes) -> GossipMessage | None:
-            message = known.get(raw)
-            if message is None:
-                message = decode(peer, raw)
-                if message is not None:
-                    _remember(known, raw, message)
+            if raw in known:
+                return known[raw]
+            message = decode(peer, raw)
+            if message is not None:
+                _remember(known, raw, message)
             return message
 
         return share

@@ -167,7 +167,10 @@ class SteadyKeys(Keystore):
 
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
         """Return a key's pair."""
-        return self._steady.get((key_type, public))
+        key = key_type, public
+        if key not in self._steady:
+            return None
+        return self._steady[key]
 
     def hold(self, key_type: bytes, uri: str) -> None:
         """Have a key from here on."""

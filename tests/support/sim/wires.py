@@ -92,10 +92,10 @@ class Wires:
                 event = GossipReceived(topic, node.name, data)
             for _ in (1, 2) if links.duplicate and random() < links.duplicate else (1,):
                 at = now + links.least + int(random() * (links.most - links.least + 1))
-                first = other.coming.get(key)
+                coming = other.coming
                 # A later copy of the same bytes would be ignored there: it need not travel.
-                if first is None or at < first:
-                    other.coming[key] = at
+                if key not in coming or at < coming[key]:
+                    coming[key] = at
                     self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
 
     def _delay(self) -> int:
@@ -105,7 +105,8 @@ class Wires:
     def _gossip_arrived(self, node: SimNode, life: int, key: Key, event: GossipReceived) -> None:
         if node.engine is None or node.epoch != life:
             return
-        node.coming.pop(key, None)
+        if key in node.coming:
+            del node.coming[key]
         if key in node.seen:
             return
         if node.inbox is not None:
