@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from typing import Final
+from itertools import filterfalse
+from typing import Final, cast
 
 from storage.columns import after
 from storage.kv import StorageFailed
@@ -62,14 +63,16 @@ class MemoryKV:
         if self._closed:
             raise StorageFailed("the in-memory store is closed")
         values, moved = self._values, self._moved
-        for key, value in batch.items():
-            if value is None:
-                if values.pop(key, None) is not None and key[:1] in moved:
-                    moved[key[:1]][key] = None
-            else:
-                if key not in values and key[:1] in moved:
-                    moved[key[:1]][key] = None
-                values[key] = value
+        removed = [key for key, value in batch.items() if value is None]
+        for key in removed:
+            if values.pop(key, None) is not None and key[:1] in moved:
+                moved[key[:1]][key] = None
+        for key in filterfalse(values.__contains__, batch):  # the new ones
+            if key[:1] in moved:
+                moved[key[:1]][key] = None
+        values.update(cast("Mapping[bytes, bytes]", batch))
+        for key in removed:
+            del values[key]
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
         """Do nothing: there is no space to return."""

@@ -53,7 +53,7 @@ class Place(NamedTuple):
     @classmethod
     def at(cls, set_id: int, round: int, stage: Stage) -> Place:
         """Return the place of a stage."""
-        return cls(set_id, round, _STEPS[stage])
+        return tuple.__new__(cls, (set_id, round, _STEPS[stage]))
 
     def __str__(self) -> str:
         return f"{ORDER[self.step].name.lower()} of round {self.round} of set {self.set_id}"

@@ -134,6 +134,7 @@ class Engine:
         )
         parts.pool.on_arrival(lambda hashes: self._gossip.arrived(hashes, self._clock.steady))
         parts.pool.in_turns = True
+        self._pooled: Final = parts.pool.pool.members()
 
     # ---- events
 
@@ -151,7 +152,11 @@ class Engine:
 
     def handle(self, event: Event, now: int) -> list[network.Action]:
         """Process an event of the network, and record its cost to its sender."""
-        self._advance(now)
+        clock = self._clock
+        if now < clock.now or self._build_time.untimed is not None:
+            self._advance(now)
+        else:  # the same, without a call
+            clock.now, clock.steady = now, now + clock.shift
         begun, least = self._meter(), 0
         # Not by `match`: a class pattern with fields takes a third of a microsecond.
         if type(event) is GossipReceived and event.topic != network.TX:
@@ -176,7 +181,7 @@ class Engine:
         for action in self._out:  # the cost was useless if the sender was penalized
             if type(action) is Penalise and action.peer == peer:
                 useless = spent
-        self._expenses.note(peer, kind, spent, useless, self._clock.steady)
+        self._expenses.note(peer, kind, spent, useless, clock.steady)
         return self._done()
 
     def _take_event(self, event: Event, now: int) -> None:
@@ -246,10 +251,7 @@ class Engine:
 
     def _advance(self, now: int) -> None:
         """Set the time. Slots go back with the clock; other waits do not get longer by that."""
-        clock = self._clock
-        if now >= clock.now:  # as `advance`, without a call
-            clock.now, clock.steady = now, now + clock.shift
-        elif clock.advance(now):
+        if self._clock.advance(now):
             self._finality.clock_went_back(now)
         if self._build_time.untimed is not None:
             self._build_time.advance(now)
@@ -257,7 +259,10 @@ class Engine:
     @property
     def busy(self) -> bool:
         """True if blocks wait for import, or transactions for validation or a recheck."""
-        return bool(self.queue.batches or self._intake.batches) or self.parts.pool.has_rechecks
+        if self.queue.batches or self._intake.batches:
+            return True
+        pool = self.parts.pool  # mostly empty
+        return bool(self._pooled or pool.pool.retracted.bytes) and pool.has_rechecks
 
     @property
     def has_blocks(self) -> bool:

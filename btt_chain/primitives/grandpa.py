@@ -131,7 +131,7 @@ _SIGNED_PARAMS: Final = {**HASH_AND_NUMBER, "S": AuthoritySignature, "Id": Autho
 
 def target_of(vote: AnyVote) -> Target:
     """Return the block that a vote names."""
-    return Target(vote.target_hash, int(vote.target_number))
+    return tuple.__new__(Target, (vote.target_hash, int(vote.target_number)))
 
 
 def message_for(stage: Stage, target: Target) -> AnyMessage:
@@ -294,7 +294,7 @@ class Justification:
     def target(self) -> Target:
         """The block that is proven final."""
         commit = self.commit
-        return Target(commit.target_hash, int(commit.target_number))
+        return tuple.__new__(Target, (commit.target_hash, int(commit.target_number)))
 
     def encode(self) -> bytes:
         """Return its bytes, as they are stored under the engine id `FRNK`; computed once."""

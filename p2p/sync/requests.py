@@ -115,6 +115,8 @@ class RequestTracker:
     peers: dict[str, Peer] = field(default_factory=dict)
     pending: dict[int, PendingRequest] = field(default_factory=dict)
     out: list[Action] = field(default_factory=list)
+    claims_moved: bool = True
+    """True if what the peers claim may have changed since `Sync` looked at it."""
     _looked: int = 0
     _stalled_at: int = -1
     """Last time at which a stall of this node was noticed."""
@@ -237,6 +239,10 @@ class RequestTracker:
         wait = min(first << min(attempt, 10), MAX_REST_MS)
         return wait * self.rng.randrange(75, 126) // 100
 
+    def lower(self, peer: Peer) -> None:
+        """Assume that a peer has no more than its final block."""
+        peer.best, self.claims_moved = peer.final, True
+
     def break_claim(self, name: str, why: str, now: int) -> None:
         """Note that a peer does not have what it claims to have."""
         peer = self.peers.get(name)
@@ -245,7 +251,7 @@ class RequestTracker:
         # More expensive each time: an honest head does not stay out of reach.
         cost = min(BROKEN_CLAIM * peer.broken, LIE - 1)
         peer.broken, peer.broke_at = peer.broken + 1, now
-        peer.best = peer.final
+        self.lower(peer)
         if cost:
             self.blame(name, cost, why, now)
         else:

@@ -89,6 +89,12 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
         memory.popitem(last=False)
 
 
+def _require(client: Client, block: bytes) -> None:
+    """Raise as `Client.state` does where this node has not got the state of a block."""
+    if not client.store.state.has_state(block):
+        client.state(bytes(block))
+
+
 class Shared:
     """Results that the nodes of a world share."""
 
@@ -141,7 +147,7 @@ class Shared:
                 made = execute(header, body)
                 self._compare(header, found.pending, made.pending)
                 return made
-            client.state(bytes(header.parent_hash))  # raises where this node has not got it
+            _require(client, bytes(header.parent_hash))
             self.spared += 1
             return Made(header, list(body), found.pending)
 
@@ -189,7 +195,7 @@ class Shared:
                 found = slots(parent, slot)
                 _remember(self._slots, (bytes(parent), slot), found)
             else:
-                importer.client.state(bytes(parent))
+                _require(importer.client, parent)
             return found
 
         return share
@@ -206,7 +212,7 @@ class Shared:
                 if verified is not None and (found is None or now_ms < found[1]):
                     _remember(self._verified, hash, (verified, now_ms))
                 return verified
-            importer.client.state(bytes(header.parent_hash))
+            _require(importer.client, bytes(header.parent_hash))
             importer.remember(hash, found[0])
             return found[0]
 

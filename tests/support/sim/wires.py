@@ -78,20 +78,26 @@ class Wires:
             return
         if key not in node.seen:
             node.seen[key] = now
-        event, connected = None, node.connected
+        event, connected, nodes = None, node.connected, self._nodes
         links, random = self.links, self._rng.random
+        least, span = now + links.least, links.most - links.least + 1
+        is_bad = links.cut or links.loss or links.duplicate
         for index in connected if only is None else only:
-            other = self._nodes[index]
-            if key in other.seen or index not in connected:
+            other = nodes[index]
+            if key in other.seen or (only is not None and index not in connected):
                 continue
-            if links.cut and (node.index, index) in links.cut:
-                continue
-            if links.loss and random() < links.loss:
-                continue
+            copies: Sequence[int] = (1,)
+            if is_bad:
+                if links.cut and (node.index, index) in links.cut:
+                    continue
+                if links.loss and random() < links.loss:
+                    continue
+                if links.duplicate and random() < links.duplicate:
+                    copies = (1, 2)
             if event is None:
                 event = GossipReceived(topic, node.name, data)
-            for _ in (1, 2) if links.duplicate and random() < links.duplicate else (1,):
-                at = now + links.least + int(random() * (links.most - links.least + 1))
+            for _ in copies:
+                at = least + int(random() * span)
                 coming = other.coming
                 # A later copy of the same bytes would be ignored there: it need not travel.
                 if key not in coming or at < coming[key]:
