@@ -48,7 +48,7 @@ from btt_chain.primitives.grandpa import (
     stage_of,
     target_of,
 )
-from btt_chain.primitives.grandpa_equivocation import EquivocationProof
+from btt_chain.primitives.grandpa_equivocation import AnyEquivocation, EquivocationProof
 from btt_chain.scale import u32, u64
 
 
@@ -212,7 +212,11 @@ class Voter:
         if running.active_at is None:
             running.active_at, is_due = now, True
         before = running.votes.revision
-        actions = self._import_vote(running, signed)
+        if signed.message.STAGE is Stage.PROPOSE:
+            actions = self._import_vote(running, signed)
+        else:  # the same, without a call
+            found = running.votes.add(signed).equivocation
+            actions = [] if found is None else reports(self.set.set_id, found)
         # A vote may complete the proof of a block that counts as final by votes of cheaters.
         unproven = running.proven is not running.votes.finalized
         is_due = is_due or running.votes.revision != before or unproven
@@ -345,9 +349,7 @@ class Voter:
                 running.hint = target_of(signed.message.vote)
             return []
         found = running.votes.add(signed).equivocation
-        if found is None or found.votes.first[0] == found.votes.second[0]:
-            return []  # two signatures over one vote prove nothing
-        return [Report(EquivocationProof(u64(self.set.set_id), found))]
+        return [] if found is None else reports(self.set.set_id, found)
 
     def _drive(self, now: int) -> list[Action]:
         """Carry out all that is due."""
@@ -494,3 +496,10 @@ class Voter:
             for signed in kept:
                 run.active_at = run.started
                 actions += self._import_vote(run, signed)
+
+
+def reports(set_id: int, found: AnyEquivocation) -> list[Action]:
+    """Return the report of an equivocation."""
+    if found.votes.first[0] == found.votes.second[0]:
+        return []  # two signatures over one vote prove nothing
+    return [Report(EquivocationProof(u64(set_id), found))]
