@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import filterfalse
 from typing import Final, cast
 
@@ -18,7 +18,9 @@ class MemoryKV:
     """A dict, and its keys in order: by their first byte, the column, of which few are iterated."""
 
     def __init__(self) -> None:
-        self._values: dict[bytes, bytes] = {}
+        self._values: Final[dict[bytes, bytes]] = {}
+        self._update = cast("Callable[[Mapping[bytes, bytes | None]], None]", self._values.update)
+        """Sets all values of a batch, for a moment those that it removes as well."""
         self._order: dict[bytes, list[bytes]] = {}
         """The keys of each column that was iterated, in order."""
         self._moved: dict[bytes, dict[bytes, None]] = {}
@@ -70,7 +72,7 @@ class MemoryKV:
         for key in filterfalse(values.__contains__, batch):  # the new ones
             if key[:1] in moved:
                 moved[key[:1]][key] = None
-        values.update(cast("Mapping[bytes, bytes]", batch))
+        self._update(batch)
         for key in removed:
             del values[key]
 

@@ -251,7 +251,10 @@ class Engine:
 
     def _advance(self, now: int) -> None:
         """Set the time. Slots go back with the clock; other waits do not get longer by that."""
-        if self._clock.advance(now):
+        clock = self._clock
+        if now >= clock.now:  # as `advance`, without a call
+            clock.now, clock.steady = now, now + clock.shift
+        elif clock.advance(now):
             self._finality.clock_went_back(now)
         if self._build_time.untimed is not None:
             self._build_time.advance(now)

@@ -164,7 +164,10 @@ class Sync:
         """Process the passing of time: overdue requests, due retries."""
         tracker, fork_sync, delayed = self._tracker, self._fork_sync, self._delayed
         best, gap = tracker.chain.best(), None
-        tracker.expire(now)
+        if tracker.pending or tracker.has_broken:
+            tracker.expire(now)
+        else:
+            tracker.looked = now
         if self._warp is not None:
             self._warp.step(now)
             if self._warp.done:

@@ -117,7 +117,10 @@ class RequestTracker:
     out: list[Action] = field(default_factory=list)
     claims_moved: bool = True
     """True if what the peers claim may have changed since `Sync` looked at it."""
-    _looked: int = 0
+    looked: int = 0
+    """Time of the last check for overdue requests."""
+    has_broken: bool = False
+    """True if some peer has broken claims or lies that are not forgiven yet."""
     _stalled_at: int = -1
     """Last time at which a stall of this node was noticed."""
 
@@ -175,15 +178,16 @@ class RequestTracker:
 
     def expire(self, now: int) -> None:
         """Fail requests whose time is over."""
-        if self.pending and now - self._looked > STALLED_MS:
+        if self.pending and now - self.looked > STALLED_MS:
             # Answers may wait unread: a stall of this node is no silence of its peers.
             self._stalled_at = now
             for pending in self.pending.values():
-                pending.deadline += now - self._looked
-        self._looked = now
+                pending.deadline += now - self.looked
+        self.looked, self.has_broken = now, False
         for peer in self.peers.values():
             if peer.broken and now - peer.broke_at >= FORGIVE_MS:
                 peer.broken, peer.broke_at = peer.broken - 1, now
+            self.has_broken = self.has_broken or peer.broken > 0
         if self.pending:
             late = [pending.id for pending in self.pending.values() if pending.deadline <= now]
             for id in late:
@@ -204,7 +208,7 @@ class RequestTracker:
             return
         self.out.append(Penalise(name, cost, why))
         if cost >= LIE:
-            peer.broken, peer.broke_at = peer.broken + 1, now
+            peer.broken, peer.broke_at, self.has_broken = peer.broken + 1, now, True
         peer.faults += 1
         self.rest(peer, now)
 
@@ -250,7 +254,7 @@ class RequestTracker:
             return
         # More expensive each time: an honest head does not stay out of reach.
         cost = min(BROKEN_CLAIM * peer.broken, LIE - 1)
-        peer.broken, peer.broke_at = peer.broken + 1, now
+        peer.broken, peer.broke_at, self.has_broken = peer.broken + 1, now, True
         self.lower(peer)
         if cost:
             self.blame(name, cost, why, now)

@@ -30,7 +30,7 @@ class SimDisk:
         """Batches that crashes have cost."""
 
     def open(
-        self, point: Callable[[str], None], awaited: Callable[[], bool] = lambda: True
+        self, point: Callable[[str], None], awaited: Callable[[], object] = lambda: True
     ) -> SimKV:
         """Open what is on the disk. `point` is called where a process may die, while `awaited`."""
         return SimKV(self, point, awaited)
@@ -56,7 +56,7 @@ class SimKV:
     """The store of a running process (`storage.kv.KeyValue`)."""
 
     def __init__(
-        self, disk: SimDisk, point: Callable[[str], None], awaited: Callable[[], bool]
+        self, disk: SimDisk, point: Callable[[str], None], awaited: Callable[[], object]
     ) -> None:
         self._disk = disk
         self._point = point

@@ -136,7 +136,12 @@ class Wires:
             return
         if self._stuck:
             self.send_stuck()
-        at = node.lasts[index] = max(self._time.now + self._delay(), node.lasts.get(index, 0))
+        links, lasts = self.links, node.lasts
+        at = self._time.now + links.least
+        at += int(self._rng.random() * (links.most - links.least + 1))  # `_delay`, without a call
+        if index in lasts:
+            at = max(at, lasts[index])
+        lasts[index] = at
         other, event = self._nodes[index], network.NoteReceived(node.name, data)
         self._time.at(at, partial(self._note_arrived, other, other.epoch, node, node.epoch, event))
 
