@@ -47,6 +47,8 @@ def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
         parent = ancestry.parent(block)
         if parent is None:
             return False
+        if block.number == base.number + 1:  # mostly
+            return parent == base.hash
         block = Target(parent, block.number - 1)
     return block == base
 
@@ -86,9 +88,8 @@ class VoteGraph:
 
         Return True if the block is the base or a descendant; else nothing changes.
         """
-        node = self._nodes.get(hash)
-        if node is None:
-            node = self._grow(Target(hash, int(number)))
+        nodes = self._nodes
+        node = nodes[hash] if hash in nodes else self._grow(Target(hash, int(number)))
         if node is None or node.block.number != number:
             return False
         below: Node | None = node

@@ -17,8 +17,9 @@ class KeptVotes:
 
     def of(self, number: int, who: AuthorityId, stage: Stage) -> list[SignedMessage]:
         """Return the votes of one voter in one stage of a round, to be appended to."""
-        votes = self._rounds.get(number)
-        if votes is None:
+        try:
+            votes = self._rounds[number]
+        except KeyError:
             votes = self._rounds[number] = {}
         return votes.setdefault((who, stage), [])
 

@@ -140,10 +140,10 @@ class Round:
         stage, vote = message.STAGE, message.vote
         if stage is Stage.PROPOSE:
             raise ValueError("a primary's hint is not counted")
-        weight = self.voters.weights.get(who)
-        if weight is None:
+        weights = self.voters.weights
+        if who not in weights:
             return _UNKNOWN_VOTER
-        votes = self._stages[stage]
+        votes, weight = self._stages[stage], weights[who]
         if who in votes.by_voter:
             return self._add_another(stage, signed, weight)
         if not self._graph.insert(vote.target_hash, vote.target_number, stage, weight):
@@ -190,8 +190,11 @@ class Round:
 
     def single_precommits(self) -> list[SignedPrecommit]:
         """Return the precommits of the voters that cast one only."""
-        stage = self._stages[Stage.PRECOMMIT]
-        return _precommits([votes[0] for votes in stage.by_voter.values() if len(votes) == 1])
+        return [
+            SignedPrecommit(signed.message.vote, signed.signature, signed.id)
+            for [signed, *others] in self._stages[Stage.PRECOMMIT].by_voter.values()
+            if not others and type(signed.message) is PrecommitMessage
+        ]
 
     def prevotes(self) -> list[SignedPrevote]:
         """Return all prevotes that are kept, two for an equivocator."""

@@ -78,24 +78,30 @@ class Wires:
             return
         if key not in node.seen:
             node.seen[key] = now
-        event, connected = None, node.connected
+        event, connected, nodes = None, node.connected, self._nodes
         links, random = self.links, self._rng.random
+        least, span = now + links.least, links.most - links.least + 1
+        is_bad = links.cut or links.loss or links.duplicate
         for index in connected if only is None else only:
-            other = self._nodes[index]
-            if key in other.seen or index not in connected:
+            other = nodes[index]
+            if key in other.seen or (only is not None and index not in connected):
                 continue
-            if links.cut and (node.index, index) in links.cut:
-                continue
-            if links.loss and random() < links.loss:
-                continue
+            copies: Sequence[int] = (1,)
+            if is_bad:
+                if links.cut and (node.index, index) in links.cut:
+                    continue
+                if links.loss and random() < links.loss:
+                    continue
+                if links.duplicate and random() < links.duplicate:
+                    copies = (1, 2)
             if event is None:
                 event = GossipReceived(topic, node.name, data)
-            for _ in (1, 2) if links.duplicate and random() < links.duplicate else (1,):
-                at = now + links.least + int(random() * (links.most - links.least + 1))
-                first = other.coming.get(key)
+            for _ in copies:
+                at = least + int(random() * span)
+                coming = other.coming
                 # A later copy of the same bytes would be ignored there: it need not travel.
-                if first is None or at < first:
-                    other.coming[key] = at
+                if key not in coming or at < coming[key]:
+                    coming[key] = at
                     self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
 
     def _delay(self) -> int:
@@ -105,7 +111,8 @@ class Wires:
     def _gossip_arrived(self, node: SimNode, life: int, key: Key, event: GossipReceived) -> None:
         if node.engine is None or node.epoch != life:
             return
-        node.coming.pop(key, None)
+        if key in node.coming:
+            del node.coming[key]
         if key in node.seen:
             return
         if node.inbox is not None:
@@ -129,7 +136,12 @@ class Wires:
             return
         if self._stuck:
             self.send_stuck()
-        at = node.lasts[index] = max(self._time.now + self._delay(), node.lasts.get(index, 0))
+        links, lasts = self.links, node.lasts
+        at = self._time.now + links.least
+        at += int(self._rng.random() * (links.most - links.least + 1))  # `_delay`, without a call
+        if index in lasts:
+            at = max(at, lasts[index])
+        lasts[index] = at
         other, event = self._nodes[index], network.NoteReceived(node.name, data)
         self._time.at(at, partial(self._note_arrived, other, other.epoch, node, node.epoch, event))
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
-from p2p.network import BLOCKS, Ask, Connected
+from p2p.network import BLOCKS, Ask, Connected, StatusReceived
 from p2p.protocols.messages import BlockAnswer, BlockData, BlockRequest, Direction
 from p2p.sync.machine import Sync
 from p2p.sync.types import BlockId, Phase
@@ -337,6 +337,19 @@ def test_a_claimed_head_is_looked_up_once_until_the_next_final_block() -> None:
     [ask] = sync.tick(2_000)
     assert isinstance(ask, Ask)
     assert BlockRequest.decode(ask.data).start == claim.best_hash
+
+
+def test_a_claim_of_a_resting_peer_is_followed_after_its_rest_though_nothing_moved() -> None:
+    blocks, ids = branch(12), iter(range(1, 100))
+    chain = FakeChain(blocks[:10])
+    sync = Sync(chain, body_root=body_root, new_id=lambda: next(ids), seed=1, now=0)
+    assert sync.handle(Connected("p", chain.status()), 0) == []
+    sync._tracker.peers["p"].rests_until = 3_000
+    assert sync.handle(StatusReceived("p", FakeChain(blocks).status()), 1_000) == []
+    assert sync.tick(2_000) == []
+    [ask] = sync.tick(3_000)
+    assert isinstance(ask, Ask)
+    assert BlockRequest.decode(ask.data).start == blocks[-1].hash()
 
 
 def test_a_chain_that_lacks_no_block_is_not_searched_for_a_gap_again() -> None:
