@@ -220,14 +220,14 @@ class TxIntake:
         self._peers[peer] = None
 
     def disconnected(self, peer: str, now: int) -> None:
-        """Drop a peer and its batches."""
-        for batch in self.batches:
-            if batch.peer == peer:
-                self._gossip.finish_batch(batch.data, 0, batch.fresh, now)
+        """Drop a peer and its batches, except what was held: other peers' copies were ignored."""
+        dropped = [one for one in self.batches if one.peer == peer and not one.tries]
+        for batch in dropped:
+            self._gossip.finish_batch(batch.data, 0, batch.fresh, now)
         self._peers.pop(peer, None)
         self._tolerated.pop(peer, None)
         self._unproven.pop(peer, None)
-        self.batches = deque(batch for batch in self.batches if batch.peer != peer)
+        self.batches = deque(one for one in self.batches if one.peer != peer or one.tries)
 
     def receive(self, peer: str, data: bytes) -> list[Penalise]:
         """Queue a batch of `peer`; `work` processes it."""

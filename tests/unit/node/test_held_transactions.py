@@ -11,7 +11,7 @@ from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.held_transactions import MAX_BYTES, MAX_TRIES, HeldTransactions
 from btt_chain.txpool import Limit, Limits
 from p2p.fair_queue import OVERHEAD
-from p2p.network import TX, Action, GossipReceived, Penalise
+from p2p.network import TX, Action, Disconnected, GossipReceived, Penalise
 from p2p.protocols.messages import TxBatch
 from support.sim.accounts import nonce_of, transfer
 from support.sim.nodes import SimNode
@@ -170,3 +170,20 @@ def test_a_peer_that_sends_what_is_held_again_is_late(world: World) -> None:
     assert left() == before
     receive(world, ahead)
     assert left() < before
+
+
+def test_what_a_peer_sent_first_is_not_lost_when_it_disconnects_after_the_block(
+    world: World,
+) -> None:
+    engine = world.nodes[0].running
+    victims = [transfer(2, nonce, 1, 10**15, world.genesis.hash) for nonce in range(3)]
+    receive(world, ahead := wires(world, range(20)))
+    receive(world, victims, "n9")
+    receive(world, victims)  # ignored: they are held
+    pool = engine.parts.pool
+    pool.remove(dict.fromkeys(map(blake2_256, ahead[-3:]), "for room"))
+    engine._intake.retry_held()
+    engine.handle(Disconnected("n9"), world.now)
+    while engine.busy:
+        engine.work(world.now)
+    assert all(pool.pool.is_ready(blake2_256(wire)) for wire in victims)
