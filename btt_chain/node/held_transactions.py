@@ -8,7 +8,8 @@ lasts: in ten minutes of it each node could include those of few accounts only, 
 by two fifths. So they are held here, in the order of arrival.
 
 They are not validated: nothing here costs more than its bytes. A peer may use as much room as all
-leave free, so peers that send too much lose their own.
+leave free, so peers that send too much lose their own. One whose senders are all gone is dropped:
+its validation could be charged to no peer.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Held(NamedTuple):
     wire: bytes
     tries: int
     """Number of blocks that it has waited for."""
+    other: str = ""
+    """The last other peer that has sent it since; empty if none has."""
 
 
 class HeldTransactions:
@@ -49,9 +52,13 @@ class HeldTransactions:
         return len(self._held)
 
     def sender(self, hash: bytes) -> str | None:
-        """Return the peer that sent a transaction; None if it is not held."""
+        """Return the peer that sent a transaction first; None if it is not held."""
         held = self._held.get(hash)
         return None if held is None else held.peer
+
+    def sent_again(self, hash: bytes, peer: str) -> None:
+        """Record that another peer has sent a held transaction, too."""
+        self._held[hash] = self._held[hash]._replace(other=peer)
 
     def keep(self, peer: str, hash: bytes, wire: bytes, tries: int = 0) -> bool:
         """Add a transaction that is not held. Return True if its peer has room for it, and it has

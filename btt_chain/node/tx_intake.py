@@ -248,11 +248,14 @@ class TxIntake:
             return
         pool = self._pool.pool
         batch: _Batch | None = None
-        for peer, wire, tries in self._held.take(pool.limits.ready.count - pool.status().ready):
-            if batch is None or (batch.peer, batch.tries) != (peer, tries + 1):
-                batch = _Batch(peer, b"", deque(), 0, tries=tries + 1)
+        for held in self._held.take(pool.limits.ready.count - pool.status().ready):
+            peer, tries = held.peer if held.peer in self._peers else held.other, held.tries + 1
+            if peer not in self._peers:
+                continue
+            if batch is None or (batch.peer, batch.tries) != (peer, tries):
+                batch = _Batch(peer, b"", deque(), 0, tries=tries)
                 self.batches.append(batch)
-            batch.waiting.append(wire)
+            batch.waiting.append(held.wire)
         self._pool.backpressure.record_held(len(self._held))
 
     def work(self, now: int) -> list[Penalise]:
@@ -336,7 +339,10 @@ class TxIntake:
         holder = self._held.sender(hash)
         if holder is not None:
             batch.count = 0
-            return (Fault.LATE, "it waits") if holder == batch.peer else (Fault.NONE, "")
+            if holder == batch.peer:
+                return Fault.LATE, "it waits"
+            self._held.sent_again(hash, batch.peer)
+            return Fault.NONE, ""
         why = self._impossible(wire)
         if why is not None:
             return Fault.IMPOSSIBLE, why

@@ -172,18 +172,42 @@ def test_a_peer_that_sends_what_is_held_again_is_late(world: World) -> None:
     assert left() < before
 
 
-def test_what_a_peer_sent_first_is_not_lost_when_it_disconnects_after_the_block(
-    world: World,
+def full(world: World, batch: Sequence[bytes], *peers: str) -> list[bytes]:
+    """Let peers send what the full pool of node 0 has no room for; return what fills it."""
+    receive(world, ahead := wires(world, range(20)))
+    for peer in peers:
+        world.nodes[0].running._intake.connected(peer)
+        receive(world, batch, peer)
+    assert queues(world.nodes[0]) == (20, 0, len(batch))
+    return ahead
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+def test_what_two_peers_sent_is_not_lost_when_the_first_one_leaves(
+    world: World, is_queued: bool
 ) -> None:
     engine = world.nodes[0].running
     victims = [transfer(2, nonce, 1, 10**15, world.genesis.hash) for nonce in range(3)]
-    receive(world, ahead := wires(world, range(20)))
-    receive(world, victims, "n9")
-    receive(world, victims)  # ignored: they are held
+    ahead = full(world, victims, "n9", "n1")
+    if not is_queued:
+        engine.handle(Disconnected("n9"), world.now)
     pool = engine.parts.pool
     pool.remove(dict.fromkeys(map(blake2_256, ahead[-3:]), "for room"))
     engine._intake.retry_held()
-    engine.handle(Disconnected("n9"), world.now)
+    if is_queued:
+        engine.handle(Disconnected("n9"), world.now)
     while engine.busy:
         engine.work(world.now)
     assert all(pool.pool.is_ready(blake2_256(wire)) for wire in victims)
+
+
+def test_what_only_a_peer_that_left_has_sent_is_not_validated(world: World) -> None:
+    engine = world.nodes[0].running
+    others = [transfer(2, nonce, 1, 10**15, world.genesis.hash) for nonce in range(3)]
+    ahead = full(world, others, "n9")
+    engine.handle(Disconnected("n9"), world.now)
+    pool = engine.parts.pool
+    pool.remove(dict.fromkeys(map(blake2_256, ahead[-3:]), "for room"))
+    engine._intake.retry_held()
+    assert not engine.busy
+    assert queues(world.nodes[0]) == (17, 0, 0)
