@@ -374,7 +374,8 @@ class Engine:
         if best:
             pool = self.parts.pool
             pool.backpressure.record_block(len(body), pool.pool.status().ready)
-            self._intake.retry_held()
+            if not self.parts.sync.major:
+                self._intake.retry_held()
         waited = self.announces.imported(ref.hash)
         if waited is not None:
             self._out.append(Publish(network.ANNOUNCE, waited))

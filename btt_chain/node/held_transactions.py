@@ -25,7 +25,9 @@ MAX_BYTES: Final = 6 * MIB
 
 
 MAX_TRIES: Final = 4
-"""Number of blocks that a transaction waits for, if it is still early after each."""
+"""Number of blocks that a transaction waits for while it is still early after each."""
+MAX_OTHERS: Final = 3
+"""Maximum number of other peers that are recorded as senders of one."""
 
 
 class Held(NamedTuple):
@@ -33,10 +35,12 @@ class Held(NamedTuple):
 
     peer: str
     wire: bytes
+    is_early: bool
+    """True if it waits for an earlier nonce, False if it waits for room."""
     tries: int
-    """Number of blocks that it has waited for."""
-    other: str = ""
-    """The last other peer that has sent it since; empty if none has."""
+    """Number of blocks after which it was still early."""
+    others: tuple[str, ...] = ()
+    """Other peers that have sent it since."""
 
 
 class HeldTransactions:
@@ -58,32 +62,38 @@ class HeldTransactions:
 
     def sent_again(self, hash: bytes, peer: str) -> None:
         """Record that another peer has sent a held transaction, too."""
-        self._held[hash] = self._held[hash]._replace(other=peer)
+        held = self._held[hash]
+        if len(held.others) < MAX_OTHERS and peer not in held.others:
+            self._held[hash] = held._replace(others=(*held.others, peer))
 
-    def keep(self, peer: str, hash: bytes, wire: bytes, tries: int = 0) -> bool:
-        """Add a transaction that is not held. Return True if its peer has room for it, and it has
-        not waited for MAX_TRIES blocks.
+    def keep(self, hash: bytes, held: Held) -> bool:
+        """Add a transaction that is not held. Return True if its peer has room for it, and it was
+        not early for MAX_TRIES blocks.
         """
-        size = len(wire) + OVERHEAD
-        share = self._shares.get(peer, 0) + size
-        if share > MAX_BYTES - self._bytes or tries >= MAX_TRIES:
+        size = len(held.wire) + OVERHEAD
+        share = self._shares.get(held.peer, 0) + size
+        if share > MAX_BYTES - self._bytes or held.tries >= MAX_TRIES:
             return False
-        self._held[hash] = Held(peer, wire, tries)
-        self._shares[peer] = share
+        self._held[hash] = held
+        self._shares[held.peer] = share
         self._bytes += size
         return True
 
-    def take(self, count: int) -> list[Held]:
-        """Remove and return up to `count` transactions, the oldest first."""
+    def take(self, room: int) -> list[Held]:
+        """Remove and return those that are early, and the first `room` of the others, in the order
+        in which they came here.
+        """
         taken: list[Held] = []
-        while self._held and len(taken) < count:
-            _, held = self._held.popitem(last=False)
+        for hash, held in list(self._held.items()):
+            if not held.is_early:
+                if room <= 0:
+                    continue
+                room -= 1
+            del self._held[hash]
             size = len(held.wire) + OVERHEAD
             self._bytes -= size
-            left = self._shares[held.peer] - size
-            if left:
-                self._shares[held.peer] = left
-            else:
+            self._shares[held.peer] -= size
+            if not self._shares[held.peer]:
                 del self._shares[held.peer]
             taken.append(held)
         return taken

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
@@ -46,7 +46,7 @@ from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.expenses import Expenses, Meter
-from btt_chain.node.held_transactions import HeldTransactions
+from btt_chain.node.held_transactions import Held, HeldTransactions
 from btt_chain.node.pool import MAX_UNCHECKED, PoolService
 from btt_chain.node.tx_gossip import TxGossip, remember
 from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, SIGNED_V4
@@ -178,6 +178,8 @@ class _Batch:
     useless_us: int = 0
     tries: int = 0
     """Number of blocks for which its transactions were held; 0 for a batch that was received."""
+    others: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
+    """Other peers that have sent a held transaction, by its bytes."""
 
 
 class TxIntake:
@@ -240,23 +242,31 @@ class TxIntake:
         return []
 
     def retry_held(self) -> None:
-        """Queue the transactions that wait for a block, as many as the pool has room for.
+        """Queue transactions that wait for a block: those that are early, and as many others as the
+        pool has room for.
 
         They come before batches that are received later, in the order in which they arrived.
         """
         if not self._held:
             return
         pool = self._pool.pool
+        queued = sum(len(batch.waiting) for batch in self.batches if batch.tries)
+        self._retry(self._held.take(pool.limits.ready.count - pool.status().ready - queued))
+        self._pool.backpressure.record_held(len(self._held))
+
+    def _retry(self, waiting: Iterable[Held]) -> None:
+        """Queue held transactions, each at the charge of a connected peer that has sent it."""
         batch: _Batch | None = None
-        for held in self._held.take(pool.limits.ready.count - pool.status().ready):
-            peer, tries = held.peer if held.peer in self._peers else held.other, held.tries + 1
-            if peer not in self._peers:
+        for held in waiting:
+            peers = [peer for peer in (held.peer, *held.others) if peer in self._peers]
+            if not peers:
                 continue
-            if batch is None or (batch.peer, batch.tries) != (peer, tries):
-                batch = _Batch(peer, b"", deque(), 0, tries=tries)
+            tries = held.tries + 1
+            if batch is None or (batch.peer, batch.tries) != (peers[0], tries):
+                batch = _Batch(peers[0], b"", deque(), 0, tries=tries)
                 self.batches.append(batch)
             batch.waiting.append(held.wire)
-        self._pool.backpressure.record_held(len(self._held))
+            batch.others[held.wire] = tuple(peers[1:])
 
     def work(self, now: int) -> list[Penalise]:
         """Process the first batch for one turn; return the penalty once it is done."""
@@ -291,6 +301,8 @@ class TxIntake:
 
         Tolerated rivals, late and banned ones are not charged for a fault.
         """
+        if batch.tries and fault is Fault.UNPAID:
+            fault = Fault.LATE  # its account may have been able to pay when it was sent
         if fault in TOLERABLE and self._is_tolerated(batch.peer, spent, now):
             return
         minimum = MIN_US[fault]
@@ -302,7 +314,7 @@ class TxIntake:
                 minimum += size * IMPOSSIBLE_US_PER_KIB // KIB
                 self._blame(batch, IMPOSSIBLE_COST, why)
                 if batch.impossible >= MAX_IMPOSSIBLE:
-                    batch.waiting.clear()
+                    self._drop_rest(batch)
             case Fault.FORGED | Fault.UNPAID | Fault.BANNED:
                 batch.forged += 1
                 if fault is Fault.BANNED or not self._may_be_unproven(batch.peer, now):
@@ -313,13 +325,23 @@ class TxIntake:
                     self._blame(batch, TX_COST, f"{batch.forged} that are forged or unpaid")
                     if fault is Fault.FORGED:
                         minimum += UNREAD_US * len(batch.waiting)
-                    batch.waiting.clear()
+                    self._drop_rest(batch)
             case _:
                 minimum = TOO_LATE_US + UNREAD_LATE_US * len(batch.waiting)
                 self._blame(batch, TX_COST, "too many that come too late or too early")
-                batch.waiting.clear()
+                self._drop_rest(batch)
         if not batch.excused:
             batch.useless_us += max(spent, minimum)
+
+    def _drop_rest(self, batch: _Batch) -> None:
+        """Drop the rest of a batch; what was held is left to other peers that have sent it."""
+        rest = [
+            Held(others[0], wire, is_early=True, tries=batch.tries - 1, others=others[1:])
+            for wire in batch.waiting
+            if (others := batch.others.get(wire))
+        ]
+        batch.waiting.clear()
+        self._retry(rest)
 
     @staticmethod
     def _blame(batch: _Batch, penalty: int, why: str) -> None:
@@ -349,10 +371,10 @@ class TxIntake:
         if len(wire) <= MAX_UNCHECKED and self._pool.is_outbid(wire):
             return Fault.RIVAL, "its nonce is taken"
         if self._pool.lacks_room(wire, self._pool.pool.limits.ready.count):
-            self._hold(batch, hash, wire)
+            self._hold(batch, hash, wire, is_early=False)
             return Fault.NONE, ""  # no fault of its sender, whose pool may have room
         if len(wire) <= MAX_UNCHECKED and self._pool.is_early(wire):
-            self._hold(batch, hash, wire)
+            self._hold(batch, hash, wire, is_early=True)
             return (Fault.NONE, "") if batch.tries else (Fault.LATE, "an earlier nonce is missing")
         remember(self._gossip.received, hash, None)
         self._gossip.judged, self._gossip.is_fresh = hash, False
@@ -374,9 +396,11 @@ class TxIntake:
             return Fault.LATE, "an earlier nonce is missing"
         return Fault.NONE, ""
 
-    def _hold(self, batch: _Batch, hash: bytes, wire: bytes) -> None:
+    def _hold(self, batch: _Batch, hash: bytes, wire: bytes, *, is_early: bool) -> None:
         batch.count = 0
-        if not self._held.keep(batch.peer, hash, wire, batch.tries):
+        tries = batch.tries if is_early else 0
+        others = batch.others.get(wire, ())
+        if not self._held.keep(hash, Held(batch.peer, wire, is_early, tries, others)):
             log.debug("a transaction of %s is dropped: there is no room for it", batch.peer)
         self._pool.backpressure.record_held(len(self._held))
 

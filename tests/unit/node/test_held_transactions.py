@@ -8,7 +8,9 @@ import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node.backpressure import Backpressure
-from btt_chain.node.held_transactions import MAX_BYTES, MAX_TRIES, HeldTransactions
+from btt_chain.node.held_transactions import MAX_BYTES, MAX_TRIES, Held, HeldTransactions
+from btt_chain.node.tx_intake import MAX_FORGED
+from btt_chain.primitives.validity import Invalid, Payment
 from btt_chain.txpool import Limit, Limits
 from p2p.fair_queue import OVERHEAD
 from p2p.network import TX, Action, Disconnected, GossipReceived, Penalise
@@ -22,10 +24,14 @@ SIZE = len(WIRE) + OVERHEAD
 LIMITS = Limits(ready=Limit(20, 1 << 20), future=Limit(8, 1 << 20), future_sender=Limit(4, 1 << 20))
 
 
+def one(peer: str, wire: bytes = WIRE, *, is_early: bool = False, tries: int = 0) -> Held:
+    return Held(peer, wire, is_early, tries)
+
+
 def fill(held: HeldTransactions, peer: str) -> int:
     """Keep transactions of a peer until there is no room for it; return their number."""
     count = 0
-    while held.keep(peer, f"{peer} {count}".encode(), WIRE):
+    while held.keep(f"{peer} {count}".encode(), one(peer)):
         count += 1
     return count
 
@@ -33,12 +39,21 @@ def fill(held: HeldTransactions, peer: str) -> int:
 def test_they_leave_in_the_order_of_arrival_and_make_room() -> None:
     held = HeldTransactions()
     for at in range(5):
-        assert held.keep(f"n{at % 2}", bytes((at,)), bytes((at,)))
-    assert [one.wire for one in held.take(3)] == [b"\0", b"\1", b"\2"]
+        assert held.keep(bytes((at,)), one(f"n{at % 2}", bytes((at,))))
+    assert [each.wire for each in held.take(3)] == [b"\0", b"\1", b"\2"]
     assert (held.sender(b"\0"), held.sender(b"\3")) == (None, "n1")
-    assert [one.peer for one in held.take(9)] == ["n1", "n0"]
+    assert held.take(-5) == []
+    assert [each.peer for each in held.take(9)] == ["n1", "n0"]
     assert len(held) == 0
     assert fill(held, "n1") == MAX_BYTES // SIZE // 2
+
+
+def test_early_ones_take_no_room_of_others() -> None:
+    held = HeldTransactions()
+    for at in range(6):
+        assert held.keep(bytes((at,)), one("n1", bytes((at,)), is_early=at % 2 == 0))
+    assert [each.wire for each in held.take(1)] == [b"\0", b"\1", b"\2", b"\4"]
+    assert [each.wire for each in held.take(5)] == [b"\3", b"\5"]
 
 
 def test_peers_that_send_too_much_leave_room_for_others() -> None:
@@ -51,14 +66,14 @@ def test_peers_that_send_too_much_leave_room_for_others() -> None:
     # The share is of what is free, so a peer that comes after all of them gets half of it.
     late = fill(held, "late")
     assert late == left // SIZE // 2 > 0
-    assert {one.peer for one in held.take(sum(counts))} == {f"n{at}" for at in range(9)}
+    assert {each.peer for each in held.take(sum(counts))} == {f"n{at}" for at in range(9)}
     assert len(held) == late
 
 
-def test_one_that_has_waited_for_all_its_blocks_is_not_kept() -> None:
+def test_one_that_was_early_after_all_its_blocks_is_not_kept() -> None:
     held = HeldTransactions()
-    assert held.keep("n1", b"a", WIRE, MAX_TRIES - 1)
-    assert not held.keep("n1", b"b", WIRE, MAX_TRIES)
+    assert held.keep(b"a", one("n1", is_early=True, tries=MAX_TRIES - 1))
+    assert not held.keep(b"b", one("n1", is_early=True, tries=MAX_TRIES))
 
 
 # ---- in a node
@@ -182,32 +197,71 @@ def full(world: World, batch: Sequence[bytes], *peers: str) -> list[bytes]:
     return ahead
 
 
+def free(world: World, gone: Sequence[bytes]) -> None:
+    """Make room in node 0, as a block would."""
+    engine = world.nodes[0].running
+    engine.parts.pool.remove(dict.fromkeys(map(blake2_256, gone), "for room"))
+    engine._intake.retry_held()
+
+
+def others(world: World, count: int = 3) -> list[bytes]:
+    """Return transfers of another account."""
+    return [transfer(2, nonce, 1, 10**15, world.genesis.hash) for nonce in range(count)]
+
+
 @pytest.mark.parametrize("is_queued", [False, True])
 def test_what_two_peers_sent_is_not_lost_when_the_first_one_leaves(
     world: World, is_queued: bool
 ) -> None:
     engine = world.nodes[0].running
-    victims = [transfer(2, nonce, 1, 10**15, world.genesis.hash) for nonce in range(3)]
-    ahead = full(world, victims, "n9", "n1")
+    ahead = full(world, others(world), "n9", "n1")
     if not is_queued:
         engine.handle(Disconnected("n9"), world.now)
-    pool = engine.parts.pool
-    pool.remove(dict.fromkeys(map(blake2_256, ahead[-3:]), "for room"))
-    engine._intake.retry_held()
+    free(world, ahead[-3:])
     if is_queued:
         engine.handle(Disconnected("n9"), world.now)
     while engine.busy:
         engine.work(world.now)
-    assert all(pool.pool.is_ready(blake2_256(wire)) for wire in victims)
+    pool = engine.parts.pool.pool
+    assert all(pool.is_ready(blake2_256(wire)) for wire in others(world))
 
 
 def test_what_only_a_peer_that_left_has_sent_is_not_validated(world: World) -> None:
     engine = world.nodes[0].running
-    others = [transfer(2, nonce, 1, 10**15, world.genesis.hash) for nonce in range(3)]
-    ahead = full(world, others, "n9")
+    ahead = full(world, others(world), "n9")
     engine.handle(Disconnected("n9"), world.now)
-    pool = engine.parts.pool
-    pool.remove(dict.fromkeys(map(blake2_256, ahead[-3:]), "for room"))
-    engine._intake.retry_held()
+    free(world, ahead[-3:])
     assert not engine.busy
     assert queues(world.nodes[0]) == (17, 0, 0)
+
+
+def test_forged_transactions_do_not_take_along_what_an_honest_peer_has_sent(world: World) -> None:
+    engine = world.nodes[0].running
+    forged = [bytearray(wire) for wire in others(world, MAX_FORGED)]
+    for number, wire in enumerate(forged):
+        wire[40:48] = number.to_bytes(8, "little")
+    ahead = full(world, [*map(bytes, forged), *others(world)], "n9")
+    receive(world, others(world))
+    free(world, ahead)
+    while engine.busy:
+        engine.work(world.now)
+    pool = engine.parts.pool.pool
+    assert all(pool.is_ready(blake2_256(wire)) for wire in others(world))
+
+
+def test_an_account_that_cannot_pay_any_more_is_no_fault_of_a_peer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = world.nodes[0].running
+    ahead = full(world, others(world, MAX_FORGED), "n1")
+
+    def unpaid(*_: object) -> None:
+        raise Invalid(Payment())
+
+    monkeypatch.setattr(engine.parts.pool, "_validate_new", unpaid)
+    free(world, ahead)
+    actions: list[Action] = []
+    while engine.busy:
+        actions += engine.work(world.now)
+    assert not any(isinstance(action, Penalise) for action in actions)
+    assert queues(world.nodes[0]) == (0, 0, 0)
