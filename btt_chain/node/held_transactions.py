@@ -4,8 +4,8 @@ While blocks are full, so are the pools of all nodes, at different moments: what
 may not fit into another. And a node that includes transactions before it gossips them sends later
 ones of the same account ahead of its block. If a pool dropped any of these, a nonce would be
 missing there, and all later transactions of its account would be early for as long as the load
-lasts: in ten minutes of it each node could include those of few accounts only, and throughput fell
-by two fifths. So they are held here, in the order of arrival.
+lasts: over ten minutes of it, throughput was two fifths below that of a minute. So they are held
+here, in the order of arrival.
 
 They are not validated: nothing here costs more than its bytes. A peer may use as much room as all
 leave free, so peers that send too much lose their own. One whose senders are all gone is dropped:
@@ -22,8 +22,6 @@ from p2p.network import MIB
 
 MAX_BYTES: Final = 6 * MIB
 """Maximum bytes of all, with OVERHEAD for each; about 15,000 transfers."""
-
-
 MAX_TRIES: Final = 4
 """Number of blocks that a transaction waits for while it is still early after each."""
 MAX_OTHERS: Final = 3

@@ -182,23 +182,22 @@ class PoolService:
             return False
         if pool.provider(nonce_tag(account, nonce - 1)) is not None:
             return False
-        try:
-            executive = self._view_of(self.client.best().hash).executive
-        except NotRead:
-            raise
-        except (UnsupportedRuntime, StateUnavailable):
-            return False
-        return nonce > executive.nonce_of(AccountId(account))
+        executive = self._executive()
+        return executive is not None and nonce > executive.nonce_of(AccountId(account))
 
     def _unchecked_priority(self, wire: bytes) -> int | None:
         """Return the claimed priority of a transaction; None if it needs a validation."""
+        executive = self._executive()
+        return None if executive is None else unchecked_priority(executive, wire)
+
+    def _executive(self) -> Executive | None:
+        """Return the executive on the best block's state; None without that or its runtime."""
         try:
-            executive = self._view_of(self.client.best().hash).executive
+            return self._view_of(self.client.best().hash).executive
         except NotRead:
             raise
         except (UnsupportedRuntime, StateUnavailable):
             return None
-        return unchecked_priority(executive, wire)
 
     def watch(self, hash: bytes, listener: StatusListener) -> Callable[[], None]:
         """Call `listener` on each event of a transaction, until the returned function is called."""

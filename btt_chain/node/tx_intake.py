@@ -251,22 +251,24 @@ class TxIntake:
             return
         pool = self._pool.pool
         queued = sum(len(batch.waiting) for batch in self.batches if batch.tries)
-        self._retry(self._held.take(pool.limits.ready.count - pool.status().ready - queued))
+        for held in self._held.take(pool.limits.ready.count - pool.status().ready - queued):
+            self._retry(held.wire, (held.peer, *held.others), held.tries + 1)
         self._pool.backpressure.record_held(len(self._held))
 
-    def _retry(self, waiting: Iterable[Held]) -> None:
-        """Queue held transactions, each at the charge of a connected peer that has sent it."""
-        batch: _Batch | None = None
-        for held in waiting:
-            peers = [peer for peer in (held.peer, *held.others) if peer in self._peers]
-            if not peers:
-                continue
-            tries = held.tries + 1
-            if batch is None or (batch.peer, batch.tries) != (peers[0], tries):
-                batch = _Batch(peers[0], b"", deque(), 0, tries=tries)
-                self.batches.append(batch)
-            batch.waiting.append(held.wire)
-            batch.others[held.wire] = tuple(peers[1:])
+    def _retry(self, wire: bytes, senders: Iterable[str], tries: int) -> None:
+        """Queue a transaction that was held, at the charge of its first sender that is connected.
+
+        It is dropped if none is.
+        """
+        peers = [peer for peer in senders if peer in self._peers]
+        if not peers:
+            return
+        batch = self.batches[-1] if self.batches else None
+        if batch is None or (batch.peer, batch.tries) != (peers[0], tries):
+            batch = _Batch(peers[0], b"", deque(), 0, tries=tries)
+            self.batches.append(batch)
+        batch.waiting.append(wire)
+        batch.others[wire] = tuple(peers[1:])
 
     def work(self, now: int) -> list[Penalise]:
         """Process the first batch for one turn; return the penalty once it is done."""
@@ -335,13 +337,9 @@ class TxIntake:
 
     def _drop_rest(self, batch: _Batch) -> None:
         """Drop the rest of a batch; what was held is left to other peers that have sent it."""
-        rest = [
-            Held(others[0], wire, is_early=True, tries=batch.tries - 1, others=others[1:])
-            for wire in batch.waiting
-            if (others := batch.others.get(wire))
-        ]
-        batch.waiting.clear()
-        self._retry(rest)
+        rest, batch.waiting = batch.waiting, deque()
+        for wire in rest:
+            self._retry(wire, batch.others.get(wire, ()), batch.tries)
 
     @staticmethod
     def _blame(batch: _Batch, penalty: int, why: str) -> None:

@@ -55,8 +55,9 @@ class UnsignedCalls:
     def validate(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
         """Return the validity of a call; None for calls that need a signature.
 
-        Raises Invalid; Unknown if the call may become valid in the next block, which selects the
-        committee. A pool bans an invalid transaction for half an hour, but not an unknown one.
+        Raises Invalid; Unknown if the receipt is not known, in another phase or without this seat,
+        because the next block may select the committee. A pool bans an invalid transaction for half
+        an hour, but not an unknown one.
         """
         if call.index not in UNSIGNED_BYTES:
             return None
