@@ -131,8 +131,9 @@ class BusyWorld(World):
         cpu.free_at = max(cpu.free_at, self.now) + self._wire(size)
         self._plan(node, self.now)
 
-    def _wake(self, node: SimNode, at: int) -> None:
-        self._plan(node, at + node.skew)
+    def _wake(self, node: SimNode) -> None:
+        if node.engine is not None:
+            self._plan(node, node.engine.due)
 
     def _wire(self, size: int) -> float:
         return self.slow * (WIRE_MS + KIB_MS * size / 1024)

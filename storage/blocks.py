@@ -275,10 +275,7 @@ class BlockStore:
 
     def is_ancestor(self, ancestor: bytes, hash: bytes) -> bool:
         """Return True if `ancestor` is on the chain from genesis to `hash`, or is `hash`."""
-        open = self.open
-        # Most are open: their heights take no call.
-        low = open[ancestor].ref.number if ancestor in open else self.number(ancestor)
-        number = open[hash].ref.number if hash in open else self.number(hash)
+        low, number = self.number(ancestor), self.number(hash)
         if low is None or number is None:
             return False
         while number > low:

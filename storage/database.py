@@ -426,8 +426,9 @@ class ChainStore:
 
     def aux_put(self, changes: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Store values outside a block; None removes."""
-        rows = {AUX + key: value for key, value in changes.items()}
-        self._writer.write_batch(rows, sync=sync)
+        draft = self._writer.draft()
+        draft.put_aux(changes)
+        self._writer.write(draft, sync=sync)
 
     # --- internals
 

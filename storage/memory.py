@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
-from itertools import filterfalse
-from typing import Final, cast
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from storage.columns import after
 from storage.kv import StorageFailed
@@ -18,9 +17,7 @@ class MemoryKV:
     """A dict, and its keys in order: by their first byte, the column, of which few are iterated."""
 
     def __init__(self) -> None:
-        self._values: Final[dict[bytes, bytes]] = {}
-        self._update = cast("Callable[[Mapping[bytes, bytes | None]], None]", self._values.update)
-        """Sets all values of a batch, for a moment those that it removes as well."""
+        self._values: dict[bytes, bytes] = {}
         self._order: dict[bytes, list[bytes]] = {}
         """The keys of each column that was iterated, in order."""
         self._moved: dict[bytes, dict[bytes, None]] = {}
@@ -65,16 +62,14 @@ class MemoryKV:
         if self._closed:
             raise StorageFailed("the in-memory store is closed")
         values, moved = self._values, self._moved
-        removed = [key for key, value in batch.items() if value is None]
-        for key in removed:
-            if values.pop(key, None) is not None and key[:1] in moved:
-                moved[key[:1]][key] = None
-        for key in filterfalse(values.__contains__, batch):  # the new ones
-            if key[:1] in moved:
-                moved[key[:1]][key] = None
-        self._update(batch)
-        for key in removed:
-            del values[key]
+        for key, value in batch.items():
+            if value is None:
+                if values.pop(key, None) is not None and key[:1] in moved:
+                    moved[key[:1]][key] = None
+            else:
+                if key not in values and key[:1] in moved:
+                    moved[key[:1]][key] = None
+                values[key] = value
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
         """Do nothing: there is no space to return."""

@@ -16,7 +16,7 @@ rolling it back costs its own writes only. Base reads are kept, so a key is fetc
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final
 
@@ -35,26 +35,21 @@ SORT_AGAIN: Final = 16
 
 Get = Callable[[bytes], bytes | None]
 """Returns the value of a key, None if there is none."""
-Near = Mapping[bytes, bytes | None]
-"""Values of the base that are in memory."""
-NOTHING: Final[Near] = {}
 Keys = Callable[[bytes, bytes | None], Iterator[bytes]]
 
 
 class _View(dict[bytes, bytes | None]):
     """The present values of the keys that were read or written; others are read of the base."""
 
-    __slots__ = ("_get", "_near", "_reads")
+    __slots__ = ("_get", "_reads")
 
-    def __init__(self, base_get: Get, base_reads: dict[bytes, bytes | None], near: Near) -> None:
+    def __init__(self, base_get: Get, base_reads: dict[bytes, bytes | None]) -> None:
         super().__init__()
         self._get = base_get
         self._reads = base_reads
-        self._near = near
 
     def __missing__(self, key: bytes) -> bytes | None:
-        near = self._near
-        value = self[key] = self._reads[key] = near[key] if key in near else self._get(key)
+        value = self[key] = self._reads[key] = self._get(key)
         return value
 
 
@@ -65,12 +60,11 @@ class Overlay:
         "_changes", "_fresh", "_keys", "_marks", "_sorted", "_undo", "_view", "base_reads", "get",
     )  # fmt: skip
 
-    def __init__(self, base_get: Get, base_keys: Keys, near: Near = NOTHING) -> None:
-        """`near` are values of the base, looked up first: while it is used, they must be those."""
+    def __init__(self, base_get: Get, base_keys: Keys) -> None:
         self._keys = base_keys
         self._changes: dict[bytes, bytes | None] = {}
         self.base_reads: dict[bytes, bytes | None] = {}
-        self._view = _View(base_get, self.base_reads, near)
+        self._view = _View(base_get, self.base_reads)
         self.get: Get = self._view.__getitem__
         """Returns the value of a key, uncommitted changes included; None if there is none.
 

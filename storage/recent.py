@@ -15,7 +15,7 @@ the item.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 MAX_KEYS: Final = 16_384
 """Keys of a generation: about 6 MB of account records."""
@@ -29,24 +29,6 @@ ABSENCES: Final = 64
 """Reads of an item's absent keys after which its keys are listed."""
 MAX_LISTED: Final = 16
 """Maximum number of kept keys of an item."""
-
-
-class Used(NamedTuple):
-    """Values that were read and changed on the way from one block to another."""
-
-    reads: Mapping[bytes, bytes | None]
-    changes: Mapping[bytes, bytes | None]
-    items: set[bytes]
-    """Prefixes of the storage items that were changed."""
-    size: int
-    """Bytes of all these values."""
-
-    @classmethod
-    def of(cls, reads: Mapping[bytes, bytes | None], changes: Mapping[bytes, bytes | None]) -> Used:
-        """Return these values, counted."""
-        items = {key[:ITEM_PREFIX] for key in changes}
-        sizes = (sum(map(len, filter(None, values.values()))) for values in (reads, changes))
-        return cls(reads, changes, items, sum(sizes))
 
 
 class RecentValues:
@@ -70,16 +52,19 @@ class RecentValues:
     def __len__(self) -> int:
         return len(self.young) + len(self.old)
 
-    def follow(self, used: Used) -> None:
-        """Move to another block, on the way to which these values were read and changed."""
+    def follow(
+        self, reads: Mapping[bytes, bytes | None], changes: Mapping[bytes, bytes | None]
+    ) -> None:
+        """Move to another block: these values were read, and these are changed on the way to it."""
         self._moves += 1
         if self.lists:
-            for prefix in used.items & self.lists.keys():
+            for prefix in {key[:ITEM_PREFIX] for key in changes} & self.lists.keys():
                 del self.lists[prefix]
         young = self.young
-        young.update(used.reads)
-        young.update(used.changes)
-        self._bytes += used.size
+        young.update(reads)
+        young.update(changes)
+        for values in (reads, changes):
+            self._bytes += sum(map(len, filter(None, values.values())))
         if len(young) > MAX_KEYS or self._bytes > MAX_BYTES:
             # A long way to a fork changes more values than a generation may have.
             fits = len(young) <= 2 * MAX_KEYS and self._bytes <= 2 * MAX_BYTES

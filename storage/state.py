@@ -50,7 +50,7 @@ from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue, StorageError
 from storage.overlay import Overlay
 from storage.presence import PresenceFilter
-from storage.recent import ITEM_PREFIX, MAX_LISTED, RecentValues, Used
+from storage.recent import ITEM_PREFIX, MAX_LISTED, RecentValues
 from storage.trie.cache import TrieCache
 from storage.trie.node import HASHED_FROM
 from storage.trie.proof import read_proof
@@ -90,20 +90,6 @@ class Pending:
     reads: Mapping[bytes, bytes | None]
     """Values of the parent's state that were read, as far as they are known."""
     _undo: bytes = field(default=b"", init=False, repr=False, compare=False)
-    _rows: dict[bytes, bytes | None] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _used: Used | None = field(default=None, init=False, repr=False, compare=False)
-
-    def flat(self) -> tuple[Mapping[bytes, bytes | None], Used]:
-        """Return the changes as rows of the flat state, and the values that the block used.
-
-        Made once, like the journal.
-        """
-        if self._used is None:
-            self._rows = {STATE + key: value for key, value in self.changes.items()}
-            self._used = Used.of(self.reads, self.changes)
-        return self._rows, self._used
 
     def journal(self, records: Iterable[bytes]) -> bytes:
         """Return the journal of the block, which inserts these trie records.
@@ -137,11 +123,6 @@ class StateReader:
         self._trie: Trie | None = None
         self.hash, self.number = ref
         self.root = root
-
-    @property
-    def near(self) -> Mapping[bytes, bytes | None]:
-        """Values that recent blocks used, those of this state until the head moves; or none."""
-        return self._recent.young if self._blocks.flat == self.hash else {}
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key; one read at the head. Raises StateUnavailable once pruned."""
@@ -428,15 +409,14 @@ class StateStore:
 
     def extend(self, draft: Draft, pending: Pending) -> None:
         """Move the flat state from the best block to its staged child."""
-        rows, used = pending.flat()
-        draft.changes.update(rows)
-        self.recent.follow(used)
+        draft.changes.update({STATE + key: value for key, value in pending.changes.items()})
+        self.recent.follow(pending.reads, pending.changes)
 
     def move(self, draft: Draft, route: Route) -> None:
         """Move the flat state along a route, by the journals of the blocks on it."""
         changes = self.differences(draft, route)
         draft.changes.update({STATE + key: value for key, value in changes.items()})
-        self.recent.follow(Used.of({}, changes))
+        self.recent.follow({}, changes)
 
     def differences(self, draft: Draft, route: Route) -> dict[bytes, bytes | None]:
         """Return the changes of the state along a route, by the journals of the blocks on it."""

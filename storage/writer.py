@@ -5,7 +5,7 @@ ChainStore and the import of a state assemble a `Draft` through these, and write
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -41,15 +41,11 @@ class ChainWriter:
 
         `sync` waits until it, and all that was written before, are on the disk.
         """
-        self.write_batch(draft.changes, sync=sync)
-
-    def write_batch(self, changes: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
-        """Write changes that move no head, as `write` does."""
-        if not changes and not (sync and self.has_unsynced):
+        if not draft.changes and not (sync and self.has_unsynced):
             return
         self.has_unsynced = True
         try:
-            self._kv.write(changes, sync=sync)
+            self._kv.write(draft.changes, sync=sync)
         except StorageError:
             # Memory is ahead of the store now; the stored data are valid.
             self.load()

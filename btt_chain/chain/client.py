@@ -64,16 +64,9 @@ class RootedOverlay(Overlay):
 
     __slots__ = ("_parent", "_store", "pending")
 
-    def __init__(
-        self, store: ChainStore, parent: bytes, reader: StateReader, *, at_once: bool = False
-    ) -> None:
-        """`reader` has the state after the block `parent`; `at_once`: the head does not move while
-        this is used.
-        """
-        if at_once:
-            super().__init__(reader.get, reader.keys, reader.near)
-        else:
-            super().__init__(reader.get, reader.keys)
+    def __init__(self, store: ChainStore, parent: bytes, reader: StateReader) -> None:
+        """`reader` has the state after the block `parent`."""
+        super().__init__(reader.get, reader.keys)
         self._store = store
         self._parent = parent
         self.pending: Pending | None = None
@@ -202,11 +195,9 @@ class Client:
             raise UnknownBlock(hash) from None
 
     def overlay_of_child(self, hash: bytes) -> RootedOverlay:
-        """Return an overlay for the execution of a block on `hash`, which must not be used once
-        the head has moved. Raises as `state` does.
-        """
+        """Return an overlay for the execution of a block on `hash`. Raises as `state` does."""
         try:
-            return RootedOverlay(self.store, hash, self.store.parent_state(hash), at_once=True)
+            return RootedOverlay(self.store, hash, self.store.parent_state(hash))
         except KeyError:
             raise UnknownBlock(hash) from None
 
@@ -331,9 +322,8 @@ class Client:
         The proof and `aux` are stored in the same batch. Raises UnknownBlock, and ValueError when
         it does not descend from the last final block.
         """
+        self.header_of(hash)
         before, blocks = self.finalized(), self.store.blocks
-        if blocks.header(hash) is None:
-            raise UnknownBlock(hash)
         # First the head, then the end of its rivals: listeners can then still read them.
         head = self.best_through(hash) if blocks.extends_finalized(hash) else None
         if head is not None and head != self.best():

@@ -53,7 +53,7 @@ class Place(NamedTuple):
     @classmethod
     def at(cls, set_id: int, round: int, stage: Stage) -> Place:
         """Return the place of a stage."""
-        return tuple.__new__(cls, (set_id, round, _STEPS[stage]))
+        return cls(set_id, round, _STEPS[stage])
 
     def __str__(self) -> str:
         return f"{ORDER[self.step].name.lower()} of round {self.round} of set {self.set_id}"
@@ -159,14 +159,14 @@ class Ledger:
         said = self._said(place)
         if said is not None and said.target == target:
             return said.signature
-        if (self.unsure or self.launch) and (refusal := self._rests()):
+        if refusal := self._rests():
             return refusal
         if self.is_closed(place.set_id):
             return Refusal(
                 f"votes of this key in set {place.set_id} may be missing in its record: it votes "
                 "from the next set on, or once finality has stood at one round for a session"
             )
-        if last is None or place[:2] > (last.set_id, last.round) or place > last.place:
+        if last is None or place > last.place:
             return None
         if said is not None:
             number = "" if said.target_number is None else f" #{said.target_number}"

@@ -134,7 +134,6 @@ class Engine:
         )
         parts.pool.on_arrival(lambda hashes: self._gossip.arrived(hashes, self._clock.steady))
         parts.pool.in_turns = True
-        self._pooled: Final = parts.pool.pool.members()
 
     # ---- events
 
@@ -152,24 +151,19 @@ class Engine:
 
     def handle(self, event: Event, now: int) -> list[network.Action]:
         """Process an event of the network, and record its cost to its sender."""
-        clock = self._clock
-        if now < clock.now or self._build_time.untimed is not None:
-            self._advance(now)
-        else:  # the same, without a call
-            clock.now, clock.steady = now, now + clock.shift
+        self._advance(now)
         begun, least = self._meter(), 0
         # Not by `match`: a class pattern with fields takes a third of a microsecond.
-        if type(event) is GossipReceived and event.topic != network.TX:
+        if isinstance(event, GossipReceived) and event.topic != network.TX:
             peer, kind = event.peer, event.topic
             if kind == network.GRANDPA:
                 self._finality.apply(self.parts.gadget.gossip_received(peer, event.data, now), now)
             else:
                 least = self._announce_intake.receive(event)
-        elif type(event) is NoteReceived:
+        elif isinstance(event, NoteReceived):
             peer, kind = event.peer, network.GRANDPA_PEER
-            if actions := self.parts.gadget.note_received(peer, event.data, now):
-                self._finality.apply(actions, now)
-        elif type(event) is Asked:
+            self._finality.apply(self.parts.gadget.note_received(peer, event.data, now), now)
+        elif isinstance(event, Asked):
             peer, kind = event.peer, event.protocol
             self._answer(event)
         else:
@@ -179,9 +173,9 @@ class Engine:
         if least:
             spent = useless = max(spent, least)
         for action in self._out:  # the cost was useless if the sender was penalized
-            if type(action) is Penalise and action.peer == peer:
+            if isinstance(action, Penalise) and action.peer == peer:
                 useless = spent
-        self._expenses.note(peer, kind, spent, useless, clock.steady)
+        self._expenses.note(peer, kind, spent, useless, self._clock.steady)
         return self._done()
 
     def _take_event(self, event: Event, now: int) -> None:
@@ -251,10 +245,7 @@ class Engine:
 
     def _advance(self, now: int) -> None:
         """Set the time. Slots go back with the clock; other waits do not get longer by that."""
-        clock = self._clock
-        if now >= clock.now:  # as `advance`, without a call
-            clock.now, clock.steady = now, now + clock.shift
-        elif clock.advance(now):
+        if self._clock.advance(now):
             self._finality.clock_went_back(now)
         if self._build_time.untimed is not None:
             self._build_time.advance(now)
@@ -262,10 +253,7 @@ class Engine:
     @property
     def busy(self) -> bool:
         """True if blocks wait for import, or transactions for validation or a recheck."""
-        if self.queue.batches or self._intake.batches:
-            return True
-        pool = self.parts.pool  # mostly empty
-        return bool(self._pooled or pool.pool.retracted.bytes) and pool.has_rechecks
+        return bool(self.queue.batches or self._intake.batches) or self.parts.pool.has_rechecks
 
     @property
     def has_blocks(self) -> bool:
@@ -412,6 +400,6 @@ class Engine:
             self._out.extend(self._expenses.take())
         if not self._out:
             return []
-        out = self._out[:]
-        del self._out[:]  # its `append` is passed to the parts
+        out = self._out.copy()
+        self._out.clear()  # its `append` is passed to the parts
         return out

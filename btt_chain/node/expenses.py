@@ -41,9 +41,8 @@ class Expenses:
     def note(self, peer: str, kind: str, spent: int, useless: int, now_ms: int) -> None:
         """Add `spent` microseconds, `useless` of which were wasted; a negative amount is none."""
         amounts, key = self._amounts, (peer, kind)
-        if key in amounts:
-            amount = amounts[key]
-        else:
+        amount = amounts.get(key)
+        if amount is None:
             if not amounts:
                 self.due = now_ms + REPORT_MS
             amount = amounts[key] = [0, 0]

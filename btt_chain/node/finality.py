@@ -85,7 +85,7 @@ class FinalityDriver:
         """Apply the gadget's actions, and those that they lead to."""
         if not actions:
             return
-        waiting = [*actions]
+        waiting = list(actions)
         for action in waiting:  # grows in the loop
             match action:
                 case Publish() | network.SendNote() | Penalise():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from btt_chain.chain.client import Client
@@ -19,8 +19,6 @@ class SyncChain:
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
-        self.number: Final[Callable[[bytes], int | None]] = client.store.blocks.number
-        """Returns the height of a known block, None for an unknown one."""
         # The store's reference and ours: each message and tick of a node reads them.
         final = client.store.blocks.finalized
         self._best = self._final = final, BlockId(final.number, final.hash)
@@ -42,6 +40,10 @@ class SyncChain:
     def hash_at(self, number: int) -> bytes | None:
         """Return the block of the best chain at a height; None if it is not stored."""
         return self._client.block_hash(number)
+
+    def number(self, hash: bytes) -> int | None:
+        """Return the height of a known block, None for an unknown one."""
+        return self._client.store.blocks.number(hash)
 
     def gap(self) -> tuple[BlockId, int] | None:
         """Return the highest missing block below a fetched state, and their number; or None."""

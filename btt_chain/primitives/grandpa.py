@@ -131,7 +131,7 @@ _SIGNED_PARAMS: Final = {**HASH_AND_NUMBER, "S": AuthoritySignature, "Id": Autho
 
 def target_of(vote: AnyVote) -> Target:
     """Return the block that a vote names."""
-    return tuple.__new__(Target, (vote.target_hash, int(vote.target_number)))
+    return Target(vote.target_hash, int(vote.target_number))
 
 
 def message_for(stage: Stage, target: Target) -> AnyMessage:
@@ -225,15 +225,6 @@ class Commit:
         MaxLen(MAX_PRECOMMITS),
         TypeName("Vec<SignedPrecommit<H, N, S, Id>>"),
     ]
-    _votes: list[SignedMessage] | None = field(default=None, init=False, repr=False, compare=False)
-
-    def messages(self) -> list[SignedMessage]:
-        """Return its precommits as messages; made once, and not to be changed."""
-        votes = self._votes
-        if votes is None:
-            votes = [precommit_message(signed) for signed in self.precommits]
-            object.__setattr__(self, "_votes", votes)
-        return votes
 
     @property
     def target(self) -> Target:
@@ -263,21 +254,21 @@ class CompactCommit:
         MaxLen(MAX_PRECOMMITS),
         TypeName("MultiAuthData<S, Id>"),
     ]
-    _full: Commit | None = field(default=None, init=False, repr=False, compare=False)
 
     def expand(self) -> Commit:
-        """Return the expanded commit, made once; ValueError if the two lists differ in length."""
-        full = self._full
-        if full is None:
-            pairs = self.precommits, self.auth_data
-            if len(self.precommits) != len(self.auth_data):
-                raise ValueError(
-                    f"{len(self.precommits)} precommits with {len(self.auth_data)} signatures"
-                )
-            votes = [SignedPrecommit(vote, *signed) for vote, signed in zip(*pairs, strict=True)]
-            full = Commit(self.target_hash, self.target_number, votes)
-            object.__setattr__(self, "_full", full)
-        return full
+        """Return the expanded commit; ValueError if the two lists differ in length."""
+        if len(self.precommits) != len(self.auth_data):
+            raise ValueError(
+                f"{len(self.precommits)} precommits with {len(self.auth_data)} signatures"
+            )
+        return Commit(
+            self.target_hash,
+            self.target_number,
+            [
+                SignedPrecommit(precommit, signature, who)
+                for precommit, (signature, who) in zip(self.precommits, self.auth_data, strict=True)
+            ],
+        )
 
 
 @path("sp_consensus_grandpa::GrandpaJustification", params={"Header": Header})
@@ -294,7 +285,7 @@ class Justification:
     def target(self) -> Target:
         """The block that is proven final."""
         commit = self.commit
-        return tuple.__new__(Target, (commit.target_hash, int(commit.target_number)))
+        return Target(commit.target_hash, int(commit.target_number))
 
     def encode(self) -> bytes:
         """Return its bytes, as they are stored under the engine id `FRNK`; computed once."""
@@ -443,7 +434,7 @@ def announced(logs: Sequence[DigestItem]) -> ChangeScheduled | ChangeForced | No
     scheduled: ChangeScheduled | None = None
     forced: ChangeForced | None = None
     for item in logs:
-        if type(item) is not Consensus or item.engine != GRANDPA:
+        if not isinstance(item, Consensus) or item.engine != GRANDPA:
             continue
         try:
             log = CONSENSUS_LOG.decode_all(item.payload)

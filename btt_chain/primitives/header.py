@@ -63,10 +63,6 @@ class Header:
         assert self._raw is not None  # noqa: S101 - set the line before
         return self._raw
 
-    def remember(self, raw: bytes) -> None:
-        """Record the bytes that it was decoded from: no others encode it."""
-        object.__setattr__(self, "_raw", raw)
-
     @classmethod
     def decode(cls, raw: bytes) -> Header:
         """Return the header that `raw` encodes; `DecodeError` if it is none.
@@ -136,7 +132,7 @@ RECENT: Final = 64
 @lru_cache(maxsize=RECENT)
 def _decoded(raw: bytes) -> Header:
     header = HEADER.decode(_HEADER, raw)
-    header.remember(raw)
+    object.__setattr__(header, "_raw", raw)  # no other bytes encode it
     return header
 
 

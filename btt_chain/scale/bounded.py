@@ -149,9 +149,7 @@ class FixedBytes(bytes):
 
     def __new__(cls, raw: bytes = b"") -> Self:
         """Check the length; raise `ValueError` if it differs."""
-        if type(raw) is cls:
-            return raw  # most are made of one, which cannot change
-        if type(raw) is not bytes and not isinstance(raw, (bytes, bytearray, memoryview)):
+        if not isinstance(raw, (bytes, bytearray, memoryview)):
             raise TypeError(f"{cls.__name__} is made of bytes, not of {type(raw).__name__}")
         value = bytes.__new__(cls, raw)
         if len(value) != cls.SIZE:

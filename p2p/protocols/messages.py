@@ -323,14 +323,13 @@ class Announce:
 
     def encode(self) -> bytes:
         """Return the announce's bytes: the body follows the rest, if there is one."""
-        head = self.header.encode() + _BOOL.encode(self.is_best)
+        head = _HEADER.encode(self.header) + _BOOL.encode(self.is_best)
         return head if self.body is None else head + _BODY.encode(self.body)
 
     @classmethod
     def decode(cls, raw: bytes) -> Announce:
         """Decode an announce. Raises DecodeError."""
         (header, is_best), at = _ANNOUNCE.decode_parts("Announce", (_HEADER, _BOOL), raw)
-        header.remember(raw[: at - 1])  # before the boolean
         if at == len(raw):
             return cls(header, is_best)
         body = _DECODE_BODY(raw[at:])

@@ -36,53 +36,52 @@ class DelayedBlocks:
     def __init__(self, announce_ms: int) -> None:
         """`announce_ms` is the time that blocks that votes name wait."""
         self._announce_ms: Final = announce_ms
-        self.early: Final[dict[bytes, Delayed]] = {}
-        """Early blocks; not to be changed from outside, like those that only votes name."""
-        self.named: Final[dict[BlockId, Delayed]] = {}
+        self._early: dict[bytes, Delayed] = {}
+        self._named: dict[BlockId, Delayed] = {}
         """By height as well: a vote may name a block with a height that is not its own."""
 
     def add_early(self, block: BlockId, peers: Iterable[str], wait: int, now: int) -> None:
         """Let a block wait until it can be imported."""
         due = now + min(wait, MAX_EARLY_MS)
-        self.early[block.hash] = Delayed(block, due, dict.fromkeys(peers))
-        if len(self.early) > MAX_EARLY:
-            del self.early[next(iter(self.early))]
+        self._early[block.hash] = Delayed(block, due, dict.fromkeys(peers))
+        if len(self._early) > MAX_EARLY:
+            del self._early[next(iter(self._early))]
 
     def is_early(self, hash: bytes, now: int) -> bool:
         """Return True if a block cannot be imported yet."""
-        early = self.early.get(hash)
+        early = self._early.get(hash)
         return early is not None and now < early.due
 
     def add_named(self, block: BlockId, peer: str, now: int) -> bool:
         """Return True if a block that a vote of a peer names waits; False if there is no room."""
-        known = self.named.get(block)
+        known = self._named.get(block)
         if known is not None:
             if len(known.peers) < MAX_PEERS:
                 known.peers[peer] = None
             return True
-        if len(self.named) >= MAX_NAMED:
+        if len(self._named) >= MAX_NAMED:
             return False
-        self.named[block] = Delayed(block, now + self._announce_ms, {peer: None})
+        self._named[block] = Delayed(block, now + self._announce_ms, {peer: None})
         return True
 
     def take_named(self, block: BlockId) -> Iterable[str]:
         """Remove a block that is fetched now; return the peers whose votes named it."""
-        known = self.named.pop(block, None)
+        known = self._named.pop(block, None)
         return () if known is None else known.peers
 
     def take_due(self, now: int) -> list[Delayed]:
         """Remove and return the blocks to fetch now."""
-        early = [one for one in self.early.values() if one.due <= now]
-        named = [one for one in self.named.values() if one.due <= now]
+        early = [one for one in self._early.values() if one.due <= now]
+        named = [one for one in self._named.values() if one.due <= now]
         for one in early:
-            del self.early[one.block.hash]
+            del self._early[one.block.hash]
         for one in named:
-            del self.named[one.block]
+            del self._named[one.block]
         return early + named
 
     @property
     def due(self) -> int | None:
         """Time of the next `take_due`; None if no block waits."""
-        if not (self.early or self.named):
+        if not (self._early or self._named):
             return None
-        return min(one.due for waiting in (self.early, self.named) for one in waiting.values())
+        return min(one.due for waiting in (self._early, self._named) for one in waiting.values())

@@ -233,7 +233,6 @@ class ForkSync:
                     self._drop(fetch)
                     return
                 self.deep.update(fetch.says)
-                tracker.claims_moved = True
                 self._end(fetch)
                 return
         elif self.held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
@@ -296,7 +295,7 @@ class ForkSync:
                 if name in fetch.denied:
                     self._tracker.break_claim(name, "it has not got its own head", now)
                 else:
-                    self._tracker.lower(peer)  # it did not answer: until it claims it again
+                    peer.best = peer.final  # it did not answer: until it claims it again
             self._end(fetch)
             return
         fetch.not_before = now + self._tracker.backoff(RETRY_MS, fetch.attempts)

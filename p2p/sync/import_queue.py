@@ -36,8 +36,6 @@ class ImportQueue:
         self._queue: deque[tuple[Supplier, bytes, tuple[Block, ...]]] = deque()
         self._current: tuple[Supplier, bytes, tuple[Block, ...]] | None = None
         self._id = -1
-        self.idle = True
-        """True if no batch is in the queue or in the import."""
         self._bad: OrderedDict[bytes, None] = OrderedDict()
 
     @property
@@ -49,7 +47,6 @@ class ImportQueue:
     def put(self, supplier: Supplier, key: bytes, blocks: Sequence[Block]) -> None:
         """Queue blocks, parents first; `key` is for the supplier."""
         self._queue.append((supplier, key, tuple(blocks)))
-        self.idle = False
 
     def is_bad(self, hash: bytes) -> bool:
         """Return True if the block was noted as bad (`note_bad`)."""
@@ -77,7 +74,7 @@ class ImportQueue:
         if self._current is None or report.id != self._id:
             return
         supplier, key, blocks = self._current
-        self._current, self.idle = None, not self._queue
+        self._current = None
         if report.refused is Refusal.BAD and report.done < len(blocks):
             bad = blocks[report.done]
             self.note_bad(bad.hash)

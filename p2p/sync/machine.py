@@ -103,12 +103,8 @@ class Sync:
         self._rates: dict[str, _Rate] = {}
         self._speed = Speed()
         self._starting = chain.best().number
-        self._final = self._here = b""
-        """The last final block and the best one at the last step: known blocks are dropped with a
-        new final one only.
-        """
-        self._settled = False
-        """True if the last look at the peers' claims found nothing to do."""
+        self._final = b""
+        """The last final block at the last step: known blocks are dropped with a new one only."""
         self.idle = False
         """True if nothing is wanted, in flight or queued: time alone changes nothing now."""
         self.retry_at: int | None = None
@@ -162,12 +158,9 @@ class Sync:
 
     def tick(self, now: int) -> list[Action]:
         """Process the passing of time: overdue requests, due retries."""
-        tracker, fork_sync, delayed = self._tracker, self._fork_sync, self._delayed
+        tracker = self._tracker
         best, gap = tracker.chain.best(), None
-        if tracker.pending or tracker.has_broken:
-            tracker.expire(now)
-        else:
-            tracker.looked = now
+        tracker.expire(now)
         if self._warp is not None:
             self._warp.step(now)
             if self._warp.done:
@@ -176,8 +169,7 @@ class Sync:
                 self._speed = Speed()
         if self._warp is None:
             self._claims(best, now)
-            waits = fork_sync.fetches or delayed.early or delayed.named
-            self.retry_at = fork_sync.step(now) if waits else None
+            self.retry_at = self._fork_sync.step(now)
             if self._range_sync.leader is not None:
                 self._range_sync.step(now)
             if self._justifications.wants:
@@ -187,12 +179,12 @@ class Sync:
                 self._may_have_gap = gap is not None
             if gap is not None:
                 self._history.step(now)
-        is_importing = not self._import_queue.idle and self._import_queue.step()
+        is_importing = self._import_queue.step()
         if now >= self._speed.due:
             self._speed.note(best.number, now)
         self.idle = not (
             tracker.pending
-            or fork_sync.fetches
+            or self._fork_sync.fetches
             or self._justifications.wants
             or self._warp is not None
             or self._range_sync.leader is not None
@@ -229,7 +221,6 @@ class Sync:
         return self.tick(now)
 
     def _connected(self, name: str, status: Status) -> None:
-        self._tracker.claims_moved = True
         self._tracker.peers[name] = Peer(
             name,
             BlockId(status.best_number, status.best_hash),
@@ -241,8 +232,6 @@ class Sync:
         peer = self._tracker.peers.get(name)
         if peer is None:
             return
-        if peer.best.hash != status.best_hash or peer.lowest != status.lowest:
-            self._tracker.claims_moved = True
         peer.best = BlockId(status.best_number, status.best_hash)
         peer.final = BlockId(status.final_number, status.final_hash)
         peer.lowest = status.lowest
@@ -272,7 +261,7 @@ class Sync:
         if self._warp is not None:
             return  # the peers' statuses are sufficient
         if peer is not None and announce.is_best and block.number > peer.best.number:
-            peer.best, tracker.claims_moved = block, True
+            peer.best = block
         if block.number > chain.best().number + MAX_DISTANCE:
             return  # an unverified claim
         below = chain.number(parent)
@@ -299,32 +288,22 @@ class Sync:
 
     def _claims(self, here: BlockId, now: int) -> None:
         """Fetch the unknown heads that peers claim."""
-        tracker, range_sync = self._tracker, self._range_sync
-        chain, best, hash = tracker.chain, here.number, here.hash
-        final = chain.finalized()
-        is_same = final.hash == self._final and hash == self._here
-        if is_same and self._settled and not tracker.claims_moved and range_sync.leader is None:
-            return
-        tracker.claims_moved, self._here = False, hash
-        peers = list(tracker.peers.values())
+        chain, range_sync = self._tracker.chain, self._range_sync
+        final, best, hash = chain.finalized(), here.number, here.hash
+        peers = list(self._tracker.peers.values())
         if final.hash != self._final:
             self._final = final.hash
             for peer in peers:
                 peer.known = b""
-        is_far = range_sync.leader is not None
-        if not is_far:
+        if range_sync.leader is None:
             is_far = bool(self._fork_sync.deep)
             for peer in peers:
                 is_far |= peer.best.number > best + MAX_DISTANCE
             if is_far:
                 range_sync.choose(self._fork_sync.deep, now)
-        self._settled = not is_far
         for peer in peers:
             head = peer.best
-            if head.hash in (hash, peer.known):
-                continue
-            if peer.rests_until > now:
-                self._settled = False
+            if head.hash in (hash, peer.known) or peer.rests_until > now:
                 continue
             if not final.number < head.number <= best + MAX_DISTANCE:
                 continue
@@ -333,7 +312,6 @@ class Sync:
             if peer.lowest > best + 1:
                 continue  # there would be a gap below what it has
             if chain.number(head.hash) is None:
-                self._settled = False
                 self._fork_sync.want(head, peer.name, now)
             else:
                 peer.known = head.hash

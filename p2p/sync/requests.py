@@ -115,12 +115,7 @@ class RequestTracker:
     peers: dict[str, Peer] = field(default_factory=dict)
     pending: dict[int, PendingRequest] = field(default_factory=dict)
     out: list[Action] = field(default_factory=list)
-    claims_moved: bool = True
-    """True if what the peers claim may have changed since `Sync` looked at it."""
-    looked: int = 0
-    """Time of the last check for overdue requests."""
-    has_broken: bool = False
-    """True if some peer has broken claims or lies that are not forgiven yet."""
+    _looked: int = 0
     _stalled_at: int = -1
     """Last time at which a stall of this node was noticed."""
 
@@ -178,16 +173,15 @@ class RequestTracker:
 
     def expire(self, now: int) -> None:
         """Fail requests whose time is over."""
-        if self.pending and now - self.looked > STALLED_MS:
+        if self.pending and now - self._looked > STALLED_MS:
             # Answers may wait unread: a stall of this node is no silence of its peers.
             self._stalled_at = now
             for pending in self.pending.values():
-                pending.deadline += now - self.looked
-        self.looked, self.has_broken = now, False
+                pending.deadline += now - self._looked
+        self._looked = now
         for peer in self.peers.values():
             if peer.broken and now - peer.broke_at >= FORGIVE_MS:
                 peer.broken, peer.broke_at = peer.broken - 1, now
-            self.has_broken = self.has_broken or peer.broken > 0
         if self.pending:
             late = [pending.id for pending in self.pending.values() if pending.deadline <= now]
             for id in late:
@@ -208,7 +202,7 @@ class RequestTracker:
             return
         self.out.append(Penalise(name, cost, why))
         if cost >= LIE:
-            peer.broken, peer.broke_at, self.has_broken = peer.broken + 1, now, True
+            peer.broken, peer.broke_at = peer.broken + 1, now
         peer.faults += 1
         self.rest(peer, now)
 
@@ -243,10 +237,6 @@ class RequestTracker:
         wait = min(first << min(attempt, 10), MAX_REST_MS)
         return wait * self.rng.randrange(75, 126) // 100
 
-    def lower(self, peer: Peer) -> None:
-        """Assume that a peer has no more than its final block."""
-        peer.best, self.claims_moved = peer.final, True
-
     def break_claim(self, name: str, why: str, now: int) -> None:
         """Note that a peer does not have what it claims to have."""
         peer = self.peers.get(name)
@@ -254,8 +244,8 @@ class RequestTracker:
             return
         # More expensive each time: an honest head does not stay out of reach.
         cost = min(BROKEN_CLAIM * peer.broken, LIE - 1)
-        peer.broken, peer.broke_at, self.has_broken = peer.broken + 1, now, True
-        self.lower(peer)
+        peer.broken, peer.broke_at = peer.broken + 1, now
+        peer.best = peer.final
         if cost:
             self.blame(name, cost, why, now)
         else:

@@ -124,10 +124,7 @@ class Batch:
         prefix = NODE + bytes.fromhex(start + "1" if depth & 1 else start + "00")
         key = prefix + ref[1:]
         is_inline = ref[0] != HASH_MARK
-        branch = None
-        if not is_inline:
-            new = records.branches
-            branch = new[key] if key in new else records.cached(key)
+        branch = None if is_inline else records.branch(key)
         if branch is None:
             if high - low == 1:
                 leaf = self._replace_leaf(self._changes[low], start, depth, ref, prefix)

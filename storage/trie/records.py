@@ -43,15 +43,13 @@ class Records:
     """The records of one trie, changes since its last seal included."""
 
     __slots__ = (
-        "_added", "_cache", "_record", "branches", "cached", "gone_values", "loads", "nodes",
-        "retired", "stale", "values",
+        "_added", "_cache", "_record", "branches", "gone_values", "loads", "nodes", "retired",
+        "stale", "values",
     )  # fmt: skip
 
     def __init__(self, record: Record, cache: BranchCache = NO_CACHE) -> None:
         self._record = record
         self._cache = cache
-        self.cached: Final = cache.get
-        """Returns a branch, by its database key, if it was in memory before the changes."""
         self.retired: dict[str, bytes] = {}
         """Start paths of nodes that were changed or removed, with the reference each had."""
         self.nodes: dict[bytes, bytes] = {}
@@ -80,7 +78,7 @@ class Records:
 
     def branch(self, key: bytes) -> Branch | None:
         """Return a branch, by its database key, if it is in memory."""
-        return self.branches[key] if key in self.branches else self.cached(key)
+        return self.branches[key] if key in self.branches else self._cache.get(key)
 
     def load(self, key: bytes, start: str, ref: bytes) -> tuple[bytes, Branch | None]:
         """Return a node that is not a branch in memory, and its parts; None of a leaf.

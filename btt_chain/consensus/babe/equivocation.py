@@ -26,7 +26,7 @@ class EquivocationTracker:
         if slot < self._newest - self._slots + 1:
             return None
         first = self._seen.setdefault(slot, {}).setdefault(author, header)
-        if first is header or first.hash() == header.hash() or (slot, author) in self._proven:
+        if first.hash() == header.hash() or (slot, author) in self._proven:
             return None
         self._proven[slot, author] = None
         return EquivocationProof(AuthorityId(author), Slot(slot), first, header)

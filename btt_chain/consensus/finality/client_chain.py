@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from btt_chain.chain.client import Client
@@ -16,8 +15,10 @@ class ClientChain:
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
-        self.number: Final[Callable[[bytes], int | None]] = client.store.blocks.number
-        """Returns the height of a block; None if it is not known."""
+
+    def number(self, hash: H256) -> int | None:
+        """Return the height of a block; None if it is not known."""
+        return self._client.store.blocks.number(hash)
 
     def parent(self, block: Target) -> H256 | None:
         """Return the hash of a block's parent; None if no such block is known at that height."""
@@ -25,8 +26,7 @@ class ClientChain:
             fields = self._client.store.blocks.fields(block.hash)
         except KeyError:
             return None
-        # A hash as the store has it; each vote for a new block asks for one.
-        return bytes.__new__(H256, fields.parent) if fields.number == block.number else None
+        return H256(fields.parent) if fields.number == block.number else None
 
     def header(self, block: Target) -> Header | None:
         """Return the header of a block; None if no such block is known at that height."""

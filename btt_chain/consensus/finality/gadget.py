@@ -145,7 +145,6 @@ class Gadget:
             settings, blocks, self._sets, signer, sync, self._finalizer, votes, clock, outbox, last
         )
         self._catch_ups: Final = CatchUps(self._peers, gossip_ms, clock, outbox)
-        self._last_view = View(0, 0, 0)
         self._neighbors: Final = NeighborPackets(
             self._view(), self._peers, votes, self._best, gossip_ms, clock, outbox
         )
@@ -266,9 +265,9 @@ class Gadget:
         """Process a gossip message on the topic `grandpa`, handed over by `peer`."""
         self._begin(now_ms)
         message = self._validator.decode(peer, raw)
-        if type(message) is Vote:
+        if isinstance(message, Vote):
             self._incoming.on_vote(peer, message.body, raw)
-        elif type(message) is CommitGossip:
+        elif isinstance(message, CommitGossip):
             self._incoming.on_commit(peer, message.body, raw)
         elif message is not None:
             self._outbox.penalize(peer, cost.OUT_OF_SCOPE, "a note was gossiped")
@@ -342,13 +341,9 @@ class Gadget:
 
     def _begin(self, now_ms: int) -> None:
         """Advance the clock; observe before the next vote if this event is late."""
-        clock, now = self._clock, now_ms + self._clock.shift
-        if now >= clock.now:  # as `advance`, without a call
-            clock.now = now
-        elif clock.advance(now_ms):
+        if self._clock.advance(now_ms):
             self._armed = None  # the timer was set by the earlier clock
-            now = clock.now
-        armed = self._armed
+        now, armed = self._clock.now, self._armed
         if armed is None or now <= armed + self._allowed:
             return
         if now > self._woken + QUIET_PAUSE * self._gossip:
@@ -364,9 +359,7 @@ class Gadget:
             self._environment.tick()
         if view.round != voter.round or view.set_id != voter.set.set_id:
             self._enter_round()
-        due = self._stall.due
-        if self._neighbors.due < due or self._catch_ups.due < due:
-            due = min(self._neighbors.due, self._catch_ups.due)
+        due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)
         if now >= due:
             self._help_neighbors(now, voter.active_at)
             due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)
@@ -375,9 +368,7 @@ class Gadget:
         if due != self._armed:
             self._armed = due
             self._outbox.put(ArmTimer(self._clock.outside(due)))
-        outbox = self._outbox
-        actions, outbox.actions = outbox.actions, []
-        return actions
+        return self._outbox.take()
 
     def _help_neighbors(self, now: int, active_at: int | None) -> None:
         """Send and request what neighbours or we may lack, where it is time for that.
@@ -395,11 +386,8 @@ class Gadget:
 
     def _view(self) -> View:
         """Return our position."""
-        voter, last = self._environment.voter, self._last_view
-        view = voter.set.set_id, voter.round, self._sets.as_of.number
-        if view != last:
-            last = self._last_view = View(*view)
-        return last
+        voter = self._environment.voter
+        return View(voter.set.set_id, voter.round, self._sets.as_of.number)
 
     def _enter_round(self) -> None:
         """Drop what is of no use in the new round, and send our position."""

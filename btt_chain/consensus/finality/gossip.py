@@ -24,7 +24,7 @@ from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers, View
 from btt_chain.consensus.finality.signatures import Verify
 from btt_chain.consensus.finality.timers import Clock, StallTimer
-from btt_chain.primitives.grandpa import Commit, SignedMessage, Stage, stage_of
+from btt_chain.primitives.grandpa import Commit, SignedMessage, Stage, precommit_message, stage_of
 from btt_chain.scale import DecodeError
 
 PATIENCE: Final = 60_000
@@ -102,9 +102,9 @@ class GossipValidator:
                 self._outbox.penalize(peer, cost.BAD_SIGNATURE, why)
                 return False
             kept.append(signed)
-        known = self._peers.known
-        if peer in known:
-            known[peer].has.add(signed.signature)
+        known = self._peers.known.get(peer)
+        if known is not None:
+            known.has.add(signed.signature)
         return is_new
 
     def accepts_commit(self, peer: str, body: CommitMessage) -> bool:
@@ -122,7 +122,7 @@ class GossipValidator:
         except ValueError as error:
             self._outbox.penalize(peer, cost.MALFORMED, f"a commit is malformed: {error}")
             return None
-        votes = commit.messages()
+        votes = [precommit_message(signed) for signed in commit.precommits]
         if not (self._are_enough(peer, votes) and self._are_signed(peer, votes, int(body.round))):
             return None
         return commit

@@ -47,8 +47,6 @@ def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
         parent = ancestry.parent(block)
         if parent is None:
             return False
-        if block.number == base.number + 1:  # mostly
-            return parent == base.hash
         block = Target(parent, block.number - 1)
     return block == base
 
@@ -88,8 +86,9 @@ class VoteGraph:
 
         Return True if the block is the base or a descendant; else nothing changes.
         """
-        nodes = self._nodes
-        node = nodes[hash] if hash in nodes else self._grow(Target(hash, int(number)))
+        node = self._nodes.get(hash)
+        if node is None:
+            node = self._grow(Target(hash, int(number)))
         if node is None or node.block.number != number:
             return False
         below: Node | None = node

@@ -88,10 +88,7 @@ class Incoming:
 
     def _count(self, number: int, signed: SignedMessage, peer: str) -> None:
         """Count a vote that was checked, once its block is here."""
-        vote = signed.message.vote
-        # Mostly the block is here, which takes no further call.
-        is_here = self._blocks.number(vote.target_hash) == vote.target_number
-        if is_here or self._held.admit_vote(number, signed, peer, self._sets.as_of.number):
+        if self._held.admit_vote(number, signed, peer, self._sets.as_of.number):
             voter = self._environment.voter
             actions = voter.on_vote(number, signed, self._clock.now)
             if actions:  # most votes lead to none

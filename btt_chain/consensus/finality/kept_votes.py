@@ -17,9 +17,8 @@ class KeptVotes:
 
     def of(self, number: int, who: AuthorityId, stage: Stage) -> list[SignedMessage]:
         """Return the votes of one voter in one stage of a round, to be appended to."""
-        try:
-            votes = self._rounds[number]
-        except KeyError:
+        votes = self._rounds.get(number)
+        if votes is None:
             votes = self._rounds[number] = {}
         return votes.setdefault((who, stage), [])
 

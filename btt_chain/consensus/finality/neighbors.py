@@ -70,11 +70,10 @@ class NeighborPackets:
         """Process a neighbour's position; return True if it is so far ahead that a catch-up is
         to be requested.
         """
-        known = self._peers.known
-        if name not in known:
+        view = View(int(packet.set_id), int(packet.round), int(packet.commit_finalized_height))
+        peer = self._peers.known.get(name)
+        if peer is None:
             return False  # it is gone already
-        place = int(packet.set_id), int(packet.round), int(packet.commit_finalized_height)
-        peer, view = known[name], tuple.__new__(View, place)  # without a call of its `__new__`
         before = peer.view
         if before is not None and view[:2] < before[:2]:
             self._outbox.penalize(name, cost.PAST, "it says that it went back")

@@ -18,12 +18,11 @@ class Outbox:
 
     def __init__(self, peers: Peers) -> None:
         self._peers: Final = peers
-        self.actions: list[Action] = []
-        """Those so far; the caller that takes them leaves an empty list."""
+        self._actions: list[Action] = []
 
     def put(self, action: Action) -> None:
         """Append an action."""
-        self.actions.append(action)
+        self._actions.append(action)
 
     def send(self, peer: str, message: GossipMessage) -> None:
         """Send a message to one peer, unless it is too large."""
@@ -33,12 +32,12 @@ class Outbox:
 
     def send_encoded(self, peer: str, raw: bytes) -> None:
         """Send an encoded message to one peer."""
-        self.actions.append(SendNote(peer, raw))
+        self._actions.append(SendNote(peer, raw))
 
     def gossip(self, raw: bytes) -> None:
         """Gossip a message; one that is too large for that goes to every neighbour."""
         if len(raw) <= _GOSSIPED:
-            self.actions.append(Publish(GRANDPA, raw))
+            self._actions.append(Publish(GRANDPA, raw))
             return
         for peer in self._peers.known:
             self.put(SendNote(peer, raw))
@@ -50,7 +49,12 @@ class Outbox:
     def unsaved(self) -> records.Changes:
         """Return the records of the actions that are not carried out yet."""
         changes: dict[bytes, bytes | None] = {}
-        for action in self.actions:
+        for action in self._actions:
             if isinstance(action, Save):
                 changes |= action.changes
         return changes
+
+    def take(self) -> list[Action]:
+        """Return the actions, and begin with none."""
+        actions, self._actions = self._actions, []
+        return actions

@@ -140,10 +140,10 @@ class Round:
         stage, vote = message.STAGE, message.vote
         if stage is Stage.PROPOSE:
             raise ValueError("a primary's hint is not counted")
-        weights = self.voters.weights
-        if who not in weights:
+        weight = self.voters.weights.get(who)
+        if weight is None:
             return _UNKNOWN_VOTER
-        votes, weight = self._stages[stage], weights[who]
+        votes = self._stages[stage]
         if who in votes.by_voter:
             return self._add_another(stage, signed, weight)
         if not self._graph.insert(vote.target_hash, vote.target_number, stage, weight):
@@ -190,11 +190,8 @@ class Round:
 
     def single_precommits(self) -> list[SignedPrecommit]:
         """Return the precommits of the voters that cast one only."""
-        return [
-            SignedPrecommit(signed.message.vote, signed.signature, signed.id)
-            for [signed, *others] in self._stages[Stage.PRECOMMIT].by_voter.values()
-            if not others and type(signed.message) is PrecommitMessage
-        ]
+        stage = self._stages[Stage.PRECOMMIT]
+        return _precommits([votes[0] for votes in stage.by_voter.values() if len(votes) == 1])
 
     def prevotes(self) -> list[SignedPrevote]:
         """Return all prevotes that are kept, two for an equivocator."""

@@ -41,15 +41,13 @@ class Signatures:
     def __call__(self, signed: SignedMessage, round_number: int, set_id: int) -> bool:
         """Return True if a message is signed by its voter for this round of this set."""
         proof = (signed, round_number, set_id)
-        good, signature = self._good, signed.signature
-        if signature in good:
-            known, number, of_set = good[signature]
-            if number == round_number and of_set == set_id:
-                if known is signed:
-                    return True
-                if _are_equal(known, signed):
-                    good[signature] = proof  # the next comparison is that of an identity
-                    return True
+        known = self._good.get(signed.signature)
+        if known is not None and known[1] == round_number and known[2] == set_id:
+            if known[0] is signed:
+                return True
+            if _are_equal(known[0], signed):
+                self._good[signed.signature] = proof  # the next comparison is that of an identity
+                return True
         self.checked += 1
         payload = signing_payload(signed.message, round_number, set_id)
         if not ed25519.verify(signed.id, payload, signed.signature):

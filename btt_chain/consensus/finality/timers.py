@@ -17,21 +17,20 @@ class Clock:
     def __init__(self, now_ms: int) -> None:
         self.now = now_ms
         """The current time, in milliseconds."""
-        self.shift = 0
-        """Milliseconds by which it is ahead of the caller's: as far as that went back."""
+        self._shift = 0
 
     def advance(self, now_ms: int) -> bool:
         """Set the clock; return True if the caller's clock went back meanwhile."""
-        now = now_ms + self.shift
+        now = now_ms + self._shift
         if now >= self.now:
             self.now = now
             return False
-        self.shift += self.now - now
+        self._shift += self.now - now
         return True
 
     def outside(self, at: int) -> int:
         """Return a time of this clock as the caller's clock will show it."""
-        return at - self.shift
+        return at - self._shift
 
 
 class StallTimer:

@@ -45,10 +45,11 @@ from btt_chain.primitives.grandpa import (
     Stage,
     Target,
     message_for,
+    precommit_message,
     stage_of,
     target_of,
 )
-from btt_chain.primitives.grandpa_equivocation import AnyEquivocation, EquivocationProof
+from btt_chain.primitives.grandpa_equivocation import EquivocationProof
 from btt_chain.scale import u32, u64
 
 
@@ -212,11 +213,7 @@ class Voter:
         if running.active_at is None:
             running.active_at, is_due = now, True
         before = running.votes.revision
-        if signed.message.STAGE is Stage.PROPOSE:
-            actions = self._import_vote(running, signed)
-        else:  # the same, without a call
-            found = running.votes.add(signed).equivocation
-            actions = [] if found is None else reports(self.set.set_id, found)
+        actions = self._import_vote(running, signed)
         # A vote may complete the proof of a block that counts as final by votes of cheaters.
         unproven = running.proven is not running.votes.finalized
         is_due = is_due or running.votes.revision != before or unproven
@@ -234,8 +231,8 @@ class Voter:
         past = self._past_run(round_number)
         if past is not None:
             past.received = max(past.received, commit.target.number)
-            for signed in commit.messages():
-                actions += self._import_vote(past, signed)
+            for signed in commit.precommits:
+                actions += self._import_vote(past, precommit_message(signed))
         if commit.target.number > self._final.number:
             proof = from_commit(commit, round_number, self.set.voters, self._chain)
             if proof is not None:
@@ -338,10 +335,7 @@ class Voter:
 
     def _past_run(self, number: int) -> VotingRound | None:
         """Return a past round that still takes votes."""
-        for past in self._past:
-            if past.votes.number == number:
-                return past
-        return None
+        return next((past for past in self._past if past.votes.number == number), None)
 
     def _import_vote(self, running: VotingRound, signed: SignedMessage) -> list[Action]:
         if signed.message.STAGE is Stage.PROPOSE:
@@ -349,7 +343,9 @@ class Voter:
                 running.hint = target_of(signed.message.vote)
             return []
         found = running.votes.add(signed).equivocation
-        return [] if found is None else reports(self.set.set_id, found)
+        if found is None or found.votes.first[0] == found.votes.second[0]:
+            return []  # two signatures over one vote prove nothing
+        return [Report(EquivocationProof(u64(self.set.set_id), found))]
 
     def _drive(self, now: int) -> list[Action]:
         """Carry out all that is due."""
@@ -496,10 +492,3 @@ class Voter:
             for signed in kept:
                 run.active_at = run.started
                 actions += self._import_vote(run, signed)
-
-
-def reports(set_id: int, found: AnyEquivocation) -> list[Action]:
-    """Return the report of an equivocation."""
-    if found.votes.first[0] == found.votes.second[0]:
-        return []  # two signatures over one vote prove nothing
-    return [Report(EquivocationProof(u64(set_id), found))]

@@ -30,7 +30,7 @@ class SimDisk:
         """Batches that crashes have cost."""
 
     def open(
-        self, point: Callable[[str], None], awaited: Callable[[], object] = lambda: True
+        self, point: Callable[[str], None], awaited: Callable[[], bool] = lambda: True
     ) -> SimKV:
         """Open what is on the disk. `point` is called where a process may die, while `awaited`."""
         return SimKV(self, point, awaited)
@@ -56,7 +56,7 @@ class SimKV:
     """The store of a running process (`storage.kv.KeyValue`)."""
 
     def __init__(
-        self, disk: SimDisk, point: Callable[[str], None], awaited: Callable[[], object]
+        self, disk: SimDisk, point: Callable[[str], None], awaited: Callable[[], bool]
     ) -> None:
         self._disk = disk
         self._point = point
@@ -68,10 +68,7 @@ class SimKV:
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch; the process may die before or after it."""
-        if not self._awaited():
-            self._disk.write(batch, sync=sync)
-            return
-        names = _names(batch, sync=sync)
+        names = _names(batch, sync=sync) if self._awaited() else ()
         for name in names:
             self._point(f"write {name}")
         self._disk.write(batch, sync=sync)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import RuntimeRegistry
@@ -52,7 +51,7 @@ class Engines:
 
         `point` is called at named points, where a process may die.
         """
-        kv = node.disk.open(point, partial(getattr, node, "doom"))  # no call in Python
+        kv = node.disk.open(point, lambda: node.doom is not None)
         store = ChainStore(kv, pruning=self.pruning)
         client = Client(store, {})
         if self.runtimes is None:

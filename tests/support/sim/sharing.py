@@ -89,12 +89,6 @@ def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
         memory.popitem(last=False)
 
 
-def _require(client: Client, block: bytes) -> None:
-    """Raise as `Client.state` does where this node has not got the state of a block."""
-    if not client.store.state.has_state(block):
-        client.state(bytes(block))
-
-
 class Shared:
     """Results that the nodes of a world share."""
 
@@ -147,7 +141,7 @@ class Shared:
                 made = execute(header, body)
                 self._compare(header, found.pending, made.pending)
                 return made
-            _require(client, bytes(header.parent_hash))
+            client.state(bytes(header.parent_hash))  # raises where this node has not got it
             self.spared += 1
             return Made(header, list(body), found.pending)
 
@@ -175,8 +169,9 @@ class Shared:
         stored, read, known = client.store.blocks.header, client.header, self._headers
 
         def share(hash: bytes) -> Header | None:
-            if hash in known:
-                return None if stored(hash) is None else known[hash]
+            header = known.get(hash)
+            if header is not None:
+                return None if stored(hash) is None else header
             header = read(hash)
             if header is not None:
                 _remember(known, bytes(hash), header)
@@ -195,7 +190,7 @@ class Shared:
                 found = slots(parent, slot)
                 _remember(self._slots, (bytes(parent), slot), found)
             else:
-                _require(importer.client, parent)
+                importer.client.state(bytes(parent))
             return found
 
         return share
@@ -212,7 +207,7 @@ class Shared:
                 if verified is not None and (found is None or now_ms < found[1]):
                     _remember(self._verified, hash, (verified, now_ms))
                 return verified
-            _require(importer.client, bytes(header.parent_hash))
+            importer.client.state(bytes(header.parent_hash))
             importer.remember(hash, found[0])
             return found[0]
 
@@ -263,11 +258,11 @@ class Shared:
         known = self._messages
 
         def share(peer: str, raw: bytes) -> GossipMessage | None:
-            if raw in known:
-                return known[raw]
-            message = decode(peer, raw)
-            if message is not None:
-                _remember(known, raw, message)
+            message = known.get(raw)
+            if message is None:
+                message = decode(peer, raw)
+                if message is not None:
+                    _remember(known, raw, message)
             return message
 
         return share

@@ -124,8 +124,8 @@ class WatchedRecord(MemoryRecord):
         is_same = before is not None and (before.set_id, before.round) == (last.set_id, last.round)
         known = before.votes if before is not None and is_same else {}
         for stage, cast in last.votes.items():
-            if known.get(stage) is not cast and (target := cast.target) is not None:
-                self._witness.vote(self.public_key, last.set_id, last.round, stage, target)
+            if cast.target is not None and known.get(stage) is not cast:
+                self._witness.vote(self.public_key, last.set_id, last.round, stage, cast.target)
 
 
 class Vault:
@@ -167,10 +167,7 @@ class SteadyKeys(Keystore):
 
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
         """Return a key's pair."""
-        key = key_type, public
-        if key not in self._steady:
-            return None
-        return self._steady[key]
+        return self._steady.get((key_type, public))
 
     def hold(self, key_type: bytes, uri: str) -> None:
         """Have a key from here on."""

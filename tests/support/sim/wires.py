@@ -78,30 +78,24 @@ class Wires:
             return
         if key not in node.seen:
             node.seen[key] = now
-        event, connected, nodes = None, node.connected, self._nodes
+        event, connected = None, node.connected
         links, random = self.links, self._rng.random
-        least, span = now + links.least, links.most - links.least + 1
-        is_bad = links.cut or links.loss or links.duplicate
         for index in connected if only is None else only:
-            other = nodes[index]
-            if key in other.seen or (only is not None and index not in connected):
+            other = self._nodes[index]
+            if key in other.seen or index not in connected:
                 continue
-            copies: Sequence[int] = (1,)
-            if is_bad:
-                if links.cut and (node.index, index) in links.cut:
-                    continue
-                if links.loss and random() < links.loss:
-                    continue
-                if links.duplicate and random() < links.duplicate:
-                    copies = (1, 2)
+            if links.cut and (node.index, index) in links.cut:
+                continue
+            if links.loss and random() < links.loss:
+                continue
             if event is None:
                 event = GossipReceived(topic, node.name, data)
-            for _ in copies:
-                at = least + int(random() * span)
-                coming = other.coming
+            for _ in (1, 2) if links.duplicate and random() < links.duplicate else (1,):
+                at = now + links.least + int(random() * (links.most - links.least + 1))
+                first = other.coming.get(key)
                 # A later copy of the same bytes would be ignored there: it need not travel.
-                if key not in coming or at < coming[key]:
-                    coming[key] = at
+                if first is None or at < first:
+                    other.coming[key] = at
                     self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
 
     def _delay(self) -> int:
@@ -111,8 +105,7 @@ class Wires:
     def _gossip_arrived(self, node: SimNode, life: int, key: Key, event: GossipReceived) -> None:
         if node.engine is None or node.epoch != life:
             return
-        if key in node.coming:
-            del node.coming[key]
+        node.coming.pop(key, None)
         if key in node.seen:
             return
         if node.inbox is not None:
@@ -136,12 +129,7 @@ class Wires:
             return
         if self._stuck:
             self.send_stuck()
-        links, lasts = self.links, node.lasts
-        at = self._time.now + links.least
-        at += int(self._rng.random() * (links.most - links.least + 1))  # `_delay`, without a call
-        if index in lasts:
-            at = max(at, lasts[index])
-        lasts[index] = at
+        at = node.lasts[index] = max(self._time.now + self._delay(), node.lasts.get(index, 0))
         other, event = self._nodes[index], network.NoteReceived(node.name, data)
         self._time.at(at, partial(self._note_arrived, other, other.epoch, node, node.epoch, event))
 

@@ -178,15 +178,13 @@ class World:
         for do in inbox:
             if node.epoch == life and node.inbox is None:
                 do()
-        if node.engine is not None:
-            self._wake(node, node.engine.due - node.skew)
+        self._wake(node)
 
     def turn_clock(self, index: int, ahead: int) -> None:
         """Set a node's clock so many milliseconds ahead of the world's."""
         node = self.nodes[index]
         node.skew = ahead
-        if node.engine is not None:
-            self._wake(node, node.engine.due - ahead)
+        self._wake(node)
 
     # ---- connections
 
@@ -256,9 +254,12 @@ class World:
         """Let time go by until `end`, in Unix milliseconds."""
         self.time.run_until(end)
 
-    def _wake(self, node: SimNode, at: int) -> None:
+    def _wake(self, node: SimNode) -> None:
         """Schedule the next tick of a node."""
-        now = self.time.now
+        engine = node.engine
+        if engine is None:
+            return
+        at, now = engine.due - node.skew, self.time.now
         if at <= now:
             at = now + 1
         if at != node.wake:
@@ -323,9 +324,7 @@ class World:
         if node.engine is engine:
             for check in self.checks:
                 check(node)
-            at = engine.due - node.skew
-            if at != node.wake or at <= self.time.now:
-                self._wake(node, at)
+            self._wake(node)
 
     def _is_kept(self, node: SimNode, event: Event) -> bool:
         """Return True if an event waits, or a cheat does not let its engine get it."""

@@ -56,7 +56,7 @@ class Chain:
         self.headers = {bytes(32): Header(zero, u32(0), zero, zero, Digest([]))}
         self.head = BlockRef(0, bytes(32))
         self.aux: dict[bytes, bytes] = {}
-        blocks = SimpleNamespace(justification=lambda *_: None, number=lambda _: None)
+        blocks = SimpleNamespace(justification=lambda *_: None)
         self.store = SimpleNamespace(aux_get=self.aux.get, blocks=blocks)
 
     def best(self) -> BlockRef:

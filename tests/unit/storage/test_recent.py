@@ -12,7 +12,7 @@ from storage.columns import NODE, STATE
 from storage.database import ChainStore
 from storage.kv import StorageFailed
 from storage.memory import MemoryKV
-from storage.recent import ITEM_PREFIX, RecentValues, Used
+from storage.recent import ITEM_PREFIX, RecentValues
 from unit.storage.storage_model import grow, make_header, new_chain
 
 KEYS = [b"key %d" % number for number in range(12)]
@@ -144,7 +144,7 @@ def test_unused_values_go_and_used_ones_stay(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(recent, "MAX_KEYS", 4)
     values = RecentValues()
     for number in range(20):
-        values.follow(Used.of({b"often": b"1"}, {b"%d" % number: b"v"}))
+        values.follow({b"often": b"1"}, {b"%d" % number: b"v"})
         assert len(values) <= 10
     assert (values.young | values.old)[b"often"] == b"1"
     assert b"0" not in values.young | values.old
@@ -154,7 +154,7 @@ def test_long_values_fill_a_generation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "MAX_BYTES", 100)
     values = RecentValues()
     for number in range(4):
-        values.follow(Used.of({}, {b"%d" % number: bytes(101)}))
+        values.follow({}, {b"%d" % number: bytes(101)})
     assert len(values) == 1
     assert b"2" not in values.young | values.old
 

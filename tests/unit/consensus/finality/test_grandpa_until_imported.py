@@ -52,7 +52,7 @@ def test_a_vote_for_a_missing_block_waits_and_requests_it() -> None:
     vote = signed(Stage.PREVOTE, block, "Bob", 1, 0)
 
     assert not case.held.admit_vote(1, vote, "peer", 0)
-    assert case.outbox.actions == [Want(block.hash, block.number, "peer")]
+    assert case.outbox.take() == [Want(block.hash, block.number, "peer")]
     assert len(case.held) == 1
 
     case.tree.add(case.missing)
@@ -65,7 +65,7 @@ def test_a_vote_for_a_missing_block_at_a_final_height_is_dropped() -> None:
     case = Waiting()
     vote = signed(Stage.PREVOTE, target(case.missing), "Bob", 1, 0)
     assert not case.held.admit_vote(1, vote, "peer", 2)
-    assert case.outbox.actions == []
+    assert case.outbox.take() == []
     assert len(case.held) == 0
 
 

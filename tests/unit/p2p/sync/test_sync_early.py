@@ -50,7 +50,7 @@ def test_early_blocks_hold_up_no_other_one() -> None:
     world.peers["a"].chain.headers[good.hash()] = good
     world.announce("a", good)
     assert world.run(1_000, lambda: good.hash() in world.chain.headers)
-    assert len(world.sync._delayed.early) <= MAX_EARLY
+    assert len(world.sync._delayed._early) <= MAX_EARLY
 
 
 def test_a_slow_clock_far_behind_penalizes_no_peer_for_its_blocks() -> None:
