@@ -21,6 +21,8 @@ class State(StrEnum):
     """No signature before the node has found the chain at its start."""
     WAITS = "waits"
     """No signature before a later slot, or the next set of voters."""
+    CLOCK = "clock"
+    """No block: this clock is wrong, or was ahead when the key sealed its last block."""
     NO_RECORD = "no_record"
     """No signature: its signing record cannot be used."""
 
@@ -66,4 +68,10 @@ def state_of(
     if key_type != GRANDPA and ledger.block is not None and ledger.waits(slot):
         why = "blocks of earlier slots may be missing in its record"
         return KeyState(public, key_type, State.WAITS, why, ledger.block.slot + 1)
+    if key_type != GRANDPA and ledger.block is not None and ledger.block.slot > slot + 1:
+        why = (
+            f"its last block is of slot {ledger.block.slot}, and this clock is in slot {slot}: "
+            "the clock was ahead then, or is behind now"
+        )
+        return KeyState(public, key_type, State.CLOCK, why, ledger.block.slot + 1)
     return KeyState(public, key_type, State.SIGNS)

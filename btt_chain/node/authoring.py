@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.author import Pace
-from btt_chain.consensus.babe.verify import Refused
+from btt_chain.consensus.babe.verify import Refused, slot_of
 from btt_chain.consensus.babe.worker import Authored, Forbidden
 from btt_chain.node.build_time import BuildTime, MadeBlock
+from btt_chain.node.clock_guard import ClockGuard
 from btt_chain.node.parts import Parts, Settings, Watcher
 from btt_chain.node.signing_record_check import chain_age
 from btt_chain.primitives.header import Header
@@ -42,6 +43,7 @@ class Authoring:
         self._pace = pace
         self._watch = watcher
         self.build_time: Final = BuildTime(settings.slot_ms, settings.build_share)
+        self.clock: Final = ClockGuard()
         self._keys: Sequence[bytes] = ()
 
     @property
@@ -63,6 +65,7 @@ class Authoring:
         signer, client, gadget = self._parts.signer, self._parts.client, self._parts.gadget
         if signer is None:
             return False
+        self.clock.begin_slot(slot, lambda: slot_of(client.header_of(client.best().hash)))
         return signer.tick(
             slot,
             gadget.set_id,
@@ -71,6 +74,7 @@ class Authoring:
             in_touch=in_touch,
             final=client.finalized().number,
             age=lambda: chain_age(client, slot),
+            doubt=self.clock.doubt(len(gadget.authorities.current.authorities) - 1),
         )
 
     def keys_changed(self) -> bool:

@@ -317,8 +317,7 @@ class Engine:
         own = self._authoring.author(slot, self._clock.now)
         if own is None:
             return
-        is_best = self.parts.client.best().hash == own.ref.hash
-        announce = self.announces.write(own.header, own.body, is_best=is_best)
+        announce = self.announces.write(own.header, own.body, is_best=self._is_best(own.ref))
         self._out.append(Publish(network.ANNOUNCE, announce))
         self._after_import(own.header, own.ref, own.body)
 
@@ -344,9 +343,14 @@ class Engine:
         if imported is not None:
             self._watch.imported(block.header, imported.ref, imported.verified, own=False)
             verified, signer = imported.verified, self.parts.signer
-            if verified is not None and signer is not None and signer.claims_as(verified.author):
-                unsealed, _ = block.header.unsealed()
-                signer.saw_block(verified.author, verified.slot, unsealed.hash())
+            if verified is not None and signer is not None:
+                if signer.claims_as(verified.author):
+                    unsealed, _ = block.header.unsealed()
+                    signer.saw_block(verified.author, verified.slot, unsealed.hash())
+                elif not self.parts.sync.major and self._is_best(imported.ref):
+                    self._authoring.clock.saw_block(
+                        verified.author, verified.slot, self._slot_now()
+                    )
             if imported.equivocation is not None:
                 self._offences.report(imported.equivocation)
             self._after_import(block.header, imported.ref, block.body)
@@ -355,10 +359,13 @@ class Engine:
             self._finality.process_proof(block.justification, peer, self._clock.now)
         return outcome
 
+    def _is_best(self, block: BlockRef) -> bool:
+        return self.parts.client.best().hash == block.hash
+
     def _after_import(self, header: Header, ref: BlockRef, body: Sequence[bytes]) -> None:
         self._gossip.note_included(body)
         self._runtime.imported(header, self._slot_now())
-        best = self.parts.client.best().hash == ref.hash
+        best = self._is_best(ref)
         if best:
             pool = self.parts.pool
             pool.backpressure.record_block(len(body), pool.pool.status().ready)

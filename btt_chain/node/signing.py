@@ -97,6 +97,8 @@ class Signer:
         self._session: Final = session_slots
         self._started: Final = started
         self._clock = Clock()
+        self._doubt: str | None = None
+        """Why no block is sealed by this clock."""
         self._set_id = 0
         self._slot = started
         self._watch: Watch | None = None
@@ -124,10 +126,12 @@ class Signer:
         in_touch: bool | None = None,
         final: int = 0,
         age: Age = lambda: None,
+        doubt: str | None = None,
     ) -> bool:
         """Process a new slot; return True if blocks may be made in it.
 
-        False while the clock is more than a slot behind its highest slot. `listening` is False
+        False while the clock is more than a slot behind its highest slot, or `doubt` is a reason
+        not to seal by this clock (`clock_guard`). `listening` is False
         while blocks and votes of other nodes do not arrive (no peers, or far behind): a watch does
         not count such slots. `in_touch` is the same without --force-authoring, which only claims
         contact; None: as `listening`. `final` is the number of the last final block, `age` returns
@@ -135,12 +139,17 @@ class Signer:
         """
         missed = max(0, slot - self._slot - listening)
         self._slot, self._set_id = slot, set_id
-        self._clock, refusal = self._clock.tick(slot)
+        # A slot of a doubted clock, in which nothing is sealed, does not count as seen.
+        self._clock, refusal = self._clock.tick(slot) if doubt is None else (self._clock, None)
+        self._doubt = doubt if refusal is None else refusal.why
+        if self._doubt is None:
+            if self._problems.pop(b"clock", None) is not None:
+                log.info("the clock agrees with the blocks again: blocks are sealed from now on")
+        elif b"clock" not in self._problems:  # its text changes with each slot
+            self._problems[b"clock"] = self._doubt
+            log.log(logging.WARNING if refusal is None else logging.ERROR, "%s", self._doubt)
         if refusal is not None:
-            if b"clock" not in self._problems:  # its text changes with each slot
-                self._say_once(b"clock", refusal.why)
             return False
-        self._problems.pop(b"clock", None)
         in_touch = listening if in_touch is None else in_touch
         self._standing.look(*newest_round, final, listening=in_touch)
         records = self._records()
@@ -149,7 +158,7 @@ class Signer:
             self._look_at_launch(records, newest_round[1], age)
         self._look_around(records, newest_round, missed, listening=listening)
         self._reopen(newest_round[1])
-        return True
+        return doubt is None
 
     def _look_at_launch(self, records: Sequence[Record], round: int, age: Age) -> None:
         launching = [record for record in records if record.ledger.launch]
@@ -384,6 +393,7 @@ class Signer:
     def states(self) -> list[KeyState]:
         """Return the state of each session key."""
         watched = None if self._watch is None else self._watch.started + self._watch.slots
+        behind = self._clock.highest - 1 if self._clock.highest > self._slot + 1 else None
         found = []
         for key_type in (BABE, GRANDPA):
             for public in self._vault.keystore.public_keys(key_type):
@@ -393,9 +403,12 @@ class Signer:
                     found.append(KeyState(public, key_type, State.NO_RECORD, why))
                     continue
                 bar = self._bars.reason(public)
-                found.append(
-                    state_of(key_type, record, self._slot, self._set_id, bar=bar, watched=watched)
+                state = state_of(
+                    key_type, record, self._slot, self._set_id, bar=bar, watched=watched
                 )
+                if self._doubt is not None and key_type == BABE and state.state is State.SIGNS:
+                    state = KeyState(public, key_type, State.CLOCK, self._doubt, behind)
+                found.append(state)
         return found
 
     def _own(self, key_type: bytes, public: bytes) -> Record | None:

@@ -9,7 +9,7 @@ from typing import Final
 from btt_chain.telemetry.registry import Registry
 
 TYPES: Final = ("babe", "gran")
-STATES: Final = ("signs", "barred", "watches", "launches", "waits", "no_record")
+STATES: Final = ("signs", "barred", "watches", "launches", "waits", "clock", "no_record")
 """The values of `btt_chain.keystore.states.State`."""
 
 

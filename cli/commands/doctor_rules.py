@@ -256,7 +256,7 @@ def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
     if not resting:
         return [ok("signing", f"{len(reports)} keys sign")] if reports else []
     seen = "; ".join(f"{each.kind} 0x{each.public[2:10]}… {each.text}" for each in resting)
-    stops = [each for each in resting if each.state in {"barred", "no_record"}]
+    stops = [each for each in resting if each.state in {"barred", "clock", "no_record"}]
     if stops:
         return [fail("signing", seen, stops[0].todo)]
     return [warn("signing", seen, resting[0].todo)]

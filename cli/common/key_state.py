@@ -15,6 +15,8 @@ TODO: Final = {
     "watches": "wait; the log says if another node is seen to sign with it",
     "launches": "it needs peers: see `peers`",
     "waits": "wait; nothing is to be done",
+    "clock": "set the clock by NTP (timedatectl set-ntp true); the key seals again once blocks of "
+    "others arrive in time, or from the slot shown on (docs/runbooks.md: a clock is wrong)",
     "no_record": "bring its record with `btt-chain signing import` (docs/keys.md)",
 }
 """Advice for each state."""

@@ -407,6 +407,41 @@ def test_f15_a_wrong_clock_costs_slots_and_nothing_else(ahead: int) -> None:
         settle(world, 12)
 
 
+def sealed_by(node: SimNode) -> int:
+    """Return the newest slot that a node has sealed."""
+    signer = node.running.parts.signer
+    assert signer is not None
+    (key,) = [state.public for state in signer.states() if state.key_type == BABE]
+    block = node.vault.record(key).ledger.block
+    return 0 if block is None else block.slot
+
+
+def test_a_validator_whose_clock_is_an_hour_ahead_seals_nothing_until_it_is_right() -> None:
+    world = make(15)
+    with watched(world, errors=CLOCKS):
+        world.run(6)
+        world.turn_clock(0, 3_600_000)
+        world.run(30)
+        assert sealed_by(world.nodes[0]) <= world.now // world.slot_ms
+        world.turn_clock(0, 0)
+        before = world.now // world.slot_ms
+        world.run(40)
+        assert before < sealed_by(world.nodes[0]) <= world.now // world.slot_ms
+        settle(world, 12)
+
+
+def test_a_chain_on_which_no_validator_seals_starts_again_after_an_hour() -> None:
+    world = make(15)
+    with watched(world, errors=CLOCKS):
+        world.run(6)
+        for node in range(4):
+            world.turn_clock(node, 3_600_000)  # as if all machines had been suspended
+        before = world.nodes[0].client.best().number
+        world.run(40)
+        assert world.nodes[0].client.best().number > before + 10
+        settle(world, 12)
+
+
 def set_of(node: SimNode) -> int:
     return rounds_of(node).set_id
 

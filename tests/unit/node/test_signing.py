@@ -592,3 +592,35 @@ def test_a_final_block_ends_the_standing_though_the_round_here_does_not_move() -
     for slot in range(STARTED, STARTED + 3 * SESSION):
         signer.tick(slot, 0, (0, 7), final=slot)
     assert signer.keys() == []
+
+
+def test_a_doubted_clock_seals_nothing_and_the_state_of_the_key_names_it() -> None:
+    vault = Vault()
+    signer = signer_of(vault)
+    assert not signer.tick(STARTED + 7_200, 0, (0, 1), doubt="this clock is ahead")
+    babe, gran = signer.states()
+    assert (babe.state, babe.why, babe.until) == (State.CLOCK, "this clock is ahead", None)
+    assert gran.state is State.SIGNS
+    assert signer.tick(STARTED + 1, 0, (0, 1))  # set right: the slots ahead were not used
+    assert {state.state for state in signer.states()} == {State.SIGNS}
+
+
+def test_a_clock_that_went_back_is_named_with_the_slot_in_which_it_ends() -> None:
+    signer = signer_of(Vault())
+    assert signer.tick(STARTED + 77, 0, (0, 1))
+    assert not signer.tick(STARTED, 0, (0, 1))
+    babe, _ = signer.states()
+    assert (babe.state, babe.until) == (State.CLOCK, STARTED + 76)
+    assert signer.tick(STARTED + 76, 0, (0, 1))
+
+
+def test_a_key_that_sealed_ahead_of_the_clock_is_not_reported_as_signing() -> None:
+    vault = Vault()
+    ahead = signer_of(vault)
+    assert ahead.tick(STARTED + 77, 0, (0, 1))
+    assert ahead.seal(vault.babe, STARTED + 77, HASH)
+    restarted = signer_of(vault)
+    assert restarted.tick(STARTED, 0, (0, 1))
+    babe, _ = restarted.states()
+    assert (babe.state, babe.until) == (State.CLOCK, STARTED + 78)
+    assert f"slot {STARTED + 77}" in babe.why
