@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from btt_chain.lazyclass import dataclass
@@ -46,12 +47,53 @@ class Cost:
     p: int = 1
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Password:
-    """A password chosen by a person; `cost` is for new files."""
+PASSWORD_COST: Final = Cost()
 
-    text: str
-    cost: Cost = Cost()
+
+class Forgotten(Exception):
+    """A key that was not stretched before the password was forgotten is needed."""
+
+
+class Password:
+    """A password chosen by a person, and the keys stretched from it, by salt and cost."""
+
+    __slots__ = ("_keys", "_read_again", "_text", "cost")
+
+    def __init__(
+        self, text: str, cost: Cost = PASSWORD_COST, read_again: Callable[[], str] | None = None
+    ) -> None:
+        """`cost` is for new files; `read_again` returns the password after `forget`."""
+        self._text: str | None = text
+        self._read_again = read_again
+        self._keys: dict[tuple[bytes, Cost], bytes] = {}
+        self.cost: Final = cost
+
+    def key(self, salt: bytes, cost: Cost) -> bytes:
+        """Return the stretched key. Raises Forgotten, OSError."""
+        key = self._keys.get((salt, cost))
+        if key is None:
+            from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
+
+            text = self._text
+            if text is None and self._read_again is not None:
+                text = self._read_again()
+            if text is None:
+                raise Forgotten
+            stretch = Scrypt(salt=salt, length=KEY_LENGTH, n=cost.n, r=cost.r, p=cost.p)
+            key = self._keys[salt, cost] = stretch.derive(text.encode())
+        return key
+
+    def forget(self) -> None:
+        """Forget the text: a process that runs for months keeps stretched keys only."""
+        if not self._keys:
+            self.key(os.urandom(SALT_LENGTH), self.cost)  # for keys that are generated later
+        self._text = None
+
+    def new_salt(self) -> bytes:
+        """Return the salt of a new file: one whose key is known, so that a node can read it."""
+        return next((salt for salt, cost in self._keys if cost == self.cost), None) or os.urandom(
+            SALT_LENGTH
+        )
 
     def __repr__(self) -> str:
         return "Password(…)"
@@ -93,8 +135,10 @@ def seal(
     key_type: bytes, scheme: str, public: bytes, plain: bytes, secret: Password | bytes
 ) -> KeyFile:
     """Encrypt the secret `plain` of a key with a password, or with 32 random bytes."""
-    cost = secret.cost if isinstance(secret, Password) else None
-    salt, nonce = os.urandom(SALT_LENGTH), os.urandom(NONCE_LENGTH)
+    cost, salt = None, os.urandom(SALT_LENGTH)
+    if isinstance(secret, Password):
+        cost, salt = secret.cost, secret.new_salt()
+    nonce = os.urandom(NONCE_LENGTH)
     empty = KeyFile(key_type, scheme, public, cost, salt, nonce, b"")
     cipher = _cipher(_derive(secret, cost, salt))
     ciphertext = cipher.encrypt(nonce, plain, _header(empty))
@@ -157,13 +201,11 @@ def _cipher(key: bytes) -> ChaCha20Poly1305:
 def _derive(secret: Password | bytes, cost: Cost | None, salt: bytes) -> bytes:
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
-    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
 
     if isinstance(secret, Password):
         if cost is None:
             raise ValueError("the file is sealed with a random secret, not with a password")
-        stretch = Scrypt(salt=salt, length=KEY_LENGTH, n=cost.n, r=cost.r, p=cost.p)
-        return stretch.derive(secret.text.encode())
+        return secret.key(salt, cost)
     if cost is not None:
         raise ValueError("the file is sealed with a password, not with a random secret")
     return HKDF(SHA256(), KEY_LENGTH, salt, HKDF_INFO).derive(secret)

@@ -31,7 +31,16 @@ from btt_chain.keystore.errors import (
     WrongPassword,
 )
 from btt_chain.keystore.files import OTHERS, PRIVATE_FILE, commit, make_private_folder, write_aside
-from btt_chain.keystore.sealed import LARGEST, KeyFile, NotSealed, Password, Unopened, decode, seal
+from btt_chain.keystore.sealed import (
+    LARGEST,
+    Forgotten,
+    KeyFile,
+    NotSealed,
+    Password,
+    Unopened,
+    decode,
+    seal,
+)
 from btt_chain.lazyclass import dataclass
 
 log = logging.getLogger(__name__)
@@ -249,6 +258,16 @@ class Keystore:
         except Unopened:
             raise WrongPassword(
                 f"the key file {path} does not open with this password (or it was changed)"
+            ) from None
+        except Forgotten:
+            raise PasswordNeeded(
+                f"the key file {path} has a salt of its own, and this process keeps no password: "
+                "restart the node, or start it with --password-filename"
+            ) from None
+        except OSError as error:
+            raise PasswordNeeded(
+                f"the key file {path} has a salt of its own, and the file with the password "
+                f"cannot be read again: {error.strerror}"
             ) from None
 
     def _secret(self, *, make: bool) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from pathlib import Path
 
+from btt_chain.keystore import Password
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.paths import default_base_path
 from btt_chain.rpc.server import RpcConfig
@@ -42,7 +43,7 @@ class ValidatorConfig:
 
     dev_keys: tuple[str, ...] = ()
     """Secret URIs of session keys held in memory only (`//Alice`); not on Live chains."""
-    password: str | None = None
+    password: Password | None = None
     """The password of the keystore's files; None: the secret beside them."""
     force_authoring: bool = False
     """Make blocks without peers and while syncing, too."""

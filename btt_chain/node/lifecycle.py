@@ -17,7 +17,7 @@ from btt_chain.chain.prechecks.helper import HelperProcess, has_spare_core
 from btt_chain.chain.runtimes import UnsupportedRuntime, carried
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore, Password
+from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
@@ -253,8 +253,9 @@ def key_manager_of(chain: OpenChain, config: NodeConfig) -> KeyManager:
             f"--dev-key: {spec.name} is Live, and the development keys are public; put "
             "yours into the keystore with `btt-chain key insert`"
         )
-    password = None if asked.password is None else Password(asked.password)
-    keystore = Keystore.open(chain.paths.keystore, password)
+    keystore = Keystore.open(chain.paths.keystore, asked.password)
+    if asked.password is not None:
+        asked.password.forget()
     key_manager = _open_key_manager(chain, keystore, forced=asked.never_signed)
     for uri in asked.dev_keys:
         for key_type in (BABE, GRANDPA):

@@ -24,7 +24,6 @@ from cli.common.vaults import (
     open_vault,
     password_of,
     vault_options,
-    write_no_core_dump,
     write_private,
 )
 
@@ -75,7 +74,6 @@ def init(as_json: bool, **options: object) -> None:
     from btt_chain.records.vault.store import create
 
     folder, word = folder_of(options), password_of(options)
-    write_no_core_dump()
     keys = VaultKeys.generate()
     with as_refusals():
         create(folder, keys, None if word is None else Password(word))

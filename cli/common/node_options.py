@@ -10,8 +10,9 @@ import click
 from click.core import ParameterSource
 
 from cli.common.errors import Mistyped
-from cli.common.options import Command, password
+from cli.common.options import Command
 from cli.common.secret_uri import check_secret
+from cli.common.validator_keys import keystore_password
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NetworkConfig, ValidatorConfig
@@ -234,10 +235,9 @@ def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
             if given[name]:
                 raise Mistyped(f"{flag} is about validators: add --validator")
         return None
-    password = password_of(given)
     return ValidatorConfig(
         uris,
-        password,
+        keystore_password(given["password"], given["password_file"], given["password_interactive"]),
         given["force_authoring"],
         given["never_signed"],
         verify_work=not given["no_verify_work"],
@@ -250,14 +250,6 @@ def metrics_port(given: dict[str, Any], *, alone: bool) -> int | None:
         return None
     port: int = given["prometheus_port"]
     return port
-
-
-def password_of(given: dict[str, Any]) -> str | None:
-    """Return the keystore's password, from any of its options. Raises Mistyped."""
-    word = password(given["password"], given["password_interactive"], given["password_file"])
-    if word == "":
-        raise Mistyped("the keystore's password is empty")
-    return word
 
 
 def split(texts: tuple[str, ...], flag: str) -> tuple[str, ...]:

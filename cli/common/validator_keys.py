@@ -100,7 +100,10 @@ def keystore_password(
     word = password(given, interactive, filename)
     if word == "":
         raise Mistyped("the keystore's password is empty")
-    return None if word is None else Password(word)
+    if word is None:
+        return None
+    read_again = None if filename is None else lambda: str(password(None, False, filename))
+    return Password(word, read_again=read_again)
 
 
 def last_signed(place: Place, public: bytes) -> str:

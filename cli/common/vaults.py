@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -68,18 +67,12 @@ def password_of(options: dict[str, object]) -> str | None:
     return password(None, asked is True, file if isinstance(file, Path) else None)
 
 
-def write_no_core_dump() -> None:
-    """Let this program write no core dump: it would hold keys."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 @contextmanager
 def open_vault(options: dict[str, object]) -> Iterator[Vault]:
     """Open the vault of the `vault_options`."""
     from btt_chain.records.vault.store import Vault
 
     folder, word = folder_of(options), password_of(options)
-    write_no_core_dump()
     with as_refusals(), Vault.open(folder, word) as vault:
         yield vault
 

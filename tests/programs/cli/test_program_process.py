@@ -86,3 +86,17 @@ def test_an_outsider_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
     assert found.returncode == 1
     assert f"another package named 'storage' at {outsider.parent} shadows ours" in found.stderr
     assert "another module ran" not in found.stderr
+
+
+@pytest.mark.parametrize("words", [["key", "inspect", "//Alice"], ["node", "--wrong"]])
+def test_the_memory_of_a_command_that_may_hold_keys_is_dumped_to_no_file(words: list[str]) -> None:
+    get_dumpable = 3
+    code = (
+        "import atexit, ctypes, resource, sys\n"
+        f"state = lambda: (ctypes.CDLL(None).prctl({get_dumpable}),\n"
+        "                 resource.getrlimit(resource.RLIMIT_CORE))\n"
+        "atexit.register(lambda: print('state', state(), file=sys.stderr))\n"
+        f"sys.argv = ['btt-chain', *{words!r}]\n"
+        "from cli.main import main; main()"
+    )
+    assert python("-c", code).stderr.endswith("state (0, (0, 0))\n")

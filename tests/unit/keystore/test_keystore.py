@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import stat
 from pathlib import Path
 
@@ -90,6 +91,33 @@ def test_a_wrong_password_names_the_file(folder: Path) -> None:
     assert "staple" not in str(caught.value)
     with pytest.raises(PasswordNeeded, match="--password-filename"):
         Keystore.open(folder)
+
+
+def test_a_running_keystore_keeps_no_password_and_still_makes_and_reads_keys(folder: Path) -> None:
+    held = Password("correct horse", CHEAP)
+    store = Keystore.open(folder, held)
+    held.forget()
+    made = store.generate(BABE)
+    beside = Keystore.open(folder, Password("correct horse", CHEAP))
+    later = beside.insert(GRANDPA, "//Alice")
+    assert store.has(GRANDPA, later)
+    assert Keystore.open(folder, Password("correct horse", CHEAP)).has(BABE, made)
+    assert b"correct horse" not in pickle.dumps([getattr(held, name) for name in held.__slots__])
+
+
+def test_a_file_with_another_salt_needs_the_password_again(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    word = tmp_path / "word"
+    word.write_text("correct horse")
+    forgets = Password("correct horse", CHEAP)
+    rereads = Password("correct horse", CHEAP, read_again=word.read_text)
+    stores = Keystore.open(folder, forgets), Keystore.open(folder, rereads)
+    forgets.forget()
+    rereads.forget()
+    public = Keystore(folder, Password("correct horse", CHEAP)).insert(BABE, "//Alice")
+    assert [store.has(BABE, public) for store in stores] == [False, True]
+    assert "start it with --password-filename" in caplog.text
 
 
 def test_a_key_file_is_of_no_use_without_the_secret_beside_it(folder: Path, tmp_path: Path) -> None:
