@@ -52,6 +52,7 @@ from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.throttle import Throttle, try_later
 from btt_chain.rpc.visitors import Phase, Visitor, Visitors
+from btt_chain.web.proxies import is_forwarded
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
@@ -179,6 +180,8 @@ class RpcServer:
         if visitor is None:
             raise ConnectionResetError("the connection was cut")
         self.visitors.enter(visitor, Phase.BUSY)
+        if not visitor.external and is_forwarded(request.headers):
+            self.visitors.forward(visitor)
         bill = self.visitors.bill(visitor, self._address(request, visitor), is_websocket=False)
         wait = 0.0 if bill.is_free else await Throttle(bill).admit()
         response: StreamResponse | None = None

@@ -104,6 +104,7 @@ class Visitors:
         """Connections with a place for callers from other machines."""
         self._turned_away = 0
         self._scanned = 0.0
+        self._has_warned = False
         self._external = Accounts(EXTERNAL)
         self._local = Accounts(LOCAL)
 
@@ -133,6 +134,23 @@ class Visitors:
             # So many connections wait for their refusal that they need too much room.
             self.drop(visitor)
         return visitor
+
+    def forward(self, visitor: Visitor) -> None:
+        """Treat a local connection as external: a proxy that is not trusted passes requests on.
+
+        Its callers share the limits of one external address: what it reports is not believed.
+        """
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "a proxy on this machine passes requests on (X-Forwarded-For or the like): its "
+                "callers are external, and share one address. Name it by --rpc-trusted-proxy %s",
+                visitor.address,
+            )
+        visitor.external = True
+        visitor.bill, visitor.account = None, EXTERNAL.account(monotonic())
+        visitor.turned_away = not self.admit(visitor, visitor.address)
+        self._turned_away += visitor.turned_away
 
     def admit(self, visitor: Visitor, address: str) -> bool:
         """Assign a connection a place for callers from other machines.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from btt_chain.crypto.development import dev_path
+from btt_chain.rpc.access import DEFAULT_ORIGINS
 from btt_chain.testing import state
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.helper import PROVIDER, Helper
@@ -286,4 +287,8 @@ def key_name(path: str) -> str:
 def node_flags(base: Path, key: str | None, log: str) -> list[str]:
     """Return the command line flags of a node; of a validator if `key` is given."""
     words = ["--chain", str(base / state.SPEC_FILE), "--log", log]
-    return words if key is None else [*words, "--validator", "--dev-key", key]
+    if key is None:
+        return words
+    # A validator answers no pages unless told to; a network for trials answers the usual ones.
+    pages = ",".join(DEFAULT_ORIGINS)
+    return [*words, "--validator", "--dev-key", key, "--rpc-cors", pages]

@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 HEADER: Final = "X-Forwarded-For"
 MAX_HOPS: Final = 16
 """Maximum number of proxies between this server and a caller."""
 
+MARKS: Final = (
+    HEADER, "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto",
+    "X-Client-IP", "True-Client-IP", "CF-Connecting-IP",
+)  # fmt: skip
+"""Headers by which a proxy shows that a request is not of a program on its own machine."""
+
 _WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d+)?|([0-9.]+):\d+")
+
+
+def is_forwarded(headers: Mapping[str, str]) -> bool:
+    """Return True if a proxy has passed on a request; `headers` ignore case."""
+    return any(mark in headers for mark in MARKS)
 
 
 class Proxies:

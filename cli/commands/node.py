@@ -148,7 +148,7 @@ def rpc_options(command: Command) -> Command:
             "--rpc-cors",
             metavar="ORIGINS",
             help="Web pages that may call, comma-separated; all, or none. "
-            "[default: local pages and https://polkadot.js.org]",
+            "[default: local pages and https://polkadot.js.org; none with --validator]",
         ),
         click.option(
             "--rpc-max-connections",
@@ -396,7 +396,8 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
             "if that is wanted, say --unsafe-rpc-external"
         )
     cors = rpc["rpc_cors"]
-    origins: tuple[str, ...] = DEFAULT_ORIGINS
+    # Pages may call unsafe methods: of a validator, those that change its keys.
+    origins = () if rpc.get("validator") else DEFAULT_ORIGINS
     if cors is not None:
         origins = () if cors == "none" else tuple(filter(None, map(str.strip, cors.split(","))))
     try:

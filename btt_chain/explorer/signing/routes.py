@@ -39,6 +39,7 @@ from btt_chain.explorer.text import shown
 from btt_chain.payments.doubts import Doubt
 from btt_chain.primitives.extrinsic import signing_payload
 from btt_chain.web.places import Places
+from btt_chain.web.proxies import is_forwarded
 
 COOKIE: Final = "sign"
 DEV_NAMES: Final = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
@@ -268,7 +269,8 @@ class Signing:
     def _is_development(self, request: web.Request) -> bool:
         """Return True if development keys may sign: on this machine's own trial only."""
         is_trial = self._context.data.names.kind in TRIAL_KINDS
-        return is_trial and not self._context.is_public and _is_local(request.host)
+        is_here = _is_local(request.host) and not is_forwarded(request.headers)
+        return is_trial and not self._context.is_public and is_here
 
     def _ensure_on(self, request: web.Request) -> None:
         reason = self._why_not(request)

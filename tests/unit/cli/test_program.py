@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.node.config import ValidatorConfig
+from btt_chain.rpc.access import DEFAULT_ORIGINS
 from cli import main
 from cli.commands.node import node_config
 from cli.program import COMMANDS, Program, program
@@ -220,6 +221,21 @@ def test_a_validator_that_answers_outsiders_is_warned(
     text = capsys.readouterr().err
     assert text.count("warning: ") == said
     assert ("change its keys" in text) == (methods == "unsafe")
+
+
+@pytest.mark.parametrize(
+    ("flag", "given", "pages"),
+    [(True, None, ()), (False, None, DEFAULT_ORIGINS), (True, "https://a.b", ("https://a.b",))],
+)
+def test_no_web_page_may_call_a_validator_unless_it_is_named(
+    *, flag: bool, given: str | None, pages: tuple[str, ...]
+) -> None:
+    rpc = {
+        "rpc_methods": "auto", "rpc_external": False, "unsafe_rpc_external": False,
+        "rpc_cors": given, "rpc_port": 0, "rpc_max_connections": 1,
+        "trusted_proxies": (), "rpc_hosts": (), "validator": flag,
+    }  # fmt: skip
+    assert node_config("local", Path("nowhere"), rpc).rpc.origins == pages
 
 
 def test_a_chain_without_validators_is_not_run(tmp_path: Path) -> None:

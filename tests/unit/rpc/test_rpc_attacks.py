@@ -338,12 +338,24 @@ async def test_a_trusted_proxy_that_names_no_caller_is_external_itself(
         await http.call("system_peers")
 
 
-async def test_the_word_of_an_unknown_proxy_counts_for_nothing(
-    serve: Serve, session: ClientSession
+@pytest.mark.parametrize("mark", ["X-Forwarded-For", "forwarded", "X-Real-IP", "Via"])
+async def test_callers_of_a_proxy_that_is_not_trusted_are_external_and_share_one_address(
+    serve: Serve, session: ClientSession, mark: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service = await serve(RpcConfig(port=0, methods=MethodPolicy.AUTO))
+    limits = Limits(connections_per_address=3)
+    service = await serve(RpcConfig(port=0, methods=MethodPolicy.AUTO, limits=limits))
     url = f"http://127.0.0.1:{service.port}/"
     call = {"jsonrpc": "2.0", "id": 1, "method": "system_peers", "params": []}
-    async with session.post(url, json=call, headers={"X-Forwarded-For": "203.0.113.1"}) as reply:
-        assert "result" in await reply.json()
-    assert service.server.limiter.total == 0
+    async with session.post(url, json=call, headers={mark: "203.0.113.1"}) as reply:
+        assert "unsafe" in (await reply.json())["error"]["message"]
+    # The first takes over the connection of the request above.
+    sockets = [await session.ws_connect(url, headers={mark: f"203.0.113.{n}"}) for n in (2, 3, 4)]
+    with pytest.raises(WSServerHandshakeError, match="429"):
+        await session.ws_connect(url, headers={mark: "203.0.113.5"})
+    with pytest.raises(CallFailed, match="unsafe to be called externally"):
+        await WsClient(sockets[0]).call("system_peers")
+    assert len([line for line in caplog.messages if "--rpc-trusted-proxy" in line]) == 1
+    async with ClientSession() as here:
+        assert await HttpClient(here, service.port).call("system_peers") is not None
+    for open_socket in sockets:
+        await open_socket.close()
