@@ -336,8 +336,10 @@ class NodeView:
     def health(self) -> Health:
         """Return the number of peers, and the state of syncing."""
         peers = 0 if self._network is None else len(self._network.peers())
-        syncing = self._engine is not None and self._engine.parts.sync.major
-        return Health(peers, syncing, self._network is not None)
+        engine = self._engine
+        syncing = engine is not None and engine.parts.sync.major
+        age = 0 if engine is None else engine.head_age_ms(unix_ms())
+        return Health(peers, syncing, self._network is not None, age // 1_000)
 
     def peers(self) -> Sequence[PeerInfo]:
         """Return the connected nodes."""

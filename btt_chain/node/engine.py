@@ -31,6 +31,7 @@ from typing import Final
 
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.author import Pace
+from btt_chain.consensus.babe.verify import slot_of
 from btt_chain.node.announce_intake import AnnounceIntake
 from btt_chain.node.announces import Announces
 from btt_chain.node.authoring import Authoring
@@ -282,6 +283,12 @@ class Engine:
     def peers(self) -> int:
         """Number of connected nodes."""
         return len(self._peers)
+
+    def head_age_ms(self, now: int) -> int:
+        """Return the time since the slot of the best block began; 0 before block 1."""
+        client = self.parts.client
+        slot = slot_of(client.header_of(client.best().hash))
+        return max(0, now - slot * self.settings.slot_ms) if slot else 0
 
     def on_proof(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
         """Call `listener` with each new justification (SCALE) until the returned one is called."""

@@ -417,7 +417,7 @@ def limit_callers(config: NodeConfig) -> None:
 
 
 async def run_node(config: NodeConfig) -> None:
-    """Run a node until SIGINT or SIGTERM.
+    """Run a node until SIGINT, SIGTERM or SIGHUP.
 
     If the chain's runtime version is not carried, it serves stored data, and does nothing else.
     Raises as `open_chain` and `key_manager_of` do; StorageError, UnsupportedRuntime,
@@ -466,7 +466,7 @@ async def run_node(config: NodeConfig) -> None:
             ),
         )
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         log_start(chain, identity, name)
         await service.run(stop)

@@ -144,7 +144,8 @@ class RpcService:
     def __init__(self, backend: WholeBackend, config: RpcConfig) -> None:
         """Prepare; `ValueError` if the configuration names an invalid origin."""
         self.hub = Hub(backend.chain)
-        self.server = RpcServer(build_registry(backend, self.hub), config)
+        registry = build_registry(backend, self.hub)
+        self.server = RpcServer(registry, config, backend.node.health)
 
     @property
     def port(self) -> int:

@@ -9,7 +9,7 @@ the loop can turn in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest, NewBlock
 from btt_chain.primitives.header import Header
@@ -103,12 +103,28 @@ class PeerInfo(NamedTuple):
     best_number: int
 
 
+MAX_LAG_SECONDS: Final = 60
+"""Age of the best block up to which a node is ready; a chain that makes progress stays below."""
+
+
 class Health(NamedTuple):
     """The node's peers and state of syncing."""
 
     peers: int
     is_syncing: bool
     should_have_peers: bool
+    lag_seconds: int = 0
+    """Time since the slot of the best block; 0 where slots do not follow the clock."""
+
+    def objection(self) -> str | None:
+        """Return why the node should get no requests, None if it may."""
+        if self.is_syncing:
+            return "the node is syncing"
+        if self.should_have_peers and not self.peers:
+            return "the node has no peers"
+        if self.lag_seconds > MAX_LAG_SECONDS:
+            return f"the best block is {self.lag_seconds} s old"
+        return None
 
 
 class SyncState(NamedTuple):

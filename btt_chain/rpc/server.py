@@ -37,6 +37,7 @@ from btt_chain.rpc.access import (
     MethodPolicy,
     OriginCheck,
 )
+from btt_chain.rpc.backend import Health
 from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Tally
@@ -50,6 +51,7 @@ from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import NULL, refusal
 from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import Registry
+from btt_chain.rpc.system import health_document
 from btt_chain.rpc.throttle import Throttle, try_later
 from btt_chain.rpc.visitors import Phase, Visitor, Visitors
 from btt_chain.web.proxies import is_forwarded
@@ -66,6 +68,7 @@ WebSocket: connect to this very address.   HTTP: POST a request, for example
   curl -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"rpc_methods"}' URL
 Explorer: https://polkadot.js.org/apps/?rpc=ws://127.0.0.1:PORT
 """
+NOT_THERE = "Nothing is here: GET / /health /health/readiness, or POST JSON-RPC.\n"
 CLOSE = {hdrs.CONNECTION: "close"}
 PREFLIGHT = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "POST, OPTIONS",
@@ -108,14 +111,17 @@ class RpcConfig:
 class RpcServer:
     """Serves a registry until stopped."""
 
-    def __init__(self, registry: Registry, config: RpcConfig) -> None:
-        """Prepare; nothing is opened before `start`.
+    def __init__(
+        self, registry: Registry, config: RpcConfig, health: Callable[[], Health] | None = None
+    ) -> None:
+        """Prepare; nothing is opened before `start`. `health` is served as pages, None: it is not.
 
         Raises:
             ValueError: if an origin or a proxy in the configuration is invalid.
 
         """
         self.config = config
+        self._health = health
         self.port = config.port
         self.dispatcher = Dispatcher(registry, config.limits)
         self.limiter = ConnectionLimiter(config.limits)
@@ -209,7 +215,7 @@ class RpcServer:
         if request.method == hdrs.METH_GET:
             if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
                 return await self._websocket(request, visitor)
-            return await self._page(request)
+            return self._page(request.path)
         cors = {} if origin is None else _cors(origin)
         if request.method == hdrs.METH_OPTIONS:
             return Response(status=204, headers=cors | PREFLIGHT)
@@ -227,16 +233,19 @@ class RpcServer:
             external=visitor.external, listening_externally=self.config.external
         )
 
-    async def _page(self, request: BaseRequest) -> Response:
-        """Answer GET: a page for people, and `/health` for monitoring."""
-        if request.path != "/health":
+    def _page(self, path: str) -> Response:
+        """Answer GET: a page for people, `/health` and `/health/readiness` for monitoring."""
+        if path == "/":
             return Response(text=HELLO.replace("PORT", str(self.port)))
-        caller = Caller(unsafe_allowed=False)
-        raw = b'{"jsonrpc":"2.0","id":0,"method":"system_health"}'
-        answer = orjson.loads(await self.dispatcher.respond(caller, raw) or b"{}")
-        status = 200 if "result" in answer else 500
-        body = orjson.dumps(answer.get("result", answer.get("error")))
-        return Response(status=status, body=body, headers=JSON)
+        if self._health is None or path not in {"/health", "/health/readiness"}:
+            return Response(status=404, text=NOT_THERE)
+        health = self._health()
+        document = health_document(health)
+        if path == "/health":
+            return Response(body=orjson.dumps(document), headers=JSON)
+        why = health.objection()
+        body = orjson.dumps(document | {"ready": why is None, "why": why})
+        return Response(status=200 if why is None else 503, body=body, headers=JSON)
 
     async def _post(
         self, request: BaseRequest, visitor: Visitor, bill: Bill, cors: dict[str, str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from btt_chain.primitives import ss58
-from btt_chain.rpc.backend import Backend, BackendError
+from btt_chain.rpc.backend import Backend, BackendError, Health
 from btt_chain.rpc.params import Hash, Hex, MaxItems, Text
 from btt_chain.rpc.protocol import RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method
@@ -18,6 +18,15 @@ RESERVED_PEER_ERROR = 4006
 """Substrate's code for an invalid peer address."""
 MAX_ALLOWED = 1_000
 STANDARD_TYPES = frozenset({"Development", "Local", "Live"})
+
+
+def health_document(health: Health) -> dict[str, object]:
+    """Return the answer of `system_health`."""
+    return {
+        "peers": health.peers,
+        "isSyncing": health.is_syncing,
+        "shouldHavePeers": health.should_have_peers,
+    }
 
 
 class SystemApi:
@@ -57,8 +66,7 @@ class SystemApi:
     @method("system_health")
     def health(self) -> dict[str, object]:
         """Return the number of peers, and the state of syncing."""
-        peers, is_syncing, should_have_peers = self.node.health()
-        return {"peers": peers, "isSyncing": is_syncing, "shouldHavePeers": should_have_peers}
+        return health_document(self.node.health())
 
     @method("system_localPeerId")
     def local_peer_id(self) -> str:

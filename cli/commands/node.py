@@ -367,7 +367,7 @@ def explorer_beside(base: Path, rpc_port: int, port: int | None) -> Iterator[Non
     def watch() -> None:
         status = child.wait()
         # Ctrl-C reaches both processes, and the explorer is the first to end.
-        asked = (0, ExitCode.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM)
+        asked = (0, ExitCode.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
         if not is_stopping.is_set() and status not in asked:
             again = f"btt-chain {' '.join(words[2:])} --base-path {base / 'explorer'}"
             show.note(f"the explorer ended with status {status}; start it again: {again}")

@@ -293,7 +293,7 @@ def warm(fork: Fork) -> None:
 
 
 async def run_fork(config: ForkConfig) -> None:
-    """Run a fork until SIGINT or SIGTERM. Raises as `open_fork` does, and as `Service.run`."""
+    """Run a fork until it is signalled to end. Raises as `open_fork` does, and as `Service.run`."""
     fork = open_fork(config)
     try:
         warm(fork)
@@ -318,7 +318,7 @@ async def run_fork(config: ForkConfig) -> None:
             ),
         )
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
         log.info("%s, read from %s", identity.chain_name, config.url)
         log.warning(

@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.access import HostCheck, MethodPolicy, OriginCheck
 from btt_chain.rpc.api import RpcService, build_registry
+from btt_chain.rpc.backend import Health
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.registry import Registry, method
-from btt_chain.rpc.server import RpcConfig
+from btt_chain.rpc.server import RpcConfig, RpcServer
 from btt_chain.web.addresses import is_loopback
 from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient, WsClient
@@ -159,6 +160,35 @@ async def test_a_browser_at_the_door_reads_a_short_text(
 async def test_health_is_served_to_watchers(service: RpcService, session: ClientSession) -> None:
     async with session.get(f"http://127.0.0.1:{service.port}/health") as page:
         assert await page.json() == {"peers": 0, "isSyncing": False, "shouldHavePeers": False}
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics", "/health/", "/health/nonexistent"])
+async def test_a_path_that_does_not_exist_is_not_answered_as_if_it_did(
+    service: RpcService, session: ClientSession, path: str
+) -> None:
+    async with session.get(f"http://127.0.0.1:{service.port}{path}") as page:
+        assert page.status == 404
+
+
+@pytest.mark.parametrize(
+    ("health", "why"),
+    [
+        (Health(3, is_syncing=False, should_have_peers=True, lag_seconds=9), None),
+        (Health(0, is_syncing=False, should_have_peers=False), None),
+        (Health(3, is_syncing=True, should_have_peers=True), "the node is syncing"),
+        (Health(0, is_syncing=False, should_have_peers=True), "the node has no peers"),
+        (Health(3, False, True, 61), "the best block is 61 s old"),
+    ],
+)
+async def test_a_node_is_ready_if_it_is_level_has_peers_and_a_fresh_block(
+    session: ClientSession, health: Health, why: str | None
+) -> None:
+    server = RpcServer(Registry(), RpcConfig(port=0), lambda: health)
+    await server.start()
+    async with session.get(f"http://127.0.0.1:{server.port}/health/readiness") as page:
+        assert page.status == (200 if why is None else 503)
+        assert (await page.json())["why"] == why
+    await server.stop()
 
 
 async def test_ipv6_is_served_too(service: RpcService, session: ClientSession) -> None:
