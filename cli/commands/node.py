@@ -397,7 +397,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         )
     cors = rpc["rpc_cors"]
     # Pages may call unsafe methods: of a validator, those that change its keys.
-    origins = () if rpc.get("validator") else DEFAULT_ORIGINS
+    origins: tuple[str, ...] = () if rpc.get("validator") else DEFAULT_ORIGINS
     if cors is not None:
         origins = () if cors == "none" else tuple(filter(None, map(str.strip, cors.split(","))))
     try:

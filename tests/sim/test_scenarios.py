@@ -411,6 +411,7 @@ def sealed_by(node: SimNode) -> int:
     """Return the newest slot that a node has sealed."""
     signer = node.running.parts.signer
     assert signer is not None
+    assert node.vault is not None
     (key,) = [state.public for state in signer.states() if state.key_type == BABE]
     block = node.vault.record(key).ledger.block
     return 0 if block is None else block.slot
