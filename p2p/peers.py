@@ -39,10 +39,13 @@ class PeerBook:
         self._allowed: frozenset[str] | None = None
         self.places = Places(config, self._records)
         self.dials = DialPlan(config, self._records, self.places, self.allows, seed)
+        # One list of boot nodes serves all nodes of a network, also those in it.
         for address in config.bootnodes:
-            self._named(address).bootnode = True
+            if address.peer != local_peer:
+                self._named(address).bootnode = True
         for address in config.reserved:
-            self._named(address).reserved = True
+            if address.peer != local_peer:
+                self._named(address).reserved = True
         self.remember(known)
 
     def _named(self, address: Address) -> PeerRecord:
@@ -233,6 +236,8 @@ class PeerBook:
 
     def reserve(self, address: Address) -> None:
         """Reserve a place for the peer at `address`, and forgive its offences."""
+        if address.peer == self._local:
+            return
         record = self._records.get_or_add(address.peer)
         if record.connected and not record.reserved:
             self.places.release(record)

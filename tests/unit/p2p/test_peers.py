@@ -43,6 +43,16 @@ def test_bootnodes_are_dialled_at_once_and_only_once() -> None:
     assert not peers.dials.tick(0)
 
 
+def test_a_node_that_is_named_to_itself_never_dials_itself() -> None:
+    own = at(0)
+    peers = book(bootnodes=(own, at(1)), reserved=(own,))
+    peers.reserve(own)
+    peers.allow_only([own.peer, at(1).peer], 0)
+    peers.remember([KnownPeer(own, 1)])
+    assert [dial.address for dial in peers.dials.tick(0)] == [at(1)]
+    assert own.peer not in {known.address.peer for known in peers.known()}
+
+
 def test_a_failed_dial_is_tried_again_later_and_later() -> None:
     peers = book(bootnodes=(at(1),))
     now, waits = 0, []
