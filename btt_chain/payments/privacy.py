@@ -18,10 +18,14 @@ ROUND: Final = (1, 2, 5)
 """First digits of round sums."""
 
 
+def path_for(merchant: bytes) -> str:
+    """Return the derivation path of the account that pays one merchant."""
+    return f"//pay//{ss58.encode(merchant)}"
+
+
 def account_for(pair: KeyPair, merchant: bytes) -> KeyPair:
     """Return the key of the account that pays one merchant: `//pay//ADDRESS` below `pair`."""
-    path = SecretUri.parse(f"//pay//{ss58.encode(merchant)}")
-    return pair.derive(*path.junctions)
+    return pair.derive(*SecretUri.parse(path_for(merchant)).junctions)
 
 
 def round_sum(needed: int, unit: int) -> int:

@@ -15,6 +15,7 @@ from cli.common.types import Digest
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.scale.portable import Plain
+    from cli.common.merchants import PaymentView
     from cli.common.payfi_calls import Prepared
 
 PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
@@ -85,9 +86,7 @@ def open_(
 
     async def make(chain: Chain) -> Prepared:
         found = await existing(chain, payment)
-        if found.payer != sender.account:
-            payer = chain.metadata.address(found.payer)
-            raise Refused(f"payment {payment} was made by {payer}, and its payer disputes it")
+        check_payer(chain, found, sender)
         if isinstance(await chain.api("PayFiApi.dispute", payment), dict):
             raise Refused(
                 f"payment {payment} was disputed before, and a payment is disputed once: see "
@@ -119,18 +118,39 @@ def open_(
     send(url, timeout, sender, make)
 
 
+def check_payer(chain: Chain, payment: PaymentView, sender: Sender) -> None:
+    """Refused if the sender did not make the payment; names the path of the key that did."""
+    if payment.payer == sender.account:
+        return
+    from btt_chain.payments.privacy import account_for, path_for
+
+    payer = chain.metadata.address(payment.payer)
+    path = path_for(payment.merchant)
+    text = f"payment {payment.id} was made by {payer}, and only its payer can do this"
+    if sender.signing.proxied is None:
+        apart = account_for(sender.pair, payment.merchant)
+        if apart.public == payment.payer:
+            raise Refused(
+                f"{text}. That is the account of this key for this clinic: add {path} to the "
+                "secret of --from"
+            )
+    raise Refused(f"{text}. If `pay` made it to a clinic, add {path} to the secret of --from")
+
+
 @examples("btt-chain dispute withdraw 17 --from //Bob")
 @dispute.command(cls=SendingCommand)
 @click.argument("payment", type=PAYMENT_ID)
 @call_options
 def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw the dispute of PAYMENT: the merchant has the money."""
+    from cli.common.merchants import existing
     from cli.common.payfi_calls import send
 
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
         await _record(chain, payment)
+        check_payer(chain, await existing(chain, payment), sender)
         call = chain.compose("PayFi.withdraw_dispute", payment=payment)
         return (
             f"Withdraw the dispute of payment {payment}; it cannot be disputed again.",

@@ -329,7 +329,9 @@ def offer(
 
 @examples("btt-chain job list", "btt-chain job list --json")
 @job.command("list")
-@click.option("--account", metavar="ADDRESS", help="Whose; without, those posted from here.")
+@click.option(
+    "--account", metavar="ADDRESS", help="Whose. [default: all that were posted from this machine]"
+)
 @click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
 @folder_option
 @query_options
@@ -361,7 +363,10 @@ def list_(
         show.document(rows)
         return
     if not rows:
-        show.note("there are no such jobs" + ("" if everything else "; --all shows what is over"))
+        where = "posted from this machine" if account is None else f"of {account}"
+        more = "" if everything else "; --all shows those that are over"
+        others = "; --account ADDRESS lists those of an account" if account is None else ""
+        show.note(f"there are no jobs {where}{more}{others}")
         return
     show.table(
         ["job", "state", ">items", ">price", "tier", "provider"],

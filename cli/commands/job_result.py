@@ -40,7 +40,9 @@ def checked_by(answer: dict[str, Json]) -> list[str]:
             looked = sample(randomness, items, int(str(receipt.get("sampleCount"))), besides)
             shown = ", ".join(map(str, looked[:8])) + (", ..." if len(looked) > 8 else "")
             said = str(verdict.get("kind"))
-            lines.append(f"{seat.get('verifier')}  {said}, looked at items {shown}")
+            noun = "item" if len(looked) == 1 else "items"
+            what = f"{len(looked)} of {items} items checked: {noun} {shown}, counted from 0"
+            lines.append(f"{seat.get('verifier')}  {said}, {what}")
         else:
             said = "has committed" if seat.get("committed") else "has not voted"
             lines.append(f"{seat.get('verifier')}  {said}")

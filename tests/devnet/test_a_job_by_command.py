@@ -436,7 +436,7 @@ def test_a_job_goes_from_a_file_to_its_result_by_commands(played: World) -> None
     seen = [state for line in shown.splitlines() for state in known if line.startswith(state)]
     assert seen == [state for state in known if state in seen], shown
     assert {"checking", "finalized"} <= {*seen}, shown
-    assert any("valid, looked at items 0, 1, 2, 3" in line for line in found["checked"])
+    assert any("valid, 4 of 4 items checked: items 0, 1, 2, 3" in line for line in found["checked"])
     assert played.views["right"].paid > 0
     checked = played.document("right verify")
     assert (checked["checked"], checked["wrong"]) == ([0, 1, 2, 3], [])

@@ -124,8 +124,7 @@ LAUNCH_STEPS = (
     "btt-chain node --chain btt-testnet.json",
     "btt-chain doctor --base-path /var/lib/btt",
     "btt-chain node --chain btt-testnet.json",
-    "btt-chain key rotate --owner STASH_ADDRESS",
-    "btt-chain tx call Session.set_keys 0xKEYS",
+    "btt-chain validator join --from stash.txt",
     "btt-chain key ceremony-entry --chain",
 )
 FORMS = "lists forms: tests/unit/cli/test_cli_page.py parses each line"

@@ -1,0 +1,50 @@
+"""Texts about jobs and payments name numbers, accounts and keys in full."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.payments.privacy import account_for, path_for
+from cli.commands.dispute import check_payer
+from cli.commands.job_result import checked_by
+from cli.common.errors import Refused
+
+ALICE, CLINIC = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Clinic").public
+
+
+def refusal(payer: bytes, pair: KeyPair, proxied: object = None) -> str | None:
+    chain: Any = SimpleNamespace(metadata=SimpleNamespace(address=bytes.hex))
+    payment: Any = SimpleNamespace(id=17, payer=payer, merchant=CLINIC)
+    signing = SimpleNamespace(proxied=proxied)
+    sender: Any = SimpleNamespace(account=pair.public, pair=pair, signing=signing)
+    try:
+        check_payer(chain, payment, sender)
+    except Refused as refused:
+        return refused.format_message()
+    return None
+
+
+def test_a_dispute_by_another_key_names_the_path_of_the_account_that_paid() -> None:
+    apart = account_for(ALICE, CLINIC)
+    assert refusal(apart.public, apart) is None
+    assert f"add {path_for(CLINIC)} to the secret" in str(refusal(apart.public, ALICE))
+    assert KeyPair.from_uri(f"//Alice{path_for(CLINIC)}").public == apart.public
+    assert "If `pay` made it to a clinic" in str(refusal(b"x" * 32, ALICE))
+    assert "If `pay` made it to a clinic" in str(refusal(apart.public, ALICE, proxied=object()))
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [(1, "1 of 1 items checked: item 0, counted from 0"), (3, "items checked: items ")],
+)
+def test_the_items_that_a_verifier_checked_are_numbers_and_not_a_count(
+    items: int, text: str
+) -> None:
+    seat = {"verifier": "V", "verdict": {"kind": "valid"}, "rho": "0x" + "11" * 32}
+    receipt = {"seats": [seat], "sampleCount": 2}
+    (line,) = checked_by({"items": items, "receipt": receipt})
+    assert text in line
