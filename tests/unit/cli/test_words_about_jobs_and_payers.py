@@ -46,5 +46,6 @@ def test_the_items_that_a_verifier_checked_are_numbers_and_not_a_count(
 ) -> None:
     seat = {"verifier": "V", "verdict": {"kind": "valid"}, "rho": "0x" + "11" * 32}
     receipt = {"seats": [seat], "sampleCount": 2}
-    (line,) = checked_by({"items": items, "receipt": receipt})
+    answer: Any = {"items": items, "receipt": receipt}
+    (line,) = checked_by(answer)
     assert text in line
