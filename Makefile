@@ -27,7 +27,7 @@ MINUTES ?= 1
 TARGETS ?=
 # What `make bench-compare` compares with, which workloads (all of the mode), and the mode: whole,
 # or quick (ten minutes, no networks).
-BASE ?= 671e9fc
+BASE ?= f78e9887
 PARTS ?=
 MODE ?= whole
 # What `make hostile` does: names of attacks or defects (D2,D3-old), all of them by default; for how
