@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,8 +85,10 @@ def rest(limit: float = 60.0) -> None:
 
 
 def end_in_order() -> None:
-    """Let SIGTERM end this process as ctrl-C does, so that the nodes it started end, too."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    """Let SIGTERM and SIGHUP end this process as ctrl-C does: the nodes it started end, too."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda caught, _: sys.exit(128 + caught))
 
 
 def load() -> str:

@@ -17,7 +17,7 @@ from typing import Final
 
 import orjson
 
-from bench.machine import ROOT, cpu_of, memory_of
+from bench.machine import ROOT, cpu_of, end_in_order, memory_of
 
 PATIENCE: Final = 60.0
 """Seconds until a node must answer."""
@@ -78,7 +78,11 @@ def surroundings() -> dict[str, str]:
 def running(
     name: str, command: Sequence[str | Path], port: int, method: str, *, cwd: Path = ROOT
 ) -> Iterator[Node]:
-    """Start a node, wait for its first answer to `method`, and end it afterwards."""
+    """Start a node, wait for its first answer to `method`, and end it afterwards.
+
+    Also if SIGTERM ends this process: any program that starts nodes gets that here.
+    """
+    end_in_order()
     begun = time.perf_counter()
     process = subprocess.Popen(
         command,

@@ -410,7 +410,8 @@ class Chaos:
 def main() -> None:
     """Run all and print the report; the exit code is 0 if all that ran has passed."""
     # A shell that starts this in the background ignores the signal, and parts are ended by it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     chaos = Chaos()
     try:
         chaos.run()
