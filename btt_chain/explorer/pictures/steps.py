@@ -11,7 +11,10 @@ from markupsafe import Markup
 from btt_chain.explorer.pictures.svg import WIDTH, box, label, line, picture, tick
 
 HEIGHT: Final = 170
-LEFT: Final = 4
+GAP: Final = 6
+"""Distance of the axis from its labels and from the edge."""
+LETTER: Final = 6.6
+"""Width of a letter, as the style sheet has it on a phone."""
 TOP: Final = 24
 BOTTOM: Final = 146
 """Edges of the area of the curve."""
@@ -34,25 +37,25 @@ def steps(name: str, title: str, rows: Sequence[Step], shown: Callable[[int], st
         return Markup("")
     step = tick(largest)
     top = -(-largest // step) * step
-    wide = (WIDTH - LEFT) / len(rows)
+    scale = {level: shown(level) for level in range(0, top + 1, step)}
+    axis = 2 * GAP + LETTER * max(map(len, scale.values()))
+    wide = (WIDTH - axis) / len(rows)
     parts: list[Markup] = []
-    texts: list[Markup] = []  # above the bars
-    for level in range(0, top + 1, step):
+    for level, text in scale.items():
         at = _height(level, top)
-        parts.append(line([(LEFT, at), (WIDTH, at)], "axis"))
-        if level:
-            texts.append(label(LEFT, at - 3, shown(level)))
+        parts.append(line([(axis, at), (WIDTH, at)], "axis"))
+        parts.append(label(axis - GAP, at + 4, text, "end"))
     edge: list[tuple[float, float]] = []
     every = max(1, round(MIN_WIDTH / wide + 0.49))
     for place, row in enumerate(rows):
-        left, at = LEFT + place * wide, _height(row.value, top)
+        left, at = axis + place * wide, _height(row.value, top)
         parts.append(box(left, at, wide, BOTTOM - at, f"url(#{name}-a)", "fill"))
         edge += [(left, at), (left + wide, at)]
         if place % every == 0:
             parts.append(label(left + wide / 2, BOTTOM + 16, row.name, "middle"))
     parts.append(line(edge, "curve"))
     desc = ", ".join(f"{row.name}: {shown(row.value)}" for row in rows)
-    return picture(name, HEIGHT, title, desc, [*parts, *texts])
+    return picture(name, HEIGHT, title, desc, parts, "pic large")
 
 
 def _height(value: int, top: int) -> float:

@@ -26,13 +26,15 @@ class Translate(Protocol):
         """Return the text."""
 
 
-def picture(name: str, height: int, title: str, desc: str, parts: Iterable[Markup]) -> Markup:
-    """Return a picture; `name` is unique on its page."""
+def picture(
+    name: str, height: int, title: str, desc: str, parts: Iterable[Markup], kind: str = "pic"
+) -> Markup:
+    """Return a picture; `name` is unique on its page, `kind` its class in the style sheet."""
     head = Markup(
-        '<svg class="pic" viewBox="0 0 {0} {1}" role="img" '
+        '<svg class="{5}" viewBox="0 0 {0} {1}" role="img" '
         'aria-labelledby="{2}-t" aria-describedby="{2}-d">'
         '<title id="{2}-t">{3}</title><desc id="{2}-d">{4}</desc>'
-    ).format(WIDTH, height, name, title, desc)
+    ).format(WIDTH, height, name, title, desc, kind)
     return head + PATTERNS.format(name) + Markup("").join(parts) + Markup("</svg>")
 
 
