@@ -116,6 +116,14 @@ class PeerBook:
         """Return True if an address that another peer reported may be dialled, and passed on."""
         return address.public or self._config.allow_private
 
+    def allows_private(self, address: Address) -> bool:
+        """Return True if an address may lead into a private network: the operator named it, or
+        permits all.
+        """
+        record = self._records.get(address.peer)
+        named = record is not None and record.anchor and address in record.addresses
+        return named or self._config.allow_private
+
     def guides(self) -> Sequence[str]:
         """Return the peers that a search may start with: the named, then those seen last."""
         named = [record.peer for record in self._records if record.anchor]

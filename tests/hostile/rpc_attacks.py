@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.protocol import RATE_LIMITED
 from btt_chain.scale import u64
-from hostile.order import CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder, Target
+from hostile.order import BROKEN, CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder, Target
 from hostile.payloads import (
     bomb,
     call_index,
@@ -100,7 +100,9 @@ class RpcAttack(Attack):
         await asyncio.wait(tasks, timeout=self.left + 1)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                record.add(BROKEN, "attack", repr(ended))
 
     @abstractmethod
     async def against(self, target: Target, record: Recorder) -> None:
@@ -133,6 +135,7 @@ class Repeated(RpcAttack):
                 record.add(CUT, who, repr(error))
                 await asyncio.sleep(AGAIN)
                 continue
+            record.add(CONNECTED, who)
             try:
                 while not self.over:
                     posted, turn = self.bodies[turn % len(self.bodies)], turn + 1
