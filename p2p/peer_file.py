@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from btt_chain.own_files import replace_own
 from p2p.address import parse
 from p2p.peer_records import MAX_PROVEN, KnownPeer
 
@@ -43,7 +44,5 @@ def load(folder: Path) -> Sequence[KnownPeer]:
 def save(folder: Path, known: Iterable[KnownPeer]) -> None:
     """Replace the stored peers by `known`. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / PEER_FILE
-    fresh = file.with_suffix(".new")
-    fresh.write_text("".join(f"{peer.last_seen_ms} {peer.address}\n" for peer in known))
-    fresh.replace(file)
+    lines = "".join(f"{peer.last_seen_ms} {peer.address}\n" for peer in known)
+    replace_own(folder / PEER_FILE, lines, 0o644)

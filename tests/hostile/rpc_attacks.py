@@ -73,6 +73,16 @@ class Connection:
                 length = int(line.partition(":")[2])
         return int(head.split()[1]), await self._reader.readexactly(length)
 
+    async def get(self, path: str) -> int:
+        """Request a page; return its status once all of it has come."""
+        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await self._writer.drain()
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        for line in head.splitlines():
+            if line.startswith("content-length:"):
+                await self._reader.readexactly(int(line.partition(":")[2]))
+        return int(head.split()[1])
+
     async def begin(self, size: int) -> int:
         """Send a request without the last of its `size` bytes; return how many were sent."""
         head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"

@@ -14,8 +14,9 @@ from btt_chain.node.driver import FAULT_COST, Driver
 from btt_chain.node.engine import Engine
 from btt_chain.node.faults import FATAL, contain, faults
 from btt_chain.node.import_queue import RETRY_MS, ImportQueue
-from btt_chain.primitives.digest import Digest
+from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
+from btt_chain.scale import u32
 from p2p.network import (
     ANNOUNCE,
     GRANDPA,
@@ -37,7 +38,7 @@ from p2p.sync.types import Block, ImportBlocks, Refusal
 from storage.kv import StorageError
 from storage.state import StateUnavailable
 
-HASH = bytes(32)
+HASH = H256(bytes(32))
 STATUS = Status(1, 0, HASH, 0, HASH)
 EVENTS: tuple[Event, ...] = (
     Connected("bad", STATUS), Disconnected("bad"), StatusReceived("bad", STATUS),
@@ -97,7 +98,7 @@ def test_a_request_that_leads_to_an_unexpected_error_is_refused() -> None:
 
 def test_work_that_fails_leaves_the_driver_alive() -> None:
     node, _, done = driver(ValueError("a defect"))
-    assert not node._try("work", "", cast("Engine", node._engine).work)
+    assert not node._try("work", "", node._engine.work)
     assert done == []
 
 
@@ -114,7 +115,7 @@ def test_a_missing_state_is_about_one_message() -> None:
 
 
 def header() -> Header:
-    return Header(HASH, 1, HASH, HASH, Digest([]))
+    return Header(HASH, u32(1), HASH, HASH, Digest([]))
 
 
 def imported(error: Exception) -> Outcome:
@@ -135,7 +136,7 @@ def test_a_block_whose_import_fails_unexpectedly_is_retried_and_no_peer_is_blame
     outcome = imported(KeyError("a defect"))
     assert outcome.refusal is Refusal.EARLY
     queue = ImportQueue(6_000)
-    queue.put(ImportBlocks(1, [Block(b"\1" * 32, header(), [], None, ())]))
+    queue.put(ImportBlocks(1, (Block(b"\1" * 32, header(), [], None, ()),)))
     report = queue.advance(outcome.refusal, outcome.why, 0)
     assert report is not None
     assert report.wait_ms == RETRY_MS
@@ -155,6 +156,6 @@ def test_one_bad_announce_that_was_held_takes_no_others_with_it() -> None:
 
     intake = object.__new__(AnnounceIntake)
     intake._announces = SimpleNamespace(take_due=lambda _: ["a", "b"])  # type: ignore[assignment]
-    intake._judge = judge  # type: ignore[method-assign, assignment]
+    intake._judge = judge  # type: ignore[method-assign]
     intake.judge_due(0)
     assert judged == ["a", "b"]
