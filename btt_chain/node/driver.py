@@ -19,7 +19,7 @@ from typing import Final
 from btt_chain.node.clock_watch import ClockWatch
 from btt_chain.node.engine import Engine
 from btt_chain.node.event_queues import EventQueues, GossipQueue
-from btt_chain.node.faults import report
+from btt_chain.node.faults import contain, report
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.node.yielding import LoopYield
 from p2p import network
@@ -153,7 +153,8 @@ class Driver:
 
     async def _read(self, source: Network) -> None:
         async for event in source.events():
-            self._put(event)
+            with contain("event"):
+                self._put(event)
             self._wake.set()
 
     def _put(self, event: Event) -> None:
@@ -167,7 +168,8 @@ class Driver:
 
     def _handle(self, event: Event) -> None:
         """Pass an event to the engine."""
-        self._note(event)
+        with contain("note"):
+            self._note(event)
         sender = getattr(event, "peer", "")
         self._try(type(event).__name__, sender, partial(self._engine.handle, event))
         self._keep_time()

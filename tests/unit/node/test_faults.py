@@ -14,6 +14,7 @@ from btt_chain.node.driver import FAULT_COST, Driver
 from btt_chain.node.engine import Engine
 from btt_chain.node.faults import FATAL, contain, faults
 from btt_chain.node.import_queue import RETRY_MS, ImportQueue
+from btt_chain.node.sync_driver import SyncDriver
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
@@ -34,7 +35,14 @@ from p2p.network import (
     Status,
     StatusReceived,
 )
-from p2p.sync.types import Block, ImportBlocks, Refusal
+from p2p.sync.types import (
+    Block,
+    BlockId,
+    ImportBlocks,
+    ImportJustification,
+    JustificationJudged,
+    Refusal,
+)
 from storage.kv import StorageError
 from storage.state import StateUnavailable
 
@@ -159,3 +167,22 @@ def test_one_bad_announce_that_was_held_takes_no_others_with_it() -> None:
     intake._judge = judge  # type: ignore[method-assign]
     intake.judge_due(0)
     assert judged == ["a", "b"]
+
+
+def test_sync_gets_the_outcome_of_a_proof_whose_check_fails_unexpectedly() -> None:
+    outcomes: list[object] = []
+
+    def fail(*_: object) -> None:
+        raise KeyError("a defect")
+
+    target = BlockId(7, HASH)
+    sync = SimpleNamespace(
+        handle=lambda event, _: [outcomes.append(event)][1:], idle=True, retry_at=None
+    )
+    final = SimpleNamespace(finalized=lambda: BlockId(3, HASH))
+    driver = object.__new__(SyncDriver)
+    driver._parts = SimpleNamespace(sync=sync, client=final)  # type: ignore[assignment]
+    driver._finality = SimpleNamespace(process_proof=fail)  # type: ignore[assignment]
+    driver._clock = SimpleNamespace(now=0, steady=0)  # type: ignore[assignment]
+    driver._judge(ImportJustification(target, b"", "peer"))
+    assert outcomes == [JustificationJudged(target, "peer", accepted=False)]
