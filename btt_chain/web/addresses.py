@@ -42,7 +42,7 @@ def parse_ip(text: str) -> IP | None:
 
 
 def is_numeric(host: str) -> bool:
-    """Return True for a host that the C library may read as IPv4: 127.1, 2130706433, 0x7f.1."""
+    """Return True if the C library may read a host as IPv4: 127.1, 2130706433, 0x7f.1."""
     return _NUMERIC.fullmatch(host) is not None
 
 

@@ -539,8 +539,7 @@ class BlobHost:
     def endpoints(self) -> list[str]:
         """Return the addresses that others fetch from, as multiaddresses with our peer id."""
         if self._settings.public:
-            public = (parse_public(self.peer, text) for text in self._settings.public)
-            return [f"{place}/p2p/{self.peer}" for place in public]
+            return [f"{parse_public(self.peer, a)}/p2p/{self.peer}" for a in self._settings.public]
         return list(self._inside.addresses)
 
     def counters(self) -> dict[str, int]:

@@ -89,7 +89,7 @@ async def started(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 def unknown_senders_hold_no_memory_of_a_custodian(_net: Devnet) -> str | None:
-    """Sixteen connections send large, well sealed messages of vaults that nobody admitted."""
+    """Sixteen connections send large, well sealed messages of vaults that are not admitted."""
     return asyncio.run(_flood_records())
 
 

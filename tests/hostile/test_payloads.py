@@ -183,7 +183,7 @@ def test_an_error_of_the_attack_itself_is_a_failure(tmp_path: Path) -> None:
     assert any("the attack failed" in why for why in outcome.failures())
 
 
-def test_errors_of_a_connection_are_told_from_those_of_the_attack() -> None:
+def test_errors_of_a_connection_differ_from_those_of_the_attack() -> None:
     assert is_of_connection(ConnectionError())
     assert is_of_connection(ExceptionGroup("", [OSError(), ExceptionGroup("", [StreamEOF()])]))
     assert not is_of_connection(KeyError())

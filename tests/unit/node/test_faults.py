@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -45,6 +44,14 @@ from p2p.sync.types import (
 )
 from storage.kv import StorageError
 from storage.state import StateUnavailable
+
+if TYPE_CHECKING:
+    from btt_chain.node.announces import Announces
+    from btt_chain.node.build_time import BuildTime
+    from btt_chain.node.finality import FinalityDriver
+    from btt_chain.node.offences import OffenceReporter
+    from btt_chain.node.parts import Parts, Watcher
+    from btt_chain.node.steady_clock import SteadyClock
 
 HASH = H256(bytes(32))
 STATUS = Status(1, 0, HASH, 0, HASH)
@@ -136,8 +143,8 @@ def imported(error: Exception) -> Outcome:
         importer=SimpleNamespace(import_block=refuse),
     )
     watcher = SimpleNamespace(begin=lambda: None)
-    run: Callable[..., Outcome] = BlockImport(parts, watcher, None).run  # type: ignore[arg-type]
-    return run(Block(b"\1" * 32, header(), [], None, ()), 0)
+    importing = BlockImport(cast("Parts", parts), cast("Watcher", watcher), cast("BuildTime", None))
+    return importing.run(Block(b"\1" * 32, header(), [], None, ()), 0)
 
 
 def test_a_block_whose_import_fails_unexpectedly_is_retried_and_no_peer_is_blamed() -> None:
@@ -155,16 +162,22 @@ def test_a_block_that_the_database_does_not_take_ends_the_node() -> None:
         imported(StorageError("disk"))
 
 
-def test_one_bad_announce_that_was_held_takes_no_others_with_it() -> None:
+def test_one_bad_announce_that_was_held_takes_no_others_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     judged: list[object] = []
 
     def judge(received: object) -> None:
         judged.append(received)
         raise ValueError("a defect")
 
-    intake = object.__new__(AnnounceIntake)
-    intake._announces = SimpleNamespace(take_due=lambda _: ["a", "b"])  # type: ignore[assignment]
-    intake._judge = judge  # type: ignore[method-assign]
+    monkeypatch.setattr(AnnounceIntake, "_judge", lambda _, received: judge(received))
+    announces = SimpleNamespace(take_due=lambda _: ["a", "b"])
+    rest = SimpleNamespace()
+    intake = AnnounceIntake(
+        cast("Parts", rest), cast("Announces", announces), cast("SyncDriver", rest),
+        cast("OffenceReporter", rest), cast("SteadyClock", rest), [].append,
+    )  # fmt: skip
     intake.judge_due(0)
     assert judged == ["a", "b"]
 
@@ -176,13 +189,18 @@ def test_sync_gets_the_outcome_of_a_proof_whose_check_fails_unexpectedly() -> No
         raise KeyError("a defect")
 
     target = BlockId(7, HASH)
-    sync = SimpleNamespace(
-        handle=lambda event, _: [outcomes.append(event)][1:], idle=True, retry_at=None
-    )
+
+    def handle(event: object, _: int) -> tuple[()]:
+        outcomes.append(event)
+        return ()
+
+    sync = SimpleNamespace(handle=handle, idle=True, retry_at=None)
     final = SimpleNamespace(finalized=lambda: BlockId(3, HASH))
-    driver = object.__new__(SyncDriver)
-    driver._parts = SimpleNamespace(sync=sync, client=final)  # type: ignore[assignment]
-    driver._finality = SimpleNamespace(process_proof=fail)  # type: ignore[assignment]
-    driver._clock = SimpleNamespace(now=0, steady=0)  # type: ignore[assignment]
+    driver = SyncDriver(
+        cast("Parts", SimpleNamespace(sync=sync, client=final)), ImportQueue(6_000),
+        cast("SteadyClock", SimpleNamespace(now=0, steady=0)),
+        cast("FinalityDriver", SimpleNamespace(process_proof=fail)),
+        send=[].append, peers=(), on_history=lambda: None,
+    )  # fmt: skip
     driver._judge(ImportJustification(target, b"", "peer"))
     assert outcomes == [JustificationJudged(target, "peer", accepted=False)]

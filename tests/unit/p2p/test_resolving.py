@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 import pytest
 import trio
@@ -14,6 +13,7 @@ from p2p.address import PEER_ID_PREFIX, parse
 from p2p.errors import NetworkError
 from p2p.host.resolving import dial_first
 
+Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]
 PEER = to_base58(PEER_ID_PREFIX + bytes(range(32)))
 PRIVATE = (
     "10.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "::1", "fe80::1%eth0",
@@ -28,15 +28,20 @@ class Resolver(trio.abc.HostnameResolver):
         self.answers = list(answers)
         self.asked: list[tuple[bytes | None, int]] = []
 
-    async def getaddrinfo(self, host: Any, port: Any, family: int = 0, *_: Any) -> Any:
+    async def getaddrinfo(
+        self, host: bytes | None, port: bytes | str | int | None, family: int = 0, *_: int
+    ) -> list[Found]:
         self.asked.append((host, family))
-        kind = {True: socket.AF_INET6, False: socket.AF_INET}
+        assert isinstance(port, int)
         return [
-            (kind[":" in found], socket.SOCK_STREAM, 6, "", (found, port))
+            (
+                socket.AF_INET6 if ":" in found else socket.AF_INET,
+                socket.SOCK_STREAM, 6, "", (found, port),
+            )
             for found in self.answers.pop(0)
-        ]
+        ]  # fmt: skip
 
-    async def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
+    async def getnameinfo(self, sockaddr: object, flags: int) -> tuple[str, str]:
         raise NotImplementedError
 
 

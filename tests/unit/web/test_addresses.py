@@ -19,7 +19,7 @@ from p2p.kademlia.table import network_of
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("btt_chain", "cli", "genesis", "p2p", "runtime", "storage")
 READERS = ("btt_chain/web/addresses.py", "p2p/address.py")
-"""The modules that may read an IP address or ask what it is; the second tells ip4 from ip6."""
+"""The modules that may read an IP address or ask what it is."""
 ASKED = re.compile(
     r"\.(?:is_global|is_private|is_loopback|is_link_local|is_multicast|is_site_local"
     r"|is_unspecified|ipv4_mapped|sixtofour|teredo)\b(?!\()|\bip_address\("
