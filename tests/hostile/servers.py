@@ -45,7 +45,7 @@ RECORDS_MIB: Final = 100.0
 EXPLORER: Final = Arrival(100, 10_000)
 RATE: Final = 15.0
 """Requests a second, which the server's limits allow to one address."""
-OUTER: Final = 8
+OUTER: Final = 4
 INNER: Final = 999
 READ_SECONDS: Final = 5.0
 """Seconds in which another reader is answered, ..."""
@@ -186,7 +186,7 @@ def _submit_batch(net: Devnet) -> str:
     payer = Signer("//Ferdie", genesis, net.slot_ms, 0)
     payer.nonce = int(str(node.rpc.call("system_accountNextIndex", ss58.encode(payer.account))))
     call = nested_batches(
-        payer.index("Utility", "batch"), payer.index("System", "remark"), OUTER, INNER
+        payer.index("Utility", "batch"), payer.index("System", "remark_with_event"), OUTER, INNER
     )
     wire = payer.sign(call)
     node.rpc.call("author_submitExtrinsic", "0x" + wire.hex())

@@ -176,7 +176,7 @@ def test_one_bad_announce_that_was_held_takes_no_others_with_it(
     rest = SimpleNamespace()
     intake = AnnounceIntake(
         cast("Parts", rest), cast("Announces", announces), cast("SyncDriver", rest),
-        cast("OffenceReporter", rest), cast("SteadyClock", rest), [].append,
+        cast("OffenceReporter", rest), cast("SteadyClock", rest), list[Action]().append,
     )  # fmt: skip
     intake.judge_due(0)
     assert judged == ["a", "b"]
@@ -200,7 +200,7 @@ def test_sync_gets_the_outcome_of_a_proof_whose_check_fails_unexpectedly() -> No
         cast("Parts", SimpleNamespace(sync=sync, client=final)), ImportQueue(6_000),
         cast("SteadyClock", SimpleNamespace(now=0, steady=0)),
         cast("FinalityDriver", SimpleNamespace(process_proof=fail)),
-        send=[].append, peers=(), on_history=lambda: None,
+        send=list[Action]().append, peers=(), on_history=lambda: None,
     )  # fmt: skip
     driver._judge(ImportJustification(target, b"", "peer"))
     assert outcomes == [JustificationJudged(target, "peer", accepted=False)]

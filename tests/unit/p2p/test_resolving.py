@@ -13,7 +13,7 @@ from p2p.address import PEER_ID_PREFIX, parse
 from p2p.errors import NetworkError
 from p2p.host.resolving import dial_first
 
-Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]
+Found = tuple[int, int, int, str, tuple[str, int]]
 PEER = to_base58(PEER_ID_PREFIX + bytes(range(32)))
 PRIVATE = (
     "10.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "::1", "fe80::1%eth0",
@@ -29,7 +29,13 @@ class Resolver(trio.abc.HostnameResolver):
         self.asked: list[tuple[bytes | None, int]] = []
 
     async def getaddrinfo(
-        self, host: bytes | None, port: bytes | str | int | None, family: int = 0, *_: int
+        self,
+        host: bytes | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,  # noqa: A002  (trio's names)
+        proto: int = 0,
+        flags: int = 0,
     ) -> list[Found]:
         self.asked.append((host, family))
         assert isinstance(port, int)
