@@ -33,7 +33,7 @@ class Resolver(trio.abc.HostnameResolver):
         host: bytes | None,
         port: bytes | str | int | None,
         family: int = 0,
-        type: int = 0,  # noqa: A002  (trio's names)
+        type: int = 0,
         proto: int = 0,
         flags: int = 0,
     ) -> list[Found]:
