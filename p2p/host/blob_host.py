@@ -279,7 +279,7 @@ class _Inside:
                 self._look_at_listeners(len(listen))
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    nursery.start_soon(self._close_what_is_idle)
+                    nursery.start_soon(containment.run_contained, self._close_what_is_idle)
                     ready()
                     await stop.wait()
                     nursery.cancel_scope.cancel()
