@@ -20,7 +20,6 @@ from btt_chain.primitives.lottery import SecondaryRule
 from genesis import holders as holding
 from genesis import validators as validating
 from genesis.accounts import Multisig, address, dev_account
-from genesis.bootnodes import BadAddress, check_address
 from genesis.build import build
 from genesis.chambers import chambers_json
 from genesis.holders import Holders
@@ -46,6 +45,7 @@ from genesis.validators import (
     session_json,
     verifiers_json,
 )
+from p2p.address import parse
 from runtime.frame import GenesisError, Section
 from runtime.genesis import MAX_SLOT_MS, PARAMS, SYMBOL_FIELD, WORK_COUNTS
 from runtime.params import MIN_HOUR_SLOTS
@@ -269,9 +269,9 @@ def _babe(chain: Chain, rule: SecondaryRule, randomness: bytes | None) -> dict[s
 def _boot_nodes(addresses: Sequence[str]) -> tuple[str, ...]:
     for text in addresses:
         try:
-            check_address(text)
-        except BadAddress as error:
-            raise SpecError(f"{text}: no address of a node: {error}") from None
+            parse(text)
+        except ValueError as error:
+            raise SpecError(f"not the address of a node: {error}") from None
     return tuple(dict.fromkeys(addresses))
 
 

@@ -31,7 +31,6 @@ from btt_chain.crypto.signature import verify
 from btt_chain.primitives.account import AccountId
 from genesis import catalogue
 from genesis.accounts import address, well_known
-from genesis.bootnodes import EXAMPLE, BadAddress, check_address
 from genesis.build import Genesis, build, to_raw
 from genesis.census import census
 from genesis.holders import Holders
@@ -39,6 +38,7 @@ from genesis.presets import CHAINS, Chain
 from genesis.spec import ChainSpec, SpecError, hexed, parse_json
 from genesis.tables import all_holders
 from genesis.validators import BOND, MAX_NAME, Validator, read_key
+from p2p.address import EXAMPLE, parse, parse_peer
 from runtime.frame import GenesisError, Section
 from runtime.genesis import CHAIN_ID
 
@@ -190,8 +190,8 @@ def _read_address(section: Section | None) -> str | None:
     if section is None or not section.present():
         return None
     try:
-        check_address(section.text())
-    except BadAddress as error:
+        parse(section.text())
+    except ValueError as error:
         raise GenesisError(
             f"{section.path}: expected an address such as {EXAMPLE}: {error}"
         ) from None
@@ -200,8 +200,8 @@ def _read_address(section: Section | None) -> str | None:
 
 def _check_peer_id(entry: Entry, section: Section) -> None:
     try:
-        check_address(f"/ip4/127.0.0.1/tcp/1/p2p/{entry.peer_id}")
-    except BadAddress as error:
+        parse_peer(entry.peer_id)
+    except ValueError as error:
         raise GenesisError(f"{section.path}: {error}") from None
 
 

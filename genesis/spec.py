@@ -19,7 +19,6 @@ from btt_chain.primitives import ss58
 from btt_chain.scale import u128
 from genesis.accounts import well_known
 from genesis.allocation import JSON_NAMES, Table
-from genesis.bootnodes import EXAMPLE, BadAddress, check_address
 from genesis.chambers import check_chambers
 from genesis.placement import (
     Placement,
@@ -31,6 +30,7 @@ from genesis.placement import (
 from genesis.presets import DOCUMENTS, ChainType, Finality, finality_of
 from genesis.tables import all_holders, table
 from genesis.tokenomics import check_tokenomics
+from p2p.address import EXAMPLE, parse
 from runtime.frame import GenesisError, Section
 from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, SYMBOL_FIELD, WORK_COUNTS, read_params
 
@@ -252,8 +252,8 @@ def _read_boot_nodes(section: Section | None) -> tuple[str, ...]:
     nodes: list[str] = []
     for entry in section or ():
         try:
-            check_address(entry.text())
-        except BadAddress as error:
+            parse(entry.text())
+        except ValueError as error:
             raise GenesisError(
                 f"{entry.path}: expected an address such as {EXAMPLE}: {error}"
             ) from None

@@ -8,12 +8,13 @@ send above the limit are held back, because an honest peer has the same table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.token_bucket import TokenBucket
+from btt_chain.web.addresses import parse_ip
 from p2p.network import (
     ANNOUNCE,
     BLOCKS,
@@ -257,15 +258,10 @@ class Gate:
 
 def source_of(ip: str) -> str:
     """Return the source counted as one machine: an IPv4 address, or a /64 of IPv6."""
-    try:
-        address = ip_address(ip.partition("%")[0])
-    except ValueError:
-        return ip
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return address.exploded[:19]
+    address = parse_ip(ip)
+    if isinstance(address, IPv6Address):
+        return address.exploded[:19]
+    return ip if address is None else str(address)
 
 
 def _decrease(counts: dict[str, int], key: str) -> None:

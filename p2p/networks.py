@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Final
 
+from btt_chain.web.addresses import parse_ip
 from p2p.level import MINUTE_MS, SECOND_US, Allowance, Level
 
 NETWORK: Final = Allowance(30_000, 2 * SECOND_US)
@@ -122,25 +123,14 @@ def _account(
 @lru_cache(maxsize=MAX_NETWORKS)
 def network_of(ip: str) -> str:
     """Return the network of an address: /24 of IPv4, /64 of IPv6."""
-    address = _parsed(ip)
+    address = parse_ip(ip)
     if isinstance(address, IPv6Address):
         return f"{address.exploded[:19]}::/64"
-    return ip if address is None else f"{address.rpartition('.')[0]}.0/24"
+    return ip if address is None else f"{str(address).rpartition('.')[0]}.0/24"
 
 
 @lru_cache(maxsize=MAX_NETWORKS)
 def wide_network_of(ip: str) -> str | None:
     """Return the /48 of an IPv6 address, None for others."""
-    address = _parsed(ip)
+    address = parse_ip(ip)
     return f"{address.exploded[:14]}::/48" if isinstance(address, IPv6Address) else None
-
-
-def _parsed(ip: str) -> IPv6Address | str | None:
-    """Return an IPv6 address, or the text of an IPv4 one; None if it is neither."""
-    try:
-        address = ip_address(ip.partition("%")[0])
-    except ValueError:
-        return None
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return address if address.ipv4_mapped is None else str(address.ipv4_mapped)

@@ -119,6 +119,18 @@ class PeerBook:
         """Return True if an address that another peer reported may be dialled, and passed on."""
         return address.public or self._config.allow_private
 
+    def allows_private(self, address: Address) -> bool:
+        """Return True if an address may lead into a private network.
+
+        The operator named it or permits all, or it is an IP address that we reached before. A name
+        may lead elsewhere today.
+        """
+        record = self._records.get(address.peer)
+        if self._config.allow_private or record is None:
+            return self._config.allow_private
+        is_named = record.anchor and address in record.addresses
+        return is_named or (record.proven == address and not address.is_name)
+
     def guides(self) -> Sequence[str]:
         """Return the peers that a search may start with: the named, then those seen last."""
         named = [record.peer for record in self._records if record.anchor]

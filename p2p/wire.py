@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 
 import msgpack
 
+from p2p.address import MAX_CHARACTERS
 from p2p.errors import WireError
 from p2p.network import PROTOCOL_VERSION, ROLES, Status
 
@@ -31,7 +32,6 @@ REFUSAL: Final = bytes(HEADER)
 """Frame that refuses a request."""
 
 HASH: Final = 32
-ADDRESS_CHARS: Final = 160
 ADDRESSES: Final = 20
 """Maximum number of addresses in one answer."""
 OWN_ADDRESSES: Final = 4
@@ -204,8 +204,8 @@ def _addresses(values: list[object], most: int) -> tuple[str, ...]:
     if len(values) > most:
         raise WireError(f"{len(values)} addresses where {most} are the most")
     addresses = tuple(value for value in values if isinstance(value, str))
-    if len(addresses) != len(values) or any(len(text) > ADDRESS_CHARS for text in addresses):
-        raise WireError("an address that is none")
+    if len(addresses) != len(values) or any(len(text) > MAX_CHARACTERS for text in addresses):
+        raise WireError("a field that is not an address")
     return addresses
 
 
@@ -228,7 +228,7 @@ def _decode(data: bytes, bound: int) -> object:
         value: object = msgpack.unpackb(
             data,
             max_bin_len=bound,
-            max_str_len=ADDRESS_CHARS,
+            max_str_len=MAX_CHARACTERS,
             max_array_len=ADDRESSES,
             max_map_len=0,
             max_ext_len=0,

@@ -11,6 +11,7 @@ from yarl import URL
 from btt_chain.care.auditing import MAX_SEALED
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.messages import MAX_BYTES, Answer, Request
+from btt_chain.web.addresses import is_here, is_numeric, parse_ip
 
 SECONDS: Final = 60.0
 OK: Final = 200
@@ -55,8 +56,11 @@ def checked_url(text: str) -> URL:
         url = URL(text)
     except ValueError:
         raise CareError("the facility's address is no URL") from None
-    is_here = url.host in ("localhost", "127.0.0.1", "::1")
-    if url.scheme != "https" and not (url.scheme == "http" and is_here):
+    host = url.host or ""
+    if is_numeric(host) and parse_ip(host) is None:
+        # Systems read 127.1 and 2130706433 as addresses; a facility means one address.
+        raise CareError(f"the facility's address: {host} is not a name nor four numbers")
+    if url.scheme != "https" and not (url.scheme == "http" and is_here(host)):
         raise CareError("the facility's address must be https: others would see the claim")
     return url
 

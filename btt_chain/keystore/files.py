@@ -28,7 +28,9 @@ class Lock:
     def __init__(self, path: Path) -> None:
         """Acquire it without waiting. Raises Held, or OSError where the file cannot be made."""
         # A separate file: the guarded file is replaced at each write, and a lock is on the inode.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE
+        )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -10,6 +10,7 @@ from typing import Final
 
 from btt_chain.consensus.babe.verify import Refused
 from btt_chain.node.announces import NO_VERDICT, Announces, Received
+from btt_chain.node.faults import contain
 from btt_chain.node.offences import OffenceReporter
 from btt_chain.node.parts import Parts
 from btt_chain.node.steady_clock import SteadyClock
@@ -64,7 +65,8 @@ class AnnounceIntake:
     def judge_due(self, now: int) -> None:
         """Judge the announces whose slot has come."""
         for received in self._announces.take_due(now):
-            self._judge(received)
+            with contain("held announce"):
+                self._judge(received)
 
     def _receive_late(self, event: GossipReceived) -> int:
         """Report the equivocation that an announce of no other use proves, and forward it.

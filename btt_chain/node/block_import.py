@@ -10,6 +10,7 @@ from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.finality.gadget import BadHeader
 from btt_chain.consensus.importer import Imported
 from btt_chain.node.build_time import BuildTime
+from btt_chain.node.faults import report
 from btt_chain.node.parts import Parts, Watcher
 from p2p.sync.types import Block, Refusal
 from runtime.frame import InvalidBlock
@@ -60,6 +61,10 @@ class BlockImport:
             return Outcome(Refusal.ORPHAN, str(gone))
         except (InvalidBlock, BadHeader) as bad:
             return self._bad(block, bad)
+        except Exception as error:  # noqa: BLE001  (fatal ones are raised again)
+            report("import", error)
+            # The error may be this node's: the block is retried, and its senders are not blamed.
+            return Outcome(Refusal.EARLY, f"an error here: {error!r}")
         if parent is None:
             return Outcome()  # it was known before
         if imported.verified is not None:

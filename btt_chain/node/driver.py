@@ -13,11 +13,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from btt_chain.node.clock_watch import ClockWatch
 from btt_chain.node.engine import Engine
 from btt_chain.node.event_queues import EventQueues, GossipQueue
+from btt_chain.node.faults import contain, report
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.node.yielding import LoopYield
 from p2p import network
@@ -31,6 +33,7 @@ from p2p.network import (
     Event,
     Failed,
     Network,
+    Penalise,
 )
 from p2p.protocols.budget import Budget
 
@@ -40,6 +43,10 @@ VOTES_MS: Final = 50.0
 """Time per turn for votes and notes of GRANDPA."""
 ANNOUNCES_MS: Final = 20.0
 TRANSACTIONS_MS: Final = 20.0
+FAULT_COST: Final = 50
+"""The price of a message that led to an unexpected error here."""
+FAULT_PAUSE: Final = 0.1
+"""Seconds until work goes on that has failed."""
 _FAILURES: Final = {
     network.NOT_CONNECTED: "not_connected",
     network.LEFT: "not_connected",
@@ -115,7 +122,8 @@ class Driver:
         self._keep_time()
         await self._loop.after_long_work()
         if engine.busy:
-            self._do(engine.work(self._clock()))
+            if not self._try("work", "", engine.work):
+                await asyncio.sleep(FAULT_PAUSE)
             await self._loop.after_long_work()
             self._keep_time()
         if (event := queues.answer()) is not None:
@@ -145,7 +153,8 @@ class Driver:
 
     async def _read(self, source: Network) -> None:
         async for event in source.events():
-            self._put(event)
+            with contain("event"):
+                self._put(event)
             self._wake.set()
 
     def _put(self, event: Event) -> None:
@@ -159,9 +168,26 @@ class Driver:
 
     def _handle(self, event: Event) -> None:
         """Pass an event to the engine."""
-        self._note(event)
-        self._do(self._engine.handle(event, self._clock()))
+        with contain("note"):
+            self._note(event)
+        sender = getattr(event, "peer", "")
+        self._try(type(event).__name__, sender, partial(self._engine.handle, event))
         self._keep_time()
+
+    def _try(self, what: str, sender: str, step: Callable[[int], Iterable[network.Action]]) -> bool:
+        """Let the engine do a step that data of a peer have led to. Return True if it succeeded.
+
+        An unexpected error is the end of that step only. Its sender is charged a little: it may be
+        honest, but it must not repeat this for ever.
+        """
+        try:
+            actions = step(self._clock())
+        except Exception as error:  # noqa: BLE001  (fatal ones are raised again)
+            report(what, error)
+            self._do([Penalise(sender, FAULT_COST, "an error here")] if sender else [])
+            return False
+        self._do(actions)
+        return True
 
     def _gossip(self, queue: GossipQueue, budget_ms: float) -> None:
         """Handle messages of a queue until its time of this turn is over."""
@@ -171,7 +197,7 @@ class Driver:
                 if self._engine.has_blocks:
                     return  # they come first, one a turn, and their time is not the sender's
                 peer = self._sender
-                self._do(self._engine.work(self._clock()))
+                self._try("transactions", peer, self._engine.work)
                 self._keep_time()
             elif (found := self._queues.gossip(queue)) is not None:
                 peer, event = found
@@ -191,7 +217,8 @@ class Driver:
         budget, begun = self._questions, self._steady_ms()
         asked = budget.take(begun)
         if asked is not None:
-            self._do(self._engine.handle(asked, self._clock()))
+            if not self._try(asked.protocol, asked.peer, partial(self._engine.handle, asked)):
+                self._do([Answer(asked.id, None)])
             budget.spent(asked.peer, self._steady_ms() - begun)
         now = self._steady_ms()
         due = budget.due(now)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from btt_chain.consensus.babe.verify import slot_of
+from btt_chain.consensus.babe.verify import Refused, slot_of
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import GRANDPA, Consensus
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
@@ -95,6 +95,13 @@ class ImportQueue:
         self.batches.popleft()
         wait = 0
         if refusal is Refusal.EARLY:
-            first = slot_of(batch.blocks[batch.done].header) - 1
-            wait = max(first * self._slot_ms - now_ms, 0) or RETRY_MS
+            wait = self._wait(batch.blocks[batch.done], now_ms)
         return BlocksImported(batch.id, batch.done, refusal, why, wait)
+
+    def _wait(self, block: Block, now_ms: int) -> int:
+        """Return the milliseconds until the slot of an early block may be imported."""
+        try:
+            first = slot_of(block.header) - 1
+        except Refused:  # it has no slot: it is not early, but its import failed
+            return RETRY_MS
+        return max(first * self._slot_ms - now_ms, 0) or RETRY_MS

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
@@ -17,6 +20,8 @@ from p2p.dial_plan import BookConfig
 from p2p.limits import LOCAL_GATE, GateLimits
 from p2p.network import AUTHORITY, FULL, Network, Status
 from p2p.settings import NetworkSettings
+
+T = TypeVar("T")
 
 
 def open_network(
@@ -45,9 +50,9 @@ def open_network(
         allow_private=private,
     )
     listen = config.listen or (f"/ip4/0.0.0.0/tcp/{config.port}",)
-    for flag, texts in (("--listen-addr", listen), ("--public-addr", config.public)):
-        for text in texts:
-            checked(flag, text)
+    for text in listen:
+        named("--listen-addr", address.parse_listen, text)
+    to_report = partial(address.parse_public, peer_id(key))
     settings = NetworkSettings(
         key_seed=key.secret,
         genesis=client.genesis_hash,
@@ -60,7 +65,7 @@ def open_network(
             client.store.state_import.lowest,
         ),
         listen=listen,
-        public=config.public,
+        public=tuple(named("--public-addr", to_report, text) for text in config.public),
         book=book,
         # On one machine all neighbours have the same address.
         gate=GateLimits() if spec.is_live else LOCAL_GATE,
@@ -90,18 +95,12 @@ def boot_nodes(spec: ChainSpec) -> tuple[address.Address, ...]:
 
 def addresses(flag: str, texts: tuple[str, ...]) -> tuple[address.Address, ...]:
     """Read addresses with peer ids. Raises ValueError, naming the flag."""
-    found = []
-    for text in texts:
-        try:
-            found.append(address.parse(text))
-        except ValueError as error:
-            raise ValueError(f"{flag}: {error}") from None
-    return tuple(found)
+    return tuple(named(flag, address.parse, text) for text in texts)
 
 
-def checked(flag: str, text: str) -> None:
-    """Check an address to listen on. Raises ValueError, naming the flag."""
+def named(flag: str, read: Callable[[str], T], text: str) -> T:
+    """Read an address. Raises ValueError, naming the flag."""
     try:
-        address.parse_listen(text)
+        return read(text)
     except ValueError as error:
         raise ValueError(f"{flag}: {error}") from None

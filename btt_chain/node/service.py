@@ -27,6 +27,7 @@ from btt_chain.node.backend import (
 )
 from btt_chain.node.dev.accounts import log_accounts
 from btt_chain.node.dev.control import DevControl
+from btt_chain.node.faults import contain
 from btt_chain.node.local_storage import LocalStorageView
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import (
@@ -275,37 +276,41 @@ class Service:
         """Update the metrics that change without an event, and log the progress of syncing."""
         looks = 0
         while True:
-            engine, metrics = self._config.engine, self.metrics
-            upgrade = self._check_upgrade()
-            if metrics is not None:
-                status = self.pool.pool.status()
-                metrics.pool.on_pool(status.ready, status.future)
-                metrics.chain.on_leaves(len(self.client.store.blocks.leaves()))
-                metrics.rpc.on_sessions(len(self.rpc.server.sockets))
-                self._count_traffic(metrics)
-            if engine is not None:
-                progress = engine.parts.sync.progress(unix_ms())
-                if metrics is not None:
-                    metrics.network.on_peers(engine.peers)
-                    metrics.chain.on_sync(progress.target, is_major=progress.syncing)
-                    self._look_at_voters(engine.parts.gadget, metrics)
-                    if engine.parts.signer is not None:
-                        keys = engine.parts.signer.states()
-                        metrics.keys.on_keys((key.key_type.decode(), key.state) for key in keys)
-                stands = upgrade is not None and upgrade.stands
-                if progress.syncing and not stands and looks % LOG_EVERY == 0:
-                    left = progress.seconds_left
-                    log.info(
-                        "syncing (%s): block %d of %d, %.0f blocks/s%s, %d peers",
-                        progress.phase.value,
-                        progress.current,
-                        progress.target,
-                        progress.rate,
-                        "" if left is None else f", {left} s left",
-                        progress.peers,
-                    )
+            with contain("figures"):
+                self._look(is_logged=looks % LOG_EVERY == 0)
             looks += 1
             await asyncio.sleep(LOOK_EVERY)
+
+    def _look(self, *, is_logged: bool) -> None:
+        engine, metrics = self._config.engine, self.metrics
+        upgrade = self._check_upgrade()
+        if metrics is not None:
+            status = self.pool.pool.status()
+            metrics.pool.on_pool(status.ready, status.future)
+            metrics.chain.on_leaves(len(self.client.store.blocks.leaves()))
+            metrics.rpc.on_sessions(len(self.rpc.server.sockets))
+            self._count_traffic(metrics)
+        if engine is not None:
+            progress = engine.parts.sync.progress(unix_ms())
+            if metrics is not None:
+                metrics.network.on_peers(engine.peers)
+                metrics.chain.on_sync(progress.target, is_major=progress.syncing)
+                self._look_at_voters(engine.parts.gadget, metrics)
+                if engine.parts.signer is not None:
+                    keys = engine.parts.signer.states()
+                    metrics.keys.on_keys((key.key_type.decode(), key.state) for key in keys)
+            stands = upgrade is not None and upgrade.stands
+            if progress.syncing and not stands and is_logged:
+                left = progress.seconds_left
+                log.info(
+                    "syncing (%s): block %d of %d, %.0f blocks/s%s, %d peers",
+                    progress.phase.value,
+                    progress.current,
+                    progress.target,
+                    progress.rate,
+                    "" if left is None else f", {left} s left",
+                    progress.peers,
+                )
 
     def _check_upgrade(self) -> UpgradeState | None:
         """Check the scheduled runtime in the chain's state; None while a state is fetched."""

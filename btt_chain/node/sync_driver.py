@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from btt_chain.node.faults import contain
 from btt_chain.node.finality import FinalityDriver
 from btt_chain.node.import_queue import ImportQueue
 from btt_chain.node.parts import Parts
@@ -96,7 +97,8 @@ class SyncDriver:
                     self._queue.put(action)
                 case PrecheckBlocks(blocks):
                     if self._parts.prechecks is not None:
-                        self._parts.prechecks.offer(blocks)
+                        with contain("prechecks"):
+                            self._parts.prechecks.offer(blocks)
                 case ImportJustification():
                     self._judge(action)
                 case BeginState():
@@ -114,6 +116,7 @@ class SyncDriver:
                     self.handle(HistoryStored())
 
     def _judge(self, order: ImportJustification) -> None:
-        self._finality.process_proof(order.raw, order.peer, self._clock.now)
+        with contain("justification"):  # sync waits for the outcome
+            self._finality.process_proof(order.raw, order.peer, self._clock.now)
         accepted = self._parts.client.finalized().number >= order.target.number
         self.handle(JustificationJudged(order.target, order.peer, accepted))

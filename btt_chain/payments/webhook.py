@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
 from collections.abc import Mapping
 from typing import Final
 
 from btt_chain.payments.errors import PaymentError
+from btt_chain.web.addresses import is_public as is_public  # noqa: PLC0414 - for receivers, too
 
 PREFIX: Final = "whsec_"
 MIN_SECRET: Final = 24
@@ -34,20 +34,6 @@ RETRIES_S: Final = (
 """Waiting time before each attempt, in seconds, counted from the previous one."""
 
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
-_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-"""All of IPv6 that is assigned for the internet (RFC 4291); other addresses are special."""
-_SPECIAL: Final = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "192.0.0.0/24",  # IETF protocol assignments
-            "192.88.99.0/24",  # 6to4 relays
-            "2001::/23",  # IETF protocol assignments, Teredo among them
-            "2001:db8::/32", "3fff::/20",  # documentation
-        ),
-    )
-)  # fmt: skip
-"""Not for receivers, whatever the tables of the running Python say (IANA special purposes)."""
 
 
 def new_secret() -> str:
@@ -107,27 +93,6 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now_s: int) -> st
     if not any(hmac.compare_digest(each.encode(), expected) for each in signatures):
         raise PaymentError("webhook: the signature is wrong")
     return id
-
-
-def is_public(address: str) -> bool:
-    """Return True if an IP address belongs to the public internet.
-
-    Deliveries go to public addresses only, unless the merchant allows others: else a webhook URL
-    could reach services inside of the merchant's network.
-    """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address):
-        inner = parsed.ipv4_mapped or parsed.sixtofour
-        if inner is not None:
-            return is_public(str(inner))
-        if parsed not in _UNICAST:
-            return False
-    if any(parsed in network for network in _SPECIAL if network.version == parsed.version):
-        return False
-    return parsed.is_global and not parsed.is_multicast
 
 
 def _digest(key: bytes, id: str, timestamp_s: int, body: bytes) -> bytes:

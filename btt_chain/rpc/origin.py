@@ -8,26 +8,22 @@ from typing import Final, TypeAlias
 
 from multidict import CIMultiDictProxy
 
+from btt_chain.web.addresses import IP, parse_ip
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_HOPS: Final = 16
 """Maximum number of proxies in a row."""
 
 
-def parse_address(text: str) -> Address | None:
+def parse_address(text: str) -> IP | None:
     """Return the address in a header's entry (`[::1]:80`, `"10.0.0.1:80"`); None if invalid."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
-    try:
-        ip = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return mapped or ip
+    return parse_ip(text)
 
 
 class TrustedProxies:
@@ -68,7 +64,7 @@ class TrustedProxies:
                 return str(ip)
         return None
 
-    def _covers(self, ip: Address) -> bool:
+    def _covers(self, ip: IP) -> bool:
         return any(ip in network for network in self._networks)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from btt_chain.crypto.development import dev_path
+from btt_chain.own_files import own_folder, replace_own
 from btt_chain.rpc.access import DEFAULT_ORIGINS
 from btt_chain.testing import state
 from btt_chain.testing.errors import DevnetError
@@ -17,7 +18,7 @@ from btt_chain.testing.helper import PROVIDER, Helper
 from btt_chain.testing.network_file import NamedNode
 from btt_chain.testing.node import DevNode
 from btt_chain.testing.ports import Reservation
-from btt_chain.testing.process import is_taken, listener
+from btt_chain.testing.process import is_taken, listener, own_files
 from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
 
 VALIDATORS: Final = 4
@@ -80,12 +81,14 @@ def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservat
     count, slot_ms = _size(settings, before)
     if not 1 <= count <= MAX_VALIDATORS:
         raise DevnetError(f"a devnet has 1 to {MAX_VALIDATORS} validators")
-    base.mkdir(parents=True, exist_ok=True)
+    with own_files():
+        own_folder(base)
     if before is None:
         spec = settings.spec
         if spec is None:
             spec = local_specification(count, slot_ms)
-        (base / state.SPEC_FILE).write_text(spec)
+        with own_files():
+            replace_own(base / state.SPEC_FILE, spec, 0o644)
     else:
         _check_alike(base, before, count, slot_ms)
     named = settings.nodes or [NamedNode(key_name(dev_path(place))) for place in range(count)]
@@ -236,12 +239,14 @@ def _providers(
 def _feeders(base: Path, nodes: Sequence[DevNode]) -> list[Helper]:
     """Return three feeders of all prices, and write the files that they read unless they exist."""
     prices = base / state.PRICES_FOLDER
-    prices.mkdir(exist_ok=True)
+    with own_files():
+        own_folder(prices)
     sources = []
     for name in PRICE_FILES:
         file = prices / name
-        if not file.exists():
-            file.write_text(json.dumps(PRICES, indent=2) + "\n")
+        if not file.is_file():
+            with own_files():
+                replace_own(file, json.dumps(PRICES, indent=2) + "\n", 0o644)
         sources += ["--source", f"file:{file}#/{{quote_}}"]
     made = []
     for at, key in enumerate(FEEDERS):

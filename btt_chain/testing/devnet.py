@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from btt_chain.crypto.development import dev_key, dev_path
+from btt_chain.own_files import open_own, own_link
 from btt_chain.primitives import ss58
 from btt_chain.testing import members, partition, state
 from btt_chain.testing.creation import (
@@ -42,7 +44,7 @@ from btt_chain.testing.node import (
     NodeStatus,
 )
 from btt_chain.testing.ports import Reservation
-from btt_chain.testing.process import STOP_SECONDS, uninterrupted
+from btt_chain.testing.process import STOP_SECONDS, own_files, uninterrupted
 from btt_chain.testing.waiting import check_agreement, wait_until
 
 FUNDED: Final = 6
@@ -105,7 +107,8 @@ class Devnet:
         nodes, as a file does (`network_file`). Nothing is started. DevnetError if a network runs
         there, or one with other validators or slots was made there.
         """
-        base = base.resolve()
+        with own_files():
+            base = own_link(base)
         settings = Settings(
             validators, slot_ms, log, program, spec, providers, feeders, explorer_port, nodes
         )
@@ -120,7 +123,8 @@ class Devnet:
     @classmethod
     def open(cls, base: Path) -> Self:
         """Return the network created in `base`, running or not. DevnetError if there is none."""
-        base = base.resolve()
+        with own_files():
+            base = own_link(base)
         return cls(base, state.read(base))
 
     def __enter__(self) -> Self:
@@ -370,9 +374,13 @@ def _chosen(net: Devnet, nodes: Sequence[int] | None) -> list[DevNode]:
 @contextmanager
 def _locked(base: Path) -> Iterator[None]:
     """Prevent other processes from starting the same nodes at the same time."""
-    with (base / state.LOCK_FILE).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with own_files():
+        descriptor = open_own(base / state.LOCK_FILE, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _fund(nodes: list[DevNode], workers: list[str], seconds: float) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from btt_chain.own_files import own_folder
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.node import HOME
-from btt_chain.testing.process import Life, ProcessId, inherited
+from btt_chain.testing.process import Life, ProcessId, inherited, own_files
 
 PYTHON: Final = (sys.executable, "-P")
 PROVIDER: Final = "//Provider//"
@@ -38,7 +39,8 @@ class Helper(Life):
         """Start the process; does not wait. DevnetError if it runs already."""
         if self.is_alive:
             raise DevnetError(f"{self.name} runs already")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with own_files():
+            own_folder(self.folder)
         environment = inherited() | {
             "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200", "PYTHONPATH": HOME,
             # Several of them share the machine with the nodes.

@@ -15,8 +15,9 @@ from urllib.request import urlopen
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
+from btt_chain.own_files import own_folder
 from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
-from btt_chain.testing.process import Life, ProcessId, inherited
+from btt_chain.testing.process import Life, ProcessId, inherited, own_files
 from btt_chain.testing.rpc import Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
@@ -130,7 +131,8 @@ class DevNode(Life):
         """Start the process; does not wait. DevnetError if it runs already."""
         if self.is_alive:
             raise DevnetError(f"{self.title} runs already")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with own_files():
+            own_folder(self.folder)
         environment = inherited() | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         if self.program == list(PROGRAM):
             environment["PYTHONPATH"] = HOME

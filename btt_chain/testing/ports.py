@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from btt_chain.own_files import open_own, own_folder
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.process import free_ports, is_taken
 
@@ -89,9 +90,8 @@ class Reservation:
 
     def _open(self, port: int) -> int:
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            return os.open(self._folder / str(port), flags, 0o600)
+            own_folder(self._folder, 0o700)
+            return open_own(self._folder / str(port), os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise DevnetError(
                 f"ports cannot be reserved in {self._folder}: {error.strerror}. Remove that folder"

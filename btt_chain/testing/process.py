@@ -23,6 +23,7 @@ from typing import Final
 
 import psutil
 
+from btt_chain.own_files import open_own
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.warm import starter_for, wait_status
 
@@ -37,6 +38,17 @@ _PLACES: Final = itertools.count(secrets.randbelow(1 << 16))
 _OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _SETTINGS: Final = ("BTT_CONFIG", "BTT_NODE_", "BTT_PROVIDER_", "BTT_JOB_", "BTT_BUILD_SPEC_")
 """Variables with which an operator sets options of the programs started here."""
+
+
+@contextmanager
+def own_files() -> Iterator[None]:
+    """Turn errors about files of a network into DevnetError, but for one that is missing."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DevnetError(f"{error.filename}: {error.strerror}") from None
 
 
 def inherited() -> dict[str, str]:
@@ -67,29 +79,29 @@ class ProcessId:
         A Ctrl-C in the terminal does not reach it: the starter must stop it. Not `subprocess`: its
         objects warn when a running process is dropped, as in a detached network.
         """
-        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        warm = starter_for(command)
-        if warm is not None:
-            output = os.open(log, append, 0o644)
-            try:
-                found = warm.start(command, environment, output)
-            finally:
-                os.close(output)
+        with own_files():
+            output = open_own(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.set_blocking(output, True)
+        try:
+            warm = starter_for(command)
+            found = None if warm is None else warm.start(command, environment, output)
             if found is not None:
                 return cls(*found, _boot())
-        pid = os.posix_spawnp(
-            command[0],
-            list(command),
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o644),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-            # Python ignores these signals, and programs would inherit that.
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
-        )
+            pid = os.posix_spawnp(
+                command[0],
+                list(command),
+                environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, output, 1),
+                    (os.POSIX_SPAWN_DUP2, output, 2),
+                ],
+                setsid=True,
+                # Python ignores these signals, and programs would inherit that.
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
+            )
+        finally:
+            os.close(output)
         started = cls.of(pid)
         if started is None:
             raise ProcessLookupError(f"{command[0]} ended before it could be seen")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from btt_chain.own_files import read_own, replace_own
 from btt_chain.testing.errors import DevnetError, NoDevnet
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.node import DevNode
-from btt_chain.testing.process import ProcessId
+from btt_chain.testing.process import ProcessId, own_files
 
 STATE_FILE: Final = "devnet.json"
 SPEC_FILE: Final = "spec.json"
@@ -22,8 +22,6 @@ PRICES_FOLDER: Final = "prices"
 FILES: Final = (STATE_FILE, SPEC_FILE, LOCK_FILE)
 """Files of a network besides folders and logs."""
 LAYOUT: Final = 1
-_MODE: Final = 0o600
-"""Private, because it contains the nodes' network keys."""
 
 
 class Plan:
@@ -63,17 +61,17 @@ def write(base: Path, plan: Plan) -> None:
         "nodes": [_node_json(node) for node in plan.nodes],
         "helpers": [_helper_json(helper) for helper in plan.helpers],
     }
-    draft = base / f".{STATE_FILE}.{os.getpid()}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
-        json.dump(document, file, indent=2)
-    draft.replace(base / STATE_FILE)
+    with own_files():
+        # Private, because it contains the nodes' network keys.
+        replace_own(base / STATE_FILE, json.dumps(document, indent=2))
 
 
 def read(base: Path) -> Plan:
     """Read the file. DevnetError if there is none or it is another program's."""
     file = base / STATE_FILE
     try:
-        document = json.loads(file.read_text())
+        with own_files():  # it names the programs that are started
+            document = json.loads(read_own(file))
     except FileNotFoundError:
         raise NoDevnet(f"there is no devnet in {base}") from None
     except ValueError:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from btt_chain.web.addresses import IP, parse_ip
+
 HEADER: Final = "X-Forwarded-For"
 MAX_HOPS: Final = 16
 """Maximum number of proxies between this server and a caller."""
@@ -59,13 +61,8 @@ class Proxies:
         return caller
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> IP | None:
     """Return an address, with or without a port; None if it is none."""
     ported = _WITH_PORT.fullmatch(text)
     plain = (ported[1] or ported[2]) if ported else text
-    try:
-        found = ipaddress.ip_address(plain.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found
+    return parse_ip(plain)

@@ -22,6 +22,7 @@ import click
 
 from btt_chain.client.errors import ClientError, Disconnected, RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.web.addresses import is_here
 from cli.commands.doctor_rules import (
     Check,
     Verdict,
@@ -405,7 +406,7 @@ def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
     from btt_chain.testing.process import listener
 
     parts = urlsplit(url)
-    if parts.hostname not in {"127.0.0.1", "localhost", "::1"} or parts.port is None:
+    if not is_here(parts.hostname or "") or parts.port is None:
         return []
     who = listener(parts.port)
     found = []

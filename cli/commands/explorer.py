@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.extras import needs_extra
+from btt_chain.web.addresses import is_here
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.logs import log_option, parse_filters, start
@@ -175,11 +175,7 @@ def address_of(listen: str, *, is_public: bool) -> tuple[str, int]:
     host = host.strip("[]")
     if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65_535:
         raise Mistyped(f"{listen!r} is no address: write it like {LISTEN}")
-    try:
-        is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local and not is_public:
+    if not is_here(host) and not is_public:
         raise Mistyped(f"other machines could read the pages on {host}: if so, add --public")
     return host, int(port)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.web.addresses import is_here
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from btt_chain.records.custodian.answering import Answering
     from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.vault.store import Vault
-
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @examples("btt-chain records register 1000BTT --from facility.key")
@@ -128,7 +127,7 @@ async def _serve(
             server = RecordsServer(custodian, chain.genesis)
             found = await server.start(host, port)
             address = f"http://{host}:{found}"
-            if host not in LOOPBACK:
+            if not is_here(host):
                 show.note("the FHIR facade sends records in clear: use a proxy with TLS")
             if as_json:
                 show.line({"url": address, "vault": str(vault.id)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +13,7 @@ from libp2p.identity.identify.identify import ID as IDENTIFY
 from libp2p.peer.id import ID
 
 from p2p.address import parse_listen
-from p2p.errors import PortInUse
+from p2p.errors import NetworkError, PortInUse
 from p2p.host.containment import ContainedSwarm, note
 
 
@@ -36,17 +37,19 @@ def new_host(swarm: ContainedSwarm) -> BasicHost:
 
 
 def probe_port(text: str) -> None:
-    """Raise PortInUse if the port is in use: libp2p would report nothing (defect 11), and as it
-    sets SO_REUSEPORT, two nodes of one user would even share the port.
+    """Raise NetworkError if the address cannot be bound: libp2p would report nothing (defect 11),
+    and as it sets SO_REUSEPORT, two nodes of one user would even share the port.
     """
     kind, host, port = parse_listen(text)
     family = socket.AF_INET if kind == "ip4" else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
             raise PortInUse(host, port) from error
+        raise NetworkError(f"cannot listen on {text}: {error.strerror}") from error
 
 
 async def quietly(close: Callable[[], Awaitable[object]]) -> None:

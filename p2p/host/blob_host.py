@@ -27,11 +27,12 @@ from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
-from p2p.address import Address, parse, parse_listen
+from p2p.address import Address, parse, parse_listen, parse_public
 from p2p.errors import NetworkError, WireError
 from p2p.host import containment
 from p2p.host.basic_host import new_host, probe_port, quietly
 from p2p.host.containment import new_swarm, note, reset
+from p2p.host.resolving import dial_first
 from p2p.host.streams import StreamEnded, read_frame, write_frame
 from p2p.host.thread import TrioThread
 from p2p.limits import Bucket, Gate, GateLimits, Rate, may_serve
@@ -278,7 +279,7 @@ class _Inside:
                 self._look_at_listeners(len(listen))
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    nursery.start_soon(self._close_what_is_idle)
+                    nursery.start_soon(containment.run_contained, self._close_what_is_idle)
                     ready()
                     await stop.wait()
                     nursery.cancel_scope.cancel()
@@ -394,9 +395,9 @@ class _Inside:
             async with self._dialling.setdefault(peer, trio.Lock()):
                 if not self._swarm.get_connections(peer):
                     with trio.fail_after(DIAL_SECONDS):
-                        containment.trust(
-                            await self._swarm.dial_addr(Multiaddr(address.socket), peer)
-                        )
+                        dial = partial(self._swarm.dial_addr, peer_id=peer)
+                        private = self._settings.allow_private
+                        containment.trust(await dial_first(address, dial, allow_private=private))
             with trio.fail_after(DIAL_SECONDS):
                 stream = await self._host.new_stream(peer, [self._protocol])
             try:
@@ -523,7 +524,7 @@ class BlobHost:
             for text in self._settings.listen:
                 parse_listen(text)
             for text in self._settings.public:
-                parse(f"{text}/p2p/{self.peer}")
+                parse_public(self.peer, text)
         except ValueError as error:
             raise NetworkError(str(error)) from None
         await self._thread.start()
@@ -538,7 +539,7 @@ class BlobHost:
     def endpoints(self) -> list[str]:
         """Return the addresses that others fetch from, as multiaddresses with our peer id."""
         if self._settings.public:
-            return [f"{text}/p2p/{self.peer}" for text in self._settings.public]
+            return [f"{parse_public(self.peer, a)}/p2p/{self.peer}" for a in self._settings.public]
         return list(self._inside.addresses)
 
     def counters(self) -> dict[str, int]:

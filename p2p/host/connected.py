@@ -22,6 +22,7 @@ from p2p.accounts import Accounts
 from p2p.address import Address
 from p2p.event_box import EventBox
 from p2p.host.basic_host import quietly
+from p2p.host.containment import contain
 from p2p.host.transport import CLOSE_SECONDS, Transport
 from p2p.kademlia.finder import Finder
 from p2p.limits import MAX_REQUESTS, OUTBOUND_SHARE, Meter
@@ -209,4 +210,5 @@ class ConnectedPeers:
         """Remove all peers: the host is gone."""
         for peer in self:
             peer.why = "the host is gone"
-            self.end(peer)
+            with contain("disconnecting"):
+                self.end(peer)

@@ -37,10 +37,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeVarTuple, cast
 
 import trio
 from libp2p.abc import IMuxedConn, IMuxedStream, INetStream, IRawConnection
@@ -72,10 +73,13 @@ from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr
 
+from btt_chain.web.addresses import parse_ip
 from p2p.host.muxer import LightNetStream, LightStream, LightYamux, make_light
 from p2p.limits import MAX_STREAMS, READ_PAUSE, READS, Bucket, Gate
 
 log = logging.getLogger(__name__)
+
+Ts = TypeVarTuple("Ts")
 
 contained: Final[Counter[str]] = Counter()
 """Exceptions that would have ended the host, by place and kind, in this process."""
@@ -107,6 +111,29 @@ def note(place: str, error: BaseException) -> None:
     """Count an exception that was caught."""
     contained[f"{place}: {type(error).__name__}"] += 1
     log.debug("contained in %s: %r", place, error)
+
+
+def report(place: str, error: BaseException) -> None:
+    """Count an unexpected exception; log the first one of a place and kind as an error."""
+    name = f"fault in {place}: {type(error).__name__}"
+    contained[name] += 1
+    level = logging.ERROR if contained[name] == 1 else logging.DEBUG
+    log.log(level, "%s; the network goes on. Please report this", name, exc_info=error)
+
+
+@contextmanager
+def contain(place: str) -> Iterator[None]:
+    """Report an exception instead of raising it: an error about one peer must not end the host."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  (that is the purpose)
+        report(place, error)
+
+
+async def run_contained(task: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
+    """Run a task of a nursery that other tasks share."""
+    with contain(getattr(task, "__qualname__", "task")):
+        await task(*args)
 
 
 # --- patches of classes -----------------------------------------------------------
@@ -211,10 +238,21 @@ async def reset(stream: IMuxedStream | INetStream) -> None:
 
 
 class ContainedYamux(LightYamux):
-    """Yamux that disconnects a peer which ignores the receive windows (defect 18)."""
+    """Yamux that disconnects a peer which ignores the receive windows (defect 18), and one whose
+    frames raise.
+    """
 
     most_unread = FIRST_UNREAD_BYTES
     """Maximum number of unread bytes."""
+
+    async def start(self) -> None:
+        """Run the connection to its end; mark it as ended if that fails: others wait for it."""
+        try:
+            await super().start()
+        except Exception as error:  # noqa: BLE001  (it ends the connection, not the host)
+            report("yamux", error)
+            await self.close()
+            self.event_started.set()
 
     async def _read_data_body(self, length: int) -> bytes:
         unread = sum(len(buffer) for buffer in self.stream_buffers.values())
@@ -407,10 +445,11 @@ def connection_config(most: int) -> ConnectionConfig:
 
 
 def remote_ip(connection: HasRemoteAddress) -> str:
-    """Return the remote IP address; empty if the connection is gone already."""
+    """Return the remote IP address, without a zone; empty if the connection is gone already."""
     try:
         remote = connection.get_remote_address()
     except Exception as error:  # noqa: BLE001  (an accepted socket may be closed already)
         note("remote address", error)
         return ""
-    return "" if remote is None else str(remote[0])
+    ip = None if remote is None else parse_ip(str(remote[0]))
+    return "" if ip is None else str(ip)

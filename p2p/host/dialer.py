@@ -11,6 +11,7 @@ from libp2p.peer.id import ID
 from p2p.address import Address
 from p2p.dial_plan import Dial
 from p2p.host.connected import ConnectedPeers
+from p2p.host.containment import contain
 from p2p.host.transport import Transport
 from p2p.peers import PeerBook
 from p2p.steady import now_ms
@@ -36,8 +37,9 @@ class Dialer:
     async def run(self, every_ms: int) -> None:
         """Dial the due peers, repeatedly."""
         while True:
-            for dial in self._book.dials.tick(now_ms()):
-                self._transport.start_soon(self._dial, dial)
+            with contain("dials"):
+                for dial in self._book.dials.tick(now_ms()):
+                    self._transport.start_soon(self._dial, dial)
             await trio.sleep(every_ms / 1_000)
 
     async def _dial(self, dial: Dial) -> None:
@@ -49,7 +51,8 @@ class Dialer:
         self._dialled[peer_id] = dial.address
         try:
             with trio.fail_after(DIAL_SECONDS):
-                await self._transport.dial(dial.address)
+                private = self._book.allows_private(dial.address)
+                await self._transport.dial(dial.address, allow_private=private)
         except Exception as error:  # noqa: BLE001  (a dial fails in a dozen ways)
             log.debug("cannot reach %s: %r", dial.address, error)
         finally:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import trio
 
-from p2p.address import Address, parse
+from p2p.address import UNSPECIFIED, Address, parse
 from p2p.dial_plan import Dial
 from p2p.errors import Refused, WireError
 from p2p.host.connected import ConnectedPeers, Peer
-from p2p.host.containment import note
+from p2p.host.containment import contain, note
 from p2p.host.dialer import DIAL_SECONDS
 from p2p.host.penalties import Penalties
 from p2p.host.probe import ForeignNode
@@ -58,7 +58,8 @@ class Discovery:
     async def run(self, every_ms: int) -> None:
         """Start the due searches and probes, repeatedly."""
         while True:
-            self._start_due()
+            with contain("discovery"):
+                self._start_due()
             await trio.sleep(every_ms / 1_000)
 
     def _start_due(self) -> None:
@@ -95,8 +96,8 @@ class Discovery:
             if named is None:
                 self._finder.failed(find)
             else:
-                self._book.add_reported(named)
                 self._finder.answered(find, named, now_ms())
+                self._book.add_reported(named)
         self._start_due()
 
     def _target_of(self, find: Find) -> Peer | Dial | None:
@@ -114,7 +115,10 @@ class Discovery:
             with trio.fail_after(READ_SECONDS):
                 return await self._transport.request(node.id, KAD, request)
         with trio.fail_after(DIAL_SECONDS):
-            ip, answer = await self._transport.request_once(node.address, KAD, request)
+            private = self._book.allows_private(node.address)
+            ip, answer = await self._transport.request_once(
+                node.address, KAD, request, allow_private=private
+            )
         self._book.dialled_once(node.address, now_ms())
         self._finder.reached(node.address, ip, now_ms())
         return answer
@@ -125,7 +129,8 @@ class Discovery:
         try:
             if self._book.bar(address.peer, now_ms()) is None:
                 with trio.fail_after(READ_SECONDS):
-                    ip = await self._transport.probe(address)
+                    private = self._book.allows_private(address)
+                    ip = await self._transport.probe(address, allow_private=private)
         except Exception as error:  # noqa: BLE001  (a dial fails in a dozen ways)
             log.debug("no answer at %s: %r", address, error)
         finally:
@@ -179,19 +184,19 @@ def claimed(texts: Sequence[str], peer: str, ip: str) -> Sequence[Address]:
     for address in readable(texts):
         if address.peer != peer:
             continue
-        if address.host in ("0.0.0.0", "::") and ip:  # noqa: S104  (read, not bound)
-            addresses.append(address._replace(kind="ip6" if ":" in ip else "ip4", host=ip))
-        elif address.host not in ("0.0.0.0", "::"):  # noqa: S104
+        if address.host not in UNSPECIFIED:
             addresses.append(address)
+        elif ip:
+            addresses.append(address._replace(kind="ip6" if ":" in ip else "ip4", host=ip))
     return addresses
 
 
 def readable(texts: Sequence[str]) -> Sequence[Address]:
-    """Return the addresses that can be dialled; other nodes may support further kinds."""
+    """Return the addresses that can be dialled; others are dropped and counted."""
     addresses = []
     for text in texts:
         try:
             addresses.append(parse(text))
-        except ValueError:
-            continue
+        except ValueError as error:
+            note("address", error)
     return addresses

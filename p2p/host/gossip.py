@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import libp2p.pubsub.gossipsub
 import libp2p.pubsub.pubsub
+import trio
 from google.protobuf.message import DecodeError
 from libp2p.abc import IHost, INetStream
 from libp2p.io.exceptions import IOException
@@ -39,7 +40,7 @@ from libp2p.pubsub.rpc_queue import RpcQueue
 from libp2p.pubsub.utils import safe_bytes_from_hex
 
 from p2p.errors import WireError
-from p2p.host.containment import contained, note, reset
+from p2p.host.containment import contain, contained, note, report, reset
 from p2p.host.guard import thread_us
 from p2p.host.recent import Recent
 from p2p.host.reports import MAX_IDS, MIN_BYTES, MessageIds, ReceptionReports, reports_to
@@ -312,6 +313,13 @@ class ContainedGossipSub(GossipSub):
         if isinstance(self.pubsub, ContainedPubsub) and self.pubsub.serves(sender_peer_id, size):
             await super().handle_iwant(iwant_msg, sender_peer_id)
 
+    async def heartbeat(self) -> None:
+        """Run the heartbeats; the next one follows where one failed."""
+        while True:
+            with contain("heartbeat"):
+                await super().heartbeat()
+            await trio.sleep(self.heartbeat_interval)
+
     def _check_equivocation(self, msg: Message) -> bool:
         return True  # the id is the hash of the content: no two messages share it
 
@@ -356,6 +364,10 @@ class ContainedPubsub(Pubsub):
         """Run the service of the library, and report messages."""
         self.manager.run_daemon_task(self.reports.run)
         await super().run()
+
+    def _handle_dead_peer(self, peer_id: ID) -> None:
+        with contain("leaving peer"):
+            super()._handle_dead_peer(peer_id)
 
     async def join(self) -> None:
         """Subscribe to all topics. Messages go to `Environment.received`."""
@@ -411,6 +423,10 @@ class ContainedPubsub(Pubsub):
             self._handle_dead_peer(peer)
         except (StreamError, IOException) as error:
             note("gossip stream", error)
+            await reset(stream)
+            self._handle_dead_peer(peer)
+        except Exception as error:  # noqa: BLE001  (the stream ends, the host goes on)
+            report("gossip stream", error)
             await reset(stream)
             self._handle_dead_peer(peer)
         finally:

@@ -18,8 +18,9 @@ from typing import Final
 
 from zeroconf import InterfaceChoice, ServiceBrowser, ServiceInfo, ServiceStateChange, Zeroconf
 
-from p2p.address import Address, parse_peer
+from p2p.address import Address
 from p2p.host.containment import note
+from p2p.host.discovery import readable
 
 log = logging.getLogger(__name__)
 
@@ -135,18 +136,13 @@ def service(genesis: bytes) -> str:
 
 
 def addresses(info: ServiceInfo, genesis: bytes) -> Sequence[Address]:
-    """Return the addresses of a service, if it is a node of our chain. Raises ValueError."""
+    """Return the addresses of a service, if it is a node of our chain."""
     properties = info.properties
     if properties.get(b"genesis") != genesis.hex().encode():
         return []
-    peer = parse_peer((properties.get(b"peer") or b"").decode())
-    if not info.port:
-        return []
-    return [
-        Address("ip4", host, info.port, peer)
-        for host in info.parsed_addresses()[:ADDRESSES]
-        if ":" not in host
-    ]
+    peer = (properties.get(b"peer") or b"").decode(errors="replace")
+    hosts = [host for host in info.parsed_addresses() if ":" not in host]
+    return readable([f"/ip4/{host}/tcp/{info.port}/p2p/{peer}" for host in hosts[:ADDRESSES]])
 
 
 def reachable(host: str) -> str:

@@ -34,7 +34,7 @@ from p2p.errors import NetworkError
 from p2p.event_box import EventBox
 from p2p.host import containment, gossip
 from p2p.host.connected import ConnectedPeers
-from p2p.host.containment import note
+from p2p.host.containment import contain, note
 from p2p.host.dialer import Dialer
 from p2p.host.discovery import Discovery
 from p2p.host.guard import CostGuard
@@ -202,8 +202,7 @@ class Node:
         """Run until `stop`; rebuild the host when it fails. Raises NetworkError at the start."""
         containment.install()
         gossip.install()
-        if self._settings.folder is not None:
-            self._book.remember(peer_file.load(self._settings.folder))
+        self._load_peers()
         delay = REBUILD_SECONDS
         while True:
             begun = trio.current_time()
@@ -247,7 +246,8 @@ class Node:
                     await self._run_tasks(stop, ready)
             finally:
                 await transport.close()
-                self._save_peers(self._book.known())
+                with contain("known peers"):
+                    self._save_peers(self._book.known())
 
     async def _run_tasks(self, stop: trio.Event, ready: Callable[[], None]) -> None:
         async with trio.open_nursery() as nursery:
@@ -265,8 +265,17 @@ class Node:
     async def _save_when_due(self) -> None:
         while self._settings.folder is not None:
             await trio.sleep(self._settings.save_every_ms / 1_000)
-            # The book is read here: the other thread must not iterate over it while it changes.
-            await trio.to_thread.run_sync(self._save_peers, self._book.known())
+            with contain("known peers"):
+                # The book is read here: the other thread must not iterate over it while it changes.
+                await trio.to_thread.run_sync(self._save_peers, self._book.known())
+
+    def _load_peers(self) -> None:
+        if self._settings.folder is None:
+            return
+        try:
+            self._book.remember(peer_file.load(self._settings.folder))
+        except OSError as error:
+            log.warning("known peers cannot be read: %s", error)
 
     def _save_peers(self, known: Sequence[KnownPeer]) -> None:
         if self._settings.folder is None:
@@ -283,7 +292,8 @@ class Node:
             await self._work.wait()
             self._work = trio.Event()
             for action in self._inbox.take():
-                await self._apply(action)
+                with contain(type(action).__name__):
+                    await self._apply(action)
 
     async def _apply(self, action: Action | Order) -> None:
         match action:

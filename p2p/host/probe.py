@@ -20,11 +20,11 @@ from libp2p.protocol_muxer.multiselect_client import MultiselectClient
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
 from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.tcp.tcp import TCP
-from multiaddr import Multiaddr
 
 from p2p.address import Address
 from p2p.errors import NetworkError
 from p2p.host.containment import ContainedSwarm, MeteredConnection, remote_ip
+from p2p.host.resolving import dial_first
 from p2p.host.streams import read_frame, write_frame
 
 CLOSE_SECONDS: Final = 1.0
@@ -34,14 +34,20 @@ class ForeignNode(NetworkError):
     """The node is of another chain or version: do not dial it for a while."""
 
 
-async def probe(swarm: ContainedSwarm, address: Address) -> str:
+async def probe(swarm: ContainedSwarm, address: Address, *, allow_private: bool) -> str:
     """Return the IP address at which the node of `address` answered. Raises what libp2p raises."""
-    async with _secured(swarm, address) as (connection, _):
+    async with _secured(swarm, address, allow_private=allow_private) as (connection, _):
         return remote_ip(connection)
 
 
 async def request_once(
-    swarm: ContainedSwarm, address: Address, protocol: TProtocol, question: bytes, bound: int
+    swarm: ContainedSwarm,
+    address: Address,
+    protocol: TProtocol,
+    question: bytes,
+    bound: int,
+    *,
+    allow_private: bool,
 ) -> tuple[str, bytes | None]:
     """Send a request to the node at `address`; return the IP address it was reached at, and the
     answer, None if it refused.
@@ -50,7 +56,7 @@ async def request_once(
     """
     failure: Exception | None = None
     answer: bytes | None = None
-    async with _secured(swarm, address) as (connection, secure):
+    async with _secured(swarm, address, allow_private=allow_private) as (connection, secure):
         ip = remote_ip(connection)
         muxed = await swarm.upgrader.upgrade_connection(secure, ID.from_string(address.peer))
         async with trio.open_nursery() as nursery:
@@ -80,10 +86,10 @@ async def _ask(
 
 @asynccontextmanager
 async def _secured(
-    swarm: ContainedSwarm, address: Address
+    swarm: ContainedSwarm, address: Address, *, allow_private: bool
 ) -> AsyncIterator[tuple[IRawConnection, ISecureConn]]:
     """Dial, and authenticate the node by Noise; close the connection at the end in any case."""
-    raw = await TCP().dial(Multiaddr(address.socket))
+    raw = await dial_first(address, TCP().dial, allow_private=allow_private)
     connection = MeteredConnection.over(raw, swarm.traffic)
     try:
         peer = ID.from_string(address.peer)

@@ -14,6 +14,8 @@ from typing import Final
 import trio
 from libp2p.peer.id import ID
 
+from p2p.host.containment import contain
+
 MAX_IDS: Final = 512
 """Maximum number of ids that a peer does not want within a second."""
 MIN_BYTES: Final = 1_024
@@ -71,7 +73,8 @@ class ReceptionReports:
     def _report(self) -> None:
         waiting, self._waiting, self._count = self._waiting, {}, 0
         self._next = trio.current_time() + REPORT_SECONDS
-        self._send(waiting)
+        with contain("reports of messages"):
+            self._send(waiting)
 
 
 def reports_to(

@@ -23,7 +23,7 @@ from p2p.event_box import EventBox
 from p2p.host import containment
 from p2p.host.basic_host import quietly
 from p2p.host.connected import ConnectedPeers, Peer
-from p2p.host.containment import note
+from p2p.host.containment import contain, note
 from p2p.host.dialer import Dialer
 from p2p.host.discovery import Discovery, claimed
 from p2p.host.notifications import Notifications
@@ -84,7 +84,8 @@ class Sessions:
         """Follow the connections of a new host, also those that were opened before."""
         self._transport.swarm.register_notifee(_Notifee(self))
         for connection in self._transport.connections():
-            self.connection_opened(connection)
+            with contain("connections"):
+                self.connection_opened(connection)
 
     # --- orders of the operator -------------------------------------------------------
 
@@ -181,7 +182,7 @@ class Sessions:
 
     async def _run(self, peer: Peer) -> None:
         """Run a session from the first connection to the last: handshake, notes and polls."""
-        with peer.scope:
+        with contain("session"), peer.scope:
             why = await self._handshake(peer)
             if why is not None:
                 log.info("peer %s is refused: %s", peer.name, why)
@@ -190,6 +191,8 @@ class Sessions:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._notifications.write_all, peer)
                 nursery.start_soon(self._poll, peer)
+        if not peer.gone:
+            self._peers.disconnect(peer, "its session failed")
 
     # --- handshake --------------------------------------------------------------------
 
@@ -330,10 +333,12 @@ class _Notifee(INotifee):
         self._sessions = sessions
 
     async def connected(self, network: INetwork, conn: INetConn) -> None:
-        self._sessions.connection_opened(cast("SwarmConn", conn))
+        with contain("connections"):
+            self._sessions.connection_opened(cast("SwarmConn", conn))
 
     async def disconnected(self, network: INetwork, conn: INetConn) -> None:
-        self._sessions.connection_closed(conn.muxed_conn.peer_id)
+        with contain("connections"):
+            self._sessions.connection_closed(conn.muxed_conn.peer_id)
 
     async def opened_stream(self, network: INetwork, stream: INetStream) -> None:
         pass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVarTuple, cast
 
 import trio
@@ -19,8 +20,9 @@ from multiaddr import Multiaddr
 from p2p.address import Address
 from p2p.errors import NetworkError
 from p2p.host.basic_host import new_host, probe_port, quietly
-from p2p.host.containment import new_swarm, reset
+from p2p.host.containment import new_swarm, reset, run_contained
 from p2p.host.probe import probe, request_once
+from p2p.host.resolving import dial_first
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import Gate
 from p2p.network import EXCHANGES, GRANDPA_PEER, protocol_name
@@ -113,8 +115,8 @@ class Transport:
         return tuple((public or list(self.addresses))[:OWN_ADDRESSES])
 
     def start_soon(self, task: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
-        """Start a task that ends with the host."""
-        self.nursery.start_soon(task, *args)
+        """Start a task that ends with the host; what it raises does not end the host."""
+        self.nursery.start_soon(run_contained, task, *args)
 
     # --- connections ------------------------------------------------------------------
 
@@ -122,22 +124,22 @@ class Transport:
         """Return the connections with a peer; all connections without one."""
         return cast("list[SwarmConn]", self.swarm.get_connections(peer))
 
-    async def dial(self, address: Address) -> None:
+    async def dial(self, address: Address, *, allow_private: bool) -> None:
         """Dial one address, past the library's negative cache and its own choice (defect 7).
 
-        Raises what libp2p raises.
+        Raises what libp2p raises, and what `dial_first` raises.
         """
-        await self.swarm.dial_addr(Multiaddr(address.socket), ID.from_string(address.peer))
+        peer = ID.from_string(address.peer)
+        dial = partial(self.swarm.dial_addr, peer_id=peer)
+        await dial_first(address, dial, allow_private=allow_private)
 
     async def close_peer(self, peer: ID) -> None:
         """Close all connections with a peer."""
         await self.swarm.close_peer(peer)
 
-    async def probe(self, address: Address) -> str:
-        """Return the IP address at which the node of `address` answered. Raises what libp2p
-        raises.
-        """
-        return await probe(self.swarm, address)
+    async def probe(self, address: Address, *, allow_private: bool) -> str:
+        """Return the IP address at which the node of `address` answered. Raises as `dial` does."""
+        return await probe(self.swarm, address, allow_private=allow_private)
 
     # --- streams ----------------------------------------------------------------------
 
@@ -166,9 +168,14 @@ class Transport:
         return answer
 
     async def request_once(
-        self, address: Address, protocol: str, data: bytes
+        self, address: Address, protocol: str, data: bytes, *, allow_private: bool
     ) -> tuple[str, bytes | None]:
         """Send a request to a node that is not connected (`p2p.host.probe.request_once`)."""
         return await request_once(
-            self.swarm, address, self._protocols[protocol], data, EXCHANGES[protocol].answer
+            self.swarm,
+            address,
+            self._protocols[protocol],
+            data,
+            EXCHANGES[protocol].answer,
+            allow_private=allow_private,
         )

@@ -18,10 +18,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address
 from typing import Final
 
 from btt_chain.primitives.ss58 import from_base58
+from btt_chain.web.addresses import is_public, parse_ip
 from p2p.address import PEER_ID_CHARS, Address
 
 KEY_BYTES: Final = 32
@@ -48,13 +49,10 @@ def network_of(host: str) -> str:
 
     Empty for addresses that are not public: the nodes of a local network are not limited.
     """
-    try:
-        address = ip_address(host)
-    except ValueError:
+    address = parse_ip(host)
+    if address is None:
         return host.lower()
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if not address.is_global:
+    if not is_public(host):
         return ""
     if isinstance(address, IPv4Address):
         return str(address).rpartition(".")[0]

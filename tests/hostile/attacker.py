@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hostile.order import Order, Recorder
+from hostile.order import BROKEN, Order, Recorder
 from hostile.registry import SCENARIOS
 
 
@@ -22,6 +22,9 @@ def main() -> None:
     attack.begin()
     try:
         attack.run(record)
+    except Exception as error:
+        record.add(BROKEN, "attack", repr(error))
+        raise
     finally:
         record.close()
 

@@ -23,7 +23,18 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.testing import Devnet, DevnetError, RpcFailed
 from hostile.load import read_load
 from hostile.measure import SETTLED, Head, Watch
-from hostile.order import CUT, DONE, REFUSED, SENT, Order, Target, first, read_report
+from hostile.order import (
+    BROKEN,
+    CONNECTED,
+    CUT,
+    DONE,
+    REFUSED,
+    SENT,
+    Order,
+    Target,
+    first,
+    read_report,
+)
 from hostile.registry import Scenario
 
 DESCRIPTORS: Final = 1_024
@@ -33,6 +44,8 @@ OBSERVER: Final = 3
 ATTACKED: Final = (0, 1)
 PROXIES: Final = 200
 """Second number of this machine's addresses from which callers count as external."""
+WIDE: Final = 100
+"""Lowest second number of addresses of attackers in many networks."""
 CALM: Final = 1.0
 """Seconds of quiet that are watched before an attack."""
 BEFORE: Final = 10.0
@@ -115,6 +128,12 @@ class Outcome:
     health: float = 0.0
     cut: float | None = None
     """Seconds until the last identity or caller was first cut off or refused; None: one never."""
+    connected: int = 0
+    """Connections of the attacker that the node admitted."""
+    broken: list[str] = field(default_factory=list)
+    """Errors of the attack itself."""
+    faults: list[str] = field(default_factory=list)
+    """Lines in the logs of attacked nodes: a host that was rebuilt, an unexpected error."""
     done: int = 0
     """Requests that the node did as asked."""
     sent: int = 0
@@ -135,6 +154,13 @@ class Outcome:
     def failures(self) -> list[str]:
         """Return the bounds that were broken."""
         bounds, found = self.scenario.bounds, [f"{name} ended" for name in self.ended]
+        found += [f"the attack failed: {error}" for error in self.broken[:1]]
+        found += self.faults[:1]
+        needs = self.scenario.needs
+        if self.connected < needs.connections:
+            found.append(f"{self.connected} connections of {needs.connections}: nothing was tested")
+        if self.sent < needs.sent:
+            found.append(f"{self.sent} bytes sent of {needs.sent}: nothing was tested")
         if self.missed > max(1.0, bounds.missed * self.slots):
             found.append(f"{self.missed} of {self.slots} slots missed")
         if max(self.gap, self.attacked_gap) > bounds.gap:
@@ -220,11 +246,19 @@ class Field:
             net.slot_ms,
             tuple(targets),
             seconds,
-            f"127.{PROXIES if scenario.external else 10 + place // 250}.{1 + place % 250}.66",
+            self._source(scenario, place),
             scenario.identities,
             f"{scenario.name} {os.urandom(8).hex()}",
             str(self.folder / f"attack-{place}-{scenario.name}.jsonl"),
+            scenario.networks,
         )
+
+    @staticmethod
+    def _source(scenario: Scenario, place: int) -> str:
+        """Return the first address of attack number `place`: no two attacks share a network."""
+        if scenario.networks > 1:
+            return f"127.{WIDE + place % (PROXIES - WIDE)}.1.66"
+        return f"127.{PROXIES if scenario.external else 10 + place // 250}.{1 + place % 250}.66"
 
     async def _attack(self, net: Devnet, scenario: Scenario, seconds: float) -> Outcome:
         order = self.order(net, scenario, seconds)
@@ -260,6 +294,8 @@ class Field:
             await _unless_ended(watching, seconds)
             ended = time.time()
             outcome = self._judge(net, watch, scenario, begun, ended)
+            if attacker is not None and (code := attacker.process.poll()):
+                outcome.broken.append(f"its process ended with code {code}")
             outcome.recovered = await self._recovery(net, watch, ended)
             if scenario.attack is None:
                 outcome.used = await asyncio.to_thread(most_used, net)
@@ -269,11 +305,12 @@ class Field:
             if watching is not None:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
-        _judge_report(outcome, order, begun)
+        judge_report(outcome, order, begun)
         if scenario.load:
             times = await asyncio.to_thread(final_times, net, watch.heads[OBSERVER])
             outcome.final = share_final(read_load(loaded), times, time.time())
         outcome.bans = [reason for index, at in logs.items() for reason in _bans(net, index, at)]
+        outcome.faults = [line for index, at in logs.items() for line in _faults(net, index, at)]
         return outcome
 
     def _judge(
@@ -331,10 +368,13 @@ async def _unless_ended(task: asyncio.Task[None], seconds: float) -> None:
         one.result()
 
 
-def _judge_report(outcome: Outcome, order: Order, begun: float) -> None:
+def judge_report(outcome: Outcome, order: Order, begun: float) -> None:
+    """Add what the report of the attacking process says."""
     events = read_report(Path(order.report))
     refused = first(events, (CUT, REFUSED))
     known = {event.who for event in events}
+    outcome.connected = sum(event.kind == CONNECTED for event in events)
+    outcome.broken += [event.detail for event in events if event.kind == BROKEN]
     outcome.sent = sum(event.count for event in events if event.kind == SENT)
     outcome.done = sum(event.kind == DONE for event in events)
     if known and known <= set(refused):
@@ -369,12 +409,24 @@ def share_final(sent: dict[str, float], final: dict[str, float], now: float) -> 
 
 def _bans(net: Devnet, index: int, at: int) -> list[str]:
     """Return the reasons for bans in a node's log behind its first `at` bytes."""
+    lines = _logged(net, index, at)
+    return sorted({line.partition("is banned: ")[2][:80] for line in lines if "is banned" in line})
+
+
+def _faults(net: Devnet, index: int, at: int) -> list[str]:
+    """Return the errors in a node's log that one peer may not cause."""
+    signs = ("network host failed", "fault in ", "Traceback")
+    return [
+        f"{net[index].name}: {line[:120]}"
+        for line in _logged(net, index, at)
+        if any(sign in line for sign in signs)
+    ]
+
+
+def _logged(net: Devnet, index: int, at: int) -> list[str]:
     with net[index].log.open("rb") as file:
         file.seek(at)
-        text = file.read().decode(errors="replace")
-    return sorted(
-        {line.partition("is banned: ")[2][:80] for line in text.splitlines() if "is banned" in line}
-    )
+        return file.read().decode(errors="replace").splitlines()
 
 
 def details(outcome: Outcome) -> str:
@@ -383,6 +435,7 @@ def details(outcome: Outcome) -> str:
         {
             "name": outcome.scenario.name,
             "cpu others": round(outcome.other_cpu, 3),
+            "connected": outcome.connected,
             "sent": outcome.sent,
             "done": outcome.done,
             "recovered": outcome.recovered,

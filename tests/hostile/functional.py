@@ -14,6 +14,7 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import compact_encode
 from btt_chain.testing import Devnet, DevNode, RpcFailed
+from hostile import servers
 from hostile.payloads import Signer
 from runtime.constants import BTT
 from support.sim.short_ids import CHARGED, TWISTS, play
@@ -170,6 +171,10 @@ CHECKS: Final = (
           old_transactions_cannot_be_replayed),
     Check("D10-files", f"{CALLS} author_rotateKeys leave no open files",
           rotating_keys_leaks_no_descriptors),
+    Check("records", "16 connections of unknown senders hold no memory of a custodian (H1)",
+          servers.unknown_senders_hold_no_memory_of_a_custodian),
+    Check("explorer", "a page with 8,000 events takes no time of other readers (H2)",
+          servers.an_expensive_page_takes_no_time_of_other_readers),
     Check("short-ids", f"{len(TWISTS)} wrong answers about compact blocks stop none",
           wrong_short_ids_stop_no_block),
 )  # fmt: skip

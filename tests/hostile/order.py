@@ -26,6 +26,8 @@ REFUSED: Final = "refused"
 """The node answered that it does not do what was asked."""
 DONE: Final = "done"
 """The node did what was asked."""
+BROKEN: Final = "broken"
+"""The attack itself failed: nothing that the node did caused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Order:
     seed: str
     report: str
     """File for the report."""
+    networks: int = 1
+    """Number of networks (/24) that they come from."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -69,6 +73,11 @@ class Order:
     @property
     def genesis_hash(self) -> bytes:
         return bytes.fromhex(self.genesis)
+
+    def source_of(self, number: int) -> str:
+        """Address of this machine that the connections of identity `number` come from."""
+        first, second, third, last = self.source.split(".")
+        return f"{first}.{second}.{int(third) + number % self.networks}.{last}"
 
     def identity(self, number: int) -> bytes:
         """The secret key of the attacker's identity `number`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -13,6 +13,7 @@ from libp2p.pubsub.pb import rpc_pb2
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.ss58 import to_base58
 from btt_chain.scale import u32, u64
 from btt_chain.testing.rpc import Rpc
 from hostile.order import Order
@@ -27,12 +28,28 @@ from hostile.payloads import (
     tx_batch,
 )
 from hostile.peers import GossipFlood, Leaver, PeerAttack, Session
+from p2p.address import PEER_ID_PREFIX
 from p2p.host.gossip import MESSAGES
-from p2p.network import ANNOUNCE, BLOCKS, COMPACT, GRANDPA, GRANDPA_PEER, KIB, STATE, TX, WARP
+from p2p.network import (
+    ANNOUNCE,
+    BLOCKS,
+    COMPACT,
+    GRANDPA,
+    GRANDPA_PEER,
+    KAD,
+    KIB,
+    STATE,
+    STATUS,
+    TX,
+    WARP,
+)
 from p2p.protocols.compact import MAX_PLACES, Describe, Transactions, encode_request
 from p2p.protocols.messages import ALL, BlockRequest, Direction, StateRequest, WarpRequest
+from p2p.settings import unix_ms
+from p2p.wire import Hello, Search, encode_addresses, encode_hello, encode_search
 from runtime import BttRuntime
 from runtime.params import RuntimeParams
+from support.p2p_attack import BAD_HOSTS
 
 LOGS: Final = 65_000
 FORGED: Final = 400
@@ -226,6 +243,33 @@ class CrowdingTransactions(GossipFlood):
         call = account.index("System", "remark") + b"\x00"
         nonces = itertools.count(account.nonce)
         return lambda: tx_batch([account.sign(call, next(nonces)) for _ in range(FORGED)])
+
+
+class BadRecords(PeerAttack):
+    """Reports addresses of any form in every message that has some, four at a time."""
+
+    def addresses(self, name: str) -> Sequence[str]:
+        first = int.from_bytes(name.encode()[-2:]) * 4 % len(BAD_HOSTS)
+        return [f"/{host}/tcp/30333/p2p/{name}" for host in BAD_HOSTS[first : first + 4]]
+
+    async def prepare(self, session: Session) -> None:
+        attacker = session.attacker
+        own = self.addresses(attacker.name)
+        others = [text.replace(attacker.name, _new_peer()) for text in own]
+        hello = encode_hello(Hello(attacker.genesis, attacker.status, tuple(own), unix_ms()))
+        attacker.answer(STATUS, hello)
+        attacker.answer(KAD, encode_addresses(others))
+        await session.request(KAD, encode_search(Search(os.urandom(32), tuple(own))))
+
+    async def script(self, session: Session) -> None:
+        own = tuple(self.addresses(session.attacker.name))
+        while not self.over:
+            await session.request(KAD, encode_search(Search(os.urandom(32), own)))
+            await trio.sleep(5.0)
+
+
+def _new_peer() -> str:
+    return to_base58(PEER_ID_PREFIX + os.urandom(32))
 
 
 class CompactRequests(PeerAttack):

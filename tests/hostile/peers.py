@@ -8,18 +8,20 @@ An identity that is cut off dials again every second, with the same key, or with
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
 from libp2p.abc import INetStream
+from libp2p.exceptions import BaseLibp2pError
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.utils.varint import encode_varint_prefixed
 
-from hostile.order import CONNECTED, CUT, Attack, Order, Recorder, Target
+from hostile.order import BROKEN, CONNECTED, CUT, Attack, Order, Recorder, Target
 from p2p.address import parse
-from p2p.host.streams import write_frame
+from p2p.errors import WireError
+from p2p.host.streams import StreamEnded, write_frame
 from p2p.network import protocol_name
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import Attacker, dialled
@@ -32,6 +34,20 @@ WRITING: Final = 10.0
 """Seconds after which a write fails: the node reads no more."""
 
 
+EXPECTED: Final = (
+    BaseLibp2pError, OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError,
+    StreamEnded, WireError,
+)  # fmt: skip
+"""Errors of a connection that the node has closed, refused, or does not read."""
+
+
+def is_of_connection(error: BaseException) -> bool:
+    """Return True if an error, or each of a group, says that a connection has ended."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_of_connection, error.exceptions))
+    return isinstance(error, EXPECTED)
+
+
 class Session:
     """One connection of the attacker to a node."""
 
@@ -42,6 +58,10 @@ class Session:
         self._record = record
         self._mesh: INetStream | None = None
         self._notes: INetStream | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        return self.attacker.connection.is_closed
 
     async def gossip(self, topic: str, *payloads: bytes) -> None:
         """Publish messages in one RPC."""
@@ -99,6 +119,15 @@ class PeerAttack(Attack):
     async def script(self, session: Session) -> None:
         """Attack over one connection until the attack is over."""
 
+    def addresses(self, name: str) -> Sequence[str]:
+        """Return the listen addresses that the peer of this name claims."""
+        del name
+        return ()
+
+    async def prepare(self, session: Session) -> None:
+        """Set up what is sent before the end of the handshake."""
+        session.attacker.answer_status()
+
     async def _run(self, record: Recorder) -> None:
         with trio.move_on_after(self.left + GREETING):
             async with trio.open_nursery() as nursery:
@@ -111,25 +140,31 @@ class PeerAttack(Attack):
         while not self.over:
             turn = number + 1_000 * attempts if self.fresh_identities else number
             attempts += 1
-            ended = await self._connection(target, self.order.identity(turn), who, record)
+            seed, source = self.order.identity(turn), self.order.source_of(number)
+            ended = await self._connection(target, seed, source, who, record)
             if not self.over:
                 record.add(CUT, who, ended)
                 await trio.sleep(min(AGAIN, self.left))
 
-    async def _connection(self, target: Target, seed: bytes, who: str, record: Recorder) -> str:
+    async def _connection(
+        self, target: Target, seed: bytes, source: str, who: str, record: Recorder
+    ) -> str:
         """Dial, greet and attack; return why it ended."""
-        order = self.order
+        order, session = self.order, None
         try:
             async with dialled(
-                parse(target.address), seed, genesis=order.genesis_hash, source=order.source
+                parse(target.address), seed, genesis=order.genesis_hash, source=source
             ) as attacker:
-                attacker.answer_status()
+                session = Session(attacker, who, record, self)
+                await self.prepare(session)
                 with trio.fail_after(GREETING):
-                    if await attacker.greet() is None:
+                    if await attacker.greet(addresses=self.addresses(attacker.name)) is None:
                         return "the handshake was refused"
                 record.add(CONNECTED, who)
-                await self._watched(Session(attacker, who, record, self))
+                await self._watched(session)
         except Exception as error:  # noqa: BLE001  (libp2p ends in a dozen ways, groups among them)
+            if not (is_of_connection(error) or (session is not None and session.is_closed)):
+                record.add(BROKEN, who, repr(error))
             return repr(error)
         return "the node has closed the connection"
 
@@ -148,7 +183,10 @@ class PeerAttack(Attack):
 
 
 class GossipFlood(PeerAttack):
-    """Gossips one payload after another, `rate` bytes a second from all identities together."""
+    """Gossips one payload after another, `rate` bytes a second from all identities together.
+
+    From many networks it is a tenth of that from each.
+    """
 
     topic: str
     rate: float
@@ -164,12 +202,12 @@ class GossipFlood(PeerAttack):
 
     async def script(self, session: Session) -> None:
         due = trio.current_time()
+        # Attackers in many networks have more of all: a tenth of the rate for each network.
+        rate = self.rate * max(1.0, self.order.networks / 10) / self.order.identities
         while not self.over:
             payload = self.make()
             await session.gossip(self.topic, payload)
-            due = (
-                max(due, trio.current_time() - 1) + len(payload) * self.order.identities / self.rate
-            )
+            due = max(due, trio.current_time() - 1) + len(payload) / rate
             await trio.sleep_until(due)
 
 

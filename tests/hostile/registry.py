@@ -33,6 +33,16 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """The least that must have come of an attack, or its row has measured nothing."""
+
+    connections: int = 1
+    """Connections that the nodes admitted, those of all identities and callers together."""
+    sent: int = 1
+    """Bytes that the nodes took."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One row of the table."""
 
@@ -41,6 +51,7 @@ class Scenario:
     what: str
     attack: type[Attack] | None
     """None: no attack, for comparison."""
+    needs: Arrival
     targets: int = 1
     identities: int = 1
     external: bool = False
@@ -48,6 +59,8 @@ class Scenario:
     load: int = 0
     """Honest transfers a second, of all nodes together."""
     bounds: Bounds = Bounds()
+    networks: int = 1
+    """Networks (/24) that the identities come from."""
 
 
 _QUIET: Final = Bounds(cut=None)
@@ -59,65 +72,77 @@ _LOCAL: Final = Bounds(cpu=1.0, memory=250.0, cut=None)
 reading and writing of bytes; the memory of its answers is not given back at once.
 """
 
+_NONE: Final = Arrival(0, 0)
+_PEER: Final = Arrival(1, 16_000)
+"""A peer that is cut off after its first messages."""
+_CALLER: Final = Arrival(1, 500_000)
+"""A caller with large requests."""
+_DEAR: Final = Arrival(1, 50_000)
+"""A caller with small requests that cost much."""
+
 _BASE: Final = (
-    Scenario("none", "-", "no attack", None, bounds=_HONEST),
+    Scenario("none", "-", "no attack", None, _NONE, bounds=_HONEST),
     Scenario("D1-nodes", "D1", "16 signed reports, 1 MiB of empty trie nodes each, by RPC",
-             tx_attacks.OversizedProofs),
+             tx_attacks.OversizedProofs, _CALLER),
     Scenario("D1-logs", "D1", "16 signed reports, 1 MiB of digest items each, by RPC",
-             tx_attacks.OversizedHeaders),
+             tx_attacks.OversizedHeaders, _CALLER),
     Scenario("D1-batch", "D1", "300 batches of 4 x 999 remarks, by RPC",
-             tx_attacks.NestedBatches, bounds=_PAID),
+             tx_attacks.NestedBatches, Arrival(1, 10_000), bounds=_PAID),
     Scenario("D1-gossip", "D1", "16 signed reports of 1,000 KiB by gossip, again and again",
-             tx_attacks.GossipedProofs),
+             tx_attacks.GossipedProofs, _PEER),
     Scenario("D2-malformed", "D2", "malformed transactions, 600 kB/s",
-             peer_attacks.MalformedTransactions),
-    Scenario("D2-bare", "D2", "unsigned remarks, 600 kB/s", peer_attacks.BareTransactions),
-    Scenario("D2-inherent", "D2", "unsigned Timestamp.set, 600 kB/s", peer_attacks.Inherents),
+             peer_attacks.MalformedTransactions, _PEER),
+    Scenario("D2-bare", "D2", "unsigned remarks, 600 kB/s", peer_attacks.BareTransactions, _PEER),
+    Scenario("D2-inherent", "D2", "unsigned Timestamp.set, 600 kB/s",
+             peer_attacks.Inherents, _PEER),
     Scenario("D2-forged", "D2", "random signatures, 600 kB/s",
-             peer_attacks.ForgedTransactions),
+             peer_attacks.ForgedTransactions, _PEER),
     Scenario("D2-unpaid", "D2", "well signed, of accounts without money, 600 kB/s",
-             peer_attacks.UnpaidTransactions),
+             peer_attacks.UnpaidTransactions, _PEER),
     Scenario("D2-future", "D2", "well signed, nonces far ahead, 600 kB/s",
-             peer_attacks.FutureTransactions),
+             peer_attacks.FutureTransactions, _PEER),
     Scenario("D2-mixed", "D2", "malformed, unsigned, inherent and forged in turn, 600 kB/s",
-             peer_attacks.MixedTransactions),
+             peer_attacks.MixedTransactions, _PEER),
     Scenario("D3-old", "D3", "announcements of height 1 with 65,000 digest items, 590 kB/s",
-             peer_attacks.OldAnnouncements),
+             peer_attacks.OldAnnouncements, _PEER),
     Scenario("D3-full", "D3", "announcements of height 1 within all limits, 590 kB/s",
-             peer_attacks.FullAnnouncements),
-    Scenario("D3-far", "D3", "the same of height 1,000,000", peer_attacks.FarAnnouncements),
+             peer_attacks.FullAnnouncements, _PEER),
+    Scenario("D3-far", "D3", "the same of height 1,000,000", peer_attacks.FarAnnouncements, _PEER),
     Scenario("D4-ids", "D4", "batches of 100 calls with fractional ids, 2 MiB",
-             rpc_attacks.FractionalIds),
+             rpc_attacks.FractionalIds, _CALLER),
     Scenario("D5-digest", "D5", "state_call Core_initialize_block, a full request of digest items",
-             rpc_attacks.HugeDigest),
+             rpc_attacks.HugeDigest, _CALLER),
     Scenario("D5-argument", "D5", "state_call with a full request: trie nodes, Core_execute_block",
-             rpc_attacks.HugeArgument),
+             rpc_attacks.HugeArgument, _CALLER),
     Scenario("D6-idle", "D6", "1,070 idle connections, ulimit -n 1024",
-             rpc_attacks.IdleConnections),
+             rpc_attacks.IdleConnections, Arrival(500, 0)),
     Scenario("D7-gzip", "D7", "8 gzip bodies of 1 MB that inflate to 960 MiB",
-             rpc_attacks.GzipBombs),
+             rpc_attacks.GzipBombs, _CALLER),
     Scenario("rpc-mixed", "D4-D7", "D4, D5 and D7 in turn over three connections",
-             rpc_attacks.MixedCalls),
+             rpc_attacks.MixedCalls, _CALLER),
     Scenario("rpc-dear", "RPC", "batches of 100 dear calls by another machine's caller",
-             rpc_attacks.DearCalls, external=True),
+             rpc_attacks.DearCalls, _DEAR, external=True),
     Scenario("rpc-dear-local", "RPC", "the same by a caller on the node's machine",
-             rpc_attacks.DearCalls, bounds=_LOCAL),
+             rpc_attacks.DearCalls, _DEAR, bounds=_LOCAL),
     Scenario("rpc-held", "RPC", "16 requests of 4 MiB that are never complete",
-             rpc_attacks.HeldRequests),
+             rpc_attacks.HeldRequests, _CALLER),
     Scenario("D10-leave", "D10", "a new identity each second leaves its queue behind",
-             peer_attacks.LeavingTransactions),
-    Scenario("votes", "-", "random bytes as votes, 600 kB/s", peer_attacks.RandomVotes),
+             peer_attacks.LeavingTransactions, _PEER),
+    Scenario("votes", "-", "random bytes as votes, 600 kB/s", peer_attacks.RandomVotes, _PEER),
     Scenario("votes-joined", "-", "RPCs of 128 random votes, each four times, 5 a second",
-             peer_attacks.JoinedVotes),
-    Scenario("notes", "-", "random notes of 255 KiB, 5 a second", peer_attacks.RandomNotes),
+             peer_attacks.JoinedVotes, _PEER),
+    Scenario("notes", "-", "random notes of 255 KiB, 5 a second",
+             peer_attacks.RandomNotes, Arrival(1, 255_000)),
     Scenario("crowd", "-", "valid transfers, more than blocks have room for, 600 kB/s",
-             peer_attacks.CrowdingTransactions, bounds=_PAID),
+             peer_attacks.CrowdingTransactions, _PEER, bounds=_PAID),
+    Scenario("bad-records", "N1", "addresses of any form in each message, 12 identities",
+             peer_attacks.BadRecords, Arrival(12, 1_000), identities=12, bounds=_QUIET),
     Scenario("compact", "-", "requests for short ids and transactions of a block, 50 a second",
-             peer_attacks.CompactRequests, bounds=_QUIET),
+             peer_attacks.CompactRequests, Arrival(1, 1_000), bounds=_QUIET),
     Scenario("unwanted", "-", "1,000 ids of messages that are not wanted, 50 times a second",
-             peer_attacks.UnwantedIds, bounds=_QUIET),
-    Scenario("requests", "-", "50 requests a second, no answer read", peer_attacks.Requests,
-             bounds=_QUIET),
+             peer_attacks.UnwantedIds, Arrival(1, 20_000), bounds=_QUIET),
+    Scenario("requests", "-", "50 requests a second, no answer read",
+             peer_attacks.Requests, Arrival(1, 1_000), bounds=_QUIET),
 )  # fmt: skip
 
 
@@ -127,6 +152,11 @@ def _variants() -> list[Scenario]:
     return [
         replace(two, name="D2-28", what=f"{two.what}, 28 identities", identities=28),
         replace(three, name="D3-28", what=f"{three.what}, 28 identities", identities=28),
+        # Each is below the budget of a peer and of a network: what they cost together counts.
+        replace(two, name="D2-40", what="as D2-mixed, 40 identities in 40 networks, 2.4 MB/s",
+                identities=40, networks=40, needs=Arrival(10, 200_000), bounds=_QUIET),
+        replace(three, name="D3-40", what="as D3-old, 40 identities in 40 networks, 2.4 MB/s",
+                identities=40, networks=40, needs=Arrival(10, 200_000), bounds=_QUIET),
         replace(two, name="D2-two", what=f"{two.what}, two of four nodes", targets=2),
         replace(three, name="D3-two", what=f"{three.what}, two of four nodes", targets=2),
         replace(named["none"], name="load", what="no attack, 200 transfers/s", load=200),
@@ -134,7 +164,7 @@ def _variants() -> list[Scenario]:
         replace(two, name="D2-load", what=f"{two.what}, amid 200 transfers/s", load=200),
         replace(three, name="D3-load", what=f"{three.what}, amid 200 transfers/s", load=200),
         replace(four, name="D4-load", what=f"{four.what}, amid 200 transfers/s", load=200),
-    ]
+    ]  # fmt: skip
 
 
 SCENARIOS: Final = {scenario.name: scenario for scenario in (*_BASE, *_variants())}

@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.protocol import RATE_LIMITED
 from btt_chain.scale import u64
-from hostile.order import CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder, Target
+from hostile.order import BROKEN, CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder, Target
 from hostile.payloads import (
     bomb,
     call_index,
@@ -73,6 +73,16 @@ class Connection:
                 length = int(line.partition(":")[2])
         return int(head.split()[1]), await self._reader.readexactly(length)
 
+    async def get(self, path: str) -> int:
+        """Request a page; return its status once all of it has come."""
+        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await self._writer.drain()
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        for line in head.splitlines():
+            if line.startswith("content-length:"):
+                await self._reader.readexactly(int(line.partition(":")[2]))
+        return int(head.split()[1])
+
     async def begin(self, size: int) -> int:
         """Send a request without the last of its `size` bytes; return how many were sent."""
         head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
@@ -100,7 +110,9 @@ class RpcAttack(Attack):
         await asyncio.wait(tasks, timeout=self.left + 1)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                record.add(BROKEN, "attack", repr(ended))
 
     @abstractmethod
     async def against(self, target: Target, record: Recorder) -> None:
@@ -133,6 +145,7 @@ class Repeated(RpcAttack):
                 record.add(CUT, who, repr(error))
                 await asyncio.sleep(AGAIN)
                 continue
+            record.add(CONNECTED, who)
             try:
                 while not self.over:
                     posted, turn = self.bodies[turn % len(self.bodies)], turn + 1

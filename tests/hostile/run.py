@@ -84,14 +84,23 @@ def report(
             emit("\n| " + " | ".join(COLUMNS) + " |")
             emit("|" + "---|" * len(COLUMNS))
         for scenario in scenarios:
-            outcome = field.attack(scenario, seconds)
+            try:
+                outcome = field.attack(scenario, seconds)
+            except Exception as error:  # noqa: BLE001  (the other attacks go on)
+                failed += 1
+                emit(f"| {scenario.name} | {scenario.what} {'| - ' * 7}| FAIL: {error!r} |")
+                field.down()
+                continue
             failed += bool(outcome.failures())
             emit(row(outcome))
             notes.append(details(outcome))
         if checks:
             emit("\n| check | what | verdict |\n|---|---|---|")
         for check in checks:
-            why = check.run(field.net)
+            try:
+                why = check.run(field.net)
+            except Exception as error:  # noqa: BLE001  (the other checks go on)
+                why = repr(error)
             failed += why is not None
             emit(f"| {check.name} | {check.what} | {'PASS' if why is None else f'FAIL: {why}'} |")
     finally:

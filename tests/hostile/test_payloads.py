@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import socket
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
+from libp2p.network.stream.exceptions import StreamEOF
 
 from btt_chain.primitives.extrinsic import ExtrinsicKind, decode_extrinsic, unwrap
 from btt_chain.scale import u64
 from hostile import payloads
-from hostile.field import Outcome, share_final
-from hostile.order import CONNECTED, CUT, SENT, Order, Recorder, Target, first, read_report
-from hostile.peer_attacks import ForgedTransactions, UnpaidTransactions
+from hostile.field import Outcome, judge_report, share_final
+from hostile.order import CONNECTED, CUT, SENT, Attack, Order, Recorder, Target, first, read_report
+from hostile.peer_attacks import ForgedTransactions, MalformedTransactions, UnpaidTransactions
+from hostile.peers import is_of_connection
 from hostile.registry import SCENARIOS, chosen
+from hostile.rpc_attacks import FractionalIds, HeldRequests
 from p2p.network import ANNOUNCE, GOSSIP_BYTES, MIB
+from p2p.networks import network_of
 from p2p.protocols.messages import MAX_TX, TX_BYTES, Announce, TxBatch
 from runtime import BttRuntime
 from runtime.extensions import SIGNED_EXTRA
 from runtime.params import RuntimeParams
 
+PEER = "12D3KooWJWEKvSFbben74C7H4YtKjhPMTDxd7gP7zxWkUEeF27st"
 RUNTIME = BttRuntime(RuntimeParams(u64(2_000)))
 REMARK = payloads.call_index(RUNTIME, "System", "remark")
 MOMENT = payloads.call_index(RUNTIME, "Timestamp", "set")
@@ -101,7 +107,7 @@ def test_every_defect_that_takes_time_has_an_attack() -> None:
 
 GOOD = Outcome(
     SCENARIOS["D2-mixed"], 45.0, slots=22, missed=0, gap=2.0, attacked_gap=2.5, cpu=0.2,
-    memory=10.0, health=0.1, cut=3.0, recovered=2.0,
+    memory=10.0, health=0.1, cut=3.0, recovered=2.0, connected=1, sent=20_000,
 )  # fmt: skip
 
 
@@ -119,6 +125,10 @@ GOOD = Outcome(
         ({"final": 0.8}, "80% of transfers final"),
         ({"ended": ["Alice"]}, "Alice ended"),
         ({"recovered": None}, "no recovery"),
+        ({"connected": 0}, "0 connections of 1: nothing was tested"),
+        ({"sent": 100}, "100 bytes sent of 16000: nothing was tested"),
+        ({"broken": ["KeyError('x')"]}, "the attack failed: KeyError('x')"),
+        ({"faults": ["Alice: fault in x"]}, "Alice: fault in x"),
         (
             {"scenario": SCENARIOS["load-400"], "cut": None, "final": 1.0, "used": 0.6},
             "an honest peer used 60% of its budget",
@@ -128,6 +138,62 @@ GOOD = Outcome(
 def test_each_bound_can_be_broken(broken: dict[str, object], what: str) -> None:
     assert GOOD.failures() == []
     assert replace(GOOD, **broken).failures() == [what]  # type: ignore[arg-type]
+
+
+def test_each_row_states_what_must_have_come_of_its_attack() -> None:
+    for row in SCENARIOS.values():
+        assert (row.attack is None) == (row.needs.connections == 0), row.name
+        assert row.attack is None or row.needs.sent or row.name == "D6-idle", row.name
+
+
+def judged(kind: type[Attack], path: Path, port: int) -> Outcome:
+    """Run an attack in this process and return the outcome of its report."""
+    target = Target(0, f"/ip4/127.0.0.1/tcp/{port}/p2p/{PEER}", port, 0)
+    order = Order("D2-mixed", "07" * 32, 2_000, (target,), 0.3, "127.0.0.9", 1, "s", str(path))
+    attack, record = kind(order), Recorder(path)
+    attack.begin()
+    attack.run(record)
+    record.close()
+    outcome = replace(GOOD, connected=0, sent=0, cut=None, broken=[])
+    judge_report(outcome, order, 0.0)
+    return outcome
+
+
+@pytest.mark.parametrize("kind", [MalformedTransactions, FractionalIds, HeldRequests])
+def test_an_attacker_that_never_dialled_has_passed_nothing(
+    kind: type[Attack], tmp_path: Path
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        outcome = judged(kind, tmp_path / "report", closed.getsockname()[1])
+    assert outcome.cut is not None  # it was "cut off" at once
+    assert "0 connections of 1: nothing was tested" in outcome.failures()
+
+
+class Defective(FractionalIds):
+    """An attack with an error of its own."""
+
+    async def against(self, target: Target, record: Recorder) -> None:
+        raise KeyError("a defect")
+
+
+def test_an_error_of_the_attack_itself_is_a_failure(tmp_path: Path) -> None:
+    outcome = judged(Defective, tmp_path / "report", 1)
+    assert outcome.broken == ["KeyError('a defect')"]
+    assert any("the attack failed" in why for why in outcome.failures())
+
+
+def test_errors_of_a_connection_differ_from_those_of_the_attack() -> None:
+    assert is_of_connection(ConnectionError())
+    assert is_of_connection(ExceptionGroup("", [OSError(), ExceptionGroup("", [StreamEOF()])]))
+    assert not is_of_connection(KeyError())
+    assert not is_of_connection(ExceptionGroup("", [OSError(), KeyError()]))
+
+
+def test_identities_in_many_networks_have_as_many_addresses() -> None:
+    order = Order("D2-40", "07" * 32, 2_000, (), 1.0, "127.100.1.66", 40, "seed", "", 40)
+    networks = {network_of(order.source_of(number)) for number in range(40)}
+    assert len(networks) == 40
 
 
 def test_under_a_load_only_what_an_attack_adds_is_judged() -> None:

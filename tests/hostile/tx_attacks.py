@@ -10,7 +10,7 @@ from typing import Final
 
 from btt_chain.primitives import ss58
 from btt_chain.testing.rpc import Rpc
-from hostile.order import CUT, DONE, REFUSED, Order, Recorder, Target
+from hostile.order import CONNECTED, CUT, DONE, REFUSED, Order, Recorder, Target
 from hostile.payloads import Signer, nested_batches, report_with_logs, report_with_nodes, tx_batch
 from hostile.peers import PeerAttack, Session
 from hostile.rpc_attacks import Connection, RpcAttack
@@ -72,6 +72,7 @@ class Transactor(RpcAttack):
                     return
                 try:
                     connection = await Connection.open(target.rpc_port, self.order.source)
+                    record.add(CONNECTED, who)
                     try:
                         async with asyncio.timeout(PATIENCE):
                             status, answer = await connection.post(body)

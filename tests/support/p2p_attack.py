@@ -51,6 +51,15 @@ from p2p.wire import Hello, encode_hello
 
 GENESIS = b"\x07" * 32
 START = Status(1, 0, GENESIS, 0, GENESIS)
+BAD_HOSTS = (
+    "ip6/2606:4700::1%x", "ip6/fe80::1%eth0", "ip6/::%1", "ip6/::ffff:10.0.0.1",
+    "ip6/::", "ip6/64:ff9b::a9fe:a9fe", "ip4/0.0.0.0", "ip4/255.255.255.255",
+    "ip4/224.0.0.1", "ip4/1.2.3.4%x", "ip4/010.0.0.1", "dns/a..b",
+    "dns/boot_node", "dns4/x.", "dns6/localhost", "dns/2130706433",
+    "dns/%", "dnsaddr/x.example", "ip4/", "unix/x",
+    "ip6/" + "1" * 80, "dns/é", "dns/\0", "dns/XN--abc",
+)  # fmt: skip
+"""Hosts of addresses, four for each message of a peer."""
 HANG = 200.0
 """Seconds until a wait counts as a hang; no test waits for it otherwise."""
 
@@ -180,23 +189,31 @@ class Attacker:
         protocol = name if name.startswith("/") else protocol_name(self.genesis, name)
         return await self.host.new_stream(self.victim, [TProtocol(protocol)])
 
-    async def greet(self, genesis: bytes | None = None) -> bytes | None:
+    async def greet(
+        self, genesis: bytes | None = None, addresses: Sequence[str] = ()
+    ) -> bytes | None:
         """The handshake, as an honest node does it."""
         chosen = self.genesis if genesis is None else genesis
         stream = await self.stream(STATUS)
-        await write_frame(stream, encode_hello(Hello(chosen, self.status, (), now_ms())))
+        hello = Hello(chosen, self.status, tuple(addresses), now_ms())
+        await write_frame(stream, encode_hello(hello))
         return await answer_of(stream, EXCHANGES[STATUS].answer)
 
     def answer_status(self) -> None:
         """Answer the polls of the victim, which otherwise disconnects after three of them."""
 
+        self.answer(STATUS, encode_hello(Hello(self.genesis, self.status, (), now_ms())))
+
+    def answer(self, name: str, payload: bytes) -> None:
+        """Answer every request of a protocol with this payload."""
+
         async def answer(stream: INetStream) -> None:
-            await read_frame(stream, EXCHANGES[STATUS].request)
-            await write_frame(stream, encode_hello(Hello(self.genesis, self.status, (), now_ms())))
+            await read_frame(stream, EXCHANGES[name].request)
+            await write_frame(stream, payload)
             await stream.close()
 
-        name = TProtocol(protocol_name(self.genesis, STATUS))
-        self.host.set_stream_handler(name, answer)
+        protocol = TProtocol(protocol_name(self.genesis, name))
+        self.host.set_stream_handler(protocol, answer)
 
     async def mesh(self, *rpcs: bytes) -> INetStream:
         """Write RPCs to a gossip stream."""

@@ -7,7 +7,6 @@ this site: those of other sites are refused, so that none can use the browser of
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import secrets
 import time
@@ -38,6 +37,7 @@ from btt_chain.explorer.signing.sentences import Sentences
 from btt_chain.explorer.text import shown
 from btt_chain.payments.doubts import Doubt
 from btt_chain.primitives.extrinsic import signing_payload
+from btt_chain.web.addresses import is_here
 from btt_chain.web.places import Places
 from btt_chain.web.proxies import is_forwarded
 
@@ -328,8 +328,7 @@ def is_own(headers: Mapping[str, str], host: str) -> bool:
 def _is_local(host: str) -> bool:
     """Return True if a host, maybe with a port, names this machine."""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return is_here(urlsplit(f"//{host}").hostname or "")
     except ValueError:
         return False
 

@@ -9,8 +9,6 @@ nothing. Redirects and proxies are not followed.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -23,17 +21,12 @@ from yarl import URL
 
 from btt_chain.payments.delivery.courier import Answer
 from btt_chain.payments.errors import PaymentError
-from btt_chain.payments.webhook import is_public
+from btt_chain.web.addresses import is_numeric, is_public, parse_ip
 
 TIMEOUT_S: Final = 15.0
 """Seconds for a whole attempt, from the name to the status."""
 MAX_URL: Final = 2_048
 _GONE: Final = 410
-
-_NUMERIC: Final = re.compile(
-    r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE | re.ASCII
-)
-"""Hosts that the C library may read as an IPv4 address."""
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """Addresses of a name."""
@@ -64,13 +57,13 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
         raise PaymentError(f"webhook: {text[:60]!r} is no URL of https")
     if url.user is not None or url.password is not None:
         raise PaymentError("webhook: the URL has a user or a password; the secret authenticates")
-    if _NUMERIC.fullmatch(host) and not _is_address(host):
+    if is_numeric(host) and parse_ip(host) is None:
         # Systems read 127.1 and 2130706433 as addresses; a merchant means one address.
         raise PaymentError(f"webhook: {host} is neither a name nor an address of four numbers")
     if not allow_private:
         if url.scheme != "https":
             raise PaymentError("webhook: use https, or --allow-private in a network of your own")
-        if _is_address(host) and not is_public(host):
+        if parse_ip(host) is not None and not is_public(host):
             raise PaymentError(
                 f"webhook: {host} is not on the public internet; --allow-private permits it"
             )
@@ -166,11 +159,3 @@ class Transport:
 async def _system_lookup(host: str, port: int) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -400,7 +400,7 @@ def play(scenario: Scenario) -> Outcome:
     try:
         with NoCollection():  # a world is small, and looking for its cycles takes a tenth of it
             return Stage(scenario).play()
-    except Exception as error:
+    except (Exception, Violation) as error:
         raise AssertionError(
             f"{type(error).__name__}: {error}\n{scenario.describe()}\n"
             f"play it again: BTT_SEED={scenario.seed} pytest tests/sim/test_seeds_1.py"

@@ -25,6 +25,7 @@ from typing import Final
 
 from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
 from btt_chain.node.engine import Engine
+from btt_chain.node.faults import faults
 from btt_chain.scale import u64
 from genesis.accounts import dev_path
 from genesis.build import Genesis
@@ -34,6 +35,7 @@ from p2p.reputation import BAN_AT
 from runtime.params import RuntimeParams
 from support.sim.disk import Crash, SimDisk
 from support.sim.engines import Engines
+from support.sim.errors import Violation
 from support.sim.images import SLOT_MS, genesis_of, image_of
 from support.sim.nodes import SimNode, number
 from support.sim.sharing import Shared
@@ -298,6 +300,7 @@ class World:
         if engine is None:
             return
         before, self.acting = self.acting, node.index
+        faulty = faults.total()
         self.steps += 1
         now = self.time.now + node.skew
         try:
@@ -321,6 +324,8 @@ class World:
             return
         finally:
             self.acting = before
+        if faults.total() != faulty:  # a node goes on, a simulation must not
+            raise Violation("no fault", f"contained in node {node.index}: {dict(faults)}")
         if node.engine is engine:
             for check in self.checks:
                 check(node)

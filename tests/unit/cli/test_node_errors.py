@@ -46,6 +46,7 @@ class EndedProcess:
 
 
 QUIET = ("--log", "off", "--rpc-port", "0", "--no-prometheus")
+PEER = "12D3KooWQCkBm1BYtkHpocxCwMgR8yjitEeHGx8spcDLGLt2gkBq"
 ALONE = ("--no-mdns", "--listen-addr", "/ip4/127.0.0.1/tcp/0")
 
 
@@ -139,6 +140,14 @@ def test_a_development_key_that_is_none_is_refused_and_not_repeated(tmp_path: Pa
         ("--public-addr", "node.example.org"),
         ("--bootnodes", "/ip4/1.2.3.4/tcp/30333/p2p/noname"),
         ("--reserved-nodes", "/ip4/1.2.3.4/tcp/30333/p2p/12D3KooW"),
+        ("--listen-addr", "/ip6/fe80::1%eth0/tcp/30333"),
+        ("--public-addr", "/ip6/2606:4700::1%x/tcp/30333"),
+        ("--public-addr", "/ip4/0.0.0.0/tcp/30333"),
+        ("--public-addr", "/ip4/8.8.8.8/tcp/0"),
+        ("--public-addr", f"/dns/{'a' * 60}.{'b' * 60}.example/tcp/30333"),
+        ("--public-addr", f"/ip4/8.8.8.8/tcp/30333/p2p/{PEER}"),
+        ("--bootnodes", f"/ip6/fe80::1%eth0/tcp/30333/p2p/{PEER}"),
+        ("--reserved-nodes", f"/dns4/10.0.0.1/tcp/30333/p2p/{PEER}"),
     ],
 )
 def test_an_address_that_is_none_is_refused_by_its_flag(
@@ -146,6 +155,13 @@ def test_an_address_that_is_none_is_refused_by_its_flag(
 ) -> None:
     text = refused(start(tmp_path, "--chain", "local", "--no-mdns", flag, value), ExitCode.USAGE)
     assert text.startswith(f"error: {flag}")
+
+
+def test_an_address_of_no_interface_is_not_called_a_port_in_use(tmp_path: Path) -> None:
+    flags = ("--chain", "local", "--no-mdns", "--listen-addr", "/ip4/203.0.113.7/tcp/0")
+    text = refused(start(tmp_path, *flags))
+    assert "cannot listen on /ip4/203.0.113.7/tcp/0" in text
+    assert "in use" not in text
 
 
 # ---- keys

@@ -368,9 +368,10 @@ async def test_a_probe_proves_the_identity_of_a_node() -> None:
             swarm = attacker.host.get_network()
             assert isinstance(swarm, ContainedSwarm)
             there = parse(one.address)
-            assert await probe(swarm, there) == "127.0.0.1"
+            assert await probe(swarm, there, allow_private=True) == "127.0.0.1"
+            other_key = there._replace(peer=other.network.local_peer)
             with pytest.raises(SecurityUpgradeFailure):
-                await probe(swarm, there._replace(peer=other.network.local_peer))
+                await probe(swarm, other_key, allow_private=True)
 
         await attack(one, script)
         assert not one.network.peers()

@@ -394,7 +394,7 @@ async def test_a_host_that_fails_is_rebuilt() -> None:
             raise RuntimeError("the host fails")
 
         node = one.network._node
-        one.network._thread.call(lambda: node._transport.start_soon(fail))
+        one.network._thread.call(lambda: node._transport.nursery.start_soon(fail))
         await one.until(lambda: node.rebuilt)
 
         await two.until(lambda: len(two.of(Connected)) >= 2)

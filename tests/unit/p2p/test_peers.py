@@ -360,3 +360,20 @@ def test_a_dial_that_was_none_counts_nothing() -> None:
     peers.dials.failed(at(1).peer, 0)
 
     assert peers.dials.tick(0)
+
+
+def test_what_a_peer_reported_leads_to_no_private_network() -> None:
+    """A name may resolve to anything; the addresses that the operator named may be private."""
+    private = at(1, "10.0.0.1")
+    name = Address("dns", "node.example", 30_333, at(2).peer)
+    peers = book(bootnodes=(private,))
+    peers.add_reported([name, at(3, "10.0.0.3"), at(3)])
+
+    assert peers.allows_private(private)
+    assert not any(map(peers.allows_private, (name, at(1, "10.0.0.9"), at(3), at(4))))
+    assert all(map(book(allow_private=True).allows_private, (name, private)))
+
+    for address in (name, at(3)):  # the addresses that we reached them at
+        peers.connected(address.peer, 0, outbound=True, at=address)
+    assert peers.allows_private(at(3))
+    assert not peers.allows_private(name)

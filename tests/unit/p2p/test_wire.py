@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2p.address import MAX_CHARACTERS
 from p2p.errors import WireError
 from p2p.network import EXCHANGES, KAD, Status, protocol_name
 from p2p.wire import (
-    ADDRESS_CHARS,
     ADDRESSES,
     HEADER,
     OWN_ADDRESSES,
@@ -106,7 +106,7 @@ def test_hellos_searches_and_addresses_come_back() -> None:
 
 
 def test_the_longest_search_and_answer_fit() -> None:
-    longest = "/" + "a" * (ADDRESS_CHARS - 1)
+    longest = "/" + "a" * (MAX_CHARACTERS - 1)
 
     search = encode_search(Search(bytes(32), (longest,) * OWN_ADDRESSES))
     assert len(search) <= EXCHANGES[KAD].request
