@@ -1,6 +1,7 @@
 """The chain's store: consistent blocks and states, one batch per block.
 
     store = ChainStore.open(path, pruning=256)          # None: archive; ChainStore(MemoryKV())
+    ChainStore.open(path, retention=BlockRetention(1_000))  # bodies of 1,000 final blocks
     if not store.has_genesis:
         store.insert_genesis(state, make_header)        # make_header(state_root) -> header bytes
 
@@ -73,7 +74,7 @@ from storage.genesis import wipe_genesis, write_genesis_state
 from storage.journal_reader import reader_by_journals
 from storage.kv import KeyValue
 from storage.leveldb import GIB, LevelKV, open_database
-from storage.retention import WINDOW, check_mode, mode_of, window_of
+from storage.retention import WINDOW, BlockRetention, check_mode, mode_of, window_of
 from storage.rewind import differences
 from storage.state import Pending, StateReader, StateStore
 from storage.state_import import Missing, StateImport
@@ -100,13 +101,15 @@ class ChainStore:
         kv: KeyValue,
         *,
         pruning: int | None = WINDOW,
+        retention: BlockRetention | None = None,
         as_made: bool = False,
         resident_nodes: int = 16_384,
         background: bool = False,
     ) -> None:
         """Use an open store. `pruning` is the window in finalized blocks, None for an archive.
 
-        `as_made`: an existing store keeps its mode (a window is then of WINDOW blocks).
+        `retention` is that of blocks; by default all bodies are kept, and those of forks by an
+        archive. `as_made`: an existing store keeps its mode (a window is then of WINDOW blocks).
         `resident_nodes` bounds the trie nodes kept in memory (about 1 KiB each); `background`
         compacts in a thread after pruning, otherwise the caller does (`state.compact`).
         """
@@ -114,7 +117,7 @@ class ChainStore:
         if as_made:
             pruning = window_of(kv, pruning)
         self.note: str | None = kv.note if isinstance(kv, LevelKV) else None
-        self.blocks = BlockStore(kv)
+        self.blocks = BlockStore(kv, retention or BlockRetention(forks=pruning is None))
         self.state = StateStore(kv, self.blocks, pruning, resident_nodes)
         self._writer = ChainWriter(kv, self.blocks, self.state, self._load)
         self.state_import = StateImport(kv, self._writer)
@@ -128,6 +131,7 @@ class ChainStore:
         path: Path,
         *,
         pruning: int | None = WINDOW,
+        retention: BlockRetention | None = None,
         as_made: bool = False,
         create: bool = True,
         min_free: int = GIB,
@@ -137,7 +141,12 @@ class ChainStore:
         kv = open_database(path, check_chain, create=create, min_free=min_free)
         try:
             return cls(
-                kv, pruning=pruning, as_made=as_made, resident_nodes=resident_nodes, background=True
+                kv,
+                pruning=pruning,
+                retention=retention,
+                as_made=as_made,
+                resident_nodes=resident_nodes,
+                background=True,
             )
         except BaseException:
             kv.close()
@@ -402,6 +411,7 @@ class ChainStore:
         ref = BlockRef(hash, target.number)
         blocks.set_best(draft, route, ref)
         blocks.set_finalized(draft, ref)
+        blocks.leave_final(draft, ref)
         self._writer.write(draft, sync=True)
         return route
 

@@ -7,6 +7,7 @@ import secrets
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.config import NetworkConfig
+from btt_chain.node.head_status import lowest_served
 from btt_chain.node.identity import peer_id
 from btt_chain.node.paths import Paths
 from btt_chain.node.unix_clock import unix_ms
@@ -57,7 +58,7 @@ def open_network(
             best.hash,
             final.number,
             final.hash,
-            client.store.state_import.lowest,
+            lowest_served(client.store),
         ),
         listen=listen,
         public=config.public,

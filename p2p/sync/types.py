@@ -45,6 +45,10 @@ class ChainView(Protocol):
         """
         ...
 
+    def keeps_body(self, number: int) -> bool:
+        """Return False if the body of a final block at this height would be removed at once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

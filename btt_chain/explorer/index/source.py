@@ -105,7 +105,7 @@ class Source:
             self.connection.call("chain_getBlock", to_hex(hash)), self._state_of(number, hash)
         )
         if answer is None:
-            return None
+            return await self._without_body(number, hash)
         block = member(answer, "block")
         header = read_header(member(block, "header"))
         if header.hash() != hash:
@@ -124,6 +124,14 @@ class Source:
             issuance=_little(state.get(ISSUANCE)),
             author=_author(header, state),
         )
+
+    async def _without_body(self, number: int, hash: bytes) -> None:
+        """Return if the node has no such block any more. Raises NoState if it has its header."""
+        if await self.connection.call("chain_getHeader", to_hex(hash)) is not None:
+            raise NoState(
+                f"the node has no extrinsics of block {number} any more: use a node without "
+                "--blocks-pruning N, or begin later with --from HEIGHT"
+            )
 
     async def _state_of(self, number: int, hash: bytes) -> dict[bytes, bytes]:
         try:
