@@ -9,7 +9,7 @@ less BTT per byte, or more bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,8 +67,8 @@ class Row:
         return (self.fee + self.bound) * MB / int(BTT) / self.stored
 
 
-def measured(bench: Bench) -> list[Row]:
-    """Return the row of each call, in the order of pallets and calls."""
+def measured(bench: Bench, pallets: Collection[str] = ()) -> list[Row]:
+    """Return the row of each call, in the order of pallets and calls; of these pallets, if any."""
     found = load().found
     return [
         min(
@@ -76,6 +76,7 @@ def measured(bench: Bench) -> list[Row]:
             key=lambda row: (row.per_mb, -row.stored),
         )
         for pallet in bench.runtime.pallets.values()
+        if not pallets or pallet.name in pallets
         for _, entry in sorted(pallet.CALLS.items())
     ]
 
@@ -159,29 +160,31 @@ def _total(account: AccountInfo) -> int:
 # ---- the page
 
 
-def tables(found: Iterable[Row]) -> str:
+def line(row: Row) -> str:
+    """Return the row of the page's tables for a call that is not root's."""
+    if not row.fee:
+        return f"| `{row.call}` | {row.sender} | {row.length:,} | {row.growth:+,} |"
+    return (
+        f"| `{row.call}` | {row.length:,} | {row.growth:+,} | {_btt(row.fee)} "
+        f"| {_btt(row.bound)} | {row.per_mb:,.2f} |"
+    )
+
+
+def tables(found: Collection[Row]) -> str:
     """Return the tables of the page."""
-    found = list(found)
-    paid = [row for row in found if row.fee]
-    free = [row for row in found if not row.fee and row.sender != "root"]
-    root = [row.call for row in found if row.sender == "root"]
     lines = [
         "## Calls with a fee\n",
         "| call | bytes | state | fee, BTT | bound, BTT | BTT per MB |",
         "|---|---:|---:|---:|---:|---:|",
-        *(
-            f"| `{row.call}` | {row.length:,} | {row.growth:+,} | {_btt(row.fee)} "
-            f"| {_btt(row.bound)} | {row.per_mb:,.2f} |"
-            for row in paid
-        ),
+        *(line(row) for row in found if row.fee),
         "\n## Calls without a fee\n",
         "| call | sent | bytes | state |",
         "|---|---|---:|---:|",
-        *(f"| `{row.call}` | {row.sender} | {row.length:,} | {row.growth:+,} |" for row in free),
+        *(line(row) for row in found if not row.fee and row.sender != "root"),
         "\n## Calls of a decision\n",
         "They are dispatched by root or a track of governance. Their bytes are those of a preimage",
         "or of another call, which paid for them:\n",
-        ", ".join(f"`{call}`" for call in root) + ".",
+        ", ".join(f"`{row.call}`" for row in found if row.sender == "root") + ".",
     ]
     return "\n".join(lines) + "\n"
 
@@ -190,7 +193,7 @@ def _btt(planck: int) -> str:
     return f"{planck / int(BTT):.6f}".rstrip("0").rstrip(".") if planck else "0"
 
 
-def page(found: Iterable[Row]) -> str:
+def page(found: Collection[Row]) -> str:
     """Return the page as it should be: its text by hand, and the tables."""
     text = PAGE.read_text(encoding="utf-8")
     return text[: text.index(MARK) + len(MARK)] + "\n" + tables(found)
