@@ -51,6 +51,8 @@ class HeaderFields(NamedTuple):
 
 PRUNED_BLOCKS: Final = 256
 """Maximum number of bodies removed in one batch; the rest follows later."""
+LASTING: Final = 64
+"""Maximum number of blocks at the end of the window that are not offered to peers."""
 PRUNED_BYTES: Final = 16 << 20
 """Bytes of bodies after which a batch removes no more."""
 
@@ -300,6 +302,18 @@ class BlockStore:
             else:
                 hash, number = self.fields(hash).parent, number - 1
         return hash == ancestor
+
+    @property
+    def lasting_from(self) -> int:
+        """Height from which on final blocks have bodies and will not lose them at once.
+
+        Peers that were offered a block need time to request it.
+        """
+        window = self.retention.bodies
+        if window is None:
+            return self.bodies_from
+        first = self.finalized.number - window + 1
+        return max(self.bodies_from, first + min(window // 4, LASTING))
 
     def route(self, start: bytes, end: bytes) -> Route:
         """Return the path from one known block to another. Raises KeyError for unknown blocks."""

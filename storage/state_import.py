@@ -161,9 +161,9 @@ class StateImport:
 
     @property
     def lowest(self) -> int:
-        """Height from which on each block of the best chain is stored, with its body."""
-        missing, bodies_from = self.missing, self._blocks.bodies_from
-        return bodies_from if missing is None else max(missing.highest.number + 1, bodies_from)
+        """Height from which on each block of the best chain is stored, with a body that stays."""
+        missing, lowest = self.missing, self._blocks.lasting_from
+        return lowest if missing is None else max(missing.highest.number + 1, lowest)
 
     def resume(self) -> None:
         """Remove the rest of the old state if a process died while it removed it.

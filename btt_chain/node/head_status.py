@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.node.parts import Parts
 from p2p.network import AUTHORITY, FULL, Status
 from p2p.sync.types import BlockId
-from storage.database import ChainStore
-
-MARGIN: Final = 64
-"""Maximum number of blocks that keep their bodies and are no longer offered: peers that were
-promised them have requests under way."""
 
 
 class HeadStatus:
@@ -35,7 +28,7 @@ class HeadStatus:
         self.has_changed = False
         client = self._parts.client
         best, final = client.best(), client.finalized()
-        lowest = lowest_served(client.store)
+        lowest = client.store.state_import.lowest
         return Status(self._role, best.number, best.hash, final.number, final.hash, lowest)
 
     def unproven(self) -> BlockId | None:
@@ -50,14 +43,3 @@ class HeadStatus:
         match event:
             case NewBest() | Finalized():
                 self.has_changed = True
-
-
-def lowest_served(store: ChainStore) -> int:
-    """Return the height from which on this node offers peers each block of the best chain.
-
-    Where bodies are pruned, those that will be removed next are not offered.
-    """
-    lowest, window = store.state_import.lowest, store.blocks.retention.bodies
-    if window is None:
-        return lowest
-    return max(lowest, store.blocks.finalized.number - window + 1 + min(window // 4, MARGIN))

@@ -7,7 +7,6 @@ import secrets
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.config import NetworkConfig
-from btt_chain.node.head_status import lowest_served
 from btt_chain.node.identity import peer_id
 from btt_chain.node.paths import Paths
 from btt_chain.node.unix_clock import unix_ms
@@ -58,7 +57,7 @@ def open_network(
             best.hash,
             final.number,
             final.hash,
-            lowest_served(client.store),
+            client.store.state_import.lowest,
         ),
         listen=listen,
         public=config.public,

@@ -454,6 +454,7 @@ def test_bodies_below_the_retained_final_blocks_are_removed_and_nothing_else(
 
     more = ChainStore(kv, pruning=pruning, retention=BlockRetention(5))
     assert more.blocks.bodies_from == more.state_import.lowest == 7
+    assert store.state_import.lowest == 7
     grow(more, {b"n": b"10"}, finalize=True)
     assert more.blocks.bodies_from == 7, "a larger number keeps what is there"
     less = ChainStore(kv, pruning=pruning, retention=BlockRetention(1))
