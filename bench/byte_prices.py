@@ -105,13 +105,12 @@ def _row(bench: Bench, name: str, case: Case) -> Row:
         except DispatchError as failure:
             if not case.fails:
                 raise
-            post = failure.post
+            post = failure.post or PostInfo()
         base = bench._overlay()
         changes = {
             key: (begun[key] if key in begun else base.get(key), value)
             for key, value in overlay.changes().items()
         }
-    post = post or PostInfo()
     growth = sum(_size(key, new) - _size(key, old) for key, (old, new) in changes.items())
     bound = _bound(bench, changes)
     length, fees = len(call.raw), runtime.fees

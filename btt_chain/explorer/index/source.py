@@ -105,7 +105,8 @@ class Source:
             self.connection.call("chain_getBlock", to_hex(hash)), self._state_of(number, hash)
         )
         if answer is None:
-            return await self._without_body(number, hash)
+            await self._check_gone(number, hash)
+            return None
         block = member(answer, "block")
         header = read_header(member(block, "header"))
         if header.hash() != hash:
@@ -125,8 +126,8 @@ class Source:
             author=_author(header, state),
         )
 
-    async def _without_body(self, number: int, hash: bytes) -> None:
-        """Return if the node has no such block any more. Raises NoState if it has its header."""
+    async def _check_gone(self, number: int, hash: bytes) -> None:
+        """Raise NoState if the node has the header of a block that it does not return."""
         if await self.connection.call("chain_getHeader", to_hex(hash)) is not None:
             raise NoState(
                 f"the node has no extrinsics of block {number} any more: use a node without "
