@@ -1,4 +1,4 @@
-"""What every call costs per byte that it leaves on the disk of each node.
+"""The cost of every call per byte that it leaves on the disk of each node.
 
     PYTHONPATH=.:tests python -m bench.byte_prices
 

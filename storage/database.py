@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from storage.blocks import (
     BlockRef,
@@ -80,6 +80,9 @@ from storage.state import Pending, StateReader, StateStore
 from storage.state_import import Missing, StateImport
 from storage.writer import ChainWriter
 
+RESIDENT_NODES: Final = 16_384
+"""Maximum number of trie nodes kept in memory, about 1 KiB each."""
+
 
 class Imported(NamedTuple):
     """Effect of the commit of a block on the heads."""
@@ -103,22 +106,20 @@ class ChainStore:
         pruning: int | None = WINDOW,
         retention: BlockRetention | None = None,
         as_made: bool = False,
-        resident_nodes: int = 16_384,
         background: bool = False,
     ) -> None:
         """Use an open store. `pruning` is the window in finalized blocks, None for an archive.
 
         `retention` is that of blocks; by default all bodies are kept, and those of forks by an
         archive. `as_made`: an existing store keeps its mode (a window is then of WINDOW blocks).
-        `resident_nodes` bounds the trie nodes kept in memory (about 1 KiB each); `background`
-        compacts in a thread after pruning, otherwise the caller does (`state.compact`).
+        `background` compacts in a thread after pruning, else the caller does (`state.compact`).
         """
         self._kv = kv
         if as_made:
             pruning = window_of(kv, pruning)
         self.note: str | None = kv.note if isinstance(kv, LevelKV) else None
         self.blocks = BlockStore(kv, retention or BlockRetention(forks=pruning is None))
-        self.state = StateStore(kv, self.blocks, pruning, resident_nodes)
+        self.state = StateStore(kv, self.blocks, pruning, RESIDENT_NODES)
         self._writer = ChainWriter(kv, self.blocks, self.state, self._load)
         self.state_import = StateImport(kv, self._writer)
         self._compaction = Compaction(self.state) if background else None
@@ -135,19 +136,11 @@ class ChainStore:
         as_made: bool = False,
         create: bool = True,
         min_free: int = GIB,
-        resident_nodes: int = 16_384,
     ) -> Self:
         """Open or create the database in a directory, checked (see leveldb.py and check.py)."""
         kv = open_database(path, check_chain, create=create, min_free=min_free)
         try:
-            return cls(
-                kv,
-                pruning=pruning,
-                retention=retention,
-                as_made=as_made,
-                resident_nodes=resident_nodes,
-                background=True,
-            )
+            return cls(kv, pruning=pruning, retention=retention, as_made=as_made, background=True)
         except BaseException:
             kv.close()
             raise

@@ -53,7 +53,7 @@ class SyncChain:
         return BlockId(missing.highest.number, missing.highest.hash), missing.left
 
     def keeps_body(self, number: int) -> bool:
-        """Return False if the body of a final block at this height would be removed at once."""
+        """Return True if a final block at this height would not lose its body at once."""
         return number >= self._client.store.blocks.bodies_from
 
 

@@ -46,7 +46,7 @@ class ChainView(Protocol):
         ...
 
     def keeps_body(self, number: int) -> bool:
-        """Return False if the body of a final block at this height would be removed at once."""
+        """Return True if a final block at this height would not lose its body at once."""
         ...
 
 

@@ -15,7 +15,7 @@ PRICE = 1.0
 """BTT per MB."""
 PAID_BEFORE = {"Models.set_endpoints", "Identity.agree_sub"}
 """Calls that in a batch are cheaper, for whose state an earlier call has bound money."""
-MOST_FREE = 20_000
+MAX_FREE = 20_000
 """Maximum bytes of a call that costs no fee."""
 SOME = ("System", "Balances", "Utility", "Preimage", "Oracle")
 
@@ -47,7 +47,7 @@ def test_bytes_without_a_fee_are_few_and_each_call_that_carries_them_has_its_bou
 ) -> None:
     free = [row for row in rows if not row.fee and row.sender != "root"]
     assert free
-    assert [row.call for row in free if row.stored > MOST_FREE] == []
+    assert [row.call for row in free if row.stored > MAX_FREE] == []
     chapter = byte_prices.PAGE.read_text(encoding="utf-8").partition(byte_prices.MARK)[0]
     bounds = "\n".join(line.split("|")[1] for line in chapter.splitlines() if line.startswith("| "))
     for row in free:

@@ -182,7 +182,7 @@ def test_a_retention_of_blocks_that_is_no_number_is_refused(flag: str) -> None:
         block_retention(flag)
 
 
-def test_bodies_that_were_pruned_stay_so_and_the_operator_is_told_once_more_are_wanted(
+def test_bodies_that_were_pruned_stay_so_and_a_warning_names_them_once_more_are_wanted(
     config: NodeConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
     config.blocks_pruning = "3"
