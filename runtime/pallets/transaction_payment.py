@@ -151,14 +151,14 @@ class TransactionPayment(Pallet):
     """Origin that sets the price of a byte."""
 
     min_byte_price = Constant(u128(10**11))
-    """Minimum price of a byte: 0.1 BTT per MB of 10^6 bytes."""
+    """Minimum price of a byte, in planck: 0.1 BTT per MB of 10^6 bytes."""
     max_byte_price = Constant(u128(10**14))
-    """Maximum price of a byte: 100 BTT per MB of 10^6 bytes."""
+    """Maximum price of a byte, in planck: 100 BTT per MB of 10^6 bytes."""
 
     next_fee_multiplier = Value(FixedU128, default=FixedU128(ONE))
     storage_version = Value(Releases, default=Releases.V2)
     byte_price = Value(u128, default=u128(10**12))
-    """Planck per byte of an extrinsic, before the multiplier: 1 BTT per MB of 10^6 bytes."""
+    """Price of a byte of an extrinsic before the multiplier, in planck: 1 BTT per MB of 10^6 bytes."""
 
     class TransactionFeePaid(Event, index=0):
         """A transaction fee was paid: `actual_fee` includes `tip`."""
