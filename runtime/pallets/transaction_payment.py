@@ -158,7 +158,7 @@ class TransactionPayment(Pallet):
     next_fee_multiplier = Value(FixedU128, default=FixedU128(ONE))
     storage_version = Value(Releases, default=Releases.V2)
     byte_price = Value(u128, default=u128(10**12))
-    """Price of a byte of an extrinsic before the multiplier, in planck: 1 BTT per MB of 10^6 bytes."""
+    """Price of a byte before the multiplier, in planck: 1 BTT per MB of 10^6 bytes."""
 
     class TransactionFeePaid(Event, index=0):
         """A transaction fee was paid: `actual_fee` includes `tip`."""
