@@ -235,6 +235,10 @@ weights: setup ## Measure what calls cost, and write it to runtime/weights (PALL
 	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --only "$(PALLETS)"
 	BTT_GOLDEN=write $(BIN)/pytest -q tests/unit/runtime/test_metadata.py tests/docs/test_wire_examples.py
 
+.PHONY: byte-prices
+byte-prices: setup ## Measure what a byte costs in each call, and write it to docs/byte-prices.md
+	PYTHONPATH=.:tests $(BIN)/python -m bench.byte_prices
+
 .PHONY: weights-check
 weights-check: setup ## Measure, and compare with the weights declared: real / declared within 0.3 and 1.5
 	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --check --only "$(PALLETS)"

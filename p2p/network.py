@@ -123,8 +123,8 @@ class Status:
     final_number: int
     final_hash: bytes
     lowest: int = 0
-    """Lowest block from which it has all up to the best one. Above 0 while those below a fetched
-    state are missing: the final one's child at most, whose body is fetched then, too.
+    """Lowest block from which it has all up to the best one, with their bodies. Above 0 while those
+    below a fetched state are missing, and where bodies are pruned: the final one's child at most.
     """
 
 

@@ -115,9 +115,6 @@ VERSION: Final = RuntimeVersion(
 DB_WEIGHT: Final = DbWeight(read=u64(block.READ), write=u64(block.WRITE))
 WEIGHT_FEE: Final = u128(10**6)
 """Planck per picosecond of weight."""
-LENGTH_FEE: Final = u128(10**10)
-"""Planck per byte."""
-
 
 EARNINGS: Final = (
     "TierStaking.claim",
@@ -251,9 +248,9 @@ class BttRuntime(Runtime):
                 Reason(60, Oracle.HoldReason.Bond),
                 Reason(61, Facilities.HoldReason.FacilityBond))))
         self.fees = self.add(4, TransactionPayment(
-            weight_fee=WEIGHT_FEE, length_fee=LENGTH_FEE, operational_fee_multiplier=u8(5),
+            weight_fee=WEIGHT_FEE, operational_fee_multiplier=u8(5),
             development_fund=DEVELOPMENT_FUND, currency=self.balances, authorship=self.babe,
-            system=self.system))
+            system=self.system, params_origin=ensure_decided(Decision.Params)))
 
     def _add_accounts(self, _: RuntimeParams) -> None:
         """Add what accounts do: batches, multisigs, proxies, vesting, identity."""

@@ -374,7 +374,7 @@ class Executive:
                 transaction.info, transaction.length, tip, post, discount=signer.discount
             )
             actual = min(fee, taken)
-        self.fees.settle(signer.who, taken, actual, tip)
+        self.fees.settle(signer.who, taken, actual, tip, transaction.length)
 
     def _check_bare(self, transaction: Transaction) -> None:
         """Accept inherents before all other extrinsics; validate other unsigned extrinsics."""

@@ -58,19 +58,20 @@ class FeeShares:
         self.author: Payee | None = None
         """Author of the block, once it was read."""
         self._prices: dict[tuple[int, int | None, int, int], Price] = {}
-        self._multiplier: bytes | None = None
-        """Encoded multiplier of the fees in `_prices`."""
+        self._rates: tuple[bytes | None, bytes | None] = None, None
+        """Encoded multiplier and price of a byte of the fees in `_prices`."""
 
     def forget(self) -> None:
         """Forget what was read besides accounts, before the state changes or is another one."""
         self.author = None
 
     def read_author(self) -> Payee | None:
-        """Read the values that no usual call changes: multiplier and author; return the author."""
-        author, multiplier = self.fees.authorship.author(), self.fees.next_fee_multiplier.raw()
-        if multiplier != self._multiplier:
+        """Read the values that no usual call changes: rates and author; return the author."""
+        author = self.fees.authorship.author()
+        rates = self.fees.next_fee_multiplier.raw(), self.fees.byte_price.raw()
+        if rates != self._rates:
             self._prices.clear()
-            self._multiplier = multiplier
+            self._rates = rates
         self.author = None if author is None else self._payee(author)
         return self.author
 
@@ -83,7 +84,7 @@ class FeeShares:
                 int(self.fees.fee(info, length, NO_TIP, after, discount=discount))
                 for after in (AS_DECLARED, post)
             )
-            price = self._prices[key] = priced(taken, min(fee, taken))
+            price = self._prices[key] = priced(taken, min(fee, taken), self.fees.bytes_fee(length))
         return price
 
     def share(
@@ -117,9 +118,9 @@ def is_usual(info: DispatchInfo) -> bool:
     return info.pays and info.dispatch_class is DispatchClass.Normal
 
 
-def priced(taken: int, fee: int) -> Price:
-    """Return a fee with its parts: half is the author's, the rest goes to the fund."""
-    earned = fee // 2
+def priced(taken: int, fee: int, per_byte: int) -> Price:
+    """Return a fee with its parts: the author earns half of all but `per_byte`."""
+    earned = (fee - per_byte) // 2
     parts = taken, fee, earned, fee - earned
     encoded = (part.to_bytes(16, "little") for part in (*parts, taken - fee))
     return Price(*parts, *encoded)

@@ -16,6 +16,7 @@ from storage.columns import (
     HEADER,
     JUSTIFICATION,
     META_BEST,
+    META_BODIES,
     META_FINALIZED,
     META_FORK,
     META_GENESIS,
@@ -26,6 +27,7 @@ from storage.columns import (
 )
 from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue
+from storage.retention import BlockRetention
 from storage.trie.node import NodeError, compact, hash_256, read_compact
 
 Proof = tuple[bytes, bytes]
@@ -46,6 +48,13 @@ class HeaderFields(NamedTuple):
     number: int
     state_root: bytes
 
+
+PRUNED_BLOCKS: Final = 256
+"""Maximum number of bodies removed in one batch; the rest follows later."""
+LASTING: Final = 64
+"""Maximum number of blocks at the end of the window that are not offered to peers."""
+PRUNED_BYTES: Final = 16 << 20
+"""Bytes of bodies after which a batch removes no more."""
 
 _NO_BLOCK: Final[tuple[bytes | None, bytes, HeaderFields]] = None, b"", HeaderFields(b"", -1, b"")
 
@@ -127,9 +136,15 @@ def decode_body(raw: bytes) -> list[bytes]:
 class BlockStore:
     """Blocks by hash and by height. Writing goes through a `Draft` of ChainStore."""
 
-    def __init__(self, kv: KeyValue) -> None:
+    def __init__(self, kv: KeyValue, retention: BlockRetention | None = None) -> None:
+        """`retention` keeps everything by default."""
         self._kv = kv
         self._get = kv.get
+        self.retention = BlockRetention(forks=True) if retention is None else retention
+        self.bodies_from = 0
+        """Height below which final blocks but block zero have no bodies any more."""
+        self.removed_bytes = 0
+        """Size of the bodies that were removed since the last compaction."""
         self.open: dict[bytes, OpenBlock] = {}
         self.genesis: bytes | None = None
         self.best = self.finalized = BlockRef(b"", -1)
@@ -157,6 +172,7 @@ class BlockStore:
         self._final = _NO_BLOCK
         self.genesis = self._get(META_GENESIS)
         self.stateless = self._get(META_IMPORT) is not None
+        self.bodies_from = int.from_bytes(self._get(META_BODIES) or b"", "big")
         self._fork_hash, root = fork_of(self._get)
         raw = self.header(self._fork_hash) if self._fork_hash else None
         self.fork = None if raw is None else read_header(raw)._replace(state_root=root)
@@ -287,6 +303,18 @@ class BlockStore:
                 hash, number = self.fields(hash).parent, number - 1
         return hash == ancestor
 
+    @property
+    def lasting_from(self) -> int:
+        """Height from which on final blocks have bodies and will not lose them at once.
+
+        Peers that were offered a block need time to request it.
+        """
+        window = self.retention.bodies
+        if window is None:
+            return self.bodies_from
+        first = self.finalized.number - window + 1
+        return max(self.bodies_from, first + min(window // 4, LASTING))
+
     def route(self, start: bytes, end: bytes) -> Route:
         """Return the path from one known block to another. Raises KeyError for unknown blocks."""
         left: list[BlockRef] = []
@@ -356,6 +384,36 @@ class BlockStore:
         if ref.hash in self.open:
             block = self.open[ref.hash]
             self._final = ref.hash, block.header, block.fields
+
+    def prune_bodies(self, draft: Draft, stop: int) -> None:
+        """Remove bodies of final blocks below the retained ones and below `stop`.
+
+        No block from `stop` on may have become final in this draft: its height is read as stored.
+        """
+        if self.retention.bodies is None:
+            return
+        stop = min(stop, self.finalized.number - self.retention.bodies + 1)
+        begin = max(self.bodies_from, 1)
+        if stop <= begin:
+            return
+        removed = 0
+        for count, ref in enumerate(self.canonical(begin, stop)):
+            if count == PRUNED_BLOCKS or removed >= PRUNED_BYTES:
+                stop = ref.number
+                break
+            removed += len(self._kv.get_once(BODY + ref.hash) or b"")
+            draft.put(BODY + ref.hash, None)
+        self.removed_bytes += removed
+        self._keep_bodies_from(draft, stop)
+
+    def _keep_bodies_from(self, draft: Draft, number: int) -> None:
+        self.bodies_from = number
+        draft.put(META_BODIES, number.to_bytes(8, "big"))
+
+    def leave_final(self, draft: Draft, ref: BlockRef) -> None:
+        """Note that the blocks above a final one are left: those that follow it have bodies."""
+        if ref.number + 1 < self.bodies_from:
+            self._keep_bodies_from(draft, ref.number + 1)
 
     def delete(self, draft: Draft, ref: BlockRef) -> None:
         """Delete a block that was removed from the tree."""

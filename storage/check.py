@@ -2,10 +2,10 @@
 
 Always: the layout version; the head pointers; the chain from the best block to the last finalized
 one and DEPTH blocks further, with header hash, height, parent link, canonical index and body of
-each; every open block with its journal and the header of its parent; the row of deaths of each
-block since the base; the root node of every kept state among them. Where blocks below a fetched
-state are still missing, the check ends above them; while a state is being fetched, states are not
-checked.
+each, unless bodies of that height were removed; every open block with its journal and the header of
+its parent; the row of deaths of each block since the base; the root node of every kept state among
+them. Where blocks below a fetched state are still missing, the check ends above them; while a state
+is being fetched, states are not checked.
 
 Thorough check (after a repair): the flat state against the whole trie of the best block, key by key
 and value by value.
@@ -23,6 +23,7 @@ from storage.columns import (
     JOURNAL,
     META_BASE,
     META_BEST,
+    META_BODIES,
     META_FINALIZED,
     META_GENESIS,
     META_HISTORY,
@@ -79,6 +80,7 @@ class _Check:
         self.stateless = kv.get(META_IMPORT) is not None
         """True while a state is being fetched; there is none yet."""
         self._fork = fork_of(kv.get)
+        self._bodies_from = int.from_bytes(kv.get(META_BODIES) or b"", "big")
         raw = kv.get(META_HISTORY)
         self._missing = None if raw is None else Missing.decode(raw)
 
@@ -181,7 +183,8 @@ class _Check:
         return fields._replace(state_root=self._fork[1]) if hash == self._fork[0] else fields
 
     def _block(self, hash: bytes, fields: HeaderFields) -> None:
-        self._need(BODY + hash, f"the body of block {fields.number}")
+        if not fields.number or fields.number >= self._bodies_from:
+            self._need(BODY + hash, f"the body of block {fields.number}")
 
     def _root(self, fields: HeaderFields, number: int) -> None:
         root = fields.state_root

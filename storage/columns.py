@@ -6,7 +6,7 @@ One LevelDB; the first byte of a key is its column. Numbers are big endian, so t
     00 'c'               the last close was clean
     m  name              meta, see the names below; `version` keeps its key in every layout
     h  hash              header, SCALE
-    o  hash              body, SCALE Vec<Vec<u8>>
+    o  hash              body, SCALE Vec<Vec<u8>>; of the blocks that retention.py keeps
     j  hash engine4      justification of one consensus engine
     n  number8           hash of the canonical block at this height
     u  number8 hash      a block that is not final: empty value, the rest is in the header
@@ -49,6 +49,9 @@ META_BASE: Final = META + b"base"
 """Hash of the oldest canonical block whose state is kept."""
 META_PRUNING: Final = META + b"pruning"
 """`archive` or `window`: retention of trie records since the first block."""
+
+META_BODIES: Final = META + b"bodies"
+"""Height, 8 bytes big endian, below which final blocks but block zero have no bodies any more."""
 
 META_IMPORT: Final = META + b"import"
 """A state that is being fetched: there is none to read (state_import.py)."""

@@ -1,6 +1,7 @@
 """The chain's store: consistent blocks and states, one batch per block.
 
     store = ChainStore.open(path, pruning=256)          # None: archive; ChainStore(MemoryKV())
+    ChainStore.open(path, retention=BlockRetention(1_000))  # bodies of 1,000 final blocks
     if not store.has_genesis:
         store.insert_genesis(state, make_header)        # make_header(state_root) -> header bytes
 
@@ -38,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from storage.blocks import (
     BlockRef,
@@ -73,11 +74,14 @@ from storage.genesis import wipe_genesis, write_genesis_state
 from storage.journal_reader import reader_by_journals
 from storage.kv import KeyValue
 from storage.leveldb import GIB, LevelKV, open_database
-from storage.retention import WINDOW, check_mode, mode_of, window_of
+from storage.retention import WINDOW, BlockRetention, check_mode, mode_of, window_of
 from storage.rewind import differences
 from storage.state import Pending, StateReader, StateStore
 from storage.state_import import Missing, StateImport
 from storage.writer import ChainWriter
+
+RESIDENT_NODES: Final = 16_384
+"""Maximum number of trie nodes kept in memory, about 1 KiB each."""
 
 
 class Imported(NamedTuple):
@@ -100,22 +104,22 @@ class ChainStore:
         kv: KeyValue,
         *,
         pruning: int | None = WINDOW,
+        retention: BlockRetention | None = None,
         as_made: bool = False,
-        resident_nodes: int = 16_384,
         background: bool = False,
     ) -> None:
         """Use an open store. `pruning` is the window in finalized blocks, None for an archive.
 
-        `as_made`: an existing store keeps its mode (a window is then of WINDOW blocks).
-        `resident_nodes` bounds the trie nodes kept in memory (about 1 KiB each); `background`
-        compacts in a thread after pruning, otherwise the caller does (`state.compact`).
+        `retention` is that of blocks; by default all bodies are kept, and those of forks by an
+        archive. `as_made`: an existing store keeps its mode (a window is then of WINDOW blocks).
+        `background` compacts in a thread after pruning, else the caller does (`state.compact`).
         """
         self._kv = kv
         if as_made:
             pruning = window_of(kv, pruning)
         self.note: str | None = kv.note if isinstance(kv, LevelKV) else None
-        self.blocks = BlockStore(kv)
-        self.state = StateStore(kv, self.blocks, pruning, resident_nodes)
+        self.blocks = BlockStore(kv, retention or BlockRetention(forks=pruning is None))
+        self.state = StateStore(kv, self.blocks, pruning, RESIDENT_NODES)
         self._writer = ChainWriter(kv, self.blocks, self.state, self._load)
         self.state_import = StateImport(kv, self._writer)
         self._compaction = Compaction(self.state) if background else None
@@ -128,17 +132,15 @@ class ChainStore:
         path: Path,
         *,
         pruning: int | None = WINDOW,
+        retention: BlockRetention | None = None,
         as_made: bool = False,
         create: bool = True,
         min_free: int = GIB,
-        resident_nodes: int = 16_384,
     ) -> Self:
         """Open or create the database in a directory, checked (see leveldb.py and check.py)."""
         kv = open_database(path, check_chain, create=create, min_free=min_free)
         try:
-            return cls(
-                kv, pruning=pruning, as_made=as_made, resident_nodes=resident_nodes, background=True
-            )
+            return cls(kv, pruning=pruning, retention=retention, as_made=as_made, background=True)
         except BaseException:
             kv.close()
             raise
@@ -402,6 +404,7 @@ class ChainStore:
         ref = BlockRef(hash, target.number)
         blocks.set_best(draft, route, ref)
         blocks.set_finalized(draft, ref)
+        blocks.leave_final(draft, ref)
         self._writer.write(draft, sync=True)
         return route
 

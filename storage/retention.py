@@ -1,14 +1,26 @@
-"""The mode of a database: an archive, or a window of the latest states. It never changes."""
+"""Retention: of states, whose mode never changes (all, or a window), and of blocks."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from storage.columns import META_PRUNING
 from storage.kv import KeyValue, StorageError
 
 WINDOW: Final = 256
 """Default number of finalized blocks whose state is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRetention:
+    """Retention of blocks. Another start may have another one: what is gone stays so."""
+
+    bodies: int | None = None
+    """Number of final blocks that keep their bodies; None for all. Headers and justifications of
+    final blocks always stay."""
+    forks: bool = False
+    """True to keep blocks that finality discards."""
 
 
 def mode_of(window: int | None) -> bytes:

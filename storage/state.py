@@ -34,6 +34,7 @@ import msgpack
 from btt_chain.lazyclass import dataclass
 from storage.blocks import BlockRef, BlockStore, Route
 from storage.columns import (
+    BODY,
     DEATHS,
     EXTRA,
     JOURNAL,
@@ -445,8 +446,7 @@ class StateStore:
         if self.window is None:
             return
         limit = min(self._blocks.finalized.number - self.window, self.base.number + ADVANCE)
-        for hash in self._pins:
-            limit = min(limit, self._blocks.number(hash) or 0)
+        limit = min(limit, self.lowest_pinned)
         # Pinned forks that finality discarded still depend on states below.
         for block in self._blocks.open.values():
             limit = min(limit, block.ref.number - 1)
@@ -487,20 +487,38 @@ class StateStore:
         """Return True if this block is pinned."""
         return hash in self._pins
 
+    @property
+    def lowest_pinned(self) -> int:
+        """Height of the lowest pinned block; without any, one above all blocks."""
+        return min((self._blocks.number(hash) or 0 for hash in self._pins), default=1 << 64)
+
     # --- disk space
 
     @property
     def compaction_due(self) -> bool:
         """True if enough was removed that compaction frees a worthwhile amount."""
-        if self._removed < COMPACT_FROM:
+        return self._is_due(self._removed, NODE, VALUE) or self._are_bodies_due
+
+    @property
+    def _are_bodies_due(self) -> bool:
+        return self._is_due(self._blocks.removed_bytes, BODY, BODY)
+
+    def _is_due(self, removed: int, first: bytes, last: bytes) -> bool:
+        if removed < COMPACT_FROM:
             return False
-        size = self._kv.approximate_size(NODE, VALUE + b"\xff" * 8)
-        return 4 * self._removed >= size
+        return 4 * removed >= self._kv.approximate_size(first, last + b"\xff" * 8)
 
     def compact(self) -> None:
-        """Return the space of removed records and journals to the system; may take seconds."""
+        """Return the space of removed records, journals and bodies to the system.
+
+        It may take seconds. Bodies are compacted only if enough of them were removed.
+        """
+        columns = [NODE, VALUE, DEATHS, JOURNAL]
+        if self._are_bodies_due:
+            self._blocks.removed_bytes = 0
+            columns.append(BODY)
         self._removed = 0
-        for column in (NODE, VALUE, DEATHS, JOURNAL):
+        for column in columns:
             self._kv.compact_range(column, end_of(column))
 
     # --- counting

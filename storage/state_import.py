@@ -161,9 +161,9 @@ class StateImport:
 
     @property
     def lowest(self) -> int:
-        """Height from which on each block of the best chain is stored."""
-        missing = self.missing
-        return 0 if missing is None else missing.highest.number + 1
+        """Height from which on each block of the best chain is stored, with a body that stays."""
+        missing, lowest = self.missing, self._blocks.lasting_from
+        return lowest if missing is None else max(missing.highest.number + 1, lowest)
 
     def resume(self) -> None:
         """Remove the rest of the old state if a process died while it removed it.
@@ -255,6 +255,8 @@ class StateImport:
     def insert_history(self, ancient: Sequence[AncientBlock]) -> Missing | None:
         """Store missing blocks, highest first, in one batch; return what is still missing.
 
+        Bodies below those that are kept are not stored.
+
         The first must be `missing.highest`, each other the parent of the one before. Raises
         ValueError, also if the lowest is not a child of our block at `missing.floor`.
         """
@@ -269,7 +271,8 @@ class StateImport:
             if header_hash(header) != hash or fields.number != number:
                 raise ValueError(f"this is not the missing block {number} (0x{hash.hex()})")
             draft.put(HEADER + hash, header)
-            draft.put(BODY + hash, encode_body(body))
+            if number >= self._blocks.bodies_from:
+                draft.put(BODY + hash, encode_body(body))
             draft.put(number_key(NUMBER, number), hash)
             for engine, proof in justifications:
                 self._blocks.justify(draft, hash, engine, proof)

@@ -64,6 +64,7 @@ class ChainWriter:
         """Make a block of the best chain final; return the discarded blocks, highest first."""
         blocks, state = self.blocks, self.state
         path = blocks.route(blocks.finalized.hash, ref.hash).enacted
+        before = blocks.finalized.number
         cut_off = self._cut_off(path)
         blocks.set_finalized(draft, ref)
         for final in path:
@@ -73,12 +74,14 @@ class ChainWriter:
             hash = block.ref.hash
             if block.children or blocks.extends_finalized(hash):
                 continue
-            if state.window is not None and state.is_pinned(hash):
+            keeps = blocks.retention.forks
+            if not (keeps and state.window is None) and state.is_pinned(hash):
                 continue
             self.discard(draft, block.ref)
-            if state.window is not None:
+            if not keeps:
                 blocks.delete(draft, block.ref)
         state.advance(draft)
+        blocks.prune_bodies(draft, min(before + 1, state.lowest_pinned))
         return cut_off
 
     def discard(self, draft: Draft, ref: BlockRef) -> None:

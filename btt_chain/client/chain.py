@@ -323,7 +323,7 @@ class Chain:
         """Return a decoded block. NotFound if the node does not have it."""
         answer = await self.connection.call("chain_getBlock", to_hex(hash))
         if answer is None:
-            raise NotFound(f"the node has no block {to_hex(hash)}")
+            raise NotFound(f"the node has no block {to_hex(hash)}, or no longer its extrinsics")
         block = member(answer, "block")
         header, extrinsics = member(block, "header"), list_of(member(block, "extrinsics"))
         views = [self.metadata.decoder.extrinsic(to_bytes(wire)) for wire in extrinsics]

@@ -58,16 +58,18 @@ class NodeConfig:
     """Settings of a node.
 
     `chain` is a preset's name or the path of a specification. `pruning` is "archive", a number of
-    finalized blocks, or None for the database's setting, else the chain's default. `network` is
-    None for a stand-alone node, `validator` for a full node. `sync` is "full" or "warp".
-    `sealing` is `instant`, `manual` or `interval:MS`, or None for the chain's default (its slots on
-    a manually sealed chain).
+    finalized blocks, or None for the database's setting, else the chain's default. `blocks_pruning`
+    is that of extrinsics: also "archive-canonical", and None for the default. `network` is None for
+    a stand-alone node, `validator` for a full node. `sync` is "full" or "warp". `sealing` is
+    `instant`, `manual` or `interval:MS`, or None for the chain's default (its slots on a manually
+    sealed chain).
     """
 
     chain: str
     base_path: Path = field(default_factory=default_base_path)
     name: str | None = None
     pruning: str | None = None
+    blocks_pruning: str | None = None
     sealing: str | None = None
     rpc: RpcConfig = field(default_factory=RpcConfig)
     network: NetworkConfig | None = None

@@ -37,7 +37,7 @@ from runtime.pallets.babe import Engine as SlotEngine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import ChainStore
 from storage.kv import StorageError
-from storage.retention import WINDOW
+from storage.retention import WINDOW, BlockRetention
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
@@ -89,10 +89,22 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
             "owner and its permissions, or choose another with --base-path"
         ) from error
     pruning, untold = pruning_of(config, spec), config.pruning is None
-    store = ChainStore.open(paths.database, pruning=pruning, as_made=untold, create=create)
+    store = ChainStore.open(
+        paths.database,
+        pruning=pruning,
+        retention=block_retention(config.blocks_pruning),
+        as_made=untold,
+        create=create,
+    )
     try:
         if store.note:
             log.warning("%s", store.note)
+        if store.blocks.bodies_from and config.blocks_pruning in {"archive", "archive-canonical"}:
+            log.warning(
+                "--blocks-pruning %s: the extrinsics of blocks below %d were removed before, and "
+                "stay so; to have them, purge the chain and sync again",
+                config.blocks_pruning, store.blocks.bodies_from,
+            )  # fmt: skip
         settle_genesis(store, spec)
         return OpenChain(spec, paths, store, Client(store, presets()))
     except BaseException:
@@ -155,6 +167,24 @@ def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
             config.pruning, WINDOW, WINDOW,
         )  # fmt: skip
     return max(int(config.pruning), WINDOW)
+
+
+def block_retention(setting: str | None) -> BlockRetention | None:
+    """Return the retention of blocks, None for that of the states.
+
+    ValueError for an invalid setting.
+    """
+    match setting:
+        case None:
+            return None
+        case "archive" | "archive-canonical":
+            return BlockRetention(forks=setting == "archive")
+    if not (setting.isascii() and setting.isdecimal() and int(setting)):
+        raise ValueError(
+            f"--blocks-pruning {setting}: expected archive, archive-canonical or a number of "
+            "blocks, 1 at least"
+        )
+    return BlockRetention(int(setting))
 
 
 def params_of(chain: OpenChain) -> RuntimeParams:

@@ -52,6 +52,10 @@ class SyncChain:
             return None
         return BlockId(missing.highest.number, missing.highest.hash), missing.left
 
+    def keeps_body(self, number: int) -> bool:
+        """Return True if a final block at this height would not lose its body at once."""
+        return number >= self._client.store.blocks.bodies_from
+
 
 class PublicChain:
     """The chain for requests of other nodes (`p2p.protocols.serve.ChainSource`)."""

@@ -149,6 +149,12 @@ def export_blocks(
             raise NotFound(f"there is no block {max(first, last)}: the best one is {best}")
         if first > last:
             raise Mistyped(f"from {first} to {last} there is no block")
+        lowest = data.store.blocks.bodies_from
+        if 0 < first < lowest:
+            raise NotFound(
+                f"the database has whole blocks from {lowest} on: give --from {lowest}, or export "
+                "from a node that keeps all blocks (--blocks-pruning archive-canonical)"
+            )
         with click.open_file(output, "wb") as file:
             _export(data, first, last, file, binary=binary)
     show.note(f"{show.counted(last - first + 1, 'block')} written, {first} to {last}")

@@ -58,7 +58,6 @@ NOT_HERE: Final = {
         "the runtime is no Wasm: there is nothing to choose",
     ),
     "--state-pruning": "use --pruning N or --pruning archive",
-    "--blocks-pruning": "blocks are kept for ever; --pruning is about states",
     **dict.fromkeys(
         ("--database", "--db-cache", "--trie-cache-size"),
         "there is one database, LevelDB, and nothing to choose",
@@ -90,17 +89,20 @@ class NodeCommand(click.Command):
 
 
 class PruningType(click.ParamType[str]):
-    """`archive`, or a number of blocks."""
+    """A number of blocks, or one of some words."""
 
-    name = "N|archive"
+    def __init__(self, *words: str) -> None:
+        self._words = words
+        self.name = "|".join(("N", *words))
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """Return the text, if it is one of the two."""
+        """Return the text, if it is one of them."""
         text = str(value).lower()
-        if text != "archive" and not (text.isascii() and text.isdecimal()):
-            self.fail(f"{value!r} is neither a number of blocks nor archive", param, ctx)
+        if text not in self._words and not (text.isascii() and text.isdecimal()):
+            words = " nor ".join(self._words)
+            self.fail(f"{value!r} is neither a number of blocks nor {words}", param, ctx)
         return text
 
 
@@ -185,8 +187,15 @@ def rpc_options(command: Command) -> Command:
 @click.option("--name", help="What the node calls itself in its log. [default: a random name]")
 @click.option(
     "--pruning",
-    type=PruningType(),
+    type=PruningType("archive"),
     help="Of how many final blocks the state is kept, 256 at least. [default: the chain's]",
+)
+@click.option(
+    "--blocks-pruning",
+    type=PruningType("archive", "archive-canonical"),
+    help="Of how many final blocks the extrinsics are kept; archive-canonical: of all, archive: "
+    "also blocks that did not become final. Headers stay. [default: archive where --pruning is, "
+    "else archive-canonical]",
 )
 @click.option(
     "--sealing",
@@ -233,6 +242,7 @@ def node(
     tmp: bool,
     name: str | None,
     pruning: str | None,
+    blocks_pruning: str | None,
     sealing: str | None,
     explorer: bool,
     explorer_port: int,
@@ -269,6 +279,7 @@ def node(
             given,
             name=name,
             pruning=pruning,
+            blocks_pruning=blocks_pruning,
             sealing=sealing,
             mock_signatures=given["mock_signatures"],
             sync=given["sync"],

@@ -90,7 +90,7 @@ class BlockScan:
             hash = await connection.call("chain_getBlockHash", number)
         answer = None if hash is None else await connection.call("chain_getBlock", hash)
         if answer is None:
-            raise NotFound(f"the node has no block {number}")
+            raise NotFound(f"the node has no block {number}, or no longer its extrinsics")
         block = member(answer, "block")
         bodies = [to_bytes(each) for each in list_of(member(block, "extrinsics"))]
         parent = str(member(member(block, "header"), "parentHash"))

@@ -137,6 +137,14 @@ class RangeSync:
             else:
                 self._tracker.blame(leader, cost, why, now)
 
+    def _without_bodies(self, number: int, why: str, now: int) -> None:
+        """End the sync at a height of which no peer delivers the body."""
+        leader = None if self.leader is None else self._tracker.peers.get(self.leader)
+        if leader is not None and leader.lowest > number:
+            self._drop()  # it has pruned the body since the sync began, and says so
+        else:
+            self._fail(BROKEN_CLAIM, why, now)
+
     # --- next actions
 
     def step(self, now: int) -> None:
@@ -191,7 +199,7 @@ class RangeSync:
             peer = self._tracker.free(now, run.number, slot.lacking, down_to=run.number)
             if peer is None:
                 if run.at == 0 and not self._may_get(slot, run.number):
-                    self._fail(BROKEN_CLAIM, "no peer has the bodies of its headers", now)
+                    self._without_bodies(run.number, "no peer has the bodies of its headers", now)
                     return False
                 continue
             count = len(run.slots)
@@ -367,7 +375,7 @@ class RangeSync:
         # It may be on a fork, which is no lie: but others come first.
         self._tracker.pass_over(pending.peer, now)
         if pending.peer == self.leader:
-            self._fail(BROKEN_CLAIM, "it has not got the bodies of its headers", now)
+            self._without_bodies(first, "it has not got the bodies of its headers", now)
 
     # --- outcome
 

@@ -45,6 +45,10 @@ class ChainView(Protocol):
         """
         ...
 
+    def keeps_body(self, number: int) -> bool:
+        """Return True if a final block at this height would not lose its body at once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

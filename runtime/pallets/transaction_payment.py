@@ -1,9 +1,11 @@
 """TransactionPayment: transaction fees and their recipients.
 
-fee = weight of the base extrinsic + bytes + multiplier * weight of the call. The multiplier rises
-while blocks are fuller than the target and falls to one when they are not. Discounts reduce the fee
-but not the tip; queries, charges and refunds apply the same rule. Half of each fee goes to the
-block's author and the rest to the development fund; the tip goes to the author.
+fee = weight of the base extrinsic + multiplier * (bytes * price of a byte + weight of the call).
+The multiplier rises while blocks are fuller than the target, by weight or by length, and falls to
+one when they are not. Discounts reduce what weight costs, and neither bytes nor the tip; queries,
+charges and refunds apply the same rule. The development fund gets what bytes cost, because an
+author that got a part of it back would fill its own blocks below the price. Of the rest of a fee,
+half goes to the block's author and half to the fund; the tip goes to the author.
 """
 
 from __future__ import annotations
@@ -16,11 +18,27 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.scale import TypeName, path, u8, u64, u128
-from runtime.frame import Const, DispatchClass, DispatchInfo, Event, Pallet, PostInfo, Value, Weight
-from runtime.frame.aliases import AccountIdOf, Balance
+from runtime.frame import (
+    Const,
+    Constant,
+    DispatchClass,
+    DispatchInfo,
+    Error,
+    Event,
+    Origin,
+    OriginCheck,
+    Pallet,
+    PostInfo,
+    Value,
+    Weight,
+    call,
+    ensure_root,
+)
+from runtime.frame.aliases import AccountIdOf, Balance, BalanceOf
 from runtime.frame.traits import Discounts
 from runtime.pallets.system import System
 from runtime.splits import discounted
+from runtime.weights import transaction_payment as weights
 
 ONE: Final = 10**18
 """One, in units of FixedU128."""
@@ -30,7 +48,7 @@ VARIABILITY: Final = 75 * 10**12
 """Rate of change of the multiplier: 75e-6, in units of FixedU128."""
 MAX_MULTIPLIER: Final = u128.MAX
 PRIORITY_UNIT: Final = 10**10
-"""Planck of tip per step of priority: the price of one byte."""
+"""Planck of tip per step of priority."""
 
 
 @path("pallet_transaction_payment::Releases")
@@ -124,16 +142,23 @@ class TransactionPayment(Pallet):
     """Factor of the fee in the priority of an operational transaction."""
     weight_fee: u128
     """Planck per picosecond."""
-    length_fee: u128
-    """Planck per byte."""
     development_fund: AccountId
     currency: FeeCurrency
     authorship: Authorship
     system: System
     discounts: Discounts = NoDiscounts()
+    params_origin: OriginCheck = ensure_root
+    """Origin that sets the price of a byte."""
+
+    min_byte_price = Constant(u128(10**11))
+    """Minimum price of a byte, in planck: 0.1 BTT per MB of 10^6 bytes."""
+    max_byte_price = Constant(u128(10**14))
+    """Maximum price of a byte, in planck: 100 BTT per MB of 10^6 bytes."""
 
     next_fee_multiplier = Value(FixedU128, default=FixedU128(ONE))
     storage_version = Value(Releases, default=Releases.V2)
+    byte_price = Value(u128, default=u128(10**12))
+    """Price of a byte before the multiplier, in planck: 1 BTT per MB of 10^6 bytes."""
 
     class TransactionFeePaid(Event, index=0):
         """A transaction fee was paid: `actual_fee` includes `tip`."""
@@ -142,20 +167,42 @@ class TransactionPayment(Pallet):
         actual_fee: Annotated[u128, TypeName("BalanceOf<T>")]
         tip: Annotated[u128, TypeName("BalanceOf<T>")]
 
+    class BytePriceSet(Event, index=1):
+        """The price of a byte was set, in planck."""
+
+        price: BalanceOf
+
+    class BytePriceOutOfBounds(Error, index=0):
+        """The price is below `MinBytePrice` or above `MaxBytePrice`."""
+
     def setup(self) -> None:
         """Encode the beginning of the event that most transactions have."""
         self._fee_paid = self.event_prefix(self.TransactionFeePaid)
 
     def on_finalize(self, number: int) -> None:
-        """Update the multiplier by the fullness of the block."""
+        """Update the multiplier by the fullness of the block: by weight or length, the larger."""
         del number
         limits = self.system.block_weights.per_class.normal.max_total
         used = self.host.weights[DispatchClass.Normal]
         capacity = int(limits.ref_time) if limits else max(used, 1)
+        length, max_length = self.host.length, self._block_sizes[1][DispatchClass.Normal]
+        if length * capacity > used * max_length:
+            used, capacity = length, max_length
         before = self.next_fee_multiplier.value
         after = next_multiplier(int(before), used, capacity)
         if after != before:
             self.next_fee_multiplier.value = FixedU128(after)
+
+    # ---- calls
+
+    @call(0, weight=weights.SET_BYTE_PRICE)
+    def set_byte_price(self, origin: Origin, price: BalanceOf) -> None:
+        """Set the price of a byte of an extrinsic, in planck."""
+        self.params_origin(origin)
+        if not self.min_byte_price <= price <= self.max_byte_price:
+            raise self.BytePriceOutOfBounds
+        self.byte_price.value = price
+        self.deposit(self.BytePriceSet(price))
 
     # ---- public interface
 
@@ -164,15 +211,20 @@ class TransactionPayment(Pallet):
         return u128(weight * int(self.weight_fee))
 
     def length_to_fee(self, length: int) -> u128:
-        """Return the fee in planck for `length` bytes."""
-        return u128(length * int(self.length_fee))
+        """Return the fee in planck for `length` bytes, before the multiplier."""
+        return u128(length * int(self.byte_price.value))
+
+    def bytes_fee(self, length: int) -> int:
+        """Return the fee in planck for `length` bytes: the part that no author shares."""
+        multiplier = int(self.next_fee_multiplier.value)
+        return length * int(self.byte_price.value) * multiplier // ONE
 
     def connect(self, discounts: Discounts) -> None:
         """Set the pallet that has the discounts, which is built later."""
         self.discounts = discounts
 
     def discount_of(self, who: AccountId) -> int:
-        """Return the present discount of `who` on fees, in hundredths of a percent.
+        """Return the present discount of `who` on fees for weight, in hundredths of a percent.
 
         Read once per transaction: its own call may change the discount, which must not change the
         refund.
@@ -184,18 +236,14 @@ class TransactionPayment(Pallet):
     ) -> InclusionFee | None:
         """Return the fee without tip; None for free extrinsics.
 
-        The sum of the parts equals `fee` to the planck: each part is the difference that it makes
-        to the discounted sum.
+        The sum of the parts equals `fee` to the planck: that for weight is the difference that it
+        makes to the discounted sum.
         """
         if not info.pays:
             return None
-        whole, before, parts = 0, 0, []
-        for part in self._parts(info, length, info.weight):
-            whole += part
-            after = int(discounted(whole, discount))
-            parts.append(u128(after - before))
-            before = after
-        return InclusionFee(*parts)
+        base, per_byte, per_weight = self._parts(info, length, info.weight)
+        first, both = (int(discounted(part, discount)) for part in (base, base + per_weight))
+        return InclusionFee(u128(first), u128(per_byte), u128(both - first))
 
     def fee(
         self,
@@ -208,7 +256,7 @@ class TransactionPayment(Pallet):
     ) -> u128:
         """Return the whole fee in planck, tip included; only the tip for free extrinsics.
 
-        `discount` is taken off all but the tip, in hundredths of a percent.
+        `discount` is taken off what weight costs, in hundredths of a percent.
         """
         if not info.pays or (post is not None and post.pays is False):
             return tip
@@ -216,10 +264,10 @@ class TransactionPayment(Pallet):
         if post is not None and post.weight is not None:
             weight = min(post.weight, weight)
         base, per_byte, per_weight = self._parts(info, length, weight)
-        fee = base + per_byte + per_weight
+        fee = base + per_weight
         if discount:
             fee = int(discounted(fee, discount))
-        return u128(fee + int(tip))
+        return u128(fee + per_byte + int(tip))
 
     def can_pay(
         self, who: AccountId, fee: u128, tip: u128, account: AccountInfo | None = None
@@ -249,10 +297,11 @@ class TransactionPayment(Pallet):
         else:
             self.system.account[who] = account
 
-    def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128) -> None:
+    def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128, length: int = 0) -> None:
         """Refund the excess of `taken`, distribute the rest, and emit an event.
 
-        An account that the call has closed gets no refund: that would create it again.
+        `length` is that of the extrinsic in bytes: the author shares nothing of what they cost. An
+        account that the call has closed gets no refund: that would create it again.
         """
         if not taken:
             return
@@ -263,7 +312,8 @@ class TransactionPayment(Pallet):
             credit(who, u128(int(taken) - paid))
         tip = min(tip, actual)
         author, earned = self.authorship.author(), 0
-        if author is not None and (earned := (paid - int(tip)) // 2 + int(tip)):
+        shared = max(paid - int(tip) - self.bytes_fee(length), 0)
+        if author is not None and (earned := shared // 2 + int(tip)):
             credit(author, u128(earned))
         if paid > earned:
             credit(self.development_fund, u128(paid - earned))
@@ -299,17 +349,13 @@ class TransactionPayment(Pallet):
         multiplier = int(self.next_fee_multiplier.value)
         return (
             self._base_weights[info.dispatch_class] * self._weight_fee,
-            length * self._length_fee,
+            self.bytes_fee(length),
             weight * self._weight_fee * multiplier // ONE,
         )
 
     @cached_property
     def _weight_fee(self) -> int:
         return int(self.weight_fee)
-
-    @cached_property
-    def _length_fee(self) -> int:
-        return int(self.length_fee)
 
     @cached_property
     def _base_weights(self) -> tuple[int, int, int]:

@@ -205,6 +205,7 @@ def audit(base: Path, claims: Claims, pruning: int | None, chain: str = BY_HAND)
         for ref in blocks.canonical(1):
             fields = blocks.fields(ref.hash)
             assert (fields.parent, fields.number) == (parent, ref.number)
+            assert (blocks.body(ref.hash) is not None) == (ref.number >= blocks.bodies_from)
             parent = ref.hash
         assert parent == blocks.best.hash
         check_chain(store._kv, thorough=True)

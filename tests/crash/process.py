@@ -30,13 +30,14 @@ class NodeProcess:
         *,
         sealing: str | None = "interval:100",
         pruning: str = "archive",
+        blocks_pruning: str = "archive-canonical",
         limit: Callable[[], None] | None = None,
     ) -> None:
         """Start it; `limit` runs in the new process before the node does."""
         command = [
             *(sys.executable, "-m", "cli.main", "node", "--dev"),
             *("--base-path", str(base), "--rpc-port", "0"),
-            *("--pruning", pruning),
+            *("--pruning", pruning, "--blocks-pruning", blocks_pruning),
             *(() if sealing is None else ("--sealing", sealing)),
         ]
         self.process = subprocess.Popen(
@@ -121,10 +122,13 @@ def running(
     *,
     sealing: str | None = "interval:100",
     pruning: str = "archive",
+    blocks_pruning: str = "archive-canonical",
     limit: Callable[[], None] | None = None,
 ) -> Iterator[NodeProcess]:
     """A node that is killed at the end, if nothing ended it before."""
-    node = NodeProcess(base, sealing=sealing, pruning=pruning, limit=limit)
+    node = NodeProcess(
+        base, sealing=sealing, pruning=pruning, blocks_pruning=blocks_pruning, limit=limit
+    )
     try:
         yield node
     finally:

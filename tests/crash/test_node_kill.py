@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -33,10 +33,14 @@ class Way:
     sealing: str | None
     """None: by lottery, and final by vote."""
     pruning: int | None
+    blocks: str = "archive-canonical"
 
     @property
     def flag(self) -> str:
         return "archive" if self.pruning is None else str(self.pruning)
+
+    def running(self, base: Path) -> AbstractContextManager[NodeProcess]:
+        return running(base, sealing=self.sealing, pruning=self.flag, blocks_pruning=self.blocks)
 
     @property
     def chain(self) -> str:
@@ -46,7 +50,7 @@ class Way:
 WAYS = (
     Way("interval:40", 256),
     Way("instant", None),
-    Way("instant", 256),
+    Way("instant", 256, "40"),
     Way("interval:200", None),
     Way(None, None),
 )
@@ -80,7 +84,7 @@ async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_pa
             await killed_under_load(way, base, rng, claims)
         audit(copy(base, tmp_path / f"after {number}", way.chain), claims, way.pruning, way.chain)
         print(f"    final: {claims.height}")
-    with running(base, sealing=way.sealing, pruning=way.flag) as node:
+    with way.running(base) as node:
         async with open_wallet(node.port(), claims) as last:
             await last.check()
         assert node.stop() == 0, node.text()
@@ -88,14 +92,14 @@ async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_pa
 
 async def killed_while_it_starts(way: Way, base: Path, rng: Random) -> None:
     """Kill a node within its first second: in its genesis, its recovery, its self-check."""
-    with running(base, sealing=way.sealing, pruning=way.flag) as node:
+    with way.running(base) as node:
         await asyncio.sleep(rng.uniform(0, 1))
         node.kill()
 
 
 async def killed_under_load(way: Way, base: Path, rng: Random, claims: Claims) -> None:
     """Let a node answer for what it said before, make it work, and kill it."""
-    with running(base, sealing=way.sealing, pruning=way.flag) as node:
+    with way.running(base) as node:
         async with open_wallet(node.port(), claims) as found:
             await found.check()
             await load_until_killed(node, found, rng)

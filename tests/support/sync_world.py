@@ -121,6 +121,9 @@ class FakeChain:
         header = self.headers.get(hash)
         return None if header is None else int(header.number)
 
+    def keeps_body(self, number: int) -> bool:
+        return True
+
     def gap(self) -> tuple[BlockId, int] | None:
         return self.missing
 

@@ -1,4 +1,4 @@
-"""Benchmarks of System, Timestamp, Sudo and Upgrade."""
+"""Benchmarks of System, Timestamp, TransactionPayment, Sudo and Upgrade."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def set_time(b: Bench) -> Case:
     slot = int(b.runtime.babe.current_slot.value)
     b.runtime.timestamp.did_update.kill()
     return Case(b.call("Timestamp", "set", now=u64(slot * int(b.params.slot_ms))), NONE)
+
+
+@benchmark("TransactionPayment.set_byte_price")
+def set_byte_price(b: Bench) -> Case:
+    """Set the present price."""
+    return b.root("TransactionPayment", "set_byte_price", price=b.runtime.fees.byte_price.value)
 
 
 def _holder(b: Bench) -> None:

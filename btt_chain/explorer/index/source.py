@@ -105,6 +105,7 @@ class Source:
             self.connection.call("chain_getBlock", to_hex(hash)), self._state_of(number, hash)
         )
         if answer is None:
+            await self._check_gone(number, hash)
             return None
         block = member(answer, "block")
         header = read_header(member(block, "header"))
@@ -124,6 +125,14 @@ class Source:
             issuance=_little(state.get(ISSUANCE)),
             author=_author(header, state),
         )
+
+    async def _check_gone(self, number: int, hash: bytes) -> None:
+        """Raise NoState if the node has the header of a block that it does not return."""
+        if await self.connection.call("chain_getHeader", to_hex(hash)) is not None:
+            raise NoState(
+                f"the node has no extrinsics of block {number} any more: use a node without "
+                "--blocks-pruning N, or begin later with --from HEIGHT"
+            )
 
     async def _state_of(self, number: int, hash: bytes) -> dict[bytes, bytes]:
         try:

@@ -319,6 +319,21 @@ def exported(base: Path, tmp_path: Path) -> Path:
     return file
 
 
+def test_an_export_of_pruned_blocks_names_the_first_one_that_is_whole(tmp_path: Path) -> None:
+    chain = open_chain(NodeConfig("dev-manual", tmp_path, blocks_pruning="3"))
+    sealer = ManualSealer(chain.client, PoolService(chain.client))
+    for _ in range(9):
+        sealer.seal()
+    chain.close()
+    file = tmp_path / "blocks"
+    options = ("export-blocks", "--chain", "dev-manual", "-d", str(tmp_path), "-o", str(file))
+    refused = run(*options)
+    assert refused.exit_code == 4
+    assert "whole blocks from 7 on: give --from 7" in refused.stderr
+    assert not file.exists()
+    assert run(*options, "--from", "7").exit_code == 0
+
+
 @pytest.mark.parametrize("form", ["--binary", "--json"])
 def test_exported_blocks_can_be_imported(base: Path, tmp_path: Path, form: str) -> None:
     file, copy = tmp_path / "blocks", tmp_path / "copy"

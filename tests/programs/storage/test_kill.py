@@ -12,10 +12,12 @@ import pytest
 
 from storage.columns import STATE
 from storage.database import ChainStore
+from storage.retention import BlockRetention
 from unit.storage.storage_model import GENESIS_STATE, abandon, genesis_header, grow, plain_root
 
 pytestmark = pytest.mark.crash
 
+RETENTION = BlockRetention(5)
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -28,7 +30,7 @@ def changes_of(number: int) -> dict[bytes, bytes | None]:
 
 def run(path: Path) -> None:
     """Run as the process to be killed: blocks without end, some final, durable heads announced."""
-    store = ChainStore.open(path, pruning=3, min_free=0)
+    store = ChainStore.open(path, pruning=3, retention=RETENTION, min_free=0)
     if not store.has_genesis:
         store.insert_genesis(GENESIS_STATE, genesis_header)
     while True:
@@ -71,10 +73,14 @@ def test_a_killed_process_loses_no_finalized_block(tmp_path: Path) -> None:
         process.wait()
         process.stdout.close()
         promised = max([promised, *map(int, (first + rest).split(b"\n")[:-1])])
-        store = ChainStore.open(path, pruning=3, min_free=0)
+        store = ChainStore.open(path, pruning=3, retention=RETENTION, min_free=0)
         assert store.note is None
         blocks = store.blocks
         assert blocks.finalized.number >= promised
+        first_whole = blocks.bodies_from
+        assert first_whole == max(blocks.finalized.number - 4, 0)
+        for ref in blocks.canonical(1):
+            assert (blocks.body(ref.hash) is not None) == (ref.number >= first_whole)
         flat = {key[1:]: value for key, value in store._kv.iterate(STATE)}
         assert flat == state_at(blocks.best.number)
         assert store.state.reader(blocks.best.hash).root == plain_root(flat)

@@ -73,6 +73,10 @@ def test_the_version_is_printed() -> None:
         (["node", "--dev", "--sealing", "often"], "neither instant, manual nor interval:MS"),
         (["node", "--dev", "--sealing", "interval:0"], "neither instant, manual nor interval:MS"),
         (["node", "--dev", "--pruning", "some"], "neither a number of blocks nor archive"),
+        (
+            ["node", "--dev", "--blocks-pruning", "some"],
+            "neither a number of blocks nor archive nor archive-canonical",
+        ),
         (["node", "--dev", "--log", "loud"], "'loud' is no filter"),
         (["node", "--chain", "local", "--force-authoring"], "add --validator"),
         (["node", "--chain", "local", "--password", "x"], "add --validator"),

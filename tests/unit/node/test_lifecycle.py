@@ -16,6 +16,7 @@ from btt_chain.node.identity import KEY_FILE, network_key, peer_id, pick_name
 from btt_chain.node.lifecycle import (
     OpenChain,
     WrongChain,
+    block_retention,
     identity_of,
     key_manager_of,
     open_chain,
@@ -30,7 +31,7 @@ from genesis.catalogue import load, make
 from genesis.presets import CHAINS
 from genesis.spec import SpecError
 from storage.kv import StorageError
-from storage.retention import WINDOW
+from storage.retention import WINDOW, BlockRetention
 
 
 @pytest.fixture
@@ -157,6 +158,47 @@ def test_a_window_below_the_least_is_said_to_be_raised(caplog: pytest.LogCapture
 def test_pruning_that_is_no_number_is_refused(flag: str) -> None:
     with pytest.raises(ValueError, match="--pruning"):
         pruning_of(NodeConfig(chain="dev-manual", pruning=flag), load("dev-manual"))
+
+
+@pytest.mark.parametrize(
+    ("flag", "retention"),
+    [
+        (None, None),
+        ("archive", BlockRetention(forks=True)),
+        ("archive-canonical", BlockRetention()),
+        ("1", BlockRetention(1)),
+        ("100000", BlockRetention(100_000)),
+    ],
+)
+def test_the_retention_of_blocks_is_that_of_the_flag(
+    flag: str | None, retention: BlockRetention | None
+) -> None:
+    assert block_retention(flag) == retention
+
+
+@pytest.mark.parametrize("flag", ["", "0", "-1", "all", "1.5", "²"])
+def test_a_retention_of_blocks_that_is_no_number_is_refused(flag: str) -> None:
+    with pytest.raises(ValueError, match="--blocks-pruning"):
+        block_retention(flag)
+
+
+def test_bodies_that_were_pruned_stay_so_and_a_warning_names_them_once_more_are_wanted(
+    config: NodeConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    config.blocks_pruning = "3"
+    chain = open_chain(config)
+    seal(chain, 10)
+    blocks = chain.store.blocks
+    whole = [ref.number for ref in blocks.canonical(0) if blocks.body(ref.hash) is not None]
+    assert whole == [0, 8, 9, 10]
+    chain.close()
+    assert "removed before" not in caplog.text
+    config.blocks_pruning = "archive-canonical"
+    chain = open_chain(config)
+    assert "the extrinsics of blocks below 8 were removed before" in caplog.text
+    seal(chain, 3)
+    assert chain.store.blocks.bodies_from == 8
+    chain.close()
 
 
 def test_a_development_chain_is_sealed_once_a_slot_unless_a_flag_says_otherwise(

@@ -285,7 +285,7 @@ def test_the_tip_is_separate_from_the_fee(chain: DevChain) -> None:
     assert parts is not None
     assert details.tip == 77
     assert parts.base_fee == BASE_EXTRINSIC * 10**6
-    assert parts.len_fee == len(wire) * 10**10
+    assert parts.len_fee == len(wire) * 10**12
     total = parts.base_fee + parts.len_fee + parts.adjusted_weight_fee
     assert total == info_of(chain, wire).partial_fee
 
@@ -307,14 +307,14 @@ def test_the_fee_of_a_call_is_that_of_a_transaction_of_its_length(chain: DevChai
     assert found == info_of(chain, wire)
     details = ask(chain, "TransactionPaymentCallApi_query_call_fee_details", FeeDetails, data)
     assert details.inclusion_fee is not None
-    assert details.inclusion_fee.len_fee == len(wire) * 10**10
+    assert details.inclusion_fee.len_fee == len(wire) * 10**12
 
 
 @pytest.mark.parametrize("api", ["TransactionPaymentApi", "TransactionPaymentCallApi"])
 def test_weight_and_length_have_their_price(chain: DevChain, api: str) -> None:
     weight = encode(Weight, Weight(u64(100_000_000)))
     assert ask(chain, f"{api}_query_weight_to_fee", u128, weight) == 10**14
-    assert ask(chain, f"{api}_query_length_to_fee", u128, encode(u32, u32(7))) == 7 * 10**10
+    assert ask(chain, f"{api}_query_length_to_fee", u128, encode(u32, u32(7))) == 7 * 10**12
 
 
 def test_what_is_no_transaction_has_no_fee(chain: DevChain) -> None:

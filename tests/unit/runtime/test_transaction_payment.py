@@ -19,7 +19,17 @@ from btt_chain.primitives.extrinsic import bare, opaque, unwrap
 from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import TransactionInvalid
 from runtime.constants import BTT
-from runtime.frame import Call, DispatchClass, DispatchInfo, PostInfo, TokenError, Weight
+from runtime.frame import (
+    ROOT,
+    BadOrigin,
+    Call,
+    DispatchClass,
+    DispatchInfo,
+    PostInfo,
+    TokenError,
+    Weight,
+    signed,
+)
 from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import (
@@ -136,18 +146,104 @@ def test_the_multiplier_lasts_in_the_state_and_empty_blocks_bring_it_down(
 # ---- the fee
 
 
-def test_a_fee_is_base_bytes_and_weight_times_the_multiplier(chain: DevChain) -> None:
+def test_a_fee_is_base_and_bytes_and_weight_times_the_multiplier(chain: DevChain) -> None:
     fees = chain.at().fees
     info = DispatchInfo(40_000_000)
     parts = fees.inclusion_fee(info, 143)
     assert parts is not None
-    assert (parts.base_fee, parts.len_fee) == (BASE_EXTRINSIC * 10**6, 143 * 10**10)
+    assert (parts.base_fee, parts.len_fee) == (BASE_EXTRINSIC * 10**6, 143 * 10**12)
     assert parts.adjusted_weight_fee == 40_000_000 * 10**6
     fees.next_fee_multiplier.value = FixedU128(ONE * 3 // 2)
     dearer = fees.inclusion_fee(info, 143)
     assert dearer is not None
     assert dearer.adjusted_weight_fee == 60_000_000 * 10**6
-    assert (dearer.base_fee, dearer.len_fee) == (parts.base_fee, parts.len_fee)
+    assert (dearer.base_fee, dearer.len_fee) == (parts.base_fee, 143 * 15 * 10**11)
+    assert fees.length_to_fee(143) == parts.len_fee, "as in Substrate: before the multiplier"
+
+
+def test_the_multiplier_rises_while_blocks_are_full_by_length_alone(chain: DevChain) -> None:
+    fees = chain.at().fees
+    most = int(fees.system.block_length.max.normal)
+    host = fees.host
+    for length, is_dearer in ((most // 5, False), (most // 2, True), (most, True)):
+        host.length, host.weights = length, [0, 0, 0]
+        fees.next_fee_multiplier.value = FixedU128(2 * ONE)
+        fees.on_finalize(1)
+        assert (int(fees.next_fee_multiplier.value) > 2 * ONE) == is_dearer
+        assert int(fees.next_fee_multiplier.value) == next_multiplier(2 * ONE, length, most)
+
+
+FULL = DevChain()
+
+
+@given(length=st.integers(0, 5 << 20), weight=st.integers(0, 3 * 10**12))
+def test_the_multiplier_follows_the_fuller_of_weight_and_length(length: int, weight: int) -> None:
+    fees = FULL.at().fees
+    limit = fees.system.block_weights.per_class.normal.max_total
+    assert limit is not None
+    room, most = int(limit.ref_time), int(fees.system.block_length.max.normal)
+    fees.host.length, fees.host.weights = length, [weight, 0, 0]
+    fees.next_fee_multiplier.value = FixedU128(3 * ONE)
+    fees.on_finalize(1)
+    assert int(fees.next_fee_multiplier.value) == max(
+        next_multiplier(3 * ONE, length, most), next_multiplier(3 * ONE, weight, room)
+    )
+
+
+def test_blocks_filled_with_remarks_raise_what_bytes_cost(chain: DevChain) -> None:
+    remark = chain.call("System", "remark", remark=bytes(900_000))
+    for _ in range(2):
+        before = chain.at().fees.bytes_fee(10**6)
+        for pair in (BOB, CHARLIE):
+            chain.send(pair, remark)
+        chain.seal()
+        assert chain.at().fees.bytes_fee(10**6) > before
+    chain.seal()
+    dear = chain.at().fees.bytes_fee(10**6)
+    chain.seal()
+    assert chain.at().fees.bytes_fee(10**6) < dear
+
+
+def test_an_author_pays_the_whole_price_for_bytes_of_its_own(chain: DevChain) -> None:
+    wire = chain.sign(ALICE, chain.call("System", "remark", remark=bytes(10**6)))
+    before = int(chain.account(ALICE).data.free)
+    chain.pool.submit(wire)
+    chain.seal()
+    per_byte, runtime = len(wire) * 10**12, chain.at()
+    assert before - int(runtime.balances.free(account(ALICE))) >= per_byte
+    assert runtime.balances.free(runtime.fees.development_fund) >= per_byte
+
+
+@pytest.mark.parametrize("price", [10**11, 3 * 10**13, 10**14])
+def test_the_price_of_a_byte_is_set_by_a_decision_within_its_bounds(
+    chain: DevChain, price: int
+) -> None:
+    call = chain.call("TransactionPayment", "set_byte_price", price=u128(price))
+    events = chain.run(ALICE, chain.call("Sudo", "sudo", call=call))
+    assert TransactionPayment.BytePriceSet(u128(price)) in events
+    wire = chain.sign(BOB, pay(chain, 1))
+    parts = chain.at().fees.inclusion_fee(DispatchInfo(5), len(wire))
+    assert parts is not None
+    assert parts.len_fee == len(wire) * price
+    estimate = estimated(chain, wire)
+    for _ in range(2):  # the second one by what is remembered of the first
+        assert paid(chain.run(BOB, pay(chain, 1))).actual_fee == estimate
+
+
+@pytest.mark.parametrize("price", [0, 10**11 - 1, 10**14 + 1, u128.MAX])
+def test_a_price_of_a_byte_out_of_its_bounds_is_refused(chain: DevChain, price: int) -> None:
+    fees = chain.at().fees
+    with pytest.raises(TransactionPayment.BytePriceOutOfBounds):
+        fees.set_byte_price(ROOT, u128(price))
+    with pytest.raises(BadOrigin):
+        fees.set_byte_price(signed(account(BOB)), u128(10**12))
+    assert fees.byte_price.value == 10**12
+
+
+def estimated(chain: DevChain, wire: bytes) -> int:
+    asked = wire + u32_bytes(len(wire))
+    raw = chain.client.call(chain.client.best().hash, "TransactionPaymentApi_query_info", asked)
+    return int(codec(RuntimeDispatchInfo).decode_all(raw).partial_fee)
 
 
 def test_a_transfer_costs_less_than_a_thousandth(chain: DevChain) -> None:
@@ -400,20 +496,21 @@ def favouring() -> tuple[DevChain, list[Favour]]:
     return chain, favours
 
 
-def test_a_discount_is_off_the_fee_and_not_the_tip() -> None:
+def test_a_discount_is_off_what_weight_costs_and_neither_bytes_nor_tip() -> None:
     chain, _ = favouring()
+    length = len(chain.sign(BOB, pay(chain, 1), tip=10**15)) * 10**12
     whole = chain.run(CHARLIE, pay(chain, 1), tip=10**15)
     less = chain.run(BOB, pay(chain, 1), tip=10**15)
-    full = int(paid(whole).actual_fee) - 10**15
-    assert paid(less).actual_fee == full - full * 2_000 // 10_000 + 10**15
+    full = int(paid(whole).actual_fee) - 10**15 - length
+    assert paid(less).actual_fee == full - full * 2_000 // 10_000 + length + 10**15
     assert paid(less).tip == 10**15
     withdrawn = next(event for event in less if isinstance(event, Balances.Withdraw))
     assert withdrawn.amount == paid(less).actual_fee
     assert int(chain.account(BOB).data.free) == START - int(paid(less).actual_fee) - 1
     credited = [event for event in less if isinstance(event, Balances.Deposit)]
     author, fund = (int(event.amount) for event in credited)
-    fee = int(paid(less).actual_fee) - 10**15
-    assert (author - 10**15, fund) == (fee // 2, fee - fee // 2)
+    fee = int(paid(less).actual_fee) - 10**15 - length
+    assert (author - 10**15, fund - length) == (fee // 2, fee - fee // 2)
 
 
 def test_the_estimate_knows_who_asks() -> None:
@@ -433,8 +530,9 @@ def test_the_estimate_knows_who_asks() -> None:
         assert parts is not None
         assert info.partial_fee == int(parts.base_fee + parts.len_fee) + parts.adjusted_weight_fee
         fees[pair.account_id] = info.partial_fee
-    assert runtime.queries.fees.length_to_fee(1) == 10**10
-    assert fees[BOB.account_id] * 10 == fees[CHARLIE.account_id] * 8
+    assert runtime.queries.fees.length_to_fee(1) == 10**12
+    length = len(chain.sign(BOB, pay(chain, 1))) * 10**12
+    assert (fees[BOB.account_id] - length) * 10 == (fees[CHARLIE.account_id] - length) * 8
     for pair in (BOB, CHARLIE):
         assert paid(chain.run(pair, pay(chain, 1))).actual_fee == fees[pair.account_id]
 
@@ -465,8 +563,9 @@ def test_what_comes_back_is_reckoned_with_the_discount_that_was_charged() -> Non
     assert isinstance(outcome, System.ExtrinsicSuccess)
     used = int(outcome.dispatch_info.weight.ref_time) - BASE_EXTRINSIC
     assert used < declared
-    full = chain.at().fees.fee(DispatchInfo(used), len(wire), u128(0))
-    assert paid(events).actual_fee == full - full * 2_000 // 10_000
+    full = chain.at().fees.fee(DispatchInfo(used), 0, u128(0))
+    discounted = full - full * 2_000 // 10_000
+    assert paid(events).actual_fee == discounted + len(wire) * 10**12
     spent = START - int(chain.account(BOB).data.free) - START * 3 // 5
     assert spent == paid(events).actual_fee
     assert chain.total() == 4 * START
@@ -529,16 +628,16 @@ def test_a_discounted_fee_is_shown_charged_and_given_back_by_one_rule(
     fees = CHAIN.at().fees
     fees.next_fee_multiplier.value = FixedU128(multiplier)
     info = DispatchInfo(weight)
-    full = int(fees.fee(info, length, u128(0)))
+    full, per_byte = int(fees.fee(info, 0, u128(0))), fees.bytes_fee(length)
     less = int(fees.fee(info, length, u128(tip), discount=discount))
-    assert less == full - full * discount // 10_000 + tip
+    assert less == full - full * discount // 10_000 + per_byte + tip
     parts = fees.inclusion_fee(info, length, discount)
     whole = fees.inclusion_fee(info, length)
     assert parts is not None
     assert whole is not None
     assert int(parts.base_fee) + int(parts.len_fee) + int(parts.adjusted_weight_fee) == less - tip
     assert parts.base_fee <= whole.base_fee
-    assert parts.len_fee <= whole.len_fee
+    assert parts.len_fee == whole.len_fee == per_byte
     assert parts.adjusted_weight_fee <= whole.adjusted_weight_fee
     actual = fees.fee(info, length, u128(tip), PostInfo(weight=used), discount=discount)
     assert tip <= actual <= less

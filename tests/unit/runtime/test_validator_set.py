@@ -6,7 +6,7 @@ from btt_chain.primitives.account import Id, Sr25519Signature
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Immortal
-from btt_chain.primitives.extrinsic import bare, signed, signing_payload
+from btt_chain.primitives.extrinsic import bare, opaque, signed, signing_payload
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import TREASURY
@@ -17,7 +17,8 @@ from runtime.frame import signed as signed_by
 from runtime.pallets.authorities import Authorities
 from runtime.pallets.babe import Babe
 from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
-from runtime.pallets.offences import Offences, opaque
+from runtime.pallets.offences import Offences
+from runtime.pallets.offences import opaque as opaque_time_slot
 from runtime.pallets.session import Session, SessionKeys
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.params import RuntimeParams
@@ -76,7 +77,7 @@ def transaction(chain: BabeChain, who: Validator, call: Call, tip: int) -> bytes
     return signed(Id(who.account), Sr25519Signature(signature), extra, call.raw)
 
 
-def test_the_author_of_a_block_earns_half_of_its_fees_and_the_tips() -> None:
+def test_the_author_of_a_block_earns_the_tips_and_half_of_the_fees_but_what_bytes_cost() -> None:
     chain = small(3)
     chain.parent = GENESIS
     chain.block()
@@ -95,12 +96,12 @@ def test_the_author_of_a_block_earns_half_of_its_fees_and_the_tips() -> None:
         for event in chain.events()
         if isinstance(event, TransactionPayment.TransactionFeePaid)
     )
-    fee = int(paid.actual_fee) - 12_345
+    fee, length = int(paid.actual_fee) - 12_345, len(opaque(remark)) * 10**12
     assert paid.who == EVE.account
     assert paid.tip == 12_345
-    assert balances.free(author) - before == fee // 2 + 12_345
+    assert balances.free(author) - before == (fee - length) // 2 + 12_345
     # This chain has not opened the development fund: what is too little to do so is dust.
-    assert balances.free(TREASURY) - rest == fee - fee // 2
+    assert balances.free(TREASURY) - rest == fee - (fee - length) // 2
 
 
 def test_genesis_bonds_make_the_first_sets_and_their_weights() -> None:
@@ -171,7 +172,7 @@ def test_an_author_of_two_blocks_in_a_slot_is_slashed_disabled_and_replaced() ->
     events = chain.events()
     assert Authorities.Slashed(cheat.account, u128(lost)) in events
     assert Session.ValidatorDisabled(cheat.account) in events
-    assert Offences.Offence(BABE_EQUIVOCATION, opaque(int(proof.slot))) in events
+    assert Offences.Offence(BABE_EQUIVOCATION, opaque_time_slot(int(proof.slot))) in events
     assert runtime.authorities.bonded(cheat.account) == BOND - lost
     assert runtime.balances.free(TREASURY) - treasury == lost
     assert runtime.balances.total_issuance.value == issued

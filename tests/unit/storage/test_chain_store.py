@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from storage.blocks import BlockRef, decode_body, encode_body, header_hash, read_header
+from storage.check import check_chain
 from storage.columns import BODY, DEATHS, JOURNAL, META_VERSION, NODE, VALUE
 from storage.database import ChainStore
 from storage.kv import DiskFull, StorageError
+from storage.leveldb import MIB
 from storage.memory import MemoryKV
-from storage.retention import WINDOW
+from storage.retention import WINDOW, BlockRetention
 from storage.state import StateUnavailable
 from storage.trie import EMPTY_ROOT, verify_proof
 from unit.storage.storage_model import (
@@ -429,6 +432,81 @@ def test_pruning_empties_the_disk_by_compaction(
     size = store._kv.approximate_size(NODE, VALUE + b"\xff")
     assert size < 3 * 300 * 2000
     store.close()
+
+
+@pytest.mark.parametrize("pruning", [None, 2])
+def test_bodies_below_the_retained_final_blocks_are_removed_and_nothing_else(
+    pruning: int | None,
+) -> None:
+    kv = MemoryKV()
+    store = ChainStore(kv, pruning=pruning, retention=BlockRetention(3))
+    store.insert_genesis(GENESIS_STATE, genesis_header)
+    for number in range(1, 10):
+        made = grow(store, {b"n": b"%d" % number})
+        store.finalize(made.hash, (b"FRNK", b"proof"))
+    blocks = store.blocks
+    whole = [ref.number for ref in blocks.canonical(0) if blocks.body(ref.hash) is not None]
+    assert whole == [0, 7, 8, 9]
+    for ref in blocks.canonical(1):
+        assert blocks.header(ref.hash) is not None
+        assert blocks.justification(ref.hash, b"FRNK") == b"proof"
+    assert len(list(kv.keys(BODY))) == 4
+
+    more = ChainStore(kv, pruning=pruning, retention=BlockRetention(5))
+    assert more.blocks.bodies_from == more.state_import.lowest == 7
+    assert store.state_import.lowest == 7
+    grow(more, {b"n": b"10"}, finalize=True)
+    assert more.blocks.bodies_from == 7, "a larger number keeps what is there"
+    less = ChainStore(kv, pruning=pruning, retention=BlockRetention(1))
+    grow(less, {b"n": b"11"}, finalize=True)
+    assert less.blocks.bodies_from == 11
+    everything = ChainStore(kv, pruning=pruning, retention=BlockRetention())
+    grow(everything, {b"n": b"12"}, finalize=True)
+    check_chain(kv, thorough=True)
+    assert everything.blocks.bodies_from == 11
+
+
+def test_a_long_row_of_bodies_is_removed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.blocks.PRUNED_BLOCKS", 4)
+    kv = MemoryKV()
+    store = new_chain(kv)
+    for number in range(1, 11):
+        grow(store, {b"n": b"%d" % number}, finalize=True, body=[bytes(number)])
+    store = ChainStore(kv, retention=BlockRetention(2))
+    for expected in (5, 9, 12, 13):
+        grow(store, {b"n": b"%d" % expected}, finalize=True)
+        assert store.blocks.bodies_from == expected
+        check_chain(kv, thorough=True)
+    assert store.blocks.removed_bytes > sum(range(1, 11))
+
+
+def test_removed_bodies_empty_the_disk_by_compaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.state.COMPACT_FROM", MIB)
+    store = ChainStore.open(tmp_path, retention=BlockRetention(2), min_free=0)
+    store.insert_genesis(GENESIS_STATE, genesis_header)
+    rng = Random(1)
+    for number in range(60):
+        grow(store, {b"n": b"%d" % number}, finalize=True, body=[rng.randbytes(200_000)])
+    store._compact()
+    store.close()
+    size = sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert size < 60 * 200_000 // 3
+
+
+@pytest.mark.parametrize("forks", [False, True])
+@pytest.mark.parametrize("pruning", [None, 2])
+def test_discarded_forks_are_kept_by_an_archive_of_blocks_alone(
+    pruning: int | None, forks: bool
+) -> None:
+    store = ChainStore(MemoryKV(), pruning=pruning, retention=BlockRetention(forks=forks))
+    genesis = store.insert_genesis(GENESIS_STATE, genesis_header)
+    side = grow(store, {b"side": b"1"}, genesis.hash, b"side", make_best=False)
+    made = grow(store, {b"n": b"1"}, genesis.hash)
+    assert store.finalize(made.hash) == [side]
+    assert (store.blocks.body(side.hash) is not None) == forks
+    assert (store.blocks.header(side.hash) is not None) == forks
 
 
 def test_the_chain_is_there_after_a_restart(tmp_path: Path) -> None:

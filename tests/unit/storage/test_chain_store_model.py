@@ -9,6 +9,7 @@ from storage.check import check_chain
 from storage.columns import DEATHS, EXTRA, JOURNAL, OPEN_BLOCK, STATE
 from storage.database import ChainStore
 from storage.memory import MemoryKV
+from storage.retention import BlockRetention
 from storage.state import StateUnavailable
 from storage.trie import verify_proof
 from unit.storage.storage_model import (
@@ -24,6 +25,15 @@ from unit.storage.storage_model import (
 KEYS = st.sampled_from([b"alice", b"al", b"bob", b"bobby", b"\x00", b"b\xff", b""])
 VALUES = st.sampled_from([None, None, b"", b"x", b"y" * 33, b"z" * 50, b"b"])
 CHANGES = st.dictionaries(KEYS, VALUES, max_size=4)
+RETENTIONS = st.sampled_from(
+    [
+        None,
+        BlockRetention(),
+        BlockRetention(forks=True),
+        BlockRetention(1),
+        BlockRetention(3),
+    ]
+)
 
 
 class Chain(RuleBasedStateMachine):
@@ -41,6 +51,8 @@ class Chain(RuleBasedStateMachine):
         self.gone: set[bytes] = set()
         self.pinned: list[bytes] = []
         self.salt = 0
+        self.whole_from = 0
+        """Height from which on no retention allowed to remove a body."""
 
     # --- the model
 
@@ -131,10 +143,10 @@ class Chain(RuleBasedStateMachine):
         self.pinned.remove(hash)
         self.store.state.unpin(hash)
 
-    @rule()
-    def the_node_restarts(self) -> None:
+    @rule(retention=RETENTIONS)
+    def the_node_restarts(self, retention: BlockRetention | None) -> None:
         self.pinned.clear()
-        self.store = ChainStore(self.kv, pruning=self.window)
+        self.store = ChainStore(self.kv, pruning=self.window, retention=retention)
 
     # --- what holds
 
@@ -182,15 +194,32 @@ class Chain(RuleBasedStateMachine):
         assert stored_records(self.kv) == needed
 
     @invariant()
+    def bodies_of_retained_blocks_are_kept_and_headers_always(self) -> None:
+        blocks = self.store.blocks
+        kept = blocks.retention.bodies
+        if kept is not None:
+            self.whole_from = max(self.whole_from, self.numbers[self.final] - kept + 1)
+        assert blocks.bodies_from <= self.whole_from
+        for hash in {*self.chain(self.best), *self.alive(), *self.pinned}:
+            assert blocks.header(hash) is not None
+            number = self.numbers[hash]
+            has_body = not number or number >= blocks.bodies_from
+            assert (blocks.body(hash) is not None) == has_body
+            assert has_body or hash not in self.pinned
+
+    @invariant()
     def the_self_check_passes(self) -> None:
         check_chain(self.kv, thorough=True)
 
     def teardown(self) -> None:
         """In the end everything becomes final, and nothing of the forks is left."""
         self.pinned.clear()
-        self.store = ChainStore(self.kv, pruning=self.window)
+        self.store = ChainStore(self.kv, pruning=self.window, retention=BlockRetention(4))
         for number in range(5):
             grow(self.store, {b"n": b"%d" % number}, finalize=True)
+        blocks = self.store.blocks
+        assert blocks.bodies_from >= blocks.best.number - 3
+        assert blocks.bodies_from <= self.store.state_import.lowest <= blocks.best.number
         assert not [*self.kv.keys(JOURNAL), *self.kv.keys(OPEN_BLOCK)]
         if self.window is None:
             return

@@ -28,11 +28,13 @@ from storage.database import ChainStore
 from storage.kv import Corrupt, StorageError
 from storage.leveldb import LevelKV, open_database
 from storage.memory import MemoryKV
+from storage.retention import BlockRetention
 from unit.storage.storage_model import GENESIS_STATE, genesis_header, grow
 
 pytestmark = pytest.mark.crash
 
 State = dict[bytes, bytes]
+RETENTION = BlockRetention(6)
 
 
 @dataclass
@@ -53,7 +55,7 @@ def make(path: Path, seed: int, blocks: int, *, stop: bool) -> Made:
     rng = random.Random(seed)
     made = Made(path)
     kv = open_database(path, check_chain, min_free=0, write_buffer=64 << 10)
-    store = ChainStore(kv, pruning=4)
+    store = ChainStore(kv, pruning=4, retention=RETENTION)
     state = {**GENESIS_STATE, **{b"%d" % n: rng.randbytes(40) for n in range(30)}}
     made.states[store.insert_genesis(state, genesis_header).hash] = state
 
@@ -108,7 +110,7 @@ def examine(made: Made, path: Path) -> str:
     if kv.get(META_GENESIS) is None:
         kv.close()
         return "empty"
-    store = ChainStore(kv, pruning=4)
+    store = ChainStore(kv, pruning=4, retention=RETENTION)
     blocks = store.blocks
     assert (blocks.best.hash, blocks.finalized.hash) in made.heads
     for ref in [*blocks.canonical(store.state.base.number), *blocks.leaves()]:

@@ -84,6 +84,9 @@ CALLS: dict[str, Arguments] = {
     "Mining.claim_rewards": lambda c, _: {"era_from": c.number(), "era_to": c.number()},
     "Mining.attest_region": lambda c, _: {"operator": c.who(), "region": u16(0)},
     "Mining.attest_energy": lambda c, _: {"operator": c.who(), "units_per_kwh": u64(1)},
+    "TransactionPayment.set_byte_price": lambda c, _: {
+        "price": u128(c.one_of((10**11, 10**12, 10**14))),
+    },
     "Mining.set_params": lambda c, _: {"params": mining_params(c)},
     "TierStaking.stake": lambda c, _: {
         "amount": c.amount(), "tier": u8(c.one_of(range(6))),

@@ -96,6 +96,7 @@ LIKELY = {
     "Mining.attest_region": 0.5,
     "Mining.attest_energy": 0.5,
     "Mining.set_params": 0.5,
+    "TransactionPayment.set_byte_price": 0.5,
     "Tokenomics.pause_discretionary": 0.5,
     "Tokenomics.set_ceiling_mode": 0.5,
     "Authorities.validate": 3,

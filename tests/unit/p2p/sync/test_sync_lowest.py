@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from p2p.protocols.messages import BODY
+from btt_chain.primitives.digest import H256
+from p2p.network import BLOCKS, Status
+from p2p.protocols.messages import BODY, HEADER, BlockAnswer, BlockData
 from p2p.sync.types import BlockId, ImportHistory
 from support.sync_world import FakeChain, FakePeer, World, branch
 
@@ -49,6 +53,30 @@ class Filling(World):
     def import_history(self, action: ImportHistory) -> None:
         assert isinstance(self.chain, WarpedChain)
         self.chain.falls_to(int(action.blocks[-1].header.number))
+
+
+class PrunedChain(FakeChain):
+    """Has all headers, and bodies from a height on that rises with each status."""
+
+    def __init__(self, lowest: int, rise: int = 0) -> None:
+        super().__init__(CHAIN)
+        self.finalize(FINAL)
+        self.lowest, self.rise = lowest, rise
+
+    def body(self, hash: bytes) -> list[bytes] | None:
+        number = self.number(hash)
+        return super().body(hash) if number is None or number >= self.lowest else None
+
+    def status(self) -> Status:
+        self.lowest = min(self.lowest + self.rise, FINAL)
+        return replace(super().status(), lowest=self.lowest)
+
+
+class HeadersOnly(WarpedChain):
+    """Fills its history, of which it would remove all bodies at once."""
+
+    def keeps_body(self, number: int) -> bool:
+        return number >= 950
 
 
 def warped(count: int, lowest: int = 800) -> dict[str, FakePeer]:
@@ -157,6 +185,50 @@ def test_history_waits_for_a_peer_that_has_it() -> None:
     other.falls_to(1)
     assert world.run(60_000, lambda: own.missing is None)
     assert {name for name, _ in world.asks} == {"w1"}
+
+
+def test_peers_that_pruned_bodies_are_not_asked_for_them_and_pay_nothing() -> None:
+    peers = {f"w{number}": FakePeer(PrunedChain(800)) for number in range(2)}
+    world = World(FakeChain(), {"full": whole(), **peers}, import_ms=5)
+    assert world.run(60_000, world.synced)
+    assert world.costs == {}
+    assert asked_below(world, 800) == []
+
+
+def test_a_peer_that_prunes_while_it_is_followed_pays_nothing() -> None:
+    """It loses the bodies that come next before they were requested."""
+    world = World(FakeChain(), {"w0": FakePeer(PrunedChain(0, rise=400))}, import_ms=20)
+    assert not world.run(120_000, world.synced)
+    assert world.costs == {}
+    world.peers["full"] = whole()
+    world.connect("full")
+    assert world.run(120_000, world.synced)
+    assert world.costs == {}
+
+
+def test_history_whose_bodies_would_be_pruned_at_once_is_fetched_as_headers() -> None:
+    own = HeadersOnly(900)
+    world = Filling(own, {"w0": FakePeer(PrunedChain(960))})
+    assert world.run(60_000, lambda: own.missing is None)
+    assert world.costs == {}
+    assert {request.fields for _, request in world.asks} == {HEADER}
+    peer = world.peers["w0"]
+    assert peer.served == 899, "each header comes once"
+
+
+def test_false_headers_of_a_history_without_bodies_cost_their_sender() -> None:
+    own = HeadersOnly(900)
+    liar = FakePeer(PrunedChain(960), twist=lambda protocol, _, found: other(protocol, found))
+    world = Filling(own, {"w0": liar})
+    assert not world.run(20_000, lambda: own.missing is None)
+    assert world.costs["w0"] >= 4_000
+
+
+def other(protocol: str, found: bytes | None) -> bytes | None:
+    """Return an answer with another first header."""
+    if protocol != BLOCKS or found is None:
+        return found
+    return BlockAnswer([BlockData(H256(CHAIN[5].hash()), CHAIN[5].encode(), None, None)]).encode()
 
 
 def test_many_that_cannot_be_followed_do_not_help_a_liar_to_a_majority() -> None:

@@ -356,6 +356,9 @@ def test_a_chain_that_lacks_no_block_is_not_searched_for_a_gap_again() -> None:
     class Chain(FakeChain):
         searched = 0
 
+        def keeps_body(self, number: int) -> bool:
+            return True
+
         def gap(self) -> tuple[BlockId, int] | None:
             self.searched += 1
             return super().gap()

@@ -252,6 +252,9 @@ class StoreChain(FakeChain):
     def number(self, hash: bytes) -> int | None:
         return self.store.blocks.number(hash)
 
+    def keeps_body(self, number: int) -> bool:
+        return True
+
     def gap(self) -> tuple[BlockId, int] | None:
         missing = self.store.state_import.missing
         if missing is None:
