@@ -54,7 +54,8 @@ from p2p.sync.types import (
     StateFinished,
     StateStored,
 )
-from p2p.sync.warp import Warp, WarpPlan
+from p2p.sync.voter_search import WarpPlan
+from p2p.sync.warp import Warp
 
 ANNOUNCES: Final = 256
 """Maximum number of announces of one peer within ANNOUNCES_MS."""
@@ -227,6 +228,16 @@ class Sync:
             BlockId(status.final_number, status.final_hash),
             status.lowest,
         )
+        self._compare_final(name, status)
+
+    def _compare_final(self, name: str, status: Status) -> None:
+        """Set a peer apart whose last final block is none of ours, though we are as far."""
+        chain = self._tracker.chain
+        if status.final_number <= chain.finalized().number:
+            ours = chain.hash_at(status.final_number)
+            if ours is not None and ours != status.final_hash:
+                why = f"block {status.final_number}, final there, is another here"
+                self._tracker.set_apart(name, why)
 
     def _on_status(self, name: str, status: Status) -> None:
         peer = self._tracker.peers.get(name)
@@ -235,6 +246,7 @@ class Sync:
         peer.best = BlockId(status.best_number, status.best_hash)
         peer.final = BlockId(status.final_number, status.final_hash)
         peer.lowest = status.lowest
+        self._compare_final(name, status)
 
     def _announced(self, name: str, data: bytes, now: int) -> None:
         if not self._may_take(name, now):
@@ -298,12 +310,12 @@ class Sync:
         if range_sync.leader is None:
             is_far = bool(self._fork_sync.deep)
             for peer in peers:
-                is_far |= peer.best.number > best + MAX_DISTANCE
+                is_far |= peer.best.number > best + MAX_DISTANCE and not peer.is_apart
             if is_far:
                 range_sync.choose(self._fork_sync.deep, now)
         for peer in peers:
             head = peer.best
-            if head.hash in (hash, peer.known) or peer.rests_until > now:
+            if head.hash in (hash, peer.known) or peer.rests_until > now or peer.is_apart:
                 continue
             if not final.number < head.number <= best + MAX_DISTANCE:
                 continue
