@@ -13,8 +13,8 @@ from btt_chain.primitives.digest import GRANDPA, H256
 from btt_chain.primitives.grandpa import Target
 from btt_chain.scale import codec, u32
 from p2p.sync.types import BadRange, BeginState, Block, BlockId, FinishState, Proven, StoreState
-from p2p.sync.voter_search import Resume, WarpPlan
 from p2p.sync.warp import decode_proven, encode_proven
+from p2p.sync.warp_proof import Resume, WarpPlan
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
 from storage.state_import import AncientBlock

@@ -54,8 +54,8 @@ from p2p.sync.types import (
     StateFinished,
     StateStored,
 )
-from p2p.sync.voter_search import WarpPlan
 from p2p.sync.warp import Warp
+from p2p.sync.warp_proof import WarpPlan
 
 ANNOUNCES: Final = 256
 """Maximum number of announces of one peer within ANNOUNCES_MS."""

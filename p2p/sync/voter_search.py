@@ -2,8 +2,8 @@
 
 It begins at a block that is trusted: genesis, our last final block, or the checkpoint of the
 specification. Keys whose bonds were withdrawn can sign another past at no cost, and no signature
-tells the two apart. So a proof must fit the clock and the slots since the start; it must lead to the
-trusted block, if there is one; and other peers must not prove another chain.
+distinguishes the two. So a proof must fit the clock and the slots since the start; it must lead to
+the trusted block, if there is one; and other peers must not prove another chain.
 
     extending  pages of proofs are followed, each from the last proven block
     checking   the headers from the next proven block down to the trusted one are fetched
@@ -17,25 +17,13 @@ proved does not: the other one may have lied.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Final, NamedTuple
 
-from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
-    BadAnnouncement,
-    ChangeForced,
-    Target,
-    Verdict,
-    VoterSet,
-    announced,
-    verify_strict,
-)
 from btt_chain.primitives.header import Header
 from p2p.network import BLOCKS, REFUSED, WARP
 from p2p.protocols.messages import (
     HEADER,
-    MAX_BLOCKS,
     BlockAnswer,
     BlockRequest,
     Direction,
@@ -44,12 +32,12 @@ from p2p.protocols.messages import (
 )
 from p2p.sync.fork_sync import read_header
 from p2p.sync.requests import INVALID, LIE, QUICK_MS, Peer, PendingRequest, RequestTracker
-from p2p.sync.types import BlockId, Link, Proven, RangeVerifier
+from p2p.sync.trusted_way import BadAnswer, TrustedWay
+from p2p.sync.types import BlockId, Link, Proven
+from p2p.sync.warp_proof import BadProof, Trail, WarpPlan, check_slots, links, steps
 
 log = logging.getLogger(__name__)
 
-PEERS: Final = 3
-"""Number of peers to wait for at the start, and that must agree that there is no more."""
 WITNESSES: Final = 8
 """Maximum number of peers that are asked whether a proven chain is theirs."""
 WAIT_MS: Final = 10_000
@@ -62,109 +50,7 @@ CONFLICT_MS: Final = 30_000
 """Pause after two chains were proven: the false one may be gone then."""
 RETRY_MS: Final = 2_000
 """Wait before a new search; doubled each time."""
-GAIN: Final = 512
-"""Number of blocks below which importing block by block is as quick."""
-MAX_WAY: Final = 1 << 19
-"""Maximum number of headers from a proven block down to the trusted one: 36 days of 6 s."""
-
-
-class BadProof(ValueError):
-    """A warp proof that is invalid; the message says where it fails."""
-
-
-def steps(start: Proven, proof: WarpProof) -> Iterator[Proven]:
-    """Yield each block that a warp proof proves, starting from a proven one. Raises BadProof.
-
-    Each fragment but the last must change the voters; changes take effect at once.
-    """
-    at = start
-    for place, fragment in enumerate(proof.fragments):
-        header, justification = fragment.header, fragment.justification
-        block = BlockId(int(header.number), bytes(header.hash()))
-        if block.number <= at.block.number:
-            raise BadProof(f"block {block.number} does not follow block {at.block.number}")
-        try:
-            voters = VoterSet(at.authorities)
-            change = announced(header.digest.logs)
-        except (BadAnnouncement, ValueError) as error:
-            raise BadProof(f"block {block.number}: {error}") from error
-        target = Target(H256(block.hash), block.number)
-        verdict = verify_strict(justification, at.set_id, voters, target)
-        if verdict is not Verdict.ACCEPTED:
-            raise BadProof(f"the proof of block {block.number} is refused: {verdict}")
-        set_id, authorities = at.set_id, at.authorities
-        if change is None:
-            if place != len(proof.fragments) - 1 or not proof.is_finished:
-                raise BadProof(f"block {block.number} in the middle changes no voters")
-        elif isinstance(change, ChangeForced) or change.change.delay:
-            raise BadProof(f"block {block.number} changes the voters at another height")
-        else:
-            set_id += 1
-            authorities = tuple(
-                (who, int(weight)) for who, weight in change.change.next_authorities
-            )
-        at = Proven(block, header, justification, set_id, authorities)
-        yield at
-
-
-def follow(start: Proven, proof: WarpProof) -> Proven:
-    """Return the last block that a warp proof proves, starting from a proven one. Raises BadProof.
-
-    The start itself if the proof is empty.
-    """
-    return [start, *steps(start, proof)][-1]
-
-
-def links(start: Proven, trail: Sequence[Proven]) -> list[Link]:
-    """Return the changes of voters in a chain of proven blocks."""
-    found: list[Link] = []
-    at = start
-    for step in trail:
-        if step.set_id != at.set_id and step.justification is not None:
-            found.append(Link(at.set_id, step.block, step.justification))
-        at = step
-    return found
-
-
-class SlotClock(NamedTuple):
-    """The slots of the chain."""
-
-    slot_of: Callable[[Header], int | None]
-    """Return the slot that a header claims; None if it claims none."""
-    latest: Callable[[], int]
-    """Return the last slot of which blocks are accepted at this time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """A state that was being fetched when the node stopped."""
-
-    proven: Proven
-    after: bytes | None
-    """Last key written."""
-    entries: int
-    complete: bool = False
-    """True if there is no more to fetch."""
-
-
-@dataclass(frozen=True, slots=True)
-class WarpPlan:
-    """Parameters of warp sync."""
-
-    start: Proven
-    """The block to begin at, and its voters: genesis, the last block that this node has finalized,
-    or a checkpoint."""
-    verify_range: RangeVerifier
-    resume: Resume | None = None
-    peers: int = PEERS
-    gain: int = GAIN
-    admit: Callable[[bytes | None], None] = lambda _: None
-    """Called with the state's value of CODE before the state is fetched; raises an error that ends
-    the node if blocks under that runtime cannot be executed here."""
-    trusted: BlockId | None = None
-    """A block that every proven chain must have."""
-    slots: SlotClock | None = None
-    """None: heights and slots are not checked."""
+NOT_TRUSTED: Final = "it proves a chain without the trusted block"
 
 
 class _Question(NamedTuple):
@@ -181,16 +67,13 @@ class VoterSearch:
     def __init__(self, tracker: RequestTracker, plan: WarpPlan, now: int) -> None:
         self._tracker = tracker
         self._plan = plan
-        self._base = plan.start if plan.resume is None else plan.resume.proven
+        self.trail = Trail(plan.start if plan.resume is None else plan.resume.proven)
+        """The blocks proven so far."""
         self.target = None if plan.resume is None else plan.resume.proven
         """The block whose state is fetched; None during the search."""
         self.is_given_up = False
-        self._trail: list[Proven] = []
-        """The proven blocks above the base."""
-        self._provers: list[str] = []
-        """The peer that proved each of them."""
-        self._first: dict[str, Header] = {}
-        """Each peer's block 1, of which the slots are counted from genesis."""
+        self._first: dict[str, Header | None] = {}
+        """Each peer's block 1, of which the slots are counted from genesis; None: it has none."""
         self._false: dict[bytes, None] = {}
         """Proven blocks whose chain does not have the trusted block."""
         self._question: _Question | None = None
@@ -203,15 +86,13 @@ class VoterSearch:
         self._begun = now
         self._without_more: dict[str, None] = {}
         """Peers that had nothing beyond the last proven block."""
-        self._heard: dict[str, None] = {}
+        self._compared: dict[str, None] = {}
         """Peers that were compared with the proven chain."""
         self._doubted: dict[str, Proven] = {}
         """Peers without the proven chain, and the last block of theirs that was compared."""
-        self._way: BlockId | None = None
-        """The lowest block known on the way down to the trusted one; None before the check."""
+        self._way: TrustedWay | None = None
+        """The way down to the trusted block; None before the check."""
         self._is_checked = False
-        self._wayless: dict[str, None] = {}
-        """Peers that did not have the next headers of that way."""
 
     def restart(self, now: int) -> None:
         """Prove a later block: no peer has the state of this one any more."""
@@ -219,26 +100,16 @@ class VoterSearch:
         self.target = None
         self._begin(now)
         self._is_checked = is_checked
-        self._wait(RETRY_MS, now)
+        self._wait(now)
 
     def _discard(self, now: int) -> None:
         """Begin again at the base."""
-        self._trail, self._provers = [], []
+        self.trail.clear()
         self._begin(now)
 
-    def _wait(self, first: int, now: int) -> None:
+    def _wait(self, now: int) -> None:
         self._rounds += 1
-        self._not_before = now + self._tracker.backoff(first, self._rounds)
-
-    @property
-    def proven(self) -> Proven:
-        """The last proven block."""
-        return self._trail[-1] if self._trail else self._base
-
-    @property
-    def links(self) -> list[Link]:
-        """The changes of voters between the base and the last proven block."""
-        return links(self._base, self._trail)
+        self._not_before = now + self._tracker.backoff(RETRY_MS, self._rounds)
 
     @property
     def _worth(self) -> int:
@@ -253,7 +124,7 @@ class VoterSearch:
         if self._met is None:
             self._met = now
         highest = max(peer.final.number for peer in peers.values())
-        if self.proven is self._plan.start and highest < self._worth:
+        if self.trail.last is self._plan.start and highest < self._worth:
             # No peer even claims enough, and a liar would claim more rather than less.
             if len(peers) >= self._plan.peers or now - self._met >= SETTLE_MS:
                 self._give_up(highest)
@@ -264,7 +135,7 @@ class VoterSearch:
             self._choose(now)
 
     def _choose(self, now: int) -> None:
-        proven, trusted = self.proven, self._plan.trusted
+        proven, trusted = self.trail.last, self._plan.trusted
         is_below = trusted is not None and proven.block.number < trusted.number
         if proven.justification is None or proven.block.number < self._worth or is_below:
             if len(self._without_more) < self._plan.peers and now - self._begun < PATIENCE_MS:
@@ -285,22 +156,23 @@ class VoterSearch:
     # --- extending
 
     def _extend(self, now: int) -> bool:
-        """Ask for the next page; return False if there is no more."""
-        number = self.proven.block.number
-        able = [
-            peer
-            for peer in self._tracker.peers.values()
-            if peer.final.number > number and peer.name not in self._without_more
-            and not peer.is_apart
-        ]  # fmt: skip
+        """Return True if there may be more: a page is asked for, or a peer awaited."""
+        number = self.trail.last.block.number
+        without = self._without_more.keys() | {p for p, first in self._first.items() if not first}
+        able = [peer for peer in self._others(without) if peer.final.number > number]
         if not able or len(self._without_more) >= self._plan.peers:
             return False
         peer = self._free(able, now)
         if peer is None:
             return not self._without_more and now - self._begun < 6 * WAIT_MS
         if not self._ask_first(peer, now):
-            self._ask_page(peer, self.proven, self._on_page, self._on_no_page, now)
+            self._ask_page(peer, self.trail.last, self._on_page, self._on_no_page, now)
         return True
+
+    def _others(self, without: Container[str]) -> list[Peer]:
+        """Return the peers that may have our chain, without some."""
+        peers = self._tracker.peers.values()
+        return [peer for peer in peers if not peer.is_apart and peer.name not in without]
 
     def _free(self, peers: Sequence[Peer], now: int) -> Peer | None:
         """Return a peer that may be asked; the height that it claims does not matter."""
@@ -324,24 +196,23 @@ class VoterSearch:
     def _on_page(self, peer: Peer, pending: PendingRequest, data: bytes, now: int) -> None:
         proof = WarpProof.decode(data)
         # What others proved may be false: then an honest proof does not follow from it.
-        is_own = all(name == peer.name for name in self._provers)
-        trail = self._read(peer, self.proven, proof, now, is_own=is_own)
-        if trail is None:
+        is_own = set(self.trail.provers) <= {peer.name}
+        found = self._read(peer, self.trail.last, proof, now, is_own=is_own)
+        if found is None:
             self._without_more[peer.name] = None
             return
-        self._tracker.note_delivery(pending, len(trail), now)
-        if trail:
-            self._trail += trail
-            self._provers += [peer.name] * len(trail)
+        self._tracker.note_delivery(pending, len(found), now)
+        if found:
+            self.trail.add(found, peer.name)
             self._without_more.clear()
-            self._heard.clear()
-        self._heard[peer.name] = None
-        if proof.is_finished or not trail:
+            self._compared.clear()
+        self._compared[peer.name] = None
+        if proof.is_finished or not found:
             self._without_more[peer.name] = None
 
     def _on_no_page(self, pending: PendingRequest, now: int) -> None:
         """Note that a peer gave no page: others are asked, it rests."""
-        if pending.why == REFUSED and self._trail:
+        if pending.why == REFUSED and self.trail.steps:
             self._without_more[pending.peer] = None  # it may not have the proven block
 
     def _read(
@@ -353,8 +224,9 @@ class VoterSearch:
         peer's fault if it does not follow.
         """
         try:
-            trail = list(steps(begin, proof))
-            early = self._check_slots(peer, trail)
+            found = list(steps(begin, proof))
+            base, slots = self.trail.base.header or self._first.get(peer.name), self._plan.slots
+            early = None if slots is None or base is None else check_slots(slots, base, found)
         except BadProof as error:
             if is_own:
                 self._tracker.blame(peer.name, INVALID, f"a bad warp proof: {error}", now)
@@ -370,39 +242,17 @@ class VoterSearch:
             )
             self._tracker.pass_over(peer.name, now)
             return None
-        if any(step.block.hash in self._false for step in trail):
-            self._tracker.set_apart(peer.name, "it proves a chain without the trusted block")
+        if any(step.block.hash in self._false for step in found):
+            self._tracker.set_apart(peer.name, NOT_TRUSTED)
             return None
-        return trail
-
-    def _check_slots(self, peer: Peer, trail: Sequence[Proven]) -> Proven | None:
-        """Return the first block whose slot lies ahead of the clock, if there is one.
-
-        Raises BadProof for one that is higher than its slots since the start allow.
-        """
-        slots = self._plan.slots
-        base = self._base.header or self._first.get(peer.name)
-        if slots is None or base is None:
-            return None
-        begun = slots.slot_of(base) or 0
-        for step in trail:
-            slot = None if step.header is None else slots.slot_of(step.header)
-            if slot is None:
-                raise BadProof(f"block {step.block.number} claims no slot")
-            if slot > slots.latest():
-                return step
-            if step.block.number - int(base.number) > slot - begun:
-                raise BadProof(
-                    f"block {step.block.number} has slot {slot}, block {base.number} slot "
-                    f"{begun}: there are not so many slots between them"
-                )
-        return None
+        return found
 
     # --- the first block, of which slots are counted
 
     def _ask_first(self, peer: Peer, now: int) -> bool:
-        """Ask a peer for its block 1, unless it is known or slots are counted from another."""
-        if self._plan.slots is None or self._base.header is not None or peer.name in self._first:
+        """Return True if the peer's block 1 is needed first: it is asked for."""
+        is_counted = self._plan.slots is not None and self.trail.base.header is None
+        if not is_counted or peer.name in self._first:
             return False
         request = BlockRequest(1, Direction.ASCENDING, 1, HEADER)
         pending = self._tracker.ask(self, peer, BLOCKS, request.encode(), now)
@@ -411,200 +261,130 @@ class VoterSearch:
 
     def _on_first(self, peer: Peer, pending: PendingRequest, data: bytes, now: int) -> None:
         blocks = BlockAnswer.decode(data).blocks
-        if not blocks:
-            self._on_no_first(pending, now)
-            return
-        header = read_header(blocks[0], None)
-        if isinstance(header, str) or int(header.number) != 1:
-            self._tracker.blame(peer.name, LIE, "not the header that was asked for", now)
-        elif header.parent_hash != self._base.block.hash:
-            self._tracker.blame(peer.name, LIE, "a block 1 that does not follow genesis", now)
-        else:
+        header = read_header(blocks[0], None) if blocks else None
+        follows = isinstance(header, Header) and header.parent_hash == self.trail.base.block.hash
+        if isinstance(header, Header) and header.number == 1 and follows:
             self._first[peer.name] = header
             return
-        self._on_no_first(pending, now)
+        self._first[peer.name] = None
+        if header is not None:
+            self._tracker.blame(peer.name, LIE, "not the block 1 of this genesis", now)
 
     def _on_no_first(self, pending: PendingRequest, now: int) -> None:
-        """Note that nothing that a peer proves can be checked."""
         if not pending.excused:
-            self._without_more[pending.peer] = self._heard[pending.peer] = None
+            self._first[pending.peer] = None
 
     # --- checking
 
     def _check(self, now: int) -> bool:
-        """Continue the way down to the trusted block; return False if there is nothing to check."""
-        trusted = self._plan.trusted
-        if trusted is None or self._is_checked or trusted.number <= self._base.block.number:
+        """Return True if the proven chain is still to be checked against the trusted block."""
+        trusted, way = self._plan.trusted, self._way
+        if trusted is None or self._is_checked or trusted.number <= self.trail.base.block.number:
             return False
-        if self._way is None and not self._begin_way(trusted, now):
+        above = self.trail.first_from(trusted.number)
+        if above is None:
             return False
-        way = self._way
-        if way is None:
-            return True
-        if way.number == trusted.number:
-            self._end_way(way, trusted, now)
-            return True
-        peers = [
-            peer
-            for peer in self._tracker.peers.values()
-            if peer.name not in self._wayless and not peer.is_apart
-        ]
-        if not peers:
-            number = self._next_above(trusted)[0].block.number
-            log.warning(
-                "warp sync: no peer has the headers between block %d, which is proven, and the "
-                "trusted block %d; the search begins again", number, trusted.number,
-            )  # fmt: skip
-            self._tracker.pass_over(self._next_above(trusted)[1], now)
+        (step, prover), way = above, way or TrustedWay(above[0].block, trusted)
+        self._way = way
+        if way.why is not None:
+            log.error("warp sync: the chain of block %d is refused: %s", step.block.number, way.why)
+            self._false[step.block.hash] = None
+            self._tracker.set_apart(prover, NOT_TRUSTED)
             self._discard(now)
-            self._wait(RETRY_MS, now)
-            return True
-        peer = self._free(peers, now)
-        if peer is not None:
-            count = min(MAX_BLOCKS, way.number - trusted.number)
-            request = BlockRequest(way.hash, Direction.DESCENDING, count, HEADER).encode()
-            pending = self._tracker.ask(self, peer, BLOCKS, request, now)
-            self._question = _Question(pending.id, self._on_headers, self._on_no_headers)
-        return True
-
-    def _next_above(self, trusted: BlockId) -> tuple[Proven, str]:
-        """Return the first proven block at or above the trusted one, and the peer that proved it."""
-        return next(
-            (step, name)
-            for step, name in zip(self._trail, self._provers, strict=True)
-            if step.block.number >= trusted.number
-        )
-
-    def _begin_way(self, trusted: BlockId, now: int) -> bool:
-        """Begin at the next proven block; return False if none is so high."""
-        if self.proven.block.number < trusted.number:
-            return False
-        step, _ = self._next_above(trusted)
-        count = step.block.number - trusted.number
-        if count > MAX_WAY:
-            log.error(
-                "warp sync: block %d is proven, %d blocks above the trusted block %d: at most %d "
-                "headers are fetched to check it. If this is the real chain, give a newer block "
-                "with --trusted-block", step.block.number, count, trusted.number, MAX_WAY,
-            )  # fmt: skip
-            self._refuse(trusted, now)
-        else:
-            self._way = step.block
-        return True
-
-    def _end_way(self, way: BlockId, trusted: BlockId, now: int) -> None:
-        if way.hash == trusted.hash:
+        elif way.is_done:
             self._is_checked = True
             log.info("warp sync: the proven chain has the trusted block %d", trusted.number)
-            return
-        log.error(
-            "warp sync: a chain is proven whose block %d is 0x%s, not the trusted 0x%s: it is "
-            "refused. If every peer has it, check --trusted-block",
-            trusted.number, way.hash.hex(), trusted.hash.hex(),
-        )  # fmt: skip
-        self._refuse(trusted, now)
+        else:
+            self._ask_headers(way, prover, now)
+        return True
 
-    def _refuse(self, trusted: BlockId, now: int) -> None:
-        """Begin again without the proven chain and its peer, which may not know better."""
-        step, name = self._next_above(trusted)
-        self._false[step.block.hash] = None
-        self._tracker.set_apart(name, "it proves a chain without the trusted block")
-        self._discard(now)
+    def _ask_headers(self, way: TrustedWay, prover: str, now: int) -> None:
+        peers = self._others(way.lacking)
+        if not peers:
+            log.warning(
+                "warp sync: no peer has the headers between a proven block and the trusted block "
+                "%d; the search begins again", way.trusted.number,
+            )  # fmt: skip
+            self._tracker.pass_over(prover, now)
+            self._discard(now)
+            self._wait(now)
+            return
+        peer = self._free(peers, now)
+        if peer is not None:
+            pending = self._tracker.ask(self, peer, BLOCKS, way.request().encode(), now)
+            self._question = _Question(pending.id, self._on_headers, self._on_no_headers)
 
     def _on_headers(self, peer: Peer, pending: PendingRequest, data: bytes, now: int) -> None:
-        blocks, way, trusted = BlockAnswer.decode(data).blocks, self._way, self._plan.trusted
-        if way is None or trusted is None:
+        blocks, way = BlockAnswer.decode(data).blocks, self._way
+        if way is None:
             return
-        if not blocks:
-            self._wayless[peer.name] = None
-            return
-        if len(blocks) > min(MAX_BLOCKS, way.number - trusted.number):
-            self._tracker.blame(peer.name, LIE, "more headers than asked for", now)
-            return
-        for block in blocks:
-            header = read_header(block, way.hash)
-            if isinstance(header, str):
-                self._tracker.blame(peer.name, LIE, header, now)
-                return
-            if int(header.number) != way.number:
-                log.error("warp sync: a chain is proven whose heights do not follow: it is refused")
-                self._refuse(trusted, now)
-                return
-            way = BlockId(way.number - 1, bytes(header.parent_hash))
-        self._way = way
-        self._wayless.clear()
-        self._tracker.note_delivery(pending, len(blocks), now)
+        try:
+            way.take(blocks)
+        except BadAnswer as error:
+            self._tracker.blame(peer.name, LIE, str(error), now)
+        if blocks:
+            way.lacking.clear()
+            self._tracker.note_delivery(pending, len(blocks), now)
+        else:
+            way.lacking[peer.name] = None
 
     def _on_no_headers(self, pending: PendingRequest, now: int) -> None:
-        if not pending.excused:
-            self._wayless[pending.peer] = None
+        if self._way is not None and not pending.excused:
+            self._way.lacking[pending.peer] = None
 
     # --- comparing
 
     def _compare(self, now: int) -> bool:
-        """Ask the next peer whether the proven chain is its own; return False after the last one."""
-        if not self._trail or len(self._heard) >= WITNESSES:
+        """Return True if a peer is still to be asked whether the proven chain is its own."""
+        if not self.trail.steps or len(self._compared) >= WITNESSES:
             return False
-        peers = [
-            peer
-            for peer in self._tracker.peers.values()
-            if peer.name not in self._heard and not peer.is_apart
-        ]
+        peers = self._others(self._compared)
         peer = self._free(peers, now)
         if peer is None:
             return bool(peers) and now - self._begun < 6 * WAIT_MS
         if self._ask_first(peer, now):
             return True
-        below = [step for step in self._trail if step.block.number <= peer.final.number]
+        below = [step for step in self.trail.steps if step.block.number <= peer.final.number]
         if below and peer.name not in self._doubted:
             self._ask_page(peer, below[-1], self._on_agreed, self._on_doubt, now, QUICK_MS)
         else:
-            begin = self._doubted.setdefault(peer.name, self._base)
-            self._ask_page(peer, begin, self._on_other, self._on_no_other, now)
+            begin = self._doubted.setdefault(peer.name, self.trail.base)
+            self._ask_page(peer, begin, self._on_other, self._on_doubt, now)
         return True
 
     def _on_agreed(self, peer: Peer, pending: PendingRequest, data: bytes, now: int) -> None:
         """Note that a peer has the proven block: only then it answers."""
-        self._heard[peer.name] = None
+        self._compared[peer.name] = None
 
     def _on_doubt(self, pending: PendingRequest, now: int) -> None:
         """Compare from the base on if a peer refused: it may have another chain."""
-        if pending.why == REFUSED:
-            self._doubted[pending.peer] = self._base
+        if pending.why == REFUSED and pending.peer not in self._doubted:
+            self._doubted[pending.peer] = self.trail.base
         elif not pending.excused:
-            self._heard[pending.peer] = None
+            self._compared[pending.peer] = None
 
     def _on_other(self, peer: Peer, pending: PendingRequest, data: bytes, now: int) -> None:
-        proof = WarpProof.decode(data)
-        begin = self._doubted[peer.name]
-        trail = self._read(peer, begin, proof, now, is_own=True)
-        if trail is None:
-            self._heard[peer.name] = None
-            return
-        ours = {link.set_id: link.block for link in self.links}
-        for link in links(begin, trail):
+        proof, begin = WarpProof.decode(data), self._doubted[peer.name]
+        found = self._read(peer, begin, proof, now, is_own=True)
+        ours = {link.set_id: link.block for link in self.trail.links}
+        for link in links(begin, found or ()):
             block = ours.get(link.set_id, link.block)
             if block != link.block:
-                self._heard[peer.name] = None
+                self._compared[peer.name] = None
                 self._on_conflict(peer, link, block, now)
                 return
-        if trail and not proof.is_finished:
-            self._doubted[peer.name] = trail[-1]
+        if found and not proof.is_finished:
+            self._doubted[peer.name] = found[-1]
         else:
-            self._heard[peer.name] = None
-
-    def _on_no_other(self, pending: PendingRequest, now: int) -> None:
-        if not pending.excused:
-            self._heard[pending.peer] = None
+            self._compared[peer.name] = None
 
     def _on_conflict(self, peer: Peer, theirs: Link, ours: BlockId, now: int) -> None:
         """Process two proofs of which one is false: keys of withdrawn validators made it."""
         trusted = self._plan.trusted
-        if self._is_checked and trusted is not None:
-            # One of the two lies at or below the trusted block, whose chain is ours.
-            if min(theirs.block.number, ours.number) <= trusted.number:
-                self._tracker.set_apart(peer.name, "it proves a chain without the trusted block")
-                return
+        lowest = min(theirs.block.number, ours.number)
+        if self._is_checked and trusted is not None and lowest <= trusted.number:
+            self._tracker.set_apart(peer.name, NOT_TRUSTED)  # ours has the trusted block
+            return
         log.error(
             "warp sync stops: peers prove two chains. Set %d of voters ended with block %d (0x%s) "
             "on one and with block %d (0x%s) on the other, so keys of former validators were used "

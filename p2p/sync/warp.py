@@ -30,7 +30,8 @@ from p2p.sync.types import (
     StateStored,
     StoreState,
 )
-from p2p.sync.voter_search import VoterSearch, WarpPlan
+from p2p.sync.voter_search import VoterSearch
+from p2p.sync.warp_proof import WarpPlan
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class Warp:
         first = found.entries[0] if found.entries else (b"", b"")
         self._plan.admit(first[1] if first[0] == CODE else None)
         self._admitted = True
-        links = tuple(self.search.links)
+        links = tuple(self.search.trail.links)
         self._tracker.out.append(BeginState(target, links, self._plan.start, self._plan.trusted))
         log.info(
             "warp sync: block %d is proven final over %d changes of voters, set %d votes after it; "

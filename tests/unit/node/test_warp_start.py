@@ -45,7 +45,7 @@ from p2p.protocols.messages import (
     WarpRequest,
 )
 from p2p.sync.types import BeginState
-from p2p.sync.voter_search import WarpPlan
+from p2p.sync.warp_proof import WarpPlan
 from runtime.constants import BTT
 from storage.state import StateUnavailable
 from support.sim.accounts import nonce_of, runtime, sign, transfer

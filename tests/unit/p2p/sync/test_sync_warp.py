@@ -53,8 +53,8 @@ from p2p.sync.types import (
     Proven,
     StoreState,
 )
-from p2p.sync.voter_search import BadProof, Resume, WarpPlan, follow
 from p2p.sync.warp import decode_proven, encode_proven
+from p2p.sync.warp_proof import BadProof, Resume, WarpPlan, follow
 from runtime import BttRuntime
 from storage.check import check_chain
 from storage.database import ChainStore
