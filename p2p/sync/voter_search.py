@@ -96,8 +96,7 @@ class VoterSearch:
 
     def restart(self, now: int) -> None:
         """Prove a later block: no peer has the state of this one any more."""
-        is_checked = self._is_checked
-        self.target = None
+        is_checked, self.target = self._is_checked, None
         self._begin(now)
         self._is_checked = is_checked
         self._wait(now)
