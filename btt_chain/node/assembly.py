@@ -26,6 +26,8 @@ from btt_chain.node.signing import Signer, Vault
 from btt_chain.node.signing_record_check import look_back
 from btt_chain.node.source import PublicChain, SyncChain
 from btt_chain.node.state_import import StateImport, warp_plan
+from btt_chain.node.trust import Trust, guarded
+from btt_chain.node.unix_clock import unix_ms
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import (
     AnyMessage,
@@ -92,6 +94,9 @@ class Plan:
     """Fetch the state of a late block first, then the blocks before it."""
     helper: Helper | None = None
     """Checks signatures of the next blocks during a long sync; None: the node does it alone."""
+    clock: Callable[[], int] = unix_ms
+    """Returns the unix time in milliseconds."""
+    trust: Trust = field(default_factory=Trust)
     vrf: Vrf = _VRF
     verify: Verify = field(default_factory=Signatures)
 
@@ -110,9 +115,10 @@ def assemble(
 
     `meter` measures the cost of messages of peers.
 
-    Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime.
+    Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime; UntrustedDatabase.
     """
-    importer = Importer(client, vrf=plan.vrf)
+    trusted = plan.trust.blocks
+    importer = Importer(client, vrf=plan.vrf, trusted=trusted)
     signer = None if plan.vault is None else _signer(client, plan, plan.vault, watcher, now)
     verify = plan.verify if signer is None else attentive(plan.verify, signer)
 
@@ -130,13 +136,17 @@ def assemble(
         )
 
     gadget = voting(now)
+    warp = warp_plan(client, gadget.authorities.current, wanted=plan.warp)
+    if warp is not None:
+        warp = guarded(warp, client, plan.trust, plan.params, plan.clock)
     sync = Sync(
         SyncChain(client),
         body_root=extrinsics_root,
         new_id=itertools.count(1).__next__,
         seed=plan.seed,
         now=now,
-        warp=warp_plan(client, gadget.authorities.current, wanted=plan.warp),
+        warp=warp,
+        least=max(trusted, default=0),
         pool=pool.pool.members,
         announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
     )

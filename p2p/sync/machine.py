@@ -84,13 +84,16 @@ class Sync:
         warp: WarpPlan | None = None,
         pool: Pool = dict,
         announce_ms: int = ANNOUNCE_MS,
+        least: int = 0,
     ) -> None:
         """`body_root` returns the extrinsics root of a body, `new_id` an id for a request or batch.
 
         With `warp` the state of a recent final block is fetched first; without it, or after that,
         blocks are imported one by one. `pool` returns the transactions of the pool, by hash.
         A block that only votes name waits `announce_ms` for its announce before it is requested.
+        `least` is the height of the trusted block: below it the node is far behind.
         """
+        self._least = least
         self._tracker = RequestTracker(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
         self._import_queue = ImportQueue(self._tracker)
         self._delayed = DelayedBlocks(announce_ms)
@@ -337,7 +340,9 @@ class Sync:
         A minority's claim of a chain without an imported block does not count: it could stop all
         validators.
         """
-        return self._warp is not None or self._range_sync.is_real or self._behind()
+        if self._warp is not None or self._tracker.chain.best().number < self._least:
+            return True
+        return self._range_sync.is_real or self._behind()
 
     def _behind(self) -> bool:
         # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and
