@@ -138,10 +138,6 @@ class Checkpoint:
         except NoPreDigest as error:
             raise ValueError(f"its block claims no slot: {error}") from error
 
-    def good_until_ms(self, params: RuntimeParams) -> int:
-        """Return the unix time in milliseconds from which on it protects nobody any more."""
-        return self.slot * int(params.slot_ms) + good_for_ms(params)
-
     def to_json(self) -> dict[str, object]:
         """Return it as in a specification."""
         number, voters = u32(self.number), [(who, u64(weight)) for who, weight in self.authorities]
@@ -159,10 +155,15 @@ class Checkpoint:
 def good_for_ms(params: RuntimeParams) -> int:
     """Return how long a checkpoint is good: two thirds of the time until a bond is free.
 
-    Until then whoever signs another past loses the bond; a third is left to report it.
+    Until then a validator that signs another past loses its bond; a third is left to report it.
     """
     epochs = int(params.unbonding_epochs) * int(params.epoch_slots)
     return epochs * int(params.slot_ms) * 2 // 3
+
+
+def good_until_ms(checkpoint: Checkpoint, params: RuntimeParams) -> int:
+    """Return the unix time in milliseconds until which a checkpoint is good."""
+    return checkpoint.slot * int(params.slot_ms) + good_for_ms(params)
 
 
 def with_checkpoint(spec: ChainSpec, checkpoint: Checkpoint) -> ChainSpec:

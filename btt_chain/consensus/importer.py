@@ -232,9 +232,9 @@ class Importer:
         """Check and import a block; a known block is not imported again.
 
         `is_built_on` as for the client: another block stands on it. Raises Refused, NotTrusted or
-        InvalidBlock with the reason, UnknownBlock for a missing parent, StateUnavailable for one whose state is
-        gone, UnsupportedUpgrade if the block moves the chain to a runtime version that this node
-        does not carry, StorageError when the store fails.
+        InvalidBlock with the reason, UnknownBlock for a missing parent, StateUnavailable for one
+        whose state is gone, UnsupportedUpgrade if the block moves the chain to a runtime version
+        that this node does not carry, StorageError when the store fails.
         """
         if self.client.header(header.hash()) is not None:
             return Imported(BlockRef(int(header.number), bytes(header.hash())), None, None)

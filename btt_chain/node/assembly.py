@@ -11,6 +11,7 @@ from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.worker import SlotWorker
+from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.consensus.finality.signatures import Signatures, Verify
@@ -117,8 +118,7 @@ def assemble(
 
     Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime; UntrustedDatabase.
     """
-    trusted = plan.trust.blocks
-    importer = Importer(client, vrf=plan.vrf, trusted=trusted)
+    importer = Importer(client, vrf=plan.vrf, trusted=plan.trust.blocks)
     signer = None if plan.vault is None else _signer(client, plan, plan.vault, watcher, now)
     verify = plan.verify if signer is None else attentive(plan.verify, signer)
 
@@ -136,20 +136,7 @@ def assemble(
         )
 
     gadget = voting(now)
-    warp = warp_plan(client, gadget.authorities.current, wanted=plan.warp)
-    if warp is not None:
-        warp = guarded(warp, client, plan.trust, plan.params, plan.clock)
-    sync = Sync(
-        SyncChain(client),
-        body_root=extrinsics_root,
-        new_id=itertools.count(1).__next__,
-        seed=plan.seed,
-        now=now,
-        warp=warp,
-        least=max(trusted, default=0),
-        pool=pool.pool.members,
-        announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
-    )
+    sync = _sync(client, pool, plan, gadget.authorities.current, now)
     parts = Parts(
         client=client,
         pool=pool,
@@ -166,6 +153,24 @@ def assemble(
     )
     settings = Settings(int(plan.params.slot_ms), plan.vault is not None, plan.force_authoring)
     return Engine(parts, settings, pace=pace, meter=meter, watcher=watcher)
+
+
+def _sync(client: Client, pool: PoolService, plan: Plan, voters: AuthoritySet, now: int) -> Sync:
+    """Return sync, from the trusted blocks on."""
+    warp = warp_plan(client, voters, wanted=plan.warp)
+    if warp is not None:
+        warp = guarded(warp, client, plan.trust, plan.params, plan.clock)
+    return Sync(
+        SyncChain(client),
+        body_root=extrinsics_root,
+        new_id=itertools.count(1).__next__,
+        seed=plan.seed,
+        now=now,
+        warp=warp,
+        pool=pool.pool.members,
+        announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
+        least=max(plan.trust.blocks, default=0),
+    )
 
 
 def _signer(client: Client, plan: Plan, vault: Vault, watcher: Watcher, now: int) -> Signer:

@@ -78,8 +78,8 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
     """Open the chain of a configuration; make it with its genesis block if it is missing.
 
     Raises SpecError for a bad specification, WrongChain when the database is another chain's,
-    UntrustedDatabase if it does not have a trusted block, StorageError when the database cannot be used, FileNotFoundError if it is missing without
-    `create`.
+    UntrustedDatabase if it does not have a trusted block, StorageError when it cannot be used,
+    FileNotFoundError if it is missing without `create`.
     """
     spec = load(config.chain)
     paths = Paths(config.base_path, spec.id)

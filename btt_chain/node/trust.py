@@ -1,7 +1,7 @@
 """The blocks that an operator trusts: the checkpoint of the specification, and --trusted-block.
 
 Keys whose bonds were withdrawn can sign another past at no cost. A node that was away for longer
-than a checkpoint is good for cannot tell the two apart by itself.
+than a checkpoint is good for cannot distinguish the two by itself.
 """
 
 from __future__ import annotations
