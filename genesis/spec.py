@@ -41,6 +41,8 @@ MAX_DECIMALS: Final = 255
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _PRESERVED: Final = ("forkId", "forkBlocks", "badBlocks", "codeSubstitutes", "consensusEngine")
 """Fields of Substrate that are kept unchanged and have no effect here."""
+STATE_ROOT: Final = "stateRootHash"
+"""Field of the genesis in specifications for light clients."""
 CHECKPOINT: Final = "lightSyncState"
 """Field of the checkpoint, which `genesis.checkpoint` reads: a chain may be another program's."""
 _KNOWN: Final = (
@@ -189,6 +191,11 @@ def _no_number(word: str) -> object:
 def _read_document(document: Json) -> ChainSpec:
     # Other programs add fields of their own to a raw genesis; a plain one is written by hand, where
     # an unknown field is a misspelt one.
+    if _inside(document, "genesis", STATE_ROOT) is not None:
+        raise SpecError(
+            f"spec.genesis.{STATE_ROOT}: a specification for light clients, without the state of "
+            "block zero; a node needs one that was made without --light"
+        )
     raw = _inside(document, "genesis", "raw")
     others = () if raw is None else tuple(document)
     fields = Section(document, "spec").fields(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from btt_chain.rpc.backend import Backend, BackendError
+from btt_chain.rpc.params import Flag
 from btt_chain.rpc.protocol import INTERNAL_ERROR, RpcError
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.shapes import to_hex
@@ -33,7 +34,7 @@ class ChainSpecApi:
         return dict(self.node.properties)
 
     @method("sync_state_genSyncSpec", cost=HEAVY)
-    def sync_spec(self, raw: bool) -> Mapping[str, object]:
+    def sync_spec(self, raw: Flag) -> Mapping[str, object]:
         """Return the specification with the last final block as its checkpoint (lightSyncState)."""
         try:
             return self.node.sync_spec(raw=raw)

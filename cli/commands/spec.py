@@ -12,7 +12,7 @@ import click
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
-from cli.common.node_options import asked_for
+from cli.common.node_options import asked_for, was_typed
 from cli.common.options import chain_names, examples, url_options
 from cli.common.types import RandomnessType
 
@@ -142,7 +142,7 @@ def build_spec(
     chain = catalogue.chain_named(known_chain(name))
     given = sorted(_flag(name) for name, value in chosen.items() if value not in {None, ()})
     given += ["--holders-template"] if holders_template else []
-    if not checkpoint and (light or asked_for("block", "url")):
+    if not checkpoint and (light or asked_for("block") or was_typed("url")):
         raise Mistyped("--block, --light and --url go with --checkpoint")
     if checkpoint:
         given = [flag for flag in given if flag != "--bootnode"]
@@ -176,7 +176,7 @@ def _with_checkpoint(
     from cli.common.checkpoints import checkpoint_from, write_validity
     from genesis.build import build, to_raw
     from genesis.checkpoint import with_checkpoint
-    from genesis.spec import hexed
+    from genesis.spec import STATE_ROOT, hexed
 
     zero = build(spec)
     checkpoint = checkpoint_from(url, timeout, bytes(zero.hash), block)
@@ -184,7 +184,7 @@ def _with_checkpoint(
     found = with_checkpoint(to_raw(spec), checkpoint)
     if not light:
         return found.dumps()
-    root = {"stateRootHash": hexed(zero.header.state_root)}
+    root = {STATE_ROOT: hexed(zero.header.state_root)}
     return json.dumps(found.to_json() | {"genesis": root}, indent=2, ensure_ascii=False)
 
 

@@ -219,6 +219,12 @@ def asked_for(*names: str) -> bool:
     return any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in names)
 
 
+def was_typed(name: str) -> bool:
+    """Return True if this option of the present command was given by itself, not by a variable."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
+
+
 def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
     """Return the network configuration of the options. Raises Mistyped.
 

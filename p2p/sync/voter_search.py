@@ -139,6 +139,8 @@ class VoterSearch:
         if proven.justification is None or proven.block.number < self._worth or is_below:
             if len(self._without_more) < self._plan.peers and now - self._begun < PATIENCE_MS:
                 return  # the first peers to connect may not be representative
+            if any(peer.is_apart for peer in self._tracker.peers.values()):
+                return  # block by block, a false chain would be found out only at the trusted block
             self._give_up(proven.block.number)
             return
         self.target = proven
