@@ -333,6 +333,11 @@ class Sync:
 
     # --- queries
 
+    def is_apart(self, name: str) -> bool:
+        """Return True if a peer follows another final chain than ours."""
+        peer = self._tracker.peers.get(name)
+        return peer is not None and peer.is_apart
+
     @property
     def major(self) -> bool:
         """True if the node is far behind, or without a state: it should not author blocks.

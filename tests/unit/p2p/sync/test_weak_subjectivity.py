@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -97,7 +97,7 @@ def slot_of(header: Header) -> int | None:
 
 
 def world_of(
-    peers: dict[str, FakeChain],
+    peers: Mapping[str, FakeChain],
     start: Proven | None = None,
     trusted: BlockId | None = None,
     seed: int = 0,
