@@ -13,7 +13,9 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -207,8 +209,8 @@ def test_f19_warp_sync_begins_at_the_checkpoint_of_the_specification(
     done = CliRunner().invoke(program, ["build-spec", "--checkpoint", "--url", source.ws, *words])
     assert done.exit_code == 0, done.output
     own = json.loads(spec.read_text())["lightSyncState"]
-    stock = source.rpc.call("sync_state_genSyncSpec", True)["lightSyncState"]
-    assert list(own) == list(stock)
+    stock: Any = source.rpc.call("sync_state_genSyncSpec", True)
+    assert list(own) == list(stock["lightSyncState"])
     sources = [source]
     for name in ("from-checkpoint", "from-checkpoint-again"):
         late = join(long, name, sources, f"gain={GAIN}", sync="warp", chain=spec)
@@ -217,7 +219,8 @@ def test_f19_warp_sync_begins_at_the_checkpoint_of_the_specification(
         found = re.search(r"is proven final over (\d+) changes of voters", said.all())
         assert found is not None
         assert int(found[1]) == SETS - 1
-        until("the history is there", lambda late=late: late.rpc.block_hash(1) is not None, HANG)
+        has_history = partial(has_block, late, 1)
+        until("the history is there", has_history, HANG)
         sources = [late]  # it proves the way from the checkpoint to others, too
     other = join(long, "false", sources, sync="warp", trusted=f"{height}:0x{'05' * 32}")
     said = Words(other)
@@ -228,6 +231,11 @@ def test_f19_warp_sync_begins_at_the_checkpoint_of_the_specification(
     for node in long.net.nodes[-3:]:
         node.stop()
     long.check()
+
+
+def has_block(node: DevNode, number: int) -> bool:
+    """Whether a node has the block at a height."""
+    return node.rpc.block_hash(number) is not None
 
 
 def at(node: DevNode, number: int) -> str:
