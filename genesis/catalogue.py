@@ -112,7 +112,7 @@ def make(
         id=chain.id,
         chain_type=chain.chain_type.value,
         genesis=Plain(config, placement),
-        boot_nodes=_boot_nodes(boot_nodes),
+        boot_nodes=checked_nodes(boot_nodes),
         protocol_id=PROTOCOL_ID,
         properties={
             SYMBOL_FIELD: chain.symbol,
@@ -266,7 +266,8 @@ def _babe(chain: Chain, rule: SecondaryRule, randomness: bytes | None) -> dict[s
     }
 
 
-def _boot_nodes(addresses: Sequence[str]) -> tuple[str, ...]:
+def checked_nodes(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return addresses of nodes, each once. Raises SpecError for an invalid one."""
     for text in addresses:
         try:
             parse(text)

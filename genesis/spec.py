@@ -41,9 +41,13 @@ MAX_DECIMALS: Final = 255
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _PRESERVED: Final = ("forkId", "forkBlocks", "badBlocks", "codeSubstitutes", "consensusEngine")
 """Fields of Substrate that are kept unchanged and have no effect here."""
+STATE_ROOT: Final = "stateRootHash"
+"""Field of the genesis in specifications for light clients."""
+CHECKPOINT: Final = "lightSyncState"
+"""Field of the checkpoint, which `genesis.checkpoint` reads: a chain may be another program's."""
 _KNOWN: Final = (
     "chainType", "bootNodes", "telemetryEndpoints", "protocolId", "properties",
-    "allocation", "warning", *_PRESERVED,
+    "allocation", "warning", CHECKPOINT, *_PRESERVED,
 )  # fmt: skip
 _READ: Final = (
     "name", "id", "chainType", "bootNodes", "telemetryEndpoints", "protocolId", "properties",
@@ -187,6 +191,11 @@ def _no_number(word: str) -> object:
 def _read_document(document: Json) -> ChainSpec:
     # Other programs add fields of their own to a raw genesis; a plain one is written by hand, where
     # an unknown field is a misspelt one.
+    if _inside(document, "genesis", STATE_ROOT) is not None:
+        raise SpecError(
+            f"spec.genesis.{STATE_ROOT}: a specification for light clients, without the state of "
+            "block zero; a node needs one that was made without --light"
+        )
     raw = _inside(document, "genesis", "raw")
     others = () if raw is None else tuple(document)
     fields = Section(document, "spec").fields(
@@ -219,7 +228,9 @@ def _read_document(document: Json) -> ChainSpec:
     if not isinstance(config, Mapping):
         raise section.wrong("an object")
     placement = _read_plain(config, section, fields.get("allocation"), spec.id, live=spec.is_live)
-    return replace(spec, genesis=Plain(config, placement))
+    checkpoint = document.get(CHECKPOINT)
+    more = {} if checkpoint is None else {CHECKPOINT: checkpoint}
+    return replace(spec, genesis=Plain(config, placement), more=more)
 
 
 def _inside(document: object, *names: str) -> object:
@@ -309,10 +320,10 @@ def _read_raw(section: Section, entries: object) -> Raw:
         children.fields()  # with no field allowed, any child trie is refused by name
     top: dict[bytes, bytes] = {}
     for key, value in _members(fields["top"], entries).items():
-        raw = _bytes(key, f"{fields['top'].path}: the key {key[:70]!r}")
+        raw = parse_hex(key, f"{fields['top'].path}: the key {key[:70]!r}")
         if raw in top:
             raise GenesisError(f"{fields['top'].path}: the key {hexed(raw)} stands twice")
-        top[raw] = _bytes(value.text(), value.path)
+        top[raw] = parse_hex(value.text(), value.path)
     if not top:
         raise fields["top"].wrong("the keys of a state, one at least")
     return Raw(top)
@@ -323,7 +334,8 @@ def _members(section: Section, value: object) -> dict[str, Section]:
     return section.fields(optional=tuple(value) if isinstance(value, Mapping) else ())
 
 
-def _bytes(text: str, place: str) -> bytes:
+def parse_hex(text: str, place: str) -> bytes:
+    """Return the bytes of 0x and hex digits. Raises GenesisError that names the place."""
     if not _HEX.fullmatch(text) or len(text) % 2:
         raise GenesisError(f"{place}: expected 0x and pairs of hex digits")
     return bytes.fromhex(text[2:])

@@ -9,7 +9,7 @@ because the chain may need it, and reported.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from btt_chain.chain.client import Client, Made, UnknownBlock
@@ -94,11 +94,21 @@ class Prechecked:
         return self._vrf.attach(public, message, pre_output)
 
 
+class NotTrusted(Exception):
+    """The block contradicts a trusted one: it is of another chain."""
+
+
 class Importer:
     """Checks headers and passes blocks to the client."""
 
-    def __init__(self, client: Client, *, vrf: Vrf = _VRF) -> None:
+    def __init__(
+        self, client: Client, *, vrf: Vrf = _VRF, trusted: Mapping[int, bytes] | None = None
+    ) -> None:
+        """`trusted` are the hashes of trusted blocks by height: no other block of these heights is
+        imported.
+        """
         self.client = client
+        self._trusted = trusted or {}
         self._checks = Prechecked(client.runtimes.verdicts.prechecked, vrf)
         self._equivocations = EquivocationTracker(REMEMBERED_SLOTS)
         self._found: EquivocationProof | None = None
@@ -149,10 +159,13 @@ class Importer:
     def check(self, header: Header, now_ms: int) -> Verified | None:
         """Return the verified claim of a header; None under manual seal.
 
-        Raises Refused with the reason; UnknownBlock, StateUnavailable or UnsupportedRuntime for its
-        parent.
+        Raises Refused with the reason; NotTrusted; UnknownBlock, StateUnavailable or
+        UnsupportedRuntime for its parent.
         """
         hash = bytes(header.hash())
+        trusted = self._trusted.get(int(header.number), hash)
+        if hash != trusted:
+            raise NotTrusted(f"its block {header.number} is not the trusted 0x{trusted.hex()}")
         if hash in self._checked:
             return self._checked[hash]  # it was announced, and what was valid then is valid now
         slot = slot_of(header)
@@ -178,7 +191,7 @@ class Importer:
             return None
         try:
             verified = self.check(header, now_ms)
-        except (UnknownBlock, StateUnavailable):
+        except (NotTrusted, UnknownBlock, StateUnavailable):
             return None
         if verified is None:
             return None
@@ -218,10 +231,10 @@ class Importer:
     ) -> Imported:
         """Check and import a block; a known block is not imported again.
 
-        `is_built_on` as for the client: another block stands on it. Raises Refused or InvalidBlock
-        with the reason, UnknownBlock for a missing parent, StateUnavailable for one whose state is
-        gone, UnsupportedUpgrade if the block moves the chain to a runtime version that this node
-        does not carry, StorageError when the store fails.
+        `is_built_on` as for the client: another block stands on it. Raises Refused, NotTrusted or
+        InvalidBlock with the reason, UnknownBlock for a missing parent, StateUnavailable for one
+        whose state is gone, UnsupportedUpgrade if the block moves the chain to a runtime version
+        that this node does not carry, StorageError when the store fails.
         """
         if self.client.header(header.hash()) is not None:
             return Imported(BlockRef(int(header.number), bytes(header.hash())), None, None)

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple, TypeVar
 from btt_chain.chain.client import Client, UnknownBlock
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
-from btt_chain.consensus.importer import Importer
+from btt_chain.consensus.importer import Importer, NotTrusted
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.header import Header
 from p2p.network import GossipReceived
@@ -199,7 +199,7 @@ class Announces:
             return False
         try:
             verified = self._importer.check(header, now_ms)
-        except (UnknownBlock, StateUnavailable):
+        except (NotTrusted, UnknownBlock, StateUnavailable):
             return False
         if verified is None:
             return False

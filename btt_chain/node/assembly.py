@@ -11,6 +11,7 @@ from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.worker import SlotWorker
+from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.consensus.finality.signatures import Signatures, Verify
@@ -26,6 +27,8 @@ from btt_chain.node.signing import Signer, Vault
 from btt_chain.node.signing_record_check import look_back
 from btt_chain.node.source import PublicChain, SyncChain
 from btt_chain.node.state_import import StateImport, warp_plan
+from btt_chain.node.trust import Trust, guarded
+from btt_chain.node.unix_clock import unix_ms
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import (
     AnyMessage,
@@ -92,6 +95,9 @@ class Plan:
     """Fetch the state of a late block first, then the blocks before it."""
     helper: Helper | None = None
     """Checks signatures of the next blocks during a long sync; None: the node does it alone."""
+    clock: Callable[[], int] = unix_ms
+    """Returns the unix time in milliseconds."""
+    trust: Trust = field(default_factory=Trust)
     vrf: Vrf = _VRF
     verify: Verify = field(default_factory=Signatures)
 
@@ -110,9 +116,9 @@ def assemble(
 
     `meter` measures the cost of messages of peers.
 
-    Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime.
+    Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime; UntrustedDatabase.
     """
-    importer = Importer(client, vrf=plan.vrf)
+    importer = Importer(client, vrf=plan.vrf, trusted=plan.trust.blocks)
     signer = None if plan.vault is None else _signer(client, plan, plan.vault, watcher, now)
     verify = plan.verify if signer is None else attentive(plan.verify, signer)
 
@@ -130,16 +136,7 @@ def assemble(
         )
 
     gadget = voting(now)
-    sync = Sync(
-        SyncChain(client),
-        body_root=extrinsics_root,
-        new_id=itertools.count(1).__next__,
-        seed=plan.seed,
-        now=now,
-        warp=warp_plan(client, gadget.authorities.current, wanted=plan.warp),
-        pool=pool.pool.members,
-        announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
-    )
+    sync = _sync(client, pool, plan, gadget.authorities.current, now)
     parts = Parts(
         client=client,
         pool=pool,
@@ -156,6 +153,24 @@ def assemble(
     )
     settings = Settings(int(plan.params.slot_ms), plan.vault is not None, plan.force_authoring)
     return Engine(parts, settings, pace=pace, meter=meter, watcher=watcher)
+
+
+def _sync(client: Client, pool: PoolService, plan: Plan, voters: AuthoritySet, now: int) -> Sync:
+    """Return sync, from the trusted blocks on."""
+    warp = warp_plan(client, voters, wanted=plan.warp)
+    if warp is not None:
+        warp = guarded(warp, client, plan.trust, plan.params, plan.clock)
+    return Sync(
+        SyncChain(client),
+        body_root=extrinsics_root,
+        new_id=itertools.count(1).__next__,
+        seed=plan.seed,
+        now=now,
+        warp=warp,
+        pool=pool.pool.members,
+        announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
+        least=max(plan.trust.blocks, default=0),
+    )
 
 
 def _signer(client: Client, plan: Plan, vault: Vault, watcher: Watcher, now: int) -> Signer:

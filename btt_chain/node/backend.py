@@ -40,6 +40,9 @@ from btt_chain.rpc.trace import Show, TraceError
 from btt_chain.scale import DecodeError
 from btt_chain.scale.shape import load_attribute_docs
 from btt_chain.txpool import PoolError, StatusEvent
+from genesis.build import to_raw
+from genesis.checkpoint import Checkpoint, with_checkpoint
+from genesis.spec import ChainSpec
 from p2p.network import AUTHORITY, Network
 from runtime.apis.base import ApiError
 from runtime.apis.core import is_unsafe, max_arguments
@@ -70,6 +73,8 @@ class Identity:
     local_peer_id: str
     name: str = "BTT Chain"
     version: str = __version__
+    spec: ChainSpec | None = None
+    """The specification that the node runs; None for a fork, which is another chain."""
 
 
 DOCUMENTED: Final = ("runtime.", "btt_chain.primitives.")
@@ -327,6 +332,26 @@ class NodeView:
         self.properties = identity.properties
         self.roles = identity.roles
         self.local_peer_id = identity.local_peer_id
+        self._spec = identity.spec
+
+    def sync_spec(self, *, raw: bool) -> Mapping[str, object]:
+        """Return the chain's specification with the last final block as its checkpoint.
+
+        Raises BackendError if there can be none.
+        """
+        if self._spec is None:
+            raise asked.BackendError("a fork has no specification of its own")
+        final = self._client.finalized()
+        header = self._client.header_of(final.hash)
+        try:
+            with Kept(final.hash):
+                checkpoint = Checkpoint.at(
+                    header, lambda function: self._client.call(final.hash, function, b"")
+                )
+        except (ValueError, UnsupportedRuntime) as error:
+            raise asked.BackendError(f"there is no checkpoint yet: {error}") from error
+        spec = with_checkpoint(self._spec, checkpoint)
+        return (to_raw(spec) if raw else spec).to_json()
 
     @property
     def listen_addresses(self) -> Sequence[str]:

@@ -8,7 +8,7 @@ from btt_chain.chain.client import BelowFinalized, TooManyForks, UnknownBlock
 from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.finality.gadget import BadHeader
-from btt_chain.consensus.importer import Imported
+from btt_chain.consensus.importer import Imported, NotTrusted
 from btt_chain.node.build_time import BuildTime
 from btt_chain.node.faults import report
 from btt_chain.node.parts import Parts, Watcher
@@ -53,6 +53,8 @@ class BlockImport:
             if refused.reason is Reason.SLOT_IN_FUTURE:
                 return Outcome(Refusal.EARLY, str(refused))
             return self._bad(block, refused)
+        except NotTrusted as other:
+            return Outcome(Refusal.NOT_TRUSTED, str(other))
         except UnsupportedUpgrade as lacking:
             return Outcome(Refusal.EARLY, str(lacking))
         except TooManyForks as full:

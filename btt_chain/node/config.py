@@ -75,6 +75,8 @@ class NodeConfig:
     network: NetworkConfig | None = None
     validator: ValidatorConfig | None = None
     sync: str = "full"
+    trusted_block: tuple[int, bytes] | None = None
+    """A block that the chain must have, by height and hash."""
     sync_helper: bool = False
     """Let a helper process check signatures of the next blocks during a long sync."""
     mock_signatures: bool = False

@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from btt_chain import __version__
@@ -27,11 +27,14 @@ from btt_chain.node.paths import Paths
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
+from btt_chain.node.trust import Trust, check_database, warn_if_old
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
+from genesis.checkpoint import checkpoint_of
 from genesis.spec import ChainSpec
+from p2p.sync.types import BlockId
 from runtime.pallets.babe import Babe
 from runtime.pallets.babe import Engine as SlotEngine
 from runtime.params import PARAMS_KEY, RuntimeParams
@@ -64,6 +67,7 @@ class OpenChain:
     paths: Paths
     store: ChainStore
     client: Client
+    trust: Trust = field(default_factory=Trust)
 
     def close(self) -> None:
         """Close the store."""
@@ -74,8 +78,8 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
     """Open the chain of a configuration; make it with its genesis block if it is missing.
 
     Raises SpecError for a bad specification, WrongChain when the database is another chain's,
-    StorageError when the database cannot be used, FileNotFoundError if it is missing without
-    `create`.
+    UntrustedDatabase if it does not have a trusted block, StorageError when it cannot be used,
+    FileNotFoundError if it is missing without `create`.
     """
     spec = load(config.chain)
     paths = Paths(config.base_path, spec.id)
@@ -106,7 +110,10 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
                 config.blocks_pruning, store.blocks.bodies_from,
             )  # fmt: skip
         settle_genesis(store, spec)
-        return OpenChain(spec, paths, store, Client(store, presets()))
+        trusted = None if config.trusted_block is None else BlockId(*config.trusted_block)
+        trust, client = Trust(checkpoint_of(spec), trusted), Client(store, presets())
+        check_database(client, trust)
+        return OpenChain(spec, paths, store, client, trust)
     except BaseException:
         store.close()
         raise
@@ -250,6 +257,7 @@ def identity_of(chain: OpenChain, key: KeyPair, *, is_authority: bool) -> Identi
         properties=spec.properties,
         roles=("Authority",) if is_authority else ("Full",),
         local_peer_id=peer_id(key),
+        spec=spec,
     )
 
 
@@ -342,6 +350,7 @@ def engine_of(
             behind=finality.behind,
             seed=secrets.randbits(64),
             params=params,
+            trust=chain.trust,
             vault=None if config.validator is None else key_manager,
             force_authoring=config.validator is not None and config.validator.force_authoring,
             warp=config.sync == "warp",
@@ -499,6 +508,8 @@ async def run_node(config: NodeConfig) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         log_start(chain, identity, name)
+        if chain.spec.is_live and engine is not None:
+            warn_if_old(chain.client, chain.trust, params_of(chain), unix_ms())
         await service.run(stop)
         log.info("stopped")
     finally:

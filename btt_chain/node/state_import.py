@@ -11,9 +11,10 @@ from btt_chain.consensus.finality.records import read_voters
 from btt_chain.consensus.finality.warp import adopt
 from btt_chain.primitives.digest import GRANDPA, H256
 from btt_chain.primitives.grandpa import Target
-from btt_chain.scale import codec, u32
+from btt_chain.scale import codec, u32, u64
 from p2p.sync.types import BadRange, BeginState, Block, BlockId, FinishState, Proven, StoreState
-from p2p.sync.warp import Resume, WarpPlan, decode_proven, encode_proven
+from p2p.sync.warp import decode_proven, encode_proven
+from p2p.sync.warp_proof import Resume, WarpPlan
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
 from storage.state_import import AncientBlock
@@ -25,7 +26,13 @@ LINK_PREFIX: Final = b"warp_link"
 PROOF_PREFIX: Final = b"warp_proof"
 """Auxiliary keys of their proofs, by block; deleted once the block is stored."""
 
+START_KEY: Final = b"warp_start"
+"""Auxiliary key of the first set of the proofs and its block; deleted at the end."""
+TRUSTED_KEY: Final = b"warp_trusted"
+"""Auxiliary key of the trusted block that the chain of the state was found to have."""
+
 _LINK: Final = codec(tuple[u32, H256])
+_START: Final = codec(tuple[u64, u32, H256])
 
 
 class StateImport:
@@ -45,9 +52,13 @@ class StateImport:
             raise ValueError("the block to begin with has its state already")
         kept: dict[bytes, bytes | None] = {}
         for link in order.links:
-            number, hash = link.block
-            kept[_link_key(link.set_id)] = _LINK.encode((u32(number), H256(hash)))
-            kept[PROOF_PREFIX + hash] = link.justification.encode()
+            kept[_link_key(link.set_id)] = _encode(link.block)
+            kept[PROOF_PREFIX + link.block.hash] = link.justification.encode()
+        if (start := order.start) is not None:
+            number, hash = start.block
+            kept[START_KEY] = _START.encode((u64(start.set_id), u32(number), H256(hash)))
+        trusted = order.trusted
+        kept[TRUSTED_KEY] = None if trusted is None else _encode(trusted)
         self._client.store.aux_put(kept, sync=True)
         self._client.store.state_import.begin(header.encode(), encode_proven(order.proven))
 
@@ -60,23 +71,37 @@ class StateImport:
         proven, justification = order.proven, order.proven.justification
         if justification is None:
             raise ValueError("the block is not proven final")
-        ends = self._ends(proven.set_id)
         done: dict[bytes, bytes | None] = {PROOF_PREFIX + proven.block.hash: None}
+        first, start = self._first()
+        ends = None if first is None else self._ends(first, proven.set_id)
         for set_id, _ in ends or ():
             done[_link_key(set_id)] = None
+        adopted = adopt(proven.set_id, proven.authorities, justification, ends, start)
         self._client.leap(
             (GRANDPA, justification.encode()),
-            done | dict(adopt(proven.set_id, proven.authorities, justification, ends)),
+            {**done, START_KEY: None, TRUSTED_KEY: None, **adopted},
         )
 
-    def _ends(self, set_id: int) -> list[tuple[int, Target]] | None:
-        """Return the blocks that ended the sets from the recorded one on; None if unknown."""
-        read = self._client.store.aux_get
+    def _first(self) -> tuple[int | None, Target | None]:
+        """Return the first set of which the end is needed, None if it is not known; and the block
+        at which its proofs begin, None if those of this node lead there.
+        """
+        read, final = self._client.store.aux_get, self._client.finalized()
+        raw = read(START_KEY)
+        if raw is not None:
+            set_id, number, hash = _START.decode_all(raw)
+            if number > final.number:
+                return int(set_id), Target(hash, int(number))
         voters = read_voters(read)
-        if voters is None and self._client.finalized().number > 0:
-            return None
+        if voters is None:
+            return (0 if final.number == 0 else None), None
+        return voters[0].current.set_id, None
+
+    def _ends(self, first: int, set_id: int) -> list[tuple[int, Target]] | None:
+        """Return the blocks that ended the sets from the first one on; None if unknown."""
+        read = self._client.store.aux_get
         found: list[tuple[int, Target]] = []
-        for ended in range(0 if voters is None else voters[0].current.set_id, set_id):
+        for ended in range(first, set_id):
             raw = read(_link_key(ended))
             if raw is None:
                 return None
@@ -105,6 +130,19 @@ class StateImport:
         stored = [PROOF_PREFIX + hash for hash, proof in kept.items() if proof is not None]
         if stored:
             store.aux_put(dict.fromkeys(stored))
+
+
+def read_trusted(client: Client) -> BlockId | None:
+    """Return the trusted block that the chain of the state being imported has; None for none."""
+    raw = client.store.aux_get(TRUSTED_KEY)
+    if raw is None:
+        return None
+    number, hash = _LINK.decode_all(raw)
+    return BlockId(int(number), bytes(hash))
+
+
+def _encode(block: BlockId) -> bytes:
+    return _LINK.encode((u32(block.number), H256(block.hash)))
 
 
 def _link_key(set_id: int) -> bytes:

@@ -334,6 +334,12 @@ class Node(Protocol):
     def listen_addresses(self) -> Sequence[str]:
         """Multiaddresses with our /p2p/ part."""
 
+    def sync_spec(self, *, raw: bool) -> Mapping[str, object]:
+        """Return the specification with the last final block as its checkpoint.
+
+        Raises BackendError if there can be none.
+        """
+
     def health(self) -> Health:
         """Return the number of peers, and the state of syncing."""
 

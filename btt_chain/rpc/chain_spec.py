@@ -1,11 +1,13 @@
-"""chainSpec_v1_*: the identity of the chain."""
+"""chainSpec_v1_*: the identity of the chain; sync_state_*: where a newcomer may begin."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from btt_chain.rpc.backend import Backend
-from btt_chain.rpc.registry import method
+from btt_chain.rpc.backend import Backend, BackendError
+from btt_chain.rpc.params import Flag
+from btt_chain.rpc.protocol import INTERNAL_ERROR, RpcError
+from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.shapes import to_hex
 
 
@@ -30,3 +32,11 @@ class ChainSpecApi:
     def properties(self) -> Mapping[str, object]:
         """Return the chain's properties, such as the formats of addresses and amounts."""
         return dict(self.node.properties)
+
+    @method("sync_state_genSyncSpec", cost=HEAVY)
+    def sync_spec(self, raw: Flag) -> Mapping[str, object]:
+        """Return the specification with the last final block as its checkpoint (lightSyncState)."""
+        try:
+            return self.node.sync_spec(raw=raw)
+        except BackendError as problem:
+            raise RpcError(INTERNAL_ERROR, str(problem)) from None

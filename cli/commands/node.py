@@ -283,6 +283,7 @@ def node(
             sealing=sealing,
             mock_signatures=given["mock_signatures"],
             sync=given["sync"],
+            trusted_block=given["trusted_block"],
             sync_helper=given["sync_helper"] == "auto",
             network=network_of(given, alone=alone),
             validator=validator_of(given),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -10,7 +12,8 @@ import click
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
-from cli.common.options import chain_names, examples
+from cli.common.node_options import asked_for, was_typed
+from cli.common.options import chain_names, examples, url_options
 from cli.common.types import RandomnessType
 
 if TYPE_CHECKING:
@@ -35,7 +38,23 @@ class ValidatorsType(click.ParamType["int | Path"]):
         return Path(_FILE.convert(text, param, ctx))
 
 
+class BlockType(click.ParamType[str]):
+    """`final`, or the height of a block."""
+
+    name = "final|N"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the text, if it is one of the two."""
+        text = str(value)
+        if text != "final" and not (text.isascii() and text.isdecimal() and len(text) < 11):
+            self.fail(f"{value!r} is neither final nor the height of a block", param, ctx)
+        return text
+
+
 @examples(
+    "btt-chain build-spec --chain mainnet.json --checkpoint -o mainnet-checkpoint.json",
     "btt-chain build-spec --chain local --validators 7 --slot-ms 1000 -o local.json",
     "btt-chain build-spec --chain mainnet --holders-template > holders.json",
     "btt-chain build-spec --chain mainnet --holders holders.json --validators validators.json "
@@ -82,10 +101,39 @@ class ValidatorsType(click.ParamType["int | Path"]):
     metavar="ADDRESS",
     help="A node to call first: /ip4/10.0.0.1/tcp/30333/p2p/12D3KooW...; may be repeated.",
 )
+@click.option(
+    "--checkpoint",
+    is_flag=True,
+    help="Add a final block of a running node and its voters, at which newcomers begin. Block zero "
+    "is written as with --raw.",
+)
+@click.option(
+    "--block",
+    type=BlockType(),
+    default="final",
+    show_default=True,
+    help="The block of --checkpoint.",
+)
+@click.option(
+    "--light",
+    is_flag=True,
+    help="With --checkpoint: for light clients alone, with the root of the state of block zero "
+    "instead of the state.",
+)
+@url_options
 @click.option("--holders-template", is_flag=True, help="Print a file for --holders to fill in.")
 @click.option("-o", "--output", type=click.File("w", lazy=True), default="-", help="The file.")
 def build_spec(
-    name: str, raw: bool, holders_template: bool, output: IO[str], **chosen: Any
+    name: str,
+    raw: bool,
+    checkpoint: bool,
+    block: str,
+    light: bool,
+    url: str,
+    timeout: float,
+    holders_template: bool,
+    output: IO[str],
+    **chosen: Any,
 ) -> None:
     """Print the specification of a chain."""
     from genesis import catalogue
@@ -94,6 +142,10 @@ def build_spec(
     chain = catalogue.chain_named(known_chain(name))
     given = sorted(_flag(name) for name, value in chosen.items() if value not in {None, ()})
     given += ["--holders-template"] if holders_template else []
+    if not checkpoint and (light or asked_for("block") or was_typed("url")):
+        raise Mistyped("--block, --light and --url go with --checkpoint")
+    if checkpoint:
+        given = [flag for flag in given if flag != "--bootnode"]
     if chain is None and given:
         raise Mistyped(
             f"{name} is a file: {', '.join(given)} is for chains that come with the program"
@@ -101,6 +153,8 @@ def build_spec(
     with plain_errors():
         if chain is None:
             spec = catalogue.load(name)
+            if chosen["boot_nodes"]:
+                spec = replace(spec, boot_nodes=catalogue.checked_nodes(chosen["boot_nodes"]))
         elif holders_template:
             click.echo(catalogue.holders_template(chain), file=output)
             return
@@ -108,7 +162,30 @@ def build_spec(
             spec = _made(chain, **chosen)
         if spec.warning:
             show.note(f"warning: {spec.warning}")
-        click.echo((to_raw(spec) if raw else spec).dumps(), file=output)
+        if checkpoint:
+            text = _with_checkpoint(spec, url, timeout, block, light=light, output=output.name)
+        else:
+            text = (to_raw(spec) if raw else spec).dumps()
+        click.echo(text, file=output)
+
+
+def _with_checkpoint(
+    spec: ChainSpec, url: str, timeout: float, block: str, *, light: bool, output: str
+) -> str:
+    """Return the text of a specification with a node's final block as the checkpoint."""
+    from cli.common.checkpoints import checkpoint_from, write_validity
+    from genesis.build import build, to_raw
+    from genesis.checkpoint import with_checkpoint
+    from genesis.spec import STATE_ROOT, hexed
+
+    zero = build(spec)
+    checkpoint = checkpoint_from(url, timeout, bytes(zero.hash), block)
+    write_validity(checkpoint, zero, output)
+    found = with_checkpoint(to_raw(spec), checkpoint)
+    if not light:
+        return found.dumps()
+    root = {STATE_ROOT: hexed(zero.header.state_root)}
+    return json.dumps(found.to_json() | {"genesis": root}, indent=2, ensure_ascii=False)
 
 
 def _made(

@@ -86,6 +86,7 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.node.lifecycle import WrongChain
     from btt_chain.node.sealing import SealingFailed
     from btt_chain.node.service import PortTaken
+    from btt_chain.node.trust import UntrustedDatabase
     from genesis.spec import SpecError
     from p2p.errors import NetworkError
     from runtime.frame import MigrationFailed
@@ -99,7 +100,8 @@ def plain_errors() -> Iterator[None]:
         raise Refused(_with_program(str(error), error.port)) from error
     except (
         BadRecord, KeystoreError, MigrationFailed, NetworkError, UnsupportedRuntime,
-        RecordError, SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
+        RecordError, SealingFailed, SpecError, StorageError, TooFewDescriptors,
+        UntrustedDatabase, WrongChain,
     ) as error:  # fmt: skip
         raise Refused(str(error)) from error
     except ValueError as error:

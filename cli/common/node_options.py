@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,28 @@ DEV_NAMES: Final = ("alice", "bob", "charlie", "dave", "eve", "ferdie", "one", "
 """The well-known development keys, each a flag as in Substrate."""
 
 PORT: Final = click.IntRange(0, 65_535)
+
+
+class TrustedBlock(click.ParamType["tuple[int, bytes]"]):
+    """A block by its height and hash."""
+
+    name = "HEIGHT:HASH"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, bytes]:
+        """Return height and hash."""
+        height, _, digits = str(value).partition(":")
+        digits = digits.removeprefix("0x")
+        is_height = height.isascii() and height.isdecimal() and int(height[:11]) < 1 << 32
+        if not is_height or not re.fullmatch("[0-9a-fA-F]{64}", digits):
+            self.fail(
+                f"{value!r} is not a block: write its height, a colon and its hash, such as "
+                "1200000:0x6f2c… with 64 hex digits (`btt-chain query block HEIGHT` prints both)",
+                param,
+                ctx,
+            )
+        return int(height), bytes.fromhex(digits)
 
 
 def apply(command: Command, options: list[Callable[[Command], Command]]) -> Command:
@@ -87,6 +110,11 @@ def network_options(command: Command) -> Command:
                 "--sync", type=click.Choice(["full", "warp"]), default="full", show_default=True,
                 help="Execute all blocks, or begin at the last final state and fetch the blocks "
                 "before it later.",
+            ),
+            click.option(
+                "--trusted-block", type=TrustedBlock(), metavar="HEIGHT:HASH",
+                help="A block that the chain must have, from a source that you trust: peers of "
+                "another chain are left alone.",
             ),
             click.option(
                 "--sync-helper", type=click.Choice(["auto", "off"]), default="off",
@@ -190,6 +218,12 @@ def asked_for(*names: str) -> bool:
     """Return True if any of these options of the present command was given."""
     context = click.get_current_context()
     return any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in names)
+
+
+def was_typed(name: str) -> bool:
+    """Return True if this option of the present command was given by itself, not by a variable."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
 
 
 def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:

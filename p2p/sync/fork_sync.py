@@ -52,6 +52,8 @@ RETRY_MS: Final = 25
 """Half of the first wait after which peers that had not got a block are asked again: they forward
 its announce when they begin to fetch it, so they have it a moment later."""
 EARLY_MS: Final = 500
+ENDS: Final = (Refusal.BAD, Refusal.NOT_TRUSTED, Refusal.TOO_MANY_FORKS)
+"""Refusals after which a fetch is not continued."""
 HOLD_EARLY_MS: Final = 2_000
 """Time for which early blocks are kept here; those that must wait longer are fetched again."""
 
@@ -398,7 +400,7 @@ class ForkSync:
             self._count(block, -1)
         if not fetch.blocks and refused is None and fetch.next.hash != fetch.top.hash:
             fetch.next = fetch.top  # the blocks above these were dropped
-        elif not fetch.blocks or refused in (Refusal.BAD, Refusal.TOO_MANY_FORKS):
+        elif not fetch.blocks or refused in ENDS:
             self._end(fetch)
         elif refused is Refusal.EARLY and wait > HOLD_EARLY_MS:
             self._end(fetch)  # it leaves its place to others

@@ -75,6 +75,9 @@ class ImportQueue:
             return
         supplier, key, blocks = self._current
         self._current = None
+        if report.refused is Refusal.NOT_TRUSTED:
+            for sender in dict.fromkeys(blocks[report.done].senders):
+                self._tracker.set_apart(sender, report.why)
         if report.refused is Refusal.BAD and report.done < len(blocks):
             bad = blocks[report.done]
             self.note_bad(bad.hash)

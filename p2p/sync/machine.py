@@ -54,7 +54,8 @@ from p2p.sync.types import (
     StateFinished,
     StateStored,
 )
-from p2p.sync.warp import Warp, WarpPlan
+from p2p.sync.warp import Warp
+from p2p.sync.warp_proof import WarpPlan
 
 ANNOUNCES: Final = 256
 """Maximum number of announces of one peer within ANNOUNCES_MS."""
@@ -83,13 +84,16 @@ class Sync:
         warp: WarpPlan | None = None,
         pool: Pool = dict,
         announce_ms: int = ANNOUNCE_MS,
+        least: int = 0,
     ) -> None:
         """`body_root` returns the extrinsics root of a body, `new_id` an id for a request or batch.
 
         With `warp` the state of a recent final block is fetched first; without it, or after that,
         blocks are imported one by one. `pool` returns the transactions of the pool, by hash.
         A block that only votes name waits `announce_ms` for its announce before it is requested.
+        `least` is the height of the trusted block: below it the node is far behind.
         """
+        self._least = least
         self._tracker = RequestTracker(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
         self._import_queue = ImportQueue(self._tracker)
         self._delayed = DelayedBlocks(announce_ms)
@@ -227,6 +231,16 @@ class Sync:
             BlockId(status.final_number, status.final_hash),
             status.lowest,
         )
+        self._compare_final(name, status)
+
+    def _compare_final(self, name: str, status: Status) -> None:
+        """Set a peer apart whose last final block is none of ours, though we are as far."""
+        chain = self._tracker.chain
+        if status.final_number <= chain.finalized().number:
+            ours = chain.hash_at(status.final_number)
+            if ours is not None and ours != status.final_hash:
+                why = f"block {status.final_number}, final there, is another here"
+                self._tracker.set_apart(name, why)
 
     def _on_status(self, name: str, status: Status) -> None:
         peer = self._tracker.peers.get(name)
@@ -235,6 +249,7 @@ class Sync:
         peer.best = BlockId(status.best_number, status.best_hash)
         peer.final = BlockId(status.final_number, status.final_hash)
         peer.lowest = status.lowest
+        self._compare_final(name, status)
 
     def _announced(self, name: str, data: bytes, now: int) -> None:
         if not self._may_take(name, now):
@@ -298,12 +313,12 @@ class Sync:
         if range_sync.leader is None:
             is_far = bool(self._fork_sync.deep)
             for peer in peers:
-                is_far |= peer.best.number > best + MAX_DISTANCE
+                is_far |= peer.best.number > best + MAX_DISTANCE and not peer.is_apart
             if is_far:
                 range_sync.choose(self._fork_sync.deep, now)
         for peer in peers:
             head = peer.best
-            if head.hash in (hash, peer.known) or peer.rests_until > now:
+            if head.hash in (hash, peer.known) or peer.rests_until > now or peer.is_apart:
                 continue
             if not final.number < head.number <= best + MAX_DISTANCE:
                 continue
@@ -318,6 +333,11 @@ class Sync:
 
     # --- queries
 
+    def is_apart(self, name: str) -> bool:
+        """Return True if a peer follows another final chain than ours."""
+        peer = self._tracker.peers.get(name)
+        return peer is not None and peer.is_apart
+
     @property
     def major(self) -> bool:
         """True if the node is far behind, or without a state: it should not author blocks.
@@ -325,7 +345,9 @@ class Sync:
         A minority's claim of a chain without an imported block does not count: it could stop all
         validators.
         """
-        return self._warp is not None or self._range_sync.is_real or self._behind()
+        if self._warp is not None or self._tracker.chain.best().number < self._least:
+            return True
+        return self._range_sync.is_real or self._behind()
 
     def _behind(self) -> bool:
         # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and

@@ -109,7 +109,7 @@ class RangeSync:
             return
         peer = min(
             found,
-            key=lambda p: (p.broken, p.faults, p.pace, -p.best.number, self._tracker.rng.random()),
+            key=lambda p: (p.broken, p.faults, p.pace, self._tracker.rng.random()),
         )
         deep.pop(peer.name, None)
         self._idle()
@@ -144,6 +144,12 @@ class RangeSync:
             self._drop()  # it has pruned the body since the sync began, and says so
         else:
             self._fail(BROKEN_CLAIM, why, now)
+
+    def _part(self) -> None:
+        leader = self.leader
+        self._drop()
+        if leader is not None:
+            self._tracker.set_apart(leader, "it parts from ours below what is final here")
 
     # --- next actions
 
@@ -298,7 +304,7 @@ class RangeSync:
         try:
             common = search.note(hash, is_known=is_known)
         except NoCommonBlock:
-            self._fail(LIE, "its chain is not ours: it parts from it below what is final", now)
+            self._part()
             return
         if common is not None:
             self._search, self._window = None, Window(common)
@@ -324,7 +330,7 @@ class RangeSync:
                 if place:
                     self._fail(LIE, "headers that do not follow from each other", now)
                 elif tail.number <= chain.finalized().number:
-                    self._fail(LIE, "its chain parts from ours below what is final", now)
+                    self._part()
                 else:
                     self._fail(BROKEN_CLAIM, "it left its chain for another", now)
                 return

@@ -6,6 +6,7 @@ long: a claim that is not kept is dropped, and so, in the end, is the peer.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import field
@@ -16,6 +17,8 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.scale import DecodeError
 from p2p.network import EXCHANGES, LATE, OWN_FAILURES, Ask, Penalise
 from p2p.sync.types import Action, BlockId, ChainView
+
+log = logging.getLogger(__name__)
 
 # The peer book (p2p/peers.py) bans at 10,000 and recovers 600 a minute.
 LIE: Final = 4_000
@@ -65,6 +68,9 @@ class Peer:
     broke_at: int = 0
     """Time of the last of them, or of the last forgiveness."""
     rests_until: int = 0
+    is_apart: bool = False
+    """True if its chain is not ours: it parts from ours below what is final here, or does not have
+    the trusted block. One of the two is false, and its peer need not know."""
     is_compact: bool = True
     """False once it turned out that it does not know compact blocks."""
     pace: float = 0.0
@@ -257,7 +263,17 @@ class RequestTracker:
 
     def joins(self, peer: Peer) -> bool:
         """Return True if a peer claims to have the block that follows our last final one."""
-        return peer.lowest <= self.chain.finalized().number + 1
+        return not peer.is_apart and peer.lowest <= self.chain.finalized().number + 1
+
+    def set_apart(self, name: str, why: str) -> None:
+        """Note that a peer follows another chain: it is asked nothing, and not penalized.
+
+        Each of its answers may be right on its chain, and ours may be the false one.
+        """
+        peer = self.peers.get(name)
+        if peer is not None and not peer.is_apart:
+            peer.is_apart = True
+            log.warning("peer %s follows another chain: %s (docs/security.md)", name, why)
 
     def free(
         self,
@@ -278,6 +294,7 @@ class RequestTracker:
             peer
             for peer in self.peers.values()
             if peer.name not in banned
+            and not peer.is_apart
             and peer.out < MAX_OUT  # `is_free`, without a call
             and peer.rests_until <= now
             and (peer.best.number >= number or peer.name in liked)

@@ -102,6 +102,10 @@ class BeginState:
     proven: Proven
     links: tuple[Link, ...] = ()
     """Changes of voters with their proofs, as far as this run fetched them, to serve to others."""
+    start: Proven | None = None
+    """The block at which the proofs begin, if it is not known from the chain that is here."""
+    trusted: BlockId | None = None
+    """The trusted block that the chain of `proven` was found to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ class Refusal(Enum):
     """Its slot is in the future, or its runtime is not available here; it may be offered again."""
     ORPHAN = "orphan"
     """Its parent is not known (any more)."""
+    NOT_TRUSTED = "not trusted"
+    """Its chain does not have the trusted block: its senders follow another one."""
     TOO_MANY_FORKS = "too many forks"
     """Its height has too many blocks for another one without children; it may be offered again."""
 
@@ -205,8 +211,9 @@ class Proven:
 
     block: BlockId
     header: Header | None
-    """None for the starting block."""
+    """None for genesis as the starting block."""
     justification: Justification | None
+    """None for the starting block."""
     set_id: int
     authorities: tuple[tuple[AuthorityId, int], ...]
 

@@ -8,16 +8,21 @@ BTT_SYNC_BLOCKS=2000 makes it long enough for warp sync as users have it; `make 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from btt_chain.testing import DevNode, RpcFailed
 from btt_chain.testing.process import free_ports
+from cli.program import program
 from devnet import launcher
 from devnet.watched import (
     AUTHORITIES,
@@ -77,7 +82,13 @@ def set_of(node: DevNode) -> int:
 
 
 def join(
-    field: Watched, name: str, sources: list[DevNode], *acts: str, sync: str = "full"
+    field: Watched,
+    name: str,
+    sources: list[DevNode],
+    *acts: str,
+    sync: str = "full",
+    chain: Path | None = None,
+    trusted: str = "",
 ) -> DevNode:
     """Start a node that knows `sources` only; does not wait."""
     net = field.net
@@ -87,7 +98,10 @@ def join(
         index=index,
         name=name,
         folder=net.base / f"node-{index}",
-        flags=["--chain", str(net.base / "spec.json"), "--sync", sync, "--log", LOG],
+        flags=[
+            *("--chain", str(chain or net.base / "spec.json"), "--sync", sync, "--log", LOG),
+            *(("--trusted-block", trusted) if trusted else ()),
+        ],
         rpc_port=rpc,
         port=port,
         prometheus_port=metrics,
@@ -182,6 +196,53 @@ def warp(field: Watched, name: str, source: DevNode, what: str) -> DevNode:
         late.rpc.call("state_getStorage", SET_ID, late.rpc.block_hash(5))
     assert late.rpc.call("state_getStorage", SET_ID) == first.call("state_getStorage", SET_ID)
     return late
+
+
+@pytest.mark.full
+def test_f19_warp_sync_begins_at_the_checkpoint_of_the_specification(
+    long: Watched, tmp_path: Path
+) -> None:
+    source, spec = long.net[0], tmp_path / "checkpoint.json"
+    height = next(n for n in range(1, BLOCKS) if voters_at(source.rpc, at(source, n))[1] == 1)
+    # The block that ends a set is the one of which the next voters are easiest to get wrong.
+    words = ["--chain", str(long.net.base / "spec.json"), "--block", str(height), "-o", str(spec)]
+    done = CliRunner().invoke(program, ["build-spec", "--checkpoint", "--url", source.ws, *words])
+    assert done.exit_code == 0, done.output
+    own = json.loads(spec.read_text())["lightSyncState"]
+    stock: Any = source.rpc.call("sync_state_genSyncSpec", True)
+    assert list(own) == list(stock["lightSyncState"])
+    sources = [source]
+    for name in ("from-checkpoint", "from-checkpoint-again"):
+        late = join(long, name, sources, f"gain={GAIN}", sync="warp", chain=spec)
+        said = Words(late)
+        arrive(long, late, "warp sync from a checkpoint")
+        found = re.search(r"is proven final over (\d+) changes of voters", said.all())
+        assert found is not None
+        assert int(found[1]) == SETS - 1
+        has_history = partial(has_block, late, 1)
+        until("the history is there", has_history, HANG)
+        sources = [late]  # it proves the way from the checkpoint to others, too
+    other = join(long, "false", sources, sync="warp", trusted=f"{height}:0x{'05' * 32}")
+    said = Words(other)
+    other.wait_until_answers()
+    until("the chain is refused", lambda: "not the trusted 0x0505" in said.all(), HANG)
+    assert other.rpc.finalized() == 0
+    assert "banned" not in said.all()
+    for node in long.net.nodes[-3:]:
+        node.stop()
+    long.check()
+
+
+def has_block(node: DevNode, number: int) -> bool:
+    """Whether a node has the block at a height."""
+    return node.rpc.block_hash(number) is not None
+
+
+def at(node: DevNode, number: int) -> str:
+    """The hash of a block."""
+    hash = node.rpc.block_hash(number)
+    assert hash is not None
+    return hash
 
 
 def test_f19_on_a_short_chain_warp_sync_is_left_out_at_once(long: Watched) -> None:

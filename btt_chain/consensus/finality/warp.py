@@ -55,12 +55,14 @@ def adopt(
     authorities: Sequence[tuple[AuthorityId, int]],
     proof: Justification,
     ends: Sequence[tuple[int, Target]] | None = None,
+    start: Target | None = None,
 ) -> records.Changes:
     """Return the records of a node that begins at the block of `proof`, with these voters.
 
-    `ends` are the sets that ended since its last known final block, each with the block that ended
-    it; None if some are unknown: then it can prove nothing earlier to other nodes. To be written in
-    one batch with the block, before a `Gadget` is made. ValueError if there are no voters.
+    `ends` are the sets that ended since its last known final block, or since the checkpoint
+    `start`, each with the block that ended it; None if some are unknown: then it can prove nothing
+    earlier to other nodes. To be written in one batch with the block, before a `Gadget` is made.
+    ValueError if there are no voters.
     """
     block = proof.target
     changes = {
@@ -70,6 +72,8 @@ def adopt(
     }
     if ends is None:
         return {**changes, **records.first_change(set_id, block)}
+    if start is not None:
+        changes.update(records.first_change(ends[0][0] if ends else set_id, start))
     for ended, end in ends:
         changes.update(records.end_change(ended, end))
     return changes

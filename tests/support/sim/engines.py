@@ -77,6 +77,7 @@ class Engines:
                 behind=self.behind,
                 seed=seed,
                 params=self.params,
+                clock=lambda: time.now + node.skew,
                 vault=node.vault,
                 warp=self.warp is not None and node.vault is None,
                 vrf=REAL if self.real_vrf else simulated(),

@@ -45,7 +45,7 @@ from p2p.protocols.messages import (
     WarpRequest,
 )
 from p2p.sync.types import BeginState
-from p2p.sync.warp import WarpPlan
+from p2p.sync.warp_proof import WarpPlan
 from runtime.constants import BTT
 from storage.state import StateUnavailable
 from support.sim.accounts import nonce_of, runtime, sign, transfer
@@ -195,8 +195,9 @@ def test_a_node_that_warped_leads_others_the_way_it_came(
     assert kept_of_the_way(first, end) == [None, None]
     world.start(3)
     world.links.cut.update({(0, 3), (3, 0), (1, 3), (3, 1)})
-    late.until(lambda: late.is_level(second))
-    assert [one.watcher.penalties for one in world.nodes] == [[], [], [], []]
+    late.until(lambda: late.is_level(second), 90)  # the silent ones are asked, too
+    blamed = {why for one in world.nodes for _, _, why in one.watcher.penalties}
+    assert blamed <= {"no answer"}
 
 
 def kept_of_the_way(node: SimNode, block: bytes) -> list[bytes | None]:

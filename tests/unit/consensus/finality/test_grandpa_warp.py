@@ -23,7 +23,7 @@ from p2p.protocols import serve
 from p2p.protocols.messages import WarpFragment, WarpProof, WarpRequest
 from p2p.protocols.serve import StateRange
 from p2p.sync.types import BlockId, Proven
-from p2p.sync.warp import BadProof, follow
+from p2p.sync.warp_proof import BadProof, follow
 from unit.consensus.finality.finality_world import as_precommit, who
 from unit.consensus.finality.gadget_world import child, genesis_header, make, target
 

@@ -13,21 +13,12 @@ from hypothesis import strategies as st
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime, extrinsics_root
-from btt_chain.crypto import ed25519
 from btt_chain.node.state_import import admission
 from btt_chain.primitives.digest import GRANDPA, H256, Digest, DigestItem
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
-    AuthoritySignature,
     ChangeScheduled,
-    Commit,
-    Justification,
-    Precommit,
-    PrecommitMessage,
     ScheduledChange,
-    SignedPrecommit,
     consensus,
-    signing_payload,
 )
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
@@ -42,7 +33,6 @@ from p2p.protocols.messages import (
 from p2p.protocols.serve import PAGE_BYTES, StateRange, warp
 from p2p.sync.machine import Sync
 from p2p.sync.types import (
-    BadRange,
     BeginState,
     BlockId,
     BlocksImported,
@@ -53,42 +43,17 @@ from p2p.sync.types import (
     Proven,
     StoreState,
 )
-from p2p.sync.warp import (
-    BadProof,
-    Resume,
-    WarpPlan,
-    decode_proven,
-    encode_proven,
-    follow,
-)
+from p2p.sync.warp import decode_proven, encode_proven
+from p2p.sync.warp_proof import BadProof, Resume, WarpPlan, follow
 from runtime import BttRuntime
 from storage.check import check_chain
 from storage.database import ChainStore
 from storage.memory import MemoryKV
 from storage.state_import import AncientBlock
-from storage.trie import ProofError
-from storage.trie.range_proof import VerifiedRange, verify_range
+from storage.trie.range_proof import VerifiedRange
 from support.chain import ALICE, BOB, DevChain, address, genesis_header
 from support.sync_world import FakeChain, FakePeer, Twist, World
-
-SEEDS = [bytes([n]) * 32 for n in range(1, 9)]
-KEYS = [AuthorityId(ed25519.public_from_seed(seed)) for seed in SEEDS]
-
-
-def voters(set_id: int) -> tuple[tuple[AuthorityId, int], ...]:
-    """Four of eight keys, others in each set."""
-    return tuple((KEYS[(set_id + n) % 8], 1) for n in range(4))
-
-
-def prove(header: Header, set_id: int, signers: int = 3) -> Justification:
-    vote = Precommit(header.hash(), u32(int(header.number)))
-    payload = signing_payload(PrecommitMessage(vote), 7, set_id)
-    votes = []
-    for n in range(signers):
-        place = (set_id + n) % 8
-        signature = AuthoritySignature(ed25519.sign(SEEDS[place], payload))
-        votes.append(SignedPrecommit(vote, signature, KEYS[place]))
-    return Justification(u64(7), Commit(header.hash(), u32(int(header.number)), votes), [])
+from support.warp_chain import Proving, codec_of, prove, ranges, voters
 
 
 def changing_chain(length: int, every: int = 10) -> tuple[FakeChain, Proven]:
@@ -111,29 +76,6 @@ def changing_chain(length: int, every: int = 10) -> tuple[FakeChain, Proven]:
         parent = header
     chain.finalize(length)
     return chain, start
-
-
-def codec_of(justification: Justification) -> bytes:
-    return WarpProof([WarpFragment(justification_header(), justification)], True).encode()[
-        len(justification_header().encode()) + 1 : -1
-    ]
-
-
-def justification_header() -> Header:
-    return FakeChain().headers[FakeChain().head.hash]
-
-
-class Proving(FakeChain):
-    """A chain that serves warp proofs."""
-
-    def __init__(self, inner: FakeChain) -> None:
-        super().__init__()
-        self.__dict__.update(inner.__dict__)
-
-    def warp_targets(self, above: int) -> Iterator[bytes]:
-        for number in range(above + 1, self.final.number + 1):
-            if self.at[number] in self.proofs:
-                yield self.at[number]
 
 
 # --- proofs -----------------------------------------------------------------
@@ -219,14 +161,6 @@ def test_a_proof_with_a_fragment_changed_or_left_out_is_refused(
 
 
 # --- a whole run over real stores -------------------------------------------
-
-
-def ranges(root: bytes, after: bytes | None, nodes: object, last: bytes | None) -> VerifiedRange:
-    assert isinstance(nodes, list)
-    try:
-        return verify_range(root, after, nodes, last)
-    except ProofError as error:
-        raise BadRange(str(error)) from error
 
 
 class StoreChain(FakeChain):

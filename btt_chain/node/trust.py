@@ -1,0 +1,123 @@
+"""The blocks that an operator trusts: the checkpoint of the specification, and --trusted-block.
+
+Keys whose bonds were withdrawn can sign another past at no cost. A node that was away for longer
+than a checkpoint is good for cannot distinguish the two by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.consensus.babe.verify import Refused, slot_of
+from btt_chain.lazyclass import dataclass
+from btt_chain.node.state_import import read_trusted
+from btt_chain.primitives.header import Header
+from genesis.checkpoint import Checkpoint, good_for_ms
+from p2p.sync.types import BlockId, Proven
+from p2p.sync.warp_proof import SlotClock, WarpPlan
+from runtime.params import RuntimeParams
+
+log = logging.getLogger(__name__)
+
+DAY_MS: Final = 86_400_000
+
+
+class UntrustedDatabase(Exception):
+    """The database does not have a trusted block where it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The trusted blocks of a node."""
+
+    checkpoint: Checkpoint | None = None
+    block: BlockId | None = None
+
+    @property
+    def blocks(self) -> Mapping[int, bytes]:
+        """The hashes of the trusted blocks by height. Raises UntrustedDatabase if they differ."""
+        found: dict[int, bytes] = {}
+        if self.checkpoint is not None:
+            found[self.checkpoint.number] = self.checkpoint.hash
+        if self.block is not None and found.setdefault(*self.block) != self.block.hash:
+            raise UntrustedDatabase(
+                f"--trusted-block {self.block.number} is not the checkpoint of the specification: "
+                "one of the two is of another chain"
+            )
+        return found
+
+
+def check_database(client: Client, trust: Trust) -> None:
+    """Raise UntrustedDatabase if a trusted block's height has another block here."""
+    for number, trusted in trust.blocks.items():
+        ours = client.block_hash(number)
+        if ours is not None and ours != trusted:
+            raise UntrustedDatabase(
+                f"block {number} is 0x{ours.hex()} here, not the trusted 0x{trusted.hex()}: this "
+                "database follows another chain. If the trusted block is right, purge-chain and "
+                "sync again"
+            )
+
+
+def warn_if_old(client: Client, trust: Trust, params: RuntimeParams, now_ms: int) -> None:
+    """Warn if neither this node's last final block nor a trusted one is recent enough."""
+    good_for = good_for_ms(params)
+
+    def is_good(slot: int) -> bool:
+        return now_ms <= slot * int(params.slot_ms) + good_for
+
+    final = client.finalized()
+    if final.number and is_good(slot_of(client.header_of(final.hash))):
+        return
+    known = [] if trust.checkpoint is None else [trust.checkpoint.slot]
+    if trust.block is not None:
+        header = client.header(trust.block.hash)
+        if header is None:
+            return  # its age is not known before it is fetched
+        known.append(slot_of(header))
+    if any(is_good(slot) for slot in known):
+        return
+    days = f"{good_for / DAY_MS:.1f} days"
+    log.warning(
+        "%s: validators that have withdrawn their bonds since can forge the past for a newcomer. "
+        "Begin at a block that you trust: a specification with a checkpoint that is younger than "
+        "%s, or --trusted-block HEIGHT:HASH (docs/security.md)",
+        f"the trusted block is older than {days}" if known else "no block is trusted but genesis",
+        days,
+    )
+
+
+def guarded(
+    plan: WarpPlan, client: Client, trust: Trust, params: RuntimeParams, clock: Callable[[], int]
+) -> WarpPlan:
+    """Return a plan that begins at the checkpoint, if it is later, and checks what is proven.
+
+    Raises UntrustedDatabase if a state that was not checked so is being imported.
+    """
+    final, checkpoint, start = client.finalized(), trust.checkpoint, plan.start
+    if checkpoint is not None and checkpoint.number > final.number:
+        at = BlockId(checkpoint.number, checkpoint.hash)
+        start = Proven(at, checkpoint.header, None, checkpoint.set_id, checkpoint.authorities)
+    elif final.number:
+        start = replace(start, header=client.header(final.hash))
+    is_checked = trust.block is None or read_trusted(client) == trust.block
+    if plan.resume is not None and not is_checked:
+        raise UntrustedDatabase(
+            "a state is being imported that was not checked against --trusted-block: purge-chain "
+            "and sync again"
+        )
+    slot_ms = int(params.slot_ms)
+    slots = SlotClock(claimed_slot, lambda: clock() // slot_ms + 1)  # blocks up to slot_now + 1
+    return replace(plan, start=start, trusted=trust.block, slots=slots)
+
+
+def claimed_slot(header: Header) -> int | None:
+    """Return the slot that a header claims, None if it claims none."""
+    try:
+        return slot_of(header)
+    except Refused:
+        return None

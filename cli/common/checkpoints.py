@@ -1,0 +1,100 @@
+"""Checkpoints of a chain, read from a node."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from btt_chain.client.errors import InvalidAnswer, RpcError
+from cli.common import show
+from cli.common.errors import Mistyped, Refused
+from cli.common.files import write_json
+from cli.common.session import open_chain, run
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.primitives.header import Header
+    from genesis.build import Genesis
+    from genesis.checkpoint import Checkpoint
+
+FINAL: Final = "final"
+SUFFIX: Final = ".not-after.json"
+"""Ending of the file beside a specification that says how long its checkpoint is good."""
+
+
+def checkpoint_from(url: str, timeout: float, genesis: bytes, block: str) -> Checkpoint:
+    """Return the checkpoint at a final block of a node, by height, or at the last one.
+
+    Mistyped if the block is not final, Refused if the node cannot make one of it.
+    """
+    return run(_read(url, timeout, genesis, block))
+
+
+async def _read(url: str, timeout: float, genesis: bytes, block: str) -> Checkpoint:
+    from btt_chain.scale import DecodeError
+    from genesis.checkpoint import AUTHORITIES, CURRENT_EPOCH, NEXT_EPOCH, SET_ID, Checkpoint
+
+    async with open_chain(url, timeout) as chain:
+        call = chain.connection.call
+        theirs = await call("chain_getBlockHash", 0)
+        if theirs != "0x" + genesis.hex():
+            raise Refused(
+                f"the node at {url} runs another chain: its genesis is {theirs}, that of the "
+                f"specification 0x{genesis.hex()}"
+            )
+        hash = await _final_block(chain, block)
+        try:
+            answers = {
+                function: bytes.fromhex(str(await call("state_call", function, "0x", hash))[2:])
+                for function in (AUTHORITIES, CURRENT_EPOCH, NEXT_EPOCH, SET_ID)
+            }
+            return Checkpoint.at(await _header(chain, hash), answers.__getitem__)
+        except RpcError as error:
+            raise Refused(
+                f"the node at {url} cannot read the state of block {hash}: {error}. Take a later "
+                "block, or a node with --pruning archive"
+            ) from None
+        except (DecodeError, ValueError) as error:
+            raise Refused(f"no checkpoint at block {hash}: {error}") from None
+
+
+async def _header(chain: Chain, hash: str) -> Header:
+    from btt_chain.primitives.header import Header
+
+    header = await chain.connection.call("chain_getHeader", hash)
+    if not isinstance(header, dict):
+        raise InvalidAnswer(f"the node has no header of its block {hash}")
+    return Header.from_json(header)
+
+
+async def _final_block(chain: Chain, block: str) -> str:
+    """Return the hash of a final block as the node writes it."""
+    head = str(await chain.connection.call("chain_getFinalizedHead"))
+    if block == FINAL:
+        return head
+    highest = int((await _header(chain, head)).number)
+    if int(block) > highest:
+        raise Mistyped(f"--block {block} is not final: the last final block is {highest}")
+    return str(await chain.connection.call("chain_getBlockHash", int(block)))
+
+
+def write_validity(checkpoint: Checkpoint, zero: Genesis, output: str) -> None:
+    """Print until when a checkpoint is good, and write it beside its specification."""
+    from genesis.checkpoint import good_until_ms
+    from runtime.params import PARAMS_KEY, RuntimeParams
+
+    until = good_until_ms(checkpoint, RuntimeParams.decode(zero.state[PARAMS_KEY]))
+    moment = datetime.fromtimestamp(until / 1000, UTC).isoformat(timespec="seconds")
+    show.note(
+        f"block {checkpoint.number} 0x{checkpoint.hash.hex()} is the checkpoint; it is good until "
+        f"{moment}"
+    )
+    if output != "-":
+        document = {
+            "genesis": "0x" + bytes(zero.hash).hex(),
+            "block": checkpoint.number,
+            "hash": "0x" + checkpoint.hash.hex(),
+            "notAfter": moment,
+        }
+        write_json(document, str(Path(output)) + SUFFIX)
