@@ -158,7 +158,7 @@ def read_table(
                 if named:
                     notes.add("a table has no names: its columns are taken in the model's order")
             width = len(row)
-            for line, row in rows:  # noqa: PLW2901 - the first line was read above
+            for line, row in rows:
                 cells = row
                 if columns is not None:
                     if len(row) != width:

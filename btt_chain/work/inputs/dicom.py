@@ -40,7 +40,7 @@ try:
     import pydicom
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.errors import BytesLengthException, InvalidDicomError
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 

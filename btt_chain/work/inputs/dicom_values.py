@@ -78,7 +78,7 @@ class Linear:
     slope: float = 1.0
     intercept: float = 0.0
 
-    def apply(self, stored: NDArray[np.generic]) -> Float64s:
+    def apply(self, stored: NDArray[np.integer]) -> Float64s:
         """Return the values of stored pixels."""
         return stored.astype(np.float64) * self.slope + self.intercept
 
@@ -91,7 +91,7 @@ class Lookup:
     """Stored pixel of the first entry."""
     entries: tuple[int, ...]
 
-    def apply(self, stored: NDArray[np.generic]) -> Float64s:
+    def apply(self, stored: NDArray[np.integer]) -> Float64s:
         """Return the values of stored pixels."""
         at = np.clip(stored.astype(np.int64) - self.first, 0, len(self.entries) - 1)
         return np.array(self.entries, np.float64)[at]
@@ -120,7 +120,7 @@ class PixelValues:
             raise self._refused("some frames have a rescale slope and others have none")
         self._padding = self._padding_of(whole)
 
-    def of(self, frame: int, stored: NDArray[np.generic]) -> tuple[Float64s, NDArray[np.bool_]]:
+    def of(self, frame: int, stored: NDArray[np.integer]) -> tuple[Float64s, NDArray[np.bool_]]:
         """Return the values of a frame, and True where a pixel is padding."""
         conversion = self._by_frame[frame] or Linear()
         low, high = self._padding
@@ -275,7 +275,7 @@ class PixelValues:
             raise self._refused("has a damaged modality LUT (0028,3000)") from None
         count = count or 1 << _WORD
         if isinstance(data, bytes):
-            byte_each = bits == 8 and len(data) == count + count % 2  # noqa: PLR2004 - bits
+            byte_each = bits == 8 and len(data) == count + count % 2
             dtype = np.dtype("u1" if byte_each else "<u2" if self._little else ">u2")
             data = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
             data = data[:count] if byte_each else data

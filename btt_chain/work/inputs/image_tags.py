@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from btt_chain.work.inputs.common import UnreadableInput
 
@@ -24,7 +25,7 @@ MODES: Final = frozenset({"1", "L", "P", "RGB", "LA", "PA", "RGBA", "La", "RGBa"
 WHITE: Final = 65535
 TIFF_TAGS: Final = frozenset({
     254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 296,
-    317, 320, 322, 323, 324, 325, 338, 339, 347, 529, 530, 531,  # layout
+    317, 320, 322, 323, 324, 325, 338, 339, 347, 529, 530, 531, 532,  # layout
     269, 270, 271, 272, 285, 297, 305, 306, 315, 316, 700, 33432, 33723, 34377, 34665, 34675, 34853,
 })  # fmt: skip
 """Tags of a TIFF that are used, checked, or (the last line) describe no pixel."""
@@ -44,6 +45,7 @@ _LAYOUTS: Final[Mapping[int, frozenset[tuple[tuple[int, ...], tuple[int, ...]]]]
     6: frozenset({((8,) * 3, ())}),
 }  # fmt: skip
 """Bits of the samples and meaning of extra ones, by TIFF's photometric interpretation."""
+_FULL_RANGE: Final = (0, 255, 128, 255, 128, 255)
 _WHITE_IS_ZERO, _YCBCR, _JPEG_IN_TIFF = 0, 6, 7
 _SRGB_GAMMA: Final = 0.45455
 _SRGB_POINTS: Final = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
@@ -61,7 +63,7 @@ class Greys(NamedTuple):
     white_is_zero: bool = False
 
 
-def check_image(file: Path, image: Image.Image) -> Greys:
+def check_image(file: Path, image: ImageFile.ImageFile) -> Greys:
     """Return the range of deep greys. UnreadableInput if something is not known, or not read."""
     deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
     if image.mode not in MODES and not deep:
@@ -75,15 +77,15 @@ def check_image(file: Path, image: Image.Image) -> Greys:
         raise UnreadableInput.at(file, f"has the orientation {orientation}, which does not exist")
     _check_square(file, image)
     greys = Greys()
-    if image.format == "TIFF":
-        greys = _check_tiff(file, image.tag_v2)  # type: ignore[attr-defined]
+    if isinstance(image, TiffImageFile):
+        greys = _check_tiff(file, image.tag_v2)
     elif image.format == "PNG":
         _check_png(file, image)
     elif image.format == "PPM":
         _check_length(file, image)
     profile = image.info.get("icc_profile")
     if profile:
-        _check_profile(file, image, profile)
+        _check_profile(file, profile)
     return greys
 
 
@@ -92,11 +94,11 @@ def check_opaque(file: Path, image: Image.Image) -> None:
     if not image.has_transparency_data:
         return
     straight = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
-    if image.mode.startswith("I") or np.asarray(straight.convert("RGBA"))[..., 3].min() < 255:  # noqa: PLR2004 - opaque
+    if image.mode.startswith("I") or np.asarray(straight.convert("RGBA"))[..., 3].min() < 255:
         raise UnreadableInput.at(file, "has transparent pixels: save it on a background")
 
 
-def _check_square(file: Path, image: Image.Image) -> None:
+def _check_square(file: Path, image: ImageFile.ImageFile) -> None:
     for name in ("dpi", "resolution", "jfif_density", "aspect"):
         try:
             across, down = (float(number) for number in image.info[name])
@@ -130,6 +132,8 @@ def _check_tiff(file: Path, tags: Mapping[int, object]) -> Greys:
             f"{tags.get(266, 1)}): save it as sRGB or grey of 8 bits, or unsigned grey of 16",
         )
     white = (1 << bits[0]) - 1
+    if tags.get(532, _FULL_RANGE) != _FULL_RANGE:
+        raise UnreadableInput.at(file, "has other black and white points (TIFF tag 532): save anew")
     if tags.get(254, 0) not in {0, 2} or tags.get(255, 1) not in {1, 3}:
         raise UnreadableInput.at(file, "begins with a thumbnail or a mask (TIFF tag 254 or 255)")
     if any(_numbers(tags, 280)) or set(_numbers(tags, 281)) - {white}:
@@ -138,7 +142,7 @@ def _check_tiff(file: Path, tags: Mapping[int, object]) -> Greys:
             f"has black or white (TIFF tags 280, 281) elsewhere than at 0 and {white}: stretch it "
             "to the whole range, and save it without these tags",
         )
-    if 0 < max(_numbers(tags, 320), default=0) <= 255:  # noqa: PLR2004 - 8 bits
+    if 0 < max(_numbers(tags, 320), default=0) <= 255:
         raise UnreadableInput.at(file, "has a palette (TIFF tag 320) of 8 bits: it must have 16")
     text = str(tags.get(270, ""))
     if text.startswith("ImageJ") and "images=" in text:
@@ -152,7 +156,7 @@ def _numbers(tags: Mapping[int, object], tag: int, *default: int) -> tuple[int, 
     return tuple(int(number) for number in whole if isinstance(number, int))
 
 
-def _check_png(file: Path, image: Image.Image) -> None:
+def _check_png(file: Path, image: ImageFile.ImageFile) -> None:
     for chunk in _chunks(file):
         public = chunk[1:2].isupper() or chunk[:1].isupper()
         if public and chunk not in PNG_CHUNKS:
@@ -180,16 +184,16 @@ def _check_png(file: Path, image: Image.Image) -> None:
 def _chunks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
         source.seek(_PNG_HEAD)
-        while len(head := source.read(8)) == 8:  # noqa: PLR2004 - length and name
+        while len(head := source.read(8)) == 8:
             yield head[4:]
             source.seek(int.from_bytes(head[:4], "big") + 4, 1)
 
 
-def _check_length(file: Path, image: Image.Image) -> None:
+def _check_length(file: Path, image: ImageFile.ImageFile) -> None:
     """Refuse a PNM file with more bytes than one image has: others may follow."""
     decoder, _, offset, args = image.tile[0]
     maximum = args[-1] if isinstance(args, tuple) else 255
-    bytes_each = 2 if args == "I;16B" or (isinstance(maximum, int) and maximum > 255) else 1  # noqa: PLR2004 - 8 bits
+    bytes_each = 2 if args == "I;16B" or (isinstance(maximum, int) and maximum > 255) else 1
     row = (image.width + 7) // 8 if image.mode == "1" else image.width * len(image.getbands())
     if decoder == "ppm_plain":
         raise UnreadableInput.at(file, "is a PNM file of text: save it as a binary one")
@@ -197,18 +201,15 @@ def _check_length(file: Path, image: Image.Image) -> None:
         raise UnreadableInput.at(file, "has more than one image: save each in a file of its own")
 
 
-def _check_profile(file: Path, image: Image.Image, profile: bytes) -> None:
+def _check_profile(file: Path, profile: bytes) -> None:
     """Refuse a colour profile under which the same numbers are other greys or colours."""
     levels = np.arange(256, dtype=np.uint8)
-    mode = "L" if image.mode in {"1", "L", "LA", "La"} or image.mode.startswith("I") else "RGB"
-    if mode == "L":
-        chart = levels[None, :]
-    else:
-        few = levels[::51]
-        chart = np.stack(np.meshgrid(few, few, few), axis=-1).reshape(1, -1, 3)
-    wanted = chart if mode == "RGB" else np.repeat(chart[..., None], 3, axis=-1)
+    few = levels[::51]
+    greys = levels[None, :]
+    colours = np.stack(np.meshgrid(few, few, few), axis=-1).reshape(1, -1, 3)
     try:
         opened = ImageCms.ImageCmsProfile(BytesIO(profile))
+        chart = greys if opened.profile.xcolor_space.strip() == "GRAY" else colours
         shown = ImageCms.profileToProfile(
             Image.fromarray(chart),
             opened,
@@ -220,6 +221,7 @@ def _check_profile(file: Path, image: Image.Image, profile: bytes) -> None:
         raise UnreadableInput.at(
             file, "has a colour profile that cannot be read: convert it to sRGB"
         ) from None
+    wanted = np.repeat(chart[..., None], 3, axis=-1) if chart is greys else chart
     if np.abs(np.asarray(shown, np.int16) - wanted).max() > _LEVELS:
         raise UnreadableInput.at(
             file, "has a colour profile that is not sRGB, so its numbers mean others: convert it"

@@ -45,7 +45,8 @@ def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
         # Its own warnings are about metadata, which is not used anyway, and about size.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file, formats=FORMATS) as opened:
+            # A stream: by path, Pillow 13 maps a plain TIFF that is turned by 90 degrees wrongly.
+            with file.open("rb") as source, Image.open(source, formats=FORMATS) as opened:
                 _check(file, opened)
                 greys = check_image(file, opened)
                 upright = ImageOps.exif_transpose(opened)

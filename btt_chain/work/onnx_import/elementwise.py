@@ -162,7 +162,7 @@ def concat(node: Node, target: Target) -> Value:
         raise node.refused("has no inputs")
     rank = len(target.builder.tensor(reals[0].tensor).dims) + 1
     axis = node.axis(0, rank)
-    channels = rank == 4 and axis == 1  # noqa: PLR2004 - axes of images
+    channels = rank == 4 and axis == 1
     if not channels and axis != rank - 1:
         raise node.refused("only channels of images, or along the last axis")
     reals = [target.image(real) if channels else target.plain(real) for real in reals]

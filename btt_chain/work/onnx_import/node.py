@@ -108,7 +108,7 @@ class Node:
             raise self.refused(
                 f"scales of {values.dtype} {values.shape}: write float32, one or a row"
             )
-        scales = np.atleast_1d(values)
+        scales = np.atleast_1d(values.astype(np.float32))
         if not (np.isfinite(scales).all() and (scales > 0).all()):
             raise self.refused("a scale is not positive")
         return scales

@@ -18,7 +18,6 @@ from btt_chain.work.onnx_import.values import Pending, Value
 from btt_chain.work.operators.numeric.layer_norm import norm_constants, norm_epsilon
 from btt_chain.work.operators.numeric.softmax import exponentials
 
-
 LAST_AXIS: Final = 13
 """Version of Softmax from which on it is over one axis, by default the last one."""
 

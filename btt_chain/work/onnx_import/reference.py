@@ -21,10 +21,10 @@ from onnx.reference import ReferenceEvaluator
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.execute import Executor
 from btt_chain.work.graph import Graph
-from btt_chain.work.model import Elements, Model, dtype_of
+from btt_chain.work.model import Elements, Model, elements_of
 from btt_chain.work.onnx_import.forms import MICROSOFT
 from btt_chain.work.onnx_import.values import Array, Real, Value
-from btt_chain.work.tensors import Tensor
+from btt_chain.work.tensors import Kind, Tensor
 
 Step: TypeAlias = tuple[onnx.NodeProto, int]
 """A node, and the version of the operators that it is of."""
@@ -37,11 +37,18 @@ MAX_STEPS: Final = 2
 NEAR: Final = 1e-4
 BUDGET: Final = 1 << 22
 """Numbers that the reference lays out for one node; the rows of an input are cut to it."""
+POOLED: Final = 1 << 17
+"""The same for a pool."""
+MAX_BYTES: Final = 1 << 30
+"""Maximum bytes of the items' tensors, where the file fixes the number of items."""
 
 DEQUANTIZE: Final = 19
 """First version of DequantizeLinear that the reference has; older ones are a part of it."""
-_ROWS_OF_IMAGES: Final = frozenset({"AveragePool", "Conv", "ConvInteger", "MaxPool", "QLinearConv"})
-_ROWS_OF_SEQUENCES: Final = frozenset({"MatMulInteger", "QLinearMatMul"})
+_WEIGHTS_OF_WINDOWS: Final[Mapping[str, int | None]] = {
+    "AveragePool": None, "Conv": 1, "ConvInteger": 1, "MaxPool": None, "QLinearConv": 3,
+}  # fmt: skip
+"""Operators over windows, and their input that has the weights."""
+_WEIGHTS_OF_ROWS: Final = {"MatMulInteger": 1, "QLinearMatMul": 3}
 _IMAGE, _SEQUENCE = 4, 3
 
 
@@ -66,6 +73,8 @@ class Comparison:
         """Compare all nodes. Raises ModelRefused with the first node that differs."""
         steps = list(steps)
         batch = self._given.type.tensor_type.shape.dim[0].dim_value or ITEMS
+        if batch * sum(tensor.nbytes for tensor in self._graph.tensors) > MAX_BYTES:
+            raise ModelRefused(f"the file is for {batch} items at once: export it for one")
         for number, spread in enumerate(SPREADS):
             rng = np.random.default_rng(number)
             items = random_items(rng, self._graph.input, batch, spread)
@@ -96,7 +105,7 @@ class Comparison:
 
     def _elements(self, value: Real, tensors: Sequence[Elements], *, real: bool) -> Array:
         """Return a tensor in ONNX's order of axes: its elements, or their real values."""
-        found: Array = tensors[value.tensor]
+        found: Array = np.asarray(tensors[value.tensor])
         if value.image:
             found = found.transpose(0, 3, 1, 2)
         if not real:
@@ -113,93 +122,96 @@ class Comparison:
             return gemm_of_integers(node, known), False
         if node.op_type == "DequantizeLinear":
             opset = max(opset, DEQUANTIZE)
-        node, feeds = cut_rows(node, whole)
+        node, feeds, cut = cut_rows(node, whole)
         given = [
             helper.make_tensor_value_info(
                 name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
             )
             for name, array in feeds.items()
         ]
-        result = helper.make_empty_tensor_value_info(node.output[0])
-        graph = helper.make_graph([node], "node", given, [result])
+        output = helper.make_empty_tensor_value_info(node.output[0])
+        graph = helper.make_graph([node], "node", given, [output])
         try:
             with np.errstate(all="ignore"):
-                made = ReferenceEvaluator(graph, opsets={"": opset}).run(None, dict(feeds))[0]
+                made = ReferenceEvaluator(graph, opsets={"": opset}).run(None, dict(feeds))
         except Exception as broken:  # noqa: BLE001 - any: it runs what an untrusted file says
             raise ModelRefused.at(
                 node.name or node.op_type,
                 f"ONNX's reference does not execute it ({type(broken).__name__}: {broken})",
             ) from None
-        cut = any(feeds[name] is not whole[name] for name in feeds)
-        return np.asarray(made), cut
+        (result,) = made.values() if isinstance(made, dict) else made
+        return np.asarray(result), cut
 
 
 def random_items(rng: np.random.Generator, tensor: Tensor, batch: int, spread: float) -> Elements:
     """Return random items; `spread`: the part of the range around the zero that is taken."""
     zero = int(tensor.zero)
     low, high = (zero + round((end - zero) * spread) for end in (tensor.kind.low, tensor.kind.high))
-    items: Elements = rng.integers(low, high + 1, (batch, *tensor.dims)).astype(
-        dtype_of(tensor.kind)
-    )
-    return items
+    return elements_of(tensor.kind, rng.integers(low, high + 1, (batch, *tensor.dims)))
 
 
 def gemm_of_integers(node: onnx.NodeProto, known: Mapping[str, Array]) -> Array:
     """Return the result of onnxruntime's QGemm, which is not an operator of ONNX."""
-    given = [known[name] if name else None for name in node.input] + [None] * 9
-    x, x_scale, x_zero, weights, scales, zeros, bias, out_scale, out_zero = given[:9]
+    names = [*node.input, *[""] * 9][:9]
+    x, scale, zero, weights, scales, zeros, bias, out_scale, out_zero = (
+        known[name].astype(np.float64) if name else np.zeros(()) for name in names
+    )
     turned = any(each.name == "transB" and each.i for each in node.attribute)
-    assert x is not None and weights is not None
-    rows = x.astype(np.float64) - (0 if x_zero is None else x_zero.astype(np.float64))
-    columns = (weights.T if turned else weights).astype(np.float64)
-    columns = columns - (0 if zeros is None else zeros.astype(np.float64))
-    total = rows @ columns + (0 if bias is None else bias.astype(np.float64))
-    real: NDArray[np.float64] = total * np.float64(x_scale) * np.asarray(scales, np.float64)
-    if out_scale is None or out_zero is None:
-        return real.astype(np.float32)
-    steps = np.rint(real / np.float64(out_scale)) + out_zero.astype(np.float64)
-    limits = np.iinfo(out_zero.dtype)
-    return np.clip(steps, limits.min, limits.max).astype(out_zero.dtype)
+    columns = (weights.T if turned else weights) - zeros
+    real = ((x - zero) @ columns + bias) * scale * scales
+    if not names[7]:
+        return np.asarray(real, np.float32)
+    signed = names[8] and known[names[8]].dtype == np.dtype(np.int8)
+    kind = Kind.I8 if signed else Kind.U8
+    return np.clip(np.rint(real / out_scale) + out_zero, kind.low, kind.high)
 
 
 def cut_rows(
     node: onnx.NodeProto, whole: Mapping[str, Array]
-) -> tuple[onnx.NodeProto, dict[str, Array]]:
-    """Return a node and its inputs, the first one cut to its first rows where it is large."""
+) -> tuple[onnx.NodeProto, dict[str, Array], bool]:
+    """Return a node, its inputs, and True if the first one is cut to its first rows."""
     feeds = dict(whole)
-    if not node.input or node.input[0] not in whole:
-        return node, feeds
-    x = whole[node.input[0]]
-    if node.op_type in _ROWS_OF_SEQUENCES and x.ndim == _SEQUENCE:
-        if node.input[1 if node.op_type == "MatMulInteger" else 3] == node.input[0]:
-            return node, feeds
-        columns = whole[node.input[1 if node.op_type == "MatMulInteger" else 3]]
-        if columns.ndim == 2:  # noqa: PLR2004 - constant weights
-            rows = max(1, (BUDGET << 5) // (len(x) * columns.size))
-            feeds[node.input[0]] = x if rows >= x.shape[1] else x[:, :rows]
-        return node, feeds
-    if node.op_type not in _ROWS_OF_IMAGES or x.ndim != _IMAGE:
-        return node, feeds
+    x = whole.get(node.input[0]) if node.input else None
+    if x is None:
+        return node, feeds, False
+    if node.op_type in _WEIGHTS_OF_ROWS and x.ndim == _SEQUENCE:
+        weights = whole[node.input[_WEIGHTS_OF_ROWS[node.op_type]]]
+        rows = max(1, BUDGET // (len(x) * weights.size)) if weights.ndim < x.ndim else len(x[0])
+        feeds[node.input[0]] = x[:, :rows]
+        return node, feeds, rows < x.shape[1]
+    if node.op_type not in _WEIGHTS_OF_WINDOWS or x.ndim != _IMAGE:
+        return node, feeds, False
     attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    at = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}.get(node.op_type)
-    size = attributes["kernel_shape"] if at is None else whole[node.input[at]].shape[2:]
-    stride = attributes.get("strides", [1, 1])[0]
     pads = attributes.get("pads", [0, 0, 0, 0])
-    # The reference loops over the windows of pools in Python.
-    slow = 1 if at is not None else 1 << 4
-    row = len(x) * x.shape[1] * x.shape[3] * size[0] * size[1] * slow
-    rows = max(1, BUDGET // max(row, 1))
-    height = (rows - 1) * stride + (size[0] - 1) * attributes.get("dilations", [1, 1])[0] + 1
-    height -= pads[0]
-    if not 0 < height < x.shape[2]:
-        return node, feeds
-    shorter = onnx.NodeProto()
-    shorter.CopyFrom(node)
-    del shorter.attribute[:]
-    attributes["pads"] = [pads[0], pads[1], 0, pads[3]]
-    shorter.attribute.extend(helper.make_attribute(*each) for each in attributes.items())
-    feeds[node.input[0]] = x[:, :, :height]
-    return shorter, feeds
+    at = _WEIGHTS_OF_WINDOWS[node.op_type]
+    if at is None:
+        # The reference's pools mistake pads that differ: it gets an image with them.
+        size = attributes["kernel_shape"]
+        low = 0 if node.op_type == "AveragePool" else lowest(x)
+        x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])), constant_values=low)
+        attributes["pads"] = pads = [0, 0, 0, 0]
+    else:
+        size = whole[node.input[at]].shape[2:]
+    laid_out = len(x) * x.shape[1] * x.shape[3] * size[0] * size[1]
+    # The reference visits windows one by one in pools, and all at once in products.
+    rows = max(1, (POOLED if at is None else BUDGET) // laid_out)
+    reach = (size[0] - 1) * attributes.get("dilations", [1, 1])[0] + 1
+    height = (rows - 1) * attributes.get("strides", [1, 1])[0] + reach - pads[0]
+    cut = 0 < height < x.shape[2]
+    if cut:
+        x = x[:, :, :height]
+        attributes["pads"] = [pads[0], pads[1], 0, pads[3]]
+    feeds[node.input[0]] = x
+    whole_node, node = node, onnx.NodeProto()
+    node.CopyFrom(whole_node)
+    del node.attribute[:]
+    node.attribute.extend(helper.make_attribute(*each) for each in attributes.items())
+    return node, feeds, cut
+
+
+def lowest(x: Array) -> float:
+    """Return a number that is in no window the largest."""
+    return {"i": -128.0, "u": 0.0}.get(x.dtype.kind, -np.inf)
 
 
 def compare(
