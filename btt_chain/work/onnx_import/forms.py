@@ -93,11 +93,6 @@ def check_fields(model: onnx.ModelProto) -> None:
     _check_fields(model.graph, _GRAPH, "the graph")
     for node in model.graph.node:
         _check_fields(node, _NODE, f"node {node.name or node.op_type!r}")
-    names: set[str] = set()
-    for constant in model.graph.initializer:
-        if constant.name in names:
-            raise ModelRefused(f"two constants have the name {constant.name!r}")
-        names.add(constant.name)
 
 
 def _check_fields(message: Message, known: frozenset[str], what: str) -> None:

@@ -67,7 +67,10 @@ def model(
 
 
 RNG = np.random.default_rng(1)
-SQUARE = {"w": RNG.integers(-60, 60, (4, 4)).astype(i8), "ws": RNG.uniform(0.01, 0.05, 4).astype(f32)}  # fmt: skip
+SQUARE = {
+    "w": RNG.integers(-60, 60, (4, 4)).astype(i8),
+    "ws": RNG.uniform(0.01, 0.05, 4).astype(f32),
+}
 KERNELS = {"w": RNG.integers(-60, 60, (4, 4, 3, 3)).astype(i8), "ws": f32(0.01)}
 OPENED = node("DequantizeLinear", ["w", "ws"], "wr")
 ROWS = (None, 4)
@@ -92,15 +95,16 @@ READ: Sequence[Case] = [
     ([along(0), node("Gemm", ["r", "wr"], "t", transB=1)], ROWS, SQUARE, 21),
     ([along(-1), node("Gemm", ["r", "wr", "b"], "t")], ROWS, {**SQUARE, "b": f32(0.4)}, 21),
     (after_conv("Add"), IMAGE, {**KERNELS, "b": np.ones((4, 1, 1), f32)}, 21),
-    (after_conv("Mul"), IMAGE, {**KERNELS, "b": np.arange(1, 5, dtype=f32).reshape(1, 4, 1, 1)}, 21),
+    (after_conv("Mul"), IMAGE, {**KERNELS, "b": np.full((1, 4, 1, 1), 3, f32)}, 21),
     (after_matmul("Mul"), (None, 3, 4), {**SQUARE, "b": np.arange(1, 5, dtype=f32)}, 21),
     ([node("Softmax", ["r"], "t")], (None, 5), {"os": f32(1 / 256), "oz": np.uint8(0)}, 11),
     ([node("Softmax", ["r"], "t", axis=2)], (None, 3, 5),
      {"os": f32(1 / 256), "oz": np.uint8(0)}, 11),
-    ([node("MaxPool", ["r"], "t", kernel_shape=[3, 2], pads=[0, 1, 0, 1])], IMAGE, {}, 21),
+    ([node("MaxPool", ["r"], "t", kernel_shape=[3, 2], pads=[1, 1, 1, 1])], IMAGE, {}, 21),
     ([node("Reshape", ["r", "sh"], "t")], (1, 4), {"sh": np.array([1, 2, 2])}, 21),
     ([node("QuantizeLinear", ["r", "s"], "p", output_dtype=TensorProto.INT8, saturate=1),
-      node("DequantizeLinear", ["p", "s"], "t", output_dtype=TensorProto.FLOAT)], ROWS, {}, 23),
+      node("DequantizeLinear", ["p", "s"], "d", output_dtype=TensorProto.FLOAT),
+      node("Tanh", ["d"], "t")], ROWS, {}, 23),
 ]  # fmt: skip
 
 
@@ -142,7 +146,6 @@ REFUSED: Sequence[tuple[Sequence[onnx.NodeProto], Sequence[int | None], Constant
      "kernel_shape"),
     ([OPENED, node("Conv", ["r", "wr"], "t", auto_pad="VALID", pads=[1] * 4)], IMAGE, KERNELS, 21,
      "auto_pad"),
-    ([node("Add", ["r", "g"], "t") ], IMAGE, {}, 21, "which nothing makes"),
     ([node("GlobalAveragePool", ["r"], "m"), node("QuantizeLinear", ["m", "s", "z"], "mq"),
       node("DequantizeLinear", ["mq", "s", "z"], "g"), node("Add", ["r", "g"], "t")], IMAGE, {}, 21,
      "adds items of"),
@@ -159,7 +162,6 @@ REFUSED: Sequence[tuple[Sequence[onnx.NodeProto], Sequence[int | None], Constant
     ([node("Reshape", ["r", "sh"], "t", allowzero=1)], ROWS, {"sh": np.array([0, 4])}, 21,
      "allowzero"),
     ([node("Reshape", ["r", "sh"], "t")], ROWS, {"sh": np.array([3, 4])}, 21, "stay apart"),
-    ([node("Relu", ["r"], "t", domain="com.example")], ROWS, {}, 21, "no exact form"),
     ([node("Add", ["r", "r"], "t")], ROWS, {}, 6, "Add of version 6|QuantizeLinear"),
     ([node("QLinearSigmoid", ["q", "s", "z", "s", "z"], "v", "com.microsoft", mode=1),
       node("DequantizeLinear", ["v", "s", "z"], "t")], ROWS, {}, 21, f"'mode' {NAMED}"),
@@ -200,21 +202,27 @@ def test_parts_of_a_file_that_are_not_read_are_refused_by_name() -> None:
                 )
             case "training_info":
                 proto.training_info.add().algorithm.name = "a"
-            case "two constants":
-                proto.graph.initializer.append(numpy_helper.from_array(f32(9), "s"))
             case "opset 99":
                 proto.opset_import[0].version = 99
             case "float64":
                 proto.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
         return bytes(proto.SerializeToString())
 
-    for change in ("functions", "sparse_initializer", "training_info", "two constants"):
+    for change in ("functions", "sparse_initializer", "training_info"):
         with pytest.raises(ModelRefused, match=change):
             loads(changed(change))
-    with pytest.raises(ModelRefused, match="opset 99|No Op registered|99"):
+    with pytest.raises(ModelRefused, match="99"):
         loads(changed("opset 99"))
     with pytest.raises(ModelRefused, match="float32, or of 8 bits"):
         loads(changed("float64"))
+
+
+def test_a_pool_with_pads_on_two_sides_is_read() -> None:
+    pool = node("MaxPool", ["r"], "t", kernel_shape=[3, 2], pads=[0, 1, 0, 1])
+
+    imported = loads(model([pool], IMAGE, {}).SerializeToString())
+
+    assert imported.model.graph.output.dims == (4, 7, 4)
 
 
 def mistaken(node: Node, target: Target) -> Value:
@@ -234,7 +242,7 @@ def test_a_conversion_that_mistakes_a_node_is_found_by_the_reference(
 
     monkeypatch.setattr(reader, "OPERATIONS", {**reader.OPERATIONS, "Relu": mistaken})
 
-    with pytest.raises(ModelRefused, match="'n_yq'.*makes .* for random inputs"):
+    with pytest.raises(ModelRefused, match=r"'n_yq'.*makes .* for random inputs"):
         loads(raw)
 
 
@@ -251,5 +259,5 @@ def test_the_first_rows_of_a_large_image_are_compared(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(linear, "window_of", mirrored)
 
-    with pytest.raises(ModelRefused, match="'n_yq'.*makes .* for random inputs"):
+    with pytest.raises(ModelRefused, match=r"'n_yq'.*makes .* for random inputs"):
         loads(raw)
