@@ -42,7 +42,7 @@ try:
     from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import pixel_array
-    from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+    from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
     from btt_chain.work.inputs.dicom_values import PixelValues
 except ImportError as error:
@@ -86,7 +86,7 @@ OFTEN_WITH_TEXT: Final = {
 
 _BROKEN: Final = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
-    RuntimeError, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
+    RuntimeError, StopIteration, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 """Errors of pydicom for damaged files."""
 
@@ -106,7 +106,7 @@ def read_scan(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
             notes.add("DICOM: all tags but those of the pixels were removed; no tag leaves at all")
         _check(file, kept, preparation)
         window = preparation.source.window if isinstance(preparation.source, Scan) else None
-        number_of_frames = int(kept.get("NumberOfFrames") or 1)
+        number_of_frames = frames_of(kept)
         hounsfield = window is not None and str(kept.get("Modality", "")).upper() == "CT"
         try:
             values = PixelValues(file, whole, number_of_frames, notes, hounsfield=hounsfield)
@@ -164,6 +164,12 @@ def stripped(whole: Dataset) -> Dataset:
     return kept
 
 
+def frames_of(kept: Dataset) -> int:
+    """Return the number of frames that a file has by its tags."""
+    value = kept.get("NumberOfFrames")
+    return 1 if value in {None, ""} else int(value)
+
+
 def windowed(values: Float64s, window: Level | None, measured: Float64s | None = None) -> Float32s:
     """Return pixels from 0 (at or below the window) to 1; None: the range of `measured`."""
     if window is None:
@@ -218,7 +224,7 @@ def _check(file: Path, kept: Dataset, preparation: Preparation) -> None:
         raise UnreadableInput.at(file, "has no pixels (or floating ones, which are not read)")
     try:
         rows, columns = int(kept.Rows), int(kept.Columns)
-        frames, samples = int(kept.get("NumberOfFrames") or 1), int(kept.SamplesPerPixel)
+        frames, samples = frames_of(kept), int(kept.SamplesPerPixel)
         photometric = str(kept.PhotometricInterpretation)
         modality = str(kept.get("Modality", "")).upper()
     except _BROKEN:
@@ -257,7 +263,7 @@ def _why_no_pixels(kept: Dataset, broken: Exception) -> str:
         None,
     )
     cure = "save the file without compression"
-    if packages is not None:
+    if packages is not None and syntax != RLELossless:  # pydicom itself decodes that one
         cure = f"`pip install {packages}`, or {cure}"
     if decoder.is_available:
         return f"its pixels ({syntax.name}) are damaged, or of a form not decoded here: {cure}"

@@ -114,7 +114,7 @@ class PixelValues:
             for group in groups:
                 self._check_tags(group)
                 self._check_shape(group)
-        self._check_layout(whole)
+        self._check_layout(whole, frames)
         self._by_frame = [self._conversion(groups) for groups in places]
         if len({conversion is None for conversion in self._by_frame}) > 1:
             raise self._refused("some frames have a rescale slope and others have none")
@@ -173,7 +173,7 @@ class PixelValues:
                         "it to square ones"
                     )
 
-    def _check_layout(self, whole: Dataset) -> None:
+    def _check_layout(self, whole: Dataset, frames: int) -> None:
         allocated, stored, high, signed = (
             int(whole[keyword].value)
             for keyword in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
@@ -196,13 +196,12 @@ class PixelValues:
             raise self._refused("is a mosaic of slices (0008,0008): save each slice as an image")
         if whole.get("PixelPresentation", "MONOCHROME") != "MONOCHROME":
             raise self._refused("is shown in colours (0008,9205)")
-        self._check_length(whole, allocated)
+        self._check_length(whole, frames, allocated)
 
-    def _check_length(self, whole: Dataset, allocated: int) -> None:
+    def _check_length(self, whole: Dataset, frames: int, allocated: int) -> None:
         """Refuse uncompressed pixels with more bytes than the frames have."""
         if whole.file_meta.TransferSyntaxUID.is_encapsulated:
             return
-        frames = int(whole.get("NumberOfFrames") or 1)
         wanted = (int(whole.Rows) * int(whole.Columns) * frames * allocated + 7) // 8
         found = len(whole.PixelData)
         if found > wanted + wanted % 2:

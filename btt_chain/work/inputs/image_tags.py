@@ -1,4 +1,4 @@
-"""What an image file says about its pixels, beyond the numbers: its tags, chunks and colours.
+"""Checks of an image file's tags, chunks and colours, which decide on the meaning of its numbers.
 
 Pillow decodes more than it reports: it leaves out samples, takes signed ones for unsigned, and
 ignores most tags. So each format is read by a list of what is known; a file with anything else is

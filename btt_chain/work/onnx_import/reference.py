@@ -30,7 +30,7 @@ Step: TypeAlias = tuple[onnx.NodeProto, int]
 """A node, and the version of the operators that it is of."""
 
 ITEMS: Final = 2
-SPREADS: Final = (1.0, 0.1)
+SHARES: Final = (1.0, 0.1)
 """Parts of the range from which the elements of the items of a round are taken."""
 MAX_STEPS: Final = 2
 """Maximum difference in steps of an element: folded biases, roundings, and shares of a softmax."""
@@ -75,9 +75,9 @@ class Comparison:
         batch = self._given.type.tensor_type.shape.dim[0].dim_value or ITEMS
         if batch * sum(tensor.nbytes for tensor in self._graph.tensors) > MAX_BYTES:
             raise ModelRefused(f"the file is for {batch} items at once: export it for one")
-        for number, spread in enumerate(SPREADS):
+        for number, share in enumerate(SHARES):
             rng = np.random.default_rng(number)
-            items = random_items(rng, self._graph.input, batch, spread)
+            items = random_items(rng, self._graph.input, batch, share)
             tensors = self._executor.run(items).tensors
             self._check_items(steps, dict(constants), tensors)
 
@@ -143,10 +143,10 @@ class Comparison:
         return np.asarray(result), cut
 
 
-def random_items(rng: np.random.Generator, tensor: Tensor, batch: int, spread: float) -> Elements:
-    """Return random items; `spread`: the part of the range around the zero that is taken."""
+def random_items(rng: np.random.Generator, tensor: Tensor, batch: int, share: float) -> Elements:
+    """Return random items; `share`: the part of the range around the zero that is taken."""
     zero = int(tensor.zero)
-    low, high = (zero + round((end - zero) * spread) for end in (tensor.kind.low, tensor.kind.high))
+    low, high = (zero + round((end - zero) * share) for end in (tensor.kind.low, tensor.kind.high))
     return elements_of(tensor.kind, rng.integers(low, high + 1, (batch, *tensor.dims)))
 
 

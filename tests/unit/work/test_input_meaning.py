@@ -6,7 +6,6 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +44,7 @@ def tensor(*dims: int) -> Tensor:
 # ---- DICOM
 
 
-def scan(pixels: npt.NDArray[np.integer] = STORED, **tags: Any) -> Dataset:
+def scan(pixels: npt.NDArray[np.integer] = STORED, **tags: object) -> Dataset:
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -65,7 +64,7 @@ def scan(pixels: npt.NDArray[np.integer] = STORED, **tags: Any) -> Dataset:
     return made
 
 
-def item(**tags: Any) -> Dataset:
+def item(**tags: object) -> Dataset:
     made = Dataset()
     for name, value in tags.items():
         setattr(made, name, value)
@@ -157,7 +156,7 @@ def palette(whole: Dataset) -> None:
     whole["RedPaletteColorLookupTableDescriptor"].VR = "US"
 
 
-def set_tags(**tags: Any) -> Callable[[Dataset], None]:
+def set_tags(**tags: object) -> Callable[[Dataset], None]:
     def change(whole: Dataset) -> None:
         for name, value in tags.items():
             setattr(whole, name, value)
@@ -211,7 +210,7 @@ REFUSED_SCANS: Sequence[tuple[Callable[[Dataset], None], str]] = [
      "turns black and white"),
     (set_tags(PixelPresentation="COLOR"), "shown in colours"),
     (set_tags(RecommendedViewingMode="SUB"), "subtracted from a mask"),
-    (set_tags(ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]), "mosaic of slices"),
+    (set_tags(ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "mosaic of slices"),
     (set_tags(SegmentationType="BINARY"), "not a scan, but made from one"),
     (set_tags(PixelData=STORED.tobytes() * 2), "24 bytes of pixels .* 1 frames have 12"),
     (overlay, r"overlay within its pixels, by \(6000,0100\)"),
