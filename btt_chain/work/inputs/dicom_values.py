@@ -274,7 +274,7 @@ class PixelValues:
             raise self._refused("has a damaged modality LUT (0028,3000)") from None
         count = count or 1 << _WORD
         if isinstance(data, bytes):
-            byte_each = bits == 8 and len(data) == count + count % 2
+            byte_each = self._little and bits == 8 and len(data) == count + count % 2
             dtype = np.dtype("u1" if byte_each else "<u2" if self._little else ">u2")
             data = np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
             data = data[:count] if byte_each else data
