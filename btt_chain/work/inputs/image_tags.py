@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
+from PIL.ExifTags import IFD, Base, Interop
 from PIL.TiffImagePlugin import TiffImageFile
 
 from btt_chain.work.inputs.common import UnreadableInput
@@ -53,6 +54,8 @@ _NEAR: Final = 0.003
 _LEVELS: Final = 3
 """Maximum difference of a colour profile from sRGB, of 255."""
 _ORIENTATION: Final = 0x0112
+_ADOBE_RGB, _NOT_SRGB = 2, "R03"
+"""EXIF's colour space, and the interoperability index that cameras write instead of it."""
 _PNG_HEAD: Final = 8
 
 
@@ -72,7 +75,8 @@ def check_image(file: Path, image: ImageFile.ImageFile) -> Greys:
             f"has pixels of mode {image.mode}: save it as sRGB or grey of 8 bits, or unsigned grey "
             "of 16; floats as .npy",
         )
-    orientation = image.getexif().get(_ORIENTATION, 1)
+    exif = image.getexif()
+    orientation = exif.get(_ORIENTATION, 1)
     if orientation not in range(1, 9):
         raise UnreadableInput.at(file, f"has the orientation {orientation}, which does not exist")
     _check_square(file, image)
@@ -86,6 +90,10 @@ def check_image(file: Path, image: ImageFile.ImageFile) -> Greys:
     profile = image.info.get("icc_profile")
     if profile:
         _check_profile(file, profile)
+    elif exif.get_ifd(IFD.Exif).get(Base.ColorSpace) == _ADOBE_RGB or str(
+        exif.get_ifd(IFD.Interop).get(Interop.InteropIndex)
+    ).startswith(_NOT_SRGB):
+        raise UnreadableInput.at(file, "is in Adobe RGB, by its EXIF tags: convert it to sRGB")
     return greys
 
 

@@ -414,8 +414,20 @@ def test_colours_that_are_not_srgb_are_refused(tmp_path: Path) -> None:
     swapped = profile.replace(b"rXYZ", b"tmpX").replace(b"bXYZ", b"rXYZ").replace(b"tmpX", b"bXYZ")
     red.save(tmp_path / "swapped.png", icc_profile=swapped)
 
+    exif = Image.Exif()
+    exif[0x8769] = {0xA001: 2}
+    red.save(tmp_path / "exif.jpg", exif=exif)
+    camera = Image.Exif()
+    camera[0x8769] = {0xA001: 65535, 0xA005: {1: "R03"}}
+    red.save(tmp_path / "camera.jpg", exif=camera)
+
     assert len(greys_of(tmp_path, (tmp_path / "srgb.png").read_bytes(), "x.png")) == 4
-    for name, why in (("cmyk.tif", "mode CMYK"), ("swapped.png", "profile that is not sRGB")):
+    for name, why in (
+        ("cmyk.tif", "mode CMYK"),
+        ("swapped.png", "profile that is not sRGB"),
+        ("exif.jpg", "Adobe RGB"),
+        ("camera.jpg", "Adobe RGB"),
+    ):
         with pytest.raises(UnreadableInput, match=why):
             greys_of(tmp_path, (tmp_path / name).read_bytes(), "x" + name[-4:])
 
