@@ -71,7 +71,7 @@ def print_result(
         np.save(out, reals)
     elif out is not None:
         _write_csv(out, record, rows)
-    labels = list(record.labels)
+    labels = _labels(record, rows)
     best = [labels[int(at)] for at in rows.argmax(axis=1)] if labels else []
     if as_json:
         show.document(
@@ -100,9 +100,14 @@ def print_result(
     show.record(facts)
 
 
+def _labels(record: Record, rows: NDArray[np.float32]) -> list[str]:
+    """Return the labels of all columns; none where they name the channels of many pixels."""
+    return list(record.labels) if len(record.labels) == rows.shape[1] else []
+
+
 def _print_rows(record: Record, rows: NDArray[np.float32], best: list[str]) -> None:
     if rows.shape[1] <= 12:
-        names = list(record.labels) or [str(number) for number in range(rows.shape[1])]
+        names = _labels(record, rows) or [str(number) for number in range(rows.shape[1])]
         show.table(
             ["item", *(["answer"] if best else []), *(f">{name}" for name in names)],
             [
@@ -123,7 +128,7 @@ def _write_csv(out: Path, record: Record, rows: NDArray[np.float32]) -> None:
 
     from btt_chain.primitives.csv_cells import text_cell
 
-    labels = list(record.labels) or [str(number) for number in range(rows.shape[1])]
+    labels = _labels(record, rows) or [str(number) for number in range(rows.shape[1])]
     with out.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["item", *map(text_cell, labels)])

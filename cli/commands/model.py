@@ -56,7 +56,8 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
     """Make a package of an ONNX file with 8-bit integers.
 
     Whatever would be computed with floats is refused with the node's name: quantise the model
-    first (QDQ or QLinear form). The package holds manifest, weights, and how inputs are prepared.
+    first (QDQ or QLinear form). Each node is then compared with ONNX's reference implementation on
+    random inputs. The package holds manifest, weights, and how inputs are prepared.
     """
     try:
         from btt_chain.work.errors import WorkError

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import csv
 import lzma
+import re
 import struct
 import tokenize
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import IO, Final
@@ -40,6 +42,10 @@ _BAD_ARCHIVE: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
 )  # fmt: skip
 """Errors of zipfile for a damaged archive with wrong names, lengths or offsets."""
+_NUMBER: Final = re.compile(
+    r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?|nan", re.IGNORECASE
+)
+"""Numbers of a table. Python's own `float` also takes 1_000, and digits of other scripts."""
 MAX_LINE: Final = 1 << 20
 """Maximum characters of a line of a table."""
 
@@ -70,6 +76,8 @@ def _from_archive(file: Path, tensor: Tensor, most: int, elements: bool) -> NDAr
                 raise UnreadableInput.at(
                     file, f"holds {len(names)} arrays ({found}): name one of them {ITEMS!r}"
                 )
+            if len(set(names)) != len(names):
+                raise UnreadableInput.at(file, "holds two arrays of one name")
             chosen = f"{ITEMS}.npy" if f"{ITEMS}.npy" in names else names[0]
             with archive.open(chosen) as source:
                 return _array(file, source, tensor, most, elements)
@@ -83,6 +91,8 @@ def _array(
     """Return one array; its header is read first, and its data only if they fit."""
     try:
         version = npy.read_magic(source)
+        if version not in {(1, 0), (2, 0), (3, 0)}:
+            raise ValueError(f"version {version} of the format is not known")
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a header of Python 2 is valid as well
@@ -127,37 +137,65 @@ def _check_shape(file: Path, shape: tuple[int, ...], dims: tuple[int, ...], most
 def read_table(
     file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
 ) -> Iterator[Item]:
-    """Yield the rows of a .csv, with commas, semicolons or tabs, and names in the first line."""
+    """Yield the rows of a .csv, with commas, semicolons or tabs, and names in the first line.
+
+    All lines must have as many cells as the first: with one more or one less, numbers would stand
+    in other columns.
+    """
     dims = tensor.dims
     if len(dims) != 1:
         raise UnreadableInput.at(file, f"is a table, but the model takes items of {dims}")
     named = list(preparation.source.columns) if isinstance(preparation.source, Values) else []
     try:
         with file.open(encoding="utf-8-sig", newline="") as source:
-            rows = _rows(source)
-            taken: list[int] | None = None
-            for number, (line, row) in enumerate(rows):
-                if number == 0 and not all(map(_is_number, row)):
-                    taken = _columns(file, row, named, notes)
-                    continue
-                if taken is not None:
-                    width = max(taken) + 1
-                    if len(row) < width:
-                        raise UnreadableInput.at(file, f"line {line} has {len(row)} columns")
-                    row = [row[at] for at in taken]  # noqa: PLW2901 - the rest is not ours to see
-                yield Item(f"{file.name} line {line}", _numbers(file, line, row, dims[0]))
+            rows = _rows(file, source)
+            line, row = next(rows, (0, []))
+            columns: list[int] | None = None
+            if _has_names(file, line, row, named):
+                columns = _columns(file, row, named, notes)
+            elif row:
+                rows = chain([(line, row)], rows)
+                if named:
+                    notes.add("a table has no names: its columns are taken in the model's order")
+            width = len(row)
+            for line, row in rows:
+                cells = row
+                if columns is not None:
+                    if len(row) != width:
+                        why = f"line {line} has {len(row)} columns, the first line has {width}"
+                        raise UnreadableInput.at(file, why)
+                    cells = [row[at] for at in columns]  # the rest is not ours to see
+                yield Item(f"{file.name} line {line}", _numbers(file, line, cells, dims[0]))
     except (UnicodeDecodeError, csv.Error) as broken:
         raise UnreadableInput.at(file, f"is no table of text: {broken}") from None
 
 
-def _rows(source: IO[str]) -> Iterator[tuple[int, list[str]]]:
+def _rows(file: Path, source: IO[str]) -> Iterator[tuple[int, list[str]]]:
     first = source.readline(MAX_LINE)
     source.seek(0)
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(source, delimiter=delimiter)
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
     for row in reader:
-        if any(cell.strip() for cell in row):
-            yield reader.line_num, [cell.strip() for cell in row]
+        cells = [cell.strip() for cell in row]
+        if any(cells):
+            yield reader.line_num, cells
+        elif len(cells) > 1:
+            raise UnreadableInput.at(
+                file, f"line {reader.line_num} has empty cells only: delete the line"
+            )
+
+
+def _has_names(file: Path, line: int, row: list[str], named: list[str]) -> bool:
+    """Return True if the first line has the names of columns, and not the first item."""
+    if named and set(named) <= set(row):
+        return True
+    filled = [cell for cell in row if cell]
+    texts = sum(not _is_number(cell) for cell in filled)
+    if texts and texts < len(filled) and not named:
+        raise UnreadableInput.at(
+            file, f"line {line} has both names and numbers: begin with a line of names"
+        )
+    return texts > 0
 
 
 def _columns(file: Path, header: list[str], named: list[str], notes: Notes) -> list[int]:
@@ -178,11 +216,7 @@ def _columns(file: Path, header: list[str], named: list[str], notes: Notes) -> l
 
 
 def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return not cell
-    return True
+    return _NUMBER.fullmatch(cell) is not None
 
 
 def _numbers(file: Path, line: int, row: list[str], width: int) -> Float32s:
@@ -192,11 +226,11 @@ def _numbers(file: Path, line: int, row: list[str], width: int) -> Float32s:
         )
     made = np.empty(width, np.float32)
     for at, cell in enumerate(row):
-        try:
-            made[at] = float(cell)
-        except (ValueError, OverflowError):
+        if not _is_number(cell):
             # The cell itself may be private, so it is not in the message.
             raise UnreadableInput.at(
-                file, f"line {line}, number {at + 1} of the row is missing or no number"
-            ) from None
+                file, f"line {line}, number {at + 1} of the row is missing or not a number"
+            )
+        with np.errstate(over="ignore"):  # infinite numbers are refused with their place
+            made[at] = float(cell)
     return made

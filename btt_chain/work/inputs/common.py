@@ -73,9 +73,9 @@ def resized(pixels: Float32s, height: int, width: int) -> Float32s:
 
 
 def note_shape(notes: Notes, given: tuple[int, int], wanted: tuple[int, int]) -> None:
-    """Add a remark if an image is stretched by more than a tenth."""
+    """Add a remark if an image is resized; it is stretched if its shape changes by a tenth."""
+    if given == wanted:
+        return
     across, down = given[1] * wanted[0], given[0] * wanted[1]
-    if abs(across - down) * 10 > max(across, down):
-        notes.add(
-            f"images of {given[1]} x {given[0]} are stretched to {wanted[1]} x {wanted[0]} pixels"
-        )
+    how = "stretched" if abs(across - down) * 10 > max(across, down) else "resized"
+    notes.add(f"images of {given[1]} x {given[0]} are {how} to {wanted[1]} x {wanted[0]} pixels")

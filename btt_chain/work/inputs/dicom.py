@@ -1,7 +1,8 @@
 """DICOM: pixels without patient data.
 
-A file is stripped to the tags of `ALLOWED` before its pixels are decoded, so other tags cannot
-affect the output; and the output has only the model's elements, no tags. Text in the pixels cannot
+A file is stripped to the tags of `ALLOWED` before its pixels are decoded; `dicom_values` applies
+the tags that give pixels a value, or refuses the file. The output has only the model's elements, no
+tags. Text in the pixels cannot
 be stripped: if a file declares such text, or its modality often has it, a warning is given. Faces
 can be reconstructed from slices of a head; nothing here prevents it.
 """
@@ -9,6 +10,7 @@ can be reconstructed from slices of a head; nothing here prevents it.
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btt_chain.extras import needs_extra
 from btt_chain.work.inputs.common import (
@@ -29,7 +32,7 @@ from btt_chain.work.inputs.common import (
     note_text,
     resized,
 )
-from btt_chain.work.model import Float32s
+from btt_chain.work.model import Float32s, Float64s
 from btt_chain.work.package import Level, Preparation, Scan, floats
 from btt_chain.work.tensors import Tensor
 
@@ -37,8 +40,11 @@ try:
     import pydicom
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.errors import BytesLengthException, InvalidDicomError
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import pixel_array
-    from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+    from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
+
+    from btt_chain.work.inputs.dicom_values import PixelValues
 except ImportError as error:
     raise ImportError(needs_extra("reading DICOM files needs", "work")) from error
 
@@ -60,14 +66,11 @@ ALLOWED: Final = (
     "PixelRepresentation",
     "BurnedInAnnotation",
     "RecognizableVisualFeatures",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
     "PixelData",
 )
-"""Tags that are kept of a file: layout and meaning of its pixels, and of text in them."""
+"""Tags that are kept of a file: layout of its pixels, and text in them."""
 
 OFTEN_WITH_TEXT: Final = {
     "US": "ultrasound",
@@ -83,7 +86,7 @@ OFTEN_WITH_TEXT: Final = {
 
 _BROKEN: Final = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
-    RuntimeError, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
+    RuntimeError, StopIteration, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 """Errors of pydicom for damaged files."""
 
@@ -102,22 +105,52 @@ def read_scan(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
         if len(whole) > len(kept):
             notes.add("DICOM: all tags but those of the pixels were removed; no tag leaves at all")
         _check(file, kept, preparation)
+        window = preparation.source.window if isinstance(preparation.source, Scan) else None
+        number_of_frames = frames_of(kept)
+        hounsfield = window is not None and str(kept.get("Modality", "")).upper() == "CT"
+        try:
+            values = PixelValues(file, whole, number_of_frames, notes, hounsfield=hounsfield)
+        except _BROKEN as broken:
+            raise UnreadableInput.at(file, f"has damaged tags ({type(broken).__name__})") from None
         try:
             pixels = pixel_array(kept)
         except _BROKEN as broken:
             raise UnreadableInput.at(file, _why_no_pixels(kept, broken)) from None
-        slope, intercept = _rescale(file, kept)
         inverted = kept.PhotometricInterpretation == "MONOCHROME1"
     frames = pixels.reshape(-1, *pixels.shape[-2:])
-    window = preparation.source.window if isinstance(preparation.source, Scan) else None
+    if len(frames) != number_of_frames:
+        raise UnreadableInput.at(
+            file, f"holds {len(frames)} frames, but its tag (0028,0008) says {number_of_frames}"
+        )
     height, width, _ = tensor.dims
     note_shape(notes, (frames.shape[1], frames.shape[2]), (height, width))
     for number, frame in enumerate(frames):
-        grey = windowed(frame.astype(np.float32) * slope + intercept, window)
-        if inverted:
-            grey = 1 - grey
         name = file.name if len(frames) == 1 else f"{file.name} frame {number}"
+        grey = _grey(file, *values.of(number, frame), window, inverted=inverted)
         yield Item(name, resized(grey, height, width)[:, :, None])
+
+
+def _grey(
+    file: Path,
+    values: Float64s,
+    padding: NDArray[np.bool_],
+    window: Level | None,
+    *,
+    inverted: bool,
+) -> Float32s:
+    """Return a frame from 0 (black) to 1. Padding has no value, so it must turn out black."""
+    if padding.all():
+        raise UnreadableInput.at(file, "has a frame of padding (0028,0120) only")
+    grey = windowed(values, window, values[~padding])
+    if inverted:
+        grey = 1 - grey
+    if grey[padding].any():
+        raise UnreadableInput.at(
+            file,
+            "has padding (0028,0120) that would not be black: export it without padding, or with "
+            "a value below all others",
+        )
+    return grey
 
 
 def stripped(whole: Dataset) -> Dataset:
@@ -131,17 +164,23 @@ def stripped(whole: Dataset) -> Dataset:
     return kept
 
 
-def windowed(pixels: Float32s, window: Level | None) -> Float32s:
-    """Return pixels from 0 (at or below the window) to 1; None: the image's own range."""
+def frames_of(kept: Dataset) -> int:
+    """Return the number of frames that a file has by its tags."""
+    value = kept.get("NumberOfFrames")
+    return 1 if value in {None, ""} else int(value)
+
+
+def windowed(values: Float64s, window: Level | None, measured: Float64s | None = None) -> Float32s:
+    """Return pixels from 0 (at or below the window) to 1; None: the range of `measured`."""
     if window is None:
-        low, high = np.float32(pixels.min()), np.float32(pixels.max())
+        within = values if measured is None else measured
+        low, high = float(within.min()), float(within.max())
     else:
-        centre, width = floats([window.centre, window.width])
+        centre, width = floats([window.centre, window.width]).tolist()
         low, high = centre - width / 2, centre + width / 2
     if not high > low:
-        return np.zeros_like(pixels)
-    made: Float32s = np.clip((pixels - low) / (high - low), np.float32(0), np.float32(1))
-    return made
+        return np.zeros(values.shape, np.float32)
+    return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
 
 
 def _opened(file: Path) -> Dataset:
@@ -185,7 +224,7 @@ def _check(file: Path, kept: Dataset, preparation: Preparation) -> None:
         raise UnreadableInput.at(file, "has no pixels (or floating ones, which are not read)")
     try:
         rows, columns = int(kept.Rows), int(kept.Columns)
-        frames, samples = int(kept.get("NumberOfFrames") or 1), int(kept.SamplesPerPixel)
+        frames, samples = frames_of(kept), int(kept.SamplesPerPixel)
         photometric = str(kept.PhotometricInterpretation)
         modality = str(kept.get("Modality", "")).upper()
     except _BROKEN:
@@ -206,24 +245,26 @@ def _check(file: Path, kept: Dataset, preparation: Preparation) -> None:
             )
 
 
-def _rescale(file: Path, kept: Dataset) -> tuple[np.float32, np.float32]:
-    try:
-        slope, intercept = kept.get("RescaleSlope"), kept.get("RescaleIntercept")
-        numbers = np.array(
-            [1 if slope is None else float(slope), 0 if intercept is None else float(intercept)]
-        )
-    except _BROKEN:
-        raise UnreadableInput.at(file, "has an invalid rescale slope or intercept") from None
-    if not np.isfinite(numbers).all() or not numbers[0] or np.abs(numbers).max() > 1e12:
-        raise UnreadableInput.at(file, "has a rescale slope or intercept that cannot be used")
-    return np.float32(numbers[0]), np.float32(numbers[1])
-
-
 def _why_no_pixels(kept: Dataset, broken: Exception) -> str:
     syntax = UID(kept.file_meta.TransferSyntaxUID)
-    if syntax.is_compressed and isinstance(broken, RuntimeError):
-        return (
-            f"no decoder for {syntax.name} is installed, or its pixels are damaged; install "
-            "pylibjpeg, or save the file without compression"
-        )
-    return f"its pixels are cut short or damaged ({type(broken).__name__})"
+    # ValueError: pydicom has a decoder, and it found other pixels than the tags promise.
+    if not syntax.is_compressed or not isinstance(broken, RuntimeError | NotImplementedError):
+        return f"its pixels are cut short or damaged ({type(broken).__name__})"
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        return f"no decoder for {syntax.name} exists here: save the file without compression"
+    packages = next(
+        (
+            re.sub(r">=[\d.]+", "", needed.partition(" requires ")[2]).replace(" and ", " ")
+            for needed in decoder.missing_dependencies
+            if needed.startswith("pylibjpeg ")
+        ),
+        None,
+    )
+    cure = "save the file without compression"
+    if packages is not None and syntax != RLELossless:  # pydicom itself decodes that one
+        cure = f"`pip install {packages}`, or {cure}"
+    if decoder.is_available:
+        return f"its pixels ({syntax.name}) are damaged, or of a form not decoded here: {cure}"
+    return f"no decoder for {syntax.name} is installed: {cure}"

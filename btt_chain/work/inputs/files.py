@@ -13,7 +13,7 @@ from btt_chain.work.graph import Manifest
 from btt_chain.work.inputs.arrays import read_array, read_table
 from btt_chain.work.inputs.common import MAX_FILE, Item, Notes, UnreadableInput
 from btt_chain.work.model import Elements, Float32s, dtype_of, elements_of, quantised
-from btt_chain.work.package import Preparation, Scan
+from btt_chain.work.package import Picture, Preparation, Scan
 from btt_chain.work.tensors import Tensor
 
 MAX_ITEMS: Final = 4096
@@ -126,6 +126,12 @@ def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) ->
     if suffix in SCANS or _is_dicom(file):
         if tensor.dims[2] != 1:
             raise UnreadableInput.at(file, "scans are grey, the model takes colours")
+        if not isinstance(preparation.source, Scan):
+            raise UnreadableInput.at(
+                file,
+                "is a DICOM file, but the model is not for scans: import it with "
+                '{"source": "scan"}, or give .npy',
+            )
         from btt_chain.work.inputs.dicom import read_scan  # noqa: PLC0415 - an extra
 
         return read_scan(file, preparation, tensor, notes)
@@ -134,6 +140,12 @@ def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) ->
             file,
             "is no DICOM file: the model is for scans, whose modality and unit an image lacks; "
             "give the DICOM file, or the numbers from 0 to 1 in .npy",
+        )
+    if not isinstance(preparation.source, Picture):
+        raise UnreadableInput.at(
+            file,
+            "is an image, but the model takes numbers as they are: import it with "
+            '{"source": "picture"} if it takes pixels from 0 to 1, or give .npy',
         )
     if tensor.dims[2] not in {1, 3}:
         raise UnreadableInput.at(file, f"the model takes {tensor.dims[2]} channels: give .npy")

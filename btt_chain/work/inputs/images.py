@@ -1,4 +1,4 @@
-"""Images of all kinds that Pillow opens: one item each, pixels from 0 to 1, without metadata."""
+"""Images: one item each, pixels from 0 (black) to 1 (white), without metadata."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ from btt_chain.work.tensors import Tensor
 
 try:
     from PIL import Image, ImageOps, UnidentifiedImageError
+
+    from btt_chain.work.inputs.image_tags import FORMATS, Greys, check_image, check_opaque
 except ImportError as error:
     raise ImportError(needs_extra("reading images needs", "work")) from error
-
-DEEP: Final = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0, "F": 1.0}
-"""Modes with more than 8 bits, and their white value."""
 
 _BROKEN: Final = (
     OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, RuntimeError,
@@ -46,12 +45,18 @@ def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
         # Its own warnings are about metadata, which is not used anyway, and about size.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file) as opened:
+            # A stream: by path, Pillow 13 maps a plain TIFF that is turned by 90 degrees wrongly.
+            with file.open("rb") as source, Image.open(source, formats=FORMATS) as opened:
                 _check(file, opened)
+                greys = check_image(file, opened)
                 upright = ImageOps.exif_transpose(opened)
-                pixels = _pixels(upright, channels, notes)
+                check_opaque(file, upright)
+                pixels = _pixels(upright, greys, channels, notes)
     except UnidentifiedImageError:
-        raise UnreadableInput.at(file, "is no image of a known kind, or is damaged") from None
+        kinds = ", ".join(FORMATS)
+        raise UnreadableInput.at(
+            file, f"is no image of a known kind ({kinds}), or is damaged"
+        ) from None
     except _BROKEN as broken:
         raise UnreadableInput.at(file, f"cannot be read as an image: {broken}") from None
     # No image declares whether it shows a name, and a screenshot of a viewer may contain one.
@@ -71,14 +76,17 @@ def _check(file: Path, image: Image.Image) -> None:
         raise UnreadableInput.at(file, f"holds {frames} images: save each in a file of its own")
 
 
-def _pixels(image: Image.Image, channels: int, notes: Notes) -> Float32s:
+def _pixels(image: Image.Image, greys: Greys, channels: int, notes: Notes) -> Float32s:
     """Return height, width, channels; from 0 to 1."""
-    if image.mode in DEEP:
-        grey = np.asarray(image, np.float32) / np.float32(DEEP[image.mode])
-        return np.repeat(grey[:, :, None], channels, axis=2)
-    if image.mode in {"LA", "PA", "RGBA", "La", "RGBa"} or "transparency" in image.info:
-        notes.add("transparency is not looked at")
-    if channels == 1 and image.mode not in {"1", "L", "LA"}:
+    colours = image.mode not in {"1", "L", "LA", "La"} and not image.mode.startswith("I")
+    if channels == 1 and colours:
         notes.add("colours are made grey")
-    plain = np.asarray(image.convert("L" if channels == 1 else "RGB"), np.float32)
+    if channels > 1 and not colours:
+        notes.add("greys are taken as colours")
+    if image.mode.startswith("I"):
+        grey = np.asarray(image, np.float32) / np.float32(greys.white)
+        grey = 1 - grey if greys.white_is_zero else grey
+        return np.repeat(grey[:, :, None], channels, axis=2)
+    straight = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
+    plain = np.asarray(straight.convert("L" if channels == 1 else "RGB"), np.float32)
     return plain.reshape(image.height, image.width, channels) / np.float32(255)

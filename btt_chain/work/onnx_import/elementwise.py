@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import onnx
 
 from btt_chain.work.build import Numbers
 from btt_chain.work.onnx_import.constants import (
@@ -17,6 +18,11 @@ from btt_chain.work.onnx_import.constants import (
 from btt_chain.work.onnx_import.node import Node
 from btt_chain.work.onnx_import.target import Target
 from btt_chain.work.onnx_import.values import Constant, Pending, Product, Real, Value
+
+INTEGERS: Final = (np.dtype(np.int8), np.dtype(np.uint8), np.dtype(np.int32))
+"""Kinds of constants that DequantizeLinear opens: weights, and biases."""
+PER_AXIS: Final = 13
+"""Version of DequantizeLinear from which on it has an axis."""
 
 FUNCTIONS: Final[Mapping[str, Callable[[float], float]]] = {
     "Relu": lambda x: max(x, 0.0),
@@ -29,8 +35,11 @@ FUNCTIONS: Final[Mapping[str, Callable[[float], float]]] = {
 
 def quantize(node: Node, target: Target) -> Value:
     """Convert QuantizeLinear: the end of a pair, which settles the output numbers."""
-    scale, numbers = node.scale(1), node.numbers(2)
+    node.check_plain()
+    scale, numbers = node.scale(1), node.named_numbers(2)
     if node.inputs[0] == target.given.name:
+        if target.given.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+            raise node.refused("the input must be of float32, or of 8 bits")
         return target.quantised_input(node.output, scale, numbers)
     value = node.value(0)
     if isinstance(value, Product):
@@ -43,15 +52,34 @@ def quantize(node: Node, target: Target) -> Value:
 
 def dequantize(node: Node, target: Target) -> Value:
     """Convert DequantizeLinear: the begin of a pair, or of constants."""
+    node.check_plain()
+    if node.integer("output_dtype", 0) not in {0, onnx.TensorProto.FLOAT}:
+        raise node.refused("output_dtype: only float32")
     if node.inputs[0] != target.given.name:
         value = node.value(0)
         if isinstance(value, Constant):
-            wide = value.values.astype(np.int64)
-            if node.has(2):
-                axis = node.integer("axis", 1)
-                wide -= along(node, node.constant(2).astype(np.int64), axis, wide.shape)
-            return Constant(wide, node.scales(1))
+            return dequantized(node, value)
     return replace(target.quantised(0, node.scale(1), 2), quantised=False)
+
+
+def dequantized(node: Node, value: Constant) -> Constant:
+    """Return a constant less its zero, with its scales and their axis."""
+    if value.scale is not None or value.values.dtype not in INTEGERS:
+        raise node.refused(f"dequantises a constant of {value.values.dtype}")
+    wide, scales = value.values.astype(np.int64), node.scales(1)
+    axis: int | None = None
+    if len(scales) > 1:
+        if node.version < PER_AXIS:
+            raise node.refused("several scales: before opset 13 there is one")
+        axis = node.axis(1, wide.ndim) if wide.ndim > 1 else node.axis(0, wide.ndim)
+        if len(scales) != wide.shape[axis]:
+            raise node.refused(f"{len(scales)} scales for {wide.shape[axis]} channels")
+    if node.has(2):
+        zeros = node.constant(2)
+        if zeros.dtype != value.values.dtype:
+            raise node.refused(f"elements of {value.values.dtype} with zeros of {zeros.dtype}")
+        wide -= along(node, zeros.astype(np.int64), axis or 0, wide.shape)
+    return Constant(wide, scales, axis)
 
 
 def rescaled(target: Target, scale: np.float32, real: Real, numbers: Numbers) -> int:
@@ -69,13 +97,17 @@ def add(node: Node, target: Target) -> Value:
     if isinstance(one, Constant):
         one, other = other, one
     if isinstance(one, Product) and isinstance(other, Constant) and not one.relu:
-        total = one.bias.astype(np.int64) + bias_of(node, other, one.factor)
+        bias = bias_of(node, other, one.factor, one.channel_axis, one.rank)
+        total = one.bias.astype(np.int64) + bias
         if int(np.abs(total).max()) >> 31:
             raise node.refused("a bias does not fit its accumulators")
         return replace(one, bias=total.astype(np.int32))
     a, b = node.reals(0), node.reals(1)
     if a.image != b.image:
         a, b = target.plain(a), target.plain(b)
+    shapes = [target.builder.tensor(real.tensor).dims for real in (a, b)]
+    if shapes[0] != shapes[1]:
+        raise node.refused(f"adds items of {shapes[0]} and {shapes[1]}: make their shapes equal")
     name = target.name()
 
     def emit(scale: np.float32, out: Numbers) -> int:
@@ -129,9 +161,9 @@ def concat(node: Node, target: Target) -> Value:
     if not reals:
         raise node.refused("has no inputs")
     rank = len(target.builder.tensor(reals[0].tensor).dims) + 1
-    axis = node.integer("axis", 0)
-    channels = rank == 4 and axis in {1, -3}
-    if not channels and axis not in {-1, rank - 1}:
+    axis = node.axis(0, rank)
+    channels = rank == 4 and axis == 1
+    if not channels and axis != rank - 1:
         raise node.refused("only channels of images, or along the last axis")
     reals = [target.image(real) if channels else target.plain(real) for real in reals]
     names = [target.name() for _ in reals[1:]]

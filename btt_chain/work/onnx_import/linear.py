@@ -13,6 +13,7 @@ from btt_chain.work.onnx_import.constants import (
     folded_bias,
     folded_weights,
     integer_bias,
+    of_channels,
     per_channel,
     weights_of,
     window_of,
@@ -36,7 +37,7 @@ def conv_product(
     def emit(bias: Int32s, scales: Float32s, out: Numbers) -> int:
         return target.builder.conv(name, x.tensor, kernels, bias, scales, seen, out, groups)
 
-    return Product(emit, bias, factor, image=True)
+    return Product(emit, bias, factor, image=True, rank=4)
 
 
 def dense_product(
@@ -51,7 +52,8 @@ def dense_product(
         held = np.ascontiguousarray(columns)
         return target.builder.linear(name, x.tensor, held, bias, scales, out)
 
-    return Product(emit, bias, factor, image=False)
+    rank = len(target.builder.tensor(x.tensor).dims) + 1
+    return Product(emit, bias, factor, image=False, rank=rank)
 
 
 def multiplied(
@@ -59,9 +61,11 @@ def multiplied(
 ) -> int:
     """Return a product of two activations: ours has the second one's columns as rows."""
     a, b = target.plain(a), target.plain(b)
-    dims = target.builder.tensor(b.tensor).dims
-    if len(dims) < 2:
+    rows_of, dims = (target.builder.tensor(real.tensor).dims for real in (a, b))
+    if len(dims) < 2 or len(rows_of) < 2:
         raise node.refused("a product would mix the items")
+    if rows_of[:-2] != dims[:-2] or rows_of[-1] != dims[-2]:
+        raise node.refused(f"multiplies items of {rows_of} and {dims}: make their shapes equal")
     axes = (*range(len(dims) - 2), len(dims) - 1, len(dims) - 2)
     turned = [dims[axis] for axis in axes]
     rows = target.builder.rearrange(target.name(":turned"), b.tensor, dims, axes, turned)
@@ -109,7 +113,7 @@ def qgemm(node: Node, target: Target) -> Value:
     weights = weights_of(node, 3, 5, 0 if turned else 1)
     columns = weights if turned else weights.T
     factor = per_channel(node, (x.scale * node.scales(4)).astype(np.float32), len(columns))
-    bias = integer_bias(node, 6, len(columns))
+    bias = integer_bias(node, 6, len(columns), 1, 2)
     product = dense_product(node, target, x, columns, bias, factor, target.name())
     if not node.has(7):
         return product
@@ -144,16 +148,20 @@ def cast(node: Node, _: Target) -> Value:
 
 def mul(node: Node, _: Target) -> Value:
     """Convert Mul of accumulators by constants: a scale."""
-    product, factor = node.value(0), node.constant(1).astype(np.float32).reshape(-1)
+    product, factor = node.value(0), node.constant(1)
     if not isinstance(product, Product) or product.relu:
         raise node.refused("only accumulators can be multiplied, by constants")
-    scaled = product.factor * per_channel(node, factor, len(product.factor))
+    if factor.dtype != np.dtype(np.float32):
+        raise node.refused(f"a factor of {factor.dtype}: it must be of float32")
+    channels = len(product.factor)
+    row = of_channels(node, factor, channels, product.channel_axis, product.rank)
+    scaled = product.factor * per_channel(node, row.astype(np.float32), channels)
     return replace(product, factor=scaled.astype(np.float32))
 
 
 def conv(node: Node, target: Target) -> Value:
     """Convert Conv of dequantised values."""
-    weights, scale = folded_weights(node, 1)
+    weights, scale = folded_weights(node, 1, 0)
     x = node.reals(0)
     factor = per_channel(node, (x.scale * scale).astype(np.float32), len(weights))
     bias = folded_bias(node, 2, factor)
@@ -166,7 +174,7 @@ def matmul(node: Node, target: Target) -> Value:
     if isinstance(node.value(1), Real):
         other, name = node.reals(1), target.name()
         return Pending(lambda s, out: multiplied(node, target, x, other, s, out, name), image=False)
-    weights, scale = folded_weights(node, 1)
+    weights, scale = folded_weights(node, 1, -1)
     factor = per_channel(node, (x.scale * scale).astype(np.float32), weights.shape[-1])
     bias = np.zeros(len(factor), np.int32)
     return dense_product(node, target, x, weights.T, bias, factor, target.name())
@@ -178,9 +186,10 @@ def gemm(node: Node, target: Target) -> Value:
         raise node.refused("alpha and beta must be 1")
     if node.integer("transA", 0):
         raise node.refused("transA would mix the items")
-    weights, scale = folded_weights(node, 1)
-    columns = weights if node.integer("transB", 0) else weights.T
+    turned = node.integer("transB", 0)
+    weights, scale = folded_weights(node, 1, 0 if turned else 1)
+    columns = weights if turned else weights.T
     x = node.reals(0)
     factor = per_channel(node, (x.scale * scale).astype(np.float32), len(columns))
-    bias = folded_bias(node, 2, factor)
+    bias = folded_bias(node, 2, factor, 1, 2)
     return dense_product(node, target, x, columns, bias, factor, target.name())

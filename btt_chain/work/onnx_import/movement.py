@@ -23,8 +23,10 @@ def reshape(node: Node, target: Target) -> Value:
     sizes = [int(size) for size in node.constant(1).reshape(-1).tolist()]
     real = target.plain(node.moved())
     dims = target.builder.tensor(real.tensor).dims
-    if len(sizes) < 2:
-        raise node.refused("the items must stay apart")
+    if node.integer("allowzero", 0) and 0 in sizes:
+        raise node.refused("allowzero: an axis would be empty")
+    if len(sizes) < 2 or sizes[0] not in {0, -1, target.batch}:
+        raise node.refused("the items must stay apart: begin the shape with 0")
     shape = [
         dims[at - 1] if size == 0 and at <= len(dims) else size for at, size in enumerate(sizes)
     ][1:]

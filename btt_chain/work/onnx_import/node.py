@@ -31,6 +31,8 @@ class Node:
     values: Mapping[str, Value]
     given: str
     """Name of the model's input."""
+    version: int = 0
+    """Version of the operator, which decides on its defaults; 0 for onnxruntime's."""
 
     @property
     def name(self) -> str:
@@ -101,7 +103,12 @@ class Node:
 
     def scales(self, at: int) -> Float32s:
         """Return the scales of an input, all positive. Raises ModelRefused."""
-        scales = np.atleast_1d(self.constant(at).astype(np.float32)).reshape(-1)
+        values = self.constant(at)
+        if values.dtype != np.dtype(np.float32) or values.ndim > 1:
+            raise self.refused(
+                f"scales of {values.dtype} {values.shape}: write float32, one or a row"
+            )
+        scales = np.atleast_1d(values.astype(np.float32))
         if not (np.isfinite(scales).all() and (scales > 0).all()):
             raise self.refused("a scale is not positive")
         return scales
@@ -127,6 +134,30 @@ class Node:
         """Return kind and zero of an output."""
         kind, zero = self.zero(at)
         return Numbers(kind, zero)
+
+    def named_numbers(self, at: int) -> Numbers:
+        """Return kind and zero of QuantizeLinear's output; an attribute may name the kind."""
+        kind, zero = self.zero(at)
+        named = self.integer("output_dtype", 0)
+        if named and not self.has(at):
+            kind = KINDS.get(named, kind)
+        if named and KINDS.get(named) is not kind:
+            raise self.refused(f"output_dtype {named}: only INT8 and UINT8, as its zero")
+        return Numbers(kind, zero)
+
+    def check_plain(self) -> None:
+        """Refuse a conversion of numbers by blocks, or in other floats than float32."""
+        if self.integer("block_size", 0):
+            raise self.refused("block_size: use a scale for each channel")
+        if self.integer("precision", 0) not in {0, onnx.TensorProto.FLOAT}:
+            raise self.refused("precision: only float32")
+
+    def axis(self, default: int, rank: int) -> int:
+        """Return the attribute `axis` as a number from 0. Raises ModelRefused."""
+        axis = self.integer("axis", default)
+        if not -rank <= axis < rank:
+            raise self.refused(f"axis {axis} of {rank} axes")
+        return axis % rank
 
     def reals(self, at: int) -> Real:
         """Return a dequantised activation."""

@@ -12,7 +12,7 @@ ONNX's images are channels first and ours channels last: `Imported` converts ite
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -30,15 +30,23 @@ except ImportError as error:
     raise ImportError(needs_extra("reading ONNX models needs", "work")) from error
 
 from btt_chain.work.onnx_import import elementwise, linear, movement, reductions
+from btt_chain.work.onnx_import.forms import (
+    MICROSOFT,
+    ONNX,
+    check_fields,
+    check_form,
+    operator_set,
+)
 from btt_chain.work.onnx_import.node import Node, array_of
+from btt_chain.work.onnx_import.reference import Comparison, Step
 from btt_chain.work.onnx_import.target import Target
 from btt_chain.work.onnx_import.values import Constant, Product, Real, Value
 
 E = TypeVar("E", bound=np.generic)
 
 MAX_FILE_BYTES: Final = 1 << 30
-ONNX: Final = frozenset({"", "ai.onnx"})
-MICROSOFT: Final = "com.microsoft"
+PAIR_SET: Final = 13
+"""Version of ONNX's operators that define the pairs."""
 PAIRED: Final[Mapping[str, tuple[str, slice, int]]] = {
     "QLinearAdd": ("Add", slice(0, 6, 3), 6),
     "QLinearAveragePool": ("AveragePool", slice(1), 3),
@@ -130,31 +138,47 @@ def loads(raw: bytes, report: Report = no_report) -> Imported:
         # protobuf returns text that is no UTF-8 as bytes
         if not all(isinstance(text, str) for text in (node.name, *node.input, *node.output)):
             raise ModelRefused(f"no valid ONNX model: a name of {node.op_type!r} is no UTF-8")
-    return converted(proto.graph, report)
+    check_fields(proto)
+    return converted(proto.graph, operator_set(proto), report)
 
 
-def converted(graph: onnx.GraphProto, report: Report = no_report) -> Imported:
-    """Convert a graph, node by node. Raises ModelRefused with the node's name and the reason."""
-    values: dict[str, Value] = {each.name: Constant(array_of(each)) for each in graph.initializer}
+def converted(graph: onnx.GraphProto, opset: int, report: Report = no_report) -> Imported:
+    """Convert a graph, node by node. Raises ModelRefused with the node's name and the reason.
+
+    The model is compared with ONNX's reference before it is returned.
+    """
+    constants = {each.name: array_of(each) for each in graph.initializer}
+    values: dict[str, Value] = {name: Constant(array) for name, array in constants.items()}
     given = [value for value in graph.input if value.name not in values]
     if len(given) != 1 or len(graph.output) != 1:
         raise ModelRefused(f"{len(given)} inputs and {len(graph.output)} outputs: one of each")
     target = Target(given[0], values)
+    steps: list[Step] = []
     for done, whole in enumerate(graph.node, 1):
         target.node = Node(whole, values, given[0].name)
-        for proto in in_steps(target.node):
-            node = target.node = Node(proto, values, given[0].name)
+        check_form(whole, opset)
+        parts = in_steps(target.node)
+        of_pair = whole.domain == MICROSOFT
+        for proto in parts:
+            version = check_form(proto, PAIR_SET if of_pair else opset)
+            node = target.node = Node(proto, values, given[0].name, version)
             convert = operation(node)
             if convert is None or len(proto.output) != 1:
                 raise node.refused(why_not(node))
+            if node.output in values or node.output == given[0].name:
+                raise node.refused(f"makes {node.output!r}, which is there already")
             values[node.output] = convert(node, target)
+            steps.append((proto, PAIR_SET if of_pair else opset))
         report(done, len(graph.node))
     result = values.get(graph.output[0].name)
     if isinstance(result, Product):
         result = target.accumulators(result)
+        # In ONNX they are integers or real values; the scale makes either of them.
+        values[graph.output[0].name] = replace(result, quantised=False)
     if not isinstance(result, Real):
         raise target.node.refused("the output is not quantised")
     model = target.builder.model(float(result.scale))
+    Comparison(model, values, given[0], target.entry).check(steps, constants)
     return Imported(model, len(given[0].type.tensor_type.shape.dim) == 4, result.image)
 
 
@@ -168,13 +192,24 @@ def in_steps(node: Node) -> Sequence[onnx.NodeProto]:
     between, operands, result = PAIRED[node.kind]
     if not node.has(result + 1):
         raise node.refused("its output's zero must be written out")
+    last = operands.stop if operands.stop is not None else len(proto.input)
+    if len(proto.input) != max(last, 3 if operands.step is None else 0, result + 2) or (
+        (last - (operands.start or 0)) % 3 and operands.step is not None
+    ):
+        raise node.refused(f"has {len(proto.input)} inputs: each operand has a scale and a zero")
     steps: list[onnx.NodeProto] = []
     reals: list[str] = []
     for at in range(len(proto.input))[operands]:
         reals.append(f"{node.output}: operand {len(reals)}")
         steps.append(_step("DequantizeLinear", node, proto.input[at : at + 3], reals[-1]))
     operation = _step(between, node, reals, f"{node.output}: reals")
-    operation.attribute.extend(proto.attribute)
+    operation.attribute.extend(
+        attribute
+        for attribute in proto.attribute
+        if attribute.name not in {"channels_last", "opset"}
+    )
+    if between == "Softmax" and not operation.attribute:
+        operation.attribute.append(onnx.helper.make_attribute("axis", -1))
     numbers = proto.input[result : result + 2]
     return [
         *steps,

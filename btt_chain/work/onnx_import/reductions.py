@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
+import onnx
 
 from btt_chain.work.build import Numbers, window
 from btt_chain.work.onnx_import.constants import (
@@ -16,13 +18,17 @@ from btt_chain.work.onnx_import.values import Pending, Value
 from btt_chain.work.operators.numeric.layer_norm import norm_constants, norm_epsilon
 from btt_chain.work.operators.numeric.softmax import exponentials
 
+LAST_AXIS: Final = 13
+"""Version of Softmax from which on it is over one axis, by default the last one."""
+
 
 def softmax(node: Node, target: Target) -> Value:
     """Convert Softmax over the last axis."""
     real = target.plain(node.reals(0))
     dims = target.builder.tensor(real.tensor).dims
-    if node.integer("axis", -1) not in {-1, len(dims)}:
-        raise node.refused("only over the last axis")
+    # Before version 13, axis 1 was the default, and the axes from it on were one row.
+    if node.axis(-1 if node.version >= LAST_AXIS else 1, len(dims) + 1) != len(dims):
+        raise node.refused("only over the last axis (before opset 13, all axes from 1 on are one)")
     name = target.name()
 
     def emit(scale: np.float32, out: Numbers) -> int:
@@ -38,8 +44,11 @@ def layer_norm(node: Node, target: Target) -> Value:
     """Convert LayerNormalization over the last axis."""
     real = target.plain(node.reals(0))
     length = target.builder.tensor(real.tensor).dims[-1]
-    if node.integer("axis", -1) not in {-1, len(target.builder.tensor(real.tensor).dims)}:
+    rank = len(target.builder.tensor(real.tensor).dims) + 1
+    if node.axis(-1, rank) != rank - 1:
         raise node.refused("only over the last axis")
+    if node.integer("stash_type", 1) != onnx.TensorProto.FLOAT:
+        raise node.refused("stash_type: only float32")
     gain = node.constant(1).astype(np.float32)
     offset = np.zeros(length, np.float32)
     if node.has(2):

@@ -23,9 +23,16 @@ class Target:
         self.values = values
         self.node = Node(onnx.NodeProto(), values, given.name)
         """The node that is being converted; errors and names refer to it."""
+        self.entry: Real | None = None
+        """The model's input, once it is quantised."""
         self._serial = count()
         self._names: dict[str, None] = {}
         self._builder: Builder | None = None
+
+    @property
+    def batch(self) -> int:
+        """The number of items that the file fixes, 0 if it is any."""
+        return int(self.given.type.tensor_type.shape.dim[0].dim_value)
 
     @property
     def builder(self) -> Builder:
@@ -47,7 +54,7 @@ class Target:
         shape = (dims[2], dims[3], dims[1]) if image else tuple(dims[1:])
         self._builder = Builder(numbers.kind, shape, numbers.zero, float(scale))
         real = Real(0, scale, image, quantised=True)
-        self.values[name] = real
+        self.values[name] = self.entry = real
         return real
 
     def quantised(self, at: int, scale: np.float32, zero_at: int) -> Real:

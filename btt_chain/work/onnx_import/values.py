@@ -28,10 +28,12 @@ class Real:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A constant, times a scale if it was dequantised (one, or one for each output channel)."""
+    """A constant, times a scale if it was dequantised: one, or one for each place of an axis."""
 
     values: Array
     scale: Float32s | None = None
+    axis: int | None = None
+    """Axis of the scales; None if there is one scale for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,14 @@ class Product:
     factor: Float32s
     """Real value of one unit of each channel's accumulator."""
     image: bool
+    rank: int
+    """Number of ONNX's axes; the channels are axis 1 of an image, or else the last one."""
     relu: bool = False
+
+    @property
+    def channel_axis(self) -> int:
+        """ONNX's axis of the channels."""
+        return 1 if self.image else self.rank - 1
 
     def finish(self, scale: np.float32, numbers: Numbers) -> Real:
         """Return the requantised product: f32(f32(sx * sw) / sy), as in ONNX."""

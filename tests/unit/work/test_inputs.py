@@ -407,6 +407,15 @@ def test_broken_images_are_refused(tmp_path: Path) -> None:
             taken(tmp_path / name, IMAGES, PICTURE)
 
 
+def test_an_image_and_a_scan_need_a_model_whose_source_they_are(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "x.png")
+
+    with pytest.raises(UnreadableInput, match=r"x.png: is an image, .*source.: .picture"):
+        taken(tmp_path / "x.png", IMAGES)
+    with pytest.raises(UnreadableInput, match=r"is a DICOM file, .*source.: .scan"):
+        taken(bundled("CT_small.dcm"), IMAGES, PICTURE)
+
+
 def test_an_image_is_refused_where_rows_are_taken(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "x.png")
 
