@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from btt_chain.primitives.files import write_file
 from p2p.address import parse
 from p2p.peer_records import MAX_PROVEN, KnownPeer
 
@@ -38,7 +39,5 @@ def load(folder: Path) -> Sequence[KnownPeer]:
 def save(folder: Path, known: Iterable[KnownPeer]) -> None:
     """Replace the stored peers by `known`. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / PEER_FILE
-    fresh = file.with_suffix(".new")
-    fresh.write_text("".join(f"{peer.last_seen_ms} {peer.address}\n" for peer in known))
-    fresh.replace(file)
+    text = "".join(f"{peer.last_seen_ms} {peer.address}\n" for peer in known)
+    write_file(folder / PEER_FILE, text.encode())

@@ -30,9 +30,15 @@ from btt_chain.keystore.errors import (
     UnknownKeyType,
     WrongPassword,
 )
-from btt_chain.keystore.files import OTHERS, PRIVATE_FILE, commit, make_private_folder, write_aside
 from btt_chain.keystore.sealed import LARGEST, KeyFile, NotSealed, Password, Unopened, decode, seal
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.files import (
+    OTHERS,
+    PRIVATE_FILE,
+    commit,
+    make_private_folder,
+    write_aside,
+)
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import output_file
 from cli.common.options import examples, json_option
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def export_blocks(
             raise NotFound(f"there is no block {max(first, last)}: the best one is {best}")
         if first > last:
             raise Mistyped(f"from {first} to {last} there is no block")
-        with click.open_file(output, "wb") as file:
+        with output_file(output) as file:
             _export(data, first, last, file, binary=binary)
     show.note(f"{show.counted(last - first + 1, 'block')} written, {first} to {last}")
 
@@ -357,10 +358,11 @@ class BlockReader:
     def _json(self) -> Iterator[SignedBlock]:
         from btt_chain.primitives.block import Block, SignedBlock
         from btt_chain.primitives.digest import ConsensusEngineId
+        from btt_chain.primitives.strict_json import read_object
 
         for number, line in enumerate(self._lines(), 1):
             try:
-                document = json.loads(line)
+                document: Any = read_object(line)
                 proofs = document["justifications"]
                 yield SignedBlock(
                     Block.from_json(document["block"]),

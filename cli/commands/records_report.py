@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import read_object_file
 from cli.common.options import Command, Group, examples
 from cli.common.sending import Sender, call_options
 from cli.common.vaults import open_vault, run, vault_options
@@ -101,12 +101,12 @@ def read_leaves(path: Path | None) -> Leaves:
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found: Any = read_object_file(path)
         return {
             int(epoch): sorted(bytes.fromhex(each.removeprefix("0x")) for each in leaves)
             for epoch, leaves in found.items()
         }
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         raise Mistyped(
             f'{path} holds no lists of leaves by epoch: {{"493210": ["0x...", ...]}}'
         ) from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
+from cli.common.files import write
 from cli.common.options import chain_names, examples
 from cli.common.types import RandomnessType
 
@@ -83,10 +84,11 @@ class ValidatorsType(click.ParamType["int | Path"]):
     help="A node to call first: /ip4/10.0.0.1/tcp/30333/p2p/12D3KooW...; may be repeated.",
 )
 @click.option("--holders-template", is_flag=True, help="Print a file for --holders to fill in.")
-@click.option("-o", "--output", type=click.File("w", lazy=True), default="-", help="The file.")
-def build_spec(
-    name: str, raw: bool, holders_template: bool, output: IO[str], **chosen: Any
-) -> None:
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
+    help="The file; - is standard output.",
+)  # fmt: skip
+def build_spec(name: str, raw: bool, holders_template: bool, output: str, **chosen: Any) -> None:
     """Print the specification of a chain."""
     from genesis import catalogue
     from genesis.build import to_raw
@@ -102,13 +104,13 @@ def build_spec(
         if chain is None:
             spec = catalogue.load(name)
         elif holders_template:
-            click.echo(catalogue.holders_template(chain), file=output)
+            write(output, catalogue.holders_template(chain) + "\n")
             return
         else:
             spec = _made(chain, **chosen)
         if spec.warning:
             show.note(f"warning: {spec.warning}")
-        click.echo((to_raw(spec) if raw else spec).dumps(), file=output)
+        write(output, (to_raw(spec) if raw else spec).dumps() + "\n")
 
 
 def _made(

@@ -6,7 +6,6 @@ before anything is sent. Secrets stay here: only the signed transaction leaves.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.commands.tx_trace import trace
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
+from cli.common.files import read_object_file
 from cli.common.options import (
     Group,
     examples,
@@ -280,7 +280,7 @@ class _Facts:
         from btt_chain.client.metadata import ChainMetadata
 
         try:
-            document = json.loads(path.read_text())
+            document: Any = read_object_file(path)
             currency, prefix = read_properties(document["properties"])
             return cls(
                 ChainMetadata(

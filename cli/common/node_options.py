@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from cli.common.errors import Mistyped
+from cli.common.files import secret_of
 from cli.common.options import Command, password
 from cli.common.secret_uri import check_secret
 
@@ -280,7 +281,7 @@ def node_key(text: str | None, file: Path | None) -> bytes | None:
         raw = file.read_bytes()
         if len(raw) == 32:
             return raw
-        text = raw.decode("ascii", "replace").strip()
+        text = secret_of(raw, f"--node-key-file {file}").strip()
     if text is None:
         return None
     try:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
@@ -61,7 +61,7 @@ def _json(value: object, *, indent: int | None = None, separators: _Pair | None 
 
 def note(text: str) -> None:
     """Print a message on standard error."""
-    click.echo(printable(text), err=True)
+    _echo(printable(text), err=True)
 
 
 def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None:
@@ -215,7 +215,10 @@ def complain(message: str) -> None:
 
 def _echo(text: str, *, err: bool = False) -> None:
     # None: click checks whether the output is a terminal.
-    click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
+    colour = False if os.environ.get("NO_COLOR") else None
+    # Messages have no other place: a full or closed one neither stops a command nor hides its code.
+    with suppress(OSError) if err else nullcontext():
+        click.echo(text, err=err, color=colour)
 
 
 def has_colours() -> bool:
