@@ -195,7 +195,9 @@ class Transactions:
 
     async def fee(self, wire: bytes) -> int:
         """Return the fee that a transaction would pay now, without its tip, in planck."""
-        answer = await self._connection.call("payment_queryInfo", to_hex(without_signature(wire)))
+        answer = await self._connection.call(
+            "payment_queryInfo", to_hex(without_signature(wire, self._metadata))
+        )
         fee = member(answer, "partialFee")
         if isinstance(fee, str) and fee.isascii() and fee.isdecimal() and len(fee) < MAX_DIGITS:
             return int(fee)
@@ -219,7 +221,7 @@ class Transactions:
         """
         try:
             answer = await self._connection.call(
-                "state_call", DRY_RUN, to_hex(without_signature(wire))
+                "state_call", DRY_RUN, to_hex(without_signature(wire, self._metadata))
             )
         except RpcError as error:
             if error.is_unknown_method or NO_FUNCTION.search(f"{error} {error.data}"):

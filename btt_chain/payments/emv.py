@@ -45,7 +45,7 @@ _ACCOUNTS: Final = tuple(map(str, range(26, 52)))
 _TEMPLATES: Final = (*_ACCOUNTS, "62", "64", *map(str, range(80, 100)))
 """Fields that consist of fields."""
 _UNICODE: Final = ("64", *map(str, range(65, 100)))
-"""Fields whose values may have other characters than ASCII, such as the name in another language."""
+"""Fields that may have other characters than ASCII, such as the name in another language."""
 _CATEGORY: Final = "52"
 _CURRENCY: Final = "53"
 _AMOUNT: Final = "54"
@@ -116,21 +116,7 @@ def read_emv(text: str) -> EmvCode:
         raise PaymentError("EMV code: it does not end with a CRC (field 63)")
     if int(text[-_CRC_LENGTH:], 16) != crc16(text[:-_CRC_LENGTH].encode()):
         raise PaymentError("EMV code: the CRC is wrong: a character was altered or lost")
-    fields = _fields(text, "EMV code")
-    for name, value in fields.items():
-        if not value.isascii() and name not in _UNICODE:
-            raise PaymentError(f"EMV code: field {name} has characters other than printable ASCII")
-        if name in _TEMPLATES:
-            _fields(value, f"EMV code: field {name}")
-    for required in _REQUIRED:
-        if required not in fields:
-            raise PaymentError(f"EMV code: field {required} is missing")
-    if [*fields][-1] != _CRC:
-        raise PaymentError("EMV code: a length is too large: a field reaches into the CRC")
-    if next(iter(fields)) != _FORMAT:
-        raise PaymentError("EMV code: it does not begin with field 00")
-    if fields[_FORMAT] != "01":
-        raise PaymentError(f"EMV code: format {fields[_FORMAT]!r} instead of 01")
+    fields = _checked_fields(text)
     for added in _ADDED:
         if added in fields:
             raise PaymentError(f"EMV code: field {added} adds a tip or a fee to the amount")
@@ -152,6 +138,26 @@ def read_emv(text: str) -> EmvCode:
         units=units,
         reference=reference,
     )
+
+
+def _checked_fields(text: str) -> dict[str, str]:
+    """Return the fields of a code whose form is right. Raises PaymentError."""
+    fields = _fields(text, "EMV code")
+    for name, value in fields.items():
+        if not value.isascii() and name not in _UNICODE:
+            raise PaymentError(f"EMV code: field {name} has characters other than printable ASCII")
+        if name in _TEMPLATES:
+            _fields(value, f"EMV code: field {name}")
+    for required in _REQUIRED:
+        if required not in fields:
+            raise PaymentError(f"EMV code: field {required} is missing")
+    if [*fields][-1] != _CRC:
+        raise PaymentError("EMV code: a length is too large: a field reaches into the CRC")
+    if next(iter(fields)) != _FORMAT:
+        raise PaymentError("EMV code: it does not begin with field 00")
+    if fields[_FORMAT] != "01":
+        raise PaymentError(f"EMV code: format {fields[_FORMAT]!r} instead of 01")
+    return fields
 
 
 def crc16(data: bytes) -> int:
@@ -192,7 +198,7 @@ def _account(fields: Mapping[str, str]) -> tuple[AccountId, bytes | None]:
     if not systems:
         raise PaymentError(f"EMV code: field {_ACCOUNT} is missing")
     if not own:
-        others = ", ".join(f"field {name} to {parts.get('00')!r}" for name, parts in systems.items())
+        others = ", ".join(f"field {name} to {each.get('00')!r}" for name, each in systems.items())
         raise PaymentError(f"EMV code: no field belongs to {NAME!r}: {others}")
     if len(own) > 1:
         raise PaymentError(f"EMV code: the fields {' and '.join(own)} both belong to {NAME!r}")

@@ -61,7 +61,10 @@ def parse(raw: bytes) -> Resource:
     try:
         found = read_json(raw, integer=_integer, decimal=_decimal)
     except BadJson as error:
-        raise BadDocument(f"the document is no JSON: {error}") from None
+        lines = ""
+        if str(error).startswith("Extra data at line"):
+            lines = " (one document in each line is NDJSON: import each line as a file of its own)"
+        raise BadDocument(f"the document is no JSON: {error}{lines}") from None
     if b"\\u0000" in raw and any("\0" in text for text in texts_of(found)):
         raise BadDocument("a string has U+0000")
     if not isinstance(found, dict):

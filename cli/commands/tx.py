@@ -276,16 +276,13 @@ class _Facts:
     @classmethod
     def read(cls, path: Path) -> _Facts:
         """Return the facts in a file; Refused if it holds none."""
-        from btt_chain.client.chain import read_properties
-        from btt_chain.client.metadata import ChainMetadata
+        from btt_chain.client.chain import read_chain_metadata
 
         try:
             document: Any = read_object_file(path)
-            currency, prefix = read_properties(document["properties"])
+            metadata = bytes.fromhex(document["metadata"][2:])
             return cls(
-                ChainMetadata(
-                    bytes.fromhex(document["metadata"][2:]), currency=currency, prefix=prefix
-                ),
+                read_chain_metadata(metadata, document["properties"]),
                 bytes.fromhex(document["genesisHash"][2:]),
                 int(document["specVersion"]),
                 int(document["transactionVersion"]),
