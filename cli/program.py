@@ -151,10 +151,10 @@ class Program(Group):
             show.complain("an argument is not UTF-8 text: write other bytes as 0x and hex")
             code = ExitCode.USAGE
         except ValueError as error:
-            long = _long_number(sys.argv[1:] if args is None else args)
-            if _TOO_LONG not in str(error) or long is None:
+            if _TOO_LONG not in str(error):
                 raise
-            show.complain(f"{long[:16]}... has more digits than any number here: {len(long)}")
+            number = _long_number(sys.argv[1:] if args is None else args)
+            show.complain(f"{number} has more than 4300 digits: no number here is that long")
             code = ExitCode.USAGE
         except click.ClickException as error:
             show.complain(error.format_message())
@@ -179,7 +179,7 @@ def _usage(error: click.UsageError) -> str:
     if isinstance(error, click.BadParameter) and _is_choice(error.param):
         # Else it is called by all that it permits, which the message lists again.
         error.param_hint = f"'{str(error.param.name).upper()}'"
-    words = error.format_message()
+    words = re.sub(r"(\S{60})\S{200,}", r"\1...", error.format_message())
     if re.search(_EXTRA_UNIT, words):
         words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"
     return words
@@ -191,9 +191,10 @@ def _is_typed(text: str, args: Sequence[str]) -> bool:
     return any(bad & set(arg) for arg in args)
 
 
-def _long_number(args: Sequence[str]) -> str | None:
-    """Return the argument with the number that Python does not read; None if there is none."""
-    return next((arg for arg in args if re.search(r"[0-9_]{4300,}", arg)), None)
+def _long_number(args: Sequence[str]) -> str:
+    """Return the beginning of the argument with the number that Python does not read."""
+    long = next((arg for arg in args if re.search(r"[0-9_]{4300,}", arg)), None)
+    return "a number" if long is None else f"{long[:24]}..."
 
 
 def _system_error(error: OSError) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.errors import InvalidArgument, decoding
@@ -281,7 +281,7 @@ def _json(text: str, where: str) -> Plain:
         )
 
     try:
-        value: Any = read_json(text, decimal=refuse)
+        value: Plain = read_json(text, decimal=refuse)
     except BadJson as error:
         raise InvalidArgument(f"{where}: this is not JSON: {error}") from None
     return value

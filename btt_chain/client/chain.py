@@ -484,8 +484,9 @@ def _runtime_prefix(metadata: ChainMetadata) -> int | None:
             prefix = metadata.items.types.decode(found.type, found.value)
     except (NotFound, Undecodable):
         return None
-    usable = isinstance(prefix, int) and 0 <= prefix <= ss58.MAX_PREFIX
-    return prefix if usable and prefix not in ss58.RESERVED_PREFIXES else None
+    if not isinstance(prefix, int) or not 0 <= prefix <= ss58.MAX_PREFIX:
+        return None
+    return None if prefix in ss58.RESERVED_PREFIXES else prefix
 
 
 def _is_symbol(text: str) -> bool:

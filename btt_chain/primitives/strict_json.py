@@ -14,7 +14,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 MAX_DEPTH: Final = 128
 MAX_DIGITS: Final = 1_000
@@ -27,6 +27,10 @@ _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _PERHAPS: Final = re.compile(r"\\u[dD]|[\ud800-\udfff]")
 """Pattern of a document that may have half of a surrogate pair."""
+
+
+JsonValue: TypeAlias = Any
+"""A value as `json` reads it."""
 
 
 class BadJson(ValueError):
@@ -52,12 +56,16 @@ def read_json(
     *,
     integer: Callable[[str], object] = int,
     decimal: Callable[[str], object] = float,
-) -> object:
-    """Return the value of a document; `integer` and `decimal` read its numbers. Raises BadJson."""
+    halves: bool = False,
+) -> JsonValue:
+    """Return the value of a document; `integer` and `decimal` read its numbers. Raises BadJson.
+
+    With `halves` its texts may have half of a surrogate pair, as JavaScript writes them.
+    """
     text = decode_text(raw) if isinstance(raw, bytes) else raw.removeprefix("\ufeff")
     _check_depth(text)
     try:
-        found: object = json.loads(
+        found: JsonValue = json.loads(
             text,
             parse_int=lambda digits: integer(_checked(digits)),
             parse_float=lambda digits: _finite(decimal(_checked(digits))),
@@ -66,12 +74,12 @@ def read_json(
         )
     except json.JSONDecodeError as error:
         raise NotJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
-    if _PERHAPS.search(text) and any(map(_SURROGATE.search, texts_of(found))):
+    if not halves and _PERHAPS.search(text) and any(map(_SURROGATE.search, texts_of(found))):
         raise BadJson("a text has half of a surrogate pair")
     return found
 
 
-def read_object(raw: str | bytes) -> dict[str, object]:
+def read_object(raw: str | bytes) -> dict[str, JsonValue]:
     """Return the object of a document. Raises BadJson, also for another value."""
     found = read_json(raw)
     if not isinstance(found, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from typing import Final
 
 from btt_chain.primitives.record_leaves import record_leaf
@@ -89,7 +88,8 @@ def import_resources(
     known = _Known(vault.entries(kind))
     news: dict[tuple[str, str, str], New] = {}
     unchanged = 0
-    for number, (resource, url) in enumerate(zip_longest(resources, urls, fillvalue="")):
+    names = [*urls, *([""] * (len(resources) - len(urls)))]
+    for number, (resource, url) in enumerate(zip(resources, names, strict=True)):
         try:
             found = validate(resource, version)
             data = canonical(resource)

@@ -112,7 +112,7 @@ class Entry:
         if len(raw) > MAX_BYTES:
             raise Damaged(f"it has more than {MAX_BYTES} bytes")
         try:
-            document = read_json(raw)
+            document = read_json(raw, halves=True)
         except BadJson as error:
             raise Damaged(f"it is not JSON: {error}") from None
         if not isinstance(document, dict) or not isinstance(document.get("address"), str):

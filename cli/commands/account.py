@@ -463,9 +463,9 @@ def _document(text: str) -> str | None:
     from btt_chain.primitives.strict_json import BadJson, read_json
 
     try:
-        read_json(text)
+        read_json(text, halves=True)
     except BadJson as error:
-        raise Refused(f"the file begins as JSON and is invalid ({error}): is it cut?") from None
+        raise Refused(f"the file begins as JSON and is invalid: is it cut short? {error}") from None
     return text
 
 

@@ -130,7 +130,7 @@ def _seed(raw: bytes, where: str, *, binary: bool) -> bytes:
     try:
         text = "" if binary else secret_of(raw, where)
         seed = bytes.fromhex(text.strip().removeprefix("0x"))
-    except ValueError:
+    except (ValueError, Mistyped):
         seed = b""
     if len(seed) != SEED_BYTES:
         raise Refused(f"{where} holds no key of a node: expected 32 bytes, raw or as 64 hex digits")

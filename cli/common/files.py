@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,9 +31,8 @@ def output_file(
 ) -> Iterator[BinaryIO]:
     """Yield the file of an option; - is standard output. See `btt_chain.primitives.files`."""
     if str(output) == "-":
-        stream = click.get_binary_stream("stdout")
-        yield stream
-        stream.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
         return
     from btt_chain.primitives.files import writing
 
@@ -57,7 +57,7 @@ def write_json(document: object, output: Path | str) -> None:
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file; - is standard input. NotFound if there is none."""
     if str(path) == "-":
-        return click.get_binary_stream("stdin").read()
+        return sys.stdin.buffer.read()
     try:
         return path.read_bytes()
     except FileNotFoundError:

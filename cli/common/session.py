@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from btt_chain.client.errors import ClientError
 from cli.common.errors import ExitCode, Mistyped, of_client
-from cli.common.files import read_text_file
+from cli.common.files import read_bytes
 from cli.common.streams import ending_signals
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def open_chain(url: str, timeout: float, at: str | None = None) -> AsyncIt
 def call_given(text: str) -> bytes:
     """Return the call of `--call`: hex, or a file that holds it. Mistyped if it is neither."""
     if len(text) < MAX_PATH and Path(text).is_file():
-        text = read_text_file(Path(text))
+        text = read_bytes(Path(text)).decode("utf-8-sig", "replace")
     return from_hex(text, "--call")
 
 
