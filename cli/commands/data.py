@@ -21,7 +21,7 @@ import click
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.files import output_file
+from cli.common.files import input_file, output_file
 from cli.common.options import examples, json_option
 
 if TYPE_CHECKING:
@@ -210,10 +210,8 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     from btt_chain.node.paths import default_base_path
 
     # Pipes work like files: `import-blocks <(gunzip -c blocks.gz)`.
-    if file != "-" and not Path(file).exists():
-        raise NotFound(f"{file}: there is no such file")
     config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
-    with plain_errors(), click.open_file(file, "rb") as source:
+    with plain_errors(), input_file(file) as source:
         data = open_chain(config)
         try:
             started = time.monotonic()

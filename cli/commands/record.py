@@ -78,10 +78,8 @@ def import_(file: str, dev: bool, chain: str | None, base_path: Path | None) -> 
     """
     from btt_chain.keystore.interchange import import_ as import_records
 
-    if file != "-" and not Path(file).exists():
-        raise NotFound(f"{file}: there is no such file")
+    text = read_bytes(file)
     place = place_of(dev, chain, base_path)
-    text = read_bytes(Path(file))
     with plain_key_errors():
         keys = import_records(place.paths.signing, place.genesis, text)
     for public in keys:

@@ -54,14 +54,24 @@ def write_json(document: object, output: Path | str) -> None:
 # ---- reading
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file; - is standard input. NotFound if there is none."""
+@contextmanager
+def input_file(path: Path | str) -> Iterator[BinaryIO]:
+    """Yield the file of an argument; - is standard input. NotFound if there is none."""
     if str(path) == "-":
-        return sys.stdin.buffer.read()
+        yield sys.stdin.buffer
+        return
     try:
-        return path.read_bytes()
+        file = Path(path).open("rb")  # noqa: SIM115 - NotFound is of the opening alone
     except FileNotFoundError:
         raise NotFound(f"{path}: there is no such file") from None
+    with file:
+        yield file
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """Return the content of a file as `input_file`."""
+    with input_file(path) as file:
+        return file.read()
 
 
 def read_json_file(path: Path) -> object:

@@ -87,7 +87,7 @@ def run(args: list[str], closed: tuple[int, ...], log: Path) -> int:
             program.main(args, "btt-chain")
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - all that would end a program with a traceback
             import traceback
 
             log.write_text(traceback.format_exc())
