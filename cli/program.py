@@ -179,7 +179,7 @@ def _usage(error: click.UsageError) -> str:
     if isinstance(error, click.BadParameter) and _is_choice(error.param):
         # Else it is called by all that it permits, which the message lists again.
         error.param_hint = f"'{str(error.param.name).upper()}'"
-    words = re.sub(r"(\S{60})\S{200,}", r"\1...", error.format_message())
+    words = error.format_message()
     if re.search(_EXTRA_UNIT, words):
         words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"
     return words

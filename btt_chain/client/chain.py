@@ -44,6 +44,7 @@ from btt_chain.client.wire import (
 )
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.header import Header
 from btt_chain.scale import compact_decode
 from btt_chain.scale.errors import EncodeError
@@ -414,12 +415,14 @@ async def find_block(connection: Connection, which: str) -> bytes:
         if await connection.call("chain_getHeader", to_hex(hash)) is None:
             raise NotFound(f"the node has no block {which}")
         return hash
-    digits = which.replace("_", "").replace(",", "")
-    if not (digits.isascii() and digits.isdecimal()):
-        raise InvalidArgument(f"{which!r} is no block: give a number, a hash, best or finalized")
-    found = await connection.call("chain_getBlockHash", int(digits))
+    number = whole_number(which.replace("_", "").replace(",", ""))
+    if number is None:
+        raise InvalidArgument(
+            f"{which[:80]!r} is no block: give a number, a hash, best or finalized"
+        )
+    found = await connection.call("chain_getBlockHash", number)
     if found is None:
-        raise NotFound(f"there is no block {digits} yet")
+        raise NotFound(f"there is no block {number} yet")
     return to_bytes(found)
 
 

@@ -21,6 +21,7 @@ from btt_chain.keystore.errors import RecordDamaged, RecordForeign, RecordMissin
 from btt_chain.keystore.ledger import ORDER, UNKNOWN, Cast, Ledger, Round, Sealed, maximum
 from btt_chain.keystore.record import SIGNATURE_LENGTH, SigningRecord, recorded_keys
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthoritySignature,
@@ -36,7 +37,6 @@ from btt_chain.scale import u32
 FORMAT: Final = "btt-signing-record"
 VERSION: Final = "1"
 KEY_LENGTH: Final = 32
-_U64: Final = 1 << 64
 _U32: Final = 1 << 32
 
 
@@ -195,10 +195,8 @@ def _check_votes(public_key: bytes, round: Round | None) -> None:
 
 
 def _number(value: object) -> int:
-    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()):
-        raise TypeError
-    number = int(value)
-    if number >= _U64:
+    number = whole_number(value, U64) if isinstance(value, str) else None
+    if number is None:
         raise ValueError
     return number
 

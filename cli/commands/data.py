@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.primitives.digits import whole_number
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -456,9 +457,10 @@ def _hash_of(data: OpenChain, which: str) -> bytes:
         if data.client.header(hash) is None:
             raise NotFound(f"block {which} is not in the database")
         return hash
-    if not (which.isascii() and which.isdecimal()):
+    number = whole_number(which)
+    if number is None:
         raise Mistyped(f"{which!r} is no block: give a number or a hash")
-    found = data.client.block_hash(int(which))
+    found = data.client.block_hash(number)
     if found is None:
         raise NotFound(f"there is no block {which}: the best one is {data.client.best().number}")
     return found

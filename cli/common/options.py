@@ -224,21 +224,23 @@ class Network(click.ParamType[int]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         """Return the prefix."""
+        from btt_chain.primitives.digits import whole_number
         from btt_chain.primitives.ss58 import MAX_PREFIX, RESERVED_PREFIXES
 
         text = str(value).lower()
         if text in NETWORKS:
             return NETWORKS[text]
-        if not (text.isascii() and text.isdecimal()) or int(text) > MAX_PREFIX:
+        prefix = whole_number(text, MAX_PREFIX)
+        if prefix is None:
             self.fail(
                 f"{value!r} is no network; give {', '.join(NETWORKS)} or a number up to "
                 f"{MAX_PREFIX}",
                 param,
                 ctx,
             )
-        if int(text) in RESERVED_PREFIXES:
+        if prefix in RESERVED_PREFIXES:
             self.fail(f"the prefix {text} is reserved", param, ctx)
-        return int(text)
+        return prefix
 
 
 def read_secret(given: str | None) -> str:

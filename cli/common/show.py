@@ -34,6 +34,8 @@ _EXACT: Final = rf"([0-9][0-9_]*)(?:\.([0-9]+))? ([A-Z]{{2,12}}|{_SMALLEST})"
 _UNFOLDED = 100_000
 """Columns of an output other than a terminal."""
 
+_LONG_WORD: Final = r"(\S{60})\S{940,}"
+"""A word of 1,000 characters or more, such as a number that was typed."""
 _NOT_ASCII: Final = r"[^\n -~]"
 _Pair: TypeAlias = tuple[str, str]
 
@@ -208,9 +210,10 @@ def heading(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print an error in one line on standard error."""
+    """Print an error in one line on standard error; words of no use at full length are cut."""
     label = click.style("error:", fg="red", bold=True)
-    _echo(f"{label} {printable(' '.join(message.split()))}", err=True)
+    line = re.sub(_LONG_WORD, r"\1...", " ".join(message.split()))
+    _echo(f"{label} {printable(line)}", err=True)
 
 
 def _echo(text: str, *, err: bool = False) -> None:

@@ -79,6 +79,22 @@ def test_every_option_of_a_file_takes_a_path_that_is_not_utf_8(tmp_path: Path) -
     assert found > 40
 
 
+def test_every_option_that_is_a_number_refuses_ten_thousand_digits() -> None:
+    found = 0
+    for name, command in commands(program):
+        for param in command.params:
+            if type(param.type) in (click.types.StringParamType, click.Path):
+                continue
+            ctx = click.Context(command)
+            try:
+                param.type.convert("1" * 10_000, param, ctx)
+            except click.BadParameter:
+                found += 1
+            except ValueError as error:
+                pytest.fail(f"{name} {param.name}: {error}")
+    assert found > 100
+
+
 @pytest.mark.parametrize(
     "raw",
     [b"secret", b"secret\n", b"secret\r\n", MARK + b"secret\r\n", MARK + b"secret", b"secret\n\n"],
