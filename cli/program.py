@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,10 @@ from cli.common import show
 from cli.common.config import META, Settings
 from cli.common.errors import ExitCode, of_client
 from cli.common.options import Group
+from cli.common.streams import ended_by_signals, open_missing, output_error
+
+_TOO_LONG: Final = "integer string conversion"
+"""A part of the message of Python about a number of more than 4300 digits."""
 
 _EXTRA_UNIT: Final = r"(?i)extra arguments? \((?:planck|[mun]?t?BTT)\b"
 """The message about an argument too many, where it is the unit of an amount."""
@@ -110,6 +115,21 @@ class Program(Group):
         **extra: Any,
     ) -> NoReturn:
         """Run, and exit; an error that a user can cause never ends in a traceback."""
+        open_missing()
+        with ended_by_signals():
+            code = self._code(args, prog_name, complete_var, **extra)
+        error = output_error()
+        if error is not None:
+            if error.errno != errno.EPIPE:
+                show.complain(_system_error(error))
+            code = code or ExitCode.REFUSED
+        sys.exit(code)
+
+    def _code(
+        self, args: Sequence[str] | None, prog_name: str | None, complete_var: str | None,
+        **extra: Any,
+    ) -> int:  # fmt: skip
+        """Run, and return the exit code."""
         code: int = ExitCode.DONE
         try:
             try:
@@ -130,6 +150,12 @@ class Program(Group):
                 raise
             show.complain("an argument is not UTF-8 text: write other bytes as 0x and hex")
             code = ExitCode.USAGE
+        except ValueError as error:
+            if _TOO_LONG not in str(error):
+                raise
+            number = _long_number(sys.argv[1:] if args is None else args)
+            show.complain(f"{number} has more than 4300 digits: no number here is that long")
+            code = ExitCode.USAGE
         except click.ClickException as error:
             show.complain(error.format_message())
             code = error.exit_code
@@ -141,7 +167,7 @@ class Program(Group):
         except OSError as error:
             show.complain(_system_error(error))
             code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.REFUSED
-        sys.exit(code)
+        return code
 
 
 def _is_choice(param: click.Parameter | None) -> TypeGuard[click.Argument]:
@@ -165,9 +191,20 @@ def _is_typed(text: str, args: Sequence[str]) -> bool:
     return any(bad & set(arg) for arg in args)
 
 
+def _long_number(args: Sequence[str]) -> str:
+    """Return the beginning of the argument with the number that Python does not read."""
+    long = next((arg for arg in args if re.search(r"[0-9_]{4300,}", arg)), None)
+    return "a number" if long is None else f"{long[:24]}..."
+
+
 def _system_error(error: OSError) -> str:
+    """Return the words of an error of the system: where there is no file, it is the output."""
     what = error.strerror or str(error)
-    return f"{error.filename}: {what}" if error.filename else what
+    if error.filename:
+        return f"{error.filename}: {what}"
+    if error.errno == errno.EBADF:
+        return "standard output is closed: the result cannot be written"
+    return f"standard output: {what}" if output_error() is not None else what
 
 
 def _account_named(name: str) -> bytes | None:

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
+from btt_chain.primitives.strict_json import BadJson, read_json
 from btt_chain.scale import u128
 from genesis.accounts import well_known
 from genesis.allocation import JSON_NAMES, Table
@@ -170,22 +171,9 @@ def read_spec(text: str | bytes, name: str = "unnamed", source: str = "spec") ->
 def parse_json(text: str | bytes, source: str) -> object:
     """Read JSON without duplicate fields in an object. Raises SpecError that names its `source`."""
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        return read_json(text)
+    except BadJson as error:
         raise SpecError(f"{source}: no JSON: {error}") from None
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field {twice!r} stands twice in one object")
-    return fields
-
-
-def _no_number(word: str) -> object:
-    raise ValueError(f"{word} is no number")
 
 
 def _read_document(document: Json) -> ChainSpec:

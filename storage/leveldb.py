@@ -394,7 +394,7 @@ def _open(
 
     def attempt(*, paranoid: bool) -> LevelKV:
         db = plyvel.DB(
-            str(path),
+            os.fsencode(path),  # a path need not be UTF-8
             create_if_missing=True,
             paranoid_checks=paranoid,
             write_buffer_size=write_buffer,

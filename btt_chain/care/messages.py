@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from btt_chain.care.errors import Refusal
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH
 from btt_chain.primitives.point_voucher import Denomination
+from btt_chain.primitives.strict_json import BadJson, read_object
 
 VERSION: Final = 1
 MAX_BYTES: Final = 1 << 20
@@ -138,11 +139,9 @@ class _Fields:
         if len(text) > MAX_BYTES:
             raise Refusal(f"the {what} has more than {MAX_BYTES} bytes")
         try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError):
-            fields = None
-        if not isinstance(fields, dict):
-            raise Refusal(f"this is no {what}: it is not a JSON object")
+            fields = read_object(text)
+        except BadJson as error:
+            raise Refusal(f"this is no {what}: it is not a JSON object: {error}") from None
         self._fields: dict[str, object] = fields
         self._what = what
         if fields.get("version") != VERSION:

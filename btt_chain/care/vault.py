@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from btt_chain.care.errors import CareError, Damaged
-from btt_chain.keystore.files import PRIVATE_FILE, make_private_folder
+from btt_chain.primitives.files import PRIVATE_FILE, make_private_folder
 
 VERSION: Final = 1
 SALT_LENGTH: Final = 32

@@ -20,7 +20,8 @@ LARGEST: Final = (1 << 128) - 1
 # Number of decimals below that of the whole unit. `u` means µ on keyboards without it.
 _PREFIXES: Final = {"": 0, "m": 3, "u": 6, "µ": 6, "\u03bc": 6, "n": 9}
 
-_AMOUNT = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:\.([0-9]+(?:_[0-9]+)*))?\s*([^\W\d_]+)")
+_NUMBER = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:\.([0-9]+(?:_[0-9]+)*))?")
+_WORD = re.compile(r"[^\W\d_]+")
 _BARE = re.compile(r"[0-9][0-9_]*(?:\.[0-9_]+)?")
 
 _MAX_DIGITS: Final = 80
@@ -56,10 +57,11 @@ class Currency:
         text = text.strip()
         if len(text) > _MAX_DIGITS:
             raise AmountError(f"an amount has at most {_MAX_DIGITS} characters")
-        found = _AMOUNT.fullmatch(text)
-        if found is None:
+        found = _NUMBER.match(text)
+        unit = text[found.end() :].strip() if found else ""
+        if found is None or not (_WORD.fullmatch(unit) or unit in self.units):
             raise AmountError(self._what_is_wrong(text))
-        whole, fraction, unit = found[1], (found[2] or "").replace("_", ""), found[3]
+        whole, fraction = found[1], (found[2] or "").replace("_", "")
         decimals = self._decimals(unit)
         if len(fraction) > decimals:
             raise AmountError(

@@ -6,7 +6,6 @@ unit. Python values are taken as they are: amounts as numbers of planck.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
@@ -15,6 +14,7 @@ from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.errors import InvalidArgument, decoding
 from btt_chain.client.items import CONTRADICTION, Items
 from btt_chain.client.values import is_money
+from btt_chain.primitives.strict_json import BadJson, read_json
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.metadata import (
     ArrayDef,
@@ -281,7 +281,7 @@ def _json(text: str, where: str) -> Plain:
         )
 
     try:
-        value: Plain = json.loads(text, parse_float=refuse, parse_constant=refuse)
-    except json.JSONDecodeError as error:
+        value: Plain = read_json(text, decimal=refuse)
+    except BadJson as error:
         raise InvalidArgument(f"{where}: this is not JSON: {error}") from None
     return value

@@ -27,6 +27,7 @@ from btt_chain.client.errors import (
     InvalidArgument,
     NotFound,
     RpcError,
+    Undecodable,
     decoding,
 )
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, Json, connect
@@ -43,6 +44,7 @@ from btt_chain.client.wire import (
 )
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.header import Header
 from btt_chain.scale import compact_decode
 from btt_chain.scale.errors import EncodeError
@@ -121,12 +123,11 @@ class Chain:
             read_metadata(connection, where),
             connection.call("state_getRuntimeVersion", hex_of(where)),
         )
-        currency, prefix = read_properties(properties)
         name = member(version, "specName")
         facts = ChainFacts(
             to_bytes(genesis), *_versions(version), name if isinstance(name, str) else ""
         )
-        found = ChainMetadata(metadata, currency=currency, prefix=prefix)
+        found = read_chain_metadata(metadata, properties)
         return cls(connection, found, facts, where)
 
     async def at_block(self, which: str | int) -> Chain:
@@ -414,16 +415,20 @@ async def find_block(connection: Connection, which: str) -> bytes:
         if await connection.call("chain_getHeader", to_hex(hash)) is None:
             raise NotFound(f"the node has no block {which}")
         return hash
-    digits = which.replace("_", "").replace(",", "")
-    if not (digits.isascii() and digits.isdecimal()):
-        raise InvalidArgument(f"{which!r} is no block: give a number, a hash, best or finalized")
-    found = await connection.call("chain_getBlockHash", int(digits))
+    number = whole_number(which.replace("_", "").replace(",", ""))
+    if number is None:
+        raise InvalidArgument(
+            f"{which[:80]!r} is no block: give a number, a hash, best or finalized"
+        )
+    found = await connection.call("chain_getBlockHash", number)
     if found is None:
-        raise NotFound(f"there is no block {digits} yet")
+        raise NotFound(f"there is no block {number} yet")
     return to_bytes(found)
 
 
-_SYMBOL: Final = re.compile("[A-Za-z]{1,12}")
+_DIGITS: Final = re.compile("[0-9]{1,3}", re.ASCII)
+MAX_SYMBOL: Final = 32
+"""Maximum characters of a currency's symbol."""
 
 
 def read_properties(properties: Json) -> tuple[Currency, int]:
@@ -440,7 +445,9 @@ def read_properties(properties: Json) -> tuple[Currency, int]:
     symbol = BTT.symbol if symbol is None else symbol
     decimals = BTT.decimals if decimals is None else decimals
     prefix = ss58.DEFAULT_PREFIX if prefix is None else prefix
-    if not (isinstance(symbol, str) and _SYMBOL.fullmatch(symbol)) or symbol.lower() == PLANCK:
+    if isinstance(decimals, str) and _DIGITS.fullmatch(decimals):
+        decimals = int(decimals)
+    if not isinstance(symbol, str) or not _is_symbol(symbol):
         raise InvalidAnswer(f"the node names {symbol!r} as the symbol of its currency")
     if isinstance(decimals, bool) or not isinstance(decimals, int) or not 0 <= decimals <= 38:
         raise InvalidAnswer(f"the node names {decimals!r} as the decimals of its currency")
@@ -452,7 +459,47 @@ def read_properties(properties: Json) -> tuple[Currency, int]:
         or not 0 <= prefix <= ss58.MAX_PREFIX
     ):
         raise InvalidAnswer(f"the node names {prefix!r} as the prefix of its addresses")
-    return Currency(symbol, decimals), prefix
+    # A reserved prefix has no addresses: those of no chain in particular stand for them.
+    return Currency(symbol, decimals), (
+        ss58.DEFAULT_PREFIX if prefix in ss58.RESERVED_PREFIXES else prefix
+    )
+
+
+def read_chain_metadata(raw: bytes, properties: Json) -> ChainMetadata:
+    """Return metadata with the currency and the address prefix of a chain.
+
+    Where the properties have no prefix, it is that of the runtime. Raises Undecodable,
+    InvalidAnswer.
+    """
+    currency, prefix = read_properties(properties)
+    found = ChainMetadata(raw, currency=currency, prefix=prefix)
+    if isinstance(properties, dict) and properties.get("ss58Format") is not None:
+        return found
+    own = _runtime_prefix(found)
+    return found if own in (None, prefix) else ChainMetadata(raw, currency=currency, prefix=own)
+
+
+def _runtime_prefix(metadata: ChainMetadata) -> int | None:
+    """Return the prefix of addresses in the runtime's constants; None if it has no usable one."""
+    try:
+        _, found = metadata.items.constant("System.SS58Prefix")
+        with decoding("the constant System.SS58Prefix is not of its type"):
+            prefix = metadata.items.types.decode(found.type, found.value)
+    except (NotFound, Undecodable):
+        return None
+    if not isinstance(prefix, int) or not 0 <= prefix <= ss58.MAX_PREFIX:
+        return None
+    return None if prefix in ss58.RESERVED_PREFIXES else prefix
+
+
+def _is_symbol(text: str) -> bool:
+    """Return True if a symbol can be printed and typed as the unit of an amount."""
+    return (
+        0 < len(text) <= MAX_SYMBOL
+        and text.isprintable()
+        and text == text.strip()
+        and text.lower() != PLANCK
+    )
 
 
 def read_header(answer: Json) -> Header:

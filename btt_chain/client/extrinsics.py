@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from btt_chain.client.errors import NotFound, Undecodable, decoding
+from btt_chain.client.items import Items
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.signature import Scheme
@@ -18,6 +19,7 @@ from btt_chain.primitives.extrinsic import bare, opaque, signing_payload
 from btt_chain.primitives.lifetime import MIN_PERIOD, period_for
 from btt_chain.scale import codec, compact_decode, compact_encode
 from btt_chain.scale.errors import DecodeError
+from btt_chain.scale.metadata import VariantDef
 
 _ERA = codec(Era)
 _SCHEME_INDEX = {scheme: bytes((scheme.value,)) for scheme in Scheme}
@@ -81,13 +83,58 @@ def sign(metadata: ChainMetadata, context: SigningContext, draft: Draft, signer:
     extensions = extensions_of(metadata, context, draft)
     payload = signing_payload(draft.call, extensions.carried, extensions.signed_along)
     signature = signer.sign(payload)
-    return signed(signer.account_id, signer.scheme, signature, extensions.carried, draft.call)
+    head = signed_head(metadata, signer.account_id, signer.scheme, signature)
+    return opaque(head + extensions.carried + draft.call)
 
 
 def signed(account: bytes, scheme: Scheme, signature: bytes, carried: bytes, call: bytes) -> bytes:
-    """Return an extrinsic with its signature, in its form on the wire."""
+    """Return an extrinsic with its signature, in its form on the wire, of a BTT chain."""
     head = b"\x84\x00" + account + _SCHEME_INDEX[scheme]
     return opaque(head + signature + carried + call)
+
+
+def signed_head(metadata: ChainMetadata, account: bytes, scheme: Scheme, signature: bytes) -> bytes:
+    """Return the version, the address and the signature of an extrinsic, by the chain's types.
+
+    Raises Undecodable if its addresses or signatures are of another kind than these.
+    """
+    items = metadata.items
+    if items.address is None or items.signature is None:
+        return b"\x84\x00" + account + _SCHEME_INDEX[scheme] + signature
+    address = _variant_head(items, items.address, "Id") + account
+    if not _is_of_type(items, items.address, address):
+        raise Undecodable(
+            "addresses of this chain are not those of accounts of 32 bytes: nothing can be signed"
+        )
+    name = scheme.name.lower()
+    wrapped = _variant_head(items, items.signature, scheme.name.capitalize()) + signature
+    # A signature that is not an enumeration is of one scheme, which its type names.
+    is_known = _is_variant(items, items.signature) or name in items.types.type(items.signature).path
+    if not is_known or not _is_of_type(items, items.signature, wrapped):
+        raise Undecodable(f"signatures of this chain are not those of {name} keys")
+    return b"\x84" + address + wrapped
+
+
+def _is_variant(items: Items, type_id: int) -> bool:
+    return isinstance(items.types.type(type_id).definition, VariantDef)
+
+
+def _variant_head(items: Items, type_id: int, name: str) -> bytes:
+    """Return the index of a variant; empty if the type is not an enumeration, or has none such."""
+    if not _is_variant(items, type_id):
+        return b""
+    try:
+        return bytes((items.types.variant(type_id, name).index,))
+    except LookupError:
+        return b""
+
+
+def _is_of_type(items: Items, type_id: int, raw: bytes) -> bool:
+    try:
+        items.types.decode(type_id, raw)
+    except DecodeError:
+        return False
+    return True
 
 
 def extensions_of(metadata: ChainMetadata, context: SigningContext, draft: Draft) -> Extensions:
@@ -118,15 +165,22 @@ def extensions_of(metadata: ChainMetadata, context: SigningContext, draft: Draft
     return Extensions(extra, implicit)
 
 
-def without_signature(wire: bytes) -> bytes:
+def without_signature(wire: bytes, metadata: ChainMetadata | None = None) -> bytes:
     """Return a signed extrinsic of the same length whose signature is invalid: for estimates.
 
-    A node that is asked for a fee gets no transaction that it could send.
+    A node that is asked for a fee gets no transaction that it could send. Without `metadata` it is
+    of a BTT chain.
     """
     _, start = compact_decode(wire, 0)
-    if wire[start : start + 2] != b"\x84\x00":
+    items = None if metadata is None else metadata.items
+    if items is not None and items.address is not None and wire[start : start + 1] == b"\x84":
+        with decoding("this is no transaction of this chain"):
+            _, first = items.types.decode_at(items.address, wire, start + 1)
+        first += items.signature is not None and _is_variant(items, items.signature)
+    elif wire[start : start + 2] == b"\x84\x00":
+        first = start + 2 + 32 + 1
+    else:
         return wire
-    first = start + 2 + 32 + 1
     return wire[:first] + bytes(SIGNATURE_LENGTH) + wire[first + SIGNATURE_LENGTH :]
 
 

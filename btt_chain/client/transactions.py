@@ -48,6 +48,7 @@ from btt_chain.client.signed_metadata import signed_digest
 from btt_chain.client.wire import header_number, integer_of, member, to_bytes, to_hex
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
+from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError
@@ -195,7 +196,9 @@ class Transactions:
 
     async def fee(self, wire: bytes) -> int:
         """Return the fee that a transaction would pay now, without its tip, in planck."""
-        answer = await self._connection.call("payment_queryInfo", to_hex(without_signature(wire)))
+        answer = await self._connection.call(
+            "payment_queryInfo", to_hex(without_signature(wire, self._metadata))
+        )
         fee = member(answer, "partialFee")
         if isinstance(fee, str) and fee.isascii() and fee.isdecimal() and len(fee) < MAX_DIGITS:
             return int(fee)
@@ -219,7 +222,7 @@ class Transactions:
         """
         try:
             answer = await self._connection.call(
-                "state_call", DRY_RUN, to_hex(without_signature(wire))
+                "state_call", DRY_RUN, to_hex(without_signature(wire, self._metadata))
             )
         except RpcError as error:
             if error.is_unknown_method or NO_FUNCTION.search(f"{error} {error.data}"):
@@ -493,7 +496,7 @@ def _paid_fee(events: tuple[EventView, ...]) -> int | None:
 
 def integer_or_none(value: Plain) -> int | None:
     """Return a number of an event, which is text if it is wide."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else None
+    return whole_number(value) if isinstance(value, str) else None
 
 
 def _used_weight(events: tuple[EventView, ...]) -> int | None:

@@ -43,12 +43,18 @@ class ChainData:
         """`specs` are readers that are shared with others of the same index."""
         self.names = names
         self.specs = specs or Specs(index.metadata, names)
-        self.currency, self.prefix = read_properties(names.properties)
+        self.currency, self._prefix = read_properties(names.properties)
         self._index = index
         self._labels: dict[bytes, str] = {}
         if names.kind in TRIAL_KINDS:
             for path in DEV_PATHS:
                 self._labels[dev_key(path).account_id] = path.strip("/").replace("//", " ")
+
+    @property
+    def prefix(self) -> int:
+        """The prefix of addresses, which properties may leave to the runtime."""
+        latest = self.latest()
+        return self._prefix if latest is None else latest.prefix
 
     def spec(self, version: int) -> SpecReader:
         """Return the reader of a version. LookupError if the index does not have it."""

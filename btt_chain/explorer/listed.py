@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, number_of
 from btt_chain.explorer.text import shown
+from btt_chain.primitives.digits import whole_number
 
 Fetch: TypeAlias = Callable[[dict[str, str], dict[str, str]], Awaitable[Fields]]
 """Returns the JSON of a page by the parts of its path and its query."""
@@ -105,9 +106,8 @@ def _inside(row: Fields, name: str) -> Json:
 
 
 def _whole(context: Context, value: Json) -> Json:
-    if not isinstance(value, str) or not value.isdecimal():
-        return None
-    return context.data.currency.format(int(value)).replace("_", "")
+    number = whole_number(value) if isinstance(value, str) else None
+    return None if number is None else context.data.currency.format(number).replace("_", "")
 
 
 PALLETS: Final = {

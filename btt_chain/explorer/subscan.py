@@ -39,6 +39,7 @@ from btt_chain.explorer.pages.forms import (
 from btt_chain.explorer.pages.home import page_of
 from btt_chain.explorer.pages.transactions import call_place, event_json
 from btt_chain.explorer.text import shown
+from btt_chain.primitives.strict_json import BadJson, read_object
 
 MAX_ROWS: Final = 100
 DEPTH: Final = 2_000
@@ -64,12 +65,9 @@ def answer(context: Context, name: str, raw: bytes) -> tuple[int, Fields]:
 
 def _read(raw: bytes) -> Asked:
     try:
-        asked = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise BadRequest("The body is no JSON object.")
-    return asked
+        return read_object(raw or b"{}")
+    except BadJson:
+        raise BadRequest("The body is no JSON object.") from None
 
 
 def _envelope(code: int, message: str, data: Json) -> Fields:

@@ -5,10 +5,11 @@ A price is units of the currency for 1 BTT, with 18 decimals.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+from btt_chain.primitives.strict_json import BadJson, decode_text, read_json
 
 DECIMALS: Final = 18
 ONE: Final = 10**DECIMALS
@@ -68,33 +69,17 @@ def parse_answer(raw: bytes, pointer: str | None) -> int:
     if len(raw) > MAX_TEXT:
         raise BadValue(f"the answer is longer than {MAX_TEXT} bytes")
     try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise BadValue("the answer is no text") from None
-    if pointer is None:
-        return parse_decimal(text)
-    try:
+        text = decode_text(raw)
+        if pointer is None:
+            return parse_decimal(text)
         # Numbers stay text: a float would change their digits.
-        document: object = json.loads(
-            text, parse_float=Number, parse_int=Number, object_pairs_hook=members
-        )
-    except BadValue:
-        raise
-    except (ValueError, RecursionError):
-        raise BadValue("the answer is no JSON") from None
+        document = read_json(text, integer=Number, decimal=Number)
+    except BadJson as error:
+        raise BadValue(f"the answer is no JSON: {error}") from None
     found = resolve(document, pointer)
     if not isinstance(found, str):
         raise BadValue(f"{pointer} names {type(found).__name__}, not a number")
     return parse_decimal(found)
-
-
-def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the members of a JSON object. Raises BadValue for a name that stands twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        # Programs differ in which of them they take (RFC 8259, section 4).
-        raise BadValue("the answer has a name twice in one object")
-    return found
 
 
 class Number(str):

@@ -15,12 +15,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from btt_chain.keystore.errors import RecordDamaged, RecordForeign, RecordMissing
 from btt_chain.keystore.ledger import ORDER, UNKNOWN, Cast, Ledger, Round, Sealed, maximum
 from btt_chain.keystore.record import SIGNATURE_LENGTH, SigningRecord, recorded_keys
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthoritySignature,
@@ -30,12 +31,12 @@ from btt_chain.primitives.grandpa import (
     is_signed,
     message_for,
 )
+from btt_chain.primitives.strict_json import read_object
 from btt_chain.scale import u32
 
 FORMAT: Final = "btt-signing-record"
 VERSION: Final = "1"
 KEY_LENGTH: Final = 32
-_U64: Final = 1 << 64
 _U32: Final = 1 << 32
 
 
@@ -115,7 +116,7 @@ def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
 
 def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
     try:
-        document = json.loads(text)
+        document: Any = read_object(text)
         if document["format"] != FORMAT or document["version"] != VERSION:
             raise RecordForeign(
                 f"the file is no {FORMAT} of version {VERSION}: it was not made by "
@@ -194,10 +195,8 @@ def _check_votes(public_key: bytes, round: Round | None) -> None:
 
 
 def _number(value: object) -> int:
-    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()):
-        raise TypeError
-    number = int(value)
-    if number >= _U64:
+    number = whole_number(value, U64) if isinstance(value, str) else None
+    if number is None:
         raise ValueError
     return number
 

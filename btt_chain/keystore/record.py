@@ -27,7 +27,6 @@ from btt_chain.keystore.errors import (
     RecordMissing,
     RecordNotWritten,
 )
-from btt_chain.keystore.files import Held, Lock, commit, make_private_folder, write_aside
 from btt_chain.keystore.ledger import (
     UNKNOWN,
     Cast,
@@ -38,6 +37,7 @@ from btt_chain.keystore.ledger import (
     Sealed,
     maximum,
 )
+from btt_chain.primitives.files import Held, Lock, commit, make_private_folder, write_aside
 from btt_chain.primitives.grandpa import Stage
 
 VERSION: Final = 1

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.strict_json import BadJson, read_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -148,8 +149,8 @@ def seal(
 def decode(raw: bytes) -> KeyFile:
     """Return the decoded key file; NotSealed states why it is invalid."""
     try:
-        fields = json.loads(raw)
-    except (ValueError, RecursionError):
+        fields = read_json(raw)
+    except BadJson:
         raise NotSealed("it is not JSON") from None
     if isinstance(fields, str):
         raise NotSealed(

@@ -30,7 +30,6 @@ from btt_chain.keystore.errors import (
     UnknownKeyType,
     WrongPassword,
 )
-from btt_chain.keystore.files import OTHERS, PRIVATE_FILE, commit, make_private_folder, write_aside
 from btt_chain.keystore.sealed import (
     LARGEST,
     Forgotten,
@@ -42,6 +41,13 @@ from btt_chain.keystore.sealed import (
     seal,
 )
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.files import (
+    OTHERS,
+    PRIVATE_FILE,
+    commit,
+    make_private_folder,
+    write_aside,
+)
 
 log = logging.getLogger(__name__)
 

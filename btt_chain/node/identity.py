@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Final
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.primitives.files import write_file
 from btt_chain.primitives.ss58 import to_base58
 
 KEY_FILE: Final = "secret_ed25519"
@@ -53,8 +53,7 @@ def network_key(folder: Path) -> KeyPair:
     except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
         seed = secrets.token_bytes(KEY_LENGTH)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(seed)
+        write_file(file, seed, private=True, new=True)
     if len(seed) != KEY_LENGTH:
         raise ValueError(f"{file}: expected {KEY_LENGTH} bytes, found {len(seed)}; remove it")
     return KeyPair.from_seed(seed, Scheme.ED25519)

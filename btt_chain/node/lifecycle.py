@@ -29,6 +29,7 @@ from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
 from btt_chain.node.trust import Trust, check_database, warn_if_old
 from btt_chain.node.unix_clock import unix_ms
+from btt_chain.primitives.digits import whole_number
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
@@ -166,14 +167,15 @@ def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
         return WINDOW if spec.is_live else None
     if config.pruning == "archive":
         return None
-    if not (config.pruning.isascii() and config.pruning.isdecimal()):
+    blocks = whole_number(config.pruning)
+    if blocks is None:
         raise ValueError(f"--pruning {config.pruning}: expected archive or a number of blocks")
-    if int(config.pruning) < WINDOW:
+    if blocks < WINDOW:
         log.warning(
             "--pruning %s: %d is the least, so the states of %d final blocks are kept",
             config.pruning, WINDOW, WINDOW,
         )  # fmt: skip
-    return max(int(config.pruning), WINDOW)
+    return max(blocks, WINDOW)
 
 
 def block_retention(setting: str | None) -> BlockRetention | None:

@@ -8,10 +8,28 @@ from pathlib import Path
 from btt_chain.lazyclass import dataclass
 
 
+class NoHome(OSError):
+    """The environment does not say where the files of this user are."""
+
+
 def default_base_path() -> Path:
-    """Return the folder of all chains, `$XDG_DATA_HOME/btt-chain` or ~/.local/share/btt-chain."""
+    """Return the folder of all chains, `$XDG_DATA_HOME/btt-chain` or ~/.local/share/btt-chain.
+
+    Raises NoHome if the environment names neither.
+    """
     data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "btt-chain"
+    if data:
+        return Path(data) / "btt-chain"
+    try:
+        home = Path.home() if os.environ.get("HOME") != "" else None
+    except (RuntimeError, KeyError):  # a user without an entry in /etc/passwd
+        home = None
+    if home is None:
+        raise NoHome(
+            "this user has no home folder: set HOME or XDG_DATA_HOME, or name the folder with "
+            "--base-path, --wallet or --vault"
+        )
+    return home / ".local" / "share" / "btt-chain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from btt_chain.consensus.author import (
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.pool import PoolService
+from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.scale import codec
 from runtime.frame import InvalidBlock
 from runtime.pallets.babe import Babe, Engine
@@ -98,8 +99,8 @@ def parse_sealing(text: str) -> Sealing:
             return Instant()
         case ["manual"]:
             return OnDemand()
-        case ["interval", ms] if ms.isascii() and ms.isdecimal() and int(ms) > 0:
-            return Interval(int(ms))
+        case ["interval", ms] if number := whole_number(ms, U64):
+            return Interval(number)
     raise ValueError(f"{text!r} is no way of sealing: instant, manual, or interval:MS (1 or more)")
 
 

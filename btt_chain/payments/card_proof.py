@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +9,7 @@ from btt_chain.payments.errors import PaymentError
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.primitives.voucher import (
     REGISTRATION,
     Ed25519Key,
@@ -57,11 +57,11 @@ def message_of(asked: Registration) -> bytes:
 def read_proof(text: str) -> CardProof:
     """Return the proof of a JSON document. Raises PaymentError with the reason."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise PaymentError("this is no proof of a card, made by `btt-chain card prove`") from None
-    if not isinstance(found, dict):
-        raise PaymentError("this is no proof of a card, made by `btt-chain card prove`")
+        found = read_object(text)
+    except BadJson as error:
+        raise PaymentError(
+            f"this is no proof of a card, made by `btt-chain card prove`: {error}"
+        ) from None
     scheme = found.get("scheme")
     if scheme not in _LENGTHS:
         raise PaymentError(f"scheme: {' or '.join(_LENGTHS)} was expected")

@@ -1,7 +1,9 @@
 """EMV QR codes, merchant-presented: the form that tills of the world print.
 
-Each field is an id of two digits, a length of two digits and a value; the last one is a CRC. Field
-26 holds the merchant's account and the payment's reference below the name `btt`.
+Each field is an id of two digits, a length of two digits and a value; the first one is the format,
+the last one a CRC over the bytes of all that stands before. A length counts characters, not bytes.
+One of the fields 26 to 51 holds the merchant's account and the payment's reference below the name
+`btt`; the others are for other payment systems.
 Source: EMV QR Code Specification for Payment Systems, Merchant-Presented Mode 1.1.
 """
 
@@ -38,6 +40,12 @@ MAX_CITY: Final = 15
 _FORMAT: Final = "00"
 _METHOD: Final = "01"
 _ACCOUNT: Final = "26"
+_ACCOUNTS: Final = tuple(map(str, range(26, 52)))
+"""Fields of payment systems."""
+_TEMPLATES: Final = (*_ACCOUNTS, "62", "64", *map(str, range(80, 100)))
+"""Fields that consist of fields."""
+_UNICODE: Final = ("64", *map(str, range(65, 100)))
+"""Fields that may have other characters than ASCII, such as the name in another language."""
 _CATEGORY: Final = "52"
 _CURRENCY: Final = "53"
 _AMOUNT: Final = "54"
@@ -47,12 +55,14 @@ _COUNTRY: Final = "58"
 _MERCHANT: Final = "59"
 _CITY: Final = "60"
 _CRC: Final = "63"
+_OWN: Final = ("00", "01", "02")
+"""Fields below the name `btt`: the name, the account, the reference."""
 _STATIC: Final = "11"
 _DYNAMIC: Final = "12"
-_REQUIRED: Final = (_FORMAT, _ACCOUNT, _CATEGORY, _CURRENCY, _COUNTRY, _MERCHANT, _CITY)
+_REQUIRED: Final = (_FORMAT, _CATEGORY, _CURRENCY, _COUNTRY, _MERCHANT, _CITY)
 _DIGITS: Final = re.compile("[0-9]+", re.ASCII)
 _COUNTRY_CODE: Final = re.compile("[A-Z]{2}", re.ASCII)
-_CRC_FIELD: Final = re.compile("6304[0-9A-F]{4}", re.ASCII)
+_CRC_FIELD: Final = re.compile("6304[0-9A-Fa-f]{4}", re.ASCII)
 _CRC_LENGTH: Final = 4
 
 
@@ -100,22 +110,17 @@ def read_emv(text: str) -> EmvCode:
     """Return the content of a QR code's text. Raises PaymentError with the field and the reason."""
     if len(text) > MAX_LENGTH:
         raise PaymentError(f"EMV code: {len(text)} characters, at most {MAX_LENGTH}")
-    if not text.isascii() or not text.isprintable():
-        raise PaymentError("EMV code: characters other than printable ASCII")
+    if not text.isprintable():
+        raise PaymentError("EMV code: a character that is not printable")
     if not _CRC_FIELD.fullmatch(text[-8:]):
         raise PaymentError("EMV code: it does not end with a CRC (field 63)")
     if int(text[-_CRC_LENGTH:], 16) != crc16(text[:-_CRC_LENGTH].encode()):
         raise PaymentError("EMV code: the CRC is wrong: a character was altered or lost")
-    fields = _fields(text, "EMV code")
-    for required in _REQUIRED:
-        if required not in fields:
-            raise PaymentError(f"EMV code: field {required} is missing")
-    if fields[_FORMAT] != "01":
-        raise PaymentError(f"EMV code: format {fields[_FORMAT]!r} instead of 01")
+    fields = _checked_fields(text)
     for added in _ADDED:
         if added in fields:
             raise PaymentError(f"EMV code: field {added} adds a tip or a fee to the amount")
-    merchant, reference = _account(fields[_ACCOUNT])
+    merchant, reference = _account(fields)
     unit, units = _money(fields)
     _check_method(fields.get(_METHOD), units)
     category = fields[_CATEGORY]
@@ -133,6 +138,26 @@ def read_emv(text: str) -> EmvCode:
         units=units,
         reference=reference,
     )
+
+
+def _checked_fields(text: str) -> dict[str, str]:
+    """Return the fields of a code whose form is right. Raises PaymentError."""
+    fields = _fields(text, "EMV code")
+    for name, value in fields.items():
+        if not value.isascii() and name not in _UNICODE:
+            raise PaymentError(f"EMV code: field {name} has characters other than printable ASCII")
+        if name in _TEMPLATES:
+            _fields(value, f"EMV code: field {name}")
+    for required in _REQUIRED:
+        if required not in fields:
+            raise PaymentError(f"EMV code: field {required} is missing")
+    if [*fields][-1] != _CRC:
+        raise PaymentError("EMV code: a length is too large: a field reaches into the CRC")
+    if next(iter(fields)) != _FORMAT:
+        raise PaymentError("EMV code: it does not begin with field 00")
+    if fields[_FORMAT] != "01":
+        raise PaymentError(f"EMV code: format {fields[_FORMAT]!r} instead of 01")
+    return fields
 
 
 def crc16(data: bytes) -> int:
@@ -157,7 +182,9 @@ def _fields(text: str, what: str) -> dict[str, str]:
             raise PaymentError(f"{what}: no id and length at character {at + 1}")
         value = text[at + 4 : at + 4 + int(length)]
         if len(value) != int(length) or not value:
-            raise PaymentError(f"{what}: field {name} has a wrong length")
+            raise PaymentError(
+                f"{what}: field {name} has a wrong length: it counts characters, from 1 to 99"
+            )
         if name in fields:
             raise PaymentError(f"{what}: field {name} stands twice")
         fields[name] = value
@@ -165,20 +192,28 @@ def _fields(text: str, what: str) -> dict[str, str]:
     return fields
 
 
-def _account(value: str) -> tuple[AccountId, bytes | None]:
-    parts = _fields(value, "EMV code: field 26")
-    if parts.get("00") != NAME:
-        raise PaymentError(f"EMV code: field 26 belongs to {parts.get('00')!r}, not to {NAME!r}")
+def _account(fields: Mapping[str, str]) -> tuple[AccountId, bytes | None]:
+    systems = {name: _fields(fields[name], name) for name in _ACCOUNTS if name in fields}
+    own = [name for name, parts in systems.items() if parts.get("00") == NAME]
+    if not systems:
+        raise PaymentError(f"EMV code: field {_ACCOUNT} is missing")
+    if not own:
+        others = ", ".join(f"field {name} to {each.get('00')!r}" for name, each in systems.items())
+        raise PaymentError(f"EMV code: no field belongs to {NAME!r}: {others}")
+    if len(own) > 1:
+        raise PaymentError(f"EMV code: the fields {' and '.join(own)} both belong to {NAME!r}")
+    where, parts = f"EMV code: field {own[0]}", systems[own[0]]
+    unknown = [name for name in parts if name not in _OWN]
+    if unknown:
+        raise PaymentError(f"{where}: field {unknown[0]} is not known here")
     try:
         account, _ = ss58.decode(parts.get("01", ""), ss58.DEFAULT_PREFIX)
         merchant = AccountId(account)
     except ValueError as error:
-        raise PaymentError(f"EMV code: field 26: {error}") from None
+        raise PaymentError(f"{where}: {error}") from None
     reference = None
     if "02" in parts:
-        reference = ensure_random(
-            from_base64url(parts["02"], REFERENCE_LENGTH, "EMV code: field 26")
-        )
+        reference = ensure_random(from_base64url(parts["02"], REFERENCE_LENGTH, where))
     return merchant, reference
 
 

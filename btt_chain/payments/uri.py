@@ -10,8 +10,10 @@
 | `label`, `message` | text for the payer; not trusted |
 | `sig` | signature of a till key over all that stands before `&sig=`; the last key |
 
-A key that stands twice makes the URI invalid, and so does an unknown key that begins with `req-`;
-other unknown keys are ignored. Source of these rules: BIP 21.
+A known key that stands twice makes the URI invalid, and so does an unknown key that begins with
+`req-`; other unknown keys are ignored, whatever their values and letters are. Keys are compared as
+they are written; one that is a known key in other letters, such as `Amount` or `%61mount`, is
+refused, because programs differ there. Source of these rules: BIP 21.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from btt_chain.crypto import ed25519, sr25519
 from btt_chain.crypto.keypair import KeyPair
@@ -46,7 +48,6 @@ MAX_TEXT: Final = 140
 SIGNATURE_LENGTH: Final = 64
 _KEYS: Final = ("amount", "currency", "ref", "exp", "net", "label", "message", "sig")
 _REQUIRED: Final = "req-"
-_KEY: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _NETWORK: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~!$'()*+,;:@/?]*", re.ASCII)
@@ -139,22 +140,31 @@ def read_uri(text: str) -> PaymentUri:
 
 
 def _pairs(query: str) -> dict[str, str]:
+    """Return the values of known keys; the others are ignored, unless they begin with req-."""
     values: dict[str, str] = {}
     parts = query.split("&")
     for at, part in enumerate(parts):
         key, equals, value = part.partition("=")
+        if key not in _KEYS:
+            _check_unknown(key)
+            continue
         if not equals:
-            raise PaymentError(f"payment request: {part!r} has no value")
-        if not _KEY.fullmatch(key):
-            raise PaymentError(f"payment request: the key {key[:20]!r} is not lower-case letters")
+            raise PaymentError(f"payment request: {key!r} has no value")
         if key in values:
             raise PaymentError(f"payment request: {key!r} stands twice")
-        if key not in _KEYS and key.startswith(_REQUIRED):
-            raise PaymentError(f"payment request: {key!r} is required, and not known here")
         if key == "sig" and at != len(parts) - 1:
             raise PaymentError("payment request: 'sig' must be the last key")
         values[key] = _decoded(key, value)
     return values
+
+
+def _check_unknown(key: str) -> None:
+    """Raise PaymentError for a key that other programs may read as one that matters here."""
+    name = unquote(key).lower()
+    if name.startswith(_REQUIRED):
+        raise PaymentError(f"payment request: {key[:40]!r} is required, and not known here")
+    if name in _KEYS:
+        raise PaymentError(f"payment request: {key[:40]!r} is not written {name!r}, as keys are")
 
 
 def _decoded(key: str, value: str) -> str:

@@ -18,14 +18,14 @@ type, an entity declaration, a processing instruction or a script.
 
 from __future__ import annotations
 
-import json
+import codecs
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from btt_chain.primitives.strict_json import BadJson, read_json, texts_of
 from btt_chain.records.errors import BadDocument
 
 MAX_BYTES: Final = 64 << 20
@@ -44,7 +44,6 @@ Resource = Mapping[str, Json]
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},]|"', re.DOTALL)
 _NUMBER: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE][+-]?([0-9]+))?")
 _ACTIVE: Final = re.compile(r"<!(?!--)|<\?|<\s*script", re.IGNORECASE)
-_FORBIDDEN: Final = re.compile(r"[\x00\ud800-\udfff]")
 _OPENING: Final = b"[{"
 _CLOSING: Final = b"]}"
 
@@ -60,17 +59,14 @@ def parse(raw: bytes) -> Resource:
     """Return the JSON object of these bytes. Raises BadDocument, which says what is wrong."""
     check_shape(raw)
     try:
-        found = json.loads(
-            raw.decode("utf-8"),
-            parse_float=_decimal,
-            parse_int=_integer,
-            parse_constant=_constant,
-            object_pairs_hook=_object,
-        )
-    except UnicodeDecodeError:
-        raise BadDocument("the document is not UTF-8 text") from None
-    except json.JSONDecodeError as error:
-        raise BadDocument(f"the document is no JSON: {error.msg} at byte {error.pos}") from None
+        found = read_json(raw, integer=_integer, decimal=_decimal)
+    except BadJson as error:
+        lines = ""
+        if str(error).startswith("Extra data at line"):
+            lines = " (one document in each line is NDJSON: import each line as a file of its own)"
+        raise BadDocument(f"the document is no JSON: {error}{lines}") from None
+    if b"\\u0000" in raw and any("\0" in text for text in texts_of(found)):
+        raise BadDocument("a string has U+0000")
     if not isinstance(found, dict):
         raise BadDocument("the document is no JSON object")
     return found
@@ -80,10 +76,7 @@ def check_shape(raw: bytes) -> None:
     """Refuse a document that would cost too much to parse. Raises BadDocument."""
     if len(raw) > MAX_BYTES:
         raise BadDocument(f"the document is larger than {MAX_BYTES >> 20} MiB")
-    beginning = raw[:64].lstrip()
-    if beginning.startswith(b"\xef\xbb\xbf"):
-        raise BadDocument("the document begins with a byte order mark: store it without")
-    if beginning.startswith(b"<"):
+    if raw[:64].removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
         raise BadDocument("the document is XML: only FHIR's JSON is read")
     depth = 0
     for values, found in enumerate(_TOKEN.finditer(raw), 1):
@@ -146,19 +139,3 @@ def _check_number(text: str) -> None:
             f"a number has {len(text)} characters ({text[:24]}...): at most {MAX_DIGITS} digits "
             f"before the point, {MAX_FRACTION} after it and an exponent of {MAX_EXPONENT}"
         )
-
-
-def _constant(text: str) -> Json:
-    raise BadDocument(f"{text} is no JSON number")
-
-
-def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        twice = counts.most_common(1)[0][0]
-        raise BadDocument(f"the member {twice[:64]!r} stands twice in one object")
-    for name, value in pairs:
-        if _FORBIDDEN.search(name) or (isinstance(value, str) and _FORBIDDEN.search(value)):
-            raise BadDocument("a string has U+0000 or half of a surrogate pair")
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from btt_chain.primitives.record_leaves import record_leaf
@@ -13,17 +13,17 @@ from btt_chain.records.canonical import canonical
 from btt_chain.records.documents import Json, Resource, parse
 from btt_chain.records.errors import BadDocument
 from btt_chain.records.fhir.audit import audit_event_of
+from btt_chain.records.fhir.bundle import open_document
 from btt_chain.records.fhir.consent import consent_of
 from btt_chain.records.fhir.provenance import provenance_of
 from btt_chain.records.fhir.validation import FhirVersion, type_of, validate
 from btt_chain.records.grants import Grant
 from btt_chain.records.keys import VaultId, new_secret
-from btt_chain.records.shapes import items, member, objects, octets
+from btt_chain.records.shapes import octets
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
 from btt_chain.records.vault.index import Entry
 from btt_chain.records.vault.store import Content, New, Vault, new_id
 
-MAX_ENTRIES: Final = 20_000
 RECORD: Final = "record"
 CONSENT: Final = "consent"
 ACCESS: Final = "access"
@@ -39,17 +39,34 @@ class Imported:
 
     added: list[Entry]
     unchanged: int
+    notes: list[str] = field(default_factory=list)
+    """Lines about what the document had beside records."""
 
 
 def resources_of(document: Resource) -> list[Resource]:
     """Return the resources of a Bundle, or the resource itself. Raises BadDocument."""
-    if type_of(document) != "Bundle":
-        return [document]
-    entries = items(document.get("entry", []), "Bundle.entry")
-    if len(entries) > MAX_ENTRIES:
-        raise BadDocument(f"the Bundle has {len(entries)} entries, {MAX_ENTRIES} are the most")
-    return [objects(member(each, "resource"), "Bundle.entry.resource") for each in entries
-            if "resource" in objects(each, "Bundle.entry")]  # fmt: skip
+    return [each.resource for each in open_document(document).records]
+
+
+def import_document(
+    vault: Vault,
+    document: Resource,
+    now_ms: int,
+    *,
+    version: FhirVersion | None = None,
+    subject: VaultId | None = None,
+) -> Imported:
+    """Store the records of a document as `import_resources` does, with their URLs."""
+    opened = open_document(document)
+    done = import_resources(
+        vault,
+        [each.resource for each in opened.records],
+        now_ms,
+        version=version,
+        subject=subject,
+        urls=[each.url for each in opened.records],
+    )
+    return replace(done, notes=opened.notes)
 
 
 def import_resources(
@@ -60,31 +77,36 @@ def import_resources(
     version: FhirVersion | None = None,
     subject: VaultId | None = None,
     kind: str = RECORD,
+    urls: Sequence[str] = (),
 ) -> Imported:
     """Validate and store resources, all of them or none. Raises BadDocument for the first bad one.
 
-    A resource that the vault has with another content becomes its next version.
+    A resource that the vault has with another content becomes its next version. `urls` are the
+    names of the resources in a Bundle, empty for those without one.
     """
     patient = "" if subject is None or subject == vault.id else str(subject)
-    known = {_identity(each): each for each in vault.entries(kind)}
+    known = _Known(vault.entries(kind))
     news: dict[tuple[str, str, str], New] = {}
     unchanged = 0
-    for number, resource in enumerate(resources):
+    names = [*urls, *([""] * (len(resources) - len(urls)))]
+    for number, (resource, url) in enumerate(zip(resources, names, strict=True)):
         try:
             found = validate(resource, version)
             data = canonical(resource)
         except BadDocument as error:
             raise BadDocument(f"resource {number}: {error}") from None
-        entry = _new_entry(resource, found, kind, patient, now_ms)
-        before = known.get(_identity(entry)) if entry.logical else None
+        entry = replace(_new_entry(resource, found, kind, patient, now_ms), url=url)
+        before = known.take(entry)
         if before is not None:
             if vault.read(before).data == data:
                 unchanged += 1
                 continue
-            entry = replace(entry, id=before.id, version=before.version + 1)
+            known_url = entry.url or before.url
+            entry = replace(entry, id=before.id, version=before.version + 1, url=known_url)
         salt = new_secret()
         entry = replace(entry, leaf=record_leaf(salt, data, entry.version).hex())
-        key = _identity(entry) if entry.logical else ("", "", entry.id)
+        name = entry.url or entry.logical
+        key = (entry.subject, entry.type, name) if name else ("", "", entry.id)
         news[key] = New(entry, Content(data, salt))
     vault.add(list(news.values()))
     return Imported([new.entry for new in news.values()], unchanged)
@@ -168,6 +190,7 @@ def export(
 ) -> Exported:
     """Return all that the vault has as one Bundle of FHIR."""
     found: list[Resource] = []
+    urls: list[str] = []
     left_out: list[str] = []
     for entry in vault.entries():
         content = vault.read(entry)
@@ -182,13 +205,22 @@ def export(
             if entry.fhir != version.value and not _is_valid(resource, version):
                 left_out.append(f"{entry.type}/{entry.logical or entry.id}")
                 continue
-        found.append(resource)
         salt = content.salt if with_salts else None
-        found += [provenance_of(entry, each, salt, version) for each in entry.anchors]
+        proofs = [provenance_of(entry, each, salt, version) for each in entry.anchors]
+        found += [resource, *proofs]
+        urls += [entry.url, *("" for _ in proofs)]
+    # References within what was imported as one Bundle find their resources by its URLs.
+    names = {url: at for at, url in reversed([*enumerate(urls)]) if url}
     bundle: Resource = {
         "resourceType": "Bundle",
         "type": "collection",
-        "entry": [{"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": each} for each in found],
+        "entry": [
+            {
+                "fullUrl": urls[at] if names.get(urls[at]) == at else f"urn:uuid:{uuid.uuid4()}",
+                "resource": each,
+            }
+            for at, each in enumerate(found)
+        ],
     }
     return Exported(bundle, left_out)
 
@@ -220,8 +252,38 @@ def _label(value: Json) -> str:
     return _label(value[0]) if isinstance(value, Sequence) and value else ""
 
 
-def _identity(entry: Entry) -> tuple[str, str, str]:
-    return entry.subject, entry.type, entry.logical
+class _Known:
+    """Entries of a vault by their names: a URL is of one resource, an id of one on its server."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._by_url = {(each.subject, each.type, each.url): each for each in entries if each.url}
+        self._by_id: dict[tuple[str, str, str], list[Entry]] = {}
+        for each in entries:
+            self._by_id.setdefault((each.subject, each.type, each.logical), []).append(each)
+        self._taken: set[str] = set()
+
+    def take(self, new: Entry) -> Entry | None:
+        """Return the entry of the same resource, once; None if the vault does not have it."""
+        before = self._find(new)
+        if before is not None:
+            self._taken.add(before.id)
+        return before
+
+    def _find(self, new: Entry) -> Entry | None:
+        before = self._by_url.get((new.subject, new.type, new.url))
+        if before is not None or not new.logical:
+            return before
+        same = [
+            each
+            for each in self._by_id.get((new.subject, new.type, new.logical), [])
+            if each.id not in self._taken and not (_server(each) and _server(new))
+        ]
+        return same[0] if len(same) == 1 else None
+
+
+def _server(entry: Entry) -> bool:
+    """Return True if an entry's URL is that of a server: its id is of this server alone."""
+    return entry.url.startswith(("http:", "https:"))
 
 
 def _new_entry(

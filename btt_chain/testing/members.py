@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from btt_chain.primitives.digits import whole_number
 from btt_chain.testing.errors import DevnetError, NoSuchNode
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.node import DevNode
@@ -26,10 +27,12 @@ def member_named(
 ) -> DevNode | Helper:
     """Return a node or helper by number or name. NoSuchNode, with all names, if there is none."""
     if word.isascii() and word.isdecimal():
-        index = int(word)
-        if index < len(nodes):
+        index = whole_number(word, len(nodes) - 1)
+        if index is not None:
             return nodes[index]
-        raise NoSuchNode(f"there is no node {index}: this devnet has nodes 0 to {len(nodes) - 1}")
+        raise NoSuchNode(
+            f"there is no node {word[:20]}: this devnet has nodes 0 to {len(nodes) - 1}"
+        )
     named = _named(nodes, helpers)
     found = named.get(word.lower())
     if found is None:

@@ -18,6 +18,7 @@ from btt_chain.crypto import ecdsa
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
+from btt_chain.primitives.strict_json import BadJson, read_json
 from btt_chain.wallet import keyfile
 from btt_chain.wallet.errors import Damaged, WalletError
 
@@ -111,9 +112,9 @@ class Entry:
         if len(raw) > MAX_BYTES:
             raise Damaged(f"it has more than {MAX_BYTES} bytes")
         try:
-            document = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise Damaged("it is not JSON") from None
+            document = read_json(raw, halves=True)
+        except BadJson as error:
+            raise Damaged(f"it is not JSON: {error}") from None
         if not isinstance(document, dict) or not isinstance(document.get("address"), str):
             raise Damaged("it is no account of a wallet: it has no address")
         meta = document.get("meta")

@@ -15,14 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from btt_chain.primitives.files import OTHERS, make_private_folder, sync_folder, write_file
 from btt_chain.wallet.entries import MAX_BYTES, Entry
 from btt_chain.wallet.errors import AlreadyThere, Damaged, NoSuchAccount, WalletError
 from btt_chain.wallet.names import check_name, is_name_like, same_name
 
-FOLDER_MODE: Final = 0o700
-FILE_MODE: Final = 0o600
-OTHERS: Final = 0o077
-"""The permission bits of group and others."""
 SUFFIX: Final = ".json"
 DEFAULT: Final = "default"
 """File with the name of the default account; names of accounts have the suffix."""
@@ -110,7 +107,7 @@ class Wallet:
         if not is_name_like(name) or not path.exists():
             self.get(name)
         path.unlink()
-        _sync(self.folder)
+        sync_folder(self.folder)
         if self.default() == name:
             self.set_default(None)
 
@@ -125,7 +122,7 @@ class Wallet:
                 raise AlreadyThere(f"the wallet has an account {near or new!r} already")
             self._write_new(self._path(new), entry.renamed(new).encode())
             self._path(old).unlink()
-            _sync(self.folder)
+            sync_folder(self.folder)
         if is_default:
             self.set_default(new)
 
@@ -145,9 +142,7 @@ class Wallet:
             return
         self.get(name)
         with self._changing():
-            aside = self._write_aside(place, name.encode() + b"\n")
-            os.replace(aside, place)  # noqa: PTH105 - beside `os.link`, which has no other form
-            _sync(self.folder)
+            write_file(place, name.encode() + b"\n", private=True)
 
     # ---- calls
 
@@ -183,44 +178,17 @@ class Wallet:
         return self.folder / "calls" / call_hash.hex()
 
     def _write_new(self, path: Path, raw: bytes) -> None:
-        aside = self._write_aside(path, raw)
-        try:
-            os.link(aside, path)
-        except FileExistsError:
-            raise AlreadyThere(f"{path} is there already; nothing is overwritten") from None
-        finally:
-            aside.unlink()
-        _sync(path.parent)
-
-    def _write_aside(self, path: Path, raw: bytes) -> Path:
-        """Write a file beside its place and force it to the disk; return it."""
         _make_private(self.folder)
         _make_private(path.parent)
-        aside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(aside, flags, FILE_MODE)
         try:
-            rest = memoryview(raw)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-        except OSError:
-            aside.unlink()
-            raise
-        finally:
-            os.close(descriptor)
-        return aside
+            write_file(path, raw, private=True, new=True)
+        except FileExistsError:
+            raise AlreadyThere(f"{path} is there already; nothing is overwritten") from None
 
 
 def _make_private(folder: Path) -> None:
     """Make a folder that only its owner may enter. Raises WalletError if others may."""
-    missing = [folder]
-    while not missing[-1].parent.exists():
-        missing.append(missing[-1].parent)
-    for each in reversed(missing):
-        with suppress(FileExistsError):
-            each.mkdir(FOLDER_MODE)
-            _sync(each.parent)
+    make_private_folder(folder)
     if not folder.is_dir():
         raise WalletError(f"{folder} is no folder")
     if folder.stat().st_mode & OTHERS:
@@ -254,12 +222,3 @@ def _read(path: Path, limit: int) -> bytes | None:
     if len(raw) > limit:
         raise WalletError(f"{path} has more than {limit} bytes")
     return raw
-
-
-def _sync(folder: Path) -> None:
-    """Force a folder's entries to the disk; otherwise a new name can be lost."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,8 +12,6 @@ untrusted: every length is checked before it is used.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +21,8 @@ from typing import Annotated, BinaryIO, Final, TypeAlias
 
 import numpy as np
 
+from btt_chain.primitives.files import writing
+from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.scale import Bounded, DecodeError, EncodeError, Path, Variant, codec, path, u32
 from btt_chain.work.admission import MAX_WEIGHT_BYTES
 from btt_chain.work.errors import ModelRefused, WorkError
@@ -128,18 +128,16 @@ def floats(bits: list[u32]) -> Float32s:
     return np.array([int(number) for number in bits], np.uint32).view(np.float32)
 
 
-def read_preparation(text: str) -> Preparation:
+def read_preparation(text: str | bytes) -> Preparation:
     """Return the preparation in the JSON of `Preparation.as_json`; PackageRefused names the member.
 
     `{"source": "scan", "window": {"centre": 40, "width": 400}, "modalities": ["CT"],
     "offset": [0.5], "divisor": [0.25], "labels": ["no", "yes"]}`; all but `source` may be omitted.
     """
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError) as broken:
+        given = read_object(text)
+    except BadJson as broken:
         raise PackageRefused(f"the preparation is no JSON: {broken}") from None
-    if not isinstance(given, dict):
-        raise PackageRefused("the preparation is no JSON object")
     known = {"source", "columns", "window", "modalities", "offset", "divisor", "labels"}
     unknown = sorted(given.keys() - known)
     if unknown:
@@ -282,16 +280,9 @@ def _head(header: Header) -> bytes:
 
 def save(package: Package, file: File) -> None:
     """Write a package; a previous file stays intact until the new one is complete."""
-    beside = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as out:
-            for chunk in package.chunks():
-                out.write(chunk)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(file) as out:
+        for chunk in package.chunks():
+            out.write(chunk)
 
 
 def load(file: File) -> Package:

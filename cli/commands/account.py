@@ -6,8 +6,6 @@ be taken to other wallets and back. A secret is shown once, by `new`, and by `ex
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +14,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import output_file, secret_of
 from cli.common.options import (
     Group,
     examples,
@@ -148,11 +147,10 @@ def export(name: str, output: Path | None, secret: bool, **options: object) -> N
         click.echo(text, nl=False)
         return
     try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with output_file(output, private=True, new=True) as file:
+            file.write(text.encode())
     except FileExistsError:
         raise Refused(f"{output} is there already; nothing is overwritten") from None
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
     show.good(f"{name} is in {output}")
 
 
@@ -455,20 +453,19 @@ def _of_source(source: str, text: str) -> str:
 def _decoded(raw: bytes, where: str) -> str:
     if len(raw) > MAX_FILE:
         raise Refused(f"{where} is no key: it has more than {MAX_FILE} bytes")
-    try:
-        return raw.decode().strip()
-    except UnicodeDecodeError:
-        raise Refused(f"{where} holds no text") from None
+    return secret_of(raw, where).strip()
 
 
 def _document(text: str) -> str | None:
     """Return a text if it is a JSON document; None for a secret."""
     if not text.startswith("{"):
         return None
+    from btt_chain.primitives.strict_json import BadJson, read_json
+
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refused("the file begins as JSON and is invalid: is it cut short?") from None
+        read_json(text, halves=True)
+    except BadJson as error:
+        raise Refused(f"the file begins as JSON and is invalid: is it cut short? {error}") from None
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -25,6 +25,7 @@ from cli.common.care import (
 )
 from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
+from cli.common.files import read_json_file
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, call_options
 from cli.common.types import Seconds
@@ -336,9 +337,9 @@ def device_keys(path: Path | None) -> frozenset[bytes] | None:
     if path is None:
         return None
     try:
-        found = json.loads(path.read_bytes())
-        return frozenset(bytes.fromhex(str(each).removeprefix("0x")) for each in found)
-    except (ValueError, TypeError, RecursionError):
+        found: Any = read_json_file(path)
+        return frozenset(bytes.fromhex(each.removeprefix("0x")) for each in found)
+    except (ValueError, TypeError, AttributeError):
         raise Mistyped(f"{path} holds no JSON list of keys in hex") from None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +10,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import output_file, secret_in, write_json
 from cli.common.options import Group, examples, json_option, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.types import Seconds
@@ -64,8 +63,8 @@ def new(scheme: str, output: Path, as_json: bool) -> None:
 
     made = new_card(scheme)
     try:
-        with os.fdopen(os.open(output, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(f"{made.text}\n")
+        with output_file(output, private=True, new=True) as file:
+            file.write(f"{made.text}\n".encode())
     except FileExistsError:
         raise Refused(f"{output} exists already: a card's key is never overwritten") from None
     facts = {"card": _hex(made.id), "scheme": scheme, "publicKey": _hex(made.key.key)}
@@ -110,7 +109,7 @@ def register(
     from cli.common.payfi_calls import send
     from cli.common.working import account, planck
 
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = secret_in(file)
     found = _proof(file, text) if text.lstrip().startswith("{") else _read(file)
     sender = Sender.of(options, as_json)
 
@@ -178,9 +177,9 @@ def prove(
     until = time.time_ns() // 1_000_000 + int(expires * 1_000)
     facts = _agreed(_read(file), who, read_id(genesis, "genesis hash"), until).document()
     if output is not None:
-        if output.exists() and _holds_key(output):
+        if output.is_file() and _holds_key(output):
             raise Refused(f"{output} has a card's key, which is never overwritten")
-        output.write_text(json.dumps(facts, indent=2) + "\n")
+        write_json(facts, output)
     if as_json:
         show.document(facts)
     else:
@@ -379,7 +378,7 @@ def _read(file: Path) -> CardFile:
     from btt_chain.payments.errors import PaymentError
 
     try:
-        return read_card(file.read_text(encoding="ascii", errors="replace"))
+        return read_card(secret_in(file))
     except PaymentError as error:
         raise Refused(f"{file}: {error}") from None
 
@@ -389,8 +388,8 @@ def _holds_key(file: Path) -> bool:
     from btt_chain.payments.errors import PaymentError
 
     try:
-        read_card(file.read_text(encoding="ascii", errors="replace"))
-    except PaymentError:
+        read_card(secret_in(file))
+    except (PaymentError, Mistyped):
         return False
     return True
 

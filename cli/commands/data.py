@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.primitives.digits import whole_number
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import input_file, output_file
 from cli.common.options import examples, json_option
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ def export_blocks(
                 f"the database has whole blocks from {lowest} on: give --from {lowest}, or export "
                 "from a node that keeps all blocks (--blocks-pruning archive-canonical)"
             )
-        with click.open_file(output, "wb") as file:
+        with output_file(output) as file:
             _export(data, first, last, file, binary=binary)
     show.note(f"{show.counted(last - first + 1, 'block')} written, {first} to {last}")
 
@@ -215,10 +217,8 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     from btt_chain.node.paths import default_base_path
 
     # Pipes work like files: `import-blocks <(gunzip -c blocks.gz)`.
-    if file != "-" and not Path(file).exists():
-        raise NotFound(f"{file}: there is no such file")
     config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
-    with plain_errors(), click.open_file(file, "rb") as source:
+    with plain_errors(), input_file(file) as source:
         data = open_chain(config)
         try:
             started = time.monotonic()
@@ -363,10 +363,11 @@ class BlockReader:
     def _json(self) -> Iterator[SignedBlock]:
         from btt_chain.primitives.block import Block, SignedBlock
         from btt_chain.primitives.digest import ConsensusEngineId
+        from btt_chain.primitives.strict_json import read_object
 
         for number, line in enumerate(self._lines(), 1):
             try:
-                document = json.loads(line)
+                document: Any = read_object(line)
                 proofs = document["justifications"]
                 yield SignedBlock(
                     Block.from_json(document["block"]),
@@ -462,9 +463,10 @@ def _hash_of(data: OpenChain, which: str) -> bytes:
         if data.client.header(hash) is None:
             raise NotFound(f"block {which} is not in the database")
         return hash
-    if not (which.isascii() and which.isdecimal()):
+    number = whole_number(which)
+    if number is None:
         raise Mistyped(f"{which!r} is no block: give a number or a hash")
-    found = data.client.block_hash(int(which))
+    found = data.client.block_hash(number)
     if found is None:
         raise NotFound(f"there is no block {which}: the best one is {data.client.best().number}")
     return found

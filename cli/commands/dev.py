@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
+from cli.common.files import json_or_text
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import SendingCommand
 
@@ -314,7 +314,7 @@ def set_storage(item: str, words: tuple[str, ...], url: str, timeout: float, as_
     pallet, dot, name = item.partition(".")
     if not dot:
         raise Mistyped(f"{item!r} has no dot: write the pallet and its item, as System.Account")
-    *keys, value = map(_json, words)
+    *keys, value = map(json_or_text, words)
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -388,12 +388,3 @@ def _account(chain: Chain, typed: str) -> str:
         return chain.metadata.address(read_account(typed, chain.metadata.prefix))
     except AccountError as error:
         raise Mistyped(str(error)) from None
-
-
-def _json(word: str) -> Json:
-    """Return a typed value: JSON if it is some, else text."""
-    try:
-        value: Json = json.loads(word)
-    except json.JSONDecodeError:
-        return word
-    return value

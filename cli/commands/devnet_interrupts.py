@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
+
+from cli.common.streams import ending_signals
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -37,7 +37,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
+            for number in (signal.SIGINT, *ending_signals()):
                 before = signal.signal(number, self._handle)
                 self._restored.callback(signal.signal, number, before)
         return self

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.jsonrpc import Connection, Json
+from btt_chain.primitives.digits import whole_number
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet
@@ -136,4 +137,4 @@ async def _all(client: Connection, method: str, params: list[Json]) -> list[dict
 
 
 def _number(value: Json) -> int:
-    return int(value) if isinstance(value, str) and value.isdecimal() else 0
+    return (whole_number(value) or 0) if isinstance(value, str) else 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.extras import needs_extra
+from btt_chain.primitives.digits import whole_number
 from btt_chain.web.addresses import is_here
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
@@ -173,11 +174,12 @@ def address_of(listen: str, *, is_public: bool) -> tuple[str, int]:
     """Return host and port of HOST:PORT. Mistyped if other machines could read it unasked."""
     host, colon, port = listen.rpartition(":")
     host = host.strip("[]")
-    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65_535:
+    number = whole_number(port, 65_535)
+    if not colon or not host or number is None:
         raise Mistyped(f"{listen!r} is no address: write it like {LISTEN}")
     if not is_here(host) and not is_public:
         raise Mistyped(f"other machines could read the pages on {host}: if so, add --public")
-    return host, int(port)
+    return host, number
 
 
 def proxies_of(given: Sequence[str]) -> Proxies:
@@ -194,10 +196,10 @@ def keep_of(text: str | None) -> int | None:
     """Return the milliseconds of a number of days, such as `30d`. Raises Mistyped."""
     if text is None:
         return None
-    days = text.removesuffix("d")
-    if not days.isascii() or not days.isdecimal() or not 1 <= int(days) <= MAX_DAYS:
+    days = whole_number(text.removesuffix("d"), MAX_DAYS)
+    if not days:
         raise Mistyped(f"{text!r} is no number of days: write it like 30d, 1d at least")
-    return int(days) * 86_400_000
+    return days * 86_400_000
 
 
 def _end_with_input() -> None:

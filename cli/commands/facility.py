@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
 from cli.commands import (
     facility_audits,
@@ -363,7 +364,7 @@ def _decide(
 
 def country_number(given: str) -> int:
     """Return the number of a country, given by its letters or number. Mistyped if it has none."""
-    number = int(given) if given.isascii() and given.isdecimal() else NUMERIC.get(given.upper(), 0)
+    number = whole_number(given, 999) or NUMERIC.get(given.upper(), 0)
     if number not in ALPHA_2:
         raise Mistyped(f"{given!r} is no country of ISO 3166-1: write letters as CN, or 156")
     return number

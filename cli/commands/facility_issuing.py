@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from cli.common.care import (
     calendar as calendar_of,
 )
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import read_object_file
 from cli.common.options import connection_options, examples, json_option, query_options
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
@@ -117,7 +117,7 @@ def issue(
     from cli.common.session import run
 
     proof = device_proof(kind, device, counter, signature)
-    statement = Statement(kind, quality * PERCENT, read_document(evidence), proof)
+    statement = Statement(kind, quality * PERCENT, dict(read_object_file(evidence)), proof)
 
     async def work() -> tuple[Claim, bool]:
         async with view_chain(url, timeout) as chain:
@@ -297,17 +297,6 @@ def device(
 
 
 # ---- arguments
-
-
-def read_document(path: Path) -> dict[str, object]:
-    """Return the JSON object of a file. Mistyped if it holds none."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Mistyped(f"{path} holds no JSON object")
-    return found
 
 
 def device_proof(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.common import show
 from cli.common.errors import Refused
+from cli.common.files import output_file
 from cli.common.working import lacks_extra
 
 if TYPE_CHECKING:
@@ -125,12 +126,16 @@ def _print_rows(record: Record, rows: NDArray[np.float32], best: list[str]) -> N
 
 def _write_csv(out: Path, record: Record, rows: NDArray[np.float32]) -> None:
     import csv
+    import io
 
     from btt_chain.primitives.csv_cells import text_cell
 
     labels = _labels(record, rows) or [str(number) for number in range(rows.shape[1])]
-    with out.open("w", newline="") as file:
+    with output_file(out) as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         table = csv.writer(file)
         table.writerow(["item", *map(text_cell, labels)])
         for name, row in zip(record.names, rows.tolist(), strict=True):
             table.writerow([text_cell(name), *row])
+        file.flush()
+        file.detach()

@@ -280,7 +280,7 @@ def outcome_name(outcome: Outcome | None) -> str | None:
 
 def runs(folder: Folder) -> bool:
     """Return True if a gateway serves a folder."""
-    from btt_chain.keystore.files import Held
+    from btt_chain.primitives.files import Held
 
     try:
         folder.lock().close()
@@ -304,7 +304,7 @@ async def serving(
         NetworkError,
     )
     from btt_chain.compute.requester.gateway import Gateway
-    from btt_chain.keystore.files import Held
+    from btt_chain.primitives.files import Held
 
     try:
         lock = folder.lock()

@@ -11,6 +11,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
+from cli.common.files import write
 from cli.common.options import connection_options, examples
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def statement(
     if end < begin:
         raise Mistyped(f"--to {end} is before --from {begin}")
     raw = run(_written(account, begin, end, camt053, base_path, url, timeout))
-    with click.open_file(output, "wb") as file:
-        file.write(raw)
+    write(output, raw)
 
 
 async def _written(

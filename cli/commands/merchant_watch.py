@@ -253,7 +253,7 @@ def _stop(owner: asyncio.Task[object] | None, done: asyncio.Task[None]) -> None:
 @contextmanager
 def _alone(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[None]:
     """Hold the journal's lock. Refused if another watcher delivers its events."""
-    from btt_chain.keystore.files import Held, Lock
+    from btt_chain.primitives.files import Held, Lock
     from cli.common.merchant_events import journal_path
 
     try:

@@ -254,12 +254,9 @@ def mode_of(check: str, macs: int) -> CheckMode:
 
 
 def _preparation(file: Path) -> Preparation:
-    from btt_chain.work.package import PackageRefused, read_preparation
+    from btt_chain.work.package import read_preparation
 
-    try:
-        return read_preparation(file.read_text())
-    except UnicodeDecodeError:
-        raise PackageRefused("holds no text") from None
+    return read_preparation(file.read_bytes())
 
 
 def _header(package: Path) -> Header:

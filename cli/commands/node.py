@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.primitives.digits import U64, whole_number
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import ExitCode, Mistyped
@@ -100,7 +101,7 @@ class PruningType(click.ParamType[str]):
     ) -> str:
         """Return the text, if it is one of them."""
         text = str(value).lower()
-        if text not in self._words and not (text.isascii() and text.isdecimal()):
+        if text not in self._words and whole_number(text) is None:
             words = " nor ".join(self._words)
             self.fail(f"{value!r} is neither a number of blocks nor {words}", param, ctx)
         return text
@@ -117,7 +118,7 @@ class SealingType(click.ParamType[str]):
         """Return the text, if it is one of the three."""
         text = str(value)
         kind, _, ms = text.partition(":")
-        timed = kind == "interval" and ms.isascii() and ms.isdecimal() and int(ms) > 0
+        timed = kind == "interval" and bool(whole_number(ms, U64))
         if text not in {"instant", "manual"} and not timed:
             self.fail(f"{value!r} is neither instant, manual nor interval:MS", param, ctx)
         return text

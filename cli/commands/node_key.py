@@ -6,7 +6,6 @@ a file, the peer id on standard error.
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import click
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import output_file, secret_of
 from cli.common.options import examples, json_option
 
 SEED_BYTES: Final = 32
@@ -109,11 +109,10 @@ def _write(place: Path, raw: bytes) -> None:
     """Write a new file that its owner alone can read. Refused if it exists."""
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        number = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with output_file(place, private=True, new=True) as out:
+            out.write(raw)
     except FileExistsError:
         raise Refused(f"{place} exists and is not replaced: a node may use it") from None
-    with os.fdopen(number, "wb") as out:
-        out.write(raw)
 
 
 def _read(place: Path) -> bytes:
@@ -129,8 +128,9 @@ def _seed(raw: bytes, where: str, *, binary: bool) -> bytes:
     if len(raw) == SEED_BYTES:
         return raw
     try:
-        seed = b"" if binary else bytes.fromhex(raw.decode("ascii").strip().removeprefix("0x"))
-    except ValueError:
+        text = "" if binary else secret_of(raw, where)
+        seed = bytes.fromhex(text.strip().removeprefix("0x"))
+    except (ValueError, Mistyped):
         seed = b""
     if len(seed) != SEED_BYTES:
         raise Refused(f"{where} holds no key of a node: expected 32 bytes, raw or as 64 hex digits")

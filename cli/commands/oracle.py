@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.client.jsonrpc import Json, WebSocket
+from btt_chain.primitives.digits import whole_number
 from cli.common import show
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, query_options
@@ -262,9 +263,10 @@ def _price(answer: Json) -> str:
     if not isinstance(answer, dict):
         return "-"
     value = answer.get("value")
-    if not isinstance(value, str) or not value.isdecimal():
+    price = whole_number(value) if isinstance(value, str) else None
+    if price is None:
         raise Refused(f"the node answered {value!r} where a price was expected")
-    return shown_price(int(value))
+    return shown_price(price)
 
 
 def _moment(answer: Json) -> str:

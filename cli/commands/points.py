@@ -15,6 +15,7 @@ from cli.common import show
 from cli.common.care import account_id, calendar, current, keys_of, slot_of, words
 from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
+from cli.common.files import write
 from cli.common.options import Group, examples, json_option, url_options
 from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
@@ -92,8 +93,7 @@ def earn(
     collecting = Collecting(found, answer, request_file is not None, together)
     kept, request = run(_earn(collecting, pair, base_path, url, timeout))
     if request_file is not None:
-        request_file.touch(mode=0o600)
-        request_file.write_text(request)
+        write(request_file, request, private=True)
     if as_json:
         show.document({"points": kept, "month": found.month})
     elif request_file is not None:

@@ -137,7 +137,7 @@ class Redeeming:
     async def at_once(self) -> Outcome:
         """Redeem all that count. Refused if another process redeems."""
         from btt_chain.care.schedule import calls_by_month
-        from btt_chain.keystore.files import Held
+        from btt_chain.primitives.files import Held
 
         show.note(AT_ONCE)
         found = Outcome()
@@ -160,7 +160,7 @@ class Redeeming:
 
     async def in_time(self) -> Outcome:
         """Wait for the time of a voucher, if it is within an hour, and redeem it."""
-        from btt_chain.keystore.files import Held
+        from btt_chain.primitives.files import Held
 
         found = Outcome()
         with ExitStack() as stack:
@@ -187,7 +187,7 @@ class Redeeming:
     @contextmanager
     def _locked(self, genesis: bytes) -> Iterator[None]:
         """Keep other processes from redeeming for the wallet. Raises Held."""
-        from btt_chain.keystore.files import Lock, make_private_folder
+        from btt_chain.primitives.files import Lock, make_private_folder
 
         folder = wallet_folder(self.base_path, self.pair, genesis)
         make_private_folder(folder)

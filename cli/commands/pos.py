@@ -17,6 +17,7 @@ from btt_chain.payments.till import Best, Stage, Till, after
 from btt_chain.payments.till import Final as FinalBlock
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
+from cli.common.files import write
 from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, signer_of, signer_options
 from cli.common.types import Seconds
@@ -177,7 +178,7 @@ class Screen:
         if issued.currency.code != "BTT":
             now = chain.metadata.currency.format(issued.gross)
         if self._output:
-            self._output.write_text(f"{issued.text}\n")
+            write(self._output, f"{issued.text}\n")
         try:
             code = None if self._ground == "none" or self._as_json else self._code(issued.text)
             svg = qr.svg(issued.text) if self.display else ""

@@ -229,9 +229,9 @@ async def opened(
         NetworkError,
     )
     from btt_chain.compute.provider.folder import Damaged, Folder
-    from btt_chain.keystore.files import Held
     from btt_chain.node.paths import default_base_path
     from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.files import Held
 
     account = AccountId(pair.account_id)
     try:

@@ -5,7 +5,6 @@ Works with any Substrate chain: names and types are from the metadata of the que
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ import click
 from cli.commands import browse
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
+from cli.common.files import json_or_text, write_json
 from cli.common.options import Group, connection_options, examples, query_options
 from cli.common.wallets import entry_named
 
@@ -381,8 +381,7 @@ def facts(output: str | None, url: str, timeout: float) -> None:
             if output is None:
                 show.document(document)
                 return
-            with click.open_file(output, "w") as file:
-                json.dump(document, file, indent=2)
+            write_json(document, output)
 
     run(ask())
 
@@ -427,13 +426,8 @@ def _has_names(params: tuple[str, ...]) -> bool:
 
 
 def _param(text: str, prefix: int) -> Json:
-    try:
-        value: Json = json.loads(text)
-    except json.JSONDecodeError:
-        return _text_param(text, prefix)
-    except RecursionError:
-        raise Mistyped("the JSON is nested too deeply") from None
-    return value
+    value: Json = json_or_text(text)
+    return _text_param(text, prefix) if value is text else value
 
 
 def _text_param(text: str, prefix: int) -> str:

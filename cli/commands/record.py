@@ -9,6 +9,7 @@ import click
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import NotFound, Refused
+from cli.common.files import read_bytes, write
 from cli.common.options import Group, examples, json_option
 from cli.common.validator_keys import delete_records, last_signed, place_of, plain_key_errors
 
@@ -62,8 +63,7 @@ def export(dev: bool, chain: str | None, base_path: Path | None, output: str) ->
         raise NotFound(f"there are no signing records of this chain in {place.paths.signing}")
     with plain_key_errors():
         text = export_records(place.paths.signing, place.genesis)
-    with click.open_file(output, "w") as file:
-        file.write(text)
+    write(output, text, private=True)
     show.note(f"{show.counted(count, 'record')} written. Sign nothing more here with these keys")
 
 
@@ -78,11 +78,8 @@ def import_(file: str, dev: bool, chain: str | None, base_path: Path | None) -> 
     """
     from btt_chain.keystore.interchange import import_ as import_records
 
-    if file != "-" and not Path(file).exists():
-        raise NotFound(f"{file}: there is no such file")
+    text = read_bytes(file)
     place = place_of(dev, chain, base_path)
-    with click.open_file(file, "rb") as source:
-        text = source.read()
     with plain_key_errors():
         keys = import_records(place.paths.signing, place.genesis, text)
     for public in keys:

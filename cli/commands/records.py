@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,14 +121,16 @@ def import_(
         if patient is not None:
             known = vault.index.facts.get(PATIENTS, "").split()
             vault.index.facts[PATIENTS] = " ".join(dict.fromkeys([*known, patient]))
-        done = library.import_resources(
-            vault, library.resources_of(read_document(file)), now_ms(),
+        done = library.import_document(
+            vault, read_document(file), now_ms(),
             version=None if fhir is None else FhirVersion(fhir), subject=subject,
         )  # fmt: skip
     if as_json:
         added = [_facts(each) for each in done.added]
-        show.document({"added": added, "unchanged": done.unchanged})
+        show.document({"added": added, "unchanged": done.unchanged, "notes": done.notes})
         return
+    for note in done.notes:
+        show.note(f"note: {note}")
     show.good(f"{len(done.added)} stored, {done.unchanged} unchanged")
 
 
@@ -233,6 +234,7 @@ def export(output: Path | None, fhir: str, with_salts: bool, **options: object) 
     from btt_chain.records import library
     from btt_chain.records.canonical import canonical
     from btt_chain.records.fhir.validation import FhirVersion
+    from btt_chain.records.shapes import items
 
     with open_vault(options) as vault:
         done = library.export(vault, FhirVersion(fhir), with_salts=with_salts)
@@ -241,7 +243,7 @@ def export(output: Path | None, fhir: str, with_salts: bool, **options: object) 
         click.echo(raw.decode(), nl=False)
     else:
         write_private(output, raw)
-        show.good(f"{len(json.loads(raw)['entry'])} resources in {output}")
+        show.good(f"{len(items(done.bundle['entry']))} resources in {output}")
     if done.left_out:
         show.note(f"not valid in {fhir}, left out: {', '.join(done.left_out)}")
 
@@ -251,5 +253,5 @@ def _facts(entry: Entry) -> dict[str, object]:
         "id": entry.id, "kind": entry.kind, "version": entry.version, "type": entry.type,
         "fhir": entry.fhir, "resource": entry.logical, "title": entry.title,
         "addedMs": entry.added_ms, "leaf": entry.leaf, "patient": entry.subject,
-        "anchors": len(entry.anchors), "revoked": entry.revoked,
+        "anchors": len(entry.anchors), "revoked": entry.revoked, "url": entry.url,
     }  # fmt: skip

@@ -15,6 +15,7 @@ from cli.common.errors import Refused
 from cli.common.options import examples, query_options
 from cli.common.proxied import proxy_option
 from cli.common.sending import call_options, signer_of, signer_options
+from cli.common.streams import ending_signals
 from cli.common.types import Seconds
 from cli.common.vaults import now_ms, open_vault, run, vault_options
 
@@ -146,7 +147,7 @@ async def _poll(custodian: Custodian, answering: Answering, interval: float) -> 
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *ending_signals()):
         loop.add_signal_handler(number, stop.set)
     answers: asyncio.Task[None] | None = None
     while not stop.is_set():

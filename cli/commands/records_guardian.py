@@ -36,7 +36,7 @@ def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
 
     Each names the two vaults that open it, in order. A share opens for no other vault.
     """
-    from btt_chain.keystore.files import make_private_folder
+    from btt_chain.primitives.files import make_private_folder
     from btt_chain.records.canonical import canonical
     from btt_chain.records.guardians import split as split_seed
     from btt_chain.records.keys import VaultId

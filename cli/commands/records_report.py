@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import read_bytes
 from cli.common.options import Command, Group, examples
 from cli.common.sending import Sender, call_options
 from cli.common.vaults import open_vault, run, vault_options
@@ -98,17 +98,19 @@ def omission(
 
 def read_leaves(path: Path | None) -> Leaves:
     """Return the leaves of epochs. Mistyped if the file holds none."""
+    from btt_chain.primitives.strict_json import read_object
+
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found = read_object(read_bytes(path))
         return {
             int(epoch): sorted(bytes.fromhex(each.removeprefix("0x")) for each in leaves)
             for epoch, leaves in found.items()
         }
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError) as error:
         raise Mistyped(
-            f'{path} holds no lists of leaves by epoch: {{"493210": ["0x...", ...]}}'
+            f'{path} holds no lists of leaves by epoch, {{"493210": ["0x...", ...]}}: {error}'
         ) from None
 
 

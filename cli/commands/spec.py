@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
+from cli.common.files import write
 from cli.common.node_options import asked_for, was_typed
 from cli.common.options import chain_names, examples, url_options
 from cli.common.types import RandomnessType
@@ -122,7 +123,10 @@ class BlockType(click.ParamType[str]):
 )
 @url_options
 @click.option("--holders-template", is_flag=True, help="Print a file for --holders to fill in.")
-@click.option("-o", "--output", type=click.File("w", lazy=True), default="-", help="The file.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
+    help="The file; - is standard output.",
+)  # fmt: skip
 def build_spec(
     name: str,
     raw: bool,
@@ -132,7 +136,7 @@ def build_spec(
     url: str,
     timeout: float,
     holders_template: bool,
-    output: IO[str],
+    output: str,
     **chosen: Any,
 ) -> None:
     """Print the specification of a chain."""
@@ -156,17 +160,17 @@ def build_spec(
             if chosen["boot_nodes"]:
                 spec = replace(spec, boot_nodes=catalogue.checked_nodes(chosen["boot_nodes"]))
         elif holders_template:
-            click.echo(catalogue.holders_template(chain), file=output)
+            write(output, catalogue.holders_template(chain) + "\n")
             return
         else:
             spec = _made(chain, **chosen)
         if spec.warning:
             show.note(f"warning: {spec.warning}")
         if checkpoint:
-            text = _with_checkpoint(spec, url, timeout, block, light=light, output=output.name)
+            text = _with_checkpoint(spec, url, timeout, block, light=light, output=output)
         else:
             text = (to_raw(spec) if raw else spec).dumps()
-        click.echo(text, file=output)
+        write(output, text + "\n")
 
 
 def _with_checkpoint(

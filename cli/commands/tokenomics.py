@@ -106,7 +106,8 @@ class Share(click.ParamType[int]):
         text = str(value).strip()
         digits, decimals = (text[:-1], 4) if text.endswith("%") else (text, 6)
         whole, _, fraction = digits.partition(".")
-        if not (whole + fraction).isascii() or not (whole + fraction).isdecimal():
+        is_number = (whole + fraction).isascii() and (whole + fraction).isdecimal()
+        if not is_number or len(text) > 20:
             self.fail(f"{value!r} is no share; write it like 20% or 0.2", param, ctx)
         if text == whole and int(whole):
             self.fail(f"{value!r}: parts of what? Write 20% or 0.2", param, ctx)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from btt_chain.extras import needs_extra
 from cli.common.errors import Refused
+from cli.common.files import output_file
 from genesis.allocation import Kind, Reading, Row, Table, slots
 from genesis.presets import Chain
 from genesis.schedule import MONTHS, Release, emission, free_at, release
@@ -81,7 +82,9 @@ def plot_all(chain: Chain, out: Path) -> Iterator[Path]:
             plot(figure, chain)
             for kind in ("png", "svg"):
                 path = out / f"{name}.{kind}"
-                figure.savefig(path, metadata={"Date": None} if kind == "svg" else None)
+                with output_file(path) as file:
+                    metadata = {"Date": None} if kind == "svg" else None
+                    figure.savefig(file, format=kind, metadata=metadata)
                 yield path
 
 

@@ -6,7 +6,6 @@ before anything is sent. Secrets stay here: only the signed transaction leaves.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.commands.tx_trace import trace
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
+from cli.common.files import read_object_file
 from cli.common.options import (
     Group,
     examples,
@@ -276,16 +276,13 @@ class _Facts:
     @classmethod
     def read(cls, path: Path) -> _Facts:
         """Return the facts in a file; Refused if it holds none."""
-        from btt_chain.client.chain import read_properties
-        from btt_chain.client.metadata import ChainMetadata
+        from btt_chain.client.chain import read_chain_metadata
 
         try:
-            document = json.loads(path.read_text())
-            currency, prefix = read_properties(document["properties"])
+            document: Any = read_object_file(path)
+            metadata = bytes.fromhex(document["metadata"][2:])
             return cls(
-                ChainMetadata(
-                    bytes.fromhex(document["metadata"][2:]), currency=currency, prefix=prefix
-                ),
+                read_chain_metadata(metadata, document["properties"]),
                 bytes.fromhex(document["genesisHash"][2:]),
                 int(document["specVersion"]),
                 int(document["transactionVersion"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -152,14 +151,13 @@ def _votes(document: dict[str, object], header: Header, trusted: bytes) -> Votes
 
 
 def _read(file: Path) -> dict[str, object]:
+    from btt_chain.primitives.strict_json import BadJson, read_object
+
     with file.open("rb") as stream:  # a pipe has no size
         raw = stream.read(MAX_PROOF + 1)
     if len(raw) > MAX_PROOF:
         raise Refused(f"{file} is larger than a proof")
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise Mistyped(f"{file} is no proof: it is no JSON document")
-    return document
+        return read_object(raw)
+    except BadJson as error:
+        raise Mistyped(f"{file} is no proof: it is not a JSON document: {error}") from None

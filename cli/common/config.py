@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import click
 
 from cli.common.errors import Mistyped, NotFound, hint
+from cli.common.files import read_text_file
 
 SHARED: Final = ("timeout", "url")
 """Options that may be set for all commands at once: keys outside of all tables."""
@@ -51,10 +52,10 @@ class Settings(NamedTuple):
         import tomllib
 
         try:
-            tables = tomllib.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            tables = tomllib.loads(read_text_file(file))
+        except NotFound:
             raise NotFound(f"the configuration file {file} does not exist") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
             raise Mistyped(f"{file} is no TOML: {error}") from None
         return cls(tables, str(file), os.environ)
 

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from cli.common.errors import Mistyped
+from cli.common.files import secret_of
 from cli.common.options import Command
 from cli.common.secret_uri import check_secret
 from cli.common.validator_keys import keystore_password
@@ -306,7 +307,7 @@ def node_key(text: str | None, file: Path | None) -> bytes | None:
         raw = file.read_bytes()
         if len(raw) == 32:
             return raw
-        text = raw.decode("ascii", "replace").strip()
+        text = secret_of(raw, f"--node-key-file {file}").strip()
     if text is None:
         return None
     try:

@@ -11,6 +11,7 @@ import click
 
 from cli.common.config import path_of, settings_of
 from cli.common.errors import Mistyped, hint
+from cli.common.files import MAX_SECRET, secret_in, secret_of
 from cli.common.secret_uri import check_secret
 from cli.common.synonyms import meant
 from cli.common.types import Seconds
@@ -193,7 +194,10 @@ def password(given: str | None, interactive: bool, filename: Path | None) -> str
     if interactive:
         return str(click.prompt("Password", hide_input=True, err=True))
     if filename is not None:
-        return _text(filename.read_bytes(), str(filename)).rstrip("\r\n")
+        word = secret_in(filename)
+        if not word:
+            raise click.UsageError(f"{filename} is empty: it should hold a password")
+        return word
     return given
 
 
@@ -220,21 +224,23 @@ class Network(click.ParamType[int]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         """Return the prefix."""
+        from btt_chain.primitives.digits import whole_number
         from btt_chain.primitives.ss58 import MAX_PREFIX, RESERVED_PREFIXES
 
         text = str(value).lower()
         if text in NETWORKS:
             return NETWORKS[text]
-        if not (text.isascii() and text.isdecimal()) or int(text) > MAX_PREFIX:
+        prefix = whole_number(text, MAX_PREFIX)
+        if prefix is None:
             self.fail(
                 f"{value!r} is no network; give {', '.join(NETWORKS)} or a number up to "
                 f"{MAX_PREFIX}",
                 param,
                 ctx,
             )
-        if int(text) in RESERVED_PREFIXES:
+        if prefix in RESERVED_PREFIXES:
             self.fail(f"the prefix {text} is reserved", param, ctx)
-        return int(text)
+        return prefix
 
 
 def read_secret(given: str | None) -> str:
@@ -259,18 +265,11 @@ def read_text(given: str | None) -> str:
             return str(click.prompt("Secret URI", hide_input=True, err=True))
         given = "-"
     if given == "-":
-        return _text(sys.stdin.buffer.read(), "standard input").strip()
+        return secret_of(sys.stdin.buffer.read(MAX_SECRET + 1), "standard input").strip()
     # No existing path is a phrase, a seed or an address; `//Alice` and the like are never read.
     if not given.startswith("//") and len(given) < 256 and Path(given).is_file():
-        return _text(Path(given).read_bytes(), given).strip()
+        return secret_in(Path(given)).strip()
     return given
-
-
-def _text(raw: bytes, where: str) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{where} holds no text") from None
 
 
 def key_pair(uri: str, scheme: str, password: str | None) -> KeyPair:

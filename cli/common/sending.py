@@ -324,8 +324,10 @@ class Sender:
         """The account that makes the calls."""
         return self.signing.account
 
-    async def prepare(self, chain: Chain, call: Call) -> tuple[bytes, int]:
+    async def prepare(self, chain: Chain, call: Call) -> tuple[bytes, int | None]:
         """Sign a call, try it, show it, and return the transaction and its estimated fee.
+
+        The fee is None if the node refuses to estimate it and the call is forced.
 
         Raises WouldFail if the call would fail. Ends the command after `--dry-run`, and if the
         question on a live chain is answered with no.
@@ -342,7 +344,7 @@ class Sender:
         )
         note_foreign(chain)
         fee, trial = await asyncio.gather(
-            chain.transactions.fee(wire), tried(chain, wire, is_all=self.is_dry_run)
+            self._fee(chain, wire), tried(chain, wire, is_all=self.is_dry_run)
         )
         view = chain.metadata.decoder.call(call.raw)
         if not self.as_json:
@@ -354,7 +356,18 @@ class Sender:
             await self._confirm(chain, _said(view))
         return wire, fee
 
-    def _facts(self, chain: Chain, view: CallView, fee: int) -> dict[str, str | list[str]]:
+    async def _fee(self, chain: Chain, wire: bytes) -> int | None:
+        from btt_chain.client.errors import RpcError
+
+        try:
+            return await chain.transactions.fee(wire)
+        except RpcError as error:
+            if not self.is_forced or self.is_dry_run:
+                raise
+            show.note(f"note: the node does not estimate the fee: {error}")
+            return None
+
+    def _facts(self, chain: Chain, view: CallView, fee: int | None) -> dict[str, str | list[str]]:
         """Return the facts shown of a call before it is sent."""
         signing, metadata = self.signing, chain.metadata
         name = f" ({signing.name})" if signing.name else ""
@@ -365,7 +378,8 @@ class Sender:
         if signing.proxied is not None:
             facts["as"] = f"{metadata.address(signing.proxied.account)}, by its proxy"
         facts["from"] = metadata.address(signing.pair.account_id) + name
-        facts["fee"] = f"{metadata.currency.format(fee)} (estimate)"
+        if fee is not None:
+            facts["fee"] = f"{metadata.currency.format(fee)} (estimate)"
         tip = signing.tip_in(metadata.currency)
         if tip:
             facts["tip"] = metadata.currency.format(tip)
@@ -373,13 +387,13 @@ class Sender:
             facts["lifetime"] = "immortal: it stays valid until its nonce is used"
         return facts
 
-    def _end_dry_run(self, chain: Chain, view: CallView, fee: int, trial: Trial) -> NoReturn:
+    def _end_dry_run(self, chain: Chain, view: CallView, fee: int | None, trial: Trial) -> NoReturn:
         """Print the result of a dry run, and end the command."""
         if self.as_json:
             show.document(
                 {"call": view.name, "arguments": view.arguments,
                  "from": chain.metadata.address(self.signing.pair.account_id),
-                 "feeEstimate": str(fee), **trial_facts(trial)}
+                 "feeEstimate": None if fee is None else str(fee), **trial_facts(trial)}
             )  # fmt: skip
         else:
             show_trial(chain, trial, width=WIDTH)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from btt_chain.client.errors import ClientError
 from cli.common.errors import ExitCode, Mistyped, of_client
+from cli.common.files import read_bytes
+from cli.common.streams import ending_signals
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -34,7 +36,7 @@ def run(work: Coroutine[object, object, Result]) -> Result:
 def run_until_stopped(
     work: Coroutine[object, object, Result], imports: Sequence[str] = ()
 ) -> Result | None:
-    """Run a command that goes on until SIGTERM: then it ends in order, without a result.
+    """Run a command that goes on until SIGTERM or SIGHUP: it ends in order, without a result.
 
     Its exit code is 0, as that of a node: a service manager stops it that way. `imports` are the
     modules that `work` needs and that take long to import: they would delay the end.
@@ -50,7 +52,8 @@ def run_until_stopped(
                 stopped = True
                 task.cancel()
 
-        loop.add_signal_handler(signal.SIGTERM, stop)
+        for number in ending_signals():
+            loop.add_signal_handler(number, stop)
         try:
             return await work
         except asyncio.CancelledError:
@@ -58,15 +61,15 @@ def run_until_stopped(
                 raise
             return None
 
-    with _ended_by_sigterm(work):
+    with _ended_at_once(work):
         for name in imports:
             import_module(name)
     return run(stoppable())
 
 
 @contextmanager
-def _ended_by_sigterm(work: Coroutine[object, object, object]) -> Iterator[None]:
-    """End the program at once on SIGTERM, with code 0: nothing has begun yet."""
+def _ended_at_once(work: Coroutine[object, object, object]) -> Iterator[None]:
+    """End the program at once on these signals, with code 0: nothing has begun yet."""
 
     def end(_number: int, _frame: object) -> NoReturn:
         work.close()
@@ -75,11 +78,12 @@ def _ended_by_sigterm(work: Coroutine[object, object, object]) -> Iterator[None]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in ending_signals()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @asynccontextmanager
@@ -98,7 +102,7 @@ async def open_chain(url: str, timeout: float, at: str | None = None) -> AsyncIt
 def call_given(text: str) -> bytes:
     """Return the call of `--call`: hex, or a file that holds it. Mistyped if it is neither."""
     if len(text) < MAX_PATH and Path(text).is_file():
-        text = Path(text).read_text(errors="replace")
+        text = read_bytes(Path(text)).decode("utf-8-sig", "replace")
     return from_hex(text, "--call")
 
 

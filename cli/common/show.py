@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
@@ -34,6 +34,8 @@ _EXACT: Final = rf"([0-9][0-9_]*)(?:\.([0-9]+))? ([A-Z]{{2,12}}|{_SMALLEST})"
 _UNFOLDED = 100_000
 """Columns of an output other than a terminal."""
 
+_LONG_WORD: Final = r"(\S{60})\S{940,}"
+"""A word of 1,000 characters or more, such as a number that was typed."""
 _NOT_ASCII: Final = r"[^\n -~]"
 _Pair: TypeAlias = tuple[str, str]
 
@@ -61,7 +63,7 @@ def _json(value: object, *, indent: int | None = None, separators: _Pair | None 
 
 def note(text: str) -> None:
     """Print a message on standard error."""
-    click.echo(printable(text), err=True)
+    _echo(printable(text), err=True)
 
 
 def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None:
@@ -208,14 +210,18 @@ def heading(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print an error in one line on standard error."""
+    """Print an error in one line on standard error; words of no use at full length are cut."""
     label = click.style("error:", fg="red", bold=True)
-    _echo(f"{label} {printable(' '.join(message.split()))}", err=True)
+    line = re.sub(_LONG_WORD, r"\1...", " ".join(message.split()))
+    _echo(f"{label} {printable(line)}", err=True)
 
 
 def _echo(text: str, *, err: bool = False) -> None:
     # None: click checks whether the output is a terminal.
-    click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
+    colour = False if os.environ.get("NO_COLOR") else None
+    # Messages have no other place: a full or closed one neither stops a command nor hides its code.
+    with suppress(OSError) if err else nullcontext():
+        click.echo(text, err=err, color=colour)
 
 
 def has_colours() -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import write
 from cli.common.options import Command, password
 
 if TYPE_CHECKING:
@@ -117,7 +118,5 @@ def now_ms() -> int:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read. Raises OSError."""
-    from btt_chain.keystore.files import commit, write_aside
-
-    commit(write_aside(path, data), path)
+    """Write a file that only its owner can read; - is standard output. Raises OSError."""
+    write(path, data, private=True)

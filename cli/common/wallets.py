@@ -36,8 +36,9 @@ def wallet_folder() -> Path:
     given = os.environ.get("BTT_WALLET")
     if given:
         return Path(given)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "btt-chain" / "wallet"
+    from btt_chain.node.paths import default_base_path
+
+    return default_base_path() / "wallet"
 
 
 def wallet() -> Wallet:

@@ -14,6 +14,7 @@ from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.extras import needs_extra
+from btt_chain.primitives.digits import whole_number
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command
@@ -155,9 +156,10 @@ def texts(answer: Json) -> list[str]:
 
 def money(currency: Currency, answer: Json) -> str:
     """Return a node's amount as text."""
-    if not isinstance(answer, str) or not answer.isdecimal():
+    amount = whole_number(answer) if isinstance(answer, str) else None
+    if amount is None:
         raise Refused(f"the node answered {answer!r} where an amount was expected")
-    return currency.format(int(answer))
+    return currency.format(amount)
 
 
 def account(given: str, prefix: int) -> bytes:

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, Self
 
-from btt_chain.keystore.files import PRIVATE_FILE, make_private_folder, sync_folder
+from btt_chain.primitives.files import PRIVATE_FILE, make_private_folder, sync_folder
 
 HEADER: Final = 32
 """Bytes before a blob: its SHA-256."""
@@ -118,7 +118,7 @@ class BlobStore:
         source, target = self._path(name), self._path(to)
         with self._lock:
             try:
-                os.replace(source, target)  # noqa: PTH105 - as keystore/files.py does
+                os.replace(source, target)  # noqa: PTH105 - as primitives/files.py does
             except FileNotFoundError:
                 raise NoSuchBlob(f"there is no blob {name} in {self.folder}") from None
             self._total -= self._sizes.get(to, 0)
@@ -200,7 +200,7 @@ class BlobStore:
     def settle(self, aside: Path, name: str, size: int, *, durable: bool) -> None:
         """Put a finished file in its place. Raises OSError."""
         with self._lock:
-            os.replace(aside, self._path(name))  # noqa: PTH105 - as keystore/files.py does
+            os.replace(aside, self._path(name))  # noqa: PTH105 - as primitives/files.py does
             # Its counted bytes stay counted; those of a replaced blob do not.
             self._total -= self._sizes.get(name, 0)
             self._sizes[name] = size

@@ -10,7 +10,7 @@ from typing import Final
 from btt_chain.compute.blobs.sealing import public_of
 from btt_chain.compute.provider.records import Record
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.keystore.files import Lock, commit, make_private_folder, write_aside
+from btt_chain.primitives.files import Lock, commit, make_private_folder, write_aside
 from btt_chain.scale import DecodeError
 
 KEY: Final = 32
@@ -34,7 +34,7 @@ class Folder:
         self._records = self.path / "records"
 
     def lock(self) -> Lock:
-        """Become the program that works here. Raises keystore.files.Held while another one does."""
+        """Become the program that works here. Raises Held while another one does."""
         return Lock(self.path / "lock")
 
     @property

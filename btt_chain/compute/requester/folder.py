@@ -19,9 +19,9 @@ from btt_chain.compute.blobs.sealing import (
     JobKeys,
     job_keys,
 )
-from btt_chain.keystore.files import Lock, commit, make_private_folder, write_aside
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.files import Lock, commit, make_private_folder, write_aside
 from btt_chain.primitives.job_tier import Tier
 from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
 from btt_chain.work.graph import Manifest
@@ -111,7 +111,7 @@ class Folder:
             make_private_folder(self.path / part)
 
     def lock(self) -> Lock:
-        """Become the serving program. Raises keystore.files.Held while another one serves."""
+        """Become the serving program. Raises Held while another one serves."""
         return Lock(self.path / "lock")
 
     @property

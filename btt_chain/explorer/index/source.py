@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.client.chain import read_header, read_metadata, read_properties
+from btt_chain.client.chain import read_chain_metadata, read_header, read_metadata
 from btt_chain.client.errors import InvalidAnswer, RpcError
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
@@ -194,8 +194,7 @@ class Source:
 
 def chain_metadata(raw: bytes, names: ChainNames) -> ChainMetadata:
     """Return metadata with the chain's currency and address format."""
-    currency, prefix = read_properties(names.properties)
-    return ChainMetadata(raw, currency=currency, prefix=prefix)
+    return read_chain_metadata(raw, names.properties)
 
 
 def _little(raw: bytes | None) -> int:

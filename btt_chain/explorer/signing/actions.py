@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from btt_chain.client.amount import AmountError, Currency
 from btt_chain.explorer.text import shown
+from btt_chain.primitives.digits import whole_number
 from btt_chain.scale.portable import Plain
 
 Kind: TypeAlias = Literal["account", "amount", "number", "choice", "text"]
@@ -189,10 +190,10 @@ def _read(
             planck = amount_of(currency, text, field.name)
             return planck, currency.format(planck).replace(" ", "")
         case "number":
-            digits = text.replace("_", "").replace(",", "")
-            if not (digits.isascii() and digits.isdecimal()) or int(digits) >= MAX_NUMBER:
+            number = whole_number(text.replace("_", "").replace(",", ""), MAX_NUMBER - 1)
+            if number is None:
                 raise BadField(f"{field.name}: {shown(text)} is no whole number")
-            return int(digits), str(int(digits))
+            return number, str(number)
         case "choice":
             if text not in field.choices:
                 raise BadField(f"{field.name}: one of {', '.join(field.choices)}")

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from btt_chain.client.accounts import read_account
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, InvalidArgument
-from btt_chain.client.extrinsics import default_period, hash_of, signed
+from btt_chain.client.extrinsics import default_period, hash_of, signed_head
 from btt_chain.client.transactions import Included
 from btt_chain.client.values import CallView
 from btt_chain.client.wire import header_number, member, to_bytes, to_hex
@@ -23,6 +23,7 @@ from btt_chain.explorer.pages.forms import BadRequest
 from btt_chain.explorer.signing.actions import ACTIONS, PAY, BadField, Values, read_fields
 from btt_chain.explorer.signing.payload import DIGEST_EXTENSION, Prepared
 from btt_chain.primitives import validity
+from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.metadata_digest import ChainFacts, DigestError, metadata_digest
 from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError
@@ -221,7 +222,8 @@ class SigningNode:
 
     async def _fee(self, chain: Chain, prepared: Prepared) -> int:
         carried = prepared.extensions(chain.metadata).carried
-        wire = signed(prepared.account, Scheme.SR25519, bytes(64), carried, prepared.call)
+        head = signed_head(chain.metadata, prepared.account, Scheme.SR25519, bytes(64))
+        wire = opaque(head + carried + prepared.call)
         return await chain.transactions.fee(wire)
 
     async def _doubts(self, chain: Chain, account: bytes, fee: int) -> list[str]:

@@ -37,6 +37,7 @@ from btt_chain.explorer.signing.sentences import Sentences
 from btt_chain.explorer.text import shown
 from btt_chain.payments.doubts import Doubt
 from btt_chain.primitives.extrinsic import signing_payload
+from btt_chain.primitives.strict_json import BadJson, read_json, read_object
 from btt_chain.web.addresses import is_here
 from btt_chain.web.places import Places
 from btt_chain.web.proxies import is_forwarded
@@ -340,9 +341,9 @@ def _is_json(request: web.Request) -> bool:
 def _json_fields(raw: bytes) -> Mapping[str, object]:
     """Return the members of an object in JSON. Raises BadRequest."""
     try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise BadRequest("this is no JSON") from None
+        found = read_json(raw)
+    except BadJson as error:
+        raise BadRequest(f"this is no JSON: {error}") from None
     return found if isinstance(found, dict) else {}
 
 
@@ -358,12 +359,9 @@ def _form_fields(request: web.Request, raw: bytes) -> Mapping[str, object]:
 
 def _payload(text: str) -> PayloadJson:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        return read_object(text)
+    except BadJson:
         raise BadRequest("there is no payload") from None
-    if not isinstance(found, dict):
-        raise BadRequest("there is no payload")
-    return found
 
 
 def _prepared(context: Context, payload: PayloadJson) -> Prepared:

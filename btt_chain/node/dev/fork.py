@@ -44,6 +44,7 @@ from btt_chain.node.sealing import (
 )
 from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.rpc.server import RpcConfig
@@ -172,8 +173,9 @@ def _begin(store: ChainStore, remote: Remote, at: str | None) -> Point:
     call = remote.call
     genesis = call("chain_getBlockHash", 0)
     hash = call("chain_getFinalizedHead") if at is None else at
-    if at is not None and at.isdecimal():
-        hash = call("chain_getBlockHash", int(at))
+    number = None if at is None else whole_number(at)
+    if number is not None:
+        hash = call("chain_getBlockHash", number)
     block = call("chain_getBlock", hash) if isinstance(hash, str) else None
     if not isinstance(hash, str) or not isinstance(genesis, str) or not isinstance(block, dict):
         raise CannotFork(f"{remote.url} has no block {at or 'at all'}: name one it has with --at")
@@ -183,7 +185,7 @@ def _begin(store: ChainStore, remote: Remote, at: str | None) -> Point:
         raise CannotFork(f"{remote.url} is no node of this program: its header has another hash")
     if extrinsics_root(body) != header.extrinsics_root:
         raise CannotFork(f"{remote.url} gives other extrinsics than those of block {hash}")
-    if at is not None and at.isdecimal() and int(header.number) != int(at):
+    if number is not None and int(header.number) != number:
         raise CannotFork(f"{remote.url} gives block {int(header.number)} for block {at}")
     if not _HASH.fullmatch(genesis):
         raise CannotFork(f"{remote.url} names no hash of its genesis")

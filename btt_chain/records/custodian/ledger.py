@@ -14,8 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-from btt_chain.keystore.files import PRIVATE_FILE
 from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree
+from btt_chain.primitives.files import PRIVATE_FILE
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.errors import VaultError
 

@@ -71,6 +71,8 @@ class Entry:
     anchors: tuple[Anchor, ...] = ()
     revoked: bool = False
     """True once the owner published a consent's secret."""
+    url: str = ""
+    """The resource's `fullUrl` in the Bundle that it came in; empty if it had none."""
 
 
 @dataclass(slots=True)
@@ -167,9 +169,10 @@ def _entry(value: Json) -> Entry:
     anchors = tuple(_anchor(each) for each in items(member(value, "anchors")))
     names = ("id", "kind", "type", "fhir", "logical", "title", "leaf", "subject")
     texts = {name: text(value, name) for name in names}
+    url = text(value, "url") if "url" in objects(value) else ""  # since version 0.1 had none
     return Entry(
         version=number(value, "version"), added_ms=number(value, "added_ms"),
-        revoked=member(value, "revoked") is True, anchors=anchors, **texts,
+        revoked=member(value, "revoked") is True, anchors=anchors, url=url, **texts,
     )  # fmt: skip
 
 

@@ -27,9 +27,9 @@ from typing import Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from btt_chain.keystore.files import Held, Lock, make_private_folder, sync_folder, write_new
 from btt_chain.keystore.sealed import NotSealed, Password, Unopened, decode, seal
 from btt_chain.primitives.evidence_tree import SALT_SIZE
+from btt_chain.primitives.files import Held, Lock, make_private_folder, sync_folder, write_new
 from btt_chain.records.errors import BadDocument, UnknownRecord, VaultError
 from btt_chain.records.keys import VaultId, VaultKeys
 from btt_chain.records.shapes import member, objects, octets, text

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from btt_chain.keystore.files import commit, sync_folder, write_aside
+from btt_chain.primitives.files import commit, sync_folder, write_aside
 
 OLD: Final = "old"
 NEW: Final = "new"

@@ -22,9 +22,9 @@ from click.testing import CliRunner, Result
 
 from btt_chain.chain.client import Client
 from btt_chain.client import BlockingChain, KeyPair
-from btt_chain.keystore.files import Lock
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
+from btt_chain.primitives.files import Lock
 from btt_chain.scale.portable import Plain
 from cli.program import program
 from support.instant_node import instant_node

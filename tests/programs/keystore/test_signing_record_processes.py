@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.keystore import files
 from btt_chain.keystore.errors import RecordInUse
 from btt_chain.keystore.record import SigningRecord
+from btt_chain.primitives import files
 
 GENESIS, KEY = bytes([1]) * 32, bytes([3]) * 32
 

@@ -49,9 +49,9 @@ from btt_chain.compute.requester.folder import (
 )
 from btt_chain.compute.requester.gateway import Gateway, Step, decide, may_ask
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.keystore.files import Held
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.files import Held
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers

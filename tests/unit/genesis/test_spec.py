@@ -273,7 +273,7 @@ def test_a_cliff_must_be_the_rows_own() -> None:
     [
         ("", "no JSON"),
         ("[]", "spec: expected an object"),
-        ('{"name": NaN}', "NaN is no number"),
+        ('{"name": NaN}', "NaN is not a number"),
         ('{"name": "a", "name": "b"}', "the field 'name' stands twice"),
         ("[" * 100_000, "no JSON"),
         ('{"id": ' + "9" * 5_000 + "}", "no JSON"),

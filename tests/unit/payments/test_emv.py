@@ -77,7 +77,10 @@ ACCOUNT = BODY[12 : 12 + 4 + int(BODY[14:16])]
         (sealed(BODY.replace("000201", "", 1)), "field 00 is missing"),
         (sealed(BODY.replace(ACCOUNT, "")), "field 26 is missing"),
         (sealed(BODY + "5303156"), "field 53 stands twice"),
-        (sealed(BODY.replace("0003btt", "0003btc")), "belongs to 'btc'"),
+        (
+            sealed(BODY.replace("0003btt", "0003btc")),
+            "no field belongs to 'btt': field 26 to 'btc'",
+        ),
         (sealed(BODY.replace("0148", "0147")), "field"),
         (sealed(BODY.replace("0148", "0199")), "field 26: field 01 has a wrong length"),
         (sealed(BODY.replace("0003btt", "0099btt")), "field 26: field 00 has a wrong length"),
@@ -98,12 +101,44 @@ ACCOUNT = BODY[12 : 12 + 4 + int(BODY[14:16])]
         (sealed(BODY + "9x"), "character"),
         (sealed(BODY + "62000"), "field 62 has a wrong length"),
         (sealed(BODY + "6401\n"), "printable"),
+        (sealed(BODY[6:12] + BODY[:6] + BODY[12:]), "does not begin with field 00"),
+        (sealed(BODY + BODY[6:12]), "field 01 stands twice"),
+        (sealed(BODY + "27" + ACCOUNT[2:]), "26 and 27 both belong"),
+        (sealed(BODY.replace("5910BTT CLINIC", "5910BTT CLINIÇ")), "field 59 has characters other"),
+        (sealed(BODY + "2706" + "0003ab"), "field 27"),
+        (sealed(BODY + "6205010x1"), "field 62: no id and length"),
+        (sealed(BODY + "6206" + "0103A1"), "field 62: field 01 has a wrong length"),
+        (sealed(BODY + "6404" + "0103"), "field 64: field 01 has a wrong length"),
+        (sealed(BODY + "800400ab"), "field 80"),
+        (sealed(BODY.replace(ACCOUNT, "2690" + ACCOUNT[4:] + "0301x")), "field 03 is not known"),
+        (sealed(BODY + "6412" + "0002zh0104窗口"), "field 64"),
+        (sealed(BODY) + "0", "CRC"),
+        (sealed(sealed(BODY)), "field 63 stands twice"),
+        (sealed(BODY.replace("5303156", "5303١٥٦")), "field 53"),
+        (sealed(BODY.replace("520480", "52٠٤80")), "no id and length"),
         ("0" * 513, "at most 512"),
     ],
 )
 def test_malformed_codes_are_refused(text: str, reason: str) -> None:
     with pytest.raises(PaymentError, match=reason):
         read_emv(text)
+
+
+def test_a_code_for_several_payment_systems_is_read_by_the_field_of_this_one() -> None:
+    other = "2617" + "0013com.example.x"
+    assert read_emv(sealed(BODY.replace(ACCOUNT, other + "51" + ACCOUNT[2:]))) == CODE
+
+
+def test_lengths_count_characters_and_the_crc_bytes() -> None:
+    assert read_emv(sealed(BODY + "6414" + "0002zh" + "0104二号窗口")) == CODE
+    with pytest.raises(PaymentError, match="reaches into the CRC"):
+        read_emv(sealed(BODY + "6422" + "0002zh" + "0112二号窗口"))
+
+
+def test_the_digits_of_the_crc_are_read_in_both_cases() -> None:
+    for number in range(20):
+        text = sealed(BODY.replace("SHENZHEN", f"CITY{number:04}"))
+        assert read_emv(text[:-4] + text[-4:].lower()) == read_emv(text)
 
 
 @pytest.mark.parametrize(

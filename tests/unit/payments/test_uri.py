@@ -73,15 +73,17 @@ def test_an_ecdsa_key_is_no_till() -> None:
 REFUSED = {
     "amount=1&amount=1": "'amount' stands twice",
     "amount=1&x=2&amount=3": "'amount' stands twice",
-    "amount=1&Amount=2": "not lower-case",
-    "%61mount=5&amount=6": "not lower-case",
-    "Req-x=1": "not lower-case",
-    "x=1&x=1": "'x' stands twice",
+    "amount=1&Amount=2": "'Amount' is not written 'amount'",
+    "%61mount=5&amount=6": "'%61mount' is not written 'amount'",
+    "REF=1": "'REF' is not written 'ref'",
+    "Req-x=1": "'Req-x' is required",
+    "%72eq-x": "'%72eq-x' is required",
+    "req%2Dx=1": "'req%2Dx' is required",
+    "req-amount=1": "'req-amount' is required",
+    "req-": "'req-' is required",
     "req-x=1": "'req-x' is required",
     "amount=": "amount",
     "amount": "has no value",
-    "": "has no value",
-    "&": "has no value",
     "amount=1e3": "amount",
     "amount=1E3": "amount",
     "amount=0": "the amount is zero",
@@ -163,8 +165,22 @@ def test_other_texts_are_refused(text: str) -> None:
         read_uri(text)
 
 
-def test_unknown_keys_are_ignored() -> None:
-    assert read_uri(f"btt:{ADDRESS}?utm=1&amount=2").units == 2 * 10**18
+@pytest.mark.parametrize(
+    "part",
+    [
+        "utm=1", "asdf", "Foo=abc", "utm.source=abc", "x[]=1", "%66oo=abc", "a" * 40 + "=1",
+        "x=%ff", "x=%", "x=café", "x=<b>", "x=1&x=2", "pj=https://x.example/?a=b", "", "&&", "=",
+        "=1", "amount-x=1", "xreq-y=1", "%zz=1", "窗口=1",
+    ],
+)  # fmt: skip
+def test_a_parameter_that_is_not_known_is_ignored_whatever_it_is(part: str) -> None:
+    assert read_uri(f"btt:{ADDRESS}?{part}&amount=2").units == 2 * 10**18
+    assert read_uri(f"btt:{ADDRESS}?amount=2&{part}").units == 2 * 10**18
+
+
+@pytest.mark.parametrize("query", ["?", "?&", "?x"])
+def test_a_query_may_be_without_a_known_parameter(query: str) -> None:
+    assert read_uri(f"btt:{ADDRESS}{query}").units is None
 
 
 @given(st.text(max_size=80))

@@ -13,7 +13,7 @@ from btt_chain.records.accesses import Access
 from btt_chain.records.canonical import canonical
 from btt_chain.records.documents import Resource, parse, read_document
 from btt_chain.records.errors import RecordsError
-from btt_chain.records.fhir import validation
+from btt_chain.records.fhir import bundle, validation
 from btt_chain.records.fhir.audit import audit_event_of
 from btt_chain.records.fhir.capability import capability_statement
 from btt_chain.records.fhir.consent import grant_of
@@ -133,10 +133,11 @@ def test_a_record_of_r5_alone_is_left_out_of_an_export_in_r4b(tmp_path: Path) ->
 
 def test_a_bundle_is_bounded_and_has_resources(monkeypatch: pytest.MonkeyPatch) -> None:
     entry: Resource = {"request": {"method": "GET", "url": "x"}}
-    assert library.resources_of({"resourceType": "Bundle", "entry": [entry]}) == []
-    monkeypatch.setattr(library, "MAX_ENTRIES", 1)
+    batch: Resource = {"resourceType": "Bundle", "type": "batch"}
+    assert library.resources_of({**batch, "entry": [entry]}) == []
+    monkeypatch.setattr(bundle, "MAX_ENTRIES", 1)
     with pytest.raises(RecordsError, match="1 are the most"):
-        library.resources_of({"resourceType": "Bundle", "entry": [entry, entry]})
+        library.resources_of({**batch, "entry": [entry, entry]})
 
 
 def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.write", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         wallet.add(Entry.contact("carol", C))
     assert [path.name for path in wallet.folder.iterdir()] == ["bob.json"]
