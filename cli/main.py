@@ -11,7 +11,7 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any, NoReturn
 
-from btt_chain.packages import PACKAGES
+from btt_chain.packages import HOME, PACKAGES
 
 
 def shadowed(home: Path) -> str | None:
@@ -25,7 +25,7 @@ def shadowed(home: Path) -> str | None:
             return f"the package {name!r} is missing from {home}: install btt-chain again"
         places = list(spec.submodule_search_locations or [])
         place = places[0] if places else spec.origin or "an unknown place"
-        if Path(place).resolve() != home / name:
+        if Path(place).resolve() != home.joinpath(*name.split(".")):
             return (
                 f"another package named {name!r} at {place} shadows ours in {home}: "
                 "install btt-chain in an environment of its own (pipx install btt-chain)"
@@ -35,8 +35,7 @@ def shadowed(home: Path) -> str | None:
 
 def main() -> NoReturn:
     """Run the typed command; `btt_chain.launcher` calls this after it has set up our packages."""
-    home = Path(__file__).resolve().parent.parent
-    trouble = shadowed(home)
+    trouble = shadowed(HOME)
     if trouble is not None:
         sys.exit(f"error: {trouble}")
     program: Any = import_module("cli.program").program
