@@ -1,9 +1,9 @@
 """The console script `btt-chain`: runs the command line with our own packages only.
 
-In a checkout our top-level packages have common names (`cli`, `storage`, ...). A folder of the user's
-on PYTHONPATH, the current folder under `python -m`, or another project's editable install may have
-packages of the same names in front of ours. So those names are looked up in one place only: the
-checkout. What is installed has only `btt_chain` at the top.
+In a checkout our top-level packages have common names (`cli`, `storage`, ...). A folder of the
+user's on PYTHONPATH, the current folder under `python -m`, or another project's editable install
+may have packages of the same names in front of ours. So those names are looked up in one place
+only: the checkout. What is installed has only `btt_chain` at the top.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from btt_chain.packages import HOME, PACKAGES
 
-
 OLDEST: Final = (3, 11)
 NEWEST: Final = (3, 13)
 
@@ -28,8 +27,8 @@ def unsupported(version: tuple[int, int], machine: str) -> str | None:
     """Return an error message if the program cannot run on this Python."""
     if not OLDEST <= version <= NEWEST:
         return (
-            f"btt-chain runs on Python {_dotted(OLDEST)} to {_dotted(NEWEST)}, and {sys.executable} "
-            f"is {_dotted(version)}"
+            f"btt-chain runs on Python {_dotted(OLDEST)} to {_dotted(NEWEST)}, and "
+            f"{sys.executable} is {_dotted(version)}"
         )
     # Neither binding of LevelDB has a wheel there; one that was compiled by hand is used.
     if version == OLDEST and machine != "x86_64" and find_spec("plyvel") is None:

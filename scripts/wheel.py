@@ -30,7 +30,7 @@ if _COMPILED.is_file():
 HOME: Final = "btt_chain"
 MOVED: Final = ("runtime", "p2p", "storage", "cli", "genesis")
 SHIPPED: Final = {".py", ".json", ".txt", ".btt", ".html", ".css", ".js", ".svg", ".typed"}
-"""Suffixes of the files in a wheel: code, presets, word lists, frozen metadata, pages, `py.typed`."""
+"""Suffixes of files in a wheel: code, presets, word lists, frozen metadata, pages, `py.typed`."""
 
 ALL_NAMES: Final = ("btt_chain/packages.py",)
 """Files in which each of our names as a string is that of a package; elsewhere a name without a dot
@@ -39,7 +39,7 @@ TAKES_MODULE: Final = ("import_module", "find_spec", "files", "getLogger", "run_
 """Functions whose first argument is the name of a module or a package."""
 
 _NAMES: Final = "|".join(MOVED)
-_IMPORT: Final = re.compile(rb"(from|import)\s+")
+_FROM: Final = re.compile(rf"from[ \t]+(?={_NAMES})".encode())
 _DOTTED: Final = re.compile(rf"(?:{_NAMES})(?:\.[A-Za-z_]\w*)*\.?")
 _IN_TEXT: Final = re.compile(rf"[\"'](?:{_NAMES})(?=[\"'.])")
 
@@ -87,7 +87,7 @@ def _imports(path: str, tree: ast.Module, source: bytes, begins: list[int]) -> I
             if node.level:
                 raise BadSource(f"{path}:{node.lineno}: write the import with the package's name")
             if _moves(node.module or ""):
-                begin = _IMPORT.match(source, begins[node.lineno - 1] + node.col_offset)
+                begin = _FROM.match(source, begins[node.lineno - 1] + node.col_offset)
                 if begin is None:
                     raise BadSource(f"{path}:{node.lineno}: write `from {node.module}` in one line")
                 yield begin.end()
@@ -95,8 +95,8 @@ def _imports(path: str, tree: ast.Module, source: bytes, begins: list[int]) -> I
             for alias in node.names:
                 if _moves(alias.name) and alias.asname is None:
                     raise BadSource(
-                        f"{path}:{node.lineno}: `import {alias.name}` binds a name that a wheel has "
-                        "not; write `from ... import ...` or `import ... as ...`"
+                        f"{path}:{node.lineno}: `import {alias.name}` binds a name that a wheel "
+                        "has not; write `from ... import ...` or `import ... as ...`"
                     )
                 if _moves(alias.name):
                     yield begins[alias.lineno - 1] + alias.col_offset
@@ -108,25 +108,20 @@ def _strings(
     """Yield where the names of our modules begin in strings."""
     named = set(_named(tree))
     for node in ast.walk(tree):
-        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-        for part in parts:
-            value = part.value if isinstance(part, ast.Constant) else None
-            if not isinstance(value, str) or not _DOTTED.fullmatch(value):
-                continue
-            is_name = id(part) in named or path in ALL_NAMES
-            if value.rstrip(".") not in known or not (is_name or "." in value):
-                continue
-            # Python 3.11 has no place for a part of an f-string: that of the whole is used.
-            literal = slice(
-                begins[node.lineno - 1] + node.col_offset,
-                begins[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0),
-            )
-            found = [match.start() for match in re.finditer(
-                rb"(?<![\w.])" + re.escape(value.encode()) + rb"(?!\w)", source[literal]
-            )]  # fmt: skip
-            if len(found) != 1:
-                raise BadSource(f"{path}:{node.lineno}: write {value!r} as a string of its own")
-            yield literal.start + found[0]
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        value = node.value
+        is_name = "." in value or id(node) in named or path in ALL_NAMES
+        if not _DOTTED.fullmatch(value) or value.rstrip(".") not in known or not is_name:
+            continue
+        # Python 3.11 has no place for a part of an f-string: that of the whole is used.
+        begin = begins[node.lineno - 1] + node.col_offset
+        end = begins[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
+        name = re.compile(rb"(?<![\w.])" + re.escape(value.encode()) + rb"(?![\w.])")
+        found = [match.start() for match in name.finditer(source, begin, end)]
+        if len(found) != 1:
+            raise BadSource(f"{path}:{node.lineno}: write {value!r} as a string of its own")
+        yield found[0]
 
 
 def _named(tree: ast.Module) -> Iterator[int]:
@@ -168,7 +163,7 @@ def shipped(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def write(root: Path, out: Path, only: tuple[str, ...] = ("",)) -> None:
-    """Write the files of a wheel below `out`: those whose paths in the checkout begin as `only` says."""
+    """Write the files of a wheel below `out`; `only` has the beginnings of their paths."""
     known = modules(root)
     for name, target in shipped(root):
         if not name.startswith(only):
@@ -192,7 +187,7 @@ class WheelHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the packages to a folder that lives as long as this hook."""
         # An older Python cannot parse the packages: pip refuses it by the metadata, in one line.
-        if version == "editable" or sys.version_info < (3, 11):  # noqa: UP036
+        if version == "editable" or sys.version_info < (3, 11):
             return
         self._folder = folder = tempfile.TemporaryDirectory(prefix="btt-chain-wheel-")
         root = Path(self.root, self.config.get("root", ".")).resolve()
