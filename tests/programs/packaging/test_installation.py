@@ -20,6 +20,7 @@ from typing import Final
 
 import pytest
 
+from btt_chain.launcher import NEWEST, OLDEST
 from btt_chain.testing.rpc import Rpc
 from support.instant_node import instant_node
 
@@ -308,6 +309,89 @@ def test_a_build_is_reproducible_and_leaves_no_file_in_the_checkout(
         - names
         - {"btt_chain/client/pyproject.toml"}
     )
+
+
+UV: Final = Path(sys.executable).with_name("uv")
+FAULTS: Final = (
+    "tests/unit/storage",
+    "-m",
+    "not full",
+    "-p",
+    "no:cacheprovider",
+    "-o",
+    "timeout=0",
+)
+COMPILED: Final = ("fastecdsa", "python-baseconv", "varint")
+"""What has no wheel at all: fastecdsa is compiled, the others are pure Python."""
+
+
+def uv(*words: str | Path) -> None:
+    run("sh", ROOT / "scripts/uv.sh", UV, *words, cwd=ROOT)
+
+
+def pythons() -> list[str]:
+    """Return the other supported interpreters of this machine."""
+    names = [f"{NEWEST[0]}.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
+    known = sorted(Path.home().glob(".pyenv/versions/*/bin/python3"))
+    tried = [*filter(None, (shutil.which(f"python{name}") for name in names)), *map(str, known)]
+    found: dict[str, str] = {}
+    for python in tried:
+        code = "import sys; print('%d.%d' % sys.version_info[:2])"
+        done = subprocess.run((python, "-c", code), capture_output=True, text=True, check=False)
+        found.setdefault(done.stdout.strip(), python)
+    return [found[name] for name in names if name in found and found[name] != sys.executable]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("version", "platform"),
+    [
+        ("3.11", "x86_64-manylinux_2_28"),
+        *(
+            (version, f"{machine}-manylinux_2_28")
+            for version in ("3.12", "3.13")
+            for machine in ("x86_64", "aarch64")
+        ),
+    ],
+)
+def test_each_dependency_has_a_wheel_for_each_supported_python(
+    version: str, platform: str, tmp_path: Path
+) -> None:
+    compiled = (word for name in COMPILED for word in ("--no-binary", name))
+    uv(
+        "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes", "--target", tmp_path,
+        "--python-version", version, "--python-platform", platform, "--only-binary", ":all:",
+        *compiled, "-r", "requirements.txt",
+    )  # fmt: skip
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("python", pythons())
+def test_other_pythons_run_what_is_installed_and_the_faults_of_databases(
+    python: str, wheel: Path, project: Path, tmp_path: Path
+) -> None:
+    run(python, "-m", "venv", "--without-pip", "env", cwd=tmp_path)
+    home = tmp_path / "env" / "bin" / "python"
+    run(
+        "sh", ROOT / "scripts/install_locked.sh", UV, home, "requirements.txt",
+        "requirements-dev.txt", cwd=ROOT,
+    )  # fmt: skip
+    uv("pip", "install", "--quiet", "--python", home, "--no-deps", wheel)
+    outside(home, "-c", IMPORT_ALL, *MOVED, cwd=tmp_path)
+    assert "1 passed" in outside(home, "-m", "pytest", "-qs", "--rootdir", ".", cwd=project)
+    run(home, "-m", "pytest", "-q", *FAULTS, cwd=ROOT, PYTHONDONTWRITEBYTECODE="1")
+
+
+@pytest.mark.full
+def test_uv_and_an_editable_installation_leave_no_file_in_the_checkout(
+    tree: Path, tmp_path: Path
+) -> None:
+    before = sorted(tree.rglob("*"))
+    for name, words in (("plain", [tree]), ("editable", ["--editable", tree])):
+        run(sys.executable, "-m", "venv", "--without-pip", name, cwd=tmp_path)
+        uv("pip", "install", "--quiet", "--python", tmp_path / name, "--no-deps", *words)
+        assert (tmp_path / name / "bin" / "btt-chain").is_file()
+        assert sorted(tree.rglob("*")) == before
 
 
 @pytest.mark.full

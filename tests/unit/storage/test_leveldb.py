@@ -3,13 +3,17 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import plyvel
 import pytest
 
+from storage import leveldb
 from storage.columns import BATCH
 from storage.kv import Corrupt, DiskFull, KeyValue, Locked, NotWritable, StorageError, StorageFailed
 from storage.leveldb import GIB, LevelKV, open_database
+
+plyvel: Any = vars(leveldb)["plyvel"]
+"""The binding of LevelDB that is installed here."""
 
 
 def fine(_kv: KeyValue, _thorough: bool) -> None:
@@ -131,7 +135,7 @@ def test_a_full_disk_at_the_end_only_costs_the_mark_of_a_clean_stop(path: Path) 
 class Broken:
     """Wraps a LevelDB handle, and fails where it is set to."""
 
-    def __init__(self, db: plyvel.DB, error: Exception) -> None:
+    def __init__(self, db: Any, error: Exception) -> None:
         self.db = db
         self.error = error
 
