@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 PACKAGES: Final = ("btt_chain", "runtime", "p2p", "storage", "cli", "genesis")
 """The packages by the names that they are imported by."""
@@ -31,6 +31,14 @@ def imported_name(name: str) -> str:
     return f"{_IMPORTED[package]}{dot}{rest}" if package in _IMPORTED else name
 
 
+class Alias(SourceFileLoader):
+    """Loads a module of a checkout for its installed name."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Replace the new module by the one of the checkout."""
+        sys.modules[module.__name__] = import_module(imported_name(module.__name__))
+
+
 class Aliases:
     """Finds a module of a checkout by its installed name. Both names are one module."""
 
@@ -41,20 +49,11 @@ class Aliases:
         del path, target
         if not name.startswith(f"{_TOP}.") or imported_name(name) == name:
             return None
-        loader: Any = self  # importlib's protocol differs between the versions of Python's stubs
-        return ModuleSpec(name, loader, is_package=True)
-
-    def create_module(self, spec: ModuleSpec) -> None:
-        """Leave it to importlib: the module is replaced."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Replace the new module by the one of the checkout."""
-        sys.modules[module.__name__] = import_module(imported_name(module.__name__))
+        return ModuleSpec(name, Alias(name, __file__), is_package=True)
 
 
 def find_aliases() -> None:
     """Make the installed names work in a checkout."""
     if "." not in PACKAGES[-1]:
-        finder: Any = Aliases()
         # Before files are searched: `runtime/frame` would be found there, as another module.
-        sys.meta_path.insert(0, finder)
+        sys.meta_path.insert(0, Aliases())

@@ -16,8 +16,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # A build leaves no file in the checkout, and importing this module writes one.
@@ -175,7 +176,7 @@ def write(root: Path, out: Path, only: tuple[str, ...] = ("",)) -> None:
         (out / target).write_bytes(content)
 
 
-class WheelHook(BuildHookInterface[Any]):
+class WheelHook(BuildHookInterface[BuilderConfig]):
     """Adds the packages to a wheel. An editable installation has the checkout itself.
 
     Options: `root`, the checkout, if it is another folder than that of pyproject.toml; `only`, the
@@ -184,7 +185,7 @@ class WheelHook(BuildHookInterface[Any]):
 
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, dict[str, str]]) -> None:
         """Write the packages to a folder that lives as long as this hook."""
         # An older Python cannot parse the packages: pip refuses it by the metadata, in one line.
         if version == "editable" or sys.version_info < (3, 11):
@@ -194,7 +195,9 @@ class WheelHook(BuildHookInterface[Any]):
         write(root, Path(folder.name), tuple(self.config.get("only", ("",))))
         build_data["force_include"][folder.name] = "/"
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+    def finalize(
+        self, version: str, build_data: dict[str, dict[str, str]], artifact_path: str
+    ) -> None:
         """Delete the folder."""
         del build_data, artifact_path
         if self._folder is not None:

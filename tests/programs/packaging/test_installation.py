@@ -322,7 +322,7 @@ FAULTS: Final = (
     "timeout=0",
 )
 COMPILED: Final = ("fastecdsa", "python-baseconv", "varint")
-"""What has no wheel at all: fastecdsa is compiled, the others are pure Python."""
+"""Dependencies without any wheel: fastecdsa is compiled, the others are pure Python."""
 
 
 def uv(*words: str | Path) -> None:
@@ -359,9 +359,9 @@ def test_each_dependency_has_a_wheel_for_each_supported_python(
 ) -> None:
     compiled = (word for name in COMPILED for word in ("--no-binary", name))
     uv(
-        "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes", "--target", tmp_path,
-        "--python-version", version, "--python-platform", platform, "--only-binary", ":all:",
-        *compiled, "-r", "requirements.txt",
+        "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes", "--target",
+        tmp_path, "--python-version", version, "--python-platform", platform, "--only-binary",
+        ":all:", *compiled, "-r", "requirements.txt",
     )  # fmt: skip
 
 
