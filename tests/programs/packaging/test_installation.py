@@ -275,6 +275,16 @@ def test_the_command_runs_beside_packages_of_the_same_names(
     assert "5Grwva" in done.stdout
 
 
+def test_the_editable_build_of_a_setup_prints_no_warning(tree: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        (sys.executable, "-W", "always", "-c", BUILD, "build_editable", tmp_path),
+        cwd=tree, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [path.name for path in tmp_path.iterdir()]
+    assert done.stderr == ""
+
+
 # ---- the client alone
 
 
