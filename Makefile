@@ -6,7 +6,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first that runs: a shim of pyenv may stand for a version that is not there.
+PYTHON ?= $(shell for it in python3.11 python3.12 python3.13 python3; do $$it -c "" 2>/dev/null && command -v $$it && break; done)
 # Processes that run tests side by side; 0 runs them in one.
 JOBS ?= 2
 # Processes that run networks: each has several nodes to keep busy.
@@ -50,8 +51,9 @@ TALKING := $(COMPAT) tests/crash tests/docs tests/fuzz tests/programs \
 # What is imported is compiled then: of most packages that is little.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 INSTALL_LOCKED = $(SHELL) scripts/install_locked.sh $(BIN)/uv
-PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras
+# For each Python and processor that pyproject.toml allows, whichever runs here.
+PIP_COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(SHELL) $(CURDIR)/scripts/uv.sh $(CURDIR)/$(BIN)/uv pip compile \
+	--quiet --universal --python-version 3.11 --generate-hashes
 
 # --- environments -----------------------------------------------------------
 
@@ -59,15 +61,16 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile -
 setup: $(VENV)/.installed ## Make .venv from the locks and install btt-chain into it, editable
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "no python3.11 found: set PYTHON"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, " + sys.executable + " is older")'
+	@test -n "$(PYTHON)" || { echo "no Python found: set PYTHON to one of 3.11, 3.12 or 3.13"; exit 1; }
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit("Python 3.11, 3.12 or 3.13 is needed, and " + sys.executable + " is another: set PYTHON")'
+	@$(PYTHON) -c 'import os, sys; from btt_chain.launcher import unsupported; sys.exit(unsupported(sys.version_info[:2], os.uname().machine))'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installer: requirements-install.txt | $(BIN)/python
 	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
-$(VENV)/.locked: requirements.txt requirements-dev.txt $(VENV)/.installer scripts/install_locked.sh
+$(VENV)/.locked: requirements.txt requirements-dev.txt $(VENV)/.installer scripts/install_locked.sh scripts/uv.sh
 	@echo "installing requirements.txt and requirements-dev.txt"
 	@$(INSTALL_LOCKED) $(BIN)/python requirements.txt requirements-dev.txt
 	@touch $@
@@ -262,10 +265,10 @@ format: setup ## Format, and mend what ruff can mend safely
 lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
 	$(PIP_COMPILE) $(ARGS) --output-file requirements-install.txt requirements-install.in
 	$(PIP_COMPILE) $(ARGS) --output-file requirements.txt pyproject.toml
-	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
-	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py1.txt py1.in
-	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py2.txt py2.in
-	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-audit.txt requirements-audit.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements-dev.txt requirements-dev.in
+	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --output-file py1.txt py1.in
+	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --output-file py2.txt py2.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements-audit.txt requirements-audit.in
 	$(PIP_COMPILE) $(ARGS) --output-file requirements-coverage.txt requirements-coverage.in
 	cd $(COMPAT) && npm install --package-lock-only --loglevel=error
 	cd $(LIGHTHOUSE) && npm install --package-lock-only --loglevel=error

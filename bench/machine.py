@@ -30,6 +30,7 @@ PACKAGES: Final = (
     "orjson",
     "uvloop",
     "plyvel",
+    "plyvel-next",
     "py-ed25519-zebra-bindings",
     "py-sr25519-bindings",
     "coincurve",

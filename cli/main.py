@@ -11,7 +11,7 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from btt_chain.packages import PACKAGES
+from btt_chain.packages import HOME, PACKAGES
 
 PR_SET_DUMPABLE: Final = 4
 
@@ -27,7 +27,7 @@ def shadowed(home: Path) -> str | None:
             return f"the package {name!r} is missing from {home}: install btt-chain again"
         places = list(spec.submodule_search_locations or [])
         place = places[0] if places else spec.origin or "an unknown place"
-        if Path(place).resolve() != home / name:
+        if Path(place).resolve() != home.joinpath(*name.split(".")):
             return (
                 f"another package named {name!r} at {place} shadows ours in {home}: "
                 "install btt-chain in an environment of its own (pipx install btt-chain)"
@@ -53,8 +53,7 @@ def keep_memory_private() -> None:
 
 def main() -> NoReturn:
     """Run the typed command; `btt_chain.launcher` calls this after it has set up our packages."""
-    home = Path(__file__).resolve().parent.parent
-    trouble = shadowed(home)
+    trouble = shadowed(HOME)
     if trouble is not None:
         sys.exit(f"error: {trouble}")
     if sys.argv[1:2] not in ([], ["--help"], ["-h"], ["--version"]):

@@ -38,7 +38,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
-import plyvel
+try:
+    import plyvel
+except ModuleNotFoundError:
+    # The same interface, where plyvel has no wheel: pyproject.toml says where.
+    import plyvel_next as plyvel
 
 from storage.columns import BATCH, CLEAN, after
 from storage.kv import Corrupt, DiskFull, KeyValue, Locked, NotWritable, StorageError, StorageFailed

