@@ -86,11 +86,15 @@ async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
 
 
 async def follow_work(
-    url: str, timeout: float, work: Callable[[RuntimeClient], Awaitable[Result]]
+    url: str,
+    timeout: float,
+    work: Callable[[RuntimeClient], Awaitable[Result]],
+    genesis: bytes | None = None,
 ) -> Result:
     """Call `work` with a chain of this program's runtime, again whenever its node went away.
 
-    Errors become those of commands. See `btt_chain.daemon`.
+    `genesis` names the chain if it is known. Errors become those of commands. See
+    `btt_chain.daemon`.
     """
     from btt_chain.client.chain import Chain
     from btt_chain.client.typed import RuntimeClient
@@ -99,8 +103,10 @@ async def follow_work(
     async def begin(connection: WebSocket) -> Result:
         return await work(await RuntimeClient.open(await Chain.open(connection)))
 
+    daemon = Daemon(url, timeout, report=show.note)
+    daemon.genesis = genesis
     with _work_errors():
-        return await Daemon(url, timeout, report=show.note).run(begin)
+        return await daemon.run(begin)
 
 
 @contextmanager
