@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 
 from btt_chain.testing import DevNode, dev_node
-from support.followers import Follower
+from support.followers import FOLLOWERS, Follower
 from support.program_faults import PORT_FAULTS, Port
-from support.work_followers import WORK_FOLLOWERS, register_model
+from support.work_followers import PROVIDER_OF_DAVE, WORK_FOLLOWERS, register_model
 
 FAULT_OF: Final = {"provider": "refused", "gateway": "refused at start"}
 
@@ -38,3 +38,19 @@ def test_useful_work_waits_for_its_node_says_so_and_goes_on(
         with PORT_FAULTS[FAULT_OF[follower.name]](port, program):
             assert program.is_alive, program.tail()
         follower.works(program, node)
+
+
+@pytest.mark.full
+def test_two_programs_that_sign_with_one_account_do_not_end_each_other(
+    node: DevNode, tmp_path: Path
+) -> None:
+    (feeds,) = (each for each in FOLLOWERS if each.name == "feeder")
+    feeds.prepare(node)
+    with (
+        feeds.beside(tmp_path / "feeder", node.ws).running() as feeder,
+        PROVIDER_OF_DAVE.beside(tmp_path / "provider of Dave", node.ws).running() as provider,
+    ):
+        for _ in range(3):
+            feeds.works(feeder, node)
+            PROVIDER_OF_DAVE.works(provider, node)
+            feeds.works(feeder, node)
