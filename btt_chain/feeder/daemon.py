@@ -48,7 +48,7 @@ class Feeding:
         self._machine = Machine(int(settings.interval * 1000))
         self._trouble: dict[tuple[str, Source], str] = {}
         self._fault = ""
-        """The last failure of the node to tell the state, which is reported once."""
+        """The last failure of the node to return the state, which is reported once."""
 
     async def run(self, oracle: Oracle) -> None:
         """Poll again and again. Raises Disconnected, NotAdmitted."""

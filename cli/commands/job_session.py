@@ -369,13 +369,13 @@ async def fetch_result(
 
     presence = Presence()
     made: list[Gateway] = []
-    state, told = "", ""
+    state, summary = "", ""
 
     def report(of: Record, view: JobView) -> None:
-        nonlocal state, told
+        nonlocal state, summary
         if of.job == record.job:
             state = view.state.name.lower()
-            told = story(state, None, outcome_name(view.outcome))
+            summary = story(state, None, outcome_name(view.outcome))
 
     def over() -> bool:
         stored = folder.stored(record)
@@ -384,7 +384,7 @@ async def fetch_result(
     async with AsyncExitStack() as stack:
 
         async def wait(chain: RuntimeClient) -> None:
-            nonlocal state, told
+            nonlocal state, summary
             async for _ in chain.heads():
                 try:
                     job = await present_job(chain.chain.connection, record.job or b"", presence)
@@ -397,9 +397,9 @@ async def fetch_result(
                 if job:
                     outcome = str(job.get("outcome") or "done")
                     ended = None if outcome == "done" else outcome[0].upper() + outcome[1:]
-                    told = story(str(job["state"]), "its provider", ended)
+                    summary = story(str(job["state"]), "its provider", ended)
                     if not state:
-                        show.note("the result is not here yet: " + told)
+                        show.note("the result is not here yet: " + summary)
                     state = str(job["state"])
                 if over():
                     return
@@ -413,7 +413,7 @@ async def fetch_result(
 
         await follow_work(url, timeout, wait)
     if folder.result(record) is None:
-        raise Refused("there is no result: " + told)
+        raise Refused("there is no result: " + summary)
 
 
 def facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | list[str]]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from btt_chain.compute.provider.actions import (
     Abandon,
@@ -52,6 +52,9 @@ from runtime.apis.work_views import JobView, ProviderView, ReceiptView
 from runtime.pallets.jobs.types import ENDED, JobState
 from runtime.pallets.receipts.types import Phase
 
+Views: TypeAlias = Mapping[H256, JobView | None]
+"""Jobs in a block; None: the block does not have it."""
+
 RESEND_SLOTS: Final = 3
 """Slots after which an included call that is not in the state is sent again: a fork reverted it."""
 SPARE_SLOTS: Final = 2
@@ -80,6 +83,10 @@ class Time(NamedTuple):
     def settled(self) -> int:
         """The first slot that is not over by final blocks and by the clock."""
         return min(self.final, self.clock)
+
+    def is_past(self, since: Time, slots: int) -> bool:
+        """Return True if so many slots passed, by the best block and by the clock."""
+        return self.slot >= since.slot + slots and self.clock >= since.clock + slots
 
 
 class _Stage(Enum):
@@ -124,6 +131,20 @@ class _State:
     flying: set[object] = field(default_factory=set)
     done: dict[object, int] = field(default_factory=dict)
 
+    def may_send(self, kind: object, now: int) -> bool:
+        """Note that an action is sent. Return True if it is neither under way nor just included."""
+        last = self.done.get(kind)
+        if kind in self.flying or (last is not None and last <= now < last + RESEND_SLOTS):
+            return False
+        self.flying.add(kind)
+        return True
+
+    def sent(self, kind: object, now: int, *, ok: bool) -> None:
+        """Note that an action came into a block, or failed."""
+        self.flying.discard(kind)
+        # A failed action is repeated with the next block.
+        self.done[kind] = now if ok else now - RESEND_SLOTS + 1
+
 
 class Provider:
     """The state of all jobs of one provider. Times are in slots since genesis."""
@@ -166,12 +187,7 @@ class Provider:
 
     # ---- events
 
-    def seen(
-        self,
-        time: Time,
-        views: Mapping[H256, JobView | None],
-        final: Mapping[H256, JobView | None],
-    ) -> list[Action]:
+    def seen(self, time: Time, views: Views, final: Views) -> list[Action]:
         """Handle the views of jobs in the best block, and those of the same in the final one."""
         actions: list[Action] = []
         self._time, now = time, time.slot
@@ -194,15 +210,15 @@ class Provider:
     def upkeep(self, now: int, me: ProviderView, era: int, earned: Sequence[int]) -> list[Action]:
         """Handle our state in the present era, and the list of eras with unclaimed rewards."""
         actions: list[Action] = []
-        if me.last_heartbeat < era and self._may_send(self._upkeep, Heartbeat, now):
+        if me.last_heartbeat < era and self._upkeep.may_send(Heartbeat, now):
             actions.append(Heartbeat())
-        actions += [Claim(one) for one in earned if self._may_send(self._upkeep, one, now)]
+        actions += [Claim(one) for one in earned if self._upkeep.may_send(one, now)]
         return actions
 
     def upkept(self, action: Heartbeat | Claim, now: int, *, ok: bool) -> None:
         """Handle the success or failure of a heartbeat or claim."""
         kind = Heartbeat if isinstance(action, Heartbeat) else action.era
-        self._sent(self._upkeep, kind, now, ok=ok)
+        self._upkeep.sent(kind, now, ok=ok)
 
     def weighed(self, job: H256, now: int, why: str | None) -> list[Action]:
         """Handle an assessment: the job can be done here, or with `why` it cannot."""
@@ -263,27 +279,28 @@ class Provider:
         """Handle an action that came into a block, or failed."""
         case = self._cases.get(job_of(action))
         if case is not None:
-            self._sent(case, kind_of(action), now, ok=ok)
+            case.sent(kind_of(action), now, ok=ok)
             case.exposed |= ok and isinstance(action, Expose)
 
     # ---- internals
 
     def _note_final(self, case: _State) -> None:
         view, final = case.view, case.final
-        if self._is_ours(view) or self._is_ours(final):
+        if _is_of(view, self._account) or _is_of(final, self._account):
             case.ours_at, case.stopped = max(case.ours_at, self._time.slot), False
-        if view is None or final is None or not self._is_ours(final) or final.seed != view.seed:
+        if (
+            view is None
+            or final is None
+            or not _is_of(final, self._account)
+            or final.seed != view.seed
+        ):
             case.final_since = None
         elif case.final_since is None:
             case.final_since = self._time
 
-    def _is_ours(self, view: JobView | None) -> bool:
-        """Return True if a job is ours in a block, and has or may get a receipt."""
-        return view is not None and view.provider == self._account and not _ended_empty(view)
-
     def _update(self, job: H256, case: _State, now: int) -> list[Action]:
         view, record = case.view, case.record
-        if view is None or not self._is_ours(view):
+        if view is None or not _is_of(view, self._account):
             return self._gone(job, case)
         if view.state is JobState.Assigned:
             return self._offered(job, case, view, now)
@@ -298,7 +315,7 @@ class Provider:
     def _offered(self, job: H256, case: _State, view: JobView, now: int) -> list[Action]:
         if case.record is not None and not case.record.is_of(view):
             # An earlier selection of ours was computed, so this one can be.
-            may_accept = now < view.due and self._may_send(case, Accept, now)
+            may_accept = now < view.due and case.may_send(Accept, now)
             return [Accept(job)] if may_accept else []
         if case.stage in (_Stage.NOTHING, _Stage.WEIGHING) and now >= view.due:
             return []
@@ -309,10 +326,10 @@ class Provider:
             # After this long the model is on its way; a refusal would have come at once.
             case.stage = _Stage.TAKING
         if case.stage is _Stage.DECLINING:
-            return [Decline(job, case.why)] if self._may_send(case, Decline, now) else []
+            return [Decline(job, case.why)] if case.may_send(Decline, now) else []
         if case.stage is _Stage.WEIGHING:
             return []
-        return [Accept(job)] if self._may_send(case, Accept, now) else []
+        return [Accept(job)] if case.may_send(Accept, now) else []
 
     def _working(self, job: H256, case: _State, view: JobView, now: int) -> list[Action]:
         record = case.record
@@ -321,7 +338,7 @@ class Provider:
         if now >= view.due:
             return []
         if record is not None:
-            if case.stage is _Stage.KEPT and self._may_send(case, Submit, now):
+            if case.stage is _Stage.KEPT and case.may_send(Submit, now):
                 return [Submit(record, int(view.accepted))]
             return []
         match case.stage:
@@ -339,7 +356,7 @@ class Provider:
 
     def _wait(self, job: H256, case: _State, view: JobView, now: int) -> list[Action]:
         if case.blames and self._may_refuse(case, view, now):
-            return [Refuse(job, case.why)] if self._may_send(case, Refuse, now) else []
+            return [Refuse(job, case.why)] if case.may_send(Refuse, now) else []
         if now < case.again or Refuse in case.flying:
             return []
         case.stage = _Stage.FETCHING
@@ -348,12 +365,8 @@ class Provider:
     def _may_refuse(self, case: _State, view: JobView, now: int) -> bool:
         if now < int(view.due) - int(view.deadline):
             return False
-        since, wait = case.final_since, self._payload_slots
-        long_enough = (
-            since is not None
-            and now >= since.slot + wait
-            and self._time.clock >= since.clock + wait
-        )
+        since = case.final_since
+        long_enough = since is not None and self._time.is_past(since, self._payload_slots)
         return long_enough or now >= int(view.due) - SPARE_SLOTS
 
     def _answerable(
@@ -367,15 +380,13 @@ class Provider:
         must_reveal = record.planted_error is not None and not receipt.had_planted_error
         if must_reveal and receipt.phase is Phase.Disclosing:
             actions += (
-                [RevealPlantedError(record)]
-                if self._may_send(case, RevealPlantedError, now)
-                else []
+                [RevealPlantedError(record)] if case.may_send(RevealPlantedError, now) else []
             )
         if receipt.had_planted_error and record.righted and not case.exposed:
-            actions += [Expose(record)] if self._may_send(case, Expose, now) else []
+            actions += [Expose(record)] if case.may_send(Expose, now) else []
         for one in receipt.challenges:
             place = (int(one.item), int(one.tensor), int(one.leaf))
-            if not one.answered and now < one.until and self._may_send(case, place, now):
+            if not one.answered and now < one.until and case.may_send(place, now):
                 actions.append(Answer(record, view, *place))
         return actions
 
@@ -402,7 +413,7 @@ class Provider:
     def _gone(self, job: H256, case: _State) -> list[Action]:
         """Handle a job that is not ours (any more) in the best block, or has no receipt to come."""
         actions: list[Action] = []
-        is_final = not self._is_ours(case.final)
+        is_final = not _is_of(case.final, self._account)
         if not case.stopped and (case.view is not None or is_final):
             # Another provider has it, or it is over: what was done for it is done again after a
             # fork. Its absence says less, because a fork may be without it for a block.
@@ -411,8 +422,7 @@ class Provider:
                 case.stage = _Stage.NOTHING
                 actions.append(Abandon(job))
         final, record = case.final, case.record
-        was_ours = final is not None and final.provider == self._account
-        if final is not None and was_ours and is_final and not case.reported:
+        if final and final.provider == self._account and is_final and not case.reported:
             case.reported = True
             actions.append(Ended(final))
         # A job that the chain does not have may have been over for a while: as long as after an end
@@ -484,20 +494,9 @@ class Provider:
                 actions.append(Compute(case.view))
         return actions
 
-    def _may_send(self, case: _State, kind: object, now: int) -> bool:
-        """Note that an action is sent. Return True if it is neither under way nor just included."""
-        last = case.done.get(kind)
-        if kind in case.flying or (last is not None and last <= now < last + RESEND_SLOTS):
-            return False
-        case.flying.add(kind)
-        return True
 
-    def _sent(self, case: _State, kind: object, now: int, *, ok: bool) -> None:
-        case.flying.discard(kind)
-        # A failed action is repeated with the next block.
-        case.done[kind] = now if ok else now - RESEND_SLOTS + 1
-
-
-def _ended_empty(view: JobView) -> bool:
-    """Return True if a job is over before its provider committed to a result."""
-    return view.receipt is None and view.state not in (JobState.Assigned, JobState.Computing)
+def _is_of(view: JobView | None, account: AccountId) -> bool:
+    """Return True if a job is an account's in a block, and has or may get a receipt."""
+    if view is None or view.provider != account:
+        return False
+    return view.receipt is not None or view.state in (JobState.Assigned, JobState.Computing)

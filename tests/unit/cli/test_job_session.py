@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -60,7 +60,7 @@ async def fetch(
     )
     chain = FakeChain(states, final)
 
-    async def follow(_url: str, _timeout: float, work: Any) -> None:
+    async def follow(_url: str, _timeout: float, work: Callable[[object], Awaitable[None]]) -> None:
         await work(chain)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -30,9 +30,15 @@ VRF, SEAL = b"vrf", b"seal"
 BEST, FINAL = b"best", b"final"
 
 
-def provider_with(vrf: bytes = VRF, seal: bytes = SEAL, *, chilled: bool = False) -> Any:
+def provider_with(
+    vrf: bytes = VRF,
+    seal: bytes = SEAL,
+    *,
+    chilled: bool = False,
+    operator: AccountId | None = ACCOUNT,
+) -> object:
     info = SimpleNamespace(vrf=vrf, seal=seal)
-    return SimpleNamespace(chilled=chilled, operator=ACCOUNT, info=info)
+    return SimpleNamespace(chilled=chilled, operator=operator, info=info)
 
 
 @dataclass
@@ -44,10 +50,10 @@ class FakeChain:
     """Eras with a reward in the final block."""
     claimed: set[int] = field(default_factory=set)
     """Those of them that are claimed in the best block."""
-    provider: Any = field(default_factory=provider_with)
-    final: Any = field(default_factory=provider_with)
+    provider: object = field(default_factory=provider_with)
+    final: object = field(default_factory=provider_with)
 
-    async def api(self, method: object, *args: Any, at: bytes | None = None) -> Any:
+    async def api(self, method: object, *args: object, at: bytes | None = None) -> object:
         assert at in (BEST, FINAL)
         match method:
             case WorkApi.provider:
@@ -56,7 +62,7 @@ class FakeChain:
                 return SimpleNamespace(era=self.era)
         assert method == MiningApi.estimate
         paid = self.paid - self.claimed if at == BEST else self.paid
-        return 1 if int(args[1]) in paid else None
+        return 1 if int(str(args[1])) in paid else None
 
 
 def head_at(best: int, final: int) -> Head:
@@ -105,7 +111,7 @@ async def test_many_eras_are_searched_a_few_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("other", [None, provider_with(vrf=b"another")])
-async def test_an_account_ends_as_a_provider_only_by_a_final_block(other: Any) -> None:
+async def test_an_account_ends_as_a_provider_only_by_a_final_block(other: object) -> None:
     """A fork, or a node at another height, may lack its registration, or have former keys."""
     registration, chain = Registration(ACCOUNT, VRF, SEAL), FakeChain(final=other)
 
@@ -155,7 +161,7 @@ async def test_the_reason_why_no_jobs_come_is_logged_once(
     assert [record.message for record in caplog.records] == [
         "the provider: it takes no jobs: it was chilled, or slashed; `providers.resume` ends that"
     ]
-    chain.provider.chilled, chain.provider.operator = False, None
+    chain.provider = provider_with(operator=None)
     with caplog.at_level(logging.WARNING):
         await read(upkeep, chain)
     assert "its bond is below the minimum" in caplog.records[-1].message

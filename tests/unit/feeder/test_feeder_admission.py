@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -29,9 +29,9 @@ class FakeChain:
 
     height: int = 20
     final_height: int = 15
-    in_best: Any = None
-    in_final: Any = None
-    metadata: Any = field(default_factory=lambda: SimpleNamespace(address=lambda _: "5Dave"))
+    in_best: object = None
+    in_final: object = None
+    metadata: object = field(default_factory=lambda: SimpleNamespace(address=lambda _: "5Dave"))
 
     async def best(self) -> BlockRef:
         return BlockRef(self.height, BEST)
@@ -39,7 +39,7 @@ class FakeChain:
     async def finalized(self) -> BlockRef:
         return BlockRef(self.final_height, FINAL)
 
-    async def api(self, path: str, *_: object, at: bytes) -> Any:
+    async def api(self, path: str, *_: object, at: bytes) -> object:
         if path == "OracleApi.prices":
             return []
         return self.in_best if at == BEST else self.in_final
@@ -54,7 +54,7 @@ def oracle(chain: FakeChain, presence: Presence) -> NodeOracle:
 
 
 @pytest.mark.parametrize("other", [None, feeder("Candidate")])
-async def test_a_fork_without_the_admission_is_waited_out(other: Any) -> None:
+async def test_a_fork_without_the_admission_is_waited_out(other: object) -> None:
     presence = Presence()
     chain = FakeChain(in_best=feeder("Active"), in_final=None)
     assert await oracle(chain, presence).state() == State(7, {})
@@ -74,7 +74,7 @@ async def test_an_admission_that_only_the_final_block_has_is_no_reason_to_end() 
         await oracle(chain, Presence()).state()
 
 
-async def test_what_the_node_does_not_tell_is_reported_once() -> None:
+async def test_a_failure_of_the_node_is_reported_once() -> None:
     reported: list[str] = []
 
     class Fails(NodeOracle):
