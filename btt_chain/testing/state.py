@@ -29,7 +29,7 @@ _MODE: Final = 0o600
 class Plan:
     """The stored plan: the nodes with their ports and processes, and the partition."""
 
-    __slots__ = ("groups", "helpers", "nodes", "slot_ms", "validators")
+    __slots__ = ("groups", "helpers", "keeper", "nodes", "slot_ms", "validators")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Plan:
         validators: int,
         groups: list[list[int]] | None = None,
         helpers: list[Helper] | None = None,
+        keeper: Helper | None = None,
     ) -> None:
         self.nodes = nodes
         self.slot_ms = slot_ms
@@ -46,6 +47,8 @@ class Plan:
         """The partition in force, None if the network is whole."""
         self.helpers = helpers or []
         """The market, the providers and the feeders."""
+        self.keeper = keeper
+        """The program that starts them again, if the network is detached."""
 
 
 def exists(base: Path) -> bool:
@@ -62,6 +65,7 @@ def write(base: Path, plan: Plan) -> None:
         "groups": plan.groups,
         "nodes": [_node_json(node) for node in plan.nodes],
         "helpers": [_helper_json(helper) for helper in plan.helpers],
+        "keeper": plan.keeper and _helper_json(plan.keeper),
     }
     draft = base / f".{STATE_FILE}.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
@@ -86,6 +90,7 @@ def read(base: Path) -> Plan:
         validators=document["validators"],
         groups=document["groups"],
         helpers=[_read_helper(base, each) for each in document.get("helpers", [])],
+        keeper=document.get("keeper") and _read_helper(base, document["keeper"]),
     )
 
 
@@ -116,6 +121,9 @@ def _helper_json(helper: Helper) -> dict[str, object]:
         "words": helper.words,
         "key": helper.key,
         "process": process and [process.pid, process.started, process.boot],
+        "isWanted": helper.is_wanted,
+        "deaths": helper.deaths,
+        "lastDeath": helper.last_death,
     }
 
 
@@ -127,6 +135,9 @@ def _read_helper(base: Path, written: dict[str, object]) -> Helper:
         words=[str(word) for word in words] if isinstance(words, list) else [],
         key=str(written["key"]),
         process=_read_process(written["process"]),
+        is_wanted=written.get("isWanted") is not False,
+        deaths=_int(written.get("deaths", 0)),
+        last_death=str(written.get("lastDeath", "")),
     )
 
 
