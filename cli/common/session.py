@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from btt_chain.client.errors import ClientError
+from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, of_client
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
 
 Result = TypeVar("Result")
+STOPS: Final = (signal.SIGTERM, signal.SIGHUP)
+"""Signals of a service manager, and of a terminal that closes."""
 MAX_PATH: Final = 256
 """Characters below which an argument may be the name of a file."""
 
@@ -34,7 +37,7 @@ def run(work: Coroutine[object, object, Result]) -> Result:
 def run_until_stopped(
     work: Coroutine[object, object, Result], imports: Sequence[str] = ()
 ) -> Result | None:
-    """Run a command that goes on until SIGTERM: then it ends in order, without a result.
+    """Run a command that goes on until SIGTERM or SIGHUP: then it ends in order, without a result.
 
     Its exit code is 0, as that of a node: a service manager stops it that way. `imports` are the
     modules that `work` needs and that take long to import: they would delay the end.
@@ -44,13 +47,15 @@ def run_until_stopped(
     async def stoppable() -> Result | None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
-        def stop() -> None:
+        def stop(number: signal.Signals) -> None:
             nonlocal stopped
             if task is not None and not stopped:  # a second signal does not disturb the end
                 stopped = True
+                show.note(f"stopped by {number.name}")
                 task.cancel()
 
-        loop.add_signal_handler(signal.SIGTERM, stop)
+        for number in STOPS:
+            loop.add_signal_handler(number, stop, number)
         try:
             return await work
         except asyncio.CancelledError:
@@ -58,15 +63,15 @@ def run_until_stopped(
                 raise
             return None
 
-    with _ended_by_sigterm(work):
+    with _ended_by_signal(work):
         for name in imports:
             import_module(name)
     return run(stoppable())
 
 
 @contextmanager
-def _ended_by_sigterm(work: Coroutine[object, object, object]) -> Iterator[None]:
-    """End the program at once on SIGTERM, with code 0: nothing has begun yet."""
+def _ended_by_signal(work: Coroutine[object, object, object]) -> Iterator[None]:
+    """End the program at once on a signal to stop, with code 0: nothing has begun yet."""
 
     def end(_number: int, _frame: object) -> NoReturn:
         work.close()
@@ -75,11 +80,12 @@ def _ended_by_sigterm(work: Coroutine[object, object, object]) -> Iterator[None]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in STOPS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @asynccontextmanager

@@ -164,7 +164,7 @@ class Chain:
 
     @property
     def now(self) -> Head:
-        return Head(1, bytes(32), 1, 1, b"\xff" * 32)
+        return Head(1, bytes(32), 1, 1, b"\xff" * 32, 1)
 
     async def head(self) -> Head:
         return self.now

@@ -110,7 +110,7 @@ class Chain:
 
     async def head(self) -> Head:
         hash = self.now.to_bytes(32, "big")
-        return Head(self.now, hash, 1_000 + self.now, self.now, hash)
+        return Head(self.now, hash, 1_000 + self.now, self.now, hash, 1_000 + self.now)
 
     async def heads(self) -> AsyncIterator[Head]:
         while self.view.state not in (JobState.Finalized, JobState.Refunded):
