@@ -360,7 +360,8 @@ def _delete(base: Path) -> None:
     if not state.exists(base):
         return
     net = Devnet.open(base)
-    members = [*net.nodes, *net.helpers, *([] if net.keeper is None else [net.keeper])]
+    members: list[DevNode | Helper] = [*net.nodes, *net.helpers]
+    members += [] if net.keeper is None else [net.keeper]
     if any(one.is_alive for one in members):
         raise Refused(f"the devnet in {base} is running: stop it with `btt-chain devnet down`")
     state.delete(base, members)

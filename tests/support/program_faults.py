@@ -84,7 +84,7 @@ class Beside(Helper):
     def check(self) -> None:
         """Check that its log has no traceback."""
         found = TROUBLE.search(self.text())
-        assert found is None, f"{self.name}: {found and found[0]}\n{self.tail(60)}"
+        assert found is None, f"{self.name} has a traceback\n{self.tail(60)}"
 
     def text(self, since: int = 0) -> str:
         """Return its log from an offset on."""

@@ -122,7 +122,7 @@ def test_a_dead_program_is_started_again_and_its_death_is_in_status_exit_code_an
         keeper = net.keeper
         assert keeper is not None
         keeper.kill()
-        assert net.helper("Sleeper").process.send(signal.SIGKILL)
+        net.helper("Sleeper").kill()
         until("it is dead", lambda: told(base, "Sleeper")["state"] == "dead")
         assert told(base, "Dreamer")["state"] == "down"
         shown = typed("status", "-d", base)
