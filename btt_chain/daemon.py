@@ -206,9 +206,12 @@ class Daemon:
         *,
         report: Callable[[str], None] = log.warning,
         patience: float | None = None,
+        any_view: bool = False,
     ) -> None:
         """`timeout` in seconds for each answer; `report` gets a line for each change of the state.
 
+        `any_view`: True for a program that concludes nothing from what is missing, and copies
+        blocks: a node that syncs, or a development chain that began anew, will do.
         `patience`: seconds of failures in a row after which `run` raises the last one, None for
         ever; 0 raises the first.
         """
@@ -222,6 +225,7 @@ class Daemon:
         self._timeout = timeout
         self._report = report
         self._patience = patience
+        self._any_view = any_view
         self._backoff = Backoff()
         self._failure = ""
         """The last reported failure; empty again after `STEADY` seconds of work."""
@@ -254,12 +258,13 @@ class Daemon:
 
     async def _check(self, connection: Connection) -> None:
         """Raise NotReady if the node cannot be believed yet, OtherChain if it never can."""
-        view = await read_view(connection, self.final)
-        reason = objection(view, self.genesis, self.final)
-        if reason is not None:
-            raise NotReady(f"{reason}: {self.url}")
-        self.genesis = view.genesis
-        self._saw_final(view.final)
+        if not self._any_view:
+            view = await read_view(connection, self.final)
+            reason = objection(view, self.genesis, self.final)
+            if reason is not None:
+                raise NotReady(f"{reason}: {self.url}")
+            self.genesis = view.genesis
+            self._saw_final(view.final)
         if not self._is_over:
             self._is_over = True
             self._report(f"following {self.url}, after {self._backoff.tries} failed attempts")
