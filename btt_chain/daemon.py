@@ -29,7 +29,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from btt_chain.client.chain import BlockRef
+from btt_chain.client.chain import BlockRef, Chain
 from btt_chain.client.errors import ClientError, InvalidArgument, RpcError
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, WebSocket
 from btt_chain.client.wire import header_number, member, to_bytes, to_hex
@@ -166,6 +166,23 @@ async def holds(connection: Connection, block: bytes) -> bool:
     if header is None:
         return False
     return await _hash_at(connection, header_number(header)) == block
+
+
+async def lookup(chain: Chain, read: Callable[[bytes], Awaitable[Result | None]]) -> Result | None:
+    """Return a record that `read` finds in the best or the last final block.
+
+    None only if it is absent for certain (`Presence`), which may take until the next final block.
+    """
+    presence = Presence()
+    async for head in chain.heads(final=True):
+        best = await chain.best()
+        in_best, in_final = await read(best.hash), await read(head.hash)
+        has = {"in_best": in_best is not None, "in_final": in_final is not None}
+        if presence.is_absent(best.number, head.number, **has):
+            return None
+        if any(has.values()):
+            return in_final if in_best is None else in_best
+    raise NotReady("the node reports no final blocks any more")
 
 
 async def _hash_at(connection: Connection, number: int) -> bytes | None:
