@@ -14,14 +14,17 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
-from btt_chain.client.typed import RuntimeClient, UnsupportedRuntime, open_runtime
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.typed import RuntimeClient, open_runtime
 from btt_chain.compute.blobs.payload import edge_root
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings
 from btt_chain.compute.requester.folder import Folder, Record, new_record
 from btt_chain.compute.requester.gateway import ENDED, Gateway
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.daemon import Daemon
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.slots import slots_in_time
@@ -48,7 +51,6 @@ DEADLINE: Final = 60
 """Deadline of a job, in slots of a second or longer (`slots_in_time`)."""
 EVERY: Final = 4
 """Slots between two jobs, counted in the same way."""
-PAUSE: Final = 2.0
 
 
 async def fund(url: str, uris: list[str], amount: int = FUNDING) -> list[str]:
@@ -176,13 +178,12 @@ def _bits(number: float) -> u32:
 async def run(url: str, base: Path, uri: str, every: int, loans: list[str]) -> None:
     """Run until cancelled. A node that goes away is connected to again."""
     pair, rng = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
-    while True:
-        try:
-            async with open_runtime(url) as chain:
-                await _serve(chain, Folder(base, chain.genesis), pair, every, loans, rng)
-        except (Disconnected, UnsupportedRuntime) as error:
-            say(f"{error}; trying again")
-            await asyncio.sleep(PAUSE)
+
+    async def work(connection: Connection) -> None:
+        chain = await RuntimeClient.open(await Chain.open(connection))
+        await _serve(chain, Folder(base, chain.genesis), pair, every, loans, rng)
+
+    await Daemon(url, report=say).run(work)
 
 
 async def _serve(

@@ -121,17 +121,22 @@ def sealing_key(base: Path | None, secret: str, genesis: bytes, who: bytes) -> b
 )  # fmt: skip
 @query_options
 def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_json: bool) -> None:
-    """Print the audits that wait for your verdict, until Ctrl-C."""
+    """Print the audits that wait for your verdict in the last final block, until Ctrl-C."""
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.client.views import ViewClient
+    from btt_chain.daemon import Daemon
     from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
+    from cli.common.session import run_until_stopped
 
-    async def work() -> None:
-        shown: set[tuple[bytes, int]] = set()
+    shown: set[tuple[bytes, int]] = set()
+
+    async def work(connection: Connection) -> None:
         while True:
-            async with view_chain(url, timeout) as chain:
-                prefix = chain.chain.metadata.prefix
-                found = await audits_of(chain, account_id(who, prefix))
-                time = await ChainTime.read(chain.chain)
+            chain = ViewClient(await Chain.open(connection, "finalized"))
+            prefix = chain.chain.metadata.prefix
+            found = await audits_of(chain, account_id(who, prefix))
+            time = await ChainTime.read(chain.chain)
             for view in found:
                 key = bytes(view.facility), int(view.month)
                 if key in shown:
@@ -155,7 +160,8 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
                 return
             await asyncio.sleep(interval)
 
-    run(work())
+    daemon = Daemon(url, timeout, report=show.note, patience=0 if once else None)
+    run_until_stopped(daemon.run(work))
 
 
 async def audits_of(chain: ViewClient, who: AccountId) -> list[AuditView]:
