@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Final
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
 from btt_chain.client.jsonrpc import Connection
-from btt_chain.client.typed import RuntimeClient, open_runtime
+from btt_chain.client.typed import RuntimeClient, UnsupportedRuntime, open_runtime
 from btt_chain.compute.blobs.payload import edge_root
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings
 from btt_chain.compute.requester.folder import Folder, Record, new_record
 from btt_chain.compute.requester.gateway import ENDED, Gateway
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.daemon import Daemon
+from btt_chain.daemon import Daemon, NotReady
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.slots import slots_in_time
@@ -180,7 +180,10 @@ async def run(url: str, base: Path, uri: str, every: int, loans: list[str]) -> N
     pair, rng = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
 
     async def work(connection: Connection) -> None:
-        chain = await RuntimeClient.open(await Chain.open(connection))
+        try:
+            chain = await RuntimeClient.open(await Chain.open(connection))
+        except UnsupportedRuntime as error:
+            raise NotReady(str(error)) from None
         await _serve(chain, Folder(base, chain.genesis), pair, every, loans, rng)
 
     await Daemon(url, report=say).run(work)
