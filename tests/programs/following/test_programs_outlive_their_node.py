@@ -11,32 +11,49 @@ from typing import Final
 
 import pytest
 
+pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work]'")
+
 from btt_chain.testing import DevNode, dev_node
-from support.followers import FOLLOWERS, Follower
+from support.followers import FOLLOWERS, TILL, Follower, pay, request_of
 from support.program_faults import PORT_FAULTS, Port
 
-FAULT_OF: Final = {"explorer": "refused", "feeder": "refused at start"}
-"""The fault of each program."""
+AT_START: Final = {"feeder", "facility serve", "auditor watch"}
+"""Programs that are started before their node; the connection of the others breaks."""
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevNode]:
-    folder = tmp_path_factory.mktemp("followed") / "node"
-    with dev_node(folder, sealing="interval:500") as node:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("followed")
+
+
+@pytest.fixture(scope="module")
+def node(home: Path) -> Iterator[DevNode]:
+    with dev_node(home / "node", sealing="interval:500") as node:
         for follower in FOLLOWERS:
-            follower.prepare(node)
+            follower.prepare(node.ws, home)
         yield node
 
 
 @pytest.mark.parametrize("follower", FOLLOWERS, ids=lambda each: each.name)
 def test_a_program_waits_for_its_node_says_so_and_goes_on(
-    node: DevNode, follower: Follower, tmp_path: Path
+    node: DevNode, home: Path, follower: Follower, tmp_path: Path
 ) -> None:
+    fault = PORT_FAULTS["refused at start" if follower.name in AT_START else "refused"]
     with (
         Port(node.ws) as port,
-        follower.beside(tmp_path / follower.name, port.ws).running() as program,
+        follower.beside(tmp_path / "program", port.ws, home).running() as program,
     ):
         follower.works(program, node)
-        with PORT_FAULTS[FAULT_OF[follower.name]](port, program):
+        with fault(port, program):
             assert program.is_alive, program.tail()
         follower.works(program, node)
+
+
+def test_a_till_waits_for_its_node_and_takes_the_payment_that_it_asked_for(
+    node: DevNode, home: Path, tmp_path: Path
+) -> None:
+    with Port(node.ws) as port, TILL.beside(tmp_path / "till", port.ws, home).running() as till:
+        request = request_of(till)
+        with PORT_FAULTS["refused"](port, till):
+            pay(node, request)
+        assert till.code() == 0, till.tail()
