@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import stat
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -47,7 +48,7 @@ from btt_chain.compute.requester.folder import (
     new_record,
     split,
 )
-from btt_chain.compute.requester.gateway import Gateway, Step, decide, may_ask
+from btt_chain.compute.requester.gateway import ENDED, Gateway, Step, decide, may_ask, shown
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore.files import Held
 from btt_chain.primitives.account import AccountId
@@ -75,6 +76,7 @@ JOB = H256(b"\x11" * 32)
 RECEIPT = H256(b"\x22" * 32)
 ALICE = KeyPair.from_uri("//Alice")
 ONE, OTHER = AccountId(b"\x01" * 32), AccountId(b"\x02" * 32)
+BEST, FINAL = bytes(32), b"\xff" * 32
 ITEMS = np.arange(12, dtype=np.int8).reshape(3, 4)
 
 
@@ -161,10 +163,12 @@ class Chain:
         self.fails: list[Exception] = []
         self.events: tuple[Event, ...] = ()
         self.blocks: asyncio.Queue[Head | None] = asyncio.Queue()
+        self.final_slot = 2_000_000_000
+        """In seconds since 1970: later than any job here by years."""
 
     @property
     def now(self) -> Head:
-        return Head(1, bytes(32), 1, 1, b"\xff" * 32, 1)
+        return Head(1, BEST, 1, 1, FINAL, self.final_slot)
 
     async def head(self) -> Head:
         return self.now
@@ -177,10 +181,12 @@ class Chain:
     async def api(self, method: object, *args: object, at: bytes | None = None) -> Any:
         if method == WorkApi.rules:
             return SimpleNamespace(transcript_slots=u32(5))
+        assert at in (BEST, FINAL)
+        found = self.best if at == BEST else self.final
         if method == WorkApi.jobs:
-            return [] if self.best is None else [self.best]
+            (_, open_, _, _) = args
+            return [] if found is None or (open_ and found.state in ENDED) else [found]
         assert method == WorkApi.job
-        found = self.best if at is None else self.final
         return None if found is None or args != (found.id,) else found
 
     async def submit(self, pallet: str, call: str, /, **args: object) -> Any:
@@ -271,9 +277,12 @@ def test_what_is_done_follows_from_state_and_finality(tmp_path: Path) -> None:
     for state in (S.Committed, S.Checking, S.Pending, S.Finalized):
         assert step(state, one, computing) is Step.FETCH
     assert step(S.Pending, one, computing, result=True) is Step.WAIT
-    assert step(S.Finalized, one, computing, result=True) is Step.CLOSE
+    assert step(S.Finalized, one, computing, result=True) is Step.WAIT  # a fork may revert it
+    assert step(S.Finalized, one, view(record, S.Finalized, one), result=True) is Step.CLOSE
     for state in (S.Refunded, S.Slashed):
-        assert step(state, one, computing) is Step.CLOSE
+        assert step(state, one, computing) is Step.WAIT
+        assert step(state, one, None) is Step.WAIT
+        assert step(state, one, view(record, state)) is Step.CLOSE
 
 
 class BlobHostAt(BlobHost):
@@ -418,31 +427,111 @@ async def test_a_job_that_has_another_id_after_a_fork_is_found_by_its_key(tmp_pa
         assert w.store.has(payload_name(JOB))
 
 
-async def test_a_job_that_the_chain_forgot_lets_its_inputs_go(tmp_path: Path) -> None:
+DAY = 86_400
+
+
+def aged(folder: Folder, days: int) -> int:
+    """Let the job be posted some days ago; return the time of that in slots of a second."""
+    posted_at = int(time.time()) - days * DAY
+    os.utime(next((folder.path / "jobs").iterdir()), (posted_at, posted_at))
+    return posted_at
+
+
+@pytest.mark.parametrize("is_posted", [True, False])
+async def test_a_job_that_the_chain_does_not_have_is_kept_for_a_day_of_final_blocks_and_clock(
+    tmp_path: Path, is_posted: bool
+) -> None:
+    async with world(tmp_path) as w:
+        record = record_of()
+        record.job = JOB if is_posted else None
+        w.folder.add(record, ITEMS.tobytes())
+        # Slots of a day pass while a node syncs, and a clock jumps while nothing is final.
+        for days, slots in ((0, 2 * DAY), (1, -DAY), (9, 0), (9, DAY - 1)):
+            w.chain.final_slot = aged(w.folder, days) + slots
+            await w.turn(None)
+            assert not w.kept().over
+            assert w.folder.items(record) is not None
+        w.chain.final_slot = aged(w.folder, 9) + DAY + 1
+        await w.turn(None)
+        assert w.folder.items(record) is None
+        assert [kept.over for kept in w.folder.records()] == ([True] if is_posted else [])
+
+
+async def test_an_open_job_keeps_payload_and_inputs_while_its_node_is_purged_and_syncs(
+    tmp_path: Path,
+) -> None:
     async with world(tmp_path) as w:
         record = posted(w.folder)
-        await w.turn(None)
-        assert not w.kept().over  # a fork may bring it back
-
         assigned = view(record, JobState.Assigned, w.one)
         await w.turn(assigned, assigned)
-        await w.turn(None)
+        now = aged(w.folder, 3)
+        for slots in range(-10 * DAY, 0, DAY):
+            w.chain.final_slot = now + slots
+            await w.turn(None)
+        await w.turn(None, assigned)
+        await w.turn(assigned, assigned)
+        assert not w.kept().over
+        assert w.store.has(payload_name(JOB))
+        assert w.folder.items(record) is not None
 
-        assert w.kept().over
-        assert w.folder.items(record) is None
 
-
-async def test_what_was_never_posted_is_forgotten_after_a_day(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", [JobState.Refunded, JobState.Slashed, JobState.Finalized])
+async def test_the_end_of_a_job_in_a_block_that_is_not_final_deletes_nothing(
+    tmp_path: Path, state: JobState
+) -> None:
     async with world(tmp_path) as w:
-        w.folder.add(record_of(), ITEMS.tobytes())
-        file = next((w.folder.path / "jobs").iterdir())
-        await w.turn(None)
-        assert len(w.folder.records()) == 1
+        record = posted(w.folder)
+        reported: list[JobState] = []
+        w.gateway = Gateway(
+            w.folder, w.chain, w.host, w.store, lambda _, view: reported.append(view.state)
+        )
+        assigned = view(record, JobState.Assigned, w.one)
+        await w.turn(assigned, assigned)
+        w.folder.keep_result(record, OUTPUTS)
+        await w.turn(view(record, state, w.one, OUTPUTS), assigned)
+        await w.turn(view(record, state, w.one, OUTPUTS), None)
+        await w.turn(None, assigned)
+        assert not w.kept().over
+        assert w.store.has(payload_name(JOB))
+        assert w.folder.items(record) is not None
+        assert set(reported) == {JobState.Assigned}
+        over = view(record, state, w.one, OUTPUTS)
+        await w.turn(over, over)
+        assert w.kept().over
+        assert reported[-1] is state
 
-        os.utime(file, (0, 0))
-        await w.turn(None)
 
-        assert w.folder.records() == []
+async def test_a_result_of_a_receipt_that_a_fork_reverted_is_fetched_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        w.folder.keep_result(record, bytes(len(OUTPUTS)))
+        w.one.deliver(record, OUTPUTS)
+        done = view(record, JobState.Finalized, w.one, OUTPUTS)
+        for _ in range(3):
+            await w.turn(done, done)
+        assert w.folder.result(record) == OUTPUTS
+        assert w.kept().over
+
+
+async def test_a_job_that_ended_before_its_id_was_known_is_not_forgotten(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = record_of()
+        w.folder.add(record, ITEMS.tobytes())
+        w.chain.final_slot = aged(w.folder, 9) + 2 * DAY
+        over = view(record, JobState.Finalized, w.one, OUTPUTS)
+        await w.turn(over, over)
+        assert w.kept().job == JOB
+        assert w.folder.items(record) is not None
+
+
+def test_a_job_is_reported_as_over_only_when_that_is_final(tmp_path: Path) -> None:
+    record, one = record_of(), Provider(ONE, BlobStore(tmp_path), BlobHostAt())
+    pending = view(record, JobState.Pending, one)
+    over = view(record, JobState.Finalized, one)
+    assert shown(pending, None) is pending
+    assert shown(over, None) is None
+    assert shown(over, pending) is pending
+    assert shown(over, over) is over
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import BlobHost, model_name, payload_name, result_name
 from btt_chain.compute.provider.daemon import MAX_MEMORY, Providing, Settings
 from btt_chain.compute.provider.folder import Folder
-from btt_chain.compute.provider.upkeep import NotRegistered
+from btt_chain.compute.provider.upkeep import NotRegistered, Registration
 from btt_chain.compute.provider.workshop import Processor
 from btt_chain.compute.public import sets
 from btt_chain.compute.requester.folder import joined
@@ -187,7 +187,9 @@ async def working(
 ) -> AsyncIterator[Providing]:
     settings = Settings(ME, folder, BOB, Processor(), memory=memory, report=lambda _: None)
     store = BlobStore(folder.served)
-    made = Providing(settings, host, BlobStore(folder.inbox), store, rules_of())
+    registration = Registration(ME, folder.vrf.public, folder.seal_public)
+    inbox = BlobStore(folder.inbox)
+    made = Providing(settings, host, inbox, store, rules_of(), registration)
     try:
         yield made
     finally:
