@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -242,8 +244,18 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+async def _until_stopped(work: Coroutine[object, object, None]) -> None:
+    """Run until SIGTERM or SIGHUP, and then end in order."""
+    running, loop = asyncio.create_task(work), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, running.cancel)
+    await asyncio.wait((running,))
+    if not running.cancelled():
+        running.result()
+
+
 def main() -> None:
-    """Read the command line, and run until killed."""
+    """Read the command line, and run until stopped."""
     parser = argparse.ArgumentParser(prog="btt_chain.testing.market", description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--base-path", type=Path, required=True)
@@ -257,7 +269,8 @@ def main() -> None:
         help="whose score counts for whom",
     )  # fmt: skip
     given = parser.parse_args()
-    asyncio.run(run(given.url, given.base_path, given.uri, given.every, given.lend))
+    work = run(given.url, given.base_path, given.uri, given.every, given.lend)
+    asyncio.run(_until_stopped(work))
 
 
 if __name__ == "__main__":

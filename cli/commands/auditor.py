@@ -130,6 +130,8 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
     from cli.common.session import run_until_stopped
 
     shown: set[tuple[bytes, int]] = set()
+    if not once:
+        show.note(f"watching for audits by {who}, every {interval:g} s; Ctrl-C ends")
 
     async def work(connection: Connection) -> None:
         while True:

@@ -42,6 +42,7 @@ def typed(url: str, *words: str, **env: str) -> str:
 
 def follows(program: Beside, _node: DevNode) -> None:
     """Wait until a program has its node, where nothing else shows its work."""
+    program.wait_for("watching")
     program.wait_until_following()
 
 
