@@ -395,8 +395,8 @@ async def fetch_result(
                         "the job ended long ago, and its result was not fetched in time"
                     ) from None
                 if job:
-                    outcome = job.get("outcome")
-                    ended = str(outcome) if outcome not in (None, "done") else None
+                    outcome = str(job.get("outcome") or "done")
+                    ended = None if outcome == "done" else outcome[0].upper() + outcome[1:]
                     told = story(str(job["state"]), "its provider", ended)
                     if not state:
                         show.note("the result is not here yet: " + told)

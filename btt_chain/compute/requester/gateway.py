@@ -214,7 +214,7 @@ class Gateway:
                 await self._look(record, head)
             except Disconnected:
                 raise
-            except (ClientError, BlobError, SealError, OSError) as error:
+            except (ClientError, BlobError, SealError, OSError, ResultRefused) as error:
                 log.warning("job %s: %s; trying again", _id(record), error)
 
     async def settle(self) -> None:
@@ -245,7 +245,7 @@ class Gateway:
         if record.name in self._at_work:
             return
         if step is Step.CLOSE and final is not None:
-            self._begin(record.name, record, self._end(record, final))
+            await self._end(record, final)
         elif step is Step.SEAL and final is not None:
             self._begin(record.name, record, asyncio.to_thread(self._seal, record, final))
         elif step is Step.FETCH:
