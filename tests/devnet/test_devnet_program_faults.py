@@ -11,7 +11,9 @@ pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work
 
 from support.followers import FOLLOWERS, TILL, Follower, pay, request_of
 from support.program_faults import FAULTS, Network
+from support.work_followers import WORK_FOLLOWERS
 
+ALL = (*FOLLOWERS, *WORK_FOLLOWERS)
 pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900)]
 
 
@@ -23,14 +25,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def network(home: Path) -> Iterator[Network]:
     with Network(home / "net").running() as network:
-        for follower in FOLLOWERS:
+        for follower in ALL:
             follower.prepare(network.net[0].ws, home)
         network.follow()
         yield network
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("follower", FOLLOWERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("follower", ALL, ids=lambda each: each.name)
 def test_a_program_outlives_what_happens_to_its_node_and_goes_on(
     network: Network, home: Path, follower: Follower, fault: str
 ) -> None:

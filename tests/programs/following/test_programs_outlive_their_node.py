@@ -16,8 +16,10 @@ pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work
 from btt_chain.testing import DevNode, dev_node
 from support.followers import FOLLOWERS, TILL, Follower, pay, request_of
 from support.program_faults import PORT_FAULTS, Port
+from support.work_followers import WORK_FOLLOWERS
 
-AT_START: Final = {"feeder", "facility serve", "auditor watch"}
+ALL: Final = (*FOLLOWERS, *WORK_FOLLOWERS)
+AT_START: Final = {"feeder", "facility serve", "auditor watch", "gateway"}
 """Programs that are started before their node; the connection of the others breaks."""
 
 
@@ -29,12 +31,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def node(home: Path) -> Iterator[DevNode]:
     with dev_node(home / "node", sealing="interval:500") as node:
-        for follower in FOLLOWERS:
+        for follower in ALL:
             follower.prepare(node.ws, home)
         yield node
 
 
-@pytest.mark.parametrize("follower", FOLLOWERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("follower", ALL, ids=lambda each: each.name)
 def test_a_program_waits_for_its_node_says_so_and_goes_on(
     node: DevNode, home: Path, follower: Follower, tmp_path: Path
 ) -> None:
