@@ -23,8 +23,10 @@ from btt_chain.primitives import ss58
 from btt_chain.testing import members, partition, state
 from btt_chain.testing.creation import (
     HOSPITAL,
+    KEEPER,
     Ports,
     Settings,
+    keeper_of,
     key_name,
     new_plan,
     node_flags,
@@ -146,11 +148,6 @@ class Devnet:
         return self._plan.helpers
 
     @property
-    def keeper(self) -> Helper | None:
-        """The program that starts helpers again, None if a detached network has none."""
-        return self._plan.keeper
-
-    @property
     def slot_ms(self) -> int:
         """Milliseconds of a slot."""
         return self._plan.slot_ms
@@ -189,9 +186,10 @@ class Devnet:
 
     # ---- processes
 
-    def up(self, seconds: float = START_SECONDS) -> None:
+    def up(self, seconds: float = START_SECONDS, *, is_kept: bool = False) -> None:
         """Start all nodes that are down, and wait until each answers.
 
+        With `is_kept`, programs beside them that die are started again until `down`.
         NodeDied or NotInTime, with the end of the log; the running nodes keep running.
         """
         with locked(self.base), uninterrupted():
@@ -209,21 +207,12 @@ class Devnet:
         if workers:
             _fund(partition.side(self._plan, self.nodes[0]), workers, seconds)
         with locked(self.base), uninterrupted():
+            if is_kept and not any(helper.name == KEEPER for helper in self.helpers):
+                self.helpers.append(keeper_of(self.base))
             for helper in self.helpers:
                 if not helper.is_alive:
                     helper.start()
                     helper.deaths, helper.last_death = 0, ""
-            self._save()
-
-    def keep(self) -> None:
-        """Start the program that starts helpers again that die, until `down`."""
-        if not self.helpers:
-            return
-        with locked(self.base), uninterrupted():
-            words = ["-m", "btt_chain.testing.keeper", str(self.base)]
-            keeper = Helper("Keeper", state.helper_folder(self.base, "Keeper"), words, "")
-            keeper.start()
-            self._plan.keeper = keeper
             self._save()
 
     def helper(self, name: str) -> Helper:
@@ -242,12 +231,9 @@ class Devnet:
         self.ports.close()
         with locked(self.base), uninterrupted():
             self.reload()
-            keepers = [] if self.keeper is None else [self.keeper]
-            for helper in (*keepers, *self.helpers):
+            for helper in self.helpers:
                 helper.is_wanted = False
             self._save()
-        for keeper in keepers:
-            keeper.stop(seconds)
         running = [node for node in self.nodes if node.is_alive]
         for helper in self.helpers:
             helper.ask_to_end()

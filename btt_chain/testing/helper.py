@@ -33,7 +33,7 @@ class Helper(Life):
     deaths: int = 0
     """Number of times that it ended by itself since the network was started."""
     last_death: str = ""
-    """How it ended the last time."""
+    """The manner of its last end, in words."""
 
     @property
     def is_dead(self) -> bool:

@@ -29,7 +29,7 @@ _MODE: Final = 0o600
 class Plan:
     """The stored plan: the nodes with their ports and processes, and the partition."""
 
-    __slots__ = ("groups", "helpers", "keeper", "nodes", "slot_ms", "validators")
+    __slots__ = ("groups", "helpers", "nodes", "slot_ms", "validators")
 
     def __init__(
         self,
@@ -38,7 +38,6 @@ class Plan:
         validators: int,
         groups: list[list[int]] | None = None,
         helpers: list[Helper] | None = None,
-        keeper: Helper | None = None,
     ) -> None:
         self.nodes = nodes
         self.slot_ms = slot_ms
@@ -46,9 +45,7 @@ class Plan:
         self.groups = groups
         """The partition in force, None if the network is whole."""
         self.helpers = helpers or []
-        """The market, the providers and the feeders."""
-        self.keeper = keeper
-        """The program that starts them again, if the network is detached."""
+        """The market, the providers and the feeders; in a detached network their keeper."""
 
 
 def exists(base: Path) -> bool:
@@ -65,7 +62,6 @@ def write(base: Path, plan: Plan) -> None:
         "groups": plan.groups,
         "nodes": [_node_json(node) for node in plan.nodes],
         "helpers": [_helper_json(helper) for helper in plan.helpers],
-        "keeper": plan.keeper and _helper_json(plan.keeper),
     }
     draft = base / f".{STATE_FILE}.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
@@ -90,7 +86,6 @@ def read(base: Path) -> Plan:
         validators=document["validators"],
         groups=document["groups"],
         helpers=[_read_helper(base, each) for each in document.get("helpers", [])],
-        keeper=document.get("keeper") and _read_helper(base, document["keeper"]),
     )
 
 

@@ -360,11 +360,9 @@ def _delete(base: Path) -> None:
     if not state.exists(base):
         return
     net = Devnet.open(base)
-    members: list[DevNode | Helper] = [*net.nodes, *net.helpers]
-    members += [] if net.keeper is None else [net.keeper]
-    if any(one.is_alive for one in members):
+    if any(one.is_alive for one in (*net.nodes, *net.helpers)):
         raise Refused(f"the devnet in {base} is running: stop it with `btt-chain devnet down`")
-    state.delete(base, members)
+    state.delete(base, [*net.nodes, *net.helpers])
 
 
 def _option(net: Devnet) -> str:
@@ -377,9 +375,7 @@ def _start(net: Devnet, interrupts: Interrupts, *, detach: bool, as_json: bool) 
     began = time.monotonic()
     if sys.stdout.isatty() and not as_json:
         show.note(f"starting {len(net)} nodes, which takes some seconds; logs: {net.base}")
-    net.up()
-    if detach:
-        net.keep()
+    net.up(is_kept=detach)
     interrupts.begin_watch()
     seconds = time.monotonic() - began
     if as_json:

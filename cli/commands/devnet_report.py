@@ -105,11 +105,6 @@ def trouble(net: Devnet, nodes: Sequence[NodeStatus]) -> list[str]:
                 f"{helper.name} is {helper.state}{why}; `btt-chain devnet logs {helper.name}` "
                 f"shows its log"
             )
-    if net.keeper is not None and net.keeper.is_dead:
-        lines.append(
-            f"programs that die are not started again: their keeper has ended ({net.keeper.log}); "
-            "`btt-chain devnet down` and `devnet up` bring it back"
-        )
     return lines
 
 

@@ -174,7 +174,7 @@ class Redeeming:
                 await self._announce(chain, run.call, found)
             return run, max(0, (run.due or 0) - now) * chain.slot_ms / 1_000
 
-        async def carry_out(chain: ViewClient) -> None:
+        async def make_call(chain: ViewClient) -> None:
             with self._wallet(chain.genesis) as wallet:
                 # None of those that an attempt before sent, whose node went away then.
                 await self._redeem(chain, wallet, [k for k in run.call if is_held(k)], found)
@@ -189,7 +189,7 @@ class Redeeming:
             run, pause = await self._on_chain(plan)
             if run.call:
                 await asyncio.sleep(pause)
-                await self._on_chain(carry_out)
+                await self._on_chain(make_call)
         return found
 
     # ---- internals

@@ -29,7 +29,7 @@ SIGNS: Final = {
     "Feeder-Eve": "fed ", "Feeder-Ferdie": "fed ", "Explorer": "explorer: http",
     "Market": " finalized ",
 }  # fmt: skip
-"""What each program writes once it works; a finalized job went through all of them."""
+"""Words that each program writes once it works; a finalized job went through the others."""
 
 
 def _has(helper: Helper, words: str) -> bool:
@@ -59,8 +59,7 @@ def test_ten_starts_of_the_full_devnet_beside_four_busy_loops_have_no_death(
             cold_starts(),
             Devnet.create(base, providers=2, feeders=True, explorer_port=port) as net,
         ):
-            net.up()
-            net.keep()
+            net.up(is_kept=True)
             for name, words in SIGNS.items():
                 until(f"{name} has written {words!r}", partial(_has, net.helper(name), words))
             net.reload()

@@ -283,7 +283,7 @@ def refused_at_start(port: Port, program: Beside) -> Iterator[None]:
 PORT_FAULTS: Final[dict[str, PortFault]] = {
     fault.__name__.replace("_", " "): fault for fault in (refused, silent, refused_at_start)
 }
-"""What a port can do to one program while its node is well, by its name."""
+"""Faults of a port before one program, whose node is well, by their names."""
 
 
 def seal(node: DevNode, *, final: bool = True, parent: str | None = None) -> str:

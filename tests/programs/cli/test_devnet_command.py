@@ -88,8 +88,8 @@ def test_a_node_is_killed_and_restarted_by_its_number(base: Path) -> None:
     assert "down" not in typed("status", "-d", base).stdout
 
 
-def told(base: Path, name: str) -> dict[str, object]:
-    """Return what `status` has about a program."""
+def shown(base: Path, name: str) -> dict[str, object]:
+    """Return the part of `status` about a program."""
     document = json.loads(typed("status", "-d", base, "--json").stdout)
     return next({**each} for each in document["helpers"] if each["name"] == name)
 
@@ -102,13 +102,12 @@ def test_a_dead_program_is_started_again_and_its_death_is_in_status_exit_code_an
             words = ["-c", "import time; time.sleep(600)"]
             net.helpers.append(Helper(name, base / name.lower(), words, ""))
         net._save()
-        net.up()
-        net.keep()
+        net.up(is_kept=True)
         first = net.helper("Sleeper").process
         assert first is not None
         assert first.send(signal.SIGKILL)
-        until("it is started again", lambda: told(base, "Sleeper")["deaths"] == 1
-              and told(base, "Sleeper")["state"] == "running")  # fmt: skip
+        until("it is started again", lambda: shown(base, "Sleeper")["deaths"] == 1
+              and shown(base, "Sleeper")["state"] == "running")  # fmt: skip
         assert typed("status", "-d", base).exit_code == 0
         net.reload()
         assert net.helper("Sleeper").process != first
@@ -119,21 +118,19 @@ def test_a_dead_program_is_started_again_and_its_death_is_in_status_exit_code_an
 
         # One that was killed on purpose stays down, and this is no success either.
         assert typed("kill", "dreamer", "-d", base).exit_code == 0
-        keeper = net.keeper
-        assert keeper is not None
-        keeper.kill()
+        net.helper("Keeper").kill()
         net.helper("Sleeper").kill()
-        until("it is dead", lambda: told(base, "Sleeper")["state"] == "dead")
-        assert told(base, "Dreamer")["state"] == "down"
-        shown = typed("status", "-d", base)
-        assert shown.exit_code == ExitCode.REFUSED
-        assert "Sleeper is dead" in shown.stderr
-        assert "their keeper has ended" in shown.stderr
+        until("it is dead", lambda: shown(base, "Sleeper")["state"] == "dead")
+        assert shown(base, "Dreamer")["state"] == "down"
+        status = typed("status", "-d", base)
+        assert status.exit_code == ExitCode.REFUSED
+        assert "Sleeper is dead" in status.stderr
+        assert "Keeper is dead" in status.stderr
         (seen,) = look_at_programs(net[0].ws)
         assert seen.verdict == "FAIL"
         assert "Dreamer is down" in seen.seen
         assert typed("restart", "dreamer", "-d", base).exit_code == 0
-        assert told(base, "Dreamer")["state"] == "running"
+        assert shown(base, "Dreamer")["state"] == "running"
 
 
 def test_up_starts_a_dead_program_again_while_it_watches_and_shows_it(
