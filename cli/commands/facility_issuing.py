@@ -261,7 +261,7 @@ def serve(
     from btt_chain.client.chain import Chain
     from btt_chain.client.jsonrpc import Connection
     from btt_chain.daemon import Daemon
-    from cli.common.session import run_until_stopped
+    from cli.common.session import first_step, run_until_stopped
 
     async def folder_of(connection: Connection) -> tuple[AccountId, bytes]:
         chain = await Chain.open(connection)
@@ -270,7 +270,7 @@ def serve(
     async def work() -> None:
         # Its folder, which the chain names, is all that it needs: any node will do, once.
         daemon = Daemon(url, timeout, report=show.note, any_view=True)
-        owner, genesis = await daemon.run(folder_of)
+        owner, genesis = await first_step(daemon, folder_of)
         with words(), facility_folder(base_path, secret, genesis, owner) as folder:
             async with serving(folder, host, port, time.monotonic) as (address, bound):
                 if as_json:

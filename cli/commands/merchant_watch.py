@@ -109,6 +109,7 @@ async def _watch(
     from btt_chain.daemon import Daemon
     from cli.common.merchant_events import Recorder, open_journal
     from cli.common.merchants import registered
+    from cli.common.session import first_step
     from cli.common.working import account as read_account
 
     async with AsyncExitStack() as stack:
@@ -128,7 +129,7 @@ async def _watch(
             await _follow(chain, recorder, deliveries, once=once, as_json=as_json)
 
         daemon = Daemon(url, timeout, report=show.note, patience=0 if once else None)
-        journal, who = await daemon.run(begin)
+        journal, who = await first_step(daemon, begin)
         deliveries: Deliveries | None = None
         if target:
             journal.enable_webhook()

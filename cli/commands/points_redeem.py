@@ -197,22 +197,16 @@ class Redeeming:
     async def _on_chain(self, step: Callable[[ViewClient], Awaitable[Result]]) -> Result:
         """Do a step of the run on the chain; a node that is away is waited for, for a while."""
         from btt_chain.client.chain import Chain
-        from btt_chain.client.errors import ClientError, Disconnected
         from btt_chain.client.jsonrpc import Connection
         from btt_chain.client.views import ViewClient
         from btt_chain.daemon import Daemon
-        from cli.common.errors import of_client
+        from cli.common.session import first_step
 
         async def connected(connection: Connection) -> Result:
-            try:
-                return await step(ViewClient(await Chain.open(connection)))
-            except Disconnected:
-                raise
-            except ClientError as error:
-                raise of_client(error) from None
+            return await step(ViewClient(await Chain.open(connection)))
 
         daemon = Daemon(self.url, self.timeout, report=show.note, patience=PATIENCE_S)
-        return await daemon.run(connected)
+        return await first_step(daemon, connected)
 
     @contextmanager
     def _locked(self, genesis: bytes) -> Iterator[None]:

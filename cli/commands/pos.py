@@ -247,6 +247,7 @@ async def _serve(
     from btt_chain.client.jsonrpc import Connection
     from btt_chain.daemon import Daemon
     from cli.common.customer_display import serving
+    from cli.common.session import first_step
 
     async def issue(connection: Connection) -> Issued:
         chain = await Chain.open(connection)
@@ -259,7 +260,7 @@ async def _serve(
             screen.display = await stack.enter_async_context(serving(port))
         # A customer waits at the till: no longer than the request could be paid.
         daemon = Daemon(url, timeout, report=show.note, patience=asked.expires_s)
-        issued = await daemon.run(issue)
+        issued = await first_step(daemon, issue)
         till = Till(issued.expires_ms)
 
         async def follow(connection: Connection) -> int:

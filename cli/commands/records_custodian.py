@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -101,8 +102,11 @@ def serve(
         pair = signer_of(options)
         age_ms = int(max_block_age * 1_000)
         work = _serve(vault, pair, proxy_for, url, timeout, host, port, interval, age_ms, as_json)
-        with as_refusals(), suppress(KeyboardInterrupt):
-            run_until_stopped(work)
+        try:
+            with as_refusals(), suppress(KeyboardInterrupt):
+                run_until_stopped(work)
+        except sqlite3.Error as error:
+            raise Refused(f"the ledger in {vault.folder} cannot be used: {error}") from None
 
 
 async def _serve(
@@ -118,6 +122,7 @@ async def _serve(
     from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.server import RecordsServer
     from btt_chain.records.vault.store import LEDGER
+    from cli.common.session import first_step
     from cli.common.working import account
 
     daemon = Daemon(url, timeout, report=show.note)
@@ -147,7 +152,7 @@ async def _serve(
             node.chain = demands.chain = await Chain.open(connection)
             await _poll(custodian, Answering(ledger, demands), interval)
 
-        node, demands, custodian = await daemon.run(begin)
+        node, demands, custodian = await first_step(daemon, begin)
         server = RecordsServer(custodian, node.genesis)
         found = await server.start(host, port)
         address = f"http://{host}:{found}"
