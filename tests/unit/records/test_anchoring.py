@@ -24,12 +24,13 @@ async def test_a_root_whose_ledger_could_not_be_written_is_anchored_later(
 
     now_ms = 0
     with Ledger.open(tmp_path / "custodian.db") as ledger:
-        anchoring = Anchoring(ledger, MemoryChain(), b"\1" * 32, lambda: now_ms)
+        chain = MemoryChain(now_ms=11 * HOUR_MS)
+        anchoring = Anchoring(ledger, chain, b"\1" * 32, lambda: now_ms)
         anchoring.on_clock(ChainClock(10, HOUR_MS))
         anchoring.add(Kind.RECORDS, b"\2" * 32)
         due = anchoring.on_clock(ChainClock(11, HOUR_MS))
         with monkeypatch.context() as disk:
-            disk.setattr(Ledger, "mark_anchored", full)
+            disk.setattr(Ledger, "freeze", full)
             for batch in due:
                 await anchoring.anchor(batch)
         assert not any(map(ledger.is_anchored, due))
