@@ -64,10 +64,10 @@ def submitted(folder: Path, url: str, *more: str) -> dict[str, str]:
     return found
 
 
-def _provider(url: str, _folder: Path, home: Path) -> list[str]:
+def _provider(url: str, _folder: Path, home: Path, account: str = "//Charlie") -> list[str]:
     # One folder for all runs: the keys of the account are in it.
     base = str(home / "provider")
-    return ["provider", "run", "--from", "//Charlie", "--bond", "1000BTT", "--base-path", base,
+    return ["provider", "run", "--from", account, "--bond", "1000BTT", "--base-path", base,
             "--url", url]  # fmt: skip
 
 
@@ -104,6 +104,12 @@ def check_inputs(base: Path, node: DevNode) -> None:
             assert folder.items(record) is not None
 
 
+def _provider_of_dave(url: str, folder: Path, home: Path) -> list[str]:
+    return _provider(url, folder, home, "//Dave")
+
+
+PROVIDER_OF_DAVE: Final = Follower("provider of Dave", _provider_of_dave, _computes)
+"""A provider whose account is a feeder, too."""
 WORK_FOLLOWERS: Final = (
     Follower("provider", _provider, _computes, register_model),
     Follower("gateway", _gateway, _serves, register_model),

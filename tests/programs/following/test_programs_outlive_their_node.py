@@ -16,7 +16,7 @@ pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work
 from btt_chain.testing import DevNode, dev_node
 from support.followers import FOLLOWERS, TILL, Follower, pay, request_of
 from support.program_faults import PORT_FAULTS, Port
-from support.work_followers import WORK_FOLLOWERS
+from support.work_followers import PROVIDER_OF_DAVE, WORK_FOLLOWERS
 
 ALL: Final = (*FOLLOWERS, *WORK_FOLLOWERS)
 AT_START: Final = {"feeder", "facility serve", "auditor watch", "gateway"}
@@ -59,3 +59,18 @@ def test_a_till_waits_for_its_node_and_takes_the_payment_that_it_asked_for(
         with PORT_FAULTS["refused"](port, till):
             pay(node, request)
         assert till.code() == 0, till.tail()
+
+
+@pytest.mark.full
+def test_two_programs_that_sign_with_one_account_do_not_end_each_other(
+    node: DevNode, home: Path, tmp_path: Path
+) -> None:
+    (feeds,) = (each for each in FOLLOWERS if each.name == "feeder")
+    with (
+        feeds.beside(tmp_path / "feeder", node.ws, home).running() as feeder,
+        PROVIDER_OF_DAVE.beside(tmp_path / "both", node.ws, home).running() as provider,
+    ):
+        for _ in range(3):
+            feeds.works(feeder, node)
+            PROVIDER_OF_DAVE.works(provider, node)
+            feeds.works(feeder, node)
