@@ -15,7 +15,7 @@ pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work
 
 from btt_chain.testing import DevNode, dev_node
 from support.followers import FOLLOWERS, TILL, Follower, pay, request_of
-from support.program_faults import PORT_FAULTS, Port
+from support.program_faults import PORT_FAULTS, WAITING, Beside, Port
 from support.work_followers import PROVIDER_OF_DAVE, WORK_FOLLOWERS
 
 ALL: Final = (*FOLLOWERS, *WORK_FOLLOWERS)
@@ -59,6 +59,21 @@ def test_a_till_waits_for_its_node_and_takes_the_payment_that_it_asked_for(
         with PORT_FAULTS["refused"](port, till):
             pay(node, request)
         assert till.code() == 0, till.tail()
+
+
+def test_a_wallet_waits_for_the_node_that_is_not_there_at_its_start(
+    node: DevNode, tmp_path: Path
+) -> None:
+    with Port(node.ws) as port:
+        port.refuse()
+        words = ("points", "redeem", "--wallet", "//Patient", "--from", "//Bob", "--base-path")
+        wallet = Beside.of(tmp_path / "wallet", *words, str(tmp_path / "care"), "--url", port.ws)
+        wallet.may_end = True
+        with wallet.running():
+            wallet.wait_for(WAITING)
+            port.open()
+            wallet.wait_for("nothing waits to be redeemed")
+            assert wallet.code() == 0
 
 
 @pytest.mark.full
