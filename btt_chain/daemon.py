@@ -29,7 +29,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from btt_chain.client.chain import BlockRef
+from btt_chain.client.chain import BlockRef, Chain
 from btt_chain.client.errors import ClientError, InvalidArgument, RpcError
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, WebSocket
 from btt_chain.client.wire import header_number, member, to_bytes, to_hex
@@ -168,6 +168,23 @@ async def holds(connection: Connection, block: bytes) -> bool:
     return await _hash_at(connection, header_number(header)) == block
 
 
+async def lookup(chain: Chain, read: Callable[[bytes], Awaitable[Result | None]]) -> Result | None:
+    """Return a record that `read` finds in the best or the last final block.
+
+    None only if it is absent for certain (`Presence`), which may take until the next final block.
+    """
+    presence = Presence()
+    async for head in chain.heads(final=True):
+        best = await chain.best()
+        in_best, in_final = await read(best.hash), await read(head.hash)
+        has = {"in_best": in_best is not None, "in_final": in_final is not None}
+        if presence.is_absent(best.number, head.number, **has):
+            return None
+        if any(has.values()):
+            return in_final if in_best is None else in_best
+    raise NotReady("the node reports no final blocks any more")
+
+
 async def _hash_at(connection: Connection, number: int) -> bytes | None:
     found = await connection.call("chain_getBlockHash", number)
     return None if found is None else to_bytes(found)
@@ -206,9 +223,12 @@ class Daemon:
         *,
         report: Callable[[str], None] = log.warning,
         patience: float | None = None,
+        any_view: bool = False,
     ) -> None:
         """`timeout` in seconds for each answer; `report` gets a line for each change of the state.
 
+        `any_view`: True for a program that concludes nothing from what is missing, and copies
+        blocks: a node that syncs, or a development chain that began anew, will do.
         `patience`: seconds of failures in a row after which `run` raises the last one, None for
         ever; 0 raises the first.
         """
@@ -222,6 +242,7 @@ class Daemon:
         self._timeout = timeout
         self._report = report
         self._patience = patience
+        self._any_view = any_view
         self._backoff = Backoff()
         self._failure = ""
         """The last reported failure; empty again after `STEADY` seconds of work."""
@@ -254,12 +275,13 @@ class Daemon:
 
     async def _check(self, connection: Connection) -> None:
         """Raise NotReady if the node cannot be believed yet, OtherChain if it never can."""
-        view = await read_view(connection, self.final)
-        reason = objection(view, self.genesis, self.final)
-        if reason is not None:
-            raise NotReady(f"{reason}: {self.url}")
-        self.genesis = view.genesis
-        self._saw_final(view.final)
+        if not self._any_view:
+            view = await read_view(connection, self.final)
+            reason = objection(view, self.genesis, self.final)
+            if reason is not None:
+                raise NotReady(f"{reason}: {self.url}")
+            self.genesis = view.genesis
+            self._saw_final(view.final)
         if not self._is_over:
             self._is_over = True
             self._report(f"following {self.url}, after {self._backoff.tries} failed attempts")

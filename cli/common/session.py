@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +18,8 @@ from cli.common.errors import ExitCode, Mistyped, of_client
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.daemon import Daemon
 
 Result = TypeVar("Result")
 STOPS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -99,6 +101,25 @@ async def open_chain(url: str, timeout: float, at: str | None = None) -> AsyncIt
 
     async with await WebSocket.connect(url, timeout) as connection:
         yield await Chain.open(connection, at)
+
+
+async def first_step(daemon: Daemon, step: Callable[[Connection], Awaitable[Result]]) -> Result:
+    """Do the first step of a program beside a node, which it waits for.
+
+    Any other error of the step ends the program: the chain may not be one of its kind.
+    """
+    from btt_chain.client.errors import Disconnected
+    from btt_chain.daemon import NotReady
+
+    async def decisive(connection: Connection) -> Result:
+        try:
+            return await step(connection)
+        except (Disconnected, NotReady):
+            raise
+        except ClientError as error:
+            raise of_client(error) from None
+
+    return await daemon.run(decisive)
 
 
 def call_given(text: str) -> bytes:

@@ -29,6 +29,8 @@ HANG: Final = 240.0
 """Seconds after which a program hangs: many times what a busy machine needs."""
 WAITING: Final = re.compile(r"waiting for|trying again", re.IGNORECASE)
 """A program's line about a node that it cannot use."""
+FOLLOWING: Final = re.compile(r"following ws://")
+"""A program's line when the node is back."""
 TROUBLE: Final = re.compile(r"^Traceback|was never retrieved|\bCRITICAL\b", re.MULTILINE)
 HOUR: Final = 3_600
 _PAUSE: Final = 0.1
@@ -46,6 +48,13 @@ def until(what: str, holds: Callable[[], object], seconds: float = HANG) -> None
 class Beside(Helper):
     """A program that follows a node, its log, and its clock."""
 
+    stop_code: int = 0
+    """Its exit code when it is stopped."""
+    may_end: bool = False
+    """True for one that ends by itself, with code 0, when its work is done."""
+    notices: bool = True
+    """True if it has a connection all the while, and writes that it waits when that breaks."""
+
     @classmethod
     def of(cls, folder: Path, *words: str) -> Self:
         """Return a program that is not started: the words of `btt-chain`, or `-m MODULE` first."""
@@ -60,19 +69,39 @@ class Beside(Helper):
         self.start()
         try:
             yield self
-            assert self.is_alive, f"{self.name} ended by itself\n{self.tail()}"
-            self.end()
+            if self.may_end and not self.is_alive:
+                assert self.code() == 0, self.tail()
+                self.check()
+            else:
+                assert self.is_alive, f"{self.name} ended by itself\n{self.tail()}"
+                self.end()
         finally:
             self.kill()
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end; check that it does, with code 0 and without a traceback."""
+        """Ask it to end; check that it does in order, with its code and without a traceback."""
         process = self.process
         assert process is not None
         process.send(number)
         code = self.code()
-        assert code == 0, f"{self.name} ended with code {code} after {number.name}\n{self.tail()}"
+        assert code == self.stop_code, f"{self.name}: {code} after {number.name}\n{self.tail()}"
         self.check()
+
+    def wait_until_noticed(self, since: int) -> None:
+        """Wait for its line about a node that it cannot use, if it has a connection to one."""
+        if self.notices:
+            self.wait_for(WAITING, since)
+
+    def wait_until_following(self) -> None:
+        """Wait until it has written that the node is back, if it has written that it is away."""
+
+        def is_back() -> bool:
+            text = self.text()
+            return max((m.start() for m in FOLLOWING.finditer(text)), default=0) >= max(
+                (m.start() for m in WAITING.finditer(text)), default=0
+            )
+
+        until(f"{self.name} follows\n{self.tail()}", is_back)
 
     def code(self) -> int | None:
         """Wait until it has ended; return its exit code."""
@@ -224,7 +253,7 @@ def refused(port: Port, program: Beside) -> Iterator[None]:
     """The connection breaks, and nothing listens until the end of the body."""
     since = program.mark()
     port.refuse()
-    program.wait_for(WAITING, since)
+    program.wait_until_noticed(since)
     yield
     port.open()
 
@@ -234,7 +263,7 @@ def silent(port: Port, program: Beside) -> Iterator[None]:
     """The node accepts connections and answers nothing."""
     since = program.mark()
     port.hang()
-    program.wait_for(WAITING, since)
+    program.wait_until_noticed(since)
     yield
     port.open()
 
@@ -254,7 +283,7 @@ def refused_at_start(port: Port, program: Beside) -> Iterator[None]:
 PORT_FAULTS: Final[dict[str, PortFault]] = {
     fault.__name__.replace("_", " "): fault for fault in (refused, silent, refused_at_start)
 }
-"""What a port can do to one program while its node is well, by its name."""
+"""Faults of a port before one program, whose node is well, by their names."""
 
 
 def seal(node: DevNode, *, final: bool = True, parent: str | None = None) -> str:
@@ -335,7 +364,7 @@ def node_killed(network: Network, program: Beside) -> Iterator[None]:
     since = program.mark()
     network.node.kill()
     network.pass_blocks()
-    program.wait_for(WAITING, since)
+    program.wait_until_noticed(since)
     yield
     network.restart()
     network.follow()
@@ -346,7 +375,7 @@ def port_silent(network: Network, program: Beside) -> Iterator[None]:
     """The node accepts connections and answers nothing."""
     since = program.mark()
     network.node.pause()
-    program.wait_for(WAITING, since)
+    program.wait_until_noticed(since)
     yield
     network.node.resume()
     network.follow()

@@ -32,12 +32,12 @@ NOWHERE: Final = b"/ip4/127.0.0.1/tcp/1/p2p/12D3KooWNoname"
 ENDED: Final = ("finalized", "refunded", "slashed")
 
 
-def register_model(node: DevNode) -> None:
+def register_model(url: str, _home: Path) -> None:
     """Register the model of the public set, unless the chain has it from the beginning."""
 
     async def register() -> None:
         manifest = sets.package().manifest
-        async with open_runtime(node.ws) as chain:
+        async with open_runtime(url) as chain:
             if await chain.api(WorkApi.model, model_id(manifest)) is None:
                 await chain.submit(
                     "Models", "register", signer=KeyPair.from_uri("//Alice"), manifest=manifest,
@@ -64,9 +64,9 @@ def submitted(folder: Path, url: str, *more: str) -> dict[str, str]:
     return found
 
 
-def _provider(url: str, folder: Path, account: str = "//Charlie") -> list[str]:
+def _provider(url: str, _folder: Path, home: Path, account: str = "//Charlie") -> list[str]:
     # One folder for all runs: the keys of the account are in it.
-    base = str(folder.parent / "provider")
+    base = str(home / "provider")
     return ["provider", "run", "--from", account, "--bond", "1000BTT", "--base-path", base,
             "--url", url]  # fmt: skip
 
@@ -80,7 +80,7 @@ def _computes(program: Beside, node: DevNode) -> None:
     program.wait_for(f"job {job['job'][:14]}: committed", since)
 
 
-def _gateway(url: str, folder: Path) -> list[str]:
+def _gateway(url: str, folder: Path, _home: Path) -> list[str]:
     return ["job", "gateway", "--base-path", str(folder / "base"), "--url", url]
 
 
@@ -104,8 +104,8 @@ def check_inputs(base: Path, node: DevNode) -> None:
             assert folder.items(record) is not None
 
 
-def _provider_of_dave(url: str, folder: Path) -> list[str]:
-    return _provider(url, folder, "//Dave")
+def _provider_of_dave(url: str, folder: Path, home: Path) -> list[str]:
+    return _provider(url, folder, home, "//Dave")
 
 
 PROVIDER_OF_DAVE: Final = Follower("provider of Dave", _provider_of_dave, _computes)
