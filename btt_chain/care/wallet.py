@@ -227,7 +227,7 @@ class Wallet:
         return self._in(State.Held)
 
     def sent(self) -> list[Kept]:
-        """Return the vouchers that were in a block that was not final then."""
+        """Return the vouchers that were sent, and seen in no final block; `due` is that slot."""
         return self._in(State.Sent)
 
     def plan(self, calendar: Calendar, now: int) -> Run[Kept]:
@@ -247,6 +247,12 @@ class Wallet:
                 for kept in vouchers:
                     kept.due = u64(due)
                     self._put(kept)
+
+    def mark_sent(self, vouchers: Sequence[Kept], slot: int) -> None:
+        """Record that vouchers were sent in a slot."""
+        for kept in vouchers:
+            kept.due = u64(slot)
+        self.mark(vouchers, State.Sent)
 
     def mark(self, vouchers: Sequence[Kept], state: State) -> None:
         """Record the state of vouchers."""

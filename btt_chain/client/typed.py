@@ -80,6 +80,7 @@ class Head:
     slot: int
     final_number: int
     final_hash: bytes
+    final_slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,15 @@ class RuntimeClient:
         self.chain = chain
         self._runtime = runtime
         self._slot_ms = slot_ms
+
+    @classmethod
+    async def open(cls, chain: Chain) -> RuntimeClient:
+        """Read the runtime of a chain. Raises UnsupportedRuntime, ClientError."""
+        stored = {key: await chain.storage_bytes(key) for key in (CODE_KEY, PARAMS_KEY)}
+        runtime = RuntimeRegistry().of(stored.get).queries.runtime
+        with decoding("the parameters of the runtime cannot be read"):
+            params = RuntimeParams.decode(stored[PARAMS_KEY] or b"")
+        return cls(chain, runtime, int(params.slot_ms))
 
     @property
     def genesis(self) -> bytes:
@@ -244,10 +254,13 @@ class RuntimeClient:
         header = read_header(answer)
         # Another runtime's views and events would be decoded wrongly.
         await self.chain.transactions.check_runtime()
-        final = await self.chain.finalized()
+        call = self.chain.connection.call
+        hash = to_bytes(await call("chain_getFinalizedHead"))
+        final = read_header(await call("chain_getHeader", to_hex(hash)))
         return Head(
-            int(header.number), bytes(header.hash()), _slot_of(header), final.number, final.hash
-        )
+            int(header.number), bytes(header.hash()), _slot_of(header),
+            int(final.number), hash, _slot_of(final),
+        )  # fmt: skip
 
 
 def _slot_of(header: Header) -> int:
@@ -266,8 +279,4 @@ async def open_runtime(url: str, timeout: float = TIMEOUT) -> AsyncIterator[Runt
     Raises Disconnected, ClientError; UnsupportedRuntime if its runtime is not supported.
     """
     async with Chain.connect(url, timeout) as chain:
-        stored = {key: await chain.storage_bytes(key) for key in (CODE_KEY, PARAMS_KEY)}
-        runtime = RuntimeRegistry().of(stored.get).queries.runtime
-        with decoding("the parameters of the runtime cannot be read"):
-            params = RuntimeParams.decode(stored[PARAMS_KEY] or b"")
-        yield RuntimeClient(chain, runtime, int(params.slot_ms))
+        yield await RuntimeClient.open(chain)

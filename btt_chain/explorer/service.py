@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.daemon import Daemon
 from btt_chain.explorer.audit import EVERY, Audits, Report, Trie
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.context import ANSWER_SECONDS, Context, LiveNode
 from btt_chain.explorer.doctor import Doctor, Finding
-from btt_chain.explorer.index.driver import RETRY_SECONDS, Indexer, Progress
+from btt_chain.explorer.index.driver import Indexer, Progress
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.source import ChainNames, Source
 from btt_chain.explorer.index.specs import Specs
@@ -29,8 +28,6 @@ from btt_chain.web.server import HttpServer
 log = logging.getLogger("explorer")
 
 FILE: Final = "index.db"
-PATIENCE: Final = 10.0
-"""Seconds in which a node may come up before that is worth a warning."""
 GRACE: Final = 1.0
 """Seconds for requests in progress at the end."""
 
@@ -131,19 +128,8 @@ async def _names(writer: Writer, url: str) -> ChainNames:
     stored = writer.meta("names")
     if stored is not None:
         return ChainNames.decode(stored)
-    began, is_silent = time.monotonic(), True
-    while True:
-        try:
-            async with await WebSocket.connect(url) as connection:
-                return await Source(connection).names()
-        except Disconnected as error:
-            # A node that was started together with this needs some seconds.
-            if is_silent and time.monotonic() - began > PATIENCE:
-                log.warning("%s; waiting for the node", error)
-                is_silent = False
-        except ClientError as error:
-            log.warning("%s", error)
-        await asyncio.sleep(RETRY_SECONDS)
+    daemon = Daemon(url, report=log.warning, any_view=True)
+    return await daemon.run(lambda connection: Source(connection).names())
 
 
 def _address(host: str, port: int) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from btt_chain.client.chain import Chain
-from btt_chain.client.errors import InvalidAnswer
+from btt_chain.client.errors import ClientError, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
+from btt_chain.daemon import Presence
 from btt_chain.feeder.machine import OnChain, Rule
 from btt_chain.feeder.values import Trade
 from btt_chain.scale.portable import Plain
@@ -20,7 +21,11 @@ PATIENCE: Final = 60.0
 
 
 class NotAdmitted(Exception):
-    """The account is no admitted feeder; the message says what to do."""
+    """The account is not an admitted feeder in a final block; the message says what to do."""
+
+
+class Uncertain(ClientError):
+    """The best block lacks the account as a feeder, which a fork may be the reason of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,10 @@ class Oracle(Protocol):
     """The chain that a feeder works for."""
 
     async def state(self) -> State:
-        """Return the keys with the feeder's own values. Raises NotAdmitted, ClientError."""
+        """Return the keys with the feeder's own values.
+
+        Raises NotAdmitted, Uncertain while that is not final, ClientError.
+        """
 
     async def trades(self, asset: int) -> tuple[list[Trade], int]:
         """Return the last batches of an asset and the present time, from one beginning, in ms."""
@@ -48,23 +56,34 @@ class Oracle(Protocol):
 class NodeOracle:
     """The oracle behind a node."""
 
-    def __init__(self, chain: Chain, signer: Signer, tip: int = 0) -> None:
+    def __init__(
+        self, chain: Chain, signer: Signer, presence: Presence | None = None, tip: int = 0
+    ) -> None:
+        """`presence` of the admission is shared by the connections of one program."""
         self._chain = chain
         self._signer = signer
+        self._presence = presence or Presence()
         self._tip = tip
         self._address = chain.metadata.address(signer.account_id)
 
     async def state(self) -> State:
-        """Return the keys with the feeder's own values. Raises NotAdmitted, ClientError."""
+        """Return the keys with the feeder's own values.
+
+        Raises NotAdmitted, Uncertain, ClientError.
+        """
         head = await self._chain.best()
         feeder = await self._chain.api("OracleApi.feeder", self._address, at=head.hash)
-        if feeder is None:
-            raise NotAdmitted(f"{self._address} has no bond: `btt-chain oracle join` bonds one")
-        record = fields(fields(feeder)["feeder"])
-        if record["state"] not in ("Active", "Paused"):
-            raise NotAdmitted(
-                f"{self._address} is not admitted: the Technical track admits feeders"
-            )
+        why = self._lack(feeder)
+        final = head if why is None else await self._chain.finalized()
+        found = await self._chain.api("OracleApi.feeder", self._address, at=final.hash)
+        lack = why and self._lack(found)
+        is_absent = self._presence.is_absent(
+            head.number, final.number, in_best=why is None, in_final=lack is None
+        )
+        if is_absent and lack is not None:
+            raise NotAdmitted(lack)
+        if why is not None:
+            raise Uncertain(f"{why}, in a block that is not final; waiting for one that is")
         values = fields(feeder)["values"]
         if not isinstance(values, list):
             raise InvalidAnswer(f"{values!r} are no values of a feeder")
@@ -75,6 +94,14 @@ class NodeOracle:
         now = await self._chain.storage("Timestamp.Now", at=head.hash)
         keys = {key_of(fields(each)["key"]): fields(each) for each in prices}
         return State(number(now), {key: on_chain(view, own.get(key)) for key, view in keys.items()})
+
+    def _lack(self, feeder: Plain) -> str | None:
+        """Return why an account may not feed, None if it may."""
+        if feeder is None:
+            return f"{self._address} has no bond: `btt-chain oracle join` bonds one"
+        if fields(fields(feeder)["feeder"])["state"] not in ("Active", "Paused"):
+            return f"{self._address} is not admitted: the Technical track admits feeders"
+        return None
 
     async def trades(self, asset: int) -> tuple[list[Trade], int]:
         """Return the last batches of an asset and the present time, from one beginning, in ms."""

@@ -47,6 +47,8 @@ class Feeding:
         self._settings = settings
         self._machine = Machine(int(settings.interval * 1000))
         self._trouble: dict[tuple[str, Source], str] = {}
+        self._fault = ""
+        """The last failure of the node to return the state, which is reported once."""
 
     async def run(self, oracle: Oracle) -> None:
         """Poll again and again. Raises Disconnected, NotAdmitted."""
@@ -65,8 +67,11 @@ class Feeding:
         except (Disconnected, NotAdmitted):
             raise
         except ClientError as error:
-            self._report(f"the node did not answer: {error}", event="node")
+            if str(error) != self._fault:
+                self._report(f"the node did not answer: {error}", event="node")
+            self._fault = str(error)
             return False
+        self._fault = ""
         is_well = True
         for action in self._machine.on(Polled(state.now, state.keys, readings)):
             match action:

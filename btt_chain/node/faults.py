@@ -15,13 +15,15 @@ from typing import Final
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.keystore.errors import RecordError
 from p2p.errors import NetworkError
+from runtime.frame.migration import MigrationFailed
 from storage.kv import StorageError
 from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)
 
 FATAL: Final = (
-    StorageError, RecordError, UnsupportedRuntime, NetworkError, OSError, MemoryError,
+    StorageError, RecordError, UnsupportedRuntime, MigrationFailed, NetworkError, OSError,
+    MemoryError,
 )  # fmt: skip
 """Errors of the node: its database, keys, network, or machine. A missing state is none of them."""
 

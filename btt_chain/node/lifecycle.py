@@ -507,8 +507,7 @@ async def run_node(config: NodeConfig) -> None:
             ),
         )
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        set_on_signals(stop)
         log_start(chain, identity, name)
         if chain.spec.is_live and engine is not None:
             warn_if_old(chain.client, chain.trust, params_of(chain), unix_ms())
@@ -516,6 +515,14 @@ async def run_node(config: NodeConfig) -> None:
         log.info("stopped")
     finally:
         close_all(chain, key_manager, engine)
+
+
+def set_on_signals(stop: asyncio.Event) -> None:
+    """Set the event on SIGINT, SIGTERM and SIGHUP; SIGHUP stays ignored under `nohup`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
 
 
 def close_all(chain: OpenChain, key_manager: KeyManager | None, engine: Engine | None) -> None:

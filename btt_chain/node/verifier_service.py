@@ -45,6 +45,7 @@ from btt_chain.compute.verifier.machine import (
 from btt_chain.compute.worker import ThreadWorker
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.daemon import Backoff
 from btt_chain.extras import needs_extra
 from btt_chain.keystore import BABE
 from btt_chain.lazyclass import dataclass
@@ -109,6 +110,9 @@ class Chain(Protocol):
     def verifiers(self, keys: Sequence[bytes]) -> tuple[int, list[AccountId]]:
         """Return the slot since genesis, and the verifiers with these BABE keys."""
 
+    def settled(self) -> int:
+        """Return the first slot since genesis that is not over by final blocks and by the clock."""
+
     def api(self, method: Callable[[Api, *Inputs], Output], *args: *Inputs) -> Output:
         """Return the result of a runtime API method."""
 
@@ -133,11 +137,17 @@ class ClientChain:
 
     def verifiers(self, keys: Sequence[bytes]) -> tuple[int, list[AccountId]]:
         """Return the slot since genesis, and the verifiers with these BABE keys."""
-        runtime = self._runtime()
+        runtime = self._runtime(self._client.best().hash)
         session, receipts = runtime.pallet(Session), runtime.pallet(Receipts)
         owners = (session.key_owner.get((BABE_KEY, key)) for key in keys)
         found = {who for who in owners if who is not None and who in receipts.bonds.verifiers}
         return int(runtime.pallet(Babe).now()), sorted(found)
+
+    def settled(self) -> int:
+        """Return the first slot since genesis that is not over by final blocks and by the clock."""
+        babe = self._runtime(self._client.finalized().hash).pallet(Babe)
+        clock = time.time_ns() // 1_000_000 // int(babe.expected_block_time)
+        return min(int(babe.now()), clock - int(babe.genesis_slot.value))
 
     def api(self, method: Callable[[Api, *Inputs], Output], *args: *Inputs) -> Output:
         """Return the result of a runtime API method."""
@@ -147,17 +157,16 @@ class ClientChain:
 
     def submit(self, call: str, **args: object) -> None:
         """Submit a bare call of Receipts to the pool. Raises PoolError."""
-        raw = self._runtime().call(Receipts.__name__, call, **args).raw
+        raw = self._runtime(self._client.best().hash).call(Receipts.__name__, call, **args).raw
         self._pool.submit(opaque(bare(raw)))
 
     def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
         """Call `listener` on every event until the returned function is called."""
         return self._client.listen(listener)
 
-    def _runtime(self) -> Runtime:
-        best = self._client.best().hash
-        runtime = self._client.runtime_at(best).queries.runtime
-        runtime.enter(self._client.overlay(best))
+    def _runtime(self, block: bytes) -> Runtime:
+        runtime = self._client.runtime_at(block).queries.runtime
+        runtime.enter(self._client.overlay(block))
         return runtime
 
 
@@ -248,12 +257,7 @@ class Verifying:
 
     async def run(self) -> None:
         """Run until cancelled. Errors here are logged, and never end the node."""
-        try:
-            self._records = Records(self._settings.folder / "records")
-            self._machine = Verifiers(self._settings.commit_slots, self._records.load())
-        except OSError as error:
-            log.error("no work is verified: %s", error)  # noqa: TRY400
-            return
+        await self._open_records()
         unlisten = self._chain.listen(self._on_chain_event)
         self._news.set()
         try:
@@ -265,6 +269,20 @@ class Verifying:
         finally:
             unlisten()
             await self._stop()
+
+    async def _open_records(self) -> None:
+        """Read the records; a disk that does not let itself be read is tried again."""
+        backoff = Backoff()
+        while True:
+            try:
+                self._records = Records(self._settings.folder / "records")
+                self._machine = Verifiers(self._settings.commit_slots, self._records.load())
+            except OSError as error:
+                if not backoff.tries:
+                    log.error("no work is verified: %s; trying again", error)  # noqa: TRY400
+                await asyncio.sleep(backoff.failed(0))
+            else:
+                return
 
     def _on_chain_event(self, event: ChainEvent) -> None:
         if isinstance(event, NewBest):
@@ -290,6 +308,7 @@ class Verifying:
             for verifier in verifiers:
                 duties = self._chain.api(WorkApi.duties, verifier)
                 self._do(self._machine.duties(verifier, self._now, duties))
+            self._do(self._machine.forget(self._chain.settled()))
         except (UnsupportedRuntime, StateUnavailable, UnknownBlock) as error:
             log.debug("duties cannot be read: %s", error)
         except Exception as error:

@@ -59,6 +59,8 @@ class Till:
     expires_ms: int
     stage: Stage = Stage.WAITING
     found: Found | None = None
+    seen_at: int = 0
+    """Height of the best block in which the payment was seen last."""
     was_reverted: bool = False
     """True after a payment was seen and its block replaced."""
 
@@ -79,7 +81,8 @@ def after(till: Till, event: Best | Final) -> Till:
             return replace(till, stage=Stage.EXPIRED)
         return till
     if event.found is not None:
-        return replace(till, stage=Stage.SEEN, found=event.found)
-    if till.stage is Stage.SEEN:
+        return replace(till, stage=Stage.SEEN, found=event.found, seen_at=event.number)
+    # A node that was started again shows lower blocks first: the payment is above them.
+    if till.stage is Stage.SEEN and event.number >= till.seen_at:
         return replace(till, stage=Stage.WAITING, found=None, was_reverted=True)
     return till

@@ -81,24 +81,26 @@ class NodeRecords:
 
         None for a chain that is only read.
         """
-        self._chain = chain
+        self.chain = chain
+        """The chain by the present connection."""
         self._signer = signer
         self._custodian = custodian
 
     @property
     def genesis(self) -> bytes:
         """The hash of block zero."""
-        return self._chain.genesis
+        return self.chain.genesis
 
     async def clock(self) -> ChainClock:
         """Return the present epoch."""
-        found = _fields(await self._chain.api(f"{API}.epochs"))
+        found = _fields(await self.chain.api(f"{API}.epochs"))
         return ChainClock(_number(found["now"]), _number(found["hour_ms"]))
 
     async def view(self) -> View:
-        """Return the best and the last final block."""
-        best, final = await self._chain.best(), await self._chain.finalized()
-        times = [await self._chain.storage("Timestamp.Now", at=each.hash) for each in (best, final)]
+        """Return the best and the last final block. Raises RuntimeChanged."""
+        await self.chain.transactions.check_runtime()
+        best, final = await self.chain.best(), await self.chain.finalized()
+        times = [await self.chain.storage("Timestamp.Now", at=each.hash) for each in (best, final)]
         return View(
             Block(best.number, best.hash, _number(times[0] or 0)),
             Block(final.number, final.hash, _number(times[1] or 0)),
@@ -106,27 +108,31 @@ class NodeRecords:
 
     async def is_revoked(self, handle: bytes, at: bytes) -> bool:
         """Return True if a consent is revoked in the state of a block."""
-        return await self._chain.api(f"{API}.revoked", "0x" + handle.hex(), at=at) is not None
+        return await self.chain.api(f"{API}.revoked", "0x" + handle.hex(), at=at) is not None
 
     async def root_of(self, custodian: bytes, batch: Batch) -> Root | None:
         """Return the root of a batch in the last final state; None if there is none."""
-        final = await self._chain.finalized()
-        found = await self._chain.api(
-            f"{API}.batch", self._chain.metadata.address(custodian), _kind(batch.kind),
+        final = await self.chain.finalized()
+        found = await self.chain.api(
+            f"{API}.batch", self.chain.metadata.address(custodian), _kind(batch.kind),
             batch.epoch, at=final.hash,
         )  # fmt: skip
         if found is None:
             return None
         return Root(_bytes(_fields(found)["root"]), _number(_fields(found)["leaves"]))
 
-    async def promise_key(self, custodian: bytes) -> bytes | None:
-        """Return the key that a custodian signs promises with; None if it is no custodian."""
-        found = await self._chain.api(f"{API}.custodian", self._chain.metadata.address(custodian))
+    async def promise_key(self, custodian: bytes, at: bytes | None = None) -> bytes | None:
+        """Return the key that a custodian signs promises with; None if it is no custodian.
+
+        In the state of the best block, or of `at`.
+        """
+        who = self.chain.metadata.address(custodian)
+        found = await self.chain.api(f"{API}.custodian", who, at=at)
         return None if found is None else _bytes(_fields(_fields(found)["custodian"])["key"])
 
     async def is_leaving(self, custodian: bytes) -> bool:
         """Return True if a custodian leaves: its bond may be gone before a promise is over."""
-        found = await self._chain.api(f"{API}.custodian", self._chain.metadata.address(custodian))
+        found = await self.chain.api(f"{API}.custodian", self.chain.metadata.address(custodian))
         return found is not None and _fields(_fields(found)["custodian"])["leaving"] is not None
 
     async def anchor(self, batch: Batch, root: Root) -> None:
@@ -137,9 +143,9 @@ class NodeRecords:
             "kind": _kind(batch.kind), "epoch": batch.epoch, "root": "0x" + root.root.hex(),
             "leaves": root.leaves,
         }  # fmt: skip
-        call = composed_as(self._chain, self._signer, self._custodian, "anchor", args)
+        call = composed_as(self.chain, self._signer, self._custodian, "anchor", args)
         try:
-            await self._chain.transactions.send(call, self._signer, wait="final", patience=PATIENCE)
+            await self.chain.transactions.send(call, self._signer, wait="final", patience=PATIENCE)
         except DispatchFailed as error:
             if error.name.endswith("TooOld"):
                 raise TooLate(str(error)) from None

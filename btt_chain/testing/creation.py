@@ -26,6 +26,7 @@ SLOT_MS: Final = 500
 """Length of a slot of the chain `local`."""
 MARKET: Final = "Market"
 EXPLORER: Final = "Explorer"
+KEEPER: Final = "Keeper"
 BOND: Final = "2000BTT"
 """Bond of a provider: above the minimum, so that a missed offer does not end its service."""
 HOSPITAL: Final = "//Hospital"
@@ -268,6 +269,12 @@ def _explorer(base: Path, node: DevNode, port: int) -> Helper:
         "--listen", f"127.0.0.1:{port}",
     ]  # fmt: skip
     return Helper(EXPLORER, folder, words, "")
+
+
+def keeper_of(base: Path) -> Helper:
+    """Return the program that starts the others again when they die."""
+    words = ["-m", "btt_chain.testing.keeper", str(base)]
+    return Helper(KEEPER, state.helper_folder(base, KEEPER), words, "")
 
 
 def explorer_address(helpers: Sequence[Helper]) -> str | None:

@@ -25,8 +25,10 @@ from btt_chain.primitives import ss58
 from btt_chain.testing import members, partition, state
 from btt_chain.testing.creation import (
     HOSPITAL,
+    KEEPER,
     Ports,
     Settings,
+    keeper_of,
     key_name,
     new_plan,
     node_flags,
@@ -188,12 +190,13 @@ class Devnet:
 
     # ---- processes
 
-    def up(self, seconds: float = START_SECONDS) -> None:
+    def up(self, seconds: float = START_SECONDS, *, is_kept: bool = False) -> None:
         """Start all nodes that are down, and wait until each answers.
 
+        With `is_kept`, programs beside them that die are started again until `down`.
         NodeDied or NotInTime, with the end of the log; the running nodes keep running.
         """
-        with _locked(self.base), uninterrupted():
+        with locked(self.base), uninterrupted():
             started = [node for node in self.nodes if not node.is_alive]
             for node in started:
                 node.start(partition.boot_nodes(self._plan, node))
@@ -207,10 +210,13 @@ class Devnet:
         workers = [helper.key for helper in self.helpers if helper.is_provider]
         if workers:
             _fund(partition.side(self._plan, self.nodes[0]), workers, seconds)
-        with _locked(self.base), uninterrupted():
+        with locked(self.base), uninterrupted():
+            if is_kept and not any(helper.name == KEEPER for helper in self.helpers):
+                self.helpers.append(keeper_of(self.base))
             for helper in self.helpers:
                 if not helper.is_alive:
                     helper.start()
+                    helper.deaths, helper.last_death = 0, ""
             self._save()
 
     def helper(self, name: str) -> Helper:
@@ -227,7 +233,11 @@ class Devnet:
     def down(self, seconds: float = STOP_SECONDS) -> list[DevNode]:
         """Stop all nodes at once; kill those alive after `seconds`, and return them."""
         self.ports.close()
-        self.reload()
+        with locked(self.base), uninterrupted():
+            self.reload()
+            for helper in self.helpers:
+                helper.is_wanted = False
+            self._save()
         running = [node for node in self.nodes if node.is_alive]
         for helper in self.helpers:
             helper.ask_to_end()
@@ -238,19 +248,29 @@ class Devnet:
             helper.await_end(deadline - time.monotonic())
         return [node for node in running if not node.await_end(deadline - time.monotonic())]
 
-    def kill(self, index: int) -> None:
-        """Send SIGKILL to one node. DevnetError if it is down."""
-        node = self.node(index)
-        if not node.is_alive:
-            raise DevnetError(f"node {index} ({node.name}) is down already")
-        node.kill()
+    def kill(self, which: int | str) -> DevNode | Helper:
+        """Send SIGKILL to a node or helper, and return it; it stays down until `restart`.
+
+        `which` is a node's index, or a name as for `member`. DevnetError if it is down.
+        """
+        member = self.member(str(which))
+        if not member.is_alive:
+            raise DevnetError(f"{member.title} is down already")
+        if isinstance(member, Helper):
+            with locked(self.base), uninterrupted():
+                self.reload()
+                member = self.helper(member.name)
+                member.is_wanted = False
+                self._save()
+        member.kill()
+        return member
 
     def restart(self, which: int | str, seconds: float = START_SECONDS) -> None:
         """Start a node or helper again, after stopping it if it runs; waits until a node answers.
 
         `which` is a node's index, or a name as for `member`.
         """
-        with _locked(self.base), uninterrupted():
+        with locked(self.base), uninterrupted():
             kept = self.member(str(which))
             self.reload()
             member = self.member(str(which))
@@ -268,7 +288,7 @@ class Devnet:
 
     def add_node(self, name: str | None = None, seconds: float = START_SECONDS) -> DevNode:
         """Start one more node that follows the chain without validating; waits until it answers."""
-        with _locked(self.base), uninterrupted():
+        with locked(self.base), uninterrupted():
             self.reload()
             members.check_new(self.nodes, self.helpers, name)
             index = len(self.nodes)
@@ -372,7 +392,7 @@ def _chosen(net: Devnet, nodes: Sequence[int] | None) -> list[DevNode]:
 
 
 @contextmanager
-def _locked(base: Path) -> Iterator[None]:
+def locked(base: Path) -> Iterator[None]:
     """Prevent other processes from starting the same nodes at the same time."""
     with own_files():
         descriptor = open_own(base / state.LOCK_FILE, os.O_RDWR | os.O_CREAT)

@@ -29,6 +29,24 @@ class Helper(Life):
     """The secret URI of the account that it works for."""
     process: ProcessId | None = None
     """The last started process, of any starter."""
+    is_wanted: bool = True
+    """False once it was stopped or killed on purpose: it is not started again by itself."""
+    deaths: int = 0
+    """Number of times that it ended by itself since the network was started."""
+    last_death: str = ""
+    """The manner of its last end, in words."""
+
+    @property
+    def is_dead(self) -> bool:
+        """True if it was started, has ended, and should run."""
+        return self.is_wanted and self.process is not None and not self.is_alive
+
+    @property
+    def state(self) -> str:
+        """Its state in one word: running, paused, dead, or down on purpose."""
+        if self.is_alive:
+            return "paused" if self.is_paused else "running"
+        return "dead" if self.is_dead else "down"
 
     @property
     def is_provider(self) -> bool:
@@ -47,3 +65,4 @@ class Helper(Life):
             "OPENBLAS_NUM_THREADS": "1",
         }  # fmt: skip
         self.process = ProcessId.spawn([*PYTHON, *self.words], environment, self.log)
+        self.is_wanted = True

@@ -9,12 +9,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
+from btt_chain.client.jsonrpc import Connection
 from btt_chain.client.typed import RuntimeClient, UnsupportedRuntime, open_runtime
 from btt_chain.compute.blobs.payload import edge_root
 from btt_chain.compute.blobs.store import BlobStore
@@ -22,6 +26,7 @@ from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings
 from btt_chain.compute.requester.folder import Folder, Record, new_record
 from btt_chain.compute.requester.gateway import ENDED, Gateway
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.daemon import Daemon, NotReady
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.slots import slots_in_time
@@ -48,7 +53,6 @@ DEADLINE: Final = 60
 """Deadline of a job, in slots of a second or longer (`slots_in_time`)."""
 EVERY: Final = 4
 """Slots between two jobs, counted in the same way."""
-PAUSE: Final = 2.0
 
 
 async def fund(url: str, uris: list[str], amount: int = FUNDING) -> list[str]:
@@ -176,13 +180,15 @@ def _bits(number: float) -> u32:
 async def run(url: str, base: Path, uri: str, every: int, loans: list[str]) -> None:
     """Run until cancelled. A node that goes away is connected to again."""
     pair, rng = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
-    while True:
+
+    async def work(connection: Connection) -> None:
         try:
-            async with open_runtime(url) as chain:
-                await _serve(chain, Folder(base, chain.genesis), pair, every, loans, rng)
-        except (Disconnected, UnsupportedRuntime) as error:
-            say(f"{error}; trying again")
-            await asyncio.sleep(PAUSE)
+            chain = await RuntimeClient.open(await Chain.open(connection))
+        except UnsupportedRuntime as error:
+            raise NotReady(str(error)) from None
+        await _serve(chain, Folder(base, chain.genesis), pair, every, loans, rng)
+
+    await Daemon(url, report=say).run(work)
 
 
 async def _serve(
@@ -238,8 +244,18 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+async def _until_stopped(work: Coroutine[object, object, None]) -> None:
+    """Run until SIGTERM or SIGHUP, and then end in order."""
+    running, loop = asyncio.create_task(work), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, running.cancel)
+    await asyncio.wait((running,))
+    if not running.cancelled():
+        running.result()
+
+
 def main() -> None:
-    """Read the command line, and run until killed."""
+    """Read the command line, and run until stopped."""
     parser = argparse.ArgumentParser(prog="btt_chain.testing.market", description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--base-path", type=Path, required=True)
@@ -253,7 +269,8 @@ def main() -> None:
         help="whose score counts for whom",
     )  # fmt: skip
     given = parser.parse_args()
-    asyncio.run(run(given.url, given.base_path, given.uri, given.every, given.lend))
+    work = run(given.url, given.base_path, given.uri, given.every, given.lend)
+    asyncio.run(_until_stopped(work))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ MIN_PORT: Final = 11_000
 """First port that `free_ports` chooses: above the node's usual RPC ports."""
 _PLACES: Final = itertools.count(secrets.randbelow(1 << 16))
 _OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_REAPED: Final[dict[tuple[int, int], int]] = {}
+"""Exit codes of reaped children, by pid and start time."""
 _SETTINGS: Final = ("BTT_CONFIG", "BTT_NODE_", "BTT_PROVIDER_", "BTT_JOB_", "BTT_BUILD_SPEC_")
 """Variables with which an operator sets options of the programs started here."""
 
@@ -136,23 +138,20 @@ class ProcessId:
         """Reap the process if it has ended and is a child of ours, so that no zombie stays."""
         if self._letter() == "Z":
             with suppress(ChildProcessError):
-                os.waitpid(self.pid, os.WNOHANG)
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    _REAPED[pid, self.started] = os.waitstatus_to_exitcode(status)
 
     def exit_code(self) -> int | None:
         """Return the exit code of a process that was started here, by `spawn`, and has ended.
 
-        That of signal N is -N. None if the process runs, was reaped, or has another starter.
+        That of signal N is -N. None if the process runs, or has another starter.
         """
         status = wait_status(self.pid, self.started)
         if status is not None:
             return os.waitstatus_to_exitcode(status)
-        try:
-            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        except ChildProcessError:
-            return None
-        if ended is None:
-            return None
-        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        self.reap()
+        return _REAPED.get((self.pid, self.started))
 
     def wait(self, seconds: float) -> bool:
         """Wait until it has ended, at most that long. Return True if it has."""

@@ -43,7 +43,7 @@ class Plan:
         self.groups = groups
         """The partition in force, None if the network is whole."""
         self.helpers = helpers or []
-        """The market, the providers and the feeders."""
+        """The market, the providers and the feeders; in a detached network their keeper."""
 
 
 def exists(base: Path) -> bool:
@@ -114,6 +114,9 @@ def _helper_json(helper: Helper) -> dict[str, object]:
         "words": helper.words,
         "key": helper.key,
         "process": process and [process.pid, process.started, process.boot],
+        "isWanted": helper.is_wanted,
+        "deaths": helper.deaths,
+        "lastDeath": helper.last_death,
     }
 
 
@@ -125,6 +128,9 @@ def _read_helper(base: Path, written: dict[str, object]) -> Helper:
         words=[str(word) for word in words] if isinstance(words, list) else [],
         key=str(written["key"]),
         process=_read_process(written["process"]),
+        is_wanted=written.get("isWanted") is not False,
+        deaths=_int(written.get("deaths", 0)),
+        last_death=str(written.get("lastDeath", "")),
     )
 
 

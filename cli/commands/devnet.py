@@ -23,16 +23,16 @@ import click
 from cli.commands.devnet_common import FOLDER, base_option, opened, plain_errors
 from cli.commands.devnet_faults import COMMANDS
 from cli.commands.devnet_interrupts import Interrupts
-from cli.commands.devnet_report import document, introduce, pid, show_helpers
+from cli.commands.devnet_report import document, introduce, pid, show_helpers, trouble
 from cli.commands.devnet_schedule import Schedule
 from cli.common import show
-from cli.common.errors import Mistyped, Refused
+from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.logs import log_option, parse_filters
 from cli.common.node_options import asked_for
 from cli.common.options import Command, Group, examples, json_option
 
 if TYPE_CHECKING:
-    from btt_chain.testing import Devnet, DevNode
+    from btt_chain.testing import Devnet, DevNode, NodeStatus
     from btt_chain.testing.helper import Helper
     from btt_chain.testing.network_file import NamedNode
 
@@ -224,12 +224,22 @@ def down(base_path: Path | None, *, is_deleted: bool, as_json: bool) -> None:
 @base_option
 @json_option
 def status(base_path: Path | None, *, as_json: bool) -> None:
-    """Print the state, address and heights of each node."""
+    """Print the state, address and heights of each node, and the state of each program.
+
+    Exit code 0 if each node answers and each program runs, else 1.
+    """
     with opened(base_path) as net:
         found = net.status()
+    wrong = trouble(net, found)
     if as_json:
-        show.document(document(net))
-        return
+        show.document(document(net, found))
+    else:
+        _print_status(net, found, wrong)
+    if wrong:
+        raise click.exceptions.Exit(ExitCode.REFUSED)
+
+
+def _print_status(net: Devnet, found: Sequence[NodeStatus], wrong: Sequence[str]) -> None:
     show.table(
         (">#", "name", "state", ">best", ">final", ">lag", ">peers", ">pool", "rpc", ">pid"),
         [
@@ -245,6 +255,8 @@ def status(base_path: Path | None, *, as_json: bool) -> None:
         from cli.commands.devnet_screen import spelt
 
         show.note(f"the network is cut: {spelt(net.groups)} (devnet heal makes it whole)")
+    for line in wrong:
+        show.note(line)
 
 
 for _command in COMMANDS:
@@ -363,12 +375,12 @@ def _start(net: Devnet, interrupts: Interrupts, *, detach: bool, as_json: bool) 
     began = time.monotonic()
     if sys.stdout.isatty() and not as_json:
         show.note(f"starting {len(net)} nodes, which takes some seconds; logs: {net.base}")
-    net.up()
+    net.up(is_kept=detach)
     interrupts.begin_watch()
     seconds = time.monotonic() - began
     if as_json:
         # Alone it is a document; with further output it is one line of many.
-        (show.document if detach else show.line)(document(net))
+        (show.document if detach else show.line)(document(net, net.status()))
     elif detach or not sys.stdout.isatty():
         introduce(net, seconds, _option(net))
 

@@ -20,12 +20,7 @@ from cli.common.options import examples, json_option
 def kill(member: str, base_path: Path | None) -> None:
     """Kill NODE, a number from 0 or a name (also of a helper), with SIGKILL, as a power cut."""
     with opened(base_path) as net:
-        found = net.member(member)
-        if not found.is_alive:
-            from btt_chain.testing import DevnetError
-
-            raise DevnetError(f"{found.title} is down already")
-        found.kill()
+        found = net.kill(member)
     show.note(f"killed {found.title}; devnet restart {member} brings it back")
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from cli.common import show
 
 if TYPE_CHECKING:
-    from btt_chain.testing import Devnet, DevNode
+    from collections.abc import Sequence
+
+    from btt_chain.testing import Devnet, DevNode, NodeStatus
     from btt_chain.testing.helper import Helper
 
 
@@ -23,8 +25,8 @@ def introduce(net: Devnet, seconds: float, option: str) -> None:
     show.note(f"stop them: btt-chain devnet down{option}")
 
 
-def document(net: Devnet) -> dict[str, object]:
-    """Return the state of a network as JSON."""
+def document(net: Devnet, nodes: Sequence[NodeStatus]) -> dict[str, object]:
+    """Return the state of a network as JSON; `nodes`: the status of each node."""
     from btt_chain.testing.creation import explorer_address
 
     return {
@@ -51,14 +53,17 @@ def document(net: Devnet) -> dict[str, object]:
                 "peers": said.peers,
                 "pool": said.pool,
             }
-            for said, node in zip(net.status(), net.nodes, strict=True)
+            for said, node in zip(nodes, net.nodes, strict=True)
         ],
+        "isWell": not trouble(net, nodes),
         "explorer": explorer_address(net.helpers),
         "helpers": [
             {
                 "name": helper.name,
                 "isRunning": helper.is_alive,
-                "state": _state(helper),
+                "state": helper.state,
+                "deaths": helper.deaths,
+                "lastDeath": helper.last_death or None,
                 "key": helper.key,
                 "pid": helper.process.pid if helper.is_alive and helper.process else None,
                 "log": str(helper.log),
@@ -80,21 +85,29 @@ def show_helpers(net: Devnet) -> None:
         show.note(f"explorer: {address}")
     if net.helpers:
         show.table(
-            ("beside them", "state", "account", "log", ">pid"),
+            ("beside them", "state", ">deaths", "account", "log", ">pid"),
             [
-                (each.name, _state(each), each.key or "-", str(each.log),
+                (each.name, each.state, str(each.deaths), each.key or "-", str(each.log),
                  pid(each))
                 for each in net.helpers
             ],
         )  # fmt: skip
 
 
+def trouble(net: Devnet, nodes: Sequence[NodeStatus]) -> list[str]:
+    """Return a line for each node that does not answer, and each program that does not run."""
+    lines = [f"node {node.index} ({node.name}) is {node.state}" for node in nodes
+             if node.state != "running"]  # fmt: skip
+    for helper in net.helpers:
+        if helper.state != "running":
+            why = f": it {helper.last_death}" if helper.last_death else ""
+            lines.append(
+                f"{helper.name} is {helper.state}{why}; `btt-chain devnet logs {helper.name}` "
+                f"shows its log"
+            )
+    return lines
+
+
 def pid(node: DevNode | Helper) -> str:
     """Return the number of a process that runs; else a dash."""
     return str(node.process.pid) if node.is_alive and node.process else "-"
-
-
-def _state(helper: Helper) -> str:
-    if not helper.is_alive:
-        return "down"
-    return "paused" if helper.is_paused else "running"

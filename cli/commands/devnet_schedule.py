@@ -69,7 +69,7 @@ def _do(net: Devnet, fault: Fault) -> None:
 
     match fault.action:
         case "kill":
-            net.member(fault.target).kill()
+            net.kill(fault.target)
         case "pause":
             net.member(fault.target).pause()
         case "resume":

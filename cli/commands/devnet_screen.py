@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from btt_chain.testing import NodeStatus
+    from btt_chain.testing.helper import Helper
     from cli.commands.devnet_work import Work
 
 SLOTS_KEPT: Final = 40
@@ -28,7 +29,9 @@ LEFT: Final = 76
 UNBOUNDED: Final = 60
 """Lines of a picture on what has no height, such as a file."""
 
-_COLOURS: Final = {"running": "green", "silent": "yellow", "paused": "yellow", "down": "red"}
+_COLOURS: Final = {
+    "running": "green", "silent": "yellow", "paused": "yellow", "down": "red", "dead": "red",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -100,6 +103,8 @@ class View:
     """JSON-RPC of each node."""
     nodes: Sequence[NodeStatus] = ()
     groups: list[list[int]] | None = None
+    helpers: Sequence[Helper] = ()
+    """The programs beside the nodes."""
     blocks: deque[Block] = field(default_factory=lambda: deque(maxlen=SLOTS_KEPT))
     authored: Counter[str] = field(default_factory=Counter)
     events: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
@@ -117,8 +122,8 @@ class View:
         yield from self._head(options.max_width)
         room = height - len(list(self._head(options.max_width)))
         nodes, slots = self._nodes(), self._slots()
-        accounts, events, work = self._accounts(), self._events(), self._work()
-        works = [] if work is None else [work]
+        accounts, events = self._accounts(), self._events()
+        works = [section for section in (self._ended(), self._work()) if section is not None]
         if options.max_width < WIDE:
             yield _fitted([nodes, *works, accounts, slots, events], room, options.max_width)
             return
@@ -165,11 +170,24 @@ class View:
                 (str(node.index), node.name, Text(node.state, style=_COLOURS[node.state]), *said,
                  str(self.authored[node.name]), self.urls.get(node.index, ""))
             )  # fmt: skip
+        running = sum(helper.state == "running" for helper in self.helpers)
         return Section(
             (">#", "node", "state", ">best", ">final", ">lag", ">peers", ">pool", ">made",
              "JSON-RPC"),
             rows,
+            f"{running} of {len(self.helpers)} programs run beside them" if self.helpers else "",
         )  # fmt: skip
+
+    def _ended(self) -> Section | None:
+        """Return the programs that do not run, or died before; None if there are none."""
+        from rich.text import Text
+
+        rows: list[Row] = [
+            (helper.name, Text(helper.state, style=_COLOURS[helper.state]), str(helper.deaths),
+             helper.last_death)
+            for helper in self.helpers if helper.state != "running" or helper.deaths
+        ]  # fmt: skip
+        return Section(("program", "state", ">deaths", "how"), rows) if rows else None
 
     def _work(self) -> Section | None:
         if self.work is None:

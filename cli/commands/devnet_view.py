@@ -38,6 +38,7 @@ class Watcher:
     def __init__(self, net: Devnet, *, with_accounts: bool) -> None:
         """Watch a network that has been started."""
         from btt_chain.testing.creation import explorer_address
+        from btt_chain.testing.keeper import Keeper
 
         self.net = net
         self.view = View(str(net.base), explorer_address(net.helpers))
@@ -45,6 +46,9 @@ class Watcher:
         """Blocks of the last update, oldest first."""
         self.changes: list[str] = []
         """Changes of nodes since the last update, in words."""
+        self.deaths: list[str] = []
+        """Programs beside the nodes that died, or were started again, since then."""
+        self._keeper = Keeper(net.base)
         self._with_accounts = with_accounts
         self._funded: list[Funds] = net.funded()[:ACCOUNTS_SHOWN]
         self._names = {each.address: each.name for each in net.funded()}
@@ -59,10 +63,12 @@ class Watcher:
 
     async def look(self) -> None:
         """Read the status of all nodes, and the new blocks of one of them."""
+        self.deaths = await asyncio.to_thread(self._keeper.look)
         await asyncio.to_thread(self.net.reload)
         view = self.view
         view.nodes = await asyncio.to_thread(self.net.status)
         view.groups = self.net.groups
+        view.helpers = self.net.helpers
         view.urls = {node.index: node.ws for node in self.net.nodes}
         self._note_changes()
         self.news = []
@@ -240,12 +246,17 @@ async def watch_live(net: Devnet, stop: asyncio.Event, schedule: Schedule) -> No
                 live.refresh()
 
         def shown() -> None:
+            for text in watcher.deaths:
+                note("program", text)
             if not view.is_held:
                 live.refresh()
 
-        def say(text: str) -> None:
+        def note(name: str, text: str) -> None:
             best = max((node.best for node in view.nodes), default=0)
-            view.events.append((best, "fault", text))
+            view.events.append((best, name, text))
+
+        def say(text: str) -> None:
+            note("fault", text)
 
         with keys_pressed(press):
             await _watch(watcher, stop, shown, schedule.run(net, stop, say))
@@ -284,7 +295,7 @@ async def watch_lines(
         show.line({"event": text}) if as_json else show.note(text)
 
     def shown() -> None:
-        for text in watcher.changes:
+        for text in (*watcher.changes, *watcher.deaths):
             say(text)
         for block in watcher.news:
             final = max(node.finalized for node in watcher.view.nodes)

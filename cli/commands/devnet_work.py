@@ -26,7 +26,7 @@ class Worker:
 
     name: str
     state: str
-    """State of its process: running, down."""
+    """State of its process: running, paused, dead, down."""
     busy: str
     done: int
     slashed: int
@@ -92,7 +92,7 @@ async def look(client: Connection, net: Devnet) -> Work:
         work.workers.append(
             Worker(
                 helper.name,
-                "running" if helper.is_alive else "down",
+                helper.state,
                 f"{row.get('busy', 0)} of {row.get('capacity', 0)}",
                 sum(job.get("state") == "finalized" for job in mine),
                 sum(job.get("state") == "slashed" for job in mine),

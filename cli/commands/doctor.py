@@ -8,6 +8,7 @@ node uses them. Evaluation is separate from the queries, so that it can be teste
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import resource
 import shutil
@@ -90,6 +91,7 @@ def doctor(
     checks = asyncio.run(look_at_node(url, timeout))
     is_up = checks[0].verdict is Verdict.OK
     checks += look_at_machine(url, is_up=is_up)
+    checks += look_at_programs(url)
     if base_path is not None or chain is not None:
         from btt_chain.node.paths import default_base_path
 
@@ -421,6 +423,35 @@ def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
     if pid is not None and is_up:
         limit = _limit_of(int(pid[1])) or limit
     return [*found, judge_files(limit)]
+
+
+def look_at_programs(url: str) -> list[Check]:
+    """Check the programs beside the nodes, if the node is one of the devnet of this folder."""
+    from btt_chain.testing import Devnet, DevnetError
+    from cli.commands.devnet_common import located
+    from cli.commands.devnet_report import trouble
+    from cli.common.errors import NotFound
+
+    named = os.environ.get("BTT_DEVNET")
+    try:
+        net = Devnet.open(located(None if named is None else Path(named)))
+    except (NotFound, DevnetError):
+        return []
+    parts = urlsplit(url)
+    is_ours = is_here(parts.hostname or "") and parts.port in {node.rpc_port for node in net.nodes}
+    if not is_ours or not net.helpers:
+        return []
+    lines = trouble(net, ())
+    if lines:
+        return [fail("programs", "; ".join(lines), "`btt-chain devnet restart` starts one again")]
+    died = [f"{each.name} {each.deaths}x, it {each.last_death}" for each in net.helpers
+            if each.deaths]  # fmt: skip
+    if died:
+        return [
+            warn("programs", f"all run, after deaths: {'; '.join(died)}",
+                 "`btt-chain devnet logs` shows why they ended")
+        ]  # fmt: skip
+    return [ok("programs", f"{len(net.helpers)} run beside the nodes")]
 
 
 def _limit_of(pid: int) -> int | None:

@@ -111,6 +111,7 @@ def explorer(
     import asyncio
 
     from btt_chain.explorer.index.store import IndexRefused
+    from cli.common.session import run_until_stopped
 
     start(parse_filters(filters))
     host, port = address_of(listen, is_public=public)
@@ -127,7 +128,7 @@ def explorer(
 
     try:
         # Not uvloop: it takes 2 MiB, and the pages' time is that of their making.
-        asyncio.run(run(settings))
+        run_until_stopped(run(settings))
     except IndexRefused as error:
         raise Refused(str(error)) from None
     except asyncio.CancelledError:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from btt_chain.care.evidence import DeviceProof
     from btt_chain.care.messages import Claim
+    from btt_chain.primitives.account import AccountId
 
 PERCENT: Final = 10_000
 """Parts per million of a percent."""
@@ -257,11 +258,19 @@ def serve(
     machine.
     """
     from btt_chain.care.server import serving
-    from cli.common.session import run_until_stopped
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.daemon import Daemon
+    from cli.common.session import first_step, run_until_stopped
+
+    async def folder_of(connection: Connection) -> tuple[AccountId, bytes]:
+        chain = await Chain.open(connection)
+        return account_id(who, chain.metadata.prefix), chain.genesis
 
     async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            owner, genesis = account_id(who, chain.chain.metadata.prefix), chain.genesis
+        # Its folder, which the chain names, is all that it needs: any node will do, once.
+        daemon = Daemon(url, timeout, report=show.note, any_view=True)
+        owner, genesis = await first_step(daemon, folder_of)
         with words(), facility_folder(base_path, secret, genesis, owner) as folder:
             async with serving(folder, host, port, time.monotonic) as (address, bound):
                 if as_json:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,11 +13,9 @@ from cli.common.sending import signer_of, signer_options
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
+    from btt_chain.client.jsonrpc import WebSocket
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.feeder.daemon import Feeding
-
-PAUSE: Final = 5.0
-"""Seconds before a connection that broke is made again."""
 
 
 @examples(
@@ -54,8 +51,8 @@ def feeder(
 
     For each KEY the median of its sources is fed, if at least three of them have a price: when it
     moved by the rule's deviation, as a heartbeat, and to confirm a jump. With fewer sources the
-    feeder keeps silent. A node that goes away is called again. The account must be an admitted
-    feeder; a feed costs no fee.
+    feeder keeps silent. A node that is not there or goes away is called again. The account must be
+    an admitted feeder in a final block; a feed costs no fee.
     """
     from btt_chain.feeder.daemon import Feeding, Settings
     from btt_chain.feeder.machine import MIN_SOURCES
@@ -80,22 +77,20 @@ def feeder(
 
 async def _feed(feeding: Feeding, pair: KeyPair, url: str, timeout: float, *, once: bool) -> bool:
     """Feed once, or until cancelled; return True if nothing was wrong. Refused if not admitted."""
-    from btt_chain.client.errors import Disconnected
+    from btt_chain.client.chain import Chain
+    from btt_chain.daemon import Daemon, Presence
     from btt_chain.feeder.chain import NodeOracle, NotAdmitted
-    from cli.common.session import open_chain
 
-    connected = False
-    while True:
-        try:
-            async with open_chain(url, timeout) as chain:
-                connected, node = True, NodeOracle(chain, pair)
-                if once:
-                    return await feeding.poll(node)
-                await feeding.run(node)
-        except NotAdmitted as error:
-            raise Refused(str(error)) from None
-        except Disconnected as error:
-            if once or not connected:
-                raise
-            show.note(f"{error}; trying again")
-            await asyncio.sleep(PAUSE)
+    presence = Presence()
+
+    async def work(connection: WebSocket) -> bool:
+        node = NodeOracle(await Chain.open(connection), pair, presence)
+        if once:
+            return await feeding.poll(node)
+        await feeding.run(node)
+        return True
+
+    try:
+        return await Daemon(url, timeout, report=show.note, patience=0 if once else None).run(work)
+    except NotAdmitted as error:
+        raise Refused(str(error)) from None

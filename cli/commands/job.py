@@ -7,9 +7,9 @@ any of these commands may be stopped and started again.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,12 +22,12 @@ from cli.commands.job_session import (
     ENDED,
     HANDED_OVER,
     MAX_DEADLINE,
-    PAUSE,
     Session,
     ample_deadline,
     facts_of,
     fetch_result,
     offered,
+    present_job,
     read_job,
     runs,
     served_at,
@@ -56,7 +56,7 @@ from cli.common.working import (
     chain_facts,
     folder_of,
     folder_option,
-    found,
+    follow_work,
     money,
     view_chain,
     work_chain,
@@ -64,7 +64,8 @@ from cli.common.working import (
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from btt_chain.client.jsonrpc import Connection, Json
+    from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record
     from btt_chain.compute.requester.gateway import Gateway
     from cli.views.work import WorkQuote
@@ -216,7 +217,6 @@ def gateway(
     Goes on with every job that was posted from this --base-path, and with those that are handed
     over while it runs. A node that goes away is called again.
     """
-    from btt_chain.client.errors import Disconnected
     from btt_chain.compute.requester.folder import Signer
     from cli.common.options import key_pair, read_secret
     from cli.common.session import run_until_stopped
@@ -234,26 +234,22 @@ def gateway(
     reported: dict[str, str] = {}
 
     async def work() -> None:
-        _, is_local = await chain_facts(url, timeout)
-        first = True
-        while True:
-            try:
-                async with work_chain(url, timeout) as chain:
+        async with AsyncExitStack() as stack:
+            made: Gateway | None = None
+
+            async def serve(chain: RuntimeClient) -> None:
+                nonlocal made
+                if made is None:
                     folder = folder_of(base_path, chain.genesis)
-                    async with serving(
-                        chain, folder, is_local, listen, public, report, signer
-                    ) as made:
-                        if first:
-                            show.note(
-                                "serving at " + folder.endpoints().decode().replace("\n", ", ")
-                            )
-                        first = False
-                        await made.run()
-            except Disconnected as error:
-                if first:
-                    raise
-                show.note(f"{error}; trying again")
-                await asyncio.sleep(PAUSE)
+                    made = await stack.enter_async_context(
+                        serving(chain, folder, listen, public, report, signer)
+                    )
+                    where = folder.endpoints().decode().replace("\n", ", ")
+                    show.note(f"serving at {where}")
+                made.chain = chain
+                await made.run()
+
+            await follow_work(url, timeout, serve)
 
     run_until_stopped(work(), [NETWORK])
 
@@ -432,23 +428,26 @@ def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 @click.argument("job_id", metavar="JOB")
 @query_options
 def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
-    """Print a line whenever a job goes on, until it is over. With --json a document each."""
+    """Print a line whenever a job goes on, until it is over. With --json a document each.
+
+    It is over when that is final. A node that goes away is called again.
+    """
     from btt_chain.client.jsonrpc import WebSocket
+    from btt_chain.daemon import Daemon, Presence
     from cli.common.session import run
 
     read_beginning(job_id, JOB)
+    presence = Presence()
+    before: tuple[Json, Json] | None = None
 
-    async def follow() -> None:
-        before: tuple[Json, Json] | None = None
-        async with (
-            await WebSocket.connect(url, timeout) as client,
-            client.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads") as heads,
-        ):
-            id = await resolve(client, job_id, JOB)
-            async for _ in heads:
-                answer = await found(client, "work_job", id, "job")
+    async def follow(id: bytes, connection: WebSocket) -> None:
+        nonlocal before
+        heads = connection.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads")
+        async with heads as headers:
+            async for _ in headers:
+                answer = await present_job(connection, id, presence)
                 now = answer.get("state"), answer.get("provider")
-                if now != before:
+                if answer and now != before:
                     before = now
                     outcome = answer.get("outcome")
                     ended = str(outcome) if outcome not in (None, "done") else None
@@ -460,7 +459,12 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
                 if now[0] in ENDED:
                     return
 
-    run(follow())
+    async def work() -> None:
+        async with await WebSocket.connect(url, timeout) as client:
+            id = await resolve(client, job_id, JOB)
+        await Daemon(url, timeout, report=show.note).run(partial(follow, id))
+
+    run(work())
 
 
 @examples("btt-chain job cancel 0x4fd3... --from //Alice")
@@ -532,8 +536,7 @@ def result(
                     "result is not here; name the right --base-path"
                 )
             if folder.result(record) is None:
-                _, is_local = await chain_facts(url, timeout)
-                await fetch_result(chain, folder, record, is_local, listen, public)
+                await fetch_result(url, timeout, folder, record, listen, public)
             return folder, record, await read_job(url, timeout, "0x" + id.hex())
 
     folder, record, answer = run(work())

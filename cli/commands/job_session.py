@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from btt_chain.primitives.slots import slots_in_time
@@ -12,14 +12,15 @@ from cli.commands.job_result import checked_by, print_result
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, resolve
-from cli.common.working import chain_facts, found, money
+from cli.common.working import asked, chain_facts, follow_work, found, is_local, money
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from btt_chain.client.jsonrpc import Json
+    from btt_chain.client.jsonrpc import Connection, Json
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record, Signer
     from btt_chain.compute.requester.gateway import Gateway
+    from btt_chain.daemon import Presence
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.sending import Sender
@@ -36,10 +37,6 @@ ENDED: Final = ("finalized", "refunded", "slashed")
 
 HANDED_OVER: Final = ("committed", "checking", "pending", *ENDED)
 """States in which the payload is not needed any more."""
-
-
-PAUSE: Final = 3.0
-"""Seconds before the next connection attempt to a node that went away."""
 
 
 MIN_DEADLINE: Final = 30
@@ -83,13 +80,12 @@ class Session:
             yield None
             return
         async with serving(
-            self.chain, self.folder, self.is_local, listen, public, self._report, self.signer
+            self.chain, self.folder, listen, public, self._report, self.signer
         ) as made:
             yield made
 
     async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
-        from btt_chain.client.errors import DispatchFailed, TransactionRefused
         from btt_chain.compute.blobs.payload import edge_root
         from btt_chain.compute.requester.folder import new_record
         from btt_chain.primitives.digest import H256
@@ -127,12 +123,9 @@ class Session:
         if tier is Tier.Confidential:
             # Only the requester will check it, and for that the model is needed.
             self.folder.add_model(model, b"".join(self.package.chunks()))
-        try:
-            done = await self.sender.executed(self.chain, call, wire)
-        except (DispatchFailed, TransactionRefused):
-            # In all other cases it may have been posted: the gateway will find out.
-            self.folder.forget(record)
-            raise
+        # Whatever is raised, a fork may post it yet: the gateway finds it by its key, or forgets it
+        # after a day.
+        done = await self.sender.executed(self.chain, call, wire)
         posted = [event for event in done.events if isinstance(event, Jobs.Posted)]
         record.job = posted[0].job
         self.folder.save(record)
@@ -178,6 +171,7 @@ class Session:
         self, record: Record, gateway: Gateway | None, until: tuple[str, ...]
     ) -> JobView:
         """Wait for one of some states; and for the result, if one is expected."""
+        from btt_chain.compute.requester.gateway import shown
         from runtime.apis.work import WorkApi
 
         def over() -> bool:
@@ -187,21 +181,26 @@ class Session:
             waits = until == ENDED and view.state.name == "Finalized"
             return not waits or self.folder.result(record) is not None
 
-        with job_bar(self.chain.slot_ms, silent=self.as_json) as self._bar:
+        async def watch(chain: RuntimeClient) -> None:
             if gateway is not None:
+                gateway.chain = chain
                 await gateway.run(over)
                 await gateway.settle()
-            else:
-                async for _ in self.chain.heads():
-                    job = record.job
-                    view = None if job is None else await self.chain.api(WorkApi.job, job)
+                return
+            async for head in chain.heads():
+                # After a fork the job may have another id, which the gateway finds.
+                job = record.job = self.folder.stored(record).job
+                if job is not None:
+                    best = await chain.api(WorkApi.job, job, at=head.hash)
+                    final = await chain.api(WorkApi.job, job, at=head.final_hash)
+                    view = final if best is None else shown(best, final)
                     if view is not None:
                         self._report(record, view)
-                    else:
-                        # After a fork the job may have another id, which the gateway finds.
-                        record.job = self.folder.stored(record).job
-                    if over():
-                        break
+                if over():
+                    return
+
+        with job_bar(self.chain.slot_ms, silent=self.as_json) as self._bar:
+            await follow_work(self.url, self.timeout, watch, self.chain.genesis)
         return self._states[record.name]
 
     def print_posted(self, record: Record) -> None:
@@ -291,10 +290,10 @@ def runs(folder: Folder) -> bool:
 
 @asynccontextmanager
 async def serving(
-    chain: RuntimeClient, folder: Folder, is_local: bool, listen: str | None,
-    public: tuple[str, ...], report: Callable[[Record, JobView], None], signer: Signer | None,
+    chain: RuntimeClient, folder: Folder, listen: str | None, public: tuple[str, ...],
+    report: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
-    """Serve a folder by a gateway. Refused if its port is taken."""
+    """Serve a folder by a gateway, also while its node is away. Refused if its port is taken."""
     from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.blobs.transport import (
         LOCAL_GATE,
@@ -310,11 +309,12 @@ async def serving(
         lock = folder.lock()
     except Held as error:
         raise Refused(f"another gateway serves this folder: {error}") from None
+    local = await is_local(chain.chain.connection)
     with lock:
-        where = listen or folder.listen() or f"/ip4/{'127.0.0.1' if is_local else '0.0.0.0'}/tcp/0"  # noqa: S104 - payloads are sealed
+        where = listen or folder.listen() or f"/ip4/{'127.0.0.1' if local else '0.0.0.0'}/tcp/0"  # noqa: S104 - payloads are sealed
         settings = BlobSettings(
             folder.seed(), chain.genesis, (where,), public,
-            LOCAL_GATE if is_local else GateLimits(), allow_private=is_local,
+            LOCAL_GATE if local else GateLimits(), allow_private=local,
         )  # fmt: skip
         store = BlobStore(folder.blobs)
         host = BlobHost(settings, store)
@@ -337,44 +337,83 @@ async def read_job(url: str, timeout: float, text: str) -> dict[str, Json]:
         return await found(client, "work_job", await resolve(client, text, JOB), "job")
 
 
+async def present_job(connection: Connection, id: bytes, presence: Presence) -> dict[str, Json]:
+    """Return a job as it is to be shown; empty while the chain does not have it for certain.
+
+    NotFound if a final block shows that there is none.
+    """
+    from btt_chain.client.wire import header_number, to_hex
+    from btt_chain.daemon import final_block
+
+    best = await connection.call("chain_getBlockHash")
+    height = header_number(await connection.call("chain_getHeader", best))
+    final = await final_block(connection)
+    views = [
+        await asked(connection, "work_job", to_hex(id), block)
+        for block in (best, to_hex(final.hash))
+    ]
+    in_best, in_final = (isinstance(view, dict) for view in views)
+    if presence.is_absent(height, final.number, in_best=in_best, in_final=in_final):
+        raise NotFound(f"the chain has no job 0x{id.hex()} (any more)")
+    is_over = isinstance(views[0], dict) and views[0].get("state") in ENDED
+    view = views[1] if is_over or not in_best else views[0]
+    return view if isinstance(view, dict) else {}
+
+
 async def fetch_result(
-    chain: RuntimeClient, folder: Folder, record: Record, is_local: bool, listen: str | None,
+    url: str, timeout: float, folder: Folder, record: Record, listen: str | None,
     public: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Wait until the result is here. Refused if there will be none."""
-    from btt_chain.compute.requester.gateway import LOST
-    from runtime.apis.work import WorkApi
+    """Wait until the result is here. Refused if there will be none, NotFound if it is too late."""
+    from btt_chain.daemon import Presence
 
-    last: list[JobView] = []
+    presence = Presence()
+    made: list[Gateway] = []
+    state, summary = "", ""
 
     def report(of: Record, view: JobView) -> None:
+        nonlocal state, summary
         if of.job == record.job:
-            last[:] = [view]
+            state = view.state.name.lower()
+            summary = story(state, None, outcome_name(view.outcome))
 
     def over() -> bool:
-        return folder.result(record) is not None or bool(last and last[0].state in LOST)
+        stored = folder.stored(record)
+        return folder.result(record) is not None or stored.over or state in ("refunded", "slashed")
 
-    gone = NotFound("the job ended long ago, and its result was not fetched in time")
-    view = None if record.job is None else await chain.api(WorkApi.job, record.job)
-    if record.job is None or view is None:
-        raise gone
-    show.note("the result is not here yet: " + story(view.state.name.lower(), "its provider", None))
-    last.append(view)
-    if not over() and runs(folder):
-        async for _ in chain.heads():  # the running gateway fetches it
-            view = await chain.api(WorkApi.job, record.job)
-            if view is not None:
-                last[:] = [view]
-            if over():
-                break
-            if view is None:
-                raise gone
-    elif not over():
-        async with serving(chain, folder, is_local, listen, public, report, None) as made:
-            await made.run(over)
+    async with AsyncExitStack() as stack:
+
+        async def wait(chain: RuntimeClient) -> None:
+            nonlocal state, summary
+            async for _ in chain.heads():
+                try:
+                    job = await present_job(chain.chain.connection, record.job or b"", presence)
+                except NotFound:
+                    if over():
+                        return
+                    raise NotFound(
+                        "the job ended long ago, and its result was not fetched in time"
+                    ) from None
+                if job:
+                    outcome = str(job.get("outcome") or "done")
+                    ended = None if outcome == "done" else outcome[0].upper() + outcome[1:]
+                    summary = story(str(job["state"]), "its provider", ended)
+                    if not state:
+                        show.note("the result is not here yet: " + summary)
+                    state = str(job["state"])
+                if over():
+                    return
+                if job and (made or not runs(folder)):  # else the running gateway fetches it
+                    break
+            if not made:
+                serves = serving(chain, folder, listen, public, report, None)
+                made.append(await stack.enter_async_context(serves))
+            made[0].chain = chain
+            await made[0].run(over)
+
+        await follow_work(url, timeout, wait)
     if folder.result(record) is None:
-        state, outcome = last[0].state.name.lower(), last[0].outcome
-        raise Refused("there is no result: " + story(state, None, outcome_name(outcome)))
+        raise Refused("there is no result: " + summary)
 
 
 def facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | list[str]]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from btt_chain.payments.delivery.events import MerchantEvent
     from btt_chain.payments.delivery.journal import Journal
     from cli.common.merchant_events import Recorder
-
-PAUSE_S: Final = 3.0
-"""Seconds before the next connection attempt to a node that went away."""
 
 
 @examples(
@@ -107,57 +104,52 @@ async def _watch(
     account: str, target: Target | None, since: int | None, retry: bool, once: bool,
     base_path: Path | None, url: str, timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
-    from btt_chain.client.errors import Disconnected
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.daemon import Daemon
     from cli.common.merchant_events import Recorder, open_journal
     from cli.common.merchants import registered
-    from cli.common.session import open_chain
+    from cli.common.session import first_step
     from cli.common.working import account as read_account
 
     async with AsyncExitStack() as stack:
-        journal: Journal | None = None
+
+        async def begin(connection: Connection) -> tuple[Journal, bytes]:
+            chain = await Chain.open(connection)
+            who = read_account(account, chain.metadata.prefix)
+            await registered(chain, who)
+            journal = stack.enter_context(open_journal(base_path, chain, who))
+            stack.enter_context(_alone(base_path, chain, who))
+            return journal, who
+
+        async def follow(connection: Connection) -> None:
+            chain = await Chain.open(connection)
+            recorder = Recorder(chain, journal, who)
+            await recorder.begin(since)
+            await _follow(chain, recorder, deliveries, once=once, as_json=as_json)
+
+        daemon = Daemon(url, timeout, report=show.note, patience=0 if once else None)
+        journal, who = await first_step(daemon, begin)
         deliveries: Deliveries | None = None
-        lost = ""  # the error of the last attempt to connect
-        while True:
-            try:
-                async with open_chain(url, timeout) as chain:
-                    lost = ""
-                    who = read_account(account, chain.metadata.prefix)
-                    if journal is None:
-                        await registered(chain, who)
-                        journal = stack.enter_context(open_journal(base_path, chain, who))
-                        stack.enter_context(_alone(base_path, chain, who))
-                        if target:
-                            journal.enable_webhook()
-                            deliveries = await _deliveries(stack, journal, target, as_json)
-                        if retry:
-                            again = show.counted(journal.retry_now(_now_ms()), "event")
-                            show.note(f"tried again now: {again}")
-                        _greet(journal, since, is_delivering=target is not None)
-                    recorder = Recorder(chain, journal, who)
-                    await recorder.begin(since)
-                    async with _delivering(deliveries):
-                        await _follow(chain, recorder, deliveries, once=once, as_json=as_json)
-                    if once:
-                        if deliveries is not None:
-                            await deliveries.run(until_empty=True)
-                        return
-            except Disconnected as error:
-                if journal is None or once:
-                    raise
-                if str(error) != lost:
-                    lost = str(error)
-                    show.note(f"{lost}; trying again")
-                # Deliveries of recorded events need no node.
-                async with _delivering(deliveries):
-                    await asyncio.sleep(PAUSE_S)
+        if target:
+            journal.enable_webhook()
+            deliveries = await _deliveries(stack, journal, target, as_json)
+        if retry:
+            show.note(f"tried again now: {show.counted(journal.retry_now(_now_ms()), 'event')}")
+        _greet(journal, since, is_delivering=target is not None)
+        # Deliveries of recorded events need no node.
+        async with _delivering(deliveries):
+            await daemon.run(follow)
+        if once and deliveries is not None:
+            await deliveries.run(until_empty=True)
 
 
 async def _follow(
     chain: Chain, recorder: Recorder, deliveries: Deliveries | None, *, once: bool, as_json: bool
 ) -> None:
     """Record final blocks, with `once` those until now."""
+    await _record(chain, recorder, await recorder.newest(), deliveries, as_json)
     if once:
-        await _record(chain, recorder, await recorder.newest(), deliveries, as_json)
         return
     async for head in chain.heads(final=True):
         await _record(chain, recorder, head.number, deliveries, as_json)

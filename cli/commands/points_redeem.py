@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from cli.commands.gov_calls import slot_now
 from cli.common import show
 from cli.common.care import calendar, epoch_of, slot_of
 from cli.common.chain_time import ChainTime
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
     from btt_chain.crypto.keypair import KeyPair
 
+Result = TypeVar("Result")
 MIN_CROWD: Final = 11
 """Times that the points of a facility's month are those of a patient, at least, to hide them."""
 LOCK: Final = "redeem.lock"
+PATIENCE_S: Final = 600.0
+"""Seconds for which a run waits for its node; the timer starts the next one within the hour."""
 
 AT_ONCE: Final = (
     "warning: all of it is on the chain within the same minute, which is now: any reader can see "
@@ -163,26 +167,46 @@ class Redeeming:
         from btt_chain.primitives.files import Held
 
         found = Outcome()
-        with ExitStack() as stack:
-            async with view_chain(self.url, self.timeout) as chain:
-                try:
-                    stack.enter_context(self._locked(chain.genesis))
-                except Held as held:
-                    found.holder = held.holder
-                    return found
-                run, now = await self._planned(chain, found), await slot_of(chain)
-                if not run.call:
-                    return found
+
+        async def plan(chain: ViewClient) -> tuple[Run[Kept], float]:
+            run, now = await self._planned(chain, found), await slot_of(chain)
+            if run.call:
                 await self._announce(chain, run.call, found)
-                pause = max(0, (run.due or 0) - now) * chain.slot_ms / 1_000
-            await asyncio.sleep(pause)
-            async with view_chain(self.url, self.timeout) as chain:
-                with self._wallet(chain.genesis) as wallet:
-                    await self._redeem(chain, wallet, run.call, found)
-                    await look_ahead(chain, wallet, found)
+            return run, max(0, (run.due or 0) - now) * chain.slot_ms / 1_000
+
+        async def make_call(chain: ViewClient) -> None:
+            with self._wallet(chain.genesis) as wallet:
+                # None of those that an attempt before sent, whose node went away then.
+                await self._redeem(chain, wallet, [k for k in run.call if is_held(k)], found)
+                await look_ahead(chain, wallet, found)
+
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._locked(await self._on_chain(genesis_of)))
+            except Held as held:
+                found.holder = held.holder
+                return found
+            run, pause = await self._on_chain(plan)
+            if run.call:
+                await asyncio.sleep(pause)
+                await self._on_chain(make_call)
         return found
 
     # ---- internals
+
+    async def _on_chain(self, step: Callable[[ViewClient], Awaitable[Result]]) -> Result:
+        """Do a step of the run on the chain; a node that is away is waited for, for a while."""
+        from btt_chain.client.chain import Chain
+        from btt_chain.client.jsonrpc import Connection
+        from btt_chain.client.views import ViewClient
+        from btt_chain.daemon import Daemon
+        from cli.common.session import first_step
+
+        async def connected(connection: Connection) -> Result:
+            return await step(ViewClient(await Chain.open(connection)))
+
+        daemon = Daemon(self.url, self.timeout, report=show.note, patience=PATIENCE_S)
+        return await first_step(daemon, connected)
 
     @contextmanager
     def _locked(self, genesis: bytes) -> Iterator[None]:
@@ -241,10 +265,19 @@ class Redeeming:
         self, chain: ViewClient, wallet: Wallet, call: Sequence[Kept], found: Outcome
     ) -> None:
         from btt_chain.care.wallet import State
+        from btt_chain.client.errors import Disconnected, NotIncluded
 
-        vouchers = [kept.voucher for kept in call]
-        await self.sender.send(chain, "Incentives", "redeem", vouchers=vouchers)
-        wallet.mark(call, State.Redeemed if self.sender.wait == "final" else State.Sent)
+        vouchers, now = [kept.voucher for kept in call], await slot_of(chain)
+        try:
+            await self.sender.send(chain, "Incentives", "redeem", vouchers=vouchers)
+        except (Disconnected, NotIncluded):
+            # It may be in a block later: `settle` finds out.
+            wallet.mark_sent(call, now)
+            raise
+        if self.sender.wait == "final":
+            wallet.mark(call, State.Redeemed)
+        else:
+            wallet.mark_sent(call, now)
         found.redeemed += points_of(call)
 
 
@@ -254,17 +287,35 @@ def points_of(vouchers: Iterable[Kept]) -> int:
 
 
 async def settle(chain: ViewClient, wallet: Wallet) -> None:
-    """Record which of the sent vouchers are in a final block, and which in no block any more."""
+    """Record which of the sent vouchers are in a final block, and which in none and never will.
+
+    A voucher that a final block lacks may still come: its transaction waits in a pool, or its block
+    is on another branch. It counts again when the last final block lies behind its lifetime.
+    """
     from btt_chain.care.wallet import State
+    from btt_chain.client.extrinsics import default_period
 
     sent = wallet.sent()
     if sent:
-        final = (await chain.chain.finalized()).hash
+        final = await chain.chain.at_block("finalized")
+        over, now = default_period(final.metadata), await slot_now(final)
         for kept in sent:
-            if await is_spent(chain, kept, final):
+            if await is_spent(chain, kept, final.at):
                 wallet.mark([kept], State.Redeemed)
-            elif not await is_spent(chain, kept):
+            elif now > kept.due + over and not await is_spent(chain, kept):
                 wallet.mark([kept], State.Held)
+
+
+async def genesis_of(chain: ViewClient) -> bytes:
+    """Return the hash of a chain's block zero."""
+    return chain.genesis
+
+
+def is_held(kept: Kept) -> bool:
+    """Return True if a voucher waits to be redeemed."""
+    from btt_chain.care.wallet import State
+
+    return kept.state is State.Held
 
 
 async def counting(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,8 +38,6 @@ MAX_EXPIRES_S: Final = 30 * 86_400.0
 """Maximum of them: a till waits for a customer, and references are kept for 15 days."""
 GRACE_S: Final = 60.0
 """Seconds after the expiry in which a final block must say that nothing was paid."""
-PAUSE_S: Final = 1.0
-"""Seconds before the next connection attempt to a node that went away."""
 WIDTH: Final = 10
 GROUNDS: Final = ("auto", "painted", "dark", "light", "none")
 MAX_DESCRIPTION: Final = 140
@@ -246,43 +244,45 @@ class Screen:
 async def _serve(
     asked: Asked, pair: KeyPair, screen: Screen, port: int | None, url: str, timeout: float
 ) -> int:
-    from btt_chain.client.errors import Disconnected
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.daemon import Daemon
     from cli.common.customer_display import serving
-    from cli.common.session import open_chain
+    from cli.common.session import first_step
+
+    async def issue(connection: Connection) -> Issued:
+        chain = await Chain.open(connection)
+        issued = await _issue(asked, pair, chain)
+        screen.invoice(issued, chain)
+        return issued
 
     async with AsyncExitStack() as stack:
         if port is not None:
             screen.display = await stack.enter_async_context(serving(port))
-        issued: Issued | None = None
-        till: Till | None = None
-        lost = ""  # the error of the last attempt to connect
-        while True:
-            try:
-                async with open_chain(url, timeout) as chain:
-                    lost = ""
-                    if issued is None or till is None:
-                        issued = await _issue(asked, pair, chain)
-                        till = Till(issued.expires_ms)
-                        screen.invoice(issued, chain)
-                    async for changed in _watch(chain, till, issued, screen):
-                        till = changed
+        # A customer waits at the till: no longer than the request could be paid.
+        daemon = Daemon(url, timeout, report=show.note, patience=asked.expires_s)
+        issued = await first_step(daemon, issue)
+        till = Till(issued.expires_ms)
+
+        async def follow(connection: Connection) -> int:
+            nonlocal till
+            chain = await Chain.open(connection)
+            if not till.is_over:
+                async with aclosing(_watch(chain, till, issued, screen)) as changes:
+                    async for till in changes:
                         if till.is_over:
-                            return await _close(chain, till, issued, screen)
-            except Disconnected as error:
-                if issued is None or till is None:
-                    raise
-                if str(error) != lost:
-                    lost = str(error)
-                    show.note(f"{lost}; trying again")
-                await asyncio.sleep(PAUSE_S)
-            except asyncio.CancelledError:
-                if issued is not None:
-                    show.note(
-                        f"the request can still be paid until it expires: look with `{issued.look}`"
-                    )
-                raise
-            if time.time() * 1_000 > issued.expires_ms + GRACE_S * 1_000:
-                return _undecided(till, issued, screen)
+                            break
+            return await _close(chain, till, issued, screen)
+
+        try:
+            # Monotonic: a clock that is set while the till waits ends nothing.
+            async with asyncio.timeout(asked.expires_s + GRACE_S):
+                return await Daemon(url, timeout, report=show.note).run(follow)
+        except TimeoutError:
+            return _undecided(till, issued, screen)
+        except asyncio.CancelledError:
+            show.note(f"the request can still be paid until it expires: look with `{issued.look}`")
+            raise
 
 
 async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
@@ -367,8 +367,10 @@ def _text(
     return write_invoice(invoice, pair)
 
 
-async def _watch(chain: Chain, till: Till, issued: Issued, screen: Screen) -> AsyncIterator[Till]:
-    """Yield the till after each new block until it is over or its time has passed."""
+async def _watch(
+    chain: Chain, till: Till, issued: Issued, screen: Screen
+) -> AsyncGenerator[Till, None]:
+    """Yield the till after each new block until the connection breaks."""
     from cli.common.merchants import paid_with, time_of
 
     queue: asyncio.Queue[tuple[BlockRef, bool] | Exception] = asyncio.Queue()
@@ -384,12 +386,8 @@ async def _watch(chain: Chain, till: Till, issued: Issued, screen: Screen) -> As
 
     readers = [asyncio.create_task(read(final=final)) for final in (False, True)]
     try:
-        while time.time() * 1_000 <= issued.expires_ms + GRACE_S * 1_000:
-            try:
-                async with asyncio.timeout(PAUSE_S):
-                    item = await queue.get()
-            except TimeoutError:
-                continue
+        while True:
+            item = await queue.get()
             if isinstance(item, Exception):
                 raise item
             head, is_final = item
@@ -427,8 +425,8 @@ async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> in
     if found is None:
         screen.stage("expired", f"not paid: the request of {issued.amount} has expired")
         return ExitCode.REFUSED
-    screen.stage("final", f"paid: {issued.amount}", "thank you", payment=found.payment)
     length = await bucket_ms(chain)
+    screen.stage("final", f"paid: {issued.amount}", "thank you", payment=found.payment)
     settles = moment(found.bucket * length).strftime("%Y-%m-%d %H:%M:%S UTC")
     screen.receipt(
         {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cli.commands import provider_list
+from cli.commands.provider_list import fresh_eras, takes_jobs
 from cli.commands.provider_session import (
     Place,
     opened,
@@ -263,7 +264,7 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
 
     who = read_who(account)
 
-    async def ask() -> tuple[Currency, ProviderView, list[JobView], int]:
+    async def ask() -> tuple[Currency, ProviderView, list[JobView], int, int]:
         from cli.views.economy import MiningApi
         from cli.views.work import WorkApi
 
@@ -272,9 +273,9 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
             view = await known(chain, who)
             jobs = await chain.api(WorkApi.assignments, who)
             era = int((await chain.api(MiningApi.emission)).era)
-            return currency, view, jobs, era
+            return currency, view, jobs, era, fresh_eras(chain.chain)
 
-    currency, view, jobs, era = run(ask())
+    currency, view, jobs, era, fresh = run(ask())
     if as_json:
         show.document(_document(view, jobs, era))
         return
@@ -287,7 +288,13 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
             f"{amount(int(view.leaving))} leaving",
             "jobs": f"{int(view.busy)} of {int(view.capacity)}",
             "heartbeat": "in this era" if not age else f"{show.counted(age, 'era')} ago",
-            "takes jobs": "no: it was chilled, or slashed" if view.chilled else "yes",
+            "takes jobs": takes_jobs(
+                is_chilled=view.chilled,
+                age=age,
+                fresh=fresh,
+                busy=int(view.busy),
+                capacity=int(view.capacity),
+            ),
             "classes": ", ".join(str(int(one)) for one in view.info.classes),
             "reached at": view.info.endpoints.decode("ascii", "replace").split("\n"),
         }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 100
 MAX_CLASS: Final = 65_535
+YES: Final = "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,13 @@ def list_(model_class: int | None, free: bool, url: str, timeout: float, as_json
         async with open_chain(url, timeout) as chain:
             found = await read_rows(chain)
             emission = await chain.api("MiningApi.emission")
+            fresh = fresh_eras(chain)
             currency = chain.metadata.currency
         era = int(str(emission["era"])) if isinstance(emission, dict) else 0
         rows = [
             row for row in found
             if (model_class is None or model_class in row.classes)
-            and not (free and (row.is_chilled or row.busy >= row.capacity))
+            and not (free and _takes(row, era, fresh) != YES)
         ]  # fmt: skip
         rows.sort(key=lambda row: (-row.bond, row.address))
         if as_json:
@@ -75,7 +77,7 @@ def list_(model_class: int | None, free: bool, url: str, timeout: float, as_json
                 [
                     row.address, row.kind, ", ".join(map(str, row.classes)),
                     f"{row.busy} of {row.capacity}", bond, lost, _seen(row, era),
-                    "no" if row.is_chilled else "yes",
+                    _takes(row, era, fresh),
                 ]
                 for row, bond, lost in zip(
                     rows, show.amounts(currency, [row.bond for row in rows]),
@@ -122,6 +124,27 @@ def _row(view: dict[str, Plain]) -> Row:
 
 def _int(view: dict[str, Plain], name: str) -> int:
     return int(str(view[name]))
+
+
+def fresh_eras(chain: Chain) -> int:
+    """Return the number of eras after the last heartbeat in which a provider gets jobs."""
+    return int(str(chain.constant("Providers.FreshEras")))
+
+
+def takes_jobs(*, is_chilled: bool, age: int, fresh: int, busy: int, capacity: int) -> str:
+    """Return whether a provider gets a further job now, and why not; `age` of its heartbeat."""
+    if is_chilled:
+        return "no: it was chilled, or slashed"
+    if age > fresh:
+        return f"no: no heartbeat for {show.counted(age, 'era')}"
+    return YES if busy < capacity else "no: it has all that it takes"
+
+
+def _takes(row: Row, era: int, fresh: int) -> str:
+    return takes_jobs(
+        is_chilled=row.is_chilled, age=era - row.last_heartbeat, fresh=fresh, busy=row.busy,
+        capacity=row.capacity,
+    )  # fmt: skip
 
 
 def _seen(row: Row, era: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
-from cli.common.working import chain_facts, work_chain
+from cli.common.working import follow_work, is_local
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -24,16 +23,13 @@ if TYPE_CHECKING:
     from btt_chain.compute.blobs.transport import BlobHost
     from btt_chain.compute.provider.daemon import Providing
     from btt_chain.compute.provider.folder import Folder
+    from btt_chain.compute.provider.upkeep import Registration
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
     from runtime.apis.work_views import ProviderView
     from runtime.pallets.providers.types import ProviderInfo
-
-
-PAUSE: Final = 3.0
-"""Seconds before the next connection attempt to a node that went away."""
 
 
 SERVED_BYTES: Final = 256 << 30
@@ -45,14 +41,13 @@ async def provide(
     memory: int = 1 << 30, bond: str | None = None, classes: Sequence[int] = (0,),
     keep_slots: int | None = None, as_json: bool = False,
 ) -> None:  # fmt: skip
-    """Work for a chain until cancelled. Refused if the account is no provider.
+    """Work for a chain until cancelled. Refused if the account is not a provider.
 
     `memory`: bytes that the tensors of one item may take.
     """
-    from btt_chain.client.errors import Disconnected
     from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.provider.daemon import Providing, Settings
-    from btt_chain.compute.provider.upkeep import NotRegistered
+    from btt_chain.compute.provider.upkeep import NotRegistered, OtherKeys
     from runtime.apis.work import WorkApi
 
     def report(text: str) -> None:
@@ -60,39 +55,34 @@ async def provide(
 
     async with AsyncExitStack() as stack:
         progress = _progress(stack.enter_context(show.progress(silent=as_json)))
+        open_: Opened | None = None
         working: Providing | None = None
-        while True:
-            try:
-                async with work_chain(url, timeout) as chain:
-                    if working is None:
-                        currency, is_local = await chain_facts(url, timeout)
-                        open_ = await stack.enter_async_context(
-                            opened(chain, pair, place, is_local)
-                        )
-                        if bond is not None:
-                            planck = planck_of(currency, bond)
-                            await open_.register(chain, planck, jobs, classes)
-                        await open_.agree(chain)
-                        settings = Settings(
-                            open_.account, open_.folder, pair, engine, jobs, keep_slots, memory,
-                            report, progress,
-                        )  # fmt: skip
-                        rules = await chain.api(WorkApi.rules)
-                        inbox = BlobStore(open_.folder.inbox, most_bytes=SERVED_BYTES)
-                        working = damaged(
-                            partial(Providing, settings, open_.host, inbox, open_.store, rules)
-                        )
-                        stack.push_async_callback(working.close)
-                        report("serving at " + ", ".join(open_.host.endpoints()))
-                    try:
-                        await working.run(chain)
-                    except NotRegistered as error:
-                        raise Refused(str(error)) from None
-            except Disconnected as error:
-                if working is None:
-                    raise
-                report(f"{error}; trying again")
-                await asyncio.sleep(PAUSE)
+
+        async def work(chain: RuntimeClient) -> None:
+            nonlocal open_, working
+            if open_ is None:
+                local = await is_local(chain.chain.connection)
+                open_ = await stack.enter_async_context(opened(chain, pair, place, local))
+            if working is None:
+                await open_.enrol(chain, bond, jobs, classes)
+                settings = Settings(
+                    open_.account, open_.folder, pair, engine, jobs, keep_slots, memory, report,
+                    progress,
+                )  # fmt: skip
+                rules = await chain.api(WorkApi.rules)
+                inbox = BlobStore(open_.folder.inbox, most_bytes=SERVED_BYTES)
+                made = (settings, open_.host, inbox, open_.store, rules, open_.registration)
+                working = damaged(partial(Providing, *made))
+                stack.push_async_callback(working.close)
+                report("serving at " + ", ".join(open_.host.endpoints()))
+            await working.run(chain)
+
+        try:
+            await follow_work(url, timeout, work)
+        except OtherKeys as error:
+            raise Refused(str(error)) from None
+        except NotRegistered as error:
+            raise NotFound(str(error)) from None
 
 
 def _progress(bars: Progress) -> Callable[[H256, int, int], None]:
@@ -132,6 +122,7 @@ class Opened:
     folder: Folder
     store: BlobStore
     host: BlobHost
+    registration: Registration
 
     def info(
         self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
@@ -149,39 +140,63 @@ class Opened:
 
     def ensure_keys(self, known: ProviderInfo) -> None:
         """Raise Refused if the provider is registered with the keys of another folder."""
-        if (known.vrf, known.seal) != (self.folder.vrf.public, self.folder.seal_public):
-            raise Refused(
-                f"the provider is registered with other keys than those of {self.folder.path}: "
-                "name its own folder by --base-path, or replace its keys with "
-                "`btt-chain provider register --replace-keys`"
-            )
+        from btt_chain.compute.provider.upkeep import OTHER_KEYS
 
-    async def register(
+        if (known.vrf, known.seal) != (self.folder.vrf.public, self.folder.seal_public):
+            raise Refused(OTHER_KEYS)
+
+    async def enrol(
+        self, chain: RuntimeClient, bond: str | None, jobs: int, classes: Sequence[int]
+    ) -> None:
+        """Register with a bond unless registered, and update changed addresses.
+
+        Waits until it is certain. Raises NotRegistered.
+        """
+        from btt_chain.compute.provider.upkeep import NotRegistered, OtherKeys
+
+        planck = None if bond is None else planck_of(chain.chain.metadata.currency, bond)
+        is_reported = False
+        async for head in chain.heads():
+            try:
+                view = await self.registration.read(chain, head)
+            except OtherKeys:
+                raise
+            except NotRegistered:
+                if planck is None:
+                    raise
+                await self._register(chain, planck, jobs, classes)
+                continue
+            if view is not None:
+                await self._agree(chain, view)
+                return
+            if not is_reported:
+                is_reported = True
+                show.note(f"the account is not a provider in block {head.number}: waiting until "
+                          "that is final")  # fmt: skip
+
+    async def _register(
         self, chain: RuntimeClient, bond: int, jobs: int, classes: Sequence[int]
     ) -> None:
-        """Register as a provider of these classes, unless registered."""
+        from btt_chain.client.errors import DispatchFailed
         from btt_chain.scale import u128
-        from runtime.apis.work import WorkApi
         from runtime.pallets.providers.types import ProviderKind
 
-        if await chain.api(WorkApi.provider, self.account) is not None:
-            return
         info = self.info(ProviderKind.Home, None, sorted({*classes}), 2 * jobs)
-        await chain.submit("Providers", "register", signer=self.pair, info=info, bond=u128(bond))
+        try:
+            await chain.submit(
+                "Providers", "register", signer=self.pair, info=info, bond=u128(bond)
+            )
+        except DispatchFailed as error:
+            # Not again and again: each attempt costs its fee.
+            raise Refused(f"the account cannot be a provider: {error}") from None
+        self.registration.sent((await chain.head()).number)
         show.note("the account is a provider now")
 
-    async def agree(self, chain: RuntimeClient) -> None:
+    async def _agree(self, chain: RuntimeClient, view: ProviderView) -> None:
         """Update the provider on the chain if its addresses have changed."""
         from btt_chain.client.errors import DispatchFailed
-        from runtime.apis.work import WorkApi
 
-        view: ProviderView | None = await chain.api(WorkApi.provider, self.account)
-        if view is None:
-            raise NotFound(
-                "the account is no provider: register it with `btt-chain provider register`"
-            )
         known = view.info
-        self.ensure_keys(known)
         classes = [int(one) for one in known.classes]
         info = self.info(known.kind, known.region, classes, int(known.capacity))
         if info == known:
@@ -229,6 +244,7 @@ async def opened(
         NetworkError,
     )
     from btt_chain.compute.provider.folder import Damaged, Folder
+    from btt_chain.compute.provider.upkeep import Registration
     from btt_chain.node.paths import default_base_path
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.files import Held
@@ -259,6 +275,7 @@ async def opened(
             raise Refused(f"cannot serve at {where}: {error}; give another --listen") from None
         try:
             folder.store_listen(where, host.endpoints())
-            yield Opened(account, pair, folder, store, host)
+            registration = Registration(account, folder.vrf.public, folder.seal_public)
+            yield Opened(account, pair, folder, store, host, registration)
         finally:
             await host.stop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -15,9 +16,8 @@ from cli.common.errors import Refused
 from cli.common.options import examples, query_options
 from cli.common.proxied import proxy_option
 from cli.common.sending import call_options, signer_of, signer_options
-from cli.common.streams import ending_signals
 from cli.common.types import Seconds
-from cli.common.vaults import now_ms, open_vault, run, vault_options
+from cli.common.vaults import as_refusals, now_ms, open_vault, run, vault_options
 
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
@@ -90,84 +90,99 @@ def serve(
     host: str, port: int, interval: float, max_block_age: float, proxy_for: str | None, url: str,
     timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
-    """Answer patients and readers, and anchor roots, until Ctrl-C.
+    """Answer patients and readers, and anchor roots, until Ctrl-C or SIGTERM.
 
     It needs no key of the custodian: a proxy of type NonTransfer may anchor and answer. The FHIR
     facade (/fhir) sends records in clear: outside of this machine put a proxy with TLS before it.
     """
+    from cli.common.session import run_until_stopped
+
     with open_vault(options) as vault:
         pair = signer_of(options)
         age_ms = int(max_block_age * 1_000)
-        run(_serve(vault, pair, proxy_for, url, timeout, host, port, interval, age_ms, as_json))
+        work = _serve(vault, pair, proxy_for, url, timeout, host, port, interval, age_ms, as_json)
+        try:
+            with as_refusals(), suppress(KeyboardInterrupt):
+                run_until_stopped(work)
+        except sqlite3.Error as error:
+            raise Refused(f"the ledger in {vault.folder} cannot be used: {error}") from None
 
 
 async def _serve(
     vault: Vault, pair: KeyPair, proxy_for: str | None, url: str, timeout: float, host: str,
     port: int, interval: float, max_age_ms: int, as_json: bool,
 ) -> None:  # fmt: skip
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.daemon import Daemon, lookup
     from btt_chain.records.chain import NodeRecords
     from btt_chain.records.custodian.answering import Answering, NodeDemands
     from btt_chain.records.custodian.ledger import Ledger
     from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.server import RecordsServer
     from btt_chain.records.vault.store import LEDGER
-    from cli.common.session import open_chain
+    from cli.common.session import first_step
     from cli.common.working import account
 
-    async with open_chain(url, timeout) as chain:
-        own = pair.account_id if proxy_for is None else account(proxy_for, chain.metadata.prefix)
-        node = NodeRecords(chain, pair, own)
-        with Ledger.open(vault.folder / LEDGER) as ledger:
+    daemon = Daemon(url, timeout, report=show.note)
+    with Ledger.open(vault.folder / LEDGER) as ledger:
+
+        async def begin(connection: Connection) -> tuple[NodeRecords, NodeDemands, Custodian]:
+            chain = await Chain.open(connection)
+            prefix = chain.metadata.prefix
+            own = pair.account_id if proxy_for is None else account(proxy_for, prefix)
+            node = NodeRecords(chain, pair, own)
             custodian = Custodian(vault, ledger, node, own, now_ms, max_age_ms)
-            if await node.promise_key(own) != custodian.promise_key:
+
+            async def key(at: bytes) -> bytes | None:
+                found = await node.promise_key(own, at)
+                return found if found == custodian.promise_key else None
+
+            if await lookup(chain, key) is None:
                 raise Refused(
                     f"{chain.metadata.address(own)} is no custodian with this vault: "
                     "`btt-chain records register` makes it one"
                 )
             await custodian.poll()
-            server = RecordsServer(custodian, chain.genesis)
-            found = await server.start(host, port)
-            address = f"http://{host}:{found}"
-            if not is_here(host):
-                show.note("the FHIR facade sends records in clear: use a proxy with TLS")
-            if as_json:
-                show.line({"url": address, "vault": str(vault.id)})
-            else:
-                show.good(f"{vault.id} answers at {address}")
-            try:
-                answering = Answering(ledger, NodeDemands(chain, pair, own))
-                await _poll(custodian, answering, interval)
-            finally:
-                await server.stop()
+            return node, NodeDemands(chain, pair, own), custodian
+
+        async def follow(connection: Connection) -> None:
+            # Requests meanwhile had the old connection, which refuses: nothing is served then.
+            node.chain = demands.chain = await Chain.open(connection)
+            await _poll(custodian, Answering(ledger, demands), interval)
+
+        node, demands, custodian = await first_step(daemon, begin)
+        server = RecordsServer(custodian, node.genesis)
+        found = await server.start(host, port)
+        address = f"http://{host}:{found}"
+        if not is_here(host):
+            show.note("the FHIR facade sends records in clear: use a proxy with TLS")
+        if as_json:
+            show.line({"url": address, "vault": str(vault.id)})
+        else:
+            show.good(f"{vault.id} answers at {address}")
+        try:
+            await daemon.run(follow)
+        finally:
+            await server.stop()
+            await custodian.settle()
 
 
 async def _poll(custodian: Custodian, answering: Answering, interval: float) -> None:
-    """Poll until the program is interrupted; a silent node is asked again."""
-    from btt_chain.client.errors import ClientError
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, *ending_signals()):
-        loop.add_signal_handler(number, stop.set)
+    """Read the chain and answer demands until the connection breaks. Raises ClientError."""
     answers: asyncio.Task[None] | None = None
-    while not stop.is_set():
-        try:
+    try:
+        while True:
             await custodian.poll()
-        except ClientError as error:
-            show.note(f"the node: {error}")
-        # Beside the reading of the chain: each answer waits until it is final, and a reader can
-        # send many demands.
-        if answers is None or answers.done():
-            answers = asyncio.create_task(_answer(answering))
-        try:
-            async with asyncio.timeout(interval):
-                await stop.wait()
-        except TimeoutError:
-            continue
-    if answers is not None:
-        answers.cancel()
-        await asyncio.gather(answers, return_exceptions=True)
-    await custodian.settle()
+            # Beside the reading of the chain: each answer waits until it is final, and a reader
+            # can send many demands.
+            if answers is None or answers.done():
+                answers = asyncio.create_task(_answer(answering))
+            await asyncio.sleep(interval)
+    finally:
+        if answers is not None:
+            answers.cancel()
+            await asyncio.gather(answers, return_exceptions=True)
 
 
 async def _answer(answering: Answering) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from btt_chain.client.chain import Chain
     from btt_chain.client.decoding import EventView
+    from btt_chain.client.errors import RpcError
     from btt_chain.payments.delivery.journal import Journal
     from btt_chain.scale.portable import Plain
 
@@ -158,7 +159,9 @@ class Recorder:
 
         try:
             raw = await chain.storage_bytes(chain.storage_key("System.Events"), hash)
-        except RpcError:
+        except RpcError as error:
+            if not _is_pruned(error):
+                raise
             raise Refused(
                 f"the node has the events of block {height} no more: name one that keeps all "
                 "states (--pruning archive) with --url"
@@ -231,11 +234,18 @@ class Recorder:
             middle = (low + high) // 2
             try:
                 await self._chain.storage_bytes(key, await self._chain.block_hash(middle))
-            except RpcError:
+            except RpcError as error:
+                if not _is_pruned(error):
+                    raise
                 low = middle + 1
             else:
                 high = middle
         return low
+
+
+def _is_pruned(error: RpcError) -> bool:
+    """Return True if a node answered that it has the state of a block no more."""
+    return "discarded" in str(error)
 
 
 def _text(value: Plain) -> str:

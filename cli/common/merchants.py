@@ -103,8 +103,10 @@ async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> 
 
 
 async def registered(chain: Chain, account: bytes) -> MerchantView:
-    """Return a merchant. NotFound if the account is none."""
-    found = await merchant_of(chain, account)
+    """Return a merchant. NotFound if the account is none, by a final block."""
+    from btt_chain.daemon import lookup
+
+    found = await lookup(chain, lambda at: merchant_of(chain, account, at))
     if found is None:
         raise NotFound(
             f"{chain.metadata.address(account)} is no merchant; register it with "

@@ -6,19 +6,22 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from btt_chain.client.errors import ClientError
+from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, of_client
 from cli.common.files import read_bytes
 from cli.common.streams import ending_signals
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.daemon import Daemon
 
 Result = TypeVar("Result")
 MAX_PATH: Final = 256
@@ -36,7 +39,7 @@ def run(work: Coroutine[object, object, Result]) -> Result:
 def run_until_stopped(
     work: Coroutine[object, object, Result], imports: Sequence[str] = ()
 ) -> Result | None:
-    """Run a command that goes on until SIGTERM or SIGHUP: it ends in order, without a result.
+    """Run a command that goes on until SIGTERM or SIGHUP: then it ends in order, without a result.
 
     Its exit code is 0, as that of a node: a service manager stops it that way. `imports` are the
     modules that `work` needs and that take long to import: they would delay the end.
@@ -46,14 +49,15 @@ def run_until_stopped(
     async def stoppable() -> Result | None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
-        def stop() -> None:
+        def stop(number: signal.Signals) -> None:
             nonlocal stopped
             if task is not None and not stopped:  # a second signal does not disturb the end
                 stopped = True
+                show.note(f"stopped by {number.name}")
                 task.cancel()
 
         for number in ending_signals():
-            loop.add_signal_handler(number, stop)
+            loop.add_signal_handler(number, stop, number)
         try:
             return await work
         except asyncio.CancelledError:
@@ -61,15 +65,15 @@ def run_until_stopped(
                 raise
             return None
 
-    with _ended_at_once(work):
+    with _ended_by_signal(work):
         for name in imports:
             import_module(name)
     return run(stoppable())
 
 
 @contextmanager
-def _ended_at_once(work: Coroutine[object, object, object]) -> Iterator[None]:
-    """End the program at once on these signals, with code 0: nothing has begun yet."""
+def _ended_by_signal(work: Coroutine[object, object, object]) -> Iterator[None]:
+    """End the program at once on a signal to stop, with code 0: nothing has begun yet."""
 
     def end(_number: int, _frame: object) -> NoReturn:
         work.close()
@@ -97,6 +101,25 @@ async def open_chain(url: str, timeout: float, at: str | None = None) -> AsyncIt
 
     async with await WebSocket.connect(url, timeout) as connection:
         yield await Chain.open(connection, at)
+
+
+async def first_step(daemon: Daemon, step: Callable[[Connection], Awaitable[Result]]) -> Result:
+    """Do the first step of a program beside a node, which it waits for.
+
+    Any other error of the step ends the program: the chain may not be one of its kind.
+    """
+    from btt_chain.client.errors import Disconnected
+    from btt_chain.daemon import NotReady
+
+    async def decisive(connection: Connection) -> Result:
+        try:
+            return await step(connection)
+        except (Disconnected, NotReady):
+            raise
+        except ClientError as error:
+            raise of_client(error) from None
+
+    return await daemon.run(decisive)
 
 
 def call_given(text: str) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
     from btt_chain.compute.requester.folder import Folder
     from btt_chain.work.package import Package
+
+Result = TypeVar("Result")
 
 NO_METHOD: Final = -32601
 ID_BYTES: Final = 32
@@ -77,13 +79,46 @@ def folder_of(base: Path | None, genesis: bytes) -> Folder:
 async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
     """Connect to a chain of this program's runtime; errors become those of commands."""
     from btt_chain.client.jsonrpc import web_socket_url
-    from btt_chain.client.typed import UnsupportedRuntime, open_runtime
+    from btt_chain.client.typed import open_runtime
+
+    with _work_errors():
+        async with open_runtime(web_socket_url(url), timeout) as chain:
+            yield chain
+
+
+async def follow_work(
+    url: str,
+    timeout: float,
+    work: Callable[[RuntimeClient], Awaitable[Result]],
+    genesis: bytes | None = None,
+) -> Result:
+    """Call `work` with a chain of this program's runtime, again whenever its node went away.
+
+    `genesis` names the chain if it is known. Errors become those of commands. See
+    `btt_chain.daemon`.
+    """
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.typed import RuntimeClient
+    from btt_chain.daemon import Daemon
+
+    async def begin(connection: WebSocket) -> Result:
+        return await work(await RuntimeClient.open(await Chain.open(connection)))
+
+    daemon = Daemon(url, timeout, report=show.note)
+    daemon.genesis = genesis
+    with _work_errors():
+        return await daemon.run(begin)
+
+
+@contextmanager
+def _work_errors() -> Iterator[None]:
+    """Raise errors of useful work as those of commands."""
+    from btt_chain.client.typed import UnsupportedRuntime
     from btt_chain.compute.requester.folder import Damaged
     from btt_chain.scale import EncodeError
 
     try:
-        async with open_runtime(web_socket_url(url), timeout) as chain:
-            yield chain
+        yield
     except EncodeError as error:
         raise Mistyped(f"what was given does not fit the call: {error}") from None
     except (Damaged, UnsupportedRuntime) as error:
@@ -113,9 +148,13 @@ async def chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
     from btt_chain.client.chain import read_properties
 
     async with await WebSocket.connect(url, timeout) as client:
-        kind = await client.call("system_chainType")
         currency, _ = read_properties(await client.call("system_properties"))
-    return currency, kind in LOCAL
+        return currency, await is_local(client)
+
+
+async def is_local(connection: Connection) -> bool:
+    """Return True if the chain is one of a single machine."""
+    return await connection.call("system_chainType") in LOCAL
 
 
 async def asked(client: Connection, method: str, *params: Json) -> Json:

@@ -8,29 +8,28 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from btt_chain.client import Chain, Disconnected
-
-PAUSE = 3.0
-"""Seconds before the next connection to a node that went away."""
+from btt_chain.client import Chain
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.daemon import Daemon
 
 
 async def follow(url: str, count: int) -> None:
-    """Print the transfers of the next `count` final blocks; a lost connection is opened again."""
+    """Print the transfers of the next `count` final blocks, whatever its node does meanwhile."""
     last: int | None = None
-    while count:
-        try:
-            async with Chain.connect(url) as chain:
-                async for head in chain.heads(final=True):
-                    # A connection that broke may have missed blocks, and finality takes several
-                    # at once: go through all numbers since the last one.
-                    for number in range(head.number if last is None else last + 1, head.number + 1):
-                        await show(chain, number)
-                        last, count = number, count - 1
-                        if not count:
-                            return
-        except Disconnected as error:
-            print(f"{error}; trying again", file=sys.stderr)
-            await asyncio.sleep(PAUSE)
+
+    async def work(connection: WebSocket) -> None:
+        nonlocal last, count
+        chain = await Chain.open(connection)
+        async for head in chain.heads(final=True):
+            # A connection that broke may have missed blocks, and finality takes several at once:
+            # go through all numbers since the last one.
+            for number in range(head.number if last is None else last + 1, head.number + 1):
+                await show(chain, number)
+                last, count = number, count - 1
+                if not count:
+                    return
+
+    await Daemon(url, report=lambda text: print(text, file=sys.stderr)).run(work)
 
 
 async def show(chain: Chain, number: int) -> None:

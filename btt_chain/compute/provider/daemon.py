@@ -10,6 +10,7 @@ import asyncio
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,10 +47,10 @@ from btt_chain.compute.provider.actions import (
 )
 from btt_chain.compute.provider.calls import call_of
 from btt_chain.compute.provider.folder import Folder
-from btt_chain.compute.provider.machine import Provider
+from btt_chain.compute.provider.machine import Provider, Time
 from btt_chain.compute.provider.planted import DEFAULT_VRF, PlantedErrors
 from btt_chain.compute.provider.records import Record
-from btt_chain.compute.provider.upkeep import Upkeep
+from btt_chain.compute.provider.upkeep import Registration, Upkeep
 from btt_chain.compute.provider.workshop import (
     Engine,
     Stopped,
@@ -102,13 +103,21 @@ class Settings:
     progress: Callable[[H256, int, int], None] = lambda *_: None
     """Called with the number of a job's computed items."""
     vrf: Vrf = DEFAULT_VRF
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    """The clock: milliseconds since 1970."""
 
 
 class Providing:
     """Runs a provider until it is cancelled."""
 
     def __init__(
-        self, settings: Settings, host: BlobHost, inbox: BlobStore, served: BlobStore, rules: Rules
+        self,
+        settings: Settings,
+        host: BlobHost,
+        inbox: BlobStore,
+        served: BlobStore,
+        rules: Rules,
+        registration: Registration,
     ) -> None:
         """`served` is the store that `host` serves. Raises folder.Damaged, OSError."""
         self._settings = settings
@@ -120,7 +129,7 @@ class Providing:
             settings.account, rules.genesis, folder.seal_secret, inbox, served, settings.engine
         )
         self._planted: Final = PlantedErrors(folder.vrf, int(rules.planted_error_ppm), settings.vrf)
-        self._upkeep: Final = Upkeep(settings.account)
+        self._upkeep: Final = Upkeep(settings.account, registration)
         records = folder.records()
         self._machine: Final = Provider(
             settings.account,
@@ -172,22 +181,27 @@ class Providing:
     # ---- reading
 
     async def _update(self, head: Head) -> None:
-        self._now = now = head.slot - int(self._rules.genesis_slot)
-        me = self._settings.account
-        best = await self._connected().api(WorkApi.assignments, me, at=head.hash)
-        views: dict[H256, JobView | None] = {view.id: view for view in best}
-        for job in self._machine.open_jobs():
-            if job not in views:
-                views[job] = await self._connected().api(WorkApi.job, job, at=head.hash)
-        final: dict[H256, JobView] = {}
-        if best:
-            known = await self._connected().api(WorkApi.assignments, me, at=head.final_hash)
-            final = {view.id: view for view in known}
-        self._do(self._machine.seen(now, views, final))
-        if self._upkeep.is_due(now):
-            view, era, earned = await self._upkeep.read(self._connected())
-            self._do(self._machine.upkeep(now, view, era, earned))
-            self._upkeep.checked(now)
+        genesis = int(self._rules.genesis_slot)
+        clock = self._settings.now_ms() // int(self._rules.slot_ms)
+        time = Time(head.slot - genesis, head.final_slot - genesis, clock - genesis)
+        self._now = time.slot
+        best = await self._views(head.hash, ())
+        final = await self._views(head.final_hash, best) if best else {}
+        self._do(self._machine.seen(time, best, final))
+        if self._upkeep.is_due(self._now):
+            state = await self._upkeep.read(self._connected(), head)
+            if state is not None:
+                self._do(self._machine.upkeep(self._now, *state))
+            self._upkeep.checked(self._now)
+
+    async def _views(self, block: bytes, jobs: Iterable[H256]) -> dict[H256, JobView | None]:
+        """Return our jobs in a block, and those of `jobs` and of the machine that are not ours."""
+        chain = self._connected()
+        found = await chain.api(WorkApi.assignments, self._settings.account, at=block)
+        views: dict[H256, JobView | None] = {view.id: view for view in found}
+        for job in {*jobs, *self._machine.open_jobs()} - views.keys():
+            views[job] = await chain.api(WorkApi.job, job, at=block)
+        return views
 
     def _connected(self) -> Chain:
         if self._chain is None:
@@ -429,11 +443,9 @@ class Providing:
         return True
 
     def _report_sent(self, action: Action) -> None:
-        match action:
-            case Submit(record):
-                self._settings.report(f"job {_id(record.job)}: committed {_id(record.receipt)}")
-            case Claim(era):
-                self._upkeep.claimed(era)
+        if isinstance(action, Submit):
+            record = action.record
+            self._settings.report(f"job {_id(record.job)}: committed {_id(record.receipt)}")
 
     def _report_end(self, view: JobView) -> None:
         outcome = "" if view.outcome is None else f" ({view.outcome.name})"

@@ -6,7 +6,6 @@ Files are private, and replaced whole: a job that was written survives a crash.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -169,9 +168,9 @@ class Folder:
         self._job(record.name).unlink(missing_ok=True)
         self.drop_items(record)
 
-    def age(self, record: Record) -> float:
-        """Return the seconds since the last change of a job's files."""
-        return time.time() - self._job(record.name).stat().st_mtime
+    def changed_ms(self, record: Record) -> int:
+        """Return the time of the last change of a job's record, in milliseconds since 1970."""
+        return self._job(record.name).stat().st_mtime_ns // 1_000_000
 
     def records(self) -> list[Record]:
         """Return all jobs, the oldest first. Raises Damaged, OSError."""
@@ -201,6 +200,10 @@ class Folder:
         with suppress(FileNotFoundError):
             return (self.path / "results" / record.name).read_bytes()
         return None
+
+    def drop_result(self, record: Record) -> None:
+        """Delete the outputs of a job."""
+        (self.path / "results" / record.name).unlink(missing_ok=True)
 
     def add_model(self, model: bytes, package: bytes) -> None:
         """Store a model to serve. Raises OSError."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from enum import Enum, auto
 from typing import Final
@@ -47,6 +48,8 @@ from btt_chain.compute.requester.folder import (
     randomness_of,
     split,
 )
+from btt_chain.daemon import is_past
+from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32
 from btt_chain.work.layout import tensor_layout
 from runtime.apis.work import WorkApi
@@ -59,8 +62,9 @@ log = logging.getLogger(__name__)
 READ: Final = 1 << 20
 FETCH: Final = 300.0
 """Seconds for a result; then the chain is read again."""
-GIVE_UP: Final = 86_400.0
-"""Seconds after which a job that is unknown to the chain was never posted, or is forgotten."""
+GIVE_UP_MS: Final = 86_400_000
+"""Milliseconds after the last change of a job, by final blocks and by the clock, after which one
+that the last final block does not have was never posted, or is forgotten by the chain."""
 PAGE: Final = 100
 
 
@@ -93,14 +97,14 @@ def decide(record: Record, best: JobView, final: JobView | None, *, has_result: 
     """Return the next step of a job, by its views in the best and the last final block.
 
     The payload is sealed to the provider in the final block only: a fork that assigns the job to
-    another provider must not disclose the inputs to two.
+    another provider must not disclose the inputs to two. Nor is anything deleted by another block.
     """
-    if best.state in LOST:
+    if final is not None and final.state in LOST:
         return Step.CLOSE
     if best.state in COMMITTED:
         if not has_result:
             return Step.FETCH
-        if best.state is JobState.Finalized:
+        if final is not None and final.state is JobState.Finalized:
             return Step.CLOSE
         disputable = best.state is JobState.Pending and record.tier is Tier.Confidential
         return Step.CHECK if disputable else Step.WAIT
@@ -109,6 +113,11 @@ def decide(record: Record, best: JobView, final: JobView | None, *, has_result: 
     if final.provider_info is None or record.sealed_for == final.provider:
         return Step.WAIT
     return Step.SEAL if best.provider == final.provider else Step.WAIT
+
+
+def shown(best: JobView, final: JobView | None) -> JobView | None:
+    """Return the view of a job to report: it is over only if that is final; None: not yet."""
+    return best if best.state not in ENDED else final
 
 
 def may_ask(record: Record, best: JobView, window: int) -> bool:
@@ -137,12 +146,17 @@ def open_result(record: Record, job: bytes, output_root: bytes, sealed: Iterable
         outputs = b"".join(open_pieces(sealed, record.keys.reply_secret, result_context(job)))
     except SealError as error:
         raise ResultRefused(str(error)) from None
+    check_outputs(record, output_root, outputs)
+    return outputs
+
+
+def check_outputs(record: Record, output_root: bytes, outputs: bytes) -> None:
+    """Compare outputs with the receipt's commitment. Raises ResultRefused."""
     wanted = int(record.items) * record.output.nbytes
     if len(outputs) != wanted:
         raise ResultRefused(f"{len(outputs)} bytes of outputs in place of {wanted}")
     if edge_root(record.output, int(record.last), outputs, record.leaf_key) != output_root:
         raise ResultRefused("the outputs are not those that the receipt commits to")
-    return outputs
 
 
 class Gateway:
@@ -157,12 +171,13 @@ class Gateway:
         report: Callable[[Record, JobView], None] = lambda *_: None,
         signer: Signer | None = None,
     ) -> None:
-        """`report` is called with every view of an open job; `host` serves `store`.
+        """`report` is called with views of open jobs (see `shown`); `host` serves `store`.
 
         Without a `signer` nothing is sent to the chain, and confidential results are not checked.
         """
+        self.chain = chain
+        """The chain; replaced by another connection to it when a node went away."""
         self._folder = folder
-        self._chain = chain
         self._host = host
         self._store = store
         self._report = report
@@ -176,7 +191,7 @@ class Gateway:
     async def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Process every block. Raises Disconnected, and the errors of the folder."""
         try:
-            async for head in self._chain.heads():
+            async for head in self.chain.heads():
                 await self.step(head)
                 if until():
                     return
@@ -199,7 +214,7 @@ class Gateway:
                 await self._look(record, head)
             except Disconnected:
                 raise
-            except (ClientError, BlobError, SealError, OSError) as error:
+            except (ClientError, BlobError, SealError, OSError, ResultRefused) as error:
                 log.warning("job %s: %s; trying again", _id(record), error)
 
     async def settle(self) -> None:
@@ -208,29 +223,29 @@ class Gateway:
             await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
     async def _look(self, record: Record, head: Head) -> None:
-        best = await self._view(record)
-        if best is None and record.job is not None and self._is_forgotten(record):
-            self._close(record)
-            return
-        if best is None:
+        best, final = await self._views(record, head)
+        if best is None and final is None:
             # It is not known yet whether the job was posted, or a fork has undone the posting: the
             # same transaction in another block may have made a job with another id.
-            if not await self._adopt(record):
-                return
-            best = await self._view(record)
-        if best is None or record.job is None:
+            if await self._adopt(record, head):
+                best, final = await self._views(record, head)
+            elif self._is_old(record, head):
+                await self._give_up(record, head)
+        best = best or final
+        if best is None:
             return
-        final = await self._chain.api(WorkApi.job, record.job, at=head.final_hash)
         has_result = self._folder.result(record) is not None
-        self._report(record, best)
+        view = shown(best, final)
+        if view is not None:
+            self._report(record, view)
         step = decide(record, best, final, has_result=has_result)
         if step is Step.FETCH and await self._may_ask(record, best):
             # Also during a fetch: a peer that sends a byte now and then does not deliver.
             self._begin(f"{record.name} asking", record, self._ask(record, best))
         if record.name in self._at_work:
             return
-        if step is Step.CLOSE:
-            self._close(record)
+        if step is Step.CLOSE and final is not None:
+            await self._end(record, final)
         elif step is Step.SEAL and final is not None:
             self._begin(record.name, record, asyncio.to_thread(self._seal, record, final))
         elif step is Step.FETCH:
@@ -238,30 +253,55 @@ class Gateway:
         elif step is Step.CHECK and self._signer_of(record) and record.name not in self._settled:
             self._begin(record.name, record, self._check(record, best))
 
-    async def _view(self, record: Record) -> JobView | None:
-        """Return the job of a record in the best block."""
-        return None if record.job is None else await self._chain.api(WorkApi.job, record.job)
+    async def _views(self, record: Record, head: Head) -> tuple[JobView | None, JobView | None]:
+        """Return the job of a record in the best and in the last final block."""
+        if record.job is None:
+            return None, None
+        best = await self.chain.api(WorkApi.job, record.job, at=head.hash)
+        return best, await self.chain.api(WorkApi.job, record.job, at=head.final_hash)
 
-    def _is_forgotten(self, record: Record) -> bool:
-        """Return True if a job that the chain does not have was final, or is old."""
-        return record.sealed_for is not None or self._folder.age(record) > GIVE_UP
+    def _is_old(self, record: Record, head: Head) -> bool:
+        """Return True if it is a day since the last change of a job: nothing can post it now.
 
-    async def _adopt(self, record: Record) -> bool:
+        A node that is behind is not a day further than the job, and a clock may jump.
+        """
+        slot_ms = self.chain.slot_ms
+        last = (self._folder.changed_ms(record) + GIVE_UP_MS) // slot_ms
+        return is_past(last, head.final_slot, slot_ms, time.time_ns() // 1_000_000)
+
+    async def _give_up(self, record: Record, head: Head) -> None:
+        """Delete a job that was never posted, and the inputs of one that the chain forgot."""
+        job = await self._find(record, head.final_hash, open_=False)
+        if job is not None:
+            record.job = job
+            self._folder.save(record)
+        elif record.job is None:
+            self._folder.forget(record)
+        else:
+            self._close(record)
+
+    async def _adopt(self, record: Record, head: Head) -> bool:
         """Find the job of a record by its reply key. Return True if it was found."""
+        job = await self._find(record, head.hash, open_=True)
+        if job is None:
+            return False
+        record.job, record.sealed_for = job, None
+        self._folder.save(record)
+        return True
+
+    async def _find(self, record: Record, block: bytes, *, open_: bool) -> H256 | None:
+        """Return the id of the job with the reply key of a record."""
         reply, after = record.keys.reply_public, None
         while True:
-            jobs = await self._chain.api(WorkApi.jobs, record.requester, True, after, u32(PAGE))
+            jobs = await self.chain.api(
+                WorkApi.jobs, record.requester, open_, after, u32(PAGE), at=block
+            )
             for job in jobs:
                 if job.reply_key == reply:
-                    record.job = job.id
-                    self._folder.save(record)
-                    return True
+                    return job.id
             if len(jobs) < PAGE:
-                break
+                return None
             after = jobs[-1].id
-        if self._folder.age(record) > GIVE_UP:
-            self._folder.forget(record)
-        return False
 
     def _begin(self, name: str, record: Record, work: Coroutine[object, object, None]) -> None:
         """Start a task; no other one is started under this name meanwhile."""
@@ -324,7 +364,7 @@ class Gateway:
         if record.tier is Tier.Confidential and not signer.shows:
             return False
         if self._window is None:
-            self._window = int((await self._chain.api(WorkApi.rules)).transcript_slots)
+            self._window = int((await self.chain.api(WorkApi.rules)).transcript_slots)
         return may_ask(record, best, self._window)
 
     async def _ask(self, record: Record, best: JobView, place: Missing | None = None) -> None:
@@ -338,7 +378,7 @@ class Gateway:
             place = Missing(
                 u32(randomness % int(record.items)), record.last, u32((randomness >> 32) % leaves)
             )
-        await self._chain.submit(
+        await self.chain.submit(
             "Receipts", "challenge_data", signer=signer.pair, receipt=best.receipt.id,
             item=place.item, tensor=u32(place.tensor), leaf=place.leaf,
         )  # fmt: skip
@@ -363,10 +403,22 @@ class Gateway:
             log.info("job %s: %s; trying again", _id(record), finding.why)
             if await self._may_ask(record, best):
                 await self._ask(record, best, finding.verdict)
-        elif not await confirm.answer(self._chain, signer, best, finding):
+        elif not await confirm.answer(self.chain, signer, best, finding):
             self._settled.add(record.name)
 
     # ---- afterwards
+
+    async def _end(self, record: Record, final: JobView) -> None:
+        """Close a job that is over; a result that came with a reverted block is fetched again."""
+        outputs = self._folder.result(record)
+        if final.state is JobState.Finalized and outputs is not None and final.receipt is not None:
+            root = final.receipt.output_root
+            try:
+                await asyncio.to_thread(check_outputs, record, root, outputs)
+            except ResultRefused:
+                self._folder.drop_result(record)
+                raise
+        self._close(record)
 
     def _close(self, record: Record) -> None:
         """Delete data that are not needed any more; what the requester may want to see stays."""

@@ -217,6 +217,19 @@ class Verifiers:
                 actions += self._miss(case, state, now)
         return actions + self._begin()
 
+    def forget(self, settled: int) -> list[Action]:
+        """Delete records that no dispute can need any more.
+
+        `settled` is the first slot that is not over by final blocks and by the clock.
+        """
+        actions: list[Action] = []
+        for case, state in list(self._cases.items()):
+            record = state.record
+            if state.stage is _Stage.KEPT and record and int(record.until) + KEEP_SLOTS < settled:
+                del self._cases[case]
+                actions.append(Forget(record))
+        return actions
+
     def found(self, case: Case, found: Found, salt: bytes, now: int) -> list[Action]:
         """Handle the result of a check; `salt` are 32 secret bytes."""
         state = self._cases.get(case)
@@ -321,16 +334,13 @@ class Verifiers:
 
     def _miss(self, case: Case, state: _State, now: int) -> list[Action]:
         """Handle a case without a duty in this block; a fork may bring it back."""
+        receipt = None if state.duty is None else state.duty.job.receipt
         match state.stage:
-            case _Stage.LOOKING:
+            case _Stage.LOOKING if receipt is None or now >= receipt.commit_until:
                 del self._cases[case]
                 return [Leave(case)]
             case _Stage.WAITING | _Stage.SILENT:
                 del self._cases[case]
-            case _Stage.KEPT if state.record is not None:
-                if now > int(state.record.until) + KEEP_SLOTS:
-                    del self._cases[case]
-                    return [Forget(state.record)]
             case _:
                 pass
         return []

@@ -12,7 +12,8 @@ from typing import Final, Protocol, TypeAlias
 
 from btt_chain.client.chain import read_header
 from btt_chain.client.errors import ClientError, Disconnected, InvalidAnswer
-from btt_chain.client.jsonrpc import Connection, WebSocket
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.daemon import Daemon
 from btt_chain.explorer.index.machine import (
     Ask,
     Contradiction,
@@ -32,8 +33,10 @@ log = logging.getLogger("explorer")
 BATCH: Final = 500
 """Maximum number of blocks in one transaction of the index."""
 BATCH_SECONDS: Final = 1.0
-RETRY_SECONDS: Final = 2.0
-"""Pause before a connection that broke is made again."""
+
+
+class Halted(ClientError):
+    """The index cannot go on by what the node answered, or by its disk."""
 
 
 class Auditor(Protocol):
@@ -133,30 +136,31 @@ class Indexer:
 
         Raises IndexRefused if the index is of another chain.
         """
-        while True:
-            try:
-                async with await WebSocket.connect(url) as connection:
-                    await self.follow(connection)
-            except Disconnected as error:
-                log.info("%s; trying again", error)
-            except Contradiction as error:
-                self._contradicted(error)
-            except (ClientError, NoState) as error:
-                log.warning("the index stops at block %d: %s", self.progress.tip, error)
-                self.progress.fault = str(error)
-            except sqlite3.OperationalError as error:
-                # The disk is full, or the file is locked: nothing of the batch was written.
-                log.warning(
-                    "the index cannot be written after block %d: %s", self.progress.tip, error
-                )
-                self.progress.fault = f"the index cannot be written: {error}"
-            self.progress.connected = False
-            self.progress.notify()
-            await asyncio.sleep(RETRY_SECONDS)
+        await Daemon(url, report=log.warning, any_view=True).run(self._attempt)
+
+    async def _attempt(self, connection: Connection) -> None:
+        """Index until the connection breaks. Raises ClientError; a fault is in the progress."""
+        progress = self.progress
+        try:
+            await self.follow(connection)
+        except Disconnected:
+            raise
+        except Contradiction as error:
+            self._contradicted(error)
+            raise Halted(f"the index stops at block {progress.tip}: {error}") from None
+        except (ClientError, NoState) as error:
+            progress.fault = str(error)
+            raise Halted(f"the index stops at block {progress.tip}: {error}") from None
+        except sqlite3.OperationalError as error:
+            # The disk is full, or the file is locked: nothing of the batch was written.
+            progress.fault = f"the index cannot be written: {error}"
+            raise Halted(f"{progress.fault}, after block {progress.tip}") from None
+        finally:
+            progress.connected = False
+            progress.notify()
 
     def _contradicted(self, error: Contradiction) -> None:
         """Stop at a contradiction; a development chain that began anew is indexed anew."""
-        log.warning("the index stops at block %d: %s", self.progress.tip, error)
         self.progress.fault = str(error)
         if self._names is not None and self._names.kind == "Development":
             log.warning("a development chain may have begun anew: the index begins anew as well")

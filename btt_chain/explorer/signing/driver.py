@@ -39,6 +39,8 @@ MAX_COURSES: Final = 64
 PATIENCE: Final = 180.0
 """Seconds for which a transaction is followed."""
 POOR: Final = "The account has not enough free money for the fee."
+LOOK_SECONDS: Final = 1.0
+"""Pause between two looks into the index for a transaction whose node went away."""
 ENDS: Final = ("final", "invalid", "lost")
 
 State: TypeAlias = "dict[str, str | int | None]"
@@ -64,6 +66,11 @@ class Course:
 
     states: list[State] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_over(self) -> bool:
+        """True if no state follows the last one."""
+        return bool(self.states) and self.states[-1]["state"] in ENDS
 
     def add(self, state: State) -> None:
         """Report a state."""
@@ -253,24 +260,46 @@ class SigningNode:
         """Send an extrinsic and report its states, until its end or the end of patience."""
         try:
             async with asyncio.timeout(PATIENCE):
-                chain = await self.chain()
-                async with chain.connection.subscribe(
-                    "transactionWatch_v1_submitAndWatch",
-                    "transactionWatch_v1_unwatch",
-                    to_hex(wire),
-                ) as events:
-                    async for event in events:
-                        state = await self._state(chain, wire, event)
-                        if state is not None:
-                            course.add(state)
-                            if state["state"] in ENDS:
-                                return
-        except (ClientError, NodeGone) as error:
+                try:
+                    await self._watch(await self.chain(), wire, course)
+                except (Disconnected, NodeGone) as error:
+                    # The node may have sent it on: the index shows the block that includes it.
+                    log.info("%s; looking for %s in the index", error, hash_of(wire))
+                    await self._find(wire, course)
+        except ClientError as error:
             course.add({"state": "lost", "reason": str(error)})
         except TimeoutError:
             course.add({"state": "lost", "reason": "no final block in time"})
-        else:
+        if not course.is_over:
             course.add({"state": "lost", "reason": "the node reports no more"})
+
+    async def _watch(self, chain: Chain, wire: bytes, course: Course) -> None:
+        """Send an extrinsic, and report its states by its node."""
+        async with chain.connection.subscribe(
+            "transactionWatch_v1_submitAndWatch", "transactionWatch_v1_unwatch", to_hex(wire)
+        ) as events:
+            async for event in events:
+                state = await self._state(chain, wire, event)
+                if state is not None:
+                    course.add(state)
+                    if course.is_over:
+                        return
+
+    async def _find(self, wire: bytes, course: Course) -> None:
+        """Report the states of an extrinsic by the index, until a final block has it."""
+        index, hash = self._context.index, to_bytes(hash_of(wire))
+        while not course.is_over:
+            for place in index.extrinsics_by_hash(hash)[:1]:
+                final, _ = index.final()
+                course.add(
+                    {
+                        "state": "final" if place.height <= final else "block",
+                        "place": f"{place.height}-{place.i}",
+                        "fee": str(place.fee),
+                        "reason": None if place.ok else "the call failed: its page has the reason",
+                    }
+                )
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _state(self, chain: Chain, wire: bytes, event: object) -> State | None:
         """Return the state in an event of the node; None if it says nothing new."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from btt_chain.node.dev.errors import RemoteAway
 from btt_chain.node.dev.proven import ProvenState
 from btt_chain.node.dev.remote import OtherChain, Remote
 from btt_chain.node.dev.remote_state import RemoteState
-from btt_chain.node.lifecycle import WrongChain
+from btt_chain.node.lifecycle import WrongChain, set_on_signals
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import (
     EDITED_KEY,
@@ -319,9 +318,8 @@ async def run_fork(config: ForkConfig) -> None:
                 fork_status=fork.status,
             ),
         )
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, stop.set)
+        stop = asyncio.Event()
+        set_on_signals(stop)
         log.info("%s, read from %s", identity.chain_name, config.url)
         log.warning(
             "state roots of a fork cover its own changes only: they are not those of the chain"

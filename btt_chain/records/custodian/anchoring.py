@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -75,17 +76,18 @@ class Anchoring:
         schedule = self._schedule
         if schedule is None:
             return
-        tree = self._ledger.freeze(batch)
         try:
+            tree = self._ledger.freeze(batch)
             await self._chain.anchor(batch, Root(tree.root, len(tree)))
-        except (ClientError, RecordsError) as error:
+            self._ledger.mark_anchored(batch)
+        except (ClientError, RecordsError, OSError, sqlite3.Error) as error:
+            # Also a full disk: a batch whose failure is not noted here is never tried again.
             log.warning("%s of epoch %d: %s", batch.kind.label, batch.epoch, error)
             failed = AnchorFailed(batch, isinstance(error, TooLate), self._now_ms())
             for action in schedule.on(failed):
                 if isinstance(action, Move):
                     self._move(action.batch, action.to)
             return
-        self._ledger.mark_anchored(batch)
         schedule.on(Anchored(batch))
         log.info("anchored %s of epoch %d", batch.kind.label, batch.epoch)
 

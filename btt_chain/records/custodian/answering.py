@@ -95,15 +95,16 @@ class NodeDemands:
 
     def __init__(self, chain: Chain, signer: Signer, custodian: bytes | None = None) -> None:
         """`signer` is the custodian's key or, if `custodian` is given, that of its proxy."""
-        self._chain = chain
+        self.chain = chain
+        """The chain by the present connection."""
         self._signer = signer
         self._custodian = custodian
 
     async def demands(self) -> list[OpenDemand]:
         """Return the demands that are not answered in the last final state."""
-        final = await self._chain.finalized()
-        who = self._chain.metadata.address(self._custodian or self._signer.account_id)
-        found = await self._chain.api("HealthRecordsApi.demands", who, at=final.hash)
+        final = await self.chain.finalized()
+        who = self.chain.metadata.address(self._custodian or self._signer.account_id)
+        found = await self.chain.api("HealthRecordsApi.demands", who, at=final.hash)
         if not isinstance(found, list):
             raise InvalidAnswer(f"{found!r} is no list of demands")
         return [_demand(row) for row in found]
@@ -116,8 +117,8 @@ class NodeDemands:
             "epoch": epoch,
             "opening": {"index": int(opening.index), "leaf": str(opening.leaf), "path": path},
         }
-        call = composed_as(self._chain, self._signer, self._custodian, "answer", args)
-        await self._chain.transactions.send(call, self._signer, wait="final", patience=PATIENCE)
+        call = composed_as(self.chain, self._signer, self._custodian, "answer", args)
+        await self.chain.transactions.send(call, self._signer, wait="final", patience=PATIENCE)
 
 
 def _demand(row: Plain) -> OpenDemand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,9 +18,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.testing import Devnet
+from btt_chain.testing.helper import Helper
 from cli.commands.devnet import devnet
 from cli.commands.devnet_common import FOLDER
+from cli.commands.devnet_schedule import Schedule
+from cli.commands.devnet_screen import View
+from cli.commands.devnet_view import watch_lines
+from cli.commands.doctor import look_at_programs
+from cli.common import show
 from cli.common.errors import ExitCode
+from support.program_faults import HANG, until
 from support.vectors import REPOSITORY
 
 FAKE = (sys.executable, str(REPOSITORY / "tests" / "support" / "fake_node.py"))
@@ -69,12 +77,91 @@ def test_status_shows_each_node(base: Path) -> None:
 
 def test_a_node_is_killed_and_restarted_by_its_number(base: Path) -> None:
     assert typed("kill", "1", "-d", base).exit_code == 0
-    assert "down" in typed("status", "-d", base).stdout
+    seen = typed("status", "-d", base)
+    assert "down" in seen.stdout
+    assert seen.exit_code == ExitCode.REFUSED
+    assert "node 1 (Bob) is down" in seen.stderr
     again = typed("kill", "1", "-d", base)
     assert again.exit_code == ExitCode.REFUSED
     assert "down already" in again.stderr
     assert typed("restart", "1", "-d", base).exit_code == 0
     assert "down" not in typed("status", "-d", base).stdout
+
+
+def shown(base: Path, name: str) -> dict[str, object]:
+    """Return the part of `status` about a program."""
+    document = json.loads(typed("status", "-d", base, "--json").stdout)
+    return next({**each} for each in document["helpers"] if each["name"] == name)
+
+
+def test_a_dead_program_is_started_again_and_its_death_is_in_status_exit_code_and_doctor(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Devnet.open(base) as net:
+        for name in ("Sleeper", "Dreamer"):
+            words = ["-c", "import time; time.sleep(600)"]
+            net.helpers.append(Helper(name, base / name.lower(), words, ""))
+        net._save()
+        net.up(is_kept=True)
+        first = net.helper("Sleeper").process
+        assert first is not None
+        assert first.send(signal.SIGKILL)
+        until("it is started again", lambda: shown(base, "Sleeper")["deaths"] == 1
+              and shown(base, "Sleeper")["state"] == "running")  # fmt: skip
+        assert typed("status", "-d", base).exit_code == 0
+        net.reload()
+        assert net.helper("Sleeper").process != first
+        monkeypatch.setenv("BTT_DEVNET", str(base))
+        (seen,) = look_at_programs(net[0].ws)
+        assert seen.verdict == "WARN"
+        assert "Sleeper 1x, it ended" in seen.seen
+
+        # One that was killed on purpose stays down, and this is no success either.
+        assert typed("kill", "dreamer", "-d", base).exit_code == 0
+        net.helper("Keeper").kill()
+        net.helper("Sleeper").kill()
+        until("it is dead", lambda: shown(base, "Sleeper")["state"] == "dead")
+        assert shown(base, "Dreamer")["state"] == "down"
+        status = typed("status", "-d", base)
+        assert status.exit_code == ExitCode.REFUSED
+        assert "Sleeper is dead" in status.stderr
+        assert "Keeper is dead" in status.stderr
+        (seen,) = look_at_programs(net[0].ws)
+        assert seen.verdict == "FAIL"
+        assert "Dreamer is down" in seen.seen
+        assert typed("restart", "dreamer", "-d", base).exit_code == 0
+        assert shown(base, "Dreamer")["state"] == "running"
+
+
+def test_up_starts_a_dead_program_again_while_it_watches_and_shows_it(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+
+    async def watched(net: Devnet) -> None:
+        stop = asyncio.Event()
+
+        def note(text: str) -> None:
+            notes.append(text)
+            if "started again" in text and "ended" not in text:
+                stop.set()
+
+        monkeypatch.setattr(show, "note", note)
+        async with asyncio.timeout(HANG):
+            await watch_lines(net, stop, Schedule(), as_json=False)
+
+    with Devnet.open(base) as net:
+        words = ["-c", "raise SystemExit(7)"]
+        net.helpers.append(Helper("Mortal", base / "mortal", words, ""))
+        net._save()
+        net.up()
+        asyncio.run(watched(net))
+        screen = View(str(base), helpers=net.helpers)._ended()
+    first, second = (note for note in notes if note.startswith("Mortal"))
+    assert first.startswith("Mortal ended with code 7, and is started again in 0.")
+    assert second == "Mortal is started again"
+    assert screen is not None
+    assert screen.rows[0][2:] == ("1", "ended with code 7")
 
 
 def test_nodes_are_named_in_any_case_and_found_from_a_folder_below(

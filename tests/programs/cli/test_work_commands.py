@@ -455,7 +455,8 @@ def test_what_the_chain_does_not_know_is_not_found(
 def test_a_node_that_is_away_is_no_connection(files: Path, tmp_path: Path) -> None:
     nowhere = "ws://127.0.0.1:1"
     for command in (
-        ("job", "list"), ("job", "status", NO_ID), ("model", "list"), ("job", "gateway"),
+        ("job", "list"), ("job", "status", NO_ID), ("model", "list"),
+        ("job", "watch", NO_ID),
         ("job", "submit", str(files / "in.csv"), "--model", str(files / "net.btt"),
          "--from", "//Alice"),
         ("work", "verify", NO_ID),

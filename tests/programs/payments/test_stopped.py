@@ -95,9 +95,12 @@ def test_a_provider_ends_in_order_and_goes_on_afterwards(node: DevNode, tmp_path
         assert (code, "Traceback" in text) == (ExitCode.DONE, False)
 
 
-def test_a_program_that_is_stopped_while_it_imports_ends_at_once_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_program_that_is_stopped_while_it_imports_ends_at_once_in_order(
+    tmp_path: Path, number: str
+) -> None:
     (tmp_path / "stops_itself.py").write_text(
-        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nprint('imported')\n"
+        f"import os, signal\nos.kill(os.getpid(), signal.{number})\nprint('imported')\n"
     )
     script = (
         "import sys\n"
@@ -113,3 +116,24 @@ def test_a_program_that_is_stopped_while_it_imports_ends_at_once_in_order(tmp_pa
         timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_program_that_is_stopped_names_the_signal_and_ends_in_order(number: str) -> None:
+    script = (
+        "import asyncio, os, signal\n"
+        "from cli.common.session import run_until_stopped\n"
+        "async def work():\n"
+        "    try:\n"
+        f"        os.kill(os.getpid(), signal.{number})\n"
+        "        await asyncio.Event().wait()\n"
+        "    finally:\n"
+        "        print('in order')\n"
+        "run_until_stopped(work())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=HOME, text=True, capture_output=True,
+        timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "in order\n")
+    assert done.stderr == f"stopped by {number}\n"

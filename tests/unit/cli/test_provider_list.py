@@ -6,7 +6,7 @@ from typing import cast
 
 from btt_chain.client.chain import Chain
 from btt_chain.scale.portable import Plain
-from cli.commands.provider_list import PAGE, document, read_rows
+from cli.commands.provider_list import PAGE, document, read_rows, takes_jobs
 
 
 class Pages:
@@ -58,3 +58,13 @@ async def test_a_provider_as_json_has_planck_as_text() -> None:
     (row,) = await read_rows(pages.chain)
     found = document(row, 9)
     assert (found["active"], found["era"], found["lastHeartbeat"]) == ("1000", 9, 7)
+
+
+def test_a_provider_that_is_silent_or_full_is_not_shown_as_one_that_takes_jobs() -> None:
+    def takes(*, is_chilled: bool = False, age: int = 0, busy: int = 0) -> str:
+        return takes_jobs(is_chilled=is_chilled, age=age, fresh=1, busy=busy, capacity=2)
+
+    assert takes() == takes(age=1, busy=1) == "yes"
+    assert takes(age=9) == "no: no heartbeat for 9 eras"
+    assert takes(busy=2) == "no: it has all that it takes"
+    assert takes(is_chilled=True, age=9).startswith("no: it was chilled")

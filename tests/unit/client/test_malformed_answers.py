@@ -156,7 +156,7 @@ async def test_a_header_without_a_slot_is_an_invalid_answer() -> None:
 
 async def test_only_the_newest_head_waits_for_a_slow_caller() -> None:
     node = ScriptedNode(
-        chain_getHeader=HEADER,
+        chain_getHeader=HEADER | {"number": "0x0"},
         chain_getFinalizedHead="0x" + "44" * 32,
         state_getRuntimeVersion={"specVersion": 100},
     )

@@ -30,7 +30,7 @@ from btt_chain.compute.provider.actions import (
     Submit,
     Weigh,
 )
-from btt_chain.compute.provider.machine import FORGET_SLOTS, Provider
+from btt_chain.compute.provider.machine import FORGET_SLOTS, Provider, Time
 from btt_chain.compute.provider.records import Flip, PlantedError, Record
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -93,9 +93,19 @@ def provider(*records: Record, at_a_time: int = 1) -> Provider:
     )  # fmt: skip
 
 
+def at(slot: int) -> Time:
+    """A slot whose block is final at once, by a clock that is right."""
+    return Time(slot, slot, slot)
+
+
 def see(machine: Provider, now: int, view: JobView | None, *, final: bool = True) -> list[Action]:
-    known = {JOB: view} if final and view is not None else {}
-    return machine.seen(now, {JOB: view}, known)
+    return see_fork(machine, at(now), view, view if final else None)
+
+
+def see_fork(
+    machine: Provider, time: Time, best: JobView | None, final: JobView | None
+) -> list[Action]:
+    return machine.seen(time, {JOB: best}, {JOB: final})
 
 
 def kinds(actions: list[Action]) -> list[type]:
@@ -209,17 +219,17 @@ def test_what_is_due_first_is_computed_first() -> None:
     late = computing(machine, 3)
     other = H256(b"\x12" * 32)
     early = view_of(JobState.Computing, id=other, due=u32(9))
-    assert machine.seen(4, {JOB: late, other: early}, {}) == [Fetch(early)]
+    assert machine.seen(at(4), {JOB: late, other: early}, {}) == [Fetch(early)]
     third = H256(b"\x13" * 32)
     last = view_of(JobState.Computing, id=third, due=u32(99))
-    machine.seen(4, {JOB: late, other: early, third: last}, {})
+    machine.seen(at(4), {JOB: late, other: early, third: last}, {})
     assert machine.fetched(third) == [Compute(last)]
     assert machine.fetched(JOB) == []
     assert machine.fetched(other) == []
     done = replace(record_of(), job=third)
     assert machine.computed(done) == [Keep(done)]
     assert machine.kept(done, 5) == [Submit(done, 0)]
-    assert machine.seen(5, {JOB: late, other: early, third: last}, {}) == [Compute(early)]
+    assert machine.seen(at(5), {JOB: late, other: early, third: last}, {}) == [Compute(early)]
 
 
 # ---- receipts
@@ -309,9 +319,9 @@ def test_what_is_behind_a_receipt_is_served_for_a_while_and_then_forgotten() -> 
     assert machine.open_jobs() == []
     again = provider(reported)
     for one in (machine, again):
-        assert one.seen(9 + KEEP_SLOTS, {}, {}) == []
-        assert one.seen(10 + KEEP_SLOTS, {}, {}) == [Forget(reported)]
-        assert one.seen(11 + KEEP_SLOTS, {}, {}) == []
+        assert one.seen(at(9 + KEEP_SLOTS), {}, {}) == []
+        assert one.seen(at(10 + KEEP_SLOTS), {}, {}) == [Forget(reported)]
+        assert one.seen(at(11 + KEEP_SLOTS), {}, {}) == []
 
 
 def test_a_lost_disk_is_reported_and_nothing_is_made_up() -> None:
@@ -326,9 +336,112 @@ def test_a_job_that_went_to_another_provider_is_forgotten_when_no_fork_can_bring
     kept(machine, record)
     gone = view_of(JobState.Assigned, provider=OTHER, attempt=u8(1))
     assert see(machine, 40, gone) == []
-    assert see(machine, 39 + FORGET_SLOTS, gone) == []
-    assert see(machine, 40 + FORGET_SLOTS, gone) == [Forget(record)]
+    last = 3 + FORGET_SLOTS
+    assert see(machine, last, gone) == []
+    assert see(machine, last + 1, gone) == [Forget(record)]
     assert machine.open_jobs() == []
+
+
+def test_a_record_is_not_deleted_by_slots_that_pass_while_a_node_syncs() -> None:
+    record = record_of()
+    machine = provider(record)
+    # A node that was purged: it is at block 0, then it runs through a day of slots in a second.
+    for slot in range(0, 20_000, 500):
+        assert see_fork(machine, Time(slot, slot, 30), None, None) == []
+    committed = view_of(JobState.Pending, receipt=receipt_of(record, Phase.Pending))
+    assert see_fork(machine, Time(20_001, 19_999, 20_001), committed, committed) == []
+    assert machine.open_jobs() == [JOB]
+
+
+def test_a_record_is_not_deleted_by_a_clock_that_jumps_while_nothing_is_final() -> None:
+    record = record_of()
+    machine = provider(record, replace(record, job=SEED, until=u32(9)))
+    for clock in (10, 10**6, 10**9):
+        assert machine.seen(Time(50, 5, clock), {JOB: None}, {JOB: None}) == []
+
+
+def test_a_fork_without_a_job_stops_and_deletes_nothing() -> None:
+    machine, record = provider(), record_of()
+    view = kept(machine, record)
+    committed = view_of(JobState.Pending, receipt=receipt_of(record, Phase.Pending))
+    assert see_fork(machine, Time(9, 3, 9), committed, view) == []
+    for slot in range(10, 10 + 3 * FORGET_SLOTS):
+        assert see_fork(machine, Time(slot, 3, slot), None, view) == []
+    assert see_fork(machine, Time(300, 299, 300), committed, committed) == []
+
+
+def test_a_computation_goes_on_in_a_fork_without_its_job() -> None:
+    machine = provider()
+    view = computing(machine)
+    assert machine.fetched(JOB) == [Compute(view)]
+    assert see_fork(machine, Time(5, 3, 5), None, view) == []
+    record = record_of()
+    assert machine.computed(record) == [Keep(record)]
+
+
+@pytest.mark.parametrize("state", [JobState.Finalized, JobState.Slashed])
+def test_a_job_is_over_when_that_is_final(state: JobState) -> None:
+    record = record_of()
+    machine = provider(record)
+    pending = view_of(JobState.Pending, receipt=receipt_of(record, Phase.Pending))
+    over = view_of(state, receipt=receipt_of(record, Phase.Ended))
+    assert see_fork(machine, Time(10, 8, 10), over, pending) == []
+    assert see_fork(machine, Time(11, 8, 11), pending, pending) == []
+    reported = replace(record, until=u32(11 + KEEP_SLOTS))
+    assert see_fork(machine, Time(13, 11, 14), over, over) == [Ended(over), Keep(reported)]
+    machine.kept(reported, 13)
+    last = 11 + KEEP_SLOTS
+    assert machine.seen(Time(last, last - 1, last), {}, {}) == []
+    assert machine.seen(Time(last, last, last - 1), {}, {}) == []
+    assert machine.seen(Time(last, last, last), {}, {}) == [Forget(reported)]
+
+
+def test_another_selection_replaces_a_record_when_it_is_final() -> None:
+    record = record_of()
+    machine = provider(record)
+    committed = view_of(JobState.Pending, receipt=receipt_of(record, Phase.Pending))
+    before = view_of(JobState.Computing, due=u32(40))
+    again = view_of(JobState.Computing, attempt=u8(1), seed=NOTHING, due=u32(40))
+    for final in (None, before):
+        assert see_fork(machine, Time(9, 5, 9), again, final) == []
+    assert see_fork(machine, Time(10, 6, 10), committed, before) == []
+    assert see_fork(machine, Time(11, 9, 11), again, again) == [Forget(record), Fetch(again)]
+
+
+def test_an_offer_of_a_job_that_was_computed_before_is_accepted_and_the_record_stays() -> None:
+    record = record_of()
+    machine = provider(record)
+    offered = view_of(JobState.Assigned, attempt=u8(1), seed=NOTHING, due=u32(20))
+    assert see_fork(machine, Time(9, 5, 9), offered, None) == [Accept(JOB)]
+
+
+def test_a_receipt_made_elsewhere_replaces_a_record_when_it_is_final() -> None:
+    record, other = record_of(1), record_of(2)
+    machine = provider(record)
+    foreign = view_of(JobState.Pending, receipt=receipt_of(other, Phase.Pending))
+    ours = view_of(JobState.Pending, receipt=receipt_of(record, Phase.Pending))
+    assert see_fork(machine, Time(9, 5, 9), foreign, None) == []
+    assert see_fork(machine, Time(9, 5, 9), foreign, ours) == []
+    assert kinds(see_fork(machine, Time(9, 5, 9), foreign, foreign)) == [Forget, Abandon, Lost]
+
+
+def test_what_the_chain_has_no_more_is_served_as_long_as_after_an_end_that_was_seen() -> None:
+    record = record_of()
+    machine = provider(record)
+    last = int(record.finished) + KEEP_SLOTS
+    assert see(machine, last, None) == []
+    assert see(machine, last + 1, None) == [Forget(record)]
+
+
+def test_no_requester_is_blamed_by_slots_that_pass_while_a_node_catches_up() -> None:
+    machine = provider()
+    view = computing(machine, 3)
+    machine.missing(JOB, 3, "no answer")
+    slot = 3 + 2 * PAYLOAD_SLOTS
+    assert see_fork(machine, Time(slot, slot, 4), view, view) == [Fetch(view)]
+    machine.missing(JOB, slot, "no answer")
+    clock = 3 + PAYLOAD_SLOTS
+    assert see_fork(machine, Time(slot + 1, slot, clock), view, view) == [Refuse(JOB, "no answer")]
 
 
 def test_a_job_that_is_taken_away_is_not_computed_on() -> None:

@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from btt_chain.client.errors import Disconnected, DispatchFailed, NotIncluded
+from btt_chain.client.errors import (
+    Disconnected,
+    DispatchFailed,
+    NotIncluded,
+    TransactionRefused,
+)
 from btt_chain.client.typed import Executed, Head
 from btt_chain.compute.blobs.payload import (
     edge_root,
@@ -25,7 +30,7 @@ from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import BlobHost, model_name, payload_name, result_name
 from btt_chain.compute.provider.daemon import MAX_MEMORY, Providing, Settings
 from btt_chain.compute.provider.folder import Folder
-from btt_chain.compute.provider.upkeep import NotRegistered
+from btt_chain.compute.provider.upkeep import NotRegistered, Registration
 from btt_chain.compute.provider.workshop import Processor
 from btt_chain.compute.public import sets
 from btt_chain.compute.requester.folder import joined
@@ -50,6 +55,7 @@ from support.blobs import GENESIS, fetching, serving
 BOB = KeyPair.from_uri("//Bob")
 ME, HOSPITAL = AccountId(BOB.account_id), AccountId(b"\x02" * 32)
 JOB = H256(b"\x11" * 32)
+FINAL = b"\xff" * 32
 ITEMS = np.arange(12, dtype=np.int8).reshape(3, 4)
 
 
@@ -78,6 +84,8 @@ class Chain:
         self.sent: list[str] = []
         self.fails: list[Exception] = []
         self.is_registered = True
+        self.is_lost_from: int | None = None
+        """Slot from which, for some blocks, a fork without job and registration is the best."""
         self.manifest = PACKAGE.manifest
         endpoints = joined(host.endpoints())
         no, zero = u32(0), u128(0)
@@ -110,7 +118,15 @@ class Chain:
 
     async def head(self) -> Head:
         hash = self.now.to_bytes(32, "big")
-        return Head(self.now, hash, 1_000 + self.now, self.now, hash)
+        if not self.is_fork:
+            return Head(self.now, hash, 1_000 + self.now, self.now, hash, 1_000 + self.now)
+        final = (self.is_lost_from or 0) - 2
+        return Head(self.now, hash, 1_000 + self.now, final, FINAL, 1_000 + final)
+
+    @property
+    def is_fork(self) -> bool:
+        lost = self.is_lost_from
+        return lost is not None and lost <= self.now < lost + 100
 
     async def heads(self) -> AsyncIterator[Head]:
         while self.view.state not in (JobState.Finalized, JobState.Refunded):
@@ -124,7 +140,11 @@ class Chain:
         raise Disconnected("the story is over")
 
     async def api(self, method: object, *args: object, at: bytes | None = None) -> Any:
-        del at
+        if self.is_fork and at is not None:
+            if method == WorkApi.provider:
+                return None
+            if method in (WorkApi.assignments, WorkApi.job) and at != FINAL:
+                return [] if method == WorkApi.assignments else None
         match method:
             case WorkApi.assignments:
                 return [self.view] if self.view.state is not JobState.Refunded else []
@@ -187,7 +207,9 @@ async def working(
 ) -> AsyncIterator[Providing]:
     settings = Settings(ME, folder, BOB, Processor(), memory=memory, report=lambda _: None)
     store = BlobStore(folder.served)
-    made = Providing(settings, host, BlobStore(folder.inbox), store, rules_of())
+    registration = Registration(ME, folder.vrf.public, folder.seal_public)
+    inbox = BlobStore(folder.inbox)
+    made = Providing(settings, host, inbox, store, rules_of(), registration)
     try:
         yield made
     finally:
@@ -299,3 +321,23 @@ async def test_who_is_no_provider_any_more_stops(tmp_path: Path) -> None:
         async with working(folder, host) as made:
             with pytest.raises(NotRegistered):
                 await made.run(chain)
+
+
+async def test_a_fork_without_registration_and_job_ends_and_deletes_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as (chain, folder, host, _):
+        chain.deliver()
+        chain.is_lost_from = 4
+        await story(chain, folder, host)
+        assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
+        assert len(folder.records()) == 1
+
+
+async def test_another_writer_of_the_account_takes_nonces_and_the_provider_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as (chain, folder, host, _):
+        chain.deliver()
+        usurped = "another transaction of the account took its place: 0x12; nothing is sent again"
+        chain.fails = [TransactionRefused(usurped), NotIncluded("others take the nonce first")] * 3
+        await story(chain, folder, host)
+        assert chain.view.state is JobState.Finalized

@@ -532,7 +532,20 @@ def test_what_is_not_in_a_block_is_sent_again_now_and_then() -> None:
     assert len({action.record.salt for action in play.node.kinds(Commit)}) == 3
 
 
-def test_a_fork_that_takes_the_committee_away_stops_the_look_and_brings_it_back() -> None:
+def test_a_fork_that_takes_the_committee_away_does_not_stop_the_look_before_its_deadline() -> None:
+    play = scene()
+    play.node.looking = False
+    verifier = play.market.receipt(play.receipt).seats[0].verifier
+    [duty] = play.node.duties(verifier)
+    machine, now = play.node.machine, play.node.now
+    [look] = machine.duties(verifier, now, [duty])
+    assert isinstance(look, Look)
+    assert machine.duties(verifier, now, []) == []
+    assert machine.duties(verifier, now, [duty]) == []
+    assert kinds_of(machine.found(look.case, FOUND, bytes(32), now)) == [Keep]
+
+
+def test_a_look_without_a_committee_ends_at_its_deadline() -> None:
     play = scene()
     play.node.looking = False
     verifier = play.market.receipt(play.receipt).seats[0].verifier
@@ -540,24 +553,28 @@ def test_a_fork_that_takes_the_committee_away_stops_the_look_and_brings_it_back(
     machine = play.node.machine
     [look] = machine.duties(verifier, play.node.now, [duty])
     assert isinstance(look, Look)
-    assert machine.duties(verifier, play.node.now, []) == [Leave(look.case)]
-    assert machine.found(look.case, FOUND, bytes(32), play.node.now) == []
-    assert machine.duties(verifier, play.node.now, [duty]) == [look]
+    assert duty.job.receipt is not None
+    end = int(duty.job.receipt.commit_until)
+    assert machine.duties(verifier, end, []) == [Leave(look.case)]
+    assert machine.found(look.case, FOUND, bytes(32), end) == []
+
+
+def kinds_of(actions: list[Action]) -> list[type]:
+    return [type(action) for action in actions]
 
 
 def test_a_verdict_outlives_forks_and_goes_when_no_dispute_can_come() -> None:
     play = scene()
     play.until(Phase.Pending)
-    verifier, until = (
-        play.node.accounts[0],
-        max(int(Record.decode(raw).until) for raw in play.node.disk.values()),
-    )
+    machine = play.node.machine
+    until = max(int(Record.decode(raw).until) for raw in play.node.disk.values())
     assert len(play.node.disk) == 3
+    # Slots of the best block pass in a second while a node syncs, and say nothing.
     for verifier in play.node.accounts:
-        play.node.do(play.node.machine.duties(verifier, until + KEEP_SLOTS, []))
+        play.node.do(machine.duties(verifier, until + 2 * KEEP_SLOTS, []))
+    play.node.do(machine.forget(until + KEEP_SLOTS))
     assert len(play.node.disk) == 3
-    for verifier in play.node.accounts:
-        play.node.do(play.node.machine.duties(verifier, until + KEEP_SLOTS + 1, []))
+    play.node.do(machine.forget(until + KEEP_SLOTS + 1))
     assert play.node.disk == {}
 
 

@@ -97,12 +97,12 @@ async def test_a_full_disk_is_said_in_words_and_the_index_goes_on_when_there_is_
     async def opened() -> AsyncIterator[ChainConnection]:
         yield connection
 
-    async def connect(_url: str) -> AbstractAsyncContextManager[ChainConnection]:
+    async def connect(_url: str, _timeout: float) -> AbstractAsyncContextManager[ChainConnection]:
         return opened()
 
     monkeypatch.setattr(Writer, "write", limited)
-    monkeypatch.setattr("btt_chain.explorer.index.driver.WebSocket.connect", connect)
-    monkeypatch.setattr("btt_chain.explorer.index.driver.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("btt_chain.daemon.WebSocket.connect", connect)
+    monkeypatch.setattr("btt_chain.daemon.FIRST_PAUSE", 0.01)
     task = asyncio.create_task(indexer.run("ws://nowhere"))
     async with asyncio.timeout(30):
         while not progress.fault:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 
+from btt_chain.client.errors import Disconnected
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.explorer.signing.routes import MAX_OF_CALLER
@@ -292,6 +293,33 @@ async def test_each_end_of_a_transaction_is_reported(
         found = await course(client, await submit(client, offer, "", signAs="Alice"))
     assert [each["state"] for each in found] == [state for state, _ in states]
     assert [each.get("reason") for each in found] == [reason for _, reason in states]
+
+
+class Breaking(Forgetful):
+    """A node that puts the transaction into a final block, and goes away before it reports that."""
+
+    async def _sent(self, wire: bytes) -> AsyncIterator[Json]:
+        yield {"event": "validated"}
+        self.chain.pool.submit(wire)
+        self.chain.seal()
+        raise Disconnected("the node closed the connection")
+
+
+async def test_what_a_node_included_before_it_went_away_is_read_from_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("btt_chain.explorer.signing.driver.LOOK_SECONDS", 0.01)
+    chain = DevChain()
+    connection = Breaking(chain, kind="Development")
+    await index_chain(connection, tmp_path / "index.db")
+    async with pages_of(connection, tmp_path / "index.db") as (client, _):
+        offer = await prepare(client)
+        sent = await submit(client, offer, "", signAs="Alice")
+        await index_chain(connection, tmp_path / "index.db")
+        found = await course(client, sent)
+    assert [each["state"] for each in found] == ["sent", "final"]
+    assert found[-1]["place"] == "1-1"
+    assert found[-1]["reason"] is None
 
 
 class Waiting(ChainConnection):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ import pytest
 import trio
 from libp2p.abc import INetStream
 
+from btt_chain import daemon
 from btt_chain.chain.notify import ChainEvent, NewBest
 from btt_chain.compute.blobs import fetching
 from btt_chain.compute.blobs.roots import Roots
@@ -27,7 +29,8 @@ from btt_chain.compute.verifier.machine import Case, Record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE
 from btt_chain.node import verifier_service
-from btt_chain.node.verifier_service import Settings, Verifying
+from btt_chain.node.pool import PoolService
+from btt_chain.node.verifier_service import ClientChain, Settings, Verifying
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.validity import Invalid
@@ -43,6 +46,7 @@ from runtime.frame import DispatchError
 from runtime.pallets.jobs import JobState
 from runtime.pallets.receipts import Missing, Phase, Valid, Wrong
 from support import blobs
+from support.chain import DevChain
 from support.market import GENESIS, Claim, Market, net
 
 ITEMS = 4
@@ -80,6 +84,9 @@ class Chain:
         found = [who for who in self.market.verifier_accounts
                  if self.market.ring.pairs[who].public in keys]  # fmt: skip
         return self.market.clock.now(), found
+
+    def settled(self) -> int:
+        return self.market.clock.now()
 
     def api(self, method: Callable[..., Output], *args: object) -> Output:
         api = WorkApi.__new__(WorkApi)
@@ -421,6 +428,43 @@ async def test_a_disk_that_takes_nothing_means_silence(
             await stage.until(lambda: len(stage.checked) == 3)
             await asyncio.sleep(0.2)
         assert stage.chain.sent == {}
+
+
+async def test_a_disk_that_cannot_be_read_at_the_start_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    load, fails = verifier_service.Records.load, [1, 2, 3]
+
+    def sometimes(self: verifier_service.Records) -> list[Record]:
+        if fails:
+            raise OSError(5, f"Input/output error {fails.pop()}")
+        return load(self)
+
+    monkeypatch.setattr(daemon, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(verifier_service.Records, "load", sometimes)
+    async with played(tmp_path) as stage, stage.node():
+        await stage.committed()
+    assert caplog.text.count("no work is verified") == 1
+
+
+def test_the_records_of_a_node_age_by_its_final_blocks_and_by_its_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dev = DevChain(shared=True)
+    chain = ClientChain(dev.client, cast(PoolService, None))
+
+    def now() -> int:
+        return chain.verifiers([])[0]
+
+    dev.seal()
+    final = now()
+    for _ in range(3):
+        dev.seal(finalize=False)
+    assert now() == final + 3
+    monkeypatch.setattr(time, "time_ns", lambda: 10**20)
+    assert chain.settled() == final
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    assert chain.settled() < 0
 
 
 async def test_two_nodes_with_verifiers_of_their_own_do_not_get_in_each_others_way(

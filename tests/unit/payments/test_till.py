@@ -31,6 +31,12 @@ def test_a_replaced_block_takes_the_payment_back() -> None:
     assert after(back, Best(6, FOUND)).stage is Stage.SEEN
 
 
+def test_a_lower_block_of_a_node_that_was_started_again_takes_no_payment_back() -> None:
+    seen = after(till(), Best(5, FOUND))
+    assert after(seen, Best(3, None)) == seen
+    assert after(after(seen, Best(6, FOUND)), Best(5, None)).stage is Stage.SEEN
+
+
 def test_an_invoice_expires_by_the_time_of_final_blocks_only() -> None:
     assert after(till(), Best(9, None)).stage is Stage.WAITING
     assert after(till(), Final(9, EXPIRES - 1, None)).stage is Stage.WAITING

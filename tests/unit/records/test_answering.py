@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +128,6 @@ async def test_many_demands_do_not_delay_the_reading_of_the_chain() -> None:
     async with asyncio.timeout(20):
         while custodian.polls < 5:
             await asyncio.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGINT)
-        await task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     assert answering.calls == 1
