@@ -155,7 +155,8 @@ def _variants() -> list[Scenario]:
         # Each is below the budget of a peer and of a network: what they cost together counts.
         replace(two, name="D2-40", what="as D2-mixed, 40 identities in 40 networks, 2.4 MB/s",
                 identities=40, networks=40, needs=Arrival(10, 200_000), bounds=_QUIET),
-        replace(three, name="D3-40", what="as D3-old, 40 identities in 40 networks, 2.4 MB/s",
+        replace(named["D3-full"], name="D3-40",
+                what="as D3-full, 40 identities in 40 networks, 2.4 MB/s",
                 identities=40, networks=40, needs=Arrival(10, 200_000), bounds=_QUIET),
         replace(two, name="D2-two", what=f"{two.what}, two of four nodes", targets=2),
         replace(three, name="D3-two", what=f"{three.what}, two of four nodes", targets=2),
