@@ -36,7 +36,7 @@ MAX_STEPS: Final = 2
 """Maximum difference in steps of an element: folded biases, roundings, and shares of a softmax."""
 NEAR: Final = 1e-4
 BUDGET: Final = 1 << 22
-"""Numbers that the reference lays out for one node; the rows of an input are cut to it."""
+"""Numbers that the reference lays out for a node; an input is cut to it, rows first."""
 POOLED: Final = 1 << 17
 """The same for a pool."""
 MAX_BYTES: Final = 1 << 30
@@ -192,15 +192,17 @@ def cut_rows(
         attributes["pads"] = pads = [0, 0, 0, 0]
     else:
         size = whole[node.input[at]].shape[2:]
-    laid_out = len(x) * x.shape[1] * x.shape[3] * size[0] * size[1]
     # The reference visits windows one by one in pools, and all at once in products.
-    rows = max(1, (POOLED if at is None else BUDGET) // laid_out)
-    reach = (size[0] - 1) * attributes.get("dilations", [1, 1])[0] + 1
-    height = (rows - 1) * attributes.get("strides", [1, 1])[0] + reach - pads[0]
-    cut = 0 < height < x.shape[2]
-    if cut:
-        x = x[:, :, :height]
-        attributes["pads"] = [pads[0], pads[1], 0, pads[3]]
+    budget = (POOLED if at is None else BUDGET) // (len(x) * x.shape[1] * size[0] * size[1])
+    cut, pads = False, list(pads)
+    for axis, windows in enumerate((budget // x.shape[3], budget)):
+        reach = (size[axis] - 1) * attributes.get("dilations", [1, 1])[axis] + 1
+        step = attributes.get("strides", [1, 1])[axis]
+        end = max(1, (max(windows, 1) - 1) * step + reach - pads[axis])
+        if end < x.shape[2 + axis]:
+            x = x[:, :, :end] if axis == 0 else x[..., :end]
+            cut, pads[2 + axis] = True, 0
+    attributes["pads"] = pads
     feeds[node.input[0]] = x
     whole_node, node = node, onnx.NodeProto()
     node.CopyFrom(whole_node)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from btt_chain.compute.requester.folder import Folder, Record
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import i16, u16, u32
 from btt_chain.work.model import scale_bits
@@ -21,7 +22,7 @@ from runtime.pallets.jobs.types import Tier
 def record_of(*dims: int) -> Record:
     output = Tensor(Kind.I8, [u32(size) for size in dims], i16(0), u16(256))
     return Record(
-        secret=bytes(32), requester=H256(bytes(32)), model=H256(bytes(32)), tier=Tier.Open,
+        secret=bytes(32), requester=AccountId(bytes(32)), model=H256(bytes(32)), tier=Tier.Open,
         items=u32(1), input=output, output=output, output_scale=u32(scale_bits(1.0)), last=u16(0),
         names=["=a"], labels=["no", "yes"],
     )  # fmt: skip
