@@ -197,9 +197,10 @@ def test_peers_that_pruned_bodies_are_not_asked_for_them_and_pay_nothing() -> No
 
 def test_a_peer_that_prunes_while_it_is_followed_pays_nothing() -> None:
     """It loses the bodies that come next before they were requested."""
-    world = World(FakeChain(), {"w0": FakePeer(PrunedChain(0, rise=400))}, import_ms=20)
+    world = World(FakeChain(), {"w0": FakePeer(PrunedChain(-400, rise=400))}, import_ms=20)
     assert not world.run(120_000, world.synced)
     assert world.costs == {}
+    assert not world.sync._tracker.peers["w0"].broken
     world.peers["full"] = whole()
     world.connect("full")
     assert world.run(120_000, world.synced)
