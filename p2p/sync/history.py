@@ -44,7 +44,7 @@ class History:
         number = self._next.number
         peer = self._tracker.free(now, number, self._tried, down_to=number)
         if peer is None:
-            peers = self._tracker.peers.values()
+            peers = self._tracker.followed
             if self._tried and not any(p.has(number) and p.name not in self._tried for p in peers):
                 self._tried.clear()
                 self._attempts += 1
