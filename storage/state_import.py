@@ -42,12 +42,21 @@ from storage.columns import (
     node_key,
     number_key,
 )
-from storage.kv import Corrupt, KeyValue
+from storage.kv import Corrupt, KeyValue, StorageError
 from storage.trie.trie import EMPTY_ROOT
 from storage.writer import ChainWriter
 
+FALSE: Final = (
+    "the fetched state is of a false chain. Remove it with purge-chain, and begin at a trusted "
+    "block (docs/security.md)"
+)
+
 WIPED_AT_ONCE: Final = 50_000
 """Number of keys of the old state removed in one batch."""
+
+
+class FalseHistory(StorageError, ValueError):
+    """The blocks below a fetched state do not lead to the chain that was here before."""
 
 
 class Range(Protocol):
@@ -258,7 +267,8 @@ class StateImport:
         Bodies below those that are kept are not stored.
 
         The first must be `missing.highest`, each other the parent of the one before. Raises
-        ValueError, also if the lowest is not a child of our block at `missing.floor`.
+        ValueError if it is not, or if no blocks are missing; FalseHistory if a height is wrong or
+        the lowest is not a child of our block at `missing.floor`.
         """
         missing = self.missing
         if missing is None:
@@ -268,8 +278,10 @@ class StateImport:
         for header, body, justifications in ancient:
             hash, number = missing.highest
             fields = read_header(header)
-            if header_hash(header) != hash or fields.number != number:
+            if header_hash(header) != hash:
                 raise ValueError(f"this is not the missing block {number} (0x{hash.hex()})")
+            if fields.number != number:
+                raise FalseHistory(f"block 0x{hash.hex()} should be number {number}: {FALSE}")
             draft.put(HEADER + hash, header)
             if number >= self._blocks.bodies_from:
                 draft.put(BODY + hash, encode_body(body))
@@ -280,7 +292,9 @@ class StateImport:
             if missing.left:
                 continue
             if self._blocks.hash_at(missing.floor) != fields.parent:
-                raise ValueError(f"block {number} does not stand on our block {missing.floor}")
+                raise FalseHistory(
+                    f"block {number} does not stand on our block {missing.floor}: {FALSE}"
+                )
             break
         draft.put(META_HISTORY, missing.encode() if missing.left else None)
         writer.write(draft)

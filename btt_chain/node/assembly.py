@@ -145,7 +145,7 @@ def assemble(
         voting=voting,
         sync=sync,
         source=PublicChain(client),
-        state=StateImport(client),
+        state=StateImport(client, plan.trust.blocks),
         report=Reports(client),
         prechecks=None if plan.helper is None else Prechecks(client, importer, plan.helper),
         worker=None if signer is None else SlotWorker(importer, signer, vrf=plan.vrf),

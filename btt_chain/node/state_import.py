@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from btt_chain.chain.client import Client
@@ -17,7 +17,7 @@ from p2p.sync.warp import decode_proven, encode_proven
 from p2p.sync.warp_proof import Resume, WarpPlan
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
-from storage.state_import import AncientBlock
+from storage.state_import import FALSE, AncientBlock, FalseHistory
 from storage.trie.proof import ProofError
 from storage.trie.range_proof import VerifiedRange, verify_range
 
@@ -42,8 +42,10 @@ class StateImport:
     nodes can sync the same way from this node, too.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, trusted: Mapping[int, bytes] | None = None) -> None:
+        """`trusted` are the hashes of trusted blocks by height."""
         self._client: Final = client
+        self._trusted: Final = trusted or {}
 
     def begin(self, order: BeginState) -> None:
         """Prepare for a state; the present one is discarded."""
@@ -110,11 +112,15 @@ class StateImport:
         return found
 
     def history(self, blocks: Sequence[Block]) -> None:
-        """Write blocks below the state, highest first.
+        """Write blocks below the state, highest first. Raises FalseHistory.
 
         Their proofs are left out, except those of warp sync: their voters are not known here, so a
         forged proof could not be detected, and a node that forwards a forged one is penalized.
         """
+        for block in blocks:
+            number = int(block.header.number)
+            if self._trusted.get(number, block.hash) != block.hash:
+                raise FalseHistory(f"block {number} is not the trusted one: {FALSE}")
         store = self._client.store
         kept = {block.hash: store.aux_get(PROOF_PREFIX + block.hash) for block in blocks}
         store.state_import.insert_history(

@@ -278,7 +278,7 @@ class ForkSync:
         peers = self._tracker.peers
         helpers = [
             peer
-            for peer in peers.values()
+            for peer in self._tracker.followed
             if peer.lowest <= fetch.next.number
             and (peer.name in fetch.says or peer.best.number >= fetch.top.number)
         ]

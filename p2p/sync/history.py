@@ -48,7 +48,7 @@ class History:
         down_to = number if self._fields & BODY else None
         peer = self._tracker.free(now, number, self._tried, down_to=down_to)
         if peer is None:
-            peers = self._tracker.peers.values()
+            peers = self._tracker.followed
             if self._tried and not any(
                 (down_to is None or p.lowest <= number <= p.best.number)
                 and p.name not in self._tried

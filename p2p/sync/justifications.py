@@ -77,7 +77,7 @@ class Justifications:
 
     def _ask(self, want: Want, now: int) -> bool:
         number = want.target.number
-        peers = self._tracker.peers.values()
+        peers = self._tracker.followed
         finals = [peer.name for peer in peers if peer.final.number >= number]
         peer = self._tracker.free(now, number, want.tried, finals)
         if peer is None:

@@ -273,7 +273,7 @@ class Sync:
         tracker, chain = self._tracker, self._tracker.chain
         peer, header = tracker.peers.get(name), announce.header
         block, parent = BlockId(int(header.number), hash), bytes(header.parent_hash)
-        if self._warp is not None:
+        if self._warp is not None or (peer is not None and peer.is_apart):
             return  # the peers' statuses are sufficient
         if peer is not None and announce.is_best and block.number > peer.best.number:
             peer.best = block

@@ -216,7 +216,7 @@ class RangeSync:
 
     def _may_get(self, slot: Slot, number: int) -> bool:
         """Return True if a peer, free or not, may have the body of a block."""
-        peers = self._tracker.peers.values()
+        peers = self._tracker.followed
         return any(p.has(number) and p.name not in slot.lacking for p in peers)
 
     def _pass_over_slow(self, window: Window, now: int) -> None:

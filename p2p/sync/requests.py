@@ -261,6 +261,11 @@ class RequestTracker:
         """Return True if the peer may be sent a request now."""
         return peer.out < MAX_OUT and peer.rests_until <= now
 
+    @property
+    def followed(self) -> list[Peer]:
+        """The peers that are not set apart."""
+        return [peer for peer in self.peers.values() if not peer.is_apart]
+
     def joins(self, peer: Peer) -> bool:
         """Return True if a peer claims to have the block that follows our last final one."""
         return not peer.is_apart and peer.lowest <= self.chain.finalized().number + 1

@@ -139,7 +139,7 @@ class VoterSearch:
         if proven.justification is None or proven.block.number < self._worth or is_below:
             if len(self._without_more) < self._plan.peers and now - self._begun < PATIENCE_MS:
                 return  # the first peers to connect may not be representative
-            if any(peer.is_apart for peer in self._tracker.peers.values()):
+            if len(self._tracker.followed) < len(self._tracker.peers):
                 return  # block by block, a false chain would be found out only at the trusted block
             self._give_up(proven.block.number)
             return
@@ -172,8 +172,7 @@ class VoterSearch:
 
     def _others(self, without: Container[str]) -> list[Peer]:
         """Return the peers that may have our chain, without some."""
-        peers = self._tracker.peers.values()
-        return [peer for peer in peers if not peer.is_apart and peer.name not in without]
+        return [peer for peer in self._tracker.followed if peer.name not in without]
 
     def _free(self, peers: Sequence[Peer], now: int) -> Peer | None:
         """Return a peer that may be asked; the height that it claims does not matter."""
@@ -339,8 +338,7 @@ class VoterSearch:
         """Return True if a peer is still to be asked whether the proven chain is its own."""
         if not self.trail.steps or len(self._compared) >= WITNESSES:
             return False
-        peers = self._others(self._compared)
-        peer = self._free(peers, now)
+        peer = self._free(peers := self._others(self._compared), now)
         if peer is None:
             return bool(peers) and now - self._begun < 6 * WAIT_MS
         if self._ask_first(peer, now):

@@ -148,7 +148,7 @@ class Warp:
             self._pending_id = self._tracker.ask(self, peer, STATE, request.encode(), now).id
 
     def _holder(self, target: Proven, now: int) -> Peer | None:
-        peers = self._tracker.peers.values()
+        peers = self._tracker.followed
         if not peers:
             return None
         able = [

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -209,7 +208,9 @@ def test_f19_warp_sync_begins_at_the_checkpoint_of_the_specification(
     done = CliRunner().invoke(program, ["build-spec", "--checkpoint", "--url", source.ws, *words])
     assert done.exit_code == 0, done.output
     own = json.loads(spec.read_text())["lightSyncState"]
-    stock: Any = source.rpc.call("sync_state_genSyncSpec", True)
+    stock = source.rpc.call("sync_state_genSyncSpec", True)
+    assert isinstance(stock, dict)
+    assert isinstance(stock["lightSyncState"], dict)
     assert list(own) == list(stock["lightSyncState"])
     sources = [source]
     for name in ("from-checkpoint", "from-checkpoint-again"):
@@ -234,7 +235,7 @@ def test_f19_warp_sync_begins_at_the_checkpoint_of_the_specification(
 
 
 def has_block(node: DevNode, number: int) -> bool:
-    """Whether a node has the block at a height."""
+    """Return True if a node has the block at a height."""
     return node.rpc.block_hash(number) is not None
 
 

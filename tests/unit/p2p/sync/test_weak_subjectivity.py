@@ -160,7 +160,7 @@ def test_a_proof_from_a_slot_ahead_of_the_clock_is_refused(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_two_pasts_that_both_are_proven_stop_a_newcomer_and_cost_nobody(
+def test_two_pasts_that_both_are_proven_stop_a_newcomer_and_cost_no_peer(
     seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     fork = History(salt=1, steals=0)
