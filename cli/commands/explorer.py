@@ -124,10 +124,11 @@ def explorer(
     if until_input_ends:
         _end_with_input()
     from btt_chain.explorer.service import run
+    from cli.common.session import run_until_stopped
 
     try:
         # Not uvloop: it takes 2 MiB, and the pages' time is that of their making.
-        asyncio.run(run(settings))
+        run_until_stopped(run(settings))
     except IndexRefused as error:
         raise Refused(str(error)) from None
     except asyncio.CancelledError:
