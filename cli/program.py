@@ -202,9 +202,11 @@ def _system_error(error: OSError) -> str:
     what = error.strerror or str(error)
     if error.filename:
         return f"{error.filename}: {what}"
+    output_error()
     if error.errno == errno.EBADF:
         return "standard output is closed: the result cannot be written"
-    return f"standard output: {what}" if output_error() is not None else what
+    is_of_output = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    return f"standard output: {what}" if is_of_output else what
 
 
 def _account_named(name: str) -> bytes | None:

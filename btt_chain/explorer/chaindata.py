@@ -44,6 +44,7 @@ class ChainData:
         self.names = names
         self.specs = specs or Specs(index.metadata, names)
         self.currency, self._prefix = read_properties(names.properties)
+        self._is_prefix_known = False
         self._index = index
         self._labels: dict[bytes, str] = {}
         if names.kind in TRIAL_KINDS:
@@ -53,8 +54,10 @@ class ChainData:
     @property
     def prefix(self) -> int:
         """The prefix of addresses, which properties may leave to the runtime."""
-        latest = self.latest()
-        return self._prefix if latest is None else latest.prefix
+        latest = None if self._is_prefix_known else self.latest()
+        if latest is not None:
+            self._prefix, self._is_prefix_known = latest.prefix, True
+        return self._prefix
 
     def spec(self, version: int) -> SpecReader:
         """Return the reader of a version. LookupError if the index does not have it."""

@@ -30,6 +30,7 @@ from cli.common.node_options import (
     validator_options,
 )
 from cli.common.options import Command, chain_names, examples
+from cli.common.streams import ENDING
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig
@@ -380,7 +381,8 @@ def explorer_beside(base: Path, rpc_port: int, port: int | None) -> Iterator[Non
     def watch() -> None:
         status = child.wait()
         # Ctrl-C reaches both processes, and the explorer is the first to end.
-        asked = (0, ExitCode.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP)
+        stopped = [code for each in (*ENDING, signal.SIGINT) for code in (-each, 128 + each)]
+        asked = (0, ExitCode.INTERRUPTED, *stopped)
         if not is_stopping.is_set() and status not in asked:
             again = f"btt-chain {' '.join(words[2:])} --base-path {base / 'explorer'}"
             show.note(f"the explorer ended with status {status}; start it again: {again}")

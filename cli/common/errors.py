@@ -6,6 +6,7 @@
 3    no node can be reached
 4    the requested thing does not exist: a block, an account, a pallet, a file
 5    undecided: a payment was seen and is not final, or nothing is known of it in time
+129  ended by SIGHUP, 143 by SIGTERM
 130  interrupted from the keyboard
 """
 

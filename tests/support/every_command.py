@@ -50,8 +50,8 @@ def odd_paths(command: click.Command) -> Iterator[list[str]]:
     """Yield each option that takes a path with one that is not UTF-8."""
     for param in command.params:
         if isinstance(param, click.Option) and isinstance(param.type, click.Path):
-            yield [param.opts[0], os.fsdecode(b"caf\xe9/x")]
-            yield [param.opts[0], os.fsdecode(b"caf\xe9")]
+            yield [param.opts[0], os.fsdecode(b"k\xe9/x")]
+            yield [param.opts[0], os.fsdecode(b"k\xe9")]
 
 
 CASES = {
@@ -98,7 +98,7 @@ def main(case: str, step: int) -> None:
     make, closed = CASES[case]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        Path(os.fsdecode(b"caf\xe9")).mkdir()
+        Path(os.fsdecode(b"k\xe9")).mkdir()
         log = Path(folder) / "log"
         for words, command in list(leaves(program, ()))[::step]:
             for more in make(command):
