@@ -342,6 +342,7 @@ class Daemon:
             self._failure = ""
         if str(error) != self._failure:
             self._failure, self._is_over = str(error), False
-            self._report(f"{error}; waiting, and trying again")
+            end = "" if self._failure.endswith("?") else ";"
+            self._report(f"{error}{end} waiting, and trying again")
         self.state = "behind" if isinstance(error, NotReady) else "waiting"
         await asyncio.sleep(self._backoff.failed(worked))

@@ -65,9 +65,10 @@ def submitted(folder: Path, url: str, *more: str) -> dict[str, str]:
 
 
 def _provider(url: str, _folder: Path, home: Path, account: str = "//Charlie") -> list[str]:
-    # One folder for all runs: the keys of the account are in it.
+    # One folder for all runs: the keys of the account are in it. The bond outlasts the fines for
+    # jobs that are missed while the node is away.
     base = str(home / "provider")
-    return ["provider", "run", "--from", account, "--bond", "1000BTT", "--base-path", base,
+    return ["provider", "run", "--from", account, "--bond", "20000BTT", "--base-path", base,
             "--url", url]  # fmt: skip
 
 
