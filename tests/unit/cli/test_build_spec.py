@@ -108,3 +108,20 @@ def test_a_warning_is_reported_beside_the_file() -> None:
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: made without a holders file")
     assert "made without a validators file" in result.stderr
+
+
+@pytest.mark.parametrize("flag", ["--block=5", "--light", "--url=ws://127.0.0.1:1"])
+def test_flags_of_a_checkpoint_are_refused_without_it(flag: str) -> None:
+    result = run("--chain", "dev", flag)
+    assert result.exit_code == 2
+    assert "go with --checkpoint" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["5", "0x" + "05" * 32, "5:0x05", "-1:" + "05" * 32, f"{1 << 32}:" + "05" * 32, ""]
+)
+def test_a_trusted_block_that_is_not_one_is_refused(text: str) -> None:
+    words = ["node", "--dev", "--tmp", "--trusted-block", text]
+    result = CliRunner().invoke(program, words, prog_name="btt-chain")
+    assert result.exit_code == 2
+    assert "write its height, a colon and its hash" in result.stderr
