@@ -56,7 +56,7 @@ def run_until_stopped(
                 show.note(f"stopped by {number.name}")
                 task.cancel()
 
-        for number in STOPS:
+        for number in _stops():
             loop.add_signal_handler(number, stop, number)
         try:
             return await work
@@ -71,6 +71,11 @@ def run_until_stopped(
     return run(stoppable())
 
 
+def _stops() -> list[signal.Signals]:
+    """Return the signals that stop the program: not those that `nohup` lets it ignore."""
+    return [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextmanager
 def _ended_by_signal(work: Coroutine[object, object, object]) -> Iterator[None]:
     """End the program at once on a signal to stop, with code 0: nothing has begun yet."""
@@ -82,7 +87,7 @@ def _ended_by_signal(work: Coroutine[object, object, object]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, end) for number in STOPS}
+    before = {number: signal.signal(number, end) for number in _stops()}
     try:
         yield
     finally:
