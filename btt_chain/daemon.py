@@ -285,7 +285,7 @@ class Daemon:
         if not self._is_over:
             self._is_over = True
             self._report(f"following {self.url}, after {self._backoff.tries} failed attempts")
-        self.state, self._failing_since = "following", None
+        self.state = "following"
 
     async def _supervise(
         self, connection: WebSocket, work: Callable[[WebSocket], Awaitable[Result]]

@@ -17,8 +17,14 @@ A wait ends without evidence, so a chain on which no validator seals starts agai
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final
+
+from btt_chain.keystore import GRANDPA, Clock
+from btt_chain.keystore.states import KeyState, State
+
+log = logging.getLogger(__name__)
 
 MAX_LAG: Final = 10
 """Slots; more than a slow network delays blocks on a chain that makes progress."""
@@ -76,3 +82,35 @@ class ClockGuard:
                 f"until one of another author arrives in time, or {MAX_LAG} slots without any"
             )
         return None
+
+
+class SealingClock:
+    """The clock by which blocks are sealed: it goes forward only, and it may be in doubt."""
+
+    def __init__(self) -> None:
+        self._clock = Clock()
+        self._problem: str | None = None
+        """Why no block is sealed by it; it was logged."""
+
+    def tick(self, slot: int, doubt: str | None) -> bool:
+        """Process a new slot, with a `doubt` of `ClockGuard`. Return True if time went forward.
+
+        A slot of a doubted clock, in which no block is sealed, does not count as seen.
+        """
+        refusal = None
+        if doubt is None:
+            self._clock, refusal = self._clock.tick(slot)
+        problem = doubt if refusal is None else refusal.why
+        if problem is None and self._problem is not None:
+            log.info("the clock agrees with the blocks again: blocks are sealed from now on")
+        elif problem is not None and self._problem is None:  # its text changes with each slot
+            log.log(logging.WARNING if refusal is None else logging.ERROR, "%s", problem)
+        self._problem = problem
+        return refusal is None
+
+    def state(self, key: KeyState, slot: int) -> KeyState:
+        """Return the state of a key as this clock permits: a BABE key may seal nothing by it."""
+        if self._problem is None or key.key_type == GRANDPA or key.state is not State.SIGNS:
+            return key
+        until = self._clock.highest - 1 if self._clock.highest > slot + 1 else None
+        return KeyState(key.public, key.key_type, State.CLOCK, self._problem, until)

@@ -21,7 +21,6 @@ from btt_chain.keystore import (
     BABE,
     GRANDPA,
     Clear,
-    Clock,
     Ledger,
     Place,
     Record,
@@ -36,6 +35,7 @@ from btt_chain.keystore.launch import LaunchWatch, Verdict
 from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
 from btt_chain.keystore.states import KeyState, State, state_of
 from btt_chain.keystore.watch import Standing
+from btt_chain.node.clock_guard import SealingClock
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,
@@ -96,9 +96,7 @@ class Signer:
         self._on_vote: Final = on_vote
         self._session: Final = session_slots
         self._started: Final = started
-        self._clock = Clock()
-        self._doubt: str | None = None
-        """Why no block is sealed by this clock."""
+        self._clock: Final = SealingClock()
         self._set_id = 0
         self._slot = started
         self._watch: Watch | None = None
@@ -112,7 +110,7 @@ class Signer:
         a later round cannot be one of ours from before the start."""
         self._bars: Final = Bars()
         self._problems: dict[bytes, str] = {}
-        """Problem of a key, or of the clock, that was logged and still exists."""
+        """Problem of a key that was logged and still exists."""
 
     # ---- time
 
@@ -139,16 +137,7 @@ class Signer:
         """
         missed = max(0, slot - self._slot - listening)
         self._slot, self._set_id = slot, set_id
-        # A slot of a doubted clock, in which nothing is sealed, does not count as seen.
-        self._clock, refusal = self._clock.tick(slot) if doubt is None else (self._clock, None)
-        self._doubt = doubt if refusal is None else refusal.why
-        if self._doubt is None:
-            if self._problems.pop(b"clock", None) is not None:
-                log.info("the clock agrees with the blocks again: blocks are sealed from now on")
-        elif b"clock" not in self._problems:  # its text changes with each slot
-            self._problems[b"clock"] = self._doubt
-            log.log(logging.WARNING if refusal is None else logging.ERROR, "%s", self._doubt)
-        if refusal is not None:
+        if not self._clock.tick(slot, doubt):
             return False
         in_touch = listening if in_touch is None else in_touch
         self._standing.look(*newest_round, final, listening=in_touch)
@@ -393,7 +382,6 @@ class Signer:
     def states(self) -> list[KeyState]:
         """Return the state of each session key."""
         watched = None if self._watch is None else self._watch.started + self._watch.slots
-        behind = self._clock.highest - 1 if self._clock.highest > self._slot + 1 else None
         found = []
         for key_type in (BABE, GRANDPA):
             for public in self._vault.keystore.public_keys(key_type):
@@ -406,9 +394,7 @@ class Signer:
                 state = state_of(
                     key_type, record, self._slot, self._set_id, bar=bar, watched=watched
                 )
-                if self._doubt is not None and key_type == BABE and state.state is State.SIGNS:
-                    state = KeyState(public, key_type, State.CLOCK, self._doubt, behind)
-                found.append(state)
+                found.append(self._clock.state(state, self._slot))
         return found
 
     def _own(self, key_type: bytes, public: bytes) -> Record | None:

@@ -301,6 +301,6 @@ def node_flags(base: Path, key: str | None, log: str) -> list[str]:
     words = ["--chain", str(base / state.SPEC_FILE), "--log", log]
     if key is None:
         return words
-    # A validator answers no pages unless told to; a network for trials answers the usual ones.
+    # A validator answers no pages by default; a network for trials answers the usual ones.
     pages = ",".join(DEFAULT_ORIGINS)
     return [*words, "--validator", "--dev-key", key, "--rpc-cors", pages]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 
@@ -351,8 +351,8 @@ def device_keys(path: Path | None) -> frozenset[bytes] | None:
     if path is None:
         return None
     try:
-        found: Any = read_json_file(path)
-        return frozenset(bytes.fromhex(each.removeprefix("0x")) for each in found)
+        keys = cast("list[str]", read_json_file(path))
+        return frozenset(bytes.fromhex(key.removeprefix("0x")) for key in keys)
     except (ValueError, TypeError, AttributeError):
         raise Mistyped(f"{path} holds no JSON list of keys in hex") from None
 

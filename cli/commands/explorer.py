@@ -125,7 +125,6 @@ def explorer(
     if until_input_ends:
         _end_with_input()
     from btt_chain.explorer.service import run
-    from cli.common.session import run_until_stopped
 
     try:
         # Not uvloop: it takes 2 MiB, and the pages' time is that of their making.

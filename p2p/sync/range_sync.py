@@ -146,22 +146,20 @@ class RangeSync:
             self._fail(BROKEN_CLAIM, why, now)
 
     def _part(self) -> None:
-        leader = self.leader
+        if self.leader is not None:
+            self._tracker.set_apart(self.leader, "it parts from ours below what is final here")
         self._drop()
-        if leader is not None:
-            self._tracker.set_apart(leader, "it parts from ours below what is final here")
 
     # --- next actions
 
     def step(self, now: int) -> None:
         """Request what is missing, deliver complete blocks."""
         if self.leader is None:
-            return
+            return None
         if now - self._moved > STALL_MS and not self._importing:
             # It gave no answer, or too few: that was penalized when it happened.
-            stalled = self.leader
+            self._tracker.pass_over(self.leader, now)
             self._drop()
-            self._tracker.pass_over(stalled, now)
             return
         leader, window = self._tracker.peers.get(self.leader), self._window
         if leader is None and not window:

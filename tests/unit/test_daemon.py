@@ -212,6 +212,15 @@ def test_patience_that_ends_raises_the_last_failure(node: FakeNode) -> None:
     assert 100 - MAX_PAUSE < node.attempts[-1] <= 100 + MAX_PAUSE
 
 
+def test_patience_ends_too_where_each_attempt_connects_and_then_fails(node: FakeNode) -> None:
+    async def refused(connection: WebSocket) -> None:
+        raise RpcError("state_call", 1, "unknown block", None)
+
+    with pytest.raises(RpcError):
+        run(refused, patience=100)
+    assert 100 - MAX_PAUSE < node.attempts[-1] <= 100 + MAX_PAUSE
+
+
 def test_what_no_later_attempt_can_change_ends_the_program(node: FakeNode) -> None:
     async def mistyped(connection: WebSocket) -> None:
         raise InvalidArgument("no such thing")

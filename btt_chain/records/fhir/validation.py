@@ -105,9 +105,9 @@ def _check_form(value: Json, path: str) -> None:
     if isinstance(value, Mapping):
         for name, part in value.items():
             beside = value.get(name[1:] if name.startswith("_") else f"_{name}")
-            is_pair = isinstance(part, list) and isinstance(beside, list)
-            given = [each for each in part if each is not None] if is_pair else part  # type: ignore[union-attr]
-            _check_form(given, f"{path}.{name}")
+            if isinstance(part, list) and isinstance(beside, list):
+                part = [each for each in part if each is not None]  # noqa: PLW2901
+            _check_form(part, f"{path}.{name}")
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for at, part in enumerate(value):
             _check_form(part, f"{path}.{at}")

@@ -137,3 +137,21 @@ def test_a_program_that_is_stopped_names_the_signal_and_ends_in_order(number: st
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "in order\n")
     assert done.stderr == f"stopped by {number}\n"
+
+
+def test_a_program_under_nohup_outlives_its_terminal() -> None:
+    script = (
+        "import asyncio, os, signal\n"
+        "from cli.common.session import run_until_stopped\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "async def work():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    await asyncio.sleep(0)\n"
+        "    print('goes on')\n"
+        "run_until_stopped(work())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=HOME, text=True, capture_output=True,
+        timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "goes on\n", "")

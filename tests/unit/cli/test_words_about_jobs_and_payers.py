@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -13,16 +13,22 @@ from cli.commands.dispute import check_payer
 from cli.commands.job_result import checked_by
 from cli.common.errors import Refused
 
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Json
+    from cli.common.merchants import PaymentView
+    from cli.common.sending import Sender
+
 ALICE, CLINIC = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Clinic").public
 
 
 def refusal(payer: bytes, pair: KeyPair, proxied: object = None) -> str | None:
-    chain: Any = SimpleNamespace(metadata=SimpleNamespace(address=bytes.hex))
-    payment: Any = SimpleNamespace(id=17, payer=payer, merchant=CLINIC)
+    chain = SimpleNamespace(metadata=SimpleNamespace(address=bytes.hex))
+    payment = SimpleNamespace(id=17, payer=payer, merchant=CLINIC)
     signing = SimpleNamespace(proxied=proxied)
-    sender: Any = SimpleNamespace(account=pair.public, pair=pair, signing=signing)
+    sender = SimpleNamespace(account=pair.public, pair=pair, signing=signing)
     try:
-        check_payer(chain, payment, sender)
+        check_payer(cast("Chain", chain), cast("PaymentView", payment), cast("Sender", sender))
     except Refused as refused:
         return refused.format_message()
     return None
@@ -44,8 +50,8 @@ def test_a_dispute_by_another_key_names_the_path_of_the_account_that_paid() -> N
 def test_the_items_that_a_verifier_checked_are_numbers_and_not_a_count(
     items: int, text: str
 ) -> None:
-    seat = {"verifier": "V", "verdict": {"kind": "valid"}, "rho": "0x" + "11" * 32}
-    receipt = {"seats": [seat], "sampleCount": 2}
-    answer: Any = {"items": items, "receipt": receipt}
+    seat: Json = {"verifier": "V", "verdict": {"kind": "valid"}, "rho": "0x" + "11" * 32}
+    receipt: Json = {"seats": [seat], "sampleCount": 2}
+    answer: dict[str, Json] = {"items": items, "receipt": receipt}
     (line,) = checked_by(answer)
     assert text in line
