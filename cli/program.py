@@ -127,7 +127,7 @@ class Program(Group):
 
     def _code(
         self, args: Sequence[str] | None, prog_name: str | None, complete_var: str | None,
-        **extra: Any,
+        **extra: object,
     ) -> int:  # fmt: skip
         """Run, and return the exit code."""
         code: int = ExitCode.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -337,7 +337,7 @@ def device_keys(path: Path | None) -> frozenset[bytes] | None:
     if path is None:
         return None
     try:
-        found: Any = read_json_file(path)
+        found = read_json_file(path)
         return frozenset(bytes.fromhex(each.removeprefix("0x")) for each in found)
     except (ValueError, TypeError, AttributeError):
         raise Mistyped(f"{path} holds no JSON list of keys in hex") from None

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
@@ -361,7 +361,7 @@ class BlockReader:
 
         for number, line in enumerate(self._lines(), 1):
             try:
-                document: Any = read_object(line)
+                document = read_object(line)
                 proofs = document["justifications"]
                 yield SignedBlock(
                     Block.from_json(document["block"]),

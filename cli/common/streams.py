@@ -22,7 +22,7 @@ def open_missing() -> None:
     """Open the standard streams that the program was started without (`<&-`, `>&-`).
 
     Else the next file, such as a database, would be opened in their place. Reading then finds no
-    input; writing results fails, because nobody would get them; messages are lost.
+    input; writing results fails, because they would be lost; messages are lost.
     """
     for number, (name, mode) in enumerate(_STREAMS):
         try:

@@ -105,8 +105,9 @@ def _check_form(value: Json, path: str) -> None:
     if isinstance(value, Mapping):
         for name, part in value.items():
             beside = value.get(name[1:] if name.startswith("_") else f"_{name}")
-            is_pair = isinstance(part, list) and isinstance(beside, list)
-            given = [each for each in part if each is not None] if is_pair else part  # type: ignore[union-attr]
+            given: Json = part
+            if isinstance(part, list) and isinstance(beside, list):
+                given = [each for each in part if each is not None]
             _check_form(given, f"{path}.{name}")
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for at, part in enumerate(value):
