@@ -62,7 +62,7 @@ def test_an_object_is_asked_for(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Alice", "0x12", "1_000", "finalized", "{", ""])
-def test_words_that_are_not_json_can_be_told_from_bad_json(text: str) -> None:
+def test_words_that_are_not_json_differ_from_bad_json(text: str) -> None:
     with pytest.raises(NotJson):
         read_json(text)
     with pytest.raises(BadJson) as raised:
