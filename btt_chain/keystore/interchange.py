@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from btt_chain.keystore.errors import RecordDamaged, RecordForeign, RecordMissing
 from btt_chain.keystore.ledger import ORDER, UNKNOWN, Cast, Ledger, Round, Sealed, maximum
@@ -116,7 +116,7 @@ def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
 
 def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
     try:
-        document: Any = read_object(text)
+        document = read_object(text)
         if document["format"] != FORMAT or document["version"] != VERSION:
             raise RecordForeign(
                 f"the file is no {FORMAT} of version {VERSION}: it was not made by "

@@ -279,7 +279,7 @@ class _Facts:
         from btt_chain.client.chain import read_chain_metadata
 
         try:
-            document: Any = read_object_file(path)
+            document = read_object_file(path)
             metadata = bytes.fromhex(document["metadata"][2:])
             return cls(
                 read_chain_metadata(metadata, document["properties"]),

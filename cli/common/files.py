@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
@@ -16,6 +16,7 @@ from cli.common.errors import Mistyped, NotFound
 
 if TYPE_CHECKING:
     from btt_chain.primitives.digest import H256
+    from btt_chain.primitives.strict_json import JsonValue
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 MAX_SECRET: Final = 1 << 20
@@ -74,7 +75,7 @@ def read_bytes(path: Path | str) -> bytes:
         return file.read()
 
 
-def read_json_file(path: Path) -> object:
+def read_json_file(path: Path) -> JsonValue:
     """Return the JSON of a file. Mistyped if it holds none."""
     from btt_chain.primitives.strict_json import BadJson, read_json
 
@@ -84,7 +85,7 @@ def read_json_file(path: Path) -> object:
         raise Mistyped(f"{path} is not JSON: {error}") from None
 
 
-def read_object_file(path: Path) -> Mapping[str, object]:
+def read_object_file(path: Path) -> Mapping[str, JsonValue]:
     """Return the JSON object of a file. Mistyped if it holds none."""
     found = read_json_file(path)
     if not isinstance(found, dict):
@@ -92,7 +93,7 @@ def read_object_file(path: Path) -> Mapping[str, object]:
     return found
 
 
-def json_or_text(word: str) -> Any:
+def json_or_text(word: str) -> JsonValue:
     """Return a typed value: JSON if it has that form, else the text. Mistyped for bad JSON."""
     from btt_chain.primitives.strict_json import BadJson, NotJson, read_json
 

@@ -139,11 +139,10 @@ class RangeSync:
 
     def _without_bodies(self, number: int, why: str, now: int) -> None:
         """End the sync at a height of which no peer delivers the body."""
-        leader = None if self.leader is None else self._tracker.peers.get(self.leader)
-        if leader is not None and leader.lowest > number:
-            self._drop()  # it has pruned the body since the sync began, and says so
-        else:
-            self._fail(BROKEN_CLAIM, why, now)
+        leader = self._tracker.peers.get(self.leader or "")
+        if leader is None or leader.lowest <= number:
+            return self._fail(BROKEN_CLAIM, why, now)
+        return self._drop()  # it has pruned the body since the sync began, and says so
 
     def _part(self) -> None:
         if self.leader is not None:
@@ -155,7 +154,7 @@ class RangeSync:
     def step(self, now: int) -> None:
         """Request what is missing, deliver complete blocks."""
         if self.leader is None:
-            return None
+            return
         if now - self._moved > STALL_MS and not self._importing:
             # It gave no answer, or too few: that was penalized when it happened.
             self._tracker.pass_over(self.leader, now)

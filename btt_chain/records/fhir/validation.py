@@ -105,9 +105,10 @@ def _check_form(value: Json, path: str) -> None:
     if isinstance(value, Mapping):
         for name, part in value.items():
             beside = value.get(name[1:] if name.startswith("_") else f"_{name}")
+            given: Json = part
             if isinstance(part, list) and isinstance(beside, list):
-                part = [each for each in part if each is not None]  # noqa: PLW2901
-            _check_form(part, f"{path}.{name}")
+                given = [each for each in part if each is not None]
+            _check_form(given, f"{path}.{name}")
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for at, part in enumerate(value):
             _check_form(part, f"{path}.{at}")

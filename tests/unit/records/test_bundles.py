@@ -231,5 +231,6 @@ def test_what_fhir_has_of_lists_with_null_and_long_integers_is_valid() -> None:
     pair: Json = {"given": ["a", None], "_given": [None, {"id": "x"}]}
     inner: Json = {"resourceType": "Organization", "id": "a", "name": "x"}
     local: dict[str, Json] = {"managingOrganization": {"reference": "#a"}, "contained": [inner]}
-    for more in ({"name": [pair]}, local):
+    lists: dict[str, Json] = {"name": [pair]}
+    for more in (lists, local):
         assert validate(parse(_json(more))) is FhirVersion.R5
