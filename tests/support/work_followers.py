@@ -66,10 +66,10 @@ def submitted(folder: Path, url: str, *more: str) -> dict[str, str]:
 
 def _provider(url: str, _folder: Path, home: Path, account: str = "//Charlie") -> list[str]:
     # One folder for all runs: the keys of the account are in it. The bond outlasts the fines for
-    # jobs that are missed while the node is away.
+    # jobs that are missed while the node is away, and the chain's own jobs leave room for others.
     base = str(home / "provider")
-    return ["provider", "run", "--from", account, "--bond", "20000BTT", "--base-path", base,
-            "--url", url]  # fmt: skip
+    return ["provider", "run", "--from", account, "--bond", "20000BTT", "--jobs", "4",
+            "--base-path", base, "--url", url]  # fmt: skip
 
 
 def _computes(program: Beside, node: DevNode) -> None:
