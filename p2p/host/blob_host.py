@@ -307,14 +307,12 @@ class _Inside:
         """Close connections unused for IDLE_SECONDS: they must not take up places."""
         last_used: dict[INetConn, float] = {}
         while True:
-            now, before = trio.current_time(), last_used
-            last_used = {}
+            now, before, last_used = trio.current_time(), last_used, {}
             with containment.contain("idle connections"):
                 for connection in self._swarm.get_connections():
                     peer = connection.muxed_conn.peer_id
                     in_use = self._using[peer] + self._serving[peer]
-                    used = now if in_use else before.get(connection)
-                    last_used[connection] = now if used is None else used
+                    last_used[connection] = now if in_use else before.get(connection, now)
                     if now - last_used[connection] > IDLE_SECONDS:
                         self._hang_up(connection)
             await trio.sleep(IDLE_SECONDS / 4)
