@@ -321,7 +321,7 @@ class Daemon:
                 self.state = "stalled"
                 self._report(
                     f"block {self.final.number} has been the last final one for {STALL:g} s: "
-                    "waiting for finality; until then nothing is deleted, and nothing is missing"
+                    "waiting for finality; until then nothing is deleted or counted as missing"
                 )
 
     def _saw_final(self, block: BlockRef) -> bool:

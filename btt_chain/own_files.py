@@ -13,9 +13,8 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
-PRIVATE_FILE: Final = 0o600
+from btt_chain.primitives.files import PRIVATE_FILE
 
 
 def own_folder(path: Path, mode: int = 0o777) -> None:
@@ -61,9 +60,13 @@ def replace_own(path: Path, text: str, mode: int = PRIVATE_FILE) -> None:
     """Write a file whole or not at all. A link in its place is replaced, not followed."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
-    with os.fdopen(open_own(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-        file.write(text)
-    aside.replace(path)
+    try:
+        with os.fdopen(open_own(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+            file.write(text)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def _check(path: Path, found: os.stat_result, is_right: Callable[[int], bool], what: str) -> None:

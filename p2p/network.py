@@ -12,6 +12,7 @@ until that is over a peer counts as not connected.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
@@ -286,6 +287,8 @@ class Penalise:
     peer: str
     cost: int
     why: str
+    is_certain: bool = field(default=False, compare=False)
+    """True for what is invalid by itself, also on another chain than ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,12 @@ class NodeOracle:
         """
         head = await self._chain.best()
         feeder = await self._chain.api("OracleApi.feeder", self._address, at=head.hash)
-        why = self._lack(feeder)
-        final = head if why is None else await self._chain.finalized()
-        found = await self._chain.api("OracleApi.feeder", self._address, at=final.hash)
-        lack = why and self._lack(found)
+        why = lack = self._lack(feeder)
+        final = head
+        if why is not None:
+            final = await self._chain.finalized()
+            found = await self._chain.api("OracleApi.feeder", self._address, at=final.hash)
+            lack = self._lack(found)
         is_absent = self._presence.is_absent(
             head.number, final.number, in_best=why is None, in_final=lack is None
         )

@@ -37,6 +37,7 @@ from btt_chain.node.announces import Announces
 from btt_chain.node.authoring import Authoring
 from btt_chain.node.block_import import BlockImport, Outcome
 from btt_chain.node.expenses import Expenses, Meter
+from btt_chain.node.faults import contain
 from btt_chain.node.finality import FinalityDriver
 from btt_chain.node.head_status import HeadStatus
 from btt_chain.node.import_queue import ImportQueue
@@ -363,7 +364,8 @@ class Engine:
             self._after_import(block.header, imported.ref, block.body)
         if prove and block.justification is not None:
             peer = next(iter(block.senders), None)
-            self._finality.process_proof(block.justification, peer, self._clock.now)
+            with contain("justification"):  # the queue waits for the outcome of the block
+                self._finality.process_proof(block.justification, peer, self._clock.now)
         return outcome
 
     def _is_best(self, block: BlockRef) -> bool:

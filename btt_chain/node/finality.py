@@ -88,8 +88,8 @@ class FinalityDriver:
         waiting = list(actions)
         for action in waiting:  # grows in the loop
             match action:
-                case Penalise(peer) if self._parts.sync.is_apart(peer):
-                    pass  # its votes are right on its chain, and ours may be the false one
+                case Penalise(peer, is_certain=False) if self._parts.sync.is_apart(peer):
+                    pass  # its votes may be right on its chain, and ours may be the false one
                 case Publish() | network.SendNote() | Penalise():
                     self._send(action)
                 case ArmTimer(at):

@@ -188,12 +188,13 @@ def block_retention(setting: str | None) -> BlockRetention | None:
             return None
         case "archive" | "archive-canonical":
             return BlockRetention(forks=setting == "archive")
-    if not (setting.isascii() and setting.isdecimal() and int(setting)):
+    blocks = whole_number(setting)
+    if not blocks:
         raise ValueError(
             f"--blocks-pruning {setting}: expected archive, archive-canonical or a number of "
             "blocks, 1 at least"
         )
-    return BlockRetention(int(setting))
+    return BlockRetention(blocks)
 
 
 def params_of(chain: OpenChain) -> RuntimeParams:

@@ -318,16 +318,20 @@ class Devnet:
         A node in no group has no peers. Nodes that are down are partitioned when they start again.
         DevnetError for a node that is in two groups or does not exist.
         """
-        for index in (index for group in groups for index in group):
-            self.node(index)
-        partition.split(self._plan, groups)
-        self._save()
+        with locked(self.base), uninterrupted():
+            self.reload()
+            for index in (index for group in groups for index in group):
+                self.node(index)
+            partition.split(self._plan, groups)
+            self._save()
 
     def heal(self) -> None:
         """End the partition; nodes find each other by themselves."""
-        if self.groups is not None:
-            partition.heal(self._plan)
-            self._save()
+        with locked(self.base), uninterrupted():
+            self.reload()
+            if self.groups is not None:
+                partition.heal(self._plan)
+                self._save()
 
     # ---- waiting and watching
 

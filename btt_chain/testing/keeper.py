@@ -15,11 +15,12 @@ from typing import Final
 from btt_chain.daemon import Backoff
 from btt_chain.testing import state
 from btt_chain.testing.devnet import locked
+from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.process import ProcessId, uninterrupted
 
 PAUSE: Final = 1.0
-"""Seconds between two looks of the program."""
+"""Seconds between two checks of `main`."""
 
 
 class Keeper:
@@ -57,7 +58,13 @@ class Keeper:
             )
         if now < kept.due:
             return ""
-        helper.start()
+        try:
+            helper.start()
+        except (DevnetError, OSError) as error:
+            # Such as a full disk: the other programs are kept all the same.
+            pause = kept.backoff.failed(0)
+            kept.due = now + pause
+            return f"{helper.name} cannot be started: {error}; tried again in {pause:.1f} s"
         kept.started = now
         return f"{helper.name} is started again"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 
@@ -122,41 +122,55 @@ def sealing_key(base: Path | None, secret: str, genesis: bytes, who: bytes) -> b
 )  # fmt: skip
 @query_options
 def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_json: bool) -> None:
-    """Print the audits that wait for your verdict, until Ctrl-C."""
+    """Print the audits that wait for your verdict in the last final block, until Ctrl-C."""
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import Connection
+    from btt_chain.client.views import ViewClient
+    from btt_chain.daemon import Daemon
     from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
+    from cli.common.session import first_step, run_until_stopped
 
-    async def work() -> None:
-        shown: set[tuple[bytes, int]] = set()
+    shown: set[tuple[bytes, int]] = set()
+    if not once:
+        show.note(f"watching for audits by {who}, every {interval:g} s; Ctrl-C ends")
+
+    async def look(connection: Connection) -> None:
+        chain = ViewClient(await Chain.open(connection, "finalized"))
+        prefix = chain.chain.metadata.prefix
+        found = await audits_of(chain, account_id(who, prefix))
+        time = await ChainTime.read(chain.chain)
+        for view in found:
+            key = bytes(view.facility), int(view.month)
+            if key in shown:
+                continue
+            shown.add(key)
+            facts = {
+                "facility": encode(view.facility, prefix),
+                "month": int(view.month),
+                "until": int(view.audit.until),
+            }
+            if as_json:
+                show.line(facts)
+            else:
+                show.note(
+                    f"month {facts['month']} of {facts['facility']}: "
+                    f"report before {time.until(int(view.audit.until) * time.slot_ms)}"
+                )
+        if once and not found and not as_json:
+            show.note("no audit waits for your verdict")
+
+    async def follow(connection: Connection) -> None:
         while True:
-            async with view_chain(url, timeout) as chain:
-                prefix = chain.chain.metadata.prefix
-                found = await audits_of(chain, account_id(who, prefix))
-                time = await ChainTime.read(chain.chain)
-            for view in found:
-                key = bytes(view.facility), int(view.month)
-                if key in shown:
-                    continue
-                shown.add(key)
-                facts = {
-                    "facility": encode(view.facility, prefix),
-                    "month": int(view.month),
-                    "until": int(view.audit.until),
-                }
-                if as_json:
-                    show.line(facts)
-                else:
-                    show.note(
-                        f"month {facts['month']} of {facts['facility']}: "
-                        f"report before {time.until(int(view.audit.until) * time.slot_ms)}"
-                    )
-            if once:
-                if not found and not as_json:
-                    show.note("no audit waits for your verdict")
-                return
+            await look(connection)
             await asyncio.sleep(interval)
 
-    run(work())
+    async def work() -> None:
+        daemon = Daemon(url, timeout, report=show.note, patience=0 if once else None)
+        await first_step(daemon, look)
+        if not once:
+            await daemon.run(follow)
+
+    run_until_stopped(work())
 
 
 async def audits_of(chain: ViewClient, who: AccountId) -> list[AuditView]:
@@ -337,8 +351,8 @@ def device_keys(path: Path | None) -> frozenset[bytes] | None:
     if path is None:
         return None
     try:
-        found = read_json_file(path)
-        return frozenset(bytes.fromhex(each.removeprefix("0x")) for each in found)
+        keys = cast("list[str]", read_json_file(path))
+        return frozenset(bytes.fromhex(key.removeprefix("0x")) for key in keys)
     except (ValueError, TypeError, AttributeError):
         raise Mistyped(f"{path} holds no JSON list of keys in hex") from None
 

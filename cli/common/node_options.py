@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from btt_chain.primitives.digits import whole_number
 from cli.common.errors import Mistyped
 from cli.common.files import secret_of
 from cli.common.options import Command
@@ -36,15 +37,15 @@ class TrustedBlock(click.ParamType["tuple[int, bytes]"]):
         """Return height and hash."""
         height, _, digits = str(value).partition(":")
         digits = digits.removeprefix("0x")
-        is_height = height.isascii() and height.isdecimal() and int(height[:11]) < 1 << 32
-        if not is_height or not re.fullmatch("[0-9a-fA-F]{64}", digits):
+        number = whole_number(height, (1 << 32) - 1)
+        if number is None or not re.fullmatch("[0-9a-fA-F]{64}", digits):
             self.fail(
                 f"{value!r} is not a block: write its height, a colon and its hash, such as "
                 "1200000:0x6f2c… with 64 hex digits (`btt-chain query block HEIGHT` prints both)",
                 param,
                 ctx,
             )
-        return int(height), bytes.fromhex(digits)
+        return number, bytes.fromhex(digits)
 
 
 def apply(command: Command, options: list[Callable[[Command], Command]]) -> Command:

@@ -279,7 +279,7 @@ class _Inside:
                 self._look_at_listeners(len(listen))
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    nursery.start_soon(containment.run_contained, self._close_what_is_idle)
+                    nursery.start_soon(self._close_what_is_idle)
                     ready()
                     await stop.wait()
                     nursery.cancel_scope.cancel()
@@ -307,14 +307,14 @@ class _Inside:
         """Close connections unused for IDLE_SECONDS: they must not take up places."""
         last_used: dict[INetConn, float] = {}
         while True:
-            now, before = trio.current_time(), last_used
-            last_used = {}
-            for connection in self._swarm.get_connections():
-                peer = connection.muxed_conn.peer_id
-                used = now if self._using[peer] + self._serving[peer] else before.get(connection)
-                last_used[connection] = now if used is None else used
-                if now - last_used[connection] > IDLE_SECONDS:
-                    self._hang_up(connection)
+            now, before, last_used = trio.current_time(), last_used, {}
+            with containment.contain("idle connections"):
+                for connection in self._swarm.get_connections():
+                    peer = connection.muxed_conn.peer_id
+                    in_use = self._using[peer] + self._serving[peer]
+                    last_used[connection] = now if in_use else before.get(connection, now)
+                    if now - last_used[connection] > IDLE_SECONDS:
+                        self._hang_up(connection)
             await trio.sleep(IDLE_SECONDS / 4)
 
     def _hang_up(self, connection: INetConn) -> None:

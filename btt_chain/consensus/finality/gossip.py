@@ -80,7 +80,7 @@ class GossipValidator:
         except DecodeError as error:
             price = cost.UNDECODABLE_BYTE * max(1, len(raw))
             why = f"it sends what is no message of GRANDPA: {error}"
-            self._outbox.penalize(peer, price, why)
+            self._outbox.penalize(peer, price, why, is_certain=True)
             return None
 
     def accepts_vote(self, peer: str, body: VoteMessage) -> bool:
@@ -99,7 +99,7 @@ class GossipValidator:
                 return False  # two are enough to prove an equivocation
             if not self._verify(signed, number, view.set_id):
                 why = "it hands over a vote with a false signature"
-                self._outbox.penalize(peer, cost.BAD_SIGNATURE, why)
+                self._outbox.penalize(peer, cost.BAD_SIGNATURE, why, is_certain=True)
                 return False
             kept.append(signed)
         known = self._peers.known.get(peer)
@@ -120,7 +120,8 @@ class GossipValidator:
         try:
             commit = body.message.expand()
         except ValueError as error:
-            self._outbox.penalize(peer, cost.MALFORMED, f"a commit is malformed: {error}")
+            why = f"a commit is malformed: {error}"
+            self._outbox.penalize(peer, cost.MALFORMED, why, is_certain=True)
             return None
         votes = [precommit_message(signed) for signed in commit.precommits]
         if not (self._are_enough(peer, votes) and self._are_signed(peer, votes, int(body.round))):
@@ -176,6 +177,7 @@ class GossipValidator:
         for checked, signed in enumerate(votes, 1):
             if not self._verify(signed, number, self.view.set_id):
                 price = cost.BAD_SIGNATURE + cost.SIGNATURE_CHECKED * checked
-                self._outbox.penalize(peer, price, "it hands over a vote with a false signature")
+                why = "it hands over a vote with a false signature"
+                self._outbox.penalize(peer, price, why, is_certain=True)
                 return False
         return True

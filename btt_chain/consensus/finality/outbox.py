@@ -42,9 +42,9 @@ class Outbox:
         for peer in self._peers.known:
             self.put(SendNote(peer, raw))
 
-    def penalize(self, peer: str, price: int, why: str) -> None:
-        """Penalize a peer."""
-        self.put(Penalise(peer, price, why))
+    def penalize(self, peer: str, price: int, why: str, *, is_certain: bool = False) -> None:
+        """Penalize a peer; `is_certain` for what is invalid on any chain."""
+        self.put(Penalise(peer, price, why, is_certain))
 
     def unsaved(self) -> records.Changes:
         """Return the records of the actions that are not carried out yet."""

@@ -26,7 +26,7 @@ OWN = {
     # Writers and readers with an own reason: the helpers themselves, and files of the program.
     "btt_chain/primitives/files.py", "btt_chain/primitives/strict_json.py", "cli/common/streams.py",
     "btt_chain/compute/blobs/store.py",  # a store of pieces, with a hash in front
-    "btt_chain/testing/creation.py", "btt_chain/testing/devnet.py", "btt_chain/testing/state.py",
+    "btt_chain/testing/state.py",  # a file of its own folder, by `own_files`
     "cli/commands/doctor.py",  # /proc
     "cli/commands/merchant_statement.py",  # a body of the own journal
     "cli/common/explorer_index.py",  # an answer of a server

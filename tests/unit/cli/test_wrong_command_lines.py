@@ -75,7 +75,7 @@ WRONG = [
     ("key generate-node-key --json", 2, "the secret is what is printed"),
     ("key inspect-node-key node.key", 2, "unexpected extra argument"),
     ("key inspect-node-key --file /nowhere/node.key", 4, "there is no such file"),
-    ("build-spec --chain dev --bootnode 10.0.0.1:30333", 1, "no address of a node"),
+    ("build-spec --chain dev --bootnode 10.0.0.1:30333", 1, "not the address of a node"),
     ("build-spec --chain dev --bootnode /ip4/10.0.0.1/tcp/30333", 1, "/p2p"),
     ("dev mine -1", 2, "'-1' is negative"),
     ("dev head --nosuch", 2, "No such option"),

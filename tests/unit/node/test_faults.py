@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +13,7 @@ from btt_chain.node.block_import import BlockImport, Outcome
 from btt_chain.node.driver import FAULT_COST, Driver
 from btt_chain.node.engine import Engine
 from btt_chain.node.faults import FATAL, contain, faults
+from btt_chain.node.finality import FinalityDriver
 from btt_chain.node.import_queue import RETRY_MS, ImportQueue
 from btt_chain.node.sync_driver import SyncDriver
 from btt_chain.primitives.digest import H256, Digest
@@ -37,6 +39,7 @@ from p2p.network import (
 from p2p.sync.types import (
     Block,
     BlockId,
+    BlocksImported,
     ImportBlocks,
     ImportJustification,
     JustificationJudged,
@@ -48,7 +51,6 @@ from storage.state import StateUnavailable
 if TYPE_CHECKING:
     from btt_chain.node.announces import Announces
     from btt_chain.node.build_time import BuildTime
-    from btt_chain.node.finality import FinalityDriver
     from btt_chain.node.offences import OffenceReporter
     from btt_chain.node.parts import Parts, Watcher
     from btt_chain.node.steady_clock import SteadyClock
@@ -160,6 +162,39 @@ def test_a_block_whose_import_fails_unexpectedly_is_retried_and_no_peer_is_blame
 def test_a_block_that_the_database_does_not_take_ends_the_node() -> None:
     with pytest.raises(StorageError):
         imported(StorageError("disk"))
+
+
+def test_a_proof_that_came_with_a_block_and_fails_unexpectedly_does_not_hold_up_the_queue() -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a defect")
+
+    reports: list[object] = []
+    engine = cast("Engine", SimpleNamespace(
+        queue=ImportQueue(6_000), _clock=SimpleNamespace(now=0),
+        _import=SimpleNamespace(run=lambda *_, **__: Outcome()),
+        _finality=SimpleNamespace(process_proof=fail),
+        _sync=SimpleNamespace(handle=reports.append),
+    ))  # fmt: skip
+    cast("SimpleNamespace", engine)._import_block = partial(Engine._import_block, engine)
+    engine.queue.put(ImportBlocks(1, (Block(HASH, header(), [], b"a proof", ("peer",)),)))
+    Engine._import_next(engine)
+    assert reports == [BlocksImported(1, 1)]
+
+
+def test_a_peer_of_another_chain_is_charged_for_what_is_invalid_on_any_chain_alone() -> None:
+    done: list[Action] = []
+    parts = SimpleNamespace(sync=SimpleNamespace(is_apart=lambda peer: peer == "apart"))
+    driver = FinalityDriver(
+        cast("Parts", parts), cast("OffenceReporter", None), cast("Watcher", None),
+        send=done.append, want=lambda *_: None,
+    )  # fmt: skip
+    actions = [
+        Penalise("apart", 1, "not our voter"),
+        Penalise("apart", 2, "a false signature", is_certain=True),
+        Penalise("ours", 3, "not our voter"),
+    ]
+    driver.apply(actions, 0)
+    assert done == actions[1:]
 
 
 def test_one_bad_announce_that_was_held_takes_no_others_with_it(

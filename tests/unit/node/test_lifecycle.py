@@ -176,7 +176,7 @@ def test_the_retention_of_blocks_is_that_of_the_flag(
     assert block_retention(flag) == retention
 
 
-@pytest.mark.parametrize("flag", ["", "0", "-1", "all", "1.5", "²"])
+@pytest.mark.parametrize("flag", ["", "0", "-1", "all", "1.5", "²", "9" * 5_000])
 def test_a_retention_of_blocks_that_is_no_number_is_refused(flag: str) -> None:
     with pytest.raises(ValueError, match="--blocks-pruning"):
         block_retention(flag)

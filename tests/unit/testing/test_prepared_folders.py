@@ -112,6 +112,13 @@ def test_a_file_is_replaced_as_a_whole_with_the_rights_asked_for(base: Path) -> 
     assert [file.name for file in base.iterdir()] == ["x"]
 
 
+def test_a_file_that_is_not_replaced_leaves_nothing_beside_it(base: Path) -> None:
+    (base / "x").mkdir()
+    with pytest.raises(OSError, match="x"):
+        replace_own(base / "x", "text")
+    assert [file.name for file in base.iterdir()] == ["x"]
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -39,7 +39,7 @@ from btt_chain.primitives.grandpa import (
 )
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
-from p2p.network import GRANDPA, Publish
+from p2p.network import GRANDPA, Penalise, Publish
 from unit.consensus.finality.finality_world import as_precommit, signed, who
 from unit.consensus.finality.gadget_case import (
     NAMES,
@@ -194,6 +194,18 @@ def test_a_vote_with_a_false_signature_costs() -> None:
     assert costs(case.gossip(vote_bytes(forged, 1, 0))) == [cost.BAD_SIGNATURE]
     assert costs(case.gossip(vote_bytes(vote, 2, 0))) == [cost.BAD_SIGNATURE]
     assert case.gadget.rounds()[0].prevote_weight == 0
+
+
+def test_only_what_is_invalid_on_any_chain_is_certain() -> None:
+    case = GadgetCase()
+    vote = signed(PREVOTE, target(case.headers[2]), "Bob", 1, 0)
+    penalties = [
+        action
+        for raw in (b"", vote_bytes(vote, 2, 0), case.vote(PREVOTE, 2, "Ferdie"))
+        for action in case.gossip(raw)
+        if isinstance(action, Penalise)
+    ]
+    assert [each.is_certain for each in penalties] == [True, True, False]
 
 
 def test_what_is_good_is_passed_on_once_and_nothing_else_is() -> None:
