@@ -19,10 +19,13 @@ from cli.common import show
 from cli.common.config import META, Settings
 from cli.common.errors import ExitCode, of_client
 from cli.common.options import Group
-from cli.common.streams import ended_by_signals, open_missing, output_error
+from cli.common.streams import open_missing, output_error
 
 _TOO_LONG: Final = "integer string conversion"
 """A part of the message of Python about a number of more than 4300 digits."""
+
+_NO_TEMPORARY_FOLDER: Final = "No usable temporary directory"
+"""The beginning of the message of Python where all folders for temporary files are read-only."""
 
 _EXTRA_UNIT: Final = r"(?i)extra arguments? \((?:planck|[mun]?t?BTT)\b"
 """The message about an argument too many, where it is the unit of an amount."""
@@ -116,8 +119,7 @@ class Program(Group):
     ) -> NoReturn:
         """Run, and exit; an error that a user can cause never ends in a traceback."""
         open_missing()
-        with ended_by_signals():
-            code = self._code(args, prog_name, complete_var, **extra)
+        code = self._code(args, prog_name, complete_var, **extra)
         error = output_error()
         if error is not None:
             if error.errno != errno.EPIPE:
@@ -166,7 +168,8 @@ class Program(Group):
             code = ExitCode.INTERRUPTED if interrupted else ExitCode.REFUSED
         except OSError as error:
             show.complain(_system_error(error))
-            code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.REFUSED
+            is_missing = isinstance(error, FileNotFoundError) and not _needs_temporary(error)
+            code = ExitCode.NOT_FOUND if is_missing else ExitCode.REFUSED
         return code
 
 
@@ -197,11 +200,18 @@ def _long_number(args: Sequence[str]) -> str:
     return "a number" if long is None else f"{long[:24]}..."
 
 
+def _needs_temporary(error: OSError) -> bool:
+    """Return True if there is no folder for temporary files; `tempfile` calls it a missing file."""
+    return (error.strerror or "").startswith(_NO_TEMPORARY_FOLDER)
+
+
 def _system_error(error: OSError) -> str:
     """Return the words of an error of the system: where there is no file, it is the output."""
     what = error.strerror or str(error)
     if error.filename:
         return f"{error.filename}: {what}"
+    if _needs_temporary(error):
+        return f"{what}: set TMPDIR to a folder that can be written"
     output_error()
     if error.errno == errno.EBADF:
         return "standard output is closed: the result cannot be written"

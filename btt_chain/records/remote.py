@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Final
 import aiohttp
 
 from btt_chain.primitives.evidence_tree import verify
+from btt_chain.primitives.strict_json import read_json
 from btt_chain.records.accesses import LoggedAccess, Row, Status, compare, status_of
 from btt_chain.records.chain import MAX_LATE, RecordsChain
 from btt_chain.records.custodian.batches import Batch, Kind
@@ -119,7 +119,7 @@ async def _fetch(request: AbstractAsyncContextManager[aiohttp.ClientResponse], l
 def _diagnostics(raw: bytes) -> str:
     """Return the words of an OperationOutcome, empty if it is none."""
     try:
-        issue = items(member(json.loads(raw), "issue"))[0]
+        issue = items(member(read_json(raw), "issue"))[0]
         return text(issue, "diagnostics")
     except (ValueError, IndexError, RecordsError):
         return ""

@@ -216,11 +216,13 @@ class RpcServer:
             if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
                 return await self._websocket(request, visitor)
             return self._page(request.path)
+        if request.method == hdrs.METH_HEAD:  # as many monitors ask
+            return self._page(request.path)
         cors = {} if origin is None else _cors(origin)
         if request.method == hdrs.METH_OPTIONS:
             return Response(status=204, headers=cors | PREFLIGHT)
         if request.method != hdrs.METH_POST:
-            return Response(status=405, headers={hdrs.ALLOW: "GET, POST, OPTIONS"})
+            return Response(status=405, headers={hdrs.ALLOW: "GET, HEAD, POST, OPTIONS"})
         encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
         if encoding not in PLAIN_ENCODINGS:
             text = "Content-Encoding is not supported: send the body as it is\n"

@@ -20,7 +20,9 @@ MAX_HOPS: Final = 16
 
 MARKS: Final = (
     HEADER, "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto",
-    "X-Client-IP", "True-Client-IP", "CF-Connecting-IP",
+    "X-Forwarded-Port", "X-Forwarded-Server", "X-Original-Forwarded-For", "X-Client-IP",
+    "True-Client-IP", "X-Cluster-Client-IP", "CF-Connecting-IP", "DO-Connecting-IP",
+    "Fastly-Client-IP", "Fly-Client-IP", "X-Envoy-External-Address",
 )  # fmt: skip
 """Headers by which a proxy shows that a request is not of a program on its own machine."""
 

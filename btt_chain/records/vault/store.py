@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from btt_chain.keystore.sealed import NotSealed, Password, Unopened, decode, seal
 from btt_chain.primitives.evidence_tree import SALT_SIZE
 from btt_chain.primitives.files import Held, Lock, make_private_folder, sync_folder, write_new
+from btt_chain.primitives.strict_json import read_json
 from btt_chain.records.errors import BadDocument, UnknownRecord, VaultError
 from btt_chain.records.keys import VaultId, VaultKeys
 from btt_chain.records.shapes import member, objects, octets, text
@@ -374,7 +375,7 @@ def _without(folder: Path, keys: VaultKeys, id: str) -> Index:
 def _id_of(folder: Path) -> str | None:
     """Return the id of the vault in a folder; None if there is none."""
     try:
-        return text(json.loads((folder / "vault.json").read_bytes()), "vault")
+        return text(read_json((folder / "vault.json").read_bytes()), "vault")
     except (OSError, ValueError, BadDocument):
         return None
 

@@ -40,6 +40,25 @@ def test_a_command_ends_in_order_when_its_terminal_is_closed_as_on_sigterm(numbe
     assert (process.returncode, "Traceback" in said) == (128 + number, False)
 
 
+SIGNALLED_IN_ITS_IMPORTS = """
+import signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            signal.raise_signal(int(sys.argv[1]))
+sys.meta_path.insert(0, Finder())
+from btt_chain.launcher import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_handled_before_the_rest_of_the_program_is_imported(number: int) -> None:
+    code = [sys.executable, "-c", SIGNALLED_IN_ITS_IMPORTS, str(int(number))]
+    done = subprocess.run(code, check=False, capture_output=True, timeout=60)
+    assert done.returncode == 128 + number
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_program_that_goes_on_ends_with_zero_on_both(number: int, tmp_path: Path) -> None:
     with waiting(["merchant", "watch", "//Alice", "--base-path", str(tmp_path)]) as process:

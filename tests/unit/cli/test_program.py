@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from importlib import util
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -139,6 +140,16 @@ def test_what_does_not_exist_is_exit_code_four(
     result = run(*args)
     assert result.exit_code == 4
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["node --dev", "devnet up"])
+def test_a_machine_without_a_folder_for_temporary_files_names_tmpdir(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/nowhere"])
+    result = run(*words.split(), "--tmp")
+    assert (result.exit_code, "set TMPDIR to a folder" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

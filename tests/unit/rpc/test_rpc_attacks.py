@@ -338,7 +338,9 @@ async def test_a_trusted_proxy_that_names_no_caller_is_external_itself(
         await http.call("system_peers")
 
 
-@pytest.mark.parametrize("mark", ["X-Forwarded-For", "forwarded", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    "mark", ["X-Forwarded-For", "forwarded", "X-Real-IP", "Via", "fly-client-ip"]
+)
 async def test_callers_of_a_proxy_that_is_not_trusted_are_external_and_share_one_address(
     serve: Serve, session: ClientSession, mark: str, caplog: pytest.LogCaptureFixture
 ) -> None:

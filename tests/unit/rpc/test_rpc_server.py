@@ -367,6 +367,14 @@ async def test_a_strange_page_gets_neither_http_nor_websocket(
     await service.stop()
 
 
+async def test_a_monitor_that_asks_by_head_gets_the_status_of_get(
+    http: HttpClient, session: ClientSession
+) -> None:
+    for path, status in (("health", 200), ("health/readiness", 200), ("healthz", 404)):
+        async with session.head(f"{http.url.rstrip('/')}/{path}") as page:
+            assert (page.status, await page.read()) == (status, b"")
+
+
 async def test_other_verbs_are_not_allowed(http: HttpClient, session: ClientSession) -> None:
     async with session.put(http.url) as reply:
         assert reply.status == 405
