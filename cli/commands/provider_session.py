@@ -187,8 +187,9 @@ class Opened:
                 "Providers", "register", signer=self.pair, info=info, bond=u128(bond)
             )
         except DispatchFailed as error:
-            # Not again and again: each attempt costs its fee.
-            raise Refused(f"the account cannot be a provider: {error}") from None
+            if not await self._is_known_by(chain, info):
+                # Not again and again: each attempt costs its fee.
+                raise Refused(f"the account cannot be a provider: {error}") from None
         self.registration.sent((await chain.head()).number)
         show.note("the account is a provider now")
 
@@ -204,10 +205,21 @@ class Opened:
         try:
             await chain.submit("Providers", "update", signer=self.pair, info=info)
         except DispatchFailed as error:
-            raise Refused(
-                f"the chain has another address, which cannot be changed now: {error}"
-            ) from None
+            if not await self._is_known_by(chain, info):
+                raise Refused(
+                    f"the chain has another address, which cannot be changed now: {error}"
+                ) from None
         show.note("the chain has the new address now")
+
+    async def _is_known_by(self, chain: RuntimeClient, info: ProviderInfo) -> bool:
+        """Return True if the best block has this description.
+
+        A call before, whose connection broke, may have come into a block.
+        """
+        from runtime.apis.work import WorkApi
+
+        view: ProviderView | None = await chain.api(WorkApi.provider, self.account)
+        return view is not None and view.info == info
 
 
 def planck_of(currency: Currency, bond: str) -> int:
