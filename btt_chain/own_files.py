@@ -24,6 +24,14 @@ def own_folder(path: Path, mode: int = 0o777) -> None:
     _check(path, path.lstat(), stat.S_ISDIR, "a folder")
 
 
+def own_tree(path: Path) -> None:
+    """Make a folder as `own_folder` does; what is in it must be files and folders of this user."""
+    own_folder(path)
+    for folder, folders, files in os.walk(path):
+        for place in (Path(folder, name) for name in (*folders, *files)):
+            _check(place, place.lstat(), _is_file_or_folder, "a file or a folder")
+
+
 def own_link(path: Path) -> Path:
     """Return a path without links; the last name may be a link that this user made."""
     found = path.lstat() if path.is_symlink() else None
@@ -67,6 +75,10 @@ def replace_own(path: Path, text: str, mode: int = PRIVATE_FILE) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def _is_file_or_folder(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _check(path: Path, found: os.stat_result, is_right: Callable[[int], bool], what: str) -> None:

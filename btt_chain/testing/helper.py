@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from btt_chain.own_files import own_folder
+from btt_chain.own_files import own_tree
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.node import HOME
 from btt_chain.testing.process import Life, ProcessId, inherited, own_files
@@ -58,7 +58,7 @@ class Helper(Life):
         if self.is_alive:
             raise DevnetError(f"{self.name} runs already")
         with own_files():
-            own_folder(self.folder)
+            own_tree(self.folder)
         environment = inherited() | {
             "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200", "PYTHONPATH": HOME,
             # Several of them share the machine with the nodes.

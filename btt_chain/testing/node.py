@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
-from btt_chain.own_files import own_folder
+from btt_chain.own_files import own_tree
 from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
 from btt_chain.testing.process import Life, ProcessId, inherited, own_files
 from btt_chain.testing.rpc import Rpc, height
@@ -132,7 +132,7 @@ class DevNode(Life):
         if self.is_alive:
             raise DevnetError(f"{self.title} runs already")
         with own_files():
-            own_folder(self.folder)
+            own_tree(self.folder)
         environment = inherited() | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         if self.program == list(PROGRAM):
             environment["PYTHONPATH"] = HOME

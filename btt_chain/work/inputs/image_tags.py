@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile
@@ -57,6 +57,7 @@ _ORIENTATION: Final = 0x0112
 _ADOBE_RGB, _NOT_SRGB = 2, "R03"
 """EXIF's colour space, and the interoperability index that cameras write instead of it."""
 _PNG_HEAD: Final = 8
+_BIG_TIFF: Final = 43
 
 
 class Greys(NamedTuple):
@@ -82,6 +83,7 @@ def check_image(file: Path, image: ImageFile.ImageFile) -> Greys:
     _check_square(file, image)
     greys = Greys()
     if isinstance(image, TiffImageFile):
+        _check_once(file)
         greys = _check_tiff(file, image.tag_v2)
     elif image.format == "PNG":
         _check_png(file, image)
@@ -116,6 +118,23 @@ def _check_square(file: Path, image: ImageFile.ImageFile) -> None:
             raise UnreadableInput.at(
                 file, f"has pixels that are not square ({name} {across:g} x {down:g}): resample it"
             )
+
+
+def _check_once(file: Path) -> None:
+    """Refuse a TIFF with a tag twice: which one counts depends on the reader."""
+    with file.open("rb") as source:
+        head = source.read(16)
+        order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+        is_big = int.from_bytes(head[2:4], order) == _BIG_TIFF
+        start, counted, size = (head[8:], 8, 20) if is_big else (head[4:8], 2, 12)
+        source.seek(int.from_bytes(start, order))
+        seen: set[bytes] = set()
+        for _ in range(int.from_bytes(source.read(counted), order)):
+            tag = source.read(size)[:2]
+            if tag in seen:
+                number = int.from_bytes(tag, order)
+                raise UnreadableInput.at(file, f"has the TIFF tag {number} twice: save it anew")
+            seen.add(tag)
 
 
 def _check_tiff(file: Path, tags: Mapping[int, object]) -> Greys:

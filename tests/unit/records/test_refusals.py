@@ -1,4 +1,4 @@
-"""What a custodian answers where it refuses."""
+"""Answers of a custodian that refuses."""
 
 from __future__ import annotations
 

@@ -69,6 +69,17 @@ def test_a_link_that_cannot_be_replaced_is_refused_by_name(
     assert not (base.parent / "chains").exists()
 
 
+@pytest.mark.parametrize("name", ["chains", "chains/btt-local/db", "signing", "node.lock"])
+def test_a_link_anywhere_in_the_folder_of_a_node_is_refused_by_name(
+    base: Path, victim: Path, name: str
+) -> None:
+    link = base / "node-0" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim.parent)
+    with pytest.raises(DevnetError, match=f"{name}: it is not a file or a folder: remove it"):
+        created(base)[0].start()
+
+
 def test_a_dangling_link_of_a_log_creates_nothing_elsewhere(base: Path) -> None:
     elsewhere = base.parent / "elsewhere"
     (base / "x.log").symlink_to(elsewhere)

@@ -326,6 +326,17 @@ def test_black_and_white_of_a_tiff_are_those_of_its_tags(
     assert greys_of(tmp_path, raw) == greys
 
 
+def test_a_tiff_with_a_tag_twice_is_refused_because_readers_take_either(tmp_path: Path) -> None:
+    raw = tiff(EIGHT, 8)
+    last = raw.index(struct.pack("<HHI", 339, 4, 1))
+    # The last tag becomes a second photometric interpretation.
+    (tmp_path / "a.tif").write_bytes(
+        raw[:last] + struct.pack("<HHII", 262, 4, 1, 0) + raw[last + 12 :]
+    )
+    with pytest.raises(UnreadableInput, match="TIFF tag 262 twice"):
+        list(read_image(tmp_path / "a.tif", tensor(1, 4, 1), Notes()))
+
+
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
