@@ -9,8 +9,8 @@
 
 The facade sends records in the open: it listens on the loopback by default, and belongs
 behind a proxy with TLS. Messages are sealed, and need none. `LIMITS` bounds what callers use up.
-A message of kind `upload` is answered with a token; one request with `Authorization: Upload TOKEN` may
-then be large.
+A message of kind `upload` is answered with a token; one request with `Authorization: Upload TOKEN`
+may then be large.
 """
 
 from __future__ import annotations

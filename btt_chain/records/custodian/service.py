@@ -151,7 +151,8 @@ class Custodian:
             sealed, self.vault.keys, self._chain.genesis, self._now_ms(), limit=self._limit
         )
         self._seen.take(message, self._now_ms())
-        kinds = {"upload": self._open_upload, "deposit": self._deposit, "access": self._access, "session": self._open_session,
+        kinds = {"upload": self._open_upload, "deposit": self._deposit,
+                 "access": self._access, "session": self._open_session,
                  "log": self._log, "anchors": self._anchors}  # fmt: skip
         try:
             if message.kind not in kinds:
