@@ -26,6 +26,7 @@ import asyncio, sys, time
 from btt_chain.care.server import serving
 async def main():
     async with serving(None, "127.0.0.1", 0, time.monotonic) as (_, port):
+        print(port, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 asyncio.run(main())
 """
@@ -71,7 +72,7 @@ async def running(source: str, folder: Path, path: str) -> AsyncIterator[Program
     )  # fmt: skip
     try:
         assert program.stdout is not None
-        port = int((await program.stdout.readline()).split()[0])
+        port = int((await asyncio.wait_for(program.stdout.readline(), PATIENCE)).split()[0])
         yield Program(program.pid, port, path)
         assert program.returncode is None
     finally:
