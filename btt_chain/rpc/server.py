@@ -38,7 +38,6 @@ from btt_chain.rpc.access import (
     OriginCheck,
 )
 from btt_chain.rpc.backend import Health
-from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Tally
 from btt_chain.rpc.conversation import Conversation
@@ -54,6 +53,7 @@ from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.system import health_document
 from btt_chain.rpc.throttle import Throttle, try_later
 from btt_chain.rpc.visitors import Phase, Visitor, Visitors
+from btt_chain.web.budget import Bill
 from btt_chain.web.proxies import is_forwarded
 
 log = logging.getLogger(__name__)

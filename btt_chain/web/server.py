@@ -47,10 +47,12 @@ Refusal: TypeAlias = Callable[[int, str], web.StreamResponse]
 class RequestRefused(Exception):
     """A request exceeds a limit."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, retry: int = 1) -> None:
+        """`retry` is in seconds."""
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.retry = retry
 
 
 def _plain(status: int, reason: str) -> web.StreamResponse:
@@ -100,7 +102,7 @@ class RequestBounds:
         except RequestRefused as refused:
             response = self._refuse(refused.status, refused.reason)
             if refused.status in (429, 503):
-                response.headers[hdrs.RETRY_AFTER] = "1"
+                response.headers[hdrs.RETRY_AFTER] = str(refused.retry)
             return response
         finally:
             reading = self._reading.pop(id(request), None)
