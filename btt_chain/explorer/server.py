@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 from time import monotonic, thread_time
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
@@ -75,6 +75,7 @@ LISTS: Final = {
 }  # fmt: skip
 """Lists as other explorers have them, and ours."""
 
+Made = TypeVar("Made")
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -93,6 +94,7 @@ class Server:
         self._exports = Exports(context, HEADERS, self._caller)
         streams = self._live, self._exports.handle, *self.signing.streams
         self.bounds = RequestBounds(limits, _refused, streams, proxies=proxies)
+        self._turn = asyncio.Lock()
         self.accounts = Accounts(EXTERNAL)
         """Processor time of each address: what a page costs is decided by who put it there."""
         context.progress.changed.append(self.announce)
@@ -178,6 +180,19 @@ class Server:
             raise RequestRefused(429, reason, wait)
         return account
 
+    async def _beside(self, account: CostAccount, work: Callable[[], Made]) -> Made:
+        """Return the result of some work at an account's cost, beside the index and the streams.
+
+        One thread works for all pages, so that the loop has its share of the time.
+        """
+
+        def charged() -> Made:
+            with _charged(account):
+                return work()
+
+        async with self._turn:
+            return await asyncio.to_thread(charged)
+
     # ---- pages
 
     def _shown(self, page: Page, *, as_json: bool = False) -> Handler:
@@ -185,14 +200,19 @@ class Server:
             in_json = as_json or _wants_json(request)
             spoken = language("en") if in_json else _language(request)
             account = self._account(request)
-            with _charged(account):
-                made = page.view(self.context, _asked(request), spoken)
-            fields = made if isinstance(made, dict) else await made
-            with _charged(account):
+
+            def view() -> Fields | Awaitable[Fields]:
+                return page.view(self.context, _asked(request), spoken)
+
+            def shown_as() -> web.Response:
                 if in_json:
                     return self._cached(request, json.dumps(fields).encode(), "application/json")
                 body = self._html(page.template, fields, request, spoken)
                 return self._cached(request, body.encode(), "text/html")
+
+            made = await self._beside(account, view)
+            fields = made if isinstance(made, dict) else await made
+            return await self._beside(account, shown_as)
 
         return handle
 
@@ -259,9 +279,12 @@ class Server:
     def _subscan(self, name: str) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             body = await self._read(request)
-            with _charged(self._account(request)):
+
+            def answer() -> web.Response:
                 status, fields = subscan.answer(self.context, name, body)
                 return _json(fields, status)
+
+            return await self._beside(self._account(request), answer)
 
         return handle
 

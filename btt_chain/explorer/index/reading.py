@@ -193,9 +193,10 @@ class SpecReader:
 
         Those of the last block are kept: lists ask for them with each of their rows.
         """
-        if self._split is None or self._split[0] != raw:
-            self._split = raw, self._read_events(raw, {}, [])
-        return self._split[1]
+        split = self._split
+        if split is None or split[0] != raw:
+            split = self._split = raw, self._read_events(raw, {}, [])
+        return split[1]
 
     def _read_events(
         self, raw: bytes, touched: dict[tuple[bytes, int], int], extrinsics: list[ExtrinsicRow]
