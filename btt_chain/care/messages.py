@@ -27,6 +27,9 @@ MAX_VOUCHERS: Final = 1_024
 CODE_LENGTH: Final = 32
 MAX_URL: Final = 2_048
 _ACCOUNT: Final = 32
+_MARKS: Final = '[]{},"'
+_MAX_MARKS: Final = 8 * MAX_VOUCHERS
+"""Maximum brackets, commas and quotes of a message: a request has six in each row."""
 
 
 class Wanted(NamedTuple):
@@ -138,6 +141,9 @@ class _Fields:
     def __init__(self, text: str | bytes, what: str) -> None:
         if len(text) > MAX_BYTES:
             raise Refusal(f"the {what} has more than {MAX_BYTES} bytes")
+        plain = text if isinstance(text, str) else text.decode("latin-1")
+        if sum(map(plain.count, _MARKS)) > _MAX_MARKS:
+            raise Refusal(f"the {what} has more than {MAX_VOUCHERS} rows")
         try:
             fields = read_object(text)
         except BadJson as error:

@@ -23,6 +23,7 @@ from aiohttp import web
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.messages import MAX_BYTES, Answer, Request
 from btt_chain.web.limits import HttpLimits
+from btt_chain.web.memory import return_large_blocks
 from btt_chain.web.server import Handler, HttpServer, RequestBounds
 
 LIMITS: Final = HttpLimits(
@@ -30,7 +31,7 @@ LIMITS: Final = HttpLimits(
     rate=4.0,
     burst=16.0,
     body_bytes=MAX_BYTES,
-    all_body_bytes=16 * MAX_BYTES,
+    all_body_bytes=8 * MAX_BYTES,
     idle_seconds=20.0,
     request_seconds=20.0,
 )
@@ -96,6 +97,7 @@ async def serving(
     limits: HttpLimits = LIMITS,
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve on an address; yield it with its port (0 takes a free one). CareError if taken."""
+    return_large_blocks()
     worker = ThreadPoolExecutor(1, "facility-serve")
     bounds = RequestBounds(limits, _refused, clock=clock)
     server = HttpServer(Endpoint(signer, bounds, worker).app(), bounds)

@@ -6,8 +6,11 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from math import ceil
+from time import monotonic, thread_time
+from typing import Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
@@ -27,10 +30,11 @@ from btt_chain.explorer.render import GROUP, STATIC, Renderer, static
 from btt_chain.explorer.routes import MAX_KEYS, PAGES, Asked, Page
 from btt_chain.explorer.signing.routes import Signing
 from btt_chain.explorer.text import shown
+from btt_chain.web.budget import EXTERNAL, Accounts, CostAccount
 from btt_chain.web.limits import HttpLimits
 from btt_chain.web.places import Places
 from btt_chain.web.proxies import Proxies
-from btt_chain.web.server import RequestBounds
+from btt_chain.web.server import RequestBounds, RequestRefused
 
 log = logging.getLogger("explorer")
 
@@ -71,6 +75,7 @@ LISTS: Final = {
 }  # fmt: skip
 """Lists as other explorers have them, and ours."""
 
+Made = TypeVar("Made")
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -89,6 +94,9 @@ class Server:
         self._exports = Exports(context, HEADERS, self._caller)
         streams = self._live, self._exports.handle, *self.signing.streams
         self.bounds = RequestBounds(limits, _refused, streams, proxies=proxies)
+        self._turn = asyncio.Lock()
+        self.accounts = Accounts(EXTERNAL)
+        """Processor time of each address: what a page costs is decided by who put it there."""
         context.progress.changed.append(self.announce)
 
     def application(self) -> web.Application:
@@ -163,18 +171,48 @@ class Server:
     async def _read(self, request: web.Request) -> bytes:
         return await self.bounds.read(request)
 
+    def _account(self, request: web.Request) -> CostAccount:
+        """Return the account of a caller that owes nothing. Raises RequestRefused."""
+        account = self.accounts.of(self._caller(request), monotonic())
+        wait = ceil(account.wait(monotonic()))
+        if wait:
+            reason = f"this address used up its processor time: wait {wait} seconds"
+            raise RequestRefused(429, reason, wait)
+        return account
+
+    async def _beside(self, account: CostAccount, work: Callable[[], Made]) -> Made:
+        """Return the result of some work at an account's cost, beside the index and the streams.
+
+        One thread works for all pages, so that the loop has its share of the time.
+        """
+
+        def charged() -> Made:
+            with _charged(account):
+                return work()
+
+        async with self._turn:
+            return await asyncio.to_thread(charged)
+
     # ---- pages
 
     def _shown(self, page: Page, *, as_json: bool = False) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             in_json = as_json or _wants_json(request)
             spoken = language("en") if in_json else _language(request)
-            made = page.view(self.context, _asked(request), spoken)
+            account = self._account(request)
+
+            def view() -> Fields | Awaitable[Fields]:
+                return page.view(self.context, _asked(request), spoken)
+
+            def shown_as() -> web.Response:
+                if in_json:
+                    return self._cached(request, json.dumps(fields).encode(), "application/json")
+                body = self._html(page.template, fields, request, spoken)
+                return self._cached(request, body.encode(), "text/html")
+
+            made = await self._beside(account, view)
             fields = made if isinstance(made, dict) else await made
-            if in_json:
-                return self._cached(request, json.dumps(fields).encode(), "application/json")
-            body = self._html(page.template, fields, request, spoken)
-            return self._cached(request, body.encode(), "text/html")
+            return await self._beside(account, shown_as)
 
         return handle
 
@@ -214,15 +252,17 @@ class Server:
         return response
 
     async def _search(self, request: web.Request) -> web.StreamResponse:
+        account = self._account(request)
         fields = await search(self.context, request.query.get("q", ""))
         to = fields["to"]
-        if _wants_json(request):
-            return _json(fields)
-        if isinstance(to, str):
-            raise web.HTTPFound(to)
-        spoken = _language(request)
-        body = self._html("search.html", fields, request, spoken)
-        return web.Response(text=body, content_type="text/html")
+        with _charged(account):
+            if _wants_json(request):
+                return _json(fields)
+            if isinstance(to, str):
+                raise web.HTTPFound(to)
+            spoken = _language(request)
+            body = self._html("search.html", fields, request, spoken)
+            return web.Response(text=body, content_type="text/html")
 
     async def _prove_account(self, request: web.Request) -> web.StreamResponse:
         asked = _asked(request)
@@ -238,8 +278,13 @@ class Server:
 
     def _subscan(self, name: str) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            status, fields = subscan.answer(self.context, name, await self._read(request))
-            return _json(fields, status)
+            body = await self._read(request)
+
+            def answer() -> web.Response:
+                status, fields = subscan.answer(self.context, name, body)
+                return _json(fields, status)
+
+            return await self._beside(self._account(request), answer)
 
         return handle
 
@@ -308,6 +353,16 @@ class Server:
         finally:
             self.hub.leave(box)
         return response
+
+
+@contextmanager
+def _charged(account: CostAccount) -> Iterator[None]:
+    """Charge an account for the processor time of the block, which does not wait."""
+    begun = thread_time()
+    try:
+        yield
+    finally:
+        account.charge(thread_time() - begun, monotonic())
 
 
 def _listed(new: str) -> Handler:

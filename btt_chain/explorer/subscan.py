@@ -40,6 +40,7 @@ from btt_chain.explorer.pages.home import page_of
 from btt_chain.explorer.pages.transactions import call_place, event_json
 from btt_chain.explorer.text import shown
 from btt_chain.primitives.strict_json import BadJson, read_object
+from btt_chain.scale.portable import Plain
 
 MAX_ROWS: Final = 100
 DEPTH: Final = 2_000
@@ -99,13 +100,22 @@ def _transfers(context: Context, asked: Asked) -> Fields:
     who = _text(asked, "address")
     address = None if who is None else context.data.address(account_of(context.data, who))
     found: list[Json] = []
+    count = 0
     for block, body, part in islice(_parts(context, TRANSFER), DEPTH):
-        each = _transfer(context, block, body, part)
-        if each is not None and (address is None or address in {each["from"], each["to"]}):
-            found.append(each)
-        if address is None and len(found) >= skip + row:
+        try:
+            fields = context.data.event(block.spec, body.events, part).fields
+        except ClientError:
+            continue
+        parties = {str(fields.get("from", fields.get("from_", ""))), str(fields.get("to", ""))}
+        amount = number_in(fields.get("amount"))
+        if amount is None or not (address is None or address in parties):
+            continue
+        if skip <= count < skip + row:
+            found.append(_transfer(context, block, body, part, fields, amount))
+        count += 1
+        if address is None and count >= skip + row:
             break
-    return {"count": len(found), "transfers": found[skip : skip + row]}
+    return {"count": count, "transfers": found}
 
 
 def _events(context: Context, asked: Asked) -> Fields:
@@ -224,17 +234,13 @@ def _extrinsic(context: Context, place: Place) -> Json:
     }
 
 
-def _transfer(context: Context, row: BlockRow, body: Body, part: EventPart) -> Fields | None:
-    try:
-        fields = context.data.event(row.spec, body.events, part).fields
-    except ClientError:
-        return None
-    amount = number_in(fields.get("amount"))
+def _transfer(
+    context: Context, row: BlockRow, body: Body, part: EventPart, fields: Mapping[str, Plain],
+    amount: int,
+) -> Fields:  # fmt: skip
     place = None
     if part.extrinsic != OF_BLOCK:
         place = context.index.extrinsic(row.height, part.extrinsic)
-    if amount is None:
-        return None
     currency = context.data.currency
     return {
         "from": str(fields.get("from", fields.get("from_", ""))),

@@ -16,7 +16,7 @@ from btt_chain.primitives.strict_json import read_json
 from btt_chain.records.accesses import LoggedAccess, Row, Status, compare, status_of
 from btt_chain.records.chain import MAX_LATE, RecordsChain
 from btt_chain.records.custodian.batches import Batch, Kind
-from btt_chain.records.custodian.service import REFUSED
+from btt_chain.records.custodian.service import MAX_QUESTION, REFUSED
 from btt_chain.records.documents import Json, Resource, parse
 from btt_chain.records.errors import AccessDenied, RecordsError
 from btt_chain.records.keys import VaultId, VaultKeys
@@ -83,12 +83,20 @@ class RemoteCustodian:
             yield cls(session, url, keys, facts, now_ms)
 
     async def ask(self, kind: str, body: Resource) -> Resource:
-        """Send a message; return the answer. Raises AccessDenied, BadMessage, Unreachable."""
+        """Send a message; return the answer. Raises AccessDenied, BadMessage, Unreachable.
+
+        One that a custodian does not take of anybody is announced first.
+        """
         sealed, hash = send(
             self._keys, self.facts.vault, self.facts.chain, kind, body, self._now_ms()
         )
+        headers: dict[str, str] = {}
+        if len(sealed) > MAX_QUESTION:
+            token = text(await self.ask("upload", {}), "token")
+            headers["Authorization"] = f"Upload {token}"
         raw = await _fetch(
-            self._session.post(f"{self.url}/vault", data=BytesIO(sealed)), MAX_ANSWER
+            self._session.post(f"{self.url}/vault", data=BytesIO(sealed), headers=headers),
+            MAX_ANSWER,
         )
         answer = receive(raw, self._keys, self.facts.chain, self._now_ms(), sender=self.facts.vault)
         if octets(answer.body, "request", 32) != hash:

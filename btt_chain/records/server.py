@@ -3,12 +3,14 @@
 | path | |
 |---|---|
 | `GET /custodian` | public: vault, account, chain, promise key |
-| `POST /vault` | a sealed message (`messages`), answered by one |
+| `POST /vault` | a sealed message (`messages`), answered by one; a large one needs an upload |
 | `GET /fhir/metadata` | CapabilityStatement |
 | `GET /fhir/TYPE?...`, `GET /fhir/TYPE/ID` | with the bearer token of a session |
 
 The facade sends records in the open: it listens on the loopback by default, and belongs
 behind a proxy with TLS. Messages are sealed, and need none. `LIMITS` bounds what callers use up.
+A message of kind `upload` is answered with a token; one request with `Authorization: Upload TOKEN`
+may then be large.
 """
 
 from __future__ import annotations
@@ -20,22 +22,27 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from btt_chain.records.canonical import canonical
-from btt_chain.records.custodian.service import Custodian
+from btt_chain.records.custodian.service import MAX_QUESTION, Custodian
 from btt_chain.records.documents import Json, Resource
 from btt_chain.records.errors import AccessDenied, RecordsError
 from btt_chain.records.fhir.capability import capability_statement
 from btt_chain.records.messages import BadMessage
 from btt_chain.records.searching import BadSearch, Search
+from btt_chain.web.bodies import Bodies
 from btt_chain.web.limits import HttpLimits
+from btt_chain.web.memory import return_large_blocks
 from btt_chain.web.server import Handler, HttpServer, RequestBounds
 
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE: Final = 32 << 20
+"""Bytes of a message of a patient, who has asked for the upload before."""
+MAX_UPLOADS: Final = 2 * MAX_MESSAGE
+"""Bytes of all such messages."""
 LIMITS: Final = HttpLimits(
-    body_bytes=MAX_MESSAGE,
     # Any caller may send a message; its sender is known once its seal is checked.
-    all_body_bytes=4 * MAX_MESSAGE,
+    body_bytes=MAX_QUESTION,
+    all_body_bytes=16 * MAX_QUESTION,
     addresses=10_000,
     request_seconds=60.0,
 )
@@ -51,6 +58,7 @@ class RecordsServer:
         self._custodian = custodian
         self._chain = chain
         self._bounds = RequestBounds(limits, _refused)
+        self._uploads = Bodies(MAX_UPLOADS)
         app = web.Application(middlewares=[self._bounds.middleware, _explained])
         app.router.add_get("/custodian", self._describe)
         app.router.add_post("/vault", self._message)
@@ -61,6 +69,7 @@ class RecordsServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port. Raises OSError."""
+        return_large_blocks()
         return (await self._server.start(host, port))[1]
 
     async def stop(self) -> None:
@@ -82,7 +91,13 @@ class RecordsServer:
         )
 
     async def _message(self, request: web.Request) -> web.Response:
-        sealed = await self._bounds.read(request)
+        token = _token(request, "upload")
+        if token is None:
+            sealed = await self._bounds.read(request)
+        elif self._custodian.begin_upload(token):
+            sealed = await self._bounds.read(request, MAX_MESSAGE, self._uploads)
+        else:
+            return _outcome(401, "login", "no upload is open with this token: ask for one again")
         try:
             answer = await self._custodian.answer(sealed)
         except BadMessage as error:
@@ -162,9 +177,9 @@ def _bundle(request: web.Request, search: Search, page: list[Resource], total: i
     return {**found, "entry": entries} if entries else found
 
 
-def _token(request: web.Request) -> str | None:
+def _token(request: web.Request, wanted: str = "bearer") -> str | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    return token.strip() if scheme.lower() == wanted else None
 
 
 def _json(value: Resource) -> web.Response:

@@ -19,7 +19,6 @@ from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc.access import unsafe_call, unsafe_function
 from btt_chain.rpc.answers import Claim
 from btt_chain.rpc.backend import BackendError, TimeLimitReached
-from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill
 from btt_chain.rpc.connection import MIN_CHARGE, Call, Connection, Subscription
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.protocol import (
@@ -39,6 +38,7 @@ from btt_chain.rpc.protocol import (
 from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import Kind, Method, Registry
 from btt_chain.rpc.throttle import MAX_DELAY
+from btt_chain.web.budget import BYTES_PER_SECOND, Bill
 from storage.fork import NotRead
 from storage.state import StateUnavailable
 

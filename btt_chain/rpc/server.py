@@ -38,7 +38,6 @@ from btt_chain.rpc.access import (
     OriginCheck,
 )
 from btt_chain.rpc.backend import Health
-from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Tally
 from btt_chain.rpc.conversation import Conversation
@@ -54,6 +53,8 @@ from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.system import health_document
 from btt_chain.rpc.throttle import Throttle, try_later
 from btt_chain.rpc.visitors import Phase, Visitor, Visitors
+from btt_chain.web.budget import Bill
+from btt_chain.web.memory import Released
 from btt_chain.web.proxies import is_forwarded
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ LINGERING = 2.0
 """Seconds for which the rest of a refused body is read, so that the client reads the refusal."""
 SWEEP_EVERY = 5.0
 """Seconds between two searches for connections that take too long."""
+OF_CONNECTION = 65_536
+"""Bytes that a connection with its subscriptions took up, by estimate."""
 SMALL_ANSWER = 65_536
 """Bytes of an answer that is not waited for: the connection's buffer takes it at once."""
 REQUEST_PRICE = 0.0002
@@ -135,6 +138,7 @@ class RpcServer:
         self.callers: dict[RequestHandler, Visitor] = {}
         self._subscriptions = Tally()
         self._acceptor: _Acceptor | None = None
+        self.released = Released()
         self._listeners: list[Listener] = []
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -355,6 +359,7 @@ class RpcServer:
             self.visitors.sweep()
             for visitor in self.heartbeats.sweep(monotonic()):
                 self.visitors.drop(visitor)
+            self.released.sweep()
 
 
 class _Acceptor(Server):
@@ -389,6 +394,7 @@ class _Acceptor(Server):
             handler.visitor = None
         if visitor is not None:
             self.server.visitors.leave(visitor)
+            self.server.released.add(OF_CONNECTION)
 
     def _request(
         self,

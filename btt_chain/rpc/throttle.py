@@ -12,8 +12,8 @@ from math import ceil
 from time import monotonic
 from typing import Final
 
-from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
+from btt_chain.web.budget import Bill
 
 MAX_DELAY: Final = 1.0
 """Seconds that a request waits for its caller's budget before it is refused."""

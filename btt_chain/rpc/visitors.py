@@ -16,7 +16,12 @@ from enum import Enum, auto
 from time import monotonic
 from typing import Final
 
-from btt_chain.rpc.budget import (
+from btt_chain.rpc.limits import ConnectionLimiter, Limits
+from btt_chain.rpc.origin import TrustedProxies
+from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
+from btt_chain.rpc.quiet import LIMIT
+from btt_chain.web.addresses import is_loopback, network_of
+from btt_chain.web.budget import (
     BYTES_PER_SECOND,
     EXTERNAL,
     LOCAL,
@@ -24,11 +29,6 @@ from btt_chain.rpc.budget import (
     Bill,
     CostAccount,
 )
-from btt_chain.rpc.limits import ConnectionLimiter, Limits
-from btt_chain.rpc.origin import TrustedProxies
-from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
-from btt_chain.rpc.quiet import LIMIT
-from btt_chain.web.addresses import is_loopback, network_of
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)

@@ -8,6 +8,7 @@ address can have the requests of another one refused.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import field
 
 from btt_chain.lazyclass import dataclass
 
@@ -21,6 +22,8 @@ class Body:
     """Ends its connection."""
     size: int = 0
     is_complete: bool = False
+    data: bytearray = field(default_factory=bytearray)
+    """What has come so far; released when the body ends or is complete."""
 
 
 class Bodies:
@@ -54,7 +57,9 @@ class Bodies:
         return True
 
     def end(self, body: Body) -> None:
-        """Remove a body whose request has ended. Idempotent."""
+        """Remove a body whose request has ended, and its bytes. Idempotent."""
+        # An exception of the stream may refer to the body in a cycle: it would keep the bytes.
+        body.data.clear()
         if body in self._all:
             del self._all[body]
             self.total -= body.size

@@ -21,6 +21,7 @@ from typing import Final, cast
 
 from btt_chain.web.addresses import network_of
 from btt_chain.web.limits import HttpLimits
+from btt_chain.web.memory import Released
 
 REFUSAL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
@@ -55,6 +56,8 @@ class Connections:
         self.limits = limits
         self.trusts = trusts
         self.clock = clock
+        self.released = Released()
+        """Counts what requests and answers take up until they are done."""
         self._all: dict[Connection, None] = {}
         self._idle: OrderedDict[Connection, None] = OrderedDict()
         self._by_address: dict[str, int] = {}
@@ -109,10 +112,11 @@ class Connections:
             self._idle[connection] = None
 
     def sweep(self) -> None:
-        """Abort connections that are late."""
+        """Abort connections that are late, and return memory."""
         now = self.clock()
         for each in [one for one in self._all if self._is_late(one, now)]:
             each.abort()
+        self.released.sweep()
 
     def close(self) -> None:
         """Abort all connections."""
@@ -167,6 +171,7 @@ class Connection(asyncio.Protocol):
         """Pass bytes on; the first ones after a request begin the next one."""
         if self._is_refused:
             return
+        self._connections.released.add(len(data))
         if self.phase is Phase.IDLE:
             self._connections.enter(self, Phase.HEAD)
         self.parser.data_received(data)

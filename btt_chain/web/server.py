@@ -47,18 +47,20 @@ Refusal: TypeAlias = Callable[[int, str], web.StreamResponse]
 class RequestRefused(Exception):
     """A request exceeds a limit."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, retry: int = 1) -> None:
+        """`retry` is in seconds."""
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.retry = retry
 
 
 def _plain(status: int, reason: str) -> web.StreamResponse:
     return web.Response(status=status, text=f"{reason}\n")
 
 
-def _too_large(limits: HttpLimits) -> RequestRefused:
-    return RequestRefused(413, f"a body has at most {limits.body_bytes} bytes")
+def _too_large(limit: int) -> RequestRefused:
+    return RequestRefused(413, f"a body has at most {limit} bytes")
 
 
 class RequestBounds:
@@ -84,7 +86,7 @@ class RequestBounds:
         self.connections = Connections(limits, clock, self._proxies.trusts)
         self._refuse = refuse
         self._streams = streams
-        self._reading: dict[int, Body] = {}
+        self._reading: dict[int, tuple[Body, Bodies]] = {}
         """By the identity of the request, which has no hash."""
 
     @web.middleware
@@ -94,16 +96,19 @@ class RequestBounds:
         if connection is not None:
             connection.begin()
         try:
-            return await self._bounded(request, handler)
+            response = await self._bounded(request, handler)
+            self.connections.released.add(response.content_length or 0)
+            return response
         except RequestRefused as refused:
             response = self._refuse(refused.status, refused.reason)
             if refused.status in (429, 503):
-                response.headers[hdrs.RETRY_AFTER] = "1"
+                response.headers[hdrs.RETRY_AFTER] = str(refused.retry)
             return response
         finally:
-            body = self._reading.pop(id(request), None)
-            if body is not None:
-                self.bodies.end(body)
+            reading = self._reading.pop(id(request), None)
+            if reading is not None:
+                body, bodies = reading
+                bodies.end(body)
             if connection is not None:
                 connection.finish()
 
@@ -112,35 +117,43 @@ class RequestBounds:
         forwarded = request.headers.getall(HEADER, [])
         return self._proxies.caller(request.remote or "", forwarded)
 
-    async def read(self, request: web.Request) -> bytes:
-        """Return the body of a request. Raises RequestRefused, which the middleware answers."""
+    async def read(
+        self, request: web.Request, limit: int | None = None, bodies: Bodies | None = None
+    ) -> bytes:
+        """Return the body of a request. Raises RequestRefused, which the middleware answers.
+
+        A caller that is known may send more: `limit`, counted with other `bodies`.
+        """
+        limit, bodies = limit or self.limits.body_bytes, bodies or self.bodies
+        if (request.content_length or 0) > limit:
+            raise _too_large(limit)
         address = self.caller(request)
 
         def cut() -> None:
             if request.transport is not None:
                 request.transport.abort()
 
-        body = self._reading[id(request)] = self.bodies.begin(address, cut)
-        parts: list[bytes] = []
+        body = bodies.begin(address, cut)
+        self._reading[id(request)] = body, bodies
         try:
             async for part in request.content.iter_any():
-                if body.size + len(part) > self.limits.body_bytes:
-                    raise _too_large(self.limits)
-                if not self.bodies.receive(body, len(part)):
+                if body.size + len(part) > limit:
+                    raise _too_large(limit)
+                if not bodies.receive(body, len(part)):
                     raise RequestRefused(503, "too many bytes of requests at once: try again")
-                parts.append(part)
+                body.data += part
         except (ConnectionError, web.RequestPayloadError):
             raise RequestRefused(400, "the body is incomplete") from None
         body.is_complete = True
-        return b"".join(parts)
+        found = bytes(body.data)
+        body.data.clear()
+        return found
 
     async def _bounded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self.rates.admits(self.caller(request), self.clock()):
             raise RequestRefused(429, "too many requests: wait a second")
         if hdrs.CONTENT_ENCODING in request.headers:
             raise RequestRefused(415, "send the body without compression")
-        if (request.content_length or 0) > self.limits.body_bytes:
-            raise _too_large(self.limits)
         if request.match_info.handler in self._streams:
             return await handler(request)
         timer = asyncio.timeout(self.limits.request_seconds)

@@ -68,7 +68,7 @@ _HONEST: Final = Bounds(cut=None, used=0.5)
 """At half of its budget a peer is slowed: honest ones stay below."""
 _PAID: Final = Bounds(cut=None)
 _LOCAL: Final = Bounds(cpu=1.0, memory=250.0, cut=None)
-"""A program on the node's machine may use 0.8 of a core (`btt_chain/rpc/budget.py`), without the
+"""A program on the node's machine may use 0.8 of a core (`btt_chain/web/budget.py`), without the
 reading and writing of bytes; the memory of its answers is not given back at once.
 """
 

@@ -124,8 +124,9 @@ class Index:
     """Read access to an index."""
 
     def __init__(self, path: Path) -> None:
-        """Open a file that exists. It is not written."""
-        self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        """Open a file that exists. It is not written; any thread may read it."""
+        name = f"{path.absolute().as_uri()}?mode=ro"
+        self._db = sqlite3.connect(name, uri=True, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA query_only = 1")
         self._end = 0.0

@@ -131,6 +131,7 @@ class SpecReader:
         self._extensions = [(each.identifier, each.type) for each in runtime.extrinsic.extensions]
         self._event_type, self._topics = self._event_record()
         self._event_walks: dict[tuple[int, int], list[tuple[Role, Walk]]] = {}
+        self._split: tuple[bytes, list[EventPart]] | None = None
         self._fee_paid = self._event_index(*FEE_PAID)
         self._success = self._event_index(*SUCCESS)
         self._failed = self._event_index(*FAILED)
@@ -188,8 +189,14 @@ class SpecReader:
         return self._layout.walk(items.signature)(inner, at, found)
 
     def split_events(self, raw: bytes) -> list[EventPart]:
-        """Return the events of a block with their places in its list. DecodeError if malformed."""
-        return self._read_events(raw, {}, [])
+        """Return the events of a block with their places in its list. DecodeError if malformed.
+
+        Those of the last block are kept: lists ask for them with each of their rows.
+        """
+        split = self._split
+        if split is None or split[0] != raw:
+            split = self._split = raw, self._read_events(raw, {}, [])
+        return split[1]
 
     def _read_events(
         self, raw: bytes, touched: dict[tuple[bytes, int], int], extrinsics: list[ExtrinsicRow]

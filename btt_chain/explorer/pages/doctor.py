@@ -19,8 +19,8 @@ DETAIL: Final = 400
 VERDICTS: Final = {"OK": "in order", "WARN": "look at it", "FAIL": "stops the node"}
 
 
-def doctor_page(context: Context) -> Fields:
-    """Return the last findings, and begin an examination if they are old."""
+async def doctor_page(context: Context) -> Fields:
+    """Return the last findings, and begin an examination, on the event loop, if they are old."""
     doctor = context.doctor
     if doctor is not None:
         doctor.look()

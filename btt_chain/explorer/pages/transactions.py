@@ -107,9 +107,7 @@ def transaction_page(context: Context, text: str, spoken: Language) -> Fields:
         raise NoSuchPage(f"The body of block {place.height} is not in the index.")
     wire = body.extrinsics[place.i]
     parts = [] if row.complaint else context.data.spec(row.spec).split_events(body.events)
-    events: list[Json] = [
-        event_json(context, row, body, part) for part in parts if part.extrinsic == place.i
-    ]
+    own = [part for part in parts if part.extrinsic == place.i]
     view = context.data.extrinsic(row.spec, wire)
     reason = None if place.ok is not False else _reason(context, row, body, place.i, parts)
     fields = extrinsic_json(context.data, place, row.spec)
@@ -121,8 +119,8 @@ def transaction_page(context: Context, text: str, spoken: Language) -> Fields:
         "specVersion": row.spec,
         "isFinal": row.is_final,
         "reason": reason,
-        "events": events[:PAGE],
-        "eventCount": len(events),
+        "events": [event_json(context, row, body, part) for part in own[:PAGE]],
+        "eventCount": len(own),
         "bytes": len(wire),
         "raw": hex_of(wire),
         "hasNext": siblings is not None,

@@ -5,6 +5,7 @@ The kinds of messages, each answered by one of kind `KIND-answer`, or `refused`:
 
 | kind | by | body | answer |
 |---|---|---|---|
+| upload | an admitted patient | | token for one message of more than 1 MiB |
 | deposit | an admitted patient | resources, their leaves, grants | numbers of both |
 | access | a reader | purpose, query; grant, or the patient | resources, entry, promise |
 | session | a reader | purpose, grant | token for the facade, scopes, lifetime |
@@ -61,7 +62,9 @@ MAX_DEPOSIT: Final = 1_000
 MAX_PAGE: Final = 32 << 20
 """Bytes of the resources of one answer."""
 MAX_QUESTION: Final = 1 << 20
-"""Bytes of a message of a vault that is no patient: only patients deposit."""
+"""Bytes of a message of a vault that is not a patient, or not yet known: only patients deposit."""
+UPLOAD_MS: Final = 120_000
+"""Milliseconds in which an upload must begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class Custodian:
         self._deciding = Deciding(chain, now_ms, max_age_ms, self._forget)
         self._sessions: dict[str, Session] = {}
         self._reads: dict[str, int] = {}
+        self._uploads: dict[VaultId, tuple[str, int]] = {}
+        """Token of the next upload of each patient, and when it ends."""
         self._adopted: set[str] = set()
         """Leaves of records that are in the ledger."""
         self._readers: dict[str, str] = {}
@@ -146,7 +151,8 @@ class Custodian:
             sealed, self.vault.keys, self._chain.genesis, self._now_ms(), limit=self._limit
         )
         self._seen.take(message, self._now_ms())
-        kinds = {"deposit": self._deposit, "access": self._access, "session": self._open_session,
+        kinds = {"upload": self._open_upload, "deposit": self._deposit,
+                 "access": self._access, "session": self._open_session,
                  "log": self._log, "anchors": self._anchors}  # fmt: skip
         try:
             if message.kind not in kinds:
@@ -159,6 +165,15 @@ class Custodian:
             self.vault.keys, message.sender, self._chain.genesis, kind, found, self._now_ms()
         )
         return answer
+
+    def begin_upload(self, token: str) -> bool:
+        """Return True once for the token of an upload; its message may be large."""
+        given = token.encode(errors="replace")
+        for patient, (known, end_ms) in self._uploads.items():
+            if secrets.compare_digest(known.encode(), given):
+                del self._uploads[patient]
+                return self._now_ms() <= end_ms
+        return False
 
     # ---- the facade
 
@@ -187,11 +202,14 @@ class Custodian:
 
     # ---- kinds of messages
 
+    async def _open_upload(self, message: Message) -> Resource:
+        self._ensure_patient(message.sender)
+        token = secrets.token_urlsafe(32)
+        self._uploads[message.sender] = token, self._now_ms() + UPLOAD_MS
+        return {"token": token}
+
     async def _deposit(self, message: Message) -> Resource:
-        if not self._is_patient(message.sender):
-            raise AccessDenied(
-                "this vault is no patient of the custodian: `btt-chain records admit` adds it"
-            )
+        self._ensure_patient(message.sender)
         resources, given = (
             [objects(each) for each in items(message.body.get(name, []))]
             for name in ("resources", "grants")
@@ -368,6 +386,12 @@ class Custodian:
         """Store a grant, and put its leaf into the next root of consents."""
         library.store_grant(self.vault, signed, self._now_ms(), "consent")
         self._anchoring.add(Kind.CONSENTS, signed.leaf)
+
+    def _ensure_patient(self, who: VaultId) -> None:
+        if not self._is_patient(who):
+            raise AccessDenied(
+                "this vault is no patient of the custodian: `btt-chain records admit` adds it"
+            )
 
     def _is_patient(self, who: VaultId) -> bool:
         return str(who) in self._facts(PATIENTS)

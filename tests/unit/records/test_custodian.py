@@ -28,6 +28,7 @@ from btt_chain.records.custodian.machine import MAX_AGE_MS, REVOKED, STALE
 from btt_chain.records.custodian.service import (
     EMERGENCY_READERS,
     MAX_QUESTION,
+    UPLOAD_MS,
 )
 from btt_chain.records.documents import Json, Resource, parse
 from btt_chain.records.errors import AccessDenied, VaultError
@@ -103,6 +104,36 @@ async def test_a_vault_that_is_not_admitted_deposits_nothing(hospital: Hospital)
     client = await hospital.client(hospital.reader)
     with pytest.raises(AccessDenied, match="no patient of the custodian"):
         await client.ask("deposit", {"resources": records_of_a_patient()})
+
+
+async def test_a_patient_announces_a_large_message_and_no_other_vault_can(
+    hospital: Hospital,
+) -> None:
+    note = {
+        **records_of_a_patient()[0],
+        "id": "large",
+        "address": [{"text": "x" * 2 * MAX_QUESTION}],
+    }
+    large: Resource = {"resources": [note]}
+    patient = await hospital.client(hospital.patient)
+    assert (await patient.ask("deposit", large))["added"] == 1
+    other = await hospital.client(hospital.reader)
+    with pytest.raises(AccessDenied, match="no patient of the custodian"):
+        await other.ask("deposit", large)
+    token = str((await patient.ask("upload", {}))["token"])
+    hospital.chain.now_ms += UPLOAD_MS + 1
+    assert not hospital.custodian.begin_upload(token)
+    token = str((await patient.ask("upload", {}))["token"])
+    sealed, _ = send(hospital.reader, hospital.vault.id, GENESIS, "log", large, hospital.now_ms())
+    async with aiohttp.ClientSession() as client:
+        for header, status, reason in (
+            ({}, 413, "at most 1048576 bytes"),
+            ({"Authorization": f"Upload {token}"}, 400, "of this sender has at most"),
+            ({"Authorization": f"Upload {token}"}, 401, "no upload is open"),
+        ):
+            post = client.post(hospital.url + "/vault", data=BytesIO(sealed), headers=header)
+            async with post as answer:
+                assert (answer.status, reason in await answer.text()) == (status, True)
 
 
 async def test_a_reader_gets_what_the_consent_covers_with_a_promise(hospital: Hospital) -> None:

@@ -16,9 +16,9 @@ from btt_chain.rpc import throttle as throttle_module
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.api import RpcService
-from btt_chain.rpc.budget import Rate, Rates
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.web.budget import Rate, Rates
 from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient, WsClient
 

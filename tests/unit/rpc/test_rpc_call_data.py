@@ -8,12 +8,12 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from btt_chain.rpc.budget import LOCAL, Bill, CostAccount
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.params import Hex, Text, hex_bytes
 from btt_chain.rpc.registry import Registry, method
+from btt_chain.web.budget import LOCAL, Bill, CostAccount
 from runtime.apis.base import MAX_ARGUMENTS, MAX_TRANSACTION
 from runtime.apis.core import max_arguments
 from support.rpc_client import CallFailed, HttpClient

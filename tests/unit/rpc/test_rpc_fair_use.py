@@ -13,13 +13,13 @@ from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.api import RpcService
-from btt_chain.rpc.budget import EXTERNAL, Bill, CostAccount, Rate
 from btt_chain.rpc.calls import NOTIFICATION_PRICE, Caller
 from btt_chain.rpc.connection import DELIVERY_PRICE, Connection, Subscription, Wire
 from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.web.budget import EXTERNAL, Bill, CostAccount, Rate
 from support.rpc_backend import ModelBackend
 from support.rpc_client import WsClient
 

@@ -11,7 +11,6 @@ import pytest
 
 from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc import visitors as visitors_module
-from btt_chain.rpc.budget import Accounts, Bill, Rate, Rates
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Dispatcher
@@ -22,6 +21,7 @@ from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.state import MAX_WATCHED, MAX_WATCHED_EXTERNAL, StorageAudience
 from btt_chain.rpc.visitors import Visitor, Visitors
 from btt_chain.web.addresses import network_of
+from btt_chain.web.budget import Accounts, Bill, Rate, Rates
 
 # ---- batches
 

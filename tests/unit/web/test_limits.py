@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from btt_chain.primitives.token_bucket import TokenBucket
+from btt_chain.web import memory
 from btt_chain.web.addresses import is_loopback, network_of, wide_network_of
 from btt_chain.web.bodies import Bodies, Body
 from btt_chain.web.rates import Rates
@@ -55,6 +56,16 @@ def test_a_new_address_never_walks_the_table(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(rates, "_buckets", Table())
     assert all(rates.admits(str(number), 0.0) for number in range(5_000))
     assert len(rates) == 1_000
+
+
+def test_memory_goes_back_once_much_was_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, int]] = []
+    monkeypatch.setattr(memory, "_call", lambda *call: calls.append(call))
+    released = memory.Released(100)
+    for size, expected in ((60, 0), (40, 1), (0, 1), (99, 1), (1, 2)):
+        released.add(size)
+        released.sweep()
+        assert calls == [("malloc_trim", 0)] * expected
 
 
 class Sender:
