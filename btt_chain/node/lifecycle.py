@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from btt_chain import __version__
@@ -27,7 +27,6 @@ from btt_chain.node.paths import Paths
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
-from btt_chain.node.trust import Trust, check_database, warn_if_old
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.primitives.digits import whole_number
 from btt_chain.telemetry.metrics import Metrics
@@ -35,7 +34,6 @@ from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
 from genesis.checkpoint import checkpoint_of
 from genesis.spec import ChainSpec
-from p2p.sync.types import BlockId
 from runtime.pallets.babe import Babe
 from runtime.pallets.babe import Engine as SlotEngine
 from runtime.params import PARAMS_KEY, RuntimeParams
@@ -47,6 +45,7 @@ from storage.state import StateUnavailable
 if TYPE_CHECKING:
     from btt_chain.consensus.author import Pace
     from btt_chain.node.engine import Engine
+    from btt_chain.node.trust import Trust
     from btt_chain.node.verifier_service import Verifying
     from p2p.network import Network
 
@@ -68,7 +67,8 @@ class OpenChain:
     paths: Paths
     store: ChainStore
     client: Client
-    trust: Trust = field(default_factory=Trust)
+    trust: Trust | None = None
+    """The blocks that the operator trusts; None without any."""
 
     def close(self) -> None:
         """Close the store."""
@@ -111,13 +111,28 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
                 config.blocks_pruning, store.blocks.bodies_from,
             )  # fmt: skip
         settle_genesis(store, spec)
-        trusted = None if config.trusted_block is None else BlockId(*config.trusted_block)
-        trust, client = Trust(checkpoint_of(spec), trusted), Client(store, presets())
-        check_database(client, trust)
-        return OpenChain(spec, paths, store, client, trust)
+        client = Client(store, presets())
+        return OpenChain(spec, paths, store, client, trust_of(config, spec, client))
     except BaseException:
         store.close()
         raise
+
+
+def trust_of(config: NodeConfig, spec: ChainSpec, client: Client) -> Trust | None:
+    """Return the trusted blocks of a node, None without any. Raises SpecError, UntrustedDatabase.
+
+    A node without any starts without the modules of sync.
+    """
+    checkpoint = checkpoint_of(spec)
+    if checkpoint is None and config.trusted_block is None:
+        return None
+    from btt_chain.node.trust import Trust, check_database
+    from p2p.sync.types import BlockId
+
+    block = None if config.trusted_block is None else BlockId(*config.trusted_block)
+    trust = Trust(checkpoint, block)
+    check_database(client, trust)
+    return trust
 
 
 def settle_genesis(store: ChainStore, spec: ChainSpec) -> None:
@@ -338,6 +353,7 @@ def engine_of(
     # Nodes that seal by hand have no engine; they start without its modules.
     from btt_chain.node.assembly import Plan, assemble, lacks_voters
     from btt_chain.node.observer import NodeWatcher
+    from btt_chain.node.trust import Trust
 
     if lacks_voters(chain.client):
         reason = build(chain.spec).no_validating or "block zero has no voters"
@@ -353,7 +369,7 @@ def engine_of(
             behind=finality.behind,
             seed=secrets.randbits(64),
             params=params,
-            trust=chain.trust,
+            trust=chain.trust or Trust(),
             vault=None if config.validator is None else key_manager,
             force_authoring=config.validator is not None and config.validator.force_authoring,
             warp=config.sync == "warp",
@@ -511,7 +527,10 @@ async def run_node(config: NodeConfig) -> None:
         set_on_signals(stop)
         log_start(chain, identity, name)
         if chain.spec.is_live and engine is not None:
-            warn_if_old(chain.client, chain.trust, params_of(chain), unix_ms())
+            from btt_chain.node.trust import Trust, warn_if_old
+
+            trust = chain.trust or Trust()
+            warn_if_old(chain.client, trust, params_of(chain), unix_ms())
         await service.run(stop)
         log.info("stopped")
     finally:

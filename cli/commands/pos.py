@@ -102,7 +102,7 @@ def pos(
     if code_ is not None:
         return code_
     # Stopped by SIGTERM: a request that was shown can still be paid.
-    return ExitCode.UNDECIDED if screen.has_shown else ExitCode.REFUSED
+    return ExitCode.UNDECIDED if screen.look else ExitCode.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +162,12 @@ class Screen:
         self._output = output
         self._ground = ground
         self.display: CustomerDisplay | None = None
-        self.has_shown = False
-        """True once a request was shown."""
+        self.look = ""
+        """The command that shows the payment of the request, once it was shown."""
 
     def invoice(self, issued: Issued, chain: Chain) -> None:
         """Show the invoice and its code."""
-        self.has_shown = True
+        self.look = issued.look
         from btt_chain.payments import qr
         from btt_chain.payments.errors import PaymentError
 
@@ -244,6 +244,17 @@ class Screen:
 async def _serve(
     asked: Asked, pair: KeyPair, screen: Screen, port: int | None, url: str, timeout: float
 ) -> int:
+    try:
+        return await _run_till(asked, pair, screen, port, url, timeout)
+    except asyncio.CancelledError:
+        if screen.look:
+            show.note(f"the request can still be paid until it expires: look with `{screen.look}`")
+        raise
+
+
+async def _run_till(
+    asked: Asked, pair: KeyPair, screen: Screen, port: int | None, url: str, timeout: float
+) -> int:
     from btt_chain.client.chain import Chain
     from btt_chain.client.jsonrpc import Connection
     from btt_chain.daemon import Daemon
@@ -280,9 +291,6 @@ async def _serve(
                 return await Daemon(url, timeout, report=show.note).run(follow)
         except TimeoutError:
             return _undecided(till, issued, screen)
-        except asyncio.CancelledError:
-            show.note(f"the request can still be paid until it expires: look with `{issued.look}`")
-            raise
 
 
 async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:

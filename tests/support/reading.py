@@ -62,6 +62,7 @@ OTHER: Final = {
     "records": "need a vault",
     "tokenomics audit": "runs the runtime's own checks on the whole state",
     "tx": "takes a transaction",
+    "build-spec": "asks a node with --checkpoint only",
     "upgrade try": "runs the next runtime",
 }
 """Commands that connect to a node and sign nothing, with the reason why they are not above."""

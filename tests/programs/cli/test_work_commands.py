@@ -142,7 +142,7 @@ def test_an_import_reports_each_node() -> None:
         ("net.onnx", b"no model", "net.onnx: no valid ONNX model"),
         ("net.json", b'{"labels": ["one"]}', "net.json: 1 labels for 2 outputs"),
         ("net.json", b"{", "net.json: the preparation is no JSON"),
-        ("net.json", b"\xff", "net.json: holds no text"),
+        ("net.json", b"\xff", "net.json: the preparation is no JSON: byte 0 is not UTF-8 text"),
     ],
 )
 def test_what_cannot_be_imported_is_refused(

@@ -92,7 +92,7 @@ class Engines:
         setattr(importer, "check", costs.of(CHECK_US, importer.check))  # noqa: B010
         warp = engine.parts.sync._warp
         if warp is not None and self.warp is not None:
-            warp._plan = replace(warp._plan, gain=self.warp)
+            warp.search._plan = replace(warp.search._plan, gain=self.warp)
         if self.shared is not None:
             self.shared.attend(engine, self.verify)
         if not self.bodies:
