@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from btt_chain.client.chain import read_properties
@@ -25,6 +26,10 @@ DEV_PATHS: Final = (
     *map(dev_path, range(24)), *(f"//Provider//{place}" for place in range(16)), "//Hospital",
 )  # fmt: skip
 """Keys of the accounts of development chains and of `devnet`."""
+KEPT: Final = 8
+"""Decoded extrinsics that are kept, ..."""
+KEPT_BYTES: Final = 65_536
+"""... each of so many bytes at most."""
 POOL: Final = b"modl"
 """First bytes of accounts without a key, which belong to pallets."""
 
@@ -46,6 +51,7 @@ class ChainData:
         self.currency, self._prefix = read_properties(names.properties)
         self._is_prefix_known = False
         self._index = index
+        self._kept = lru_cache(KEPT)(self._decode)
         self._labels: dict[bytes, str] = {}
         if names.kind in TRIAL_KINDS:
             for path in DEV_PATHS:
@@ -108,7 +114,10 @@ class ChainData:
     # ---- decoding
 
     def extrinsic(self, version: int, wire: bytes) -> ExtrinsicView | Undecoded:
-        """Decode an extrinsic."""
+        """Decode an extrinsic; the last ones are kept, except for very large ones."""
+        return (self._decode if len(wire) > KEPT_BYTES else self._kept)(version, wire)
+
+    def _decode(self, version: int, wire: bytes) -> ExtrinsicView | Undecoded:
         try:
             return self.spec(version).metadata.decoder.extrinsic(wire)
         except ClientError as error:

@@ -35,6 +35,7 @@ from btt_chain.web.limits import HttpLimits
 from btt_chain.web.places import Places
 from btt_chain.web.proxies import Proxies
 from btt_chain.web.server import RequestBounds, RequestRefused
+from btt_chain.web.turns import TurnQueue
 
 log = logging.getLogger("explorer")
 
@@ -94,7 +95,7 @@ class Server:
         self._exports = Exports(context, HEADERS, self._caller)
         streams = self._live, self._exports.handle, *self.signing.streams
         self.bounds = RequestBounds(limits, _refused, streams, proxies=proxies)
-        self._turn = asyncio.Lock()
+        self._turns = TurnQueue()
         self.accounts = Accounts(EXTERNAL)
         """Processor time of each address: what a page costs is decided by who put it there."""
         context.progress.changed.append(self.announce)
@@ -174,24 +175,31 @@ class Server:
     def _account(self, request: web.Request) -> CostAccount:
         """Return the account of a caller that owes nothing. Raises RequestRefused."""
         account = self.accounts.of(self._caller(request), monotonic())
-        wait = ceil(account.wait(monotonic()))
-        if wait:
-            reason = f"this address used up its processor time: wait {wait} seconds"
-            raise RequestRefused(429, reason, wait)
+        _ensure_paid(account)
         return account
 
-    async def _beside(self, account: CostAccount, work: Callable[[], Made]) -> Made:
+    async def _beside(
+        self, account: CostAccount, work: Callable[[], Made], *, is_new: bool = False
+    ) -> Made:
         """Return the result of some work at an account's cost, beside the index and the streams.
 
-        One thread works for all pages, so that the loop has its share of the time.
+        One thread works for all pages, so that the loop has its share of the time; who spent least
+        is first. New work is begun for an account that owes nothing. Raises RequestRefused.
         """
 
         def charged() -> Made:
             with _charged(account):
                 return work()
 
-        async with self._turn:
+        if is_new:
+            _ensure_paid(account)
+        await self._turns.turn(lambda: account.spent(monotonic()))
+        try:
+            if is_new:
+                _ensure_paid(account)
             return await asyncio.to_thread(charged)
+        finally:
+            self._turns.spent()
 
     # ---- pages
 
@@ -199,7 +207,7 @@ class Server:
         async def handle(request: web.Request) -> web.StreamResponse:
             in_json = as_json or _wants_json(request)
             spoken = language("en") if in_json else _language(request)
-            account = self._account(request)
+            account = self.accounts.of(self._caller(request), monotonic())
 
             def view() -> Fields | Awaitable[Fields]:
                 return page.view(self.context, _asked(request), spoken)
@@ -210,7 +218,7 @@ class Server:
                 body = self._html(page.template, fields, request, spoken)
                 return self._cached(request, body.encode(), "text/html")
 
-            made = await self._beside(account, view)
+            made = await self._beside(account, view, is_new=True)
             fields = made if isinstance(made, dict) else await made
             return await self._beside(account, shown_as)
 
@@ -284,7 +292,8 @@ class Server:
                 status, fields = subscan.answer(self.context, name, body)
                 return _json(fields, status)
 
-            return await self._beside(self._account(request), answer)
+            account = self.accounts.of(self._caller(request), monotonic())
+            return await self._beside(account, answer, is_new=True)
 
         return handle
 
@@ -353,6 +362,13 @@ class Server:
         finally:
             self.hub.leave(box)
         return response
+
+
+def _ensure_paid(account: CostAccount) -> None:
+    wait = ceil(account.wait(monotonic()))
+    if wait:
+        reason = f"this address used up its processor time: wait {wait} seconds"
+        raise RequestRefused(429, reason, wait)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_par
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import to_hex
 from btt_chain.rpc.storage_query import PAGE_KEYS, Item, Query, QueryParam, look_up, walk
-from btt_chain.rpc.turns import TurnQueue
+from btt_chain.web.turns import TurnQueue
 from storage.state import StateUnavailable
 
 STORAGE_EVENT: Final = "archive_v1_storageEvent"

@@ -17,7 +17,7 @@ from btt_chain.primitives.epoch import Epoch
 from btt_chain.rpc.backend import BackendError
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.turns import TurnQueue
+from btt_chain.web.turns import TurnQueue
 
 BABE_ERROR: Final = 9_000
 """Base of Substrate's codes of this group."""

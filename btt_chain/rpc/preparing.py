@@ -12,7 +12,7 @@ from typing import Final
 
 from btt_chain.rpc.protocol import Request
 from btt_chain.rpc.registry import Method
-from btt_chain.rpc.turns import TurnQueue
+from btt_chain.web.turns import TurnQueue
 
 FUNCTIONS: Final = "Metadata_"
 """Prefix of the runtime's functions that return metadata."""

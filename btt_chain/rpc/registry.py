@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.rpc.params import Signature, SubscriptionId
-from btt_chain.rpc.turns import TurnQueue
+from btt_chain.web.turns import TurnQueue
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 

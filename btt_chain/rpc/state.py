@@ -25,7 +25,7 @@ from btt_chain.rpc.params import U32, Hash, Hex, Text
 from btt_chain.rpc.protocol import CLIENT_ERROR, TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
-from btt_chain.rpc.turns import TurnQueue
+from btt_chain.web.turns import TurnQueue
 from storage.fork import NotRead
 from storage.state import StateUnavailable
 

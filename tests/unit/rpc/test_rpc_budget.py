@@ -12,7 +12,6 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from btt_chain.rpc import throttle as throttle_module
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.throttle import MAX_REFUSALS, MAX_WASTE, Throttle, try_later
-from btt_chain.rpc.turns import SHARE, SLICE, TurnQueue
 from btt_chain.web.addresses import network_of
 from btt_chain.web.budget import (
     EXTERNAL,
@@ -27,6 +26,7 @@ from btt_chain.web.budget import (
     Rate,
     Rates,
 )
+from btt_chain.web.turns import SHARE, SLICE, TurnQueue
 
 RATES = Rates(Rate(0.5, 1.0), Rate(0.5, 2.0), Rate(0.1, 0.2))
 
