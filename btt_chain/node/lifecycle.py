@@ -523,8 +523,7 @@ async def run_node(config: NodeConfig) -> None:
                 verifying=verifying_of(chain, config, pool, key_manager, engine, metrics),
             ),
         )
-        stop = asyncio.Event()
-        set_on_signals(stop)
+        stop = stopped_by_signals()
         log_start(chain, identity, name)
         if chain.spec.is_live and engine is not None:
             from btt_chain.node.trust import Trust, warn_if_old
@@ -537,12 +536,13 @@ async def run_node(config: NodeConfig) -> None:
         close_all(chain, key_manager, engine)
 
 
-def set_on_signals(stop: asyncio.Event) -> None:
-    """Set the event on SIGINT, SIGTERM and SIGHUP; SIGHUP stays ignored under `nohup`."""
-    loop = asyncio.get_running_loop()
+def stopped_by_signals() -> asyncio.Event:
+    """Return an event that SIGINT, SIGTERM and SIGHUP set; SIGHUP stays ignored under `nohup`."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 def close_all(chain: OpenChain, key_manager: KeyManager | None, engine: Engine | None) -> None:

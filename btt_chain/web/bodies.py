@@ -23,7 +23,7 @@ class Body:
     size: int = 0
     is_complete: bool = False
     data: bytearray = field(default_factory=bytearray)
-    """What has come so far; released when the body ends or is complete."""
+    """The bytes so far; released when the body ends or is complete."""
 
 
 class Bodies:

@@ -7,7 +7,6 @@ node can refuse to answer, but it cannot name another state.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ from btt_chain.node.dev.errors import RemoteAway
 from btt_chain.node.dev.proven import ProvenState
 from btt_chain.node.dev.remote import OtherChain, Remote
 from btt_chain.node.dev.remote_state import RemoteState
-from btt_chain.node.lifecycle import WrongChain, set_on_signals
+from btt_chain.node.lifecycle import WrongChain, stopped_by_signals
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import (
     EDITED_KEY,
@@ -318,8 +317,7 @@ async def run_fork(config: ForkConfig) -> None:
                 fork_status=fork.status,
             ),
         )
-        stop = asyncio.Event()
-        set_on_signals(stop)
+        stop = stopped_by_signals()
         log.info("%s, read from %s", identity.chain_name, config.url)
         log.warning(
             "state roots of a fork cover its own changes only: they are not those of the chain"

@@ -167,7 +167,7 @@ class Custodian:
         return answer
 
     def begin_upload(self, token: str) -> bool:
-        """Return True once for the token of an upload; its message may be large."""
+        """Return True if the token is that of an upload, once: its message may be large."""
         given = token.encode(errors="replace")
         for patient, (known, end_ms) in self._uploads.items():
             if secrets.compare_digest(known.encode(), given):

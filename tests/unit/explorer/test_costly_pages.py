@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -77,9 +77,9 @@ async def test_a_list_reads_the_events_of_a_block_once(
     read: list[bytes] = []
     events = SpecReader._read_events
 
-    def counted(self: SpecReader, raw: bytes, *more: object) -> list[EventPart]:
+    def counted(self: SpecReader, raw: bytes, *more: Any) -> list[EventPart]:
         read.append(raw)
-        return events(self, raw, *more)  # type: ignore[arg-type]
+        return events(self, raw, *more)
 
     monkeypatch.setattr(SpecReader, "_read_events", counted)
     asked = {"row": 20, "page": 0, "module": "system", "event_id": "Remarked"}
