@@ -17,6 +17,9 @@ from hypothesis import HealthCheck, settings
 
 from support.parts import files_of_others
 
+# Programs that are started inherit it: under `nohup` no test could end them by this signal.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 # Deadlines measure the machine, not the code. Derandomized, a red run is red again tomorrow.
 settings.register_profile(
     "ci",

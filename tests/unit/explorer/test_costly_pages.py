@@ -1,4 +1,4 @@
-"""Pages whose cost another party decides: they are cut before decoding, and paid by their readers."""
+"""Pages whose cost others decide: they are cut before decoding, and paid by their readers."""
 
 from __future__ import annotations
 
