@@ -1,9 +1,10 @@
-"""Files that commands read and write, each in one way."""
+"""Files that commands read and write, each in one way.
+
+Libraries are imported where they are used: `btt-chain --help` imports this module, too.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ def write(output: Path | str, data: bytes | str, *, private: bool = False) -> No
 
 def write_json(document: object, output: Path | str) -> None:
     """Write a document whole or not at all; - is standard output."""
+    import json
+
     write(output, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -142,6 +145,8 @@ def secret_in(path: Path) -> str:
 
 def hash_of(file: Path) -> H256:
     """Return the SHA-256 of a file of any size."""
+    import hashlib
+
     from btt_chain.primitives.digest import H256
 
     with file.open("rb") as opened:
