@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from btt_chain.packages import HOME, PACKAGES
-from cli.common.streams import ended_by_signals
 
 PR_SET_DUMPABLE: Final = 4
 
@@ -54,16 +53,25 @@ def keep_memory_private() -> None:
 
 def main() -> NoReturn:
     """Run the typed command; `btt_chain.launcher` calls this after it has set up our packages."""
+    if sys.argv[1:2] in ([], ["--help"], ["-h"], ["--version"]):
+        run()
+    # Imported here, as above: `--help` holds no key and leaves no unfinished file.
+    from cli.common.streams import ended_by_signals
+
     # First: a signal that comes before its handler is lost in the first process of a container.
     with ended_by_signals():
-        trouble = shadowed(HOME)
-        if trouble is not None:
-            sys.exit(f"error: {trouble}")
-        if sys.argv[1:2] not in ([], ["--help"], ["-h"], ["--version"]):
-            keep_memory_private()
-        program: Any = import_module("cli.program").program
-        program.main(prog_name="btt-chain")
-        sys.exit()
+        keep_memory_private()
+        run()
+
+
+def run() -> NoReturn:
+    """Import the program and run it, if the packages that it imports are ours."""
+    trouble = shadowed(HOME)
+    if trouble is not None:
+        sys.exit(f"error: {trouble}")
+    program: Any = import_module("cli.program").program
+    program.main(prog_name="btt-chain")
+    sys.exit()
 
 
 if __name__ == "__main__":

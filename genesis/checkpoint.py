@@ -36,6 +36,10 @@ REGULAR: Final = 1
 """Variant of an epoch that is not the chain's first."""
 
 
+class UntrustedDatabase(Exception):
+    """A database does not have a trusted block where it should be."""
+
+
 @dataclass(frozen=True, slots=True)
 class _EpochAt:
     hash: H256

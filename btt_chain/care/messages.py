@@ -147,7 +147,7 @@ class _Fields:
         try:
             fields = read_object(text)
         except BadJson as error:
-            raise Refusal(f"this is no {what}: it is not a JSON object: {error}") from None
+            raise Refusal(f"this is not a {what}: it is not a JSON object: {error}") from None
         self._fields: dict[str, object] = fields
         self._what = what
         if fields.get("version") != VERSION:

@@ -418,7 +418,7 @@ async def find_block(connection: Connection, which: str) -> bytes:
     number = whole_number(which.replace("_", "").replace(",", ""))
     if number is None:
         raise InvalidArgument(
-            f"{which[:80]!r} is no block: give a number, a hash, best or finalized"
+            f"{which[:80]!r} is not a block: give a number, a hash, best or finalized"
         )
     found = await connection.call("chain_getBlockHash", number)
     if found is None:

@@ -174,7 +174,7 @@ def without_signature(wire: bytes, metadata: ChainMetadata | None = None) -> byt
     _, start = compact_decode(wire, 0)
     items = None if metadata is None else metadata.items
     if items is not None and items.address is not None and wire[start : start + 1] == b"\x84":
-        with decoding("this is no transaction of this chain"):
+        with decoding("this is not a transaction of this chain"):
             _, first = items.types.decode_at(items.address, wire, start + 1)
         first += items.signature is not None and _is_variant(items, items.signature)
     elif wire[start : start + 2] == b"\x84\x00":

@@ -68,7 +68,7 @@ def _read(raw: bytes) -> Asked:
     try:
         return read_object(raw or b"{}")
     except BadJson:
-        raise BadRequest("The body is no JSON object.") from None
+        raise BadRequest("The body is not a JSON object.") from None
 
 
 def _envelope(code: int, message: str, data: Json) -> Fields:

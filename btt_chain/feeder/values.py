@@ -75,7 +75,7 @@ def parse_answer(raw: bytes, pointer: str | None) -> int:
         # Numbers stay text: a float would change their digits.
         document = read_json(text, integer=Number, decimal=Number)
     except BadJson as error:
-        raise BadValue(f"the answer is no JSON: {error}") from None
+        raise BadValue(f"the answer is not JSON: {error}") from None
     found = resolve(document, pointer)
     if not isinstance(found, str):
         raise BadValue(f"{pointer} names {type(found).__name__}, not a number")

@@ -16,7 +16,7 @@ from btt_chain.consensus.babe.verify import Refused, slot_of
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.state_import import read_trusted
 from btt_chain.primitives.header import Header
-from genesis.checkpoint import Checkpoint, good_for_ms
+from genesis.checkpoint import Checkpoint, UntrustedDatabase, good_for_ms
 from p2p.sync.types import BlockId, Proven
 from p2p.sync.warp_proof import SlotClock, WarpPlan
 from runtime.params import RuntimeParams
@@ -24,10 +24,6 @@ from runtime.params import RuntimeParams
 log = logging.getLogger(__name__)
 
 DAY_MS: Final = 86_400_000
-
-
-class UntrustedDatabase(Exception):
-    """The database does not have a trusted block where it should be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def read_proof(text: str) -> CardProof:
         found = read_object(text)
     except BadJson as error:
         raise PaymentError(
-            f"this is no proof of a card, made by `btt-chain card prove`: {error}"
+            f"this is not a proof of a card, as made by `btt-chain card prove`: {error}"
         ) from None
     scheme = found.get("scheme")
     if scheme not in _LENGTHS:

@@ -62,7 +62,7 @@ class RecordsChain(Protocol):
         """Return the root of a batch in the last final state; None if there is none."""
 
     async def promise_key(self, custodian: bytes) -> bytes | None:
-        """Return the key that a custodian signs promises with; None if it is no custodian."""
+        """Return the key that a custodian signs promises with; None if it is not a custodian."""
 
     async def is_leaving(self, custodian: bytes) -> bool:
         """Return True if a custodian leaves: its bond may be gone before a promise is over."""
@@ -122,7 +122,7 @@ class NodeRecords:
         return Root(_bytes(_fields(found)["root"]), _number(_fields(found)["leaves"]))
 
     async def promise_key(self, custodian: bytes, at: bytes | None = None) -> bytes | None:
-        """Return the key that a custodian signs promises with; None if it is no custodian.
+        """Return the key that a custodian signs promises with; None if it is not a custodian.
 
         In the state of the best block, or of `at`.
         """

@@ -64,7 +64,7 @@ def parse(raw: bytes) -> Resource:
         lines = ""
         if str(error).startswith("Extra data at line"):
             lines = " (one document in each line is NDJSON: import each line as a file of its own)"
-        raise BadDocument(f"the document is no JSON: {error}{lines}") from None
+        raise BadDocument(f"the document is not JSON: {error}{lines}") from None
     if b"\\u0000" in raw and any("\0" in text for text in texts_of(found)):
         raise BadDocument("a string has U+0000")
     if not isinstance(found, dict):
@@ -86,7 +86,7 @@ def check_shape(raw: bytes) -> None:
         if first == ord('"'):
             length = found.end() - found.start()
             if length == 1:
-                raise BadDocument("the document is no JSON: a string has no end")
+                raise BadDocument("the document is not JSON: a string has no end")
             if length > MAX_STRING:
                 raise BadDocument(
                     f"a string has {length:,} bytes, {MAX_STRING:,} are the most: store large "

@@ -160,4 +160,4 @@ def _read(file: Path) -> dict[str, object]:
     try:
         return read_object(raw)
     except BadJson as error:
-        raise Mistyped(f"{file} is no proof: it is not a JSON document: {error}") from None
+        raise Mistyped(f"{file} is not a proof: it is not a JSON document: {error}") from None

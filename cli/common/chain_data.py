@@ -86,7 +86,7 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.node.lifecycle import WrongChain
     from btt_chain.node.sealing import SealingFailed
     from btt_chain.node.service import PortTaken
-    from btt_chain.node.trust import UntrustedDatabase
+    from genesis.checkpoint import UntrustedDatabase
     from genesis.spec import SpecError
     from p2p.errors import NetworkError
     from runtime.frame import MigrationFailed

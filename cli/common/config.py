@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 import click
 
 from cli.common.errors import Mistyped, NotFound, hint
-from cli.common.files import read_text_file
 
 SHARED: Final = ("timeout", "url")
 """Options that may be set for all commands at once: keys outside of all tables."""
@@ -50,6 +49,8 @@ class Settings(NamedTuple):
         if file is None:
             return cls({}, "", os.environ)
         import tomllib
+
+        from cli.common.files import read_text_file
 
         try:
             tables = tomllib.loads(read_text_file(file))

@@ -60,7 +60,7 @@ def write_json(document: object, output: Path | str) -> None:
 
 @contextmanager
 def input_file(path: Path | str) -> Iterator[BinaryIO]:
-    """Yield the file of an argument; - is standard input. NotFound if there is none."""
+    """Yield the file of an argument; - is standard input. Raises NotFound if the file does not exist."""
     if str(path) == "-":
         yield sys.stdin.buffer
         return
@@ -109,7 +109,7 @@ def json_or_text(word: str) -> JsonValue:
 
 
 def read_text_file(path: Path) -> str:
-    """Return the UTF-8 text of a file, without a byte order mark. Mistyped if it is none."""
+    """Return the UTF-8 text of a file, without a byte order mark. Raises Mistyped if it is not."""
     return text_of(read_bytes(path), str(path))
 
 

@@ -103,7 +103,7 @@ async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> 
 
 
 async def registered(chain: Chain, account: bytes) -> MerchantView:
-    """Return a merchant. NotFound if the account is none, by a final block."""
+    """Return a merchant. Raises NotFound if a final block shows that the account is not one."""
     from btt_chain.daemon import lookup
 
     found = await lookup(chain, lambda at: merchant_of(chain, account, at))

@@ -234,7 +234,7 @@ class Sync:
         self._compare_final(name, status)
 
     def _compare_final(self, name: str, status: Status) -> None:
-        """Set a peer apart whose last final block is none of ours, though we are as far."""
+        """Set a peer apart if its last final block is not on our chain, though we are as far."""
         chain = self._tracker.chain
         if status.final_number <= chain.finalized().number:
             ours = chain.hash_at(status.final_number)

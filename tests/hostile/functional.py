@@ -14,6 +14,7 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import compact_encode
 from btt_chain.testing import Devnet, DevNode, RpcFailed
+from devnet import launcher
 from hostile import servers
 from hostile.payloads import Signer
 from runtime.constants import BTT
@@ -22,6 +23,11 @@ from support.sim.short_ids import CHARGED, TWISTS, play
 CALLS: Final = 50
 IDS_SEEDS: Final = 5
 WAIT: Final = 60.0
+HOUR_MS: Final = 3_600_000
+SLOTS_AHEAD: Final = 15
+"""Slots that a validator runs with a wrong clock; more than `clock_guard.MAX_LAG`."""
+SLOTS_TO_SEAL: Final = 30
+"""Slots within which it seals blocks again after its clock was corrected."""
 _ACCOUNT: Final = twox_128(b"System") + twox_128(b"Account")
 _NEXT_KEYS: Final = twox_128(b"Session") + twox_128(b"NextKeys")
 
@@ -164,11 +170,50 @@ def wrong_short_ids_stop_no_block(_net: Devnet) -> str | None:
     return None
 
 
+# ---- N2
+
+
+def a_clock_that_is_ahead_costs_no_slots(net: Devnet) -> str | None:
+    """The clock of one validator is an hour ahead from one start to the next."""
+    node, usual = net[len(net) - 1], list(net[len(net) - 1].program)
+    ahead = net.base / "clock-ahead"
+    ahead.write_text(str(HOUR_MS))
+    try:
+        node.program = launcher.program(f"clock={ahead}")
+        net.restart(node.index)
+        node = net[node.index]
+        try:
+            _until("the key's state is `clock`", lambda: _sealing_state(node) == "clock")
+            final = net[0].rpc.finalized()
+            net.wait_for_finality(
+                final + SLOTS_AHEAD, nodes=range(len(net) - 1), seconds=2 * WAIT
+            )
+            if _sealing_state(node) != "clock":
+                return f"after {SLOTS_AHEAD} blocks its key's state is {_sealing_state(node)}"
+        finally:
+            node.program = usual
+            net.restart(node.index)
+        node, seconds = net[node.index], SLOTS_TO_SEAL * net.slot_ms / 1_000
+        _until("it seals blocks again", lambda: _sealing_state(node) == "signs", seconds)
+    except TimeoutError as error:
+        return str(error)
+    return None
+
+
+def _sealing_state(node: DevNode) -> str:
+    """Return the state of a node's BABE key."""
+    keys = node.rpc.call("signing_status")
+    assert isinstance(keys, list)
+    return next(str(key["state"]) for key in keys if isinstance(key, dict) and key["type"] == "babe")
+
+
 CHECKS: Final = (
     Check("D8", "session keys go to the account that proves them",
           session_keys_belong_to_who_proves_them),
     Check("D9", "a reaped account's transactions cannot be replayed",
           old_transactions_cannot_be_replayed),
+    Check("N2", "a clock an hour ahead seals nothing, and costs no slots afterwards",
+          a_clock_that_is_ahead_costs_no_slots),
     Check("D10-files", f"{CALLS} author_rotateKeys leave no open files",
           rotating_keys_leaks_no_descriptors),
     Check("records", "16 connections of unknown senders hold no memory of a custodian (H1)",

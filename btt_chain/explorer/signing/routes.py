@@ -343,7 +343,7 @@ def _json_fields(raw: bytes) -> Mapping[str, object]:
     try:
         found = read_json(raw)
     except BadJson as error:
-        raise BadRequest(f"this is no JSON: {error}") from None
+        raise BadRequest(f"this is not JSON: {error}") from None
     return found if isinstance(found, dict) else {}
 
 

@@ -55,7 +55,7 @@ def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
     except UnidentifiedImageError:
         kinds = ", ".join(FORMATS)
         raise UnreadableInput.at(
-            file, f"is no image of a known kind ({kinds}), or is damaged"
+            file, f"is not an image of a known kind ({kinds}), or is damaged"
         ) from None
     except _BROKEN as broken:
         raise UnreadableInput.at(file, f"cannot be read as an image: {broken}") from None

@@ -9,10 +9,16 @@ from functools import partial
 import pytest
 
 from btt_chain.node.assembly import Plan
-from btt_chain.node.trust import Trust, UntrustedDatabase, check_database, warn_if_old
+from btt_chain.node.trust import Trust, check_database, warn_if_old
 from genesis.build import build
 from genesis.catalogue import make
-from genesis.checkpoint import Checkpoint, checkpoint_of, good_for_ms, with_checkpoint
+from genesis.checkpoint import (
+    Checkpoint,
+    UntrustedDatabase,
+    checkpoint_of,
+    good_for_ms,
+    with_checkpoint,
+)
 from genesis.spec import SpecError, read_spec
 from p2p.sync.types import BlockId
 from runtime.params import PARAMS_KEY, RuntimeParams

@@ -53,5 +53,5 @@ def test_a_changed_proof_is_refused(change: dict[str, str | None], reason: str) 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "p256:0x00", "[" * 100_000])
 def test_what_is_no_proof_is_named(text: str) -> None:
-    with pytest.raises(PaymentError, match="no proof of a card"):
+    with pytest.raises(PaymentError, match="not a proof of a card"):
         read_proof(text)

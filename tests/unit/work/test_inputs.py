@@ -399,7 +399,7 @@ def test_broken_images_are_refused(tmp_path: Path) -> None:
 
     for name, why in (
         ("short.png", "cannot be read as an image"),
-        ("none.png", "is no image of a known kind"),
+        ("none.png", "is not an image of a known kind"),
         ("bomb.png", "16384 x 8192 pixels, allowed"),
         ("two.gif", "holds 2 images"),
     ):
