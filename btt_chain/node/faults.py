@@ -25,7 +25,7 @@ FATAL: Final = (
     StorageError, RecordError, UnsupportedRuntime, MigrationFailed, NetworkError, OSError,
     MemoryError,
 )  # fmt: skip
-"""Errors of the node: its database, keys, network, or machine. A missing state is not among them."""
+"""Errors of the node: its database, keys, network, or machine. A missing state is not one."""
 
 faults: Final[Counter[str]] = Counter()
 """Contained errors by place and kind, in this process."""

@@ -60,7 +60,7 @@ def write_json(document: object, output: Path | str) -> None:
 
 @contextmanager
 def input_file(path: Path | str) -> Iterator[BinaryIO]:
-    """Yield the file of an argument; - is standard input. Raises NotFound if the file does not exist."""
+    """Yield the file of an argument; - is standard input. Raises NotFound if there is none."""
     if str(path) == "-":
         yield sys.stdin.buffer
         return

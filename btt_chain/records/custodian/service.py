@@ -390,7 +390,8 @@ class Custodian:
     def _ensure_patient(self, who: VaultId) -> None:
         if not self._is_patient(who):
             raise AccessDenied(
-                "this vault does not belong to a patient of the custodian: `btt-chain records admit` adds it"
+                "this vault does not belong to a patient of the custodian: "
+                "`btt-chain records admit` adds it"
             )
 
     def _is_patient(self, who: VaultId) -> bool:
