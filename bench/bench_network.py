@@ -10,6 +10,7 @@ goes into (row 9 of docs/performance.md).
     --profile                      profile the first validator (sampled.py)
     --memory 15                    minutes under load, with the slope of the memory
     --validators 7                 other sizes
+    --votes                        with --idle: count votes, their copies, and notes (votes.py)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ import orjson
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import machine  # noqa: E402
+from bench import machine, votes  # noqa: E402
 from bench.load import Measured, measure, payers  # noqa: E402
 from bench.report import Row  # noqa: E402
 from btt_chain.testing import Devnet  # noqa: E402
@@ -39,6 +41,8 @@ SEARCH_SECONDS: Final = 60
 KEPT_UP: Final = 0.9
 """The part of a load that must become final while it lasts, for it to count as kept up with."""
 FILLED: Final = 90.0
+START_SECONDS: Final = 15
+"""Seconds for each node until all answer, and until they make blocks final."""
 SHORT_SLOT_MS: Final = 500
 
 
@@ -65,15 +69,18 @@ QUICK: Final = Plan(
 
 @contextmanager
 def network(
-    folder: Path, validators: int, slot_ms: int, *, profile: bool = False
+    folder: Path, validators: int, slot_ms: int, *, profile: bool = False, count: bool = False
 ) -> Iterator[Devnet]:
-    """Start validators, and wait until they make blocks final."""
+    """Start validators, and wait until they make blocks final; `count` their votes (votes.py)."""
     with Devnet.create(folder, validators=validators, slot_ms=slot_ms, log="warn") as net:
         if profile:
             program = [sys.executable, str(ROOT / "bench/sampled.py"), str(folder / FIGURES)]
             net.nodes[0].program = program
-        net.up()
-        net.wait_for_finality(3)
+        for number, node in enumerate(net.nodes if count else ()):
+            counts = str(folder / f"votes-{number}.json")
+            node.program = [sys.executable, str(ROOT / "bench/votes.py"), counts]
+        net.up(START_SECONDS * validators)
+        net.wait_for_finality(3, seconds=START_SECONDS * validators)
         yield net
 
 
@@ -179,16 +186,23 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=0, metavar="SLOTS")
     parser.add_argument("--search", action="store_true")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--votes", action="store_true")
     parser.add_argument("--memory", type=float, default=0, metavar="MINUTES")
     options = parser.parse_args()
     machine.end_in_order()
     print(f"load before {machine.load()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="btt-bench-") as name:
         folder = Path(name)
-        with network(folder, options.validators, options.slot_ms, profile=options.profile) as net:
+        how = {"profile": options.profile, "count": options.votes}
+        with network(folder, options.validators, options.slot_ms, **how) as net:
             if options.idle:
+                figures = sorted(folder.glob("votes-*.json"))
+                before, begun = votes.read(figures), time.monotonic()
                 idle = measure(net, 0, options.idle * options.slot_ms / 1_000)
                 print(idle.written(), flush=True)
+                if figures:
+                    slots = (time.monotonic() - begun) * 1_000 / options.slot_ms
+                    print(votes.written(votes.read(figures) - before, len(net.nodes), slots))
             if options.seconds:
                 load = measure(net, options.rate, options.seconds, payers(net))
                 print(load.written(), flush=True)
