@@ -231,6 +231,8 @@ class BusyWorld(World):
         if isinstance(action, network.Publish):
             key = (action.topic, data)
             ways = [i for i in node.connected if key not in self.nodes[i].seen]
+            if action.to is not None:
+                ways = [i for i in ways if self.nodes[i].name in action.to][: action.few]
             copies = 0 if key in node.said else len(ways)
         kind = action.topic if isinstance(action, network.Publish) else type(action).__name__
         self.sent_messages[kind] += copies

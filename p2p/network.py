@@ -86,7 +86,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
 """Bounds of payloads and times, by request protocol."""
 
 
-VERSIONS: Final[Mapping[str, int]] = MappingProxyType({STATUS: 2, ANNOUNCE: 2})
+VERSIONS: Final[Mapping[str, int]] = MappingProxyType({STATUS: 2, ANNOUNCE: 2, GRANDPA_PEER: 2})
 """Protocols whose messages have changed. All others are still at 1.
 
 Nodes without a common version of `status` treat each other as foreign peers, without penalty."""
@@ -251,6 +251,12 @@ class Publish:
 
     topic: str
     data: bytes
+    to: tuple[str, ...] | None = None
+    """Peers that need it, no others are sent or offered it. None: those of the topic's mesh."""
+    few: int | None = None
+    """Maximum number of these that are sent it, the same ones for all messages of a short time.
+    Some of the rest are offered it. None: all are sent it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import libp2p.pubsub.gossipsub
@@ -45,6 +46,7 @@ from p2p.host.guard import thread_us
 from p2p.host.recent import Recent
 from p2p.host.reports import MAX_IDS, MIN_BYTES, MessageIds, ReceptionReports, reports_to
 from p2p.host.rpc_queue import FORWARD_SECONDS, GATHER_SECONDS, GatheringQueue, Outgoing
+from p2p.host.rpc_reader import WANTS, bounded_control, price_of, read_rpc
 from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
 from p2p.network import ANNOUNCE, GOSSIP_BYTES, MIB, TX
 from p2p.reputation import FATAL
@@ -60,25 +62,20 @@ READERS: Final = 2
 MESSAGES: Final = 512
 """Maximum number of messages of one RPC. A peer sends one, or the wanted ones (WANTS)."""
 SUBSCRIPTIONS: Final = 16
-CONTROL_ENTRIES: Final = 32
-HAVES: Final = 2_048
-"""Maximum number of announced ids of one entry that are read."""
-WANTS: Final = 256
-"""Maximum number of wanted messages of one RPC that are answered."""
 WANTS_WAITING: Final = 16
 """Number of RPCs queued for a peer above which its IWANT messages are ignored."""
-ENTRY_US: Final = 40
-"""Charge for a subscription or an entry of a control message, which the library handles later."""
-ID_US: Final = 3
-"""Charge for a message id in an entry."""
-ID_BYTES: Final = 20
-MAX_BACKOFF: Final = 3_600
 SEEN_SECONDS: Final = 60
 """Time for which a message is remembered; publishing it again within that time has no effect."""
 SENT_SECONDS: Final = 10
 """Time for which the receivers of a message are remembered: longer than it can be offered."""
 OFFERED: Final = WANTS
-"""Maximum number of messages offered to a peer that joins a mesh."""
+"""Maximum number of messages offered to a peer at once."""
+MAX_RECEIVERS: Final = 256
+"""Maximum number of receivers remembered for a message."""
+FEW_SECONDS: Final = 0.04
+"""Time for which messages that go to few peers go to the same ones, and at whose end they go."""
+OFFERED_TO: Final = 4
+"""Maximum number of peers that are offered such messages at a heartbeat."""
 
 FOREIGN: Final = 200
 """Cost of a message on a topic that we did not join."""
@@ -146,7 +143,7 @@ class ContainedGossipSub(GossipSub):
             protocols=[PROTOCOL_ID_V11],
             degree=6,
             degree_low=4,
-            degree_high=12,
+            degree_high=8,
             heartbeat_interval=1,
             # Short: a peer that restarts is to be back in the mesh within seconds.
             prune_back_off=10,
@@ -156,8 +153,14 @@ class ContainedGossipSub(GossipSub):
             adaptive_gossip_enabled=False,
             eclipse_protection_enabled=False,
         )
-        self._sent = Recent(SENT_SECONDS)
-        """Recent messages, with the peers that they were sent or offered to."""
+        # Where more peers are than a mesh may have, it grafts two at each heartbeat, until some are
+        # pruned. Peers are judged by `p2p.peers` and `p2p.accounts`.
+        self.scorer = None
+        self._sent = Recent(SENT_SECONDS, most=MAX_RECEIVERS)
+        """Recent messages, with the peers that do not need them: sent, offered, or not named."""
+        self._turns: dict[str, tuple[float, list[ID]]] = {}
+        """For each topic of messages that go to few peers: the end of the current turn, and all
+        peers in the order in which they are sent those messages."""
         self._refused_before: dict[ID, set[bytes]] = {}
         """Messages that peers refused before the last heartbeat."""
 
@@ -167,22 +170,35 @@ class ContainedGossipSub(GossipSub):
         super().send_rpc(peer_id, rpc, priority)
 
     async def publish(self, msg_forwarder: ID, pubsub_msg: Message) -> None:
-        """Queue a message for the `receivers` that have neither delivered nor refused it.
+        """Queue a message for the `receivers`."""
+        self.send(pubsub_msg)
+
+    def send(
+        self, message: Message, to: Sequence[str] | None = None, few: int | None = None
+    ) -> None:
+        """Queue a message for the `receivers`, or for the peers that `Publish` names, as far as
+        they have neither delivered nor refused it.
 
         It is encoded once for all. An announce of a block goes first, without waiting for others;
         a message of another node waits longer than one of this node.
         """
-        pubsub, message_id = self.pubsub, pubsub_msg.seqno
+        pubsub, message_id, topic = self.pubsub, message.seqno, message.topicIDs[0]
         if not isinstance(pubsub, ContainedPubsub):
             return
-        self.mcache.put(pubsub_msg)
+        self.mcache.put(message)
         wait = GATHER_SECONDS
-        if pubsub.is_urgent(pubsub_msg):
+        if pubsub.is_urgent(message):
             wait = 0
         elif pubsub.recent.senders(message_id):
             wait = random.uniform(*FORWARD_SECONDS)  # noqa: S311  (it protects no secret)
-        outgoing = Outgoing.of(rpc_pb2.RPC(publish=[pubsub_msg]))
-        for peer_id in self.receivers(pubsub_msg.topicIDs[0]):
+        peers = self.receivers(topic) if to is None else self._named(message, set(to))
+        if few is not None:
+            ends, order = self._turn(topic)
+            wait = max(ends - trio.current_time(), GATHER_SECONDS)
+            needing = {one for one in peers if self._is_needed(one, message_id)}
+            peers = [one for one in order if one in needing][:few]
+        outgoing = Outgoing.of(rpc_pb2.RPC(publish=[message]))
+        for peer_id in peers:
             is_needed = functools.partial(self._is_needed, peer_id, message_id)
             if not is_needed():
                 continue
@@ -207,6 +223,61 @@ class ContainedGossipSub(GossipSub):
             found += self.select_from_minus(self.degree - len(found), others, found)
         return found
 
+    def _named(self, message: Message, names: Collection[str]) -> list[ID]:
+        """Return the subscribers with these names; the others do not need the message."""
+        named, topic = [], message.topicIDs[0]
+        self._turns.setdefault(topic, (0.0, []))
+        for peer_id in self._subscribers(topic):
+            if peer_id.to_base58() in names:
+                named.append(peer_id)
+            else:
+                self._sent.add(message.seqno, peer_id)
+        return named
+
+    def _turn(self, topic: str) -> tuple[float, list[ID]]:
+        """Return the end of the current turn of a topic, and the peers in its order: at random,
+        those of the mesh first. It has one frame for each of the first.
+        """
+        now = trio.current_time()
+        if now >= self._turns.get(topic, (now, []))[0]:
+            mesh, order = self.mesh.get(topic, ()), self._subscribers(topic)
+            random.shuffle(order)
+            order.sort(key=lambda one: one not in mesh)
+            self._turns[topic] = now + FEW_SECONDS, order
+        return self._turns[topic]
+
+    def _subscribers(self, topic: str) -> list[ID]:
+        """Return the subscribers of a topic that messages can be sent to."""
+        if self.pubsub is None:
+            return []
+        queues = self.pubsub.peer_queues
+        return [one for one in self.pubsub.peer_topics.get(topic, ()) if one in queues]
+
+    def gossip_heartbeat(self) -> defaultdict[ID, dict[str, list[bytes]]]:
+        """Return the messages that are offered to each peer.
+
+        Of a topic whose messages go to few peers, some peers are offered those that they lack as
+        far as known, members of the mesh as well; the library offers all, and not to the mesh.
+        """
+        offers = super().gossip_heartbeat()
+        for topic in self._turns:
+            for offer in offers.values():
+                offer.pop(topic, None)
+            order, offered = self._subscribers(topic), 0
+            random.shuffle(order)
+            for peer_id in order:
+                if offered < OFFERED_TO and (missed := self._offer(peer_id, topic)):
+                    offers[peer_id][topic] = missed
+                    offered += 1
+        return offers
+
+    def _offer(self, peer_id: ID, topic: str) -> list[bytes]:
+        """Return the recent messages of a topic that a peer misses: they are offered to it now."""
+        missed = [one for one in self.mcache.window(topic) if self._is_missed(peer_id, one)]
+        for message_id in missed[:OFFERED]:
+            self._sent.add(message_id, peer_id)
+        return missed[:OFFERED]
+
     def _notify_mesh_peer_added(self, peer_id: ID, topic: str) -> None:
         """Offer recent messages to a peer that joins the mesh: those that it was not sent.
 
@@ -216,12 +287,9 @@ class ContainedGossipSub(GossipSub):
         super()._notify_mesh_peer_added(peer_id, topic)
         if self.pubsub is None or peer_id not in self.pubsub.peer_queues:
             return
-        missed = [one for one in self.mcache.window(topic) if self._is_missed(peer_id, one)]
-        if missed := missed[:OFFERED]:
+        if missed := self._offer(peer_id, topic):
             have = rpc_pb2.ControlIHave(topicID=topic, messageIDs=missed)
             self.send_rpc(peer_id, rpc_pb2.RPC(control=rpc_pb2.ControlMessage(ihave=[have])))
-            for message_id in missed:
-                self._sent.add(message_id, peer_id)
 
     async def _emit_control_msgs(
         self,
@@ -234,7 +302,8 @@ class ContainedGossipSub(GossipSub):
         The library sends a peer those of the peers before it, too. A peer that is grafted or pruned
         by mistake has a mesh that this node does not share.
         """
-        for peer_id in dict.fromkeys((*peers_to_graft, *peers_to_prune, *peers_to_gossip)):
+        gossiped = [peer_id for peer_id, offer in peers_to_gossip.items() if offer]
+        for peer_id in dict.fromkeys((*peers_to_graft, *peers_to_prune, *gossiped)):
             ids = peers_to_gossip.get(peer_id, {}).items()
             control = self.pack_control_msgs(
                 [rpc_pb2.ControlIHave(topicID=topic, messageIDs=found) for topic, found in ids],
@@ -348,6 +417,7 @@ class ContainedPubsub(Pubsub):
         self.recent = Recent(SEEN_SECONDS)
         """Messages received or published."""
         setattr(self, "seen_messages", self.recent)  # noqa: B010  (the router uses it)
+        self._sender = router
         self._published = Recent(SEEN_SECONDS)
         self._environment = environment
         self._topics = dict(topics)
@@ -384,15 +454,24 @@ class ContainedPubsub(Pubsub):
 
     # --- publishing -----------------------------------------------------------------
 
-    async def publish_payload(self, topic: str, payload: bytes) -> None:
-        """Publish `payload`, unless published recently; this also forwards received messages."""
+    def publish_payload(
+        self,
+        topic: str,
+        payload: bytes,
+        to: Sequence[str] | None = None,
+        few: int | None = None,
+    ) -> None:
+        """Publish `payload`, unless published recently; this also forwards received messages.
+
+        `to` and `few` are those of `Publish`.
+        """
         data = pack(payload)
         message_id = gossip_id(topic, data)
         if not self._published.add(message_id):
             return
         self.recent.add(message_id)
         message = rpc_pb2.Message(data=data, topicIDs=[self._wire_names[topic]], seqno=message_id)
-        await self.router.publish(self.my_id, message)
+        self._sender.send(message, to, few)
         self.reports.take_along()
 
     async def handle_sending_messages(
@@ -454,7 +533,7 @@ class ContainedPubsub(Pubsub):
             for message in rpc.publish:
                 self._on_message(peer, message)
             control = self._allowed_control(peer, rpc)
-            self._environment.read(peer, begun, _price(rpc, control))
+            self._environment.read(peer, begun, price_of(rpc, control))
             if not (rpc.publish or rpc.subscriptions or rpc.HasField("control")):
                 self._environment.repeated(peer)
             await self._on_control(peer, rpc, control)
@@ -504,86 +583,6 @@ class ContainedPubsub(Pubsub):
         if len(message.data) >= MIN_BYTES:
             self.reports.add(message.topicIDs[0], message.seqno)
         self._environment.received(peer, topic, payload)
-
-
-def _price(rpc: RPC, control: ControlMessage | None) -> int:
-    """Return the microseconds that the library will take for an RPC's control and subscriptions."""
-    price = ENTRY_US * len(rpc.subscriptions)
-    if control is None:
-        return price
-    entries = len(control.ihave) + len(control.iwant) + len(control.graft) + len(control.prune)
-    entries += len(control.idontwant)
-    ids = sum(len(have.messageIDs) for have in control.ihave)
-    ids += sum(len(want.messageIDs) for want in control.iwant)
-    ids += sum(len(unwanted.messageIDs) for unwanted in control.idontwant)
-    return price + ENTRY_US * entries + ID_US * ids
-
-
-def bounded_control(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:
-    """Return the part of a peer's control message that 1.1 defines, for our topics, bounded, and
-    the ids that it does not want.
-
-    The library stores any topic it receives, and answers any number of ids. Raises WireError for
-    messages that no honest node sends.
-    """
-    entries = len(control.ihave) + len(control.iwant) + len(control.graft) + len(control.prune)
-    entries += len(control.idontwant)
-    if entries > CONTROL_ENTRIES:
-        raise WireError(f"{entries} control entries")
-    wanted = [message_id for want in control.iwant for message_id in want.messageIDs]
-    haves = [have for have in control.ihave if have.topicID in topics]
-    ids = [*wanted, *(message_id for have in haves for message_id in have.messageIDs)]
-    if any(len(message_id) != ID_BYTES for message_id in ids):
-        raise WireError("a message id that is none")
-    named = (one for entry in control.idontwant for one in entry.messageIDs)
-    unwanted = [one for one in named if len(one) == ID_BYTES]
-    return rpc_pb2.ControlMessage(
-        # Long lists may be honest after a busy time: they are cut, not penalized.
-        ihave=[
-            rpc_pb2.ControlIHave(topicID=have.topicID, messageIDs=have.messageIDs[:HAVES])
-            for have in haves
-        ],
-        iwant=[rpc_pb2.ControlIWant(messageIDs=list(dict.fromkeys(wanted))[:WANTS])],
-        idontwant=[rpc_pb2.ControlIDontWant(messageIDs=unwanted[:MAX_IDS])] if unwanted else [],
-        graft=[graft for graft in control.graft if graft.topicID in topics],
-        # Without the peers it names: discovery is separate, and verifies addresses before use.
-        prune=[
-            rpc_pb2.ControlPrune(topicID=prune.topicID, backoff=min(prune.backoff, MAX_BACKOFF))
-            for prune in control.prune
-            if prune.topicID in topics
-        ],
-    )
-
-
-async def read_rpc(stream: INetStream, buffer: bytearray, bound: int) -> bytes | None:
-    """Read one length-prefixed RPC; None at the end of the stream. Raises WireError.
-
-    Reads in large pieces: the library's reads of one byte cost a packet each.
-    """
-    while True:
-        length = shift = 0
-        for index, byte in enumerate(buffer[:5]):
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte & 0x80:
-                continue
-            if length > bound:
-                raise WireError(f"an RPC of {length} bytes")
-            if not length:
-                raise WireError("an empty RPC")
-            start = index + 1
-            if len(buffer) >= start + length:
-                data = bytes(buffer[start : start + length])
-                del buffer[: start + length]
-                return data
-            break
-        else:
-            if len(buffer) >= 5:
-                raise WireError("an RPC without a length")
-        piece = await stream.read(1 << 16)
-        if not piece:
-            return None
-        buffer += piece
 
 
 def _message_id(message: Message) -> bytes:

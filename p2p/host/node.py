@@ -297,9 +297,9 @@ class Node:
 
     async def _apply(self, action: Action | Order) -> None:
         match action:
-            case Publish(topic, data):
+            case Publish(topic, data, to, few):
                 try:
-                    await self._gossip.publish_payload(topic, data)
+                    self._gossip.publish_payload(topic, data, to, few)
                 except Exception as error:  # noqa: BLE001  (a peer's error is not ours)
                     note("publish", error)
             case SendNote(name, data):

@@ -10,7 +10,7 @@ from typing import Final
 from libp2p.peer.id import ID
 
 MAX_SENDERS: Final = 16
-"""Maximum number of peers remembered for a message."""
+"""Maximum number of peers that are remembered for a message, unless more are asked for."""
 
 
 class Recent:
@@ -20,8 +20,14 @@ class Recent:
     lookup: a message that is repeated often enough would never be accepted again.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        most: int = MAX_SENDERS,
+    ) -> None:
         self._seconds = seconds
+        self._most = most
         self._clock = clock
         self._ends: OrderedDict[bytes, tuple[float, list[ID]]] = OrderedDict()
 
@@ -34,7 +40,7 @@ class Recent:
         if known is None:
             self._ends[message_id] = (now + self._seconds, [] if sender is None else [sender])
             return True
-        if sender is not None and sender not in known[1] and len(known[1]) < MAX_SENDERS:
+        if sender is not None and sender not in known[1] and len(known[1]) < self._most:
             known[1].append(sender)
         return False
 

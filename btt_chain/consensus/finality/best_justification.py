@@ -42,6 +42,10 @@ class BestJustification:
             return None
         return _as_commit(self.proof, set_id)
 
+    def round_of(self, set_id: int) -> int:
+        """Return the round of the proof; 0 if it is of another set."""
+        return 0 if self.proof is None or self._set_id != set_id else int(self.proof.round)
+
     def commit_that_ended(self, set_id: int) -> bytes | None:
         """Return the commit that ended a set; None if it is not stored."""
         block = records.read_end(self._read, set_id)

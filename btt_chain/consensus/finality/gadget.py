@@ -25,9 +25,11 @@ Invariants:
 Valid votes and commits are published again: the gadget decides which messages are forwarded, and a
 peer that hands over an invalid one is penalized, author or not.
 
-Messages may be lost for good. A stalled node sends its position to its neighbours, ever less often,
-and receives the votes that it lacks; a node two rounds behind requests them; a node one set behind
-receives the commit that ended its set. So finality resumes after any partition, without help.
+A vote goes to the neighbours of its voter, and each node forwards it to a few that have not
+completed its round (`outbox.FORWARDED`). Messages may be lost for good. A stalled node asks some
+neighbours for the votes that it lacks, ever less often; a node two rounds behind requests a
+catch-up; a node one set behind receives the commit that ended its set. So finality resumes after
+any partition, without help.
 
 Source: Substrate's `sc_consensus_grandpa`.
 """
@@ -66,6 +68,8 @@ from btt_chain.consensus.finality.messages import (
     CommitGossip,
     Neighbor,
     Vote,
+    VotesAsked,
+    VotesGiven,
     encode_vote,
 )
 from btt_chain.consensus.finality.neighbors import NeighborPackets
@@ -248,9 +252,10 @@ class Gadget:
     # --- events: peers ---
 
     def connected(self, peer: str, now_ms: int) -> list[Action]:
-        """Process a new connection: send our position to the peer."""
+        """Process a new connection: send our position to the peer, and request its votes."""
         self._begin(now_ms)
-        self._neighbors.send(peer, self._peers.connected(peer), self._view())
+        self._peers.connected(peer)
+        self._request_votes(peer)
         return self._finish()
 
     def disconnected(self, peer: str, now_ms: int) -> list[Action]:
@@ -280,8 +285,15 @@ class Gadget:
         match message:
             case Neighbor(body):  # the frequent kind first
                 ours = self._view()
-                if self._neighbors.on_packet(peer, body, ours):
+                if self._neighbors.on_position(peer, body, ours):
                     self._request_catch_up(ours)
+            case VotesAsked(asked):
+                ours = self._view()
+                if self._neighbors.on_position(peer, asked, ours):
+                    self._request_catch_up(ours)
+                self._neighbors.help(peer, asked, ours, self._sets.current.voters.order)
+            case VotesGiven(votes):
+                self._incoming.on_votes(peer, votes, self._peers)
             case Vote(body):
                 self._incoming.on_vote(peer, body, raw)
             case CommitGossip(body):
@@ -350,7 +362,7 @@ class Gadget:
             # We stalled, and other voters did not.
             self._woken = now
             self._environment.voter.be_quiet(now + 2 * self._gossip)
-            self._neighbors.send_all(self._view())
+            self._request_votes()
 
     def _finish(self) -> list[Action]:
         """Do what is due, send our position if it changed, request the next tick."""
@@ -391,13 +403,12 @@ class Gadget:
 
     def _enter_round(self) -> None:
         """Drop what is of no use in the new round, and send our position."""
-        view = self._view()
+        before, view = self._validator.view, self._view()
         self._validator.enter(view)
         self._stall.restart(self._clock.now)
-        self._peers.forget_votes()
         self._votes.drop_below(view.round - ROUNDS_KEPT)
         self._held.drop_votes_below(view.round - 1)
-        self._neighbors.send_all(view)
+        self._neighbors.enter_round(before, view)
 
     def _begin_set(self, block: Target) -> None:
         """Begin the first round of the next set."""
@@ -409,9 +420,9 @@ class Gadget:
             self._finalizer.import_justification(proof, None)
 
     def _help_along(self) -> None:
-        """Send our position and votes again: the round does not complete."""
+        """Request votes, and send ours again: the round does not complete."""
         self._stall.back_off(self._clock.now)
-        self._neighbors.send_all(self._view())
+        self._request_votes()
         self._request_catch_up(self._view())
         self._held.expire(self._clock.now)
         self._held.request_blocks()
@@ -421,10 +432,15 @@ class Gadget:
         for number in (self.round - 1, self.round):
             for signed in self._votes.in_round(number):
                 if signed.id == me:
-                    self._outbox.gossip(encode_vote(number, self.set_id, signed))
+                    raw = encode_vote(number, self.set_id, signed)
+                    self._outbox.gossip_vote(raw, self.set_id, number)
         commit = self._best.commit_of(self.set_id)
         if commit is not None:
             self._outbox.gossip(commit)
+
+    def _request_votes(self, of: str | None = None) -> None:
+        """Request the votes that we lack, of one neighbour or of some."""
+        self._neighbors.request_votes(self._view(), self._sets.current.voters.order, of)
 
     def _request_catch_up(self, ours: View) -> None:
         """Request a catch-up if we are behind, unless one waits for its blocks."""

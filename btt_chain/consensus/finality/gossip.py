@@ -102,9 +102,6 @@ class GossipValidator:
                 self._outbox.penalize(peer, cost.BAD_SIGNATURE, why, is_certain=True)
                 return False
             kept.append(signed)
-        known = self._peers.known.get(peer)
-        if known is not None:
-            known.has.add(signed.signature)
         return is_new
 
     def accepts_commit(self, peer: str, body: CommitMessage) -> bool:

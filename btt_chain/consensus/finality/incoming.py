@@ -5,15 +5,23 @@ A valid message is forwarded, and counted once the blocks it names are here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality.authority_sets import AuthoritySets
 from btt_chain.consensus.finality.environment import Blocks
 from btt_chain.consensus.finality.finalizer import Finalizer
 from btt_chain.consensus.finality.gossip import GossipValidator
 from btt_chain.consensus.finality.kept_votes import KeptVotes
-from btt_chain.consensus.finality.messages import CatchUpMessage, CommitMessage, VoteMessage
+from btt_chain.consensus.finality.messages import (
+    CatchUpMessage,
+    CommitMessage,
+    VoteMessage,
+    encode_vote,
+)
 from btt_chain.consensus.finality.outbox import Outbox
+from btt_chain.consensus.finality.peers import Peers
 from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.until_imported import Received, UntilImported
 from btt_chain.consensus.finality.voter_environment import VoterEnvironment
@@ -46,11 +54,26 @@ class Incoming:
         self._clock: Final = clock
         self._outbox: Final = outbox
 
-    def on_vote(self, peer: str, body: VoteMessage, raw: bytes) -> None:
-        """Process a vote."""
-        if self._validator.accepts_vote(peer, body):
-            self._outbox.gossip(raw)
+    def on_vote(self, peer: str, body: VoteMessage, raw: bytes) -> bool:
+        """Process a vote. Return True if it is valid and new."""
+        is_new = self._validator.accepts_vote(peer, body)
+        if is_new:
+            self._outbox.forward_vote(raw, body, peer, self._environment.round)
             self._count(int(body.round), body.message, peer)
+        return is_new
+
+    def on_votes(self, peer: str, votes: Sequence[VoteMessage], peers: Peers) -> None:
+        """Process votes that a neighbour sent on request; unsolicited ones cost if none is new."""
+        new = [
+            self.on_vote(peer, body, encode_vote(body.round, body.set_id, body.message))
+            for body in votes
+        ]
+        sender = peers.known.get(peer)
+        if sender is not None and sender.answers_due:
+            sender.answers_due -= 1
+        elif sender is not None and not any(new):
+            why = "it sends votes that it was not asked for"
+            self._outbox.penalize(peer, cost.OUT_OF_SCOPE, why)
 
     def on_commit(self, peer: str, body: CommitMessage, raw: bytes) -> None:
         """Process a commit."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import product
+
 from btt_chain.primitives.grandpa import AuthorityId, SignedMessage, Stage, stage_of
 
 
@@ -33,6 +36,25 @@ class KeptVotes:
         votes = self._rounds.get(number)
         return [] if votes is None else [signed for kept in votes.values() for signed in kept]
 
+    def bits_of(self, number: int, voters: Sequence[AuthorityId]) -> bytes:
+        """Return which votes of a round are here (`messages.VotesRequest`)."""
+        votes = self._rounds.get(number, {})
+        bits = sum(1 << at for at, key in enumerate(_cast(voters)) if votes.get(key))
+        return bits.to_bytes((2 * len(voters) + 7) // 8, "little")
+
+    def besides(
+        self, number: int, voters: Sequence[AuthorityId], bits: bytes
+    ) -> list[SignedMessage]:
+        """Return the votes of a round that `bits` lacks. Of two votes it may lack either."""
+        votes = self._rounds.get(number, {})
+        present = int.from_bytes(bits[: len(voters)], "little")  # a peer may send a long one
+        return [
+            signed
+            for at, key in enumerate(_cast(voters))
+            if (kept := votes.get(key)) and (len(kept) > 1 or not present >> at & 1)
+            for signed in kept
+        ]
+
     def drop_below(self, number: int) -> None:
         """Drop the votes of the rounds before one."""
         for old in [one for one in self._rounds if one < number]:
@@ -41,3 +63,8 @@ class KeptVotes:
     def clear(self) -> None:
         """Drop all votes."""
         self._rounds.clear()
+
+
+def _cast(voters: Sequence[AuthorityId]) -> Iterable[tuple[AuthorityId, Stage]]:
+    """Return the voter and the stage of each vote of a round."""
+    return ((who, stage) for stage, who in product((Stage.PREVOTE, Stage.PRECOMMIT), voters))

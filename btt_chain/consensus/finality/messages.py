@@ -1,8 +1,8 @@
-"""Messages between voters: votes, commits, positions, and catch-ups.
+"""Messages between voters: votes, commits, positions, catch-ups, and requests for votes.
 
 Votes and positions are coded without `GOSSIP`, in fewer steps and with the same bytes.
 
-Source: `GossipMessage` of Substrate's `sc_consensus_grandpa`.
+Source: `GossipMessage` of Substrate's `sc_consensus_grandpa`, which has no requests for votes.
 """
 
 from __future__ import annotations
@@ -64,6 +64,21 @@ class CatchUpRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class VotesRequest:
+    """A stalled voter's position, and the votes that it has: a bit for each prevote, then for each
+    precommit, in the order of the voters, the lowest bit first.
+    """
+
+    round: u64
+    set_id: u64
+    commit_finalized_height: u32
+    before: bytes
+    """Votes of the round before."""
+    current: bytes
+    """Votes of the round."""
+
+
+@dataclass(frozen=True, slots=True)
 class CatchUpMessage:
     """The votes that completed a round."""
 
@@ -103,7 +118,21 @@ class CatchUpGiven(Variant, index=4, unnamed=True, name="CatchUp"):
     body: CatchUpMessage
 
 
-GossipMessage: TypeAlias = Vote | CommitGossip | Neighbor | CatchUpAsked | CatchUpGiven
+class VotesAsked(Variant, index=5, unnamed=True, name="VotesRequest"):
+    """A request to a peer."""
+
+    body: VotesRequest
+
+
+class VotesGiven(Variant, index=6, unnamed=True, name="Votes"):
+    """A peer's answer: the votes that the request lacks."""
+
+    votes: list[VoteMessage]
+
+
+GossipMessage: TypeAlias = (
+    Vote | CommitGossip | Neighbor | CatchUpAsked | CatchUpGiven | VotesAsked | VotesGiven
+)
 
 GOSSIP: Final = codec(GossipMessage)
 

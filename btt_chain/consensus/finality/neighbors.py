@@ -1,24 +1,49 @@
-"""Neighbour packets: our position to the neighbours, and help for those that are stalled.
+"""Our position to the neighbours, requests for votes, and help for neighbours that are stalled.
 
-A peer that repeats its position lacks messages: it is sent the votes of its rounds, our highest
-commit, or the commit that ended its set.
+In each round a part of the neighbours receives our position, and each of them at least every
+MAX_LAG rounds; all do after a change of the set, or a catch-up.
+
+A stalled node asks a few neighbours, others each time: it sends its position and the votes that it
+has, and receives in one note those that it lacks, our highest commit, or the commit that ended its
+set. A node two rounds behind a commit receives no votes: a catch-up is shorter (`catch_up.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isqrt
 from typing import Final
 
 from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality.best_justification import BestJustification
 from btt_chain.consensus.finality.catch_up import CATCH_UP_THRESHOLD
 from btt_chain.consensus.finality.kept_votes import KeptVotes
-from btt_chain.consensus.finality.messages import NeighborV1, encode_position, encode_vote
+from btt_chain.consensus.finality.messages import (
+    NeighborV1,
+    VoteMessage,
+    VotesAsked,
+    VotesGiven,
+    VotesRequest,
+    encode_position,
+)
 from btt_chain.consensus.finality.outbox import Outbox
-from btt_chain.consensus.finality.peers import Peer, Peers, View
+from btt_chain.consensus.finality.peers import MAX_LAG, Peer, Peers, View
 from btt_chain.consensus.finality.timers import Clock
+from btt_chain.primitives.grandpa import AuthorityId
+from btt_chain.scale import u32, u64
 
 SEND_EVERY: Final = 120_000
 """Maximum milliseconds between neighbour packets with our position."""
+MIN_PART: Final = 4
+"""Number of neighbours up to which all receive our position in each round; of more it is a part,
+and of four times as many a quarter.
+"""
+MIN_HELPERS: Final = 4
+"""Minimum number of neighbours that are asked for votes at once; it grows with the root of all."""
+MAX_VOTES: Final = 1_024
+"""Maximum number of votes in one answer."""
+HELP_PAUSE: Final = 2
+"""Minimum gossip durations between two answers to one neighbour. Stalled nodes wait longer."""
 
 
 class NeighborPackets:
@@ -42,6 +67,8 @@ class NeighborPackets:
         self._gossip: Final = gossip_ms
         self._clock: Final = clock
         self._outbox: Final = outbox
+        self._asked = 0
+        """Number of requests for votes."""
         self.due = clock.now + SEND_EVERY
         """Time of the next packets to all neighbours."""
 
@@ -49,24 +76,53 @@ class NeighborPackets:
         """Send no position before this one: our earlier state may have sent it."""
         self._floor = view
 
+    # --- our position ---
+
+    def enter_round(self, before: View, ours: View) -> None:
+        """Send our position in a new round to the neighbours whose turn it is."""
+        if ours.set_id != before.set_id or ours.round != before.round + 1:
+            self.send_all(ours)
+            return
+        parts = min(MAX_LAG, len(self._peers.known) // MIN_PART + 1)
+        for place, (name, peer) in enumerate(self._peers.known.items()):
+            if (place + ours.round) % parts == 0:
+                self.send(name, peer, ours)
+
     def send_all(self, ours: View) -> None:
         """Send our position to all neighbours."""
-        now = self._clock.now
-        self.due = now + SEND_EVERY
-        raw = self._packet(ours)
+        self.due = self._clock.now + SEND_EVERY
         for name, peer in self._peers.known.items():
-            peer.sent_at = now
-            if raw is not None:
-                self._outbox.send_encoded(name, raw)
+            self.send(name, peer, ours)
 
     def send(self, name: str, peer: Peer, ours: View) -> None:
-        """Send our position to one neighbour."""
+        """Send our position to one neighbour, unless we sent a later one."""
         peer.sent_at = self._clock.now
-        raw = self._packet(ours)
-        if raw is not None:
-            self._outbox.send_encoded(name, raw)
+        if ours[:2] >= self._floor[:2]:
+            self._outbox.send_encoded(name, encode_position(ours))
 
-    def on_packet(self, name: str, packet: NeighborV1, ours: View) -> bool:
+    def request_votes(self, ours: View, voters: Sequence[AuthorityId], of: str | None) -> None:
+        """Request the votes that we lack, of one neighbour or of the next few."""
+        if ours[:2] < self._floor[:2]:
+            return
+        before, current = (self._votes.bits_of(ours.round - back, voters) for back in (1, 0))
+        body = VotesRequest(u64(ours.round), u64(ours.set_id), u32(ours.final), before, current)
+        request = VotesAsked(body)
+        for name in self._next_helpers() if of is None else [of]:
+            peer = self._peers.known[name]
+            peer.sent_at = self._clock.now
+            peer.answers_due += 1
+            self._outbox.send(name, request)
+
+    def _next_helpers(self) -> list[str]:
+        """Return the neighbours whose turn it is to be asked for votes."""
+        names = list(self._peers.known)
+        count, first = min(max(MIN_HELPERS, isqrt(len(names))), len(names)), self._asked
+        self._asked += count
+        return [names[(first + turn) % len(names)] for turn in range(count)]
+
+    # --- the neighbours ---
+
+    def on_position(self, name: str, packet: NeighborV1 | VotesRequest, ours: View) -> bool:
         """Process a neighbour's position; return True if it is so far ahead that a catch-up is
         to be requested.
         """
@@ -74,42 +130,41 @@ class NeighborPackets:
         peer = self._peers.known.get(name)
         if peer is None:
             return False  # it is gone already
-        before = peer.view
-        if before is not None and view[:2] < before[:2]:
+        if peer.view is not None and view[:2] < peer.view[:2]:
             self._outbox.penalize(name, cost.PAST, "it says that it went back")
             return False
         peer.view = view
         if view[:2] < ours[:2] and self._clock.now >= peer.sent_at + 2 * self._gossip:
             self.send(name, peer, ours)
-        # A peer that repeats its position is stalled; a new one may have missed everything.
-        if before is None or view[:2] == before[:2]:
-            self._help(name, peer, view, ours)
         return view.set_id == ours.set_id and view.round >= ours.round + CATCH_UP_THRESHOLD
 
-    def _packet(self, ours: View) -> bytes | None:
-        """Return the packet with our position; None if we sent a later one."""
-        if ours[:2] < self._floor[:2]:
-            return None
-        return encode_position(ours)
-
-    def _help(self, name: str, peer: Peer, view: View, ours: View) -> None:
-        """Send a stalled peer what it may lack."""
-        now = self._clock.now
-        if peer.helped == view and now < peer.helped_at + self._gossip:
+    def help(
+        self, name: str, asked: VotesRequest, ours: View, voters: Sequence[AuthorityId]
+    ) -> None:
+        """Send a stalled neighbour what it lacks."""
+        peer, now = self._peers.known.get(name), self._clock.now
+        if peer is None:
             return
-        peer.helped, peer.helped_at = view, now
-        if view.set_id < ours.set_id:
-            ended = self._best.commit_that_ended(view.set_id)
+        if peer.helped_at is not None and now < peer.helped_at + HELP_PAUSE * self._gossip:
+            return
+        peer.helped_at = now
+        set_id, number = int(asked.set_id), int(asked.round)
+        if set_id < ours.set_id:
+            ended = self._best.commit_that_ended(set_id)
             if ended is not None:
                 self._outbox.send_encoded(name, ended)
+        if set_id != ours.set_id:
             return
-        if view.set_id > ours.set_id:
+        is_over = number < self._best.round_of(set_id)
+        commit = self._best.commit_of(set_id)
+        if commit is not None and (is_over or asked.commit_finalized_height < ours.final):
+            self._outbox.send_encoded(name, commit)
+        if is_over and number + CATCH_UP_THRESHOLD <= ours.round:
             return
-        if view.final < ours.final:
-            commit = self._best.commit_of(ours.set_id)
-            if commit is not None:
-                self._outbox.send_encoded(name, commit)
-        for number in (view.round - 1, view.round):
-            for signed in self._votes.in_round(number):
-                if signed.signature not in peer.has:
-                    self._outbox.send_encoded(name, encode_vote(number, ours.set_id, signed))
+        votes = [
+            VoteMessage(u64(of), asked.set_id, signed)
+            for of, bits in ((number - 1, asked.before), (number, asked.current))
+            for signed in self._votes.besides(of, voters, bits)
+        ]
+        if votes:
+            self._outbox.send(name, VotesGiven(votes[:MAX_VOTES]))

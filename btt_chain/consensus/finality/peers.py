@@ -6,7 +6,6 @@ alone. Costs are those of Substrate's `sc_consensus_grandpa` (`communication::go
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
@@ -25,6 +24,9 @@ SIGNATURE_CHECKED: Final = 25
 OUT_OF_SCOPE: Final = 50
 """An unsolicited answer, a request sent again too soon, or a note that was gossiped."""
 
+MAX_LAG: Final = 4
+"""Rounds by which a neighbour may be ahead of the position that it sent us last."""
+
 
 class View(NamedTuple):
     """A voter's position; a later one is greater."""
@@ -40,14 +42,13 @@ class Peer:
     """A neighbour."""
 
     view: View | None = None
-    """Its last neighbour packet; None before the first."""
-    has: set[bytes] = field(default_factory=set)
-    """Signatures of the votes it sent us: these are not sent to it."""
+    """Its last position; None before the first."""
     sent_at: int = 0
-    """Time of our last neighbour packet to it."""
-    helped: View | None = None
-    """The view for which it was last helped."""
-    helped_at: int = 0
+    """Time when our position was last sent to it."""
+    answers_due: int = 1
+    """Number of requests for votes that it may still answer, one of an earlier connection."""
+    helped_at: int | None = None
+    """Time of our last answer to its own request for votes; None: never."""
     answered_at: int | None = None
     """Time of our last catch-up to it; None: never."""
     gave_at: int | None = None
@@ -83,7 +84,11 @@ class Peers:
             for peer in self.known.values()
         )
 
-    def forget_votes(self) -> None:
-        """Clear the record of the votes each neighbour has."""
-        for peer in self.known.values():
-            peer.has.clear()
+    def between(self, set_id: int, first: int, last: int) -> list[str]:
+        """Return the neighbours whose last position is in these rounds of a set, or not known."""
+        return [
+            name
+            for name, peer in self.known.items()
+            if (view := peer.view) is None
+            or (view.set_id == set_id and first <= view.round <= last)
+        ]

@@ -152,7 +152,8 @@ class VoterEnvironment:
         kept = self._votes.of(action.round, me, action.message.STAGE)
         if signed not in kept:
             kept.append(signed)
-        self._outbox.gossip(encode_vote(action.round, action.set_id, signed))
+        raw = encode_vote(action.round, action.set_id, signed)
+        self._outbox.gossip_vote(raw, action.set_id, action.round)
         return self.voter.on_vote(action.round, signed, self._clock.now)
 
     def _make_durable(self) -> None:

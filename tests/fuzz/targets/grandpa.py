@@ -17,6 +17,9 @@ from btt_chain.consensus.finality.messages import (
     NeighborV1,
     Vote,
     VoteMessage,
+    VotesAsked,
+    VotesGiven,
+    VotesRequest,
     decode_message,
 )
 from btt_chain.primitives.babe_equivocation import EquivocationProof as BlockEquivocation
@@ -61,6 +64,8 @@ def seeds() -> list[bytes]:
     caught = CatchUp(u64(5), [], commit.precommits, commit.target_hash, commit.target_number)
     messages: list[GossipMessage] = [
         Vote(VoteMessage(u64(5), u64(3), vote)),
+        VotesAsked(VotesRequest(u64(5), u64(3), u32(7), b"\x01", b"\x03")),
+        VotesGiven([VoteMessage(u64(5), u64(3), vote)]),
         CommitGossip(CommitMessage(u64(5), u64(3), commit.compact())),
         Neighbor(NeighborV1(u64(5), u64(3), u32(7))),
         CatchUpAsked(CatchUpRequest(u64(5), u64(3))),

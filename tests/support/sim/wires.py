@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -17,6 +17,10 @@ from support.sim.timeline import Timeline
 
 SEEN_MS: Final = 60_000
 """Milliseconds for which a gossiped message is known (`p2p.host.gossip`)."""
+OFFER_MS: Final = 1_000
+"""Milliseconds after which a message is offered to peers that need it and were not sent it."""
+OFFERED_TO: Final = 4
+"""Number of these peers."""
 
 
 @dataclass(slots=True)
@@ -76,11 +80,41 @@ class Wires:
             node.said[key] = now
         elif only is None:
             return
+        self._gossip(node, key, node.connected if only is None else only)
+
+    def publish_to(self, node: SimNode, message: network.Publish) -> None:
+        """Gossip a message to those that it names, or to a few of them that lack it.
+
+        Some of the rest are offered it later.
+        """
+        key = (message.topic, message.data)
+        if key in node.said:
+            return
+        node.said[key] = self._time.now
+        to = [number(peer) for peer in message.to or ()]
+        if message.few is None or len(to) <= message.few:
+            self._gossip(node, key, to)
+            return
+        needing = [index for index in to if key not in self._nodes[index].seen]
+        chosen = self._rng.sample(needing, min(message.few, len(needing)))
+        self._gossip(node, key, chosen)
+        rest = [index for index in needing if index not in chosen]
+        rest = self._rng.sample(rest, min(OFFERED_TO, len(rest)))
+        if rest:
+            self._time.later(OFFER_MS, partial(self._offer, node, node.epoch, key, rest))
+
+    def _offer(self, node: SimNode, life: int, key: Key, to: Sequence[int]) -> None:
+        if node.engine is not None and node.epoch == life and key in node.said:
+            self._gossip(node, key, to)
+
+    def _gossip(self, node: SimNode, key: Key, to: Iterable[int]) -> None:
+        topic, data = key
+        now, connected = self._time.now, node.connected
         if key not in node.seen:
             node.seen[key] = now
-        event, connected = None, node.connected
+        event = None
         links, random = self.links, self._rng.random
-        for index in connected if only is None else only:
+        for index in to:
             other = self._nodes[index]
             if key in other.seen or index not in connected:
                 continue

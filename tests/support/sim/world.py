@@ -354,7 +354,10 @@ class World:
         for action in actions:
             match action:
                 case Publish():  # the frequent kinds first
-                    self.wires.publish(node, action.topic, action.data)
+                    if action.to is None:
+                        self.wires.publish(node, action.topic, action.data)
+                    else:
+                        self.wires.publish_to(node, action)
                 case Charge():
                     peer = action.peer
                     order = node.accounts.charge(

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from libp2p.pubsub.pb import rpc_pb2
 from trio.testing import MockClock
 
-from p2p.host.gossip import bounded_control
 from p2p.host.rpc_queue import (
     GATHERED,
     GATHERED_BYTES,
@@ -18,6 +17,7 @@ from p2p.host.rpc_queue import (
     GatheringQueue,
     Outgoing,
 )
+from p2p.host.rpc_reader import bounded_control
 
 TOPICS = {"/btt/tx": "tx"}
 

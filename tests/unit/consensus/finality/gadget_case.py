@@ -19,6 +19,8 @@ from btt_chain.consensus.finality.messages import (
     CommitMessage,
     Neighbor,
     NeighborV1,
+    VotesAsked,
+    VotesRequest,
 )
 from btt_chain.primitives.grandpa import (
     CatchUp,
@@ -120,6 +122,12 @@ def commit_bytes(commit: Commit, number: int = 1, set_id: int = 0) -> bytes:
 
 def neighbour(number: int, set_id: int = 0, final: int = 0) -> bytes:
     return GOSSIP.encode(Neighbor(NeighborV1(u64(number), u64(set_id), u32(final))))
+
+
+def wanting(number: int, set_id: int = 0, final: int = 0, current: bytes = b"") -> bytes:
+    """A request for votes of a round and the one before, of which `current` are there."""
+    request = VotesRequest(u64(number), u64(set_id), u32(final), b"", current)
+    return GOSSIP.encode(VotesAsked(request))
 
 
 def asked(number: int, set_id: int = 0) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -47,6 +48,8 @@ from p2p.network import Penalise, Publish, SendNote
 from unit.consensus.finality.finality_world import seed, who
 
 T = 100
+OFFER, OFFERED_TO = 1_000, 4
+"""Time after which messages are offered to some that were not sent them (`p2p.host.gossip`)."""
 ZERO = H256(bytes(32))
 SIGNATURES = Signatures()
 """Shared: a verdict depends on nothing but the vote."""
@@ -216,6 +219,10 @@ class Node:
         self.said: dict[bytes, None] = {}
         """Published messages: gossip takes the same bytes once."""
         self.received: dict[bytes, None] = {}
+        self.senders: dict[bytes, set[str]] = {}
+        """Nodes that delivered a message."""
+        self.copies: Counter[bytes] = Counter()
+        """Number of messages that were here already, by message."""
         self.gadget = self.begin(now)
 
     def begin(self, now: int) -> Gadget:
@@ -230,6 +237,10 @@ class Node:
             behind=self.behind,
             now_ms=now,
         )
+
+    def has(self, data: bytes) -> bool:
+        """Return True if it received or published a message."""
+        return data in self.received or data in self.said
 
     def of(self, kind: type) -> list[Action]:
         return [action for action in self.log if isinstance(action, kind)]
@@ -361,7 +372,7 @@ class Net:
                 case Publish(_, data):
                     if data not in node.said:
                         node.said[data] = None
-                        self.flood(node.name, data)
+                        self.gossip(node.name, action)
                 case SendNote(peer, data):
                     self.transmit(node.name, peer, noting(node.name, data), in_order=True)
                 case ArmTimer(at):
@@ -376,10 +387,32 @@ class Net:
                 case _:
                     raise AssertionError(action)
 
-    def flood(self, name: str, data: bytes) -> None:
-        for other in self.nodes:
-            if other != name:
-                self.transmit(name, other, gossip(name, data), in_order=False)
+    def gossip(self, name: str, message: Publish) -> None:
+        """Send a message to all other nodes, or as it says; some of the rest are offered it later.
+
+        As in `p2p.host.gossip`, no node is sent what it sent to this one.
+        """
+        data = message.data
+        named = [one for one in self.nodes if one != name] if message.to is None else message.to
+        senders = self.nodes[name].senders.get(data, ())
+        to = [one for one in named if one not in senders]
+        if message.few is not None:
+            self.rng.shuffle(to)
+            for other in to[message.few :][:OFFERED_TO]:
+                self.at(self.now + OFFER, name, self._offering(other, data))
+            to = to[: message.few]
+        for other in to:
+            self.transmit(name, other, gossip(name, data), in_order=False)
+
+    def _offering(self, other: str, data: bytes) -> Event:
+        """Send a message to a node that still lacks it: it is offered, and wanted."""
+
+        def run(node: Node, now: int) -> list[Action]:
+            if not self.nodes[other].has(data):
+                self.transmit(node.name, other, gossip(node.name, data), in_order=False)
+            return []
+
+        return run
 
     def _timer(self, at: int) -> Event:
         def ring(node: Node, now: int) -> list[Action]:
@@ -478,7 +511,9 @@ def gossip(peer: str, data: bytes) -> Event:
     """Deliver a gossiped message, unless the node received or sent it before."""
 
     def run(node: Node, now: int) -> list[Action]:
-        if data in node.received or data in node.said:
+        node.senders.setdefault(data, set()).add(peer)
+        if node.has(data):
+            node.copies[data] += 1
             return []
         node.received[data] = None
         return node.gadget.gossip_received(peer, data, now)

@@ -19,6 +19,9 @@ from btt_chain.consensus.finality.messages import (
     NeighborV1,
     Vote,
     VoteMessage,
+    VotesAsked,
+    VotesGiven,
+    VotesRequest,
 )
 from btt_chain.consensus.finality.round import Round
 from btt_chain.primitives.digest import BABE, GRANDPA, H256, Consensus
@@ -183,12 +186,15 @@ def test_a_neighbour_packet_is_versioned() -> None:
 def test_every_kind_of_gossip_comes_back_as_it_went() -> None:
     round_number, set_id = u64(ROUND), u64(SET_ID)
     full = commit(WORLD["E"], [precommit(WORLD["E"], "Alice")])
+    vote = VoteMessage(round_number, set_id, signed(PREVOTE, WORLD["E"], "Alice"))
     kinds: list[GossipMessage] = [
-        Vote(VoteMessage(round_number, set_id, signed(PREVOTE, WORLD["E"], "Alice"))),
+        Vote(vote),
         CommitGossip(CommitMessage(round_number, set_id, full.compact())),
         Neighbor(NeighborV1(round_number, set_id, u32(9))),
         CatchUpAsked(CatchUpRequest(round_number, set_id)),
         CatchUpGiven(CatchUpMessage(set_id, catch_up())),
+        VotesAsked(VotesRequest(round_number, set_id, u32(9), b"\x01", b"\x03")),
+        VotesGiven([vote]),
     ]
 
     for index, message in enumerate(kinds):

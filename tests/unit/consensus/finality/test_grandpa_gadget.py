@@ -23,6 +23,7 @@ from btt_chain.consensus.finality.messages import (
     CommitMessage,
     Vote,
 )
+from btt_chain.consensus.finality.outbox import FORWARDED
 from btt_chain.consensus.finality.proofs import NotFinal, prove_finality
 from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.primitives.digest import Digest
@@ -212,8 +213,12 @@ def test_what_is_good_is_passed_on_once_and_nothing_else_is() -> None:
     case = GadgetCase()
     good, better = case.vote(PREVOTE, 4, "Bob"), commit_bytes(case.commit(3))
     bad = [case.vote(PREVOTE, 4, "Eve"), neighbour(1), commit_bytes(case.commit(4), 2), b"?"]
-    for raw in (good, better):
-        assert Publish(GRANDPA, raw) in case.gossip(raw)
+    case.do(case.gadget.connected("other", 0))
+    for raw, message in (
+        (good, Publish(GRANDPA, good, ("other",), FORWARDED)),
+        (better, Publish(GRANDPA, better)),
+    ):
+        assert message in case.gossip(raw)
         assert published(case.gossip(raw)) == []
     for raw in bad:
         assert published(case.gossip(raw)) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 
@@ -24,12 +24,15 @@ from btt_chain.consensus.finality.messages import (
     Neighbor,
     NeighborV1,
     Vote,
+    VotesAsked,
+    VotesGiven,
 )
-from btt_chain.consensus.finality.outbox import Outbox
-from btt_chain.consensus.finality.peers import Peers
+from btt_chain.consensus.finality.neighbors import MIN_HELPERS, MIN_PART
+from btt_chain.consensus.finality.outbox import FORWARDED, Outbox
+from btt_chain.consensus.finality.peers import MAX_LAG, Peers
 from btt_chain.consensus.finality.timers import STALL_FIRST, Clock
 from btt_chain.scale import u32, u64
-from p2p.network import SendNote
+from p2p.network import GRANDPA, Publish, SendNote
 from unit.consensus.finality.finality_world import who
 from unit.consensus.finality.gadget_case import (
     NAMES,
@@ -44,6 +47,7 @@ from unit.consensus.finality.gadget_case import (
     neighbour,
     published,
     sent,
+    wanting,
 )
 from unit.consensus.finality.gadget_world import (
     T,
@@ -53,40 +57,168 @@ from unit.consensus.finality.gadget_world import (
 # --- neighbours ---------------------------------------------------------------------
 
 
-def test_a_new_neighbour_receives_our_position() -> None:
+def test_a_new_neighbour_receives_our_position_and_is_asked_for_votes() -> None:
     case = GadgetCase()
-    [message] = sent(case.do(case.gadget.connected("new", 0)))
-    assert message == Neighbor(NeighborV1(u64(1), u64(0), u32(0)))
+    case.at(2 * T)
+    [message] = sent(case.do(case.gadget.connected("new", case.now)))
+    assert isinstance(message, VotesAsked)
+    asked = message.body
+    assert (asked.round, asked.set_id, asked.commit_finalized_height) == (1, 0, 0)
+    assert (asked.before, asked.current) == (b"\0", bits("Alice"))
 
 
-def test_every_neighbour_receives_our_position_in_a_new_round() -> None:
+def positions(case: GadgetCase, number: int, set_id: int) -> list[str]:
+    """Neighbours that were sent this position of ours."""
+    notes = [action for action in case.node.log if isinstance(action, SendNote)]
+    sent = [(note.peer, GOSSIP.decode_all(note.data)) for note in notes]
+    return sorted(
+        peer
+        for peer, message in sent
+        if isinstance(message, Neighbor)
+        and (message.body.round, message.body.set_id) == (number, set_id)
+    )
+
+
+@pytest.mark.parametrize("others", [0, 3, 14, 30])
+def test_a_part_of_the_neighbours_receives_our_position_in_each_round(others: int) -> None:
     case = GadgetCase()
-    case.do(case.gadget.connected("new", 0))
-    case.node.log.clear()
-    case.round()
-    received = [a.peer for a in case.node.log if isinstance(a, SendNote)]
-    assert sorted(received) == ["new", "peer"]
+    names = ["peer", *(f"other {number}" for number in range(others))]
+    for name in names[1:]:
+        case.do(case.gadget.connected(name, 0))
+    received: list[str] = []
+    for _ in range(MAX_LAG):
+        case.node.log.clear()
+        case.round()
+        notes = [action.peer for action in case.node.log if isinstance(action, SendNote)]
+        assert len(notes) <= max(2 * MIN_PART, len(names) // MAX_LAG + 1)
+        received += notes
+    assert set(received) == set(names)
 
 
-def test_a_stalled_neighbour_receives_the_votes_it_lacks_and_the_last_commit() -> None:
+def test_all_neighbours_receive_our_position_after_a_catch_up_and_in_a_new_set() -> None:
+    case = GadgetCase()
+    names = ["peer", *(f"other {number}" for number in range(20))]
+    for name in names[1:]:
+        case.do(case.gadget.connected(name, 0))
+    case.add(child(case.headers[-1], change=dict.fromkeys(NAMES, 2)))
+    case.note(neighbour(6))
+
+    case.note(answered(catch_up(case, 5)))
+    assert positions(case, 6, 0) == sorted(names)
+    case.round(5)
+    assert positions(case, 1, 1) == sorted(names)
+
+
+def test_a_stalled_neighbour_receives_the_votes_it_lacks_in_one_note_and_the_last_commit() -> None:
     case = GadgetCase()
     case.gossip(commit_bytes(case.commit(3)))
     case.at(2 * T)
-    case.do(case.gadget.gossip_received("other", case.vote(PREVOTE, 4, "Charlie"), case.now))
-    case.gossip(case.vote(PREVOTE, 4, "Bob"))  # from the peer: it has that one
-    case.note(neighbour(1))
+    for name in ("Charlie", "Bob"):
+        case.gossip(case.vote(PREVOTE, 4, name))
+
+    messages = sent(case.note(wanting(1, current=bits("Bob"))))
+
+    [commit, given] = messages
+    assert isinstance(commit, CommitGossip)
+    assert int(commit.body.message.target_number) == 3
+    assert isinstance(given, VotesGiven)
+    assert {
+        (int(vote.round), vote.message.id, vote.message.message.STAGE) for vote in given.votes
+    } == {
+        (1, who("Alice"), PREVOTE),
+        (1, who("Charlie"), PREVOTE),
+        (1, who("Alice"), PRECOMMIT),
+    }
+
+
+def test_votes_that_are_there_are_not_sent_and_two_of_one_voter_always_are() -> None:
+    case = GadgetCase(keys=())
+    for name, block in (("Bob", 4), ("Charlie", 4), ("Charlie", 3)):
+        case.gossip(case.vote(PREVOTE, block, name))
+    [given] = sent(case.note(wanting(1, current=bits("Bob", "Charlie"))))
+    assert isinstance(given, VotesGiven)
+    assert [vote.message.id for vote in given.votes] == [who("Charlie")] * 2
+
+    alone = GadgetCase(keys=())
+    alone.gossip(alone.vote(PREVOTE, 4, "Bob"))
+    assert sent(alone.note(wanting(1, current=bits("Bob") + bytes(100_000)))) == []
+
+
+def test_a_neighbour_is_not_helped_again_at_once() -> None:
+    case = GadgetCase()
+    case.at(2 * T)
+    request = wanting(1)
+    assert [type(m) for m in sent(case.note(request))] == [VotesGiven]
+    for case.now in (2 * T, 4 * T - 1):
+        assert sent(case.note(request)) == []
+    case.now = 4 * T
+    assert [type(m) for m in sent(case.note(request))] == [VotesGiven]
+
+
+def test_a_neighbour_two_rounds_behind_a_commit_receives_that_and_no_votes() -> None:
+    case = GadgetCase()
+    for block in (3, 4):
+        case.round(block)
+    assert case.gadget.round == 3
+    assert case.node.tree.final_block.number == 4
     case.now += 2 * T
+    behind = sent(case.note(wanting(1, final=4)))
+    assert CommitGossip in map(type, behind)
+    assert VotesGiven not in map(type, behind)
+    case.now += 2 * T
+    assert VotesGiven in map(type, sent(case.note(wanting(2))))
 
-    messages = sent(case.note(neighbour(1)))
 
-    commits = [m for m in messages if isinstance(m, CommitGossip)]
-    votes = [m.body.message for m in messages if isinstance(m, Vote)]
-    assert [int(m.body.message.target_number) for m in commits] == [3]
-    assert [(vote.id, vote.message.STAGE) for vote in votes] == [
-        (who("Alice"), PREVOTE),
-        (who("Charlie"), PREVOTE),
-        (who("Alice"), PRECOMMIT),
-    ]
+def test_votes_in_a_note_are_counted_and_forwarded_like_gossip() -> None:
+    case = GadgetCase()
+    case.do(case.gadget.connected("other", 0))
+    raw = case.vote(PREVOTE, 4, "Bob")
+    vote = GOSSIP.decode_all(raw)
+    assert isinstance(vote, Vote)
+    actions = case.note(GOSSIP.encode(VotesGiven([vote.body])))
+    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert Publish(GRANDPA, raw, ("other",), FORWARDED) in actions
+
+
+def test_votes_that_no_request_asked_for_cost_unless_one_is_new() -> None:
+    case = GadgetCase()
+    notes = []
+    for name in NAMES[1:]:
+        vote = GOSSIP.decode_all(case.vote(PREVOTE, 4, name))
+        assert isinstance(vote, Vote)
+        notes.append(GOSSIP.encode(VotesGiven([vote.body])))
+    # One answer is due since the connection, and one may come of the connection before.
+    assert [costs(case.note(note)) for note in (notes[0], notes[0])] == [[], []]
+    assert [costs(case.note(note)) for note in notes] == [[cost.OUT_OF_SCOPE], [], []]
+    case.note(notes[1])
+
+    case.do(case.gadget.connected("peer", case.now))
+    assert costs(case.note(notes[0])) == []
+
+
+def test_a_stalled_node_asks_a_few_neighbours_and_others_each_time() -> None:
+    case = GadgetCase()
+    names = [f"peer {number}" for number in range(11)]
+    for name in names:
+        case.do(case.gadget.connected(name, 0))
+    case.at(2 * T)  # the round has its first vote
+    asked_at: list[list[str]] = []
+    armed = next(a.at for a in reversed(case.node.log) if isinstance(a, ArmTimer))
+    while len(asked_at) < 3:
+        actions = case.at(armed)
+        armed = next(a.at for a in actions if isinstance(a, ArmTimer))
+        notes = [a for a in actions if isinstance(a, SendNote)]
+        assert all(isinstance(GOSSIP.decode_all(note.data), VotesAsked) for note in notes)
+        if notes:
+            asked_at.append([note.peer for note in notes])
+    assert [len(asked) for asked in asked_at] == [MIN_HELPERS] * 3
+    assert sorted(chain.from_iterable(asked_at)) == sorted(["peer", *names])
+
+
+def bits(*prevoted: str) -> bytes:
+    """Prevotes as a request for votes states them; there are no precommits."""
+    order = sorted(who(name) for name in NAMES)
+    return bytes([sum(1 << order.index(who(name)) for name in prevoted)])
 
 
 def test_a_note_with_votes_is_processed_as_gossip_is() -> None:
@@ -103,7 +235,7 @@ def test_a_neighbour_a_set_behind_receives_the_commit_that_ended_it() -> None:
     case.round()
     assert case.gadget.set_id == 1
 
-    messages = sent(case.note(neighbour(1, 0)))
+    messages = sent(case.note(wanting(1, 0)))
 
     [commit] = [m for m in messages if isinstance(m, CommitGossip)]
     assert (int(commit.body.set_id), int(commit.body.message.target_number)) == (0, 4)
@@ -124,7 +256,7 @@ def test_a_round_that_stands_still_is_helped_along_ever_less_often() -> None:
     while len(times) < 12:
         actions = case.at(armed)
         armed = next(a.at for a in actions if isinstance(a, ArmTimer))
-        if any(isinstance(message, Neighbor) for message in sent(actions)):
+        if any(isinstance(message, VotesAsked) for message in sent(actions)):
             times.append(case.now)
             assert any(isinstance(message, Vote) for message in published(actions))
     waits = [b - a for a, b in pairwise(times)]
@@ -139,7 +271,7 @@ def test_a_round_with_nothing_to_decide_is_helped_along_from_its_first_vote_on()
     while armed < until:
         actions = case.at(armed)
         armed = next((a.at for a in actions if isinstance(a, ArmTimer)), until)
-        assert not any(isinstance(message, Neighbor) for message in sent(actions))
+        assert not any(isinstance(message, VotesAsked) for message in sent(actions))
 
     case.at(until)
     case.gossip(case.vote(PREVOTE, 0, "Bob"))
@@ -148,7 +280,7 @@ def test_a_round_with_nothing_to_decide_is_helped_along_from_its_first_vote_on()
 
     actions = case.at(until + STALL_FIRST * T)
 
-    assert any(isinstance(message, Neighbor) for message in sent(actions))
+    assert any(isinstance(message, VotesAsked) for message in sent(actions))
     assert [type(message) for message in published(actions)] == [Vote]
 
 
