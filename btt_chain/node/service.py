@@ -27,7 +27,7 @@ from btt_chain.node.backend import (
 )
 from btt_chain.node.dev.accounts import log_accounts
 from btt_chain.node.dev.control import DevControl
-from btt_chain.node.faults import contain
+from btt_chain.node.faults import contain, faults
 from btt_chain.node.local_storage import LocalStorageView
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import (
@@ -288,6 +288,7 @@ class Service:
             status = self.pool.pool.status()
             metrics.pool.on_pool(status.ready, status.future)
             metrics.chain.on_leaves(len(self.client.store.blocks.leaves()))
+            metrics.chain.on_faults(faults.total())
             metrics.rpc.on_sessions(len(self.rpc.server.sockets))
             self._count_traffic(metrics)
         if engine is not None:
