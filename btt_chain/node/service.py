@@ -334,7 +334,9 @@ class Service:
         )
         missing = self._participation.missing()
         if missing is not None:
-            metrics.finality.on_missing_voters(len(missing))
+            metrics.finality.on_missing_voters(
+                len(missing), current.total.heads, current.threshold.heads
+            )
 
     def _count_traffic(self, metrics: Metrics) -> None:
         if self._config.network is None:
@@ -396,6 +398,6 @@ def waited_for(report: RoundReport) -> RoundSeen[AuthorityId]:
     Once it has enough prevotes, those are the voters that have not precommitted, whether they
     prevoted or not.
     """
-    if report.prevote_weight >= report.threshold_weight:
+    if report.prevotes.reaches(report.threshold):
         return RoundSeen(report.round, tuple(report.precommit_missing))
     return silent_in(report)

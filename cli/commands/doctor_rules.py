@@ -159,6 +159,17 @@ def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = F
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """The voters that finality needs, whatever their weight, and the weight that it lacks."""
+
+    share: int = 0
+    """Percentage of the total weight without a vote in the present round."""
+    voters: int = 0
+    needed: int = 0
+    """Number of voters, and of those whose votes are needed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Votes:
     """Votes seen in rounds of finality."""
 
@@ -166,8 +177,7 @@ class Votes:
     """Voters without a vote."""
     stuck: bool = False
     """True if a round does not end."""
-    share: int = 0
-    """Percentage of the total weight without a vote in the stuck round."""
+    quorum: Quorum = Quorum()
     ours: Sequence[str] = ()
     """The accounts whose keys this node holds."""
 
@@ -186,14 +196,17 @@ def judge_finality(
             return [ok("finality", seen)]
         todo = "this node cannot name the missing voters (no grandpa_roundState)"
         return [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    quorum, voting = votes.quorum, votes.quorum.voters - len(votes.missing)
+    heads = f"votes of {voting} of {quorum.voters} voters received, {quorum.needed} needed"
     who = ", ".join(votes.missing[:SHOWN])
     if len(votes.missing) > SHOWN:
         who += f" and {len(votes.missing) - SHOWN} more"
     if votes.stuck and votes.missing:
         return [
             fail("finality", f"it stands at {seen}",
-                 "it goes on when more than two thirds of the weight vote"),
-            fail("voters", f"no votes received, {votes.share} % of the weight: {who}",
+                 f"it goes on when {quorum.needed} voters with more than two thirds of the weight "
+                 "vote"),
+            fail("voters", f"{heads}; no votes, {quorum.share} % of the weight: {who}",
                  _own_votes(votes) or "look whether they run, and whom they are connected with"),
         ]  # fmt: skip
     if lag < LAG_WARN:
@@ -202,14 +215,15 @@ def judge_finality(
         todo = "look again in a minute; if it grows, docs/runbooks.md: finality stalls"
         checks = [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
     if not votes.missing:
-        return [*checks, ok("voters", "votes of all were received")]
+        return [*checks, ok("voters", heads)]
     own = _own_votes(votes)
     if own:
-        return [*checks, fail("voters", f"no votes received: {who}", own)]
+        return [*checks, fail("voters", f"{heads}; none of {who}", own)]
     return [
         *checks,
-        warn("voters", f"no votes received: {who}",
-             "finality stops when a third of the weight is missing: look whether they run"),
+        warn("voters", f"{heads}; none of {who}",
+             "finality stops when a third of the voters or of the weight is missing: look whether "
+             "they run"),
     ]  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
         Target,
         Verdict,
         VoterSet,
-        verify_strict,
+        verify_full,
     )
     from btt_chain.scale import codec, u64
 
@@ -77,7 +77,7 @@ def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
     target = Target(last.hash(), int(last.number))
     if proof.block != target.hash:
         raise Refused("the proof of finality is of another block")
-    verdict = verify_strict(justification, checkpoint.set_id, voters, target)
+    verdict = verify_full(justification, checkpoint.set_id, voters, target)
     if verdict is not Verdict.ACCEPTED:
         raise Refused(
             f"the votes do not make the block final: {verdict}. If other validators voted, take a "

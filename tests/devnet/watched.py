@@ -24,7 +24,7 @@ from btt_chain.primitives.grandpa import (
     Target,
     Verdict,
     VoterSet,
-    verify_strict,
+    verify_full,
 )
 from btt_chain.scale import codec, u64
 from btt_chain.testing import Devnet, DevNode, Rpc
@@ -196,7 +196,7 @@ class Watched:
         parent = block["block"]["header"]["parentHash"]
         voters, set_id = voters_at(node.rpc, parent)
         target = Target(H256.fromhex(hash[2:]), height)
-        verdict = verify_strict(Justification.decode(proofs[0]), set_id, voters, target)
+        verdict = verify_full(Justification.decode(proofs[0]), set_id, voters, target)
         assert verdict is Verdict.ACCEPTED, f"I5: node {node.index}, block {height}: {verdict}"
         self._proven.add(f"{node.index} {hash}")
 

@@ -16,6 +16,7 @@ from btt_chain.primitives.grandpa import (
     AnyMessage,
     AuthorityId,
     Justification,
+    Power,
     SignedMessage,
     Stage,
     Target,
@@ -148,11 +149,11 @@ class RoundReport:
     """A round's state (`grandpa_roundState`)."""
 
     round: int
-    total_weight: int
-    threshold_weight: int
-    prevote_weight: int
+    total: Power
+    threshold: Power
+    prevotes: Power
     prevote_missing: Sequence[AuthorityId]
-    precommit_weight: int
+    precommits: Power
     precommit_missing: Sequence[AuthorityId]
 
     @classmethod
@@ -162,8 +163,8 @@ class RoundReport:
             votes.number,
             votes.voters.total,
             votes.voters.threshold,
-            votes.weight_of(Stage.PREVOTE),
+            votes.power_of(Stage.PREVOTE),
             votes.missing(Stage.PREVOTE),
-            votes.weight_of(Stage.PRECOMMIT),
+            votes.power_of(Stage.PRECOMMIT),
             votes.missing(Stage.PRECOMMIT),
         )

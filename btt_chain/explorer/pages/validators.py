@@ -40,10 +40,9 @@ async def validators_page(context: Context) -> Fields:
         active = await _active(context)
     except NodeGone as gone:
         error = str(gone)
-    weights = sum(weight for _, weight in active)
     rows: list[Json] = []
     listed_keys = set()
-    for key, weight in active[:MAX_VALIDATORS]:
+    for key, share in active[:MAX_VALIDATORS]:
         made = authored.get(key)
         listed_keys.add(key)
         rows.append(
@@ -52,13 +51,13 @@ async def validators_page(context: Context) -> Fields:
                 "isActive": True,
                 "made": made.blocks if made else 0,
                 "last": made.last if made else None,
-                "share": weight * 1_000_000 // weights if weights else None,
-                **expected(total, weight, weights),
+                "share": round(share * 1_000_000),
+                **expected(total, share),
             }
         )
     rows += [
         {"account": account_json(context.data, key), "isActive": False, "made": each.blocks,
-         "last": each.last, "share": None, **expected(total, 0, 0)}
+         "last": each.last, "share": None, **expected(total, None)}
         for key, each in authored.items() if key not in listed_keys
     ]  # fmt: skip
     made_in = [
@@ -72,14 +71,14 @@ async def validators_page(context: Context) -> Fields:
     )
     return {
         "blocks": total, "window": WINDOW, "validators": rows, "slots": strip, "nodeError": error,
+        "voters": len(active), "votersNeeded": len(active) - (len(active) - 1) // 3,
     }  # fmt: skip
 
 
-def expected(total: int, weight: int, weights: int) -> Fields:
+def expected(total: int, share: float | None) -> Fields:
     """Return the expected number of blocks, and the band of two standard deviations around it."""
-    if not weights:
+    if share is None:
         return {"expected": None, "low": None, "high": None}
-    share = weight / weights
     mean, deviation = total * share, math.sqrt(total * share * (1 - share))
     return {
         "expected": round(mean, 1),
@@ -88,8 +87,12 @@ def expected(total: int, weight: int, weights: int) -> Fields:
     }
 
 
-async def _active(context: Context) -> list[tuple[bytes, int]]:
-    """Return the validators of the last final block with their weights; equal if unknown."""
+async def _active(context: Context) -> list[tuple[bytes, float]]:
+    """Return the validators of the last final block with their expected shares of the blocks.
+
+    Slots with a winner go by weight; the others, where the rule is Substrate's, go to all
+    validators equally. Weights that are unknown are equal.
+    """
     specs = context.index.specs()
     if not specs:
         return []
@@ -98,6 +101,8 @@ async def _active(context: Context) -> list[tuple[bytes, int]]:
     try:
         validators = await chain.storage("Session.Validators", at=hash)
         authorities = await chain.storage("Babe.Authorities", at=hash)
+        config = await chain.storage("Babe.EpochConfig", at=hash)
+        rule = await chain.storage("Babe.SecondaryRule", at=hash)
     except NotFound:
         return []
     except ClientError as error:
@@ -110,8 +115,15 @@ async def _active(context: Context) -> list[tuple[bytes, int]]:
             each[1] if isinstance(each, list) and len(each) == 2 and isinstance(each[1], int) else 1
             for each in authorities
         ]
+    won, of = config["c"] if isinstance(config, dict) else (1, 1)
+    by_weight = 1.0 if rule == "Weighted" else won / of
+    total = sum(weights)
     keys = [apis.account(context, each) for each in validators]
-    return [(key, weight) for key, weight in zip(keys, weights, strict=True) if key is not None]
+    return [
+        (key, by_weight * weight / total + (1 - by_weight) / len(weights))
+        for key, weight in zip(keys, weights, strict=True)
+        if key is not None
+    ]
 
 
 async def validator_page(context: Context, text: str) -> Fields:
@@ -126,14 +138,14 @@ async def validator_page(context: Context, text: str) -> Fields:
     fields = await _stakes(context, context.data.address(key))
     if key not in active and not rows and fields["bond"] is None:
         raise NoSuchPage(f"{context.data.address(key)} is no validator.")
-    weights = sum(active.values())
-    band = expected(total, active[key], weights) if key in active else expected(0, 0, 0)
+    share = active.get(key)
+    band = expected(total, share)
     return {
         "account": account_json(context.data, key),
         "address": context.data.address(key),
         "at": context.index.final()[0],
         "isActive": key in active,
-        "share": active[key] * 1_000_000 // weights if key in active and weights else None,
+        "share": None if share is None else round(share * 1_000_000),
         "window": WINDOW,
         "blocks": total,
         "made": len(rows),

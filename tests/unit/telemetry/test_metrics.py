@@ -86,7 +86,7 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.authoring.on_slot("claimed")
     metrics.finality.on_waiting_votes(1)
     metrics.finality.on_equivocation("babe")
-    metrics.finality.on_missing_voters(1)
+    metrics.finality.on_missing_voters(1, total=4, needed=3)
     metrics.rpc.know_methods(["system_health"])
     metrics.rpc.on_call("system_health", 0.001)
     metrics.rpc.on_sessions(1)

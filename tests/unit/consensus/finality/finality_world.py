@@ -99,6 +99,14 @@ def voters(weights: Mapping[str, int]) -> VoterSet:
     return VoterSet((who(name), weight) for name, weight in weights.items())
 
 
+def by_weight(weights: Mapping[str, int]) -> VoterSet:
+    """Voters of the Rust crate, where weight alone decides: any number of heads is enough."""
+    made = voters(weights)
+    made.threshold = made.threshold._replace(heads=0)
+    made.tolerated = made.tolerated._replace(heads=-len(made))
+    return made
+
+
 def many(count: int) -> dict[str, int]:
     return {f"voter {index}": 1 for index in range(1, count + 1)}
 

@@ -93,7 +93,7 @@ def test_a_note_with_votes_is_processed_as_gossip_is() -> None:
     case = GadgetCase()
     case.note(case.vote(PREVOTE, 4, "Bob"))
     case.note(commit_bytes(case.commit(3)))
-    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert case.gadget.rounds()[0].prevotes.weight == 1
     assert case.node.tree.final_block.number == 3
 
 
