@@ -81,7 +81,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check-block": ("data:check_block", "Execute a stored block again and compare."),
     "revert": ("data:revert", "Take back the newest blocks that are not final."),
     "restart-finality": (
-        "data:restart_finality", "Let other voters go on where a third of them is gone for good.",
+        "data:restart_finality",
+        "Let other voters go on where a third of them is gone for good.",
     ),
     "tokenomics": ("tokenomics:tokenomics", "Show the token: schedule, supply, audits."),
     "config": ("config:config", "Show the values of options, and where they come from."),

@@ -57,7 +57,7 @@ class FinalityMetrics:
         self.equivocations.labels(engine=engine).inc()
 
     def on_missing_voters(self, count: int, total: int, needed: int) -> None:
-        """Set the number of voters without votes in the last rounds, of all, and of those needed."""
+        """Set the numbers of voters: without votes in the last rounds, of all, and needed."""
         self.missing_voters.set(count)
         self.heads_online.set(total - count)
         self.heads_needed.set(needed)

@@ -26,8 +26,8 @@ from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.web.addresses import is_here
 from cli.commands.doctor_rules import (
     Check,
-    Verdict,
     Quorum,
+    Verdict,
     Votes,
     fail,
     judge_clock,

@@ -70,7 +70,9 @@ def test_who_catches_up_sees_old_blocks_and_who_sees_new_ones_has_a_slow_clock()
 
 
 def test_voters_that_are_missing_are_named_before_finality_stops() -> None:
-    checks = doctor_rules.judge_finality(100, 99, doctor_rules.Votes(["5G…a (Bob)"], quorum=doctor_rules.Quorum(0, 4, 3)))
+    checks = doctor_rules.judge_finality(
+        100, 99, doctor_rules.Votes(["5G…a (Bob)"], quorum=doctor_rules.Quorum(0, 4, 3))
+    )
     assert verdicts(checks) == {"finality": Verdict.OK, "voters": Verdict.WARN}
     assert checks[1].seen == "votes of 3 of 4 voters received, 3 needed; none of 5G…a (Bob)"
     checks = doctor_rules.judge_finality(100, 99, doctor_rules.Votes())

@@ -21,9 +21,7 @@ from btt_chain.scale import u32, u64
 from support.rpc_client import CallFailed, WsClient
 
 BOB, EVE = AuthorityId(bytes([2]) * 32), AuthorityId(bytes([5]) * 32)
-ROUND = RoundReport(
-    9, Power(14, 3), Power(10, 3), Power(11, 2), [EVE], Power(4, 1), [BOB, EVE]
-)
+ROUND = RoundReport(9, Power(14, 3), Power(10, 3), Power(11, 2), [EVE], Power(4, 1), [BOB, EVE])
 HEADER = Header(H256(bytes(32)), u32(7), H256(bytes(32)), H256(bytes(32)), Digest())
 
 

@@ -311,7 +311,7 @@ def test_a_proof_has_enough_voters_though_one_weighs_enough() -> None:
     weights = voters({"Alice": 100, "Bob": 1, "Charlie": 1, "Dave": 1})
     votes = [precommit(WORLD["E"], name) for name in ("Alice", "Bob")]
     assert assemble(ROUND, WORLD["E"], votes, weights, WORLD) is None
-    assert verdicts(proof(votes[:1]), weights)[1] is OK  # bridges go by weight
+    assert verify_strict(proof(votes[:1]), SET_ID, weights, WORLD["E"]) is OK  # by weight alone
     assert verify_full(proof(votes), SET_ID, weights, WORLD["E"]) is Verdict.TOO_FEW_VOTERS
 
     made = assemble(ROUND, WORLD["E"], [*votes, precommit(WORLD["F"], "Dave")], weights, WORLD)
@@ -324,7 +324,8 @@ def test_a_proof_has_enough_voters_though_one_weighs_enough() -> None:
 def test_bridges_take_a_proof_without_the_votes_that_surplus_heads_add() -> None:
     """The lightest is absent, so the three that are needed by number weigh too much."""
     weights = voters({"Alice": 40, "Bob": 30, "Charlie": 20, "Dave": 1})
-    votes = [*marked("E", ["Alice", "Bob"]), precommit(WORLD["F"], "Charlie")]
+    votes = [precommit(WORLD["E"], name) for name in ("Alice", "Bob")]
+    votes.append(precommit(WORLD["F"], "Charlie"))
     made = assemble(ROUND, WORLD["E"], votes, weights, WORLD)
     assert made is not None
     assert verify_full(made, SET_ID, weights, WORLD["E"]) is OK

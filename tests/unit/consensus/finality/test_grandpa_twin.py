@@ -171,8 +171,7 @@ def play(case: Case) -> tuple[Round, Twin]:
     for stage, block, name, mark in case.votes:
         kept = twin.kept[stage].get(name, [])
         cheats = len(kept) == 1 and (block, mark) != kept[0] and block in twin.blocks
-        doubled = twin.doubled(stage).plus(twin.power([name]))
-        if cheats and not twin.set.tolerated.touches(doubled):
+        if cheats and not twin.set.tolerated.touches(twin.doubled(stage).plus(twin.power([name]))):
             continue
         outcome = votes.add(unsigned(stage, case.world[block], name, mark)).outcome
         taken = outcome in {Outcome.COUNTED, Outcome.EQUIVOCATION}

@@ -465,7 +465,7 @@ def test_g17_what_is_missing_in_a_round_is_reported() -> None:
 
     assert (voter.best_round.number, voter.past_rounds) == (1, [])
     assert voter.best_round.power_of(PREVOTE).weight == 1
-    assert voter.best_round.voters.threshold == 3
+    assert voter.best_round.voters.threshold.weight == 3
     assert set(voter.best_round.missing(PREVOTE)) == {who(n) for n in ("Alice", "Charlie", "Dave")}
 
 
