@@ -490,7 +490,7 @@ class BttRuntime(Runtime):
     def _connect(self) -> None:
         """Connect the pallets that depend on each other."""
         # For example, the clock rotates the session, which starts the epoch.
-        self.authorities.connect(self.session, self.providers.work_scores)
+        self.authorities.connect(self.session, self.babe.absences, self.providers.work_scores)
         self.babe.connect(self.session, self.offences)
         self.grandpa.connect(self.session, self.offences)
         self.balances.connect(self.tokenomics)

@@ -39,6 +39,7 @@ from cli.commands.doctor_rules import (
     judge_peers,
     judge_runtime,
     judge_signing,
+    judge_validators,
     ok,
     warn,
 )
@@ -176,6 +177,7 @@ async def _asked(client: Connection, url: str) -> list[Check]:
     if (keys.active or keys.queued) and not await _is_by_hand(client):
         is_validator = isinstance(roles, list) and "Authority" in roles
         checks += judge_keys(keys.ours, keys.active, is_validator=is_validator, asked=keys.asked)
+        checks += judge_validators(len(keys.active))
     return [*checks, *judge_signing(await key_reports(client))]
 
 

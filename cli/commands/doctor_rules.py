@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.common.key_state import KeyReport
+from cli.common.validators import few_text
 
 if TYPE_CHECKING:
     pass
@@ -260,8 +261,15 @@ def judge_keys(
     return [
         *found,
         warn("active set", f"not in the set of this session: {', '.join(resting)}",
-             "keys count from the session after next; then look at the bond (authorities.bond)"),
+             "keys count from the session after next; then look at the bond (docs/staking.md: "
+             "Elections); `btt-chain validator join` brings back one removed for absence"),
     ]  # fmt: skip
+
+
+def judge_validators(validators: int) -> list[Check]:
+    """Check that the set tolerates an absent validator; no check if it does, or is one alone."""
+    few = few_text(validators)
+    return [warn("validators", few, "let others join: btt-chain validator join")] if few else []
 
 
 def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:

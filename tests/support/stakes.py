@@ -35,6 +35,19 @@ def btt(amount: int) -> u128:
     return u128(amount * int(BTT))
 
 
+class HandAbsences:
+    """Absent validators, by hand."""
+
+    def __init__(self) -> None:
+        self.accounts: list[AccountId] = []
+
+    def absent(self) -> Sequence[AccountId]:
+        return self.accounts
+
+    def forget(self, who: AccountId) -> None:
+        self.accounts = [other for other in self.accounts if other != who]
+
+
 class HandSessions:
     """The part of Session that the two pallets need: queued and current set, keys, disabling."""
 
@@ -58,7 +71,7 @@ class HandSessions:
     def validators_now(self) -> Sequence[AccountId]:
         return self.active
 
-    def weights_now(self) -> Sequence[u64]:
+    def shares_now(self) -> Sequence[u64]:
         return self.weights
 
     def is_disabled(self, index: int) -> bool:
@@ -109,7 +122,7 @@ class StakeChain(TestRuntime):
         self.seats, self.least, self.term = u32(seats), u32(least), u32(term)
         self.unbonding, self.window, self.room = u32(unbonding), u32(window), u32(candidates)
         self.work: WorkScores = work or NoWork()
-        self.sessions = HandSessions(self)
+        self.sessions, self.absences = HandSessions(self), HandAbsences()
         super().__init__()
 
     def build(self) -> None:
@@ -127,6 +140,7 @@ class StakeChain(TestRuntime):
                 currency=self.balances,
                 keys=self.sessions,
                 work=self.work,
+                absences=self.absences,
                 operators=OwnOperators(),
                 treasury=TREASURY,
             ),

@@ -19,6 +19,10 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pages.slots import strip_of
 from btt_chain.explorer.text import of_bytes
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
+from btt_chain.primitives.block_shares import SHARE_UNIT, shares_of
+from btt_chain.primitives.lottery import SecondaryRule
+from btt_chain.scale import u64
 from btt_chain.scale.portable import Plain
 
 WINDOW: Final = 600
@@ -31,7 +35,7 @@ OFFENCES: Final = {
 
 
 async def validators_page(context: Context) -> Fields:
-    """Return the validators with their blocks, made and expected, and their weights."""
+    """Return the validators with their shares of the blocks, those made and those expected."""
     tip = context.index.tip()
     authored = {each.key: each for each in context.index.authored(max(tip - WINDOW, -1))}
     total = sum(each.blocks for each in authored.values())
@@ -51,7 +55,7 @@ async def validators_page(context: Context) -> Fields:
                 "isActive": True,
                 "made": made.blocks if made else 0,
                 "last": made.last if made else None,
-                "share": round(share * 1_000_000),
+                "share": share * 1_000_000 // SHARE_UNIT,
                 **expected(total, share),
             }
         )
@@ -75,10 +79,14 @@ async def validators_page(context: Context) -> Fields:
     }  # fmt: skip
 
 
-def expected(total: int, share: float | None) -> Fields:
-    """Return the expected number of blocks, and the band of two standard deviations around it."""
-    if share is None:
+def expected(total: int, parts: int | None) -> Fields:
+    """Return the expected number of blocks, and the band of two standard deviations around it.
+
+    `parts` is a validator's share of the blocks, in parts of `SHARE_UNIT`; None if it is in no set.
+    """
+    if parts is None:
         return {"expected": None, "low": None, "high": None}
+    share = parts / SHARE_UNIT
     mean, deviation = total * share, math.sqrt(total * share * (1 - share))
     return {
         "expected": round(mean, 1),
@@ -87,12 +95,8 @@ def expected(total: int, share: float | None) -> Fields:
     }
 
 
-async def _active(context: Context) -> list[tuple[bytes, float]]:
-    """Return the validators of the last final block with their expected shares of the blocks.
-
-    Slots with a winner go by weight; the others, where the rule is Substrate's, go to all
-    validators equally. Weights that are unknown are equal.
-    """
+async def _active(context: Context) -> list[tuple[bytes, int]]:
+    """Return the validators of the last final block with their shares of the blocks."""
     specs = context.index.specs()
     if not specs:
         return []
@@ -102,7 +106,6 @@ async def _active(context: Context) -> list[tuple[bytes, float]]:
         validators = await chain.storage("Session.Validators", at=hash)
         authorities = await chain.storage("Babe.Authorities", at=hash)
         config = await chain.storage("Babe.EpochConfig", at=hash)
-        rule = await chain.storage("Babe.SecondaryRule", at=hash)
     except NotFound:
         return []
     except ClientError as error:
@@ -115,15 +118,28 @@ async def _active(context: Context) -> list[tuple[bytes, float]]:
             each[1] if isinstance(each, list) and len(each) == 2 and isinstance(each[1], int) else 1
             for each in authorities
         ]
-    won, of = config["c"] if isinstance(config, dict) else (1, 1)
-    by_weight = 1.0 if rule == "Weighted" else won / of
-    total = sum(weights)
+    try:
+        rule = await chain.storage("Babe.SecondaryRule", at=hash)
+    except ClientError:
+        rule = SecondaryRule.Uniform.name  # Substrate's own
     keys = [apis.account(context, each) for each in validators]
-    return [
-        (key, by_weight * weight / total + (1 - by_weight) / len(weights))
-        for key, weight in zip(keys, weights, strict=True)
-        if key is not None
-    ]
+    shares = _shares(weights, config, rule)
+    return [(key, share) for key, share in zip(keys, shares, strict=True) if key is not None]
+
+
+def _shares(weights: list[int], config: Plain, rule: Plain) -> list[int]:
+    """Return the shares of the blocks of authorities with these weights.
+
+    By the weights alone if the node does not say how slots are assigned.
+    """
+    known = EpochConfig((u64(1), u64(1)), AllowedSlots.PrimarySlots)
+    match config:
+        case {"c": [int(won), int(of)], "allowed_slots": str(slots)} if (
+            slots in AllowedSlots.__members__ and 0 <= won <= of <= u64.MAX and of
+        ):
+            known = EpochConfig((u64(won), u64(of)), AllowedSlots[slots])
+    uniform = SecondaryRule.Uniform
+    return shares_of(weights, known, uniform if rule == uniform.name else SecondaryRule.Weighted)
 
 
 async def validator_page(context: Context, text: str) -> Fields:
@@ -139,13 +155,13 @@ async def validator_page(context: Context, text: str) -> Fields:
     if key not in active and not rows and fields["bond"] is None:
         raise NoSuchPage(f"{context.data.address(key)} is no validator.")
     share = active.get(key)
-    band = expected(total, share)
+    band = expected(0 if share is None else total, share)
     return {
         "account": account_json(context.data, key),
         "address": context.data.address(key),
         "at": context.index.final()[0],
         "isActive": key in active,
-        "share": None if share is None else round(share * 1_000_000),
+        "share": None if share is None else share * 1_000_000 // SHARE_UNIT,
         "window": WINDOW,
         "blocks": total,
         "made": len(rows),

@@ -80,3 +80,9 @@ class ValidatorCountSet(Event, index=10):
     """The number of validators to elect was changed."""
 
     count: u32
+
+
+class Absent(Event, index=11):
+    """A validator made no block in its own slots, and stands for election no more."""
+
+    stash: AccountIdOf

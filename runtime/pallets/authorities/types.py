@@ -72,6 +72,27 @@ class NoKeys:
         return False
 
 
+class Absences(Protocol):
+    """Validators that make no blocks; Babe implements it."""
+
+    def absent(self) -> Sequence[AccountId]:
+        """Return the absent validators, the longest absent first."""
+
+    def forget(self, who: AccountId) -> None:
+        """Count `who` as present until its next own slots stay empty."""
+
+
+class NoAbsences:
+    """Absences of a chain that does not count empty slots."""
+
+    def absent(self) -> Sequence[AccountId]:
+        """Return no account."""
+        return ()
+
+    def forget(self, who: AccountId) -> None:
+        """Do nothing."""
+
+
 class WorkScores(Protocol):
     """Scores of verified work, by validator.
 

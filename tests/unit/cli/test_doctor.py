@@ -120,6 +120,13 @@ def test_a_key_outside_of_the_active_set_is_named() -> None:
     assert "Alice" not in checks[1].seen
 
 
+def test_a_set_that_tolerates_no_absence_is_a_warning() -> None:
+    (check,) = doctor_rules.judge_validators(3)
+    assert check.verdict is Verdict.WARN
+    assert "finality stops while one of them is off" in check.seen
+    assert doctor_rules.judge_validators(4) == doctor_rules.judge_validators(1) == []
+
+
 def test_a_key_that_does_not_sign_is_named_with_its_reason() -> None:
     barred = {
         "type": "gran", "publicKey": "0x4396" + "00" * 30, "state": "barred",

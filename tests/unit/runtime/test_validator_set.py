@@ -126,10 +126,16 @@ def test_a_newcomer_with_more_at_stake_takes_the_place_of_the_least() -> None:
     runtime = chain.runtime
     assert runtime.session.validators_now()[0] == EVE.account
     assert leaver not in runtime.session.validators_now()
+    shares = [500_000_000, 250_000_000, 250_000_000]
+    assert all(
+        abs(int(share) - wanted) <= 5
+        for share, wanted in zip(runtime.session.shares_now(), shares, strict=True)
+    )
+    # A sixth of all blocks is each one's without any weight, and the weights are for the rest.
     assert [weight for _, weight in runtime.babe.epochs.authorities.value] == [
-        500_000_000,
-        250_000_000,
-        250_000_000,
+        666_666_665,
+        166_666_667,
+        166_666_667,
     ]
     # The voters' list changes with the block that announces it; the authors' did with its epoch.
     assert [weight for _, weight in runtime.grandpa.authorities.value] == [
@@ -181,6 +187,30 @@ def test_an_author_of_two_blocks_in_a_slot_is_slashed_disabled_and_replaced() ->
     assert cheat.account not in runtime.session.validators_now()
     assert EVE.account in runtime.session.validators_now()
     assert len(runtime.session.validators_now()) == 4
+
+
+def test_a_cheat_with_most_of_the_weight_and_less_than_half_of_the_blocks_is_disabled() -> None:
+    chain = small(4, least=3)
+    cheat, runtime = chain.members[0], chain.runtime
+    act(chain, cheat, "Authorities", "bond_extra", amount=u128(BOND * 3 // 2))
+    run_to_epoch(chain, 2)
+    place = runtime.session.validators_now().index(cheat.account)
+    shares, weights = runtime.session.shares_now(), runtime.babe.epochs.weights_now()
+    assert 2 * shares[place] < sum(shares)
+    assert 2 * weights[place] >= sum(weights) - 8
+    report = chain.call(
+        "Babe",
+        "report_equivocation_unsigned",
+        equivocation_proof=chain.doubled(cheat, chain.slot),
+        key_owner_proof=MembershipProof(u32(2), [], u32(4)),
+    )
+    slot = next(
+        slot
+        for slot in range(chain.slot + 1, chain.slot + EPOCH)
+        if chain.claim(slot).claim.claim.authority_index != place
+    )
+    chain.block((NONE, report), slot=slot)
+    assert Session.ValidatorDisabled(cheat.account) in chain.events()
 
 
 def test_sets_weights_and_stakes_agree_over_many_epochs() -> None:

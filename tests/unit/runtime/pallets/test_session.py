@@ -49,6 +49,9 @@ class Recorder:
     def weights_now(self) -> list[u64]:
         return [u64(weight) for _, weight in self.now]
 
+    def shares_now(self) -> list[int]:
+        return [share for _, share in self.now]
+
     def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
         self.calls.append(("voters", 0, list(voters)))
 
