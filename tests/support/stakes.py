@@ -35,6 +35,17 @@ def btt(amount: int) -> u128:
     return u128(amount * int(BTT))
 
 
+class AuthorLimit:
+    """A limit of authors' fees that a test sets, in planck."""
+
+    def __init__(self) -> None:
+        self.limit = int(BTT)
+
+    def limit_at(self, snapshot: int) -> int:
+        """Return the limit, for every snapshot."""
+        return self.limit
+
+
 class HandSessions:
     """The part of Session that the two pallets need: queued and current set, keys, disabling."""
 
@@ -109,7 +120,7 @@ class StakeChain(TestRuntime):
         self.seats, self.least, self.term = u32(seats), u32(least), u32(term)
         self.unbonding, self.window, self.room = u32(unbonding), u32(window), u32(candidates)
         self.work: WorkScores = work or NoWork()
-        self.sessions = HandSessions(self)
+        self.sessions, self.authors = HandSessions(self), AuthorLimit()
         super().__init__()
 
     def build(self) -> None:
@@ -128,6 +139,7 @@ class StakeChain(TestRuntime):
                 keys=self.sessions,
                 work=self.work,
                 operators=OwnOperators(),
+                author_limits=self.authors,
                 treasury=TREASURY,
             ),
         )

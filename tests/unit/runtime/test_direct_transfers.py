@@ -58,6 +58,12 @@ def prepare_without_author(runtime: BttRuntime) -> None:
     del runtime.system.account[runtime.fees.development_fund]
 
 
+def prepare_near_limit(runtime: BttRuntime) -> None:
+    """Prepare a chain whose authors soon reach the limit of the era."""
+    prepare(runtime)
+    runtime.fees.era_limit.value = MILLI_BTT
+
+
 def new_chain(preparation: Callable[[BttRuntime], None] = prepare) -> DevChain:
     rich = {pair.account_id: START for pair in PAYERS}
     return DevChain(extra=rich | {POOR.account_id: int(MILLI_BTT) * 3}, prepare=preparation)
@@ -105,7 +111,7 @@ def submit_some(chain: DevChain, rng: random.Random) -> None:
                 chain.send(pair, some_call(chain, rng), **how)
 
 
-@pytest.mark.parametrize("preparation", [prepare, prepare_without_author])
+@pytest.mark.parametrize("preparation", [prepare, prepare_without_author, prepare_near_limit])
 @pytest.mark.parametrize("seed", range(3))
 def test_blocks_made_in_one_way_are_valid_in_the_other(
     seed: int, preparation: Callable[[BttRuntime], None], ways: Ways
@@ -158,6 +164,25 @@ def test_a_usual_transfer_is_made_in_one_pass(ways: Ways) -> None:
     chain.pool.submit(usual(chain, tip=1, nonce=2))
     chain.seal()
     assert ways.taken == 1
+
+
+def test_only_the_transfer_that_reaches_the_limit_of_the_era_takes_the_general_way(
+    ways: Ways,
+) -> None:
+    chain = DevChain(prepare=prepare_near_limit)
+    earned: list[int] = []
+    for nonce in range(24):
+        before = int(chain.account(ALICE).data.free)
+        chain.pool.submit(usual(chain, nonce=nonce))
+        chain.seal()
+        earned.append(int(chain.account(ALICE).data.free) - before)
+    assert sum(earned) == MILLI_BTT
+    full, cut = earned.count(earned[0]), earned[earned.count(earned[0])]
+    assert 0 < cut < earned[0]
+    assert earned[full + 1 :] == [0] * (23 - full)
+    # The first one opens the account of the fund, and one is paid in part.
+    assert ways.taken == 22
+    assert chain.at().fees.era_paid.value == MILLI_BTT
 
 
 def test_a_bad_signature_is_refused_in_the_way_of_all_others() -> None:
