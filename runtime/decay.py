@@ -18,9 +18,13 @@ DECAY: Final = 8
 """Weight of an era relative to the next one, in tenths."""
 KEPT: Final = WINDOW + AGE
 """Number of eras stored: those that count, and those that will."""
-SCORE_UNIT: Final = 10 ** (WINDOW - 1)
-"""Weight of the newest era that counts; the decay of each other one is then exact."""
-DECAY_SUM: Final = sum(DECAY**age * 10 ** (WINDOW - 1 - age) for age in range(WINDOW))
+WEIGHTS: Final[tuple[int, ...]] = tuple(
+    DECAY**age * 10 ** (WINDOW - 1 - age) for age in range(WINDOW)
+)
+"""Weights of the eras that count, the newest first. So scaled, each is a whole number."""
+SCORE_UNIT: Final = WEIGHTS[0]
+"""Weight of the newest era that counts."""
+DECAY_SUM: Final = sum(WEIGHTS)
 """Sum of the weights of all eras that count: 4.78 times `SCORE_UNIT`."""
 
 
@@ -30,6 +34,4 @@ def decayed(amounts: Iterable[tuple[int, int]], snapshot: int) -> int:
     `amounts` are pairs of an era and what it adds; `snapshot` is the newest era that counts.
     """
     ages = ((snapshot - era, amount) for era, amount in amounts)
-    return sum(
-        amount * DECAY**age * 10 ** (WINDOW - 1 - age) for age, amount in ages if 0 <= age < WINDOW
-    )
+    return sum(amount * WEIGHTS[age] for age, amount in ages if 0 <= age < WINDOW)

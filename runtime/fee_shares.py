@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import DispatchClass, DispatchInfo, PostInfo
-from runtime.frame.runtime import AS_DECLARED
 from runtime.frame.host import Deposited
+from runtime.frame.runtime import AS_DECLARED
 from runtime.pallets.balances import Balances, events
 from runtime.pallets.balances.packed import credited, topped_up
 from runtime.pallets.balances.types import is_pool

@@ -158,9 +158,7 @@ class DirectPayments:
             outcome = self._outcomes[is_first] = Outcome(post, spare, event)
         return outcome
 
-    def _report(
-        self, call: InvoicePayment, entry: Entry, parts: Parts, outcome: Outcome
-    ) -> None:
+    def _report(self, call: InvoicePayment, entry: Entry, parts: Parts, outcome: Outcome) -> None:
         """Emit the events of the fee, the payment, the shares of the fee and the outcome."""
         host, system, who, price = self._host, self._system, call.who, parts.price
         system.begin_extrinsic()

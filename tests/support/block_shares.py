@@ -66,12 +66,26 @@ def exact_shares(
 
 def equal_sets() -> Iterator[tuple[int, int, Fraction, list[int]]]:
     """Yield validators, how many of them work, the part by work, and the shares of blocks."""
-    for count, working in ((4, 1), (4, 2), (16, 1), (16, 2), (16, 8), (100, 1), (100, 2), (100, 50)):
+    for count, working in (
+        (4, 1),
+        (4, 2),
+        (16, 1),
+        (16, 2),
+        (16, 8),
+        (100, 1),
+        (100, 2),
+        (100, 50),
+    ):
         for part in (Fraction(4, 5), Fraction(1, 5)):
             scores = [SCORE_UNIT if number < working else 0 for number in range(count)]
             operators = [stash(number) for number in range(count)]
             parts = int(part * BABE_UNIT)
-            yield count, working, part, block_shares([BOND] * count, scores, operators, parts).shares
+            yield (
+                count,
+                working,
+                part,
+                block_shares([BOND] * count, scores, operators, parts).shares,
+            )
 
 
 def percent(share: Fraction | int, digits: int = 1) -> str:

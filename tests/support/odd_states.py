@@ -40,7 +40,8 @@ class OddState(Choices):
         kinds: list[Callable[[], None]] = [
             *[self._account] * 4, self._author, self._fund, self._treasury, self._pool,
             self._multiplier, self._batch, self._merchant, self._rates, self._numbers, self._volume,
-            self._author_limit, self._benefits, self._locks, self._allowance, self._busy, self._fork,
+            *[self._author_limit] * 2, self._benefits, self._locks, self._allowance, self._busy,
+            self._fork,
         ]  # fmt: skip
         for _ in range(self.random.choice((0, 0, 1, 1, 2, 3, 5))):
             with suppress(DispatchError, ArithmeticError):

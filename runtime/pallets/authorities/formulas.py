@@ -96,9 +96,7 @@ def block_shares(
         for bond, score in zip(bonds, scores, strict=True)
     ]
     rest = BABE_UNIT - sum(by_work)
-    first = [
-        work + rest * bond // all_bonds for work, bond in zip(by_work, bonds, strict=True)
-    ]
+    first = [work + rest * bond // all_bonds for work, bond in zip(by_work, bonds, strict=True)]
     groups: dict[AccountId, OperatorShare] = {}
     for operator, bond, work, share in zip(operators, bonds, by_work, first, strict=True):
         group = groups.setdefault(operator, OperatorShare())

@@ -179,9 +179,7 @@ def test_stashes_that_hide_their_operator_gain_what_the_page_says() -> None:
         most = Fraction(BABE_UNIT + 4 * part, 100)
         assert most * 96 / 100 < shares[0] <= most
         # Where all others work, too, it is 1 + 3 L.
-        shares, _ = block_shares(
-            [BOND] * 100, [100 * SCORE_UNIT, *[SCORE_UNIT] * 99], names, part
-        )
+        shares, _ = block_shares([BOND] * 100, [100 * SCORE_UNIT, *[SCORE_UNIT] * 99], names, part)
         assert shares[0] <= Fraction(BABE_UNIT + 4 * part, 100) - part // 100 * 4 // 100
 
 
@@ -234,7 +232,7 @@ def test_the_shares_of_equal_bonds_are_within_a_millionth() -> None:
 
 
 class History:
-    """Fees of authors with peaks, work of others, and one's own work with knowledge of the peaks."""
+    """Fees of authors with peaks, work of others, and own work with knowledge of the peaks."""
 
     def __init__(self, seed: int) -> None:
         rng, eras = Random(seed), 120
@@ -251,11 +249,10 @@ class History:
         kind = rng.randrange(3)
         for era in range(eras):
             soon = self.fees[min(eras - 1, era + AGE + 1) : era + AGE + 4]
+            foreseen = max(soon, default=0) > 5 * base
             if kind == 0:
                 self.own[era] = rng.choice((1, 10)) * int(BTT)
-            elif kind == 1 and max(soon, default=0) > 5 * base:
-                self.own[era] = rng.choice((1, 10, 100)) * int(BTT)
-            elif kind == 2 and rng.random() < 0.1:
+            elif foreseen if kind == 1 else rng.random() < 0.1:
                 self.own[era] = rng.choice((1, 10, 100)) * int(BTT)
 
     def income(self, *, limited: bool) -> int:

@@ -142,13 +142,13 @@ def test_weights_follow_work_and_bonds(chain: ProviderChain) -> None:
     chain.providers.engagements.credit_score(B, 1_000, one)
     chain.turn()
     assert weights_now(chain) == [BABE_UNIT // 4] * 4
-    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(2), u32(0), u8(0))
+    assert Authorities.WeightsPlanned(u32(2), u32(0), u8(0)) in chain.announced()
     chain.turn()
     expected = shares_by(three, one, 0, 0)
     assert expected[0] > expected[1] > expected[2]
     assert weights_now(chain) == expected
     part = work_part(4 * one * SCORE_UNIT, 4 * BOND, 2_000, one)
-    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(3), u32(part), u8(0))
+    assert Authorities.WeightsPlanned(u32(3), u32(part), u8(0)) in chain.announced()
     chain.turn(WINDOW)
     assert weights_now(chain) == [BABE_UNIT // 4] * 4
 
