@@ -75,8 +75,9 @@ class FeeShares:
         self.fund = self._payee(fees.development_fund)
         self.author: Payee | None = None
         """Author of the block, once it was read."""
-        self._room = self._paid = 0
-        """What authors may still get in the era, and what they got; both with `author`."""
+        self._limit = self._paid = 0
+        """What authors may get in the era, read with `author`; what they got before this fee."""
+        self._paid_key = fees.era_paid.prefix
         self._prices: dict[tuple[int, int | None, int, int, bool], Price] = {}
         self._rates: tuple[bytes | None, bytes | None] = None, None
         """Encoded multiplier and price of a byte of the fees in `_prices`."""
@@ -96,14 +97,17 @@ class FeeShares:
         if rates != self._rates:
             self._prices.clear()
             self._rates = rates
-        self._paid = int(fees.era_paid.value)
-        self._room = int(fees.era_limit.value) - self._paid
+        self._limit = int(fees.era_limit.value)
         self.author = None if author is None else self._payee(author)
         return self.author
 
     def price(self, info: DispatchInfo, post: PostInfo, length: int, discount: int) -> Price:
-        """Return the fee of a normal call in an extrinsic of `length` bytes, computed once."""
-        is_shared = self._room > 0
+        """Return the fee of a normal call in an extrinsic of `length` bytes, computed once.
+
+        The author has no part in it where authors have got the maximum of the era.
+        """
+        self._paid = int.from_bytes(self._host.state.get(self._paid_key) or b"", "little")
+        is_shared = self._paid < self._limit
         key = info.weight, post.weight, length, discount, is_shared
         price = self._prices.get(key)
         if price is None:
@@ -124,7 +128,7 @@ class FeeShares:
         if not price.earned:
             fund, rest = self._share(self.fund, price.rest)
             return None if rest is None else Parts(price, None, b"", fund, rest)
-        if price.earned >= self._room:
+        if self._paid + price.earned >= self._limit:
             return None
         earner, earned = self._share(author, price.earned)
         fund, rest = self._share(self.fund, price.rest, earner, earned)
@@ -137,9 +141,7 @@ class FeeShares:
         price, author, earned, fund, rest = parts
         put = self._host.state.put
         if author is not None:
-            self._room -= price.earned
-            self._paid += price.earned
-            put(self.fees.era_paid.prefix, self._paid.to_bytes(16, "little"))
+            put(self._paid_key, (self._paid + price.earned).to_bytes(16, "little"))
             put(author.key, earned)
         put(fund.key, rest)
 

@@ -169,19 +169,23 @@ def test_a_usual_transfer_is_made_in_one_pass(ways: Ways) -> None:
 def test_only_the_transfer_that_reaches_the_limit_of_the_era_takes_the_general_way(
     ways: Ways,
 ) -> None:
-    chain = DevChain(prepare=prepare_near_limit)
+    chain, without = new_chain(prepare_near_limit), new_chain()
+    for nonce in range(12):
+        without.pool.submit(usual(without, nonce=nonce))
+        if nonce % 4 == 3:
+            without.seal()
+    taken, ways.taken = ways.taken, 0
     earned: list[int] = []
-    for nonce in range(24):
+    for block in range(3):
         before = int(chain.account(ALICE).data.free)
-        chain.pool.submit(usual(chain, nonce=nonce))
+        for nonce in range(4):
+            chain.pool.submit(usual(chain, nonce=4 * block + nonce))
         chain.seal()
         earned.append(int(chain.account(ALICE).data.free) - before)
-    assert sum(earned) == MILLI_BTT
-    full, cut = earned.count(earned[0]), earned[earned.count(earned[0])]
-    assert 0 < cut < earned[0]
-    assert earned[full + 1 :] == [0] * (23 - full)
-    # The first one opens the account of the fund, and one is paid in part.
-    assert ways.taken == 22
+    share = earned[0] // 4
+    assert earned == [4 * share, 4 * share, int(MILLI_BTT) - 8 * share]
+    assert 0 < earned[2] < share
+    assert ways.taken == taken - 1
     assert chain.at().fees.era_paid.value == MILLI_BTT
 
 
