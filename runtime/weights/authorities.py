@@ -56,3 +56,5 @@ SET_MINIMUM_BOND: Final = 72_700_000
 """1 key written."""
 SET_VALIDATOR_COUNT: Final = 72_000_000
 """1 key written."""
+SET_WORK_FACTOR: Final = 72_700_000
+"""1 key written."""

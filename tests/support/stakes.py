@@ -48,6 +48,17 @@ class HandAbsences:
         self.accounts = [other for other in self.accounts if other != who]
 
 
+class AuthorLimit:
+    """A limit of authors' fees that a test sets, in planck."""
+
+    def __init__(self) -> None:
+        self.limit = int(BTT)
+
+    def limit_at(self, snapshot: int) -> int:
+        """Return the limit, for every snapshot."""
+        return self.limit
+
+
 class HandSessions:
     """The part of Session that the two pallets need: queued and current set, keys, disabling."""
 
@@ -123,6 +134,7 @@ class StakeChain(TestRuntime):
         self.unbonding, self.window, self.room = u32(unbonding), u32(window), u32(candidates)
         self.work: WorkScores = work or NoWork()
         self.sessions, self.absences = HandSessions(self), HandAbsences()
+        self.authors = AuthorLimit()
         super().__init__()
 
     def build(self) -> None:
@@ -142,6 +154,7 @@ class StakeChain(TestRuntime):
                 work=self.work,
                 absences=self.absences,
                 operators=OwnOperators(),
+                author_limits=self.authors,
                 treasury=TREASURY,
             ),
         )

@@ -23,6 +23,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import MAX_LOGS
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
+from runtime.decay import KEPT
 from runtime.frame import NONE, ROOT, Call, signed
 from runtime.frame.bonding import UnlockChunk
 from runtime.pallets.authorities import MAX_CHUNKS, Exposure, Ledger
@@ -31,6 +32,7 @@ from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
 from runtime.pallets.identity.types import MAX_REGISTRARS, Judgement, Reasonable, Registration
 from runtime.pallets.offences import Charge, OffenceDetails, Queued, opaque, report_id
 from runtime.pallets.offences import Exposure as Charged
+from runtime.pallets.providers.scores import EraScore
 from runtime.pallets.session import Seat, SessionKeys
 
 BOND = 100_000 * BTT
@@ -132,8 +134,13 @@ def rotate(b: Bench, seats: int) -> Case:
     """Rotate the session; the election is weighed by Authorities."""
     found = seated(b, seats)
     delegators = [AccountId(blake2_256(b"delegator %d" % place)) for place in range(8)]
+    era, scores = 100, b.runtime.providers.work_scores
+    b.runtime.mining.eras.era_index.value = u32(era)
+    window = [EraScore(u32(era - age), BTT, BTT) for age in range(KEPT, 0, -1)]
     for who in found:
-        b.runtime.providers.work_scores.delegators[who] = delegators
+        scores.delegators[who] = delegators
+        scores.windows[who] = window
+    b.runtime.fees.era_fees.value = [(u32(era - age), BTT) for age in range(KEPT, 0, -1)]
     return Case(run=b.runtime.session.rotate)
 
 
@@ -234,6 +241,12 @@ def set_minimum_bond(b: Bench) -> Case:
 def set_validator_count(b: Bench) -> Case:
     """Set the number of validators."""
     return b.root("Authorities", "set_validator_count", count=u32(10))
+
+
+@benchmark("Authorities.set_work_factor")
+def set_work_factor(b: Bench) -> Case:
+    """Set the factor of work."""
+    return b.root("Authorities", "set_work_factor", factor=u32(300))
 
 
 # ---- Offences

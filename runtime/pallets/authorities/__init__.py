@@ -1,10 +1,6 @@
 """Authorities: selection of the validators, which make and finalize blocks, by bonded stake."""
 
-from runtime.pallets.authorities.formulas import (
-    BABE_UNIT,
-    capped_weights,
-    shared_weights,
-)
+from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.authorities.pallet import Authorities
 from runtime.pallets.authorities.types import (
     HIGHEST_MINIMUM,
@@ -20,7 +16,6 @@ from runtime.pallets.authorities.types import (
 )
 
 __all__ = [
-    "BABE_UNIT",
     "HIGHEST_MINIMUM",
     "LOWEST_MINIMUM",
     "MAX_BOND",
@@ -32,6 +27,6 @@ __all__ = [
     "NoKeys",
     "NoWork",
     "WorkScores",
-    "capped_weights",
-    "shared_weights",
+    "block_shares",
+    "work_part",
 ]

@@ -7,7 +7,9 @@ frozen amount is at stake for every session of that election, as long as an offe
 sessions can be reported, and no withdrawal takes an account below it.
 
 Two weights follow. The weight in GRANDPA is the frozen bond alone: finality rests on what can be
-slashed. The weight in BABE combines work and bond, and may change every session.
+slashed. Shares of blocks in BABE combine work and bond, and may change every session. The part that
+goes by work grows with the money that the work lost, compared with the bonds and with what authors
+get of fees; no operator gets more than its cap of the result.
 
 The candidacy of a validator:
 
@@ -29,18 +31,20 @@ from enum import IntEnum
 from typing import Annotated
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import Compact, TypeName, u32, u64, u128
+from btt_chain.scale import Compact, TypeName, u8, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import (
     Const,
     Constant,
     DispatchInfo,
     Origin,
+    OriginCheck,
     Pallet,
     PostInfo,
     Reason,
     Value,
     call,
+    ensure_root,
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf
 from runtime.frame.origin import OriginKind
@@ -49,20 +53,20 @@ from runtime.pallets.authorities import errors, events
 from runtime.pallets.authorities.bonds import Bonds
 from runtime.pallets.authorities.candidates import CandidateList
 from runtime.pallets.authorities.elections import Elections
-from runtime.pallets.authorities.formulas import (
-    bond_weights,
-    capped_weights,
-    shared_weights,
-)
+from runtime.pallets.authorities.formulas import block_shares, bond_weights, work_part
 from runtime.pallets.authorities.genesis import read_genesis
 from runtime.pallets.authorities.selection import Terms
 from runtime.pallets.authorities.types import (
+    HIGHEST_FACTOR,
     HIGHEST_MINIMUM,
+    LOWEST_FACTOR,
     LOWEST_MINIMUM,
     MAX_CANDIDATES,
     MAX_CHUNKS,
     MIN_BOND,
+    WORK_FACTOR,
     Absences,
+    AuthorLimits,
     Ledger,
     NoAbsences,
     NoKeys,
@@ -107,6 +111,10 @@ class Authorities(Pallet):
     """Maximum number of candidates; at this limit a new one must exceed the least bond."""
     max_chunks = Constant(u32(MAX_CHUNKS))
     """Maximum number of parts of one bond that are being unbonded."""
+    lowest_factor = Constant(u32(LOWEST_FACTOR))
+    """Minimum of `WorkFactor`."""
+    highest_factor = Constant(u32(HIGHEST_FACTOR))
+    """Maximum of `WorkFactor`."""
 
     # ---- dependencies
 
@@ -115,8 +123,11 @@ class Authorities(Pallet):
     work: WorkScores = NoWork()
     absences: Absences = NoAbsences()
     operators: Operators
+    author_limits: AuthorLimits
     treasury: AccountId
     """Account that receives slashed amounts."""
+    params_origin: OriginCheck = ensure_root
+    """Origin that sets the factor of work."""
 
     # ---- storage
 
@@ -126,6 +137,8 @@ class Authorities(Pallet):
     """Number of validators to elect; `max_validators` if it was never set."""
     current_session = Value(u32, default=u32(0))
     """Index of the current session."""
+    work_factor = Value(u32, default=WORK_FACTOR)
+    """Factor by which the value of work is compared with bonds: how cheap blocks by work are."""
 
     # ---- hold reasons
 
@@ -149,6 +162,8 @@ class Authorities(Pallet):
     MinimumBondSet = events.MinimumBondSet
     ValidatorCountSet = events.ValidatorCountSet
     Absent = events.Absent
+    WeightsPlanned = events.WeightsPlanned
+    WorkFactorSet = events.WorkFactorSet
 
     # ---- errors
 
@@ -166,6 +181,7 @@ class Authorities(Pallet):
     Barred = errors.Barred
     CannotChillOther = errors.CannotChillOther
     OutOfBounds = errors.OutOfBounds
+    FactorOutOfRange = errors.FactorOutOfRange
 
     # ---- hooks
 
@@ -312,6 +328,18 @@ class Authorities(Pallet):
         self.validator_count.value = count
         self.deposit(self.ValidatorCountSet(count))
 
+    @call(9, weight=weights.SET_WORK_FACTOR)
+    def set_work_factor(self, origin: Origin, factor: u32) -> None:
+        """Set the factor by which the value of work is compared with bonds. Origin: parameters.
+
+        Half of all blocks go by work where its decayed value, times the factor, equals the bonds.
+        """
+        self.params_origin(origin)
+        if not self.lowest_factor <= factor <= self.highest_factor:
+            raise self.FactorOutOfRange
+        self.work_factor.value = factor
+        self.deposit(self.WorkFactorSet(factor))
+
     # ---- public interface
 
     def plan_session(self, index: int) -> list[AccountId] | None:
@@ -350,14 +378,21 @@ class Authorities(Pallet):
         """Do nothing: all changes happen at the start of the next session."""
 
     def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Return the weights in BABE for the newest planned session, each at least 1.
+        """Return the shares of blocks in the newest planned session, each at least 1.
 
         They combine work and the amounts at stake, without the slashed part.
         """
+        if not validators:
+            return []
         at_stake = [exposure.left for exposure in map(self.elections.newest, validators)]
         operators = [self.operators.operator_of(stash) for stash in validators]
-        weights = shared_weights(at_stake, self.work.scores(validators))
-        return [u64(weight) for weight in capped_weights(weights, operators)]
+        scores = self.work.scores(validators)
+        limit = self.author_limits.limit_at(self.work.snapshot())
+        part = work_part(sum(scores), sum(at_stake), int(self.work_factor.value), limit)
+        shares, capped = block_shares(at_stake, scores, operators, part)
+        planned = u32(self.current_session.value + 1)
+        self.deposit(self.WeightsPlanned(planned, u32(part), u8(capped)))
+        return [u64(share) for share in shares]
 
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
         """Return the weights in GRANDPA for the newest planned session, each at least 1.
