@@ -443,7 +443,7 @@ def test_shares_of_blocks_move_every_session_and_votes_do_not() -> None:
 
 def test_the_number_of_capped_operators_is_reported() -> None:
     chain = StakeChain()
-    chain.open([98 * MINIMUM // 2, MINIMUM, MINIMUM])
+    chain.open([6 * MINIMUM, MINIMUM, MINIMUM])
     assert chain.sessions.babe == [500_000_000, 250_000_000, 250_000_000]
     assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(1), u32(0), u8(1))
 
