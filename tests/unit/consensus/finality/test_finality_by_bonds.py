@@ -129,10 +129,10 @@ def check_estimates(net: Net) -> None:
     for node in net.nodes.values():
         voter = node.gadget._environment.voter
         for votes in (voter.best_round, *voter.past_rounds):
-            block, estimate = final.get(votes.number), votes.estimate
-            if block is None or estimate is None or block.hash not in node.tree.headers:
+            made, estimate = final.get(votes.number), votes.estimate
+            if made is None or estimate is None or made.hash not in node.tree.headers:
                 continue
-            assert node.tree.on(block, estimate), f"S5: {estimate.number} under {block.number}"
+            assert node.tree.on(made, estimate), f"S5: {estimate.number} under {made.number}"
 
 
 def grow(net: Net, parent: Header, blocks: int) -> Header:

@@ -61,7 +61,9 @@ def elections(weights: Sequence[int]) -> Iterator[tuple[VoterSet, list[tuple[str
             continue
         for honest in product(BLOCKS, repeat=len(weights) - sum(cheats)):
             left = iter(honest)
-            cast = [("AA", "B") if cheat else (next(left),) for cheat in cheats]
+            cast: list[tuple[str, ...]] = [
+                ("AA", "B") if cheat else (next(left),) for cheat in cheats
+            ]
             final = [block for block in BLOCKS if votes_for(block, voters, cast)]
             if "A" in final:
                 assert "B" not in final, "two blocks of one height are final"
