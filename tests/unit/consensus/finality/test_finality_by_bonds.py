@@ -16,20 +16,16 @@ import pytest
 
 from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.primitives.grandpa import (
-    Justification,
     Power,
     Stage,
     Target,
     Verdict,
     VoterSet,
-    is_signed,
-    precommit_message,
-    route,
-    target_of,
     trimmed,
     verify_strict,
 )
 from btt_chain.primitives.header import Header
+from support.counting import counts
 from unit.consensus.finality.finality_world import signed, who
 from unit.consensus.finality.gadget_world import (
     Keys,
@@ -83,25 +79,6 @@ def power_of(weights: Mapping[str, int], names: frozenset[str] | set[str]) -> Po
 # --- what must hold -----------------------------------------------------------------
 
 
-def counts(proof: Justification, weights: Mapping[str, int]) -> bool:
-    """Judge a proof as verifiers of other chains do: they count signatures, of any weight.
-
-    n * 2 / 3 + 1 at least, of voters, none twice, each for a block on the target's branch.
-    """
-    ids = [one.id for one in proof.commit.precommits]
-    headers: dict[bytes, Header] = {header.hash(): header for header in proof.votes_ancestries}
-    return (
-        len(ids) >= len(weights) * 2 // 3 + 1
-        and len(set(ids)) == len(ids)
-        and set(ids) <= {who(name) for name in weights}
-        and all(
-            route(headers, proof.target, target_of(one.precommit)) is not None
-            and is_signed(precommit_message(one), proof.round, 0)
-            for one in proof.commit.precommits
-        )
-    )
-
-
 def check_proofs(net: Net, weights: Mapping[str, int]) -> None:
     """S1 and S2, of all proofs in a net without changes of the voters."""
     net.check()
@@ -112,7 +89,7 @@ def check_proofs(net: Net, weights: Mapping[str, int]) -> None:
                 continue
             proof = action.justification
             judged.add(proof.encode())
-            assert counts(proof, weights), "S2: a verifier that counts refuses a proof"
+            assert counts(proof, 0, voters.order), "S2: a verifier that counts refuses a proof"
             bridge = verify_strict(trimmed(proof, voters), 0, voters, proof.target)
             assert bridge is Verdict.ACCEPTED, f"S2: {bridge}"
 
