@@ -531,7 +531,7 @@ class Crowd(BlockEquivocator):
 
 
 def test_f17_thirty_two_siblings_are_kept_of_a_height_and_no_state_is_mixed_up() -> None:
-    world = make(170, pruning=1, gossip_ms=4_000)
+    world = make(170, pruning=1, gossip_ms=5_000)
     with watched(world):
         crowd = corrupt(world, 3, Crowd)
         assert isinstance(crowd, Crowd)
