@@ -82,7 +82,7 @@ class ValidatorCountSet(Event, index=10):
     count: u32
 
 
-class WeightsPlanned(Event, index=11):
+class WeightsPlanned(Event, index=12):
     """The shares of blocks of a session were planned.
 
     `work_part` of 10^9 parts go by work; `capped` operators are at the cap.
@@ -93,7 +93,7 @@ class WeightsPlanned(Event, index=11):
     capped: u8
 
 
-class WorkFactorSet(Event, index=12):
+class WorkFactorSet(Event, index=13):
     """The factor by which the value of work is compared with bonds was changed."""
 
     factor: u32
