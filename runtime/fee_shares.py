@@ -76,7 +76,7 @@ class FeeShares:
         self.author: Payee | None = None
         """Author of the block, once it was read."""
         self._limit = self._paid = 0
-        """What authors may get in the era, read with `author`; what they got before this fee."""
+        """Maximum income of authors in the era, read with `author`, and their income so far."""
         self._paid_key = fees.era_paid.prefix
         self._prices: dict[tuple[int, int | None, int, int, bool], Price] = {}
         self._rates: tuple[bytes | None, bytes | None] = None, None

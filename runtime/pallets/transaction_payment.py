@@ -174,9 +174,9 @@ class TransactionPayment(Pallet):
     era_fees = Value(Bounded[list[tuple[u32, u128]], KEPT], default=[])
     """Income of authors from fees and tips in the last eras, in planck, with the eras' numbers."""
     era_limit = Value(u128, default=FLOOR)
-    """Maximum of that income in the current era, in planck."""
+    """Maximum income of authors in the current era, in planck."""
     era_paid = Value(u128, default=u128(0))
-    """That income so far in the current era, in planck."""
+    """Their income so far in the current era, in planck."""
 
     class TransactionFeePaid(Event, index=0):
         """A transaction fee was paid: `actual_fee` includes `tip`."""

@@ -31,20 +31,17 @@ from enum import IntEnum
 from typing import Annotated
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import Compact, TypeName, u8, u32, u64, u128
+from btt_chain.scale import Compact, TypeName, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import (
     Const,
     Constant,
     DispatchInfo,
     Origin,
-    OriginCheck,
-    Pallet,
     PostInfo,
     Reason,
     Value,
     call,
-    ensure_root,
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf
 from runtime.frame.origin import OriginKind
@@ -53,20 +50,17 @@ from runtime.pallets.authorities import errors, events
 from runtime.pallets.authorities.bonds import Bonds
 from runtime.pallets.authorities.candidates import CandidateList
 from runtime.pallets.authorities.elections import Elections
-from runtime.pallets.authorities.formulas import block_shares, bond_weights, work_part
+from runtime.pallets.authorities.formulas import bond_weights
 from runtime.pallets.authorities.genesis import read_genesis
 from runtime.pallets.authorities.selection import Terms
+from runtime.pallets.authorities.shares import SharePlanning
 from runtime.pallets.authorities.types import (
-    HIGHEST_FACTOR,
     HIGHEST_MINIMUM,
-    LOWEST_FACTOR,
     LOWEST_MINIMUM,
     MAX_CANDIDATES,
     MAX_CHUNKS,
     MIN_BOND,
-    WORK_FACTOR,
     Absences,
-    AuthorLimits,
     Ledger,
     NoAbsences,
     NoKeys,
@@ -92,7 +86,7 @@ def joining(pallet: Authorities) -> DispatchInfo:
     return DispatchInfo(weights.validate(int(pallet.max_candidates)))
 
 
-class Authorities(Pallet):
+class Authorities(SharePlanning):
     """Selection of the validators, which make and finalize blocks, by bonded stake."""
 
     # ---- constants
@@ -111,10 +105,6 @@ class Authorities(Pallet):
     """Maximum number of candidates; at this limit a new one must exceed the least bond."""
     max_chunks = Constant(u32(MAX_CHUNKS))
     """Maximum number of parts of one bond that are being unbonded."""
-    lowest_factor = Constant(u32(LOWEST_FACTOR))
-    """Minimum of `WorkFactor`."""
-    highest_factor = Constant(u32(HIGHEST_FACTOR))
-    """Maximum of `WorkFactor`."""
 
     # ---- dependencies
 
@@ -123,11 +113,8 @@ class Authorities(Pallet):
     work: WorkScores = NoWork()
     absences: Absences = NoAbsences()
     operators: Operators
-    author_limits: AuthorLimits
     treasury: AccountId
     """Account that receives slashed amounts."""
-    params_origin: OriginCheck = ensure_root
-    """Origin that sets the factor of work."""
 
     # ---- storage
 
@@ -137,8 +124,6 @@ class Authorities(Pallet):
     """Number of validators to elect; `max_validators` if it was never set."""
     current_session = Value(u32, default=u32(0))
     """Index of the current session."""
-    work_factor = Value(u32, default=WORK_FACTOR)
-    """Factor by which the value of work is compared with bonds: how cheap blocks by work are."""
 
     # ---- hold reasons
 
@@ -162,8 +147,6 @@ class Authorities(Pallet):
     MinimumBondSet = events.MinimumBondSet
     ValidatorCountSet = events.ValidatorCountSet
     Absent = events.Absent
-    WeightsPlanned = events.WeightsPlanned
-    WorkFactorSet = events.WorkFactorSet
 
     # ---- errors
 
@@ -181,7 +164,6 @@ class Authorities(Pallet):
     Barred = errors.Barred
     CannotChillOther = errors.CannotChillOther
     OutOfBounds = errors.OutOfBounds
-    FactorOutOfRange = errors.FactorOutOfRange
 
     # ---- hooks
 
@@ -328,18 +310,6 @@ class Authorities(Pallet):
         self.validator_count.value = count
         self.deposit(self.ValidatorCountSet(count))
 
-    @call(9, weight=weights.SET_WORK_FACTOR)
-    def set_work_factor(self, origin: Origin, factor: u32) -> None:
-        """Set the factor by which the value of work is compared with bonds. Origin: parameters.
-
-        Half of all blocks go by work where its decayed value, times the factor, equals the bonds.
-        """
-        self.params_origin(origin)
-        if not self.lowest_factor <= factor <= self.highest_factor:
-            raise self.FactorOutOfRange
-        self.work_factor.value = factor
-        self.deposit(self.WorkFactorSet(factor))
-
     # ---- public interface
 
     def plan_session(self, index: int) -> list[AccountId] | None:
@@ -382,17 +352,10 @@ class Authorities(Pallet):
 
         They combine work and the amounts at stake, without the slashed part.
         """
-        if not validators:
-            return []
         at_stake = [exposure.left for exposure in map(self.elections.newest, validators)]
         operators = [self.operators.operator_of(stash) for stash in validators]
-        scores = self.work.scores(validators)
-        limit = self.author_limits.limit_at(self.work.snapshot())
-        part = work_part(sum(scores), sum(at_stake), int(self.work_factor.value), limit)
-        shares, capped = block_shares(at_stake, scores, operators, part)
-        planned = u32(self.current_session.value + 1)
-        self.deposit(self.WeightsPlanned(planned, u32(part), u8(capped)))
-        return [u64(share) for share in shares]
+        scores, session = self.work.scores(validators), self.current_session.value + 1
+        return self.plan_shares(session, at_stake, scores, operators, self.work.snapshot())
 
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
         """Return the weights in GRANDPA for the newest planned session, each at least 1.

@@ -420,7 +420,7 @@ class Share(Protocol):
 
 
 class JobFees(NamedTuple):
-    """What a paid job cost besides the work itself, and what of that comes back; in planck."""
+    """Parts of the price of a paid job besides the pay for the work, in planck."""
 
     price: int
     lost: int

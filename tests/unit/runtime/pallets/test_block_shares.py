@@ -33,11 +33,9 @@ from support.block_shares import (
 from support.stakes import stash
 
 PAGE = Path(__file__).parents[4] / "docs" / "staking.md"
-ERA_MEAN = 2 * int(BTT)
-"""What authors get in an era of a quiet network."""
 
 
-class Drawn(NamedTuple):
+class RandomSet(NamedTuple):
     """A random set of validators."""
 
     bonds: list[int]
@@ -50,14 +48,14 @@ class Drawn(NamedTuple):
         return work_part(sum(scores), sum(self.bonds), FACTOR, self.limit)
 
 
-def drawn(seed: int) -> Drawn:
+def random_set(seed: int) -> RandomSet:
     rng = Random(seed)
     count = rng.randint(1, 40)
     bonds = [rng.choice((1, 3, 10, 50)) * BOND + rng.randrange(int(BTT)) for _ in range(count)]
     digits = rng.randint(10, 20)
     scores = [rng.choice((0, 0, 1, 7, 900)) * 10**digits * SCORE_UNIT for _ in range(count)]
     operators = [stash(rng.randrange(max(1, count * 2 // 3))) for _ in range(count)]
-    return Drawn(bonds, scores, operators, rng.randrange(1, 100) * int(BTT))
+    return RandomSet(bonds, scores, operators, rng.randrange(1, 100) * int(BTT))
 
 
 def by_operator(shares: Sequence[int], operators: Sequence[AccountId]) -> dict[AccountId, int]:
@@ -73,7 +71,7 @@ def by_operator(shares: Sequence[int], operators: Sequence[AccountId]) -> dict[A
 @pytest.mark.parametrize("block", range(20))
 def test_no_operator_of_a_random_set_is_above_its_cap_and_shares_add_up(block: int) -> None:
     for seed in range(block * 1_000, block * 1_000 + 1_000):
-        bonds, scores, operators, _ = chosen = drawn(seed)
+        bonds, scores, operators, _ = chosen = random_set(seed)
         count, part = len(bonds), chosen.part()
         shares, capped = block_shares(bonds, scores, operators, part)
         sums = by_operator(shares, operators)
@@ -91,7 +89,7 @@ def test_no_operator_of_a_random_set_is_above_its_cap_and_shares_add_up(block: i
 
 def test_shares_are_those_of_the_formula_in_fractions() -> None:
     for seed in range(400):
-        bonds, scores, operators, _ = chosen = drawn(seed)
+        bonds, scores, operators, _ = chosen = random_set(seed)
         part = chosen.part()
         shares, _ = block_shares(bonds, scores, operators, part)
         exact = exact_shares(bonds, scores, operators, Fraction(part, SHARE_UNIT))
@@ -101,7 +99,7 @@ def test_shares_are_those_of_the_formula_in_fractions() -> None:
 
 def test_work_pays_at_most_four_times_the_part_of_the_bonds_and_the_rest_goes_by_bond() -> None:
     for seed in range(2_000):
-        bonds, scores, _, _ = chosen = drawn(seed)
+        bonds, scores, _, _ = chosen = random_set(seed)
         operators = [stash(number) for number in range(len(bonds))]
         shares, capped = block_shares(bonds, scores, operators, part := chosen.part())
         idle = [(share, bond) for share, bond, score in zip(shares, bonds, scores, strict=True)
@@ -119,7 +117,7 @@ def test_work_pays_at_most_four_times_the_part_of_the_bonds_and_the_rest_goes_by
 @pytest.mark.parametrize("block", range(20))
 def test_at_the_same_part_by_work_a_stash_that_gains_work_loses_nothing(block: int) -> None:
     for seed in range(block * 1_000, block * 1_000 + 1_000):
-        bonds, scores, _, _ = chosen = drawn(seed)
+        bonds, scores, _, _ = chosen = random_set(seed)
         place = seed % len(bonds)
         more = [*scores]
         more[place] += 10 ** (10 + seed % 11) * SCORE_UNIT
@@ -257,7 +255,7 @@ class History:
                 self.own[era] = rng.choice((1, 10, 100)) * int(BTT)
 
     def income(self, *, limited: bool) -> int:
-        """Return what blocks by the own work earn, in planck.
+        """Return the income from blocks by the own work, in planck.
 
         Shares of blocks in force were planned in the era before, by its snapshot. Without the
         limit, the part by work is compared with the mean of authors' income alone.
