@@ -694,4 +694,4 @@ def test_money_is_counted_and_sets_are_fair(term: int, least: int, steps: list[i
 
 
 def test_random_stashes_reach_all_calls_and_events() -> None:
-    assert unreached(lambda: Staking(2, 1), Authorities, runs=4, steps=100) == set()
+    assert unreached(lambda: Staking(2, 1), Authorities, runs=8, steps=100) == set()
