@@ -628,7 +628,9 @@ class Staking(History):
         self.attempt(authorities.set_minimum_bond, ROOT, u128(2 * MINIMUM))
         self.make(who, "chill_other", stash=Id(self.some_candidate()))
         self.attempt(authorities.set_minimum_bond, ROOT, u128(MINIMUM))
-        self.attempt(authorities.set_work_factor, ROOT, u32(self.rng.choice((299, 300, 3_000))))
+        factor = u32(self.rng.choice((299, 300, 3_000)))
+        name = "Authorities.set_work_factor"  # defined by a part of the pallet
+        self.attempt(authorities.set_work_factor, ROOT, factor, name=name)
 
     def turn(self, who: AccountId) -> None:
         self.chain.sessions.turn(self.rng.randint(1, 4))
@@ -694,4 +696,4 @@ def test_money_is_counted_and_sets_are_fair(term: int, least: int, steps: list[i
 
 
 def test_random_stashes_reach_all_calls_and_events() -> None:
-    assert unreached(lambda: Staking(2, 1), Authorities, runs=8, steps=100) == set()
+    assert unreached(lambda: Staking(2, 1), Authorities, runs=4, steps=100) == set()
