@@ -39,7 +39,7 @@ from btt_chain.node.sealing import (
 )
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.node.upgrades import UpgradeWatch
-from btt_chain.primitives.grandpa import AuthorityId
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import UpgradeState
 from btt_chain.rpc.server import RpcConfig

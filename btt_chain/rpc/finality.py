@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from btt_chain.consensus.finality.proofs import FinalityProof, NotFinal
 from btt_chain.primitives import ss58
-from btt_chain.primitives.grandpa import AuthorityId, Power
+from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.hub import Audience
 from btt_chain.rpc.params import BlockNumber

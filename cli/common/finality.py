@@ -52,14 +52,8 @@ def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
     Each header of the proof must be the child of the one before; the last one is voted on.
     """
     from btt_chain.consensus.finality.proofs import FinalityProof
-    from btt_chain.primitives.grandpa import (
-        AuthorityId,
-        Justification,
-        Target,
-        Verdict,
-        VoterSet,
-        verify_full,
-    )
+    from btt_chain.primitives.grandpa import Justification, Target, Verdict, verify_full
+    from btt_chain.primitives.voters import AuthorityId, VoterSet
     from btt_chain.scale import codec, u64
 
     try:

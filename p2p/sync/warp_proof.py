@@ -12,11 +12,11 @@ from btt_chain.primitives.grandpa import (
     ChangeForced,
     Target,
     Verdict,
-    VoterSet,
     announced,
     verify_full,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import VoterSet
 from p2p.protocols.messages import WarpProof
 from p2p.sync.types import BlockId, Link, Proven, RangeVerifier
 

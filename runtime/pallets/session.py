@@ -35,7 +35,7 @@ from btt_chain.crypto.signature import Scheme, verify
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import Bounded, TypeName, path, u32, u64
 from runtime.frame import (
     Const,

@@ -1,4 +1,4 @@
-"""Validators with unequal bonds, as real processes: strangers can verify what is final."""
+"""Validators with unequal bonds, as real processes: other verifiers accept what is final."""
 
 from __future__ import annotations
 

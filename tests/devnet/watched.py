@@ -18,14 +18,8 @@ from click.testing import CliRunner
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
-    AuthorityId,
-    Justification,
-    Target,
-    Verdict,
-    VoterSet,
-    verify_full,
-)
+from btt_chain.primitives.grandpa import Justification, Target, Verdict, verify_full
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import codec, u64
 from btt_chain.testing import Devnet, DevNode, Rpc
 from cli.program import program

@@ -14,9 +14,9 @@ from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.keystore import BABE, GRANDPA
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.digest import GRANDPA as ENGINE
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import Justification, Target
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u128
 from p2p import network
 from p2p.protocols.messages import Announce

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     Justification,
     is_signed,
     precommit_message,
@@ -13,6 +12,7 @@ from btt_chain.primitives.grandpa import (
     target_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 
 
 def counts(proof: Justification, set_id: int, voters: Collection[AuthorityId]) -> bool:

@@ -18,9 +18,9 @@ from btt_chain.primitives.babe_digests import (
 )
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.digest import H256, Digest, RuntimeEnvironmentUpdated
-from btt_chain.primitives.grandpa import AuthorityId as VoterId
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import MAX_LOGS
+from btt_chain.primitives.voters import AuthorityId as VoterId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.decay import KEPT

@@ -12,16 +12,9 @@ from btt_chain.consensus.finality.round import Round
 from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
-    AnyMessage,
-    AuthorityId,
-    Justification,
-    Power,
-    SignedMessage,
-    Stage,
-    Target,
-)
+from btt_chain.primitives.grandpa import AnyMessage, Justification, SignedMessage, Stage, Target
 from btt_chain.primitives.grandpa_equivocation import EquivocationProof
+from btt_chain.primitives.voters import AuthorityId, Power
 from p2p.network import Penalise, Publish, SendNote
 
 # --- environment ----------------------------------------------------------------------

@@ -12,8 +12,9 @@ from typing import Final, Protocol, TypeAlias
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import Power, Stage, Target
+from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import Power
 
 
 class Ancestry(Protocol):

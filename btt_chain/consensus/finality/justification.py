@@ -21,14 +21,12 @@ from btt_chain.consensus.finality.round import Outcome, Round
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     Commit,
     Justification,
     Precommit,
     SignedPrecommit,
     Target,
     Verdict,
-    VoterSet,
     full_shape,
     precommit_message,
     route,
@@ -37,6 +35,7 @@ from btt_chain.primitives.grandpa import (
     target_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import u32, u64
 
 

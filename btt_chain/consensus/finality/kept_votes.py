@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from btt_chain.primitives.grandpa import AuthorityId, SignedMessage, Stage, stage_of
+from btt_chain.primitives.grandpa import SignedMessage, Stage, stage_of
+from btt_chain.primitives.voters import AuthorityId
 
 
 class KeptVotes:

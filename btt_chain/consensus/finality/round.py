@@ -24,8 +24,6 @@ from typing import Final, NamedTuple, TypeAlias
 from btt_chain.consensus.finality.graph import NO_POWER, Ancestry, Node, Suffices, VoteGraph
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
-    Power,
     PrecommitMessage,
     PrevoteMessage,
     SignedMessage,
@@ -33,7 +31,6 @@ from btt_chain.primitives.grandpa import (
     SignedPrevote,
     Stage,
     Target,
-    VoterSet,
     target_of,
 )
 from btt_chain.primitives.grandpa_equivocation import (
@@ -43,6 +40,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     PrecommitEquivocation,
     PrevoteEquivocation,
 )
+from btt_chain.primitives.voters import AuthorityId, Power, VoterSet
 from btt_chain.scale import path, u64
 
 

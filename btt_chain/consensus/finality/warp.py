@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet
-from btt_chain.primitives.grandpa import AuthorityId, Justification, Target
+from btt_chain.primitives.grandpa import Justification, Target
+from btt_chain.primitives.voters import AuthorityId
 
 
 def set_ends(read: records.Read, above: int) -> Iterator[Target]:

@@ -26,11 +26,11 @@ from btt_chain.primitives.grandpa import (
     Justification,
     Target,
     Verdict,
-    VoterSet,
     announced,
     full_shape,
     verify_full,
 )
+from btt_chain.primitives.voters import VoterSet
 from btt_chain.txpool.types import Limits
 from p2p.sync import fork_sync
 from storage.blocks import BlockStore

@@ -18,7 +18,7 @@ from btt_chain.node.backend import Identity
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
 from btt_chain.node.service import PortTaken, Service, ServiceConfig, waited_for
-from btt_chain.primitives.grandpa import AuthorityId, Power
+from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u128
 from btt_chain.telemetry.metrics import Metrics

@@ -12,8 +12,8 @@ from btt_chain.consensus.finality.gadget import RoundReport
 from btt_chain.consensus.finality.proofs import FinalityProof, NotFinal
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256, Digest
-from btt_chain.primitives.grandpa import AuthorityId, Power
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.finality import GrandpaApi, Rounds
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.server import RpcConfig, RpcServer

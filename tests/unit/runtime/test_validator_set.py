@@ -9,7 +9,7 @@ from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import bare, opaque, signed, signing_payload
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT

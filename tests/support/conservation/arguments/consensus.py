@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btt_chain.primitives.babe_digests import AllowedSlots, NextConfigDescriptor
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64
 from runtime.pallets.authorities import LOWEST_MINIMUM
 from runtime.pallets.session import SessionKeys

@@ -10,7 +10,6 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.grandpa import (
     AnyMessage,
-    AuthorityId,
     AuthoritySignature,
     Commit,
     PrecommitMessage,
@@ -18,11 +17,11 @@ from btt_chain.primitives.grandpa import (
     SignedPrecommit,
     Stage,
     Target,
-    VoterSet,
     message_for,
     signing_payload,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import u32
 
 PREVOTE, PRECOMMIT, PROPOSE = Stage.PREVOTE, Stage.PRECOMMIT, Stage.PROPOSE

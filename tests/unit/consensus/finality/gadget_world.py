@@ -25,7 +25,6 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.grandpa import (
     AnyMessage,
-    AuthorityId,
     AuthoritySignature,
     ChangeScheduled,
     Justification,
@@ -34,7 +33,6 @@ from btt_chain.primitives.grandpa import (
     Stage,
     Target,
     Verdict,
-    VoterSet,
     announced,
     consensus,
     signing_payload,
@@ -42,6 +40,7 @@ from btt_chain.primitives.grandpa import (
     target_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import u32, u64
 from p2p.network import Penalise, Publish, SendNote
 from unit.consensus.finality.finality_world import seed, who

@@ -15,16 +15,9 @@ from random import Random
 import pytest
 
 from btt_chain.consensus.finality.voter import Finalize
-from btt_chain.primitives.grandpa import (
-    Power,
-    Stage,
-    Target,
-    Verdict,
-    VoterSet,
-    trimmed,
-    verify_strict,
-)
+from btt_chain.primitives.grandpa import Stage, Target, Verdict, trimmed, verify_strict
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import Power, VoterSet
 from support.counting import counts
 from unit.consensus.finality.finality_world import signed, who
 from unit.consensus.finality.gadget_world import (

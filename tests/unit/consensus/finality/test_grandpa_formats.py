@@ -23,7 +23,6 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.round import Round
 from btt_chain.primitives.digest import BABE, GRANDPA, H256, Consensus
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     BadAnnouncement,
     CatchUp,
@@ -32,7 +31,6 @@ from btt_chain.primitives.grandpa import (
     CompactCommit,
     OnDisabled,
     Pause,
-    Power,
     Precommit,
     ScheduledChange,
     SignedMessage,
@@ -40,7 +38,6 @@ from btt_chain.primitives.grandpa import (
     SignedPrevote,
     Stage,
     Target,
-    VoterSet,
     announced,
     consensus,
     is_signed,
@@ -57,6 +54,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     PrevoteEquivocation,
     check_equivocation,
 )
+from btt_chain.primitives.voters import AuthorityId, Power, VoterSet
 from btt_chain.scale import Overflow, codec, encode, u32, u64
 from unit.consensus.finality.finality_world import (
     PRECOMMIT,

@@ -31,14 +31,13 @@ from btt_chain.primitives.grandpa import (
     ChangeForced,
     Commit,
     Justification,
-    Power,
     Stage,
-    VoterSet,
     consensus,
     message_for,
     stage_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import Power, VoterSet
 from btt_chain.scale import u32, u64
 from p2p.network import GRANDPA, Penalise, Publish
 from unit.consensus.finality.finality_world import as_precommit, signed, who

@@ -22,11 +22,11 @@ from btt_chain.primitives.grandpa import (
     SignedPrecommit,
     Target,
     Verdict,
-    VoterSet,
     trimmed,
     verify_full,
     verify_strict,
 )
+from btt_chain.primitives.voters import VoterSet
 from btt_chain.scale import u32, u64
 from unit.consensus.finality.finality_world import (
     CRATE_WEIGHTS,

@@ -10,12 +10,13 @@ import pytest
 from btt_chain.consensus.finality.graph import Node, VoteGraph, descends
 from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import Power, Stage, Target
+from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.grandpa_equivocation import (
     EquivocationProof,
     NoEquivocation,
     check_equivocation,
 )
+from btt_chain.primitives.voters import Power
 from btt_chain.scale import codec, u64
 from unit.consensus.finality.finality_world import (
     CRATE_WEIGHTS,

@@ -16,16 +16,15 @@ from btt_chain.consensus.finality.justification import (
 from btt_chain.consensus.finality.round import Outcome, Round, RoundState
 from btt_chain.primitives.grandpa import (
     Justification,
-    Power,
     SignedMessage,
     Stage,
     Verdict,
-    VoterSet,
     full_shape,
     strict_shape,
     target_of,
     trimmed,
 )
+from btt_chain.primitives.voters import Power, VoterSet
 from btt_chain.scale import u64
 from unit.consensus.finality.finality_world import (
     PRECOMMIT,

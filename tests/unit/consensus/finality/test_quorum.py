@@ -13,7 +13,8 @@ from itertools import product
 import pytest
 
 from btt_chain.consensus.finality.round import Round
-from btt_chain.primitives.grandpa import Power, Target, VoterSet
+from btt_chain.primitives.grandpa import Target
+from btt_chain.primitives.voters import Power, VoterSet
 from unit.consensus.finality.finality_world import PRECOMMIT, PREVOTE, World, unsigned, who
 
 BLOCKS = ("A", "AA", "B")
@@ -72,7 +73,7 @@ def elections(weights: Sequence[int]) -> Iterator[tuple[VoterSet, list[tuple[str
 
 
 def views(cast: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], ...]]:
-    """Yield what another node may have received of each voter."""
+    """Yield the votes of each voter that another node may have received."""
     return product(*(VIEWS_OF_A_CHEAT if len(votes) > 1 else ((), votes) for votes in cast))
 
 

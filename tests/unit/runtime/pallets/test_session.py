@@ -10,8 +10,8 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import OnDisabled, consensus
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import codec, u32, u64
 from btt_chain.scale.compact import compact_encode
 from btt_chain.scale.errors import DecodeError
