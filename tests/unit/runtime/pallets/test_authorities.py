@@ -628,8 +628,7 @@ class Staking(History):
         self.attempt(authorities.set_minimum_bond, ROOT, u128(2 * MINIMUM))
         self.make(who, "chill_other", stash=Id(self.some_candidate()))
         self.attempt(authorities.set_minimum_bond, ROOT, u128(MINIMUM))
-        factor = u32(self.rng.choice((299, 300, 3_000)))
-        name = "Authorities.set_work_factor"  # defined by a part of the pallet
+        factor, name = u32(self.rng.choice((299, 300, 3_000))), "Authorities.set_work_factor"
         self.attempt(authorities.set_work_factor, ROOT, factor, name=name)
 
     def turn(self, who: AccountId) -> None:
