@@ -20,8 +20,6 @@ from btt_chain.explorer.pages.forms import (
 from btt_chain.explorer.pages.slots import strip_of
 from btt_chain.explorer.text import of_bytes
 from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
-from btt_chain.primitives.block_shares import SHARE_UNIT, shares_of
-from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.scale import u64
 from btt_chain.scale.portable import Plain
 
@@ -55,7 +53,7 @@ async def validators_page(context: Context) -> Fields:
                 "isActive": True,
                 "made": made.blocks if made else 0,
                 "last": made.last if made else None,
-                "share": share * 1_000_000 // SHARE_UNIT,
+                "share": round(share * 1_000_000),
                 **expected(total, share),
             }
         )
@@ -79,14 +77,13 @@ async def validators_page(context: Context) -> Fields:
     }  # fmt: skip
 
 
-def expected(total: int, parts: int | None) -> Fields:
+def expected(total: int, share: float | None) -> Fields:
     """Return the expected number of blocks, and the band of two standard deviations around it.
 
-    `parts` is a validator's share of the blocks, in parts of `SHARE_UNIT`; None if it is in no set.
+    `share` is a validator's share of the blocks; None if it is in no set.
     """
-    if parts is None:
+    if share is None:
         return {"expected": None, "low": None, "high": None}
-    share = parts / SHARE_UNIT
     mean, deviation = total * share, math.sqrt(total * share * (1 - share))
     return {
         "expected": round(mean, 1),
@@ -95,7 +92,7 @@ def expected(total: int, parts: int | None) -> Fields:
     }
 
 
-async def _active(context: Context) -> list[tuple[bytes, int]]:
+async def _active(context: Context) -> list[tuple[bytes, float]]:
     """Return the validators of the last final block with their shares of the blocks."""
     specs = context.index.specs()
     if not specs:
@@ -121,17 +118,21 @@ async def _active(context: Context) -> list[tuple[bytes, int]]:
     try:
         rule = await chain.storage("Babe.SecondaryRule", at=hash)
     except ClientError:
-        rule = SecondaryRule.Uniform.name  # Substrate's own
+        rule = "Uniform"  # Substrate's own
     keys = [apis.account(context, each) for each in validators]
     shares = _shares(weights, config, rule)
     return [(key, share) for key, share in zip(keys, shares, strict=True) if key is not None]
 
 
-def _shares(weights: list[int], config: Plain, rule: Plain) -> list[int]:
+def _shares(weights: list[int], config: Plain, rule: Plain) -> list[float]:
     """Return the shares of the blocks of authorities with these weights.
 
     By the weights alone if the node does not say how slots are assigned.
     """
+    # The lottery brings a library of curves.
+    from btt_chain.primitives.block_shares import SHARE_UNIT, shares_of  # noqa: PLC0415
+    from btt_chain.primitives.lottery import SecondaryRule  # noqa: PLC0415
+
     known = EpochConfig((u64(1), u64(1)), AllowedSlots.PrimarySlots)
     match config:
         case {"c": [int(won), int(of)], "allowed_slots": str(slots)} if (
@@ -139,7 +140,8 @@ def _shares(weights: list[int], config: Plain, rule: Plain) -> list[int]:
         ):
             known = EpochConfig((u64(won), u64(of)), AllowedSlots[slots])
     uniform = SecondaryRule.Uniform
-    return shares_of(weights, known, uniform if rule == uniform.name else SecondaryRule.Weighted)
+    used = uniform if rule == uniform.name else SecondaryRule.Weighted
+    return [share / SHARE_UNIT for share in shares_of(weights, known, used)]
 
 
 async def validator_page(context: Context, text: str) -> Fields:
@@ -161,7 +163,7 @@ async def validator_page(context: Context, text: str) -> Fields:
         "address": context.data.address(key),
         "at": context.index.final()[0],
         "isActive": key in active,
-        "share": None if share is None else share * 1_000_000 // SHARE_UNIT,
+        "share": None if share is None else round(share * 1_000_000),
         "window": WINDOW,
         "blocks": total,
         "made": len(rows),

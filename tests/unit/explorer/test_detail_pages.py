@@ -133,7 +133,7 @@ async def test_a_validator_has_its_blocks_its_bond_and_its_offences(
 
 
 def test_the_band_of_expected_blocks_is_that_of_the_binomial_distribution() -> None:
-    quarter = SHARE_UNIT // 4
+    quarter = 0.25
     assert expected(600, quarter) == {"expected": 150.0, "low": 128, "high": 172}
     assert expected(0, quarter) == {"expected": 0.0, "low": 0, "high": 0}
     assert expected(600, None)["expected"] is None
@@ -155,7 +155,7 @@ def test_the_band_of_expected_blocks_is_that_of_the_binomial_distribution() -> N
 def test_a_validators_share_is_by_weight_and_by_the_slots_that_all_have(
     config: Plain, rule: Plain, shares: list[int]
 ) -> None:
-    assert _shares([3, 1], config, rule) == shares
+    assert _shares([3, 1], config, rule) == [share / SHARE_UNIT for share in shares]
 
 
 async def test_a_model_has_a_card_with_its_price_and_open_jobs(economy_client: Client) -> None:
