@@ -520,12 +520,21 @@ def restart_finality(
     from btt_chain.consensus.finality.warp import restart
     from btt_chain.primitives.grandpa import Target
     from genesis.checkpoint import Checkpoint
+    from storage.state import StateUnavailable
 
+    if not which.startswith("0x"):
+        raise Mistyped("name the block by its hash: nodes may have different blocks at one height")
     with opened(chain_name(dev, chain), base_path) as data:
-        client = data.client
-        header, final = client.header_of(_hash_of(data, which)), client.finalized()
+        client, hash = data.client, _hash_of(data, which)
+        header, final = client.header_of(hash), client.finalized()
+        if not client.store.blocks.extends_finalized(hash):
+            raise Refused(
+                f"block {header.number} does not descend from the final block {final.number}"
+            )
         try:
-            at = Checkpoint.at(header, lambda name: client.call(bytes(header.hash()), name, b""))
+            at = Checkpoint.at(header, lambda name: client.call(hash, name, b""))
+        except StateUnavailable as error:
+            raise NotFound(f"the state of block {header.number} is not here: {error}") from None
         except ValueError as error:
             raise Refused(f"voters cannot go on from block {header.number}: {error}") from None
         ended = _set_that_voted(data)
@@ -534,8 +543,6 @@ def restart_finality(
                 f"the state of block {at.number} has the voters of set {ended} still: take a block "
                 "of a later session, from which on other validators vote"
             )
-        if not client.store.blocks.extends_finalized(at.hash):
-            raise Refused(f"block {at.number} does not descend from the final block {final.number}")
         if not yes:
             click.confirm(
                 f"Make block {at.number} (0x{at.hash.hex()}) final without votes? "
