@@ -114,7 +114,7 @@ def run(count: int) -> None:
         tuple((pair.public, 10 + number) for number, pair in enumerate(pairs)),
         bytes(32),
         config,
-        SecondaryRule.Weighted,
+        SecondaryRule.Uniform,
     )
     for kind, primary in (("primary", True), ("secondary VRF", False)):
         headers = made(epoch, pairs, count, primary)
@@ -141,7 +141,7 @@ def run(count: int) -> None:
     )
     row("make_bytes", lambda each: each[0].make_bytes(b"substrate-babe-vrf", 16), signed)
     threshold.cache_clear()
-    row("threshold, not yet known", lambda n: threshold((1, 4), n, 10**9 + 7), range(1, count))
+    row("threshold, not yet known", lambda n: threshold((1, 2), n, 10**9 + 7), range(1, count))
 
 
 def refused(raw: bytes, epoch: Epoch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
 import signal
@@ -84,6 +85,8 @@ def running(
     """
     end_in_order()
     begun = time.perf_counter()
+    # A signal that comes while the node is started would end this process without ending the node.
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -93,8 +96,12 @@ def running(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # npm's wrappers start the node as a child: both are ended
+        preexec_fn=functools.partial(  # noqa: PLW1509 - calls one function of the system
+            signal.pthread_sigmask, signal.SIG_SETMASK, usual
+        ),
     )
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         while True:
             try:
                 ask(port, method)

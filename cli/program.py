@@ -80,6 +80,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import-blocks": ("data:import_blocks", "Read blocks from a file."),
     "check-block": ("data:check_block", "Execute a stored block again and compare."),
     "revert": ("data:revert", "Take back the newest blocks that are not final."),
+    "restart-finality": (
+        "data:restart_finality",
+        "Let other voters go on where a third of them is gone for good.",
+    ),
     "tokenomics": ("tokenomics:tokenomics", "Show the token: schedule, supply, audits."),
     "config": ("config:config", "Show the values of options, and where they come from."),
     "completion": ("completion:completion", "Print the completion script of a shell."),

@@ -56,7 +56,7 @@ DECIMALS: Final = 18
 SS58_FORMAT: Final = 42
 PROTOCOL_ID: Final = "btt"
 ALICE: Final = "//Alice"
-PRIMARY_CHANCE: Final = [1, 4]
+PRIMARY_CHANCE: Final = [1, 2]
 """Probability that a slot has a primary author: BABE's c."""
 ALLOWED_SLOTS: Final = "PrimaryAndSecondaryVRFSlots"
 RANDOMNESS_LENGTH: Final = 32
@@ -82,7 +82,7 @@ def make(
     validators: int | Sequence[Validator] | None = None,
     *,
     slot_ms: int | None = None,
-    secondary_rule: SecondaryRule = SecondaryRule.Weighted,
+    secondary_rule: SecondaryRule = SecondaryRule.Uniform,
     randomness: bytes | None = None,
     boot_nodes: Sequence[str] = (),
 ) -> ChainSpec:

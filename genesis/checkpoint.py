@@ -14,14 +14,9 @@ from typing import Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
-    AuthorityId,
-    AuthorityList,
-    ChangeForced,
-    VoterSet,
-    announced,
-)
+from btt_chain.primitives.grandpa import AuthorityList, ChangeForced, announced
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import DecodeError, codec, u8, u32, u64
 from genesis.spec import CHECKPOINT, ChainSpec, Json, SpecError, hexed, parse_hex
 from runtime.apis.core import WireEpoch

@@ -279,7 +279,8 @@ class BttRuntime(Runtime):
             unbonding_epochs=params.unbonding_epochs, report_epochs=params.report_epochs,
             reelection_epochs=params.reelection_epochs,
             max_candidates=u32(max(256, 2 * int(params.max_validators))), currency=self.balances,
-            operators=self.identity, treasury=TREASURY))
+            operators=self.identity, author_limits=self.fees, treasury=TREASURY,
+            params_origin=ensure_decided(Decision.Params)))
         self.grandpa = self.add(8, Grandpa(
             max_authorities=params.max_validators, max_nominators=u32(0),
             # At most one per session of the window, one for the current session, and one before.
@@ -317,7 +318,7 @@ class BttRuntime(Runtime):
         self.mining = self.add(31, Mining(
             era_length=params.epoch_slots, slot_ms=params.slot_ms, pool=MINING,
             currency=self.balances, payer=self.tokenomics, clock=self.babe,
-            attesting=technical, params_origin=parameters))
+            era_listener=self.fees, attesting=technical, params_origin=parameters))
         self.tier_staking = self.add(32, TierStaking(
             slot_ms=params.slot_ms, era_slots=params.epoch_slots, clock=self.babe,
             currency=self.balances, rewards=self.tokenomics, dividends=self.tokenomics.dividends,
@@ -342,6 +343,7 @@ class BttRuntime(Runtime):
             epoch_slots=params.epoch_slots, slot_ms=params.slot_ms,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             providers=self.providers.engagements, models=self.models, mining=self.mining,
+            dividend_bps=self.tier_staking.dividend_accounting.dividend_bps,
             benefits=self.tier_staking, identities=self.identity, facilities=self.facilities,
             params_origin=parameters,
             sets_origin=ensure_decided(Decision.Params, Decision.Technical)))
@@ -470,7 +472,6 @@ class BttRuntime(Runtime):
                 self.jobs.store.nonces, self.providers.ledgers, self.facilities.facilities,
                 self.payfi.merchants.merchants),
             contributions=self.tier_staking.contributions,
-            dividend_bps=self.tier_staking.dividend_accounting.dividend_bps,
             foundation=self.tokenomics.foundation, technical=technical,
             params_origin=parameters))
         self.health_records = self.add(64, HealthRecords(
@@ -490,7 +491,7 @@ class BttRuntime(Runtime):
     def _connect(self) -> None:
         """Connect the pallets that depend on each other."""
         # For example, the clock rotates the session, which starts the epoch.
-        self.authorities.connect(self.session, self.providers.work_scores)
+        self.authorities.connect(self.session, self.babe.absences, self.providers.work_scores)
         self.babe.connect(self.session, self.offences)
         self.grandpa.connect(self.session, self.offences)
         self.balances.connect(self.tokenomics)

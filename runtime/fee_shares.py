@@ -5,13 +5,15 @@ For `DirectTransfers` and `DirectPayments`: the results equal those of `Transact
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import DispatchClass, DispatchInfo, PostInfo
+from runtime.frame.host import Deposited
 from runtime.frame.runtime import AS_DECLARED
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import Balances, events
 from runtime.pallets.balances.packed import credited, topped_up
 from runtime.pallets.balances.types import is_pool
 from runtime.pallets.transaction_payment import TransactionPayment
@@ -45,6 +47,22 @@ class Price(NamedTuple):
     refund_raw: bytes
 
 
+class Parts(NamedTuple):
+    """The accounts that share a fee, and their new records."""
+
+    price: Price
+    author: Payee | None
+    """None if authors have got the maximum of the era."""
+    earned: bytes
+    fund: Payee
+    rest: bytes
+
+    @property
+    def accounts(self) -> tuple[AccountId, ...]:
+        """The accounts that share the fee."""
+        return (self.fund.who,) if self.author is None else (self.author.who, self.fund.who)
+
+
 class FeeShares:
     """Prices of calls without a tip, and the accounts that share them, for the present block."""
 
@@ -57,37 +75,86 @@ class FeeShares:
         self.fund = self._payee(fees.development_fund)
         self.author: Payee | None = None
         """Author of the block, once it was read."""
-        self._prices: dict[tuple[int, int | None, int, int], Price] = {}
+        self._limit = self._paid = 0
+        """Maximum income of authors in the era, read with `author`, and their income so far."""
+        self._paid_key = fees.era_paid.prefix
+        self._prices: dict[tuple[int, int | None, int, int, bool], Price] = {}
         self._rates: tuple[bytes | None, bytes | None] = None, None
         """Encoded multiplier and price of a byte of the fees in `_prices`."""
+        self._index, self._deposit = balances.index, balances.event_prefix(events.Deposit)
 
     def forget(self) -> None:
         """Forget what was read besides accounts, before the state changes or is another one."""
         self.author = None
 
     def read_author(self) -> Payee | None:
-        """Read the values that no usual call changes: rates and author; return the author."""
-        author = self.fees.authorship.author()
-        rates = self.fees.next_fee_multiplier.raw(), self.fees.byte_price.raw()
+        """Read the values that no other usual call changes: rates, author, limit.
+
+        Return the author.
+        """
+        author, fees = self.fees.authorship.author(), self.fees
+        rates = fees.next_fee_multiplier.raw(), fees.byte_price.raw()
         if rates != self._rates:
             self._prices.clear()
             self._rates = rates
+        self._limit = int(fees.era_limit.value)
         self.author = None if author is None else self._payee(author)
         return self.author
 
     def price(self, info: DispatchInfo, post: PostInfo, length: int, discount: int) -> Price:
-        """Return the fee of a normal call in an extrinsic of `length` bytes, computed once."""
-        key = info.weight, post.weight, length, discount
+        """Return the fee of a normal call in an extrinsic of `length` bytes, computed once.
+
+        The author has no part in it where authors have got the maximum of the era.
+        """
+        self._paid = int.from_bytes(self._host.state.get(self._paid_key) or b"", "little")
+        is_shared = self._paid < self._limit
+        key = info.weight, post.weight, length, discount, is_shared
         price = self._prices.get(key)
         if price is None:
             taken, fee = (
                 int(self.fees.fee(info, length, NO_TIP, after, discount=discount))
                 for after in (AS_DECLARED, post)
             )
-            price = self._prices[key] = priced(taken, min(fee, taken), self.fees.bytes_fee(length))
+            fee = min(fee, taken)
+            unshared = self.fees.bytes_fee(length) if is_shared else fee
+            price = self._prices[key] = priced(taken, fee, unshared)
         return price
 
-    def share(
+    def parts(self, author: Payee, price: Price) -> Parts | None:
+        """Return the accounts that share a fee; None if the general way is needed.
+
+        That is where an account does not exist, and for the fee that reaches the era's limit.
+        """
+        if not price.earned:
+            fund, rest = self._share(self.fund, price.rest)
+            return None if rest is None else Parts(price, None, b"", fund, rest)
+        if self._paid + price.earned >= self._limit:
+            return None
+        earner, earned = self._share(author, price.earned)
+        fund, rest = self._share(self.fund, price.rest, earner, earned)
+        if earned is None or rest is None:
+            return None
+        return Parts(price, earner, earned, fund, rest)
+
+    def pay(self, parts: Parts) -> None:
+        """Store the records of the accounts that share a fee, and count what the author got."""
+        price, author, earned, fund, rest = parts
+        put = self._host.state.put
+        if author is not None:
+            put(self._paid_key, (self._paid + price.earned).to_bytes(16, "little"))
+            put(author.key, earned)
+        put(fund.key, rest)
+
+    def paid_events(self, parts: Parts) -> Sequence[Deposited]:
+        """Return the events of the payments to the accounts that share a fee."""
+        price, author, _, fund, _ = parts
+        phase, index, deposit = self._host.phase, self._index, self._deposit
+        to_fund = (phase, index, deposit + fund.who + price.rest_raw)
+        if author is None:
+            return (to_fund,)
+        return (phase, index, deposit + author.who + price.earned_raw), to_fund
+
+    def _share(
         self, payee: Payee, amount: int, other: Payee | None = None, raw: bytes | None = None
     ) -> tuple[Payee, bytes | None]:
         """Return the account that gets a share of the fee, and its record with `amount` added.
@@ -118,9 +185,9 @@ def is_usual(info: DispatchInfo) -> bool:
     return info.pays and info.dispatch_class is DispatchClass.Normal
 
 
-def priced(taken: int, fee: int, per_byte: int) -> Price:
-    """Return a fee with its parts: the author earns half of all but `per_byte`."""
-    earned = (fee - per_byte) // 2
+def priced(taken: int, fee: int, unshared: int) -> Price:
+    """Return a fee with its parts: the author earns half of all but `unshared`."""
+    earned = (fee - unshared) // 2
     parts = taken, fee, earned, fee - earned
     encoded = (part.to_bytes(16, "little") for part in (*parts, taken - fee))
     return Price(*parts, *encoded)

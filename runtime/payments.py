@@ -10,7 +10,7 @@ from btt_chain.primitives.validity import Invalid
 from btt_chain.scale import u128
 from btt_chain.scale.compact import compact_decode
 from runtime.block_limits import BlockLimits
-from runtime.fee_shares import NO_TIP_RAW, FeeShares, Price, is_usual
+from runtime.fee_shares import NO_TIP_RAW, FeeShares, Parts, is_usual
 from runtime.frame import DispatchInfo, PostInfo
 from runtime.kept import InvoicePayment, UsualCall
 from runtime.pallets.balances import Balances, events
@@ -117,15 +117,13 @@ class DirectPayments:
         outcome = self._outcome(is_first=not shop.is_joined)
         price = shares.price(info, outcome.post, length, shares.fees.discount_of(who))
         free, least = int.from_bytes(payer[16:32], "little") - gross, shares.least
-        if free - price.taken < least or price.taken == price.fee or not price.earned:
+        if free - price.taken < least or price.taken == price.fee:
             return False
-        earner, earned = shares.share(author, price.earned)
-        fund, rest = shares.share(shares.fund, price.rest, earner, earned)
-        received = credited(pool, gross, least)
-        if earned is None or rest is None or received is None:
+        parts, received = shares.parts(author, price), credited(pool, gross, least)
+        if parts is None or received is None:
             return False
-        others = earner.who, fund.who, self._pool
-        if who in others or self._pool in others[:2]:
+        others = parts.accounts
+        if who == self._pool or who in others or self._pool in others:
             return False  # one record would be two
         entry = self._packed.prepare(shop, gross, reference)
         if entry is None or not is_signed():
@@ -135,9 +133,8 @@ class DirectPayments:
         put(payer_key, (nonce + 1).to_bytes(4, "little") + payer[4:16] + left + payer[32:])
         put(self._pool_key, received)
         self._packed.enter(entry, who, memo)
-        put(earner.key, earned)
-        put(fund.key, rest)
-        self._report(call, entry, price, (earner.who, fund.who), outcome)
+        shares.pay(parts)
+        self._report(call, entry, parts, outcome)
         return True
 
     @staticmethod
@@ -161,25 +158,17 @@ class DirectPayments:
             outcome = self._outcomes[is_first] = Outcome(post, spare, event)
         return outcome
 
-    def _report(
-        self,
-        call: InvoicePayment,
-        entry: Entry,
-        price: Price,
-        receivers: tuple[AccountId, AccountId],
-        outcome: Outcome,
-    ) -> None:
+    def _report(self, call: InvoicePayment, entry: Entry, parts: Parts, outcome: Outcome) -> None:
         """Emit the events of the fee, the payment, the shares of the fee and the outcome."""
-        host, system, who, deposit = self._host, self._system, call.who, self._deposit
+        host, system, who, price = self._host, self._system, call.who, parts.price
         system.begin_extrinsic()
-        phase, (balances, payfi, fees), (earner, fund) = host.phase, self._indices, receivers
+        phase, (balances, payfi, fees) = host.phase, self._indices
         host.events += (
             (phase, balances, self._withdraw + who + price.taken_raw),
             (phase, balances, self._transfer + who + self._pool + entry.gross_raw),
             (phase, payfi, self._packed.event(entry, who)),
-            (phase, balances, deposit + who + price.refund_raw),
-            (phase, balances, deposit + earner + price.earned_raw),
-            (phase, balances, deposit + fund + price.rest_raw),
+            (phase, balances, self._deposit + who + price.refund_raw),
+            *self._shares.paid_events(parts),
             (phase, fees, self._fee_paid + who + price.fee_raw + NO_TIP_RAW),
             (phase, system.index, outcome.event),
         )

@@ -9,7 +9,7 @@ from btt_chain.primitives.validity import Invalid
 from btt_chain.scale import u128
 from btt_chain.scale.compact import compact_decode
 from runtime.block_limits import BlockLimits
-from runtime.fee_shares import NO_TIP_RAW, FeeShares, Price, is_usual
+from runtime.fee_shares import NO_TIP_RAW, FeeShares, Parts, is_usual
 from runtime.frame import DispatchInfo
 from runtime.frame.runtime import AS_DECLARED
 from runtime.kept import Transfer, UsualCall
@@ -43,9 +43,8 @@ class DirectTransfers:
             bytes((self._index, index)): info for index, info in self._infos.items()
         }
         self._fees_index = shares.fees.index
-        self._withdraw, self._transfer, self._deposit = (
-            balances.event_prefix(event)
-            for event in (events.Withdraw, events.Transfer, events.Deposit)
+        self._withdraw, self._transfer = (
+            balances.event_prefix(event) for event in (events.Withdraw, events.Transfer)
         )
         self._paid = shares.fees.event_prefix(shares.fees.TransactionFeePaid)
 
@@ -89,11 +88,11 @@ class DirectTransfers:
             return False
         price = shares.price(info, AS_DECLARED, length, shares.fees.discount_of(who))
         least = shares.least
-        earner, earned = shares.share(author, price.earned)
-        fund, rest = shares.share(shares.fund, price.rest, earner, earned)
-        if earned is None or rest is None or not price.earned:
+        parts = shares.parts(author, price)
+        if parts is None:
             return False
-        if who == dest or who in (earner.who, fund.who) or dest in (earner.who, fund.who):
+        others = parts.accounts
+        if who == dest or who in others or dest in others:
             return False  # one record would be two
         left = int.from_bytes(payer[16:32], "little") - price.fee - value
         if left < least:
@@ -106,22 +105,20 @@ class DirectTransfers:
         put = state.put
         put(payer_key, paid + left.to_bytes(16, "little") + payer[32:])
         put(payee_key, received)
-        put(earner.key, earned)
-        put(fund.key, rest)
-        self._report(call, price, earner.who, fund.who)
+        shares.pay(parts)
+        self._report(call, parts)
         return True
 
-    def _report(self, transfer: Transfer, price: Price, earner: AccountId, fund: AccountId) -> None:
+    def _report(self, transfer: Transfer, parts: Parts) -> None:
         """Emit the events of the fee, the transfer, the shares of the fee and the outcome."""
         host, system = self._host, self._system
         system.begin_extrinsic()
-        phase, balances, deposit = host.phase, self._index, self._deposit
+        phase, balances, fee = host.phase, self._index, parts.price.fee_raw
         who, value = transfer.who, transfer.value.to_bytes(16, "little")
         host.events += (
-            (phase, balances, self._withdraw + who + price.fee_raw),
+            (phase, balances, self._withdraw + who + fee),
             (phase, balances, self._transfer + who + transfer.dest + value),
-            (phase, balances, deposit + earner + price.earned_raw),
-            (phase, balances, deposit + fund + price.rest_raw),
-            (phase, self._fees_index, self._paid + who + price.fee_raw + NO_TIP_RAW),
+            *self._shares.paid_events(parts),
+            (phase, self._fees_index, self._paid + who + fee + NO_TIP_RAW),
             (phase, system.index, system.success(self._infos[transfer.call], AS_DECLARED)),
         )

@@ -23,7 +23,6 @@ from btt_chain.keystore.record import SIGNATURE_LENGTH, SigningRecord, recorded_
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     SignedMessage,
     Stage,
@@ -32,6 +31,7 @@ from btt_chain.primitives.grandpa import (
     message_for,
 )
 from btt_chain.primitives.strict_json import read_object
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32
 
 FORMAT: Final = "btt-signing-record"

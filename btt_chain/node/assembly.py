@@ -30,13 +30,8 @@ from btt_chain.node.state_import import StateImport, warp_plan
 from btt_chain.node.trust import Trust, guarded
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.primitives.extrinsic import opaque
-from btt_chain.primitives.grandpa import (
-    AnyMessage,
-    AuthorityId,
-    SignedMessage,
-    Stage,
-    Target,
-)
+from btt_chain.primitives.grandpa import AnyMessage, SignedMessage, Stage, Target
+from btt_chain.primitives.voters import AuthorityId
 from p2p.sync.delayed import ANNOUNCE_MS
 from p2p.sync.machine import Sync
 from runtime.apis.reports import AnyProof, report_extrinsic

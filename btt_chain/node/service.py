@@ -27,7 +27,7 @@ from btt_chain.node.backend import (
 )
 from btt_chain.node.dev.accounts import log_accounts
 from btt_chain.node.dev.control import DevControl
-from btt_chain.node.faults import contain
+from btt_chain.node.faults import contain, faults
 from btt_chain.node.local_storage import LocalStorageView
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import (
@@ -39,7 +39,7 @@ from btt_chain.node.sealing import (
 )
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.node.upgrades import UpgradeWatch
-from btt_chain.primitives.grandpa import AuthorityId
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import UpgradeState
 from btt_chain.rpc.server import RpcConfig
@@ -288,6 +288,7 @@ class Service:
             status = self.pool.pool.status()
             metrics.pool.on_pool(status.ready, status.future)
             metrics.chain.on_leaves(len(self.client.store.blocks.leaves()))
+            metrics.chain.on_faults(faults.total())
             metrics.rpc.on_sessions(len(self.rpc.server.sockets))
             self._count_traffic(metrics)
         if engine is not None:
@@ -333,7 +334,9 @@ class Service:
         )
         missing = self._participation.missing()
         if missing is not None:
-            metrics.finality.on_missing_voters(len(missing))
+            metrics.finality.on_missing_voters(
+                len(missing), current.total.heads, current.threshold.heads
+            )
 
     def _count_traffic(self, metrics: Metrics) -> None:
         if self._config.network is None:
@@ -395,6 +398,6 @@ def waited_for(report: RoundReport) -> RoundSeen[AuthorityId]:
     Once it has enough prevotes, those are the voters that have not precommitted, whether they
     prevoted or not.
     """
-    if report.prevote_weight >= report.threshold_weight:
+    if report.prevotes.reaches(report.threshold):
         return RoundSeen(report.round, tuple(report.precommit_missing))
     return silent_in(report)

@@ -39,7 +39,6 @@ from btt_chain.node.clock_guard import SealingClock
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,
-    AuthorityId,
     AuthoritySignature,
     SignedMessage,
     Stage,
@@ -47,6 +46,7 @@ from btt_chain.primitives.grandpa import (
     signing_payload,
     target_of,
 )
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ the strict rule for justifications is that of Polkadot's bridges (`bp_header_cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from enum import IntEnum, StrEnum
 from typing import Annotated, ClassVar, Final, NamedTuple, TypeAlias
@@ -18,6 +18,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import GRANDPA, H256, Consensus, DigestItem
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import JUSTIFICATION, MAX_ANCESTRIES, MAX_PRECOMMITS
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import (
     DecodeError,
     FixedBytes,
@@ -32,12 +33,6 @@ from btt_chain.scale import (
     u32,
     u64,
 )
-
-
-class AuthorityId(FixedBytes, size=32, path="sp_consensus_grandpa::app::Public"):
-    """A voter's public key, ed25519."""
-
-    __slots__ = ()
 
 
 class AuthoritySignature(FixedBytes, size=64, path="sp_consensus_grandpa::app::Signature"):
@@ -464,48 +459,6 @@ def _refuse_unfit(authorities: AuthorityList) -> None:
         raise BadAnnouncement("an announced voter has no weight")
 
 
-# --- voters -----------------------------------------------------------------
-
-
-class VoterSet:
-    """The voters and their weights; more than two thirds of the total decide.
-
-    Weights of a repeated id are added, an id without weight does not vote. ValueError if no voter
-    is left; Overflow if the total weight does not fit 64 bits.
-    """
-
-    __slots__ = ("by_weight", "order", "threshold", "tolerated", "total", "weights")
-
-    def __init__(self, authorities: Iterable[tuple[AuthorityId, int]]) -> None:
-        weights: dict[AuthorityId, int] = {}
-        for who, weight in authorities:
-            if weight:
-                weights[who] = weights.get(who, 0) + int(weight)
-        if not weights:
-            raise ValueError("there is no voter")
-        total = sum(weights.values())
-        if total > u64.MAX:
-            raise Overflow(f"the voters' weights add up to {total}")
-        self.weights: Mapping[AuthorityId, int] = weights
-        self.order: Sequence[AuthorityId] = sorted(weights)
-        self.by_weight: Sequence[AuthorityId] = sorted(self.order, key=lambda who: -weights[who])
-        """The heaviest first; equal ones in their order."""
-        self.total = total
-        self.tolerated = (total - 1) // 3
-        """Maximum weight of faulty voters without two final blocks of one height."""
-        self.threshold = total - self.tolerated
-
-    def __contains__(self, who: AuthorityId) -> bool:
-        return who in self.weights
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def primary(self, round_number: int) -> AuthorityId:
-        """Return the voter whose hint counts in a round."""
-        return self.order[round_number % len(self.order)]
-
-
 # --- justifications ---------------------------------------------------------
 
 
@@ -521,6 +474,7 @@ class Verdict(StrEnum):
     UNRELATED_VOTE = "a vote's way to the target is not shown"
     UNUSED_HEADER = "a header is given that leads to no vote"
     TOO_LITTLE_WEIGHT = "the votes do not weigh enough"
+    TOO_FEW_VOTERS = "too few voters voted"
     VOTES_ELSEWHERE = "the votes make another block final, or none"
     BAD_SIGNATURE = "a vote is not signed by its voter"
 
@@ -550,14 +504,29 @@ def signatures(justification: Justification, set_id: int) -> Verdict:
 
 
 def strict_shape(justification: Justification, voters: VoterSet) -> Verdict:
-    """Check all but the signatures by the bridges' rule: no part missing or superfluous."""
+    """Check all but the signatures by the bridges' rule: no part missing or superfluous.
+
+    Bridges go by weight alone; `full_shape` is the rule of this chain.
+    """
+    return _shape(justification, voters, is_strict=True)
+
+
+def full_shape(justification: Justification, voters: VoterSet) -> Verdict:
+    """Check all but the signatures: enough weight and voters, all for the target or above it.
+
+    Votes may be more than are needed: where light voters are absent, enough voters weigh too much.
+    """
+    return _shape(justification, voters, is_strict=False)
+
+
+def _shape(justification: Justification, voters: VoterSet, *, is_strict: bool) -> Verdict:
     headers: dict[bytes, Header] = {h.hash(): h for h in justification.votes_ancestries}
     if len(headers) != len(justification.votes_ancestries):
         return Verdict.DUPLICATE_HEADER
     weight, seen, used = 0, set[AuthorityId](), set[bytes]()
-    target, weights = justification.target, voters.weights
+    target, weights, threshold = justification.target, voters.weights, voters.threshold
     for signed in justification.commit.precommits:
-        if weight >= voters.threshold:
+        if is_strict and weight >= threshold.weight:
             return Verdict.REDUNDANT_VOTE
         if signed.id not in weights:
             return Verdict.UNKNOWN_VOTER
@@ -569,20 +538,54 @@ def strict_shape(justification: Justification, voters: VoterSet) -> Verdict:
         used.update(way)
         seen.add(signed.id)
         weight += weights[signed.id]
-    if weight < voters.threshold:
+    if weight < threshold.weight:
         return Verdict.TOO_LITTLE_WEIGHT
+    if not is_strict and len(seen) < threshold.heads:
+        return Verdict.TOO_FEW_VOTERS
     if len(used) != len(headers):
         return Verdict.UNUSED_HEADER
     return Verdict.ACCEPTED
+
+
+def trimmed(justification: Justification, voters: VoterSet) -> Justification:
+    """Return a proof that passes `full_shape`, without the votes that bridges call redundant.
+
+    The heaviest votes stay, up to enough weight, and the headers that lead to them. Parity's
+    relayers do the same (`verify_and_optimize_justification`).
+    """
+    weights, commit = voters.weights, justification.commit
+    weight, chosen = 0, list[SignedPrecommit]()
+    for signed in sorted(commit.precommits, key=lambda signed: -weights[signed.id]):
+        if weight >= voters.threshold.weight:
+            break
+        chosen.append(signed)
+        weight += weights[signed.id]
+    headers: dict[bytes, Header] = {h.hash(): h for h in justification.votes_ancestries}
+    ways = [route(headers, commit.target, target_of(one.precommit)) or [] for one in chosen]
+    used = {hash for way in ways for hash in way}
+    return Justification(
+        justification.round,
+        Commit(commit.target_hash, commit.target_number, chosen),
+        [header for hash, header in headers.items() if hash in used],
+    )
 
 
 def verify_strict(
     justification: Justification, set_id: int, voters: VoterSet, target: Target
 ) -> Verdict:
     """Check a proof of `target` by the strict rule of bridges (`bp_header_chain`)."""
+    return _verified(justification, set_id, target, strict_shape(justification, voters))
+
+
+def verify_full(
+    justification: Justification, set_id: int, voters: VoterSet, target: Target
+) -> Verdict:
+    """Check a proof of `target` by the rule of this chain (`full_shape`)."""
+    return _verified(justification, set_id, target, full_shape(justification, voters))
+
+
+def _verified(justification: Justification, set_id: int, target: Target, shape: Verdict) -> Verdict:
+    """Return the verdict of a proof with a `shape`; signatures are last, as they cost most."""
     if justification.target != target:
         return Verdict.WRONG_TARGET
-    verdict = strict_shape(justification, voters)
-    if verdict is not Verdict.ACCEPTED:
-        return verdict
-    return signatures(justification, set_id)
+    return signatures(justification, set_id) if shape is Verdict.ACCEPTED else shape

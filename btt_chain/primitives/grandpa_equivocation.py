@@ -11,7 +11,6 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
     HASH_AND_NUMBER,
     AnyMessage,
-    AuthorityId,
     AuthoritySignature,
     Precommit,
     PrecommitMessage,
@@ -20,6 +19,7 @@ from btt_chain.primitives.grandpa import (
     SignedMessage,
     is_signed,
 )
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import Path, TypeName, Variant, path, u64
 
 

@@ -68,7 +68,7 @@ def parse(raw: bytes) -> Resource:
     if b"\\u0000" in raw and any("\0" in text for text in texts_of(found)):
         raise BadDocument("a string has U+0000")
     if not isinstance(found, dict):
-        raise BadDocument("the document is no JSON object")
+        raise BadDocument("the document is not a JSON object")
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from btt_chain.consensus.finality.proofs import FinalityProof, NotFinal
 from btt_chain.primitives import ss58
-from btt_chain.primitives.grandpa import AuthorityId
+from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.hub import Audience
 from btt_chain.rpc.params import BlockNumber
@@ -116,19 +116,26 @@ def _round(report: RoundReport) -> dict[str, object]:
     """Return a round with weights that Substrate's clients can read.
 
     Their weights are u32, and a large bond exceeds that. So all weights of a round are scaled to
-    thousands, or to millions and so on; a quorum is never shown before it is reached.
+    thousands, or to millions and so on; a quorum is never shown before it is reached. The numbers
+    of voters ("heads") are fields of this chain, where both decide.
     """
     unit = 1
-    while report.total_weight // unit > u32.MAX:
+    while report.total.weight // unit > u32.MAX:
         unit *= 1_000
     return {
         "round": report.round,
-        "totalWeight": report.total_weight // unit,
-        "thresholdWeight": -(-report.threshold_weight // unit),
-        "prevotes": _votes(report.prevote_weight // unit, report.prevote_missing),
-        "precommits": _votes(report.precommit_weight // unit, report.precommit_missing),
+        "totalWeight": report.total.weight // unit,
+        "thresholdWeight": -(-report.threshold.weight // unit),
+        "totalHeads": report.total.heads,
+        "thresholdHeads": report.threshold.heads,
+        "prevotes": _votes(report.prevotes, unit, report.prevote_missing),
+        "precommits": _votes(report.precommits, unit, report.precommit_missing),
     }
 
 
-def _votes(weight: int, missing: Sequence[AuthorityId]) -> dict[str, object]:
-    return {"currentWeight": weight, "missing": [ss58.encode(who) for who in missing]}
+def _votes(power: Power, unit: int, missing: Sequence[AuthorityId]) -> dict[str, object]:
+    return {
+        "currentWeight": power.weight // unit,
+        "currentHeads": power.heads,
+        "missing": [ss58.encode(who) for who in missing],
+    }

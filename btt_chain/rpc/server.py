@@ -46,7 +46,6 @@ from btt_chain.rpc.frames import FrameBoundaries
 from btt_chain.rpc.heartbeat import Heartbeats
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.listener import Listener
-from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import NULL, refusal
 from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import Registry
@@ -55,7 +54,7 @@ from btt_chain.rpc.throttle import Throttle, try_later
 from btt_chain.rpc.visitors import Phase, Visitor, Visitors
 from btt_chain.web.budget import Bill
 from btt_chain.web.memory import Released
-from btt_chain.web.proxies import is_forwarded
+from btt_chain.web.proxies import Proxies, is_forwarded
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
@@ -132,7 +131,7 @@ class RpcServer:
         self.hosts = HostCheck(None if config.external else LOCAL_HOSTS | names)
         self.origins = OriginCheck(config.origins)
         self.sockets: dict[WebSocketResponse, Connection] = {}
-        self.proxies = TrustedProxies(config.trusted_proxies)
+        self.proxies = Proxies(config.trusted_proxies)
         self.visitors = Visitors(config.limits, self.limiter, self.proxies)
         self.heartbeats = Heartbeats(config.limits.ping)
         self.callers: dict[RequestHandler, Visitor] = {}
@@ -294,9 +293,7 @@ class RpcServer:
 
     def _address(self, request: BaseRequest, visitor: Visitor) -> str:
         """Return the address of a caller: that of the connection, or the one a proxy names."""
-        if not visitor.is_proxy:
-            return visitor.address
-        return self.proxies.caller(request.headers) or visitor.address
+        return self.proxies.caller(visitor.address, request.headers)
 
     async def _websocket(self, request: BaseRequest, visitor: Visitor) -> StreamResponse:
         address = self._address(request, visitor)

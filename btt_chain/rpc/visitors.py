@@ -17,7 +17,6 @@ from time import monotonic
 from typing import Final
 
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
-from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
 from btt_chain.rpc.quiet import LIMIT
 from btt_chain.web.addresses import is_loopback, network_of
@@ -29,6 +28,7 @@ from btt_chain.web.budget import (
     Bill,
     CostAccount,
 )
+from btt_chain.web.proxies import Proxies
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
@@ -63,11 +63,11 @@ class Visitor:
         "subscriptions", "transport", "turned_away", "unread",
     )  # fmt: skip
 
-    def __init__(self, transport: asyncio.Transport, proxies: TrustedProxies, now: float) -> None:
+    def __init__(self, transport: asyncio.Transport, proxies: Proxies, now: float) -> None:
         peer = transport.get_extra_info("peername")
         self.transport = transport
         self.address = str(peer[0]) if peer else "?"
-        self.is_proxy = self.address in proxies
+        self.is_proxy = proxies.trusts(self.address)
         self.external = self.is_proxy or not is_loopback(self.address)
         self.account: CostAccount = (EXTERNAL if self.external else LOCAL).account(now)
         """Its own budget; for a local caller at most the remaining one of the address."""
@@ -93,7 +93,7 @@ class Visitor:
 class Visitors:
     """All connections of a server."""
 
-    def __init__(self, limits: Limits, limiter: ConnectionLimiter, proxies: TrustedProxies) -> None:
+    def __init__(self, limits: Limits, limiter: ConnectionLimiter, proxies: Proxies) -> None:
         self.limits = limits
         self.limiter = limiter
         self.proxies = proxies

@@ -40,6 +40,9 @@ class ChainMetrics:
         self.retracted = registry.counter(
             "btt_retracted_blocks_total", "Blocks that left the best chain"
         )
+        self.faults = registry.gauge(
+            "btt_contained_faults", "Unexpected errors about data of peers since the start"
+        )
         self.upgrade_lacking = registry.gauge(
             "btt_upgrade_lacking",
             "The version of the runtime that is to come and not supported, else 0",
@@ -88,6 +91,10 @@ class ChainMetrics:
     def on_leaves(self, count: int) -> None:
         """Set the number of leaves (forks) of the chain."""
         self.leaves.set(count)
+
+    def on_faults(self, count: int) -> None:
+        """Set the number of contained errors since the start."""
+        self.faults.set(count)
 
     def on_sync(self, target: int, *, is_major: bool) -> None:
         """Set the highest known block to `target`; `is_major` while we are far behind it."""

@@ -32,6 +32,12 @@ class FinalityMetrics:
         self.missing_voters = registry.gauge(
             "btt_finality_missing_voters", "Voters without votes in the last rounds"
         )
+        self.heads_online = registry.gauge(
+            "btt_grandpa_heads_online", "Voters with votes in the last rounds"
+        )
+        self.heads_needed = registry.gauge(
+            "btt_grandpa_heads_needed", "Voters whose votes finality needs, whatever their weight"
+        )
 
     def on_round(self, set_id: int, round: int) -> None:
         """Set the highest completed `round` of authority set `set_id`."""
@@ -50,6 +56,8 @@ class FinalityMetrics:
         """Record an equivocation."""
         self.equivocations.labels(engine=engine).inc()
 
-    def on_missing_voters(self, count: int) -> None:
-        """Set the number of voters without votes in the last rounds."""
+    def on_missing_voters(self, count: int, total: int, needed: int) -> None:
+        """Set the numbers of voters: without votes in the last rounds, of all, and needed."""
         self.missing_voters.set(count)
+        self.heads_online.set(total - count)
+        self.heads_needed.set(needed)

@@ -103,6 +103,7 @@ def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservat
         if count == 1:
             # A single node has no peers to synchronize with, and must make blocks all the same.
             node.flags.append("--force-authoring")
+    explorer_port = _explorer_port(settings, ports, reservation)
     _set_ports(nodes, ports, reservation)
     for node, each in zip(nodes, settings.nodes, strict=False):
         node.rpc_port = each.rpc_port or node.rpc_port
@@ -111,13 +112,8 @@ def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservat
     if settings.feeders or any(helper.key in FEEDERS for helper in known):
         helpers += _feeders(base, nodes)
     explorer = [helper for helper in known if helper.name == EXPLORER]
-    if settings.explorer_port is not None:
-        port = settings.explorer_port
-        if not reservation.take(port):
-            if ports.is_explorer_fixed:
-                raise _explorer_port_taken(port)
-            (port,) = reservation.free(1)
-        explorer = [_explorer(base, nodes[0], port)]
+    if explorer_port is not None:
+        explorer = [_explorer(base, nodes[0], explorer_port)]
     elif explorer:
         explorer = [_explorer(base, nodes[0], int(explorer[0].words[-1].rpartition(":")[2]))]
     helpers += explorer
@@ -134,6 +130,19 @@ def _size(settings: Settings, before: state.Plan | None) -> tuple[int, int]:
         count if settings.validators is None else settings.validators,
         slot_ms if settings.slot_ms is None else settings.slot_ms,
     )
+
+
+def _explorer_port(settings: Settings, ports: Ports, reservation: Reservation) -> int | None:
+    """Reserve and return the explorer's port, None without an explorer. Raises DevnetError.
+
+    Before the ports of nodes are chosen: one of them might be this one.
+    """
+    port = settings.explorer_port
+    if port is None or reservation.take(port):
+        return port
+    if ports.is_explorer_fixed:
+        raise _explorer_port_taken(port)
+    return reservation.free(1)[0]
 
 
 def _set_ports(nodes: Sequence[DevNode], ports: Ports, reservation: Reservation) -> None:

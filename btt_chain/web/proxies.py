@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from multidict import CIMultiDictProxy
 
 from btt_chain.web.addresses import IP, parse_ip
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 HEADER: Final = "X-Forwarded-For"
 MAX_HOPS: Final = 16
@@ -42,29 +46,50 @@ class Proxies:
 
         Raises ValueError if one is neither.
         """
-        self._networks = [ipaddress.ip_network(each) for each in networks]
+        self._networks: list[Network] = []
+        for text in networks:
+            try:
+                self._networks.append(ipaddress.ip_network(text, strict=False))
+            except ValueError:
+                raise ValueError(
+                    f"{text!r} is neither an IP address nor a network like 10.0.0.0/8"
+                ) from None
 
     def trusts(self, address: str) -> bool:
         """Return True if an address is one of the proxies."""
-        found = _address(address)
-        return found is not None and any(found in network for network in self._networks)
+        ip = _address(address) if self._networks else None
+        return ip is not None and any(ip in network for network in self._networks)
 
-    def caller(self, peer: str, forwarded: Sequence[str]) -> str:
-        """Return the address of the caller; `forwarded` are the values of the header."""
+    def caller(self, peer: str, headers: CIMultiDictProxy[str]) -> str:
+        """Return the address of the caller; `peer` is that of the connection."""
         caller = peer
-        hops = [hop.strip() for value in forwarded for hop in value.split(",")]
-        for hop in reversed(hops[-MAX_HOPS:]):
+        for hop in reversed(list(_hops(headers))[-MAX_HOPS:]):
             if not self.trusts(caller):
                 break
-            found = _address(hop)
-            if found is None:
+            ip = _address(hop)
+            if ip is None:
                 break
-            caller = str(found)
+            caller = str(ip)
         return caller
 
 
+def _hops(headers: CIMultiDictProxy[str]) -> Iterator[str]:
+    """Yield the addresses of X-Forwarded-For, or else those of Forwarded (RFC 7239)."""
+    lines = headers.getall(HEADER, [])
+    if lines:
+        for line in lines:
+            yield from line.split(",")
+        return
+    for line in headers.getall("Forwarded", []):
+        for hop in line.split(","):
+            for pair in hop.split(";"):
+                name, _, value = pair.partition("=")
+                if name.strip().lower() == "for":
+                    yield value
+
+
 def _address(text: str) -> IP | None:
-    """Return an address, with or without a port; None if it is none."""
+    """Return an address, with or without quotes and a port; None if it is not one."""
+    text = text.strip().strip('"')
     ported = _WITH_PORT.fullmatch(text)
-    plain = (ported[1] or ported[2]) if ported else text
-    return parse_ip(plain)
+    return parse_ip((ported[1] or ported[2]) if ported else text)

@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from btt_chain.web.bodies import Bodies, Body
 from btt_chain.web.connections import Connection, Connections
 from btt_chain.web.limits import HttpLimits
-from btt_chain.web.proxies import HEADER, Proxies
+from btt_chain.web.proxies import Proxies
 from btt_chain.web.rates import Rates
 
 log = logging.getLogger(__name__)
@@ -114,8 +114,7 @@ class RequestBounds:
 
     def caller(self, request: web.Request) -> str:
         """Return the address for which a request counts."""
-        forwarded = request.headers.getall(HEADER, [])
-        return self._proxies.caller(request.remote or "", forwarded)
+        return self._proxies.caller(request.remote or "", request.headers)
 
     async def read(
         self, request: web.Request, limit: int | None = None, bodies: Bodies | None = None

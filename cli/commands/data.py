@@ -1,4 +1,5 @@
-"""Commands on the data of a node that is not running: purge, export, import, check, revert.
+"""Commands on the data of a node that is not running: purge, export, import, check, revert,
+restart finality.
 
 The binary form of exported blocks is Substrate's: their number (u64), then each SCALE(SignedBlock)
 in a row. The JSON form has one block per line, as in `chain_getBlock`. Both contain justifications,
@@ -496,3 +497,77 @@ def revert(count: int, dev: bool, chain: str | None, base_path: Path | None, as_
             f"block {final.number} is final and stays: final blocks cannot be taken back "
             "(purge-chain deletes the whole database)"
         )
+
+
+# ---- the last resort of finality
+
+
+@examples("btt-chain restart-finality 0x41f2...c8 --chain testnet")
+@click.command("restart-finality")
+@click.argument("which", metavar="HASH")
+@data_options
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+def restart_finality(
+    which: str, dev: bool, chain: str | None, base_path: Path | None, yes: bool, as_json: bool
+) -> None:
+    """Make a block final without votes; the voters of its state go on from there.
+
+    The last resort where a third of the voters, or of the weight, is gone for good, so that no
+    block becomes final any more. All operators agree on one block whose state has other voters,
+    stop their nodes, run this with its hash, and start again (docs/runbooks.md).
+    """
+    from btt_chain.consensus.finality.warp import restart
+    from btt_chain.primitives.grandpa import Target
+    from genesis.checkpoint import Checkpoint
+    from storage.state import StateUnavailable
+
+    if not which.startswith("0x"):
+        raise Mistyped("name the block by its hash: nodes may have different blocks at one height")
+    with opened(chain_name(dev, chain), base_path) as data:
+        client, hash = data.client, _hash_of(data, which)
+        header, final = client.header_of(hash), client.finalized()
+        if not client.store.blocks.extends_finalized(hash):
+            raise Refused(
+                f"block {header.number} does not descend from the final block {final.number}"
+            )
+        try:
+            at = Checkpoint.at(header, lambda name: client.call(hash, name, b""))
+        except StateUnavailable as error:
+            raise NotFound(f"the state of block {header.number} is not here: {error}") from None
+        except ValueError as error:
+            raise Refused(f"voters cannot go on from block {header.number}: {error}") from None
+        ended = _set_that_voted(data)
+        if at.set_id <= ended:
+            raise Refused(
+                f"the state of block {at.number} has the voters of set {ended} still: take a block "
+                "of a later session, from which on other validators vote"
+            )
+        if not yes:
+            click.confirm(
+                f"Make block {at.number} (0x{at.hash.hex()}) final without votes? "
+                f"{len(at.authorities)} voters of set {at.set_id} go on from there; all other "
+                "nodes of the chain must do the same",
+                abort=True, err=True,
+            )  # fmt: skip
+        client.finalize(
+            at.hash, aux=restart(at.set_id, at.authorities, Target(header.hash(), at.number))
+        )
+    facts = {
+        "final": at.number,
+        "hash": "0x" + at.hash.hex(),
+        "set": at.set_id,
+        "voters": len(at.authorities),
+    }
+    if as_json:
+        show.document(facts)
+        return
+    show.record({name: str(value) for name, value in facts.items()})
+
+
+def _set_that_voted(data: OpenChain) -> int:
+    """Return the id of the set whose votes made the last final block final."""
+    from btt_chain.consensus.finality.records import read_voters
+
+    stored = read_voters(data.store.aux_get)
+    return 0 if stored is None else stored[0].current.set_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.common import show
+from cli.common.validators import few_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,9 @@ def introduce(net: Devnet, seconds: float, option: str) -> None:
     )
     show_helpers(net)
     show.table(("account", "address", "secret"), [(f.name, f.address, f.uri) for f in net.funded()])
+    few = few_text(sum(node.key is not None for node in net.nodes))
+    if few:
+        show.note(few)
     show.note(f"stop them: btt-chain devnet down{option}")
 
 

@@ -26,6 +26,7 @@ from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.web.addresses import is_here
 from cli.commands.doctor_rules import (
     Check,
+    Quorum,
     Verdict,
     Votes,
     fail,
@@ -38,6 +39,7 @@ from cli.commands.doctor_rules import (
     judge_peers,
     judge_runtime,
     judge_signing,
+    judge_validators,
     ok,
     warn,
 )
@@ -175,6 +177,7 @@ async def _asked(client: Connection, url: str) -> list[Check]:
     if (keys.active or keys.queued) and not await _is_by_hand(client):
         is_validator = isinstance(roles, list) and "Authority" in roles
         checks += judge_keys(keys.ours, keys.active, is_validator=is_validator, asked=keys.asked)
+        checks += judge_validators(len(keys.active))
     return [*checks, *judge_signing(await key_reports(client))]
 
 
@@ -279,10 +282,10 @@ async def _votes(client: Connection, keys: _Keys) -> Votes | None:
 
     participation: VoterParticipation[str] = VoterParticipation()
     until = time.monotonic() + ROUNDS_PATIENCE
-    share = 0
+    quorum = Quorum()
     while time.monotonic() < until:
         try:
-            share = _look_at_rounds(participation, await client.call("grandpa_roundState"))
+            quorum = _look_at_rounds(participation, await client.call("grandpa_roundState"))
         except (RpcError, LookupError, TypeError, ValueError):
             return None
         if participation.missing() is not None and (
@@ -294,11 +297,11 @@ async def _votes(client: Connection, keys: _Keys) -> Votes | None:
     if missing is None:
         return None
     named = [await _voter(client, each) for each in missing]
-    return Votes(named, participation.is_stuck, share, keys.ours)
+    return Votes(named, participation.is_stuck, quorum, keys.ours)
 
 
-def _look_at_rounds(participation: VoterParticipation[str], state: Any) -> int:
-    """Record a round state; return the weight without a vote in the present round, in percent.
+def _look_at_rounds(participation: VoterParticipation[str], state: Any) -> Quorum:
+    """Record a round state; return what finality needs, and lacks in the present round.
 
     LookupError, TypeError or ValueError for a malformed answer.
     """
@@ -311,7 +314,8 @@ def _look_at_rounds(participation: VoterParticipation[str], state: Any) -> int:
 
     best = state["best"]
     present, stage = seen(best), best["prevotes"]
-    if int(stage["currentWeight"]) >= int(best["thresholdWeight"]):
+    has_heads = int(stage["currentHeads"]) >= int(best["thresholdHeads"])
+    if has_heads and int(stage["currentWeight"]) >= int(best["thresholdWeight"]):
         # It waits for precommits now: a voter that only prevoted, and then fell silent, blocks it
         # too.
         stage = best["precommits"]
@@ -323,7 +327,8 @@ def _look_at_rounds(participation: VoterParticipation[str], state: Any) -> int:
         int(time.monotonic() * 1_000),
     )
     total, received = int(best["totalWeight"]), int(stage["currentWeight"])
-    return 100 * (total - received) // max(total, 1)
+    share = 100 * (total - received) // max(total, 1)
+    return Quorum(share, int(best["totalHeads"]), int(best["thresholdHeads"]))
 
 
 async def _voter(client: Connection, key: str) -> str:

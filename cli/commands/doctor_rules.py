@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.common.key_state import KeyReport
+from cli.common.validators import few_text
 
 if TYPE_CHECKING:
     pass
@@ -159,6 +160,17 @@ def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = F
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """The voters that finality needs, whatever their weight, and the weight that it lacks."""
+
+    share: int = 0
+    """Percentage of the total weight without a vote in the present round."""
+    voters: int = 0
+    needed: int = 0
+    """Number of voters, and of those whose votes are needed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Votes:
     """Votes seen in rounds of finality."""
 
@@ -166,8 +178,7 @@ class Votes:
     """Voters without a vote."""
     stuck: bool = False
     """True if a round does not end."""
-    share: int = 0
-    """Percentage of the total weight without a vote in the stuck round."""
+    quorum: Quorum = Quorum()
     ours: Sequence[str] = ()
     """The accounts whose keys this node holds."""
 
@@ -186,14 +197,17 @@ def judge_finality(
             return [ok("finality", seen)]
         todo = "this node cannot name the missing voters (no grandpa_roundState)"
         return [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    quorum, voting = votes.quorum, votes.quorum.voters - len(votes.missing)
+    heads = f"votes of {voting} of {quorum.voters} voters received, {quorum.needed} needed"
     who = ", ".join(votes.missing[:SHOWN])
     if len(votes.missing) > SHOWN:
         who += f" and {len(votes.missing) - SHOWN} more"
     if votes.stuck and votes.missing:
         return [
             fail("finality", f"it stands at {seen}",
-                 "it goes on when more than two thirds of the weight vote"),
-            fail("voters", f"no votes received, {votes.share} % of the weight: {who}",
+                 f"it goes on when {quorum.needed} voters with more than two thirds of the weight "
+                 "vote"),
+            fail("voters", f"{heads}; no votes, {quorum.share} % of the weight: {who}",
                  _own_votes(votes) or "look whether they run, and whom they are connected with"),
         ]  # fmt: skip
     if lag < LAG_WARN:
@@ -202,14 +216,15 @@ def judge_finality(
         todo = "look again in a minute; if it grows, docs/runbooks.md: finality stalls"
         checks = [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
     if not votes.missing:
-        return [*checks, ok("voters", "votes of all were received")]
+        return [*checks, ok("voters", heads)]
     own = _own_votes(votes)
     if own:
-        return [*checks, fail("voters", f"no votes received: {who}", own)]
+        return [*checks, fail("voters", f"{heads}; none of {who}", own)]
     return [
         *checks,
-        warn("voters", f"no votes received: {who}",
-             "finality stops when a third of the weight is missing: look whether they run"),
+        warn("voters", f"{heads}; none of {who}",
+             "finality stops when a third of the voters or of the weight is missing: look whether "
+             "they run"),
     ]  # fmt: skip
 
 
@@ -246,8 +261,15 @@ def judge_keys(
     return [
         *found,
         warn("active set", f"not in the set of this session: {', '.join(resting)}",
-             "keys count from the session after next; then look at the bond (authorities.bond)"),
+             "keys count from the session after next; then look at the bond (docs/staking.md: "
+             "Elections); `btt-chain validator join` brings back one removed for absence"),
     ]  # fmt: skip
+
+
+def judge_validators(validators: int) -> list[Check]:
+    """Check that the set tolerates an absent validator; no check if it does, or is one alone."""
+    few = few_text(validators)
+    return [warn("validators", few, "let others join: btt-chain validator join")] if few else []
 
 
 def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:

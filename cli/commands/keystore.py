@@ -25,6 +25,7 @@ from cli.common.validator_keys import (
     place_of,
     plain_key_errors,
 )
+from cli.common.validators import NOT_ELECTED
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -349,7 +350,7 @@ async def _seat(chain: Chain, stash: str) -> Finding:
     if isinstance(queued, list) and stash in (_first(entry) for entry in queued):
         return Finding("active set", True, "validates from the next session on")
     text = "not elected: a candidate joins two sessions after Authorities.validate at the earliest"
-    return Finding("active set", False, text)
+    return Finding("active set", False, f"{text}; {NOT_ELECTED}")
 
 
 def _names(value: Plain) -> Sequence[str]:

@@ -401,8 +401,8 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
     from btt_chain.node.config import NodeConfig
     from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy, OriginCheck
     from btt_chain.rpc.limits import Limits
-    from btt_chain.rpc.origin import TrustedProxies
     from btt_chain.rpc.server import RpcConfig
+    from btt_chain.web.proxies import Proxies
 
     methods = rpc["rpc_methods"].lower()
     if methods == "unsafe" and rpc["rpc_external"] and not rpc["unsafe_rpc_external"]:
@@ -421,7 +421,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         raise Mistyped(f"--rpc-cors: {error}") from None
     proxies = tuple(rpc["trusted_proxies"])
     try:
-        TrustedProxies(proxies)
+        Proxies(proxies)
     except ValueError as error:
         raise Mistyped(f"--rpc-trusted-proxy: {error}") from None
     external = rpc["rpc_external"] or rpc["unsafe_rpc_external"]

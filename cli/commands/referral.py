@@ -28,7 +28,8 @@ def referral() -> None:
     """Refer new users of the chain, and be paid when they use it.
 
     Three milestones of a referee are rewarded: an attested implementation, a hundred paid jobs, a
-    thousand BTT spent. No more is paid than 85 % of what its fees lost, less what mining returns.
+    thousand BTT spent. No more is paid than half of what its fees lost, less what mining and
+    dividends return.
     """
 
 

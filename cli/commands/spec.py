@@ -85,9 +85,10 @@ class BlockType(click.ParamType[str]):
 )
 @click.option(
     "--secondary-rule",
-    type=click.Choice(["weighted", "uniform"], case_sensitive=False),
-    help="Authors of slots without a lottery winner: by weight, or each validator's alike. "
-    "[default: weighted]",
+    type=click.Choice(["uniform", "weighted"], case_sensitive=False),
+    help="Authors of slots without a lottery winner: each validator's alike, or by weight. Stock "
+    "light clients, polkadot.js and bridges stop at the first such block of a weighted chain. "
+    "[default: uniform]",
 )
 @click.option(
     "--randomness",

@@ -17,6 +17,7 @@ from cli.common.trying import waiting_before
 from cli.common.validator_keys import KEY_TYPES
 from cli.common.validators import (
     Validator,
+    few_text,
     joining,
     leaving,
     owner_of,
@@ -62,8 +63,9 @@ def validator() -> None:
 def join(bond: str | None, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Become a candidate: make session keys in the node, register them, bond, ask to validate.
 
-    What is done already is left as it is. All calls are one transaction. Keys of an earlier attempt
-    that came to nothing are used, instead of new ones.
+    The node must be in sync and have the keys. What is done already is left as it is. All calls are
+    one transaction. Keys of an earlier attempt that came to nothing are used, instead of new ones.
+    A validator that was removed for absence comes back by this command, too.
     """
     sender = Sender.of(options, as_json)
 
@@ -90,11 +92,15 @@ def join(bond: str | None, url: str, timeout: float, as_json: bool, **options: o
                 _print_plan(names, as_json)
                 return
             await check_node(chain)
+            await check_sync(chain)
             calls = list(missing.calls)
             if missing.needs_keys:
                 calls.insert(0, await unused_keys(chain, stash) or await new_keys(chain, stash))
             await send_calls(sender, chain, calls)
             _print_joined(await read_validator(chain, stash), as_json, *names)
+            few = few_text(int(str(await chain.storage("Authorities.CounterForCandidates"))))
+            if few and not as_json:
+                show.note(few)
 
     run(work())
 
@@ -115,6 +121,16 @@ async def check_node(chain: Chain) -> None:
         raise Refused(
             f"the node at {chain.connection.url} does not validate: start it with --validator, "
             "then repeat this command"
+        )
+
+
+async def check_sync(chain: Chain) -> None:
+    """Check that the node is in sync: one that is not makes no blocks. Refused otherwise."""
+    health = await chain.connection.call("system_health")
+    if not isinstance(health, dict) or health.get("isSyncing") is not False:
+        raise Refused(
+            f"the node at {chain.connection.url} is not in sync yet: repeat this command when it "
+            "is; `btt-chain doctor` says how it does"
         )
 
 

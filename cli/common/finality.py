@@ -52,14 +52,8 @@ def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
     Each header of the proof must be the child of the one before; the last one is voted on.
     """
     from btt_chain.consensus.finality.proofs import FinalityProof
-    from btt_chain.primitives.grandpa import (
-        AuthorityId,
-        Justification,
-        Target,
-        Verdict,
-        VoterSet,
-        verify_strict,
-    )
+    from btt_chain.primitives.grandpa import Justification, Target, Verdict, verify_full
+    from btt_chain.primitives.voters import AuthorityId, VoterSet
     from btt_chain.scale import codec, u64
 
     try:
@@ -77,7 +71,7 @@ def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
     target = Target(last.hash(), int(last.number))
     if proof.block != target.hash:
         raise Refused("the proof of finality is of another block")
-    verdict = verify_strict(justification, checkpoint.set_id, voters, target)
+    verdict = verify_full(justification, checkpoint.set_id, voters, target)
     if verdict is not Verdict.ACCEPTED:
         raise Refused(
             f"the votes do not make the block final: {verdict}. If other validators voted, take a "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cli.common.chain_time import ChainTime
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.scale.portable import Plain
     from cli.common.calls import Named
+
+
+NOT_ELECTED: Final = "a bond of less than a quarter of the mean of the set is not elected"
+TOLERANT: Final = 4
+"""Minimum number of validators of which one may be absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,16 @@ def leaving(state: Validator) -> Leaving:
     return Leaving(tuple(calls), max(later, default=None))
 
 
+def few_text(validators: int) -> str:
+    """Return a warning of a set that tolerates no absent validator; empty if there is no need."""
+    if not 1 < validators < TOLERANT:
+        return ""
+    return (
+        f"{validators} validators tolerate no absence: finality stops while one of them is off; "
+        f"{TOLERANT} tolerate one"
+    )
+
+
 def seat_text(state: Validator) -> str:
     """Return whether a stash validates, or since when and why not, in words."""
     sessions = state.sessions
@@ -173,8 +188,9 @@ def seat_text(state: Validator) -> str:
         )
     if state.is_candidate:
         session = sessions.next_seats
-        return f"candidate; if it is elected, it validates from session {session} on, " + (
-            sessions.when(session)
+        return (
+            f"candidate; if it is elected, it validates from session {session} on, "
+            f"{sessions.when(session)}; {NOT_ELECTED}"
         )
     return "no candidate: `btt-chain validator join`"
 

@@ -7,8 +7,9 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import AuthorityId, Justification
+from btt_chain.primitives.grandpa import Justification
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 from p2p.network import Ask, Penalise
 
 

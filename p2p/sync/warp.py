@@ -12,8 +12,9 @@ import logging
 from typing import Final
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import AuthorityId, AuthorityList, Justification
+from btt_chain.primitives.grandpa import AuthorityList, Justification
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import codec, u64
 from p2p.network import STATE
 from p2p.protocols.messages import StateAnswer, StateRequest

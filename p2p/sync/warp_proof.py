@@ -12,11 +12,11 @@ from btt_chain.primitives.grandpa import (
     ChangeForced,
     Target,
     Verdict,
-    VoterSet,
     announced,
-    verify_strict,
+    verify_full,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import VoterSet
 from p2p.protocols.messages import WarpProof
 from p2p.sync.types import BlockId, Link, Proven, RangeVerifier
 
@@ -47,7 +47,7 @@ def steps(start: Proven, proof: WarpProof) -> Iterator[Proven]:
         except (BadAnnouncement, ValueError) as error:
             raise BadProof(f"block {block.number}: {error}") from error
         target = Target(H256(block.hash), block.number)
-        verdict = verify_strict(justification, at.set_id, voters, target)
+        verdict = verify_full(justification, at.set_id, voters, target)
         if verdict is not Verdict.ACCEPTED:
             raise BadProof(f"the proof of block {block.number} is refused: {verdict}")
         set_id, authorities = at.set_id, at.authorities

@@ -17,7 +17,6 @@ from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.babe_equivocation import EquivocationProof as BabeProof
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import unwrap
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import AuthorityList
 from btt_chain.primitives.grandpa_equivocation import EquivocationProof as GrandpaProof
 from btt_chain.primitives.header import Header
@@ -30,6 +29,7 @@ from btt_chain.primitives.validity import (
     ValidTransaction,
     as_error,
 )
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import (
     DecodeError,
     Err,

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.evidence_tree import is_tree_size
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.referral.formulas import RETURNED_PERCENT
+from runtime.pallets.referral.formulas import returnable
 
 
 def referrals(audited: AuditedState) -> Iterator[Finding]:
-    """Check I44: a referral returns no more than its part of the fees lost, less mining."""
+    """Check I44: a referral returns no more than half of the fees that nothing else returns."""
     pallet = audited.runtime.referral
     for who, stored in pallet.referees.items():
         referee = pallet.counted(who, stored)
         usage, amount = referee.usage, int(referee.paid)
-        bound = RETURNED_PERCENT * (int(usage.lost) - int(usage.mining)) // 100
+        bound = returnable(usage)
         if amount > bound:
             yield Finding("I44", f"{who.hex()}: {amount} planck paid, at most {bound} return")
         if usage.lost > usage.spent or usage.mining > usage.lost:

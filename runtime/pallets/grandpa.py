@@ -14,7 +14,6 @@ from typing import Annotated, Final, TypeAlias
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthorityList,
     ChangeScheduled,
     OnDisabled,
@@ -27,6 +26,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     check_equivocation,
 )
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u32, u64
 from runtime.frame import (
     Call,

@@ -103,8 +103,8 @@ class Sessions(Protocol):
     def is_disabled(self, index: int) -> bool:
         """Return True if a validator is disabled."""
 
-    def weights_now(self) -> Sequence[int]:
-        """Return their weights in block production."""
+    def shares_now(self) -> Sequence[int]:
+        """Return their shares of the blocks."""
 
     def disable(self, validator_index: int) -> None:
         """Disable a validator in block production for the rest of this session."""
@@ -281,7 +281,7 @@ class Offences(Pallet):
     def _disable(self, offender: AccountId) -> None:
         """Disable the offender if it is a validator now, and if enough others are left.
 
-        Only fewer than a third of them are disabled, with less than half of the weight: more could
+        Only fewer than a third of them are disabled, with less than half of the blocks: more could
         not stop a majority of offenders, but would stop the chain.
         """
         validators = list(self.sessions.validators_now())
@@ -291,9 +291,9 @@ class Offences(Pallet):
         if self.sessions.is_disabled(place):
             return
         out = [place, *filter(self.sessions.is_disabled, range(len(validators)))]
-        weights = self.sessions.weights_now()
-        lost = sum(int(weights[index]) for index in out)
-        if 3 * len(out) < len(validators) and 2 * lost < sum(map(int, weights)):
+        shares = self.sessions.shares_now()
+        lost = sum(int(shares[index]) for index in out)
+        if 3 * len(out) < len(validators) and 2 * lost < sum(map(int, shares)):
             self.sessions.disable(place)
 
     def _remember(self, queued: Queued) -> None:

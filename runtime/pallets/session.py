@@ -35,7 +35,7 @@ from btt_chain.crypto.signature import Scheme, verify
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import Bounded, TypeName, path, u32, u64
 from runtime.frame import (
     Const,
@@ -117,7 +117,7 @@ class SessionManager(Protocol):
         """Note that session `index` is over."""
 
     def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Return each validator's authoring weight, at least 1, in the session planned last."""
+        """Return each validator's share of the blocks, at least 1, in the session planned last."""
 
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
         """Return each validator's voting weight, at least 1, in the session planned last."""
@@ -157,13 +157,16 @@ class Epochs(Protocol):
         authorities: Sequence[tuple[bytes, int]],
         following: Sequence[tuple[bytes, int]],
     ) -> None:
-        """Set the authorities of the first two epochs, with weights."""
+        """Set the authorities of the first two epochs, with their shares of the blocks."""
 
     def new_epoch(self, following: Sequence[tuple[bytes, int]], session: int) -> None:
         """Begin the announced epoch with `session`, and announce the authorities of the next."""
 
     def weights_now(self) -> list[u64]:
         """Return the weights of the current epoch's authorities."""
+
+    def shares_now(self) -> list[int]:
+        """Return the shares of the blocks of the current epoch's authorities."""
 
     def disable(self, index: int) -> None:
         """Disable an authority for the rest of the session."""
@@ -347,9 +350,9 @@ class Session(Pallet):
         place = bisect_left(disabled, index)
         return place < len(disabled) and disabled[place] == index
 
-    def weights_now(self) -> Sequence[int]:
-        """Return the authoring weights of this session's validators, in their order."""
-        return self.epochs.weights_now()
+    def shares_now(self) -> Sequence[int]:
+        """Return the shares of the blocks of this session's validators, in their order."""
+        return self.epochs.shares_now()
 
     def disable(self, validator_index: int) -> None:
         """Disable the validator at this place for the rest of the session, if it is not yet.

@@ -6,10 +6,16 @@ one when they are not. Discounts reduce what weight costs, and neither bytes nor
 charges and refunds apply the same rule. The development fund gets what bytes cost, because an
 author that got a part of it back would fill its own blocks below the price. Of the rest of a fee,
 half goes to the block's author and half to the fund; the tip goes to the author.
+
+In an era, authors get at most four times the mean of the eras before, and `FLOOR`; what is above
+goes to the fund. The part of blocks that goes by work is planned with this limit, by the same
+snapshot of eras, so that paying oneself for work earns less by blocks than it loses, whatever fees
+an era brings. (docs/staking.md)
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import Annotated, Final, Protocol
@@ -17,7 +23,9 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.arithmetic import FixedU128
-from btt_chain.scale import TypeName, path, u8, u64, u128
+from btt_chain.scale import Bounded, TypeName, path, u8, u32, u64, u128
+from runtime.constants import BTT
+from runtime.decay import AGE, DECAY_SUM, KEPT, decayed
 from runtime.frame import (
     Const,
     Constant,
@@ -49,6 +57,10 @@ VARIABILITY: Final = 75 * 10**12
 MAX_MULTIPLIER: Final = u128.MAX
 PRIORITY_UNIT: Final = 10**10
 """Planck of tip per step of priority."""
+FLOOR: Final = BTT
+"""Part of the limit of an era that does not depend on the eras before, in planck."""
+PEAK: Final = 4
+"""The rest of the limit, as a multiple of the decayed mean of authors' income."""
 
 
 @path("pallet_transaction_payment::Releases")
@@ -159,6 +171,12 @@ class TransactionPayment(Pallet):
     storage_version = Value(Releases, default=Releases.V2)
     byte_price = Value(u128, default=u128(10**12))
     """Price of a byte before the multiplier, in planck: 1 BTT per MB of 10^6 bytes."""
+    era_fees = Value(Bounded[list[tuple[u32, u128]], KEPT], default=[])
+    """Income of authors from fees and tips in the last eras, in planck, with the eras' numbers."""
+    era_limit = Value(u128, default=FLOOR)
+    """Maximum income of authors in the current era, in planck."""
+    era_paid = Value(u128, default=u128(0))
+    """Their income so far in the current era, in planck."""
 
     class TransactionFeePaid(Event, index=0):
         """A transaction fee was paid: `actual_fee` includes `tip`."""
@@ -171,6 +189,11 @@ class TransactionPayment(Pallet):
         """The price of a byte was set, in planck."""
 
         price: BalanceOf
+
+    class AuthorLimitReached(Event, index=2):
+        """Authors got the maximum of an era; until its end the development fund gets all fees."""
+
+        era: u32
 
     class BytePriceOutOfBounds(Error, index=0):
         """The price is below `MinBytePrice` or above `MaxBytePrice`."""
@@ -218,6 +241,18 @@ class TransactionPayment(Pallet):
         """Return the fee in planck for `length` bytes: the part that no author shares."""
         multiplier = int(self.next_fee_multiplier.value)
         return length * int(self.byte_price.value) * multiplier // ONE
+
+    def begin_era(self, era: int) -> None:
+        """Begin an era, the one after the last: authors get fees up to a new limit."""
+        ended = u32(era - 1), self.era_paid.value
+        self.era_fees.value = [*self.era_fees.value, ended][-KEPT:]
+        self.era_paid.kill()
+        # The shares of blocks in force were planned in the era before.
+        self.era_limit.value = u128(self.limit_at(era - 1 - AGE))
+
+    def limit_at(self, snapshot: int) -> int:
+        """Return the limit of an era whose shares of blocks are of this snapshot, in planck."""
+        return author_limit(((int(era), int(paid)) for era, paid in self.era_fees.peek()), snapshot)
 
     def connect(self, discounts: Discounts) -> None:
         """Set the pallet that has the discounts, which is built later."""
@@ -313,7 +348,7 @@ class TransactionPayment(Pallet):
         tip = min(tip, actual)
         author, earned = self.authorship.author(), 0
         shared = max(paid - int(tip) - self.bytes_fee(length), 0)
-        if author is not None and (earned := shared // 2 + int(tip)):
+        if author is not None and (earned := self._within_limit(shared // 2 + int(tip))):
             credit(author, u128(earned))
         if paid > earned:
             credit(self.development_fund, u128(paid - earned))
@@ -340,6 +375,17 @@ class TransactionPayment(Pallet):
             counted += int(fee) // PRIORITY_UNIT * int(self.operational_fee_multiplier)
         scaled = counted * per_block
         return u64(min(scaled, u64.MAX))
+
+    def _within_limit(self, amount: int) -> int:
+        """Return the part of `amount` that is within the limit of the era, and count it."""
+        limit, before = int(self.era_limit.value), int(self.era_paid.value)
+        part = min(amount, limit - before)
+        if part:
+            self.era_paid.value = u128(before + part)
+            if before + part == limit:
+                ended = self.era_fees.peek()
+                self.deposit(self.AuthorLimitReached(u32(ended[-1][0] + 1 if ended else 0)))
+        return part
 
     def _parts(self, info: DispatchInfo, length: int, weight: int) -> tuple[int, int, int]:
         """Return the costs of base, bytes and weight of a transaction, in planck, as plain numbers.
@@ -370,6 +416,14 @@ class TransactionPayment(Pallet):
         longest = self.system.block_length.max
         lengths = int(longest.normal), int(longest.operational), int(longest.mandatory)
         return int(self.system.block_weights.max_block.ref_time), lengths
+
+
+def author_limit(income: Iterable[tuple[int, int]], snapshot: int) -> int:
+    """Return the limit of authors' income in an era, in planck.
+
+    `income` are eras with what authors got in them; those of the snapshot of an era count.
+    """
+    return PEAK * decayed(income, snapshot) // DECAY_SUM + int(FLOOR)
 
 
 @lru_cache(maxsize=16)

@@ -28,3 +28,11 @@ def report_equivocation_unsigned(validators: int, logs: int) -> int:
 
 PLAN_CONFIG_CHANGE: Final = 71_200_000
 """1 key written."""
+
+
+def count_gap(slots: int) -> int:
+    """1 key written.
+
+    `slots` 0 to 64.
+    """
+    return 362_000_000 + 452_000 * slots

@@ -19,7 +19,7 @@ from devnet.watched import (
     voters_at,
 )
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900)]
 
 Make = Callable[..., Watched]
 CHEAT = 3

@@ -62,6 +62,7 @@ def price_of(node: DevNode) -> int:
     return int(str(found["value"])) if isinstance(found, dict) else 0
 
 
+@pytest.mark.full
 async def test_three_feeders_of_which_one_lies_and_one_is_slow(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a", "b", "c")]
 

@@ -28,7 +28,7 @@ from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.sudo import Sudo
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900)]
 
 HANG: Final = 300.0
 ALICE, CHARLIE = (KeyPair.from_uri(f"//{name}") for name in ("Alice", "Charlie"))

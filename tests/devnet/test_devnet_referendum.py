@@ -28,7 +28,7 @@ from runtime.frame.host import Initialization
 from runtime.pallets.referenda import Referenda
 from runtime.params import RuntimeParams
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900)]
 
 DAY_MS: Final = 5_000
 RUNTIME: Final = BttRuntime(RuntimeParams(u64(1_000)))

@@ -50,6 +50,7 @@ def changes(node: DevNode) -> list[int]:
     return [n for n in range(1, last + 1) if sets[n] != sets[n - 1]]
 
 
+@pytest.mark.full
 def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
     fresh: Callable[..., Watched],
 ) -> None:

@@ -18,14 +18,8 @@ from click.testing import CliRunner
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
-    AuthorityId,
-    Justification,
-    Target,
-    Verdict,
-    VoterSet,
-    verify_strict,
-)
+from btt_chain.primitives.grandpa import Justification, Target, Verdict, verify_full
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import codec, u64
 from btt_chain.testing import Devnet, DevNode, Rpc
 from cli.program import program
@@ -196,7 +190,7 @@ class Watched:
         parent = block["block"]["header"]["parentHash"]
         voters, set_id = voters_at(node.rpc, parent)
         target = Target(H256.fromhex(hash[2:]), height)
-        verdict = verify_strict(Justification.decode(proofs[0]), set_id, voters, target)
+        verdict = verify_full(Justification.decode(proofs[0]), set_id, voters, target)
         assert verdict is Verdict.ACCEPTED, f"I5: node {node.index}, block {height}: {verdict}"
         self._proven.add(f"{node.index} {hash}")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.primitives.grandpa import AuthorityId, AuthoritySignature, VoterSet
+from btt_chain.primitives.grandpa import AuthoritySignature
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 
 PAIRS: Final = [KeyPair.from_uri(f"//{name}", Scheme.ED25519) for name in ("Alice", "Bob", "Eve")]
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from btt_chain.crypto.hashing import blake2_128, twox_64, twox_128
 from btt_chain.primitives import ss58
@@ -200,8 +200,10 @@ def a_clock_that_is_ahead_costs_no_slots(net: Devnet) -> str | None:
 
 def _sealing_state(node: DevNode) -> str:
     """Return the state of a node's BABE key."""
-    keys: Any = node.rpc.call("signing_status")
-    return next(str(key["state"]) for key in keys if key["type"] == "babe")
+    keys = node.rpc.call("signing_status")
+    assert isinstance(keys, list)
+    rows = [key for key in keys if isinstance(key, dict) and key["type"] == "babe"]
+    return str(rows[0]["state"])
 
 
 CHECKS: Final = (

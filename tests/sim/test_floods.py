@@ -114,7 +114,7 @@ def test_flooders_of_two_nodes_are_cut_off_and_blocks_become_final_all_the_while
         assert all(map(payers.level, world.honest))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.full)])
 def test_honest_nodes_under_load_use_little_of_what_they_may_cost_each_other(seed: int) -> None:
     world = make(410 + seed, room=60)
     with watched(world):
@@ -161,7 +161,7 @@ def conflict(seed: int, pairs: int, seconds: int) -> World:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "seconds"), [(20, 60), pytest.param(20, 300, marks=pytest.mark.full)]
+    ("pairs", "seconds"), [(20, 25), pytest.param(20, 300, marks=pytest.mark.full)]
 )
 def test_conflicting_transactions_do_not_make_honest_neighbours_cut_each_other_off(
     pairs: int, seconds: int

@@ -1,4 +1,4 @@
-"""Over many slots each authority wins the share of the lottery of its weight (4 sigma)."""
+"""Over many slots each authority wins its share of the lottery and of other slots (4 sigma)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WEIGHTS = {
 }
 
 
-def epoch_of(weights: list[int], randomness: bytes) -> Epoch:
+def epoch_of(weights: list[int], rule: SecondaryRule, randomness: bytes) -> Epoch:
     """Return one long epoch of such authorities."""
     return Epoch(
         index=1,
@@ -38,8 +38,8 @@ def epoch_of(weights: list[int], randomness: bytes) -> Epoch:
             (pair.public, weight) for pair, weight in zip(PAIRS, weights, strict=False)
         ),
         randomness=randomness,
-        config=EpochConfig((u64(1), u64(4)), AllowedSlots.PrimaryAndSecondaryVRFSlots),
-        secondary_rule=SecondaryRule.Weighted,
+        config=EpochConfig((u64(1), u64(2)), AllowedSlots.PrimaryAndSecondaryVRFSlots),
+        secondary_rule=rule,
     )
 
 
@@ -48,10 +48,11 @@ def is_near(count: int, trials: int, share: float) -> bool:
     return abs(count - trials * share) <= max(1.0, SIGMAS * sqrt(trials * share * (1 - share)))
 
 
+@pytest.mark.parametrize("rule", list(SecondaryRule))
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_wins_and_turns_come_by_weight(name: str) -> None:
+def test_wins_come_by_weight_and_turns_by_the_rule(name: str, rule: SecondaryRule) -> None:
     weights = WEIGHTS[name]
-    epoch = epoch_of(weights, name.encode().ljust(32)[:32])
+    epoch = epoch_of(weights, rule, name.encode().ljust(32)[:32])
     total, count = sum(weights), len(weights)
     thresholds = [epoch.threshold(index) for index in range(count)]
     won, turns, idle = [0] * count, [0] * count, 0
@@ -68,8 +69,9 @@ def test_wins_and_turns_come_by_weight(name: str) -> None:
             idle += 1
             turns[epoch.secondary_author(slot)] += 1
     for index, weight in enumerate(weights):
-        chance = 1 - (3 / 4) ** (weight / total)
+        chance = 1 - (1 / 2) ** (weight / total)
+        turn = 1 / count if rule is SecondaryRule.Uniform else weight / total
         assert is_near(won[index], SLOTS, chance), f"authority {index} won {won[index]}"
-        assert is_near(turns[index], idle, weight / total), f"authority {index}: {turns[index]}"
-    # In all cases a quarter of all slots is won, c = 1/4.
-    assert is_near(SLOTS - idle, SLOTS, 1 / 4)
+        assert is_near(turns[index], idle, turn), f"authority {index}: {turns[index]}"
+    # In all cases half of all slots is won, c = 1/2.
+    assert is_near(SLOTS - idle, SLOTS, 1 / 2)

@@ -108,7 +108,13 @@ def test_f19_the_peer_that_serves_a_state_may_vanish_midway_again_and_again(time
 
 
 @pytest.mark.parametrize(
-    ("point", "passes"), [("send", 0), ("send", 1), ("write block", 2), ("written block", 0)]
+    ("point", "passes"),
+    [
+        ("send", 0),
+        pytest.param("send", 1, marks=pytest.mark.full),
+        ("write block", 2),
+        pytest.param("written block", 0, marks=pytest.mark.full),
+    ],
 )
 def test_f19_the_late_joiner_itself_may_die_on_its_way(point: str, passes: int) -> None:
     world = make(193, observers=1, late=[4], warp=8)
@@ -234,6 +240,7 @@ class Load:
         return max(final(node) for node in self.world.nodes if node.engine is not None)
 
 
+@pytest.mark.full
 def test_f27_machines_are_upgraded_one_by_one_and_the_runtime_changes_at_its_slot() -> None:
     new = dict.fromkeys(range(4), False)
     world = make(27, share=False, runtimes=lambda node: installed(node.index, new=new[node.index]))

@@ -14,7 +14,7 @@ QUICK = ("moved", "65,536 ids", "missing, and wrong")
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.full) for name in TWISTS]
 )
 def test_blocks_arrive_whatever_a_peer_answers(name: str) -> None:
-    played = play(620 + SHIFT, name)
+    played = play(621 + SHIFT, name)
     assert played.cheat.done >= 1
     assert played.paid
     assert played.blocks >= played.slots - 1

@@ -17,7 +17,7 @@ LIMITS = Limits(
 )
 SENDERS = 6
 EVERY_MS = 100
-SLOTS = 60
+SLOTS = 36
 
 
 class Sender:

@@ -58,7 +58,9 @@ def test_the_proof_of_a_block_that_ends_a_set_is_looked_at_wherever_it_stands() 
     assert sample_count == [False, True, True, True]
 
 
-@pytest.mark.parametrize("kind", [SimulatedHelper, RubbishHelper])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(SimulatedHelper, marks=pytest.mark.full), RubbishHelper]
+)
 def test_a_late_node_gets_the_same_chain_whatever_its_helper_answers(
     kind: type[SimulatedHelper],
 ) -> None:

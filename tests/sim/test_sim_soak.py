@@ -25,6 +25,7 @@ CALM = 20
 BEHIND = 2
 
 
+@pytest.mark.full
 def test_f28_a_day_with_nothing_to_do_and_then_work() -> None:
     world = make(281, slot_ms=SLOT_MS, gossip_ms=1_000, behind=BEHIND, pruning=256)
     with watched(world):

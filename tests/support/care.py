@@ -87,7 +87,6 @@ class CareRuntime(FacilityRuntime):
                 registers=(self.known, self.facilities.facilities),
                 merchant_fees=self.fees,
                 contributions=self.contributions,
-                dividend_bps=Share(2_000),
                 foundation=self.tokenomics.foundation,
                 technical=ensure_decided(Decision.Technical),
                 params_origin=ensure_decided(Decision.Params),
@@ -142,8 +141,8 @@ class CareRuntime(FacilityRuntime):
     ) -> None:
         """Pay a job of so many BTT; `lost` and `mining` are in thousandths of a BTT."""
         milli = int(BTT) // 1_000
-        development = price * 1_000 * 99 * 15 // 10_000 * milli
-        fees = JobFees(price * int(BTT), lost * milli, development, mining * milli)
+        dividends = price * 1_000 * 99 * 15 // 50_000 * milli
+        fees = JobFees(price * int(BTT), lost * milli, mining * milli, dividends)
         self.referral.count_job(who, fees)
 
     # ---- records
@@ -166,16 +165,6 @@ class CareRuntime(FacilityRuntime):
         tree = tree or log_of(at)
         self.records.anchor(signed(who), kind, u32(at), tree.root, u32(len(tree)))
         return at
-
-
-class Share:
-    """A stored share that never changes."""
-
-    def __init__(self, bps: int) -> None:
-        self.bps = u32(bps)
-
-    def peek(self) -> u32:
-        return self.bps
 
 
 def log_of(seed: int, *leaves: H256) -> EvidenceTree:

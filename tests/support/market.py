@@ -202,6 +202,16 @@ class BeaconClock(StillClock):
         return Beacon(u64(slot), beacon, None)  # type: ignore[arg-type]
 
 
+class Share:
+    """A share in basis points."""
+
+    def __init__(self, bps: int) -> None:
+        self.bps = u32(bps)
+
+    def peek(self) -> u32:
+        return self.bps
+
+
 class Keyring:
     """Session keys of verifiers, and providers' own."""
 
@@ -305,6 +315,7 @@ class WorkRuntime(TestRuntime):
                 providers=self.providers.engagements,
                 models=self.models,
                 mining=self.mining,
+                dividend_bps=Share(2_000),
                 params_origin=ensure_root,
             ),
         )

@@ -40,7 +40,8 @@ class OddState(Choices):
         kinds: list[Callable[[], None]] = [
             *[self._account] * 4, self._author, self._fund, self._treasury, self._pool,
             self._multiplier, self._batch, self._merchant, self._rates, self._numbers, self._volume,
-            self._benefits, self._locks, self._allowance, self._busy, self._fork,
+            *[self._author_limit] * 2, self._benefits, self._locks, self._allowance, self._busy,
+            self._fork,
         ]  # fmt: skip
         for _ in range(self.random.choice((0, 0, 1, 1, 2, 3, 5))):
             with suppress(DispatchError, ArithmeticError):
@@ -103,6 +104,12 @@ class OddState(Choices):
         one = 10**18
         value = self.random.choice((one, one + 1, 3 * one, 1000 * one, 10**9 * one, u128.MAX, 0, 1))
         self.runtime.fees.next_fee_multiplier.value = FixedU128(value)
+
+    def _author_limit(self) -> None:
+        """Let authors reach the limit of their era soon, or have reached it."""
+        fees, left = self.runtime.fees, self.random.choice((0, 1, 10**14, 2 * 10**14, 10**15))
+        fees.era_limit.value, fees.era_paid.value = u128(BTT), u128(BTT - left)
+        fees.era_fees.value = [(u32(4), u128(BTT))]
 
     def _batch(self) -> None:
         settlement, rng = self.runtime.payfi.settlement, self.random

@@ -213,11 +213,12 @@ class Port:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for end in self._ends:
-            end.transport.abort()
         self._flows.set()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # what was accepted just before has a task then
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for end in self._ends:
+                end.transport.abort()
+            await asyncio.wait(others, timeout=0.1)
 
     async def _hang(self) -> None:
         await self._open()

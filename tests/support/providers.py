@@ -10,7 +10,7 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import MINING
 from runtime.constants import BTT
 from runtime.frame import DispatchError, Reason, ensure_root, signed
-from runtime.pallets.authorities import Authorities
+from runtime.pallets.authorities import Authorities, NoAbsences
 from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
 from runtime.pallets.providers import Ledger, ProviderInfo, ProviderKind, Providers
@@ -120,7 +120,7 @@ class ProviderChain(StakeChain):
                 params_origin=ensure_root,
             ),
         )
-        self.authorities.connect(self.sessions, self.providers.work_scores)
+        self.authorities.connect(self.sessions, NoAbsences(), self.providers.work_scores)
         self.mining.connect(self.providers.engagements)
 
     def begin(self, bonds: Iterable[int] = (), *, accounts: int = 12) -> None:

@@ -35,6 +35,30 @@ def btt(amount: int) -> u128:
     return u128(amount * int(BTT))
 
 
+class HandAbsences:
+    """Absent validators, by hand."""
+
+    def __init__(self) -> None:
+        self.accounts: list[AccountId] = []
+
+    def absent(self) -> Sequence[AccountId]:
+        return self.accounts
+
+    def forget(self, who: AccountId) -> None:
+        self.accounts = [other for other in self.accounts if other != who]
+
+
+class AuthorLimit:
+    """A limit of authors' fees that a test sets, in planck."""
+
+    def __init__(self) -> None:
+        self.limit = int(BTT)
+
+    def limit_at(self, snapshot: int) -> int:
+        """Return the limit, for every snapshot."""
+        return self.limit
+
+
 class HandSessions:
     """The part of Session that the two pallets need: queued and current set, keys, disabling."""
 
@@ -58,7 +82,7 @@ class HandSessions:
     def validators_now(self) -> Sequence[AccountId]:
         return self.active
 
-    def weights_now(self) -> Sequence[u64]:
+    def shares_now(self) -> Sequence[u64]:
         return self.weights
 
     def is_disabled(self, index: int) -> bool:
@@ -109,7 +133,8 @@ class StakeChain(TestRuntime):
         self.seats, self.least, self.term = u32(seats), u32(least), u32(term)
         self.unbonding, self.window, self.room = u32(unbonding), u32(window), u32(candidates)
         self.work: WorkScores = work or NoWork()
-        self.sessions = HandSessions(self)
+        self.sessions, self.absences = HandSessions(self), HandAbsences()
+        self.authors = AuthorLimit()
         super().__init__()
 
     def build(self) -> None:
@@ -127,7 +152,9 @@ class StakeChain(TestRuntime):
                 currency=self.balances,
                 keys=self.sessions,
                 work=self.work,
+                absences=self.absences,
                 operators=OwnOperators(),
+                author_limits=self.authors,
                 treasury=TREASURY,
             ),
         )

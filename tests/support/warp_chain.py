@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from btt_chain.crypto import ed25519
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     Commit,
     Justification,
@@ -16,6 +15,7 @@ from btt_chain.primitives.grandpa import (
     signing_payload,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32, u64
 from p2p.protocols.messages import WarpFragment, WarpProof
 from p2p.sync.types import BadRange

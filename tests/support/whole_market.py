@@ -124,7 +124,7 @@ class WholeMarket(Market):
 
     def _open(self) -> None:
         slot = START + self.clock.slot
-        seats = len(self.whole.babe.epochs.authorities.value)
+        seats = len(self.whole.babe.epochs.at(slot).authorities)
         claim = SecondaryPlain(SecondaryPlainClaim(u32(slot % seats), Slot(slot)))
         zero = H256(bytes(32))
         header = Header(self.parent, u32(self.number), zero, zero, Digest([pre_runtime(claim)]))

@@ -6,14 +6,13 @@ import pytest
 
 from btt_chain.consensus.finality.justification import Rule, verify
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     Justification,
     SignedPrecommit,
     Verdict,
-    VoterSet,
     is_signed,
     precommit_message,
 )
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import DecodeError, codec
 from support.vectors import vectors_dir
 

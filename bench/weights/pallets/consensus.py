@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.identity import INFO, LONG
 from bench.weights.pallets.votes import equivocation
 from bench.weights.state import BLOCK, Bench, address
 from btt_chain.consensus.babe.claim import seal
@@ -17,17 +18,21 @@ from btt_chain.primitives.babe_digests import (
 )
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.digest import H256, Digest, RuntimeEnvironmentUpdated
-from btt_chain.primitives.grandpa import AuthorityId as VoterId
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import MAX_LOGS
-from btt_chain.scale import u32, u64, u128
+from btt_chain.primitives.voters import AuthorityId as VoterId
+from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
+from runtime.decay import KEPT
 from runtime.frame import NONE, ROOT, Call, signed
 from runtime.frame.bonding import UnlockChunk
 from runtime.pallets.authorities import MAX_CHUNKS, Exposure, Ledger
+from runtime.pallets.babe.types import ABSENT_AFTER, MAX_GAP
 from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
+from runtime.pallets.identity.types import MAX_REGISTRARS, Judgement, Reasonable, Registration
 from runtime.pallets.offences import Charge, OffenceDetails, Queued, opaque, report_id
 from runtime.pallets.offences import Exposure as Charged
+from runtime.pallets.providers.scores import EraScore
 from runtime.pallets.session import Seat, SessionKeys
 
 BOND = 100_000 * BTT
@@ -36,6 +41,10 @@ LOGS = (4, 2 * MAX_LOGS)
 """As many as on the main network; a chain with more adds weight in proportion."""
 ELECTIONS = (1, 147)
 CANDIDATES = (0, 256)
+JUDGEMENTS: list[tuple[u32, Judgement]] = [
+    (u32(index), Reasonable()) for index in range(MAX_REGISTRARS)
+]
+"""The judgements of an operator, one of each registrar."""
 AT = 33
 """The current session."""
 ELECTION = 1
@@ -125,8 +134,13 @@ def rotate(b: Bench, seats: int) -> Case:
     """Rotate the session; the election is weighed by Authorities."""
     found = seated(b, seats)
     delegators = [AccountId(blake2_256(b"delegator %d" % place)) for place in range(8)]
+    era, scores = 100, b.runtime.providers.work_scores
+    b.runtime.mining.eras.era_index.value = u32(era)
+    window = [EraScore(u32(era - age), BTT, BTT) for age in range(KEPT, 0, -1)]
     for who in found:
-        b.runtime.providers.work_scores.delegators[who] = delegators
+        scores.delegators[who] = delegators
+        scores.windows[who] = window
+    b.runtime.fees.era_fees.value = [(u32(era - age), BTT) for age in range(KEPT, 0, -1)]
     return Case(run=b.runtime.session.rotate)
 
 
@@ -135,14 +149,19 @@ def rotate(b: Bench, seats: int) -> Case:
 
 @benchmark("Authorities.plan", candidates=CANDIDATES, seats=SEATS)
 def plan(b: Bench, candidates: int, seats: int) -> Case:
-    """Elect the seats among the candidates."""
-    found = seated(b, 1)
+    """Elect the seats among the candidates, each of another operator; a third is absent."""
+    seated(b, 1)
     for number in range(1, candidates):
-        bonded(b, number)
+        who, parent = bonded(b, number), AccountId(blake2_256(b"operator %d" % number))
+        b.runtime.identity.identity_of[parent] = Registration(JUDGEMENTS, u128(BTT), INFO)
+        b.runtime.identity.subs.super_of[who] = (parent, LONG)
+        b.runtime.identity.subs.agreed[who] = ()
     authorities = b.runtime.authorities
     authorities.validator_count.value = u32(seats)
     authorities.elections.election_due.value = True
-    del found
+    b.runtime.babe.absences.absences.value = [
+        (stash(number), u16(ABSENT_AFTER)) for number in range(min(candidates, seats))
+    ]
     return Case(run=lambda: authorities.plan_session(AT + 1))
 
 
@@ -222,6 +241,12 @@ def set_minimum_bond(b: Bench) -> Case:
 def set_validator_count(b: Bench) -> Case:
     """Set the number of validators."""
     return b.root("Authorities", "set_validator_count", count=u32(10))
+
+
+@benchmark("Authorities.set_work_factor")
+def set_work_factor(b: Bench) -> Case:
+    """Set the factor of work."""
+    return b.root("Authorities", "set_work_factor", factor=u32(300))
 
 
 # ---- Offences
@@ -322,6 +347,15 @@ def plan_config_change(b: Bench) -> Case:
     """Plan a change of the two BABE parameters."""
     config = V1((u64(1), u64(4)), AllowedSlots.PrimaryAndSecondaryVRFSlots)
     return b.root("Babe", "plan_config_change", config=config)
+
+
+@benchmark("Babe.count_gap", slots=(0, MAX_GAP))
+def count_gap(b: Bench, slots: int) -> Case:
+    """Count the empty slots before a block; all validators have empty slots already."""
+    found, babe = seated(b, SEATS[-1]), b.runtime.babe
+    babe.absences.absences.value = [(who, u16(ABSENT_AFTER)) for who in found]
+    gap = range(int(babe.epochs.first_slot()), int(babe.epochs.first_slot()) + slots)
+    return Case(run=lambda: babe.absences.count(found[0], babe._secondary_authors(gap)))
 
 
 # ---- Grandpa

@@ -8,6 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import MINING
 from runtime.constants import BTT
+from runtime.decay import KEPT
 from runtime.pallets.mining.eras import SWEPT
 from runtime.pallets.mining.pallet import MAX_CLAIM_ERAS
 from runtime.pallets.mining.shares import MAX_STEPS, Step
@@ -75,13 +76,19 @@ def set_params(b: Bench) -> Case:
 
 @benchmark("Mining.close")
 def close(b: Bench) -> Case:
-    """Close an era with at least one score."""
-    mining = b.runtime.mining
+    """Close an era with at least one score; fees begin the next one."""
+    mining, fees = b.runtime.mining, b.runtime.fees
     mining.eras.began.value = u32(30)
-    fees = u128(100 * BTT)
-    mining.eras.running.value = Running(SCORE, u128(10), fees, SCORE, u32(100))
+    mining.eras.running.value = Running(SCORE, u128(10), u128(100 * BTT), SCORE, u32(100))
     mining.prices.protocol_price.value = u128(int(mining.params.value.protocol_price) + 10**6)
-    return Case(run=lambda: mining.eras.close(31))
+    fees.era_fees.value = [(u32(31 - age), u128(BTT)) for age in range(KEPT, 0, -1)]
+    fees.era_paid.value = u128(BTT)
+
+    def run() -> None:
+        mining.eras.close(31)
+        fees.begin_era(int(mining.eras.era_index.value))
+
+    return Case(run=run)
 
 
 @benchmark("Mining.expire")

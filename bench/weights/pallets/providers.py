@@ -11,10 +11,11 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u16, u32, u128
 from runtime.constants import BTT
+from runtime.decay import KEPT
 from runtime.frame.bonding import UnlockChunk
 from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.providers.conduct import MAX_TIMES, Conduct, Timed
-from runtime.pallets.providers.scores import KEPT, MAX_DELEGATORS, EraScore, ScoreDelegation
+from runtime.pallets.providers.scores import MAX_DELEGATORS, EraScore, ScoreDelegation
 from runtime.pallets.providers.types import (
     MAX_CHUNKS,
     MAX_CLASSES,
@@ -75,7 +76,7 @@ def provider(b: Bench, classes: int = 1, *, first: int = 0, number: int = 0) -> 
         u32(ERA - 30), u32(900), u32(9), u32(700), u32(720), times(), u32(7), u32(7)
     )
     book.work_scores.windows[who] = [
-        EraScore(u32(ERA - place), u128(BTT)) for place in range(KEPT, 0, -1)
+        EraScore(u32(ERA - place), u128(BTT), u128(BTT)) for place in range(KEPT, 0, -1)
     ]
     return who
 

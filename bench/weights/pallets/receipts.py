@@ -20,7 +20,7 @@ from btt_chain.crypto.vrf import PythonVerification, SchnorrkelVrf, VrfInput
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe_digests import AuthorityId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import AuthorityId as VoterId
+from btt_chain.primitives.voters import AuthorityId as VoterId
 from btt_chain.scale import i16, u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.commit import commit_item, roots_tree

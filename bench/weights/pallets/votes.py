@@ -5,7 +5,6 @@ from __future__ import annotations
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     Prevote,
     PrevoteMessage,
@@ -16,6 +15,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     EquivocationProof,
     PrevoteEquivocation,
 )
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32, u64
 
 

@@ -17,13 +17,8 @@ from typing import Final
 
 from btt_chain.consensus.finality.graph import Ancestry, descends
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import (
-    AuthorityId,
-    AuthorityList,
-    ScheduledChange,
-    Target,
-    VoterSet,
-)
+from btt_chain.primitives.grandpa import AuthorityList, ScheduledChange, Target
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import codec, u64
 
 _LIST: Final = codec(AuthorityList)

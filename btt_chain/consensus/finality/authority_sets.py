@@ -16,7 +16,6 @@ from btt_chain.consensus.finality.environment import BadHeader, Blocks, Save
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     BadAnnouncement,
     ChangeForced,
     ChangeScheduled,
@@ -24,6 +23,7 @@ from btt_chain.primitives.grandpa import (
     announced,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 
 
 class AuthoritySets:

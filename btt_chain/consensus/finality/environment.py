@@ -12,15 +12,9 @@ from btt_chain.consensus.finality.round import Round
 from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
-    AnyMessage,
-    AuthorityId,
-    Justification,
-    SignedMessage,
-    Stage,
-    Target,
-)
+from btt_chain.primitives.grandpa import AnyMessage, Justification, SignedMessage, Stage, Target
 from btt_chain.primitives.grandpa_equivocation import EquivocationProof
+from btt_chain.primitives.voters import AuthorityId, Power
 from p2p.network import Penalise, Publish, SendNote
 
 # --- environment ----------------------------------------------------------------------
@@ -148,11 +142,11 @@ class RoundReport:
     """A round's state (`grandpa_roundState`)."""
 
     round: int
-    total_weight: int
-    threshold_weight: int
-    prevote_weight: int
+    total: Power
+    threshold: Power
+    prevotes: Power
     prevote_missing: Sequence[AuthorityId]
-    precommit_weight: int
+    precommits: Power
     precommit_missing: Sequence[AuthorityId]
 
     @classmethod
@@ -162,8 +156,8 @@ class RoundReport:
             votes.number,
             votes.voters.total,
             votes.voters.threshold,
-            votes.weight_of(Stage.PREVOTE),
+            votes.power_of(Stage.PREVOTE),
             votes.missing(Stage.PREVOTE),
-            votes.weight_of(Stage.PRECOMMIT),
+            votes.power_of(Stage.PRECOMMIT),
             votes.missing(Stage.PRECOMMIT),
         )

@@ -24,7 +24,7 @@ from btt_chain.primitives.grandpa import (
     Justification,
     Target,
     Verdict,
-    strict_shape,
+    full_shape,
     target_of,
 )
 
@@ -84,8 +84,8 @@ class Finalizer:
                 why = f"a proof of block {target.number}: {verdict}"
                 self._outbox.penalize(peer, cost.INVALID, why)
             return
-        # A proof that only nodes accept is useless to bridges: it is rebuilt to satisfy both rules.
-        if strict_shape(proof, voters) is not Verdict.ACCEPTED:
+        # One that only nodes accept is useless to light clients: it is rebuilt for both rules.
+        if full_shape(proof, voters) is not Verdict.ACCEPTED:
             number = int(proof.round)
             fit = from_commit(proof.commit, number, voters, self._blocks)
             if fit is None:

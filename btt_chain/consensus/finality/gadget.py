@@ -81,8 +81,9 @@ from btt_chain.consensus.finality.until_imported import UntilImported
 from btt_chain.consensus.finality.voter import LastRound
 from btt_chain.consensus.finality.voter_environment import Settings, VoterEnvironment
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import AuthorityId, Justification, Target, stage_of
+from btt_chain.primitives.grandpa import Justification, Target, stage_of
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 
 __all__ = [
     "Action",

@@ -162,9 +162,9 @@ class GossipValidator:
     def _are_enough(self, peer: str, votes: Sequence[SignedMessage]) -> bool:
         """Return True if votes of one stage reach the threshold, of voters only, two of each."""
         voters = self._sets.current.voters
-        who, weights = {signed.id for signed in votes}, voters.weights
-        weight = sum([weights[one] for one in who]) if who <= weights.keys() else 0
-        if weight >= voters.threshold and len(votes) <= 2 * len(voters):
+        who = {signed.id for signed in votes}
+        are_enough = who <= voters.weights.keys() and voters.power_of(who).reaches(voters.threshold)
+        if are_enough and len(votes) <= 2 * len(voters):
             return True
         why = "its votes are of others than the voters or too few"
         self._outbox.penalize(peer, cost.MALFORMED, why)

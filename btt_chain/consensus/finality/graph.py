@@ -1,4 +1,4 @@
-"""The tree of blocks that a round's votes name, with the weight at or above each.
+"""The tree of blocks that a round's votes name, with the voting power at or above each.
 
 It holds only blocks between the round's base and the targets of votes. A vote takes steps from its
 target down to the base, a search steps up to its result.
@@ -6,14 +6,15 @@ target down to the base, a search steps up to its result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import Power
 
 
 class Ancestry(Protocol):
@@ -51,6 +52,11 @@ def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
     return block == base
 
 
+NO_POWER: Final = Power(0, 0)
+Suffices: TypeAlias = Callable[[Power], bool]
+"""Decides by the power of the votes for a block. More power never turns True into False."""
+
+
 @dataclass(slots=True)
 class Node:
     """A block that is voted for, or an ancestor of one."""
@@ -58,8 +64,8 @@ class Node:
     block: Target
     parent: Node | None
     children: list[Node] = field(default_factory=list)
-    weights: list[int] = field(default_factory=lambda: [0, 0])
-    """By stage: weight of votes for it or blocks above it, without voters that voted twice."""
+    power: list[Power] = field(default_factory=lambda: [NO_POWER, NO_POWER])
+    """By stage: power of votes for it or blocks above it, without voters that voted twice."""
 
     def up_to_base(self) -> Iterator[Node]:
         """Yield the nodes from here down to the base, both included."""
@@ -81,8 +87,8 @@ class VoteGraph:
         """Return True if a block is the base or a descendant."""
         return self._way_down(block) is not None
 
-    def insert(self, hash: H256, number: int, stage: Stage, weight: int) -> bool:
-        """Add a vote's weight to its block and to all below.
+    def insert(self, hash: H256, number: int, stage: Stage, power: Power) -> bool:
+        """Add a vote's power to its block and to all below.
 
         Return True if the block is the base or a descendant; else nothing changes.
         """
@@ -93,7 +99,7 @@ class VoteGraph:
             return False
         below: Node | None = node
         while below is not None:
-            below.weights[stage] += weight
+            below.power[stage] = below.power[stage].plus(power)
             below = below.parent
         return True
 
@@ -110,33 +116,33 @@ class VoteGraph:
             node = above
         return node
 
-    def withdraw(self, block: Target, stage: Stage, weight: int) -> None:
-        """Remove a vote's weight; its blocks stay in the tree."""
+    def withdraw(self, block: Target, stage: Stage, power: Power) -> None:
+        """Remove a vote's power; its blocks stay in the tree."""
         for carried in self._nodes[block.hash].up_to_base():
-            carried.weights[stage] -= weight
+            carried.power[stage] = carried.power[stage].minus(power)
 
-    def find_ghost(self, start: Node, stage: Stage, least: int) -> Node | None:
-        """Return the highest block from `start` upwards with weight `least`; None if `start` has
-        less.
+    def find_ghost(self, start: Node, stage: Stage, suffices: Suffices) -> Node | None:
+        """Return the highest block from `start` upwards whose power suffices; None if that of
+        `start` does not.
 
-        Of two children that have it, the first seen is taken: two need more cheating weight than is
-        tolerated.
+        Of two such children, the first seen is taken. Two blocks of one height have enough power
+        only if more voters cheat than are tolerated.
         """
-        if start.weights[stage] < least:
+        if not suffices(start.power[stage]):
             return None
         node = start
         while True:
             for child in node.children:
-                if child.weights[stage] >= least:
+                if suffices(child.power[stage]):
                     node = child
                     break
             else:
                 return node
 
-    def find_ancestor(self, node: Node, stage: Stage, least: int) -> Node | None:
-        """Return the highest block at or below `node` with weight `least`; None without one."""
+    def find_ancestor(self, node: Node, stage: Stage, suffices: Suffices) -> Node | None:
+        """Return the highest block at or below `node` whose power suffices; None without one."""
         below: Node | None = node
-        while below is not None and below.weights[stage] < least:
+        while below is not None and not suffices(below.power[stage]):
             below = below.parent
         return below
 

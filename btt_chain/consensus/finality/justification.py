@@ -1,11 +1,12 @@
 """Proofs of finality: verified by two rules, and built so that both accept them.
 
 Nodes take the lowest vote as the base, ignore unknown voters and count an equivocator for every
-block. Bridges take the target as the base and refuse whatever is not needed. A block can be final
-in a round and yet have no proof: with votes on two branches above it and none for itself, nodes
-refuse what bridges accept. So a node builds the proof first, verifies it by both rules, and only
-then declares the block final (`prove`). A block that it cannot prove waits for another vote or
-round.
+block. Light clients take the target as the base, count voters, and refuse those that are unknown or
+vote twice. Bridges also refuse votes that are not needed by weight: relayers remove them
+(`trimmed`). A block can be final in a round and yet have no proof: with votes on two branches above
+it and none for itself, nodes refuse what light clients accept. So a node builds the proof first,
+verifies it by both rules, and only then declares the block final (`prove`). A block that it cannot
+prove waits for another vote or round.
 """
 
 from __future__ import annotations
@@ -13,21 +14,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
-from btt_chain.consensus.finality.graph import Ancestry, Headers, descends
+from btt_chain.consensus.finality.graph import NO_POWER, Ancestry, Headers, descends
 from btt_chain.consensus.finality.round import Outcome, Round
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     Commit,
     Justification,
     Precommit,
     SignedPrecommit,
     Target,
     Verdict,
-    VoterSet,
+    full_shape,
     precommit_message,
     route,
     signatures,
@@ -35,6 +35,7 @@ from btt_chain.primitives.grandpa import (
     target_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import u32, u64
 
 
@@ -50,6 +51,7 @@ class Rule(Enum):
     """The rule by which a justification is verified."""
 
     NODE = "node"
+    FULL = "full"
     STRICT = "strict"
 
 
@@ -62,8 +64,7 @@ def verify(
     """
     if justification.target != target:
         return Verdict.WRONG_TARGET
-    shape = node_shape if rule is Rule.NODE else strict_shape
-    verdict = shape(justification, voters)
+    verdict = _SHAPES[rule](justification, voters)
     if verdict is not Verdict.ACCEPTED:
         return verdict
     return signatures(justification, set_id)
@@ -122,6 +123,9 @@ def node_shape(justification: Justification, voters: VoterSet) -> Verdict:
     return Verdict.ACCEPTED
 
 
+_SHAPES: Final = {Rule.NODE: node_shape, Rule.FULL: full_shape, Rule.STRICT: strict_shape}
+
+
 def _lowest(precommits: Sequence[SignedPrecommit]) -> Target:
     return min((target_of(signed.precommit) for signed in precommits), key=lambda t: t.number)
 
@@ -160,29 +164,30 @@ def assemble(
 ) -> Justification | None:
     """Return a proof of `target` from precommits of different voters, or None.
 
-    The heaviest vote for the target itself comes first: it is the base of the nodes' rule. The
-    others follow by weight until the threshold is reached, so that no vote is redundant.
+    The lightest votes come first, so that no vote is redundant by weight where all have voted. One
+    is for the target itself: it is the base of the nodes' rule.
     """
-    votes, weights = {signed.id: signed for signed in precommits}, voters.weights
+    votes = {signed.id: signed for signed in precommits}
     ways: dict[AuthorityId, list[Header]] = {}
     """The headers above `target` up to the vote of each voter that stands on it."""
-    for who in voters.by_weight:
+    for who in reversed(voters.by_weight):
         if who in votes:
             way = _way(target, votes[who].precommit, headers)
             if way is not None:
                 ways[who] = way
-    first = next((who for who, way in ways.items() if not way), None)
-    if first is None:
+    base = next((who for who, way in ways.items() if not way), None)
+    if base is None:
         return None
-    chosen, weight = [first], weights[first]
+    chosen, power = list[AuthorityId](), NO_POWER
     for who in ways:
-        if weight >= voters.threshold:
+        if power.reaches(voters.threshold):
             break
-        if who != first:
-            chosen.append(who)
-            weight += weights[who]
-    if weight < voters.threshold:
+        chosen.append(who)
+        power = power.plus(voters.power(who))
+    if not power.reaches(voters.threshold):
         return None
+    if base not in chosen:
+        chosen[-1] = base  # it weighs at least as much
     proof = Justification(
         u64(round_number),
         Commit(target.hash, u32(target.number), [votes[who] for who in chosen]),
@@ -190,7 +195,7 @@ def assemble(
     )
     if not proof.votes_ancestries:
         return proof  # all vote for the target itself: there is nothing more to either rule
-    rules = (strict_shape, node_shape)
+    rules = (full_shape, node_shape)
     return proof if all(rule(proof, voters) is Verdict.ACCEPTED for rule in rules) else None
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import product
 
-from btt_chain.primitives.grandpa import AuthorityId, SignedMessage, Stage, stage_of
+from btt_chain.primitives.grandpa import SignedMessage, Stage, stage_of
+from btt_chain.primitives.voters import AuthorityId
 
 
 class KeptVotes:

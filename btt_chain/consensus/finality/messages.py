@@ -14,7 +14,6 @@ from btt_chain.consensus.finality.peers import View
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     CatchUp,
     CompactCommit,
@@ -26,6 +25,7 @@ from btt_chain.primitives.grandpa import (
     encode_signed,
 )
 from btt_chain.primitives.limits import VOTE_GOSSIP
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import Path, Variant, codec, u32, u64
 
 

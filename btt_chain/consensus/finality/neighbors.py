@@ -29,7 +29,7 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import MAX_LAG, Peer, Peers, View
 from btt_chain.consensus.finality.timers import Clock
-from btt_chain.primitives.grandpa import AuthorityId
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32, u64
 
 SEND_EVERY: Final = 120_000
@@ -42,6 +42,8 @@ MIN_HELPERS: Final = 4
 """Minimum number of neighbours that are asked for votes at once; it grows with the root of all."""
 MAX_VOTES: Final = 1_024
 """Maximum number of votes in one answer."""
+MAX_ANSWERS_DUE: Final = 4
+"""Maximum number of requests for votes that a neighbour may still answer."""
 HELP_PAUSE: Final = 2
 """Minimum gossip durations between two answers to one neighbour. Stalled nodes wait longer."""
 
@@ -110,7 +112,7 @@ class NeighborPackets:
         for name in self._next_helpers() if of is None else [of]:
             peer = self._peers.known[name]
             peer.sent_at = self._clock.now
-            peer.answers_due += 1
+            peer.answers_due = min(peer.answers_due + 1, MAX_ANSWERS_DUE)
             self._outbox.send(name, request)
 
     def _next_helpers(self) -> list[str]:

@@ -4,8 +4,12 @@
   ones are dropped.
 - The ghost is the highest block with enough prevotes; the estimate the highest at or below it that
   could still get enough precommits; final is the highest with enough of both.
-- Equal to the Rust crate `finality_grandpa` while no more cheat than is tolerated; beyond that, two
-  blocks of one height may both have enough, and either result is wrong.
+- Power has two measures, weight and number of voters. Enough is two thirds of both. A block that
+  could get enough by one of them is still possible: voters that cheat may be more than is tolerated
+  in the other one.
+- Equal to the Rust crate `finality_grandpa` for equal weights, while no more cheat than is
+  tolerated; beyond that in both measures, two blocks of one height may both have enough, and either
+  result is wrong.
 
 Signatures are checked before votes come here.
 """
@@ -17,10 +21,9 @@ from dataclasses import field
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
-from btt_chain.consensus.finality.graph import Ancestry, Node, VoteGraph
+from btt_chain.consensus.finality.graph import NO_POWER, Ancestry, Node, Suffices, VoteGraph
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     PrecommitMessage,
     PrevoteMessage,
     SignedMessage,
@@ -28,7 +31,6 @@ from btt_chain.primitives.grandpa import (
     SignedPrevote,
     Stage,
     Target,
-    VoterSet,
     target_of,
 )
 from btt_chain.primitives.grandpa_equivocation import (
@@ -38,6 +40,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     PrecommitEquivocation,
     PrevoteEquivocation,
 )
+from btt_chain.primitives.voters import AuthorityId, Power, VoterSet
 from btt_chain.scale import path, u64
 
 
@@ -100,10 +103,10 @@ class _Votes:
 
     def __init__(self) -> None:
         self.by_voter: dict[AuthorityId, list[SignedMessage]] = {}
-        self.weight = 0
-        """Weight of all voters that voted."""
-        self.doubled = 0
-        """Weight of the voters that voted twice."""
+        self.power = NO_POWER
+        """Power of all voters that voted."""
+        self.doubled = NO_POWER
+        """Power of the voters that voted twice."""
 
 
 class Round:
@@ -140,16 +143,15 @@ class Round:
         stage, vote = message.STAGE, message.vote
         if stage is Stage.PROPOSE:
             raise ValueError("a primary's hint is not counted")
-        weight = self.voters.weights.get(who)
-        if weight is None:
+        if who not in self.voters:
             return _UNKNOWN_VOTER
-        votes = self._stages[stage]
+        votes, power = self._stages[stage], self.voters.power(who)
         if who in votes.by_voter:
-            return self._add_another(stage, signed, weight)
-        if not self._graph.insert(vote.target_hash, vote.target_number, stage, weight):
+            return self._add_another(stage, signed, power)
+        if not self._graph.insert(vote.target_hash, vote.target_number, stage, power):
             return _OFF_BASE
         votes.by_voter[who] = [signed]
-        votes.weight += weight
+        votes.power = votes.power.plus(power)
         self._update(stage, signed)
         return _COUNTED
 
@@ -165,16 +167,19 @@ class Round:
 
     def precommit_ghost(self) -> Target | None:
         """Return the highest block with enough precommits, without a look at prevotes, or None."""
-        votes, threshold = self._stages[Stage.PRECOMMIT], self.voters.threshold
-        if votes.weight < threshold:
+        if not self.has_enough(Stage.PRECOMMIT):
             return None
-        graph, least = self._graph, threshold - votes.doubled
-        ghost = graph.find_ghost(graph.base, Stage.PRECOMMIT, least)
+        graph = self._graph
+        ghost = graph.find_ghost(graph.base, Stage.PRECOMMIT, self._enough(Stage.PRECOMMIT))
         return None if ghost is None else ghost.block
 
-    def weight_of(self, stage: Stage) -> int:
-        """Return the weight of the voters that voted in a stage."""
-        return self._stages[stage].weight
+    def power_of(self, stage: Stage) -> Power:
+        """Return the power of the voters that voted in a stage."""
+        return self._stages[stage].power
+
+    def has_enough(self, stage: Stage) -> bool:
+        """Return True if the voters that voted in a stage have the power to decide."""
+        return self._stages[stage].power.reaches(self.voters.threshold)
 
     def voted(self, stage: Stage) -> Sequence[AuthorityId]:
         """Return the voters that voted in a stage, in the order of their first votes."""
@@ -209,7 +214,7 @@ class Round:
 
     # --- internals ---
 
-    def _add_another(self, stage: Stage, signed: SignedMessage, weight: int) -> Imported:
+    def _add_another(self, stage: Stage, signed: SignedMessage, power: Power) -> Imported:
         """Count a further vote of a voter in a stage."""
         votes, vote = self._stages[stage], signed.message.vote
         known = votes.by_voter[signed.id]
@@ -220,26 +225,24 @@ class Round:
         if not self._graph.stands_on_base(target_of(vote)):
             return _OFF_BASE
         # Now it counts for every block, so no longer for its first one alone.
-        self._graph.withdraw(target_of(known[0].message.vote), stage, weight)
+        self._graph.withdraw(target_of(known[0].message.vote), stage, power)
         known.append(signed)
-        votes.doubled += weight
+        votes.doubled = votes.doubled.plus(power)
         self._update(stage, signed)
         return Imported(Outcome.EQUIVOCATION, _equivocation(self.number, *known))
 
     def _update(self, stage: Stage, signed: SignedMessage) -> None:
         """Update the results after a vote."""
         self.historical.seen.append(signed)
-        top, threshold, graph = self._top, self.voters.threshold, self._graph
+        top, graph = self._top, self._graph
         before = self.ghost, self.finalized, self.estimate, self.completable
-        if stage is Stage.PREVOTE:
-            votes = self._stages[stage]
-            if votes.weight >= threshold:
-                start, least = graph.base if top is None else top, threshold - votes.doubled
-                top = self._top = graph.find_ghost(start, stage, least)
-                self.ghost = None if top is None else top.block
+        if stage is Stage.PREVOTE and self.has_enough(stage):
+            start = graph.base if top is None else top
+            top = self._top = graph.find_ghost(start, stage, self._enough(stage))
+            self.ghost = None if top is None else top.block
         if top is None:
             pass
-        elif self._stages[Stage.PRECOMMIT].weight < threshold:
+        elif not self.has_enough(Stage.PRECOMMIT):
             # A third and more has not precommitted: with them, anything above may get enough.
             self.estimate = top.block
         else:
@@ -249,20 +252,40 @@ class Round:
 
     def _conclude(self, ghost: Node) -> None:
         """Find what is final and what may yet be, once enough voters have precommitted."""
-        votes, voters, graph = self._stages[Stage.PRECOMMIT], self.voters, self._graph
-        finalized = graph.find_ancestor(ghost, Stage.PRECOMMIT, voters.threshold - votes.doubled)
-        # Those that have not voted may vote for a block, and those that voted otherwise may do so
-        # again, as far as cheating is tolerated. It could get enough with the weight
-        #   has + (total - votes.weight) + min(votes.weight - has, may_cheat) >= threshold
-        # where `has` is its own with that of the voters that voted twice; solved for the former:
-        may_cheat = max(0, voters.tolerated - votes.doubled)
-        least = votes.weight - voters.tolerated - may_cheat - votes.doubled
-        estimate = graph.find_ancestor(ghost, Stage.PRECOMMIT, least)
+        graph, stage = self._graph, Stage.PRECOMMIT
+        finalized = graph.find_ancestor(ghost, stage, self._enough(stage))
+        possible = self._possible()
+        estimate = graph.find_ancestor(ghost, stage, possible)
         self.finalized = None if finalized is None else finalized.block
         self.estimate = None if estimate is None else estimate.block
         self.completable = estimate is not None and (
-            estimate is not ghost or graph.find_ghost(ghost, Stage.PRECOMMIT, least) is ghost
+            estimate is not ghost or graph.find_ghost(ghost, stage, possible) is ghost
         )
+
+    def _enough(self, stage: Stage) -> Suffices:
+        """Return if power is enough in a stage, with that of the voters that voted twice."""
+        least = self.voters.threshold.minus(self._stages[stage].doubled)
+        return lambda power: power.reaches(least)
+
+    def _possible(self) -> Suffices:
+        """Return if a block with this power of precommits might have enough at another node.
+
+        Those that have not voted may vote for it, and those that voted otherwise may do so again,
+        as far as cheating is tolerated. By each measure it could get enough with
+          has + (total - voted) + min(voted - has, may_cheat) >= threshold
+        where `has` is its own power with that of the voters that voted twice.
+        """
+        votes, tolerated = self._stages[Stage.PRECOMMIT], self.voters.tolerated
+        least = Power(
+            *(
+                voted - allowed - max(0, allowed - doubled) - doubled
+                for voted, allowed, doubled in zip(
+                    votes.power, tolerated, votes.doubled, strict=True
+                )
+            )
+        )
+        # Given up only by both measures: the cheats may be more than is tolerated in one of them.
+        return lambda power: power.touches(least)
 
 
 Before: TypeAlias = Round | RoundState

@@ -37,7 +37,6 @@ from btt_chain.consensus.finality.voting_rule import RuleChain, VotingRule
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
     AnyMessage,
-    AuthorityId,
     CatchUp,
     Commit,
     Justification,
@@ -50,6 +49,7 @@ from btt_chain.primitives.grandpa import (
     target_of,
 )
 from btt_chain.primitives.grandpa_equivocation import EquivocationProof
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32, u64
 
 

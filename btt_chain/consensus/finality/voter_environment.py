@@ -22,7 +22,8 @@ from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import AuthorityId, Stage, Target
+from btt_chain.primitives.grandpa import Stage, Target
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u64
 
 COMMIT_TURNS: Final = 8

@@ -90,7 +90,7 @@ class VotingRound:
     @property
     def has_all_prevotes(self) -> bool:
         """True if all voters have prevoted."""
-        return self.votes.weight_of(Stage.PREVOTE) == self.votes.voters.total
+        return self.votes.power_of(Stage.PREVOTE) == self.votes.voters.total
 
     @property
     def has_commit(self) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet
-from btt_chain.primitives.grandpa import AuthorityId, Justification, Target
+from btt_chain.primitives.grandpa import Justification, Target
+from btt_chain.primitives.voters import AuthorityId
 
 
 def set_ends(read: records.Read, above: int) -> Iterator[Target]:
@@ -77,3 +78,19 @@ def adopt(
     for ended, end in ends:
         changes.update(records.end_change(ended, end))
     return changes
+
+
+def restart(
+    set_id: int, authorities: Sequence[tuple[AuthorityId, int]], block: Target
+) -> records.Changes:
+    """Return the records of a node whose operator makes a block final without votes.
+
+    These voters vote on the blocks after it. Nothing earlier can be proven to other nodes from
+    here: they need a checkpoint at this block or later. ValueError if there are no voters.
+    """
+    return {
+        **records.voters_change(Authorities(AuthoritySet(set_id, tuple(authorities))), block),
+        **records.first_change(set_id, block),
+        records.ROUND_KEY: None,
+        records.PROOF_KEY: None,
+    }

@@ -19,6 +19,8 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pages.slots import strip_of
 from btt_chain.explorer.text import of_bytes
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
+from btt_chain.scale import u64
 from btt_chain.scale.portable import Plain
 
 WINDOW: Final = 600
@@ -31,7 +33,7 @@ OFFENCES: Final = {
 
 
 async def validators_page(context: Context) -> Fields:
-    """Return the validators with their blocks, made and expected, and their weights."""
+    """Return the validators with their shares of the blocks, those made and those expected."""
     tip = context.index.tip()
     authored = {each.key: each for each in context.index.authored(max(tip - WINDOW, -1))}
     total = sum(each.blocks for each in authored.values())
@@ -40,10 +42,9 @@ async def validators_page(context: Context) -> Fields:
         active = await _active(context)
     except NodeGone as gone:
         error = str(gone)
-    weights = sum(weight for _, weight in active)
     rows: list[Json] = []
     listed_keys = set()
-    for key, weight in active[:MAX_VALIDATORS]:
+    for key, share in active[:MAX_VALIDATORS]:
         made = authored.get(key)
         listed_keys.add(key)
         rows.append(
@@ -52,13 +53,13 @@ async def validators_page(context: Context) -> Fields:
                 "isActive": True,
                 "made": made.blocks if made else 0,
                 "last": made.last if made else None,
-                "share": weight * 1_000_000 // weights if weights else None,
-                **expected(total, weight, weights),
+                "share": round(share * 1_000_000),
+                **expected(total, share),
             }
         )
     rows += [
         {"account": account_json(context.data, key), "isActive": False, "made": each.blocks,
-         "last": each.last, "share": None, **expected(total, 0, 0)}
+         "last": each.last, "share": None, **expected(total, None)}
         for key, each in authored.items() if key not in listed_keys
     ]  # fmt: skip
     made_in = [
@@ -72,14 +73,17 @@ async def validators_page(context: Context) -> Fields:
     )
     return {
         "blocks": total, "window": WINDOW, "validators": rows, "slots": strip, "nodeError": error,
+        "voters": len(active), "votersNeeded": len(active) - (len(active) - 1) // 3,
     }  # fmt: skip
 
 
-def expected(total: int, weight: int, weights: int) -> Fields:
-    """Return the expected number of blocks, and the band of two standard deviations around it."""
-    if not weights:
+def expected(total: int, share: float | None) -> Fields:
+    """Return the expected number of blocks, and the band of two standard deviations around it.
+
+    `share` is a validator's share of the blocks; None if it is in no set.
+    """
+    if share is None:
         return {"expected": None, "low": None, "high": None}
-    share = weight / weights
     mean, deviation = total * share, math.sqrt(total * share * (1 - share))
     return {
         "expected": round(mean, 1),
@@ -88,8 +92,8 @@ def expected(total: int, weight: int, weights: int) -> Fields:
     }
 
 
-async def _active(context: Context) -> list[tuple[bytes, int]]:
-    """Return the validators of the last final block with their weights; equal if unknown."""
+async def _active(context: Context) -> list[tuple[bytes, float]]:
+    """Return the validators of the last final block with their shares of the blocks."""
     specs = context.index.specs()
     if not specs:
         return []
@@ -98,6 +102,7 @@ async def _active(context: Context) -> list[tuple[bytes, int]]:
     try:
         validators = await chain.storage("Session.Validators", at=hash)
         authorities = await chain.storage("Babe.Authorities", at=hash)
+        config = await chain.storage("Babe.EpochConfig", at=hash)
     except NotFound:
         return []
     except ClientError as error:
@@ -110,8 +115,33 @@ async def _active(context: Context) -> list[tuple[bytes, int]]:
             each[1] if isinstance(each, list) and len(each) == 2 and isinstance(each[1], int) else 1
             for each in authorities
         ]
+    try:
+        rule = await chain.storage("Babe.SecondaryRule", at=hash)
+    except ClientError:
+        rule = "Uniform"  # Substrate's own
     keys = [apis.account(context, each) for each in validators]
-    return [(key, weight) for key, weight in zip(keys, weights, strict=True) if key is not None]
+    shares = _shares(weights, config, rule)
+    return [(key, share) for key, share in zip(keys, shares, strict=True) if key is not None]
+
+
+def _shares(weights: list[int], config: Plain, rule: Plain) -> list[float]:
+    """Return the shares of the blocks of authorities with these weights.
+
+    By the weights alone if the node does not say how slots are assigned.
+    """
+    # The lottery brings a library of curves.
+    from btt_chain.primitives.block_shares import SHARE_UNIT, shares_of  # noqa: PLC0415
+    from btt_chain.primitives.lottery import SecondaryRule  # noqa: PLC0415
+
+    known = EpochConfig((u64(1), u64(1)), AllowedSlots.PrimarySlots)
+    match config:
+        case {"c": [int(won), int(of)], "allowed_slots": str(slots)} if (
+            slots in AllowedSlots.__members__ and 0 <= won <= of <= u64.MAX and of
+        ):
+            known = EpochConfig((u64(won), u64(of)), AllowedSlots[slots])
+    uniform = SecondaryRule.Uniform
+    used = uniform if rule == uniform.name else SecondaryRule.Weighted
+    return [share / SHARE_UNIT for share in shares_of(weights, known, used)]
 
 
 async def validator_page(context: Context, text: str) -> Fields:
@@ -126,14 +156,14 @@ async def validator_page(context: Context, text: str) -> Fields:
     fields = await _stakes(context, context.data.address(key))
     if key not in active and not rows and fields["bond"] is None:
         raise NoSuchPage(f"{context.data.address(key)} is no validator.")
-    weights = sum(active.values())
-    band = expected(total, active[key], weights) if key in active else expected(0, 0, 0)
+    share = active.get(key)
+    band = expected(0 if share is None else total, share)
     return {
         "account": account_json(context.data, key),
         "address": context.data.address(key),
         "at": context.index.final()[0],
         "isActive": key in active,
-        "share": active[key] * 1_000_000 // weights if key in active and weights else None,
+        "share": None if share is None else round(share * 1_000_000),
         "window": WINDOW,
         "blocks": total,
         "made": len(rows),

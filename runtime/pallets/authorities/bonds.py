@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Map, Pallet, Reason, bonding
+from runtime.frame import (
+    Component,
+    DispatchError,
+    GenesisError,
+    Map,
+    Pallet,
+    Reason,
+    bonding,
+)
 from runtime.frame.traits import MutateHold
 from runtime.pallets.authorities import errors, events
 from runtime.pallets.authorities.candidates import CandidateList
 from runtime.pallets.authorities.elections import Elections
+from runtime.pallets.authorities.genesis import GenesisBond
 from runtime.pallets.authorities.types import MAX_BOND, MIN_BOND, Ledger
 
 
@@ -61,9 +70,23 @@ class Bonds(Component):
         self.store(stash, ledger)
         self.deposit(events.Bonded(stash, amount))
 
-    def add_at_genesis(self, stash: AccountId, amount: u128) -> None:
-        """Bond `amount` planck of a candidate. Raises DispatchError if it has less."""
-        self._currency.hold(self._reason, stash, amount)
+    def add_at_genesis(self, bond: GenesisBond, minimum: u128) -> None:
+        """Bond a row of the genesis configuration, which becomes a candidate.
+
+        Raises GenesisError.
+        """
+        stash, amount = bond.stash, bond.amount
+        if stash in self.ledger:
+            raise GenesisError(f"{bond.account.path}: this account has a bond already")
+        if not minimum <= amount <= MAX_BOND:
+            raise bond.planck.wrong(f"{minimum} to {MAX_BOND} planck")
+        try:
+            # Locked money counts too: the hold may overlap a vesting lock.
+            self._currency.hold(self._reason, stash, amount)
+        except DispatchError:
+            raise bond.planck.wrong(
+                "no more than the account has, and keeps itself alive without"
+            ) from None
         self.ledger[stash] = Ledger(amount)
         self._candidates.add(stash, amount)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, Hasher, Map, Pallet, Value
 from runtime.pallets.authorities import errors, events
+from runtime.pallets.authorities.selection import Terms, elect, removed
 
 
 class CandidateList(Component):
@@ -32,17 +33,21 @@ class CandidateList(Component):
         """Return the candidates and their bonds, the greatest first; equal ones by account."""
         return sorted(self.candidates.items(), key=lambda row: (-int(row[1]), row[0]))
 
-    def best(
-        self, seats: int, minimum: u128, has_keys: Callable[[AccountId], bool]
-    ) -> dict[AccountId, u128]:
-        """Return the accounts that would be elected now and their bonds, the greatest first."""
-        elected: dict[AccountId, u128] = {}
-        for stash, bond in self.ranked():
-            if len(elected) >= seats or bond < minimum:
-                break
-            if has_keys(stash):
-                elected[stash] = bond
-        return elected
+    def elect(self, terms: Terms, absent: Sequence[AccountId]) -> dict[AccountId, u128]:
+        """Return the elected candidates and their bonds, the greatest first.
+
+        Some of the validators that are `absent`, of whom the first was absent longest, are removed
+        from the candidates before.
+        """
+        ranked = [
+            row for row in self.ranked() if row[1] >= terms.minimum and terms.has_keys(row[0])
+        ]
+        elected = elect(ranked, terms)
+        gone = removed(absent, ranked, len(elected), terms.least)
+        for stash in gone:
+            self.deposit(events.Absent(stash))
+            self.chill(stash)
+        return elect([row for row in ranked if row[0] not in gone], terms) if gone else elected
 
     def add(self, stash: AccountId, bond: u128) -> None:
         """Add a candidate."""

@@ -59,3 +59,7 @@ class CannotChillOther(Error, index=12):
 
 class OutOfBounds(Error, index=13):
     """The value is outside the allowed bounds."""
+
+
+class FactorOutOfRange(Error, index=14):
+    """The factor of work is below `LowestFactor` or above `HighestFactor`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btt_chain.scale import u32
+from btt_chain.scale import u8, u32
 from runtime.frame import Event
 from runtime.frame.aliases import AccountIdOf, BalanceOf
 from runtime.pallets.authorities.types import SessionIndex
@@ -80,3 +80,26 @@ class ValidatorCountSet(Event, index=10):
     """The number of validators to elect was changed."""
 
     count: u32
+
+
+class Absent(Event, index=11):
+    """A validator made no block in its own slots, and stands for election no more."""
+
+    stash: AccountIdOf
+
+
+class WeightsPlanned(Event, index=12):
+    """The shares of blocks of a session were planned.
+
+    `work_part` of 10^9 parts go by work; `capped` operators are at the cap.
+    """
+
+    session: SessionIndex
+    work_part: u32
+    capped: u8
+
+
+class WorkFactorSet(Event, index=13):
+    """The factor by which the value of work is compared with bonds was changed."""
+
+    factor: u32

@@ -1,24 +1,31 @@
-"""Arithmetic of bonds and weights; amounts in planck."""
+"""Arithmetic of bonds, shares of blocks and weights; amounts in planck.
+
+The shares of blocks of a set of validators, in parts of `SHARE_UNIT`, are made in two steps. First
+each validator gets its part by work, limited by its bond, and its bond's part of all that is not
+given by work. Then the cap of operators holds for the result: what an operator has above it goes to
+the others by bond, until none is above. (docs/staking.md)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.block_shares import SHARE_UNIT
 from btt_chain.scale import u64
+from runtime.decay import DECAY_SUM, SCORE_UNIT
 
 PLANCK_PER_VOTE: Final = 10**12
 """Planck of bond per unit of weight in GRANDPA."""
 
-BABE_UNIT: Final = 10**9
-WORK_PART: Final = 8 * 10**8
-BOND_PART: Final = 2 * 10**8
-"""Total weight shared out in BABE, and its parts by work and by bond."""
+MAX_WORK_PART: Final = 8 * 10**8
+"""Maximum part of blocks that goes by work."""
 OMEGA: Final = 4
-"""Cap of the work that counts for a validator, as a multiple of its share of all bonds."""
-OPERATOR_CAP: Final = BABE_UNIT * 20 // 100
-SHARED_CAP: Final = BABE_UNIT * 150 // 100
+"""Limit of a validator's part by work, as a multiple of its bond's part of that by work."""
+OPERATOR_CAP: Final = SHARE_UNIT * 20 // 100
+SHARED_CAP: Final = SHARE_UNIT * 150 // 100
 """An operator's cap: the first, or the second divided by the number of operators, if greater."""
 
 
@@ -32,37 +39,96 @@ def bond_weights(bonds: Sequence[int]) -> list[u64]:
     return weights
 
 
-def shared_weights(bonds: Sequence[int], scores: Sequence[int]) -> list[int]:
-    """Return the weights in BABE before the cap; each is at least 1.
+def work_part(score: int, bonds: int, factor: int, author_limit: int) -> int:
+    """Return the part of blocks that goes by work, in parts of `SHARE_UNIT`.
 
-    Four fifths go by work, of which a validator's counts up to `OMEGA` times its share of the
-    bonds, and one fifth by bond; without work, all of it goes by bond. `bonds` are in planck.
+    `score` is the decayed value of all work, in planck times `SCORE_UNIT`; `bonds` are the bonds of
+    all validators. The part is half where the score times `factor` equals the bonds. And it is so
+    small that authors, who get at most `author_limit` of fees in an era, pay for work less than its
+    value.
+    """
+    if not score:
+        return 0
+    weighed = factor * score
+    return min(
+        MAX_WORK_PART,
+        SHARE_UNIT * weighed // (bonds * SCORE_UNIT + weighed),
+        SHARE_UNIT * score // (score + DECAY_SUM * author_limit),
+    )
+
+
+class BlockShares(NamedTuple):
+    """The shares of blocks of all validators, each at least 1, and the number of capped operators.
+
+    In parts of `SHARE_UNIT`.
+    """
+
+    shares: list[int]
+    capped: int
+
+
+@dataclass(slots=True)
+class OperatorShare:
+    """The validators of one operator together."""
+
+    bond: int = 0
+    by_work: int = 0
+    first: int = 0
+    """Share before the cap."""
+    share: int = 0
+
+
+def block_shares(
+    bonds: Sequence[int], scores: Sequence[int], operators: Sequence[AccountId], part: int
+) -> BlockShares:
+    """Return the shares of blocks of validators with these bonds, scores and operators.
+
+    `part` goes by score, of which a validator gets up to `OMEGA` times its bond's part; what that
+    cuts goes by bond, like all the rest. Then the operators' cap is applied to the result. Without
+    bonds each share is 1.
     """
     all_bonds, all_scores = sum(bonds), sum(scores)
     if not all_bonds:
-        return [1] * len(bonds)
-    pairs = list(zip(bonds, scores, strict=True))
-    counted = [min(score, OMEGA * all_scores * bond // all_bonds) for bond, score in pairs]
-    work = sum(counted)
-    if not work:
-        return [max(1, BABE_UNIT * bond // all_bonds) for bond in bonds]
-    return [
-        max(1, WORK_PART * part // work + BOND_PART * bond // all_bonds)
-        for bond, part in zip(bonds, counted, strict=True)
+        return BlockShares([1] * len(bonds), 0)
+    by_work = [
+        min(part * score // all_scores, part * OMEGA * bond // all_bonds) if all_scores else 0
+        for bond, score in zip(bonds, scores, strict=True)
     ]
+    rest = SHARE_UNIT - sum(by_work)
+    first = [work + rest * bond // all_bonds for work, bond in zip(by_work, bonds, strict=True)]
+    groups: dict[AccountId, OperatorShare] = {}
+    for operator, bond, work, share in zip(operators, bonds, by_work, first, strict=True):
+        group = groups.setdefault(operator, OperatorShare())
+        group.bond += bond
+        group.by_work += work
+        group.first += share
+        group.share += share
+    capped = cap_operators(list(groups.values()))
+    shares = [
+        max(1, share * groups[operator].share // max(groups[operator].first, 1))
+        for operator, share in zip(operators, first, strict=True)
+    ]
+    return BlockShares(shares, capped)
 
 
-def capped_weights(weights: Sequence[int], operators: Sequence[AccountId]) -> list[int]:
-    """Return `weights` with each operator's sum clipped once; the excess is not redistributed.
+def cap_operators(groups: Sequence[OperatorShare]) -> int:
+    """Limit the shares of operators to their cap; return the number of operators at the cap.
 
-    The cap is a fifth of `BABE_UNIT`, or one and a half of it divided by the number of operators,
-    if that is more. An operator's validators are cut in proportion; each keeps at least 1.
+    Each round limits those above it and gives their excess to the others by bond, which may lift
+    further ones above it. Some are never limited: all caps together are one and a half of
+    `SHARE_UNIT` or more.
     """
-    sums: dict[AccountId, int] = {}
-    for operator, weight in zip(operators, weights, strict=True):
-        sums[operator] = sums.get(operator, 0) + weight
-    cap = max(OPERATOR_CAP, SHARED_CAP // max(1, len(sums)))
-    return [
-        weight if sums[operator] <= cap else max(1, weight * cap // sums[operator])
-        for operator, weight in zip(operators, weights, strict=True)
-    ]
+    cap = max(OPERATOR_CAP, SHARED_CAP // len(groups))
+    free = groups
+    while any(group.share > cap for group in free):
+        others = [group for group in free if group.share <= cap]
+        for group in free:
+            group.share = min(group.share, cap)
+        capped = len(groups) - len(others)
+        left = SHARE_UNIT - cap * capped - sum(group.by_work for group in others)
+        bonds = sum(group.bond for group in others)
+        for group in others:
+            by_bond = left * group.bond // bonds if bonds else left // len(others)
+            group.share = group.by_work + by_bond
+        free = others
+    return len(groups) - len(free)

@@ -1,13 +1,24 @@
 """Authorities: selection of the validators, which make and finalize blocks, by bonded stake.
 
 A bond is a hold on money, which may overlap a vesting lock. Accounts with a sufficient bond and
-session keys may become candidates; every few sessions the candidates with the greatest bonds are
-elected. An election freezes the bonds of the elected: the frozen amount is at stake for every
-session of that election, as long as an offence in those sessions can be reported, and no withdrawal
-takes an account below it.
+session keys may become candidates; every few sessions as many of those with the greatest bonds as
+make an even set are elected (`selection.py`). An election freezes the bonds of the elected: the
+frozen amount is at stake for every session of that election, as long as an offence in those
+sessions can be reported, and no withdrawal takes an account below it.
 
 Two weights follow. The weight in GRANDPA is the frozen bond alone: finality rests on what can be
-slashed. The weight in BABE combines work and bond, and may change every session.
+slashed. Shares of blocks in BABE combine work and bond, and may change every session. The part that
+goes by work grows with the money that the work lost, compared with the bonds and with what authors
+get of fees; no operator gets more than its cap of the result.
+
+The candidacy of a validator:
+
+    from      | by                                              | to
+    none      | validate                                        | candidate
+    candidate | chill, chill_other, a slash below the minimum   | none
+    candidate | a greater bond on a full list (Displaced)       | none
+    candidate | an election, after absence (Absent)             | none
+    candidate | an offence                                      | none, barred for a term
 
 A session is an epoch. Where epochs are skipped sessions last longer, so counting sessions never
 shortens the time at stake.
@@ -25,11 +36,8 @@ from runtime.constants import BTT
 from runtime.frame import (
     Const,
     Constant,
-    DispatchError,
     DispatchInfo,
-    GenesisError,
     Origin,
-    Pallet,
     PostInfo,
     Reason,
     Value,
@@ -42,20 +50,19 @@ from runtime.pallets.authorities import errors, events
 from runtime.pallets.authorities.bonds import Bonds
 from runtime.pallets.authorities.candidates import CandidateList
 from runtime.pallets.authorities.elections import Elections
-from runtime.pallets.authorities.formulas import (
-    bond_weights,
-    capped_weights,
-    shared_weights,
-)
-from runtime.pallets.authorities.genesis import GenesisBond, read_genesis
+from runtime.pallets.authorities.formulas import bond_weights
+from runtime.pallets.authorities.genesis import read_genesis
+from runtime.pallets.authorities.selection import Terms
+from runtime.pallets.authorities.shares import SharePlanning
 from runtime.pallets.authorities.types import (
     HIGHEST_MINIMUM,
     LOWEST_MINIMUM,
-    MAX_BOND,
     MAX_CANDIDATES,
     MAX_CHUNKS,
     MIN_BOND,
+    Absences,
     Ledger,
+    NoAbsences,
     NoKeys,
     NoWork,
     SessionKeys,
@@ -79,7 +86,7 @@ def joining(pallet: Authorities) -> DispatchInfo:
     return DispatchInfo(weights.validate(int(pallet.max_candidates)))
 
 
-class Authorities(Pallet):
+class Authorities(SharePlanning):
     """Selection of the validators, which make and finalize blocks, by bonded stake."""
 
     # ---- constants
@@ -104,6 +111,7 @@ class Authorities(Pallet):
     currency: MutateHold
     keys: SessionKeys = NoKeys()
     work: WorkScores = NoWork()
+    absences: Absences = NoAbsences()
     operators: Operators
     treasury: AccountId
     """Account that receives slashed amounts."""
@@ -138,6 +146,7 @@ class Authorities(Pallet):
     Slashed = events.Slashed
     MinimumBondSet = events.MinimumBondSet
     ValidatorCountSet = events.ValidatorCountSet
+    Absent = events.Absent
 
     # ---- errors
 
@@ -178,7 +187,7 @@ class Authorities(Pallet):
         if found.validator_count is not None:
             self.validator_count.value = found.validator_count
         for bond in found.bonds:
-            self._genesis_bond(bond)
+            self.bonds.add_at_genesis(bond, self.minimum_bond.value)
 
     # ---- calls
 
@@ -250,6 +259,7 @@ class Authorities(Pallet):
         read = self.candidate_list.make_room(stash, bond)
         del self.candidate_list.barred[stash]
         self.candidate_list.add(stash, bond)
+        self.absences.forget(stash)
         self.deposit(self.CandidateAdded(stash))
         return PostInfo(weight=weights.validate(read))
 
@@ -305,13 +315,13 @@ class Authorities(Pallet):
     def plan_session(self, index: int) -> list[AccountId] | None:
         """Return the validators of session `index`, the greatest bond first; None if unchanged.
 
-        An election is due every `reelection_epochs` sessions, and at once after an offence. If it
-        finds fewer than `min_validators`, the old set stays with its exposures, and the next
-        session tries again.
+        An election is due every `reelection_epochs` sessions, and at once after an offence. It
+        removes absent candidates. If it finds fewer than `min_validators`, the old set stays with
+        its exposures, and the next session tries again.
         """
         if not self.elections.is_due(index, int(self.reelection_epochs)):
             return None
-        elected = self.candidate_list.best(self.seats, self.minimum_bond.value, self.keys.has_keys)
+        elected = self.candidate_list.elect(self._terms(), self.absences.absent())
         if len(elected) < self.min_validators:
             self.deposit(self.TooFewCandidates(u32(index), u32(len(elected))))
             return None
@@ -338,14 +348,14 @@ class Authorities(Pallet):
         """Do nothing: all changes happen at the start of the next session."""
 
     def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Return the weights in BABE for the newest planned session, each at least 1.
+        """Return the shares of blocks in the newest planned session, each at least 1.
 
         They combine work and the amounts at stake, without the slashed part.
         """
         at_stake = [exposure.left for exposure in map(self.elections.newest, validators)]
         operators = [self.operators.operator_of(stash) for stash in validators]
-        weights = shared_weights(at_stake, self.work.scores(validators))
-        return [u64(weight) for weight in capped_weights(weights, operators)]
+        scores, session = self.work.scores(validators), self.current_session.value + 1
+        return self.plan_shares(session, at_stake, scores, operators, self.work.snapshot())
 
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
         """Return the weights in GRANDPA for the newest planned session, each at least 1.
@@ -394,11 +404,9 @@ class Authorities(Pallet):
         """Return True if the account is barred from candidacy for a recent offence."""
         return self.candidate_list.barred[validator] > self.current_session.value
 
-    def connect(self, keys: SessionKeys, work: WorkScores | None = None) -> None:
-        """Connect the pallets of session keys and of work, which are later in the table."""
-        self.keys = keys
-        if work is not None:
-            self.work = work
+    def connect(self, keys: SessionKeys, absences: Absences, work: WorkScores) -> None:
+        """Connect the pallets of session keys, block production and work."""
+        self.keys, self.absences, self.work = keys, absences, work
 
     @property
     def reason(self) -> Reason:
@@ -416,16 +424,12 @@ class Authorities(Pallet):
 
     # ---- internals
 
-    def _genesis_bond(self, bond: GenesisBond) -> None:
-        stash, amount = bond.stash, bond.amount
-        if stash in self.bonds.ledger:
-            raise GenesisError(f"{bond.account.path}: this account has a bond already")
-        if not self.minimum_bond.value <= amount <= MAX_BOND:
-            raise bond.planck.wrong(f"{self.minimum_bond.value} to {MAX_BOND} planck")
-        try:
-            # Locked money counts too: the hold may overlap a vesting lock.
-            self.bonds.add_at_genesis(stash, amount)
-        except DispatchError:
-            raise bond.planck.wrong(
-                "no more than the account has, and keeps itself alive without"
-            ) from None
+    def _terms(self) -> Terms:
+        """Return the terms of an election now."""
+        return Terms(
+            self.seats,
+            int(self.min_validators),
+            self.minimum_bond.value,
+            self.keys.has_keys,
+            self.operators.operator_of,
+        )

@@ -24,6 +24,10 @@ MAX_BOND: Final = u128(10**10 * BTT)
 LOWEST_MINIMUM: Final = u128(1_000 * BTT)
 HIGHEST_MINIMUM: Final = u128(1_000_000 * BTT)
 """Bounds of the minimum bond of a candidate, in planck."""
+WORK_FACTOR: Final = u32(2_000)
+LOWEST_FACTOR: Final = 300
+HIGHEST_FACTOR: Final = 10_000
+"""Initial value and bounds of the factor by which the value of work is compared with bonds."""
 SessionIndex = Annotated[u32, TypeName("SessionIndex")]
 
 
@@ -72,6 +76,27 @@ class NoKeys:
         return False
 
 
+class Absences(Protocol):
+    """Validators that make no blocks; Babe implements it."""
+
+    def absent(self) -> Sequence[AccountId]:
+        """Return the absent validators, the longest absent first."""
+
+    def forget(self, who: AccountId) -> None:
+        """Count `who` as present until its next own slots stay empty."""
+
+
+class NoAbsences:
+    """Absences of a chain that does not count empty slots."""
+
+    def absent(self) -> Sequence[AccountId]:
+        """Return no account."""
+        return ()
+
+    def forget(self, who: AccountId) -> None:
+        """Do nothing."""
+
+
 class WorkScores(Protocol):
     """Scores of verified work, by validator.
 
@@ -79,13 +104,27 @@ class WorkScores(Protocol):
     randomness must not change a weight. The implementation chooses the snapshot.
     """
 
+    def snapshot(self) -> int:
+        """Return the newest era that counts in what is planned now; negative without one."""
+
     def scores(self, validators: Sequence[AccountId]) -> Sequence[int]:
-        """Return one score, zero or more, for each of `validators`, in their order."""
+        """Return the decayed value of each validator's work, in planck times `SCORE_UNIT`."""
 
 
 class NoWork:
     """WorkScores of a chain without work: weights are by bond alone."""
 
+    def snapshot(self) -> int:
+        """Return no era."""
+        return -1
+
     def scores(self, validators: Sequence[AccountId]) -> Sequence[int]:
         """Return a zero for each of `validators`."""
         return [0] * len(validators)
+
+
+class AuthorLimits(Protocol):
+    """Limits of what fees pay to authors; TransactionPayment implements it."""
+
+    def limit_at(self, snapshot: int) -> int:
+        """Return the limit of an era whose shares of blocks are of this snapshot, in planck."""

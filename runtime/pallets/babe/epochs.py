@@ -16,6 +16,7 @@ from btt_chain.primitives.babe_digests import (
     OnDisabled,
     consensus,
 )
+from btt_chain.primitives.block_shares import shares_of, weights_for
 from btt_chain.primitives.epoch import Epoch, epoch_index
 from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.scale import u32, u64
@@ -44,7 +45,7 @@ class Epochs(Component):
     """Parameters of the announced epoch, if they differ."""
     skipped_epochs = Value(SkippedEpochs, default=[])
     """Epochs that follow skipped ones, with their session indices."""
-    secondary_rule = Value(SecondaryRule, default=SecondaryRule.Weighted)
+    secondary_rule = Value(SecondaryRule, default=SecondaryRule.Uniform)
     """Rule by which secondary slots are assigned."""
 
     def __init__(
@@ -130,14 +131,14 @@ class Epochs(Component):
         authorities: Sequence[tuple[bytes, int]],
         following: Sequence[tuple[bytes, int]],
     ) -> None:
-        """Set the authorities, with weights, of the first two epochs."""
-        self.authorities.value = [(AuthorityId(key), u64(weight)) for key, weight in authorities]
-        self.next_authorities.value = [(AuthorityId(key), u64(weight)) for key, weight in following]
+        """Set the authorities of the first two epochs, given with their shares of the blocks."""
+        self.authorities.value = self._weighted(authorities, self.config())
+        self.next_authorities.value = self._weighted(following, self.next_config())
 
     def new_epoch(self, following: Sequence[tuple[bytes, int]], session: int) -> None:
         """Start the announced epoch with `session`, and announce the one after it.
 
-        `following` are the authorities of that one, with weights.
+        `following` are the authorities of that one, with their shares of the blocks.
         """
         slot, length = int(self._current_slot.value), int(self._duration)
         index = epoch_index(slot, int(self._genesis_slot.value), length)
@@ -148,20 +149,25 @@ class Epochs(Component):
         self._randomness.turn(index + 1)
         self.epoch_start.value = (self.epoch_start.value[1], self._system.number.value)
 
-        announced = [(AuthorityId(key), u64(weight)) for key, weight in following]
-        self.next_authorities.value = announced
-        self.announce(announced)
         config = self.next_epoch_config.get()
         if config is not None:
             self.epoch_config.value = config
         pending = self.pending_epoch_config_change.take()
         if pending is not None:
             self.next_epoch_config.value = EpochConfig(pending.c, pending.allowed_slots)
+        announced = self._weighted(following, self.next_config())
+        self.next_authorities.value = announced
+        self.announce(announced)
+        if pending is not None:
             self._system.deposit_log(consensus(NextConfigData(pending)))
 
     def weights_now(self) -> list[u64]:
         """Return the weights of the current epoch's authorities."""
         return [weight for _, weight in self.authorities.peek()]
+
+    def shares_now(self) -> list[int]:
+        """Return the shares of the blocks of the current epoch's authorities."""
+        return shares_of(self.weights_now(), self.config(), self.secondary_rule.value)
 
     def disable(self, index: int) -> None:
         """Emit a digest that an authority is disabled for the rest of the session."""
@@ -171,6 +177,17 @@ class Epochs(Component):
         """Announce the next epoch in the header."""
         epoch = NextEpochDescriptor(authorities, self._randomness.next_randomness.value)
         self._system.deposit_log(consensus(NextEpochData(epoch)))
+
+    def _weighted(
+        self, authorities: Sequence[tuple[bytes, int]], config: EpochConfig
+    ) -> list[tuple[AuthorityId, u64]]:
+        """Return authorities with their weights in an epoch of these parameters."""
+        shares = [share for _, share in authorities]
+        weights = weights_for(shares, config, self.secondary_rule.value)
+        return [
+            (AuthorityId(key), u64(weight))
+            for (key, _), weight in zip(authorities, weights, strict=True)
+        ]
 
     def _epoch(self, index: int, start: int) -> Epoch:
         """Return an epoch of the current authorities; the same object for each of its headers."""

@@ -10,8 +10,8 @@ rotates the session. A node verifies a block's VRF output, seal and the author's
 against `epoch_at` before it executes the block. The runtime relies on this, and rejects only
 unknown and disabled authorities.
 
-Source of the rules: Substrate's `pallet_babe`; the beacon, the weighted secondary rule and manual
-seal are specific to this chain.
+Source of the rules: Substrate's `pallet_babe`; the beacon, the count of absences, the weighted
+secondary rule and manual seal are specific to this chain.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ from runtime.frame import (
     call,
     traits,
 )
+from runtime.pallets.babe.absences import Absences
 from runtime.pallets.babe.beacons import BeaconLog
 from runtime.pallets.babe.epochs import Epochs
 from runtime.pallets.babe.randomness import EpochRandomness
 from runtime.pallets.babe.reports import TAG, Proof, by_headers, count_logs, is_proven, time_slot
 from runtime.pallets.babe.types import (
     DEFAULT_CONFIG,
+    MAX_GAP,
     Beacon,
     Bytes32,
     Engine,
@@ -148,7 +150,7 @@ class Babe(Pallet):
     # ---- hooks
 
     def setup(self) -> None:
-        """Build the epochs, their randomness, the beacon and the reports of equivocations."""
+        """Build the epochs, their randomness, the beacon, the absences and the reports."""
         self.epoch_randomness = EpochRandomness(self)
         self.epochs = Epochs(
             self,
@@ -159,6 +161,7 @@ class Babe(Pallet):
             self.epoch_duration,
         )
         self.beacon_log = BeaconLog(self)
+        self.absences = Absences(self)
         self.reports = Reports(
             Equivocation(
                 kind=BABE_EQUIVOCATION,
@@ -180,9 +183,10 @@ class Babe(Pallet):
         """Set the block production mode and its parameters. Raises GenesisError.
 
         `engine` is "babe" (the default) or "manual"; `sealer` is the account that earns from
-        manually sealed blocks. For "babe": `epochConfig` is {"c": [1, 4], "allowed_slots":
-        "PrimaryAndSecondaryVRFSlots"}, `secondaryRule` is "weighted" or "uniform", `randomness` 32
-        bytes in hex, the randomness of the first two epochs. The authorities come from Session.
+        manually sealed blocks. For "babe": `epochConfig` is {"c": [1, 2], "allowed_slots":
+        "PrimaryAndSecondaryVRFSlots"}, `secondaryRule` is "uniform" (the default) or "weighted",
+        `randomness` 32 bytes in hex, the randomness of the first two epochs. The authorities come
+        from Session.
         """
         fields = Section(config, "babe").fields(
             optional=("engine", "sealer", "epochConfig", "secondaryRule", "randomness")
@@ -226,7 +230,9 @@ class Babe(Pallet):
                 self.epochs.announce(self.epochs.next_authorities.peek())
             elif self.epochs.is_over():
                 weight += self._sessions().rotate()
-            self._seat(int(claim.claim.authority_index))
+                self.absences.retain(self._sessions().validators_now())
+            author = self._seat(int(claim.claim.authority_index))
+            weight += self._count_gap(int(parent), int(slot), author)
         return weight
 
     def on_finalize(self, number: int) -> None:
@@ -353,8 +359,8 @@ class Babe(Pallet):
             raise InvalidBlock("under manual seal the claim must be the plain one of authority 0")
         return claim
 
-    def _seat(self, index: int) -> None:
-        """Store the author of the block. Raises InvalidBlock if it is unknown or disabled."""
+    def _seat(self, index: int) -> AccountId:
+        """Store and return the author of the block. Raises InvalidBlock if unknown or disabled."""
         sessions = self._sessions()
         validators = sessions.validators_now()
         if index >= len(validators):
@@ -364,6 +370,21 @@ class Babe(Pallet):
                 f"authority {index} is disabled in session {sessions.session_index()}"
             )
         self.block_author.value = validators[index]
+        return validators[index]
+
+    def _count_gap(self, parent: int, slot: int, author: AccountId) -> int:
+        """Count the empty slots before a block in `slot`; return the weight used."""
+        first = max(parent + 1, self.epochs.first_slot())
+        gap = range(first, slot) if slot - parent - 1 <= MAX_GAP else range(0)
+        self.absences.count(author, self._secondary_authors(gap))
+        return weights.count_gap(len(gap)) if gap else 0
+
+    def _secondary_authors(self, slots: range) -> list[AccountId]:
+        """Return the secondary authors of slots of the current epoch, each once."""
+        if not slots or self.epochs.config().allowed_slots is AllowedSlots.PrimarySlots:
+            return []
+        epoch, validators = self.epochs.current(), self._sessions().validators_now()
+        return [validators[index] for index in dict.fromkeys(map(epoch.secondary_author, slots))]
 
     def _sessions(self) -> Sessions:
         if self.sessions is None:

@@ -19,9 +19,13 @@ SEGMENT: Final = 32
 """Number of VRF outputs stored together: each primary block rewrites its segment."""
 MAX_SKIPPED: Final = 100
 """Maximum number of remembered skips. Source: `pallet_babe`."""
+MAX_GAP: Final = 64
+"""Maximum number of empty slots in a row that count as the absence of their authors."""
+ABSENT_AFTER: Final = 10
+"""Number of gaps in a row with an own slot after which a validator is absent."""
 BEACONS: Final = 1_024
 """Number of blocks whose beacon is remembered."""
-DEFAULT_CONFIG: Final = EpochConfig((u64(1), u64(4)), AllowedSlots.PrimaryAndSecondaryVRFSlots)
+DEFAULT_CONFIG: Final = EpochConfig((u64(1), u64(2)), AllowedSlots.PrimaryAndSecondaryVRFSlots)
 
 Bytes32 = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
 Authorities = Bounded[list[tuple[AuthorityId, u64]], MAX_VALIDATORS]

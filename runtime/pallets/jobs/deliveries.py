@@ -26,8 +26,10 @@ from runtime.pallets.jobs.types import (
     NoopUsage,
     Outcome,
     Providers,
+    Share,
     Usage,
 )
+from runtime.splits import BPS
 
 PATIENCE_EPOCHS: Final = 2
 """A constant of `Jobs`."""
@@ -48,6 +50,7 @@ class Deliveries(Component):
         identities: IdentityInspect,
         clock: Clock,
         rules: JobRules,
+        dividend_bps: Share,
     ) -> None:
         super().__init__(pallet)
         self._store = store
@@ -59,6 +62,7 @@ class Deliveries(Component):
         self._identities = identities
         self._clock = clock
         self._rules = rules
+        self._dividend_bps = dividend_bps
         self.usage: Usage = NoopUsage()
         """Receiver of what requesters paid: `Jobs.connect` sets it."""
 
@@ -138,8 +142,9 @@ class Deliveries(Component):
         self._providers.release(provider, id)
         self._providers.hold_pay(provider, job.paid)
         self._outcomes.note_done(job, ok=True)
-        mining = self._score(id, job, provider, payment.fees)
-        self._count_usage(job, payment, mining)
+        fees = self._score(id, job, provider, payment)
+        if job.requester is not None:
+            self.usage.count_job(job.requester, fees)
         self._outcomes.finish(id, job, payment)
         return True
 
@@ -151,25 +156,22 @@ class Deliveries(Component):
             self._store.jobs[id] = job
         return now < int(job.asked) + PATIENCE_EPOCHS * self._rules.epoch_slots
 
-    def _score(self, id: H256, job: Job, provider: AccountId, fees: int) -> int:
+    def _score(self, id: H256, job: Job, provider: AccountId, payment: Payment) -> JobFees:
         """Credit the provider's work: in the open tier, with enough operators to select from.
 
-        Return the maximum of the emission that it can earn.
+        Return the fees of the job; mining has no part in them if the work does not count.
         """
+        dividends = payment.development * int(self._dividend_bps.peek()) // BPS
+        fees = JobFees(int(job.price), payment.fees, 0, dividends)
         requester = job.requester
         if not job.scores or self._providers.operator_of(provider) is None:
-            return 0
+            return fees
         # A judged identity may have a hundred sub-accounts; all of them share one budget.
         payer = None if requester is None else self._identities.operator_of(requester)
         verified = requester is not None and self._identities.verified(requester)
         recorded = self._mining.record(
-            provider, id, int(job.work), u128(fees), verified=verified, requester=payer
+            provider, id, int(job.work), u128(payment.fees), verified=verified, requester=payer
         )
-        self._providers.credit_score(provider, recorded.counted)
-        return recorded.cap
-
-    def _count_usage(self, job: Job, payment: Payment, mining: int) -> None:
-        """Report the amount that the requester paid; jobs of the chain have none."""
-        if job.requester is not None:
-            fees = JobFees(int(job.price), payment.fees, payment.development, mining)
-            self.usage.count_job(job.requester, fees)
+        fees = fees._replace(mining=recorded.cap)
+        self._providers.credit_score(provider, recorded.counted, fees.value)
+        return fees

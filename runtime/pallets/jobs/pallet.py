@@ -87,6 +87,7 @@ from runtime.pallets.jobs.types import (
     PublicKey,
     Requesters,
     SetIndex,
+    Share,
     Tier,
     Urgency,
     Usage,
@@ -194,6 +195,8 @@ class Jobs(Pallet):
     providers: Providers
     models: Models
     mining: Mining
+    dividend_bps: Share
+    """Stakers' share of the development fund's compute income, in basis points."""
     benefits: Benefits = NoBenefits()
     identities: IdentityInspect = NoopIdentities()
     facilities: Requesters = NoRequesters()
@@ -271,7 +274,7 @@ class Jobs(Pallet):
         )
         self.deliveries = Deliveries(
             self, store, outcomes, escrows, stalls, providers, self.mining, self.identities, clock,
-            rules,
+            rules, self.dividend_bps,
         )  # fmt: skip
         self.deliveries.usage = self.usage
         self.stalls, self.store, self.escrows = stalls, store, escrows

@@ -334,8 +334,8 @@ class Providers(Protocol):
     def operator_of(self, provider: AccountId) -> AccountId | None:
         """Return the operator that earns by its work; None for one that may not earn."""
 
-    def credit_score(self, provider: AccountId, units: int) -> None:
-        """Count work towards block production."""
+    def credit_score(self, provider: AccountId, parts: int, value: int) -> None:
+        """Count work towards voting rights, and its value in planck towards block production."""
 
     def offers(self, model_class: int) -> Sequence[int]:
         """Return the number of concurrent jobs that each member of a class could do."""
@@ -412,16 +412,32 @@ class Mining(Protocol):
         """Record verified work."""
 
 
+class Share(Protocol):
+    """A share in basis points that governance sets, as a stored value."""
+
+    def peek(self) -> u32:
+        """Return it."""
+
+
 class JobFees(NamedTuple):
-    """The parts of a paid job that its requester does not get back, in planck."""
+    """Parts of the price of a paid job besides the pay for the work, in planck."""
 
     price: int
     lost: int
     """Burn and the legs of development, Foundation and reserve."""
-    development: int
-    """The leg of development alone."""
     mining: int
     """Maximum of the emission that the receipt can earn."""
+    dividends: int
+    """Stakers' share of the leg of development."""
+
+    @property
+    def value(self) -> int:
+        """The value of the work in block production: half of what comes back to no account.
+
+        A referral returns at most the other half, and blocks earn less than this by work: an owner
+        of everything always loses. (docs/economy.md)
+        """
+        return max(0, self.lost - self.mining - self.dividends) // 2
 
 
 class Usage(Protocol):

@@ -53,7 +53,9 @@ from runtime.pallets.mining.types import (
     PARTS,
     Emission,
     EraIndex,
+    EraListener,
     Estimate,
+    NoopEraListener,
     NoProviders,
     OperatorView,
     Params,
@@ -102,6 +104,7 @@ class Mining(Pallet):
     currency: PoolBalance
     payer: Payer
     clock: Clock
+    era_listener: EraListener = NoopEraListener()
     providers: Providers = NoProviders()
     attesting: OriginCheck
     """Origin that attests operators' regions and energy use."""
@@ -190,6 +193,7 @@ class Mining(Pallet):
         weight, epoch = 0, self.eras.epoch()
         if epoch > self.eras.began.value:
             self.eras.close(epoch)
+            self.era_listener.begin_era(int(self.eras.era_index.value))
             weight += weights.CLOSE
         return weight + self.eras.expire()
 

@@ -265,3 +265,17 @@ class NoProviders:
     def operator_of(self, provider: AccountId) -> AccountId | None:
         """Return None: there is no operator."""
         return None
+
+
+class EraListener(Protocol):
+    """Accounts by era of another pallet; TransactionPayment implements it."""
+
+    def begin_era(self, era: int) -> None:
+        """Begin an era, the one after the last, before any extrinsic of its first block."""
+
+
+class NoopEraListener:
+    """A listener that counts nothing."""
+
+    def begin_era(self, era: int) -> None:
+        """Do nothing."""

@@ -1,7 +1,6 @@
 """Providers: the registry of providers and their bonds."""
 
 from runtime.pallets.providers.pallet import Providers
-from runtime.pallets.providers.scores import SCORE_UNIT, WINDOW
 from runtime.pallets.providers.types import (
     DelegatedScore,
     Ledger,
@@ -12,8 +11,6 @@ from runtime.pallets.providers.types import (
 )
 
 __all__ = [
-    "SCORE_UNIT",
-    "WINDOW",
     "DelegatedScore",
     "Ledger",
     "Params",

@@ -178,10 +178,13 @@ class Engagements(Component):
         if ledger is not None:
             self._performance.count_job(provider, ledger, took, ok=ok)
 
-    def credit_score(self, provider: AccountId, parts: int) -> None:
-        """Add work, counted by Mining in millionths of a unit, to a provider's current era."""
+    def credit_score(self, provider: AccountId, parts: int, value: int) -> None:
+        """Add work, counted by Mining in millionths of a unit, to a provider's current era.
+
+        `value` is what it counts in block production, in planck.
+        """
         if parts and provider in self._ledgers:
-            self._work_scores.credit(provider, parts)
+            self._work_scores.credit(provider, parts, value)
 
     def hold_pay(self, provider: AccountId, amount: u128) -> u128:
         """Hold pay that a provider just received as bond, up to the minimum; return the amount.

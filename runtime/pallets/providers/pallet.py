@@ -24,6 +24,7 @@ from typing import Annotated
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, u32, u64, u128
+from runtime.decay import AGE, DECAY, WINDOW
 from runtime.frame import (
     Const,
     Constant,
@@ -46,7 +47,7 @@ from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.membership import Membership, ensure_valid
 from runtime.pallets.providers.performance import Performance
-from runtime.pallets.providers.scores import AGE, DECAY, MAX_DELEGATORS, WINDOW
+from runtime.pallets.providers.scores import MAX_DELEGATORS
 from runtime.pallets.providers.selection import FRESH_ERAS
 from runtime.pallets.providers.types import (
     MAX_CHUNKS,

@@ -1,9 +1,10 @@
 """Scores: the weight of verified work in block production, and its delegation.
 
-Each provider has a window: its scores, era by era. Weights that are planned in an era count the
-fourteen eras before the last one, each for eight tenths of the one after it; so nothing counts
-that was done, delegated or withdrawn while the randomness of the planned epoch was being made.
-Eras are epochs that had a block: while a chain is stalled no score decays.
+Each provider has a window: its scores, era by era. Shares of blocks follow the value of the work,
+which is half of what its payer lost for good; voting rights follow its amount. Shares that are
+planned in an era count the fourteen eras before the last one (`runtime/decay.py`), so nothing
+counts that was done, delegated or withdrawn while the randomness of the planned epoch was being
+made. Eras are epochs that had a block: while a chain is stalled no score decays.
 
 Described in `docs/useful-work.md`.
 """
@@ -16,28 +17,25 @@ from typing import Annotated, Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, TypeName, path, u32, u128
+from runtime.decay import KEPT, decayed
+from runtime.frame.aliases import Balance
 
-WINDOW: Final = 14
-AGE: Final = 2
-DECAY: Final = 8
-"""Constants of `Providers`, described there. The last in tenths."""
-KEPT: Final = WINDOW + AGE
-"""Number of eras stored: those that count, and those that will."""
-SCORE_UNIT: Final = 10 ** (WINDOW - 1)
-"""A millionth of a unit of work that counts in full; the decay of each era is then exact."""
 MAX_DELEGATORS: Final = 16
 """Maximum number of providers that delegate their scores to one validator."""
 MAX_SCORE: Final = u128.MAX // (2 * MAX_DELEGATORS)
 """Maximum weight of one provider: a validator with all its delegators fits u128."""
 
 
-@path("pallet_providers::EraScore")
+@path("pallet_providers::EraScore", params={"Balance": u128})
 @dataclass(slots=True)
 class EraScore:
-    """A provider's score in an era, in millionths of a unit of work."""
+    """A provider's verified work in an era."""
 
     era: Annotated[u32, TypeName("EraIndex")]
     parts: u128
+    """Amount of the work, in millionths of a unit."""
+    value: Balance
+    """Value of the work in block production, in planck: see `JobFees.value`."""
 
 
 Window = Bounded[list[EraScore], KEPT]
@@ -65,17 +63,15 @@ class ScoreDelegation:
         return self.to == delegate or (self.before == delegate and era < self.since)
 
 
-def credited(window: Sequence[EraScore], era: int, parts: int) -> list[EraScore]:
-    """Return the window with `parts` more in `era`, the current one, and without expired eras."""
+def credited(window: Sequence[EraScore], era: int, parts: int, value: int) -> list[EraScore]:
+    """Return the window with work added in `era`, the current one, and without expired eras."""
     kept = [score for score in window if score.era + KEPT > era]
-    if not kept or kept[-1].era != era:
-        return [*kept, EraScore(u32(era), u128(parts))]
-    return [*kept[:-1], EraScore(u32(era), kept[-1].parts + u128(parts))]
+    if kept and kept[-1].era == era:
+        parts, value = parts + int(kept[-1].parts), value + int(kept[-1].value)
+        kept.pop()
+    return [*kept, EraScore(u32(era), u128(parts), u128(value))]
 
 
 def score_at(window: Sequence[EraScore], snapshot: int) -> int:
-    """Return the weight of a window in the snapshot of an era, in parts of `SCORE_UNIT`."""
-    ages = ((snapshot - int(score.era), int(score.parts)) for score in window)
-    return sum(
-        parts * DECAY**age * 10 ** (WINDOW - 1 - age) for age, parts in ages if 0 <= age < WINDOW
-    )
+    """Return the weight of a window in the snapshot of an era, in planck times `SCORE_UNIT`."""
+    return decayed(((int(score.era), int(score.value)) for score in window), snapshot)

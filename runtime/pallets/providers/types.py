@@ -148,7 +148,7 @@ class Params:
 @path("pallet_providers::DelegatedScore")
 @dataclass(slots=True)
 class DelegatedScore:
-    """The score that one provider delegates, in 10^-19 of a unit of work."""
+    """The score that one provider delegates, in 10^-13 planck of value."""
 
     provider: Annotated[AccountId, TypeName("T::AccountId")]
     score: u128
@@ -157,7 +157,7 @@ class DelegatedScore:
 @path("pallet_providers::ScoreView")
 @dataclass(slots=True)
 class ScoreView:
-    """The weight of a validator's work and its parts; scores in 10^-19 of a unit of work."""
+    """The weight of a validator's work and its parts; scores in 10^-13 planck of value."""
 
     snapshot: Annotated[u32 | None, TypeName("Option<EraIndex>")]
     """Newest era that counts; None if there is none yet."""

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
+from runtime.decay import AGE
 from runtime.frame import Component, Map, Pallet
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.scores import (
-    AGE,
     MAX_DELEGATORS,
     MAX_SCORE,
     ScoreDelegation,
@@ -80,10 +80,10 @@ class WorkScores(Component):
         self.delegations[provider] = ScoreDelegation(validator, None, since)
         self.deposit(events.ScoreDelegated(provider, None, since))
 
-    def credit(self, provider: AccountId, parts: int) -> None:
-        """Add work, in millionths of a unit, to a provider's current era."""
+    def credit(self, provider: AccountId, parts: int, value: int) -> None:
+        """Add work, in millionths of a unit, and its value in planck to the current era."""
         era = self._calendar.era()
-        self.windows[provider] = credited(self.windows[provider], era, parts)
+        self.windows[provider] = credited(self.windows[provider], era, parts, value)
         self.contributions.note_work(provider, parts)
 
     def forfeit(self, provider: AccountId) -> None:
@@ -99,14 +99,18 @@ class WorkScores(Component):
     def scores(self, validators: Sequence[AccountId]) -> list[int]:
         """Return the weight of each validator's work, its own and the one delegated to it.
 
-        In 10^-19 of a unit, by the snapshot used for weights planned in this era. Reads a
-        bounded number of accounts for each: itself and its delegators.
+        In planck times `SCORE_UNIT`, by the snapshot of this era. Reads a bounded number of
+        accounts for each: itself and its delegators.
         """
         return [int(self.weight_of(validator).total) for validator in validators]
 
+    def snapshot(self) -> int:
+        """Return the newest era that counts in what is planned now; negative before era 2."""
+        return self._calendar.era() - AGE
+
     def weight_of(self, validator: AccountId) -> ScoreView:
         """Return the weight of a validator's work and its parts."""
-        snapshot = self._calendar.era() - AGE
+        snapshot = self.snapshot()
         if snapshot < 0:
             return ScoreView(None, u128(0), [], u128(0))
         own = self.score_of(validator, None, snapshot)

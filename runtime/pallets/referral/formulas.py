@@ -2,8 +2,9 @@
 
 The fees of a referee leave the accounts of a single owner of everything in three ways only: they
 are burned, go to the Foundation and the reserve, or to the part of the development fund that
-stakers do not get. A referral returns a part of that, less the part that mining returns already; so
-a self-referral always costs more than it earns. (docs/referral.md)
+stakers do not get. Mining returns a part of that. Of the rest a referral returns at most one half,
+its contribution points included, and blocks made by work less than the other half
+(`JobFees.value`); so a self-referral always costs more than it earns. (docs/referral.md)
 """
 
 from __future__ import annotations
@@ -13,10 +14,8 @@ from typing import Final
 from runtime.constants import BTT
 from runtime.pallets.referral.types import Referee, Terms, Usage
 
-RETURNED_PERCENT: Final = 85
-"""Part of the fees lost, less mining, that a referral returns at most."""
 MIN_REMAINDER: Final = 100 * int(BTT)
-"""Fees of a referee that nothing returned, from which on its referral counts as a contribution."""
+"""Amount that a referral could still return, from which on it counts as a contribution."""
 
 
 def reached(terms: Terms, referee: Referee) -> int:
@@ -30,20 +29,14 @@ def reached(terms: Terms, referee: Referee) -> int:
 
 
 def returnable(usage: Usage) -> int:
-    """Return the maximum that a referral with this usage pays in all.
-
-    The second bound holds where the first is too high: if governance raises the part of fees that
-    mining returns for verified requesters, or the stakers' share.
-    """
-    left = int(usage.lost) - int(usage.mining)
-    part = RETURNED_PERCENT * left // 100
-    return max(0, min(part, left - int(usage.dividends)))
+    """Return the maximum that a referral with this usage pays in all."""
+    return max(0, int(usage.lost) - int(usage.mining) - int(usage.dividends)) // 2
 
 
 def payable(terms: Terms, referee: Referee) -> int:
     """Return the amount that can be paid now, apart from the limits of the year.
 
-    Nothing after the referral is complete: the rest of the fees bounds its contribution points.
+    Nothing after the referral is complete: the remainder bounds its contribution points.
     """
     if referee.complete:
         return 0
@@ -51,14 +44,12 @@ def payable(terms: Terms, referee: Referee) -> int:
 
 
 def remainder(referee: Referee) -> int:
-    """Return the fees of a referee that came back to no one, less what the referral paid."""
-    usage = referee.usage
-    returned = int(usage.mining) + int(usage.dividends) + int(referee.paid)
-    return max(0, int(usage.lost) - returned)
+    """Return the amount that the referral could return and did not pay."""
+    return max(0, returnable(referee.usage) - int(referee.paid))
 
 
 def is_complete(terms: Terms, referee: Referee) -> bool:
-    """Return True if all milestones are paid, and enough fees are left for a contribution."""
+    """Return True if all milestones are paid, and enough is left for a contribution."""
     usage = referee.usage
     all_reached = referee.implemented and usage.jobs >= terms.jobs and usage.spent >= terms.spent
     is_paid = int(referee.paid) >= terms.whole

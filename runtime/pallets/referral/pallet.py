@@ -2,8 +2,9 @@
 
 A referrer refers an account that is new to the chain; the account accepts. From then on its fees
 count. Three milestones of the referee are rewarded: an attested implementation, paid jobs, and
-money spent. At most 85 % of what the referee's fees lost, less what mining returns, is paid: an
-owner of referrer, referee, provider and verifier at once always loses.
+money spent. At most half of what the referee's fees lost, less what mining and dividends return, is
+paid. The other half is more than the work of these jobs earns by blocks, so an owner of referrer,
+referee, provider, verifier and validator at once always loses.
 
 | state of an account | call | next state |
 |---|---|---|
@@ -14,7 +15,7 @@ owner of referrer, referee, provider and verifier at once always loses.
 | referred | `claim` once all is paid and 100 BTT of fees are left: deposit released | complete |
 
 A complete referral is a contribution of its referrer as a staker. Its points earn no more than the
-fees that were left, so that they do not pay for a referral of oneself either.
+referral did not pay of this half, so that they do not pay for a referral of oneself either.
 
 Invariant: the amount paid for a referee is at most `returnable` of its usage, and at most the sum
 of the rewards when it was paid. (docs/referral.md)
@@ -53,10 +54,8 @@ from runtime.pallets.referral.types import (
     Quota,
     Referee,
     Register,
-    Share,
     Terms,
 )
-from runtime.splits import BPS
 from runtime.weights import referral as weights
 
 
@@ -82,8 +81,6 @@ class Referral(Pallet):
     """Accounts that use the chain already, as requesters, providers, facilities and merchants."""
     merchant_fees: MerchantFees
     contributions: Contributions
-    dividend_bps: Share
-    """Stakers' share of the development fund's compute income, in basis points."""
     foundation: Value[AccountId]
     """The Foundation's account, which attests implementations."""
     technical: OriginCheck = ensure_root
@@ -252,7 +249,8 @@ class Referral(Pallet):
         usage.spent += fees.price
         usage.lost += fees.lost
         usage.mining += fees.mining
-        usage.dividends += fees.development * int(self.dividend_bps.peek()) // BPS
+        # No more than is left of the fees: what is returnable never falls.
+        usage.dividends += min(fees.dividends, fees.lost - fees.mining)
         self.referees[requester] = found
 
     def counted(self, who: AccountId, referee: Referee) -> Referee:

@@ -126,13 +126,6 @@ class MerchantFees(Protocol):
         """Return the fees of all settled payments of a merchant; 0 for others."""
 
 
-class Share(Protocol):
-    """A share in basis points that governance sets, as a stored value."""
-
-    def peek(self) -> u32:
-        """Return it."""
-
-
 class Contributions(Protocol):
     """Contributions of stakers; TierStaking implements it."""
 

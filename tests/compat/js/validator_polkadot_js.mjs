@@ -128,7 +128,7 @@ await check("reads epochs, lots and their length", async () => {
   const length = api.consts.babe.epochDuration.toNumber();
   assert.equal(Math.floor((slot.toNumber() - genesis.toNumber()) / length), index.toNumber());
   assert.equal((await babe.randomness()).length, 32);
-  assert.equal((await babe.epochConfig()).unwrap().c.toJSON().join("/"), "1/4");
+  assert.equal((await babe.epochConfig()).unwrap().c.toJSON().join("/"), "1/2");
   assert.equal(api.consts.babe.expectedBlockTime.toNumber(), 500);
   assert.ok(api.consts.babe.maxAuthorities.toNumber() >= 1);
   const now = (await api.query.timestamp.now()).toNumber();

@@ -461,6 +461,20 @@ def test_only_what_is_not_final_is_taken_back(base: Path, exported: Path, tmp_pa
     )
 
 
+def test_finality_restarts_at_no_block_that_changes_no_voters(base: Path) -> None:
+    def refused(block: str) -> str:
+        result = run("restart-finality", block, "--chain", "dev-manual", "-d", str(base), "--yes")
+        assert result.exit_code != 0
+        return result.stderr
+
+    head = document("check-block", "7", "--chain", "dev-manual", "-d", str(base))["hash"]
+    early = document("check-block", "4", "--chain", "dev-manual", "-d", str(base))["hash"]
+    assert "name the block by its hash" in refused("7")
+    assert "is not in the database" in refused("0x" + "11" * 32)
+    assert "has the voters of set 0 still" in refused(head)
+    assert "does not descend from the final block" in refused(early)
+
+
 @pytest.mark.parametrize(
     ("args", "code"),
     [

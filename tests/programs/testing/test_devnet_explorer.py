@@ -9,11 +9,12 @@ import pytest
 
 from btt_chain.testing import Devnet, DevnetError
 from btt_chain.testing.creation import EXPLORER, explorer_address
-from btt_chain.testing.process import free_ports
+from btt_chain.testing.ports import Reservation
 
 
 def test_a_devnet_has_an_explorer_of_its_first_node_if_it_is_asked_for(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+    with Reservation() as reservation:  # other tests choose ports at the same time
+        (port,) = reservation.free(1)
     net = Devnet.create(tmp_path, validators=1, explorer_port=port)
     helper = net.helper(EXPLORER)
     assert helper.words[:5] == ["-m", "cli.main", "explorer", "--url", net[0].ws]

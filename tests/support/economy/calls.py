@@ -194,6 +194,7 @@ ARGUMENTS: Final[dict[str, Rule]] = {
     "TierStaking.set_premium.terms": lambda values: values.one_of(
         (None, PremiumService(u8(values.one_of((0, 1, 5))), 10 * BTT))
     ),
+    "factor": lambda values: u32(values.one_of((299, 300, 10_000, 10_001))),
     "bps": lambda values: u32(values.one_of((0, 2_000, 10_000, 10_001))),
     "TierStaking.set_contribution_budget.amount": lambda values: u128(values.rng.randrange(10**22)),
     # Treasury and Bounties
@@ -222,6 +223,7 @@ ROOT_CALLS: Final = frozenset(
         "Vesting.force_remove_vesting_schedule",
         "Authorities.set_minimum_bond",
         "Authorities.set_validator_count",
+        "Authorities.set_work_factor",
         "Tokenomics.release_discretionary",
         "Tokenomics.object_milestone",
         "Tokenomics.unlock_reserve",

@@ -31,7 +31,6 @@ from btt_chain.keystore import GRANDPA as GRANDPA_KEY
 from btt_chain.primitives.babe import pre_digest
 from btt_chain.primitives.digest import BABE, H256, Consensus, Digest, Seal
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     CatchUp,
     Commit,
@@ -46,6 +45,7 @@ from btt_chain.primitives.grandpa import (
     target_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import DecodeError, u32, u64
 from p2p import network
 from p2p.network import Event

@@ -26,11 +26,11 @@ from btt_chain.primitives.grandpa import (
     Justification,
     Target,
     Verdict,
-    VoterSet,
     announced,
-    strict_shape,
-    verify_strict,
+    full_shape,
+    verify_full,
 )
+from btt_chain.primitives.voters import VoterSet
 from btt_chain.txpool.types import Limits
 from p2p.sync import fork_sync
 from storage.blocks import BlockStore
@@ -224,7 +224,7 @@ class Invariants:
     def _accept(self, node: SimNode, target: Target, raw: bytes) -> None:
         proof = Justification.decode(raw)
         set_id, voters = self.set_of(target.number)
-        verdict = strict_shape(proof, voters)
+        verdict = full_shape(proof, voters)
         if proof.target != target:
             verdict = Verdict.WRONG_TARGET
         if verdict is Verdict.ACCEPTED and not all_signed(proof, set_id, self.world.engines.verify):
@@ -306,7 +306,7 @@ class Invariants:
             if final.number and raw is not None:
                 set_id, voters = self.set_of(final.number)
                 target = Target(H256(final.hash), final.number)
-                verdict = verify_strict(Justification.decode(raw), set_id, voters, target)
+                verdict = verify_full(Justification.decode(raw), set_id, voters, target)
                 if verdict is not Verdict.ACCEPTED:
                     raise Violation("I5", f"{node.name}: block {final.number}: {verdict}")
             if node.client.store.state_import.missing is None:

@@ -26,8 +26,9 @@ from btt_chain.consensus.finality.messages import GossipMessage
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.consensus.importer import Importer, Slots
 from btt_chain.node.engine import Engine
-from btt_chain.primitives.grandpa import AnyMessage, AuthorityId, SignedMessage
+from btt_chain.primitives.grandpa import AnyMessage, SignedMessage
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 from p2p.protocols.messages import Announce, read_announce
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY

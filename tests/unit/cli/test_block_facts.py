@@ -21,6 +21,7 @@ from btt_chain.primitives.digest import (
     RuntimeEnvironmentUpdated,
     Seal,
 )
+from btt_chain.primitives.voters import AuthorityId as VoterId
 from btt_chain.scale import u32, u64
 from cli.common.block_facts import in_words
 
@@ -29,7 +30,7 @@ EPOCH = babe_digests.NextEpochData(
         [(babe_digests.AuthorityId(bytes([n]) * 32), u64(1)) for n in range(3)], bytes(32)
     )
 )
-CHANGE = grandpa.ScheduledChange([(grandpa.AuthorityId(bytes(32)), u64(1))], u32(0))
+CHANGE = grandpa.ScheduledChange([(VoterId(bytes(32)), u64(1))], u32(0))
 
 
 def to_grandpa(log: grandpa.AnyConsensusLog) -> Consensus:

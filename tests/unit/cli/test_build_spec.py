@@ -38,10 +38,11 @@ def test_a_local_chain_has_the_validators_and_the_slot_asked_for() -> None:
 def test_rule_randomness_and_bootnodes_are_written_down() -> None:
     randomness = "0x" + "ab" * 32
     document = spec(
-        "--chain", "dev", "--secondary-rule", "uniform", "--randomness", randomness,
+        "--chain", "dev", "--secondary-rule", "weighted", "--randomness", randomness,
         "--bootnode", NODE, "--bootnode", NODE,
     )  # fmt: skip
-    assert config(document)["babe"]["secondaryRule"] == "uniform"
+    assert config(document)["babe"]["secondaryRule"] == "weighted"
+    assert config(spec("--chain", "dev"))["babe"]["secondaryRule"] == "uniform"
     assert config(document)["babe"]["randomness"] == randomness
     assert document["bootNodes"] == [NODE]
 

@@ -70,9 +70,11 @@ def test_who_catches_up_sees_old_blocks_and_who_sees_new_ones_has_a_slow_clock()
 
 
 def test_voters_that_are_missing_are_named_before_finality_stops() -> None:
-    checks = doctor_rules.judge_finality(100, 99, doctor_rules.Votes(["5G…a (Bob)"]))
+    checks = doctor_rules.judge_finality(
+        100, 99, doctor_rules.Votes(["5G…a (Bob)"], quorum=doctor_rules.Quorum(0, 4, 3))
+    )
     assert verdicts(checks) == {"finality": Verdict.OK, "voters": Verdict.WARN}
-    assert "Bob" in checks[1].seen
+    assert checks[1].seen == "votes of 3 of 4 voters received, 3 needed; none of 5G…a (Bob)"
     checks = doctor_rules.judge_finality(100, 99, doctor_rules.Votes())
     assert verdicts(checks) == {"finality": Verdict.OK, "voters": Verdict.OK}
 
@@ -80,7 +82,7 @@ def test_voters_that_are_missing_are_named_before_finality_stops() -> None:
 def test_a_stall_of_finality_is_said_at_once_and_names_who_is_missing() -> None:
     missing = [f"V{i}" for i in range(8)]
     checks = doctor_rules.judge_finality(
-        102, 100, doctor_rules.Votes(missing, stuck=True, share=57)
+        102, 100, doctor_rules.Votes(missing, stuck=True, quorum=doctor_rules.Quorum(57, 12, 9))
     )
     assert verdicts(checks) == {"finality": Verdict.FAIL, "voters": Verdict.FAIL}
     assert "57 % of the weight: V0, V1, V2, V3, V4, V5 and 2 more" in checks[1].seen
@@ -116,6 +118,13 @@ def test_a_key_outside_of_the_active_set_is_named() -> None:
     assert verdicts(checks) == {"session keys": Verdict.OK, "active set": Verdict.WARN}
     assert "Eve" in checks[1].seen
     assert "Alice" not in checks[1].seen
+
+
+def test_a_set_that_tolerates_no_absence_is_a_warning() -> None:
+    (check,) = doctor_rules.judge_validators(3)
+    assert check.verdict is Verdict.WARN
+    assert "finality stops while one of them is off" in check.seen
+    assert doctor_rules.judge_validators(4) == doctor_rules.judge_validators(1) == []
 
 
 def test_a_key_that_does_not_sign_is_named_with_its_reason() -> None:

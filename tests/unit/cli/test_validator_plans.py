@@ -10,10 +10,18 @@ from unittest.mock import AsyncMock
 import pytest
 
 from btt_chain.crypto.keypair import KeyPair
-from cli.commands.validator import check_nothing_waits
+from cli.commands.validator import check_nothing_waits, check_sync
 from cli.common.chain_time import ChainTime
 from cli.common.errors import Refused
-from cli.common.validators import Leaving, Sessions, Validator, joining, leaving, seat_text
+from cli.common.validators import (
+    Leaving,
+    Sessions,
+    Validator,
+    few_text,
+    joining,
+    leaving,
+    seat_text,
+)
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -125,6 +133,32 @@ def test_the_time_of_a_session_is_counted_in_slots_of_the_epoch() -> None:
 )
 def test_a_seat_is_said_in_words(state: Validator, said: str) -> None:
     assert seat_text(state).startswith(said)
+
+
+def test_the_seat_of_a_candidate_says_which_bonds_are_not_elected() -> None:
+    assert "less than a quarter of the mean" in seat_text(CANDIDATE)
+
+
+def test_two_or_three_validators_are_too_few_for_an_absence() -> None:
+    assert few_text(3).startswith("3 validators tolerate no absence")
+    assert few_text(2)
+    assert [few_text(count) for count in (0, 1, 4, 100)] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("health", "is_refused"),
+    [
+        ({"isSyncing": False}, False), ({"isSyncing": True}, True), ({}, True), (None, True),
+    ],
+)  # fmt: skip
+async def test_a_validator_joins_only_from_a_node_in_sync(health: object, is_refused: bool) -> None:
+    connection = SimpleNamespace(call=AsyncMock(return_value=health), url="ws://here")
+    chain = cast("Chain", SimpleNamespace(connection=connection))
+    if is_refused:
+        with pytest.raises(Refused, match="ws://here is not in sync yet"):
+            await check_sync(chain)
+    else:
+        await check_sync(chain)
 
 
 def test_registered_keys_are_put_on_the_wire_in_their_order() -> None:

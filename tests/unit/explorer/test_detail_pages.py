@@ -16,8 +16,10 @@ from btt_chain.explorer.apis import Record
 from btt_chain.explorer.doctor import Doctor, Finding
 from btt_chain.explorer.index.source import EVENT_COUNT, EVENTS
 from btt_chain.explorer.pages.staking import Allocated, names_of, vested
-from btt_chain.explorer.pages.validators import expected
+from btt_chain.explorer.pages.validators import _shares, expected
+from btt_chain.primitives.block_shares import SHARE_UNIT
 from btt_chain.scale import compact_decode, compact_encode, encode, u32, u64
+from btt_chain.scale.portable import Plain
 from runtime.apis.incentives_stats import Statistics
 from runtime.constants import BTT
 from runtime.pallets.tier_staking import accrued
@@ -28,6 +30,7 @@ from support.explorer_economy import JOBS, MODEL, statistics
 
 Client = TestClient[web.Request, web.Application]
 
+VRF_SLOTS = "PrimaryAndSecondaryVRFSlots"
 MODEL_ID = f"0x{bytes(MODEL).hex()}"
 FORGED = [
     ("/model/0x12", 400), (f"/model/0x{'9' * 64}", 404), ("/models?after=x", 400),
@@ -130,9 +133,29 @@ async def test_a_validator_has_its_blocks_its_bond_and_its_offences(
 
 
 def test_the_band_of_expected_blocks_is_that_of_the_binomial_distribution() -> None:
-    assert expected(600, 1, 4) == {"expected": 150.0, "low": 128, "high": 172}
-    assert expected(0, 1, 4) == {"expected": 0.0, "low": 0, "high": 0}
-    assert expected(600, 0, 0)["expected"] is None
+    quarter = 0.25
+    assert expected(600, quarter) == {"expected": 150.0, "low": 128, "high": 172}
+    assert expected(0, quarter) == {"expected": 0.0, "low": 0, "high": 0}
+    assert expected(600, None)["expected"] is None
+
+
+@pytest.mark.parametrize(
+    ("config", "rule", "shares"),
+    [
+        ({"c": [1, 2], "allowed_slots": VRF_SLOTS}, "Uniform", [625_000_000, 375_000_000]),
+        ({"c": [1, 4], "allowed_slots": VRF_SLOTS}, "Uniform", [562_500_000, 437_500_000]),
+        ({"c": [1, 2], "allowed_slots": VRF_SLOTS}, "Weighted", [750_000_000, 250_000_000]),
+        ({"c": [1, 2], "allowed_slots": "PrimarySlots"}, "Uniform", [750_000_000, 250_000_000]),
+        # What no chain has: the page shows the weights.
+        ({"c": [1, 0], "allowed_slots": VRF_SLOTS}, "Uniform", [750_000_000, 250_000_000]),
+        ({"c": "half"}, 7, [750_000_000, 250_000_000]),
+        (None, None, [750_000_000, 250_000_000]),
+    ],
+)
+def test_a_validators_share_is_by_weight_and_by_the_slots_that_all_have(
+    config: Plain, rule: Plain, shares: list[int]
+) -> None:
+    assert _shares([3, 1], config, rule) == [share / SHARE_UNIT for share in shares]
 
 
 async def test_a_model_has_a_card_with_its_price_and_open_jobs(economy_client: Client) -> None:

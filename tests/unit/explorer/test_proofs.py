@@ -15,7 +15,6 @@ from btt_chain.client.jsonrpc import Json
 from btt_chain.consensus.finality.proofs import FinalityProof
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     Commit,
     Justification,
@@ -25,6 +24,7 @@ from btt_chain.primitives.grandpa import (
     signing_payload,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32, u64
 from cli.program import program
 from support.document import Document

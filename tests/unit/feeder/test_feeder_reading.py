@@ -79,7 +79,7 @@ async def test_a_source_that_fails_has_no_price(name: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("huge", "longer than"), ("bomb", "no "), ("deep", "no JSON")]
+    ("name", "why"), [("huge", "longer than"), ("bomb", "not "), ("deep", "not JSON")]
 )
 async def test_an_answer_is_read_to_a_bound_and_not_unpacked(name: str, why: str) -> None:
     async with web_sources() as base:

@@ -298,14 +298,18 @@ def test_the_first_randomness_follows_from_the_id_unless_chosen() -> None:
         make("local", randomness=randomness[1:])
 
 
-def test_slots_without_a_winner_go_by_weight_by_default() -> None:
-    assert (
-        runtime_at(build(make("local"))).babe.epochs.secondary_rule.value is SecondaryRule.Weighted
-    )
-    spec = make("local", secondary_rule=SecondaryRule.Uniform)
-    assert config(spec)["babe"]["secondaryRule"] == "uniform"
+@pytest.mark.parametrize("preset", ["dev", "local", "fast"])
+def test_slots_without_a_winner_go_to_all_alike_by_default(preset: str) -> None:
+    epochs = runtime_at(build(make(preset))).babe.epochs
+    assert epochs.secondary_rule.value is SecondaryRule.Uniform
+    assert epochs.config().c == (1, 2)
+
+
+def test_a_chain_may_choose_secondary_authors_by_weight() -> None:
+    spec = make("local", secondary_rule=SecondaryRule.Weighted)
+    assert config(spec)["babe"]["secondaryRule"] == "weighted"
     again = read_spec(spec.dumps())
-    assert runtime_at(build(again)).babe.epochs.secondary_rule.value is SecondaryRule.Uniform
+    assert runtime_at(build(again)).babe.epochs.secondary_rule.value is SecondaryRule.Weighted
     assert build(read_spec(to_raw(again).dumps())).hash == build(spec).hash
 
 

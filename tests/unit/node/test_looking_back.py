@@ -17,7 +17,6 @@ from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot,
 from btt_chain.primitives.digest import BABE as BABE_ENGINE
 from btt_chain.primitives.digest import H256, Digest, Seal
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     SignedMessage,
     Stage,
@@ -26,6 +25,7 @@ from btt_chain.primitives.grandpa import (
     signing_payload,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32
 
 GENESIS = bytes(32)

@@ -18,7 +18,7 @@ from btt_chain.node.backend import Identity
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
 from btt_chain.node.service import PortTaken, Service, ServiceConfig, waited_for
-from btt_chain.primitives.grandpa import AuthorityId
+from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u128
 from btt_chain.telemetry.metrics import Metrics
@@ -168,9 +168,10 @@ async def test_a_taken_port_of_figures_stops_only_a_node_with_that_flag(
 def report_of(
     prevote_missing: list[AuthorityId], precommit_missing: list[AuthorityId]
 ) -> RoundReport:
+    prevoted, precommitted = 4 - len(prevote_missing), 4 - len(precommit_missing)
     return RoundReport(
-        7, 4, 3, 4 - len(prevote_missing), prevote_missing, 4 - len(precommit_missing),
-        precommit_missing,
+        7, Power(4, 4), Power(3, 3), Power(prevoted, prevoted), prevote_missing,
+        Power(precommitted, precommitted), precommit_missing,
     )  # fmt: skip
 
 

@@ -10,14 +10,8 @@ from btt_chain.keystore.ledger import UNKNOWN, Round
 from btt_chain.keystore.states import State
 from btt_chain.node.signing import LATE, Signer
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
-    AnyMessage,
-    AuthorityId,
-    Stage,
-    Target,
-    is_signed,
-    message_for,
-)
+from btt_chain.primitives.grandpa import AnyMessage, Stage, Target, is_signed, message_for
+from btt_chain.primitives.voters import AuthorityId
 
 GENESIS = bytes(32)
 STARTED = 1_000

@@ -17,7 +17,6 @@ from btt_chain.node import assembly
 from btt_chain.node.state_import import LINK_PREFIX, PROOF_PREFIX, StateImport, warp_plan
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     Prevote,
     PrevoteMessage,
@@ -29,6 +28,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     EquivocationProof,
     PrevoteEquivocation,
 )
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32, u64, u128
 from btt_chain.txpool import ValidityUnknown
 from genesis.accounts import dev_path

@@ -44,10 +44,10 @@ VALUES = st.recursive(
         (b"\xef\xbb\xbf<a/>", "only FHIR's JSON"),
         (b'{"a": 1}\n{"a": 2}\n', "NDJSON"),
         (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><Patient/>', "only FHIR's JSON"),
-        (b"[1]", "no JSON object"),
+        (b"[1]", "not a JSON object"),
         (b'{"a": "\xff"}', "not UTF-8"),
-        (b'{"a": 01}', "no JSON"),
-        (b"", "no JSON"),
+        (b'{"a": 01}', "not JSON"),
+        (b"", "not JSON"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

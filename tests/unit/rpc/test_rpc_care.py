@@ -45,13 +45,13 @@ async def test_a_referral_is_returned_with_what_it_earns(
     assert await http.call("referral_get", address(BOB)) is None
     runtime.referral.accept(signed(BOB), Id(ALICE))
     runtime.referral.attest_implementation(ROOT, Id(BOB))
-    fees = JobFees(100 * int(BTT), 31 * int(BTT), 15 * int(BTT), 5 * int(BTT))
+    fees = JobFees(100 * int(BTT), 31 * int(BTT), 5 * int(BTT), 3 * int(BTT))
     runtime.referral.count_job(BOB, fees)
     found = await http.call("referral_get", address(BOB))
     assert found["referee"]["referrer"] == address(ALICE)
     assert found["referee"]["usage"]["jobs"] == 1
     assert found["reached"] == str(50 * int(BTT))
-    assert found["returnable"] == found["payable"] == str(85 * 26 * int(BTT) // 100)
+    assert found["returnable"] == found["payable"] == str(23 * int(BTT) // 2)
     assert await http.call("referral_list") == [found]
     assert await http.call("referral_list", address(BOB)) == []
     quota = await http.call("referral_quota", address(ALICE))

@@ -12,8 +12,8 @@ from btt_chain.consensus.finality.gadget import RoundReport
 from btt_chain.consensus.finality.proofs import FinalityProof, NotFinal
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256, Digest
-from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.finality import GrandpaApi, Rounds
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.server import RpcConfig, RpcServer
@@ -21,7 +21,7 @@ from btt_chain.scale import u32, u64
 from support.rpc_client import CallFailed, WsClient
 
 BOB, EVE = AuthorityId(bytes([2]) * 32), AuthorityId(bytes([5]) * 32)
-ROUND = RoundReport(9, 14, 10, 11, [EVE], 4, [BOB, EVE])
+ROUND = RoundReport(9, Power(14, 3), Power(10, 3), Power(11, 2), [EVE], Power(4, 1), [BOB, EVE])
 HEADER = Header(H256(bytes(32)), u32(7), H256(bytes(32)), H256(bytes(32)), Digest())
 
 
@@ -72,8 +72,14 @@ async def test_the_rounds_have_the_form_of_substrate(ws: WsClient) -> None:
         "round": 9,
         "totalWeight": 14,
         "thresholdWeight": 10,
-        "prevotes": {"currentWeight": 11, "missing": [ss58.encode(EVE)]},
-        "precommits": {"currentWeight": 4, "missing": [ss58.encode(BOB), ss58.encode(EVE)]},
+        "totalHeads": 3,
+        "thresholdHeads": 3,
+        "prevotes": {"currentWeight": 11, "currentHeads": 2, "missing": [ss58.encode(EVE)]},
+        "precommits": {
+            "currentWeight": 4,
+            "currentHeads": 1,
+            "missing": [ss58.encode(BOB), ss58.encode(EVE)],
+        },
     }
     assert await ws.call("grandpa_roundState") == {
         "setId": 3,
@@ -93,7 +99,10 @@ async def test_weights_beyond_what_clients_read_are_given_in_thousands(
     ws: WsClient, model: Model
 ) -> None:
     bond = 10**10
-    heavy = RoundReport(9, 4 * bond, 2 * bond + 1, 2 * bond, [EVE], bond, [BOB, EVE])
+    heavy = RoundReport(
+        9, Power(4 * bond, 4), Power(2 * bond + 1, 3), Power(2 * bond, 2), [EVE], Power(bond, 1),
+        [BOB, EVE],
+    )  # fmt: skip
     model.now = Rounds(3, heavy, [])
     best = (await ws.call("grandpa_roundState"))["best"]
     assert (best["totalWeight"], best["thresholdWeight"]) == (40_000_000, 20_000_001)
@@ -102,7 +111,7 @@ async def test_weights_beyond_what_clients_read_are_given_in_thousands(
 
 
 async def test_the_heaviest_weights_still_fit(ws: WsClient, model: Model) -> None:
-    most = u64.MAX
+    most = Power(u64.MAX, 1)
     model.now = Rounds(3, RoundReport(9, most, most, most, [], most, []), [])
     best = (await ws.call("grandpa_roundState"))["best"]
     assert best["totalWeight"] == best["prevotes"]["currentWeight"] <= u32.MAX

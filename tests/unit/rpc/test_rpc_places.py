@@ -12,10 +12,10 @@ from aiohttp import ClientSession, WSServerHandshakeError
 from btt_chain.rpc import places as places_module
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
-from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.rpc.visitors import Phase, Visitor, Visitors
+from btt_chain.web.proxies import Proxies
 from support.rpc_backend import ModelBackend
 from support.rpc_client import WsClient
 
@@ -92,7 +92,7 @@ def crowd(visitors: Visitors, phase: Phase = Phase.OPEN) -> list[tuple[Transport
 def test_ten_addresses_with_ten_idle_websockets_each_do_not_keep_others_out() -> None:
     limits = Limits()
     limiter = ConnectionLimiter(limits)
-    visitors = Visitors(limits, limiter, TrustedProxies())
+    visitors = Visitors(limits, limiter, Proxies())
     holders = crowd(visitors)
     honest = [arrive(visitors, f"198.51.100.{number}") for number in range(20)]
     assert not any(visitor.turned_away for _, visitor in honest)
@@ -109,7 +109,7 @@ def test_ten_addresses_with_ten_idle_websockets_each_do_not_keep_others_out() ->
 
 def test_a_request_that_is_worked_on_is_not_cut_off() -> None:
     limits = Limits()
-    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), Proxies())
     crowd(visitors, Phase.BUSY)
     assert arrive(visitors, "198.51.100.1")[1].turned_away
 

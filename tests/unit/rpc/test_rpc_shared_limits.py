@@ -15,13 +15,13 @@ from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
-from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.state import MAX_WATCHED, MAX_WATCHED_EXTERNAL, StorageAudience
 from btt_chain.rpc.visitors import Visitor, Visitors
 from btt_chain.web.addresses import network_of
 from btt_chain.web.budget import Accounts, Bill, Rate, Rates
+from btt_chain.web.proxies import Proxies
 
 # ---- batches
 
@@ -116,7 +116,7 @@ def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
 ) -> None:
     monkeypatch.setattr(visitors_module, "MAX_UNREAD", 1_000)
     limits = Limits()
-    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), Proxies())
     hoarders = [arrive(visitors, "203.0.113.7") for _ in range(5)]
     for size, (_, hoarder) in zip((190, 195, 205, 200, 200), hoarders, strict=True):
         visitors.receive(hoarder, size)
@@ -133,7 +133,7 @@ def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
 @pytest.mark.parametrize("address", ["203.0.113.7", "127.0.0.1"])
 def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: str) -> None:
     limits = Limits()
-    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), Proxies())
     for _ in range(10):
         transport, visitor = arrive(visitors, address)
         visitors.receive(visitor, 4 << 20)
@@ -148,7 +148,7 @@ def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: 
 
 def test_a_connection_that_ends_within_a_small_request_costs_nothing() -> None:
     limits = Limits()
-    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), Proxies())
     for _ in range(1_000):
         _, visitor = arrive(visitors, "203.0.113.7")
         visitors.receive(visitor, 10_000)

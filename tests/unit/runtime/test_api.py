@@ -446,7 +446,7 @@ def voted() -> BabeChain:
 def test_babes_configuration_and_epochs_are_those_of_the_state(voted: BabeChain) -> None:
     babe = voted.runtime.babe
     config = ask_babe(voted, "BabeApi_configuration", BabeConfiguration)
-    assert (config.slot_duration, config.epoch_length, config.c) == (6_000, EPOCH, (1, 4))
+    assert (config.slot_duration, config.epoch_length, config.c) == (6_000, EPOCH, (1, 2))
     assert config.allowed_slots is AllowedSlots.PrimaryAndSecondaryVRFSlots
     assert ask_babe(voted, "BabeApi_current_epoch_start", Slot) == FIRST + EPOCH
     for name, epoch in (

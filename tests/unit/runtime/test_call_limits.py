@@ -31,6 +31,7 @@ from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import EXTRINSIC, MAX_CALLS, MAX_LOGS, MIB, RESERVED_LOGS
 from btt_chain.primitives.validity import ExhaustsResources
+from btt_chain.primitives.voters import AuthorityId as VoterId
 from btt_chain.scale import Codec, EncodeError, compact_encode, u32, u64
 from btt_chain.scale.base import MAX_LENGTH
 from btt_chain.scale.shape import (
@@ -270,7 +271,7 @@ def test_a_header_that_no_author_makes_is_refused(chain: DevChain, claims: list[
 
 def test_the_largest_digest_of_this_chain_fits() -> None:
     babes = [(AuthorityId(n.to_bytes(32, "big")), u64(1)) for n in range(1_000)]
-    voters = [(grandpa.AuthorityId(n.to_bytes(32, "big")), u64(1)) for n in range(1_000)]
+    voters = [(VoterId(n.to_bytes(32, "big")), u64(1)) for n in range(1_000)]
     logs: list[DigestItem] = [
         pre_runtime(manual_claim(1)),
         consensus(NextEpochData(NextEpochDescriptor(babes, bytes(32)))),

@@ -31,7 +31,7 @@ def chain() -> EconomyChain:
         chain.by(CHO, "Referral", "refer", referee=Id(BEN)),
         chain.by(BEN, "Referral", "accept", referrer=Id(ANN)),
     )
-    fees = JobFees(2_000 * BTT, 600 * BTT, 290 * BTT, 108 * BTT)
+    fees = JobFees(2_000 * BTT, 600 * BTT, 108 * BTT, 58 * BTT)
     chain.run(partial(chain.runtime.referral.count_job, BEN, fees))
     chain.run(chain.by(CHO, "Referral", "claim", referee=Id(BEN)))
     records = chain.runtime.health_records
@@ -53,7 +53,7 @@ def chain() -> EconomyChain:
 def overpaid(chain: EconomyChain) -> None:
     referees = chain.runtime.referral.referees
     found = referees[BEN]
-    found.paid = u128(85 * 492 * BTT // 100 + 1)
+    found.paid = u128((600 - 108 - 58) * BTT // 2 + 1)
     referees[BEN] = found
 
 

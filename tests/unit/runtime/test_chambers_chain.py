@@ -86,7 +86,7 @@ def test_verified_work_votes_until_some_of_it_was_wrong(chain: BttRuntime) -> No
         ProviderKind.Clinic, None, [u16(0)], u32(2), b"\x01" * 32, b"\x02" * 32, address
     )
     chain.providers.register(signed(BOB), info, u128(1_000 * BTT))
-    chain.providers.engagements.credit_score(BOB, 70)
+    chain.providers.engagements.credit_score(BOB, 70, 5)
     wait(chain, DAY)
     assert chain.chambers.powers.of(BOB, 1)[Chamber.Compute] == 70
     assert int(chain.chambers.state_view().electorates[Chamber.Compute]) == 70

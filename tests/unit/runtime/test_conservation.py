@@ -71,6 +71,7 @@ BOOKKEEPING = (
     "system.events",
     "system.event_count",
     "fees.next_fee_multiplier",
+    "fees.era_paid",
 )
 
 
@@ -427,6 +428,7 @@ class World(RuleBasedStateMachine):
 
 FAILURE_EVENTS = {
     Balances.Endowed,  # author or fund, by the fee
+    TransactionPayment.AuthorLimitReached,
     System.NewAccount,
     Balances.Withdraw,
     Balances.Deposit,

@@ -58,6 +58,12 @@ def prepare_without_author(runtime: BttRuntime) -> None:
     del runtime.system.account[runtime.fees.development_fund]
 
 
+def prepare_near_limit(runtime: BttRuntime) -> None:
+    """Prepare a chain whose authors soon reach the limit of the era."""
+    prepare(runtime)
+    runtime.fees.era_limit.value = MILLI_BTT
+
+
 def new_chain(preparation: Callable[[BttRuntime], None] = prepare) -> DevChain:
     rich = {pair.account_id: START for pair in PAYERS}
     return DevChain(extra=rich | {POOR.account_id: int(MILLI_BTT) * 3}, prepare=preparation)
@@ -105,7 +111,7 @@ def submit_some(chain: DevChain, rng: random.Random) -> None:
                 chain.send(pair, some_call(chain, rng), **how)
 
 
-@pytest.mark.parametrize("preparation", [prepare, prepare_without_author])
+@pytest.mark.parametrize("preparation", [prepare, prepare_without_author, prepare_near_limit])
 @pytest.mark.parametrize("seed", range(3))
 def test_blocks_made_in_one_way_are_valid_in_the_other(
     seed: int, preparation: Callable[[BttRuntime], None], ways: Ways
@@ -158,6 +164,29 @@ def test_a_usual_transfer_is_made_in_one_pass(ways: Ways) -> None:
     chain.pool.submit(usual(chain, tip=1, nonce=2))
     chain.seal()
     assert ways.taken == 1
+
+
+def test_only_the_transfer_that_reaches_the_limit_of_the_era_takes_the_general_way(
+    ways: Ways,
+) -> None:
+    chain, without = new_chain(prepare_near_limit), new_chain()
+    for nonce in range(12):
+        without.pool.submit(usual(without, nonce=nonce))
+        if nonce % 4 == 3:
+            without.seal()
+    taken, ways.taken = ways.taken, 0
+    earned: list[int] = []
+    for block in range(3):
+        before = int(chain.account(ALICE).data.free)
+        for nonce in range(4):
+            chain.pool.submit(usual(chain, nonce=4 * block + nonce))
+        chain.seal()
+        earned.append(int(chain.account(ALICE).data.free) - before)
+    share = earned[0] // 4
+    assert earned == [4 * share, 4 * share, int(MILLI_BTT) - 8 * share]
+    assert 0 < earned[2] < share
+    assert ways.taken == taken - 1
+    assert chain.at().fees.era_paid.value == MILLI_BTT
 
 
 def test_a_bad_signature_is_refused_in_the_way_of_all_others() -> None:

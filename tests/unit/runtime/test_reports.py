@@ -14,7 +14,6 @@ from btt_chain.primitives.babe_digests import AuthorityId
 from btt_chain.primitives.babe_equivocation import EquivocationProof as BabeProof
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import bare
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import (
     AuthoritySignature,
     Precommit,
@@ -27,6 +26,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     PrecommitEquivocation,
 )
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64
 from runtime.apis.reports import AnyProof, report_extrinsic
 from runtime.frame import NONE, DispatchError, PostInfo, signed

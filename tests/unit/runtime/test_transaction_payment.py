@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from decimal import Decimal, getcontext
 from fractions import Fraction
@@ -33,6 +34,7 @@ from runtime.frame import (
 from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import (
+    FLOOR,
     ONE,
     FeeDetails,
     RuntimeDispatchInfo,
@@ -444,7 +446,7 @@ def test_without_an_author_the_fund_gets_everything(chain: DevChain) -> None:
     assert runtime.balances.free(account(ALICE)) == START
 
 
-@given(fee=st.integers(1, 10**18), tip=st.integers(0, 10**18), back=st.integers(0, 10**18))
+@given(fee=st.integers(1, 10**18), tip=st.integers(0, 10**18 // 2), back=st.integers(0, 10**18))
 def test_a_fee_is_shared_to_the_last_planck(fee: int, tip: int, back: int) -> None:
     runtime = CHAIN.at()
     who, author, fund = account(BOB), account(ALICE), runtime.fees.development_fund
@@ -457,6 +459,65 @@ def test_a_fee_is_shared_to_the_last_planck(fee: int, tip: int, back: int) -> No
     assert after[0] == before[0] - actual
     assert after[1] == before[1] + fee // 2 + tip
     assert after[2] == before[2] + fee - fee // 2
+
+
+# ---- the limit of an era
+
+
+def test_authors_get_no_more_than_the_limit_of_an_era_and_the_fund_gets_the_rest() -> None:
+    runtime = CHAIN.at()
+    fees, balances, who, author = runtime.fees, runtime.balances, account(BOB), account(ALICE)
+    fund = fees.development_fund
+    assert fees.era_limit.value == FLOOR
+    reached = TransactionPayment.AuthorLimitReached(u32(0))
+    got: list[tuple[int, int, int]] = []
+    for _ in range(4):
+        before, count = (balances.free(author), balances.free(fund)), len(runtime.host.events)
+        taken, tip = u128(6 * BTT // 10), u128(BTT // 10)
+        balances.withdraw_fee(who, taken, tip)
+        fees.settle(who, taken, taken, tip)
+        events = [one.event for one in runtime.host.happened(count)]
+        parts = int(balances.free(author) - before[0]), int(balances.free(fund) - before[1])
+        got.append((*parts, events.count(reached)))
+    tenth = int(BTT) // 10
+    half = tenth * 5 // 2
+    share = half + tenth
+    assert got == [
+        (share, half, 0),
+        (share, half, 0),
+        (10 * tenth - 2 * share, 2 * share - 4 * tenth, 1),
+        (0, 6 * tenth, 0),
+    ]
+    assert fees.era_paid.value == fees.era_limit.value
+
+
+def test_the_limit_is_four_times_the_decayed_mean_and_one_btt() -> None:
+    fees, paid = CHAIN.at().fees, [random.Random(era).randrange(10**20) for era in range(40)]
+    for era in range(1, 40):
+        fees.era_paid.value = u128(paid[era - 1])
+        fees.begin_era(era)
+        assert fees.era_paid.value == 0
+        ended = [(u32(past), u128(paid[past])) for past in range(max(0, era - 16), era)]
+        assert fees.era_fees.value == ended
+        # Shares of blocks in force were planned in the era before, with the snapshot two eras
+        # older; the same eras decide the limit.
+        weights = [Fraction(8, 10) ** age for age in range(14)]
+        newest = era - 3
+        mean = sum(
+            (weight * paid[newest - age] for age, weight in enumerate(weights) if age <= newest),
+            Fraction(0),
+        ) / sum(weights)
+        assert int(fees.era_limit.value) == int(BTT) + int(4 * mean)
+        assert fees.limit_at(newest) == fees.era_limit.value
+
+
+def test_the_event_of_the_limit_names_the_era() -> None:
+    runtime = CHAIN.at()
+    runtime.fees.begin_era(7)
+    runtime.balances.withdraw_fee(account(BOB), u128(3 * BTT), u128(0))
+    runtime.fees.settle(account(BOB), u128(3 * BTT), u128(3 * BTT), u128(0))
+    reached = TransactionPayment.AuthorLimitReached(u32(7))
+    assert reached in [one.event for one in runtime.host.happened()]
 
 
 def test_the_event_reports_the_whole_fee_and_the_tip_in_it(chain: DevChain) -> None:

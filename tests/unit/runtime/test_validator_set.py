@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from btt_chain.primitives.account import Id, Sr25519Signature
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import bare, opaque, signed, signing_payload
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
@@ -126,11 +128,10 @@ def test_a_newcomer_with_more_at_stake_takes_the_place_of_the_least() -> None:
     runtime = chain.runtime
     assert runtime.session.validators_now()[0] == EVE.account
     assert leaver not in runtime.session.validators_now()
-    assert [weight for _, weight in runtime.babe.epochs.authorities.value] == [
-        500_000_000,
-        250_000_000,
-        250_000_000,
-    ]
+    shares, weights = runtime.session.shares_now(), runtime.babe.epochs.weights_now()
+    assert list(shares) == pytest.approx([5 * 10**8, 25 * 10**7, 25 * 10**7], abs=50)
+    # A sixth of all blocks is each one's without any weight, and the weights are for the rest.
+    assert list(weights) == pytest.approx([2 * 10**9 / 3, 10**9 / 6, 10**9 / 6], abs=50)
     # The voters' list changes with the block that announces it; the authors' did with its epoch.
     assert [weight for _, weight in runtime.grandpa.authorities.value] == [
         2 * 10**10,
@@ -181,6 +182,30 @@ def test_an_author_of_two_blocks_in_a_slot_is_slashed_disabled_and_replaced() ->
     assert cheat.account not in runtime.session.validators_now()
     assert EVE.account in runtime.session.validators_now()
     assert len(runtime.session.validators_now()) == 4
+
+
+def test_a_cheat_with_most_of_the_weight_and_less_than_half_of_the_blocks_is_disabled() -> None:
+    chain = small(4, least=3)
+    cheat, runtime = chain.members[0], chain.runtime
+    act(chain, cheat, "Authorities", "bond_extra", amount=u128(BOND * 3 // 2))
+    run_to_epoch(chain, 2)
+    place = runtime.session.validators_now().index(cheat.account)
+    shares, weights = runtime.session.shares_now(), runtime.babe.epochs.weights_now()
+    assert 2 * shares[place] < sum(shares)
+    assert 2 * weights[place] >= sum(weights) - 8
+    report = chain.call(
+        "Babe",
+        "report_equivocation_unsigned",
+        equivocation_proof=chain.doubled(cheat, chain.slot),
+        key_owner_proof=MembershipProof(u32(2), [], u32(4)),
+    )
+    slot = next(
+        slot
+        for slot in range(chain.slot + 1, chain.slot + EPOCH)
+        if chain.claim(slot).claim.claim.authority_index != place
+    )
+    chain.block((NONE, report), slot=slot)
+    assert Session.ValidatorDisabled(cheat.account) in chain.events()
 
 
 def test_sets_weights_and_stakes_agree_over_many_epochs() -> None:

@@ -74,6 +74,7 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.chain.on_import_failed("bad_seal")
     metrics.chain.on_reorganised(2)
     metrics.chain.on_leaves(2)
+    metrics.chain.on_faults(3)
     metrics.network.on_traffic(100, 50, 7, penalties=2, bans=1, lookups=3)
     metrics.network.on_nodes_known(21)
     metrics.network.on_peer_costs(
@@ -85,7 +86,7 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.authoring.on_slot("claimed")
     metrics.finality.on_waiting_votes(1)
     metrics.finality.on_equivocation("babe")
-    metrics.finality.on_missing_voters(1)
+    metrics.finality.on_missing_voters(1, total=4, needed=3)
     metrics.rpc.know_methods(["system_health"])
     metrics.rpc.on_call("system_health", 0.001)
     metrics.rpc.on_sessions(1)
@@ -95,6 +96,7 @@ def test_every_event_of_a_node_has_its_metric() -> None:
         assert stem in text
     value = metrics.registry.get_sample_value
     assert value("btt_retracted_blocks_total") == 2
+    assert value("btt_contained_faults") == 3
     assert value("substrate_sub_libp2p_network_bytes_total", {"direction": "out"}) == 50
     assert value("btt_network_packets_out_total") == 7
     assert (value("btt_peer_penalties_total"), value("btt_peer_bans_total")) == (2, 1)

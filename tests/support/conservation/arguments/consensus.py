@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from btt_chain.primitives.babe_digests import AllowedSlots, NextConfigDescriptor
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
-from btt_chain.scale import u64
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
+from btt_chain.scale import u32, u64
 from runtime.pallets.authorities import LOWEST_MINIMUM
 from runtime.pallets.session import SessionKeys
 from support.conservation.arguments.common import Arguments, of_zeros
@@ -36,6 +36,7 @@ CALLS: dict[str, Arguments] = {
     "Authorities.set_minimum_bond": lambda c, _: {
         "amount": c.one_of((c.amount(), LOWEST_MINIMUM)),
     },
+    "Authorities.set_work_factor": lambda c, _: {"factor": c.one_of((u32(300), u32(299)))},
     "Authorities.set_validator_count": lambda c, _: {"count": c.number()},
     "Session.set_keys": lambda c, _: {"keys": session_keys(c), "proof": b""},
     "Session.purge_keys": lambda c, _: {},

@@ -10,7 +10,6 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.grandpa import (
     AnyMessage,
-    AuthorityId,
     AuthoritySignature,
     Commit,
     PrecommitMessage,
@@ -18,11 +17,11 @@ from btt_chain.primitives.grandpa import (
     SignedPrecommit,
     Stage,
     Target,
-    VoterSet,
     message_for,
     signing_payload,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import u32
 
 PREVOTE, PRECOMMIT, PROPOSE = Stage.PREVOTE, Stage.PRECOMMIT, Stage.PROPOSE
@@ -97,6 +96,14 @@ def who(name: str) -> AuthorityId:
 
 def voters(weights: Mapping[str, int]) -> VoterSet:
     return VoterSet((who(name), weight) for name, weight in weights.items())
+
+
+def by_weight(weights: Mapping[str, int]) -> VoterSet:
+    """Voters of the Rust crate, where weight alone decides: any number of heads is enough."""
+    made = voters(weights)
+    made.threshold = made.threshold._replace(heads=0)
+    made.tolerated = made.tolerated._replace(heads=-len(made))
+    return made
 
 
 def many(count: int) -> dict[str, int]:

@@ -26,7 +26,6 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.round import Round
 from btt_chain.primitives.digest import BABE, GRANDPA, H256, Consensus
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     BadAnnouncement,
     CatchUp,
@@ -42,7 +41,6 @@ from btt_chain.primitives.grandpa import (
     SignedPrevote,
     Stage,
     Target,
-    VoterSet,
     announced,
     consensus,
     is_signed,
@@ -59,6 +57,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     PrevoteEquivocation,
     check_equivocation,
 )
+from btt_chain.primitives.voters import AuthorityId, Power, VoterSet
 from btt_chain.scale import Overflow, codec, encode, u32, u64
 from unit.consensus.finality.finality_world import (
     PRECOMMIT,
@@ -327,11 +326,15 @@ def test_an_unclear_announcement_is_refused(payloads: list[bytes], why: str) -> 
 )
 def test_g22_the_threshold_is_the_least_above_two_thirds(total: int, threshold: int) -> None:
     made = voters({"Alice": total})
+    assert made.threshold == Power(threshold, 1)
+    assert threshold * 3 > total * 2 or total < 4
+    assert (threshold - 1) * 3 <= total * 2
+    assert made.tolerated == Power(total - threshold, 0)
 
-    assert made.threshold == threshold
-    assert made.threshold * 3 > made.total * 2 or total < 4
-    assert (made.threshold - 1) * 3 <= made.total * 2
-    assert made.tolerated == total - threshold
+    equal = voters({f"voter {at}": 5 for at in range(total)})
+    assert equal.threshold.heads == threshold
+    assert equal.tolerated.heads == total - threshold
+    assert equal.threshold.heads == total * 2 // 3 + 1  # as other verifiers count
 
 
 def test_g22_weights_of_one_voter_are_added_and_none_is_dropped() -> None:
@@ -349,7 +352,7 @@ def test_g22_an_empty_set_is_refused(pairs: list[tuple[AuthorityId, int]]) -> No
 
 
 def test_g22_weights_that_overflow_are_refused() -> None:
-    assert VoterSet([(ALICE, u64.MAX)]).total == u64.MAX
+    assert VoterSet([(ALICE, u64.MAX)]).total == Power(u64.MAX, 1)
     with pytest.raises(Overflow):
         VoterSet([(ALICE, u64.MAX), (who("Alice"), 1)])
 

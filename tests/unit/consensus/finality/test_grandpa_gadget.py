@@ -33,12 +33,12 @@ from btt_chain.primitives.grandpa import (
     Commit,
     Justification,
     Stage,
-    VoterSet,
     consensus,
     message_for,
     stage_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import Power, VoterSet
 from btt_chain.scale import u32, u64
 from p2p.network import GRANDPA, Penalise, Publish
 from unit.consensus.finality.finality_world import as_precommit, signed, who
@@ -75,7 +75,7 @@ def test_our_vote_is_signed_gossiped_and_counted() -> None:
     assert isinstance(vote, Vote)
     assert vote.body.message.id == who("Alice")
     assert [a.topic for a in actions if isinstance(a, Publish)] == [GRANDPA]
-    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert case.gadget.rounds()[0].prevotes.weight == 1
 
 
 def test_nothing_is_sent_where_the_record_refuses_to_sign() -> None:
@@ -83,7 +83,7 @@ def test_nothing_is_sent_where_the_record_refuses_to_sign() -> None:
     case.node.keys.last[who("Alice")] = (9, 9, PRECOMMIT)
 
     assert published(case.at(2 * T)) == []
-    assert case.gadget.rounds()[0].prevote_weight == 0
+    assert case.gadget.rounds()[0].prevotes.weight == 0
 
 
 def test_a_key_that_appears_votes_and_one_that_goes_does_not() -> None:
@@ -127,7 +127,7 @@ def test_a_vote_again_is_free_and_a_third_is_not_even_checked() -> None:
     raw = case.vote(PREVOTE, 4, "Bob")
     assert costs(case.gossip(raw)) == []
     assert costs(case.gossip(raw)) == []
-    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert case.gadget.rounds()[0].prevotes.weight == 1
     case.gossip(case.vote(PREVOTE, 3, "Bob"))
 
     before = SIGNATURES.checked
@@ -185,7 +185,7 @@ def test_no_received_bytes_fail_or_count_an_unsigned_vote(raw: bytes) -> None:
     case.gossip(raw)
     case.at(2 * T)
     assert case.node.tree.final_block.number in {0, 3}
-    assert case.gadget.rounds()[0].prevote_weight <= 2
+    assert case.gadget.rounds()[0].prevotes.weight <= 2
 
 
 def test_a_vote_with_a_false_signature_costs() -> None:
@@ -194,7 +194,7 @@ def test_a_vote_with_a_false_signature_costs() -> None:
     forged = replace(vote, signature=AuthoritySignature(bytes(64)))
     assert costs(case.gossip(vote_bytes(forged, 1, 0))) == [cost.BAD_SIGNATURE]
     assert costs(case.gossip(vote_bytes(vote, 2, 0))) == [cost.BAD_SIGNATURE]
-    assert case.gadget.rounds()[0].prevote_weight == 0
+    assert case.gadget.rounds()[0].prevotes.weight == 0
 
 
 def test_only_what_is_invalid_on_any_chain_is_certain() -> None:
@@ -260,17 +260,17 @@ def test_a_vote_for_a_block_that_is_not_here_waits_for_it() -> None:
 
     actions = case.gossip(vote_bytes(vote, 1, 0))
     assert Want(unseen.hash(), 5, "peer") in actions
-    assert case.gadget.rounds()[0].prevote_weight == 0
+    assert case.gadget.rounds()[0].prevotes.weight == 0
 
     case.add(unseen)
-    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert case.gadget.rounds()[0].prevotes.weight == 1
 
 
 def test_a_vote_that_gives_a_block_another_height_is_not_counted() -> None:
     case = GadgetCase()
     wrong = target(case.headers[3])._replace(number=4)
     case.gossip(vote_bytes(signed(PREVOTE, wrong, "Bob", 1, 0), 1, 0))
-    assert case.gadget.rounds()[0].prevote_weight == 0
+    assert case.gadget.rounds()[0].prevotes.weight == 0
 
 
 def test_a_commit_for_a_block_that_is_not_here_waits_for_it() -> None:
@@ -444,10 +444,11 @@ def test_bad_justification() -> None:
     assert case.node.of(Finalize) == []
 
 
-def test_a_proof_that_only_nodes_accept_is_made_one_for_bridges() -> None:
+def test_a_proof_that_only_nodes_accept_is_made_one_for_others() -> None:
     case = GadgetCase()
-    commit = case.commit(3, NAMES)  # one vote more than is needed
-    too_much = Justification(u64(1), commit, [])
+    commit, below = case.commit(3, NAMES[1:]), case.commit(2, NAMES[:1])
+    commit.precommits.extend(below.precommits)  # a vote below the target
+    too_much = Justification(u64(1), commit, [case.headers[3]])
 
     case.do(case.gadget.proof_received(too_much, None, 0))
 
@@ -571,8 +572,8 @@ def test_g17_the_rounds_report_the_missing_voters() -> None:
     case.at(2 * T)
     case.gossip(case.vote(PREVOTE, 4, "Bob"))
     best, background = case.gadget.rounds()
-    assert (best.round, best.total_weight, best.threshold_weight) == (1, 4, 3)
-    assert (best.prevote_weight, best.precommit_weight) == (2, 0)
+    assert (best.round, best.total, best.threshold) == (1, Power(4, 4), Power(3, 3))
+    assert (best.prevotes.weight, best.precommits.weight) == (2, 0)
     assert set(best.prevote_missing) == {who("Charlie"), who("Dave")}
     assert len(best.precommit_missing) == 4
     assert background == []
@@ -583,4 +584,4 @@ def test_a_hint_of_the_primary_is_no_vote() -> None:
     hint = signed(Stage.PROPOSE, target(case.headers[2]), "Bob", 1, 0)
     assert hint.message == message_for(Stage.PROPOSE, target(case.headers[2]))
     assert costs(case.gossip(vote_bytes(hint, 1, 0))) == []
-    assert case.gadget.rounds()[0].prevote_weight == 0
+    assert case.gadget.rounds()[0].prevotes.weight == 0

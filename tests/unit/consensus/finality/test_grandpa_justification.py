@@ -22,9 +22,11 @@ from btt_chain.primitives.grandpa import (
     SignedPrecommit,
     Target,
     Verdict,
-    VoterSet,
+    trimmed,
+    verify_full,
     verify_strict,
 )
+from btt_chain.primitives.voters import VoterSet
 from btt_chain.scale import u32, u64
 from unit.consensus.finality.finality_world import (
     CRATE_WEIGHTS,
@@ -33,6 +35,7 @@ from unit.consensus.finality.finality_world import (
     ROUND,
     SET_ID,
     World,
+    by_weight,
     commit,
     crate_world,
     many,
@@ -61,10 +64,14 @@ def proof(
 def verdicts(
     justification: Justification, set_: VoterSet = FIVE, target: Target | None = None
 ) -> tuple[Verdict, Verdict]:
-    """By the nodes' rule and by the strict one."""
+    """By the nodes' rule and by the strict one; by that of light clients, it is the strict one's,
+    or accepted where there are only more votes than are needed.
+    """
     wanted = justification.target if target is None else target
-    node, strict = (verify(justification, SET_ID, set_, wanted, rule) for rule in Rule)
+    node, full, strict = (verify(justification, SET_ID, set_, wanted, rule) for rule in Rule)
     assert verify_strict(justification, SET_ID, set_, wanted) is strict
+    assert verify_full(justification, SET_ID, set_, wanted) is full
+    assert full is (Verdict.ACCEPTED if strict is Verdict.REDUNDANT_VOTE else strict)
     return node, strict
 
 
@@ -239,7 +246,7 @@ def test_heights_that_are_wrong_alike_are_refused_by_the_headers() -> None:
 
 
 def test_g3_what_is_final_without_a_vote_at_it_is_not_proven_until_there_is_one() -> None:
-    weights = voters(CRATE_WEIGHTS)
+    weights = by_weight(CRATE_WEIGHTS)
     votes = Round(ROUND, weights, WORLD["C"], WORLD)
     split = [signed(PRECOMMIT, WORLD["FC"], "Alice"), signed(PRECOMMIT, WORLD["ED"], "Bob")]
     for vote in split:
@@ -265,15 +272,15 @@ def test_what_is_final_by_a_split_alone_bridges_would_take_and_nodes_not() -> No
     votes = [precommit(WORLD["FC"], "Alice"), precommit(WORLD["ED"], "Bob")]
     made = proof(votes, headers=["EA", "EB", "EC", "ED", "F", "FA", "FB", "FC"])
 
-    assert verdicts(made, voters(CRATE_WEIGHTS)) == (Verdict.VOTES_ELSEWHERE, OK)
+    assert verdicts(made, by_weight(CRATE_WEIGHTS)) == (Verdict.VOTES_ELSEWHERE, OK)
 
 
 def test_nothing_final_is_nothing_to_prove() -> None:
     assert prove(Round(ROUND, FIVE, WORLD["C"], WORLD), WORLD) is None
 
 
-def test_a_proof_leaves_out_what_is_not_needed() -> None:
-    weights = voters({"Alice": 1, "Bob": 60, "Charlie": 30, "Dave": 5, "Eve": 4})  # threshold 67
+def test_a_proof_has_the_lightest_votes_and_leaves_out_what_is_not_needed() -> None:
+    weights = voters({"Alice": 10, "Bob": 11, "Charlie": 13, "Dave": 12, "Eve": 9})  # 37 of 55, 4
     votes = [
         precommit(WORLD["E"], "Alice"),
         precommit(WORLD["EA"], "Bob"),
@@ -288,14 +295,44 @@ def test_a_proof_leaves_out_what_is_not_needed() -> None:
     assert made is not None
     assert [signed.id for signed in made.commit.precommits] == [
         votes[4].id,
+        votes[0].id,
         votes[1].id,
-        votes[2].id,
+        votes[3].id,
     ]
     assert {header.hash() for header in made.votes_ancestries} == {
         WORLD["EA"].hash,
         WORLD["F"].hash,
+        WORLD["FA"].hash,
     }
     assert verdicts(made, weights) == (OK, OK)
+
+
+def test_a_proof_has_enough_voters_though_one_weighs_enough() -> None:
+    weights = voters({"Alice": 100, "Bob": 1, "Charlie": 1, "Dave": 1})
+    votes = [precommit(WORLD["E"], name) for name in ("Alice", "Bob")]
+    assert assemble(ROUND, WORLD["E"], votes, weights, WORLD) is None
+    assert verify_strict(proof(votes[:1]), SET_ID, weights, WORLD["E"]) is OK  # by weight alone
+    assert verify_full(proof(votes), SET_ID, weights, WORLD["E"]) is Verdict.TOO_FEW_VOTERS
+
+    made = assemble(ROUND, WORLD["E"], [*votes, precommit(WORLD["F"], "Dave")], weights, WORLD)
+
+    assert made is not None
+    assert verify_full(made, SET_ID, weights, WORLD["E"]) is OK
+    assert len(made.commit.precommits) == 3
+
+
+def test_bridges_take_a_proof_without_the_votes_that_surplus_heads_add() -> None:
+    """The lightest is absent, so the three that are needed by number weigh too much."""
+    weights = voters({"Alice": 40, "Bob": 30, "Charlie": 20, "Dave": 1})
+    votes = [precommit(WORLD["E"], name) for name in ("Alice", "Bob")]
+    votes.append(precommit(WORLD["F"], "Charlie"))
+    made = assemble(ROUND, WORLD["E"], votes, weights, WORLD)
+    assert made is not None
+    assert verify_full(made, SET_ID, weights, WORLD["E"]) is OK
+    short = trimmed(made, weights)
+    assert verify_strict(short, SET_ID, weights, WORLD["E"]) is OK
+    assert [one.id for one in short.commit.precommits] == [votes[0].id, votes[1].id]
+    assert short.votes_ancestries == []
 
 
 def test_a_commit_with_too_much_in_it_is_made_a_proof_for_bridges() -> None:
@@ -316,12 +353,8 @@ def test_a_commit_that_rests_on_an_equivocator_proves_nothing_to_bridges() -> No
 
 
 def test_votes_ahead_of_the_target_do_not_prove_it() -> None:
-    weights = voters({"Alice": 1, "Bob": 50, "Charlie": 40})
-    votes = [
-        precommit(WORLD["E"], "Alice"),
-        precommit(WORLD["F"], "Bob"),
-        precommit(WORLD["F"], "Charlie"),
-    ]
+    weights = voters({"Alice": 1, "Bob": 50, "Charlie": 40, "Dave": 40})
+    votes = [precommit(WORLD["E"], "Alice"), *marked("F", ["Bob", "Charlie", "Dave"])]
 
     assert assemble(ROUND, WORLD["E"], votes, weights, WORLD) is None
 

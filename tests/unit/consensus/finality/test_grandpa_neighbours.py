@@ -176,7 +176,7 @@ def test_votes_in_a_note_are_counted_and_forwarded_like_gossip() -> None:
     vote = GOSSIP.decode_all(raw)
     assert isinstance(vote, Vote)
     actions = case.note(GOSSIP.encode(VotesGiven([vote.body])))
-    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert case.gadget.rounds()[0].prevotes.heads == 1
     assert Publish(GRANDPA, raw, ("other",), FORWARDED) in actions
 
 
@@ -225,7 +225,7 @@ def test_a_note_with_votes_is_processed_as_gossip_is() -> None:
     case = GadgetCase()
     case.note(case.vote(PREVOTE, 4, "Bob"))
     case.note(commit_bytes(case.commit(3)))
-    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert case.gadget.rounds()[0].prevotes.weight == 1
     assert case.node.tree.final_block.number == 3
 
 

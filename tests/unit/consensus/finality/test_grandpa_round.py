@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 
 import pytest
@@ -15,6 +16,7 @@ from btt_chain.primitives.grandpa_equivocation import (
     NoEquivocation,
     check_equivocation,
 )
+from btt_chain.primitives.voters import Power
 from btt_chain.scale import codec, u64
 from unit.consensus.finality.finality_world import (
     CRATE_WEIGHTS,
@@ -24,6 +26,7 @@ from unit.consensus.finality.finality_world import (
     ROUND,
     SET_ID,
     World,
+    by_weight,
     crate_world,
     many,
     signed,
@@ -42,7 +45,7 @@ def world() -> World:
 
 @pytest.fixture
 def votes(world: World) -> Round:
-    return Round(ROUND, voters(CRATE_WEIGHTS), world["C"], world)
+    return Round(ROUND, by_weight(CRATE_WEIGHTS), world["C"], world)
 
 
 def cast(votes: Round, world: World, stage: Stage, *pairs: tuple[str, str]) -> list[Outcome]:
@@ -94,7 +97,7 @@ def test_g4_an_equivocator_counts_for_every_block_but_only_once(votes: Round, wo
     cast(votes, world, PREVOTE, ("Bob", "FA"))
 
     assert votes.ghost == world["FA"]
-    assert votes.weight_of(PREVOTE) == 10
+    assert votes.power_of(PREVOTE) == Power(10, 2)
     assert votes.equivocators(PREVOTE) == {who("Eve")}
 
 
@@ -135,7 +138,7 @@ def test_g6_the_order_of_votes_makes_no_difference(world: World) -> None:
     ]
     states = set()
     for order in permutations(given):
-        votes = Round(ROUND, voters(CRATE_WEIGHTS), world["C"], world)
+        votes = Round(ROUND, by_weight(CRATE_WEIGHTS), world["C"], world)
         for vote in order:
             votes.add(vote)
         states.add(state_of(votes))
@@ -149,7 +152,7 @@ def test_g6_the_order_of_votes_makes_no_difference(world: World) -> None:
 def graph(world: World, base: str, *pairs: tuple[str, int]) -> VoteGraph:
     made = VoteGraph(world[base], world)
     for block, weight in pairs:
-        assert made.insert(*world[block], PREVOTE, weight)
+        assert made.insert(*world[block], PREVOTE, Power(weight, 1))
     return made
 
 
@@ -157,8 +160,12 @@ def node_of(made: VoteGraph, block: Target) -> Node | None:
     return made._nodes.get(block.hash)
 
 
+def weighs(least: int) -> Callable[[Power], bool]:
+    return lambda power: power.weight >= least
+
+
 def ghost(made: VoteGraph, world: World, threshold: int) -> str | None:
-    found = made.find_ghost(made.base, PREVOTE, threshold)
+    found = made.find_ghost(made.base, PREVOTE, weighs(threshold))
     return None if found is None else world.name(found.block)
 
 
@@ -187,7 +194,7 @@ def test_g9_a_new_branch_takes_its_weight_down_to_the_fork() -> None:
     made = graph(world, "genesis", ("FC", 5), ("ED", 7))
     assert ghost(made, world, 10) == "E"
 
-    assert made.insert(*world["EC"], PREVOTE, 4)
+    assert made.insert(*world["EC"], PREVOTE, Power(4, 1))
 
     assert ghost(made, world, 10) == "EC"
     assert ghost(made, world, 16) == "E"
@@ -205,7 +212,7 @@ def test_g10_walking_back_finds_the_highest_block_that_fits(
     node = node_of(made, top)
     assert node is not None
 
-    at = made.find_ancestor(node, PREVOTE, least)
+    at = made.find_ancestor(node, PREVOTE, weighs(least))
 
     assert at is not None
     assert world.name(at.block) == found
@@ -215,8 +222,8 @@ def test_g11_a_lower_base_holds_the_same_votes(world: World) -> None:
     pairs = (("FC", 5), ("ED", 7))
     high, low = (graph(world, base, *pairs) for base in ("E", "genesis"))
 
-    def seen(node: Node) -> tuple[Target, list[int]]:
-        return node.block, node.weights
+    def seen(node: Node) -> tuple[Target, list[Power]]:
+        return node.block, node.power
 
     for name in ("E", "F", "FC", "EA", "ED"):
         in_high, in_low = node_of(high, world[name]), node_of(low, world[name])
@@ -233,10 +240,10 @@ def test_g11_the_ancestor_found_is_the_highest_that_fits(world: World) -> None:
     assert top is not None
 
     for least, name in ((7, "ED"), (8, "E"), (12, "E")):
-        found = made.find_ancestor(top, PREVOTE, least)
+        found = made.find_ancestor(top, PREVOTE, weighs(least))
         assert found is not None
         assert world.name(found.block) == name
-    assert made.find_ancestor(top, PREVOTE, 13) is None
+    assert made.find_ancestor(top, PREVOTE, weighs(13)) is None
 
 
 def test_g21_one_more_precommit_below_moves_the_estimate_back() -> None:
@@ -265,7 +272,7 @@ def test_the_same_vote_again_is_a_duplicate(votes: Round, world: World) -> None:
     votes.add(vote)
 
     assert votes.add(vote).outcome is Outcome.DUPLICATE
-    assert votes.weight_of(PREVOTE) == 4
+    assert votes.power_of(PREVOTE).weight == 4
 
 
 @pytest.mark.parametrize("block", ["genesis", "B"])

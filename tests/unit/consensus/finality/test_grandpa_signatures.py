@@ -10,7 +10,6 @@ import pytest
 from btt_chain.consensus.finality.signatures import CAPACITY, Signatures
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     AuthoritySignature,
     Precommit,
     PrecommitMessage,
@@ -18,6 +17,7 @@ from btt_chain.primitives.grandpa import (
     PrevoteMessage,
     SignedMessage,
 )
+from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import codec, u32
 
 MIB = 1 << 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -11,24 +10,27 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import Overflow, u32, u64, u128
+from btt_chain.scale import Overflow, u8, u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT, MILLI_BTT
+from runtime.decay import DECAY_SUM, SCORE_UNIT
 from runtime.frame import ROOT, BadOrigin, GenesisError, TokenError, TokenErrorKind, signed
 from runtime.frame.bonding import UnlockChunk
 from runtime.frame.error import Error
 from runtime.pallets.authorities import (
-    BABE_UNIT,
     HIGHEST_MINIMUM,
     LOWEST_MINIMUM,
     MAX_BOND,
     Authorities,
     Exposure,
     Ledger,
+    NoAbsences,
     NoKeys,
-    capped_weights,
-    shared_weights,
+    NoWork,
+    block_shares,
+    work_part,
 )
+from runtime.pallets.authorities.selection import even_count
 from support.histories import History, seeds, unreached
 from support.runtime import refused
 from support.stakes import MINIMUM, RICH, StakeChain, btt, stash
@@ -274,7 +276,7 @@ def test_an_election_comes_once_a_term_and_weights_are_frozen_between(chain: Sta
     assert chain.sessions.grandpa == [
         weight * 10**6 for weight in (100_000, 50_000, 40_000, 30_000)
     ]
-    chain.authorities.bond_extra(signed(C), btt(500_000))
+    chain.authorities.bond_extra(signed(C), btt(200_000))
     chain.sessions.turn()
     assert chain.sessions.queued == [D, E, A, B]
     chain.sessions.turn()
@@ -401,129 +403,49 @@ def test_an_expelled_validator_is_barred_for_a_term_and_replaced_at_once(chain: 
 # ---- weights
 
 
-def by_ruling(
-    bonds: Sequence[int], scores: Sequence[int], operators: Sequence[AccountId]
-) -> list[Fraction]:
-    """The formula of docs/staking.md, in exact fractions of one."""
-    all_bonds, all_scores = Fraction(sum(bonds)), Fraction(sum(scores))
-    shares = [bond / all_bonds for bond in bonds]
-    counted = [
-        min(Fraction(score), 4 * all_scores * share)
-        for score, share in zip(scores, shares, strict=True)
-    ]
-    work = sum(counted)
-    weights = shares
-    if work:
-        weights = [
-            Fraction(4, 5) * part / work + share / 5
-            for part, share in zip(counted, shares, strict=True)
-        ]
-    groups = sorted(set(operators))
-    cap = max(Fraction(1, 5), Fraction(3, 2) / len(groups))
-    sums = {
-        group: sum(
-            (weight for weight, own in zip(weights, operators, strict=True) if own == group),
-            Fraction(0),
-        )
-        for group in groups
-    }
-    return [
-        weight * min(Fraction(1), cap / sums[own])
-        for weight, own in zip(weights, operators, strict=True)
-    ]
-
-
-STAKES = st.integers(MINIMUM, 10**6 * int(BTT))
-SCORES = st.integers(0, 10**15)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.data())
-def test_weights_are_those_of_the_ruling(data: st.DataObject) -> None:
-    count = data.draw(st.integers(1, 100))
-    bonds = data.draw(st.lists(STAKES, min_size=count, max_size=count))
-    scores = data.draw(
-        st.one_of(st.just([0] * count), st.lists(SCORES, min_size=count, max_size=count))
-    )
-    behind = data.draw(st.lists(st.integers(1, 12), min_size=count, max_size=count))
-    operators = [stash(number) for number in behind]
-    # Capping a score by bond rounds it down by less than one: nothing among so large ones.
-    scores = [score * 10**12 for score in scores]
-
-    weights = capped_weights(shared_weights(bonds, scores), operators)
-
-    exact = by_ruling(bonds, scores, operators)
-    assert all(weight >= 1 for weight in weights)
-    # Each weight is rounded down twice, and an operator is clipped by the sum of what that left.
-    for weight, share in zip(weights, exact, strict=True):
-        assert abs(weight - share * BABE_UNIT) <= 3 + 2 * count
-    assert sum(weights) <= BABE_UNIT + count
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(STAKES, min_size=1, max_size=100))
-def test_without_work_weights_are_by_bond_and_add_up(bonds: list[int]) -> None:
-    weights = shared_weights(bonds, [0] * len(bonds))
-    assert weights == [10**9 * bond // sum(bonds) for bond in bonds]
-    assert 10**9 - len(bonds) < sum(weights) <= 10**9
-
-
-def test_one_who_holds_everything_is_capped_only_among_others() -> None:
-    assert shared_weights([5], [0]) == [10**9]
-    assert shared_weights([5], [7]) == [10**9]
-    assert capped_weights([10**9], [A]) == [10**9]
-    most = shared_weights([10**12, 1], [0, 0])
-    assert most == [999_999_999, 1]
-    assert capped_weights(most, [A, B]) == [750_000_000, 1]
-    ten = [stash(number) for number in range(1, 11)]
-    heavy = shared_weights([91, *[1] * 9], [0] * 10)
-    assert capped_weights(heavy, ten) == [200_000_000, *[10_000_000] * 9]
-
-
-def test_keys_of_one_operator_share_its_cap() -> None:
-    weights = [300_000_000, 100_000_000, *[60_000_000] * 10]
-    operators = [A, A, *(stash(number) for number in range(2, 12))]
-    capped = capped_weights(weights, operators)
-    assert capped[:2] == [150_000_000, 50_000_000]
-    assert capped[2:] == weights[2:]
-    assert capped_weights([199_999_999, 1, 1], [A, A, A]) == [199_999_999, 1, 1]
-
-
-def test_work_counts_up_to_four_times_the_share_of_the_bonds() -> None:
-    # B did all the work on a tenth of the bonds: 4/10 of it count, and they are all that counts.
-    assert shared_weights([90, 10], [0, 100]) == [180_000_000, 820_000_000]
-    assert shared_weights([90, 10], [60, 100]) == [
-        8 * 10**8 * 60 // 124 + 180_000_000,
-        8 * 10**8 * 64 // 124 + 20_000_000,
-    ]
-    assert shared_weights([10**9, 1], [0, 1]) == [10**9 * 10**9 // (10**9 + 1), 1]  # W rounds to 0
-    assert shared_weights([0, 0], [3, 4]) == [1, 1]
-
-
 class Worked:
-    """Work scores by account."""
+    """Scores of work by account, as the value that each has now."""
 
     def __init__(self, **scores: int) -> None:
         self.by_account = {stash(int(name[1:])): score for name, score in scores.items()}
+
+    def snapshot(self) -> int:
+        return 0
 
     def scores(self, validators: Sequence[AccountId]) -> Sequence[int]:
         return [self.by_account.get(who, 0) for who in validators]
 
 
-def test_weights_in_babe_move_every_session_and_votes_do_not() -> None:
+def test_shares_of_blocks_move_every_session_and_votes_do_not() -> None:
     work = Worked(s1=100, s2=100)
     chain = StakeChain(term=4, work=work)
     chain.open([MINIMUM, MINIMUM])
     assert chain.sessions.babe == [500_000_000, 500_000_000]
-    work.by_account[A] = 300
+    # Work of 10 BTT against bonds of 20,000 BTT: half of all blocks go by it.
+    chain.authors.limit = 0
+    work.by_account = {A: 3 * 10**19 // 4 * SCORE_UNIT, B: 10**19 // 4 * SCORE_UNIT}
     chain.sessions.turn()
-    assert chain.sessions.babe == [700_000_000, 300_000_000]
+    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(2), u32(500_000_000), u8(0))
+    assert chain.sessions.babe == [375_000_000 + 250_000_000, 125_000_000 + 250_000_000]
     assert chain.sessions.grandpa == [10**10, 10**10]
+    # What authors may get bounds it, so that work does not pay for itself.
+    chain.authors.limit = 9 * 10**19 * SCORE_UNIT // DECAY_SUM + 1
+    chain.sessions.turn()
+    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(3), u32(99_999_999), u8(0))
+    chain.authors.limit = 0
     chain.authorities.slash(A, 0, u128(MINIMUM // 2))
-    weights = chain.authorities.babe_weights([A, B])
-    assert weights == [600_000_000 + 66_666_666, 200_000_000 + 133_333_333]
+    shares = chain.authorities.babe_weights([A, B])
+    part = work_part(10**19 * SCORE_UNIT, 3 * MINIMUM // 2, 2_000, 0)
+    assert shares == block_shares([MINIMUM // 2, MINIMUM], work.scores([A, B]), [A, B], part).shares
     assert chain.authorities.grandpa_weights([A, B]) == [10**10, 10**10]
-    assert all(type(weight) is u64 for weight in weights)
+    assert all(type(share) is u64 for share in shares)
+
+
+def test_the_number_of_capped_operators_is_reported() -> None:
+    chain = StakeChain()
+    chain.open([6 * MINIMUM, MINIMUM, MINIMUM])
+    assert chain.sessions.babe == [500_000_000, 250_000_000, 250_000_000]
+    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(1), u32(0), u8(1))
 
 
 def test_who_was_never_elected_weighs_one(chain: StakeChain) -> None:
@@ -531,6 +453,24 @@ def test_who_was_never_elected_weighs_one(chain: StakeChain) -> None:
     assert chain.authorities.babe_weights([A, NEWCOMER])[1] == 1
     assert chain.authorities.babe_weights([NEWCOMER]) == [1]
     assert chain.authorities.babe_weights([]) == []
+
+
+def test_the_factor_of_work_is_set_by_a_decision_within_its_bounds() -> None:
+    work = Worked(s1=10**19 * SCORE_UNIT, s2=0)
+    chain = StakeChain(work=work)
+    chain.open([MINIMUM, MINIMUM])
+    chain.authors.limit = 0
+    for factor, part, capped in ((300, 130_434_782, 0), (10_000, 800_000_000, 1)):
+        chain.authorities.set_work_factor(ROOT, u32(factor))
+        assert chain.announced()[-1] == Authorities.WorkFactorSet(u32(factor))
+        chain.sessions.turn()
+        planned = u32(chain.sessions.current + 1)
+        assert chain.announced()[-1] == Authorities.WeightsPlanned(planned, u32(part), u8(capped))
+    for factor in (299, 10_001):
+        with refused(chain, Authorities.FactorOutOfRange):
+            chain.authorities.set_work_factor(ROOT, u32(factor))
+    with refused(chain, BadOrigin):
+        chain.authorities.set_work_factor(signed(A), u32(300))
 
 
 def test_votes_that_exceed_64_bits_are_an_error(chain: StakeChain) -> None:
@@ -591,11 +531,11 @@ def test_a_chain_without_bonds_has_no_validators() -> None:
 
 
 def test_without_sessions_no_account_is_elected(chain: StakeChain) -> None:
-    chain.authorities.connect(NoKeys())
+    chain.authorities.connect(NoKeys(), NoAbsences(), NoWork())
     chain.authorities.bond_extra(signed(A), u128(1))
     chain.sessions.turn(2)
     assert chain.sessions.queued == [A, B, C, D]
-    assert chain.announced()[-1] == Authorities.TooFewCandidates(u32(3), u32(0))
+    assert Authorities.TooFewCandidates(u32(3), u32(0)) in chain.announced()
 
 
 @pytest.mark.parametrize("lock_first", [True, False])
@@ -634,7 +574,7 @@ class Staking(History):
         who = stash(self.rng.randint(1, 7))
         steps = (
             *[self.move] * 4, *[self.stand] * 4, *[self.turn] * 3, self.crowd, self.leave,
-            self.keys, self.slash, self.expel, self.govern,
+            self.keys, self.slash, self.expel, self.govern, self.absent,
         )  # fmt: skip
         self.one_of(steps)(who)
 
@@ -688,6 +628,8 @@ class Staking(History):
         self.attempt(authorities.set_minimum_bond, ROOT, u128(2 * MINIMUM))
         self.make(who, "chill_other", stash=Id(self.some_candidate()))
         self.attempt(authorities.set_minimum_bond, ROOT, u128(MINIMUM))
+        factor, name = u32(self.rng.choice((299, 300, 3_000))), "Authorities.set_work_factor"
+        self.attempt(authorities.set_work_factor, ROOT, factor, name=name)
 
     def turn(self, who: AccountId) -> None:
         self.chain.sessions.turn(self.rng.randint(1, 4))
@@ -708,6 +650,10 @@ class Staking(History):
 
     def expel(self, who: AccountId) -> None:
         self.chain.authorities.expel(who)
+
+    def absent(self, who: AccountId) -> None:
+        """Let two validators be absent until they ask to validate again."""
+        self.chain.absences.accounts = [who, self.some_candidate()]
 
     def check(self) -> None:
         self.chain.check()
@@ -735,10 +681,11 @@ class Staking(History):
             for who, bond in authorities.candidate_list.candidates.items()
             if bond >= MINIMUM and self.chain.sessions.has_keys(who)
         ]
-        elected = authorities.candidate_list.best(
-            authorities.seats, u128(MINIMUM), self.chain.sessions.has_keys
-        )
-        assert list(elected) == [who for _, who in sorted(fit)[: authorities.seats]]
+        elected = authorities.candidate_list.elect(authorities._terms(), ())
+        best = sorted(fit)
+        assert list(elected) == [who for _, who in best[: len(elected)]]
+        count = even_count([-bond for bond, _ in best], authorities.seats)
+        assert len(elected) == max(count, min(self.least, len(best)))
 
 
 @settings(max_examples=settings().max_examples // 2)

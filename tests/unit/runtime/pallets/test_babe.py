@@ -14,7 +14,13 @@ from btt_chain.primitives.babe import (
     VrfSignature,
     pre_runtime,
 )
-from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
+from btt_chain.primitives.babe_digests import (
+    V1,
+    AllowedSlots,
+    AuthorityId,
+    EpochConfig,
+    announced,
+)
 from btt_chain.primitives.digest import H256, Digest, DigestItem
 from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.primitives.ss58 import encode as ss58
@@ -204,20 +210,62 @@ def test_genesis_sets_the_rules_of_epochs() -> None:
     runtime = Clockwork()
     runtime.babe.genesis(
         {
-            "epochConfig": {"c": [1, 2], "allowed_slots": "PrimarySlots"},
-            "secondaryRule": "uniform",
+            "epochConfig": {"c": [1, 3], "allowed_slots": "PrimarySlots"},
+            "secondaryRule": "weighted",
             "randomness": "0x" + "07" * 32,
         }
     )
     babe = runtime.babe
-    assert babe.epochs.config() == EpochConfig((u64(1), u64(2)), AllowedSlots.PrimarySlots)
+    assert babe.epochs.config() == EpochConfig((u64(1), u64(3)), AllowedSlots.PrimarySlots)
     assert babe.epochs.next_config() == babe.epochs.config()
-    assert babe.epochs.secondary_rule.value is SecondaryRule.Uniform
+    assert babe.epochs.secondary_rule.value is SecondaryRule.Weighted
     assert (
         babe.epoch_randomness.randomness.value
         == babe.epoch_randomness.next_randomness.value
         == b"\7" * 32
     )
+
+
+def test_by_default_half_of_the_slots_is_won_and_the_others_are_shared_out_alike() -> None:
+    runtime = Clockwork()
+    runtime.babe.genesis({})
+    assert runtime.babe.epochs.config().c == (1, 2)
+    assert runtime.babe.epochs.secondary_rule.value is SecondaryRule.Uniform
+
+
+def weights_of(authorities: list[tuple[AuthorityId, u64]]) -> list[int]:
+    return [int(weight) for _, weight in authorities]
+
+
+SHARES = [(bytes(ALICE), 600), (bytes(BOB), 400)]
+
+
+def test_weights_stand_for_what_uniform_secondary_slots_leave(live: Clockwork) -> None:
+    epochs = live.babe.epochs
+    epochs.genesis_epoch(SHARES, SHARES)
+    # Each has a quarter of all blocks without any weight: 350 and 150 thousandths are left.
+    assert weights_of(epochs.authorities.value) == [700_000_000, 300_000_000]
+    assert epochs.shares_now() == [600_000_000, 400_000_000]
+    epochs.secondary_rule.value = SecondaryRule.Weighted
+    epochs.genesis_epoch(SHARES, SHARES)
+    assert weights_of(epochs.next_authorities.value) == [600, 400]
+
+
+def test_the_weights_of_an_epoch_are_those_for_its_own_parameters(live: Clockwork) -> None:
+    epochs, babe = live.babe.epochs, live.babe
+    epochs.genesis_epoch(SHARES, SHARES)
+    live.block(1, plain(START))
+    quarter = (u64(1), u64(4))
+    epochs.pending_epoch_config_change.value = V1(quarter, AllowedSlots.PrimaryAndSecondaryVRFSlots)
+    found = []
+    for number in (2, 3):
+        babe.current_slot.value = Slot(START + (number - 1) * EPOCH)
+        live.system.begin_block(u32(number), H256(bytes(32)), Digest([]))
+        epochs.new_epoch(SHARES, number - 1)
+        found.append((epochs.config().c, weights_of(epochs.authorities.value)))
+        logs = live.system.digest.value.logs
+        assert announced(logs).config == (epochs.next_config() if number == 2 else None)
+    assert found == [((1, 2), [700_000_000, 300_000_000]), ((1, 4), [900_000_000, 100_000_000])]
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,22 @@ def test_all_validators_make_blocks() -> None:
     assert authors == {member.account for member in chain.members}
 
 
+def test_substrates_verifiers_find_the_author_of_every_slot() -> None:
+    """They compute the secondary author by the randomness alone, and take its place in the set."""
+    chain = BabeChain(validators(4), babe={"randomness": "0x" + GENESIS_RANDOMNESS.hex()})
+    kinds = set()
+    for _ in range(3 * EPOCH):
+        randomness = chain.runtime.babe.epochs.at(chain.slot + 1).randomness
+        claim = pre_digest(chain.block().digest.logs)
+        index = int(claim.claim.authority_index)
+        if not isinstance(claim, Primary):
+            number = hashed(randomness, int(claim.claim.slot).to_bytes(8, "little"))
+            assert index == int.from_bytes(number, "big") % 4
+        kinds.add(type(claim))
+        assert chain.runtime.babe.author() == chain.runtime.session.validators_now()[index]
+    assert len(kinds) == 2
+
+
 def test_a_block_of_an_authority_that_there_is_not_is_refused() -> None:
     chain = lucky()
     claim = SecondaryPlain(SecondaryPlainClaim(u32(3), Slot(START)))

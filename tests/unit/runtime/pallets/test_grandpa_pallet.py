@@ -11,14 +11,14 @@ from btt_chain.crypto.signature import Scheme
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     ChangeScheduled,
     OnDisabled,
     ScheduledChange,
     announced,
     consensus,
 )
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.voters import AuthorityId
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64
 from runtime.frame import ROOT, BadOrigin, signed
 from runtime.pallets.grandpa import Grandpa, Live

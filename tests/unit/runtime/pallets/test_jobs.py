@@ -172,7 +172,12 @@ def test_what_a_requester_paid_is_reported_with_the_parts_that_are_lost(market: 
     split = split_compute(price, 10_000 * int(BTT))
     lost = price - int(split.contributors)
     cap = lost * int(KAPPA) // 1_000_000
-    assert reported == [(ALICE, JobFees(price, lost, int(split.development), cap))]
+    dividends = int(split.development) * 2_000 // 10_000
+    assert reported == [(ALICE, JobFees(price, lost, cap, dividends))]
+    # Half of what comes back to no account is the value of the work in block production.
+    provider = market.provider(job)
+    (score,) = market.providers.work_scores.windows[provider]
+    assert score.value == (lost - cap - dividends) // 2 > 0
     (_, era), *_ = list(market.mining.eras.shares.items())
     assert sum(step.cap for step in era) == cap
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u32, u128
+from btt_chain.primitives.block_shares import SHARE_UNIT
+from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
+from runtime.decay import KEPT, SCORE_UNIT, WINDOW
 from runtime.frame import signed
-from runtime.pallets.authorities import BABE_UNIT, capped_weights, shared_weights
-from runtime.pallets.providers import SCORE_UNIT, WINDOW, DelegatedScore, Providers, ScoreView
+from runtime.pallets.authorities import Authorities, block_shares, work_part
+from runtime.pallets.providers import DelegatedScore, Providers, ScoreView
 from runtime.pallets.providers.scores import (
-    KEPT,
     MAX_DELEGATORS,
     MAX_SCORE,
     EraScore,
@@ -62,8 +63,9 @@ def test_what_a_window_weighs_is_the_formula_at_every_era(
     window: list[EraScore] = []
     for era in range(until + 1):
         if era in scored:
-            window = credited(window, era, scored[era] - scored[era] // 2)
-            window = credited(window, era, scored[era] // 2)
+            window = credited(window, era, 2, scored[era] - scored[era] // 2)
+            window = credited(window, era, 3, scored[era] // 2)
+            assert window[-1].parts == 5
         assert len(window) <= KEPT
         # S(e) = sum over j from 1 to 14 of 0.8^(j-1) * score(e - 2 - j), planned in e - 1.
         planned = era + 1
@@ -80,7 +82,7 @@ def test_work_counts_from_the_second_era_after_it_for_fourteen(
     chain: ProviderChain, skipped: int
 ) -> None:
     chain.turn()
-    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000, 1_000)
     assert units(chain, A) == [0]
     chain.turn(skipped=skipped)
     assert units(chain, A) == [0]
@@ -92,7 +94,7 @@ def test_work_counts_from_the_second_era_after_it_for_fourteen(
 
 
 def test_while_the_chain_stands_still_no_score_grows_old(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000, 1_000)
     chain.turn(2, skipped=10_000)
     assert units(chain, A) == [1_000]
 
@@ -100,17 +102,17 @@ def test_while_the_chain_stands_still_no_score_grows_old(chain: ProviderChain) -
 def test_work_in_the_first_block_of_an_era_is_that_era_s(chain: ProviderChain) -> None:
     chain.clock.slot = ERA
     assert chain.mining.era_now() == 1
-    chain.providers.engagements.credit_score(A, 5)
+    chain.providers.engagements.credit_score(A, 5, 5)
     chain.mining.on_initialize(1)
     assert chain.mining.era_now() == 1
-    assert chain.providers.work_scores.windows[A] == [EraScore(u32(1), u128(5))]
+    assert chain.providers.work_scores.windows[A] == [EraScore(u32(1), u128(5), u128(5))]
     chain.clock.slot = 2 * ERA - 1
     assert chain.mining.era_now() == 1
 
 
 def test_only_providers_score_and_only_something(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(D, 5)
-    chain.providers.engagements.credit_score(A, 0)
+    chain.providers.engagements.credit_score(D, 5, 5)
+    chain.providers.engagements.credit_score(A, 0, 0)
     assert dict(chain.providers.work_scores.windows.items()) == {}
 
 
@@ -121,39 +123,54 @@ def weights_now(chain: ProviderChain) -> list[int]:
     return [int(weight) for weight in chain.sessions.babe]
 
 
+def shares_by(*values: int) -> list[int]:
+    """Return the shares of A to D for work of these values in the newest era that counts."""
+    scores = [value * SCORE_UNIT for value in values]
+    part = work_part(sum(scores), 4 * BOND, 2_000, int(BTT))
+    assert part > 0
+    return block_shares([BOND] * 4, scores, [A, B, C, D], part).shares
+
+
 def test_without_work_the_chain_runs_on_bonds(chain: ProviderChain) -> None:
     for _ in range(20):
         chain.turn()
-        assert weights_now(chain) == [BABE_UNIT // 4] * 4
+        assert weights_now(chain) == [SHARE_UNIT // 4] * 4
 
 
 def test_weights_follow_work_and_bonds(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(A, 300)
-    chain.providers.engagements.credit_score(B, 100)
+    three, one = 3 * int(BTT), int(BTT)
+    chain.providers.engagements.credit_score(A, 1, three)
+    chain.providers.engagements.credit_score(B, 1_000, one)
     chain.turn()
-    assert weights_now(chain) == [BABE_UNIT // 4] * 4
+    assert weights_now(chain) == [SHARE_UNIT // 4] * 4
+    assert Authorities.WeightsPlanned(u32(2), u32(0), u8(0)) in chain.announced()
     chain.turn()
-    expected = shared_weights([BOND] * 4, [300, 100, 0, 0])
+    expected = shares_by(three, one, 0, 0)
     assert expected[0] > expected[1] > expected[2]
-    assert weights_now(chain) == capped_weights(expected, [A, B, C, D])
+    assert weights_now(chain) == expected
+    part = work_part(4 * one * SCORE_UNIT, 4 * BOND, 2_000, one)
+    assert Authorities.WeightsPlanned(u32(3), u32(part), u8(0)) in chain.announced()
     chain.turn(WINDOW)
-    assert weights_now(chain) == [BABE_UNIT // 4] * 4
+    assert weights_now(chain) == [SHARE_UNIT // 4] * 4
 
 
 def test_delegated_work_counts_under_the_cap_of_the_delegate_s_bond(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(E, 10**6)
-    chain.providers.engagements.credit_score(A, 1)
+    much = 10**6 * int(BTT)
+    chain.providers.engagements.credit_score(E, 10**6, much)
+    chain.providers.engagements.credit_score(A, 1, 1)
     chain.providers.delegate_score(signed(E), D)
     chain.turn(2)
-    assert units(chain, A, D) == [1, 10**6]
-    capped = capped_weights(shared_weights([BOND] * 4, [1, 0, 0, 10**6]), [A, B, C, D])
-    assert weights_now(chain) == capped
+    assert units(chain, A, D)[0] == 1
+    shares = weights_now(chain)
+    assert shares == shares_by(1, 0, 0, int(units(chain, D)[0]))
+    assert shares[3] == SHARE_UNIT * 3 // 8
+    assert shares[0] == shares[1]
 
 
 def test_elections_go_on_while_scores_come_and_go(chain: ProviderChain) -> None:
     for era in range(30):
         if era % 3 == 0:
-            chain.providers.engagements.credit_score((A, B, E)[era % 3], 10 + era)
+            chain.providers.engagements.credit_score((A, B, E)[era % 3], 1, (10 + era) * int(BTT))
         if era == 4:
             chain.providers.delegate_score(signed(E), C)
         if era == 11:
@@ -169,7 +186,7 @@ def test_elections_go_on_while_scores_come_and_go(chain: ProviderChain) -> None:
 
 
 def test_a_score_is_delegated_with_the_snapshot_of_the_era(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000, 1_000)
     chain.turn(5)
     chain.providers.delegate_score(signed(A), C)
     assert chain.announced()[-1] == Providers.ScoreDelegated(A, C, u32(5))
@@ -183,7 +200,7 @@ def test_a_score_is_delegated_with_the_snapshot_of_the_era(chain: ProviderChain)
 def test_a_score_is_back_two_eras_later(chain: ProviderChain) -> None:
     chain.providers.delegate_score(signed(A), C)
     chain.turn(4)
-    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000, 1_000)
     chain.providers.delegate_score(signed(A), None)
     assert chain.announced()[-1] == Providers.ScoreDelegated(A, None, u32(6))
     for age in (0, 1):
@@ -194,7 +211,7 @@ def test_a_score_is_back_two_eras_later(chain: ProviderChain) -> None:
 
 
 def test_a_score_goes_over_to_another_without_a_gap(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000, 1_000)
     chain.providers.delegate_score(signed(A), C)
     chain.turn(2)
     chain.providers.delegate_score(signed(A), D)
@@ -245,7 +262,7 @@ def test_a_validator_has_a_bounded_number_of_delegators_and_may_dismiss_one() ->
     chain.begin([BOND] * 4)
     for number in (5, 6, 7):
         chain.join(number, 1_000)
-        chain.providers.engagements.credit_score(stash(number), number)
+        chain.providers.engagements.credit_score(stash(number), number, number)
     first, second, third = (stash(number) for number in (5, 6, 7))
     chain.providers.delegate_score(signed(first), A)
     chain.providers.delegate_score(signed(second), A)
@@ -276,13 +293,13 @@ def test_a_validator_has_a_bounded_number_of_delegators_and_may_dismiss_one() ->
 
 
 def test_a_slash_removes_all_scores_and_delegated_ones_at_once(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(A, 1_000)
-    chain.providers.engagements.credit_score(B, 500)
+    chain.providers.engagements.credit_score(A, 1_000, 1_000)
+    chain.providers.engagements.credit_score(B, 500, 500)
     chain.providers.delegate_score(signed(A), C)
     chain.turn(3)
     chain.providers.engagements.slash(A, job(1), btt(1), None)
     assert units(chain, A, B, C) == [0, 500 * decayed(1), 0]
-    chain.providers.engagements.credit_score(A, 7)
+    chain.providers.engagements.credit_score(A, 7, 7)
     chain.turn(2)
     assert units(chain, A, C) == [0, 7]
 
@@ -293,7 +310,7 @@ def test_who_deregisters_has_no_score(chain: ProviderChain) -> None:
     chain.providers.unbond(signed(B), btt(1_000))
     chain.turn(6)
     for who in (A, B):
-        chain.providers.engagements.credit_score(who, 1_000)
+        chain.providers.engagements.credit_score(who, 1_000, 1_000)
     chain.turn(2)
     assert units(chain, B, C) == [1_000, 1_000]
     for who in (A, B):
@@ -301,7 +318,7 @@ def test_who_deregisters_has_no_score(chain: ProviderChain) -> None:
         chain.providers.deregister(signed(who))
     assert units(chain, A, B, C) == [0, 0, 0]
     chain.join(1, 1_000)
-    chain.providers.engagements.credit_score(A, 5)
+    chain.providers.engagements.credit_score(A, 5, 5)
     chain.turn(2)
     assert units(chain, A, C) == [5, 0]
     chain.audit()
@@ -310,8 +327,8 @@ def test_who_deregisters_has_no_score(chain: ProviderChain) -> None:
 def test_the_view_has_the_parts_of_a_weight(chain: ProviderChain) -> None:
     assert chain.providers.work_scores.weight_of(C) == ScoreView(None, u128(0), [], u128(0))
     chain.join(3, 1_000)
-    chain.providers.engagements.credit_score(A, 20)
-    chain.providers.engagements.credit_score(C, 3)
+    chain.providers.engagements.credit_score(A, 20, 20)
+    chain.providers.engagements.credit_score(C, 3, 3)
     chain.providers.delegate_score(signed(A), C)
     chain.providers.delegate_score(signed(B), C)
     chain.turn(2)
@@ -324,7 +341,7 @@ def test_the_view_has_the_parts_of_a_weight(chain: ProviderChain) -> None:
 
 
 def test_work_beyond_all_measure_does_not_hold_up_the_epoch(chain: ProviderChain) -> None:
-    chain.providers.engagements.credit_score(A, u128.MAX)
+    chain.providers.engagements.credit_score(A, u128.MAX, u128.MAX)
     chain.turn(2)
     (planned,) = chain.providers.work_scores.scores([A])
     assert planned == MAX_SCORE
@@ -346,7 +363,7 @@ def act(chain: ProviderChain, deed: tuple[int, int, int]) -> None:
     what, by, to = deed
     who = (A, B, E)[by]
     if what == 0:
-        chain.providers.engagements.credit_score(who, 10 + to)
+        chain.providers.engagements.credit_score(who, 1, (10 + to) * int(BTT))
         return
     whom = (None, A, B, C, D)[to]
     if what == 1:

@@ -586,7 +586,7 @@ def accesses(providers: int, members: int) -> list[tuple[int, int]]:
         lambda: chain.providers.heartbeat(signed(who)),
         lambda: chain.providers.engagements.reserve(who, job(1), btt(1)),
         lambda: chain.providers.engagements.note_done(who, 5, ok=True),
-        lambda: chain.providers.engagements.credit_score(who, 5),
+        lambda: chain.providers.engagements.credit_score(who, 5, 5),
         lambda: chain.providers.engagements.release(who, job(1)),
         lambda: chain.providers.work_scores.scores([who]),
         lambda: draw(chain),

@@ -166,7 +166,7 @@ class Business(History):
 
     def done(self, who: AccountId) -> None:
         self.engagements.note_done(who, self.rng.randrange(10**6), not self.one_in(3))
-        self.engagements.credit_score(who, self.rng.randrange(10))
+        self.engagements.credit_score(who, self.rng.randrange(10), self.rng.randrange(10))
 
     def decline(self, who: AccountId) -> None:
         self.taken += int(self.engagements.note_decline(who))

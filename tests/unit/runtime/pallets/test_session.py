@@ -10,8 +10,8 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
-from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import OnDisabled, consensus
+from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import codec, u32, u64
 from btt_chain.scale.compact import compact_encode
 from btt_chain.scale.errors import DecodeError
@@ -48,6 +48,9 @@ class Recorder:
 
     def weights_now(self) -> list[u64]:
         return [u64(weight) for _, weight in self.now]
+
+    def shares_now(self) -> list[int]:
+        return [share for _, share in self.now]
 
     def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
         self.calls.append(("voters", 0, list(voters)))
