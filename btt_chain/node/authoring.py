@@ -9,7 +9,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import Refused, slot_of
-from btt_chain.consensus.babe.worker import Authored, Forbidden
+from btt_chain.consensus.babe.worker import Authored, Forbidden, Postponed
 from btt_chain.node.build_time import BuildTime, MadeBlock
 from btt_chain.node.clock_guard import ClockGuard
 from btt_chain.node.parts import Parts, Settings, Watcher
@@ -17,6 +17,13 @@ from btt_chain.node.signing_record_check import chain_age
 from btt_chain.primitives.header import Header
 from runtime.frame import InvalidBlock
 from storage.state import StateUnavailable
+
+WAIT_SHARE: Final = 8
+"""A secondary author waits so long for the block of a winner of the slot: a slot divided by this.
+
+Without that both make a block in two slots of five, all nodes import both, and votes are split.
+Where blocks come late it does not wait: a winner's would not be there, and its own would be lost.
+"""
 
 
 class OwnBlock(NamedTuple):
@@ -45,6 +52,8 @@ class Authoring:
         self.build_time: Final = BuildTime(settings.slot_ms, settings.build_share)
         self.clock: Final = ClockGuard()
         self._keys: Sequence[bytes] = ()
+        self.due: int | None = None
+        """Time of the block that is postponed, unless a winner's is imported before."""
 
     @property
     def is_validator(self) -> bool:
@@ -63,6 +72,7 @@ class Authoring:
         current.
         """
         signer, client, gadget = self._parts.signer, self._parts.client, self._parts.gadget
+        self.due = None
         if signer is None:
             return False
         self.clock.begin_slot(slot, lambda: slot_of(client.header_of(client.best().hash)))
@@ -88,14 +98,22 @@ class Authoring:
         return True
 
     def author(self, slot: int, now_ms: int) -> OwnBlock | None:
-        """Make and import the block of a slot; None if it is not ours, or missed."""
+        """Make and import the block of a slot; None if it is not ours, postponed, or missed."""
         worker = self._parts.worker
         if worker is None:
             return None
-        given = self.build_time.given_ms(now_ms - slot * self._settings.slot_ms)
+        begun = slot * self._settings.slot_ms
+        wait_ends = begun + self._settings.slot_ms // WAIT_SHARE
+        given = self.build_time.given_ms(now_ms - (begun if self.due is None else self.due))
+        self.due = None
         self._watch.begin()
         try:
-            made = worker.work(slot, self._parts.pool.pool.ready, self._pace(given / 1000))
+            made = worker.work(
+                slot,
+                self._parts.pool.pool.ready,
+                self._pace(given / 1000),
+                is_early=now_ms < wait_ends and self.build_time.percent == 100,
+            )
         except (StateUnavailable, InvalidBlock) as error:
             self._watch.missed(slot, str(error))
             return None
@@ -103,6 +121,9 @@ class Authoring:
             return None  # the upgrade watch reports it, once
         match made:
             case None:
+                return None
+            case Postponed():
+                self.due = wait_ends
                 return None
             case Forbidden():
                 self._watch.missed(slot, "refused by the signing record", forbidden=True)

@@ -205,6 +205,8 @@ class Engine:
         self._advance(now)
         if now // self.settings.slot_ms != self._slot:
             self._turn_slot()
+        if self._authoring.due is not None and now >= self._authoring.due:
+            self._author(self._slot_now())
         if self.announces.held:
             self._announce_intake.judge_due(now)
         # Most ticks are for one of these; a comparison costs less than a call.
@@ -276,8 +278,9 @@ class Engine:
             steady = gossip
         # An event may come after a slot has begun, and before the tick for that.
         due = (slot + 1) * length if slot == self._slot else clock.now
-        if timer is not None and timer < due:
-            due = timer
+        for other in (timer, self._authoring.due):
+            if other is not None and other < due:
+                due = other
         return due if due + clock.shift < steady else steady - clock.shift
 
     @property

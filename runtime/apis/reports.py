@@ -20,14 +20,17 @@ AnyProof = babe_equivocation.EquivocationProof | grandpa_equivocation.Equivocati
 def report_extrinsic(runtime: Runtime, state: State, proof: AnyProof) -> bytes | None:
     """Return the bare extrinsic (without its length in front) that reports `proof`.
 
-    `state` is that of the best block. None if the key had no owner then, or if the session is no
-    longer stored and cannot be reported. The proof itself is not checked.
+    `state` is that of the best block. None if the key had no owner then, if the session is no
+    longer stored and cannot be reported, or if the state is that of an earlier slot: headers are
+    known before their blocks. The proof itself is not checked.
     """
     runtime.enter(state)
     name: str
     if isinstance(proof, babe_equivocation.EquivocationProof):
         name = Babe.__name__
-        raw = runtime.pallet(Babe).key_ownership(int(proof.slot), proof.offender)
+        babe = runtime.pallet(Babe)
+        is_past = proof.slot <= babe.current_slot.value
+        raw = babe.key_ownership(int(proof.slot), proof.offender) if is_past else None
     else:
         name = Grandpa.__name__
         raw = runtime.pallet(Grandpa).key_ownership(int(proof.set_id), proof.offender)

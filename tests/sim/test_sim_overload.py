@@ -67,7 +67,9 @@ def test_blocks_stay_full_while_more_is_offered_than_they_have_room_for() -> Non
         for number in range(10, client.best().number + 1)
     ]
     assert len(sizes) > SLOTS // 2
-    assert min(sizes) >= ROOM - 1, sizes
+    # A block that follows the one before at once finds what has been refilled meanwhile.
+    assert sum(sizes) >= 9 * ROOM * len(sizes) // 10, sizes
+    assert sorted(sizes)[len(sizes) // 10] >= ROOM - 1, sizes
     assert all(sender.refused > SLOTS for sender in senders)
     invariants.conclude()
     invariants.close()

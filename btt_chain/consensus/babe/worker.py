@@ -66,6 +66,10 @@ class Forbidden:
     slot: int
 
 
+class Postponed:
+    """The slot is ours unless another validator has won it: its block may be on the way."""
+
+
 class SlotWorker:
     """Makes the blocks of the slots that our keys claim."""
 
@@ -79,9 +83,12 @@ class SlotWorker:
         slot: int,
         ready: Callable[[], ReadyTransactions],
         pace: Callable[[], Pace],
-    ) -> Authored | Forbidden | None:
+        *,
+        is_early: bool = False,
+    ) -> Authored | Forbidden | Postponed | None:
         """Return the block for `slot` on the best block, None if the slot is not ours.
 
+        `is_early`: a secondary block is not made yet if others may have won the slot.
         Raises as `Importer.slots` does for the best block, and as `make_block` does.
         """
         pairs = self._signer.authors()
@@ -95,6 +102,12 @@ class SlotWorker:
         claimed = claim_slot(slot, slots.epoch, pairs, self._vrf)
         if claimed is None or int(claimed.claim.claim.authority_index) in slots.disabled:
             return None
+        if (
+            is_early
+            and not claimed.primary
+            and any(public not in pairs for public, _ in slots.epoch.authorities)
+        ):
+            return Postponed()
         transactions = ready()
         proposal = make_block(
             client,

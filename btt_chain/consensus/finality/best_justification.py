@@ -7,6 +7,7 @@ from typing import Final
 from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.environment import Blocks
 from btt_chain.consensus.finality.messages import GOSSIP, CommitGossip, CommitMessage
+from btt_chain.consensus.finality.signatures import Verify, all_signed
 from btt_chain.primitives.grandpa import Justification
 from btt_chain.scale import u64
 
@@ -14,7 +15,7 @@ from btt_chain.scale import u64
 class BestJustification:
     """The highest proof that is known, with the set that made it."""
 
-    def __init__(self, blocks: Blocks, read: records.Read, set_id: int) -> None:
+    def __init__(self, blocks: Blocks, read: records.Read, set_id: int, verify: Verify) -> None:
         """Restore the stored proof, made by the current set `set_id` or the one before.
 
         Raises BadRecord.
@@ -24,9 +25,9 @@ class BestJustification:
         self.proof = records.read_proof(read)
         """The highest known proof."""
         self._set_id = set_id
-        start = records.read_end(read, set_id - 1) if set_id else None
-        if self.proof is not None and start is not None:
-            self._set_id -= self.proof.target.number <= start.number
+        # The records of a change are not always all on the disk: the signatures tell the set.
+        if self.proof is not None and not all_signed(self.proof, set_id, verify):
+            self._set_id -= 1
 
     def record(self, proof: Justification, set_id: int) -> None:
         """Replace the proof by a higher one."""

@@ -140,7 +140,7 @@ class Gadget:
         self._votes: Final = KeptVotes()
         clock, outbox, votes = self._clock, self._outbox, self._votes
         self._sets: Final = AuthoritySets(blocks, read, genesis, outbox)
-        self._best: Final = BestJustification(blocks, read, self._sets.set_id)
+        self._best: Final = BestJustification(blocks, read, self._sets.set_id, verify)
         self._held: Final = UntilImported(blocks, outbox)
         self._finalizer: Final = Finalizer(
             blocks, self._sets, self._best, self._held, verify, outbox

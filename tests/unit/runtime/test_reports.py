@@ -180,6 +180,12 @@ def test_the_same_offence_is_taken_once(chain: BabeChain) -> None:
             report(chain, proof, seat(chain))
 
 
+def test_an_offence_is_not_reported_on_the_state_of_an_earlier_slot(chain: BabeChain) -> None:
+    current = int(chain.runtime.babe.current_slot.value)
+    assert report_extrinsic(chain.runtime, chain.state, chain.doubled(BOB, current)) is not None
+    assert report_extrinsic(chain.runtime, chain.state, chain.doubled(BOB, current + 1)) is None
+
+
 def test_an_offence_can_be_reported_as_long_as_the_window(chain: BabeChain) -> None:
     proof, owner = chain.doubled(BOB, START + EPOCH + 1), seat(chain)
     chain.run_to_epoch(6)

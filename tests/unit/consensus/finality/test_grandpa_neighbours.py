@@ -8,6 +8,8 @@ from itertools import chain, pairwise
 import pytest
 
 from btt_chain.consensus.finality import peers as cost
+from btt_chain.consensus.finality import records
+from btt_chain.consensus.finality.best_justification import BestJustification
 from btt_chain.consensus.finality.catch_up import (
     CATCH_UP_TIMEOUT,
     MAX_EXPECTED,
@@ -30,6 +32,7 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.neighbors import MIN_HELPERS, MIN_PART
 from btt_chain.consensus.finality.outbox import FORWARDED, Outbox
 from btt_chain.consensus.finality.peers import MAX_LAG, Peers
+from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.consensus.finality.timers import STALL_FIRST, Clock
 from btt_chain.scale import u32, u64
 from p2p.network import GRANDPA, Publish, SendNote
@@ -239,6 +242,17 @@ def test_a_neighbour_a_set_behind_receives_the_commit_that_ended_it() -> None:
 
     [commit] = [m for m in messages if isinstance(m, CommitGossip)]
     assert (int(commit.body.set_id), int(commit.body.message.target_number)) == (0, 4)
+
+
+def test_the_set_of_a_stored_proof_is_told_by_its_signatures() -> None:
+    """A node that dies while it stores a change of the set may start without the block of it."""
+    case = GadgetCase()
+    stored = {records.PROOF_KEY: case.proof(3).encode()}
+    for set_id in (0, 1):
+        best = BestJustification(case.node.tree, stored.get, set_id, Signatures())
+        assert [best.round_of(number) for number in (0, 1)] == [1, 0]
+        assert best.commit_of(0) is not None
+        assert best.commit_of(1) is None
 
 
 def test_who_goes_back_pays() -> None:
