@@ -25,7 +25,7 @@ class BestJustification:
         self.proof = records.read_proof(read)
         """The highest known proof."""
         self._set_id = set_id
-        # The records of a change are not always all on the disk: the signatures tell the set.
+        # The records of a change are not always all on the disk: the signatures show the set.
         if self.proof is not None and not all_signed(self.proof, set_id, verify):
             self._set_id -= 1
 

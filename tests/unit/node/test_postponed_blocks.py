@@ -56,7 +56,7 @@ def test_no_slot_has_a_block_of_a_winner_and_a_secondary_one() -> None:
         assert waited <= block.after_ms <= waited + WAIT_MS // 2
 
 
-def test_a_secondary_author_that_hears_of_no_winner_makes_its_block() -> None:
+def test_a_secondary_author_without_a_block_of_a_winner_makes_its_block() -> None:
     world = World(seed=8, validators=2)
     world.run(3)
     world.links.partition([[0], [1]])

@@ -244,7 +244,7 @@ def test_a_neighbour_a_set_behind_receives_the_commit_that_ended_it() -> None:
     assert (int(commit.body.set_id), int(commit.body.message.target_number)) == (0, 4)
 
 
-def test_the_set_of_a_stored_proof_is_told_by_its_signatures() -> None:
+def test_the_signatures_of_a_stored_proof_show_its_set() -> None:
     """A node that dies while it stores a change of the set may start without the block of it."""
     case = GadgetCase()
     stored = {records.PROOF_KEY: case.proof(3).encode()}
