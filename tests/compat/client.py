@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pytest
 
@@ -23,6 +23,16 @@ TWO_A_SECOND: Final = "interval:500"
 final, it forgets the block and never reports the transaction."""
 SCRIPT_SECONDS: Final = 860
 """The scripts have limits of their own, per check and for the whole; this one is the last."""
+
+
+class Asked(Protocol):
+    """A node that a script asks."""
+
+    @property
+    def ws(self) -> str: ...
+
+    def troubles(self) -> str:
+        """Return what its log says besides blocks."""
 
 
 @dataclass(slots=True)
@@ -77,7 +87,7 @@ class Script:
     command: Sequence[str]
     cwd: Path
 
-    def run(self, nodes: Sequence[Node], seconds: float = SCRIPT_SECONDS) -> ClientRun:
+    def run(self, nodes: Sequence[Asked], seconds: float = SCRIPT_SECONDS) -> ClientRun:
         """Run it against nodes and read what it says; it is cut short after so many seconds."""
         run = ClientRun()
         try:
