@@ -281,7 +281,7 @@ class ContainedGossipSub(GossipSub):
     def _notify_mesh_peer_added(self, peer_id: ID, topic: str) -> None:
         """Offer recent messages to a peer that joins the mesh: those that it was not sent.
 
-        At heartbeats messages are offered to peers outside the mesh only. Without this, a message
+        At heartbeats most messages are offered to peers outside the mesh only. Without this, a message
         is lost for a peer that subscribes before it is published and joins before the heartbeat.
         """
         super()._notify_mesh_peer_added(peer_id, topic)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.pallets.authorities import block_shares
 from support.block_lottery import (
     CAPPED,
     FOUR,
@@ -20,6 +21,8 @@ from support.block_lottery import (
     play,
     shares_of,
 )
+from support.block_shares import BOND
+from support.stakes import stash
 
 POINT = 0.01
 # The part of each group in per cent, in the order of `WAYS`. Once as the chain chooses among
@@ -66,6 +69,23 @@ def test_no_operator_makes_more_than_its_cap_in_a_million_slots(
     made = play(epoch_of(shares_of(parts)), 1_000_000, random.Random(11)).made
     assert sum(made[:group]) <= most
     assert max(made) <= max(parts) / sum(parts) + POINT
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "most", "least"),
+    [(4, 16, 5.0, 0.3), (4, 12, 4.0, 0.35), (20, 80, 20.0, 0.325)],
+)
+def test_small_stashes_bring_an_operator_no_blocks_beyond_its_cap(
+    own: int, others: int, most: float, least: float
+) -> None:
+    """By secondary slots each of them makes half of an equal part at least."""
+    bonds = [most, *[least] * (own - 1), *[1.0] * others]
+    operators = [stash(0)] * own + [stash(number) for number in range(1, others + 1)]
+    planck = [int(bond * BOND) for bond in bonds]
+    shares, capped = block_shares(planck, [0] * len(planck), operators, 0)
+    assert capped == 1
+    made = play(epoch_of(shares), 1_000_000, random.Random(12)).made
+    assert sum(made[:own]) <= 0.20 + POINT
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=40))

@@ -60,9 +60,7 @@ def exact_shares(
             share[name] = whole(by_work, name) + left * whole(by_bond, name) / bonded
         for name in capped:
             share[name] = cap
-    return [
-        one * share[name] / whole(first, name) for one, name in zip(first, operators, strict=True)
-    ]
+    return [share[name] / operators.count(name) for name in operators]
 
 
 def equal_sets() -> Iterator[tuple[int, int, Fraction, list[int]]]:

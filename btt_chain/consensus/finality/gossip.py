@@ -8,6 +8,7 @@ that we left lately: a peer may hand over in good faith what was right for those
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from btt_chain.consensus.finality import peers as cost
@@ -29,6 +30,15 @@ from btt_chain.scale import DecodeError
 
 PATIENCE: Final = 60_000
 """Milliseconds for which votes of a round that we left may still arrive in good faith."""
+
+
+class Judged(Enum):
+    """What is found about a vote."""
+
+    NEW = auto()
+    USELESS = auto()
+    """It is here already, or of a round or set that is not ours."""
+    INVALID = auto()
 
 
 class _Left(NamedTuple):
@@ -83,26 +93,24 @@ class GossipValidator:
             self._outbox.penalize(peer, price, why, is_certain=True)
             return None
 
-    def accepts_vote(self, peer: str, body: VoteMessage) -> bool:
-        """Return True if a vote is valid and new; then it is kept."""
+    def judge_vote(self, peer: str, body: VoteMessage) -> Judged:
+        """Judge a vote; a new one is kept, and the sender of an invalid one is penalized."""
         number, signed, view = int(body.round), body.message, self.view
         if body.set_id != view.set_id or not view.round - 1 <= number <= view.round + 1:
             self._blame(peer, int(body.set_id), number, "vote")
-            return False
+            return Judged.USELESS
         if signed.id not in self._sets.authorities.current.voters.weights:
             self._outbox.penalize(peer, cost.UNKNOWN_VOTER, "it hands over a vote of no voter")
-            return False
+            return Judged.INVALID
         kept = self._votes.of(number, signed.id, signed.message.STAGE)
-        is_new = signed not in kept
-        if is_new:
-            if len(kept) > 1:
-                return False  # two are enough to prove an equivocation
-            if not self._verify(signed, number, view.set_id):
-                why = "it hands over a vote with a false signature"
-                self._outbox.penalize(peer, cost.BAD_SIGNATURE, why, is_certain=True)
-                return False
-            kept.append(signed)
-        return is_new
+        if signed in kept or len(kept) > 1:  # two are enough to prove an equivocation
+            return Judged.USELESS
+        if not self._verify(signed, number, view.set_id):
+            why = "it hands over a vote with a false signature"
+            self._outbox.penalize(peer, cost.BAD_SIGNATURE, why, is_certain=True)
+            return Judged.INVALID
+        kept.append(signed)
+        return Judged.NEW
 
     def accepts_commit(self, peer: str, body: CommitMessage) -> bool:
         """Return True if a commit is of our set; else penalize a peer at fault."""

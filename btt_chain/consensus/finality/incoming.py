@@ -12,9 +12,10 @@ from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality.authority_sets import AuthoritySets
 from btt_chain.consensus.finality.environment import Blocks
 from btt_chain.consensus.finality.finalizer import Finalizer
-from btt_chain.consensus.finality.gossip import GossipValidator
+from btt_chain.consensus.finality.gossip import GossipValidator, Judged
 from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import (
+    MAX_VOTES,
     CatchUpMessage,
     CommitMessage,
     VoteMessage,
@@ -54,24 +55,34 @@ class Incoming:
         self._clock: Final = clock
         self._outbox: Final = outbox
 
-    def on_vote(self, peer: str, body: VoteMessage, raw: bytes) -> bool:
-        """Process a vote. Return True if it is valid and new."""
-        is_new = self._validator.accepts_vote(peer, body)
-        if is_new:
+    def on_vote(self, peer: str, body: VoteMessage, raw: bytes) -> Judged:
+        """Process a vote: count and forward a new one."""
+        judged = self._validator.judge_vote(peer, body)
+        if judged is Judged.NEW:
             self._outbox.forward_vote(raw, body, peer, self._environment.round)
             self._count(int(body.round), body.message, peer)
-        return is_new
+        return judged
 
     def on_votes(self, peer: str, votes: Sequence[VoteMessage], peers: Peers) -> None:
-        """Process votes that a neighbour sent on request; unsolicited ones cost if none is new."""
-        new = [
-            self.on_vote(peer, body, encode_vote(body.round, body.set_id, body.message))
-            for body in votes
-        ]
+        """Process votes that a neighbour sent on request, up to the first invalid one.
+
+        Unsolicited ones cost if none is new.
+        """
+        if len(votes) > MAX_VOTES:
+            why = f"it sends {len(votes)} votes in one note"
+            self._outbox.penalize(peer, cost.MALFORMED, why, is_certain=True)
+            return
+        is_any_new = False
+        for body in votes:
+            raw = encode_vote(body.round, body.set_id, body.message)
+            judged = self.on_vote(peer, body, raw)
+            if judged is Judged.INVALID:
+                return
+            is_any_new |= judged is Judged.NEW
         sender = peers.known.get(peer)
         if sender is not None and sender.answers_due:
             sender.answers_due -= 1
-        elif sender is not None and not any(new):
+        elif sender is not None and not is_any_new:
             why = "it sends votes that it was not asked for"
             self._outbox.penalize(peer, cost.OUT_OF_SCOPE, why)
 

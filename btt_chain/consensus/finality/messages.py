@@ -63,6 +63,10 @@ class CatchUpRequest:
     set_id: u64
 
 
+MAX_VOTES: Final = 1_024
+"""Maximum number of votes in one answer to a request for votes."""
+
+
 @dataclass(frozen=True, slots=True)
 class VotesRequest:
     """A stalled voter's position, and the votes that it has: a bit for each prevote, then for each

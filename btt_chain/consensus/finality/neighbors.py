@@ -19,6 +19,7 @@ from btt_chain.consensus.finality.best_justification import BestJustification
 from btt_chain.consensus.finality.catch_up import CATCH_UP_THRESHOLD
 from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import (
+    MAX_VOTES,
     NeighborV1,
     VoteMessage,
     VotesAsked,
@@ -40,8 +41,6 @@ and of four times as many a quarter.
 """
 MIN_HELPERS: Final = 4
 """Minimum number of neighbours that are asked for votes at once; it grows with the root of all."""
-MAX_VOTES: Final = 1_024
-"""Maximum number of votes in one answer."""
 MAX_ANSWERS_DUE: Final = 4
 """Maximum number of requests for votes that a neighbour may still answer."""
 HELP_PAUSE: Final = 2
@@ -86,8 +85,8 @@ class NeighborPackets:
             self.send_all(ours)
             return
         parts = min(MAX_LAG, len(self._peers.known) // MIN_PART + 1)
-        for place, (name, peer) in enumerate(self._peers.known.items()):
-            if (place + ours.round) % parts == 0:
+        for name, peer in self._peers.known.items():
+            if (peer.turn + ours.round) % parts == 0:
                 self.send(name, peer, ours)
 
     def send_all(self, ours: View) -> None:

@@ -41,6 +41,8 @@ class View(NamedTuple):
 class Peer:
     """A neighbour."""
 
+    turn: int
+    """Its number in the order of connection: the rounds in which it receives our position."""
     view: View | None = None
     """Its last position; None before the first."""
     sent_at: int = 0
@@ -60,11 +62,13 @@ class Peers:
 
     def __init__(self) -> None:
         self.known: dict[str, Peer] = {}
+        self._connections = 0
 
     def connected(self, name: str) -> Peer:
         """Return a fresh record of a neighbour, whatever was known of it before."""
         self.known.pop(name, None)
-        self.known[name] = Peer()
+        self.known[name] = Peer(self._connections)
+        self._connections += 1
         return self.known[name]
 
     def disconnected(self, name: str) -> None:

@@ -83,7 +83,7 @@ class ValidatorCountSet(Event, index=10):
 
 
 class Absent(Event, index=11):
-    """A validator made no block in its own slots, and stands for election no more."""
+    """A validator made no block in its own slots, and is no longer a candidate."""
 
     stash: AccountIdOf
 

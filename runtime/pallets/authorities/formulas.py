@@ -3,7 +3,9 @@
 The shares of blocks of a set of validators, in parts of `SHARE_UNIT`, are made in two steps. First
 each validator gets its part by work, limited by its bond, and its bond's part of all that is not
 given by work. Then the cap of operators holds for the result: what an operator has above it goes to
-the others by bond, until none is above. (docs/staking.md)
+the others by bond, until none is above. The validators of an operator get equal parts of its share:
+secondary slots would bring a small one more than its part by bond, and its operator more than the
+cap. (docs/staking.md)
 """
 
 from __future__ import annotations
@@ -71,10 +73,9 @@ class BlockShares(NamedTuple):
 class OperatorShare:
     """The validators of one operator together."""
 
+    validators: int = 0
     bond: int = 0
     by_work: int = 0
-    first: int = 0
-    """Share before the cap."""
     share: int = 0
 
 
@@ -99,14 +100,13 @@ def block_shares(
     groups: dict[AccountId, OperatorShare] = {}
     for operator, bond, work, share in zip(operators, bonds, by_work, first, strict=True):
         group = groups.setdefault(operator, OperatorShare())
+        group.validators += 1
         group.bond += bond
         group.by_work += work
-        group.first += share
         group.share += share
     capped = cap_operators(list(groups.values()))
     shares = [
-        max(1, share * groups[operator].share // max(groups[operator].first, 1))
-        for operator, share in zip(operators, first, strict=True)
+        max(1, groups[operator].share // groups[operator].validators) for operator in operators
     ]
     return BlockShares(shares, capped)
 
@@ -128,7 +128,6 @@ def cap_operators(groups: Sequence[OperatorShare]) -> int:
         left = SHARE_UNIT - cap * capped - sum(group.by_work for group in others)
         bonds = sum(group.bond for group in others)
         for group in others:
-            by_bond = left * group.bond // bonds if bonds else left // len(others)
-            group.share = group.by_work + by_bond
+            group.share = group.by_work + left * group.bond // max(bonds, 1)
         free = others
     return len(groups) - len(free)

@@ -376,8 +376,8 @@ class Babe(Pallet):
         """Count the empty slots before a block in `slot`; return the weight used."""
         first = max(parent + 1, self.epochs.first_slot())
         gap = range(first, slot) if slot - parent - 1 <= MAX_GAP else range(0)
-        self.absences.count(author, self._secondary_authors(gap))
-        return weights.count_gap(len(gap)) if gap else 0
+        has_counted = self.absences.count(author, self._secondary_authors(gap))
+        return weights.count_gap(len(gap)) if gap or has_counted else 0
 
     def _secondary_authors(self, slots: range) -> list[AccountId]:
         """Return the secondary authors of slots of the current epoch, each once."""

@@ -17,8 +17,10 @@ from btt_chain.consensus.finality.catch_up import (
     Request,
 )
 from btt_chain.consensus.finality.environment import ArmTimer
+from btt_chain.consensus.finality.gossip import GossipValidator, Judged
 from btt_chain.consensus.finality.messages import (
     GOSSIP,
+    MAX_VOTES,
     CatchUpAsked,
     CatchUpGiven,
     CatchUpRequest,
@@ -26,6 +28,7 @@ from btt_chain.consensus.finality.messages import (
     Neighbor,
     NeighborV1,
     Vote,
+    VoteMessage,
     VotesAsked,
     VotesGiven,
 )
@@ -36,7 +39,7 @@ from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.consensus.finality.timers import STALL_FIRST, Clock
 from btt_chain.scale import u32, u64
 from p2p.network import GRANDPA, Publish, SendNote
-from unit.consensus.finality.finality_world import who
+from unit.consensus.finality.finality_world import signed, who
 from unit.consensus.finality.gadget_case import (
     NAMES,
     PRECOMMIT,
@@ -55,6 +58,7 @@ from unit.consensus.finality.gadget_case import (
 from unit.consensus.finality.gadget_world import (
     T,
     child,
+    target,
 )
 
 # --- neighbours ---------------------------------------------------------------------
@@ -197,6 +201,41 @@ def test_votes_that_no_request_asked_for_cost_unless_one_is_new() -> None:
 
     case.do(case.gadget.connected("peer", case.now))
     assert costs(case.note(notes[0])) == []
+
+
+@pytest.mark.parametrize(("count", "checked"), [(MAX_VOTES, 1), (MAX_VOTES + 1, 0)])
+def test_an_answer_ends_with_its_first_invalid_vote(
+    count: int, checked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, seen = GadgetCase(), list[object]()
+    judge = GossipValidator.judge_vote
+
+    def judging(validator: GossipValidator, peer: str, body: VoteMessage) -> Judged:
+        seen.append(body)
+        return judge(validator, peer, body)
+
+    monkeypatch.setattr(GossipValidator, "judge_vote", judging)
+    body = VoteMessage(u64(1), u64(0), signed(PREVOTE, target(case.headers[4]), "Bob", 1, 7))
+    actions = case.note(GOSSIP.encode(VotesGiven([body] * count)))
+    assert costs(actions) == [cost.BAD_SIGNATURE if checked else cost.MALFORMED]
+    assert len(seen) == checked
+
+
+def test_neighbours_that_connect_again_and_again_take_no_turn_of_others() -> None:
+    case = GadgetCase()
+    names = [f"other {number}" for number in range(30)]
+    for name in names:
+        case.do(case.gadget.connected(name, 0))
+    for turn in range(3 * MAX_LAG):
+        if not turn % MAX_LAG:
+            received = set[str]()
+        case.do(case.gadget.disconnected(names[turn], case.now))
+        case.do(case.gadget.connected(names[turn], case.now))
+        case.node.log.clear()
+        case.round()
+        received |= {action.peer for action in case.node.log if isinstance(action, SendNote)}
+        if turn % MAX_LAG == MAX_LAG - 1:
+            assert received >= set(names[3 * MAX_LAG :])
 
 
 def test_a_stalled_node_asks_a_few_neighbours_and_others_each_time() -> None:

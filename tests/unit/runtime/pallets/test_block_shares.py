@@ -18,7 +18,7 @@ from btt_chain.primitives.block_shares import SHARE_UNIT
 from btt_chain.scale import u64
 from runtime.constants import BTT
 from runtime.decay import AGE, DECAY_SUM, SCORE_UNIT, WINDOW, decayed
-from runtime.pallets.authorities import block_shares, work_part
+from runtime.pallets.authorities import block_shares, formulas, work_part
 from runtime.pallets.authorities.types import HIGHEST_FACTOR, LOWEST_FACTOR
 from runtime.pallets.transaction_payment import FLOOR, author_limit
 from support.block_shares import (
@@ -68,23 +68,49 @@ def by_operator(shares: Sequence[int], operators: Sequence[AccountId]) -> dict[A
 # ---- shares
 
 
+def check_sets(seeds: range) -> None:
+    """Check the shares of random sets of validators."""
+    for seed in seeds:
+        check_set(seed)
+
+
+def check_set(seed: int) -> None:
+    bonds, scores, operators, _ = chosen = random_set(seed)
+    count, part = len(bonds), chosen.part()
+    shares, capped = block_shares(bonds, scores, operators, part)
+    sums = by_operator(shares, operators)
+    cap = max(SHARE_UNIT // 5, 3 * SHARE_UNIT // (2 * len(sums)))
+    assert max(sums.values()) <= cap + count
+    assert SHARE_UNIT - 4 * count <= sum(shares) <= SHARE_UNIT + count
+    assert all(1 <= share <= u64.MAX for share in shares)
+    if capped:
+        return
+    # By work no more than four times the bond's part: the rest goes by bond.
+    own = by_operator(bonds, operators)
+    for operator, share in sums.items():
+        assert share <= (SHARE_UNIT + 4 * part) * own[operator] // sum(bonds) + count
+
+
 @pytest.mark.parametrize("block", range(20))
 def test_no_operator_of_a_random_set_is_above_its_cap_and_shares_add_up(block: int) -> None:
-    for seed in range(block * 1_000, block * 1_000 + 1_000):
-        bonds, scores, operators, _ = chosen = random_set(seed)
-        count, part = len(bonds), chosen.part()
-        shares, capped = block_shares(bonds, scores, operators, part)
-        sums = by_operator(shares, operators)
-        cap = max(SHARE_UNIT // 5, 3 * SHARE_UNIT // (2 * len(sums)))
-        assert max(sums.values()) <= cap + count
-        assert SHARE_UNIT - 4 * count <= sum(shares) <= SHARE_UNIT + count
-        assert all(1 <= share <= u64.MAX for share in shares)
-        if capped:
-            continue
-        # By work no more than four times the bond's part: the rest goes by bond.
-        whole = sum(bonds)
-        for share, bond in zip(shares, bonds, strict=True):
-            assert share <= (SHARE_UNIT + 4 * part) * bond // whole + 1
+    check_sets(range(block * 1_000, block * 1_000 + 1_000))
+
+
+def test_a_cap_before_the_shares_are_made_to_add_up_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rule of earlier versions: limited first, then divided by the sum."""
+
+    def clip(groups: Sequence[formulas.OperatorShare]) -> int:
+        cap = max(formulas.OPERATOR_CAP, formulas.SHARED_CAP // len(groups))
+        limited = [min(group.share, cap) for group in groups]
+        for group, share in zip(groups, limited, strict=True):
+            group.share = SHARE_UNIT * share // sum(limited)
+        return sum(share == cap for share in limited)
+
+    monkeypatch.setattr(formulas, "cap_operators", clip)
+    with pytest.raises(AssertionError):
+        check_sets(range(20))
 
 
 def test_shares_are_those_of_the_formula_in_fractions() -> None:
@@ -151,10 +177,10 @@ def test_the_excess_of_a_giant_goes_to_the_others_by_bond() -> None:
     assert shares[2:] == [75_000_000] * 8
 
 
-def test_keys_of_one_operator_share_its_cap_in_proportion() -> None:
+def test_keys_of_one_operator_share_its_part_equally() -> None:
     names = [stash(0), stash(0), *(stash(number) for number in range(1, 11))]
     shares, capped = block_shares([30 * BOND, 10 * BOND, *[6 * BOND] * 10], [0] * 12, names, 0)
-    assert (shares[:2], capped) == ([150_000_000, 50_000_000], 1)
+    assert (shares[:2], capped) == ([100_000_000, 100_000_000], 1)
     assert shares[2:] == [80_000_000] * 10
 
 
@@ -177,9 +203,10 @@ def test_stashes_that_hide_their_operator_gain_what_the_page_says() -> None:
         shares, _ = block_shares([BOND] * 100, [SCORE_UNIT, *[0] * 99], names, part)
         most = Fraction(SHARE_UNIT + 4 * part, 100)
         assert most * 96 / 100 < shares[0] <= most
-        # Where all others work, too, it is 1 + 3 L.
-        shares, _ = block_shares([BOND] * 100, [100 * SCORE_UNIT, *[SCORE_UNIT] * 99], names, part)
-        assert shares[0] <= Fraction(SHARE_UNIT + 4 * part, 100) - part // 100 * 4 // 100
+        # Where the whole part by work is given, it is 1 + 3 L: here 4 % of the work is its own.
+        scores = [396 * SCORE_UNIT, *[96 * SCORE_UNIT] * 99]
+        shares, _ = block_shares([BOND] * 100, scores, names, part)
+        assert shares[0] == (SHARE_UNIT + 3 * part) // 100
 
 
 # ---- the part by work
