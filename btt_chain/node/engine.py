@@ -386,7 +386,7 @@ class Engine:
         waited = self.announces.imported(ref.hash)
         if waited is not None:
             self._out.append(Publish(network.ANNOUNCE, waited))
-        if self._offences.waiting:
+        if best and self._offences.waiting:  # other states than the best one's do not matter
             self._offences.retry()
         now = self._clock.now
         actions = self.parts.gadget.imported(header, ref.hash, ref.number, best, now)

@@ -53,7 +53,7 @@ from p2p.reputation import FATAL
 from p2p.wire import ENVELOPE, gossip_id, pack, unpack
 
 if TYPE_CHECKING:
-    from libp2p.pubsub.pb.rpc_pb2 import RPC, ControlIWant, ControlMessage, Message
+    from libp2p.pubsub.pb.rpc_pb2 import RPC, ControlGraft, ControlIWant, ControlMessage, Message
 
 MAX_RPC: Final = 1 * MIB
 """Maximum size of one RPC in bytes, the library's own bound for what it sends."""
@@ -235,14 +235,15 @@ class ContainedGossipSub(GossipSub):
         return named
 
     def _turn(self, topic: str) -> tuple[float, list[ID]]:
-        """Return the end of the current turn of a topic, and the peers in its order: at random,
-        those of the mesh first. It has one frame for each of the first.
+        """Return the end of the current turn of a topic, and the peers in its order, at random.
+
+        It has one frame for each of the first. Those of the mesh are not first: peers that graft
+        again and again would receive all.
         """
         now = trio.current_time()
         if now >= self._turns.get(topic, (now, []))[0]:
-            mesh, order = self.mesh.get(topic, ()), self._subscribers(topic)
+            order = self._subscribers(topic)
             random.shuffle(order)
-            order.sort(key=lambda one: one not in mesh)
             self._turns[topic] = now + FEW_SECONDS, order
         return self._turns[topic]
 
@@ -281,8 +282,8 @@ class ContainedGossipSub(GossipSub):
     def _notify_mesh_peer_added(self, peer_id: ID, topic: str) -> None:
         """Offer recent messages to a peer that joins the mesh: those that it was not sent.
 
-        At heartbeats most messages are offered to peers outside the mesh only. Without this, a message
-        is lost for a peer that subscribes before it is published and joins before the heartbeat.
+        At heartbeats most messages are offered to peers outside the mesh only. Without this, one is
+        lost for a peer that subscribes before it is published and joins before the heartbeat.
         """
         super()._notify_mesh_peer_added(peer_id, topic)
         if self.pubsub is None or peer_id not in self.pubsub.peer_queues:
@@ -365,6 +366,18 @@ class ContainedGossipSub(GossipSub):
     async def flush_pending_messages(self, peer_id: ID) -> None:
         """Drop them: `send_recent_messages` sends what a peer may have missed, by its queue."""
         self._pending_messages.pop(peer_id, None)
+
+    async def handle_graft(self, graft_msg: ControlGraft, sender_peer_id: ID) -> None:
+        """Accept a peer into the mesh of a topic, unless that has as many as it may have.
+
+        Otherwise peers that graft again and again would be all that is left after the prunes.
+        """
+        topic = graft_msg.topicID
+        mesh = self.mesh.get(topic, set())
+        if len(mesh) >= self.degree_high and sender_peer_id not in mesh:
+            await self.emit_prune(topic, sender_peer_id, False, False)
+            return
+        await super().handle_graft(graft_msg, sender_peer_id)
 
     async def handle_iwant(self, iwant_msg: ControlIWant, sender_peer_id: ID) -> None:
         """Send a peer the messages it missed, unless its queue is long.

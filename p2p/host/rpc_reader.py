@@ -64,7 +64,10 @@ def bounded_control(control: ControlMessage, topics: Mapping[str, str]) -> Contr
             rpc_pb2.ControlIHave(topicID=have.topicID, messageIDs=have.messageIDs[:HAVES])
             for have in haves
         ],
-        iwant=[rpc_pb2.ControlIWant(messageIDs=list(dict.fromkeys(wanted))[:WANTS])],
+        # Without ids there is none: the library answers ten a second of a peer.
+        iwant=[rpc_pb2.ControlIWant(messageIDs=list(dict.fromkeys(wanted))[:WANTS])]
+        if wanted
+        else [],
         idontwant=[rpc_pb2.ControlIDontWant(messageIDs=unwanted[:MAX_IDS])] if unwanted else [],
         graft=[graft for graft in control.graft if graft.topicID in topics],
         # Without the peers it names: discovery is separate, and verifies addresses before use.

@@ -53,6 +53,7 @@ def compact(path: Path, pruning: int | None) -> int:
     return size(path)
 
 
+@pytest.mark.full
 def test_a_pruned_chain_stays_small_however_long_it_grows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ def clocked(kind: type[Clocked], tmp_path: Path) -> Iterator[Clocked]:
         field.down()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "jumps",
     [

@@ -55,12 +55,14 @@ def test_each_group_makes_its_part_of_the_blocks(name: str, by_score: bool) -> N
     ("parts", "group", "most"),
     [
         (CAPPED, 1, 0.20 + POINT),
-        (SMALL, 20, 0.17),
-        (OPERATOR, 20, 0.20 + POINT),
-        (FOUR, 1, 0.375 + POINT),
+        pytest.param(SMALL, 20, 0.17, marks=pytest.mark.full),
+        pytest.param(OPERATOR, 20, 0.20 + POINT, marks=pytest.mark.full),
+        pytest.param(FOUR, 1, 0.375 + POINT, marks=pytest.mark.full),
         # Two operators with one place each and one with 20 places, all at their cap.
         ([*[1.0] * 20, 20.0, 20.0, *[0.5] * 80], 20, 0.20 + POINT),
-        ([*[5.0] * 4, 20.0, 20.0, *[2.0] * 20], 4, 0.20 + POINT),
+        pytest.param(
+            [*[5.0] * 4, 20.0, 20.0, *[2.0] * 20], 4, 0.20 + POINT, marks=pytest.mark.full
+        ),
     ],
 )
 def test_no_operator_makes_more_than_its_cap_in_a_million_slots(
@@ -73,7 +75,11 @@ def test_no_operator_makes_more_than_its_cap_in_a_million_slots(
 
 @pytest.mark.parametrize(
     ("own", "others", "most", "least"),
-    [(4, 16, 5.0, 0.3), (4, 12, 4.0, 0.35), (20, 80, 20.0, 0.325)],
+    [
+        (4, 16, 5.0, 0.3),
+        pytest.param(4, 12, 4.0, 0.35, marks=pytest.mark.full),
+        pytest.param(20, 80, 20.0, 0.325, marks=pytest.mark.full),
+    ],
 )
 def test_small_stashes_bring_an_operator_no_blocks_beyond_its_cap(
     own: int, others: int, most: float, least: float

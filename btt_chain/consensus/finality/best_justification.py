@@ -16,7 +16,7 @@ class BestJustification:
     """The highest proof that is known, with the set that made it."""
 
     def __init__(self, blocks: Blocks, read: records.Read, set_id: int, verify: Verify) -> None:
-        """Restore the stored proof, made by the current set `set_id` or the one before.
+        """Restore the stored proof, made by the current set `set_id` or an earlier one.
 
         Raises BadRecord.
         """

@@ -64,27 +64,23 @@ class Incoming:
         return judged
 
     def on_votes(self, peer: str, votes: Sequence[VoteMessage], peers: Peers) -> None:
-        """Process votes that a neighbour sent on request, up to the first invalid one.
-
-        Unsolicited ones cost if none is new.
-        """
+        """Process votes that a neighbour sent on request, up to the first invalid one."""
+        sender = peers.known.get(peer)
+        if sender is None:
+            return  # it is gone already
+        if not sender.answers_due:
+            why = "it sends votes that it was not asked for"
+            self._outbox.penalize(peer, cost.OUT_OF_SCOPE, why)
+            return
+        sender.answers_due -= 1
         if len(votes) > MAX_VOTES:
             why = f"it sends {len(votes)} votes in one note"
             self._outbox.penalize(peer, cost.MALFORMED, why, is_certain=True)
             return
-        is_any_new = False
         for body in votes:
             raw = encode_vote(body.round, body.set_id, body.message)
-            judged = self.on_vote(peer, body, raw)
-            if judged is Judged.INVALID:
+            if self.on_vote(peer, body, raw) is Judged.INVALID:
                 return
-            is_any_new |= judged is Judged.NEW
-        sender = peers.known.get(peer)
-        if sender is not None and sender.answers_due:
-            sender.answers_due -= 1
-        elif sender is not None and not is_any_new:
-            why = "it sends votes that it was not asked for"
-            self._outbox.penalize(peer, cost.OUT_OF_SCOPE, why)
 
     def on_commit(self, peer: str, body: CommitMessage, raw: bytes) -> None:
         """Process a commit."""

@@ -145,6 +145,7 @@ def test_a_node_answers_and_ends_in_order(tmp_path: Path) -> None:
     assert "stopped" in node.tail()
 
 
+@pytest.mark.full
 def test_programs_outlive_their_templates(script: Path, tmp_path: Path) -> None:
     file = tmp_path / "waits.py"
     file.write_text("import time\nprint('here', flush=True)\ntime.sleep(600)\n")
@@ -232,6 +233,7 @@ def test_an_interrupted_start_leaves_no_program_and_no_reply(
     assert not writers(log)
 
 
+@pytest.mark.full
 def test_an_interrupted_question_ends_no_program(tmp_path: Path) -> None:
     file = tmp_path / "waits.py"
     file.write_text("import time\ntime.sleep(600)\n")

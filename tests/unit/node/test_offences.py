@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from btt_chain.chain.notify import BlockRef
 from btt_chain.node.offences import TRIES, WAITING, OffenceReporter
 from btt_chain.node.parts import Parts, Watcher
 from btt_chain.primitives.babe import Slot
@@ -19,6 +20,7 @@ from btt_chain.primitives.validity import Stale, TransactionSource
 from btt_chain.scale import u32
 from btt_chain.txpool import TransactionInvalid
 from storage.state import StateUnavailable
+from support.sim.world import World
 
 HEADER = Header(H256(bytes(32)), u32(1), H256(bytes(32)), H256(bytes(32)))
 
@@ -99,3 +101,17 @@ def test_an_offence_is_given_up_after_some_blocks_and_few_wait() -> None:
         assert reporter.waiting
         reporter.retry()
     assert reporter.waiting == []
+
+
+def test_blocks_that_are_not_the_best_use_up_no_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its author may make any number of them."""
+    world = World(seed=1, validators=2)
+    world.run(4)
+    engine, client = world.nodes[0].running, world.nodes[0].client
+    tried = list[int]()
+    monkeypatch.setattr(engine._offences, "retry", lambda: tried.append(1))
+    engine._offences.waiting = [(proof(), TRIES)]
+    for number, tries in ((1, 0), (client.best().number, 1)):
+        block = client.block_hash(number) or b""
+        engine._after_import(client.header_of(block), BlockRef(number, block), [])
+        assert len(tried) == tries

@@ -164,3 +164,5 @@ def test_only_ids_of_messages_are_kept_of_what_a_peer_does_not_want() -> None:
     many = unwanted(*(number.to_bytes(20, "big") for number in range(2_000))).control
     assert len(bounded_control(many, TOPICS).idontwant[0].messageIDs) == 512
     assert not bounded_control(unwanted(b"x").control, TOPICS).idontwant
+    # An IWANT without ids would count against the ten that are answered in a second.
+    assert not bounded_control(control, TOPICS).iwant

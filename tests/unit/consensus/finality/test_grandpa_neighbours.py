@@ -187,7 +187,7 @@ def test_votes_in_a_note_are_counted_and_forwarded_like_gossip() -> None:
     assert Publish(GRANDPA, raw, ("other",), FORWARDED) in actions
 
 
-def test_votes_that_no_request_asked_for_cost_unless_one_is_new() -> None:
+def test_votes_that_no_request_asked_for_cost_and_are_not_read() -> None:
     case = GadgetCase()
     notes = []
     for name in NAMES[1:]:
@@ -196,8 +196,8 @@ def test_votes_that_no_request_asked_for_cost_unless_one_is_new() -> None:
         notes.append(GOSSIP.encode(VotesGiven([vote.body])))
     # One answer is due since the connection, and one may come of the connection before.
     assert [costs(case.note(note)) for note in (notes[0], notes[0])] == [[], []]
-    assert [costs(case.note(note)) for note in notes] == [[cost.OUT_OF_SCOPE], [], []]
-    case.note(notes[1])
+    assert [costs(case.note(note)) for note in notes] == [[cost.OUT_OF_SCOPE]] * 3
+    assert case.gadget.rounds()[0].prevotes.heads == 1
 
     case.do(case.gadget.connected("peer", case.now))
     assert costs(case.note(notes[0])) == []
