@@ -235,10 +235,8 @@ class ContainedGossipSub(GossipSub):
         return named
 
     def _turn(self, topic: str) -> tuple[float, list[ID]]:
-        """Return the end of the current turn of a topic, and the peers in its order, at random.
-
-        It has one frame for each of the first. Those of the mesh are not first: peers that graft
-        again and again would receive all.
+        """Return the end of the current turn of a topic, and the peers in its order: at random, not
+        those of the mesh first. Peers that graft again and again would receive all.
         """
         now = trio.current_time()
         if now >= self._turns.get(topic, (now, []))[0]:
@@ -376,8 +374,8 @@ class ContainedGossipSub(GossipSub):
         mesh = self.mesh.get(topic, set())
         if len(mesh) >= self.degree_high and sender_peer_id not in mesh:
             await self.emit_prune(topic, sender_peer_id, False, False)
-            return
-        await super().handle_graft(graft_msg, sender_peer_id)
+        else:
+            await super().handle_graft(graft_msg, sender_peer_id)
 
     async def handle_iwant(self, iwant_msg: ControlIWant, sender_peer_id: ID) -> None:
         """Send a peer the messages it missed, unless its queue is long.

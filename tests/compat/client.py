@@ -32,7 +32,7 @@ class Asked(Protocol):
     def ws(self) -> str: ...
 
     def troubles(self) -> str:
-        """Return what its log says besides blocks."""
+        """Return the end of its log without blocks."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -54,10 +54,9 @@ def makers(net: Devnet) -> dict[int, set[str]]:
     "script", [lambda: node_script("block_authors"), lambda: python_script("block_authors", "py1")]
 )
 def test_a_client_names_the_author_of_each_block(
-    net: Devnet, script: Any, subtests: pytest.Subtests
+    net: Devnet, script: Callable[[], Script], subtests: pytest.Subtests
 ) -> None:
-    chosen: Script = script()
-    run = chosen.run([Served(net[0].ws)])
+    run = script().run([Served(net[0].ws)])
     report(run, subtests, least=1)
     made, authors = makers(net), {int(at): who for at, who in run.facts["authors"].items()}
     assert len(authors) >= BLOCKS

@@ -33,7 +33,7 @@ PATIENCE: Final = 60_000
 
 
 class Judged(Enum):
-    """What is found about a vote."""
+    """The judgement of a vote."""
 
     NEW = auto()
     USELESS = auto()
