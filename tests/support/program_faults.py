@@ -12,6 +12,7 @@ import asyncio
 import re
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -159,7 +160,8 @@ class Port:
         self._target = int(target.rpartition(":")[2])
         (self.number,) = free_ports(1)
         self._flows = asyncio.Event()
-        self._server: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._passing: set[asyncio.Task[None]] = set()
         self._ends: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -206,15 +208,16 @@ class Port:
 
     async def _open(self) -> None:
         self._flows.set()
-        if self._server is None:
-            self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.number)
+        if self._accepting is None:
+            listener = socket.create_server(("127.0.0.1", self.number))
+            listener.setblocking(False)
+            self._accepting = self._loop.create_task(self._accept(listener))
 
     async def _refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._accepting is not None:
+            self._accepting.cancel()
+            self._accepting = None
         self._flows.set()
-        await asyncio.sleep(0.01)  # what was accepted just before has a task then
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for end in self._ends:
                 end.transport.abort()
@@ -223,6 +226,19 @@ class Port:
     async def _hang(self) -> None:
         await self._open()
         self._flows.clear()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        """Accept connections until cancelled.
+
+        A server of asyncio that is closed loses a connection that it has just accepted.
+        """
+        with listener:
+            while True:
+                connection, _ = await self._loop.sock_accept(listener)
+                ways = await asyncio.open_connection(sock=connection)
+                passing = self._loop.create_task(self._pass(*ways))
+                self._passing.add(passing)
+                passing.add_done_callback(self._passing.discard)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
