@@ -18,7 +18,7 @@ from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.backend import StatePruned
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u64
-from btt_chain.telemetry.log_filters import LogFilters
+from btt_chain.telemetry.log_filters import TARGETS, LogFilters
 from storage.database import ChainStore
 from storage.memory import MemoryKV
 from support.rpc_backend import ModelBackend
@@ -267,3 +267,8 @@ class TestRemoteCallers:
             problem = await refusal(http, method, *params)
             assert problem.message == UNSAFE, method
         assert store.aux_get(RECORD) is None
+
+
+@pytest.mark.parametrize("name", ["babe", "grandpa"])
+def test_a_target_includes_the_lines_of_the_node_about_it(name: str) -> None:
+    assert f"btt_chain.node.{name}" in TARGETS[name]
