@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LISTEN: Final = "127.0.0.1:4480"
 MAX_DAYS: Final = 36_500
 DOCTOR_SECONDS: Final = 10.0
+NODE_SECONDS: Final = 30.0
+"""Maximum time for the start of a node that this program is started with."""
 """Seconds that the page of the node's health waits for an answer."""
 
 
@@ -124,6 +126,7 @@ def explorer(
     )  # fmt: skip
     if until_input_ends:
         _end_with_input()
+        _wait_for_node(url)
     from btt_chain.explorer.service import run
 
     try:
@@ -201,6 +204,24 @@ def keep_of(text: str | None) -> int | None:
     if not days:
         raise Mistyped(f"{text!r} is no number of days: write it like 30d, 1d at least")
     return days * 86_400_000
+
+
+def _wait_for_node(url: str) -> None:
+    """Wait until the node that this program is started with accepts connections.
+
+    It starts at the same time, and would be reported as missing. One that never does so is.
+    """
+    import socket
+    import time
+    from contextlib import suppress
+    from urllib.parse import urlsplit
+
+    node = urlsplit(url)
+    end = time.monotonic() + NODE_SECONDS
+    while time.monotonic() < end:
+        with suppress(OSError), socket.create_connection((node.hostname, node.port), timeout=1):
+            return
+        time.sleep(0.05)
 
 
 def _end_with_input() -> None:
