@@ -195,8 +195,8 @@ class ContainedGossipSub(GossipSub):
         if few is not None:
             ends, order = self._turn(topic)
             wait = max(ends - trio.current_time(), GATHER_SECONDS)
-            needing = {one for one in peers if self._is_needed(one, message_id)}
-            peers = [one for one in order if one in needing][:few]
+            needing = {peer_id for peer_id in peers if self._is_needed(peer_id, message_id)}
+            peers = [peer_id for peer_id in order if peer_id in needing][:few]
         outgoing = Outgoing.of(rpc_pb2.RPC(publish=[message]))
         for peer_id in peers:
             is_needed = functools.partial(self._is_needed, peer_id, message_id)

@@ -86,7 +86,8 @@ class NeighborPackets:
             return
         parts = min(MAX_LAG, len(self._peers.known) // MIN_PART + 1)
         for name, peer in self._peers.known.items():
-            if (peer.turn + ours.round) % parts == 0:
+            is_long_ago = ours.round - peer.sent_round >= MAX_LAG  # the parts may change
+            if is_long_ago or (peer.turn + ours.round) % parts == 0:
                 self.send(name, peer, ours)
 
     def send_all(self, ours: View) -> None:
@@ -97,7 +98,7 @@ class NeighborPackets:
 
     def send(self, name: str, peer: Peer, ours: View) -> None:
         """Send our position to one neighbour, unless we sent a later one."""
-        peer.sent_at = self._clock.now
+        peer.sent_at, peer.sent_round = self._clock.now, ours.round
         if ours[:2] >= self._floor[:2]:
             self._outbox.send_encoded(name, encode_position(ours))
 
@@ -110,7 +111,7 @@ class NeighborPackets:
         request = VotesAsked(body)
         for name in self._next_helpers() if of is None else [of]:
             peer = self._peers.known[name]
-            peer.sent_at = self._clock.now
+            peer.sent_at, peer.sent_round = self._clock.now, ours.round
             peer.answers_due = min(peer.answers_due + 1, MAX_ANSWERS_DUE)
             self._outbox.send(name, request)
 

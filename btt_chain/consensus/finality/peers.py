@@ -47,6 +47,8 @@ class Peer:
     """Its last position; None before the first."""
     sent_at: int = 0
     """Time when our position was last sent to it."""
+    sent_round: int = 0
+    """Round of that position."""
     answers_due: int = 1
     """Number of requests for votes that it may still answer, one of an earlier connection."""
     helped_at: int | None = None

@@ -221,6 +221,24 @@ def test_an_answer_ends_with_its_first_invalid_vote(
     assert len(seen) == checked
 
 
+def test_neighbours_that_come_and_go_delay_no_position_to_others() -> None:
+    case, last = GadgetCase(), dict[str, int]()
+    names = [f"other {number}" for number in range(10)]
+    for name in names:
+        case.do(case.gadget.connected(name, 0))
+        last[name] = case.gadget.round
+    for turn in range(4 * MAX_LAG):
+        # Eleven and twelve neighbours: thirds and quarters in turn.
+        event = case.gadget.disconnected if turn % 2 else case.gadget.connected
+        case.do(event("guest", case.now))
+        case.node.log.clear()
+        case.round()
+        for action in case.node.log:
+            if isinstance(action, SendNote):
+                last[action.peer] = case.gadget.round
+        assert all(case.gadget.round - last[name] < MAX_LAG for name in names)
+
+
 def test_neighbours_that_connect_again_and_again_take_no_turn_of_others() -> None:
     case = GadgetCase()
     names = [f"other {number}" for number in range(30)]
