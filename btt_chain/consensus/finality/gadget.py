@@ -445,8 +445,8 @@ class Gadget:
 
     def _request_catch_up(self, ours: View) -> None:
         """Request a catch-up if we are behind, unless one waits for its blocks."""
-        if not self._held.has_catch_up(self._clock.now - CATCH_UP_TIMEOUT):
-            self._catch_ups.request(ours)
+        is_given = self._held.has_catch_up(self._clock.now - CATCH_UP_TIMEOUT)
+        self._catch_ups.request(ours, is_given=is_given)
 
     def _save_voters(self) -> None:
         self._outbox.put(Save({**self._sets.changes(), **self._best.changes()}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import product
 
+from btt_chain.consensus.finality.messages import bits_length
 from btt_chain.primitives.grandpa import SignedMessage, Stage, stage_of
 from btt_chain.primitives.voters import AuthorityId
 
@@ -41,14 +42,14 @@ class KeptVotes:
         """Return which votes of a round are here (`messages.VotesRequest`)."""
         votes = self._rounds.get(number, {})
         bits = sum(1 << at for at, key in enumerate(_cast(voters)) if votes.get(key))
-        return bits.to_bytes((2 * len(voters) + 7) // 8, "little")
+        return bits.to_bytes(bits_length(len(voters)), "little")
 
     def besides(
         self, number: int, voters: Sequence[AuthorityId], bits: bytes
     ) -> list[SignedMessage]:
         """Return the votes of a round that `bits` lacks. Of two votes it may lack either."""
         votes = self._rounds.get(number, {})
-        present = int.from_bytes(bits[: len(voters)], "little")  # a peer may send a long one
+        present = int.from_bytes(bits, "little")
         return [
             signed
             for at, key in enumerate(_cast(voters))

@@ -81,6 +81,15 @@ class VotesRequest:
     current: bytes
     """Votes of the round."""
 
+    def fits(self, voters: int) -> bool:
+        """Return True if its lists are as long as this number of voters needs."""
+        return len(self.before) == len(self.current) == bits_length(voters)
+
+
+def bits_length(voters: int) -> int:
+    """Return the bytes of a list of votes: two bits for a voter."""
+    return (2 * voters + 7) // 8
+
 
 @dataclass(frozen=True, slots=True)
 class CatchUpMessage:

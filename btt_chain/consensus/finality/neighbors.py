@@ -157,6 +157,9 @@ class NeighborPackets:
                 self._outbox.send_encoded(name, ended)
         if set_id != ours.set_id:
             return
+        if not asked.fits(len(voters)):
+            self._outbox.penalize(name, cost.INVALID, "its lists of votes have another length")
+            return
         is_over = number < self._best.round_of(set_id)
         commit = self._best.commit_of(set_id)
         if commit is not None and (is_over or asked.commit_finalized_height < ours.final):

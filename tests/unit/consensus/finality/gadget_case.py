@@ -124,9 +124,9 @@ def neighbour(number: int, set_id: int = 0, final: int = 0) -> bytes:
     return GOSSIP.encode(Neighbor(NeighborV1(u64(number), u64(set_id), u32(final))))
 
 
-def wanting(number: int, set_id: int = 0, final: int = 0, current: bytes = b"") -> bytes:
+def wanting(number: int, set_id: int = 0, final: int = 0, current: bytes = b"\0") -> bytes:
     """A request for votes of a round and the one before, of which `current` are there."""
-    request = VotesRequest(u64(number), u64(set_id), u32(final), b"", current)
+    request = VotesRequest(u64(number), u64(set_id), u32(final), b"\0", current)
     return GOSSIP.encode(VotesAsked(request))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -13,10 +14,11 @@ from btt_chain.consensus.finality.best_justification import BestJustification
 from btt_chain.consensus.finality.catch_up import (
     CATCH_UP_TIMEOUT,
     MAX_EXPECTED,
+    PATIENCE,
     CatchUps,
     Request,
 )
-from btt_chain.consensus.finality.environment import ArmTimer
+from btt_chain.consensus.finality.environment import Action, ArmTimer
 from btt_chain.consensus.finality.gossip import GossipValidator, Judged
 from btt_chain.consensus.finality.messages import (
     GOSSIP,
@@ -281,6 +283,15 @@ def bits(*prevoted: str) -> bytes:
     return bytes([sum(1 << order.index(who(name)) for name in prevoted)])
 
 
+@pytest.mark.parametrize("current", [b"", bytes(2), bytes(1_000_000)])
+def test_lists_of_votes_of_another_length_cost_and_get_no_votes(current: bytes) -> None:
+    case = GadgetCase()
+    case.gossip(case.vote(PREVOTE, 4, "Bob"))
+    actions = case.note(wanting(1, current=current))
+    assert costs(actions) == [cost.INVALID]
+    assert not any(isinstance(message, VotesGiven) for message in sent(actions))
+
+
 def test_a_note_with_votes_is_processed_as_gossip_is() -> None:
     case = GadgetCase()
     case.note(case.vote(PREVOTE, 4, "Bob"))
@@ -389,20 +400,42 @@ def test_one_round_behind_is_no_reason_to_ask() -> None:
     assert not any(isinstance(message, CatchUpAsked) for message in messages)
 
 
-def test_another_is_asked_if_the_first_does_not_answer() -> None:
-    case = GadgetCase()
-    case.do(case.gadget.connected("other", 0))
-    case.note(neighbour(6))
-    case.do(case.gadget.note_received("other", neighbour(6), 0))
-
-    actions = case.at(CATCH_UP_TIMEOUT)
-
-    asked_now = [
+def asked_by(actions: Sequence[Action]) -> list[str]:
+    """Return the peers that are asked for a catch-up."""
+    return [
         a.peer
         for a in actions
         if isinstance(a, SendNote) and isinstance(GOSSIP.decode_all(a.data), CatchUpAsked)
     ]
-    assert asked_now == ["other"]
+
+
+def test_silent_peers_that_claim_to_be_ahead_delay_a_catch_up_by_a_second_each() -> None:
+    case = GadgetCase()
+    silent = [f"silent {number}" for number in range(8)]
+    for name in (*silent, "honest"):
+        case.do(case.gadget.connected(name, 0))
+        case.do(case.gadget.note_received(name, neighbour(6), 0))
+
+    asked = [name for step in range(1, 9) for name in asked_by(case.at(step * PATIENCE))]
+
+    assert asked == [*silent[1:], "honest"]
+    case.do(case.gadget.note_received("honest", answered(catch_up(case, 5)), case.now))
+    assert case.gadget.round == 6
+
+
+def test_a_peer_that_stays_silent_is_asked_again_only_after_the_timeout() -> None:
+    case = GadgetCase()
+    assert asked_by(case.note(neighbour(6))) == ["peer"]
+    times = range(PATIENCE, CATCH_UP_TIMEOUT + 1, PATIENCE)
+    assert [now for now in times if asked_by(case.at(now))] == [CATCH_UP_TIMEOUT]
+
+
+def test_no_tick_is_requested_for_a_time_that_is_over() -> None:
+    case = GadgetCase()
+    case.note(neighbour(6))
+    for now in range(PATIENCE, 3 * CATCH_UP_TIMEOUT, PATIENCE):
+        timers = [a.at for a in case.at(now) if isinstance(a, ArmTimer)]
+        assert all(at > now for at in timers)
 
 
 def test_unrequested_votes_cost() -> None:
@@ -411,7 +444,7 @@ def test_unrequested_votes_cost() -> None:
     assert case.gadget.round == 1
 
 
-def test_votes_that_come_when_another_was_asked_instead_cost_nothing_once() -> None:
+def test_a_late_catch_up_is_used_and_a_second_one_costs() -> None:
     case = GadgetCase()
     case.do(case.gadget.connected("other", 0))
     case.note(neighbour(6))
@@ -419,7 +452,7 @@ def test_votes_that_come_when_another_was_asked_instead_cost_nothing_once() -> N
     case.at(CATCH_UP_TIMEOUT)
 
     assert costs(case.note(answered(catch_up(case, 5)))) == []
-    assert case.gadget.round == 1
+    assert case.gadget.round == 6
     assert costs(case.note(answered(catch_up(case, 5)))) == [cost.OUT_OF_SCOPE]
 
 
