@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 
 import pytest
 
@@ -29,20 +30,33 @@ class DictState:
     """State in a dictionary, with layers, as `runtime.frame.State` asks for it."""
 
     def __init__(self) -> None:
-        self.data: dict[bytes, bytes] = {}
+        self._data: dict[bytes, bytes] = {}
         self._layers: list[dict[bytes, bytes]] = []
+        self._ordered: list[bytes] | None = []
+        """The keys in order; None after a change of them."""
+
+    @property
+    def data(self) -> dict[bytes, bytes]:
+        """All entries; to be changed by `put` or replaced as a whole."""
+        return self._data
+
+    @data.setter
+    def data(self, data: dict[bytes, bytes]) -> None:
+        self._data, self._ordered = data, None
 
     def get(self, key: bytes) -> bytes | None:
-        return self.data.get(key)
+        return self._data.get(key)
 
     def put(self, key: bytes, value: bytes | None) -> None:
+        if (value is None) == (key in self._data):
+            self._ordered = None
         if value is None:
-            self.data.pop(key, None)
+            self._data.pop(key, None)
         else:
-            self.data[key] = value
+            self._data[key] = value
 
     def begin(self) -> None:
-        self._layers.append(dict(self.data))
+        self._layers.append(dict(self._data))
 
     def commit(self) -> None:
         self._layers.pop()
@@ -51,12 +65,19 @@ class DictState:
         self.data = self._layers.pop()
 
     def next_key(self, key: bytes) -> bytes | None:
-        ordered = sorted(self.data)
+        ordered = self._in_order()
         place = bisect_right(ordered, key)
         return ordered[place] if place < len(ordered) else None
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
-        return iter(sorted([key for key in self.data if key.startswith(prefix)]))
+        ordered = self._in_order()
+        begin = bisect_left(ordered, prefix)
+        return takewhile(lambda key: key.startswith(prefix), ordered[begin:])
+
+    def _in_order(self) -> list[bytes]:
+        if self._ordered is None:
+            self._ordered = sorted(self._data)
+        return self._ordered
 
     def root(self) -> bytes:
         return bytes(32)
