@@ -24,7 +24,7 @@ MAX_LAG: Final = 4
 """Slots until 95 of 100 blocks are final."""
 WORST_LAG: Final = 8
 WARM: Final = 6
-CONTESTED_SLOTS: Final = 240
+CONTESTED_SLOTS: Final = 160
 """Slots of which several are won by two validators."""
 
 

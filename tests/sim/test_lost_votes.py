@@ -57,7 +57,7 @@ def outcome(validators: int) -> Outcome:
     return Outcome(rounds / blocks, statistics.mean(delays))
 
 
-@pytest.mark.parametrize("validators", [4, 7])
+@pytest.mark.parametrize("validators", [4, pytest.param(7, marks=pytest.mark.full)])
 def test_a_lost_third_delays_finality_no_more_than_with_votes_to_all(
     validators: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

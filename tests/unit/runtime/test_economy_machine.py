@@ -6,8 +6,6 @@ executive opens and closes; after each the audit checks the whole state.
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,6 +16,7 @@ from support.economy.chain import PRESETS, EconomyChain
 from support.economy.oracle import DAY, MONTH, YEAR
 from support.economy.stories import STORIES
 from support.economy.watch import Watch
+from support.tiers import PROFILE
 
 SEEDS = st.integers(0, 2**40)
 HOUR = 3_600_000
@@ -27,8 +26,7 @@ PACES = (
     (0, DAY, MONTH, 3 * MONTH, YEAR, 3 * YEAR),
 )
 """Milliseconds between blocks, from hasty to slow."""
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
-EXAMPLES, STEPS = {"fuzz": (400, 60), "full": (25, 25)}.get(PROFILE, (8, 15))
+EXAMPLES, STEPS = {"fuzz": (400, 60), "full": (25, 25)}.get(PROFILE, (4, 15))
 
 
 class World(RuleBasedStateMachine):

@@ -43,6 +43,7 @@ from runtime.pallets.origins import Decision
 from runtime.pallets.tokenomics import BurnId, Tokenomics
 from support.economy.chain import PEOPLE, EconomyChain, Step, person
 from support.economy.oracle import BTT
+from support.tiers import amount
 
 ANN, BEN, CHO, DEE, *_ = PEOPLE
 META = H256(bytes(32))
@@ -370,7 +371,7 @@ class RandomHealth:
         return sum(counts(who, found) for who, found in facilities.facilities.items())
 
 
-@settings(max_examples=12)
+@settings(max_examples=amount(4, 60))
 @given(seed=st.integers(0, 2**32))
 def test_random_calls_leave_a_register_that_adds_up(seed: int) -> None:
     world = RandomHealth(seed)

@@ -36,7 +36,7 @@ from support.incentives import (
 PAYERS: Final = (CLINIC, HOSPITAL, ISSUER)
 REDEEMERS: Final = (PATIENT, FRIEND, PARTNER)
 VERDICTS: Final = (Pass(), Pass(), Fail(u32(1)), Fail(u32(1)), NotOpened())
-SEEDS: Final = 6
+SEEDS: Final = 4
 STEPS: Final = 60
 
 

@@ -9,7 +9,6 @@ staker, who votes as ANN does.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -34,6 +33,7 @@ from runtime.splits import split_compute
 from support.economy.chain import PEOPLE, EconomyChain, Step
 from support.economy.oracle import BTT, DAY, MONTH
 from support.incentives import PSS, SHA384, foreign_modulus, modulus, rsa_key
+from support.tiers import PROFILE
 
 ANN, BEN, CHO, DEE, *_ = PEOPLE
 OWNER = (ANN, BEN, CHO)
@@ -45,8 +45,7 @@ SHARES = ((180_000, 2_000), (180_000, 2_000), (180_000, 8_000), (500_000, 2_000)
 leg, in bps: as they are, and raised by governance as far as these two alone bring no gain."""
 JOBS = 4
 """Paid jobs of a milestone: few, so that short histories reach it."""
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
-EXAMPLES, STEPS = {"fuzz": (300, 120), "full": (60, 80)}.get(PROFILE, (12, 30))
+EXAMPLES, STEPS = {"fuzz": (300, 120), "full": (60, 80)}.get(PROFILE, (5, 30))
 
 
 class Dear:

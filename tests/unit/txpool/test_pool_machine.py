@@ -32,6 +32,7 @@ from btt_chain.txpool import (
     Status,
     Transaction,
 )
+from support.tiers import amount
 
 Tags = tuple[bytes, ...]
 
@@ -353,5 +354,7 @@ class PoolMachine(RuleBasedStateMachine):
         assert not any(self.state.values())
 
 
-PoolMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+PoolMachine.TestCase.settings = settings(
+    max_examples=amount(40, 1_000), stateful_step_count=50, deadline=None
+)
 test_the_promises_of_the_pool_hold = PoolMachine.TestCase

@@ -31,6 +31,7 @@ from support.block_shares import (
     value_of,
 )
 from support.stakes import stash
+from support.tiers import amount
 
 THOUSANDS = [
     pytest.param(block, marks=() if block < 4 else pytest.mark.full) for block in range(20)
@@ -311,9 +312,10 @@ class History:
         return earned
 
 
+@pytest.mark.hypothesis
 def test_no_history_brings_work_more_by_blocks_than_its_value() -> None:
     most = Fraction(0)
-    for seed in range(2_000):
+    for seed in range(amount(300, 2_000)):
         history = History(seed)
         value = sum(history.own)
         if value:

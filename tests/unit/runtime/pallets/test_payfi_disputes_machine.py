@@ -39,6 +39,7 @@ from runtime.pallets.tokenomics import BurnReason
 from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, INDEX, KIOSK, PEOPLE, SHOP
 from support.payfi_cards import BLUE, LIMITS, RED, CardInHand, Tills
 from support.payfi_disputes import ARBITERS, Court
+from support.tiers import amount
 
 LARGE = st.integers(1, 300 * int(BTT))
 AMOUNTS = st.one_of(LARGE, LARGE, st.integers(0, 3))
@@ -397,10 +398,8 @@ def note(event: object) -> None:
             pass
 
 
-FULL = settings().max_examples > 100
-"""True with `make test-full`: 10^5 steps."""
-STEPS = settings(
-    max_examples=400 if FULL else 50, stateful_step_count=250 if FULL else 60, deadline=None
+STEPS = settings(  # 10^5 of them in the full tier
+    max_examples=amount(35, 400), stateful_step_count=amount(60, 250), deadline=None
 )
 ENDS = {
     "Paid", "Settled", "Refunded", "Charged", "Authorised", "Captured", "Voided",

@@ -17,6 +17,7 @@ from runtime.pallets.payfi.hook_limits import IDLE, PRUNE_COSTS, end_weight, hoo
 from runtime.pallets.payfi.settlement import Place
 from runtime.weights import pay_fi as weights
 from support.payfi import ALICE, BUCKET, DAY, SHOP, START, PayFiRuntime, Time
+from support.tiers import amount
 
 SLOTS = (500, 1_000, 2_000, 6_000, 12_000)
 RATE = 400
@@ -148,6 +149,7 @@ class ShortPayFiRuntime(PayFiRuntime):
     clock = ShortTime
 
 
+@pytest.mark.hypothesis
 def test_at_the_load_of_the_bar_each_payment_settles_in_one_to_two_hours() -> None:
     runtime, rng = ShortPayFiRuntime(), random.Random(14)
     settlement, calendar = runtime.payfi.settlement, runtime.payfi.calendar
@@ -155,7 +157,7 @@ def test_at_the_load_of_the_bar_each_payment_settles_in_one_to_two_hours() -> No
     runtime.balances.transfer(ALICE, PAYFI, u128(1_000 * BTT))
     legs = Legs(u128(10**15))
     paid: dict[tuple[u32, AccountId], list[int]] = {}
-    made = settled = 0
+    made, settled, minutes = 0, 0, amount(90, 180)
     for pair in itertools.count(START // 2):
         # One slot of two has a block, which takes the payments of both.
         runtime.time.slot = 2 * pair + rng.randrange(2)
@@ -167,7 +169,7 @@ def test_at_the_load_of_the_bar_each_payment_settles_in_one_to_two_hours() -> No
                 for moment in paid.pop((event.bucket, event.merchant)):
                     settled += 1
                     assert calendar.hour_ms <= now - moment <= 2 * calendar.hour_ms
-        for _ in range(RATE if made < 3 * 60 * RATE else 0):
+        for _ in range(RATE if made < minutes * RATE else 0):
             who = rng.choice(shops)
             place = settlement.place(who, calendar.first_bucket())
             settlement.join(place, who, legs, u64(now))
@@ -175,5 +177,5 @@ def test_at_the_load_of_the_bar_each_payment_settles_in_one_to_two_hours() -> No
             made += 1
         if not paid:
             break
-    assert settled == made == 3 * 60 * RATE
+    assert settled == made == minutes * RATE
     assert runtime.payfi.settlement.queue.value.first > runtime.payfi.settlement.queue.value.last

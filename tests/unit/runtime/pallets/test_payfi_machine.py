@@ -46,6 +46,7 @@ from support.payfi import (
     SLOT_MS,
 )
 from support.payfi_disputes import Court
+from support.tiers import amount
 
 PAYERS, SHOPS = (ALICE, BOB, SHOP), (SHOP, KIOSK)
 LARGE = st.integers(10**15, 1_000 * int(BTT))
@@ -289,10 +290,8 @@ def note(event: object) -> None:
             pass
 
 
-FULL = settings().max_examples > 100
-"""True with `make test-full`: 10^5 steps."""
-STEPS = settings(
-    max_examples=1_500 if FULL else 40, stateful_step_count=70 if FULL else 60, deadline=None
+STEPS = settings(  # 10^5 of them in the full tier
+    max_examples=amount(30, 1_500), stateful_step_count=amount(60, 70), deadline=None
 )
 ENDS = {
     "Paid", "Settled", "returned", "refunded", "disputed before settlement", "disputed late",

@@ -10,7 +10,6 @@ import random
 from statistics import median
 
 import pytest
-from hypothesis import settings
 
 from bench.bench_payfi import at_random, in_a_full_queue
 from bench.settle_times import waits
@@ -22,15 +21,13 @@ from runtime.frame import signed
 from runtime.pallets.payfi import PaymentState
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
 from support.payfi import ALICE, BUCKET, CNY, HOUR, RICH, SHOP, PayFiRuntime
+from support.tiers import amount
 
 pytestmark = pytest.mark.hypothesis  # so that `make test-full` runs it with all payments
 
-FULL = settings().max_examples > 100
-"""True with `make test-full`."""
-
 
 def test_merchants_wait_65_minutes_as_a_rule_and_two_hours_at_most() -> None:
-    payments = 10_000 if FULL else 1_000
+    payments = amount(1_000, 10_000)
     waited = at_random(random.Random(7), payments)
     assert len(waited) == payments
     assert min(waited) >= 60
@@ -43,13 +40,13 @@ def test_in_runs_with_any_queue_of_others_no_payment_waits_longer_than_two_hours
     is_usual: bool,
 ) -> None:
     """A run of `bench/settle_times.py` is a chain with another queue and other empty slots."""
-    minutes = waits(10_000 if FULL else 200, 1, is_usual=is_usual)
+    minutes = waits(amount(100, 10_000), 1, is_usual=is_usual)
     assert minutes[0] >= 60
     assert minutes[-1] <= 120
     assert not is_usual or median(minutes) <= 66
 
 
-@pytest.mark.parametrize("offset", range(10) if FULL else (0, 9))
+@pytest.mark.parametrize("offset", amount((0, 9), tuple(range(10))))
 def test_the_last_place_of_a_full_queue_settles_within_two_hours(offset: int) -> None:
     assert 60 <= in_a_full_queue(offset) <= 120
 

@@ -34,6 +34,7 @@ from support.market import (
     Market,
     inputs_root,
 )
+from support.tiers import amount
 from support.whole_market import WholeMarket
 
 ITEMS = 3
@@ -384,7 +385,7 @@ class WorkMachine(RuleBasedStateMachine):
 
 TestWork = WorkMachine.TestCase
 TestWork.settings = settings(
-    max_examples=12,
+    max_examples=amount(5, 100),
     stateful_step_count=12,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
