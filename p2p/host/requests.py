@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import trio
 from libp2p.abc import INetStream
@@ -43,6 +44,9 @@ from p2p.steady import now_ms
 from p2p.wire import decode_hello, decode_search
 
 log = logging.getLogger(__name__)
+
+LINGER_SECONDS: Final = 1.0
+"""Seconds for a refused peer to close the connection; then it is closed here."""
 
 
 @dataclass(slots=True)
@@ -143,6 +147,9 @@ class Requests:
             log.info("peer %s is refused: %s", peer.name, error)
             await quietly(partial(write_frame, stream, None))
             await quietly(stream.close)
+            with trio.move_on_after(LINGER_SECONDS):
+                # The end of the connection may overtake the answer, so the peer closes first.
+                await peer.admitted.wait()
             self._peers.disconnect(peer, str(error))
         except trio.TooSlowError:
             await reset(stream)

@@ -94,6 +94,17 @@ async def test_a_full_node_reports_where_others_are() -> None:
             await boot.until(lambda: knows(boot, newcomer))  # it was probed
 
 
+async def test_a_node_that_is_refused_reads_why(caplog: pytest.LogCaptureFixture) -> None:
+    """The end of its connection must not overtake the answer: it would only dial again."""
+    caplog.set_level("INFO", "p2p.host.sessions")
+    async with running(settings()) as other, running(full(other.address)) as boot:
+        await boot.connected()
+        for number in range(1, 6):
+            async with running(settings(boot.address)) as newcomer:
+                await newcomer.until(lambda: caplog.text.count("is refused") >= number)  # noqa: B023
+    assert caplog.text.count("it has no place for us") == caplog.text.count("is refused") >= 5
+
+
 async def test_unreachable_addresses_are_not_reported() -> None:
     async with running(settings()) as boot:
         liar = replace(settings(boot.address), public=("/ip4/127.0.0.1/tcp/9",))
