@@ -82,8 +82,11 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 # Empty where node is not installed.
 NODE_MODULES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(COMPAT)/node_modules/.locked)
 
-.PHONY: compat-setup
-compat-setup: $(COMPAT)/.env/py1/.locked $(COMPAT)/.env/py2/.locked $(NODE_MODULES) ## Install the clients of tests/compat, each in its own environment
+.PHONY: compat-setup compat-setup-ci
+compat-setup: compat-setup-ci $(COMPAT)/.env/py2/.locked ## Install the clients of tests/compat, each in its own environment
+
+# Without the asynchronous Python client, which only the full tier runs.
+compat-setup-ci: $(COMPAT)/.env/py1/.locked $(NODE_MODULES)
 	@test -n "$(NODE_MODULES)" || echo "!!! node or npm is missing: the polkadot.js and polkadot-api suites will be SKIPPED"
 	@command -v softhsm2-util >/dev/null || echo "!!! softhsm2 is missing: the card in a token will be SKIPPED"
 
@@ -138,14 +141,14 @@ test-types: setup
 test-nets: setup
 	$(PYTEST) -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder $(NETS)
 
-test-talking-%: setup compat-setup
+test-talking-%: setup compat-setup-ci
 	$(SOON) $(PYTEST) $(SHARE) $(TALKING)
 
 test-computing-%: setup
 	$(LATER) $(PYTEST) $(SHARE) $(addprefix --ignore=,$(NETS) $(TALKING))
 
 .PHONY: test-full
-test-full: test $(if $(NODE_MODULES),$(LIGHTHOUSE)/node_modules/.locked) ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
+test-full: test compat-setup $(if $(NODE_MODULES),$(LIGHTHOUSE)/node_modules/.locked) ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
 	@echo "seed $(SEED): 'make test-full SEED=$(SEED)' repeats this run"
 	BTT_SEED=$(SEED) BTT_CRASHES=10 $(BIN)/pytest -m "full or crash" -o timeout=0 --ignore-glob='*/test_seeds_*.py'
 	BTT_FIRST=$(SEED) BTT_SEEDS=500 $(BIN)/pytest -n $(JOBS) --dist loadfile -o timeout=0 $(wildcard tests/sim/test_seeds_*.py)

@@ -6,7 +6,7 @@ import pytest
 
 from compat.client import ClientRun, by_hand, check_read_proof, python_script, report
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, pytest.mark.full]
 
 
 @pytest.fixture(scope="module")

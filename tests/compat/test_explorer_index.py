@@ -22,7 +22,7 @@ from btt_chain.scale.portable import Plain
 from compat.client import ClientRun, Script, python_script
 from support.instant_node import instant_node
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, pytest.mark.full]
 
 PAY: Plain = {"Balances": {"transfer_keep_alive": {"dest": "//Bob", "value": 10**18}}}
 ALICE, BOB = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Bob")

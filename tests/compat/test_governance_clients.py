@@ -9,7 +9,7 @@ import pytest
 from compat.client import ClientRun, node_script, python_script, report
 from support.node import Node, dev_node
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, pytest.mark.full]
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ def with_merchant(node: Node, by_polkadot_js: ClientRun) -> Node:
     return node
 
 
+@pytest.mark.full
 def test_polkadot_js_feeds_pays_refunds_and_disputes(
     by_polkadot_js: ClientRun, subtests: pytest.Subtests
 ) -> None:
@@ -42,6 +43,7 @@ def test_papi_pays_refunds_and_disputes(with_merchant: Node, subtests: pytest.Su
     report(node_script("payments_papi").run([with_merchant]), subtests, least=4)
 
 
+@pytest.mark.full
 def test_substrate_interface_pays_refunds_and_disputes(
     with_merchant: Node, subtests: pytest.Subtests
 ) -> None:

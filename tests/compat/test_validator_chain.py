@@ -25,10 +25,12 @@ def test_polkadot_js_sees_validators_and_their_finality(
     report(run, subtests, least=13)
 
 
+@pytest.mark.full
 def test_papi_sees_validators_and_their_finality(tmp_path: Path, subtests: pytest.Subtests) -> None:
     report(with_a_validator(node_script("validator_papi"), tmp_path), subtests, least=6)
 
 
+@pytest.mark.full
 def test_substrate_interface_sees_validators_and_their_finality(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:

@@ -15,7 +15,7 @@ from genesis.presets import CHAINS
 from runtime.constants import BTT
 from support.counting import counts
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.full, pytest.mark.devnet, pytest.mark.timeout(600)]
 
 BONDS = (40_000, 20_000, 10_000, 10_000)
 """BTT; the first two have three quarters of the weight."""

@@ -20,7 +20,7 @@ from btt_chain.testing.single import dev_node
 from support.feeders import HANG, KEY, running, started
 from support.sources import web_sources
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.full, pytest.mark.devnet, pytest.mark.timeout(900)]
 
 ONE: Final = 10**18
 HONEST: Final = range(40 * ONE // 100, 43 * ONE // 100)

@@ -108,6 +108,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
     chain.node.stop()
 
 
+@pytest.mark.full
 def test_f14_on_a_live_chain_a_missing_record_is_refused_and_force_waits(live: Live) -> None:
     node = live.node
     node.start()

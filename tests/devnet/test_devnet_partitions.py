@@ -54,6 +54,7 @@ def test_f4_a_validator_without_a_connection_is_back_soon(
         field.check()
 
 
+@pytest.mark.full
 def test_f8_no_half_finalizes_and_both_become_one_chain(field: Watched, rounds: int) -> None:
     net = field.net
     genesis = bytes.fromhex((net[0].rpc.block_hash(0) or "0x")[2:])

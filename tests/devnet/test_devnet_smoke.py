@@ -27,6 +27,7 @@ def test_a_network_finalizes_loses_a_node_and_takes_it_back(devnet: DevnetFactor
     assert net.down() == []
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("btt_warm_starts")
 def test_a_network_has_slots_of_half_a_second_unless_said(tmp_path: Path) -> None:
     with Devnet.create(tmp_path / "net", validators=2) as net:

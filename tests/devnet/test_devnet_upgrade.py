@@ -37,7 +37,7 @@ from support.explorer import explorer_process
 from support.next_runtime.btt_next_runtime import NEXT
 from support.vectors import REPOSITORY
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.full, pytest.mark.devnet, pytest.mark.timeout(900)]
 
 OLD: Final = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-P", "-m", "cli.main"]
 """A client without the next version of the runtime."""

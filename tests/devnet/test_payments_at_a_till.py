@@ -25,7 +25,7 @@ from support.node import BY_LOTTERY, dev_node
 from support.shop import Document, Receiver, Shop
 from support.vectors import REPOSITORY
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.full, pytest.mark.devnet, pytest.mark.timeout(900)]
 
 CAFE: Final = "//Cafe"
 SCHEMA: Final = REPOSITORY / "tests" / "vectors" / "iso20022" / "camt.053.001.08.xsd"

@@ -30,7 +30,14 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
         field.down()
 
 
-@pytest.mark.parametrize("name", ["D1-nodes", "D2-mixed", "D3-old", "rpc-mixed"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "D1-nodes",
+        *(pytest.param(name, marks=pytest.mark.full) for name in ("D2-mixed", "D3-old")),
+        "rpc-mixed",
+    ],
+)
 def test_a_network_survives_an_attack_and_cuts_the_attacker_off(attacked: Field, name: str) -> None:
     scenario = replace(SCENARIOS[name], bounds=SURVIVAL)
     outcome = attacked.attack(scenario, SECONDS)

@@ -240,7 +240,6 @@ class Load:
         return max(final(node) for node in self.world.nodes if node.engine is not None)
 
 
-@pytest.mark.full
 def test_f27_machines_are_upgraded_one_by_one_and_the_runtime_changes_at_its_slot() -> None:
     new = dict.fromkeys(range(4), False)
     world = make(27, share=False, runtimes=lambda node: installed(node.index, new=new[node.index]))

@@ -203,6 +203,7 @@ def test_temporary_data_lies_where_the_system_wants_it() -> None:
     assert not made.exists()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("files", [256, pytest.param(1_024, marks=pytest.mark.full)])
 def test_idle_connections_beyond_the_limit_of_open_files_leave_a_validator_healthy(
     files: int, tmp_path: Path

@@ -427,6 +427,7 @@ def test_a_merchant_adds_to_its_bond_and_closes(shop: Shop) -> None:
 # ---- the merchant's events
 
 
+@pytest.mark.full
 def test_a_watcher_killed_in_the_middle_loses_nothing(shop: Shop, tmp_path: Path) -> None:
     for _ in range(3):
         shop.document("pay", f"btt:{address(CAFE)}?amount=1", "--from", "//Bob")

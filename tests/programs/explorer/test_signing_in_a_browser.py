@@ -13,7 +13,7 @@ from compat.client import HERE, ClientRun, Script, node_script, report
 from support.explorer import explorer_process
 from support.instant_node import instant_node
 
-pytestmark = pytest.mark.compat
+pytestmark = [pytest.mark.compat, pytest.mark.full]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -60,6 +60,7 @@ def helper_of(node: DevNode) -> ProcessId:
     return process
 
 
+@pytest.mark.full
 def test_a_long_chain_is_synced_with_a_helper_that_is_stopped_afterwards(
     grown: Grown, server: DevNode, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def python(*words: str, cwd: Path, path: tuple[Path, ...] = ()) -> subprocess.Co
 PYTEST = ["-q", "-p", "btt_chain.testing.plugin", "-p", "no:cacheprovider", "--rootdir", "."]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "command",
     [

@@ -212,6 +212,7 @@ def writers(log: Path) -> list[str]:
     return found
 
 
+@pytest.mark.full
 def test_an_interrupted_start_leaves_no_program_and_no_reply(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

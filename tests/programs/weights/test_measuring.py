@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -19,6 +21,7 @@ sys.exit(program.main())
 """
 
 
+@pytest.mark.full
 def test_a_measurement_writes_a_module_without_a_commit_and_ends_silently(tmp_path: Path) -> None:
     # The database's handle was freed with the interpreter: "Error in sys.excepthook".
     (tmp_path / "__init__.py").touch()  # the formatter wants a package

@@ -320,10 +320,10 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
             ),
             HoldReason.CardDeposit: len(cards) * int(payfi.cards.card_deposit),
         }
-        for reason, amount in expected.items():
+        for reason, locked in expected.items():
             held = self.street.balances.held
             accounts = (*PEOPLE, *ARBITERS)
-            assert sum(int(held(Reason(INDEX, reason), who)) for who in accounts) == amount
+            assert sum(int(held(Reason(INDEX, reason), who)) for who in accounts) == locked
 
     @invariant()
     def no_money_appears_or_is_lost(self) -> None:
