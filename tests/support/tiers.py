@@ -1,4 +1,4 @@
-"""How much a random test does: CI runs a part of what `make test-full` runs.
+"""The amount of work of a random test: CI runs a part of what `make test-full` runs.
 
 A test that asks is marked `hypothesis`: that tier runs tests with this mark once more, with the
 profile of tests/conftest.py that is in HYPOTHESIS_PROFILE.

@@ -142,7 +142,7 @@ class CatchUps:
         self.due = min(times, default=NEVER)
 
     def _next_peer(self, ours: View) -> tuple[str, int] | None:
-        """Return the peer to ask for a catch-up, and its last complete round; None if there is none.
+        """Return the peer to ask for a catch-up, and its last complete round; None without one.
 
         A peer that did not answer is asked again only after all others that are ahead.
         """
@@ -161,7 +161,7 @@ class CatchUps:
             willing = list(ahead)
         return willing[0], ahead[willing[0]]
 
-    def _would_penalize(self, peer: Peer) -> bool:
+        """Return True if a request now would cost us: the peer gave a catch-up just before."""
         """Return True for a peer that gave a catch-up just before (`answer`)."""
         return peer.gave_at is not None and self._clock.now < peer.gave_at + 2 * self._gossip
 
