@@ -161,8 +161,8 @@ class CatchUps:
             willing = list(ahead)
         return willing[0], ahead[willing[0]]
 
-        """Return True if a request now would cost us: the peer gave a catch-up just before."""
-        """Return True for a peer that gave a catch-up just before (`answer`)."""
+    def _would_penalize(self, peer: Peer) -> bool:
+        """Return True if another request would cost us: the peer gave a catch-up just before."""
         return peer.gave_at is not None and self._clock.now < peer.gave_at + 2 * self._gossip
 
     # --- requests of peers ---
