@@ -220,7 +220,7 @@ def version_of(node: SimNode) -> bytes | None:
 
 @dataclass
 class Load:
-    """Transfers in each slot, while finality must not stall: slots may be empty, blocks not wait."""
+    """Transfers in each slot, while finality must not stall; a slot may be empty."""
 
     world: World
     payers: Payers

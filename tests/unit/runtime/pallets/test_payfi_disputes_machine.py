@@ -36,10 +36,10 @@ from runtime.pallets.payfi import PayFi, PaymentState
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.types import HoldReason
 from runtime.pallets.tokenomics import BurnReason
+from support import tiers
 from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, INDEX, KIOSK, PEOPLE, SHOP
 from support.payfi_cards import BLUE, LIMITS, RED, CardInHand, Tills
 from support.payfi_disputes import ARBITERS, Court
-from support.tiers import amount
 
 LARGE = st.integers(1, 300 * int(BTT))
 AMOUNTS = st.one_of(LARGE, LARGE, st.integers(0, 3))
@@ -320,10 +320,10 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
             ),
             HoldReason.CardDeposit: len(cards) * int(payfi.cards.card_deposit),
         }
-        for reason, locked in expected.items():
+        for reason, amount in expected.items():
             held = self.street.balances.held
             accounts = (*PEOPLE, *ARBITERS)
-            assert sum(int(held(Reason(INDEX, reason), who)) for who in accounts) == locked
+            assert sum(int(held(Reason(INDEX, reason), who)) for who in accounts) == amount
 
     @invariant()
     def no_money_appears_or_is_lost(self) -> None:
@@ -399,7 +399,7 @@ def note(event: object) -> None:
 
 
 STEPS = settings(  # 10^5 of them in the full tier
-    max_examples=amount(50, 400), stateful_step_count=amount(60, 250), deadline=None
+    max_examples=tiers.amount(35, 400), stateful_step_count=tiers.amount(60, 250), deadline=None
 )
 ENDS = {
     "Paid", "Settled", "Refunded", "Charged", "Authorised", "Captured", "Voided",
