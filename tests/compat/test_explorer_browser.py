@@ -44,8 +44,9 @@ async def make_blocks(url: str) -> None:
         await chain.transactions.send(vote, bob)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
+@pytest.fixture(scope="module", params=["some", pytest.param("all", marks=pytest.mark.full)])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
+    """Visit some pages, or all."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip("no chromium: the explorer's pages were NOT looked at in a browser")
@@ -56,7 +57,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
     with instant_node(folder / "node") as url:
         asyncio.run(make_blocks(url))
         with explorer_process(url, folder / "index") as (_, address):
-            words = [browser, address, url.replace("ws://", "http://")]
+            words = [browser, address, url.replace("ws://", "http://"), request.param]
             return Script([*script.command, *words], script.cwd).run([])
 
 

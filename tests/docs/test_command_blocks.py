@@ -38,6 +38,8 @@ PAGES = sorted(
     if re.search(rf"^```({'|'.join(SHELLS)})$", page.read_text(encoding="utf-8"), re.MULTILINE)
 )
 
+LONG = ("docs/useful-work.md", "docs/economy.md")
+"""Pages whose commands take more than five seconds."""
 OWN_NODE = "the node of this test stands for it"
 NETWORK = "starts a network of processes: tests/devnet does"
 WORK = "needs providers: tests/devnet/test_a_job_by_command.py runs it"
@@ -357,7 +359,10 @@ def started() -> Iterator[None]:
         process.communicate(timeout=60)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(page, marks=pytest.mark.full if page in LONG else ()) for page in PAGES],
+)
 @pytest.mark.usefixtures("started")
 def test_the_commands_of_a_page_print_what_it_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,9 +1,9 @@
-// The explorer's pages in a browser: node explorer.mjs CHROMIUM ADDRESS NODE_HTTP
+// The explorer's pages in a browser: node explorer.mjs CHROMIUM ADDRESS NODE_HTTP some|all
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
-const [program, base, node] = process.argv.slice(2);
+const [program, base, node, amount] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PAGES = [
   "", "blocks", "block/2", "txs", "tx/1-1", "tx/2-1", "tx/3-1", "accounts", "account/Alice",
@@ -44,11 +44,14 @@ const open = async (options) => {
   return page;
 };
 
-// Each template once; the other forms on pages that have all kinds of parts.
+// Each template once, of alike ones the first if `some`; other widths on pages with parts of each kind.
 const SOME = ["", "block/2", "tx/3-1", "account/Alice", "validators", "search?q=transfer",
   "referendum/0", "tokenomics"];
+const ALIKE = ["txs", "tx/2-1", "accounts", "calls", "providers", "exchange", "payfi", "facilities",
+  "oracle", "upgrades", "chambers", "models", "vesting", "governance", "audit", "statistics"];
+const WIDE = amount === "all" ? PAGES : PAGES.filter((path) => !ALIKE.includes(path));
 for (const [width, colorScheme, locale, pages] of [
-  [1100, "light", "en", PAGES], [360, "dark", "en", SOME], [360, "light", "zh-CN", SOME.slice(0, 4).concat("referendum/0")],
+  [1100, "light", "en", WIDE], [360, "dark", "en", SOME], [360, "light", "zh-CN", SOME.slice(0, 4).concat("referendum/0")],
 ]) {
   const page = await open({
     viewport: { width, height: 800 }, colorScheme, locale,
