@@ -24,7 +24,7 @@ import functools
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import libp2p.pubsub.gossipsub
 import libp2p.pubsub.pubsub
@@ -42,6 +42,7 @@ from libp2p.pubsub.utils import safe_bytes_from_hex
 
 from p2p.errors import WireError
 from p2p.host.containment import contain, contained, note, report, reset
+from p2p.host.gossip_environment import Environment
 from p2p.host.guard import thread_us
 from p2p.host.recent import Recent
 from p2p.host.reports import MAX_IDS, MIN_BYTES, MessageIds, ReceptionReports, reports_to
@@ -79,44 +80,6 @@ OFFERED_TO: Final = 4
 
 FOREIGN: Final = 200
 """Cost of a message on a topic that we did not join."""
-
-
-class Environment(Protocol):
-    """The environment of gossip: queries about peers, and the receiver of messages."""
-
-    async def admitted(self, peer: ID) -> bool:
-        """Wait until the handshake of `peer` is over. Return True if it succeeded."""
-        ...
-
-    def allows(self, peer: ID, kind: str, size: int = 0) -> bool:
-        """Count a message of `peer`. Return True if it is within the limit; if not, it may cost."""
-        ...
-
-    def penalise(self, peer: ID, cost: int, why: str) -> None:
-        """Charge `peer`."""
-        ...
-
-    def received(self, peer: ID, topic: str, payload: bytes) -> None:
-        """Receive a message."""
-        ...
-
-    def is_connected(self, peer: ID) -> bool:
-        """Return True if `peer` is still connected; otherwise its stream is read no further."""
-        ...
-
-    def read(self, peer: ID, begun: int, more: int = 0) -> None:
-        """Charge `peer` for reading an RPC since `begun`, a value of `thread_us`, and for `more`
-        microseconds that it will take.
-        """
-        ...
-
-    def serves(self, peer: ID, size: int) -> bool:
-        """Charge `peer` for `size` bytes that it wants. Return True if it is within its budget."""
-        ...
-
-    def repeated(self, peer: ID, size: int = 0) -> None:
-        """Charge `peer` for a message that it had delivered before, or that is empty."""
-        ...
 
 
 @functools.cache
@@ -447,8 +410,13 @@ class ContainedPubsub(Pubsub):
         await super().run()
 
     def _handle_dead_peer(self, peer_id: ID) -> None:
+        topics = [topic for topic, peers in self.peer_topics.items() if peer_id in peers]
         with contain("leaving peer"):
             super()._handle_dead_peer(peer_id)
+        if self._peer_is_connected(peer_id):
+            # Its own stream may be another one: then it does not report its subscriptions anew.
+            for topic in topics:
+                self.peer_topics.setdefault(topic, set()).add(peer_id)
 
     async def join(self) -> None:
         """Subscribe to all topics. Messages go to `Environment.received`."""

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from libp2p.peer.id import ID
 
 from p2p.dial_plan import BookConfig
 from p2p.host.libp2p_network import Libp2pNetwork
@@ -51,6 +52,22 @@ async def test_what_is_published_at_once_reaches_the_peer() -> None:
             for node, _ in pair:
                 await has_peers(node, 0)
             one.network.allow_only(None)
+
+
+async def test_a_peer_whose_stream_broke_is_sent_gossip_again() -> None:
+    """Its other connection lives, and so does its own stream: it reports no subscriptions anew."""
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(running(settings()))
+        two = await stack.enter_async_context(running(settings(one.address)))
+        await has_peers(one, 1)
+        one.network.do(Publish(TX, b"before"))
+        await receives_gossip(two, b"before")
+
+        pubsub, peer = one.network._node._gossip, ID.from_string(two.network.local_peer)
+        assert one.network._thread._inside(lambda: pubsub._handle_dead_peer(peer))
+        await asyncio.sleep(0.1)
+        one.network.do(Publish(TX, b"after"))
+        await receives_gossip(two, b"after")
 
 
 async def test_a_split_network_is_silent_across_the_cut_and_whole_again_after_it() -> None:
