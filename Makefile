@@ -75,8 +75,10 @@ $(VENV)/.locked: requirements.txt requirements-dev.txt $(VENV)/.installer script
 	@$(INSTALL_LOCKED) $(BIN)/python requirements.txt requirements-dev.txt
 	@touch $@
 
+# Compiled once: the processes that run tests begin together, and each would compile the same files.
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 $(PACKAGES) tests/support
 	@touch $@
 
 # Empty where node is not installed.
@@ -121,6 +123,9 @@ devnet: setup ## Run four validators, two providers, three feeders and an explor
 # The output of each part is printed when the part ends.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=16 --output-sync=target --keep-going
 PYTEST := $(BIN)/pytest --durations=50 -m "not full"
+# Rewriting the asserts of all tests takes a minute of processor time, and a fresh clone has none stored:
+# there a failure shows the locals instead of the compared values.
+PYTEST_ONCE := $(PYTEST) $(if $(wildcard tests/unit/__pycache__),,--assert=plain --showlocals)
 # Processes that share files: test-computing-1 test-computing-2. tests/support/parts.py says why.
 PARTS_OF_TESTS := $(or $(shell seq $(JOBS)),1)
 SHARE = --part $*/$(words $(PARTS_OF_TESTS))
@@ -139,13 +144,13 @@ test-types: setup
 	$(FIRST) $(BIN)/mypy $(if $(wildcard .mypy_cache),,--cache-dir=/dev/null)
 
 test-nets: setup
-	$(PYTEST) -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder $(NETS)
+	$(PYTEST_ONCE) -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder $(NETS)
 
 test-talking-%: setup compat-setup-ci
-	$(SOON) $(PYTEST) $(SHARE) $(TALKING)
+	$(SOON) $(PYTEST_ONCE) $(SHARE) $(TALKING)
 
 test-computing-%: setup
-	$(LATER) $(PYTEST) $(SHARE) $(addprefix --ignore=,$(NETS) $(TALKING))
+	$(LATER) $(PYTEST_ONCE) $(SHARE) $(addprefix --ignore=,$(NETS) $(TALKING))
 
 .PHONY: test-full
 test-full: test compat-setup $(if $(NODE_MODULES),$(LIGHTHOUSE)/node_modules/.locked) ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
