@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from btt_chain.client.errors import ClientError
 from cli.common import show
@@ -45,6 +45,7 @@ def run_until_stopped(
     modules that `work` needs and that take long to import: they would delay the end.
     """
     stopped = False
+    early: list[signal.Signals] = []
 
     async def stoppable() -> Result | None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -58,6 +59,10 @@ def run_until_stopped(
 
         for number in ending_signals():
             loop.add_signal_handler(number, stop, number)
+        if early:
+            show.note(f"stopped by {early[0].name}")
+            work.close()
+            return None
         try:
             return await work
         except asyncio.CancelledError:
@@ -65,26 +70,41 @@ def run_until_stopped(
                 raise
             return None
 
-    with _ended_by_signal(work):
+    with _before_the_loop(work, early) as begin:
         for name in imports:
             import_module(name)
-    return run(stoppable())
+        begin()
+        return run(stoppable())
 
 
 @contextmanager
-def _ended_by_signal(work: Coroutine[object, object, object]) -> Iterator[None]:
-    """End the program at once on a signal to stop, with code 0: nothing has begun yet."""
+def _before_the_loop(
+    work: Coroutine[object, object, object], early: list[signal.Signals]
+) -> Iterator[Callable[[], None]]:
+    """End the program at once on a signal to stop, with code 0: nothing has begun yet.
 
-    def end(_number: int, _frame: object) -> NoReturn:
+    After a call of the function that is given, signals are added to `early` instead: an event loop
+    that is being made must not be interrupted.
+    """
+    has_begun = False
+
+    def end(number: int, _frame: object) -> None:
+        if has_begun:
+            early.append(signal.Signals(number))
+            return
         work.close()
         sys.exit(ExitCode.DONE)
 
+    def begin() -> None:
+        nonlocal has_begun
+        has_begun = True
+
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield begin
         return
     before = {number: signal.signal(number, end) for number in ending_signals()}
     try:
-        yield
+        yield begin
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -139,6 +139,28 @@ def test_a_program_that_is_stopped_names_the_signal_and_ends_in_order(number: st
     assert done.stderr == f"stopped by {number}\n"
 
 
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_program_that_is_stopped_while_its_event_loop_is_made_ends_in_order(number: str) -> None:
+    script = (
+        "import asyncio, os, signal\n"
+        "from cli.common.session import run_until_stopped\n"
+        "make = asyncio.events.new_event_loop\n"
+        "def make_and_stop():\n"
+        f"    os.kill(os.getpid(), signal.{number})\n"
+        "    return make()\n"
+        "asyncio.events.new_event_loop = make_and_stop\n"
+        "async def work():\n"
+        "    print('the work has begun')\n"
+        "run_until_stopped(work())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=HOME, text=True, capture_output=True,
+        timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"stopped by {number}\n"
+
+
 def test_a_program_under_nohup_outlives_its_terminal() -> None:
     script = (
         "import asyncio, os, signal\n"
