@@ -21,11 +21,11 @@ from genesis.accounts import well_known
 from genesis.code import own_version, state_version
 from genesis.spec import ChainSpec, Plain, Raw, SpecError
 from genesis.tables import all_holders, unheld
-from runtime import BttRuntime
 from runtime.frame.version import CODE_KEY
 from runtime.genesis import SYMBOL_FIELD, runtime_of, write_genesis
 from runtime.pallets.babe import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.table import BttRuntime
 from storage.overlay import Overlay
 from storage.trie import EMPTY_ROOT, state_root
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from btt_chain.primitives.account import AccountId
 from genesis.build import Genesis, readable
-from runtime import BttRuntime
 from runtime.genesis import COUNTS, runtime_of
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.table import BttRuntime
 
 SLOT_MS = "slotMs"
 _NAMES = {b"babe": "babe", b"gran": "grandpa"}

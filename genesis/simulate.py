@@ -45,7 +45,6 @@ from genesis.presets import Chain, ChainType, Engine
 from genesis.spec import Plain, SpecError
 from genesis.tables import table
 from genesis.validators import Validator
-from runtime import BttRuntime
 from runtime.constants import BTT, DAY_MS, MILLI_BTT, MONTH_MS
 from runtime.frame import NONE, DispatchError, signed
 from runtime.pallets.balances import is_pool
@@ -55,6 +54,7 @@ from runtime.pallets.tier_staking import YEAR365_MS, TierStaking
 from runtime.pallets.tokenomics import BurnReason, Tokenomics
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.splits import BPS, PPM, ComputeSplit, split_compute
+from runtime.table import BttRuntime
 from storage.overlay import Overlay
 
 SLOT_MS: Final = 6_000

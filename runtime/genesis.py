@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Final
 
 from btt_chain.scale import encode, u32, u64
-from runtime import BttRuntime
 from runtime.constants import DAY_MS, SYMBOL
 from runtime.frame import GenesisError, Pallet, Section, State
 from runtime.pallets.system import System
 from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams, WorkRules
+from runtime.table import BttRuntime
 
 PARAMS: Final = "params"
 CHAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from btt_chain.chain.runtimes import Builder, wire_of
 from btt_chain.scale import codec
-from runtime import BttRuntime
 from runtime.audits import audit
 from runtime.frame import MigrationFailed, Runtime, RuntimeVersion
 from runtime.frame.migration import note_version, pending
@@ -19,6 +18,7 @@ from runtime.frame.version import CODE_KEY
 from runtime.pallets.system import System
 from runtime.pallets.upgrade import SCHEDULED_KEY, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.table import BttRuntime
 from storage.overlay import Overlay
 
 

@@ -17,7 +17,6 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import DecodeError, codec
-from runtime import BttRuntime
 from runtime.apis.base import Context
 from runtime.apis.core import call_api
 from runtime.apis.metadata import digest, metadata
@@ -26,6 +25,7 @@ from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.upgrade import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.table import BttRuntime
 from runtime.transactions import SignatureCheck
 from storage.trie.root import ordered_root
 

@@ -194,9 +194,9 @@ def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
     from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
     from genesis.build import readable
     from genesis.code import state_version
-    from runtime import BttRuntime
     from runtime.audits import audit
     from runtime.frame.version import CODE_KEY
+    from runtime.table import BttRuntime
     from storage.trie import state_root
 
     found = state_root(state, state_version(state.get(CODE_KEY)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from runtime import BttRuntime
 from runtime.audits.assets import units
 from runtime.audits.balances import bonds, dust, issuance, reserves
 from runtime.audits.care import referrals, roots
@@ -28,6 +27,7 @@ from runtime.audits.work import work
 from runtime.pallets.mining import Mining
 from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import Tokenomics
+from runtime.table import BttRuntime
 
 CHECKS: Final[tuple[Check, ...]] = (
     issuance,

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from typing import Final, TypeVar
 
 from btt_chain.primitives.account import AccountId
-from runtime import BttRuntime
 from runtime.audits.state import AuditedState, Finding
 from runtime.frame import Reason
 from runtime.frame.items import Map
@@ -29,6 +28,7 @@ from runtime.pallets.jobs import ENDED
 from runtime.pallets.payfi import PayFi
 from runtime.pallets.preimage import Preimage, Unrequested
 from runtime.pallets.receipts import Receipts
+from runtime.table import BttRuntime
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import path
-from runtime import BttRuntime
 from runtime.pallets.mining import Mining
 from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import Tokenomics
+from runtime.table import BttRuntime
 
 
 @path("btt_runtime::audits::Finding")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from btt_chain.scale import DecodeError, EncodeError
-from runtime import BttRuntime
 from runtime.audits.state import Finding
 from runtime.frame.items import HASH, HASH_PREFIX, StorageItem
+from runtime.table import BttRuntime
 
 PREFIX_SIZE: Final = 16
 """Length of the pallet's part of a storage prefix, in bytes; the item's part is as long."""

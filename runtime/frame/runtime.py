@@ -1,6 +1,6 @@
 """The runtime: a table of pallets, and the dispatch of calls to them.
 
-A concrete runtime (`runtime/__init__.py`) adds its pallets in order and then calls `complete`. The
+A concrete runtime (`runtime/table.py`) adds its pallets in order and then calls `complete`. The
 index of a pallet is the first byte of its calls, events and errors.
 """
 

@@ -8,12 +8,12 @@ from functools import partial
 from btt_chain.consensus.author import Edit
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u32, u128
-from runtime import BttRuntime
 from runtime.accounts import POOLS
 from runtime.frame import Runtime, State
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.params import PARAMS_KEY
+from runtime.table import BttRuntime
 
 FIXED = (CODE_KEY, PARAMS_KEY)
 """Keys that select the runtime: with other values no block could follow."""

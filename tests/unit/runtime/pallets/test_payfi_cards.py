@@ -12,7 +12,6 @@ from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import VOUCHER, Ed25519Key, P256Key
 from btt_chain.scale import DecodeError, codec, u32, u64, u128
-from runtime import SCOPES
 from runtime.accounts import PAYFI
 from runtime.audits.payfi import payfi_findings
 from runtime.constants import BTT
@@ -24,6 +23,7 @@ from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits, Proof
 from runtime.pallets.payfi.cards import DEPOSIT
 from runtime.pallets.payfi.types import Invoice
 from runtime.pallets.proxy import ProxyType
+from runtime.table import SCOPES
 from runtime.weights import pay_fi as weights
 from support.payfi import (
     ALICE,
