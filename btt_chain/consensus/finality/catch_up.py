@@ -60,7 +60,7 @@ class CatchUps:
         self.due = NEVER
         """Time when another peer is asked, or a request is given up."""
         self._silent: list[str] = []
-        """Peers that did not answer."""
+        """Connected peers that did not answer."""
         self._expected: dict[str, int] = {}
         """Number of answers that each peer may still send."""
 
@@ -74,7 +74,8 @@ class CatchUps:
         now = self._clock.now
         for late in [one for one in self._pending.values() if now >= one.at + CATCH_UP_TIMEOUT]:
             del self._pending[late.peer]
-            self._silent.append(late.peer)
+            names = (*self._silent, late.peer)
+            self._silent = [name for name in names if name in self._peers.known]
         if not is_given and now >= self._last_asked() + PATIENCE:
             peer = self._next_peer(ours)
             if peer is not None:

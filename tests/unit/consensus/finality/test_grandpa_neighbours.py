@@ -423,6 +423,18 @@ def test_silent_peers_that_claim_to_be_ahead_delay_a_catch_up_by_a_second_each()
     assert case.gadget.round == 6
 
 
+def test_silent_peers_that_left_are_forgotten() -> None:
+    case = GadgetCase()
+    for number in range(20):  # each is asked just before the time of the one before is over
+        now = number * (CATCH_UP_TIMEOUT - PATIENCE // 2)
+        case.do(case.gadget.connected(f"silent {number}", now))
+        assert asked_by(case.do(case.gadget.note_received(f"silent {number}", neighbour(6), now)))
+        if number:
+            case.at(now + PATIENCE // 2)
+            case.do(case.gadget.disconnected(f"silent {number - 1}", case.now))
+    assert len(case.gadget._catch_ups._silent) <= 2
+
+
 def test_a_peer_that_stays_silent_is_asked_again_only_after_the_timeout() -> None:
     case = GadgetCase()
     assert asked_by(case.note(neighbour(6))) == ["peer"]
