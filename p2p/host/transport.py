@@ -20,7 +20,7 @@ from multiaddr import Multiaddr
 from p2p.address import Address
 from p2p.errors import NetworkError
 from p2p.host.basic_host import new_host, probe_port, quietly
-from p2p.host.containment import new_swarm, reset, run_contained
+from p2p.host.containment import new_swarm, note, reset, run_contained
 from p2p.host.probe import probe, request_once
 from p2p.host.resolving import dial_first
 from p2p.host.streams import read_frame, write_frame
@@ -115,8 +115,14 @@ class Transport:
         return tuple((public or list(self.addresses))[:OWN_ADDRESSES])
 
     def start_soon(self, task: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
-        """Start a task that ends with the host; what it raises does not end the host."""
-        self.nursery.start_soon(run_contained, task, *args)
+        """Start a task that ends with the host; what it raises does not end the host.
+
+        A host that is ending starts no more: peers may still connect to it then.
+        """
+        try:
+            self.nursery.start_soon(run_contained, task, *args)
+        except RuntimeError as error:  # the nursery is closed
+            note("start", error)
 
     # --- connections ------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from p2p.address import PEER_ID_PREFIX, Address, parse
 from p2p.host.basic_host import new_host
 from p2p.host.containment import contained, new_swarm
 from p2p.host.streams import read_frame, write_frame
+from p2p.host.transport import Transport
 from p2p.limits import LOCAL_GATE, Gate
 from p2p.network import BLOCKS, EXCHANGES, GRANDPA_PEER, KAD, STATUS
 from p2p.peer_file import PEER_FILE
@@ -289,3 +290,16 @@ async def test_an_error_in_any_function_that_handles_a_peer_ends_no_host(
         assert not idle or names is not SOME
         await serves_an_honest_peer(victim)
     gc.collect()  # sockets whose closing was made to fail
+
+
+def test_a_connection_that_opens_while_the_host_ends_is_no_fault() -> None:
+    transport = Transport.__new__(Transport)
+
+    async def end() -> None:
+        async with trio.open_nursery() as transport.nursery:
+            pass
+        transport.start_soon(trio.sleep, 0)
+
+    faults = {name: count for name, count in contained.items() if name.startswith("fault")}
+    trio.run(end)
+    assert faults == {name: count for name, count in contained.items() if name[:5] == "fault"}
