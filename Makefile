@@ -197,7 +197,12 @@ style: setup
 	$(BIN)/python scripts/lint_runtime.py runtime
 	$(BIN)/python scripts/lint_weights.py
 	$(BIN)/python scripts/lint_shape.py
+	$(BIN)/python scripts/lines.py --check
 	$(BIN)/codespell
+
+.PHONY: lines
+lines: setup ## Print lines of code by folder, the budgets of scripts/budget.toml, and what this branch adds
+	$(BIN)/python scripts/lines.py
 
 .PHONY: fuzz
 fuzz: setup ## Hostile input guided by coverage, MINUTES for each of TARGETS, then every test marked `fuzz`

@@ -165,10 +165,6 @@ class MemoryRecord(Record):
         self._durable = self.ledger
         self._point = point
 
-    def clone_durable(self, point: Callable[[str], None] | None = None) -> MemoryRecord:
-        """Return the record that a process finds when it starts after this one has died."""
-        return MemoryRecord(self.genesis_hash, self.public_key, self._durable, point)
-
     def _keep(self, ledger: Ledger) -> None:
         if self._point is not None:
             self._point("record")

@@ -43,11 +43,6 @@ class Imported:
     """Lines about what the document had beside records."""
 
 
-def resources_of(document: Resource) -> list[Resource]:
-    """Return the resources of a Bundle, or the resource itself. Raises BadDocument."""
-    return [each.resource for each in open_document(document).records]
-
-
 def import_document(
     vault: Vault,
     document: Resource,

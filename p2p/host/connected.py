@@ -20,16 +20,17 @@ from libp2p.peer.id import ID
 
 from p2p.accounts import Accounts
 from p2p.address import Address
-from p2p.event_box import EventBox
 from p2p.host.basic_host import quietly
 from p2p.host.containment import contain
 from p2p.host.transport import CLOSE_SECONDS, Transport
 from p2p.kademlia.finder import Finder
 from p2p.limits import MAX_REQUESTS, OUTBOUND_SHARE, Meter
+from p2p.mailbox import Mailbox
 from p2p.network import (
     LEFT,
     Answered,
     Disconnected,
+    Event,
     Failed,
     PeerView,
     Status,
@@ -98,7 +99,7 @@ class ConnectedPeers:
         book: PeerBook,
         finder: Finder,
         accounts: Accounts,
-        outbox: EventBox,
+        outbox: Mailbox[Event],
     ) -> None:
         self._settings = settings
         self._transport = transport

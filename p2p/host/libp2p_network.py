@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from p2p.address import Address, other_than, parse, parse_peer
 from p2p.checks import check
-from p2p.event_box import EventBox
 from p2p.host.containment import contained
 from p2p.host.mdns import LocalNodes
 from p2p.host.node import AllowOnly, LocalNodesFound, Node, Order, Reserve, Unreserve
 from p2p.host.thread import TrioThread
-from p2p.mailbox import Mailbox
+from p2p.mailbox import FairEvents, Mailbox, Newest
 from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, SendNote
 from p2p.reputation import Ban
 from p2p.settings import NetworkSettings
@@ -22,8 +21,9 @@ class Libp2pNetwork:
     """`p2p.network.Network` on libp2p: a thread of its own, and a queue in each direction."""
 
     def __init__(self, settings: NetworkSettings) -> None:
-        self._inbox: Mailbox[Action | Order] = Mailbox(self._wake_inside)
-        self._outbox = EventBox(self._wake_outside)
+        lossy = (Publish, SendNote, LocalNodesFound)
+        self._inbox: Mailbox[Action | Order] = Mailbox(self._wake_inside, Newest(lossy))
+        self._outbox = Mailbox(self._wake_outside, FairEvents())
         self._node = Node(settings, self._inbox, self._outbox)
         self._local_peer = self._node.local_peer
         self._thread = TrioThread(self._node.run, f"p2p {self._local_peer[-6:]}")
@@ -76,7 +76,7 @@ class Libp2pNetwork:
         that is not positive.
         """
         check(action)
-        self._inbox.put(action, lossy=isinstance(action, Publish | SendNote))
+        self._inbox.put(action)
 
     def reserved(self) -> Sequence[str]:
         """Return the peers that the operator reserved: the node stays connected with them."""
@@ -90,13 +90,13 @@ class Libp2pNetwork:
         found = other_than(self._local_peer, address)
         if found.peer not in self._reserved:
             self._reserved = (*self._reserved, found.peer)
-        self._inbox.put(Reserve(found), lossy=False)
+        self._inbox.put(Reserve(found))
 
     def unreserve(self, peer: str) -> None:
         """Treat a reserved peer like any other. From any thread. Raises ValueError: no peer id."""
         parse_peer(peer)
         self._reserved = tuple(one for one in self._reserved if one != peer)
-        self._inbox.put(Unreserve(peer), lossy=False)
+        self._inbox.put(Unreserve(peer))
 
     def allow_only(self, peers: Sequence[str] | None) -> None:
         """Allow only these peers; None allows all. From any thread. Raises ValueError: no peer id.
@@ -104,7 +104,7 @@ class Libp2pNetwork:
         The others are disconnected when the network's thread processes the order.
         """
         chosen = None if peers is None else tuple(parse_peer(peer) for peer in peers)
-        self._inbox.put(AllowOnly(chosen), lossy=False)
+        self._inbox.put(AllowOnly(chosen))
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield the events, in order, until `stop`. One reader only."""
@@ -138,7 +138,7 @@ class Libp2pNetwork:
         self._news.set()
 
     def _on_local_nodes(self, addresses: Sequence[Address]) -> None:
-        self._inbox.put(LocalNodesFound(tuple(addresses)), lossy=True)
+        self._inbox.put(LocalNodesFound(tuple(addresses)))
 
     def _wake_inside(self) -> None:
         self._thread.call(self._node.wake)

@@ -31,7 +31,6 @@ from p2p import peer_file
 from p2p.accounts import GOSSIP, CutOff
 from p2p.address import Address
 from p2p.errors import NetworkError
-from p2p.event_box import EventBox
 from p2p.host import containment, gossip
 from p2p.host.connected import ConnectedPeers
 from p2p.host.containment import contain, note
@@ -53,6 +52,7 @@ from p2p.network import (
     Answer,
     Ask,
     Charge,
+    Event,
     GossipReceived,
     PeerView,
     Penalise,
@@ -116,7 +116,7 @@ class Node:
         self,
         settings: NetworkSettings,
         inbox: Mailbox[Action | Order],
-        outbox: EventBox,
+        outbox: Mailbox[Event],
     ) -> None:
         self._settings = settings
         self._inbox = inbox
@@ -335,7 +335,7 @@ class _GossipEnvironment:
         peers: ConnectedPeers,
         penalties: Penalties,
         guard: CostGuard,
-        outbox: EventBox,
+        outbox: Mailbox[Event],
     ) -> None:
         self._peers = peers
         self._penalties = penalties

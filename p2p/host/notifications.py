@@ -8,13 +8,13 @@ import trio
 from libp2p.abc import INetStream
 
 from p2p.errors import WireError
-from p2p.event_box import EventBox
 from p2p.host.connected import ConnectedPeers, Peer
 from p2p.host.containment import contained, note, reset
 from p2p.host.penalties import TOO_SLOW, Penalties
 from p2p.host.streams import READ_SECONDS, StreamEnded, read_exactly, write_frame
 from p2p.host.transport import Transport
-from p2p.network import GRANDPA_PEER, NOTE_BYTES, NoteReceived
+from p2p.mailbox import Mailbox
+from p2p.network import GRANDPA_PEER, NOTE_BYTES, Event, NoteReceived
 from p2p.reputation import FATAL
 from p2p.steady import now_ms
 from p2p.wire import HEADER, frame_length, unpack
@@ -33,7 +33,7 @@ class Notifications:
         transport: Transport,
         peers: ConnectedPeers,
         penalties: Penalties,
-        outbox: EventBox,
+        outbox: Mailbox[Event],
     ) -> None:
         self._transport = transport
         self._peers = peers

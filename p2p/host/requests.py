@@ -14,7 +14,6 @@ import trio
 from libp2p.abc import INetStream
 
 from p2p.errors import Refused, WireError
-from p2p.event_box import EventBox
 from p2p.host.basic_host import quietly
 from p2p.host.connected import ConnectedPeers, Peer
 from p2p.host.containment import note, reset
@@ -24,6 +23,7 @@ from p2p.host.sessions import Sessions
 from p2p.host.streams import READ_SECONDS, StreamEnded, read_frame, write_frame
 from p2p.host.transport import Transport
 from p2p.limits import MAX_REQUESTS, may_serve
+from p2p.mailbox import Mailbox
 from p2p.network import (
     CLOSED,
     EXCHANGES,
@@ -37,6 +37,7 @@ from p2p.network import (
     Answered,
     Ask,
     Asked,
+    Event,
     Failed,
 )
 from p2p.reputation import FATAL
@@ -67,7 +68,7 @@ class Requests:
         penalties: Penalties,
         sessions: Sessions,
         discovery: Discovery,
-        outbox: EventBox,
+        outbox: Mailbox[Event],
     ) -> None:
         self._transport = transport
         self._peers = peers

@@ -19,7 +19,6 @@ from multiaddr import Multiaddr
 from p2p.accounts import Accounts
 from p2p.address import Address
 from p2p.errors import Refused, WireError
-from p2p.event_box import EventBox
 from p2p.host import containment
 from p2p.host.basic_host import quietly
 from p2p.host.connected import ConnectedPeers, Peer
@@ -30,7 +29,8 @@ from p2p.host.notifications import Notifications
 from p2p.host.penalties import Penalties
 from p2p.host.transport import Transport
 from p2p.inbound_places import InboundPeer, select_to_evict
-from p2p.network import STATUS, ClockReceived, Connected, Status, StatusReceived
+from p2p.mailbox import Mailbox
+from p2p.network import STATUS, ClockReceived, Connected, Event, Status, StatusReceived
 from p2p.peers import NO_PLACE, PeerBook
 from p2p.reputation import FATAL
 from p2p.reserved import ReservedAddresses
@@ -64,7 +64,7 @@ class Sessions:
         dialer: Dialer,
         discovery: Discovery,
         notifications: Notifications,
-        outbox: EventBox,
+        outbox: Mailbox[Event],
     ) -> None:
         self._settings = settings
         self._transport = transport

@@ -17,6 +17,7 @@ from btt_chain.records import library
 from btt_chain.records.accesses import Access, LoggedAccess
 from btt_chain.records.canonical import canonical
 from btt_chain.records.documents import Resource, parse, read_document
+from btt_chain.records.fhir.bundle import open_document
 from btt_chain.records.fhir.validation import FhirVersion, validate
 from btt_chain.records.keys import VaultKeys, new_secret
 from btt_chain.records.shapes import items, member, objects
@@ -40,7 +41,7 @@ def synthetic(seed: int) -> list[Resource]:
     """The resources of a synthetic patient."""
     profile = sorted(PROFILES)[seed % len(PROFILES)]
     bundle = parse(to_json(generate_bundle(profile=profile, seed=seed)).encode())
-    return library.resources_of(bundle)
+    return [record.resource for record in open_document(bundle).records]
 
 
 def verdicts(resources: Iterable[Resource]) -> list[Resource]:

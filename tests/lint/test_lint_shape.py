@@ -15,7 +15,11 @@ from bench.compare.outcome import HERE as CHECKOUT
 from bench.compare.page import PAGE, RECORDED, TEMPLATE, page
 from bench.compare.record import read_record
 from scripts import lint_shape
-from scripts.lint_shape import Glossary, Key, Module, cycles, is_table, main, read_baseline
+from scripts.lint_shape import main, read_baseline
+from scripts.shape.files import Module, is_table
+from scripts.shape.imports import cycles, single_importers
+from scripts.shape.places import Key
+from scripts.shape.words import SUBWORD, Glossary
 
 HOME = Path(__file__).resolve().parents[2]
 GLOSSARY = """
@@ -76,25 +80,6 @@ def lines(number: int, indent: int = 4) -> str:
 # --- sizes --------------------------------------------------------------------
 
 
-def test_a_class_may_have_350_lines() -> None:
-    assert keys("class A:\n" + lines(349)) == []
-    assert keys("class A:\n" + lines(350)) == [("class-lines", "A", 351)]
-
-
-def test_a_nested_class_is_named_with_the_class_around_it() -> None:
-    nested = "class A:\n    class B:\n" + lines(350, 8)
-    assert keys(nested) == [("class-lines", "A", 352), ("class-lines", "A.B", 351)]
-
-
-def test_a_class_may_have_30_methods_and_overloads_do_not_count() -> None:
-    method = "    def f(self): ...\n"
-    assert keys("class A:\n" + method * 30) == []
-    assert keys("class A:\n" + method * 30 + "    async def g(self): ...\n") == [
-        ("class-methods", "A", 31)
-    ]
-    assert keys("class A:\n" + method * 30 + "    @overload\n" + method) == []
-
-
 @pytest.mark.parametrize(("path", "limit"), [("cli/a.py", 600), ("tests/unit/test_a.py", 800)])
 def test_a_test_file_may_be_longer_than_one_of_the_product(path: str, limit: int) -> None:
     assert keys(lines(limit, 0), path) == []
@@ -115,6 +100,94 @@ def test_a_long_table_is_no_long_function_but_a_loop_around_it_makes_it_one() ->
         node = ast.parse("def f():\n" + "".join(f"    {x}\n" for x in body.splitlines())).body[0]
         assert isinstance(node, ast.FunctionDef)
         assert is_table(node) is listed
+
+
+# --- layers -------------------------------------------------------------------
+
+
+def layers(text: str, path: str = "cli/a.py") -> list[tuple[str, int, str]]:
+    return [(x.key.rule, x.line, x.message) for x in module(text, path).layers()]
+
+
+def test_a_constructor_may_have_six_parameters_besides_self() -> None:
+    text = "class A:\n    class B:\n        def __init__(self, a, b, /, c, *, d, e, f{}): ...\n"
+    assert layers(text.format("")) == []
+    message = "A.B.__init__: 7 parameters, most 6"
+    assert layers(text.format(", g")) == [("constructor-parameters", 3, message)]
+    assert layers(text.format(", g"), "tests/a.py") == []
+    assert layers("def __init__(self, a, b, c, d, e, f, g): ...\n") == []
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "def f(self): return self.a.f()",
+        "def f(self, b, c=1): return self.a.g(b, c)",
+        "def f(self, b, *, c): self.a.f(b, c=c)",
+        "def f(self, b, c): self.a.f(b, d=c)",
+        "async def f(self, *b, **c): return await self.a.f(*b, **c)",
+        '@property\n    def f(self):\n        "Return it."\n        return self.a.f()',
+    ],
+)
+def test_a_method_that_only_passes_its_arguments_on_is_a_forwarder(method: str) -> None:
+    rules = [rule for rule, *_ in layers(f"class A:\n    {method}\n")]
+    assert rules == ["forwarder"]
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "def f(self, b): ...",
+        "def f(self, b): return self.a.f()",
+        "def f(self, b, c): return self.a.f(c, b)",
+        "def f(self, b): return self.a.f(b, 1)",
+        "def f(self, b): return self.a.f(b + 1)",
+        "def f(self, b): return self.f(b)",
+        "def f(self, b): return b.a.f(b)",
+        "def f(self): return self.a.b.f()",
+        "def f(self): return self.a.f",
+        "def __len__(self): return self.a.size()",
+        "@call(1)\n    def f(self): return self.a.f()",
+        "def f(self):\n        self.a.f()\n        self.b.f()",
+    ],
+)
+def test_a_method_with_a_purpose_of_its_own_is_no_forwarder(method: str) -> None:
+    assert layers(f"class A:\n    {method}\n") == []
+
+
+def test_imports_that_a_call_executes_are_counted() -> None:
+    text = (
+        "import a\nclass A:\n    import b\n    def f(self):\n        if c:\n            import d\n"
+    )
+    assert layers(text) == [("function-import", 6, "import d")]
+    nested = "def f():\n    class A:\n        from a import b\n"
+    assert layers(nested) == [("function-import", 3, "from a import b")]
+
+
+def importers(**sources: str) -> dict[str, str]:
+    modules = [module(text, f"{name.replace('__', '/')}.py") for name, text in sources.items()]
+    return single_importers(
+        {file.path: (*file.imports, *file.type_imports) for file in modules},
+        {file.path: file.text.count("\n") for file in modules},
+    )
+
+
+def test_a_small_file_that_one_other_imports_is_listed_with_it() -> None:
+    lazy = "def f():\n    from p import b\n"
+    assert importers(p__a=lazy, p__b="") == {"p/b.py": "p/a.py"}
+    assert importers(p__a=lazy, p__b="x = 1\n" * 39) == {"p/b.py": "p/a.py"}
+    assert importers(p__a=lazy, p__b="x = 1\n" * 40) == {}
+    typed = "if TYPE_CHECKING:\n    from p.b import x\n"
+    assert importers(p__a=lazy, p__b="", p__c=typed) == {}
+
+
+def test_packages_and_generated_weights_are_no_small_files() -> None:
+    package = {
+        "p/__init__.py": module("").imports,
+        "p/weights.py": module("").imports,
+        "p/a.py": module("import p\nfrom p import weights").imports,
+    }
+    assert single_importers(package, dict.fromkeys(package, 1)) == {}
 
 
 # --- cycles -------------------------------------------------------------------
@@ -214,6 +287,19 @@ def test_every_exception_of_the_glossary_is_needed() -> None:
         ), f"no file below {under!r} has {word!r} as {pattern.pattern!r}"
 
 
+def test_counted_phrases_are_found_in_code_and_pages(home: Path) -> None:
+    wrong = "it is " + "no number"
+    none = "Fails if it is" + " none."
+    good = "There is no block, and there is no number: it is no longer, no more, is not one."
+    (home / "cli" / "a.py").write_text(f"# {wrong}, {wrong}\n'{none}'\n# {good}\n")
+    (home / "README.md").write_text(f"{good}\n{wrong}\n")
+    assert found(home, "is-no") == [
+        "README.md:2 is " + "no number",
+        *["cli/a.py:1 is " + "no number"] * 2,
+    ]
+    assert found(home, "if-none") == ["cli/a.py:2 if it is" + " none"]
+
+
 # --- docstrings and types -----------------------------------------------------
 
 
@@ -294,7 +380,7 @@ def test_what_the_baseline_allows_passes_and_one_more_does_not(
     assert baseline(home) == {"cli/a.py any": 1}
 
 
-@pytest.mark.parametrize("text", ["frob = 1\n", "class A:\n" + lines(360), '"""What it is."""\n'])
+@pytest.mark.parametrize("text", ["frob = 1\n", "def f():\n" + lines(60), '"""What it is."""\n'])
 def test_other_breaches_are_in_no_baseline(home: Path, text: str) -> None:
     (home / "cli" / "a.py").write_text(text)
     for options in ((), ("--write",), ("--accept",)):
@@ -302,7 +388,7 @@ def test_other_breaches_are_in_no_baseline(home: Path, text: str) -> None:
     assert baseline(home) == {}
     # Entries of an older baseline permit nothing.
     (home / "scripts" / "shape_baseline.toml").write_text(
-        '"cli/a.py words" = 9\n"cli/a.py headless" = 9\n"cli/a.py class-lines A" = 999\n'
+        '"cli/a.py words" = 9\n"cli/a.py headless" = 9\n"cli/a.py function-lines f" = 999\n'
     )
     assert check(home) == 1
     (home / "cli" / "a.py").write_text("")
@@ -369,7 +455,7 @@ def test_the_baseline_has_a_sorted_line_for_each_entry(home: Path) -> None:
 
 
 def test_an_entry_is_read_as_it_is_written() -> None:
-    for key in (Key("cli/a.py", "class-lines", "A.B"), Key("cli/a.py", "words")):
+    for key in (Key("cli/a.py", "function-lines", "A.f"), Key("cli/a.py", "words")):
         assert Key.parse(str(key)) == key
 
 
@@ -380,7 +466,7 @@ def test_the_glossary_of_the_repository_can_be_read_and_names_words_it_finds() -
     glossary = Glossary.load(HOME / "scripts" / "glossary.toml")
     for word, instead in glossary.anywhere.items():
         assert glossary.instead_of(word.capitalize()) == instead, f"{word} is never found"
-        assert lint_shape.SUBWORD.findall(word) == [word]
+        assert SUBWORD.findall(word) == [word]
 
 
 def test_the_summary_names_each_rule(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -46,6 +47,21 @@ Lie = Callable[[str, tuple[Json, ...], Json], Json]
 
 def honest(_method: str, _params: tuple[Json, ...], answer: Json) -> Json:
     return answer
+
+
+def dump(path: Path) -> list[str]:
+    """Return all rows of an index but those of audits, as sorted text, to compare two indexes."""
+    db = sqlite3.connect(path)
+    try:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return sorted(
+            f"{name} {row!r}"
+            for (name,) in tables
+            if name != "audit"
+            for row in db.execute(f"SELECT * FROM {name}")
+        )
+    finally:
+        db.close()
 
 
 class ChainConnection:

@@ -162,6 +162,15 @@ class World(TestRuntime):
         self.staking.stake(signed(who), u128(btt(amount) + planck), u8(tier), reward)
         return number
 
+    def reward_due(self, who: AccountId, number: u32) -> u128:
+        """Return the amount that `claim_reward` would pay, before burns."""
+        return self.staking.reward_pool.due(self.staking.ledger.stakes[who, number])
+
+    def dividend_due(self, who: AccountId, number: u32) -> int:
+        """Return the amount that `claim_dividend` would pay."""
+        stake = self.staking.ledger.stakes[who, number]
+        return int(self.staking.dividend_accounting.unpaid(stake)) // ONE
+
     def wait(self, days: int = 0, *, slots: int = 0) -> None:
         """Let time pass; the block at its end is opened."""
         self.clock.slot += days * DAY + slots

@@ -185,10 +185,6 @@ class Round:
         """Return the voters that voted in a stage, in the order of their first votes."""
         return list(self._stages[stage].by_voter)
 
-    def equivocators(self, stage: Stage) -> set[AuthorityId]:
-        """Return the voters that voted twice in a stage."""
-        return {who for who, votes in self._stages[stage].by_voter.items() if len(votes) > 1}
-
     def missing(self, stage: Stage) -> Sequence[AuthorityId]:
         """Return the voters that have not voted in a stage, in the order of the set."""
         return [who for who in self.voters.order if who not in self._stages[stage].by_voter]

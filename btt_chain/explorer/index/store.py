@@ -7,7 +7,7 @@ of some height, also after kill -9.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -318,20 +318,3 @@ def split_body(packed: bytes) -> list[bytes]:
 def unpack(packed: bytes) -> bytes:
     """Return the bytes of a stored blob."""
     return zstandard.decompress(packed)
-
-
-def dump(path: Path) -> Sequence[str]:
-    """Return all rows of an index but those of audits, as sorted text, to compare two indexes."""
-    db = sqlite3.connect(path)
-    try:
-        names = [name for (name,) in db.execute(TABLES) if name != "audit"]
-        return sorted(
-            f"{name} {row!r}"
-            for name in names
-            for row in db.execute(f"SELECT * FROM {name}")  # noqa: S608 - a name of the schema
-        )
-    finally:
-        db.close()
-
-
-TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"

@@ -10,7 +10,7 @@ from btt_chain.scale import u32, u128
 from runtime.frame import Component, Map, Pallet, Reason
 from runtime.frame.traits import Reasons
 from runtime.pallets.balances import errors, events
-from runtime.pallets.balances.formulas import amount_of, lock_level, references, with_amount
+from runtime.pallets.balances.formulas import lock_level, references, with_amount
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
 from runtime.pallets.balances.types import BalanceLock, Freeze
@@ -44,23 +44,11 @@ class LockableCurrency(Component):
         firm = self.fungible_hold.not_offsetting(who)
         return u128(int(self.fungible.total(who)) - firm)
 
-    def frozen_for(self, reason: Reason, who: AccountId) -> u128:
-        """Return the amount of `who` frozen for `reason`."""
-        return amount_of(self.freezes[who], reason)
-
     # ---- public interface: locks
 
     def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
         """Set the lock `id` to `amount`; zero removes it."""
         self._set_locks(who, with_amount(self.locks[who], BalanceLock(id, amount, reasons)))
-
-    def extend_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Extend the lock `id` to at least `amount` and at least `reasons`."""
-        known = next((lock for lock in self.locks[who] if lock.id == id), None)
-        if known is not None:
-            amount = max(amount, known.amount)
-            reasons = reasons if known.reasons is reasons else Reasons.All
-        self.set_lock(id, who, amount, reasons)
 
     def remove_lock(self, id: bytes, who: AccountId) -> None:
         """Remove the lock `id`."""
@@ -82,10 +70,6 @@ class LockableCurrency(Component):
             self.deposit(events.Frozen(who, u128(change)))
         elif change < 0:
             self.deposit(events.Thawed(who, u128(-change)))
-
-    def extend_freeze(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Extend the freeze for `reason` to at least `amount`. Raises TooManyFreezes."""
-        self.set_freeze(reason, who, max(amount, self.frozen_for(reason, who)))
 
     def thaw(self, reason: Reason, who: AccountId) -> None:
         """Remove the freeze for `reason`."""

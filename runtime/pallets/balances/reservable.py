@@ -11,7 +11,6 @@ from runtime.frame import Component, Map, Pallet
 from runtime.pallets.balances import errors, events
 from runtime.pallets.balances.formulas import (
     amount_of,
-    not_needed_by_locks,
     references,
     sum_of,
     with_amount,
@@ -19,7 +18,7 @@ from runtime.pallets.balances.formulas import (
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
 from runtime.pallets.balances.packed import reserved_in
-from runtime.pallets.balances.types import BalanceStatus, ReserveData
+from runtime.pallets.balances.types import ReserveData
 
 
 class ReservableCurrency(Component):
@@ -60,37 +59,6 @@ class ReservableCurrency(Component):
         """Release up to `amount` of the unnamed reserve; return the missing part of `amount`."""
         actual = min(amount, self._unnamed_reserve(who))
         self._free_reserved(who, actual)
-        return amount - actual
-
-    def slash_reserved(self, who: AccountId, amount: u128) -> u128:
-        """Move up to `amount` of the unnamed reserve to the treasury; return the missing part."""
-        actual = min(amount, self._unnamed_reserve(who))
-        self._forfeit_reserved(who, actual)
-        return amount - actual
-
-    def repatriate_reserved(
-        self, slashed: AccountId, beneficiary: AccountId, amount: u128, status: BalanceStatus
-    ) -> u128:
-        """Move up to `amount` of the unnamed reserve to another account; return the part not moved.
-
-        What a lock of `slashed` needs stays. Raises DeadAccount if `beneficiary` does not exist.
-        """
-        if slashed == beneficiary:
-            if status is BalanceStatus.Free:
-                return self.unreserve(slashed, amount)
-            return amount - min(amount, self._unnamed_reserve(slashed))
-        spare = not_needed_by_locks(self.account[slashed].data)
-        actual = min(amount, spare, self._unnamed_reserve(slashed))
-        if not actual:
-            return amount
-        if references(self.account[beneficiary].data, self.existential_deposit).blank:
-            raise errors.DeadAccount
-        if status is BalanceStatus.Free:
-            self._change_reserved(beneficiary, reserved=0, free=actual)
-        else:
-            self._change_reserved(beneficiary, reserved=actual)
-        self._change_reserved(slashed, reserved=-actual)
-        self.deposit(events.ReserveRepatriated(slashed, beneficiary, actual, status))
         return amount - actual
 
     # ---- public interface: named reserves

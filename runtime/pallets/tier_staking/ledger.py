@@ -157,14 +157,6 @@ class StakeLedger(Component):
         total, long = self.total_staked.value, self.long_staked.value
         return StakedMoney(long, total - long)
 
-    def reward_due(self, who: AccountId, id: u32) -> u128:
-        """Return the amount that `claim_reward` would pay, before burns. Raises NotOwner."""
-        return self.reward_pool.due(self.stake(who, id))
-
-    def dividend_due(self, who: AccountId, id: u32) -> u128:
-        """Return the amount that `claim_dividend` would pay. Raises NotOwner."""
-        return u128(self.dividends.unpaid(self.stake(who, id)) // ONE)
-
     def stake(self, who: AccountId, id: u32) -> Stake:
         """Return an open stake of `who`. Raises NotOwner."""
         stake = self.stakes.get((who, id))

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from btt_chain.client.jsonrpc import Json
-from btt_chain.explorer.index.store import dump
 from support.chain import DevChain
-from support.explorer import ChainConnection, index_chain
+from support.explorer import ChainConnection, dump, index_chain
 from support.explorer_chains import chain_of, grow
 
 

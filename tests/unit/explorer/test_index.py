@@ -12,9 +12,9 @@ from btt_chain.explorer.index.driver import Indexer, Progress
 from btt_chain.explorer.index.machine import Contradiction
 from btt_chain.explorer.index.queries import END, Index
 from btt_chain.explorer.index.reading import Role
-from btt_chain.explorer.index.store import IndexRefused, Writer, dump
+from btt_chain.explorer.index.store import IndexRefused, Writer
 from support.chain import ALICE, BOB, CHARLIE, DevChain
-from support.explorer import ChainConnection, follow, index_chain, is_complete, pages_of
+from support.explorer import ChainConnection, dump, follow, index_chain, is_complete, pages_of
 from support.explorer_chains import chain_of, grow
 from support.programs import planned
 

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from btt_chain.explorer.audit import GOOD
 from btt_chain.explorer.index.driver import Indexer, Progress
 from btt_chain.explorer.index.queries import Index, first_body
-from btt_chain.explorer.index.store import Writer, dump
+from btt_chain.explorer.index.store import Writer
 from btt_chain.explorer.live import MAX_LISTENERS
 from cli.program import program
-from support.explorer import ChainConnection, audit_chain, index_chain, pages_of
+from support.explorer import ChainConnection, audit_chain, dump, index_chain, pages_of
 from support.explorer_chains import chain_of
 
 

@@ -306,7 +306,7 @@ class Signing(RuleBasedStateMachine):
 
     def restart(self) -> None:
         self.dies_at = None
-        self.record = self.record.clone_durable(self.point)
+        self.record = MemoryRecord(GENESIS, KEY, self.record._durable, self.point)
 
     @rule(slot=slots, hash=hashes)
     def block(self, slot: int, hash: bytes) -> None:

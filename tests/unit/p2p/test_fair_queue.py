@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from p2p.event_box import EventBox
 from p2p.fair_queue import OVERHEAD, Bounds, FairQueue
+from p2p.mailbox import FairEvents, Mailbox
 from p2p.network import TX, Connected, Disconnected, Event, GossipReceived, NoteReceived, Status
 
 ONE = 100 + OVERHEAD
@@ -95,7 +95,7 @@ def test_what_a_peer_sent_goes_with_it() -> None:
 
 def test_events_come_out_in_order_and_gossip_of_a_peer_that_left_does_not() -> None:
     woken: list[int] = []
-    box = EventBox(lambda: woken.append(1))
+    box = Mailbox(lambda: woken.append(1), FairEvents())
     events: list[Event] = [
         Connected("a", STATUS),
         gossip("a", 1),
@@ -114,7 +114,7 @@ def test_events_come_out_in_order_and_gossip_of_a_peer_that_left_does_not() -> N
 
 
 def test_one_peer_cannot_fill_the_box_for_others() -> None:
-    box = EventBox(lambda: None, Bounds(4 * ONE, 6 * ONE))
+    box = Mailbox(lambda: None, FairEvents(Bounds(4 * ONE, 6 * ONE)))
     for mark in range(100):
         box.put(gossip("greedy", mark))
     box.put(gossip("honest"))

@@ -9,11 +9,10 @@ import pytest
 
 from p2p.accounts import USELESS
 from p2p.dial_plan import BookConfig
-from p2p.event_box import EventBox
 from p2p.host.guard import CostGuard
 from p2p.host.node import Node
 from p2p.limits import Bucket, Rate
-from p2p.mailbox import Mailbox
+from p2p.mailbox import FairEvents, Mailbox, Newest
 from p2p.network import TX
 from p2p.networks import CLOSED_MS, NETWORK
 from p2p.peers import PeerBook
@@ -88,7 +87,7 @@ def test_a_jump_neither_refills_nor_freezes_nor_opens_nor_bans(clocks: Clocks, j
 
 @pytest.mark.parametrize("jump", [HOUR_NS, -HOUR_NS])
 def test_the_network_counts_by_such_a_clock(monkeypatch: pytest.MonkeyPatch, jump: int) -> None:
-    node = Node(settings(), Mailbox(lambda: None), EventBox(lambda: None))
+    node = Node(settings(), Mailbox(lambda: None, Newest(())), Mailbox(lambda: None, FairEvents()))
     guard = node.guard
     guard.accounts.opened(PEER, HOME, guard._clock())
     guard.charge(PEER, TX, 0, USELESS.burst // 3 * 2)

@@ -79,8 +79,8 @@ def test_a_consent_of_no_vault_is_a_record_and_no_grant(name: str, reason: str) 
 
 @pytest.mark.parametrize("profile", sorted(PROFILES)[:4])
 def test_synthetic_patients_are_stored_byte_for_byte(profile: str, tmp_path: Path) -> None:
-    bundle = parse(to_json(generate_bundle(profile=profile, seed=7)).encode())
-    resources = library.resources_of(bundle)
+    document = parse(to_json(generate_bundle(profile=profile, seed=7)).encode())
+    resources = [record.resource for record in bundle.open_document(document).records]
     with new_vault(tmp_path / "vault") as vault:
         done = library.import_resources(vault, resources, NOW_MS)
         assert len(done.added) == len(resources) > 5
@@ -134,10 +134,10 @@ def test_a_record_of_r5_alone_is_left_out_of_an_export_in_r4b(tmp_path: Path) ->
 def test_a_bundle_is_bounded_and_has_resources(monkeypatch: pytest.MonkeyPatch) -> None:
     entry: Resource = {"request": {"method": "GET", "url": "x"}}
     batch: Resource = {"resourceType": "Bundle", "type": "batch"}
-    assert library.resources_of({**batch, "entry": [entry]}) == []
+    assert bundle.open_document({**batch, "entry": [entry]}).records == []
     monkeypatch.setattr(bundle, "MAX_ENTRIES", 1)
     with pytest.raises(RecordsError, match="1 are the most"):
-        library.resources_of({**batch, "entry": [entry, entry]})
+        bundle.open_document({**batch, "entry": [entry, entry]})
 
 
 def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

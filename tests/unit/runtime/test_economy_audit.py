@@ -419,7 +419,8 @@ def stake_with_more_promised(chain: EconomyChain) -> None:
 
 
 def stake_claimed_too_soon(chain: EconomyChain) -> None:
-    stake(chain, gross_claimed=int(chain.staking.ledger.reward_due(BEN, u32(0))) + 1)
+    due = chain.staking.reward_pool.due(chain.staking.ledger.stakes[BEN, u32(0)])
+    stake(chain, gross_claimed=int(due) + 1)
     ((_, known),) = chain.staking.ledger.stakes.under(BEN)
     left = int(known.commit) - int(known.gross_claimed)
     chain.staking.reward_pool.pool_committed.value = u128(left)

@@ -154,6 +154,10 @@ def state_of(votes: Round) -> RoundState:
     return RoundState(votes.ghost, votes.finalized, votes.estimate, votes.completable)
 
 
+def equivocators(votes: Round, stage: Stage) -> set[AuthorityId]:
+    return {who for who, cast in votes._stages[stage].by_voter.items() if len(cast) > 1}
+
+
 def vote_all(votes: Round, stage: Stage, block: Target, names: Sequence[str]) -> None:
     for name in names:
         votes.add(unsigned(stage, block, name))

@@ -28,6 +28,7 @@ from unit.consensus.finality.finality_world import (
     World,
     by_weight,
     crate_world,
+    equivocators,
     many,
     signed,
     state_of,
@@ -98,7 +99,7 @@ def test_g4_an_equivocator_counts_for_every_block_but_only_once(votes: Round, wo
 
     assert votes.ghost == world["FA"]
     assert votes.power_of(PREVOTE) == Power(10, 2)
-    assert votes.equivocators(PREVOTE) == {who("Eve")}
+    assert equivocators(votes, PREVOTE) == {who("Eve")}
 
 
 def test_g5_votes_are_kept_in_the_order_they_came(votes: Round, world: World) -> None:
@@ -291,7 +292,7 @@ def test_a_second_vote_off_the_base_leaves_the_first_alone(votes: Round, world: 
     cast(votes, world, PREVOTE, ("Bob", "E"))
 
     assert cast(votes, world, PREVOTE, ("Bob", "A")) == [Outcome.OFF_BASE]
-    assert votes.equivocators(PREVOTE) == set()
+    assert equivocators(votes, PREVOTE) == set()
 
 
 @pytest.mark.parametrize("number", [4, 5, 7, 2**32 - 1])

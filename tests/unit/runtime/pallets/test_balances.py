@@ -284,11 +284,11 @@ def test_an_account_that_something_else_keeps_alive_can_be_emptied(
     info = runtime.system.account[ALICE]
     runtime.system.add_provider(ALICE, info)
     runtime.system.account[ALICE] = info
-    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
+    runtime.balances.reserve_named(b"reserve1", ALICE, u128(1_000))
 
     runtime.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(8_950))
     assert account(runtime, ALICE) == (50, 1_000, 0, 1, 1)
-    runtime.balances.reservable_currency.slash_reserved(ALICE, u128(1_000))
+    runtime.balances.slash_reserved_named(b"reserve1", ALICE, u128(1_000))
 
     assert account(runtime, ALICE) == (0, 0, 0, 1, 0)
     assert runtime.balances.free(TREASURY) == 21_050

@@ -18,7 +18,7 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.balances import Balances, BalanceStatus, Reasons
+from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.balances.types import MAX_HOLDS, MAX_RESERVES
 from support.balances import (
     ALICE,
@@ -106,9 +106,9 @@ def test_freeing_by_force_leaves_holds_and_named_reserves_alone(runtime: Balance
 
 
 def test_a_slashed_reserve_goes_to_the_treasury(runtime: BalancesRuntime) -> None:
-    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
+    runtime.balances.reserve_named(b"reserve1", ALICE, u128(1_000))
 
-    assert runtime.balances.reservable_currency.slash_reserved(ALICE, u128(1_500)) == 500
+    assert runtime.balances.slash_reserved_named(b"reserve1", ALICE, u128(1_500)) == 500
 
     assert account(runtime, ALICE) == (9_000, 0, 0, 1, 0)
     assert runtime.balances.free(TREASURY) == 21_000
@@ -116,59 +116,6 @@ def test_a_slashed_reserve_goes_to_the_treasury(runtime: BalancesRuntime) -> Non
         Balances.Slashed(ALICE, u128(1_000)),
         Balances.Deposit(TREASURY, u128(1_000)),
     ]
-    check_the_ledger(runtime)
-
-
-@pytest.mark.parametrize("status", list(BalanceStatus))
-def test_a_reserve_is_repatriated(runtime: BalancesRuntime, status: BalanceStatus) -> None:
-    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    assert (
-        runtime.balances.reservable_currency.repatriate_reserved(ALICE, BOB, u128(1_100), status)
-        == 100
-    )
-
-    assert runtime.balances.total(BOB) == 6_000
-    assert runtime.balances.free(BOB) == (6_000 if status is BalanceStatus.Free else 5_000)
-    assert runtime.announced()[-1] == Balances.ReserveRepatriated(ALICE, BOB, u128(1_000), status)
-    check_the_ledger(runtime)
-
-
-def test_a_reserve_is_repatriated_to_its_owner(runtime: BalancesRuntime) -> None:
-    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    keep, free = BalanceStatus.Reserved, BalanceStatus.Free
-    assert (
-        runtime.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), keep)
-        == 200
-    )
-    assert runtime.balances.reserved(ALICE) == 1_000
-    assert (
-        runtime.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), free)
-        == 200
-    )
-    assert runtime.balances.reserved(ALICE) == 0
-
-
-def test_a_reserve_is_repatriated_only_to_an_account(runtime: BalancesRuntime) -> None:
-    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    with refused(runtime, Balances.DeadAccount):
-        runtime.balances.reservable_currency.repatriate_reserved(
-            ALICE, UNUSED, u128(500), BalanceStatus.Free
-        )
-
-
-def test_what_a_lock_leans_on_is_not_repatriated(runtime: BalancesRuntime) -> None:
-    runtime.balances.reservable_currency.reserve(ALICE, u128(1_000))
-    runtime.balances.set_lock(VESTING, ALICE, u128(9_400), Reasons.Misc)
-
-    assert (
-        runtime.balances.reservable_currency.repatriate_reserved(
-            ALICE, BOB, u128(1_000), BalanceStatus.Free
-        )
-        == 400
-    )
     check_the_ledger(runtime)
 
 
@@ -357,17 +304,6 @@ def test_locks_overlap_and_the_greatest_counts(runtime: BalancesRuntime) -> None
     ]
 
 
-def test_a_lock_is_extended_never_shortened(runtime: BalancesRuntime) -> None:
-    runtime.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(500), Reasons.Misc)
-    runtime.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(200), Reasons.Fee)
-    runtime.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(700))
-    runtime.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(600))
-
-    (lock,) = runtime.balances.locks[ALICE]
-    assert (lock.amount, lock.reasons) == (500, Reasons.All)
-    assert runtime.balances.lockable_currency.frozen_for(VOTE, ALICE) == 700
-
-
 def test_nothing_is_locked_where_there_is_no_account(runtime: BalancesRuntime) -> None:
     with refused(runtime, NoProviders):
         runtime.balances.set_lock(VESTING, UNUSED, u128(1), Reasons.Misc)
@@ -407,8 +343,6 @@ def steps() -> st.SearchStrategy[Step]:
         "fee": (OWNERS, PEOPLE, AMOUNT),
         "reserve": (OWNERS, AMOUNT),
         "unreserve": (OWNERS, AMOUNT),
-        "slash_reserved": (OWNERS, AMOUNT),
-        "repatriate_reserved": (OWNERS, PEOPLE, AMOUNT, st.sampled_from(BalanceStatus)),
         "reserve_named": (NAME, OWNERS, AMOUNT),
         "unreserve_named": (NAME, OWNERS, AMOUNT),
         "slash_reserved_named": (NAME, OWNERS, AMOUNT),
@@ -418,7 +352,6 @@ def steps() -> st.SearchStrategy[Step]:
         "burn_held": (REASON, OWNERS, AMOUNT, YES_NO),
         "set_lock": (LOCK, OWNERS, AMOUNT, st.sampled_from(Reasons)),
         "remove_lock": (LOCK, OWNERS),
-        "extend_lock": (LOCK, OWNERS, AMOUNT, st.sampled_from(Reasons)),
         "thaw": (st.sampled_from([VOTE, POLL]), OWNERS),
         "set_freeze": (st.sampled_from([VOTE, POLL]), OWNERS, AMOUNT),
     }

@@ -273,8 +273,8 @@ def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: 
     world.staking.claim_dividend(signed(ALICE), first)
     assert world.last(TierStaking.DividendPaid) == TierStaking.DividendPaid(ALICE, first, btt(150))
     assert world.free(ALICE) == before + btt(150)
-    assert world.staking.ledger.dividend_due(BOB, second) == btt(50)
-    assert world.staking.ledger.dividend_due(CAROL, late) == 0, "it was not there then"
+    assert world.dividend_due(BOB, second) == btt(50)
+    assert world.dividend_due(CAROL, late) == 0, "it was not there then"
     with refused(world, TierStaking.NothingToClaim):
         world.staking.claim_dividend(signed(CAROL), late)
     with refused(world, TierStaking.NothingToClaim):
@@ -293,9 +293,9 @@ def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
     )
     world.check()
     number = world.stake(ALICE, 1_000, 0)
-    assert world.staking.ledger.dividend_due(ALICE, number) == 0
+    assert world.dividend_due(ALICE, number) == 0
     world.wait(slots=ERA)
-    assert world.staking.ledger.dividend_due(ALICE, number) == 0
+    assert world.dividend_due(ALICE, number) == 0
     world.check()
 
 
@@ -304,7 +304,7 @@ def test_eras_without_blocks_are_shared_out_together(world: World) -> None:
     world.tokenomics.earn(int(btt(10)))
     world.wait(slots=7 * ERA + 3)
     assert world.staking.era.value == 7
-    assert world.staking.ledger.dividend_due(ALICE, number) == btt(2)
+    assert world.dividend_due(ALICE, number) == btt(2)
     seen = len(world.announced())
     for _ in range(3):
         world.wait(slots=1)
@@ -319,7 +319,7 @@ def test_no_part_of_a_planck_is_lost(world: World) -> None:
         world.wait(slots=ERA)
         world.check()
     for who, number in zip(PEOPLE, numbers, strict=True):
-        if world.staking.ledger.dividend_due(who, number):
+        if world.dividend_due(who, number):
             world.staking.claim_dividend(signed(who), number)
         world.check()
     world.wait(30)
@@ -331,7 +331,7 @@ def test_no_part_of_a_planck_is_lost(world: World) -> None:
     world.tokenomics.earn(1_000_000)
     world.wait(slots=ERA)
     # A unit of the accumulator is a thousand planck here; what is less waits for the next era.
-    assert 0 <= world.tokenomics.earmarked - world.staking.ledger.dividend_due(ALICE, last) < 1_000
+    assert 0 <= world.tokenomics.earmarked - world.dividend_due(ALICE, last) < 1_000
     world.check()
 
 
@@ -349,11 +349,11 @@ def test_the_stakers_part_is_a_parameter(world: World) -> None:
     world.staking.set_dividend_bps(ROOT, u32(1))
     world.tokenomics.earn(int(btt(10_000)))
     world.wait(slots=ERA)
-    assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
+    assert world.dividend_due(ALICE, number) == btt(1)
     world.staking.set_dividend_bps(ROOT, u32(0))
     world.tokenomics.earn(int(btt(10_000)))
     world.wait(slots=ERA)
-    assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
+    assert world.dividend_due(ALICE, number) == btt(1)
     world.check()
 
 
