@@ -58,6 +58,14 @@ def list_of(answer: Json) -> list[Json]:
     return answer
 
 
+def records_of(answer: Json) -> list[dict[str, Json]]:
+    """Return a list of records that a node sent. Raises InvalidAnswer."""
+    records = [record for record in list_of(answer) if isinstance(record, dict)]
+    if len(records) != len(list_of(answer)):
+        raise InvalidAnswer("the node's answer has something else where records were expected")
+    return records
+
+
 def header_number(header: Json) -> int:
     """Return the number of a block from its header's JSON form. Raises InvalidAnswer."""
     return integer_of(member(header, "number"))
