@@ -32,8 +32,9 @@ from typing import Final, TypeVar
 from btt_chain.client.chain import BlockRef, Chain
 from btt_chain.client.errors import ClientError, InvalidArgument, RpcError
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, WebSocket
-from btt_chain.client.wire import header_number, member, to_bytes, to_hex
+from btt_chain.client.wire import header_number, member, to_bytes
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.digits import to_hex
 
 Result = TypeVar("Result")
 

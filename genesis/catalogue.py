@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.lottery import SecondaryRule
 from genesis import holders as holding
 from genesis import validators as validating
@@ -27,15 +28,7 @@ from genesis.oracle import mining_json, oracle_json
 from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
 from genesis.presets import ALIASES, CHAINS, MAX_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
 from genesis.public_set import public_set_json
-from genesis.spec import (
-    ChainSpec,
-    Plain,
-    SpecError,
-    hexed,
-    parse_json,
-    read_spec,
-    refuse_known_keys,
-)
+from genesis.spec import ChainSpec, Plain, SpecError, parse_json, read_spec, refuse_known_keys
 from genesis.tables import table, unheld
 from genesis.tokenomics import tokenomics_json
 from genesis.validators import (
@@ -262,7 +255,7 @@ def _babe(chain: Chain, rule: SecondaryRule, randomness: bytes | None) -> dict[s
         "engine": chain.engine.value,
         "epochConfig": {"c": PRIMARY_CHANCE, "allowed_slots": ALLOWED_SLOTS},
         "secondaryRule": rule.name.lower(),
-        "randomness": hexed(randomness),
+        "randomness": to_hex(randomness),
     }
 
 

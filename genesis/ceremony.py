@@ -29,13 +29,14 @@ from typing import Final
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.crypto.signature import verify
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from genesis import catalogue
 from genesis.accounts import address, well_known
 from genesis.build import Genesis, build, to_raw
 from genesis.census import census
 from genesis.holders import Holders
 from genesis.presets import CHAINS, Chain
-from genesis.spec import ChainSpec, SpecError, hexed, parse_json
+from genesis.spec import ChainSpec, SpecError, parse_json
 from genesis.tables import all_holders
 from genesis.validators import BOND, MAX_NAME, Validator, read_key
 from p2p.address import EXAMPLE, parse, parse_peer
@@ -93,11 +94,11 @@ class Entry:
 
     def to_json(self) -> dict[str, object]:
         """Return the entry as its file has it."""
-        proofs: dict[str, object] = {name: hexed(proof) for name, proof in self.proofs.items()}
+        proofs: dict[str, object] = {name: to_hex(proof) for name, proof in self.proofs.items()}
         stash = self.stash_proof
         proofs["stash"] = stash and {
             "scheme": str(stash.scheme),
-            "signature": hexed(stash.signature),
+            "signature": to_hex(stash.signature),
         }
         return {**self._said(), "proofs": proofs}
 
@@ -122,7 +123,7 @@ class Entry:
             "chain": self.chain_id,
             "name": self.name,
             "stash": address(self.stash),
-            "keys": {name: hexed(self.keys[name]) for name in SESSION_KEYS},
+            "keys": {name: to_hex(self.keys[name]) for name in SESSION_KEYS},
             "peerId": self.peer_id,
             "address": self.address,
         }
@@ -238,7 +239,7 @@ class Plan:
             "name": self.chain_name,
             "parameters": dict(self.parameters),
             "bond": str(self.bond),
-            "randomness": None if self.randomness is None else hexed(self.randomness),
+            "randomness": None if self.randomness is None else to_hex(self.randomness),
         }
 
     def chain(self) -> Chain:

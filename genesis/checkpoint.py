@@ -14,11 +14,12 @@ from typing import Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.grandpa import AuthorityList, ChangeForced, announced
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.voters import AuthorityId, VoterSet
 from btt_chain.scale import DecodeError, codec, u8, u32, u64
-from genesis.spec import CHECKPOINT, ChainSpec, Json, SpecError, hexed, parse_hex
+from genesis.spec import CHECKPOINT, ChainSpec, Json, SpecError, parse_hex
 from runtime.apis.core import WireEpoch
 from runtime.params import RuntimeParams
 
@@ -144,10 +145,10 @@ class Checkpoint:
         block = _EpochAt(self.header.hash(), number, u8(REGULAR), self.next_epoch)
         authorities = _Voters(voters, u64(self.set_id), [], None, [], [])
         return {
-            EPOCHS: hexed(_EPOCHS.encode(_Epochs([], None, [parent, block]))),
+            EPOCHS: to_hex(_EPOCHS.encode(_Epochs([], None, [parent, block]))),
             WEIGHT: 0,
-            HEADER: hexed(self.header.encode()),
-            VOTERS: hexed(_VOTERS.encode(authorities)),
+            HEADER: to_hex(self.header.encode()),
+            VOTERS: to_hex(_VOTERS.encode(authorities)),
         }
 
 

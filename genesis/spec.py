@@ -9,13 +9,13 @@ balances and vesting schedules must follow. Reading any file returns a `ChainSpe
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.strict_json import BadJson, read_json
 from btt_chain.scale import u128
 from genesis.accounts import well_known
@@ -39,7 +39,6 @@ Json: TypeAlias = Mapping[str, object]
 
 MAX_VERBOSITY: Final = 255
 MAX_DECIMALS: Final = 255
-_HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _PRESERVED: Final = ("forkId", "forkBlocks", "badBlocks", "codeSubstitutes", "consensusEngine")
 """Fields of Substrate that are kept unchanged and have no effect here."""
 STATE_ROOT: Final = "stateRootHash"
@@ -131,18 +130,13 @@ class ChainSpec:
                     fields["allocation"] = placement_json(placement)
                 fields["genesis"] = {"runtimeGenesis": {"config": dict(config)}}
             case Raw(top):
-                entries = {hexed(key): hexed(top[key]) for key in sorted(top)}
+                entries = {to_hex(key): to_hex(top[key]) for key in sorted(top)}
                 fields["genesis"] = {"raw": {"top": entries, "childrenDefault": {}}}
         return fields
 
     def dumps(self) -> str:
         """Return the file's text."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False)
-
-
-def hexed(raw: bytes) -> str:
-    """Return the bytes as 0x and hex digits."""
-    return "0x" + raw.hex()
 
 
 # --- reading --------------------------------------------------------------------
@@ -310,7 +304,7 @@ def _read_raw(section: Section, entries: object) -> Raw:
     for key, value in _members(fields["top"], entries).items():
         raw = parse_hex(key, f"{fields['top'].path}: the key {key[:70]!r}")
         if raw in top:
-            raise GenesisError(f"{fields['top'].path}: the key {hexed(raw)} stands twice")
+            raise GenesisError(f"{fields['top'].path}: the key {to_hex(raw)} stands twice")
         top[raw] = parse_hex(value.text(), value.path)
     if not top:
         raise fields["top"].wrong("the keys of a state, one at least")
@@ -324,9 +318,10 @@ def _members(section: Section, value: object) -> dict[str, Section]:
 
 def parse_hex(text: str, place: str) -> bytes:
     """Return the bytes of 0x and hex digits. Raises GenesisError that names the place."""
-    if not _HEX.fullmatch(text) or len(text) % 2:
-        raise GenesisError(f"{place}: expected 0x and pairs of hex digits")
-    return bytes.fromhex(text[2:])
+    try:
+        return from_hex(text, prefix=True)
+    except ValueError:
+        raise GenesisError(f"{place}: expected 0x and pairs of hex digits") from None
 
 
 # --- plain ----------------------------------------------------------------------
@@ -452,9 +447,7 @@ def texts(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 def _account_or_key(text: str) -> bytes:
     """Return the bytes of an address or hex; empty for other texts."""
-    if _HEX.fullmatch(text) and len(text) % 2 == 0:
-        return bytes.fromhex(text[2:])
     try:
-        return ss58.decode(text)[0]
-    except ss58.Ss58Error:
+        return from_hex(text, prefix=True) if text.startswith("0x") else ss58.decode(text)[0]
+    except ValueError:
         return b""

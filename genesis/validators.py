@@ -20,6 +20,7 @@ from btt_chain.crypto import vrf
 from btt_chain.crypto.keypair import Scheme
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from genesis.accounts import address, dev_account, dev_key, dev_path
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import GenesisError, Section
@@ -157,7 +158,7 @@ def session_json(validators: Sequence[Validator]) -> dict[str, object]:
             [
                 address(validator.stash),
                 address(validator.stash),
-                {"babe": _hexed(validator.babe), "grandpa": _hexed(validator.grandpa)},
+                {"babe": to_hex(validator.babe), "grandpa": to_hex(validator.grandpa)},
             ]
             for validator in validators
         ]
@@ -182,7 +183,3 @@ def verifiers_json(
         if balances.get(each.stash, 0) >= each.bond + VERIFIER_BOND + VERIFIER_ALLOWANCE
     ]
     return {"verifiers": [[address(stash), str(VERIFIER_BOND)] for stash in able]}
-
-
-def _hexed(key: bytes) -> str:
-    return "0x" + key.hex()

@@ -11,9 +11,8 @@ SQLite keeps removed content until its page is used again; `secure_delete` overw
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Self
@@ -25,15 +24,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from btt_chain.care.errors import CareError, Damaged
-from btt_chain.primitives.files import PRIVATE_FILE, make_private_folder
+from btt_chain.store import DURABLE, FACTS, Layout, Store, Value
 
-VERSION: Final = 1
 SALT_LENGTH: Final = 32
 NONCE_LENGTH: Final = 12
 SCRYPT_N = 1 << 15
 _CHECK: Final = b"btt-chain care"
-_SCHEMA: Final = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+_TABLES: Final = """
 CREATE TABLE records (
     seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, name BLOB NOT NULL, month INTEGER NOT NULL,
     grp BLOB NOT NULL, body BLOB NOT NULL, UNIQUE (topic, name)
@@ -41,13 +38,17 @@ CREATE TABLE records (
 CREATE INDEX by_month ON records (topic, month, seq);
 CREATE INDEX by_group ON records (topic, grp, seq);
 """
+LAYOUT: Final = Layout(
+    1, FACTS + _TABLES, (*DURABLE, "secure_delete = ON"), is_private=True, any_thread=True
+)
 
 
 class Vault:
     """The records of one folder; made by `open`."""
 
-    def __init__(self, db: sqlite3.Connection, key: bytes) -> None:
-        self._db = db
+    def __init__(self, store: Store, key: bytes) -> None:
+        self._store = store
+        self.transaction = store.transaction
         self._cipher = ChaCha20Poly1305(_derive(key, b"records"))
         self._index = _derive(key, b"index")
         self._root = key
@@ -57,20 +58,15 @@ class Vault:
     def open(cls, path: Path, secret: bytes, owner: bytes) -> Iterator[Self]:
         """Open or create a vault of an owner: a text that names a role, a chain and an account.
 
-        Raises CareError for a wrong secret, or the vault of another owner.
+        Raises CareError for a wrong secret, or the vault of another owner; StoreError.
         """
-        make_private_folder(path.parent)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-        with closing(
-            sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-        ) as db:
+        with Store(path, LAYOUT, {"salt": os.urandom(SALT_LENGTH)}) as store:
+            salt = store.fact("salt")
+            if salt is None:
+                raise CareError(f"{path}: it has no salt")
+            vault = cls(store, Scrypt(salt=salt, length=32, n=SCRYPT_N, r=8, p=1).derive(secret))
             try:
-                salt = _prepare(db)
-                key = Scrypt(salt=salt, length=32, n=SCRYPT_N, r=8, p=1).derive(secret)
-                vault = cls(db, key)
                 vault._check_owner(owner)
-            except sqlite3.DatabaseError as error:
-                raise CareError(f"{path}: {error}") from None
             except Damaged:
                 raise CareError(f"{path}: it does not open with this secret") from None
             yield vault
@@ -79,17 +75,6 @@ class Vault:
         """Return a key of the folder for another purpose."""
         return _derive(self._root, purpose)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all changes inside durable together, or none of them."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
     # ---- records
 
     def put(
@@ -97,7 +82,7 @@ class Vault:
     ) -> None:
         """Write a record, in place of one of its name."""
         hashed = self._hash(topic, name)
-        self._db.execute(
+        self._store.execute(
             "INSERT INTO records (topic, name, month, grp, body) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (topic, name) DO UPDATE SET month = excluded.month, "
             "grp = excluded.grp, body = excluded.body",
@@ -107,9 +92,9 @@ class Vault:
     def get(self, topic: str, name: bytes) -> bytes | None:
         """Return a record; None if there is none."""
         hashed = self._hash(topic, name)
-        row = self._db.execute(
+        row = self._store.row(
             "SELECT body FROM records WHERE topic = ? AND name = ?", (topic, hashed)
-        ).fetchone()
+        )
         return None if row is None else self._open(topic, hashed, row[0])
 
     def all(self, topic: str) -> list[bytes]:
@@ -126,21 +111,20 @@ class Vault:
 
     # ---- internals
 
-    def _select(self, topic: str, where: str, values: tuple[object, ...]) -> list[bytes]:
-        rows = self._db.execute(
+    def _select(self, topic: str, where: str, values: tuple[Value, ...]) -> list[bytes]:
+        rows = self._store.rows(
             f"SELECT name, body FROM records WHERE topic = ? AND {where} ORDER BY seq",  # noqa: S608 - constants only
             (topic, *values),
-        ).fetchall()
+        )
         return [self._open(topic, bytes(name), body) for name, body in rows]
 
     def _check_owner(self, owner: bytes) -> None:
         with self.transaction():
-            row = self._db.execute("SELECT value FROM facts WHERE name = 'owner'").fetchone()
-            if row is None:
-                sealed = self._seal("owner", _CHECK, owner)
-                self._db.execute("INSERT INTO facts VALUES ('owner', ?)", (sealed,))
+            sealed = self._store.fact("owner")
+            if sealed is None:
+                self._store.set_fact("owner", self._seal("owner", _CHECK, owner))
                 return
-        if self._open("owner", _CHECK, row[0]) != owner:
+        if self._open("owner", _CHECK, sealed) != owner:
             raise CareError("the folder belongs to another account or another chain")
 
     def _hash(self, topic: str, name: bytes) -> bytes:
@@ -156,24 +140,6 @@ class Vault:
             return self._cipher.decrypt(nonce, sealed, topic.encode() + b"\0" + hashed)
         except InvalidTag:
             raise Damaged(f"a record of {topic} does not open: it was changed") from None
-
-
-def _prepare(db: sqlite3.Connection) -> bytes:
-    """Create the tables of a new file; return its salt. CareError for another version."""
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA secure_delete = ON")
-    db.execute("BEGIN IMMEDIATE")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        for statement in _SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute("INSERT INTO facts VALUES ('salt', ?)", (os.urandom(SALT_LENGTH),))
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
-    if version not in (0, VERSION):
-        raise CareError(f"version {version} of the folder; this program writes {VERSION}")
-    return bytes(db.execute("SELECT value FROM facts WHERE name = 'salt'").fetchone()[0])
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:

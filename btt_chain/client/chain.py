@@ -33,18 +33,10 @@ from btt_chain.client.errors import (
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, Json, connect
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.transactions import Call, ChainFacts, Transactions
-from btt_chain.client.wire import (
-    header_number,
-    hex_of,
-    integer_of,
-    list_of,
-    member,
-    to_bytes,
-    to_hex,
-)
+from btt_chain.client.wire import header_number, integer_of, list_of, member, to_bytes
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
-from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.digits import hex_or_none, to_hex, whole_number
 from btt_chain.primitives.header import Header
 from btt_chain.scale import compact_decode
 from btt_chain.scale.errors import EncodeError
@@ -121,7 +113,7 @@ class Chain:
             connection.call("system_properties"),
             connection.call("chain_getBlockHash", 0),
             read_metadata(connection, where),
-            connection.call("state_getRuntimeVersion", hex_of(where)),
+            connection.call("state_getRuntimeVersion", hex_or_none(where)),
         )
         name = member(version, "specName")
         facts = ChainFacts(
@@ -164,7 +156,9 @@ class Chain:
 
     async def storage_bytes(self, key: bytes, at: bytes | None = None) -> bytes | None:
         """Return the bytes under a key; None if it is absent."""
-        found = await self.connection.call("state_getStorage", to_hex(key), hex_of(at or self.at))
+        found = await self.connection.call(
+            "state_getStorage", to_hex(key), hex_or_none(at or self.at)
+        )
         return None if found is None else to_bytes(found)
 
     async def storage_batch(
@@ -174,7 +168,9 @@ class Chain:
         if not keys:
             return []
         wanted: Json = [to_hex(key) for key in keys]
-        sets = await self.connection.call("state_queryStorageAt", wanted, hex_of(at or self.at))
+        sets = await self.connection.call(
+            "state_queryStorageAt", wanted, hex_or_none(at or self.at)
+        )
         values: dict[str, bytes | None] = {}
         for change in list_of(sets):
             values |= _changes(change)
@@ -199,12 +195,12 @@ class Chain:
 
         Raises InvalidAnswer if the node repeats keys, which could go on for ever.
         """
-        where = hex_of(at or self.at)
+        where = hex_or_none(at or self.at)
         left, last = math.inf if limit is None else limit, after
         while left > 0:
             count = int(min(PAGE, left))
             page = await self.connection.call(
-                "state_getKeysPaged", to_hex(prefix), count, hex_of(last), where
+                "state_getKeysPaged", to_hex(prefix), count, hex_or_none(last), where
             )
             found = list_of(page)
             if len(found) > count:
@@ -289,7 +285,7 @@ class Chain:
             return types.decode(method.output, raw)
 
     async def _state_call(self, name: str, data: bytes, at: bytes | None) -> bytes:
-        where = hex_of(at or self.at)
+        where = hex_or_none(at or self.at)
         return to_bytes(await self.connection.call("state_call", name, to_hex(data), where))
 
     # ---- calls
@@ -376,7 +372,7 @@ async def read_metadata(connection: Connection, at: bytes | None) -> bytes:
     They describe the runtime's APIs unless it is older than such metadata. Raises InvalidAnswer,
     Undecodable.
     """
-    where = hex_of(at)
+    where = hex_or_none(at)
     version = to_hex(API_METADATA.to_bytes(4, "little"))
     try:
         answer = await connection.call("state_call", METADATA_AT_VERSION, version, where)

@@ -45,10 +45,10 @@ from btt_chain.client.extrinsics import (
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.signed_metadata import signed_digest
-from btt_chain.client.wire import header_number, integer_of, member, to_bytes, to_hex
+from btt_chain.client.wire import header_number, integer_of, member, to_bytes
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
-from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.digits import to_hex, whole_number
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError

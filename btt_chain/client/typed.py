@@ -30,9 +30,10 @@ from btt_chain.client.extrinsics import Signer
 from btt_chain.client.jsonrpc import TIMEOUT, Json
 from btt_chain.client.reasons import REASONS
 from btt_chain.client.transactions import PATIENCE, Call
-from btt_chain.client.wire import hex_of, to_bytes, to_hex
+from btt_chain.client.wire import to_bytes
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec
 from runtime.apis.base import Method, api_name
@@ -187,7 +188,7 @@ class RuntimeClient:
         """
         data = to_hex(encode_arguments(method, *args))
         name = api_name(method)
-        answer = await self.chain.connection.call("state_call", name, data, hex_of(at))
+        answer = await self.chain.connection.call("state_call", name, data, hex_or_none(at))
         self._runtime.bind()
         return decode_result(method, to_bytes(answer))
 

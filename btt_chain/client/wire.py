@@ -6,16 +6,7 @@ from typing import Final
 
 from btt_chain.client.errors import InvalidAnswer
 from btt_chain.client.jsonrpc import Json
-
-
-def to_hex(raw: bytes) -> str:
-    """Return bytes in hex, with 0x in front."""
-    return "0x" + raw.hex()
-
-
-def hex_of(raw: bytes | None) -> str | None:
-    """Return bytes in hex, None for None."""
-    return None if raw is None else to_hex(raw)
+from btt_chain.primitives.digits import from_hex
 
 
 def to_bytes(answer: Json) -> bytes:
@@ -23,7 +14,7 @@ def to_bytes(answer: Json) -> bytes:
     if not isinstance(answer, str):
         raise InvalidAnswer(f"the node answered {answer!r} where bytes were expected")
     try:
-        return bytes.fromhex(answer.removeprefix("0x"))
+        return from_hex(answer)
     except ValueError:
         raise InvalidAnswer(f"the node answered {answer[:40]!r} where hex was expected") from None
 
@@ -56,6 +47,14 @@ def list_of(answer: Json) -> list[Json]:
     if not isinstance(answer, list):
         raise InvalidAnswer(f"the node answered {answer!r} where a list was expected")
     return answer
+
+
+def records_of(answer: Json) -> list[dict[str, Json]]:
+    """Return a list of records that a node sent. Raises InvalidAnswer."""
+    records = [record for record in list_of(answer) if isinstance(record, dict)]
+    if len(records) != len(list_of(answer)):
+        raise InvalidAnswer("the node's answer has something else where records were expected")
+    return records
 
 
 def header_number(header: Json) -> int:

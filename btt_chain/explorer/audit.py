@@ -25,7 +25,7 @@ from typing import Final, TypeAlias
 
 from btt_chain.client.errors import ClientError
 from btt_chain.client.jsonrpc import Json
-from btt_chain.client.wire import list_of, member, to_bytes, to_hex
+from btt_chain.client.wire import list_of, member, to_bytes
 from btt_chain.explorer.index.queries import BlockRow, Body, Index, first_body
 from btt_chain.explorer.index.reading import FEE_PAID
 from btt_chain.explorer.index.source import (
@@ -38,6 +38,7 @@ from btt_chain.explorer.index.source import (
 from btt_chain.explorer.index.specs import Specs, open_chain
 from btt_chain.explorer.index.store import Writer
 from btt_chain.explorer.open_items import OpenItems
+from btt_chain.primitives.digits import to_hex
 
 log = logging.getLogger("explorer")
 

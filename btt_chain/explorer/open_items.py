@@ -13,13 +13,12 @@ from typing import Final, TypeAlias
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import InvalidAnswer, NotFound
+from btt_chain.client.paging import PAGE, pages
 from btt_chain.explorer.index.queries import BlockRow, Body, Index, first_body
 from btt_chain.explorer.index.schema import EVENT
 from btt_chain.explorer.index.specs import Specs
 from btt_chain.scale.portable import Plain
 
-PAGE: Final = 100
-"""Number of rows of one request."""
 MAX_LISTED: Final = 1_000_000
 """Maximum number of open items of one kind."""
 STEP: Final = 1_000
@@ -70,26 +69,20 @@ def _filled(ledger: Ledger, fields: Mapping[str, Plain]) -> None:
 
 
 async def _jobs(chain: Chain, hash: bytes) -> AsyncIterator[tuple[str, int]]:
-    after: Plain = None
-    while True:
-        page = _records(await chain.api("WorkApi.jobs", None, True, after, PAGE, at=hash))
-        for each in page:
-            yield str(each["id"]), 1
-        if len(page) < PAGE or page[-1]["id"] == after:
-            return
-        after = page[-1]["id"]
+    async def read(after: Plain) -> list[dict[str, Plain]]:
+        return _records(await chain.api("WorkApi.jobs", None, True, after, PAGE, at=hash))
+
+    async for job in pages(read, lambda job: job["id"], None):
+        yield str(job["id"]), 1
 
 
 async def _referenda(chain: Chain, hash: bytes) -> AsyncIterator[tuple[str, int]]:
-    before: Plain = None
-    while True:
-        page = _records(await chain.api("GovernanceApi.referenda", before, PAGE, at=hash))
-        for each in page:
-            if each["stage"] in OPEN_STAGES:
-                yield str(each["index"]), 1
-        if len(page) < PAGE or page[-1]["index"] == before:
-            return
-        before = page[-1]["index"]
+    async def read(before: Plain) -> list[dict[str, Plain]]:
+        return _records(await chain.api("GovernanceApi.referenda", before, PAGE, at=hash))
+
+    async for referendum in pages(read, lambda referendum: referendum["index"], None):
+        if referendum["stage"] in OPEN_STAGES:
+            yield str(referendum["index"]), 1
 
 
 async def _orders(chain: Chain, hash: bytes) -> AsyncIterator[tuple[str, int]]:

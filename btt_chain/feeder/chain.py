@@ -12,6 +12,7 @@ from btt_chain.client.extrinsics import Signer
 from btt_chain.daemon import Presence
 from btt_chain.feeder.machine import OnChain, Rule
 from btt_chain.feeder.values import Trade
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.scale.portable import Plain
 
 PERIOD: Final = 16
@@ -120,7 +121,7 @@ class NodeOracle:
 
     async def feed(self, values: Sequence[tuple[str, int]]) -> int:
         """Feed values; return the number of their block. Raises ClientError."""
-        pairs: list[Plain] = [["0x" + key.encode().hex(), value] for key, value in values]
+        pairs: list[Plain] = [[to_hex(key.encode()), value] for key, value in values]
         call = self._chain.compose("Oracle.feed_values", values=pairs)
         done = await self._chain.transactions.send(
             call, self._signer, tip=self._tip, period=PERIOD, patience=PATIENCE
@@ -162,6 +163,6 @@ def number(value: Plain) -> int:
 def key_of(value: Plain) -> str:
     """Return a key's text. Raises InvalidAnswer."""
     try:
-        return bytes.fromhex(str(value).removeprefix("0x")).decode("ascii")
+        return from_hex(value).decode("ascii")
     except ValueError:
         raise InvalidAnswer(f"{value!r} is no key") from None

@@ -21,7 +21,7 @@ from btt_chain.keystore.errors import RecordDamaged, RecordForeign, RecordMissin
 from btt_chain.keystore.ledger import ORDER, UNKNOWN, Cast, Ledger, Round, Sealed, maximum
 from btt_chain.keystore.record import SIGNATURE_LENGTH, SigningRecord, recorded_keys
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.digits import U64, whole_number
+from btt_chain.primitives.digits import U64, from_hex, to_hex, whole_number
 from btt_chain.primitives.grandpa import (
     AuthoritySignature,
     SignedMessage,
@@ -54,7 +54,7 @@ def export(root: Path, genesis_hash: bytes, keys: Iterable[bytes] | None = None)
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "genesis_hash": "0x" + genesis_hash.hex(),
+        "genesis_hash": to_hex(genesis_hash),
         "keys": rows,
     }
     return json.dumps(document, indent=2) + "\n"
@@ -83,7 +83,7 @@ def import_(root: Path, genesis_hash: bytes, text: str | bytes) -> list[bytes]:
 def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
     block, round = ledger.block, ledger.round
     row: dict[str, object] = {
-        "public_key": "0x" + public_key.hex(),
+        "public_key": to_hex(public_key),
         "max_slot": None if block is None else str(block.slot),
         "max_vote": None
         if round is None
@@ -95,9 +95,9 @@ def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
                 stage.name.lower(): None
                 if vote.target_hash is None or vote.signature is None
                 else {
-                    "hash": "0x" + vote.target_hash.hex(),
+                    "hash": to_hex(vote.target_hash),
                     "number": str(vote.target_number),
-                    "signature": "0x" + vote.signature.hex(),
+                    "signature": to_hex(vote.signature),
                 }
                 for stage, vote in round.votes.items()
             },
@@ -122,7 +122,7 @@ def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
                 f"the file is no {FORMAT} of version {VERSION}: it was not made by "
                 "`btt-chain signing export` of this version"
             )
-        genesis = _hex(document["genesis_hash"])
+        genesis = from_hex(document["genesis_hash"], KEY_LENGTH)
         rows = [_ledger(row) for row in document["keys"]]
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise RecordDamaged("the file is no export of signing records, or it is damaged") from None
@@ -154,7 +154,7 @@ def _ledger(row: dict[str, object]) -> tuple[bytes, Ledger]:
         launch=launch,
     )
     # A contradictory record is read as the more careful of its readings.
-    return _hex(row["public_key"]), maximum(found, found)
+    return from_hex(row["public_key"], KEY_LENGTH), maximum(found, found)
 
 
 def _round(vote: object) -> Round:
@@ -174,7 +174,9 @@ def _cast(cast: dict[str, object]) -> Cast:
     number = _number(cast["number"])
     if number >= _U32:
         raise ValueError
-    return Cast(_hex(cast["hash"]), number, _hex(cast["signature"], SIGNATURE_LENGTH))
+    return Cast(
+        from_hex(cast["hash"], KEY_LENGTH), number, from_hex(cast["signature"], SIGNATURE_LENGTH)
+    )
 
 
 def _check_votes(public_key: bytes, round: Round | None) -> None:
@@ -199,12 +201,3 @@ def _number(value: object) -> int:
     if number is None:
         raise ValueError
     return number
-
-
-def _hex(value: object, length: int = KEY_LENGTH) -> bytes:
-    if not isinstance(value, str):
-        raise TypeError
-    raw = bytes.fromhex(value.removeprefix("0x"))
-    if len(raw) != length:
-        raise ValueError
-    return raw

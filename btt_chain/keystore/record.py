@@ -37,6 +37,7 @@ from btt_chain.keystore.ledger import (
     Sealed,
     maximum,
 )
+from btt_chain.primitives.digits import from_hex, hex_or_none, to_hex
 from btt_chain.primitives.files import Held, Lock, commit, make_private_folder, write_aside
 from btt_chain.primitives.grandpa import Stage
 
@@ -368,14 +369,14 @@ def encode(genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> bytes:
     block, round = ledger.block, ledger.round
     fields: dict[str, object] = {
         "version": VERSION,
-        "genesis_hash": _hex(genesis_hash),
-        "public_key": _hex(public_key),
+        "genesis_hash": to_hex(genesis_hash),
+        "public_key": to_hex(public_key),
         "unsure": ledger.unsure,
         "babe": block
         and {
             "max_slot": block.slot,
-            "pre_seal_hash": _hex(block.pre_seal_hash),
-            "seal": _hex(block.seal),
+            "pre_seal_hash": hex_or_none(block.pre_seal_hash),
+            "seal": hex_or_none(block.seal),
         },
         "grandpa": round
         and {
@@ -391,7 +392,7 @@ def encode(genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> bytes:
         fields["closed_set"] = ledger.closed_set
     if ledger.launch:
         fields["launch"] = True
-    return _text(fields | {"checksum": _hex(blake2_256(_text(fields)))})
+    return _text(fields | {"checksum": to_hex(blake2_256(_text(fields)))})
 
 
 def decode(raw: bytes) -> tuple[bytes, bytes, Ledger]:
@@ -430,7 +431,7 @@ def _ledger(fields: dict[str, object]) -> Ledger:
 
 def _sum_is_right(fields: dict[str, object], raw: bytes) -> bool:
     rest = {name: value for name, value in fields.items() if name != "checksum"}
-    return _text(rest | {"checksum": _hex(blake2_256(_text(rest)))}) == raw
+    return _text(rest | {"checksum": to_hex(blake2_256(_text(rest)))}) == raw
 
 
 def _text(fields: dict[str, object]) -> bytes:
@@ -441,9 +442,9 @@ def _vote_json(vote: Cast | None) -> dict[str, object] | None:
     if vote is None:
         return None
     return {
-        "hash": _hex(vote.target_hash),
+        "hash": hex_or_none(vote.target_hash),
         "number": vote.target_number,
-        "signature": _hex(vote.signature),
+        "signature": hex_or_none(vote.signature),
     }
 
 
@@ -493,14 +494,7 @@ def _number(value: object) -> int:
 
 
 def _bytes(value: object, length: int | None = None) -> bytes | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise TypeError
-    raw = bytes.fromhex(value.removeprefix("0x"))
-    if length is not None and len(raw) != length:
-        raise ValueError
-    return raw
+    return None if value is None else from_hex(value, length)
 
 
 def _known(value: object) -> bytes:
@@ -508,10 +502,6 @@ def _known(value: object) -> bytes:
     if raw is None:
         raise TypeError
     return raw
-
-
-def _hex(raw: bytes | None) -> str | None:
-    return None if raw is None else "0x" + raw.hex()
 
 
 def _is_key(name: str) -> bool:

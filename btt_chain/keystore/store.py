@@ -44,9 +44,9 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.files import (
     OTHERS,
     PRIVATE_FILE,
-    commit,
     make_private_folder,
     write_aside,
+    write_durably,
 )
 
 log = logging.getLogger(__name__)
@@ -181,7 +181,7 @@ class Keystore:
             make_private_folder(self.folder)
             secret = self._password or self._secret(make=True)
             file = seal(key_type, str(pair.scheme), pair.public, plain, secret)
-            commit(write_aside(path, file.encode(), secrets.token_hex(8)), path)
+            write_durably(path, file.encode())
         except OSError as error:
             raise KeystoreError(
                 f"the key file {path} cannot be written: {error.strerror}"

@@ -9,6 +9,7 @@ from btt_chain.payments.errors import PaymentError
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.primitives.voucher import (
     REGISTRATION,
@@ -39,13 +40,13 @@ class CardProof:
     def document(self) -> dict[str, str]:
         """Return it as JSON."""
         return {
-            "card": _hex(self.asked.card),
+            "card": to_hex(self.asked.card),
             "scheme": "p256" if isinstance(self.key, P256Key) else "ed25519",
-            "publicKey": _hex(self.key.key),
+            "publicKey": to_hex(self.key.key),
             "owner": ss58.encode(self.asked.owner),
-            "genesis": _hex(self.asked.genesis),
+            "genesis": to_hex(self.asked.genesis),
             "expiresMs": str(int(self.asked.expires_ms)),
-            "signature": _hex(self.signature),
+            "signature": to_hex(self.signature),
         }
 
 
@@ -92,13 +93,6 @@ def _moment(found: dict[str, object]) -> u64:
 
 def _bytes(found: dict[str, object], name: str, length: int) -> bytes:
     try:
-        raw = bytes.fromhex(str(found.get(name)).removeprefix("0x"))
+        return from_hex(found.get(name), length)
     except ValueError:
-        raw = b""
-    if len(raw) != length:
-        raise PaymentError(f"{name}: {length} bytes in hex were expected")
-    return raw
-
-
-def _hex(raw: bytes) -> str:
-    return "0x" + bytes(raw).hex()
+        raise PaymentError(f"{name}: {length} bytes in hex were expected") from None

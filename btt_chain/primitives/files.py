@@ -129,6 +129,12 @@ def commit(aside: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a private file whole or not at all; it is on the disk afterwards. Raises OSError."""
+    # Processes that write one file at once do not share the temporary one.
+    commit(write_aside(path, data, secrets.token_hex(8)), path)
+
+
 def sync_folder(folder: Path) -> None:
     """Force a folder's entries to the disk; otherwise a rename can be lost."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -9,6 +9,7 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
 from btt_chain.client.transactions import Call
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.machine import Block, View
 from btt_chain.records.errors import ChainError
@@ -108,7 +109,7 @@ class NodeRecords:
 
     async def is_revoked(self, handle: bytes, at: bytes) -> bool:
         """Return True if a consent is revoked in the state of a block."""
-        return await self.chain.api(f"{API}.revoked", "0x" + handle.hex(), at=at) is not None
+        return await self.chain.api(f"{API}.revoked", to_hex(handle), at=at) is not None
 
     async def root_of(self, custodian: bytes, batch: Batch) -> Root | None:
         """Return the root of a batch in the last final state; None if there is none."""
@@ -140,7 +141,7 @@ class NodeRecords:
         if self._signer is None:
             raise ChainError("anchoring needs the custodian's key")
         args: dict[str, Plain] = {
-            "kind": _kind(batch.kind), "epoch": batch.epoch, "root": "0x" + root.root.hex(),
+            "kind": _kind(batch.kind), "epoch": batch.epoch, "root": to_hex(root.root),
             "leaves": root.leaves,
         }  # fmt: skip
         call = composed_as(self.chain, self._signer, self._custodian, "anchor", args)
@@ -183,6 +184,6 @@ def _number(value: Plain) -> int:
 
 def _bytes(value: Plain) -> bytes:
     try:
-        return bytes.fromhex(str(value).removeprefix("0x"))
+        return from_hex(value)
     except ValueError:
         raise InvalidAnswer(f"{value!r} is no hash") from None

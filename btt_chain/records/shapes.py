@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from btt_chain.primitives.digits import from_hex
 from btt_chain.records.documents import Json
 from btt_chain.records.errors import BadDocument
 
@@ -49,7 +50,7 @@ def number(value: Json, name: str) -> int:
 def octets(value: Json, name: str, length: int | None = None) -> bytes:
     """Return a member that is hex of `length` bytes. Raises BadDocument."""
     try:
-        found = bytes.fromhex(text(value, name).removeprefix("0x"))
+        found = from_hex(text(value, name))
     except ValueError:
         raise BadDocument(f"{name}: hex is missing") from None
     if length is not None and len(found) != length:

@@ -14,13 +14,13 @@ from typing import Annotated, Final
 from btt_chain.chain.reading import when_read
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, BackendError, UnknownBlock
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.params import U32, Hash, Hex, MaxItems, Parsed, Text, Unfit, hex_bytes
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
-from btt_chain.rpc.shapes import to_hex
 from btt_chain.rpc.storage_query import PAGE_KEYS, Item, Query, QueryParam, look_up, walk
 from btt_chain.web.turns import TurnQueue
 from storage.state import StateUnavailable

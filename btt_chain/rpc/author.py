@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.rpc.backend import Backend, BadExtrinsic
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.params import Hex, Parsed, Unfit, block_hash, hex_bytes
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method, subscription
-from btt_chain.rpc.shapes import to_hex
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, StatusEvent
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, ChainEvent, Finalized, NewBest, NewBlock
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.hub import Audience, Hub
 from btt_chain.rpc.params import BlockNumber, Hash, MaxItems
 from btt_chain.rpc.registry import method, subscription
-from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
+from btt_chain.rpc.shapes import Shapes
 
 MAX_NUMBERS: Final = 1_000
 """Maximum number of heights of one chain_getBlockHash."""
@@ -104,7 +105,7 @@ class ChainApi:
     def _hash_at(self, number: int | None) -> str | None:
         if number is None:
             return to_hex(self.chain.best().hash)
-        return maybe_hex(self.chain.block_hash(number))
+        return hex_or_none(self.chain.block_hash(number))
 
     def _on_chain_event(self, event: ChainEvent) -> None:
         match event:

@@ -15,6 +15,7 @@ from copy import copy
 from typing import Final
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
 from btt_chain.rpc.backend import (
@@ -33,7 +34,7 @@ from btt_chain.rpc.params import Flag, Hash, Hex, Text
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import HEAVY, method, subscription
-from btt_chain.rpc.shapes import runtime_json, to_hex
+from btt_chain.rpc.shapes import runtime_json
 from btt_chain.rpc.storage_query import Item, Query, QueryParam, look_up, walk
 from runtime.frame.version import RuntimeVersion
 from storage.fork import NotRead

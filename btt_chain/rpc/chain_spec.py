@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.backend import Backend, BackendError
 from btt_chain.rpc.params import Flag
 from btt_chain.rpc.protocol import INTERNAL_ERROR, RpcError
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.shapes import to_hex
 
 
 class ChainSpecApi:

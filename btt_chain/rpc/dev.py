@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Protocol
 
 from btt_chain.chain.reading import when_read
+from btt_chain.primitives.digits import from_hex, hex_or_none, to_hex
 from btt_chain.rpc.backend import Backend, Chain, DevRefused
 from btt_chain.rpc.dev_values import REMOVE_PREFIX, BadValue, StorageForm, account, amount, moment
 from btt_chain.rpc.params import Flag, Hash, Parsed
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.shapes import maybe_hex, to_hex
 
 DEV_ERROR: Final = 1
 """Code of all errors of these methods. Source: chopsticks, ResponseError."""
@@ -209,7 +209,7 @@ class DevApi:
         except (BadValue, DevRefused) as refusal:
             raise _failed(str(refusal)) from None
         if given.get("raw"):
-            return [[to_hex(key), maybe_hex(value)] for key, _, value in diff]
+            return [[to_hex(key), hex_or_none(value)] for key, _, value in diff]
         return self._shown(diff, at or self.chain.best().hash)
 
     # ---- signatures
@@ -356,12 +356,11 @@ def _whole(given: Mapping[str, object], name: str) -> int | None:
 
 
 def _hex(given: object) -> bytes:
-    if isinstance(given, str) and given.startswith("0x"):
-        try:
-            return bytes.fromhex(given[2:])
-        except ValueError:
-            pass
-    raise _failed(f"expected bytes in hex, 0x and two digits for each, not {str(given)[:40]!r}")
+    try:
+        return from_hex(given, prefix=True)
+    except ValueError:
+        refused = f"expected bytes in hex, 0x and two digits for each, not {str(given)[:40]!r}"
+        raise _failed(refused) from None
 
 
 def _account(given: object) -> bytes:

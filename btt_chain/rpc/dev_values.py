@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.errors import ClientError, InvalidArgument
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.errors import EncodeError
 from btt_chain.scale.metadata import (
     ArrayDef,
@@ -184,9 +185,9 @@ class StorageForm:
         A key that belongs to no item is in hex, and so is its value.
         """
         found = self._metadata.storage.entry_of(key)
-        unknown = value and "0x" + value.hex()
+        unknown = value and to_hex(value)
         if found is None:
-            return ["0x" + key.hex()], unknown
+            return [to_hex(key)], unknown
         pallet, entry = found
         names = [camel(pallet.name), camel(entry.name)]
         try:
@@ -197,7 +198,7 @@ class StorageForm:
             plain = self._types.decode(kind, value)
             return [*names, *keys], self._metadata.values.for_json(kind, plain)
         except (ClientError, ValueError):
-            return [*names, "0x" + key.hex()], unknown
+            return [*names, to_hex(key)], unknown
 
     # ---- internals
 

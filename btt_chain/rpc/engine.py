@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.backend import Sealer, SealError, UnknownBlock
 from btt_chain.rpc.params import Flag, Hash, Hex
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.shapes import to_hex
 
 BLOCK_NOT_FOUND = 13_000
 SEAL_ERROR = 20_000

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from btt_chain.consensus.finality.proofs import FinalityProof, NotFinal
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.hub import Audience
 from btt_chain.rpc.params import BlockNumber
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method, subscription
-from btt_chain.rpc.shapes import to_hex
 from btt_chain.scale import u32
 
 if TYPE_CHECKING:

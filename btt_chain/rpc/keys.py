@@ -8,10 +8,10 @@ from typing import Final, Protocol
 from btt_chain.keystore.errors import KeystoreError, RecordError
 from btt_chain.keystore.key_manager import split
 from btt_chain.keystore.store import SCHEMES
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.params import Hex, Text
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.shapes import to_hex
 
 OTHER_ERROR: Final = 1040
 """Substrate's code for all errors of keys; clients show the message."""

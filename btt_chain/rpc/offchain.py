@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Protocol
 
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.params import Hex, Parsed, Unfit
 from btt_chain.rpc.protocol import RpcError, invalid_params
 from btt_chain.rpc.registry import method
-from btt_chain.rpc.shapes import to_hex
 
 PERSISTENT: Final = "PERSISTENT"
 LOCAL: Final = "LOCAL"

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import orjson
 
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.backend import Chain, UnknownBlock
 from runtime.frame.version import RuntimeVersion
 
@@ -21,16 +22,6 @@ Kept = TypeVar("Kept")
 HEADERS_KEPT = 1_024
 VERSIONS_KEPT = 8
 """Number of runtimes whose version and metadata are cached; a node rarely serves more than two."""
-
-
-def to_hex(raw: bytes) -> str:
-    """Return 0x and lower-case digits, as every client expects."""
-    return "0x" + raw.hex()
-
-
-def maybe_hex(raw: bytes | None) -> str | None:
-    """Return hex, or null for an absent value."""
-    return None if raw is None else "0x" + raw.hex()
 
 
 def version_json(version: RuntimeVersion) -> dict[str, object]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from btt_chain.keystore.states import KeyState
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.registry import method
-from btt_chain.rpc.shapes import to_hex
 
 
 class Signing(Protocol):

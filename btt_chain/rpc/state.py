@@ -10,6 +10,7 @@ from functools import partial
 
 from btt_chain.chain.reading import when_read
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.rpc.backend import (
     Backend,
     BackendError,
@@ -24,7 +25,7 @@ from btt_chain.rpc.hub import Audience, Hub
 from btt_chain.rpc.params import U32, Hash, Hex, Text
 from btt_chain.rpc.protocol import CLIENT_ERROR, TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
-from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
+from btt_chain.rpc.shapes import Shapes
 from btt_chain.web.turns import TurnQueue
 from storage.fork import NotRead
 from storage.state import StateUnavailable
@@ -89,7 +90,7 @@ class StateApi:
     @method("state_getStorage", "state_getStorageAt")
     def get(self, key: Hex, hash: Hash | None = None) -> str | None:
         """Return the value of a key, or null."""
-        return maybe_hex(self._state(hash).get(key))
+        return hex_or_none(self._state(hash).get(key))
 
     @method("state_getStorageHash", "state_getStorageHashAt")
     def hash_of(self, key: Hex, hash: Hash | None = None) -> str | None:
@@ -360,7 +361,7 @@ class StorageAudience:
             print_ = _print(value)
             late = [member for member, known in watchers.items() if known != print_]
             if late:
-                change = [to_hex(key), maybe_hex(value)]
+                change = [to_hex(key), hex_or_none(value)]
                 for member in late:
                     watchers[member] = print_
                     reported.setdefault(member, []).append(change)
@@ -396,7 +397,7 @@ def _print(value: bytes | None) -> bytes | None:
 
 
 def _change_set(block: bytes, values: Mapping[bytes, bytes | None]) -> dict[str, object]:
-    changes = [[to_hex(key), maybe_hex(value)] for key, value in values.items()]
+    changes = [[to_hex(key), hex_or_none(value)] for key, value in values.items()]
     return {"block": to_hex(block), "changes": changes}
 
 

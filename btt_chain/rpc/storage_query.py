@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.backend import StateReader
 from btt_chain.rpc.params import Parsed, Unfit, hex_bytes
-from btt_chain.rpc.shapes import to_hex
 
 PAGE_KEYS: Final = 512
 PAGE_BYTES: Final = 1 << 20

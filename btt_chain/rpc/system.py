@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.backend import Backend, BackendError, Health
 from btt_chain.rpc.params import Hash, Hex, MaxItems, Text
 from btt_chain.rpc.protocol import RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.shapes import to_hex
 
 RUNTIME_ERROR = 1
 """Substrate's code for a failed runtime query, in system and payment calls."""

@@ -6,6 +6,7 @@ import secrets
 from typing import Final
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.author import check_extrinsic
 from btt_chain.rpc.backend import (
     Backend,
@@ -19,7 +20,6 @@ from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.params import Hex, Text
 from btt_chain.rpc.protocol import INVALID_PARAMS, RpcError
 from btt_chain.rpc.registry import method, subscription
-from btt_chain.rpc.shapes import to_hex
 from btt_chain.txpool import AlreadyImported, PoolError, Status, StatusEvent
 
 MAX_BROADCASTS: Final = 16

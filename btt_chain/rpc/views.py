@@ -14,10 +14,10 @@ from typing_extensions import TypeForm
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.backend import Backend, BackendError
 from btt_chain.rpc.params import Parsed, Unfit, text
 from btt_chain.rpc.protocol import RpcError
-from btt_chain.rpc.shapes import to_hex
 from btt_chain.rpc.system import RUNTIME_ERROR
 from btt_chain.scale import Codec, DecodeError, Variant, codec, u64, u128
 from runtime.pallets.tokenomics import PoolId

@@ -29,6 +29,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.daemon import Daemon, NotReady
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.ids import model_id
@@ -72,8 +73,8 @@ async def fund(url: str, uris: list[str], amount: int = FUNDING) -> list[str]:
                 for account in accounts
             )
         )  # fmt: skip
-        keys = [chain.chain.storage_key("System.Account", f"0x{each.hex()}") for each in accounts]
-    return [f"0x{key.hex()}" for key in keys]
+        keys = [chain.chain.storage_key("System.Account", to_hex(each)) for each in accounts]
+    return [to_hex(key) for key in keys]
 
 
 async def missing(url: str, uris: list[str]) -> list[str]:

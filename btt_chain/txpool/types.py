@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 
 U64_MAX: Final = 2**64 - 1
@@ -121,9 +122,9 @@ class StatusEvent(NamedTuple):
         """Return the `result` of an `author_extrinsicUpdate` notification."""
         name = self.status.value
         if self.block is not None:
-            return {name: "0x" + self.block.hex()}
+            return {name: to_hex(self.block)}
         if self.by is not None:
-            return {name: "0x" + self.by.hex()}
+            return {name: to_hex(self.by)}
         if self.status is Status.BROADCAST:
             return {name: list(self.peers)}
         return name

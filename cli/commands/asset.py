@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from btt_chain.client.transactions import Included
     from cli.views.assets import AssetView, Holding
 
-PAGE: Final = 100
 KINDS: Final = {
     "equipment": "Equipment",
     "real-estate": "RealEstate",
@@ -56,17 +55,17 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[AssetView], Currency]:
+        from btt_chain.client.paging import PAGE, pages
         from cli.views.assets import AssetsApi
 
         currency, _ = await properties(url, timeout)
-        found: list[AssetView] = []
         async with view_chain(url, timeout) as chain:
-            while True:
-                begin = int(found[-1].id) + 1 if found else 0
-                page: list[AssetView] = await chain.api(AssetsApi.assets, begin, PAGE)
-                found += page
-                if len(page) < PAGE:
-                    return found, currency
+            assets = pages(
+                lambda begin: chain.api(AssetsApi.assets, begin, PAGE),
+                lambda view: int(view.id) + 1,
+                first=0,
+            )
+            return [view async for view in assets], currency
 
     found, currency = run(ask())
     if as_json:
@@ -266,6 +265,7 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[Holding], Currency]:
+        from btt_chain.client.paging import PAGE
         from btt_chain.primitives.account import AccountId
         from cli.views.assets import AssetsApi
 

@@ -175,20 +175,17 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
 
 async def audits_of(chain: ViewClient, who: AccountId) -> list[AuditView]:
     """Return the audits of the last month that wait for an auditor's verdict."""
-    from cli.views.incentives import PAGE, IncentivesApi
+    from btt_chain.client.paging import PAGE, pages
+    from cli.views.incentives import IncentivesApi
 
     month = max(0, int((await current(chain)).month) - 1)
-    found: list[AuditView] = []
-    after: AccountId | None = None
-    while True:
-        page = await chain.api(IncentivesApi.epochs, month, after, PAGE)
-        for each in page:
-            view = await chain.api(IncentivesApi.audit, each.facility, month)
-            if view is not None and _waits(view, who):
-                found.append(view)
-        if len(page) < PAGE:
-            return found
-        after = page[-1].facility
+    epochs = pages(
+        lambda after: chain.api(IncentivesApi.epochs, month, after, PAGE),
+        lambda epoch: epoch.facility,
+        first=None,
+    )
+    audits = [await chain.api(IncentivesApi.audit, epoch.facility, month) async for epoch in epochs]
+    return [view for view in audits if view is not None and _waits(view, who)]
 
 
 def _waits(view: AuditView, who: AccountId) -> bool:

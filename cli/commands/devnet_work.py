@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.jsonrpc import Connection, Json
+from btt_chain.client.paging import listed
 from btt_chain.primitives.digits import whole_number
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet
 
-PAGE: Final = 100
 STATES: Final = (
     "posted", "assigned", "computing", "committed", "checking", "pending", "finalized",
     "refunded", "slashed",
@@ -76,11 +76,12 @@ async def look(client: Connection, net: Devnet) -> Work:
     from genesis.accounts import address, dev_account
 
     work = Work()
-    jobs = await _all(client, "work_jobs", [None, False])
+    jobs = await listed(client.call, "work_jobs", None, False)
     work.states = Counter(str(job.get("state")) for job in jobs)
     work.receipts = sum(job.get("receipt") is not None for job in jobs)
     work.paid = sum(_number(job.get("paid")) for job in jobs)
-    known = {str(row.get("provider")): row for row in await _all(client, "work_providers", [])}
+    rows = await listed(client.call, "work_providers", key="provider")
+    known = {str(row.get("provider")): row for row in rows}
     validators = [node.key for node in net.nodes if node.key is not None]
     weights = await _weights(client, validators)
     for helper in net.helpers:
@@ -122,18 +123,6 @@ async def _weights(client: Connection, validators: list[str]) -> dict[str, str]:
         provider: f"{100 * score // whole if whole else 0} % for {key.removeprefix('//')}"
         for provider, (key, score) in scores.items()
     }
-
-
-async def _all(client: Connection, method: str, params: list[Json]) -> list[dict[str, Json]]:
-    rows: list[dict[str, Json]] = []
-    after: Json = None
-    while True:
-        answer = await client.call(method, *params, after, PAGE)
-        page = [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
-        rows += page
-        if len(page) < PAGE:
-            return rows
-        after = page[-1].get("id") or page[-1].get("provider")
 
 
 def _number(value: Json) -> int:

@@ -31,11 +31,9 @@ if TYPE_CHECKING:
 
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
     from cli.views.facilities import FacilityView, HospitalCount
 
-PAGE: Final = 100
 KINDS: Final = (
     "hospital", "clinic", "pharmacy", "laboratory", "insurer", "partner", "educator", "auditor",
     "issuer",
@@ -116,17 +114,15 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
     )
 
 
-async def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
+def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
+    from btt_chain.client.paging import PAGE, pages
     from cli.views.facilities import FacilitiesApi
 
-    after: AccountId | None = None
-    while True:
-        page = await chain.api(FacilitiesApi.facilities, after, PAGE)
-        for view in page:
-            yield view
-        if len(page) < PAGE:
-            return
-        after = page[-1].account
+    return pages(
+        lambda after: chain.api(FacilitiesApi.facilities, after, PAGE),
+        lambda view: view.account,
+        first=None,
+    )
 
 
 @examples("btt-chain facility show //Bob")

@@ -11,7 +11,7 @@ import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -70,8 +70,6 @@ if TYPE_CHECKING:
     from btt_chain.compute.requester.gateway import Gateway
     from cli.views.work import WorkQuote
     from runtime.apis.work_views import JobView
-
-PAGE: Final = 100
 
 
 @click.group(cls=Group)
@@ -383,23 +381,14 @@ def list_(
 
 async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[dict[str, Json]]:
     from btt_chain.client.accounts import AccountError, read_account
+    from btt_chain.client.paging import listed
     from btt_chain.primitives import ss58
 
     try:
         who = ss58.encode(read_account(account, ss58.DEFAULT_PREFIX))
     except AccountError as error:
         raise Mistyped(str(error)) from None
-    rows: list[dict[str, Json]] = []
-    after: Json = None
-    while True:
-        page = await asked(client, "work_jobs", who, open_only, after, PAGE)
-        found_here = (
-            [row for row in page if isinstance(row, dict)] if isinstance(page, list) else []
-        )
-        rows += found_here
-        if len(found_here) < PAGE:
-            return rows
-        after = found_here[-1].get("id")
+    return await listed(partial(asked, client), "work_jobs", who, open_only)
 
 
 @examples("btt-chain job status 0x4fd3...")

@@ -342,8 +342,9 @@ async def present_job(connection: Connection, id: bytes, presence: Presence) -> 
 
     NotFound if a final block shows that there is none.
     """
-    from btt_chain.client.wire import header_number, to_hex
+    from btt_chain.client.wire import header_number
     from btt_chain.daemon import final_block
+    from btt_chain.primitives.digits import to_hex
 
     best = await connection.call("chain_getBlockHash")
     height = header_number(await connection.call("chain_getHeader", best))

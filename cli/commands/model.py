@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,6 @@ from cli.common.working import (
 if TYPE_CHECKING:
     from btt_chain.work.package import Header, Preparation
     from runtime.pallets.models import CheckMode
-
-PAGE = 100
 
 
 @click.group(cls=Group)
@@ -203,20 +202,12 @@ def register(
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the models that are registered."""
     from btt_chain.client.jsonrpc import Json, WebSocket
+    from btt_chain.client.paging import listed
     from cli.common.session import run
 
     async def ask() -> list[dict[str, Json]]:
-        models: list[dict[str, Json]] = []
         async with await WebSocket.connect(url, timeout) as client:
-            after: Json = None
-            while True:
-                page = await asked(client, "work_models", after, PAGE)
-                found = page if isinstance(page, list) else []
-                rows = [row for row in found if isinstance(row, dict)]
-                models += rows
-                if len(rows) < PAGE:
-                    return models
-                after = rows[-1].get("id")
+            return await listed(partial(asked, client), "work_models")
 
     models = run(ask())
     if as_json:

@@ -38,12 +38,10 @@ if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.digest import H256
     from cli.views.work import JobView, ProviderView
     from runtime.apis.work_views import ProviderView as KnownProvider
     from runtime.pallets.providers.types import ProviderInfo
 
-PAGE: Final = 100
 KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")
 ERAS_SHOWN: Final = 32
 MAX_PIECE: Final = 256 << 20
@@ -396,16 +394,15 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 
 async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
+    from btt_chain.client.paging import PAGE, pages
     from cli.views.work import ENDED, WorkApi
 
-    found: list[JobView] = []
-    after: H256 | None = None
-    while True:
-        page: list[JobView] = await chain.api(WorkApi.jobs, who, False, after, PAGE)
-        found += [job for job in page if job.provider == who and job.state in ENDED]
-        if len(page) < PAGE:
-            return found
-        after = page[-1].id
+    jobs = pages(
+        lambda after: chain.api(WorkApi.jobs, who, False, after, PAGE),
+        lambda job: job.id,
+        first=None,
+    )
+    return [job async for job in jobs if job.provider == who and job.state in ENDED]
 
 
 # ---- leave

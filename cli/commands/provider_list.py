@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.paging import PAGE, pages
 from cli.common import show
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.scale.portable import Plain
 
-PAGE: Final = 100
 MAX_CLASS: Final = 65_535
 YES: Final = "yes"
 
@@ -91,15 +91,13 @@ def list_(model_class: int | None, free: bool, url: str, timeout: float, as_json
 
 async def read_rows(chain: Chain) -> list[Row]:
     """Read all providers, page by page."""
-    rows: list[Row] = []
-    after: str | None = None
-    while True:
+
+    async def read(after: str | None) -> list[Row]:
         page = await chain.api("WorkApi.providers", after, PAGE)
-        views = [each for each in page if isinstance(each, dict)] if isinstance(page, list) else []
-        rows += map(_row, views)
-        if len(views) < PAGE:
-            return rows
-        after = rows[-1].address
+        views = page if isinstance(page, list) else []
+        return [_row(view) for view in views if isinstance(view, dict)]
+
+    return [row async for row in pages(read, lambda row: row.address, None)]
 
 
 def _row(view: dict[str, Plain]) -> Row:

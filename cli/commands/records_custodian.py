@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -101,11 +100,8 @@ def serve(
         pair = signer_of(options)
         age_ms = int(max_block_age * 1_000)
         work = _serve(vault, pair, proxy_for, url, timeout, host, port, interval, age_ms, as_json)
-        try:
-            with as_refusals(), suppress(KeyboardInterrupt):
-                run_until_stopped(work)
-        except sqlite3.Error as error:
-            raise Refused(f"the ledger in {vault.folder} cannot be used: {error}") from None
+        with as_refusals(), suppress(KeyboardInterrupt):
+            run_until_stopped(work)
 
 
 async def _serve(

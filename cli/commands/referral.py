@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from btt_chain.primitives.account import AccountId
     from cli.views.referral import Offer, QuotaView, RefereeView, Terms
 
-PAGE: Final = 100
 
 referee_argument = click.argument("referee", metavar="ACCOUNT")
 
@@ -119,18 +118,17 @@ def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[RefereeView], Currency, int]:
+        from btt_chain.client.paging import PAGE, pages
         from cli.views.referral import ReferralApi
 
         currency, prefix = await properties(url, timeout)
-        found: list[RefereeView] = []
-        after: AccountId | None = None
         async with view_chain(url, timeout) as chain:
-            while True:
-                page = await chain.api(ReferralApi.referees, after, PAGE)
-                found += page
-                if len(page) < PAGE:
-                    return found, currency, prefix
-                after = page[-1].account
+            referees = pages(
+                lambda after: chain.api(ReferralApi.referees, after, PAGE),
+                lambda view: view.account,
+                first=None,
+            )
+            return [view async for view in referees], currency, prefix
 
     views, currency, prefix = run(ask())
     if by is not None:

@@ -178,10 +178,11 @@ def _with_checkpoint(
     spec: ChainSpec, url: str, timeout: float, block: str, *, light: bool, output: str
 ) -> str:
     """Return the text of a specification with a node's final block as the checkpoint."""
+    from btt_chain.primitives.digits import to_hex
     from cli.common.checkpoints import checkpoint_from, write_validity
     from genesis.build import build, to_raw
     from genesis.checkpoint import with_checkpoint
-    from genesis.spec import STATE_ROOT, hexed
+    from genesis.spec import STATE_ROOT
 
     zero = build(spec)
     checkpoint = checkpoint_from(url, timeout, bytes(zero.hash), block)
@@ -189,7 +190,7 @@ def _with_checkpoint(
     found = with_checkpoint(to_raw(spec), checkpoint)
     if not light:
         return found.dumps()
-    root = {STATE_ROOT: hexed(zero.header.state_root)}
+    root = {STATE_ROOT: to_hex(zero.header.state_root)}
     return json.dumps(found.to_json() | {"genesis": root}, indent=2, ensure_ascii=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from btt_chain.client.chain import read_header
 from btt_chain.client.errors import NotFound, RpcError
-from btt_chain.client.wire import list_of, member, to_bytes, to_hex
+from btt_chain.client.wire import list_of, member, to_bytes
 from btt_chain.primitives import babe_digests, grandpa
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.digest import (
@@ -21,6 +21,7 @@ from btt_chain.primitives.digest import (
     RuntimeEnvironmentUpdated,
     Seal,
 )
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.errors import DecodeError
 from cli.common import show
 from cli.common.block_scan import time_of

@@ -6,7 +6,6 @@ the cursor, in one step. Final blocks never change, so that nothing is ever take
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,8 +61,6 @@ def open_journal(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[J
             yield journal
     except PaymentError as error:
         raise Refused(str(error)) from None
-    except sqlite3.Error as error:
-        raise Refused(f"journal {path}: {error}") from None
 
 
 class Recorder:

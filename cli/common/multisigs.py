@@ -214,7 +214,8 @@ def _fields(types: Portable, call_type: int, raw: bytes, at: int) -> list[int]:
 
 async def weight_of(chain: Chain, call: bytes) -> dict[str, Plain]:
     """Return the declared weight of a call, in the form of calls."""
-    from btt_chain.client.wire import to_bytes, to_hex
+    from btt_chain.client.wire import to_bytes
+    from btt_chain.primitives.digits import to_hex
     from btt_chain.scale import compact_decode
 
     data = call + len(call).to_bytes(4, "little")

@@ -17,11 +17,11 @@ from typing import Final, Self
 from btt_chain.client.chain import read_header
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
 from btt_chain.client.typed import Executed, RuntimeClient, UnsupportedRuntime, open_runtime
-from btt_chain.client.wire import to_hex
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.babe import pre_digest
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import codec, u8, u16, u128
 from btt_chain.testing import Devnet
 from runtime.accounts import PAYFI

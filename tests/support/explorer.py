@@ -255,7 +255,7 @@ async def follow(
 
 def is_complete(connection: ChainConnection, writer: Writer, best: bytes) -> bool:
     """Return True if an index has the best block of a node, and its final one as such."""
-    if writer._db.in_transaction:
+    if writer._store._db.in_transaction:
         return False
     final = writer.final()
     is_final = final is not None and final[1] == connection.view.finalized().hash

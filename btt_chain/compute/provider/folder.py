@@ -10,7 +10,7 @@ from typing import Final
 from btt_chain.compute.blobs.sealing import public_of
 from btt_chain.compute.provider.records import Record
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.primitives.files import Lock, commit, make_private_folder, write_aside
+from btt_chain.primitives.files import Lock, make_private_folder, write_durably
 from btt_chain.scale import DecodeError
 
 KEY: Final = 32
@@ -77,7 +77,7 @@ class Folder:
                 raise Damaged(f"{file} has {len(key)} bytes, a key has {KEY}")
             return key
         key = secrets.token_bytes(KEY)
-        _write(file, key)
+        write_durably(file, key)
         return key
 
     # ---- the listen address
@@ -87,7 +87,7 @@ class Folder:
         host, _, port = listen.rpartition("/")
         if port == "0":
             port = endpoints[0].split("/")[4]
-        _write(self.path / "listen", f"{host}/{port}".encode())
+        write_durably(self.path / "listen", f"{host}/{port}".encode())
 
     def listen(self) -> str | None:
         """Return the last listen address; None before the first run."""
@@ -99,7 +99,7 @@ class Folder:
 
     def keep(self, record: Record) -> None:
         """Force a record to the disk. Raises OSError."""
-        _write(self._file(record), record.encode())
+        write_durably(self._file(record), record.encode())
 
     def forget(self, record: Record) -> None:
         """Delete a record, unless another one has replaced it. Raises OSError."""
@@ -121,7 +121,3 @@ def _read(file: Path) -> Record:
         return Record.decode(file.read_bytes())
     except DecodeError as error:
         raise Damaged(f"{file} is damaged: {error}") from None
-
-
-def _write(file: Path, data: bytes) -> None:
-    commit(write_aside(file, data, secrets.token_hex(4)), file)

@@ -20,7 +20,7 @@ from btt_chain.compute.blobs.sealing import (
 )
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.files import Lock, commit, make_private_folder, write_aside
+from btt_chain.primitives.files import Lock, make_private_folder, write_durably
 from btt_chain.primitives.job_tier import Tier
 from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
 from btt_chain.work.graph import Manifest
@@ -124,7 +124,7 @@ class Folder:
         with suppress(FileNotFoundError):
             return file.read_bytes()
         seed = secrets.token_bytes(32)
-        _write(file, seed)
+        write_durably(file, seed)
         return seed
 
     def store_endpoints(self, listen: str, endpoints: Sequence[str]) -> None:
@@ -135,8 +135,8 @@ class Folder:
         host, _, port = listen.rpartition("/")
         if port == "0":
             port = endpoints[0].split("/")[4]
-        _write(self.path / "listen", f"{host}/{port}".encode())
-        _write(self.path / "endpoints", joined(endpoints))
+        write_durably(self.path / "listen", f"{host}/{port}".encode())
+        write_durably(self.path / "endpoints", joined(endpoints))
 
     def listen(self) -> str | None:
         """Listen address of the last gateway."""
@@ -152,12 +152,12 @@ class Folder:
 
     def add(self, record: Record, items: bytes) -> None:
         """Store a job and its inputs, before it is posted. Raises OSError."""
-        _write(self.path / "items" / record.name, items)
+        write_durably(self.path / "items" / record.name, items)
         self.save(record)
 
     def save(self, record: Record) -> None:
         """Store the changes of a job. Raises OSError."""
-        _write(self._job(record.name), _RECORD.encode(record))
+        write_durably(self._job(record.name), _RECORD.encode(record))
 
     def stored(self, record: Record) -> Record:
         """Return a job's record as it was stored last. Raises Damaged, OSError."""
@@ -193,7 +193,7 @@ class Folder:
 
     def keep_result(self, record: Record, outputs: bytes) -> None:
         """Store the opened outputs of a job. Raises OSError."""
-        _write(self.path / "results" / record.name, outputs)
+        write_durably(self.path / "results" / record.name, outputs)
 
     def result(self, record: Record) -> bytes | None:
         """Return the outputs of a job; None before they arrive."""
@@ -207,7 +207,7 @@ class Folder:
 
     def add_model(self, model: bytes, package: bytes) -> None:
         """Store a model to serve. Raises OSError."""
-        _write(self.path / "models" / model.hex(), package)
+        write_durably(self.path / "models" / model.hex(), package)
 
     def package(self, model: bytes) -> Package | None:
         """Return a stored model; None if it is missing or damaged. Needs numpy."""
@@ -225,7 +225,7 @@ class Folder:
         `root` is over the roots of all items' inputs, `payload` is the blob that a provider
         fetches.
         """
-        _write(self.path / "inputs" / root.hex(), payload)
+        write_durably(self.path / "inputs" / root.hex(), payload)
 
     def shared(self) -> Iterator[tuple[str, Path]]:
         """Yield the public blobs: the names and files of models and public inputs."""
@@ -257,10 +257,6 @@ def joined(endpoints: Iterable[str]) -> bytes:
 def split(endpoints: bytes) -> list[str]:
     """Return the addresses in the chain's form; invalid ones are skipped."""
     return [line for line in endpoints.decode("ascii", "ignore").split("\n") if line]
-
-
-def _write(file: Path, data: bytes) -> None:
-    commit(write_aside(file, data, secrets.token_hex(4)), file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from enum import Enum, auto
 from typing import Final
 
 from btt_chain.client.errors import ClientError, Disconnected
+from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.typed import Head
 from btt_chain.compute.blobs.payload import (
     edge_root,
@@ -65,9 +66,6 @@ FETCH: Final = 300.0
 GIVE_UP_MS: Final = 86_400_000
 """Milliseconds after the last change of a job, by final blocks and by the clock, after which one
 that the last final block does not have was never posted, or is forgotten by the chain."""
-PAGE: Final = 100
-
-
 COMMITTED: Final = (
     JobState.Committed, JobState.Checking, JobState.Pending, JobState.Finalized,
 )  # fmt: skip
@@ -291,17 +289,17 @@ class Gateway:
 
     async def _find(self, record: Record, block: bytes, *, open_: bool) -> H256 | None:
         """Return the id of the job with the reply key of a record."""
-        reply, after = record.keys.reply_public, None
-        while True:
-            jobs = await self.chain.api(
+        jobs = pages(
+            lambda after: self.chain.api(
                 WorkApi.jobs, record.requester, open_, after, u32(PAGE), at=block
-            )
-            for job in jobs:
-                if job.reply_key == reply:
-                    return job.id
-            if len(jobs) < PAGE:
-                return None
-            after = jobs[-1].id
+            ),
+            lambda job: job.id,
+            first=None,
+        )
+        async for job in jobs:
+            if job.reply_key == record.keys.reply_public:
+                return job.id
+        return None
 
     def _begin(self, name: str, record: Record, work: Coroutine[object, object, None]) -> None:
         """Start a task; no other one is started under this name meanwhile."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from btt_chain.explorer.index.reading import RawBlock, SpecReader
 from btt_chain.explorer.index.source import ChainNames, NoState, Source, account_key
 from btt_chain.explorer.index.specs import Specs
 from btt_chain.explorer.index.store import Writer
+from btt_chain.store import StoreError
 
 log = logging.getLogger("explorer")
 
@@ -151,8 +151,8 @@ class Indexer:
         except (ClientError, NoState) as error:
             progress.fault = str(error)
             raise Halted(f"the index stops at block {progress.tip}: {error}") from None
-        except sqlite3.OperationalError as error:
-            # The disk is full, or the file is locked: nothing of the batch was written.
+        except StoreError as error:
+            # Nothing of the batch was written.
             progress.fault = f"the index cannot be written: {error}"
             raise Halted(f"{progress.fault}, after block {progress.tip}") from None
         finally:

@@ -12,10 +12,11 @@ from btt_chain.client.chain import read_chain_metadata, read_header, read_metada
 from btt_chain.client.errors import InvalidAnswer, RpcError
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.client.wire import integer_of, list_of, member, to_bytes, to_hex
+from btt_chain.client.wire import integer_of, list_of, member, to_bytes
 from btt_chain.crypto.hashing import blake2_128_concat, twox_128
 from btt_chain.explorer.index.reading import RawBlock
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.header import Header
 from btt_chain.scale.compact import compact_decode
 

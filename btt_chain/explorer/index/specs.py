@@ -9,9 +9,10 @@ from typing import Final
 from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.client.transactions import ChainFacts
-from btt_chain.client.wire import hex_of, integer_of, member, to_bytes, to_hex
+from btt_chain.client.wire import integer_of, member, to_bytes
 from btt_chain.explorer.index.reading import SpecReader
 from btt_chain.explorer.index.source import ChainNames, chain_metadata
+from btt_chain.primitives.digits import hex_or_none, to_hex
 
 MAX_SPECS: Final = 4
 """Maximum number of versions whose metadata are kept decoded, about 4 MiB each."""
@@ -57,7 +58,7 @@ async def open_chain(connection: Connection, specs: Specs, at: bytes | None = No
 
     Its metadata are read from the node only if the index does not have them. Raises ClientError.
     """
-    version = await connection.call("state_getRuntimeVersion", hex_of(at))
+    version = await connection.call("state_getRuntimeVersion", hex_or_none(at))
     spec = integer_of(member(version, "specVersion"))
     try:
         metadata = specs.reader(spec).metadata

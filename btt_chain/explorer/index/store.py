@@ -17,17 +17,24 @@ import zstandard
 from btt_chain.explorer.index import schema
 from btt_chain.explorer.index.reading import Balance, BlockRows
 from btt_chain.scale.compact import compact_decode, compact_encode
+from btt_chain.store import Layout, Store
 
 PLANCK_BYTES: Final = 16
 LEVEL: Final = 3
 """Level of zstd; signatures and hashes, most of the bytes, do not compress at any level."""
 PRUNED: Final = "pruned"
 """Name of the height below which bodies were deleted."""
-BUSY_MS: Final = 5_000
+LAYOUT: Final = Layout(
+    schema.LAYOUT,
+    schema.SCHEMA,
+    # Five seconds: while the writer waits for another process, its own pages do not answer.
+    ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = NORMAL"),
+    remedy=": delete it, and the index is made again",
+)
 
 
 class IndexRefused(Exception):
-    """The file cannot be used: it is of another chain or of another version of this program."""
+    """The index is of another chain, or has no final block yet."""
 
 
 def amount(value: int) -> bytes:
@@ -49,56 +56,27 @@ class Writer:
     """The writer of an index."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises IndexRefused."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        try:
-            self._prepare(path)
-        except BaseException:
-            self._db.close()
-            raise
+        """Open or create the file. Raises StoreError."""
+        self._store = Store(path, LAYOUT)
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
         self._ids: dict[bytes, int] = {}
         """Numbers of accounts that were seen lately."""
         self._last_id = self._one(schema.LAST_ACCOUNT) or 0
 
-    def _prepare(self, path: Path) -> None:
-        db = self._db
-        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            (layout,) = db.execute("PRAGMA user_version").fetchone()
-            if layout == 0:
-                db.executescript(
-                    f"BEGIN;{schema.SCHEMA}PRAGMA user_version = {schema.LAYOUT};COMMIT;"
-                )
-            elif layout != schema.LAYOUT:
-                raise IndexRefused(
-                    f"{path} was written by another version of this program: delete it, and the "
-                    "index is made again"
-                )
-        except sqlite3.DatabaseError as error:
-            raise IndexRefused(f"{path} cannot be used: {error}") from None
-
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._store.close()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Make all changes in the `with` one transaction."""
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            with self._store.transaction():
+                yield
         except BaseException:
-            # On a full disk SQLite has ended the transaction itself.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             self._ids.clear()
             self._last_id = self._one(schema.LAST_ACCOUNT) or 0
             raise
-        self._db.execute("COMMIT")
 
     # ---- what is there
 
@@ -117,58 +95,58 @@ class Writer:
 
     def meta(self, key: str) -> bytes | None:
         """Return a stored fact."""
-        row = self._db.execute(schema.META, (key,)).fetchone()
+        row = self._store.row(schema.META, (key,))
         return None if row is None else bytes(row[0])
 
     def final(self) -> tuple[int, bytes] | None:
         """Return height and hash of the last final block; None if there is none."""
-        row = self._db.execute(schema.LAST_FINAL).fetchone()
+        row = self._store.row(schema.LAST_FINAL)
         return None if row is None else (row[0], row[1])
 
     def tips(self) -> dict[int, bytes]:
         """Return the hashes of the blocks that are not final, by height."""
-        return dict(self._db.execute(schema.OPEN).fetchall())
+        return {row["height"]: row["hash"] for row in self._store.rows(schema.OPEN)}
 
     def specs(self) -> list[int]:
         """Return the known versions of the runtime."""
-        return [version for version, _ in self._db.execute(schema.SPECS)]
+        return [version for version, _ in self._store.rows(schema.SPECS)]
 
     def spec_at(self, height: int) -> int:
         """Return the version that executed the block at a height."""
-        (version,) = self._db.execute(schema.SPEC_OF, (height,)).fetchone()
+        ((version,),) = self._store.rows(schema.SPEC_OF, (height,))
         return int(version)
 
     def time_at(self, height: int) -> int:
         """Return the time of a block in milliseconds since 1970."""
-        ((_, ms), *_) = self._db.execute(schema.TIMES, (height,)).fetchall()
+        ((_, ms), *_) = self._store.rows(schema.TIMES, (height,))
         return int(ms)
 
     def metadata(self, version: int) -> bytes | None:
         """Return the metadata of a version; None if it is not known."""
-        row = self._db.execute(schema.SPEC_METADATA, (version,)).fetchone()
+        row = self._store.row(schema.SPEC_METADATA, (version,))
         return None if row is None else zstandard.decompress(row[0])
 
     def metadata_above(self, height: int) -> dict[int, bytes]:
         """Return the metadata of the versions that are first used above a height."""
-        specs = self._db.execute(schema.SPECS).fetchall()
+        specs = self._store.rows(schema.SPECS)
         found = {version: self.metadata(version) for version, first in specs if first > height}
         return {version: metadata for version, metadata in found.items() if metadata is not None}
 
     def touched(self, last: int) -> list[tuple[int, bytes]]:
         """Return number and key of the accounts in blocks that have just become final."""
-        return self._db.execute(schema.TOUCHED, (last,)).fetchall()
+        return [(number, key) for number, key in self._store.rows(schema.TOUCHED, (last,))]
 
     # ---- changes
 
     def set_meta(self, key: str, value: bytes) -> None:
         """Store a fact."""
-        self._db.execute(schema.PUT_META, (key, value))
+        self._store.execute(schema.PUT_META, (key, value))
 
     def add_spec(self, version: int, first: int, metadata: bytes) -> None:
         """Store the metadata of a version that is first used by the block at a height."""
         # By a compressor of its own: what it needs for large inputs would stay in memory.
         packed = zstandard.compress(metadata, LEVEL)
-        self._db.execute(schema.PUT_SPEC, (version, first, packed))
+        self._store.execute(schema.PUT_SPEC, (version, first, packed))
 
     def add_base(self, height: int, balances: Iterable[tuple[bytes, Balance]]) -> None:
         """Store the accounts that exist at the first height."""
@@ -177,12 +155,12 @@ class Writer:
 
     def write(self, rows: BlockRows, *, final: bool) -> None:
         """Write a block on top."""
-        block, db = rows.block, self._db
+        block, store = rows.block, self._store
         height = block.number
         extrinsics = compact_encode(len(block.extrinsics)) + b"".join(block.extrinsics)
         author = None if block.author is None else self._account(block.author, height)
         signers = [x.signer and self._account(x.signer, height) for x in rows.extrinsics]
-        db.execute(
+        store.execute(
             schema.PUT_BLOCK,
             (
                 height, block.hash, block.parent, author, rows.slot, block.ms, block.spec,
@@ -192,10 +170,10 @@ class Writer:
             ),
         )  # fmt: skip
         pack = self._compressor.compress
-        db.execute(
+        store.execute(
             schema.PUT_BODY, (height, block.header.encode(), pack(extrinsics), pack(block.events))
         )
-        db.executemany(
+        store.execute_many(
             schema.PUT_EXTRINSIC,
             [
                 (
@@ -210,9 +188,9 @@ class Writer:
             (self._account(account, height), height, at, role)
             for (account, at), role in rows.touched.items()
         ]
-        db.executemany(schema.PUT_TOUCH, touches)
+        store.execute_many(schema.PUT_TOUCH, touches)
         pending = dict.fromkeys((height, account) for account, *_ in touches)
-        db.executemany(schema.PUT_PENDING, pending)
+        store.execute_many(schema.PUT_PENDING, pending)
 
     def _write_occurrences(self, rows: BlockRows) -> None:
         counts: dict[tuple[int, int, int], int] = {}
@@ -223,14 +201,14 @@ class Writer:
             key = (schema.EVENT, event.pallet, event.event)
             counts[key] = counts.get(key, 0) + 1
         height = rows.block.number
-        self._db.executemany(
+        self._store.execute_many(
             schema.PUT_OCCURRENCE, [(*key, height, count) for key, count in counts.items()]
         )
 
     def drop(self, above: int) -> None:
         """Delete all blocks above a height, and what was first seen in them."""
         for statement in schema.DROPS:
-            self._db.execute(statement, (above,))
+            self._store.execute(statement, (above,))
         self._ids.clear()
         self._last_id = self._one(schema.LAST_ACCOUNT) or 0
 
@@ -238,17 +216,17 @@ class Writer:
         """Delete everything: the index begins anew."""
         with self.batch():
             for statement in schema.CLEARS:
-                self._db.execute(statement)
+                self._store.execute(statement)
         self._ids.clear()
         self._last_id = 0
 
     def set_final(self, height: int) -> None:
         """Mark all blocks up to a height as final."""
-        self._db.execute(schema.SET_FINAL, (height,))
+        self._store.execute(schema.SET_FINAL, (height,))
 
     def set_balance(self, account: int, balance: Balance) -> None:
         """Store an account's balance at the last final block."""
-        self._db.execute(
+        self._store.execute(
             schema.SET_BALANCE,
             (
                 amount(balance.total), amount(balance.free), amount(balance.reserved),
@@ -259,10 +237,10 @@ class Writer:
     def prune(self, ms: int) -> None:
         """Delete the bodies of blocks before a time, of a thousand blocks at most at once."""
         first = self.pruned()
-        rows = self._db.execute(schema.TIMES, (first,)).fetchall()
+        rows = self._store.rows(schema.TIMES, (first,))
         kept = next((height for height, at in rows if at >= ms), rows[-1][0] if rows else first)
         if kept > first:
-            self._db.execute(schema.PRUNE, (kept,))
+            self._store.execute(schema.PRUNE, (kept,))
             self.set_meta(PRUNED, str(kept).encode())
 
     def pruned(self) -> int:
@@ -271,22 +249,22 @@ class Writer:
 
     def settle(self, height: int) -> None:
         """Forget which accounts were in blocks up to a height: their balances are stored."""
-        self._db.execute(schema.SETTLE, (height,))
+        self._store.execute(schema.SETTLE, (height,))
 
     def add_audit(self, height: int, ms: int, report: str) -> None:
         """Store the report of an audit."""
-        self._db.execute(schema.PUT_AUDIT, (height, ms, report))
+        self._store.execute(schema.PUT_AUDIT, (height, ms, report))
 
     def _account(self, key: bytes, height: int) -> int:
         found = self._ids.get(key)
         if found is not None:
             return found
-        row = self._db.execute(schema.ACCOUNT, (key,)).fetchone()
+        row = self._store.row(schema.ACCOUNT, (key,))
         if row is None:
             self._last_id += 1
             number = self._last_id
             zero = amount(0)
-            self._db.execute(schema.PUT_ACCOUNT, (number, key, height, zero, zero, zero, zero))
+            self._store.execute(schema.PUT_ACCOUNT, (number, key, height, zero, zero, zero, zero))
         else:
             number = row[0]
         if len(self._ids) > MAX_IDS:
@@ -295,8 +273,8 @@ class Writer:
         return number
 
     def _one(self, statement: str) -> int | None:
-        row: tuple[int | None] = self._db.execute(statement).fetchone()
-        return row[0]
+        row = self._store.row(statement)
+        return None if row is None else row[0]
 
 
 MAX_IDS: Final = 200_000

@@ -6,7 +6,6 @@ from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
-from btt_chain.client.wire import to_hex
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.index.queries import END, LARGEST, AccountRow, Touch
 from btt_chain.explorer.index.reading import OF_BLOCK, Balance, Role
@@ -25,6 +24,7 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.text import PAGE_LENGTH, shown
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.metadata import PalletMetadata, StorageEntry
 from btt_chain.scale.portable import ACCOUNT_ID
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
-from btt_chain.client.wire import list_of, member, to_hex
+from btt_chain.client.wire import list_of, member
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.index.queries import BlockRow
 from btt_chain.explorer.index.source import account_key, item_key
@@ -26,6 +26,7 @@ from btt_chain.explorer.pages.forms import (
     hex_of,
 )
 from btt_chain.explorer.text import shown
+from btt_chain.primitives.digits import to_hex
 
 ACCOUNT: Final = "System.Account"
 AUTHORITIES: Final = item_key("Grandpa", "Authorities")

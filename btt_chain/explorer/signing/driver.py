@@ -15,7 +15,7 @@ from btt_chain.client.errors import ClientError, Disconnected, InvalidArgument
 from btt_chain.client.extrinsics import default_period, hash_of, signed_head
 from btt_chain.client.transactions import Included
 from btt_chain.client.values import CallView
-from btt_chain.client.wire import header_number, member, to_bytes, to_hex
+from btt_chain.client.wire import header_number, member, to_bytes
 from btt_chain.crypto.signature import Scheme
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.live import PING_SECONDS
@@ -23,6 +23,7 @@ from btt_chain.explorer.pages.forms import BadRequest
 from btt_chain.explorer.signing.actions import ACTIONS, PAY, BadField, Values, read_fields
 from btt_chain.explorer.signing.payload import DIGEST_EXTENSION, Prepared
 from btt_chain.primitives import validity
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.metadata_digest import ChainFacts, DigestError, metadata_digest
 from btt_chain.scale import codec

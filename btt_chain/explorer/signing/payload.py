@@ -18,6 +18,7 @@ from btt_chain.client.jsonrpc import Json
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.wire import to_bytes
 from btt_chain.crypto.signature import Scheme, verify
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.era import Era, Mortal
 from btt_chain.primitives.extrinsic import signing_payload
 from btt_chain.primitives.lifetime import MIN_PERIOD
@@ -75,20 +76,20 @@ class Prepared:
         """Return the bytes that the wallet signs; `extensions` are the names of the chain's."""
         found: PayloadJson = {
             "address": self.address,
-            "blockHash": "0x" + self.birth_hash.hex(),
+            "blockHash": to_hex(self.birth_hash),
             "blockNumber": f"0x{self.birth:08x}",
-            "era": "0x" + _ERA.encode(era_at(self.birth, self.period)).hex(),
-            "genesisHash": "0x" + self.genesis.hex(),
-            "method": "0x" + self.call.hex(),
+            "era": to_hex(_ERA.encode(era_at(self.birth, self.period))),
+            "genesisHash": to_hex(self.genesis),
+            "method": to_hex(self.call),
             "nonce": f"0x{self.nonce:08x}",
             "specVersion": f"0x{self.spec_version:08x}",
-            "tip": "0x" + bytes(16).hex(),
+            "tip": to_hex(bytes(16)),
             "transactionVersion": f"0x{self.transaction_version:08x}",
             "signedExtensions": list(extensions),
             "version": 4,
         }
         if self.digest is not None:
-            found |= {"mode": 1, "metadataHash": "0x" + self.digest.hex()}
+            found |= {"mode": 1, "metadataHash": to_hex(self.digest)}
         return found
 
 

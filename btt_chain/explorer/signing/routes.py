@@ -36,6 +36,7 @@ from btt_chain.explorer.signing.seal import SECONDS, BadSeal, Seals
 from btt_chain.explorer.signing.sentences import Sentences
 from btt_chain.explorer.text import shown
 from btt_chain.payments.doubts import Doubt
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.extrinsic import signing_payload
 from btt_chain.primitives.strict_json import BadJson, read_json, read_object
 from btt_chain.web.addresses import is_here
@@ -175,7 +176,7 @@ class Signing:
         fields: Fields = {
             "chain": data.names.name,
             "chainType": "substrate",
-            "genesisHash": "0x" + chain.genesis.hex(),
+            "genesisHash": to_hex(chain.genesis),
             "icon": "substrate",
             "metaCalls": base64.b64encode(raw).decode(),
             "specVersion": chain.facts.spec_version,

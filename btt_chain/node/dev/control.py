@@ -30,6 +30,7 @@ from btt_chain.node.sealing import (
     SealRefused,
 )
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.rpc.backend import DevRefused
 from btt_chain.scale import DecodeError
@@ -246,9 +247,9 @@ class DevControl:
             "followsSlots": self._sealer.follows_slots,
             "mode": mode_name(self._sealing.current),
             "snapshots": [
-                {"id": hex(id), "block": "0x" + hash.hex()} for id, hash in self.snapshots.all()
+                {"id": hex(id), "block": to_hex(hash)} for id, hash in self.snapshots.all()
             ],
-            "impersonated": ["0x" + who.hex() for who in self.impersonation.accounts],
+            "impersonated": [to_hex(who) for who in self.impersonation.accounts],
             "mockSignatures": self.impersonation.mock_signatures,
         }
 

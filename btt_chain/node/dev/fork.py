@@ -42,7 +42,7 @@ from btt_chain.node.sealing import (
 )
 from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.digits import to_hex, whole_number
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.rpc.server import RpcConfig
@@ -179,7 +179,7 @@ def _begin(store: ChainStore, remote: Remote, at: str | None) -> Point:
         raise CannotFork(f"{remote.url} has no block {at or 'at all'}: name one it has with --at")
     chain, properties = call("system_chain"), call("system_properties")
     header, body = _block(block)
-    if "0x" + header.hash().hex() != hash:
+    if to_hex(header.hash()) != hash:
         raise CannotFork(f"{remote.url} is no node of this program: its header has another hash")
     if extrinsics_root(body) != header.extrinsics_root:
         raise CannotFork(f"{remote.url} gives other extrinsics than those of block {hash}")
@@ -212,10 +212,10 @@ def _begin(store: ChainStore, remote: Remote, at: str | None) -> Point:
 def _check_proofs(remote: Remote, hash: str) -> None:
     """Raise CannotFork if a node has the block's state but does not prove it, as a fork."""
     try:
-        remote.call("state_getReadProof", ["0x" + CODE_KEY.hex()], hash)
+        remote.call("state_getReadProof", [to_hex(CODE_KEY)], hash)
     except RemoteAway as error:
         try:
-            remote.call("state_getStorage", "0x" + CODE_KEY.hex(), hash)
+            remote.call("state_getStorage", to_hex(CODE_KEY), hash)
         except RemoteAway:
             raise error from None
         raise CannotFork(

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node.dev.errors import AnswerTooLarge, WrongAnswer
+from btt_chain.primitives.digits import from_hex, hex_or_none, to_hex
 from storage.columns import KEY_HASH
 from storage.trie.trie import MissingNode, Trie
 
@@ -74,8 +75,8 @@ class ProvenState:
                 return Page(self._entries(trie, prefix, after, keys, is_end=is_end), is_end)
 
     def _keys(self, prefix: bytes, after: bytes | None, size: int) -> list[bytes]:
-        start = None if after is None else "0x" + after.hex()
-        found = self._call("state_getKeysPaged", "0x" + prefix.hex(), size, start, self._at)
+        start = hex_or_none(after)
+        found = self._call("state_getKeysPaged", to_hex(prefix), size, start, self._at)
         if not isinstance(found, list) or len(found) > size:
             raise WrongAnswer("the other node answers state_getKeysPaged in another form")
         keys = [bytes_of(key) for key in found]
@@ -103,7 +104,7 @@ class ProvenState:
 
     def _proof(self, keys: Iterable[bytes]) -> Trie:
         """Return a trie of the nodes that prove these keys; others are missing from it."""
-        wanted: list[Json] = ["0x" + key.hex() for key in keys]
+        wanted: list[Json] = [to_hex(key) for key in keys]
         answer = self._call("state_getReadProof", wanted, self._at)
         nodes = answer.get("proof") if isinstance(answer, dict) else None
         if not isinstance(nodes, list):
@@ -136,8 +137,6 @@ def _is_walk(keys: Sequence[bytes], prefix: bytes, after: bytes | None) -> bool:
 def bytes_of(answer: Json) -> bytes:
     """Return the bytes of an answer in hex. Raises WrongAnswer."""
     try:
-        if isinstance(answer, str) and answer.startswith("0x"):
-            return bytes.fromhex(answer[2:])
+        return from_hex(answer, prefix=True)
     except ValueError:
-        pass
-    raise WrongAnswer("the other node's answer is no hex")
+        raise WrongAnswer("the other node's answer is no hex") from None

@@ -8,9 +8,8 @@ also waits for the payments of its bucket.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -25,15 +24,14 @@ from btt_chain.payments.delivery.courier import (
 )
 from btt_chain.payments.delivery.events import MerchantEvent
 from btt_chain.payments.errors import PaymentError
+from btt_chain.store import FACTS, Layout, Store
 
-VERSION: Final = 1
 _OPEN: Final = 0
 _DELIVERED: Final = 1
 _GIVEN_UP: Final = 2
 _UNSENT: Final = 3
 """Recorded while there was no webhook."""
-_SCHEMA: Final = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+_TABLES: Final = """
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, time_ms INTEGER NOT NULL,
     key TEXT NOT NULL, batch TEXT, body BLOB NOT NULL,
@@ -43,6 +41,7 @@ CREATE INDEX open_due ON events (due_ms, seq) WHERE state = 0 AND due_ms IS NOT 
 CREATE INDEX open_key ON events (key, seq) WHERE state = 0;
 CREATE INDEX open_batch ON events (batch, seq) WHERE state = 0 AND batch IS NOT NULL;
 """
+LAYOUT: Final = Layout(1, FACTS + _TABLES)
 _BLOCKED: Final = """
 EXISTS (SELECT 1 FROM events AS before
         WHERE before.state = 0 AND before.key = events.key AND before.seq < events.seq)
@@ -80,42 +79,42 @@ class Stored:
 class Journal:
     """The journal of one merchant on one chain; made by `open`."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     @classmethod
     @contextmanager
     def open(cls, path: Path, chain: bytes, merchant: bytes) -> Iterator[Self]:
-        """Open or create a journal. Raises PaymentError for that of another merchant or chain."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as db:
-            journal = cls(db)
-            try:
-                journal._prepare(chain, merchant)
-            except sqlite3.DatabaseError as error:
-                raise PaymentError(f"journal {path}: {error}") from None
-            yield journal
+        """Open or create a journal.
+
+        Raises PaymentError for that of another merchant or chain, StoreError.
+        """
+        facts = {"chain": chain, "merchant": merchant}
+        with Store(path, LAYOUT, facts) as store:
+            if any(store.fact(name) != value for name, value in facts.items()):
+                raise PaymentError("journal: it is of another merchant or another chain")
+            yield cls(store)
 
     # ---- the chain
 
     @property
     def cursor(self) -> Cursor | None:
         """The last block whose events are recorded; None for a new journal."""
-        raw = self._fact("cursor")
+        raw = self._store.fact("cursor")
         return None if raw is None else Cursor(int.from_bytes(raw[:8], "big"), raw[8:])
 
     def begin(self, cursor: Cursor) -> None:
         """Set the block after which a new journal begins. Raises PaymentError if it has begun."""
-        with self._transaction():
+        with self._store.transaction():
             if self.cursor is not None:
                 raise PaymentError("journal: it has begun already")
-            self._set_fact("cursor", _packed(cursor))
-            self._set_fact("first", _packed(cursor))
+            self._store.set_fact("cursor", _packed(cursor))
+            self._store.set_fact("first", _packed(cursor))
 
     @property
     def first(self) -> Cursor | None:
         """The block after which the journal begins."""
-        raw = self._fact("first")
+        raw = self._store.fact("first")
         return None if raw is None else Cursor(int.from_bytes(raw[:8], "big"), raw[8:])
 
     def append(self, cursor: Cursor, events: Sequence[MerchantEvent]) -> bool:
@@ -123,86 +122,87 @@ class Journal:
 
         Raises PaymentError for a later block: the events between would be missing.
         """
-        with self._transaction():
+        with self._store.transaction():
             before = self.cursor
             if before is None or cursor.number > before.number + 1:
                 raise PaymentError(f"journal: block {cursor.number} does not follow its cursor")
             if cursor.number <= before.number:
                 return False
-            state = _OPEN if self._fact("webhook") else _UNSENT
+            state = _OPEN if self._store.fact("webhook") else _UNSENT
             for event in events:
                 self._insert(event, state)
-            self._set_fact("cursor", _packed(cursor))
+            self._store.set_fact("cursor", _packed(cursor))
             return True
 
     def bodies(self, types: Sequence[str]) -> Iterator[tuple[str, str, int, bytes]]:
-        """Yield id, type, time and body of the events of some types, in the order of the chain."""
+        """Return id, type, time and body of the events of some types, in the order of the chain."""
         marks = ", ".join("?" * len(types))
-        yield from self._db.execute(
+        rows = self._store.stream(
             f"SELECT id, type, time_ms, body FROM events WHERE type IN ({marks}) ORDER BY seq",  # noqa: S608 - marks only
             tuple(types),
         )
+        return (tuple(row) for row in rows)
 
     # ---- deliveries
 
     def enable_webhook(self) -> None:
         """Events that are recorded from now on are delivered."""
-        with self._transaction():
-            self._set_fact("webhook", b"\1")
+        with self._store.transaction():
+            self._store.set_fact("webhook", b"\1")
 
     def due(self, now_ms: int, limit: int, flying: frozenset[int] = frozenset()) -> list[Due]:
         """Return events whose next attempt is due, the oldest due first, without those in flight.
 
         All of them may be sent at once: none has an open event before it.
         """
-        found = self._db.execute(
+        rows = self._store.rows(
             "SELECT seq, attempt FROM events WHERE state = 0 AND due_ms IS NOT NULL "
             "AND due_ms <= ? ORDER BY due_ms, seq LIMIT ?",
             (now_ms, limit + len(flying)),
         )
-        return [Due(seq, attempt) for seq, attempt in found if seq not in flying][:limit]
+        return [Due(seq, attempt) for seq, attempt in rows if seq not in flying][:limit]
 
     def next_due(self, flying: frozenset[int] = frozenset()) -> int | None:
         """Return the time of the next attempt of an event not in flight; None if none waits."""
-        found = self._db.execute(
+        rows = self._store.rows(
             "SELECT seq, due_ms FROM events WHERE state = 0 AND due_ms IS NOT NULL "
             "ORDER BY due_ms, seq LIMIT ?",
             (len(flying) + 1,),
         )
-        return next((due for seq, due in found if seq not in flying), None)
+        return next((due for seq, due in rows if seq not in flying), None)
 
     def stored(self, seq: int) -> Stored:
         """Return an event as it is sent."""
-        row = self._db.execute("SELECT id, body FROM events WHERE seq = ?", (seq,)).fetchone()
-        return Stored(seq, row[0], row[1])
+        ((id, body),) = self._store.rows("SELECT id, body FROM events WHERE seq = ?", (seq,))
+        return Stored(seq, id, body)
 
     def store(self, decision: Decision, reason: str = "") -> None:
         """Record what follows from an attempt; it is on the disk when this returns."""
-        with self._transaction():
+        with self._store.transaction():
             match decision:
                 case Delivered(seq):
                     self._finish(seq, _DELIVERED, "")
                 case GivenUp(seq):
                     self._finish(seq, _GIVEN_UP, reason)
                 case Postponed(seq, attempt, due_ms):
-                    self._db.execute(
+                    self._store.execute(
                         "UPDATE events SET attempt = ?, due_ms = ?, reason = ? WHERE seq = ?",
                         (attempt, due_ms, reason, seq),
                     )
                 case Closed(seq):
-                    self._db.execute("UPDATE events SET reason = ? WHERE seq = ?", (reason, seq))
+                    self._store.execute("UPDATE events SET reason = ? WHERE seq = ?", (reason, seq))
 
     def retry_now(self, now_ms: int) -> int:
         """Make all waiting events due, and send again those that were given up; their number."""
-        with self._transaction():
-            changed = self._db.execute(
+        with self._store.transaction():
+            changed = self._store.execute(
                 "UPDATE events SET state = 0, attempt = 0, due_ms = ? WHERE state = ?",
                 (None, _GIVEN_UP),
             ).rowcount
-            changed += self._db.execute(
+            changed += self._store.execute(
                 "UPDATE events SET due_ms = ? WHERE state = 0 AND due_ms IS NOT NULL", (now_ms,)
             ).rowcount
-            self._db.execute(
+            self._store.execute(
                 "UPDATE events SET due_ms = CASE WHEN "  # noqa: S608 - constants only
                 + _BLOCKED + " THEN NULL ELSE coalesce(due_ms, ?) END WHERE state = 0",
                 (now_ms,),
@@ -211,71 +211,37 @@ class Journal:
 
     def counts(self) -> Counts:
         """Return the numbers of events by state."""
-        found = dict(self._db.execute("SELECT state, count(*) FROM events GROUP BY state"))
-        return Counts(found.get(_OPEN, 0), found.get(_DELIVERED, 0), found.get(_GIVEN_UP, 0))
+        rows = self._store.rows("SELECT state, count(*) AS number FROM events GROUP BY state")
+        counts: dict[int, int] = {row["state"]: row["number"] for row in rows}
+        return Counts(counts.get(_OPEN, 0), counts.get(_DELIVERED, 0), counts.get(_GIVEN_UP, 0))
 
     # ---- internals
 
-    def _prepare(self, chain: bytes, merchant: bytes) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        with self._transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._set_fact("chain", chain)
-                self._set_fact("merchant", merchant)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-            elif version != VERSION:
-                raise PaymentError(f"journal: version {version}, this program writes {VERSION}")
-        if self._fact("chain") != chain or self._fact("merchant") != merchant:
-            raise PaymentError("journal: it is of another merchant or another chain")
-
     def _insert(self, event: MerchantEvent, state: int) -> None:
-        seq = self._db.execute(
+        seq = self._store.execute(
             "INSERT INTO events (id, type, time_ms, key, batch, body, state, attempt, due_ms) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL)",
             (event.id, event.type.value, event.time_ms, event.key, event.batch, event.body(),
              state),
         ).lastrowid  # fmt: skip
         if state == _OPEN:
-            self._db.execute(
+            self._store.execute(
                 "UPDATE events SET due_ms = 0 WHERE seq = ? AND NOT (" + _BLOCKED + ")",  # noqa: S608 - constants only
                 (seq,),
             )
 
     def _finish(self, seq: int, state: int, reason: str) -> None:
         """End the delivery of an event, and make those due that waited for it."""
-        key, batch = self._db.execute(
-            "SELECT key, batch FROM events WHERE seq = ?", (seq,)
-        ).fetchone()
-        self._db.execute(
+        ((key, batch),) = self._store.rows("SELECT key, batch FROM events WHERE seq = ?", (seq,))
+        self._store.execute(
             "UPDATE events SET state = ?, due_ms = NULL, reason = ? WHERE seq = ?",
             (state, reason, seq),
         )
-        self._db.execute(
+        self._store.execute(
             "UPDATE events SET due_ms = 0 WHERE state = 0 AND due_ms IS NULL AND key IN (?, ?) "  # noqa: S608 - constants only
             "AND NOT (" + _BLOCKED + ")",
             (key, batch),
         )
-
-    def _fact(self, name: str) -> bytes | None:
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else bytes(row[0])
-
-    def _set_fact(self, name: str, value: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
 
 def _packed(cursor: Cursor) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -80,7 +79,7 @@ class Anchoring:
             tree = self._ledger.freeze(batch)
             await self._chain.anchor(batch, Root(tree.root, len(tree)))
             self._ledger.mark_anchored(batch)
-        except (ClientError, RecordsError, OSError, sqlite3.Error) as error:
+        except (ClientError, RecordsError, OSError) as error:
             # Also a full disk: a batch whose failure is not noted here is never tried again.
             log.warning("%s of epoch %d: %s", batch.kind.label, batch.epoch, error)
             failed = AnchorFailed(batch, isinstance(error, TooLate), self._now_ms())

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.evidence_tree import Opening
 from btt_chain.records.chain import composed_as
 from btt_chain.records.custodian.batches import Batch, Kind
@@ -113,7 +114,7 @@ class NodeDemands:
         """Answer a demand, and wait until the answer is final."""
         path: list[Plain] = [str(each) for each in opening.path]
         args: dict[str, Plain] = {
-            "id": "0x" + id.hex(),
+            "id": to_hex(id),
             "epoch": epoch,
             "opening": {"index": int(opening.index), "leaf": str(opening.leaf), "path": path},
         }
@@ -126,11 +127,7 @@ def _demand(row: Plain) -> OpenDemand:
     match row:
         case {"id": str(id), "demand": {"leaf": str(leaf), "due": int(due)}}:
             try:
-                return OpenDemand(_bytes(id), _bytes(leaf), due)
+                return OpenDemand(from_hex(id), from_hex(leaf), due)
             except ValueError:
                 pass
     raise InvalidAnswer(f"{row!r} is no demand")
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.removeprefix("0x"))

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -37,6 +36,7 @@ from btt_chain.records.shapes import member, objects, octets, text
 from btt_chain.records.vault import index as indexes
 from btt_chain.records.vault import wiping
 from btt_chain.records.vault.index import Entry, Index
+from btt_chain.store import snapshot
 
 FORMAT: Final = 1
 KEY_TYPE: Final = b"vlt0"
@@ -236,7 +236,7 @@ class Vault:
                 if name == "keys" or not copy.exists():
                     _copy(path, copy)
         if (self.folder / LEDGER).exists():
-            wiping.replace(folder / LEDGER, _database(self.folder / LEDGER))
+            wiping.replace(folder / LEDGER, snapshot(self.folder / LEDGER))
         for name in ("owner.key", "owner.secret", "vault.json", "index"):
             if (self.folder / name).exists():
                 _copy(self.folder / name, folder / name)
@@ -343,13 +343,6 @@ def _wrap(secret: bytes, readers: Sequence[VaultId]) -> bytes:
     """Return a file with the secret of an entry, wrapped for each reader."""
     wrapped = {str(reader): reader.wrap(secret).hex() for reader in readers}
     return json.dumps({"readers": wrapped}).encode()
-
-
-def _database(path: Path) -> bytes:
-    """Return the content of an SQLite file; what a crash left half written is undone before."""
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        return bytes(db.serialize())
 
 
 def _copy(path: Path, copy: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_truncated_journal_is_refused_in_one_line(shop: Shop, base: Path, size
     path = journal(base)
     path.write_bytes(path.read_bytes()[:size])
     for done in both(shop, base):
-        assert (done.returncode, done.stderr.startswith("error: journal ")) == (1, True)
+        assert (done.returncode, done.stderr.startswith(f"error: {path}: ")) == (1, True)
         assert done.stderr.count("\n") == 1
 
 

@@ -110,7 +110,7 @@ def test_an_audit_needs_an_index(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"no database" * 100, "cannot be used"), (b"", "has no final block yet")],
+    [(b"no database" * 100, "not a database"), (b"", "has no final block yet")],
 )
 def test_an_audit_refuses_a_file_that_is_no_index(
     tmp_path: Path, content: bytes, message: str

@@ -16,6 +16,7 @@ from btt_chain.care.messages import Answer, Claim, Request, Wanted
 from btt_chain.care.wallet import State, Wallet
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.point_voucher import Denomination, is_signed
+from btt_chain.store import StoreError
 from support.care_programs import (
     CALENDAR,
     CLINIC,
@@ -343,7 +344,7 @@ def test_a_folder_opens_only_with_its_secret_for_its_owner(tmp_path: Path) -> No
             pass
     (folder / "facility.sqlite").write_bytes(b"no database at all" * 100)
     with (
-        pytest.raises(CareError, match="not a database"),
+        pytest.raises(StoreError, match="not a database"),
         FacilityFolder.open(folder, SECRET, GENESIS, CLINIC),
     ):
         pass

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from btt_chain.client.chain import Chain
+from btt_chain.client.paging import PAGE
 from btt_chain.scale.portable import Plain
-from cli.commands.provider_list import PAGE, document, read_rows, takes_jobs
+from cli.commands.provider_list import document, read_rows, takes_jobs
 
 
 class Pages:

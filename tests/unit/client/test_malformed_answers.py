@@ -16,7 +16,7 @@ from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.transactions import ChainFacts
 from btt_chain.client.typed import RuntimeClient
-from btt_chain.client.wire import to_hex
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u32, u64
 from btt_chain.scale.metadata import PortableType, TupleDef
 from btt_chain.scale.portable import Plain, Portable

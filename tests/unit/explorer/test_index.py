@@ -13,6 +13,7 @@ from btt_chain.explorer.index.machine import Contradiction
 from btt_chain.explorer.index.queries import END, Index
 from btt_chain.explorer.index.reading import Role
 from btt_chain.explorer.index.store import IndexRefused, Writer
+from btt_chain.store import StoreError
 from support.chain import ALICE, BOB, CHARLIE, DevChain
 from support.explorer import ChainConnection, dump, follow, index_chain, is_complete, pages_of
 from support.explorer_chains import chain_of, grow
@@ -218,5 +219,5 @@ async def test_a_node_with_another_final_block_contradicts_the_index(tmp_path: P
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "index.db"
     file.write_bytes(b"this is no database, but a text of some length" * 40)
-    with pytest.raises(IndexRefused, match="cannot be used"):
+    with pytest.raises(StoreError, match="not a database"):
         Writer(file)

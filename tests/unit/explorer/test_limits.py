@@ -17,6 +17,7 @@ from btt_chain.explorer.index.driver import Indexer, Progress
 from btt_chain.explorer.index.queries import Index, first_body
 from btt_chain.explorer.index.store import Writer
 from btt_chain.explorer.live import MAX_LISTENERS
+from btt_chain.store import StoreError
 from cli.program import program
 from support.explorer import ChainConnection, audit_chain, dump, index_chain, pages_of
 from support.explorer_chains import chain_of
@@ -67,9 +68,9 @@ async def test_a_full_disk_leaves_the_index_of_an_earlier_block(tmp_path: Path) 
     chain = chain_of(6)
     file = tmp_path / "index.db"
     writer = Writer(file)
-    (pages,) = writer._db.execute("PRAGMA page_count").fetchone()
-    writer._db.execute(f"PRAGMA max_page_count = {pages + 3}")
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    (pages,) = writer._store.execute("PRAGMA page_count").fetchone()
+    writer._store.execute(f"PRAGMA max_page_count = {pages + 3}")
+    with pytest.raises(StoreError, match="full"):
         await Indexer(writer, Progress()).follow(ChainConnection(chain), until=6)
     writer.close()
     with sqlite3.connect(file) as db:
@@ -90,7 +91,7 @@ async def test_a_full_disk_is_said_in_words_and_the_index_goes_on_when_there_is_
 
     def limited(*args: object, **named: object) -> None:
         if is_full:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise StoreError("database or disk is full")
         write(*args, **named)
 
     @asynccontextmanager

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.crypto.uri import DEV_PHRASE
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from genesis.accounts import address
 from genesis.build import build, to_raw
 from genesis.catalogue import load, make, presets
 from genesis.presets import CHAINS
-from genesis.spec import ChainSpec, Raw, SpecError, hexed, read_spec
+from genesis.spec import ChainSpec, Raw, SpecError, read_spec
 from support.vectors import vectors_dir
 
 Change = Callable[[dict[str, Any]], None]
@@ -500,6 +501,6 @@ def test_whatever_bytes_are_read_or_refused(raw: bytes) -> None:
 def test_whatever_state_is_read_or_refused(extra: dict[bytes, bytes], data: st.DataObject) -> None:
     chosen = data.draw(st.sets(st.sampled_from(sorted(DEV_STATE)), max_size=3))
     broken = {key: data.draw(st.binary(max_size=90)) for key in chosen}
-    top = {hexed(key): hexed(value) for key, value in {**DEV_STATE, **broken, **extra}.items()}
+    top = {to_hex(key): to_hex(value) for key, value in {**DEV_STATE, **broken, **extra}.items()}
     with suppress(SpecError):
         build(read_spec(json.dumps({"name": "a", "id": "a", "genesis": {"raw": {"top": top}}})))

@@ -26,6 +26,7 @@ from btt_chain.payments.delivery.events import EventType, MerchantEvent
 from btt_chain.payments.delivery.journal import Cursor, Journal
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.webhook import RETRIES_S
+from btt_chain.store import StoreError
 
 CHAIN, MERCHANT = b"\1" * 32, b"\2" * 32
 
@@ -163,7 +164,7 @@ def test_the_journal_of_another_merchant_or_of_no_journal_is_refused(tmp_path: P
         pass
     (tmp_path / "text").write_text("no database " * 100)
     with (
-        pytest.raises(PaymentError, match="not a database"),
+        pytest.raises(StoreError, match="not a database"),
         Journal.open(tmp_path / "text", CHAIN, MERCHANT),
     ):
         pass

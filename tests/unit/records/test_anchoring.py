@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from btt_chain.records.chain import ChainClock
 from btt_chain.records.custodian.anchoring import Anchoring
 from btt_chain.records.custodian.batches import Kind
 from btt_chain.records.custodian.ledger import Ledger
+from btt_chain.store import StoreError
 from support.records_chain import MemoryChain
 
 HOUR_MS = 3_600_000
@@ -20,7 +20,7 @@ async def test_a_root_whose_ledger_could_not_be_written_is_anchored_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
+        raise StoreError("database or disk is full")
 
     now_ms = 0
     with Ledger.open(tmp_path / "custodian.db") as ledger:

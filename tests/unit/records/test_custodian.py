@@ -46,6 +46,7 @@ from btt_chain.records.server import LIMITS
 from btt_chain.records.shapes import items, member, objects
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
 from btt_chain.scale import u32
+from btt_chain.store import StoreError
 from btt_chain.web.connections import REFUSAL
 from support.records import NOW_MS, grant, records_of_a_patient
 from support.records_chain import GENESIS, HOUR_MS
@@ -577,7 +578,7 @@ def test_a_frozen_batch_keeps_its_root(tmp_path: Path) -> None:
         ledger.move(batch, 9)
         assert ledger.epoch_of(Kind.RECORDS, b"\1" * 32) == 9
     (tmp_path / "bad").write_bytes(b"no database" * 100)
-    with pytest.raises(VaultError), Ledger.open(tmp_path / "bad"):
+    with pytest.raises(StoreError), Ledger.open(tmp_path / "bad"):
         pass
 
 

@@ -1,0 +1,187 @@
+"""SQLite files of programs: opened with a version, changed in transactions.
+
+`user_version` of the file is the version of its tables.
+
+| file | `Store` |
+|---|---|
+| missing or empty | creates the tables and the first facts, in one transaction |
+| with the version of its layout | opens it |
+| with another version, damaged, locked for too long, or not an SQLite file | raises StoreError |
+
+StoreError also reports a disk that is full. Nothing of the transaction is written then.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from btt_chain.primitives.files import PRIVATE_FILE, make_private_folder
+
+FACTS: Final = "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+"""Table of a store's single values, for the `tables` of a layout."""
+BUSY_SECONDS: Final = 30.0
+DURABLE: Final = ("journal_mode = WAL", "synchronous = FULL")
+"""Pragmas of a file whose transactions are on the disk when they end."""
+
+Value = int | bytes | str | None
+
+
+class StoreError(OSError):
+    """The file cannot be used, or not at the moment; the message has its path and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Properties of one kind of file."""
+
+    version: int
+    """Version of the tables; above 0."""
+    tables: str
+    """Statements that create them."""
+    pragmas: tuple[str, ...] = DURABLE
+    is_private: bool = False
+    """True for a file and a folder that only their owner may read."""
+    any_thread: bool = False
+    """True if several threads use a connection, one at a time."""
+    remedy: str = ""
+    """Text after the refusal of another version."""
+
+
+class Store:
+    """An open file of one layout."""
+
+    def __init__(
+        self, path: Path, layout: Layout, facts: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Open or create a file and its folder. Raises StoreError, OSError.
+
+        `facts` are stored in a new file, if its layout has `FACTS`.
+        """
+        if layout.is_private:
+            make_private_folder(path.parent)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        try:
+            self._db = sqlite3.connect(
+                path,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=not layout.any_thread,
+            )
+        except sqlite3.Error as failure:
+            raise self._failed(failure) from None
+        self._db.row_factory = sqlite3.Row
+        try:
+            self._prepare(layout, facts or {})
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Apply all changes inside together, or none of them."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # On a full disk SQLite has ended the transaction itself.
+            if self._db.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    def execute(self, statement: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
+        """Execute a statement."""
+        try:
+            return self._db.execute(statement, values)
+        except sqlite3.Error as failure:
+            raise self._failed(failure) from None
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Execute a statement with each of the rows."""
+        try:
+            self._db.executemany(statement, rows)
+        except sqlite3.Error as failure:
+            raise self._failed(failure) from None
+
+    def stream(self, statement: str, values: Sequence[Value] = ()) -> Iterator[sqlite3.Row]:
+        """Yield the rows of a query as they are read, for results that may be large."""
+        try:
+            yield from self._db.execute(statement, values)
+        except sqlite3.Error as failure:
+            raise self._failed(failure) from None
+
+    def rows(self, statement: str, values: Sequence[Value] = ()) -> list[sqlite3.Row]:
+        """Return the rows of a query."""
+        return [*self.stream(statement, values)]
+
+    def row(self, statement: str, values: Sequence[Value] = ()) -> sqlite3.Row | None:
+        """Return the first row of a query; None if there are no rows."""
+        return next(iter(self.rows(statement, values)), None)
+
+    def fact(self, name: str) -> bytes | None:
+        """Return a stored fact; None if it was never set."""
+        row = self.row("SELECT value FROM facts WHERE name = ?", (name,))
+        return None if row is None else bytes(row[0])
+
+    def set_fact(self, name: str, value: bytes) -> None:
+        """Store a fact, in place of an earlier value."""
+        self.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    # ---- internals
+
+    def _prepare(self, layout: Layout, facts: Mapping[str, bytes]) -> None:
+        for pragma in layout.pragmas:
+            self.execute(f"PRAGMA {pragma}")
+        version = self._version()
+        if version == 0:
+            with self.transaction():
+                # Another process may have created the tables meanwhile.
+                version = self._version()
+                if version == 0:
+                    self._create(layout, facts)
+                    version = layout.version
+        if version != layout.version:
+            raise StoreError(
+                f"{self._path}: version {version}, this program writes {layout.version}"
+                + layout.remedy
+            )
+
+    def _create(self, layout: Layout, facts: Mapping[str, bytes]) -> None:
+        for statement in layout.tables.split(";"):
+            self.execute(statement)
+        for name, value in facts.items():
+            self.set_fact(name, value)
+        self.execute(f"PRAGMA user_version = {layout.version}")
+
+    def _version(self) -> int:
+        version: int = self.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    def _failed(self, failure: sqlite3.Error) -> StoreError:
+        return StoreError(f"{self._path}: {failure}")
+
+
+def snapshot(path: Path) -> bytes:
+    """Return the content of an SQLite file; what a crash left half written is undone before."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return bytes(db.serialize())
