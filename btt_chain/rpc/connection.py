@@ -24,9 +24,9 @@ import orjson
 from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError
-from btt_chain.rpc.quiet import LIMIT
 from btt_chain.web.addresses import network_of
 from btt_chain.web.budget import BYTES_PER_SECOND, Bill
+from btt_chain.web.quiet import LIMIT
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)

@@ -399,9 +399,10 @@ def explorer_beside(base: Path, rpc_port: int, port: int | None) -> Iterator[Non
 def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
     """Return the configuration of the options; Mistyped if they contradict each other."""
     from btt_chain.node.config import NodeConfig
-    from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy, OriginCheck
+    from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
     from btt_chain.rpc.limits import Limits
     from btt_chain.rpc.server import RpcConfig
+    from btt_chain.web.access import OriginCheck
     from btt_chain.web.proxies import Proxies
 
     methods = rpc["rpc_methods"].lower()

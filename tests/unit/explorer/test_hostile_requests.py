@@ -17,7 +17,7 @@ from btt_chain.explorer.exporting import MAX_OF_CALLER as EXPORTS_OF_CALLER
 from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, PING
 from btt_chain.web.places import Places
 from btt_chain.web.proxies import HEADER, Proxies
-from btt_chain.web.server import HttpServer
+from btt_chain.web.bounds import application_server
 from support.explorer import ChainConnection, pages_of
 
 PATIENCE = 120
@@ -54,7 +54,7 @@ class Explorer:
 @pytest_asyncio.fixture
 async def explorer(economy_index: Path, economy: ChainConnection) -> AsyncIterator[Explorer]:
     async with pages_of(economy, economy_index, burst=1e9) as (_, server):
-        http = HttpServer(server.application(), server.bounds)
+        http = application_server(server.application(), server.bounds)
         _, port = await http.start("127.0.0.1", 0)
         try:
             yield Explorer(port, SimpleNamespace(pages=server))
