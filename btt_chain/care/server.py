@@ -22,9 +22,9 @@ from aiohttp import web
 
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.messages import MAX_BYTES, Answer, Request
+from btt_chain.web.bounds import Handler, RequestBounds, application_server
 from btt_chain.web.limits import HttpLimits
 from btt_chain.web.memory import return_large_blocks
-from btt_chain.web.server import Handler, HttpServer, RequestBounds
 
 LIMITS: Final = HttpLimits(
     connections=64,
@@ -100,7 +100,7 @@ async def serving(
     return_large_blocks()
     worker = ThreadPoolExecutor(1, "facility-serve")
     bounds = RequestBounds(limits, _refused, clock=clock)
-    server = HttpServer(Endpoint(signer, bounds, worker).app(), bounds)
+    server = application_server(Endpoint(signer, bounds, worker).app(), bounds)
     try:
         try:
             found = await server.start(host, port)

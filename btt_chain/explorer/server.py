@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 from time import monotonic, thread_time
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
@@ -30,14 +30,16 @@ from btt_chain.explorer.render import GROUP, STATIC, Renderer, static
 from btt_chain.explorer.routes import MAX_KEYS, PAGES, Asked, Page
 from btt_chain.explorer.signing.routes import Signing
 from btt_chain.explorer.text import shown
+from btt_chain.web.bounds import Handler, RequestBounds, RequestRefused
 from btt_chain.web.budget import EXTERNAL, Accounts, CostAccount
 from btt_chain.web.limits import HttpLimits
 from btt_chain.web.places import Places
 from btt_chain.web.proxies import Proxies
-from btt_chain.web.server import RequestBounds, RequestRefused
+from btt_chain.web.quiet import LIMIT
 from btt_chain.web.turns import TurnQueue
 
-log = logging.getLogger("explorer")
+log = logging.getLogger("explorer.pages")
+log.addFilter(LIMIT)
 
 LIMITS: Final = HttpLimits(connections=512, connections_per_address=64, addresses=10_000)
 YEAR: Final = 31_536_000
@@ -77,7 +79,6 @@ LISTS: Final = {
 """Lists as other explorers have them, and ours."""
 
 Made = TypeVar("Made")
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:

@@ -22,8 +22,8 @@ from btt_chain.explorer.index.source import ChainNames, Source
 from btt_chain.explorer.index.specs import Specs
 from btt_chain.explorer.index.store import IndexRefused, Writer
 from btt_chain.explorer.server import Server
+from btt_chain.web.bounds import application_server
 from btt_chain.web.proxies import Proxies
-from btt_chain.web.server import HttpServer
 
 log = logging.getLogger("explorer")
 
@@ -79,7 +79,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Server, asyncio.Tas
         server = Server(context, proxies=settings.proxies)
         audits = Audits(index, writer, settings.trie, specs, settings.audit_every)
         indexer = Indexer(writer, progress, settings.first, audits, settings.keep_ms, specs)
-        pages = HttpServer(server.application(), server.bounds, shutdown_seconds=GRACE)
+        pages = application_server(server.application(), server.bounds, GRACE)
         indexing: asyncio.Task[None] | None = None
         try:
             _, port = await pages.start(settings.host, settings.port)

@@ -29,11 +29,13 @@ from btt_chain.records.fhir.capability import capability_statement
 from btt_chain.records.messages import BadMessage
 from btt_chain.records.searching import BadSearch, Search
 from btt_chain.web.bodies import Bodies
+from btt_chain.web.bounds import Handler, RequestBounds, application_server
 from btt_chain.web.limits import HttpLimits
 from btt_chain.web.memory import return_large_blocks
-from btt_chain.web.server import Handler, HttpServer, RequestBounds
+from btt_chain.web.quiet import LIMIT
 
 log = logging.getLogger(__name__)
+log.addFilter(LIMIT)
 
 MAX_MESSAGE: Final = 32 << 20
 """Bytes of a message of a patient, who has asked for the upload before."""
@@ -65,7 +67,7 @@ class RecordsServer:
         app.router.add_get("/fhir/metadata", self._metadata)
         app.router.add_get("/fhir/{type}", self._search)
         app.router.add_get("/fhir/{type}/{id}", self._search)
-        self._server = HttpServer(app, self._bounds)
+        self._server = application_server(app, self._bounds)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port. Raises OSError."""

@@ -32,10 +32,10 @@ from btt_chain.rpc.connection import Call, Subscription
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.params import Flag, Hash, Hex, Text
 from btt_chain.rpc.protocol import RpcError
-from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import runtime_json
 from btt_chain.rpc.storage_query import Item, Query, QueryParam, look_up, walk
+from btt_chain.web.quiet import LIMIT
 from runtime.frame.version import RuntimeVersion
 from storage.fork import NotRead
 

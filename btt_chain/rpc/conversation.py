@@ -17,9 +17,9 @@ from aiohttp.web_ws import WebSocketResponse
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection
 from btt_chain.rpc.dispatch import Dispatcher
-from btt_chain.rpc.frames import MAX_SMALL, FrameBoundaries, small_text, text_frame
-from btt_chain.rpc.throttle import Throttle
-from btt_chain.rpc.visitors import Visitor, Visitors
+from btt_chain.web.connections import HttpConnection
+from btt_chain.web.frames import MAX_SMALL, small_text, text_frame
+from btt_chain.web.throttle import Throttle
 
 PING_PRICE: Final = 0.0002
 """Seconds of processor time charged for a ping, a pong or an empty frame."""
@@ -34,16 +34,13 @@ class Conversation:
         connection: Connection,
         caller: Caller,
         dispatcher: Dispatcher,
-        visitor: Visitor,
-        visitors: Visitors,
+        visitor: HttpConnection,
     ) -> None:
         self._socket = socket
-        self._transport = visitor.transport
         self._connection = connection
         self._caller = caller
         self._dispatcher = dispatcher
         self._visitor = visitor
-        self._visitors = visitors
         self._bill = connection.bill
         self._throttle = Throttle(connection.bill)
         self._was_delayed = False
@@ -58,47 +55,40 @@ class Conversation:
         """
         if not self._is_waiting:
             return False
-        text, connection = small_text(data), self._connection
+        text, connection, transport = small_text(data), self._connection, self._visitor.transport
         if (
             text is not None
+            and transport is not None
             and len(text) <= self._max_small
             and self._bill.is_free
             and connection.is_idle
             and not connection.closed
             and not self._socket.closed
-            and not self._transport.get_write_buffer_size()
+            and not transport.get_write_buffer_size()
         ):
             frame = self._dispatcher.at_once(self._caller, connection, text)
             if frame is not None:
-                visitor = self._visitor
-                visitor.since = monotonic()
-                if visitor.unread:
-                    self._visitors.read(visitor)
+                self._visitor.complete()
                 if self._was_delayed:
                     self._forgive()
                 if frame:
-                    self._transport.write(text_frame(frame))
+                    transport.write(text_frame(frame))
                 else:
                     self._is_waiting = False  # its reader is waited for before the next message
                 return True
         self._is_waiting = False
         return False
 
-    async def run(self, frames: FrameBoundaries) -> None:
-        """Answer one message after another, within the caller's budget, until the socket closes.
-
-        `frames` follows the bytes that the WebSocket's parser receives.
-        """
+    async def run(self) -> None:
+        """Answer one message after another, within the caller's budget, until the socket closes."""
         socket, connection, bill = self._socket, self._connection, self._bill
-        visitor, visitors, dispatcher = self._visitor, self._visitors, self._dispatcher
+        visitor, dispatcher = self._visitor, self._dispatcher
         while not connection.closed:
-            self._is_waiting = frames.is_between
+            self._is_waiting = visitor.frames.is_between
             message = await socket.receive()
             self._is_waiting = False
             kind = message.type
-            visitor.since = monotonic()
-            visitors.unread -= visitor.unread  # as `Visitors.read`
-            visitor.unread = 0
+            visitor.complete()
             wait = 0.0
             if bill.is_free:
                 if self._was_delayed:

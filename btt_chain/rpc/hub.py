@@ -13,7 +13,7 @@ import orjson
 
 from btt_chain.rpc.backend import Chain, ChainEvent
 from btt_chain.rpc.connection import Subscription
-from btt_chain.rpc.quiet import LIMIT
+from btt_chain.web.quiet import LIMIT
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)

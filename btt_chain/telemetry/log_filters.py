@@ -40,7 +40,7 @@ TARGETS: Final = {
     "sub-libp2p": ("p2p",),
     "pool": ("btt_chain.txpool", "btt_chain.node.pool"),
     "txpool": ("btt_chain.txpool", "btt_chain.node.pool"),
-    "rpc": ("btt_chain.rpc",),
+    "rpc": ("btt_chain.rpc", "btt_chain.web"),
     "runtime": ("runtime",),
     "db": ("storage",),
 }

@@ -29,7 +29,7 @@ class Body:
 class Bodies:
     """The bodies of all requests in progress."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: float) -> None:
         """`limit` is in bytes."""
         self._limit = limit
         self._all: dict[Body, None] = {}
@@ -48,18 +48,27 @@ class Bodies:
             victim = self._victim(body, size)
             if victim is None or victim is body:
                 return False
+            cut = victim.cut
             self.end(victim)
-            victim.cut()
+            cut()
         if body not in self._all:
             return False
         body.size += size
         self.total += size
         return True
 
+    def empty(self, body: Body) -> None:
+        """Count the bytes of a body no more: its request is complete, and the next one begins."""
+        if body in self._all:
+            self.total -= body.size
+            body.size = 0
+
     def end(self, body: Body) -> None:
         """Remove a body whose request has ended, and its bytes. Idempotent."""
-        # An exception of the stream may refer to the body in a cycle: it would keep the bytes.
+        # Both may refer to the body in a cycle, which would keep the bytes: an exception of the
+        # stream, and the connection that `cut` ends.
         body.data.clear()
+        body.cut = _nothing
         if body in self._all:
             del self._all[body]
             self.total -= body.size
@@ -76,3 +85,7 @@ class Bodies:
             return of_address[body.address], body.size + more
 
         return max(waiting, key=weight, default=None)
+
+
+def _nothing() -> None:
+    """Cut nothing: the request has ended."""

@@ -10,12 +10,11 @@ Both the connection and the address have an account. Pure: times come in as argu
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.token_bucket import TokenBucket
-from btt_chain.web.addresses import network_of
+from btt_chain.web.rates import ByAddress
 
 BYTES_PER_SECOND: Final = 50e6
 """Price of transport: receiving, copying and sending bytes, in bytes per second of processor."""
@@ -123,24 +122,11 @@ LOCAL: Final = Rates(Rate(0.8, 10.0), Rate(0.8, 10.0), Rate(0.1, 0.5))
 """Budgets of callers on this machine, which share one address."""
 
 
-class Accounts:
+class Accounts(ByAddress[CostAccount]):
     """The accounts of addresses, which outlive connections."""
 
     def __init__(self, rates: Rates, limit: int = ACCOUNTS) -> None:
-        self.rates = rates
-        self._limit = limit
-        self._accounts: OrderedDict[str, CostAccount] = OrderedDict()
-
-    def of(self, address: str, now: float) -> CostAccount:
-        """Return the account of an address, or of its network."""
-        name = network_of(address)
-        account = self._accounts.get(name)
-        if account is None:
-            account = self._accounts[name] = CostAccount(self.rates.address, self.rates.waste, now)
-            if len(self._accounts) > self._limit:
-                self._accounts.popitem(last=False)
-        self._accounts.move_to_end(name)
-        return account
+        super().__init__(lambda now: CostAccount(rates.address, rates.waste, now), limit)
 
 
 class Bill:

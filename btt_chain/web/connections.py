@@ -1,38 +1,72 @@
-"""TCP connections to an HTTP server: their number, and how long each phase may take.
+"""TCP connections to a server: their number, their time, their bytes and budgets.
 
 | phase | begins with | ends with | limit |
 |---|---|---|---|
 | IDLE | the connection, or an answer | the first byte of a request | `idle_seconds` |
 | HEAD | that byte | the request, read by the parser | `head_seconds` |
-| BUSY | the request | its answer | the limit of the handler |
+| BUSY | the request | its answer | `busy_seconds`, and the limit of the handler |
+| OPEN | the upgrade to a WebSocket | its end | `busy_seconds` for a message, `ping_seconds` |
 
 In every phase a peer may leave bytes that it was sent unread for `answer_seconds`. One periodic
 `sweep` ends what is late: no connection has a timer of its own, and nothing refers to a closed one.
-Where all places are taken, a new connection takes that of the one idle longest.
+If there is no room for another connection, the one longest without a complete request is ended,
+else the WebSocket silent longest. `admission.py` assigns places to callers from other machines.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import Enum, auto
+from time import monotonic
 from typing import Final, cast
 
-from btt_chain.web.addresses import network_of
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_websocket import WebSocketReader
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_server import Server
+
+from btt_chain.web.addresses import is_loopback, network_of
+from btt_chain.web.admission import MIN_SILENCE, Admission, select_victim
+from btt_chain.web.bodies import Bodies, Body
+from btt_chain.web.budget import BYTES_PER_SECOND, EXTERNAL, LOCAL, Accounts, Bill, CostAccount
+from btt_chain.web.frames import FrameBoundaries
 from btt_chain.web.limits import HttpLimits
 from btt_chain.web.memory import Released
+from btt_chain.web.proxies import Proxies
+from btt_chain.web.quiet import LIMIT
 
-REFUSAL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
-    b"Content-Length: 21\r\n\r\nToo many connections\n"
-)
+log = logging.getLogger(__name__)
+log.addFilter(LIMIT)
 
+
+class _NoFaultsOfPeers(logging.Filter):
+    """Drops the reports of malformed and interrupted requests: no caller may fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        return not isinstance(error, (HttpProcessingError, ConnectionError, RequestPayloadError))
+
+
+log.addFilter(_NoFaultsOfPeers())
 
 PROXIES: Final = ("127.0.0.1", "::1")
 """Addresses of which one program may have all places: those of a proxy on this machine."""
-MIN_IDLE: Final = 1.0
-"""Minimum seconds after which an idle connection may be ended for a new one."""
+THIS_MACHINE: Final = "this machine"
+"""Address under which all local callers are charged."""
+FREE_UNREAD: Final = 65_536
+"""Bytes of an incomplete request that are not charged when its connection ends."""
+OF_CONNECTION: Final = 65_536
+"""Bytes that a connection took up, by estimate."""
+LINGER_SECONDS: Final = 2.0
+"""Seconds in which the rest of a refused body is read and dropped, so that the refusal is read."""
+SCAN_EVERY: Final = 0.1
+"""Seconds between two searches for a silent WebSocket to end."""
+
+NO_ACCESS_LOG: Final = logging.getLogger(f"{__name__}.access")
+NO_ACCESS_LOG.setLevel(logging.CRITICAL + 1)
 
 
 class Phase(Enum):
@@ -41,6 +75,117 @@ class Phase(Enum):
     IDLE = auto()
     HEAD = auto()
     BUSY = auto()
+    OPEN = auto()
+
+
+class HttpConnection(RequestHandler):
+    """One TCP connection: the parser of its requests, and its state in `Connections`."""
+
+    __slots__ = (
+        "_connections", "account", "address", "bill", "blocked", "body", "external", "frames",
+        "heard", "is_proxy", "is_turned_away", "network", "phase", "ping", "pinged", "pinging",
+        "placed", "reader", "since", "subscriptions",
+    )  # fmt: skip
+
+    def __init__(self, server: Server, connections: Connections) -> None:
+        """`server` has the handler of the requests."""
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=2 * connections.limits.idle_seconds,  # the sweep ends idle ones
+            lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
+            access_log=NO_ACCESS_LOG,
+            logger=log,
+        )
+        now = connections.clock()
+        self._connections = connections
+        self.address = self.network = ""
+        self.is_proxy = self.external = self.is_turned_away = False
+        self.placed = ""
+        """Network whose place it occupies; empty if it needs none."""
+        self.account = EXTERNAL.account(now)
+        """Its own budget; for a local caller at most the remaining one of the address."""
+        self.bill: Bill | None = None
+        """The accounts that pay, where they are the same for all its requests."""
+        self.phase = Phase.IDLE
+        self.since = self.heard = now
+        """Time of entering its phase, of a WebSocket that of its last message; of its last byte."""
+        self.blocked: float | None = None
+        """Time since which the peer has left what it was sent unread."""
+        self.body = Body("", self._end_for_bytes)
+        """Counts the bytes received since the last complete request."""
+        self.subscriptions: Collection[object] = ()
+        """Subscriptions of a WebSocket, for which a client may be silent."""
+        self.frames = FrameBoundaries()
+        """Follows what the parser of a WebSocket receives."""
+        self.reader: Callable[[bytes], bool] | None = None
+        """Takes received bytes of a WebSocket; returns False if they are for its parser."""
+        self.ping: Callable[[], Awaitable[None]] | None = None
+        """Sends a ping over a WebSocket."""
+        self.pinged: float | None = None
+        """Time of the last ping that was not answered."""
+        self.pinging: asyncio.Task[None] | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """True if it has subscriptions."""
+        return bool(self.subscriptions)
+
+    def complete(self) -> None:
+        """Record that a message of a WebSocket is complete."""
+        self.since = self._connections.clock()
+        if self.body.size:
+            self._connections.unread.empty(self.body)
+
+    # ---- events of the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Register the connection from its start."""
+        super().connection_made(transport)
+        # The transports of other event loops have the methods, and not the class.
+        peer = cast("asyncio.Transport", transport).get_extra_info("peername")
+        self._connections.arrive(self, str(peer[0]) if peer else "?")
+
+    def set_parser(
+        self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None
+    ) -> None:
+        """Begin a WebSocket."""
+        # What came with the request, or since.
+        self.frames.feed(self._message_tail)
+        self._connections.enter(self, Phase.OPEN)
+        super().set_parser(parser, data_received_cb)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on; the first ones after an answer begin the next request."""
+        if self.phase is Phase.OPEN:
+            if self.reader is not None and self.reader(data):
+                return
+            self.frames.feed(data)
+        if data:  # else the parser goes on with what it has
+            self._connections.receive(self, len(data))
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        """Record that the peer reads too slowly."""
+        self.blocked = self._connections.clock()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Record that the peer reads again."""
+        self.blocked = None
+        if self.phase in (Phase.IDLE, Phase.HEAD):
+            self.since = self._connections.clock()
+        super().resume_writing()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Release the place."""
+        super().connection_lost(exc)
+        self._connections.leave(self)
+
+    def _end_for_bytes(self) -> None:
+        log.info("%s is disconnected: too many bytes of incomplete requests", self.address)
+        self._connections.drop(self)
 
 
 class Connections:
@@ -49,164 +194,258 @@ class Connections:
     def __init__(
         self,
         limits: HttpLimits,
-        clock: Callable[[], float],
-        trusts: Callable[[str], bool] = lambda _address: False,
+        clock: Callable[[], float] = monotonic,
+        proxies: Proxies | None = None,
     ) -> None:
-        """`trusts` returns True for a proxy of another machine, which may have all places."""
+        """Requests by one of the `proxies` are those of the callers that it names."""
         self.limits = limits
-        self.trusts = trusts
         self.clock = clock
+        self.proxies = proxies or Proxies()
         self.released = Released()
-        """Counts what requests and answers take up until they are done."""
-        self._all: dict[Connection, None] = {}
-        self._idle: OrderedDict[Connection, None] = OrderedDict()
-        self._by_address: dict[str, int] = {}
-        self._by_parser: dict[asyncio.Protocol, Connection] = {}
+        """Counts what connections, requests and answers take up until they are done."""
+        self.all: dict[HttpConnection, None] = {}
+        external = limits.connections_external
+        self.admission = Admission(
+            limits.connections if external is None else external, limits.connections_per_address
+        )
+        self.unread = Bodies(limits.unread_bytes)
+        self._idle: OrderedDict[HttpConnection, None] = OrderedDict()
+        """Connections without a complete request, in the order in which they became idle."""
+        self._placed: dict[HttpConnection, None] = {}
+        """Connections with a place for callers from other machines."""
+        self._turned_away = 0
+        self._scanned = 0.0
+        self._external = Accounts(EXTERNAL)
+        self._local = Accounts(LOCAL)
 
-    def __len__(self) -> int:
-        """Return the number of open connections."""
-        return len(self._all)
+    # ---- coming and going
 
-    def arrive(self, connection: Connection) -> bool:
-        """Return True if there is a place for a connection; it has it then."""
-        limits, address = self.limits, connection.network
+    def make_room(self, address: str) -> bool:
+        """Return True if a connection of an address may be accepted; end an idle one if needed."""
         if (
-            not connection.is_local
-            and self._by_address.get(address, 0) >= limits.connections_per_address
+            self._needs_place(address)
+            and not self.admission.allows(address)
+            and self._turned_away >= self.limits.answered_refusals
         ):
             return False
-        if len(self._all) >= limits.connections:
-            victim = next((each for each in self._idle if each.blocked is None), None)
-            if victim is None or self.clock() - victim.since < MIN_IDLE:
-                return False
-            victim.abort()
-        self._all[connection] = None
-        self._by_parser[connection.parser] = connection
-        self._by_address[address] = self._by_address.get(address, 0) + 1
-        self.enter(connection, Phase.IDLE)
+        if len(self.all) < self.limits.connections:
+            return True
+        victim = self._idle_longest() or self._silent()
+        if victim is None:
+            return False
+        log.debug("%s is disconnected to admit another connection", victim.address)
+        self.drop(victim)
         return True
 
-    def of(self, parser: asyncio.Protocol) -> Connection | None:
-        """Return the connection of a parser."""
-        return self._by_parser.get(parser)
-
-    def leave(self, connection: Connection) -> None:
-        """Remove a closed connection. Idempotent."""
-        if connection not in self._all:
-            return
-        del self._all[connection], self._by_parser[connection.parser]
-        self._idle.pop(connection, None)
-        left = self._by_address[connection.network] - 1
-        if left:
-            self._by_address[connection.network] = left
-        else:
-            del self._by_address[connection.network]
-
-    def enter(self, connection: Connection, phase: Phase) -> None:
-        """Record that a connection enters a phase."""
-        if connection not in self._all:
-            return
-        connection.phase, connection.since = phase, self.clock()
-        self._idle.pop(connection, None)
-        if phase is Phase.IDLE:
-            self._idle[connection] = None
-
-    def sweep(self) -> None:
-        """Abort connections that are late, and return memory."""
+    def arrive(self, connection: HttpConnection, address: str) -> None:
+        """Register a connection; one over the limit of its kind is turned away, or ended."""
         now = self.clock()
-        for each in [one for one in self._all if self._is_late(one, now)]:
-            each.abort()
-        self.released.sweep()
+        connection.address, connection.network = address, network_of(address)
+        connection.is_proxy = self.proxies.trusts(address)
+        connection.external = connection.is_proxy or not is_loopback(address)
+        if not connection.external:
+            connection.account = LOCAL.account(now)
+            connection.account.part_of(self._local.of(THIS_MACHINE, now), now)
+        connection.body = self.unread.begin(connection.network, connection.body.cut)
+        self.all[connection] = None
+        self.enter(connection, Phase.IDLE)
+        if self._needs_place(address):
+            self._place_or_turn_away(connection)
+
+    def forward(self, connection: HttpConnection) -> None:
+        """Treat a local connection as external: a proxy that is not trusted passes requests on.
+
+        Its callers share the limits of one external address: what it reports is not believed.
+        """
+        connection.external = True
+        connection.bill, connection.account = None, EXTERNAL.account(self.clock())
+        if not connection.placed:
+            self._place_or_turn_away(connection)
+
+    def admit(self, connection: HttpConnection, address: str) -> bool:
+        """Assign a connection a place for callers from other machines.
+
+        End another one if necessary; return True if it has a place.
+        """
+        admission, network = self.admission, network_of(address)
+        if admission.is_full and admission.allows(address):
+            # A request that is being answered is not cut off.
+            occupants = [other for other in self._placed if other.phase is not Phase.BUSY]
+            victim = select_victim(
+                occupants, admission.by_address, network, admission.of_address, self.clock()
+            )
+            if victim is not None:
+                log.debug("%s is disconnected to admit %s", victim.address, address)
+                self.drop(victim)
+        if not admission.admit(address):
+            return False
+        connection.network = connection.placed = network
+        self._placed[connection] = None
+        return True
+
+    def release(self, connection: HttpConnection) -> None:
+        """Release a connection's place. Idempotent."""
+        if connection.placed:
+            self.admission.leave(connection.placed)
+            connection.placed = ""
+            del self._placed[connection]
+
+    def drop(self, connection: HttpConnection) -> None:
+        """Abort a connection and remove it."""
+        self.leave(connection)
+        if connection.transport is not None:
+            connection.transport.abort()
+
+    def leave(self, connection: HttpConnection) -> None:
+        """Remove a closed connection. Idempotent."""
+        if connection not in self.all:
+            return
+        del self.all[connection]
+        self._idle.pop(connection, None)
+        if connection.pinging is not None:
+            connection.pinging.cancel()
+        self._charge_unread(connection)
+        self.unread.end(connection.body)
+        self._turned_away -= connection.is_turned_away
+        self.release(connection)
+        self.released.add(OF_CONNECTION)
 
     def close(self) -> None:
         """Abort all connections."""
-        for each in list(self._all):
-            each.abort()
+        for connection in list(self.all):
+            self.drop(connection)
 
-    def _is_late(self, connection: Connection, now: float) -> bool:
+    # ---- requests
+
+    def enter(self, connection: HttpConnection, phase: Phase) -> None:
+        """Record that a connection enters a phase."""
+        if connection not in self.all:
+            return
+        connection.phase, connection.since = phase, self.clock()
+        if phase is Phase.IDLE:
+            self.unread.empty(connection.body)
+            self._idle[connection] = None
+        elif phase is not Phase.HEAD:
+            self._idle.pop(connection, None)
+
+    def receive(self, connection: HttpConnection, size: int) -> None:
+        """Count bytes of an incomplete request.
+
+        Too many in total end a connection of the address with the most, so that no caller can have
+        another one dropped.
+        """
+        if connection not in self.all:
+            return
+        if connection.phase is Phase.IDLE:
+            self.enter(connection, Phase.HEAD)
+        connection.heard = self.clock()
+        self.released.add(size)
+        if not self.unread.receive(connection.body, size):
+            connection.body.cut()
+
+    def bill(self, connection: HttpConnection, address: str, *, is_websocket: bool) -> Bill:
+        """Return the accounts that pay for the requests of a caller."""
+        if connection.bill is not None:
+            return connection.bill
+        own: CostAccount | None = connection.account
+        if connection.is_proxy and not is_websocket:
+            own = None  # the proxy's connection has requests of many callers
+        bill = self._bill(own, connection, address)
+        if not connection.is_proxy:
+            connection.bill = bill
+        return bill
+
+    # ---- time
+
+    def sweep(self) -> None:
+        """End connections that are late, ping silent WebSockets, and return memory."""
+        now = self.clock()
+        for connection in [other for other in self.all if self._is_late(other, now)]:
+            self.drop(connection)
+        self.released.sweep()
+
+    def _is_late(self, connection: HttpConnection, now: float) -> bool:
         """Return True if a connection exceeds the time of its phase, or is not read."""
-        limits = self.limits
-        if connection.blocked is not None:
-            return now - connection.blocked >= limits.answer_seconds
-        if connection.phase is Phase.BUSY:
+        limits, passed = self.limits, now - connection.since
+        if connection.blocked is not None and now - connection.blocked >= limits.answer_seconds:
+            return True
+        match connection.phase:
+            case Phase.OPEN:
+                is_incomplete = connection.body.size > 0
+                is_late = is_incomplete and passed >= limits.busy_seconds
+                return is_late or self._is_gone(connection, now)
+            case Phase.BUSY:
+                return passed >= limits.busy_seconds
+            case Phase.HEAD:
+                return connection.blocked is None and passed >= limits.head_seconds
+            case Phase.IDLE:
+                return connection.blocked is None and passed >= limits.idle_seconds
+
+    def _is_gone(self, connection: HttpConnection, now: float) -> bool:
+        """Ping a silent WebSocket; return True if it did not answer."""
+        limit = self.limits.ping_seconds
+        if connection.ping is None or now - max(connection.since, connection.heard) < limit:
+            connection.pinged = None
             return False
-        is_idle = connection.phase is Phase.IDLE
-        most = limits.idle_seconds if is_idle else limits.head_seconds
-        return now - connection.since >= most
+        if connection.pinged is None:
+            connection.pinged = now
+            connection.pinging = asyncio.ensure_future(_sent(connection.ping))
+        return now - connection.pinged >= limit / 2
 
+    # ---- internals
 
-class Connection(asyncio.Protocol):
-    """One TCP connection, between its transport and the HTTP parser."""
+    def _needs_place(self, address: str) -> bool:
+        """Return True if connections of an address have a limit."""
+        if self.proxies.trusts(address):
+            return False
+        return address not in PROXIES or not is_loopback(address)
 
-    def __init__(self, connections: Connections, parser: asyncio.Protocol) -> None:
-        self.parser = parser
-        self.phase = Phase.IDLE
-        self.since = 0.0
-        """Time at which the phase began."""
-        self.blocked: float | None = None
-        """Time since which the peer has left what it was sent unread."""
-        self.network = ""
-        self.is_local = False
-        self._connections = connections
-        self._transport: asyncio.Transport | None = None
-        self._is_refused = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand the connection to the parser, or refuse it."""
-        # The transports of other event loops have the methods, and not the class.
-        stream = cast("asyncio.Transport", transport)
-        peer = stream.get_extra_info("peername")
-        address = str(peer[0]) if isinstance(peer, tuple) else ""
-        self.network = network_of(address)
-        self.is_local = address in PROXIES or self._connections.trusts(address)
-        self._transport = stream
-        self._is_refused = not self._connections.arrive(self)
-        if self._is_refused:
-            stream.write(REFUSAL)
-            stream.close()
+    def _place_or_turn_away(self, connection: HttpConnection) -> None:
+        if self.admit(connection, connection.address):
             return
-        self.parser.connection_made(stream)
+        connection.is_turned_away = True
+        self._turned_away += 1
+        if self._turned_away > self.limits.answered_refusals:
+            # So many connections wait for their refusal that they need too much room.
+            self.drop(connection)
 
-    def data_received(self, data: bytes) -> None:
-        """Pass bytes on; the first ones after a request begin the next one."""
-        if self._is_refused:
-            return
-        self._connections.released.add(len(data))
-        if self.phase is Phase.IDLE:
-            self._connections.enter(self, Phase.HEAD)
-        self.parser.data_received(data)
+    def _bill(self, own: CostAccount | None, connection: HttpConnection, address: str) -> Bill:
+        accounts = self._external if connection.external else self._local
+        name = address if connection.external else THIS_MACHINE
+        account = accounts.of(name, self.clock())
+        return Bill(own, account, is_shared=not connection.external)
 
-    def eof_received(self) -> bool | None:
-        """Pass the end of the stream on."""
-        return None if self._is_refused else self.parser.eof_received()
+    def _charge_unread(self, connection: HttpConnection) -> None:
+        """Charge for bytes of an incomplete request when its connection ends."""
+        size = connection.body.size
+        if size > FREE_UNREAD:
+            bill = connection.bill or self._bill(None, connection, connection.address)
+            bill.charge(size / BYTES_PER_SECOND, self.clock(), is_waste=True)
 
-    def pause_writing(self) -> None:
-        """Pass on that the peer reads too slowly."""
-        self.blocked = self._connections.clock()
-        self.parser.pause_writing()
+    def _idle_longest(self) -> HttpConnection | None:
+        """Return the connection longest without a complete request that may be ended."""
+        since = self.clock() - self.limits.min_idle_seconds
+        ended = (other for other in self._idle if other.blocked is None and other.since <= since)
+        return next(ended, None)
 
-    def resume_writing(self) -> None:
-        """Pass on that the peer reads again."""
-        self.blocked, self.since = None, self._connections.clock()
-        self.parser.resume_writing()
+    def _silent(self) -> HttpConnection | None:
+        """Return the WebSocket without subscriptions that has been silent longest."""
+        now = self.clock()
+        if now - self._scanned < SCAN_EVERY:
+            return None
+        self._scanned = now
+        silent = [
+            connection
+            for connection in self.all
+            if connection.phase is Phase.OPEN
+            and not connection.subscriptions
+            and now - connection.since > MIN_SILENCE
+        ]
+        return min(silent, key=lambda connection: connection.since, default=None)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Release the place."""
-        self._connections.leave(self)
-        if not self._is_refused:
-            self.parser.connection_lost(exc)
-        self._transport = None
 
-    def begin(self) -> None:
-        """Record that a request was read, and is being answered."""
-        self._connections.enter(self, Phase.BUSY)
-
-    def finish(self) -> None:
-        """Record that the answer is ready to be sent."""
-        self._connections.enter(self, Phase.IDLE)
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        self._connections.leave(self)
-        if self._transport is not None:
-            self._transport.abort()
+async def _sent(ping: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await ping()
+    except ConnectionError as problem:
+        log.debug("a ping was not sent: %s", problem)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from aiohttp import web
+
+from btt_chain.web.access import LOCAL_HOSTS, HostCheck
+from btt_chain.web.bounds import RequestBounds, application_server
+from btt_chain.web.limits import HttpLimits
 from cli.common.errors import Refused
 
-if TYPE_CHECKING:
-    from aiohttp import web
-
-_HOST: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
-"""Host headers of this machine; browsers leave out port 80."""
+_LIMITS: Final = HttpLimits(rate=50.0, burst=200.0)
+"""The page asks three times a second."""
+_GRACE: Final = 0.5
+"""Seconds for requests in progress at the end."""
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Payment</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -121,45 +122,36 @@ class CustomerDisplay:
 @asynccontextmanager
 async def serving(port: int) -> AsyncIterator[CustomerDisplay]:
     """Serve the page on this machine only; 0 takes a free port. Refused if the port is taken."""
-    from aiohttp import web
-
     state = dict.fromkeys(_FIELDS, "")
 
-    def is_here(request: web.Request) -> bool:
-        # Another page's name that resolves to this machine must not read the till.
-        return _HOST.fullmatch(request.host) is not None
-
-    async def page(request: web.Request) -> web.Response:
-        if not is_here(request):
-            raise web.HTTPForbidden(text="open http://localhost on the machine of the till")
+    async def page(_request: web.Request) -> web.Response:
         return web.Response(text=_PAGE, content_type="text/html", headers=_HEADERS)
 
-    async def current(request: web.Request) -> web.Response:
-        if not is_here(request):
-            raise web.HTTPForbidden
-        return web.Response(
-            text=json.dumps(state), content_type="application/json", headers=_HEADERS
-        )
+    async def current(_request: web.Request) -> web.Response:
+        return web.json_response(state, headers=_HEADERS)
 
-    app = web.Application()
+    # Another page's name that resolves to this machine must not read the till.
+    bounds = RequestBounds(_LIMITS, _refused, hosts=HostCheck(LOCAL_HOSTS))
+    app = web.Application(middlewares=[bounds.middleware])
     app.router.add_get("/", page)
     app.router.add_get("/state", current)
-    # Any program of this machine can send what is no HTTP; the till's terminal shows none of it.
-    silent = logging.getLogger(__name__)
-    silent.setLevel(logging.CRITICAL + 1)
-    runner = web.AppRunner(app, access_log=None, logger=silent, shutdown_timeout=0.5)
-    await runner.setup()
+    server = application_server(app, bounds, _GRACE)
     try:
         try:
-            await web.TCPSite(runner, "127.0.0.1", port).start()
+            _, port = await server.start("127.0.0.1", port)
         except OSError:
             raise Refused(
                 f"port {port} is taken: give another --display, or --no-display"
             ) from None
-        (address, *_) = runner.addresses
-        yield CustomerDisplay(f"http://localhost:{address[1]}/", state)
+        yield CustomerDisplay(f"http://localhost:{port}/", state)
         # The page asks three times a second: it shows the last state before the till ends.
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(0.7)
     finally:
-        await runner.cleanup()
+        await server.stop()
+
+
+def _refused(status: int, reason: str) -> web.Response:
+    is_elsewhere = status == web.HTTPForbidden.status_code
+    text = "open http://localhost on the machine of the till" if is_elsewhere else reason
+    return web.Response(status=status, text=text)

@@ -21,7 +21,7 @@ from btt_chain.care.server import LIMITS, serving
 from btt_chain.care.wallet import Wallet
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.point_voucher import Denomination
-from btt_chain.web.connections import REFUSAL
+from btt_chain.web.listener import REFUSAL
 from support.care_programs import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule, some_key
 
 AUDITOR = b"\x0a" * 32

@@ -9,7 +9,7 @@ import pytest
 
 from btt_chain.node.prometheus import LIMITS, PrometheusServer
 from btt_chain.telemetry.metrics import Metrics
-from btt_chain.web.connections import REFUSAL
+from btt_chain.web.listener import REFUSAL
 
 
 def metrics() -> Metrics:

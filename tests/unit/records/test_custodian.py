@@ -47,7 +47,7 @@ from btt_chain.records.shapes import items, member, objects
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
 from btt_chain.scale import u32
 from btt_chain.store import StoreError
-from btt_chain.web.connections import REFUSAL
+from btt_chain.web.listener import REFUSAL
 from support.records import NOW_MS, grant, records_of_a_patient
 from support.records_chain import GENESIS, HOUR_MS
 from support.records_custodian import Hospital, a_hospital, ask, restarted, served

@@ -7,17 +7,20 @@ import contextlib
 import gzip
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import orjson
 import pytest
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 
-from btt_chain.rpc import throttle as throttle_module
-from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.api import RpcService
-from btt_chain.rpc.limits import Limits
+from btt_chain.rpc.limits import HTTP_LIMITS
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.web import admission as admission_module
+from btt_chain.web import connections as connections_module
+from btt_chain.web import server as server_module
+from btt_chain.web import throttle as throttle_module
 from btt_chain.web.budget import Rate, Rates
 from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient, WsClient
@@ -106,11 +109,9 @@ async def test_a_websocket_is_not_compressed_though_the_client_offers_it(
 async def test_incomplete_requests_take_so_much_memory_in_all_and_no_more(
     serve: Serve,
     connect: Connect,
-    monkeypatch: pytest.MonkeyPatch,
     session: ClientSession,
 ) -> None:
-    monkeypatch.setattr(visitors_module, "MAX_UNREAD", 200_000)
-    service = await serve(RpcConfig(port=0))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, unread_bytes=200_000)))
     for _ in range(10):
         _, writer = await connect(service.port)
         writer.write(HANDSHAKE)
@@ -118,7 +119,7 @@ async def test_incomplete_requests_take_so_much_memory_in_all_and_no_more(
     http = HttpClient(session, service.port)
     for _ in range(200):
         assert await http.call("system_name") == "model node"
-        assert service.server.visitors.unread <= 200_000 + 300_000
+        assert service.server.connections.unread.total <= 200_000 + 300_000
         if len(service.server.sockets) <= 4:
             break
         await asyncio.sleep(0.02)
@@ -132,18 +133,18 @@ async def test_idle_connections_make_room_for_those_that_ask(
     serve: Serve,
     connect: Connect,
 ) -> None:
-    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=10)))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=10)))
     for _ in range(40):
         await connect(service.port)
     async with ClientSession() as session:
         assert await HttpClient(session, service.port).call("system_name") == "model node"
-    assert len(service.server.visitors.all) <= 10
+    assert len(service.server.connections.all) <= 10
 
 
 async def test_where_all_connections_are_used_another_is_refused_with_503(
     serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
-    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=3)))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=3)))
     url = f"http://127.0.0.1:{service.port}/"
     clients = [WsClient(await session.ws_connect(url)) for _ in range(3)]
     for client in clients:
@@ -151,7 +152,7 @@ async def test_where_all_connections_are_used_another_is_refused_with_503(
     assert (await sent(connect, service.port)).startswith(b"HTTP/1.1 503 ")
     await clients[0].socket.close()
     for _ in range(200):
-        if len(service.server.visitors.all) < 3:
+        if len(service.server.connections.all) < 3:
             break
         await asyncio.sleep(0.01)
     assert await HttpClient(session, service.port).call("system_name") == "model node"
@@ -165,9 +166,9 @@ async def test_a_silent_websocket_makes_room_unless_it_waits_for_notifications(
     session: ClientSession,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(visitors_module, "MIN_SILENCE", 0.0)
-    monkeypatch.setattr(visitors_module, "SCAN_EVERY", 0.0)
-    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=2)))
+    monkeypatch.setattr(connections_module, "MIN_SILENCE", 0.0)
+    monkeypatch.setattr(connections_module, "SCAN_EVERY", 0.0)
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=2)))
     url = f"http://127.0.0.1:{service.port}/"
     subscriber = WsClient(await session.ws_connect(url))
     await subscriber.call("chain_subscribeNewHeads")
@@ -201,27 +202,24 @@ async def test_a_lack_of_descriptors_delays_the_next_connection_and_ends_nothing
 
 
 async def test_a_head_that_never_ends_is_cut_off(serve: Serve, connect: Connect) -> None:
-    service = await serve(RpcConfig(port=0, limits=Limits(idle=0.2)))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, head_seconds=0.2)))
     _, writer = await connect(service.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\n")
     await asyncio.sleep(0.3)
     writer.write(b"X-Slow: 1\r\n")
-    service.server.visitors.sweep()
-    assert not service.server.visitors.all
+    service.server.connections.sweep()
+    assert not service.server.connections.all
 
 
-async def test_a_body_that_trickles_is_cut_off(
-    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(visitors_module, "MAX_ANSWER", 0.1)
-    service = await serve(RpcConfig(port=0))
+async def test_a_body_that_trickles_is_cut_off(serve: Serve, connect: Connect) -> None:
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, busy_seconds=0.1)))
     _, writer = await connect(service.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
     _, fragments = await connect(service.port)
     fragments.write(HANDSHAKE + b"\x01\x81" + bytes(4) + b"{")
     await asyncio.sleep(0.3)
-    service.server.visitors.sweep()
-    assert not service.server.visitors.all
+    service.server.connections.sweep()
+    assert not service.server.connections.all
 
 
 @pytest.mark.parametrize(
@@ -276,7 +274,7 @@ async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
     serve: Serve, session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = Rates(Rate(0.8, 10.0), Rate(0.8, 10.0), Rate(0.1, 0.02))
-    monkeypatch.setattr(visitors_module, "LOCAL", rates)
+    monkeypatch.setattr(connections_module, "LOCAL", rates)
     monkeypatch.setattr(throttle_module, "MAX_WASTE", 3)
     service = await serve(RpcConfig(port=0))
     url = f"http://127.0.0.1:{service.port}/"
@@ -305,8 +303,8 @@ async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
 async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
     serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
-    limits = Limits(connections_per_address=2, calls_per_second=20, calls_at_once=20)
-    service = await serve(RpcConfig(port=0, limits=limits, trusted_proxies=("127.0.0.1",)))
+    limits = replace(HTTP_LIMITS, connections_per_address=2, rate=20, burst=20)
+    service = await serve(RpcConfig(port=0, http=limits, trusted_proxies=("127.0.0.1",)))
     url = f"http://127.0.0.1:{service.port}/"
     first = {"X-Forwarded-For": "203.0.113.1"}
     second = {"X-Forwarded-For": "127.0.0.1, 203.0.113.2"}
@@ -317,7 +315,7 @@ async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
     client = WsClient(sockets[0])
     with pytest.raises(CallFailed, match="unsafe to be called externally"):
         await client.call("system_peers")
-    assert service.server.limiter.total == 3
+    assert service.server.connections.admission.total == 3
     # Rates are counted by that address, too.
     call = {"jsonrpc": "2.0", "id": 1, "method": "system_name", "params": []}
     for headers in (first, second):
@@ -344,8 +342,8 @@ async def test_a_trusted_proxy_that_names_no_caller_is_external_itself(
 async def test_callers_of_a_proxy_that_is_not_trusted_are_external_and_share_one_address(
     serve: Serve, session: ClientSession, mark: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = Limits(connections_per_address=3)
-    service = await serve(RpcConfig(port=0, methods=MethodPolicy.AUTO, limits=limits))
+    limits = replace(HTTP_LIMITS, connections_per_address=3)
+    service = await serve(RpcConfig(port=0, methods=MethodPolicy.AUTO, http=limits))
     url = f"http://127.0.0.1:{service.port}/"
     call = {"jsonrpc": "2.0", "id": 1, "method": "system_peers", "params": []}
     async with session.post(url, json=call, headers={mark: "203.0.113.1"}) as reply:
@@ -361,3 +359,58 @@ async def test_callers_of_a_proxy_that_is_not_trusted_are_external_and_share_one
         assert await HttpClient(here, service.port).call("system_peers") is not None
     for open_socket in sockets:
         await open_socket.close()
+
+
+async def test_websockets_through_a_proxy_make_room_for_each_other(
+    backend: ModelBackend, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission_module, "MIN_SILENCE", 0.0)
+    limits = replace(HTTP_LIMITS, connections_external=4, connections_per_address=8)
+    config = RpcConfig(port=0, origins=("all",), http=limits, trusted_proxies=("127.0.0.1",))
+    service = RpcService(backend, config)
+    await service.start()
+
+    async def dial(address: str) -> WsClient:
+        url = f"ws://127.0.0.1:{service.port}"
+        return WsClient(await session.ws_connect(url, headers={"X-Forwarded-For": address}))
+
+    silent = [await dial("203.0.113.1") for _ in range(2)]
+    waiting = [await dial("203.0.113.1") for _ in range(2)]
+    for client in waiting:
+        await client.call("chain_subscribeNewHeads")
+    honest = await dial("198.51.100.1")
+    assert await honest.call("system_name") == "model node"
+    assert await silent[0].closed() is not None
+    assert await silent[1].call("system_name") == "model node"
+    assert service.server.connections.admission.total == 4
+    # A network with as many as another takes no place from it.
+    monkeypatch.setattr(admission_module, "MIN_SILENCE", 100.0)
+    with pytest.raises(WSServerHandshakeError, match="429"):
+        await dial("198.51.100.2")
+    for client in (*silent[1:], *waiting, honest):
+        assert await client.call("system_name") == "model node"
+        await client.socket.close()
+    await service.stop()
+    assert service.server.connections.admission.total == 0
+
+
+# ---- clients that are gone
+
+
+async def test_only_the_client_that_answers_pings_stays_connected(
+    backend: ModelBackend, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "SWEEP_SECONDS", 0.02)
+    service = RpcService(backend, RpcConfig(port=0, http=replace(HTTP_LIMITS, ping_seconds=0.2)))
+    await service.start()
+    url = f"ws://127.0.0.1:{service.port}"
+    answers = await session.ws_connect(url)
+    silent = await session.ws_connect(url, autoping=False)
+    reader = asyncio.ensure_future(answers.receive())
+    assert (await asyncio.wait_for(silent.receive(), 10)).type is WSMsgType.PING
+    gone = await asyncio.wait_for(silent.receive(), 10)
+    assert gone.type in {WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR, WSMsgType.CLOSE}
+    assert not reader.done()
+    await answers.send_str('{"jsonrpc":"2.0","id":1,"method":"system_name"}')
+    assert '"result"' in (await asyncio.wait_for(reader, 10)).data
+    await service.stop()

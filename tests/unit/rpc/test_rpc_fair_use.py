@@ -11,7 +11,6 @@ from aiohttp import ClientSession
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.token_bucket import TokenBucket
-from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.calls import NOTIFICATION_PRICE, Caller
 from btt_chain.rpc.connection import DELIVERY_PRICE, Connection, Subscription, Wire
@@ -19,6 +18,7 @@ from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.web import connections as connections_module
 from btt_chain.web.budget import EXTERNAL, Bill, CostAccount, Rate
 from support.rpc_backend import ModelBackend
 from support.rpc_client import WsClient
@@ -31,7 +31,7 @@ SUBSCRIPTIONS = 40
 @pytest.fixture
 async def external(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> RpcService:
     """A service for which all callers come from other machines, with the usual limits."""
-    monkeypatch.setattr(visitors_module, "is_loopback", lambda _: False)
+    monkeypatch.setattr(connections_module, "is_loopback", lambda _: False)
     return RpcService(backend, RpcConfig(port=0, origins=("all",)))
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.conversation import Conversation
-from btt_chain.rpc.frames import MAX_SMALL, FrameBoundaries, small_text, text_frame
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
+from btt_chain.web.frames import MAX_SMALL, FrameBoundaries, small_text, text_frame
 from support.rpc_backend import ModelBackend
 from support.rpc_client import PATIENCE
 
@@ -342,7 +342,11 @@ async def test_large_answers_to_small_calls_wait_for_their_reader() -> None:
     count, unsent = 60, []
     for id in range(count):
         await client.send(client_frame(request(id, "large")))
-        unsent += [one.transport.get_write_buffer_size() for one in server.visitors.all]
+        unsent += [
+            one.transport.get_write_buffer_size()
+            for one in server.connections.all
+            if one.transport is not None
+        ]
     assert 0 < max(unsent) < 2 * 400_000
     assert [await client.id() for _ in range(count)] == list(range(count))
     client.close()

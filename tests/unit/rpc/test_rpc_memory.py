@@ -58,16 +58,16 @@ async def until(done: Callable[[], bool], text: str) -> None:
 async def test_bytes_of_a_request_whose_connection_ends_are_given_back_at_once(
     service: RpcService, uncollected: None, head: bytes
 ) -> None:
-    visitors = service.server.visitors
+    connections = service.server.connections
     body = b" " * BODY
     before, _ = tracemalloc.get_traced_memory()
     for _ in range(ROUNDS):
         _, writer = await asyncio.open_connection("127.0.0.1", service.port)
         writer.write(head)
         writer.write(body)
-        await until(lambda: visitors.unread >= BODY, "the request does not come")
+        await until(lambda: connections.unread.total >= BODY, "the request does not come")
         writer.transport.abort()
-        await until(lambda: not visitors.all, "the connection does not end")
+        await until(lambda: not connections.all, "the connection does not end")
     kept, _ = tracemalloc.get_traced_memory()
     assert kept - before < 2 * BODY
 

@@ -9,6 +9,7 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -16,17 +17,18 @@ from aiohttp import ClientError, ClientSession, WSServerHandshakeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from btt_chain.rpc import visitors as visitors_module
-from btt_chain.rpc.access import HostCheck, MethodPolicy, OriginCheck
+from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.api import RpcService, build_registry
 from btt_chain.rpc.backend import Health
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.hub import Hub
-from btt_chain.rpc.limits import ConnectionLimiter, Limits
+from btt_chain.rpc.limits import HTTP_LIMITS, Limits
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
+from btt_chain.web import connections as connections_module
+from btt_chain.web.access import HostCheck, OriginCheck
 from btt_chain.web.addresses import is_loopback
 from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient, WsClient
@@ -36,7 +38,7 @@ from unit.rpc.conftest import Dial
 @pytest.fixture
 def external_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers count as coming from other machines."""
-    monkeypatch.setattr(visitors_module, "is_loopback", lambda address: False)
+    monkeypatch.setattr(connections_module, "is_loopback", lambda address: False)
 
 
 def call(id: object, name: str, *params: object) -> dict[str, object]:
@@ -526,8 +528,8 @@ async def test_subscriptions_are_limited_per_connection(
 async def test_connections_of_external_callers_are_limited_per_address_and_in_all(
     external_callers: None, backend: ModelBackend, session: ClientSession
 ) -> None:
-    limits = Limits(connections_per_address=2)
-    service = RpcService(backend, RpcConfig(port=0, limits=limits))
+    limits = replace(HTTP_LIMITS, connections_per_address=2)
+    service = RpcService(backend, RpcConfig(port=0, http=limits))
     await service.start()
     url = f"ws://127.0.0.1:{service.port}"
     sockets = [await session.ws_connect(url) for _ in range(2)]
@@ -535,7 +537,7 @@ async def test_connections_of_external_callers_are_limited_per_address_and_in_al
         await session.ws_connect(url)
     await sockets[0].close()
     for _ in range(100):
-        if service.server.limiter.total < 2:
+        if service.server.connections.admission.total < 2:
             break
         await asyncio.sleep(0.01)
     sockets[0] = await session.ws_connect(url)
@@ -546,7 +548,7 @@ async def test_connections_of_external_callers_are_limited_per_address_and_in_al
 
 async def test_local_callers_are_not_counted(dial: Dial, service: RpcService) -> None:
     clients = [await dial() for _ in range(12)]
-    assert service.server.limiter.total == 0
+    assert service.server.connections.admission.total == 0
     for client in clients:
         await client.socket.close()
 
@@ -554,8 +556,8 @@ async def test_local_callers_are_not_counted(dial: Dial, service: RpcService) ->
 async def test_a_flood_of_calls_from_an_external_caller_is_refused_and_heavy_ones_count_tenfold(
     external_callers: None, backend: ModelBackend, session: ClientSession
 ) -> None:
-    limits = Limits(calls_per_second=20, calls_at_once=20)
-    service = RpcService(backend, RpcConfig(port=0, limits=limits))
+    limits = replace(HTTP_LIMITS, rate=20, burst=20)
+    service = RpcService(backend, RpcConfig(port=0, http=limits))
     await service.start()
     ws = WsClient(await session.ws_connect(f"ws://127.0.0.1:{service.port}"))
     batch = [call(i, "system_name") for i in range(60)]
@@ -568,22 +570,6 @@ async def test_a_flood_of_calls_from_an_external_caller_is_refused_and_heavy_one
     assert sum("result" in answer for answer in answers) == 2
     await ws.socket.close()
     await service.stop()
-
-
-def test_the_limiter_counts_addresses_and_all_together() -> None:
-    limiter = ConnectionLimiter(Limits(connections=3, connections_per_address=2))
-    assert [limiter.admit(name) for name in "aaabbc"] == [True, True, False, True, False, False]
-    limiter.leave("a")
-    assert limiter.admit("c")
-    assert not limiter.admit("d")
-
-
-def test_rate_budgets_of_addresses_long_gone_are_forgotten() -> None:
-    limiter = ConnectionLimiter(Limits())
-    for number in range(4_096):
-        limiter.bucket(str(number)).updated -= 10
-    limiter.bucket("one more")
-    assert list(limiter.buckets) == ["one more"]
 
 
 class StuckWire:
@@ -638,7 +624,7 @@ async def test_a_client_that_does_not_read_is_disconnected(
 
 
 async def test_a_silent_connection_is_closed(backend: ModelBackend) -> None:
-    service = RpcService(backend, RpcConfig(port=0, limits=Limits(idle=0.05)))
+    service = RpcService(backend, RpcConfig(port=0, http=replace(HTTP_LIMITS, idle_seconds=0.05)))
     await service.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     assert await asyncio.wait_for(reader.read(1), 10) == b""

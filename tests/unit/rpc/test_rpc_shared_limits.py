@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from time import monotonic
 from typing import cast
 
@@ -10,18 +11,16 @@ import orjson
 import pytest
 
 from btt_chain.primitives.token_bucket import TokenBucket
-from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Dispatcher
-from btt_chain.rpc.limits import ConnectionLimiter, Limits
+from btt_chain.rpc.limits import HTTP_LIMITS, Limits
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.state import MAX_WATCHED, MAX_WATCHED_EXTERNAL, StorageAudience
-from btt_chain.rpc.visitors import Visitor, Visitors
-from btt_chain.web.addresses import network_of
 from btt_chain.web.budget import Accounts, Bill, Rate, Rates
-from btt_chain.web.proxies import Proxies
+from btt_chain.web.connections import Connections
+from support.http_connection import arrive
 
 # ---- batches
 
@@ -92,98 +91,44 @@ async def test_a_batch_waits_for_a_small_debt_and_is_answered(
 # ---- incomplete requests
 
 
-class Transport:
-    """A TCP connection that notes that it was cut."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.is_cut = False
-
-    def get_extra_info(self, name: str) -> tuple[str, int] | None:
-        return (self.address, 40_000) if name == "peername" else None
-
-    def abort(self) -> None:
-        self.is_cut = True
-
-
-def arrive(visitors: Visitors, address: str) -> tuple[Transport, Visitor]:
-    transport = Transport(address)
-    return transport, visitors.arrive(cast("asyncio.Transport", cast("object", transport)))
-
-
-def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(visitors_module, "MAX_UNREAD", 1_000)
-    limits = Limits()
-    visitors = Visitors(limits, ConnectionLimiter(limits), Proxies())
-    hoarders = [arrive(visitors, "203.0.113.7") for _ in range(5)]
+async def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends() -> None:
+    connections = Connections(replace(HTTP_LIMITS, unread_bytes=1_000))
+    hoarders = [arrive(connections, "203.0.113.7") for _ in range(5)]
     for size, (_, hoarder) in zip((190, 195, 205, 200, 200), hoarders, strict=True):
-        visitors.receive(hoarder, size)
-    honest_transport, honest = arrive(visitors, "198.51.100.1")
-    visitors.receive(honest, 100)
+        connections.receive(hoarder, size)
+    honest_transport, honest = arrive(connections, "198.51.100.1")
+    connections.receive(honest, 100)
     assert not honest_transport.is_cut
-    assert honest in visitors.all
+    assert honest in connections.all
     assert [transport.is_cut for transport, _ in hoarders] == [False, False, True, False, False]
-    assert visitors.unread == 190 + 195 + 200 + 200 + 100
-    visitors.receive(hoarders[2][1], 500)  # after its end this counts for nothing
-    assert visitors.unread == 885
+    assert connections.unread.total == 190 + 195 + 200 + 200 + 100
+    connections.receive(hoarders[2][1], 500)  # after its end this counts for nothing
+    assert connections.unread.total == 885
 
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "127.0.0.1"])
-def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: str) -> None:
-    limits = Limits()
-    visitors = Visitors(limits, ConnectionLimiter(limits), Proxies())
+async def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: str) -> None:
+    connections = Connections(HTTP_LIMITS)
     for _ in range(10):
-        transport, visitor = arrive(visitors, address)
-        visitors.receive(visitor, 4 << 20)
-        visitors.drop(visitor)
+        transport, visitor = arrive(connections, address)
+        connections.receive(visitor, 4 << 20)
+        connections.drop(visitor)
         assert transport.is_cut
-    _, next_one = arrive(visitors, address)
-    bill = visitors.bill(next_one, address, is_websocket=False)
+    _, next_one = arrive(connections, address)
+    bill = connections.bill(next_one, address, is_websocket=False)
     assert bill.wait(monotonic()) + bill.delay(monotonic()) > 0
-    _, honest = arrive(visitors, "198.51.100.1")
-    assert visitors.bill(honest, "198.51.100.1", is_websocket=False).wait(monotonic()) == 0
+    _, honest = arrive(connections, "198.51.100.1")
+    assert connections.bill(honest, "198.51.100.1", is_websocket=False).wait(monotonic()) == 0
 
 
-def test_a_connection_that_ends_within_a_small_request_costs_nothing() -> None:
-    limits = Limits()
-    visitors = Visitors(limits, ConnectionLimiter(limits), Proxies())
+async def test_a_connection_that_ends_within_a_small_request_costs_nothing() -> None:
+    connections = Connections(HTTP_LIMITS)
     for _ in range(1_000):
-        _, visitor = arrive(visitors, "203.0.113.7")
-        visitors.receive(visitor, 10_000)
-        visitors.drop(visitor)
-    _, next_one = arrive(visitors, "203.0.113.7")
-    assert visitors.bill(next_one, "203.0.113.7", is_websocket=False).wait(monotonic()) == 0
-
-
-# ---- addresses
-
-
-def test_a_network_of_ipv6_has_no_more_connections_and_calls_than_one_address() -> None:
-    limiter = ConnectionLimiter(Limits(connections_per_address=3))
-    admitted = [limiter.admit(f"2001:db8:1:2::{number:x}") for number in range(5)]
-    assert admitted == [True, True, True, False, False]
-    assert limiter.admit("2001:db8:1:3::1")
-    assert limiter.bucket("2001:db8:1:2::1") is limiter.bucket("2001:db8:1:2::2")
-    limiter.leave("2001:db8:1:2::2")
-    assert limiter.admit("2001:db8:1:2::9")
-    for address in ("2001:db8:1:2::0", "2001:db8:1:2::1", "2001:db8:1:2::9", "2001:db8:1:3::1"):
-        limiter.leave(address)
-    assert limiter.total == 0
-    assert not limiter.by_address
-
-
-def test_a_48_of_ipv6_has_no_more_connections_than_four_addresses() -> None:
-    limiter = ConnectionLimiter(Limits(connections_per_address=3))
-    networks = [f"2001:db8:1:{number:x}::1" for number in range(5)]
-    admitted = [sum(limiter.admit(address) for _ in range(3)) for address in networks]
-    assert admitted == [3, 3, 3, 3, 0]
-    assert limiter.admit("2001:db8:2:0::1")
-    assert limiter.admit("203.0.113.1")
-    limiter.leave(network_of(networks[0]))
-    assert limiter.admit(networks[4])
-    assert not limiter.admit(networks[4])
+        _, visitor = arrive(connections, "203.0.113.7")
+        connections.receive(visitor, 10_000)
+        connections.drop(visitor)
+    _, next_one = arrive(connections, "203.0.113.7")
+    assert connections.bill(next_one, "203.0.113.7", is_websocket=False).wait(monotonic()) == 0
 
 
 # ---- subscriptions
@@ -215,7 +160,7 @@ async def test_keys_watched_by_one_address_or_by_other_machines_leave_room_for_o
 
 async def test_subscriptions_of_one_address_or_of_other_machines_leave_room_for_others() -> None:
     limits = Limits(subscriptions_in_all=8, subscriptions_external=6, subscriptions_per_address=4)
-    tally = Tally()
+    tally = Tally(limits)
 
     def connect(address: str, *, external: bool = True) -> Connection:
         bucket = TokenBucket(100, 100, monotonic()) if external else None
@@ -237,6 +182,6 @@ async def test_subscriptions_of_one_address_or_of_other_machines_leave_room_for_
     assert subscribe(operator, 9) == 2
     for hoarder in hoarders:
         hoarder.close()
-    assert (tally.count, tally.external) == (4, 2)
-    assert list(tally.by_address) == ["198.51.100.1"]
+    assert (tally.count, tally.external.total) == (4, 2)
+    assert list(tally.external.by_address) == ["198.51.100.1"]
     assert subscribe(connect("203.0.113.7"), 9) == 4

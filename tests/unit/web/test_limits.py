@@ -53,7 +53,7 @@ class Table(OrderedDict[str, TokenBucket]):
 
 def test_a_new_address_never_walks_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = Rates(1.0, 1.0, 1_000)
-    monkeypatch.setattr(rates, "_buckets", Table())
+    monkeypatch.setattr(rates, "_items", Table())
     assert all(rates.admits(str(number), 0.0) for number in range(5_000))
     assert len(rates) == 1_000
 

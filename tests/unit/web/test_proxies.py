@@ -7,9 +7,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from btt_chain.web.bounds import RequestBounds
 from btt_chain.web.limits import HttpLimits
 from btt_chain.web.proxies import HEADER, MAX_HOPS, Proxies
-from btt_chain.web.server import RequestBounds
 
 LOCAL = Proxies(["127.0.0.1", "::1", "10.0.0.0/8"])
 

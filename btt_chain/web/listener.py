@@ -14,9 +14,12 @@ import logging
 import socket
 from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import Final, TypeAlias
 
-from btt_chain.rpc.quiet import LIMIT
+from btt_chain.web.quiet import LIMIT
+
+Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+"""Address of a socket, as `getaddrinfo` returns it."""
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
@@ -39,28 +42,27 @@ class Listener:
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        family: int,
+        address: Address,
         factory: Callable[[], asyncio.Protocol],
-        make_room: Callable[[], bool],
+        make_room: Callable[[str], bool],
     ) -> None:
         """Open the socket, on port 0 a free one; no connection is accepted before `start`.
 
-        Raises:
-            OSError: if the port is taken or the address does not exist.
-
+        `make_room` returns True if a connection of an IP address may be accepted. Raises OSError
+        if the port is taken or the address does not exist.
         """
         self._factory = factory
         self._make_room = make_room
-        self._socket = _bound(host, port)
+        self._socket = _bound(family, address)
         self._task: asyncio.Task[None] | None = None
         self._complained = -COMPLAIN_EVERY
 
     @property
-    def port(self) -> int:
-        """The listening port."""
-        port: int = self._socket.getsockname()[1]
-        return port
+    def address(self) -> tuple[str, int]:
+        """The listening address and port."""
+        name = self._socket.getsockname()
+        return str(name[0]), int(name[1])
 
     def start(self) -> None:
         """Begin to accept."""
@@ -76,13 +78,13 @@ class Listener:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(self._socket)
+                connection, peer = await loop.sock_accept(self._socket)
             except OSError as problem:
                 if problem.errno not in GONE:
                     self._complain(problem)
                     await asyncio.sleep(PAUSE)
                 continue
-            if not self._make_room():
+            if not self._make_room(str(peer[0])):
                 _refuse(connection)
                 await asyncio.sleep(0)
                 continue
@@ -96,23 +98,22 @@ class Listener:
         now = monotonic()
         if now - self._complained >= COMPLAIN_EVERY:
             self._complained = now
-            log.warning("cannot accept JSON-RPC connections just now: %s", problem)
+            log.warning("cannot accept connections just now: %s", problem)
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+def _bound(family: int, address: Address) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setblocking(False)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind((host, port))
-        made.listen(BACKLOG)
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
     except BaseException:
-        made.close()
+        listening.close()
         raise
-    return made
+    return listening
 
 
 def _refuse(connection: socket.socket) -> None:

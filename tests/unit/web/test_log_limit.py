@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
-from btt_chain.rpc import quiet
-from btt_chain.rpc.quiet import LimitRepeats
+from btt_chain.web import quiet
+from btt_chain.web.quiet import LimitRepeats
 
 
 def record(text: str, *args: object) -> logging.LogRecord:
-    return logging.LogRecord("rpc", logging.INFO, "", 0, text, args, None)
+    return logging.LogRecord("web", logging.INFO, "", 0, text, args, None)
 
 
 def test_lines_of_one_kind_are_left_out_after_a_while_and_come_back(

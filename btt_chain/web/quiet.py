@@ -39,4 +39,4 @@ class LimitRepeats(logging.Filter):
 
 
 LIMIT: Final = LimitRepeats()
-"""One for all loggers of the RPC."""
+"""One for all loggers of servers."""
