@@ -30,6 +30,7 @@ from btt_chain.scale.bounded import (
     FixedBytes,
     MaxBytes,
     MaxLen,
+    Meaning,
     Opaque,
     Path,
     TypeName,
@@ -158,7 +159,7 @@ def _class(kind: type, bound: Mapping[object, object]) -> AnyCodec | None:
 def _annotated(base: object, marks: tuple[object, ...]) -> AnyCodec:
     found: AnyCodec | None = None
     for mark in marks:
-        if isinstance(mark, TypeName):
+        if isinstance(mark, TypeName | Meaning):
             continue
         if isinstance(mark, Codec):
             found = mark
