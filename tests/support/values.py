@@ -1,7 +1,7 @@
 """Random values of any type that has a wire form, from its annotation.
 
-Byte strings are letters, so that one which is text somewhere is text. Lists have one or two items,
-except where the type fixes their number.
+Byte strings are letters by default, so that one which is text somewhere is text. Lists have one or
+two items, except where the type fixes their number.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ MAX_BYTES: Final = 5
 class Values:
     """A source of values."""
 
-    def __init__(self, random: Random, *, complete: bool = False) -> None:
+    def __init__(
+        self, random: Random, *, complete: bool = False, alphabet: bytes = LETTERS
+    ) -> None:
         self.random = random
+        self.alphabet = alphabet
+        """Bytes of which byte strings and texts are made."""
         self.complete = complete
         """True if optional values are always present."""
 
@@ -65,7 +69,7 @@ class Values:
         if kind is bytes:
             return self._letters(self.random.randint(1, MAX_BYTES))
         if kind is str:
-            return self._letters(self.random.randint(1, MAX_BYTES)).decode()
+            return self._letters(self.random.randint(1, MAX_BYTES)).decode("latin-1")
         if kind is BitSequence:
             return BitSequence((True, False))
         if issubclass(kind, FixedBytes):
@@ -82,4 +86,4 @@ class Values:
         raise TypeError(f"no values of {kind!r}")
 
     def _letters(self, size: int) -> bytes:
-        return bytes(self.random.choice(LETTERS) for _ in range(size))
+        return bytes(self.random.choice(self.alphabet) for _ in range(size))

@@ -25,7 +25,7 @@ from btt_chain.explorer.pages.forms import (
     account_of,
     hex_of,
 )
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 
 ACCOUNT: Final = "System.Account"
 AUTHORITIES: Final = item_key("Grandpa", "Authorities")
