@@ -16,11 +16,13 @@ from types import NoneType
 from typing import Annotated, Final, TypeAlias, get_args
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.present import Json
+from btt_chain.present.scalars import lower_initial
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.rpc.params import U32, Flag, Hash, Parsed, Unfit, text, unsigned
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.views import Account, Json, Views, lower
+from btt_chain.rpc.views import Account, Views
 from btt_chain.scale import Codec, codec, u32, u64, u128
 from btt_chain.scale.hints import hints_of
 from runtime.apis.base import api_name
@@ -42,7 +44,7 @@ def chosen(kind: type[IntEnum], value: object) -> IntEnum:
     for member in kind:
         if member.name.lower() == word:
             return member
-    raise Unfit(f"expected one of {', '.join(lower(member.name) for member in kind)}")
+    raise Unfit(f"expected one of {', '.join(lower_initial(member.name) for member in kind)}")
 
 
 def page_size(most: int, value: object) -> int:
@@ -112,8 +114,8 @@ def derived(
         data = b"".join(
             argument.encode(value) for argument, value in zip(arguments, given, strict=True)
         )
-        found = self.result(called, codec(result), at if isinstance(at, bytes) else None, data)
-        return self.value(found) if convert is None else convert(self, found)
+        answer = self.ask(called, result, at if isinstance(at, bytes) else None, data)
+        return self.json(result, answer) if convert is None else convert(self, answer)
 
     where = inspect.Parameter.POSITIONAL_OR_KEYWORD
     vars(handler)["__signature__"] = inspect.Signature([

@@ -36,7 +36,7 @@ RESULTS: Final = {
     for api in APIS
     for name, method in api.METHODS.items()
 }
-ARGUMENTS: Final = (
+ARGUMENTS: Final[tuple[object, ...]] = (
     ss58.encode(bytes(32)), "0x" + "11" * 32, "0x" + "11" * 16, "CNY", "BTT/CNY", "Aggregated",
     "routine", "sampled", "open", "records", 1, True, [],
 )  # fmt: skip
