@@ -23,6 +23,7 @@ class Option(Rule[object]):
 
     def __init__(self, inner: Rule[object]) -> None:
         self.inner = inner
+        self.is_number = inner.is_number
         self.choices = (*inner.choices, ABSENT) if inner.choices else ()
 
     def json(self, value: object, context: Context) -> Json:
@@ -141,6 +142,7 @@ class Newtype(Rule[object]):
         self.make = make
         self.name = name
         self.inner = inner
+        self.is_number = inner.is_number
         self.choices = inner.choices
 
     def json(self, value: object, context: Context) -> Json:

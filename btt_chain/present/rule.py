@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from html import escape
-from typing import ClassVar, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from btt_chain.present.context import Context
 from btt_chain.primitives.strict_json import BadJson, read_json
@@ -21,7 +21,7 @@ class Unfit(ValueError):
 class Rule(ABC, Generic[T]):
     """A writer and reader of the values of one type."""
 
-    is_number: ClassVar[bool] = False
+    is_number: bool = False
     """True if a column of cells is aligned to the right."""
     choices: tuple[str, ...] = ()
     """All texts that `parse` takes, if there are few."""

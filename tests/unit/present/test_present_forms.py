@@ -268,6 +268,12 @@ def test_few_values_are_choices() -> None:
         assert rule_of(kind).choices == ()
 
 
+def test_columns_of_numbers_are_aligned_to_the_right() -> None:
+    numbers: list[object] = [u32, Annotated[u128, MONEY] | None, Annotated[u32, SLOTS], Wrapped]
+    others: list[object] = [bool, AccountId, list[u32], Level]
+    assert [rule_of(kind).is_number for kind in numbers + others] == [True] * 4 + [False] * 4
+
+
 def test_long_bytes_and_texts_are_cut_in_cells() -> None:
     assert rule(bytes).cell(bytes(33), CHAIN) == "0x" + "00" * 32 + "…"
     assert rule(bytes).cell(bytes(32), CHAIN) == "0x" + "00" * 32
