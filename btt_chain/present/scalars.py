@@ -76,7 +76,7 @@ class Count(Rule[Number], Generic[Number]):
         if isinstance(json, str) and _DIGITS.fullmatch(json):
             json = int(json)
         if not isinstance(json, int) or isinstance(json, bool):
-            raise Unfit("expected a whole number")
+            raise self._unfit()
         return self.of(json)
 
     def of(self, number: int) -> Number:
@@ -84,7 +84,7 @@ class Count(Rule[Number], Generic[Number]):
         try:
             return self.kind(number)
         except (Overflow, Underflow):
-            raise Unfit(f"expected a number from {self.kind.MIN} to {self.kind.MAX}") from None
+            raise self._unfit() from None
 
     def text(self, value: Number, context: Context) -> str:
         """Return the digits, in groups of three."""
@@ -93,6 +93,9 @@ class Count(Rule[Number], Generic[Number]):
     def parse(self, text: str, context: Context) -> Number:
         """Return the value of digits, in groups or not. Raises Unfit."""
         return self.read(text.replace("_", ""), context)
+
+    def _unfit(self) -> Unfit:
+        return Unfit(f"expected an integer from {self.kind.MIN} to {self.kind.MAX}")
 
 
 class Amount(Count[Number], Generic[Number]):
