@@ -15,7 +15,7 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, NotFound
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.pages.forms import BadRequest, NoSuchPage, account_of
-from btt_chain.explorer.text import of_bytes
+from btt_chain.present.visible import of_bytes
 from btt_chain.scale.portable import Plain
 
 Record: TypeAlias = dict[str, Plain]

@@ -16,7 +16,7 @@ from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.reading import EventPart, SpecReader
 from btt_chain.explorer.index.source import ChainNames
 from btt_chain.explorer.index.specs import Specs
-from btt_chain.explorer.text import of_bytes
+from btt_chain.present.visible import of_bytes
 from btt_chain.primitives import ss58
 from btt_chain.scale.compact import compact_encode
 

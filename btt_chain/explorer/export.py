@@ -28,7 +28,7 @@ from btt_chain.explorer.pages.forms import (
     place_of,
 )
 from btt_chain.explorer.pages.transactions import event_json
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.primitives.csv_cells import text_cell
 
 HISTORY: Final = "history"

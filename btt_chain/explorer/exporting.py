@@ -24,7 +24,7 @@ from btt_chain.explorer.listed import LISTED, Listed
 from btt_chain.explorer.pages.forms import Fields, NoSuchPage, account_of
 from btt_chain.explorer.pages.merchants import hides_payers
 from btt_chain.explorer.routes import PAGES, Asked
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.web.places import Places
 
 MAX_EXPORTS: Final = 8

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, number_of
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.primitives.digits import whole_number
 
 Fetch: TypeAlias = Callable[[dict[str, str], dict[str, str]], Awaitable[Fields]]

@@ -40,7 +40,7 @@ from btt_chain.explorer.pages import (
     validators,
 )
 from btt_chain.explorer.pages.forms import BadRequest, Fields, number_of
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 
 View: TypeAlias = "Callable[[Context, Asked, Language], Fields | Awaitable[Fields]]"
 

@@ -29,7 +29,7 @@ from btt_chain.explorer.pages.proofs import account_proof, storage_proof
 from btt_chain.explorer.render import GROUP, STATIC, Renderer, static
 from btt_chain.explorer.routes import MAX_KEYS, PAGES, Asked, Page
 from btt_chain.explorer.signing.routes import Signing
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.web.bounds import Handler, RequestBounds, RequestRefused
 from btt_chain.web.budget import EXTERNAL, Accounts, CostAccount
 from btt_chain.web.limits import HttpLimits

@@ -38,7 +38,7 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pages.home import page_of
 from btt_chain.explorer.pages.transactions import call_place, event_json
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.scale.portable import Plain
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar, Self
 
+from btt_chain.primitives.meaning import BILLIONTHS, means
 from btt_chain.scale import DivisionByZero, u32, u128
 
 
@@ -31,6 +32,7 @@ def mul_div(a: int, b: int, c: int, rounding: Rounding = Rounding.DOWN) -> int:
     return -(-product // divisor)
 
 
+@means(BILLIONTHS)
 class Perbill(u32, path="sp_arithmetic::per_things::Perbill", top=1_000_000_000):
     """Parts of a billion, at most a billion."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from btt_chain.primitives.meaning import LOWER_NAMES, means
 from btt_chain.scale import path
 
 
+@means(LOWER_NAMES)
 @path("pallet_jobs::Tier")
 class Tier(IntEnum):
     """The visibility of a job's data."""

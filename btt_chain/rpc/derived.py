@@ -10,39 +10,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from enum import IntEnum
 from functools import partial
 from types import NoneType
 from typing import Annotated, Final, TypeAlias, get_args
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.present import Context, Json, rule_of
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.rpc.params import U32, Flag, Hash, Parsed, Unfit, text, unsigned
+from btt_chain.rpc.params import U32, Hash, Parsed, Parser, unsigned
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.views import Account, Json, Views, lower
-from btt_chain.scale import Codec, codec, u32, u64, u128
+from btt_chain.rpc.views import Account, Views
+from btt_chain.scale import Codec, codec, u32
 from btt_chain.scale.hints import hints_of
 from runtime.apis.base import api_name
 
 Handler: TypeAlias = Callable[..., Json]
 
 
-def decimal(value: object, *, bits: int) -> int:
-    """Return an integer from 0 to 2**bits - 1, given as decimal text or a number."""
-    digits = len(str((1 << bits) - 1))
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= digits:
-        value = int(value)
-    return unsigned(value, bits=bits)
-
-
-def chosen(kind: type[IntEnum], value: object) -> IntEnum:
-    """Return the member of an enumeration with this name, in upper or lower case."""
-    word = text(value).lower()
-    for member in kind:
-        if member.name.lower() == word:
-            return member
-    raise Unfit(f"expected one of {', '.join(lower(member.name) for member in kind)}")
+def read_as(kind: object) -> Parser:
+    """Return the reader of a type's JSON, by the rule of the type. TypeError if it has none."""
+    form = rule_of(kind)
+    return lambda value: form.read(value, Context())
 
 
 def page_size(most: int, value: object) -> int:
@@ -50,15 +39,8 @@ def page_size(most: int, value: object) -> int:
     return min(unsigned(value, bits=32) or most, most)
 
 
-FORMS: Final[Mapping[object, object]] = {
-    AccountId: Account,
-    H256: Hash,
-    bool: Flag,
-    u32: U32,
-    u64: Annotated[int, Parsed(partial(decimal, bits=64))],
-    u128: Annotated[int, Parsed(partial(decimal, bits=128))],
-}
-"""JSON forms of the types of arguments. Answers have large numbers as text, so it is read, too."""
+FORMS: Final[Mapping[object, object]] = {AccountId: Account, H256: Hash, u32: U32}
+"""JSON forms of arguments that all methods share: hashes also without 0x, numbers not as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +94,8 @@ def derived(
         data = b"".join(
             argument.encode(value) for argument, value in zip(arguments, given, strict=True)
         )
-        found = self.result(called, codec(result), at if isinstance(at, bytes) else None, data)
-        return self.value(found) if convert is None else convert(self, found)
+        answer = self.ask(called, result, at if isinstance(at, bytes) else None, data)
+        return self.json(result, answer) if convert is None else convert(self, answer)
 
     where = inspect.Parameter.POSITIONAL_OR_KEYWORD
     vars(handler)["__signature__"] = inspect.Signature([
@@ -128,11 +110,7 @@ def derived(
 
 def form_of(kind: object) -> object:
     """Return the JSON form of a type. TypeError if it has none."""
-    if isinstance(kind, type) and issubclass(kind, IntEnum):
-        return Annotated[IntEnum, Parsed(partial(chosen, kind))]
-    if kind not in FORMS:
-        raise TypeError(f"{kind!r} has no JSON form: add it to FORMS")
-    return FORMS[kind]
+    return FORMS.get(kind) or Annotated[object, Parsed(read_as(kind))]
 
 
 def _without_none(hint: Callable[[object], object]) -> tuple[Callable[[object], object], bool]:

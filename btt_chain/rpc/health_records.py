@@ -5,13 +5,12 @@ Epochs are hours, counted since 1970; numbers of 64 bits and more are decimal st
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.mountain_range import MAX_PEAKS
-from btt_chain.rpc.derived import chosen, derived
+from btt_chain.rpc.derived import derived, read_as
 from btt_chain.rpc.params import U32, Hash, MaxItems, Parsed
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Views
@@ -22,7 +21,7 @@ from runtime.pallets.health_records import BatchKind, OldRoot
 PAGE: Final = 100
 """Maximum number of custodians in one answer."""
 
-Kind = Annotated[BatchKind, Parsed(partial(chosen, BatchKind))]
+Kind = Annotated[BatchKind, Parsed(read_as(BatchKind))]
 Peaks = Annotated[list[Hash], MaxItems(MAX_PEAKS)]
 PROOF: Final = codec(tuple[AccountId, BatchKind, OldRoot, u32, Path])
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from btt_chain.present import Json
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.params import Parsed, Unfit, text
-from btt_chain.rpc.views import Json, Views
+from btt_chain.rpc.views import Views
 from runtime.apis import oracle
 from runtime.apis.oracle import DataProviderId, FeederView
 from runtime.pallets.oracle.types import MAX_KEY
@@ -37,46 +38,26 @@ def key_of(value: object) -> bytes:
     return raw
 
 
-def name_of(key: bytes) -> str:
-    """Return a key as text; bytes that are no text in hexadecimal."""
-    try:
-        name = key.decode("ascii")
-    except UnicodeDecodeError:
-        return "0x" + key.hex()
-    return name if name.isprintable() else "0x" + key.hex()
-
-
 Provider = Annotated[DataProviderId, Parsed(provider)]
 OracleKey = Annotated[bytes, Parsed(key_of)]
 
 
-def pairs(views: Views, found: object) -> Json:
-    """Return [key, value] of each pair; keys are text."""
-    rows = found if isinstance(found, list) else []
-    return [[name_of(key), views.value(value)] for key, value in rows]
-
-
-def feeder_view(views: Views, found: object) -> Json:
-    """Return a feeder as one object; None for None."""
-    if not isinstance(found, FeederView):
+def feeder_view(views: Views, answer: object) -> Json:
+    """Return a feeder as one object: its fields stand beside its account. None for None."""
+    if not isinstance(answer, FeederView):
         return None
-    account = {"account": views.value(found.account)}
-    return account | views.shown(found.feeder) | {"values": pairs(views, found.values)}
+    view = views.object(answer)
+    feeder = views.object(answer.feeder)
+    return {"account": view["account"]} | feeder | {"values": view["values"]}
 
 
-def feeder_views(views: Views, found: object) -> Json:
+def feeder_views(views: Views, answer: object) -> Json:
     """Return feeders, each as one object."""
-    return [feeder_view(views, view) for view in (found if isinstance(found, list) else [])]
+    return [feeder_view(views, view) for view in (answer if isinstance(answer, list) else [])]
 
 
 class OracleApi(Views):
     """The oracle from the runtime at a block, by default the best one."""
-
-    def member(self, name: str, value: object) -> Json:
-        """Return the JSON of a record's member: keys are text."""
-        if name == "key" and isinstance(value, bytes):
-            return name_of(value)
-        return super().member(name, value)
 
     get_value = derived(
         "oracle_getValue",
@@ -87,7 +68,6 @@ class OracleApi(Views):
         "oracle_getAllValues",
         oracle.OracleApi.get_all_values,
         forms={"provider_id": Provider},
-        convert=pairs,
     )
     prices = derived("oracle_prices", oracle.OracleApi.prices)
     feeders = derived("oracle_feeders", oracle.OracleApi.feeders, convert=feeder_views)

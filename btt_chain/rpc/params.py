@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Final, Union, get_args, get_origin
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.present.rule import Unfit as Unfit  # noqa: PLC0414 - exported
 from btt_chain.rpc.protocol import invalid_params
 from btt_chain.scale.hints import hints_of
 
@@ -22,10 +23,6 @@ MAX_ITEMS: Final = 10_000
 
 Parser = Callable[[object], object]
 """Turns a JSON value into an argument; raises `Unfit`."""
-
-
-class Unfit(ValueError):
-    """A JSON value that does not fit its parameter; the message says what was expected."""
 
 
 class TooMany(Unfit):

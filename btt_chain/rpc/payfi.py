@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from btt_chain.present import Json
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.params import Parsed, Unfit, hex_bytes, text
 from btt_chain.rpc.protocol import RpcError
-from btt_chain.rpc.views import Json, Views
+from btt_chain.rpc.views import Views
 from btt_chain.scale import Err, Ok
 from runtime.apis import payfi
 
@@ -41,21 +42,17 @@ CurrencyCode = Annotated[bytes, Parsed(currency_code)]
 ReferenceBytes = Annotated[bytes, Parsed(reference_bytes)]
 
 
-def quoted(views: Views, found: object) -> Json:
+def quoted(views: Views, answer: object) -> Json:
     """Return a quote. Raises RpcError with the reason for a payment that would be refused."""
-    if isinstance(found, Err):
-        raise RpcError(REFUSED, found.error.reason, found.error.name)
-    return views.value(found.value if isinstance(found, Ok) else found)
+    if isinstance(answer, Ok):
+        return views.json(payfi.Quote, answer.value)
+    if isinstance(answer, Err):
+        raise RpcError(REFUSED, answer.error.reason, answer.error.name)
+    raise TypeError(f"{answer!r} is not a result")
 
 
 class PayFiApi(Views):
     """Payments from the runtime at a block, by default the best one."""
-
-    def member(self, name: str, value: object) -> Json:
-        """Return the JSON of a member; currencies are letters."""
-        if name == "currency" and isinstance(value, bytes):
-            return value.decode("ascii", "backslashreplace")
-        return super().member(name, value)
 
     quote = derived(
         "payfi_quote", payfi.PayFiApi.quote, forms={"currency": CurrencyCode}, convert=quoted

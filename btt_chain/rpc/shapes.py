@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import orjson
 
+from btt_chain.present import Context, record
 from btt_chain.primitives.digits import to_hex
 from btt_chain.rpc.backend import Chain, UnknownBlock
 from runtime.frame.version import RuntimeVersion
@@ -22,36 +23,22 @@ Kept = TypeVar("Kept")
 HEADERS_KEPT = 1_024
 VERSIONS_KEPT = 8
 """Number of runtimes whose version and metadata are cached; a node rarely serves more than two."""
+VERSION: Final = record(RuntimeVersion)
+SPEC_MEMBERS: Final = ("specName", "implName", "specVersion", "implVersion", "transactionVersion")
+"""Members of a runtime version that chainHead has."""
 
 
 def version_json(version: RuntimeVersion) -> dict[str, object]:
     """Return a runtime version in the form of the legacy API: `apis` is a list of pairs."""
-    return {
-        "specName": version.spec_name.value,
-        "implName": version.impl_name.value,
-        "authoringVersion": version.authoring_version,
-        "specVersion": version.spec_version,
-        "implVersion": version.impl_version,
-        "apis": [[to_hex(id), number] for id, number in version.apis.value],
-        "transactionVersion": version.transaction_version,
-        "systemVersion": version.system_version,
-        "stateVersion": version.state_version,
-    }
+    return {**VERSION.json(version, Context()), "stateVersion": version.state_version}
 
 
 def runtime_json(version: RuntimeVersion) -> dict[str, object]:
     """Return a runtime in the form of chainHead: fewer members, and `apis` is an object."""
-    return {
-        "type": "valid",
-        "spec": {
-            "specName": version.spec_name.value,
-            "implName": version.impl_name.value,
-            "specVersion": version.spec_version,
-            "implVersion": version.impl_version,
-            "transactionVersion": version.transaction_version,
-            "apis": {to_hex(id): number for id, number in version.apis.value},
-        },
-    }
+    members = VERSION.json(version, Context())
+    spec = {name: members[name] for name in SPEC_MEMBERS}
+    apis = {to_hex(id): number for id, number in version.apis.value}
+    return {"type": "valid", "spec": {**spec, "apis": apis}}
 
 
 class Lately(Generic[Key, Kept]):

@@ -7,10 +7,11 @@ amounts are in planck. A chain whose runtime has no such API answers with a runt
 
 from __future__ import annotations
 
+from btt_chain.present import Json
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.params import Hash
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.views import Json, Views
+from btt_chain.rpc.views import Views
 from btt_chain.scale import u128
 from runtime.apis import economy
 from runtime.pallets.tokenomics import BurnReason, Supply
@@ -24,8 +25,10 @@ class TokenomicsApi(Views):
         """Return the supply, its circulating part, and the burned amounts by reason."""
         supply = self.ask("TokenomicsApi_supply", Supply, at)
         burned = self.ask("TokenomicsApi_burned", list[tuple[BurnReason, u128]], at)
-        by_reason: dict[str, Json] = {reason.name: str(int(amount)) for reason, amount in burned}
-        return self.shown(supply) | {"burnedBy": by_reason}
+        by_reason: dict[str, Json] = {
+            reason.name: self.json(u128, amount) for reason, amount in burned
+        }
+        return self.object(supply) | {"burnedBy": by_reason}
 
     release = derived("tokenomics_release", economy.TokenomicsApi.release)
     pools = derived("tokenomics_pools", economy.TokenomicsApi.pools)

@@ -7,11 +7,10 @@ finalized, refunded, slashed.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
 from btt_chain.rpc.derived import derived
-from btt_chain.rpc.views import Json, Views, lower
+from btt_chain.rpc.views import Views
 from btt_chain.scale import u64
 from runtime.apis import work as api
 from runtime.pallets.jobs.types import Check, Tier, Urgency
@@ -19,24 +18,9 @@ from runtime.pallets.jobs.types import Check, Tier, Urgency
 PAGE: Final = 100
 """Maximum number of records in one answer."""
 
-_TEXTS: Final = frozenset({"name"})
-_LINES: Final = frozenset({"endpoints"})
-
 
 class WorkApi(Views):
     """Useful work from the runtime at a block, by default the best one."""
-
-    def member(self, name: str, value: object) -> Json:
-        """Return text for names, a list for endpoints, and lower-case initials for enumerations."""
-        if isinstance(value, bytes) and name in _TEXTS:
-            return value.decode("utf-8", "replace")
-        if isinstance(value, bytes) and name in _LINES:
-            return [line for line in value.decode("ascii", "replace").split("\n") if line]
-        return self.value(value)
-
-    def value(self, value: object) -> Json:
-        """Return the JSON of a value by its type."""
-        return lower(value.name) if isinstance(value, IntEnum) else super().value(value)
 
     rules = derived("work_rules", api.WorkApi.rules)
     quote = derived(

@@ -24,6 +24,7 @@ __all__ = [
     "Mark",
     "MaxBytes",
     "MaxLen",
+    "Meaning",
     "Opaque",
     "Path",
     "TypeName",
@@ -32,6 +33,12 @@ __all__ = [
 
 class Mark:
     """A mark in `Annotated` that changes the wire form."""
+
+    __slots__ = ()
+
+
+class Meaning(Mark):
+    """A mark with the meaning of a value, for readers; without effect on wire and metadata."""
 
     __slots__ = ()
 

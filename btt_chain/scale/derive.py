@@ -30,13 +30,14 @@ from btt_chain.scale.bounded import (
     FixedBytes,
     MaxBytes,
     MaxLen,
+    Meaning,
     Opaque,
     Path,
     TypeName,
 )
 from btt_chain.scale.codecs import BitSequence
 from btt_chain.scale.enums import Arm
-from btt_chain.scale.hints import hints_of
+from btt_chain.scale.hints import hints_of, substitute, type_arguments
 from btt_chain.scale.shape import (
     CompactOf,
     Composite,
@@ -105,7 +106,7 @@ def _compile(kind: object) -> AnyCodec:
         return build.mapping(_compiled(args[0]), _compiled(args[1]))
     base = origin if origin is not None else kind
     if isinstance(base, type):
-        found = _class(base, _bindings(base, args))
+        found = _class(base, type_arguments(base, args))
         if found is not None:
             return found
     hint = ": use a sized integer, such as u32" if kind is int else ""
@@ -158,7 +159,7 @@ def _class(kind: type, bound: Mapping[object, object]) -> AnyCodec | None:
 def _annotated(base: object, marks: tuple[object, ...]) -> AnyCodec:
     found: AnyCodec | None = None
     for mark in marks:
-        if isinstance(mark, TypeName):
+        if isinstance(mark, TypeName | Meaning):
             continue
         if isinstance(mark, Codec):
             found = mark
@@ -270,7 +271,7 @@ def _struct(kind: type, bound: Mapping[object, object]) -> AnyCodec:
     shape = Shape(
         lambda: Composite(_fields(kind, members, unnamed=origin.unnamed)),
         path=origin.path,
-        params=_params((key, _substitute(param, bound)) for key, param in origin.params),
+        params=_params((key, substitute(param, bound)) for key, param in origin.params),
         docs=class_docs(kind),
     )
     size = sum(part.min_size for _, part, _ in members)
@@ -295,7 +296,7 @@ def variants(
         base = get_origin(kind) or kind
         if not (isinstance(base, type) and issubclass(base, Variant)) or base.INDEX is None:
             raise TypeError(f"{kind!r} in the enum {path or '(without a path)'} is no variant")
-        members = cache(partial(_members, base, _bindings(base, get_args(kind))))
+        members = cache(partial(_members, base, type_arguments(base, get_args(kind))))
         floor = 0 if deferred else sum(part.min_size for _, part, _ in members())
         arms.append(_arm(base, members, base.NAME, floor))
     name = path.rsplit("::", maxsplit=1)[-1] or " | ".join(arm.name for arm in arms)
@@ -338,7 +339,7 @@ def _members(kind: type, bound: Mapping[object, object]) -> list[Member]:
     for field in dataclass_fields(kind):
         if not field.init:
             continue  # stored beside the value (a cached hash), not part of it
-        hint = _substitute(hints[field.name], bound)
+        hint = substitute(hints[field.name], bound)
         try:
             found.append((field.name, _compiled(hint), _type_name(hint)))
         except TypeError as error:
@@ -370,20 +371,3 @@ def _params(params: Iterable[tuple[str, object]]) -> Params:
         (name, None if param is None else param if isinstance(param, Codec) else _compiled(param))
         for name, param in params
     )
-
-
-def _bindings(kind: type, args: tuple[object, ...]) -> dict[object, object]:
-    """Return the types that the type parameters of a generic class are bound to."""
-    return dict(zip(getattr(kind, "__parameters__", ()), args, strict=False))
-
-
-def _substitute(hint: Any, bound: Mapping[object, object]) -> Any:
-    """Return `hint` with type variables replaced by their bindings."""
-    if isinstance(hint, TypeVar):
-        if hint not in bound:
-            raise TypeError(f"nothing is known of {hint}")
-        return bound[hint]
-    free = getattr(hint, "__parameters__", ())
-    if isinstance(hint, type) or not free:
-        return hint
-    return hint[tuple(_substitute(parameter, bound) for parameter in free)]

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import get_annotations
 from types import FunctionType, MethodType, NoneType
-from typing import Any, ClassVar, ForwardRef, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, ForwardRef, TypeVar, get_args, get_origin, get_type_hints
 
 Hints = dict[str, Any]
 """Types by name, as `typing.get_type_hints` returns them."""
@@ -33,6 +33,23 @@ def hints_of(described: type | Callable[..., object]) -> Hints:
         # A name of the class's own body, or of a module that is not imported under its name.
         return get_type_hints(described, include_extras=True)
     return found
+
+
+def type_arguments(kind: type, args: tuple[object, ...]) -> dict[object, object]:
+    """Return the types that the type parameters of a generic class are bound to."""
+    return dict(zip(getattr(kind, "__parameters__", ()), args, strict=False))
+
+
+def substitute(hint: Any, bound: Mapping[object, object]) -> Any:
+    """Return `hint` with type variables replaced by their bindings."""
+    if isinstance(hint, TypeVar):
+        if hint not in bound:
+            raise TypeError(f"nothing is known of {hint}")
+        return bound[hint]
+    free = getattr(hint, "__parameters__", ())
+    if isinstance(hint, type) or not free:
+        return hint
+    return hint[tuple(substitute(parameter, bound) for parameter in free)]
 
 
 def is_class_variable(annotation: object) -> bool:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.present.times import date
 from btt_chain.primitives.csv_cells import text_cell
 from cli.common import show
-from cli.common.chain_time import date
 from cli.common.errors import CannotConnect, Mistyped, Refused
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.present.times import span
 from cli.common import show
 from cli.common.calls import report, send_call
-from cli.common.chain_time import span
 from cli.common.errors import Mistyped, NotFound, Refused, hint
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options

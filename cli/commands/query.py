@@ -313,7 +313,7 @@ def _block_json(found: BlockView) -> dict[str, object]:
 
 def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> None:
     from btt_chain.client.wire import member
-    from cli.common.chain_time import date
+    from btt_chain.present.times import date
 
     header = found.header
     show.record(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.present.times import span
 from cli.common import show
 from cli.common.calls import report, send_calls, total
-from cli.common.chain_time import ChainTime, span
+from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import (
     Command,

@@ -1,4 +1,4 @@
-"""Time of a chain as text: dates, and spans such as `3 days 4 hours`.
+"""Time of a chain as text.
 
 Pallets count slots since the first block, some of them in milliseconds. A slot is as long as
 `Babe.ExpectedBlockTime`.
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from btt_chain.present.times import date, span
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
-
-UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-"""Units of spans in seconds, the longest first."""
-DAYS_ALONE: Final = 10
-"""Spans of so many days have no hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +67,3 @@ class ChainTime:
         when = self.date(ms)
         left = f"in {span(ms - self.ms)}"
         return f"{when} ({left})" if when else left
-
-
-def span(ms: int) -> str:
-    """Return a span in its two largest units, rounded down: `3 days 4 hours`, `45 seconds`."""
-    seconds = max(ms, 0) // 1_000
-    parts: list[str] = []
-    for length, name in UNITS:
-        number, seconds = divmod(seconds, length)
-        if number:
-            parts.append(f"{number:_} {name}{'' if number == 1 else 's'}")
-        elif parts:
-            break
-        if len(parts) == 2 or (parts and name == "day" and number >= DAYS_ALONE):
-            break
-    return " ".join(parts) or "less than a second"
-
-
-def date(unix_ms: int) -> str:
-    """Return a time as `2026-11-23 02:25 UTC`; `never` beyond the calendar."""
-    try:
-        return datetime.fromtimestamp(unix_ms // 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (OverflowError, ValueError, OSError):
-        return "never"

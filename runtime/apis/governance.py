@@ -7,15 +7,17 @@ method iterates over accounts.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import BILLIONTHS, SLOT, SLOTS
 from btt_chain.scale import path, u16, u32, u64, u128
 from runtime.apis.base import RuntimeApi
+from runtime.frame.aliases import Planck
 from runtime.pallets.chambers import Chambers, ChamberView, ElectionView, StateView
 from runtime.pallets.chambers.formulas import OBJECTION_WEIGHT
 from runtime.pallets.chambers.polls import views
@@ -80,14 +82,14 @@ class TrackView:
     """Number of referenda in decision."""
     queued: u32
     """Number of referenda that wait for room."""
-    decision_deposit: u128
-    prepare: u32
-    decide: u32
-    confirm: u32
-    enact: u32
-    approval: u32
+    decision_deposit: Planck
+    prepare: Annotated[u32, SLOTS]
+    decide: Annotated[u32, SLOTS]
+    confirm: Annotated[u32, SLOTS]
+    enact: Annotated[u32, SLOTS]
+    approval: Annotated[u32, BILLIONTHS]
     """Final approval threshold, to be exceeded: share of the weighed votes."""
-    participation: u32
+    participation: Annotated[u32, BILLIONTHS]
     """Final participation threshold, to be reached: share of all weights."""
 
 
@@ -102,11 +104,11 @@ class PollView:
     frozen: bool
     """True if weights and electorates are those of the decision's start; else of the first vote."""
     chambers: list[ChamberView]
-    approval: u32
-    approval_needed: u32
+    approval: Annotated[u32, BILLIONTHS]
+    approval_needed: Annotated[u32, BILLIONTHS]
     """Current threshold, to be exceeded."""
-    participation: u32
-    participation_needed: u32
+    participation: Annotated[u32, BILLIONTHS]
+    participation_needed: Annotated[u32, BILLIONTHS]
     """Current threshold, to be reached."""
     passing: bool
     """True if both thresholds are passed now."""
@@ -119,7 +121,7 @@ class ReferendumView:
 
     index: u32
     stage: Stage
-    at: u32
+    at: Annotated[u32, SLOT]
     """Slot of the next alarm, 0 if none; of a finished referendum, slot of its end."""
     track: u16 | None
     """None for a finished referendum."""
@@ -138,7 +140,7 @@ class MilestoneView:
     """A milestone of a programme, and the objections to it."""
 
     milestone: Milestone
-    until: u64 | None
+    until: Annotated[u64, SLOT] | None
     """End of the objection window, in slots; None if it is not attested."""
     counts: bool
     """True if it is confirmed, or was attested and not stopped in time."""

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import SPAN_MS
 from btt_chain.primitives.mountain_range import MAX_PEAKS
 from btt_chain.scale import Bounded, TypeName, path, u32, u64
 from runtime.apis.base import RuntimeApi
@@ -52,7 +53,7 @@ class Epochs:
 
     now: u32
     """The current epoch."""
-    hour_ms: u64
+    hour_ms: Annotated[u64, SPAN_MS]
     """Length of an epoch in milliseconds."""
     genesis: H256
     """Hash of block zero, which promises have."""

@@ -7,9 +7,11 @@ rely on. Source: orml_oracle_runtime_api::OracleApi
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Annotated
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import UNIX_MS
 from btt_chain.scale import path, u64
 from runtime.apis.base import RuntimeApi
 from runtime.frame.aliases import Account
@@ -49,7 +51,7 @@ class PriceView:
     """The last value, even if it is no price now; None if there never was one."""
     waiting: Waiting | None
     """The median that waits to settle."""
-    enough_until: u64
+    enough_until: Annotated[u64, UNIX_MS]
     """Time in milliseconds until which enough values are fresh; 0: too few are."""
     rule: Rule
 

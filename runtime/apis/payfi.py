@@ -12,6 +12,7 @@ from typing import Annotated, Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import Err, Ok, Result, TypeName, path, u16, u32, u64, u128
 from runtime.apis.base import RuntimeApi
 from runtime.frame import DispatchError
@@ -76,7 +77,7 @@ class MerchantView:
     """Settled gross of 30 days less refunds."""
     full_volume: Balance
     """Volume from which the standard rate is at its minimum."""
-    standard: u16
+    standard: Annotated[u16, BASIS_POINTS]
     """Standard rate of a payment made now."""
     protected: Balance
     """Part of the bond that no dispute claims: it covers late disputes."""

@@ -6,12 +6,14 @@ Amounts are in planck. Times are slots since genesis, as `now` is: 0 is the slot
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Annotated
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import path, u8, u16, u32, u64, u128
-from runtime.frame.aliases import BlockNumber
+from btt_chain.primitives.meaning import LOWER_NAMES, MILLIONTHS, SLOTS, SPAN_MS, TEXT, means
+from btt_chain.scale import path, u8, u16, u32, u64
+from runtime.frame.aliases import Planck, SlotCount, SlotNumber
 from runtime.pallets.jobs.types import (
     Check,
     Endpoints,
@@ -58,15 +60,15 @@ class ReceiptView:
     item_root: H256
     output_root: H256
     planted_error_commit: H256
-    started: BlockNumber
-    finished: BlockNumber
-    submitted: BlockNumber
+    started: SlotNumber
+    finished: SlotNumber
+    submitted: SlotNumber
     phase: Phase
-    commit_until: BlockNumber
+    commit_until: SlotNumber
     """First slot in which commitments are no longer accepted."""
-    reveal_until: BlockNumber
+    reveal_until: SlotNumber
     """First slot in which reveals, which begin at `commit_until`, are no longer accepted."""
-    due: BlockNumber
+    due: SlotNumber
     """Slot at which the phase ends by itself."""
     replacements: u8
     had_planted_error: bool
@@ -84,7 +86,7 @@ class JobView:
     """A job: its request, provider, state and cost."""
 
     id: H256
-    now: BlockNumber
+    now: SlotNumber
     """Slot of this view."""
     state: JobState
     outcome: Outcome | None
@@ -97,32 +99,33 @@ class JobView:
     tier: Tier
     check: Check
     urgency: Urgency
-    price: u128
-    verification: u128
-    deposit: u128
-    paid: u128
+    price: Planck
+    verification: Planck
+    deposit: Planck
+    paid: Planck
     """Amount paid to the provider."""
     work: u64
     data_bytes: u64
-    deadline: BlockNumber
+    deadline: SlotCount
     """Slots for the provider, counted from the end of the payload's delivery time."""
     reply_key: PublicKey
     endpoints: Endpoints
     """Endpoints of the payload."""
-    posted: BlockNumber
-    since: BlockNumber
-    due: BlockNumber
+    posted: SlotNumber
+    since: SlotNumber
+    due: SlotNumber
     """Slot at which the state ends by itself; 0 if the receipt determines it."""
     attempt: u8
     seed: H256
     """Randomness that selected the provider, and decides whether it plants an error."""
     scores: bool
-    accepted: BlockNumber
+    accepted: SlotNumber
     provider: AccountId | None
     provider_info: ProviderInfo | None
     receipt: ReceiptView | None
 
 
+@means(LOWER_NAMES)
 @path("btt_runtime::work::Task")
 class Task(IntEnum):
     """Task of a verifier for a receipt."""
@@ -153,17 +156,17 @@ class WorkQuote:
 
     work: u64
     """In 10^9 multiplications."""
-    base: u128
+    base: Planck
     """Price per unit of work of the class, in planck."""
-    price: u128
-    verification: u128
-    deposit: u128
+    price: Planck
+    verification: Planck
+    deposit: Planck
     """Additional deposit; released unless the payload is missing or invalid."""
-    total: u128
+    total: Planck
     """Total amount put on hold."""
     providers: u32
     """Number of jobs of the class that can run at the same time."""
-    min_deadline: u32
+    min_deadline: Annotated[u32, SLOTS]
     """Minimum deadline, in slots."""
 
 
@@ -176,15 +179,15 @@ class ProviderView:
     operator: AccountId | None
     """Operator that its work earns for; None while its bond is too small."""
     info: ProviderInfo
-    active: u128
-    reserved: u128
-    leaving: u128
+    active: Planck
+    reserved: Planck
+    leaving: Planck
     capacity: u32
     busy: u32
     last_heartbeat: u32
     """Era of its last heartbeat."""
     chilled: bool
-    lost: u128
+    lost: Planck
     """Amount taken from its bond since it registered, by fines and slashes."""
 
 
@@ -195,7 +198,7 @@ class ModelView:
 
     id: H256
     owner: AccountId
-    name: bytes
+    name: Annotated[bytes, TEXT]
     model_class: u16
     macs: u64
     check: CheckMode
@@ -211,11 +214,11 @@ class ClassPrice:
     """Prices of work of a class of machines."""
 
     model_class: u16
-    name: bytes
-    base: u128
+    name: Annotated[bytes, TEXT]
+    base: Planck
     """Current price, in planck per 10^9 multiplications."""
-    least: u128
-    most: u128
+    least: Planck
+    most: Planck
     speed: u32
     """Speed of one job at a time, in 10^9 multiplications per second."""
     sold: u64
@@ -232,15 +235,15 @@ class Rules:
     genesis: H256
     genesis_slot: u64
     """Slot of block 1, from which slots in this API are counted."""
-    slot_ms: u64
-    beacon_delay: u32
-    planted_error_ppm: u32
+    slot_ms: Annotated[u64, SPAN_MS]
+    beacon_delay: Annotated[u32, SLOTS]
+    planted_error_ppm: Annotated[u32, MILLIONTHS]
     committee: u32
     quorum: u32
-    accept_slots: u32
-    transcript_slots: u32
-    commit_slots: u32
-    reveal_slots: u32
-    challenge_slots: u32
-    confidential_slots: u32
+    accept_slots: Annotated[u32, SLOTS]
+    transcript_slots: Annotated[u32, SLOTS]
+    commit_slots: Annotated[u32, SLOTS]
+    reveal_slots: Annotated[u32, SLOTS]
+    challenge_slots: Annotated[u32, SLOTS]
+    confidential_slots: Annotated[u32, SLOTS]
     """Time for disputes of a confidential receipt."""

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import CHAIN_MS, MONEY, SLOT, SLOTS, UNIX_MS
 from btt_chain.scale import Compact, TypeName, u32, u64, u128
 
 AccountIdOf = Annotated[AccountId, TypeName("T::AccountId")]
@@ -33,5 +34,13 @@ Account = AccountId
 """An account."""
 BlockNumber = Annotated[u32, TypeName("BlockNumber")]
 """A number of slots, or a slot that fits into 32 bits."""
-MomentOf = Annotated[u64, TypeName("Moment")]
-"""A time, or a duration, in milliseconds."""
+SlotNumber = Annotated[BlockNumber, SLOT]
+"""A slot that fits into 32 bits, counted from the slot of the first block."""
+SlotCount = Annotated[BlockNumber, SLOTS]
+"""A number of slots."""
+Planck = Annotated[u128, MONEY]
+"""An amount of the native token in planck, where metadata have a plain number."""
+MomentOf = Annotated[u64, TypeName("Moment"), UNIX_MS]
+"""A time in milliseconds since 1970."""
+ChainMoment = Annotated[u64, TypeName("Moment"), CHAIN_MS]
+"""A time in milliseconds since the first block."""

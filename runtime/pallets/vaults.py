@@ -18,6 +18,7 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import Compact, TypeName, path, u16, u32, u64, u128
 from runtime.constants import BTT, DAY_MS, YEAR_MS
 from runtime.frame import (
@@ -69,7 +70,7 @@ class Vault:
 
     asset: u32
     manager: Account
-    fee_bps: u16
+    fee_bps: Annotated[u16, BASIS_POINTS]
     """Manager's yearly fee, in basis points of the vault."""
     shares: Shares
     accrued: SlotOf

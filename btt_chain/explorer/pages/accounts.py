@@ -22,7 +22,7 @@ from btt_chain.explorer.pages.forms import (
     hex_of,
     time_of,
 )
-from btt_chain.explorer.text import PAGE_LENGTH, shown
+from btt_chain.present.visible import PAGE_LENGTH, shown
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.metadata import PalletMetadata, StorageEntry

@@ -20,7 +20,7 @@ from btt_chain.explorer.pages.forms import (
     number_of,
 )
 from btt_chain.explorer.pages.transactions import event_json
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.digest import (
     BABE,

@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.doctor import Finding
 from btt_chain.explorer.pages.forms import Fields, Json
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 
 DETAIL: Final = 400
 """Maximum characters of a finding."""

@@ -16,7 +16,7 @@ from btt_chain.explorer.pages.forms import (
     index_of,
 )
 from btt_chain.explorer.pictures.depth import Level
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 
 LEVELS: Final = 50
 """Maximum number of price levels of a side."""

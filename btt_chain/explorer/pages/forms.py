@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.index.queries import END, BlockRow, Place
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.primitives import ss58
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"

@@ -19,7 +19,7 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pictures.svg import share
 from btt_chain.explorer.pictures.tally import Counted, Side
-from btt_chain.explorer.text import PAGE_LENGTH, shown
+from btt_chain.present.visible import PAGE_LENGTH, shown
 from btt_chain.scale.portable import Plain
 
 WHOLE: Final = 7_000

@@ -22,7 +22,7 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pages.governance import governance_page
 from btt_chain.explorer.pages.transactions import find_place, listed
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.scale.portable import Plain
 
 LATEST: Final = 10

@@ -16,7 +16,7 @@ from btt_chain.explorer.pages.forms import (
     account_of,
     id_of,
 )
-from btt_chain.explorer.text import PAGE_LENGTH, shown
+from btt_chain.present.visible import PAGE_LENGTH, shown
 from btt_chain.scale.portable import Plain
 
 MAX_MODELS: Final = 256

@@ -15,8 +15,8 @@ from btt_chain.explorer.pages.forms import (
     account_json,
     account_of,
 )
-from btt_chain.explorer.text import shown
 from btt_chain.payments.request import HEALTH
+from btt_chain.present.visible import shown
 
 BPS: Final = 100
 """Hundredths of a percent, in millionths."""

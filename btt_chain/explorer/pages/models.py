@@ -14,7 +14,7 @@ from btt_chain.explorer.pages.forms import (
     account_json,
     id_of,
 )
-from btt_chain.explorer.text import PAGE_LENGTH, shown
+from btt_chain.present.visible import PAGE_LENGTH, shown
 
 CHECKS: Final = {"Reexecute": "computing it again", "Vectors": "random vectors with a transcript"}
 """Methods by which verifiers check an item, in words."""

@@ -17,7 +17,7 @@ from btt_chain.explorer.pages.forms import (
     account_of,
 )
 from btt_chain.explorer.pictures.steps import Step
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 
 MINUTE_MS: Final = 60_000
 COLUMN: Final = 10

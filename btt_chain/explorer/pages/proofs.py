@@ -25,7 +25,7 @@ from btt_chain.explorer.pages.forms import (
     account_of,
     hex_of,
 )
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.primitives.digits import to_hex
 
 ACCOUNT: Final = "System.Account"

@@ -23,7 +23,7 @@ from btt_chain.explorer.pages.forms import (
     time_of,
 )
 from btt_chain.explorer.pages.jobs import class_names, provider_json
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 
 BLOCKS: Final = 200
 """Number of the last blocks naming a provider in which its earnings are looked for."""

@@ -7,7 +7,7 @@ from btt_chain.client.items import docs_of
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.pages.forms import Fields, Json, NoSuchPage, hex_of
-from btt_chain.explorer.text import PAGE_LENGTH, shown
+from btt_chain.present.visible import PAGE_LENGTH, shown
 from btt_chain.scale.metadata import PalletMetadata, PortableVariant, StorageEntry
 
 

@@ -14,7 +14,7 @@ from btt_chain.explorer.pages.clock import slot_clock, time_of_slot
 from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, number_of
 from btt_chain.explorer.pictures.steps import Step
 from btt_chain.explorer.pictures.svg import share
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 
 DAY_MS: Final = 86_400_000
 YEAR_MS: Final = 31_557_600_000

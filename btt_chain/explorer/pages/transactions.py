@@ -26,7 +26,7 @@ from btt_chain.explorer.pages.forms import (
     time_of,
 )
 from btt_chain.explorer.sentences import outcome, sentence
-from btt_chain.explorer.text import PAGE_LENGTH, of_bytes, shown
+from btt_chain.present.visible import PAGE_LENGTH, of_bytes, shown
 from btt_chain.primitives import ss58
 from btt_chain.scale.portable import Plain
 

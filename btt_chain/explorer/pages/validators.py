@@ -18,7 +18,7 @@ from btt_chain.explorer.pages.forms import (
     block_json,
 )
 from btt_chain.explorer.pages.slots import strip_of
-from btt_chain.explorer.text import of_bytes
+from btt_chain.present.visible import of_bytes
 from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
 from btt_chain.scale import u64
 from btt_chain.scale.portable import Plain

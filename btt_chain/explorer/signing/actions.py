@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from btt_chain.client.amount import AmountError, Currency
-from btt_chain.explorer.text import shown
+from btt_chain.present.visible import shown
 from btt_chain.primitives.digits import whole_number
 from btt_chain.scale.portable import Plain
 

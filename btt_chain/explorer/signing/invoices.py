@@ -12,11 +12,11 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import InvalidAnswer
 from btt_chain.client.wire import to_bytes
 from btt_chain.explorer.signing.actions import MAX_FIELD, BadField, Values
-from btt_chain.explorer.text import of_bytes
 from btt_chain.payments.doubts import PROTECTED, Doubt
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import new_reference
 from btt_chain.payments.request import MerchantView, PaymentRequest, judge, read_request
+from btt_chain.present.visible import of_bytes
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import BTT, CurrencyError
 from btt_chain.primitives.digits import to_hex

@@ -34,8 +34,8 @@ from btt_chain.explorer.signing.payload import (
 )
 from btt_chain.explorer.signing.seal import SECONDS, BadSeal, Seals
 from btt_chain.explorer.signing.sentences import Sentences
-from btt_chain.explorer.text import shown
 from btt_chain.payments.doubts import Doubt
+from btt_chain.present.visible import shown
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.extrinsic import signing_payload
 from btt_chain.primitives.strict_json import BadJson, read_json, read_object

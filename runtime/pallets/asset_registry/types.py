@@ -8,6 +8,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import TEXT
 from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
 from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.frame.traits import Discounts
@@ -31,7 +32,7 @@ MAX_JUMP_BPS: Final = 5_000
 
 NOTHING: Final = u128(0)
 
-Text = Bounded[bytes, STRING_LIMIT]
+Text = Annotated[Bounded[bytes, STRING_LIMIT], TEXT]
 Id = Annotated[u32, TypeName("AssetId")]
 Units = Annotated[Compact[u128], TypeName("Units")]
 Symbol = Annotated[Text, TypeName("BoundedVec<u8, StringLimit>")]

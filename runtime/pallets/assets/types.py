@@ -7,6 +7,7 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import TEXT
 from btt_chain.scale import Bounded, Compact, Path, TypeName, Variant, path, u8, u32, u128
 from runtime.frame.aliases import Account, Balance
 
@@ -20,7 +21,7 @@ AssetId = Annotated[u32, TypeName("T::AssetId")]
 AssetParameter = Annotated[Compact[u32], TypeName("T::AssetIdParameter")]
 Amount = Annotated[u128, TypeName("T::Balance")]
 CompactAmount = Annotated[Compact[u128], TypeName("T::Balance")]
-Text = Bounded[bytes, STRING_LIMIT]
+Text = Annotated[Bounded[bytes, STRING_LIMIT], TEXT]
 
 
 @path("pallet_assets::types::AssetStatus")

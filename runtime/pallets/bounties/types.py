@@ -21,6 +21,7 @@ from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import TEXT
 from btt_chain.scale import Compact, Path, TypeName, Variant, path, u32, u128
 from runtime.frame.aliases import Account, Balance, BlockNumber
 
@@ -33,7 +34,7 @@ BountyIndex = Annotated[u32, TypeName("BountyIndex")]
 CompactIndex = Annotated[Compact[u32], TypeName("BountyIndex")]
 Amount = Annotated[u128, TypeName("BalanceOf<T, I>")]
 CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T, I>")]
-Text = Annotated[bytes, TypeName("Vec<u8>")]
+Text = Annotated[bytes, TypeName("Vec<u8>"), TEXT]
 
 
 class Proposed(Variant, index=0):

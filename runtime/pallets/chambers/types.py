@@ -7,8 +7,9 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import SLOT
 from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u64, u128
-from runtime.frame.aliases import Account, Balance, SlotOf
+from runtime.frame.aliases import Account, Balance, Planck, SlotOf
 from runtime.frame.traits import Reasons, SlashNamed
 from runtime.pallets.tier_staking import StakedMoney
 
@@ -211,7 +212,7 @@ class SeatView:
     """A member or candidate, with an amount in planck."""
 
     who: AccountId
-    amount: u128
+    amount: Planck
 
 
 @path("pallet_chambers::StateView")
@@ -235,7 +236,7 @@ class ElectionView:
     """The current election."""
 
     number: u32
-    ends: u32
+    ends: Annotated[u32, SLOT]
     """Slot at which the election ends."""
     seats: u32
     candidates: list[SeatView]

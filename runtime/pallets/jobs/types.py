@@ -11,9 +11,10 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import job_tier
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import LINES, LOWER_NAMES, means
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u8, u16, u32, u64, u128
 from runtime.frame import Reason
-from runtime.frame.aliases import Balance, BlockNumber
+from runtime.frame.aliases import Balance, BlockNumber, SlotCount, SlotNumber
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import MutateHold
 from runtime.pallets.mining.types import Recorded
@@ -30,12 +31,13 @@ MAX_SETS: Final = 16
 
 JobId = Annotated[H256, TypeName("JobId")]
 SetIndex = Annotated[u32, TypeName("SetIndex")]
-Endpoints = Annotated[Bounded[bytes, 256], TypeName("BoundedVec<u8, MaxEndpoints>")]
+Endpoints = Annotated[Bounded[bytes, 256], TypeName("BoundedVec<u8, MaxEndpoints>"), LINES]
 """Addresses where blobs are fetched: ASCII multiaddresses, one a line."""
 PublicKey = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
 """An X25519 key that content is sealed to."""
 
 
+@means(LOWER_NAMES)
 @path("pallet_jobs::JobState")
 class JobState(IntEnum):
     """The state of a job."""
@@ -63,6 +65,7 @@ class JobState(IntEnum):
 ENDED: Final = (JobState.Finalized, JobState.Refunded, JobState.Slashed)
 
 
+@means(LOWER_NAMES)
 @path("pallet_jobs::Outcome")
 class Outcome(IntEnum):
     """The reason why a job ended."""
@@ -90,6 +93,7 @@ class Outcome(IntEnum):
 Tier = job_tier.Tier
 
 
+@means(LOWER_NAMES)
 @path("pallet_jobs::Check")
 class Check(IntEnum):
     """The part of the work that each verifier checks."""
@@ -100,6 +104,7 @@ class Check(IntEnum):
     """All items."""
 
 
+@means(LOWER_NAMES)
 @path("pallet_jobs::Urgency")
 class Urgency(IntEnum):
     """The order in which jobs are assigned, and its price."""
@@ -140,21 +145,21 @@ class Job:
     work: u64
     """Work in 10^9 multiplications."""
     data_bytes: u64
-    deadline: BlockNumber
+    deadline: SlotCount
     """Slots that a provider has after the time for delivering the payload."""
     reply_key: PublicKey
     """Key that the result is sealed to."""
     endpoints: Endpoints
     """Addresses where the payload is fetched."""
-    posted: BlockNumber
+    posted: SlotNumber
     state: JobState = JobState.Posted
-    since: BlockNumber = u32(0)
+    since: SlotNumber = u32(0)
     """Start of this state; for a job without a provider, of the wait for its next beacon."""
-    asked: BlockNumber = u32(0)
+    asked: SlotNumber = u32(0)
     """Start of its wait: for a provider while it has none, at the end for its pay."""
-    due: BlockNumber = u32(0)
+    due: SlotNumber = u32(0)
     """End of this state without further action; 0: the receipt decides."""
-    stalled: BlockNumber = u32(0)
+    stalled: SlotCount = u32(0)
     """Stalled slots of the chain up to the storing of `asked` and `due`; see `shifted`."""
     attempt: u8 = u8(0)
     """Number of assignments that failed before."""
@@ -167,8 +172,8 @@ class Job:
     """Seed of the provider's selection (`ids.assign_seed`)."""
     scores: bool = False
     """True if the work counts once it is verified."""
-    accepted: BlockNumber = u32(0)
-    took: BlockNumber = u32(0)
+    accepted: SlotNumber = u32(0)
+    took: SlotCount = u32(0)
     """Slots from there to the provider's receipt, or until it gave up, without stalls."""
     receipt: Annotated[H256 | None, TypeName("Option<H256>")] = None
     outcome: Annotated[Outcome | None, TypeName("Option<Outcome>")] = None

@@ -7,8 +7,9 @@ from typing import Annotated, Final, NamedTuple, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import BASIS_POINTS, MILLIONTHS, SLOT
 from btt_chain.scale import Bounded, TypeName, path, u16, u32, u64, u128
-from runtime.frame.aliases import Balance, BlockNumber
+from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.mining.factors import NEUTRAL
 from runtime.pallets.mining.shares import MAX_STEPS, Step
 from runtime.splits import BPS, PPM
@@ -52,7 +53,7 @@ class Params:
     """The same where the requester is verified, within `verified_budget`."""
     verified_budget: Balance = u128(0)
     """Maximum additional reward, in planck, for the fees of one verified requester in an era."""
-    operator_cap: u32 = u32(2_000)
+    operator_cap: Annotated[u32, BASIS_POINTS] = u32(2_000)
     """Maximum part of an era's budget for one operator, in basis points."""
     operator_cap_from: u32 = u32(10)
     """Number of operators in an era from which the cap applies."""
@@ -156,7 +157,7 @@ class EraRecord:
     """Unclaimed part of the budget."""
     max_reward: Balance
     """Maximum reward of one operator."""
-    expires: BlockNumber
+    expires: SlotNumber
     """First slot in which the rewards can no longer be claimed."""
 
 
@@ -187,7 +188,7 @@ class Emission:
     unallocated: Balance
     era: u32
     """The current era."""
-    began: BlockNumber
+    began: SlotNumber
     """First slot of the era."""
     budget: Balance
     """Emission of the era."""
@@ -208,10 +209,10 @@ class OperatorView:
     """Operator that earns by its work; None if there is none."""
     region: Annotated[u16 | None, TypeName("Option<u16>")]
     units_per_kwh: u64
-    uptime: u32
-    quality: u32
-    geography: u32
-    energy: u32
+    uptime: Annotated[u32, MILLIONTHS]
+    quality: Annotated[u32, MILLIONTHS]
+    geography: Annotated[u32, MILLIONTHS]
+    energy: Annotated[u32, MILLIONTHS]
     score: u128
     """Score of that operator in the current era, in millionths of a unit of work."""
     total_score: u128
@@ -228,7 +229,7 @@ class Estimate:
     """Part of the budget by score alone."""
     reward: Balance
     """Amount to be paid, within the caps."""
-    claimable_until: Annotated[u32 | None, TypeName("Option<BlockNumber>")]
+    claimable_until: Annotated[u32 | None, TypeName("Option<BlockNumber>"), SLOT]
     """Last slot for a claim; None in the current era."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import LOWER_NAMES, TEXT, means
 from btt_chain.scale import Bounded, Compact, TypeName, path, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame.aliases import Balance
@@ -18,7 +19,7 @@ MAX_MANIFEST: Final = 64 << 10
 MAX_KNOWN: Final = 64
 """Constants of `Models`, described there."""
 
-Name = Annotated[Bounded[bytes, MAX_NAME], TypeName("BoundedVec<u8, MaxName>")]
+Name = Annotated[Bounded[bytes, MAX_NAME], TypeName("BoundedVec<u8, MaxName>"), TEXT]
 """UTF-8."""
 ClassIndex = Annotated[u16, TypeName("ClassIndex")]
 
@@ -35,6 +36,7 @@ def is_name(raw: bytes) -> bool:
     return bool(text.strip(" ")) and all(" " <= letter != "\x7f" for letter in text)
 
 
+@means(LOWER_NAMES)
 @path("pallet_models::CheckMode")
 class CheckMode(IntEnum):
     """The method by which verifiers check an item of a model: the cheaper one."""

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import BASIS_POINTS, CODE, SPAN_MS, UNIX_MS
 from btt_chain.scale import Bounded, TypeName, path, u8, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame.aliases import Account, Balance, MomentOf
@@ -38,7 +39,7 @@ SETTLE_MS: Final = (15 * MINUTE_MS, 60 * MINUTE_MS)
 HEARTBEAT_MS: Final = (MINUTE_MS, 30 * MINUTE_MS)
 """Bounds of the fields of a rule."""
 
-Key = Annotated[Bounded[bytes, MAX_KEY], TypeName("T::OracleKey")]
+Key = Annotated[Bounded[bytes, MAX_KEY], TypeName("T::OracleKey"), CODE]
 Moment = Annotated[u64, TypeName("MomentOf<T>")]
 """Milliseconds since 1970."""
 
@@ -63,15 +64,15 @@ class Rule:
 
     min_count: u8 = u8(MIN_COUNT)
     """Minimum number of feeders whose values are not expired."""
-    expires_ms: u64 = u64(60 * MINUTE_MS)
+    expires_ms: Annotated[u64, SPAN_MS] = u64(60 * MINUTE_MS)
     """Time after which a value no longer counts."""
-    jump_bps: u16 = u16(1_000)
+    jump_bps: Annotated[u16, BASIS_POINTS] = u16(1_000)
     """Maximum movement of the price within `settle_ms`, in basis points; a further one waits."""
-    settle_ms: u64 = u64(15 * MINUTE_MS)
+    settle_ms: Annotated[u64, SPAN_MS] = u64(15 * MINUTE_MS)
     """Time for which the median must stay near a further price until that becomes the value."""
-    heartbeat_ms: u64 = u64(20 * MINUTE_MS)
+    heartbeat_ms: Annotated[u64, SPAN_MS] = u64(20 * MINUTE_MS)
     """Maximum time between two values of a feeder."""
-    deviation_bps: u16 = u16(50)
+    deviation_bps: Annotated[u16, BASIS_POINTS] = u16(50)
     """Movement after which a feeder feeds at once, in basis points."""
 
     def problem(self) -> str | None:
@@ -98,7 +99,7 @@ class Rule:
 class Bucket:
     """The lowest and highest value in force within a part of a settling time."""
 
-    start: u64
+    start: Annotated[u64, UNIX_MS]
     low: u128
     high: u128
 
@@ -118,7 +119,7 @@ class Waiting:
 class Round:
     """The state of a key's price besides its value."""
 
-    enough_until: u64 = u64(0)
+    enough_until: Annotated[u64, UNIX_MS] = u64(0)
     """Time until which enough values are not expired; 0: there are too few."""
     history: Annotated[
         Bounded[list[Bucket], MAX_BUCKETS], TypeName("BoundedVec<Bucket, MaxBuckets>")
@@ -132,7 +133,7 @@ class Due:
     """The time from which a key's median must be computed again, because a value expires."""
 
     key: Key
-    at: u64
+    at: Annotated[u64, UNIX_MS]
     """0: in this block."""
 
 
@@ -156,16 +157,16 @@ class Feeder:
     """A bonded feeder. Times are in milliseconds since 1970."""
 
     bond: Balance
-    since: u64
+    since: Annotated[u64, UNIX_MS]
     """Time at which it joined."""
     state: FeederState = FeederState.Candidate
-    fed_at: u64 = u64(0)
+    fed_at: Annotated[u64, UNIX_MS] = u64(0)
     """Time of its last feed, or of its admission."""
     fed: u32 = u32(0)
     """Heartbeats of this day."""
     missed: u32 = u32(0)
     """Missed heartbeats of this day."""
-    free_at: u64 = u64(0)
+    free_at: Annotated[u64, UNIX_MS] = u64(0)
     """Time from which the bond of a feeder that left can be withdrawn."""
 
 
@@ -174,11 +175,11 @@ class Feeder:
 class Watch:
     """The current day and period of heartbeats. Times are in milliseconds since 1970."""
 
-    day: u64 = u64(0)
+    day: Annotated[u64, UNIX_MS] = u64(0)
     """Start of the day."""
-    began: u64 = u64(0)
+    began: Annotated[u64, UNIX_MS] = u64(0)
     """Start of the period."""
-    length: u64 = u64(0)
+    length: Annotated[u64, SPAN_MS] = u64(0)
     """Length of the period: the longest `Rule.heartbeat_ms`."""
 
 

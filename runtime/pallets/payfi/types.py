@@ -12,6 +12,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import CODE
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame.aliases import Account, Balance, MomentOf
@@ -31,7 +32,7 @@ PLANS: Final = ANALYTICS
 Bps = Annotated[u16, TypeName("Bps")]
 Bucket = Annotated[u32, TypeName("Bucket")]
 PaymentId = Annotated[u64, TypeName("PaymentId")]
-Currency = Annotated[bytes, Fixed(3), TypeName("Currency")]
+Currency = Annotated[bytes, Fixed(3), TypeName("Currency"), CODE]
 Reference = Annotated[bytes, Fixed(16), TypeName("Reference")]
 Tills = Bounded[list[AccountId], MAX_TILLS]
 Category = Annotated[u16, TypeName("Category")]

@@ -9,9 +9,10 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import LINES, LOWER_NAMES, MILLIONTHS, means
 from btt_chain.scale import Bounded, Compact, Fixed, TypeName, path, u16, u32, u128
 from runtime.constants import BTT
-from runtime.frame.aliases import Balance, BlockNumber
+from runtime.frame.aliases import Balance, SlotNumber
 from runtime.frame.bonding import UnlockChunk, unlocking_total
 from runtime.frame.traits import InspectHold, MutateHold
 from runtime.splits import PPM
@@ -32,7 +33,9 @@ Key32 = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
 Hours = Annotated[bytes, Fixed(HOURS // 8)]
 ClassIndex = Annotated[u16, TypeName("ClassIndex")]
 EraIndex = Annotated[u32, TypeName("EraIndex")]
-Endpoints = Annotated[Bounded[bytes, MAX_ENDPOINTS], TypeName("BoundedVec<u8, MaxEndpoints>")]
+Endpoints = Annotated[
+    Bounded[bytes, MAX_ENDPOINTS], TypeName("BoundedVec<u8, MaxEndpoints>"), LINES
+]
 """Addresses with a line feed between them: `/dns4/a.example/tcp/30335/p2p/12D3...` each."""
 
 
@@ -44,6 +47,7 @@ def are_endpoints(raw: bytes) -> bool:
     )
 
 
+@means(LOWER_NAMES)
 @path("pallet_providers::ProviderKind")
 class ProviderKind(IntEnum):
     """The kind of a provider, by its own statement."""
@@ -100,7 +104,7 @@ class Ledger:
     """Number of its jobs."""
     last_heartbeat: EraIndex = u32(0)
     """Era of its last heartbeat."""
-    selectable_from: BlockNumber = u32(0)
+    selectable_from: SlotNumber = u32(0)
     """First slot in which it can be selected, after it added bond or changed keys."""
     chilled: bool = False
     """True if it takes no new jobs."""
@@ -131,9 +135,9 @@ class Params:
 
     minimum_bond: Balance = u128(1_000 * BTT)
     """Minimum bond for jobs that a requester pays, in planck."""
-    decline_quota: u32 = u32(50_000)
+    decline_quota: Annotated[u32, MILLIONTHS] = u32(50_000)
     """Part of its offers that a provider may decline in an era at no cost."""
-    decline_fine: u32 = u32(5_000)
+    decline_fine: Annotated[u32, MILLIONTHS] = u32(5_000)
     """Part of its bond that each further one costs."""
 
     @property

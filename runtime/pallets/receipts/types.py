@@ -11,10 +11,11 @@ from btt_chain.crypto.vrf import Vrf
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import LOWER_NAMES, SLOT, means
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u128
 from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
-from runtime.frame.aliases import Account, Balance, BlockNumber
+from runtime.frame.aliases import Account, Balance, SlotCount, SlotNumber
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold, Operators
 from runtime.pallets.babe import BeaconClock
@@ -47,6 +48,7 @@ class HoldReason(IntEnum):
     Challenge = 1
 
 
+@means(LOWER_NAMES)
 @path("pallet_receipts::Phase")
 class Phase(IntEnum):
     """The phase of a receipt."""
@@ -128,7 +130,7 @@ class Challenge:
     tensor: u16
     """Index among the tensors that have leaves (`Graph.committed`)."""
     leaf: u32
-    until: BlockNumber
+    until: SlotNumber
     """First slot that is too late to show the leaf."""
     by: Annotated[AccountId | None, TypeName("Option<AccountId>")]
     """Account that pays the deposit if the leaf is shown; None if verifiers' votes asked for it."""
@@ -195,19 +197,19 @@ class Receipt:
     """Root over the roots of all items' outputs."""
     planted_error_commit: H256
     """Commitment to the right roots (`ids.planted_error_commit`), or a random number."""
-    started: BlockNumber
-    finished: BlockNumber
-    submitted: BlockNumber
+    started: SlotNumber
+    finished: SlotNumber
+    submitted: SlotNumber
     phase: Phase = Phase.Waiting
-    since: BlockNumber = u32(0)
+    since: SlotNumber = u32(0)
     """First slot of this phase; for Waiting, the slot in which the selection was requested."""
-    commit_until: BlockNumber = u32(0)
+    commit_until: SlotNumber = u32(0)
     """First slot that is too late to commit."""
-    reveal_until: BlockNumber = u32(0)
+    reveal_until: SlotNumber = u32(0)
     """First slot that is too late to reveal; revealing begins at `commit_until`."""
-    due: BlockNumber = u32(0)
+    due: SlotNumber = u32(0)
     """Slot in which this phase ends."""
-    stalled: BlockNumber = u32(0)
+    stalled: SlotCount = u32(0)
     """Stalled slots of the chain, in total, when these times were set; see `shifted`."""
     replacements: u8 = u8(0)
     """Number of selections requested after the first, also if they found too few verifiers."""
@@ -249,11 +251,11 @@ class Verifier:
     bond: Balance
     misses: u8 = u8(0)
     """Number of consecutive missed votes."""
-    missed: BlockNumber = u32(0)
+    missed: SlotNumber = u32(0)
     """Slot of the last change of `misses`."""
-    free_at: Annotated[u32 | None, TypeName("Option<BlockNumber>")] = None
+    free_at: Annotated[u32 | None, TypeName("Option<BlockNumber>"), SLOT] = None
     """Slot from which the bond can be withdrawn; None while the verifier is active."""
-    since: BlockNumber = u32(0)
+    since: SlotNumber = u32(0)
     """Slot of the last bonding: only randomness unknown at that time selects the verifier."""
 
 

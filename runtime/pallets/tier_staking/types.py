@@ -7,8 +7,9 @@ from enum import IntEnum, IntFlag
 from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.meaning import BASIS_POINTS, SPAN_MS
 from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
-from runtime.frame.aliases import Balance, MomentOf
+from runtime.frame.aliases import Balance, ChainMoment
 
 MAX_STAKES: Final = 32
 """Maximum number of open stakes of one account."""
@@ -41,11 +42,11 @@ class Tier:
 
     days: u32
     """Lock duration of the stake, in days."""
-    reward_bps: u32
+    reward_bps: Annotated[u32, BASIS_POINTS]
     """Reward for 365 days, as a part of the principal."""
     minimum: Balance
     """Minimum principal, in planck."""
-    burn_bps: u32
+    burn_bps: Annotated[u32, BASIS_POINTS]
     """Part of each reward that is destroyed."""
     benefits: u8
     """Benefits, as a sum: 1 compute priority, 2 fee discount, 4 more votes, 8 special services."""
@@ -62,8 +63,8 @@ class Stake:
     amount: Annotated[Compact[u128], TypeName("Balance")]
     """Principal on hold, in planck."""
     tier: u8
-    opened: MomentOf
-    term_end: MomentOf
+    opened: ChainMoment
+    term_end: ChainMoment
     """Time from which the stake can be withdrawn, and earns nothing more."""
     commit: Annotated[Compact[u128], TypeName("Balance")]
     """Reward for the whole term before burns, reserved in the pool, in planck."""
@@ -71,9 +72,9 @@ class Stake:
     """Part of `commit` claimed so far, before burns."""
     acc_snapshot: u256
     """Value of the dividend accumulator at the last payment of the stake's dividends."""
-    bps: u32
+    bps: Annotated[u32, BASIS_POINTS]
     """Reward rate; below the tier's rate if the pool could not reserve as much."""
-    burn_bps: u32
+    burn_bps: Annotated[u32, BASIS_POINTS]
     """Part of each reward that is destroyed."""
 
 
@@ -85,9 +86,9 @@ class Position:
     id: Annotated[u32, TypeName("StakeId")]
     tier: u8
     benefits: u8
-    since: MomentOf
+    since: ChainMoment
     """Start of the warm-up; benefits begin when it is over."""
-    until: MomentOf
+    until: ChainMoment
     """End of the term."""
     amount: Annotated[Compact[u128], TypeName("Balance")]
 
@@ -109,11 +110,11 @@ class Holdings:
 class Window:
     """Times at which an account's stakes have a benefit. Times in ms since genesis."""
 
-    warm_until: MomentOf
+    warm_until: ChainMoment
     """Last end of the stakes that had completed the warm-up when this was written."""
-    since: MomentOf
+    since: ChainMoment
     """First end of a warm-up among the other stakes."""
-    until: MomentOf
+    until: ChainMoment
     """Last end of those other stakes."""
 
     def covers(self, now: int) -> bool:
@@ -128,9 +129,9 @@ class Benefits:
 
     priority: bool
     """True if the account's compute jobs have priority."""
-    discount_bps: u32
+    discount_bps: Annotated[u32, BASIS_POINTS]
     """Discount on transaction fees, in basis points."""
-    vote_bps: u32
+    vote_bps: Annotated[u32, BASIS_POINTS]
     """Vote weight of stakes with more votes, in basis points."""
     special: bool
     """True if the account has access to special services."""
@@ -163,8 +164,8 @@ class PoolState:
 class StakeQuote:
     """The reward that a stake would earn in its term if it were opened now, in planck."""
 
-    term_ms: u64
-    reward_bps: u32
+    term_ms: Annotated[u64, SPAN_MS]
+    reward_bps: Annotated[u32, BASIS_POINTS]
     """Reward for 365 days, in hundredths of a percent of the principal."""
     reduced: bool
     """True if the pool or the cap of an account does not cover the tier's own rate."""
@@ -190,7 +191,7 @@ class PremiumService:
 class PremiumAccess:
     """Access of an account to a premium service."""
 
-    until: MomentOf
+    until: ChainMoment
     """End of the access, in ms since genesis."""
     min_tier: u8
     """Shortest tier of a stake with which it can be used."""
@@ -207,7 +208,7 @@ class PremiumView:
     """Price of a month of 30 days, in planck."""
     entitled: bool
     """True if the account has an active stake of the tier or a longer one."""
-    until: MomentOf
+    until: ChainMoment
     """End of the bought access, in ms since genesis; 0: none was bought."""
     has_access: bool
     """True if the account can use the service now."""

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import BASIS_POINTS, CODE, SLOTS, means
 from btt_chain.scale import Bounded, FixedBytes, TypeName, path, u32, u64, u128
 from runtime.frame.aliases import Account, Balance, SlotOf
 
@@ -24,6 +25,7 @@ MAX_NAME: Final = 64
 NO_HASH: Final = H256(bytes(32))
 
 
+@means(CODE)
 class PoolId(FixedBytes, size=8, path="pallet_tokenomics::PoolId"):
     """Identifier of a pool: the bytes between `modl` and the zeros of its account."""
 
@@ -115,7 +117,7 @@ class Pool:
 class Milestone:
     """A milestone of a programme."""
 
-    bps: u32
+    bps: Annotated[u32, BASIS_POINTS]
     """Part of the programme that depends on it, in hundredths of a percent."""
     description: Annotated[H256, TypeName("Hash")]
     """Hash of the text that defines the milestone."""
@@ -141,7 +143,7 @@ class Programme:
     ]
     released_planck: Balance = u128(0)
     """Sum of payments to the Foundation."""
-    done_bps: u32 = u32(0)
+    done_bps: Annotated[u32, BASIS_POINTS] = u32(0)
     """Part that depends on confirmed milestones, in hundredths of a percent."""
 
 
@@ -197,7 +199,7 @@ class ContractualRow:
 
     amount: Balance
     start: SlotOf
-    length: SlotOf
+    length: Annotated[u64, TypeName("Slot"), SLOTS]
     cliff: SlotOf
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.client.amount import BTT, Currency
+from btt_chain.present.times import date, span
 from cli.common import show
-from cli.common.chain_time import ChainTime, date, span
+from cli.common.chain_time import ChainTime
 
 UNIT = 10**18
 

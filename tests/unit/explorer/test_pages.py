@@ -35,8 +35,8 @@ from btt_chain.explorer.render import HERE, STATIC, Renderer, static
 from btt_chain.explorer.sentences import OTHERS, SENTENCES
 from btt_chain.explorer.server import LIMITS, TITLES, Server
 from btt_chain.explorer.signing.driver import POOR
-from btt_chain.explorer.text import of_bytes, shown
 from btt_chain.payments.doubts import PROTECTED
+from btt_chain.present.visible import of_bytes, shown
 from btt_chain.primitives import ss58
 from btt_chain.scale import u128
 from cli.program import program

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from btt_chain.present.composites import camel_case
 from btt_chain.primitives import ss58
-from btt_chain.rpc.views import camel_case
 from btt_chain.scale import u8, u32, u64, u128
 from genesis.accounts import POOLS, address, dev_account
 from runtime import BttRuntime
