@@ -62,15 +62,15 @@ def write_genesis(state: State, config: Mapping[str, object], path: str) -> None
     """Write the state of block zero. Raises GenesisError, which names the place below `path`."""
     sections = Section(config, path).fields(required=(PARAMS,), optional=tuple(config))
     chain_id, params = read_params(sections[PARAMS])
-    runtime = runtime_of(read_set(sections[PARAMS]), params)
-    pallets = {section_name(pallet): pallet for pallet in runtime.pallets.values()}
-    known = [name for name, pallet in pallets.items() if is_configurable(pallet)]
-    Section(config, path).fields(required=(PARAMS,), optional=known)
+    name = read_set(sections[PARAMS])
+    Section(config, path).fields(optional=sections_of(name, params))
+    runtime = runtime_of(name, params)
     state.put(PARAMS_KEY, params.encoded())
     state.put(CHAIN_ID_KEY, encode(str, chain_id))
     runtime.enter(state)
-    for name, pallet in pallets.items():
-        configure(pallet, config.get(name, {}), f"{path}.{name}")
+    for pallet in runtime.pallets.values():
+        section = section_name(pallet)
+        configure(pallet, config.get(section, {}), f"{path}.{section}")
 
 
 def read_params(section: Section) -> tuple[str, RuntimeParams]:
@@ -140,6 +140,12 @@ def configure(pallet: Pallet, config: object, path: str) -> None:
         pallet.genesis(config)
     except GenesisError as error:
         raise GenesisError(f"{path.removesuffix(section_name(pallet))}{error}") from None
+
+
+def sections_of(name: str, params: RuntimeParams) -> tuple[str, ...]:
+    """Return the names of the sections that the configuration of a set of features may have."""
+    pallets = runtime_of(name, params).pallets.values()
+    return (PARAMS, *(section_name(pallet) for pallet in pallets if is_configurable(pallet)))
 
 
 @lru_cache(maxsize=4)

@@ -29,7 +29,7 @@ from cli.common.node_options import (
     validator_of,
     validator_options,
 )
-from cli.common.options import Command, chain_names, examples
+from cli.common.options import Command, chain_names, examples, runtime_option
 from cli.common.streams import ENDING
 
 if TYPE_CHECKING:
@@ -185,6 +185,7 @@ def rpc_options(command: Command) -> Command:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where data is kept. [default: ~/.local/share/btt-chain]",
 )
+@runtime_option
 @click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
 @click.option("--name", help="What the node calls itself in its log. [default: a random name]")
 @click.option(
@@ -249,6 +250,7 @@ def node(
     explorer: bool,
     explorer_port: int,
     filters: str,
+    runtime: str | None,
     **given: Any,
 ) -> None:
     """Run a node until it is stopped.
@@ -265,11 +267,14 @@ def node(
         rpc_port=given["rpc_port"],
         fork=given["fork_url"],
         fork_options={"--at": given["at"], "--fork-cache": given["fork_cache"]},
+        runtime=runtime,
     )
     chain = known_chain(chain or "dev")
     if dev:
         chain = development(given, sealing)
-    alone = chain in {"dev", MANUAL_DEV}
+    alone = is_development(chain)
+    if runtime is not None:
+        chain = with_runtime(chain, runtime)
     start(parse_filters(filters))
     with (
         data_directory(base_path, tmp=tmp) as base,
@@ -297,6 +302,23 @@ def node(
             run(config)
         else:
             run_a_fork(config, given["fork_url"], given["at"], given["fork_cache"])
+
+
+def is_development(chain: str) -> bool:
+    """Return True for a development chain of the program, whose node needs no others."""
+    from genesis.catalogue import chain_named
+    from genesis.presets import ChainType
+
+    preset = chain_named(chain)
+    return preset is not None and preset.chain_type is ChainType.DEVELOPMENT
+
+
+def with_runtime(chain: str, runtime: str) -> str:
+    """Return the name of a chain of the program with another set of features."""
+    from genesis.catalogue import chain_named
+
+    preset = chain_named(chain)
+    return chain if preset is None else preset.with_runtime(runtime).preset
 
 
 def prepare_process() -> None:
@@ -328,6 +350,7 @@ def check_flags(
     rpc_port: int,
     fork: str | None,
     fork_options: Mapping[str, object],
+    runtime: str | None,
 ) -> None:
     """Raise Mistyped for flags that contradict each other."""
     if dev and chain not in {None, "dev"}:
@@ -339,6 +362,10 @@ def check_flags(
     for option, value in fork_options.items():
         if value is not None and fork is None:
             raise Mistyped(f"{option} goes with --fork: give both")
+    if runtime is not None and (fork is not None or not dev):
+        raise Mistyped(
+            "--runtime goes with --dev: the state of another chain says which runtime it has"
+        )
     if fork is not None and not dev:
         raise Mistyped("--fork goes with --dev: a fork is for yourself alone")
     if explorer and not (dev and rpc_port):

@@ -108,6 +108,16 @@ def chain_names(
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
 
 
+def runtime_option(command: Command) -> Command:
+    """Add `--runtime`: the set of features of a chain."""
+    return click.option(
+        "--runtime",
+        type=click.Choice(["minimal", "standard", "full"], case_sensitive=False),
+        help="The features of the runtime: useful work alone; also vesting, stakes, governance and "
+        "assets; or all. [default: full]",
+    )(command)
+
+
 def url_options(command: Command) -> Command:
     """Add `--url` and `--timeout`: the node, and the seconds to wait for it."""
     url = click.option(
