@@ -15,6 +15,7 @@ from cli.common.files import MAX_SECRET, secret_in, secret_of
 from cli.common.secret_uri import check_secret
 from cli.common.synonyms import meant
 from cli.common.types import Seconds
+from runtime.sets import SETS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -112,7 +113,7 @@ def runtime_option(command: Command) -> Command:
     """Add `--runtime`: the set of features of a chain."""
     return click.option(
         "--runtime",
-        type=click.Choice(["minimal", "standard", "full"], case_sensitive=False),
+        type=click.Choice(list(SETS), case_sensitive=False),
         help="The features of the runtime: useful work alone; also vesting, stakes, governance and "
         "assets; or all. [default: full]",
     )(command)

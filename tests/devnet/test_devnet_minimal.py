@@ -27,7 +27,7 @@ from runtime.pallets.jobs import Jobs
 from support import without_features
 from support.work.history import History
 
-pytestmark = pytest.mark.devnet
+pytestmark = [pytest.mark.devnet, pytest.mark.full]
 
 SLOT_MS: Final = 500
 HANG: Final = 150.0
