@@ -250,7 +250,6 @@ def node(
     explorer: bool,
     explorer_port: int,
     filters: str,
-    runtime: str | None,
     **given: Any,
 ) -> None:
     """Run a node until it is stopped.
@@ -259,22 +258,12 @@ def node(
     its own with one validator, Alice; with --sealing, its blocks come as that says instead.
     """
     prepare_process()
-    check_flags(
-        dev=dev,
-        chain=chain,
-        own_folder=tmp and base_path is not None,
-        explorer=explorer,
-        rpc_port=given["rpc_port"],
-        fork=given["fork_url"],
-        fork_options={"--at": given["at"], "--fork-cache": given["fork_cache"]},
-        runtime=runtime,
-    )
+    own_folder = tmp and base_path is not None
+    check_flags(given, dev=dev, chain=chain, own_folder=own_folder, explorer=explorer)
     chain = known_chain(chain or "dev")
     if dev:
         chain = development(given, sealing)
     alone = is_development(chain)
-    if runtime is not None:
-        chain = with_runtime(chain, runtime)
     start(parse_filters(filters))
     with (
         data_directory(base_path, tmp=tmp) as base,
@@ -305,20 +294,12 @@ def node(
 
 
 def is_development(chain: str) -> bool:
-    """Return True for a development chain of the program, whose node needs no others."""
+    """Return True if the chain is a development chain of the program: its node needs no others."""
     from genesis.catalogue import chain_named
     from genesis.presets import ChainType
 
     preset = chain_named(chain)
     return preset is not None and preset.chain_type is ChainType.DEVELOPMENT
-
-
-def with_runtime(chain: str, runtime: str) -> str:
-    """Return the name of a chain of the program with another set of features."""
-    from genesis.catalogue import chain_named
-
-    preset = chain_named(chain)
-    return chain if preset is None else preset.with_runtime(runtime).preset
 
 
 def prepare_process() -> None:
@@ -334,25 +315,22 @@ def prepare_process() -> None:
 
 def development(given: dict[str, object], sealing: str | None) -> str:
     """Return the chain of --dev, and set its author unless blocks are sealed by hand."""
-    if sealing is not None:
-        return MANUAL_DEV
-    given["dev_names"] = given["dev_names"] or ("alice",)
-    given["force_authoring"] = True
-    return "dev"
+    from genesis.presets import CHAINS
+
+    chain = CHAINS["dev" if sealing is None else MANUAL_DEV]
+    if sealing is None:
+        given["dev_names"] = given["dev_names"] or ("alice",)
+        given["force_authoring"] = True
+    runtime = given["runtime"]
+    return (chain.with_runtime(runtime) if isinstance(runtime, str) else chain).preset
 
 
 def check_flags(
-    *,
-    dev: bool,
-    chain: str | None,
-    own_folder: bool,
-    explorer: bool,
-    rpc_port: int,
-    fork: str | None,
-    fork_options: Mapping[str, object],
-    runtime: str | None,
+    given: Mapping[str, object], *, dev: bool, chain: str | None, own_folder: bool, explorer: bool
 ) -> None:
     """Raise Mistyped for flags that contradict each other."""
+    fork = given["fork_url"]
+    fork_options = {"--at": given["at"], "--fork-cache": given["fork_cache"]}
     if dev and chain not in {None, "dev"}:
         raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
     if not dev and not chain:
@@ -362,13 +340,13 @@ def check_flags(
     for option, value in fork_options.items():
         if value is not None and fork is None:
             raise Mistyped(f"{option} goes with --fork: give both")
-    if runtime is not None and (fork is not None or not dev):
+    if given["runtime"] is not None and (fork is not None or not dev):
         raise Mistyped(
             "--runtime goes with --dev: the state of another chain says which runtime it has"
         )
     if fork is not None and not dev:
         raise Mistyped("--fork goes with --dev: a fork is for yourself alone")
-    if explorer and not (dev and rpc_port):
+    if explorer and not (dev and given["rpc_port"]):
         raise Mistyped(
             "--explorer goes with --dev and a fixed --rpc-port; for other nodes there "
             "is the command `btt-chain explorer --url`"

@@ -7,6 +7,6 @@ those of docs/economy.md.
 
 from runtime.audits.checks import audit
 from runtime.audits.holds import records
-from runtime.audits.state import AuditedState, Books, Check, Finding
+from runtime.audits.state import AuditedState, Check, FeatureAudit, Finding
 
-__all__ = ["AuditedState", "Books", "Check", "Finding", "audit", "records"]
+__all__ = ["AuditedState", "Check", "FeatureAudit", "Finding", "audit", "records"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
 from runtime.audits.holds import values_of
-from runtime.audits.state import AuditedState, Books, Finding, HoldRecord
+from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
 from runtime.pallets import assets
@@ -90,4 +90,4 @@ def holds(runtime: Work) -> Iterator[HoldRecord]:
         yield who, Reason(registry.index, why.VerifierBond), int(verifier.bond)
 
 
-BOOKS = Books(checks=(units,), holds=holds, deposits={assets.RESERVE_ID: account_deposits})
+AUDIT = FeatureAudit(checks=(units,), holds=holds, deposits={assets.RESERVE_ID: account_deposits})

@@ -51,7 +51,7 @@ def bonds(audited: AuditedState) -> Iterator[Finding]:
             yield Finding("I4", f"{who.hex()}: {held} planck held as bond, {bonded} bonded")
     yield from unexplained(audited)
     yield from unknown_names(audited)
-    noted = [entry for part in audited.books for entry in part.deposits.items()]
+    noted = [entry for part in audited.parts for entry in part.deposits.items()]
     for name, deposits_of in noted:
         deposits = deposits_of(runtime)
         reserved = sum(int(amount_of(entries, name)) for _, entries in balances.reserves.items())

@@ -9,7 +9,7 @@ from btt_chain.primitives.evidence_tree import is_tree_size
 from runtime.audits.facilities import facilities
 from runtime.audits.holds import values_of
 from runtime.audits.incentives import incentives
-from runtime.audits.state import AuditedState, Books, Finding, HoldRecord
+from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.pallets.facilities import Facilities
 from runtime.pallets.health_records import HealthRecords
@@ -74,4 +74,4 @@ def holds(runtime: Work) -> Iterator[HoldRecord]:
         yield demand.by, records.promises.reason, int(demand.deposit)
 
 
-BOOKS = Books(checks=(facilities, incentives, referrals, roots), holds=holds)
+AUDIT = FeatureAudit(checks=(facilities, incentives, referrals, roots), holds=holds)

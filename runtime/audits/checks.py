@@ -1,13 +1,13 @@
 """The audit of a state by the checks of all features of its runtime.
 
 Each check recomputes a part of the accounting from other records, and reports differences. A new
-check is a function of `AuditedState` in the module of its subject, and a name in the `BOOKS` of its
+check is a function of `AuditedState` in the module of its subject, and a name in the `AUDIT` of its
 feature, which the feature names.
 """
 
 from __future__ import annotations
 
-from runtime.audits.state import AuditedState, Finding, books_of
+from runtime.audits.state import AuditedState, Finding, audits_of
 from runtime.audits.storage import stored
 from runtime.features.work import Work
 
@@ -21,6 +21,6 @@ def audit(runtime: Work) -> list[Finding]:
     unreadable = list(stored(runtime))
     if unreadable:
         return unreadable
-    accounts, books = dict(runtime.system.account.items()), books_of(runtime)
-    audited = AuditedState(runtime, accounts, books)
-    return [finding for part in books for check in part.checks for finding in check(audited)]
+    accounts, parts = dict(runtime.system.account.items()), audits_of(runtime)
+    audited = AuditedState(runtime, accounts, parts)
+    return [finding for part in parts for check in part.checks for finding in check(audited)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.audits.balances import bonds, dust, issuance, reserves
 from runtime.audits.pools import burns, development, pools, programmes, reserve
-from runtime.audits.state import Books
+from runtime.audits.state import FeatureAudit
 from runtime.features.core import Core
 from runtime.frame import Reason
 from runtime.pallets import identity
@@ -25,7 +25,7 @@ def identity_deposits(runtime: Core) -> int:
     ) + sum(int(deposit) for _, (deposit, _) in runtime.identity.subs.subs_of.items())
 
 
-BOOKS = Books(
+AUDIT = FeatureAudit(
     checks=(
         issuance,
         reserves,

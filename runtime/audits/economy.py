@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.audits.staking import contributions, stakes
-from runtime.audits.state import Books
+from runtime.audits.state import FeatureAudit
 from runtime.audits.vesting import vesting
 from runtime.features.work import Work
 from runtime.frame import Reason
@@ -30,7 +30,7 @@ def multisig_deposits(runtime: Work) -> int:
     return sum(int(operation.deposit) for _, operation in operations)
 
 
-BOOKS = Books(
+AUDIT = FeatureAudit(
     checks=(vesting, stakes, contributions),
     compared=(Reason(32, TierStaking.HoldReason.TierStake),),
     deposits={proxy.RESERVE_ID: proxy_deposits, multisig.RESERVE_ID: multisig_deposits},

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runtime.audits.holds import values_of
 from runtime.audits.objections import objections
-from runtime.audits.state import AuditedState, Books, Finding, HoldRecord
+from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
 from runtime.pallets import bounties, chambers, conviction_voting, referenda
@@ -77,7 +77,7 @@ def holds(runtime: Work) -> Iterator[HoldRecord]:
             yield deposit[0], notes, int(deposit[1])
 
 
-BOOKS = Books(
+AUDIT = FeatureAudit(
     checks=(votes, objections),
     holds=holds,
     deposits={

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from btt_chain.primitives.account import AccountId
-from runtime.audits.state import AuditedState, Finding, HoldRecord, books_of
+from runtime.audits.state import AuditedState, Finding, HoldRecord, audits_of
 from runtime.features.work import Work
 from runtime.frame import Reason
 from runtime.frame.items import Map
@@ -21,8 +21,8 @@ def unknown_names(audited: AuditedState) -> Iterator[Finding]:
     A hold for a reason that no pallet declares cannot be read: I17.
     """
     balances = audited.runtime.balances
-    noted = {name for part in audited.books for name in part.deposits}
-    named = {name for part in audited.books for name in part.locks}
+    noted = {name for part in audited.parts for name in part.deposits}
+    named = {name for part in audited.parts for name in part.locks}
     for who, reserves in balances.reserves.items():
         for one in reserves:
             if one.id not in noted:
@@ -38,7 +38,7 @@ def unexplained(audited: AuditedState) -> Iterator[Finding]:
     runtime, expected = audited.runtime, dict[tuple[AccountId, Reason], int]()
     for who, reason, amount in records(runtime):
         expected[who, reason] = expected.get((who, reason), 0) + amount
-    elsewhere = [reason for part in audited.books for reason in part.compared]
+    elsewhere = [reason for part in audited.parts for reason in part.compared]
     held = {
         (who, hold.id): int(hold.amount)
         for who, entries in runtime.balances.holds.items()
@@ -61,5 +61,5 @@ def values_of(item: Map[K, V]) -> list[V]:
 
 def records(runtime: Work) -> Iterator[HoldRecord]:
     """Yield the holds expected by the records of all pallets."""
-    for part in books_of(runtime):
+    for part in audits_of(runtime):
         yield from part.holds(runtime)

@@ -8,7 +8,7 @@ from runtime.audits.holds import values_of
 from runtime.audits.oracle import prices
 from runtime.audits.payfi import payments
 from runtime.audits.payfi_disputes import disputes_and_cards
-from runtime.audits.state import Books, HoldRecord
+from runtime.audits.state import FeatureAudit, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
 from runtime.pallets.oracle import Oracle
@@ -40,4 +40,4 @@ def holds(runtime: Work) -> Iterator[HoldRecord]:
             yield payfi.payments.payments[number].payer, deposit, int(dispute.deposit)
 
 
-BOOKS = Books(checks=(payments, disputes_and_cards, prices), holds=holds)
+AUDIT = FeatureAudit(checks=(payments, disputes_and_cards, prices), holds=holds)

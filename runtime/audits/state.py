@@ -30,7 +30,7 @@ class AuditedState:
 
     runtime: Work
     accounts: dict[AccountId, AccountInfo]
-    books: tuple[Books, ...]
+    parts: tuple[FeatureAudit, ...]
 
     def of(self, who: AccountId) -> AccountInfo:
         """Return an account; an empty record if there is none."""
@@ -48,7 +48,7 @@ def no_holds(_: Work) -> Iterator[HoldRecord]:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class FeatureAudit:
     """The part of a feature in the audit."""
 
     checks: tuple[Check, ...]
@@ -62,12 +62,12 @@ class Books:
     """Names of locks."""
 
 
-def books_of(runtime: Work) -> tuple[Books, ...]:
-    """Return the books of all features of a runtime."""
-    books = []
+def audits_of(runtime: Work) -> tuple[FeatureAudit, ...]:
+    """Return the audits of all features of a runtime."""
+    parts = []
     for feature in runtime.features():
         if feature.OWN.audit is not None:
             package = feature.__module__.rpartition(".")[0]
-            part: Books = import_module(feature.OWN.audit, package).BOOKS
-            books.append(part)
-    return tuple(books)
+            part: FeatureAudit = import_module(feature.OWN.audit, package).AUDIT
+            parts.append(part)
+    return tuple(parts)

@@ -8,7 +8,7 @@ from typing import Final
 from btt_chain.primitives.account import AccountId
 from runtime.audits.holds import values_of
 from runtime.audits.mining import mining
-from runtime.audits.state import AuditedState, Books, Finding, HoldRecord
+from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
 from runtime.pallets.jobs import ENDED, JobState
@@ -74,4 +74,4 @@ def holds(runtime: Work) -> Iterator[HoldRecord]:
                 yield dispute.by, challenge, int(dispute.deposit)
 
 
-BOOKS = Books(checks=(mining, work), holds=holds)
+AUDIT = FeatureAudit(checks=(mining, work), holds=holds)

@@ -47,14 +47,14 @@ def stage(number: int) -> Callable[[Callable[[R, RuntimeParams], None]], Stage[R
 
 
 class Declarations(NamedTuple):
-    """What a feature has besides pallets."""
+    """The parts of a feature besides its pallets."""
 
     apis: tuple[type[RuntimeApi], ...]
     """Its runtime APIs."""
     offsetting: tuple[Reason, ...]
     """Reasons of its holds that may lie under a lock: refundable deposits and bonds."""
     audit: str | None
-    """Module with `BOOKS`, its part of the audit, relative to its own package. It is a name because
+    """Module with `AUDIT`, its part of the audit, relative to its own package. It is a name because
     nodes do not load audits."""
 
 

@@ -45,7 +45,7 @@ class Core(
     offsetting=(Reason(5, Authorities.HoldReason.ValidatorBond),),
     audit="..audits.core",
 ):
-    """What every chain has."""
+    """The pallets of every chain."""
 
     # fmt: off
     @stage(0)

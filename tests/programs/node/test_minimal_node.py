@@ -41,16 +41,16 @@ def run(node: DevNode, *words: str) -> Result:
 
 
 def test_its_methods_and_apis_are_those_of_useful_work(node: DevNode) -> None:
-    methods = node.rpc.call("rpc_methods")["methods"]
-    groups = {name.partition("_")[0] for name in methods}
+    listed, version = node.rpc.call("rpc_methods"), node.rpc.call("state_getRuntimeVersion")
+    assert isinstance(listed, dict)
+    assert isinstance(version, dict)
+    methods, apis = listed["methods"], version["apis"]
+    assert isinstance(methods, list)
+    assert isinstance(apis, list)
+    groups = {str(name).partition("_")[0] for name in methods}
     assert {"work", "tokenomics", "mining", "state", "author"} <= groups
     assert not groups & {"staking", "gov", "oracle", "payfi", "facilities", "referral", "records"}
-    version = node.rpc.call("state_getRuntimeVersion")
-    assert (version["specName"], version["specVersion"], len(version["apis"])) == (
-        "btt-minimal",
-        100,
-        15,
-    )
+    assert (version["specName"], version["specVersion"], len(apis)) == ("btt-minimal", 100, 15)
 
 
 def test_money_moves_and_the_audit_of_the_state_finds_nothing(node: DevNode) -> None:

@@ -1,4 +1,4 @@
-"""Each set of features is a chain: built, described, begun, and right in its books."""
+"""Each set of features is a chain: built, described, begun and audited."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genesis.catalogue import chain_named, make
 from genesis.code import own_set
 from genesis.spec import SpecError, read_spec
 from runtime.apis.metadata import metadata
-from runtime.audits.state import books_of
+from runtime.audits.state import audits_of
 from runtime.features.work import Work
 from runtime.frame import RuntimeVersion
 from runtime.frame.version import CODE_KEY, api_id
@@ -103,7 +103,7 @@ def test_a_live_chain_has_all_features() -> None:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_the_books_balance_after_two_eras_with_transactions(name: str) -> None:
+def test_the_audit_is_clean_after_two_eras_with_transactions(name: str) -> None:
     node = DevNode(chain="dev-manual" if name == FULL else f"dev-manual-{name}")
     for height in range(45):
         node.now += 1
@@ -114,4 +114,4 @@ def test_the_books_balance_after_two_eras_with_transactions(name: str) -> None:
     assert node.runtime().version.spec_name.value == SETS[name].spec_name
     assert node.account(ALICE.account_id).nonce == 9
     assert node.audit() == []
-    assert len(books_of(node.runtime())) == {MINIMAL: 2, STANDARD: 5, FULL: 7}[name]
+    assert len(audits_of(node.runtime())) == {MINIMAL: 2, STANDARD: 5, FULL: 7}[name]

@@ -34,7 +34,7 @@ def examples(page: str) -> list[str]:
 
 
 PALLET, TESTS = examples("pallets.md")
-FEATURE, BOOKS = examples("minimal.md")
+FEATURE, AUDIT = examples("minimal.md")
 
 
 def module(name: str, source: str) -> ModuleType:
@@ -49,7 +49,7 @@ def module(name: str, source: str) -> ModuleType:
 
 board = module("runtime.pallets.notice_board", PALLET)
 tests = module("docs_pallets_tests", TESTS)
-books = module("runtime.audits.board", BOOKS)
+board_audit = module("runtime.audits.board", AUDIT)
 feature = module("runtime.features.board", FEATURE)
 
 # pytest collects what a module has: here the fixture and the tests of the page.
@@ -85,7 +85,7 @@ def test_the_pallet_of_the_page_describes_itself() -> None:
     )
 
 
-def test_the_chain_of_the_page_on_the_minimal_chain_runs_and_its_books_balance(
+def test_the_chain_of_the_page_on_the_minimal_chain_runs_and_its_audit_is_clean(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     line = re.search(r'^    "board": (.*),$', (PAGES / "minimal.md").read_text(), re.MULTILINE)
