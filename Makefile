@@ -152,6 +152,10 @@ test-talking-%: setup compat-setup-ci
 test-computing-%: setup
 	$(LATER) $(PYTEST_ONCE) $(SHARE) $(addprefix --ignore=,$(NETS) $(TALKING))
 
+.PHONY: test-minimal
+test-minimal: setup ## A minimal chain in processes that cannot import the other features, and how large it is
+	$(BIN)/pytest -s tests/unit/runtime/test_sets.py tests/programs/node/test_minimal_node.py tests/devnet/test_devnet_minimal.py
+
 .PHONY: test-full
 test-full: test compat-setup $(if $(NODE_MODULES),$(LIGHTHOUSE)/node_modules/.locked) ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
 	@echo "seed $(SEED): 'make test-full SEED=$(SEED)' repeats this run"

@@ -18,14 +18,14 @@ from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, u32
 from genesis.accounts import well_known
-from genesis.code import own_version, state_version
+from genesis.code import own_set, state_version
 from genesis.spec import ChainSpec, Plain, Raw, SpecError
 from genesis.tables import all_holders, unheld
+from runtime.features.work import Work
 from runtime.frame.version import CODE_KEY
 from runtime.genesis import SYMBOL_FIELD, runtime_of, write_genesis
 from runtime.pallets.babe import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
-from runtime.table import BttRuntime
 from storage.overlay import Overlay
 from storage.trie import EMPTY_ROOT, state_root
 
@@ -84,8 +84,8 @@ def build(spec: ChainSpec, *, version: int | None = None) -> Genesis:
         case Raw(top):
             state = dict(top)
     code = state.get(CODE_KEY)
-    is_ours = own_version(code) is not None
-    found = _inspect(spec, state) if is_ours else _Found()
+    name = own_set(code)
+    found = _Found() if name is None else _inspect(spec, name, state)
     chosen = state_version(code) if version is None else version
     header = Header(
         parent_hash=H256(bytes(32)),
@@ -94,7 +94,9 @@ def build(spec: ChainSpec, *, version: int | None = None) -> Genesis:
         extrinsics_root=H256(EMPTY_ROOT),
         digest=Digest([]),
     )
-    return Genesis(state, chosen, header, is_ours, found.unheld, found.validators, found.is_manual)
+    return Genesis(
+        state, chosen, header, name is not None, found.unheld, found.validators, found.is_manual
+    )
 
 
 def to_raw(spec: ChainSpec) -> ChainSpec:
@@ -127,17 +129,18 @@ class _Found:
     is_manual: bool = False
 
 
-def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
+def _inspect(spec: ChainSpec, name: str, state: Mapping[bytes, bytes]) -> _Found:
     """Check for state that a BTT chain must not have; return the findings from its state.
 
-    It reads the state itself, so that it also covers raw specifications.
+    It reads the state itself, so that it also covers raw specifications. `name` is that of the set
+    of features.
     """
     raw = state.get(PARAMS_KEY)
     if raw is None:
         raise SpecError("spec.genesis: the state holds no parameters of a BTT chain")
     try:
         params = RuntimeParams.decode(raw)
-        runtime = runtime_of(params)
+        runtime = runtime_of(name, params)
         runtime.enter(readable(state))
         accounts = {account for account, _ in runtime.system.account.items()}
         sudo, sealer = runtime.sudo.key.get(), runtime.babe.sealer.get()
@@ -157,10 +160,10 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
         if sudo is not None:
             raise SpecError("spec.genesis: Sudo has a key; a Live chain has none")
         known: set[bytes | None] = {*accounts, sealer, *keys}
-        for public, name in well_known(all_holders()).items():
+        for public, owner in well_known(all_holders()).items():
             if public in known:
                 raise SpecError(
-                    f"spec.genesis: publicly known key of {name}; a Live chain refuses it"
+                    f"spec.genesis: publicly known key of {owner}; a Live chain refuses it"
                 )
         if validators and not proves_keys:
             raise SpecError(
@@ -170,7 +173,7 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
     return _Found(unheld(accounts), validators, is_manual)
 
 
-def _session_keys(runtime: BttRuntime) -> Iterator[bytes]:
+def _session_keys(runtime: Work) -> Iterator[bytes]:
     """Yield the keys of block authors and voters, from all places in the state."""
     for _, keys in runtime.session.next_keys.items():  # noqa: PERF102 - a map of the state
         yield from (key for _, key in keys.typed())

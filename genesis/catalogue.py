@@ -24,9 +24,16 @@ from genesis.accounts import Multisig, address, dev_account
 from genesis.build import build
 from genesis.chambers import chambers_json
 from genesis.holders import Holders
-from genesis.oracle import mining_json, oracle_json
 from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
-from genesis.presets import ALIASES, CHAINS, MAX_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
+from genesis.presets import (
+    ALIASES,
+    CHAINS,
+    MAX_LOCAL_VALIDATORS,
+    REGIONS,
+    Chain,
+    ChainType,
+    Liquidity,
+)
 from genesis.public_set import public_set_json
 from genesis.spec import ChainSpec, Plain, SpecError, parse_json, read_spec, refuse_known_keys
 from genesis.tables import table, unheld
@@ -40,8 +47,17 @@ from genesis.validators import (
 )
 from p2p.address import parse
 from runtime.frame import GenesisError, Section
-from runtime.genesis import MAX_SLOT_MS, PARAMS, SYMBOL_FIELD, WORK_COUNTS
+from runtime.genesis import (
+    MAX_SLOT_MS,
+    PARAMS,
+    RUNTIME_FIELD,
+    SYMBOL_FIELD,
+    WORK_COUNTS,
+    read_params,
+    sections_of,
+)
 from runtime.params import MIN_HOUR_SLOTS
+from runtime.sets import FULL, SETS
 
 T = TypeVar("T")
 
@@ -63,10 +79,19 @@ _NAMES_SHOWN: Final = 3
 
 
 def chain_named(name: str) -> Chain | None:
-    """Return the built-in chain with this preset, alias or id; None if there is none."""
+    """Return the built-in chain with this preset, alias or id; None if there is none.
+
+    `dev-minimal` is `dev` with that set of features; Live chains have all.
+    """
     preset = ALIASES.get(name, name)
     by_id = (chain for chain in CHAINS.values() if chain.id == name)
-    return CHAINS.get(preset) or next(by_id, None)
+    chain = CHAINS.get(preset) or next(by_id, None)
+    if chain is None:
+        base, _, runtime = name.rpartition("-")
+        with_all = chain_named(base) if runtime in SETS and base else None
+        if with_all is not None and with_all.runtime == FULL and not with_all.is_live:
+            return with_all.with_runtime(runtime)
+    return chain
 
 
 def make(
@@ -75,6 +100,7 @@ def make(
     validators: int | Sequence[Validator] | None = None,
     *,
     slot_ms: int | None = None,
+    runtime: str | None = None,
     secondary_rule: SecondaryRule = SecondaryRule.Uniform,
     randomness: bytes | None = None,
     boot_nodes: Sequence[str] = (),
@@ -84,11 +110,12 @@ def make(
     `holders` hold its rows: development keys by default, placeholders on Live chains. `validators`
     make its blocks: a number of development keys, the preset's number by default, or those of a
     file; a Live chain accepts the latter only. Each signatory of a holder and each validator gets
-    an initial balance on Live chains. `slot_ms` is for development and local chains. `randomness`
+    an initial balance on Live chains. `slot_ms` and `runtime`, a set of features,
+    are for development and local chains. `randomness`
     (32 bytes) is that of the first two epochs, by default `default_randomness`. SpecError if these
     are inconsistent: a Live chain refuses publicly known keys.
     """
-    chain = _chain(chain, slot_ms)
+    chain = _chain(chain, slot_ms, runtime)
     rows = table(chain.document)
     usual = holding.placeholders(rows) if chain.is_live else holding.dev_holders(rows)
     held = usual if holders is None else {**usual, **holders}
@@ -140,13 +167,21 @@ def _config(
         config["receipts"] = verifiers_json(chosen, placement.balances())
     config["vesting"] = vesting_json(placement, chain.slot_ms)
     config["tokenomics"] = tokenomics_json(placement, chain.slot_ms)
-    config["mining"] = mining_json()
-    config["oracle"] = oracle_json(chain, chosen, placement.balances())
+    config["mining"] = {"regions": [region.share_ppm for region in REGIONS]}
+    if chain.runtime == FULL:
+        # The pallet cannot be imported where a smaller chain runs without it.
+        from genesis.oracle import oracle_json  # noqa: PLC0415
+
+        config["oracle"] = oracle_json(chain, chosen, placement.balances())
     config["chambers"] = chambers_json(placement)
     if chain.has_public_set:
         config |= public_set_json(chain.slot_ms)
     config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
-    return config
+    if chain.runtime == FULL:
+        return config
+    _, params = read_params(Section(config[PARAMS], PARAMS))
+    sections = sections_of(chain.runtime, params)
+    return {name: part for name, part in config.items() if name in sections}
 
 
 def default_randomness(chain_id: str) -> bytes:
@@ -157,13 +192,17 @@ def default_randomness(chain_id: str) -> bytes:
     return blake2_256(b"btt/genesis-randomness/" + chain_id.encode())
 
 
-def _chain(chain: Chain | str, slot_ms: int | None) -> Chain:
-    """Return the chain of this name, or itself, with slots of that length."""
+def _chain(chain: Chain | str, slot_ms: int | None, runtime: str | None) -> Chain:
+    """Return the chain of this name, or itself, with slots of that length and other features."""
     if isinstance(chain, str):
         found = chain_named(chain)
         if found is None:
             raise SpecError(f"{chain}: none of the chains {', '.join((*CHAINS, *ALIASES))}")
         chain = found
+    if runtime is not None:
+        if chain.is_live:
+            raise SpecError(f"{chain.preset}: a Live chain has all features")
+        chain = chain.with_runtime(runtime)
     if slot_ms is None:
         return chain
     if chain.is_live:
@@ -214,7 +253,9 @@ def _roomy(chain: Chain, validators: int) -> Chain:
 
 def params_json(chain: Chain) -> dict[str, object]:
     """Return the parameters of a chain in the form of its specification."""
+    runtime = {} if chain.runtime == FULL else {RUNTIME_FIELD: chain.runtime}
     return {
+        **runtime,
         "chainId": chain.id,
         "slotMs": chain.slot_ms,
         "epochSlots": chain.epoch_slots,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from btt_chain.primitives.account import AccountId
 from genesis.build import Genesis, readable
+from genesis.code import own_set
+from runtime.features.work import Work
+from runtime.frame.version import CODE_KEY
 from runtime.genesis import COUNTS, runtime_of
 from runtime.params import PARAMS_KEY, RuntimeParams
-from runtime.table import BttRuntime
 
 SLOT_MS = "slotMs"
 _NAMES = {b"babe": "babe", b"gran": "grandpa"}
@@ -53,7 +55,10 @@ class Census:
 def census(genesis: Genesis) -> Census:
     """Read the state of block zero of a BTT chain."""
     params = RuntimeParams.decode(genesis.state[PARAMS_KEY])
-    runtime = runtime_of(params)
+    name = own_set(genesis.state.get(CODE_KEY))
+    if name is None:
+        raise ValueError("the state is not of a runtime of this program")
+    runtime = runtime_of(name, params)
     runtime.enter(readable(genesis.state))
     seats = [
         Seat(
@@ -81,7 +86,7 @@ def census(genesis: Genesis) -> Census:
     )
 
 
-def _first_keys(runtime: BttRuntime) -> Mapping[str, tuple[str, frozenset[bytes]]]:
+def _first_keys(runtime: Work) -> Mapping[str, tuple[str, frozenset[bytes]]]:
     epochs, grandpa = runtime.babe.epochs, runtime.grandpa
     found = {
         "Babe.Authorities": ("babe", [bytes(key) for key, _ in epochs.authorities.value]),

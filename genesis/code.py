@@ -14,8 +14,7 @@ from zstandard import ZstdDecompressor, ZstdError
 
 from btt_chain.scale import DecodeError, codec
 from runtime.frame import RuntimeVersion
-
-SPEC_NAME: Final = "btt"
+from runtime.sets import SPEC_NAMES
 
 _WASM: Final = b"\0asm\1\0\0\0"
 _COMPRESSED: Final = bytes.fromhex("52bc537646db8e05")
@@ -33,7 +32,13 @@ def own_version(code: bytes | None) -> RuntimeVersion | None:
         version = _VERSION.decode_all(code)
     except DecodeError:
         return None
-    return version if version.spec_name.value == SPEC_NAME else None
+    return version if version.spec_name.value in SPEC_NAMES else None
+
+
+def own_set(code: bytes | None) -> str | None:
+    """Return the name of the set of features in `:code` of a BTT chain; None for others."""
+    version = own_version(code)
+    return None if version is None else SPEC_NAMES[version.spec_name.value]
 
 
 def state_version(code: bytes | None) -> int:

@@ -1,4 +1,4 @@
-"""The configuration of the oracle, and of mining's regions."""
+"""The configuration of the oracle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from genesis.accounts import address, dev_account
-from genesis.presets import REGIONS, Chain
+from genesis.presets import Chain
 from genesis.validators import VERIFIER_BOND, Validator
 from runtime.constants import BTT
 from runtime.pallets.oracle.types import MIN_BOND
@@ -35,8 +35,3 @@ def oracle_json(
         ]
         config["feeders"] = [[address(who), str(int(MIN_BOND))] for who in able]
     return config
-
-
-def mining_json() -> dict[str, object]:
-    """Return the configuration of Mining: the wanted shares of work by region."""
-    return {"regions": [region.share_ppm for region in REGIONS]}

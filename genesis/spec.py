@@ -33,7 +33,17 @@ from genesis.tables import all_holders, table
 from genesis.tokenomics import check_tokenomics
 from p2p.address import EXAMPLE, parse
 from runtime.frame import GenesisError, Section
-from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, SYMBOL_FIELD, WORK_COUNTS, read_params
+from runtime.genesis import (
+    CHAIN_ID,
+    COUNTS,
+    PARAMS,
+    RUNTIME_FIELD,
+    SYMBOL_FIELD,
+    WORK_COUNTS,
+    read_params,
+    read_set,
+    sections_of,
+)
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -342,13 +352,18 @@ def _read_plain(
     if allocation is not None:
         placement = read_placement(allocation)
         _check_document(placement.table, allocation.path)
+        sections = sections_of(read_set(parts[PARAMS]), params)
         for name in ("balances", "vesting", "tokenomics", "chambers"):
-            if name not in parts:
+            if name in sections and name not in parts:
                 raise GenesisError(f"{section.path}.{name}: missing")
         check_balances(parts["balances"], placement)
-        check_vesting(parts["vesting"], placement, slot_ms)
+        if "vesting" in sections:
+            check_vesting(parts["vesting"], placement, slot_ms)
+        elif live and any(placement.vesting(slot_ms)):
+            raise GenesisError(f"{allocation.path}: rows vest, and the runtime has no vesting")
         check_tokenomics(parts["tokenomics"], placement, slot_ms)
-        check_chambers(parts["chambers"], placement)
+        if "chambers" in sections:
+            check_chambers(parts["chambers"], placement)
         if live:
             refuse_known_keys(placement_json(placement), allocation.path)
     elif live:
@@ -386,7 +401,8 @@ def _check_document(found: Table, path: str) -> None:
 
 def _need_counts(section: Section) -> None:
     """Raise GenesisError for missing members: the runtime has a development chain's as defaults."""
-    given = section.fields(required=(*COUNTS, "work", SYMBOL_FIELD), optional=("chainId", "slotMs"))
+    optional = ("chainId", "slotMs", RUNTIME_FIELD)
+    given = section.fields(required=(*COUNTS, "work", SYMBOL_FIELD), optional=optional)
     given["work"].fields(required=tuple(WORK_COUNTS))
 
 

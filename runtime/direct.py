@@ -32,10 +32,8 @@ from runtime.fee_shares import NO_TIP, FeeShares
 from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.kept import Kept, UsualCall
 from runtime.pallets.balances import Balances
-from runtime.pallets.payfi import PayFi
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.payments import DirectPayments
 from runtime.transactions import (
     SignatureCheck,
     Signer,
@@ -48,6 +46,8 @@ EXTRA: Final = 99
 """Position of the era: after the version, an account id and a signature of 64 bytes."""
 SHORTEST: Final = EXTRA + 4 + 3 + 32 + 1
 """Bytes of a transfer without an era, of a value below 64, by a nonce below 64."""
+PAYFI: Final = "PayFi"
+"""Class of the pallet of payments."""
 SCHEMES: Final = (Ed25519Signature, Sr25519Signature)
 
 
@@ -122,9 +122,13 @@ class DirectCalls:
             return None
         if fees.currency is not balances or type(balances.accounts) is not System:
             return None
-        shares, payfi = FeeShares(fees, balances), pallets.get(PayFi)
+        shares = FeeShares(fees, balances)
         ways: list[Way] = [DirectTransfers(shares, balances, limits)]
-        if isinstance(payfi, PayFi):
+        payfi = next((pallet for kind, pallet in pallets.items() if kind.__name__ == PAYFI), None)
+        if payfi is not None:
+            # A feature: a node of a chain without it runs where these modules cannot be imported.
+            from runtime.payments import DirectPayments  # noqa: PLC0415
+
             payments = DirectPayments.of(shares, balances, payfi, limits)
             ways += [] if payments is None else [payments]
         return DirectCalls(runtime, shares, ways, decoder, check_signature)

@@ -9,17 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from btt_chain.scale import encode, u32, u64
 from runtime.constants import DAY_MS, SYMBOL
 from runtime.frame import GenesisError, Pallet, Section, State
 from runtime.pallets.system import System
 from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams, WorkRules
-from runtime.table import BttRuntime
+from runtime.sets import FULL, SETS
+
+# `runtime/apis/core.py`, which the features import, imports this module.
+if TYPE_CHECKING:
+    from runtime.features.work import Work
 
 PARAMS: Final = "params"
 CHAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+RUNTIME_FIELD: Final = "runtime"
+"""Name of the set of features in the configuration."""
 MAX_SLOT_MS: Final = 60_000
 MAX_COUNT: Final = DAY_MS
 """Maximum of all the counts below; most are far smaller."""
@@ -56,15 +62,15 @@ def write_genesis(state: State, config: Mapping[str, object], path: str) -> None
     """Write the state of block zero. Raises GenesisError, which names the place below `path`."""
     sections = Section(config, path).fields(required=(PARAMS,), optional=tuple(config))
     chain_id, params = read_params(sections[PARAMS])
-    runtime = runtime_of(params)
-    pallets = {section_name(pallet): pallet for pallet in runtime.pallets.values()}
-    known = [name for name, pallet in pallets.items() if is_configurable(pallet)]
-    Section(config, path).fields(required=(PARAMS,), optional=known)
+    name = read_set(sections[PARAMS])
+    Section(config, path).fields(optional=sections_of(name, params))
+    runtime = runtime_of(name, params)
     state.put(PARAMS_KEY, params.encoded())
     state.put(CHAIN_ID_KEY, encode(str, chain_id))
     runtime.enter(state)
-    for name, pallet in pallets.items():
-        configure(pallet, config.get(name, {}), f"{path}.{name}")
+    for pallet in runtime.pallets.values():
+        section = section_name(pallet)
+        configure(pallet, config.get(section, {}), f"{path}.{section}")
 
 
 def read_params(section: Section) -> tuple[str, RuntimeParams]:
@@ -74,7 +80,7 @@ def read_params(section: Section) -> tuple[str, RuntimeParams]:
     slots of a second: numbers of slots are not adapted to `slotMs`.
     """
     fields = section.fields(
-        required=("chainId", "slotMs"), optional=(*COUNTS, "work", SYMBOL_FIELD)
+        required=("chainId", "slotMs"), optional=(*COUNTS, "work", SYMBOL_FIELD, RUNTIME_FIELD)
     )
     chain_id = fields["chainId"].text()
     if not CHAIN_ID.fullmatch(chain_id):
@@ -91,6 +97,17 @@ def read_params(section: Section) -> tuple[str, RuntimeParams]:
         return chain_id, RuntimeParams(slot_ms, work=work, symbol=symbol, **counts)
     except ValueError as error:
         raise GenesisError(f"{section.path}: {error}") from None
+
+
+def read_set(section: Section) -> str:
+    """Return the name of the chain's set of features in its parameters; by default, all."""
+    names = ("chainId", "slotMs", *COUNTS, "work", SYMBOL_FIELD)
+    field = section.fields(optional=(*names, RUNTIME_FIELD)).get(RUNTIME_FIELD)
+    if field is None:
+        return FULL
+    if field.text() not in SETS:
+        raise field.wrong(", ".join(SETS))
+    return field.text()
 
 
 def _work_rules(section: Section) -> WorkRules:
@@ -125,7 +142,13 @@ def configure(pallet: Pallet, config: object, path: str) -> None:
         raise GenesisError(f"{path.removesuffix(section_name(pallet))}{error}") from None
 
 
+def sections_of(name: str, params: RuntimeParams) -> tuple[str, ...]:
+    """Return the names of the sections that the configuration of a set of features may have."""
+    pallets = runtime_of(name, params).pallets.values()
+    return (PARAMS, *(section_name(pallet) for pallet in pallets if is_configurable(pallet)))
+
+
 @lru_cache(maxsize=4)
-def runtime_of(params: RuntimeParams) -> BttRuntime:
-    """Return the runtime of these parameters, cached: building it takes longer than genesis."""
-    return BttRuntime(params)
+def runtime_of(name: str, params: RuntimeParams) -> Work:
+    """Return the runtime of a set of features, cached: building it takes longer than genesis."""
+    return SETS[name].build(params)

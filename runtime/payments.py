@@ -11,7 +11,7 @@ from btt_chain.scale import u128
 from btt_chain.scale.compact import compact_decode
 from runtime.block_limits import BlockLimits
 from runtime.fee_shares import NO_TIP_RAW, FeeShares, Parts, is_usual
-from runtime.frame import DispatchInfo, PostInfo
+from runtime.frame import DispatchInfo, Pallet, PostInfo
 from runtime.kept import InvoicePayment, UsualCall
 from runtime.pallets.balances import Balances, events
 from runtime.pallets.balances.packed import NO_PROVIDER, NOT_FROZEN, credited
@@ -139,9 +139,11 @@ class DirectPayments:
 
     @staticmethod
     def of(
-        shares: FeeShares, balances: Balances, payfi: PayFi, limits: BlockLimits
+        shares: FeeShares, balances: Balances, payfi: Pallet, limits: BlockLimits
     ) -> DirectPayments | None:
         """Return one for a runtime; None if its payments have other rules than these."""
+        if type(payfi) is not PayFi:
+            return None
         info = payfi.CALLS[PAY].info
         if payfi.currency is not balances or not isinstance(info, DispatchInfo):
             return None

@@ -6,19 +6,19 @@ Nothing is written: the changes stay in an overlay that is discarded.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from btt_chain.chain.runtimes import Builder, wire_of
+from btt_chain.chain.runtimes import Builder, Release, wire_of
 from btt_chain.scale import codec
 from runtime.audits import audit
+from runtime.features.work import Work
 from runtime.frame import MigrationFailed, Runtime, RuntimeVersion
 from runtime.frame.migration import note_version, pending
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.system import System
 from runtime.pallets.upgrade import SCHEDULED_KEY, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
-from runtime.table import BttRuntime
 from storage.overlay import Overlay
 
 
@@ -45,8 +45,8 @@ class Step:
 class Rehearsal:
     """The result of a rehearsal."""
 
-    before: int
-    after: int
+    before: Release
+    after: Release
     """Versions, before and after."""
     limit: int
     """Weight limit of a block, in picoseconds."""
@@ -70,32 +70,33 @@ class Rehearsal:
         return not self.failure and not wrong and self.weight <= self.limit
 
 
-def target(builders: Mapping[int, Builder], overlay: Overlay, wanted: int | None) -> int:
+def target(builders: Collection[Release], overlay: Overlay, wanted: int | None) -> Release:
     """Return the target version: the one wanted, else scheduled, else the highest carried.
 
     Raises CannotRehearse.
     """
-    due = coming(overlay.get)
-    chosen = wanted or (max(builders) if due is None else due.spec_version)
-    if chosen not in builders:
-        known = ", ".join(map(str, sorted(builders)))
-        raise CannotRehearse(
-            f"this program carries {known}, not {chosen}: install a release that has it"
-        )
-    code = overlay.get(CODE_KEY)
-    own = None if code is None else int(codec(RuntimeVersion).decode_all(code).spec_version)
-    if own is None:
+    code, due = overlay.get(CODE_KEY), coming(overlay.get)
+    if code is None:
         raise CannotRehearse("the state holds no runtime of this kind")
-    if chosen <= own:
+    version = codec(RuntimeVersion).decode_all(code)
+    own = Release(version.spec_name.value, int(version.spec_version))
+    versions = sorted(each.spec_version for each in builders if each.spec_name == own.spec_name)
+    chosen = wanted or (max(versions, default=0) if due is None else due.spec_version)
+    if chosen not in versions:
+        listed = ", ".join(map(str, versions))
         raise CannotRehearse(
-            f"the state has version {own} and this program nothing later: install the release that "
-            "is to be tried, or the package that brings its runtime"
+            f"this program carries {listed}, not {chosen}: install a release that has it"
         )
-    return chosen
+    if chosen <= own.spec_version:
+        raise CannotRehearse(
+            f"the state has version {own.spec_version} and this program nothing later: install the "
+            "release that is to be tried, or the package that brings its runtime"
+        )
+    return own._replace(spec_version=chosen)
 
 
 def rehearse(
-    builders: Mapping[int, Builder],
+    builders: Mapping[Release, Builder],
     overlay: Overlay,
     root: Callable[[], bytes],
     wanted: int | None = None,
@@ -109,15 +110,16 @@ def rehearse(
     params = RuntimeParams.decode(overlay.get(PARAMS_KEY) or b"")
     runtime = builders[chosen](params)
     due = coming(overlay.get)
-    if due is not None and due.spec_version == chosen:
+    if due is not None and due.spec_version == chosen.spec_version:
         decided = codec(RuntimeVersion).decode_all(due.code)
         if wire_of(decided) != wire_of(runtime.version):
             raise CannotRehearse(
-                f"the chain decided on btt {chosen} in another form than this program carries: "
+                f"the chain decided on {chosen} in another form than this program carries: "
                 "nodes with it will stand. Install the release that the chain decided on"
             )
     limit = int(runtime.pallet(System).block_weights.max_block.ref_time)
-    made = Rehearsal(int(version.spec_version), chosen, limit, [root()])
+    before = chosen._replace(spec_version=int(version.spec_version))
+    made = Rehearsal(before, chosen, limit, [root()])
     if made.before in builders:
         _audit(builders[made.before](params), overlay, made)
     # As the last block under the old version does at its end.
@@ -149,7 +151,7 @@ def rehearse(
 
 
 def _audit(runtime: Runtime, overlay: Overlay, made: Rehearsal) -> None:
-    if isinstance(runtime, BttRuntime):
+    if isinstance(runtime, Work):
         runtime.bind()
         runtime.host.enter(overlay)
         made.found.append([f"{found.invariant}: {found.text}" for found in audit(runtime)])

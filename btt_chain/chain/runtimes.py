@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, lru_cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from btt_chain.chain.installed import may_declare
 from btt_chain.chain.signature_cache import SignatureCache
@@ -25,18 +25,35 @@ from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.upgrade import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
-from runtime.table import BttRuntime
+from runtime.sets import FULL, SETS
 from runtime.transactions import SignatureCheck
 from storage.trie.root import ordered_root
 
 Builder: TypeAlias = Callable[[RuntimeParams], Runtime]
 
-BUILDERS: Final[Mapping[int, Builder]] = {100: BttRuntime}
-"""The runtimes that come with the program, by `spec_version`."""
+
+class Release(NamedTuple):
+    """A version of a runtime."""
+
+    spec_name: str
+    spec_version: int
+
+    def __str__(self) -> str:
+        return f"{self.spec_name} {self.spec_version}"
+
+
+SPEC_VERSION: Final = 100
+"""The `spec_version` of the runtimes that come with the program."""
+
+BUILDERS: Final[Mapping[Release, Builder]] = {
+    Release(runtime.spec_name, SPEC_VERSION): runtime.build for runtime in SETS.values()
+}
+"""The runtimes that come with the program."""
 
 ENTRY_POINTS: Final = "btt_chain.runtimes"
-"""Entry point group by which an installed package adds versions; an entry's name is its
-`spec_version`, its value a builder."""
+"""Entry point group by which an installed package adds versions. An entry's name is a `spec_name`
+and a `spec_version` with a dot between them, or the latter alone for the runtime with all features;
+its value is a builder."""
 
 MAX_METADATA: Final = 8
 """Maximum number of metadata that a process keeps encoded, about 300 KiB each."""
@@ -62,7 +79,7 @@ class UnsupportedUpgrade(UnsupportedRuntime):
 
     def __init__(self, due: Due, why: str) -> None:
         super().__init__(
-            f"the chain changes to btt {due.spec_version} in slot {due.slot} since genesis, {why}"
+            f"the chain changes to {release_of(due)} in slot {due.slot} since genesis, {why}"
         )
         self.due = due
 
@@ -77,26 +94,29 @@ class Carried:
 
 
 @cache
-def carried() -> Mapping[int, Carried]:
-    """Return all versions that this node carries, by `spec_version`, ascending.
+def carried() -> Mapping[Release, Carried]:
+    """Return all versions that this node carries, ascending.
 
     Raises BadPackage for a package whose runtime does not load, is carried already, or has no
     number.
     """
-    found = {number: Carried(build, "the program") for number, build in BUILDERS.items()}
+    runtimes = {release: Carried(build, "the program") for release, build in BUILDERS.items()}
     if not may_declare(ENTRY_POINTS):
-        return found
+        return runtimes
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and hardly ever needed
 
     for point in entry_points(group=ENTRY_POINTS):
         name = "a package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
         where = f"the runtime {point.name} of {name}"
-        if not (point.name.isascii() and point.name.isdecimal()):
-            raise BadPackage(f"{where}: its name is no spec_version. Correct or remove the package")
-        number = int(point.name)
-        if number in found:
+        spec_name, _, number = point.name.rpartition(".")
+        if not (number.isascii() and number.isdecimal()):
             raise BadPackage(
-                f"{where} is here already, from {found[number].origin}: remove the package"
+                f"{where}: its name does not end in a spec_version. Correct or remove the package"
+            )
+        release = Release(spec_name or SETS[FULL].spec_name, int(number))
+        if release in runtimes:
+            raise BadPackage(
+                f"{where} is here already, from {runtimes[release].origin}: remove the package"
             )
         try:
             build = point.load()
@@ -104,8 +124,8 @@ def carried() -> Mapping[int, Carried]:
             raise BadPackage(
                 f"{where} does not load: {type(error).__name__} {error}. Correct or remove it"
             ) from error
-        found[number] = Carried(build, name)
-    return dict(sorted(found.items()))
+        runtimes[release] = Carried(build, name)
+    return dict(sorted(runtimes.items()))
 
 
 @lru_cache(maxsize=MAX_METADATA)
@@ -180,19 +200,18 @@ class LoadedRuntime:
 class RuntimeRegistry:
     """The runtimes of one chain, each built when a block first needs it."""
 
-    def __init__(self, builders: Mapping[int, Builder] | None = None) -> None:
+    def __init__(self, builders: Mapping[Release, Builder] | None = None) -> None:
         """Use all carried versions; simulations pass other `builders`. Raises BadPackage."""
         self.verdicts = SignatureCache()
         if builders is None:
-            builders = {number: found.build for number, found in carried().items()}
+            builders = {release: runtime.build for release, runtime in carried().items()}
         self._builders = builders
         self._known: dict[tuple[bytes, bytes], LoadedRuntime | str] = {}
         """The runtime, or why there is none, by version and parameters; `lacks` runs each block."""
 
-    @property
-    def versions(self) -> list[int]:
-        """The `spec_version`s that this node carries, ascending."""
-        return sorted(self._builders)
+    def versions(self, spec_name: str) -> list[int]:
+        """Return the `spec_version`s of a runtime that this node carries, ascending."""
+        return sorted(each.spec_version for each in self._builders if each.spec_name == spec_name)
 
     def of(self, get: Callable[[bytes], bytes | None]) -> LoadedRuntime:
         """Return the runtime of a state, which `get` reads.
@@ -225,10 +244,13 @@ class RuntimeRegistry:
         try:
             self.of(values.get)
         except UnsupportedRuntime as lacking:
-            why = f"this program carries {self._listed()}: install a release that has "
+            release = release_of(due)
+            why = f"this program carries {self._listed(release.spec_name)}: install a release"
             refusal = UnsupportedUpgrade(
                 due,
-                str(lacking) if due.spec_version in self._builders else f"{why}{due.spec_version}",
+                str(lacking)
+                if release in self._builders
+                else f"{why} that has {release.spec_version}",
             )
             refusal.__cause__ = lacking
             return refusal
@@ -245,8 +267,10 @@ class RuntimeRegistry:
             raise lacking
         return runtime
 
-    def _listed(self) -> str:
-        return ", ".join(map(str, self.versions))
+    def _listed(self, spec_name: str) -> str:
+        """Return the carried versions of a runtime, or of all if it has none of this one."""
+        own = [str(version) for version in self.versions(spec_name)]
+        return ", ".join(own or map(str, sorted(self._builders)))
 
     def _build(self, code: bytes, params: bytes) -> LoadedRuntime:
         try:
@@ -254,11 +278,12 @@ class RuntimeRegistry:
             chain = RuntimeParams.decode(params)
         except (DecodeError, ValueError) as error:
             raise UnsupportedRuntime(f"the state's runtime cannot be read: {error}") from error
-        build = self._builders.get(int(version.spec_version))
-        runs = f"the chain runs {version.spec_name.value} {int(version.spec_version)}"
+        release = Release(version.spec_name.value, int(version.spec_version))
+        build, runs = self._builders.get(release), f"the chain runs {release}"
         if build is None:
+            listed = self._listed(release.spec_name)
             raise UnsupportedRuntime(
-                f"{runs}, this node carries {self._listed()}: install a release that has it"
+                f"{runs}, this node carries {listed}: install a release that has it"
             )
         try:
             runtime = LoadedRuntime(build, chain, self.verdicts)
@@ -273,6 +298,12 @@ class RuntimeRegistry:
                 "chain decided on"
             )
         return runtime
+
+
+def release_of(due: Due) -> Release:
+    """Return the scheduled version."""
+    version = codec(RuntimeVersion).decode_all(due.code)
+    return Release(version.spec_name.value, due.spec_version)
 
 
 def wire_of(version: RuntimeVersion) -> tuple[str, int, int, int]:

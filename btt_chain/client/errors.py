@@ -36,6 +36,15 @@ class NotFound(ClientError):
     """There is no such pallet, call, storage item, block or account."""
 
 
+class MissingFeature(NotFound):
+    """The chain's runtime has no such pallet, runtime API or method; others have it."""
+
+    def __init__(self, runtime: str, lacking: str) -> None:
+        """`runtime` is the `spec_name`, `lacking` the rest of a sentence: `pallet 'Vaults'`."""
+        super().__init__(f"the chain's runtime, {runtime}, has no {lacking}")
+        self.runtime = printable(runtime)
+
+
 class Disconnected(ClientError):
     """No node answers, or the connection broke: connect again."""
 

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from btt_chain.client.accounts import read_account
-from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable, decoding
+from btt_chain.client.errors import InvalidArgument, MissingFeature, NotFound, Undecodable, decoding
 from btt_chain.client.names import similar
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.metadata_digest import ChainFacts, metadata_digest
+from btt_chain.scale import codec
 from btt_chain.scale.metadata import (
     Constant,
     Method,
@@ -90,7 +91,7 @@ class Items:
 
     def pallet(self, name: str) -> PalletMetadata:
         """Return the pallet with that name; case does not matter if it is unambiguous."""
-        return _find(name, self.runtime.pallets, "pallet", "the chain")
+        return self._own(name, self.runtime.pallets, "pallet")
 
     def call(self, path: str) -> tuple[PalletMetadata, PortableVariant]:
         """Return a call by `Pallet.call`."""
@@ -111,7 +112,7 @@ class Items:
     def api(self, path: str) -> tuple[RuntimeApi, Method]:
         """Return a method of a runtime API by `Api.method`."""
         name, method = _parts(path, "a runtime API's method", "Core.version")
-        api = _find(name, self.runtime.apis, "runtime API", "the chain")
+        api = self._own(name, self.runtime.apis, "runtime API")
         return api, _find(method, api.methods, "method", api.name)
 
     def calls(self, pallet: PalletMetadata) -> list[PortableVariant]:
@@ -130,6 +131,23 @@ class Items:
         """Return a type in readable form. Raises Undecodable if the metadata have none."""
         with decoding(CONTRADICTION):
             return self.types.name(type_id)
+
+    def _own(self, name: str, things: Sequence[Named], what: str) -> Named:
+        """Return the pallet or API with that name. Raises MissingFeature."""
+        try:
+            return _find(name, things, what, "the chain")
+        except NotFound:
+            lacking = f"{what} {name!r}; {similar(name, [thing.name for thing in things])}"
+            raise MissingFeature(self._spec_name(), lacking) from None
+
+    def _spec_name(self) -> str:
+        """Return the runtime's name; empty if the metadata has none."""
+        for pallet in self.runtime.pallets:
+            for constant in pallet.constants:
+                if (pallet.name, constant.name) == ("System", "Version"):
+                    with decoding(CONTRADICTION):
+                        return codec(str).decode(constant.value, 0)[0]
+        return ""
 
     def _variants(self, type_id: int | None) -> list[PortableVariant]:
         if type_id is None:

@@ -15,9 +15,14 @@ from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.portable import Plain
 
 RUNTIME: Final = "btt"
-"""Name of this project's runtime, on all of its networks."""
+"""Name of this project's runtime with all features; others are named `btt-minimal`, ..."""
 EXTENSION: Final = "CheckMetadataHash"
 """The transaction extension that compares the digest with the chain's own."""
+
+
+def is_ours(spec_name: str) -> bool:
+    """Return True if a runtime of this name is made of this project's features."""
+    return spec_name == RUNTIME or spec_name.startswith(f"{RUNTIME}-")
 
 
 def signed_digest(metadata: ChainMetadata, spec_name: str, spec_version: int) -> bytes | None:
@@ -26,7 +31,7 @@ def signed_digest(metadata: ChainMetadata, spec_name: str, spec_version: int) ->
     Raises NotFound, Undecodable if metadata of this runtime have no digest.
     """
     extensions = metadata.items.runtime.extrinsic.extensions
-    if spec_name != RUNTIME or all(each.identifier != EXTENSION for each in extensions):
+    if not is_ours(spec_name) or all(each.identifier != EXTENSION for each in extensions):
         return None
     prefix = int(str(_constant(metadata, "System.SS58Prefix")))
     money = metadata.currency

@@ -8,7 +8,7 @@ without that runtime fails at once (`UnsupportedRuntime`). Programs without the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from inspect import getdoc
@@ -36,8 +36,7 @@ from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec
-from runtime.apis.base import Method, api_name
-from runtime.apis.core import APIS
+from runtime.apis.base import api_name, declared
 from runtime.frame import Call as RuntimeCall
 from runtime.frame import EventRecord, Runtime
 from runtime.frame.error import WireError, WireModule
@@ -67,9 +66,6 @@ Inputs = TypeVarTuple("Inputs")
 Output = TypeVar("Output")
 
 _EVENTS: Final = codec(list[EventRecord])
-_METHODS: Final[Mapping[str, Method]] = {
-    f"{api.__name__}_{method.name}": method for api in APIS for method in api.METHODS.values()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +91,21 @@ class Executed:
 
 def encode_arguments(method: Callable[..., object], *args: object) -> bytes:
     """Return the encoded arguments of a runtime API's method. Raises InvalidArgument."""
-    found = _METHODS.get(api_name(method))
-    if found is None or len(found.inputs) != len(args):
+    declaration = declared(method)
+    if declaration is None or len(declaration.inputs) != len(args):
         raise InvalidArgument(f"there is no {api_name(method)} with {len(args)} arguments")
-    return b"".join(part.encode(arg) for (_, part), arg in zip(found.inputs, args, strict=True))
+    parts = (part for _, part in declaration.inputs)
+    return b"".join(part.encode(arg) for part, arg in zip(parts, args, strict=True))
 
 
 def decode_result(method: Callable[..., Output], raw: bytes) -> Output:
     """Decode the result of a runtime API's method. Raises InvalidAnswer."""
+    declaration = declared(method)
+    if declaration is None:
+        raise InvalidArgument(f"there is no {api_name(method)}")
     try:
         # The codec is that of the method's annotation.
-        return cast("Output", _METHODS[api_name(method)].output.decode_all(raw))
+        return cast("Output", declaration.output.decode_all(raw))
     except DecodeError as error:
         name = api_name(method)
         raise InvalidAnswer(

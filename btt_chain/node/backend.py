@@ -44,9 +44,9 @@ from genesis.build import to_raw
 from genesis.checkpoint import Checkpoint, with_checkpoint
 from genesis.spec import ChainSpec
 from p2p.network import AUTHORITY, Network
-from runtime.apis.base import ApiError
+from runtime.apis.base import MAX_ARGUMENTS, ApiError
 from runtime.apis.core import is_unsafe, max_arguments
-from runtime.frame import InvalidBlock, RuntimeVersion
+from runtime.frame import InvalidBlock, Runtime, RuntimeVersion
 from runtime.transactions import Malformed
 from storage.fork import ForkProvesNothing, NotRead
 from storage.kv import StorageError
@@ -200,11 +200,20 @@ class ChainView:
 
     def is_unsafe_call(self, function: str) -> bool:
         """Return True if only a trusted caller may use a runtime API method."""
-        return is_unsafe(function)
+        runtime = self._best_runtime()
+        return runtime is not None and is_unsafe(runtime, function)
 
     def max_call_data(self, function: str) -> int:
         """Return the maximum number of bytes of a runtime API method's arguments."""
-        return max_arguments(function)
+        runtime = self._best_runtime()
+        return MAX_ARGUMENTS if runtime is None else max_arguments(runtime, function)
+
+    def _best_runtime(self) -> Runtime | None:
+        """Return the runtime of the best block; None if this node does not carry it."""
+        try:
+            return self._client.runtime_at(self._client.best().hash).queries.runtime
+        except (StateUnavailable, UnsupportedRuntime):
+            return None
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         """Apply an extrinsic on a block's state without keeping the changes.

@@ -568,7 +568,7 @@ def log_start(chain: OpenChain, identity: Identity, name: str) -> None:
     log.info("database %s", chain.paths.database)
     log.info(
         "runtimes %s",
-        ", ".join(f"{number} ({runtime.origin})" for number, runtime in carried().items()),
+        ", ".join(f"{release} ({runtime.origin})" for release, runtime in carried().items()),
     )
     if chain.spec.warning:
         log.warning("this chain was %s", chain.spec.warning)

@@ -32,20 +32,21 @@ def upgrade_state(client: Client, now_ms: int) -> UpgradeState:
     """
     get, runtimes = client.state(client.best().hash).get, client.runtimes
     version = codec(RuntimeVersion).decode_all(get(CODE_KEY) or b"")
+    name, number = version.spec_name.value, int(version.spec_version)
+    carried = runtimes.versions(name)
     try:
         runtimes.of(get)
     except UnsupportedRuntime as lacking:
-        return UpgradeState(
-            int(version.spec_version), runtimes.versions, None, str(lacking), stands=True
-        )
+        return UpgradeState(name, number, carried, None, str(lacking), stands=True)
     due = coming(get)
     if due is None:
-        return UpgradeState(int(version.spec_version), runtimes.versions, None, "", stands=False)
+        return UpgradeState(name, number, carried, None, "", stands=False)
     scheduled = placed(due, RuntimeParams.decode(get(PARAMS_KEY) or b""), now_ms)
     refusal = runtimes.lacks(get)
     return UpgradeState(
-        int(version.spec_version),
-        runtimes.versions,
+        name,
+        number,
+        carried,
         scheduled,
         "" if refusal is None else str(refusal),
         stands=refusal is not None and not scheduled.slots_left,
@@ -77,7 +78,7 @@ class UpgradeWatch:
     def _report(self, before: UpgradeState | None, state: UpgradeState) -> None:
         scheduled = state.scheduled
         if before is not None and before.spec_version != state.spec_version:
-            log.info("the chain is under btt %d now", state.spec_version)
+            log.info("the chain is under %s %d now", state.spec_name, state.spec_version)
         if state.stands:
             log.error(
                 "stalled at block %d: %s, and start again. Until then this node neither imports "
@@ -86,20 +87,23 @@ class UpgradeWatch:
             )  # fmt: skip
         elif scheduled is None:
             if before is not None and before.spec_version == state.spec_version:
-                log.info("the scheduled upgrade is cancelled: btt %d stays", state.spec_version)
+                name = state.spec_name
+                log.info(
+                    "the scheduled upgrade is cancelled: %s %d stays", name, state.spec_version
+                )
         elif state.lacking and scheduled.spec_version in state.carried:
             log.warning("%s. It comes about %s", state.lacking, clock(scheduled.time_ms))
         elif state.lacking:
             log.warning(
-                "the chain changes to btt %d at slot %d, about %s; this program carries %s: "
+                "the chain changes to %s %d at slot %d, about %s; this program carries %s: "
                 "install a release that has it before",
-                scheduled.spec_version, scheduled.slot, clock(scheduled.time_ms),
+                state.spec_name, scheduled.spec_version, scheduled.slot, clock(scheduled.time_ms),
                 ", ".join(map(str, state.carried)),
             )  # fmt: skip
         else:
             log.info(
-                "the chain changes to btt %d at slot %d, about %s; this program carries it",
-                scheduled.spec_version, scheduled.slot, clock(scheduled.time_ms),
+                "the chain changes to %s %d at slot %d, about %s; this program carries it",
+                state.spec_name, scheduled.spec_version, scheduled.slot, clock(scheduled.time_ms),
             )  # fmt: skip
 
 

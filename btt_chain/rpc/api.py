@@ -1,32 +1,29 @@
-"""The whole API: every group of methods over one backend, in one registry."""
+"""The whole API: every group of methods over one backend, in one registry.
+
+A group that needs a runtime API is imported and added if the chain's runtime has it.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from importlib import import_module
+from typing import Final, Protocol
 
 from btt_chain.rpc.archive import ArchiveApi
 from btt_chain.rpc.author import AuthorApi
 from btt_chain.rpc.babe import Authorship, BabeApi
-from btt_chain.rpc.backend import Backend
+from btt_chain.rpc.backend import Backend, BackendError, Chain
 from btt_chain.rpc.chain import ChainApi
 from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
 from btt_chain.rpc.child_state import ChildStateApi
 from btt_chain.rpc.dev import WHERE, Dev, DevApi
 from btt_chain.rpc.engine import EngineApi
-from btt_chain.rpc.facilities import FacilitiesApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
-from btt_chain.rpc.governance import GovernanceApi
-from btt_chain.rpc.health_records import RecordsApi
 from btt_chain.rpc.hub import Hub
-from btt_chain.rpc.incentives import IncentivesApi
 from btt_chain.rpc.keys import Keys, KeysApi
 from btt_chain.rpc.log_filters import Filters, LogFiltersApi
 from btt_chain.rpc.offchain import LocalStorage, OffchainApi
-from btt_chain.rpc.oracle import OracleApi
-from btt_chain.rpc.payfi import PayFiApi
 from btt_chain.rpc.payment import PaymentApi
-from btt_chain.rpc.referral import ReferralApi
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
 from btt_chain.rpc.shapes import Shapes
@@ -37,6 +34,8 @@ from btt_chain.rpc.tokenomics import TokenomicsApi
 from btt_chain.rpc.trace import TraceApi, Tracer
 from btt_chain.rpc.transaction import TransactionApi
 from btt_chain.rpc.work import WorkApi
+from btt_chain.scale import DecodeError, codec
+from runtime.frame.version import CODE_KEY, RuntimeVersion, api_id
 
 
 class WholeBackend(Backend, Protocol):
@@ -75,6 +74,20 @@ class WholeBackend(Backend, Protocol):
         """Development controls; None on chains that are not for development or sealed by hand."""
 
 
+GROUPS: Final = (
+    ("StakingApi", "staking_", "staking:StakingApi"),
+    ("GovernanceApi", "gov_", "governance:GovernanceApi"),
+    ("OracleApi", "oracle_", "oracle:OracleApi"),
+    ("PayFiApi", "payfi_", "payfi:PayFiApi"),
+    ("FacilitiesApi", "facilities_", "facilities:FacilitiesApi"),
+    ("ReferralApi", "referral_", "referral:ReferralApi"),
+    ("HealthRecordsApi", "records_", "health_records:RecordsApi"),
+    ("IncentivesApi", "incentives_", "incentives:IncentivesApi"),
+)
+"""Groups of features: the runtime API that the group needs, the beginning of its methods' names,
+its module and class."""
+
+
 class RpcApi:
     """rpc_methods: clients choose between API versions by this list."""
 
@@ -104,13 +117,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(PaymentApi(backend))
     registry.add(TokenomicsApi(backend))
     registry.add(WorkApi(backend))
-    registry.add(GovernanceApi(backend))
-    registry.add(OracleApi(backend))
-    registry.add(PayFiApi(backend))
-    registry.add(FacilitiesApi(backend))
-    registry.add(ReferralApi(backend))
-    registry.add(RecordsApi(backend))
-    registry.add(IncentivesApi(backend))
+    add_features(registry, backend)
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))
@@ -136,6 +143,30 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     else:
         registry.elsewhere["dev_"] = WHERE
     return registry
+
+
+def add_features(registry: Registry, backend: WholeBackend) -> None:
+    """Add the groups whose runtime API the chain has, and an error for the methods of others."""
+    version = version_of(backend.chain)
+    apis = [] if version is None else [id for id, _ in version.apis.value]
+    for api, start, place in GROUPS:
+        if api_id(api) in apis:
+            module, _, name = place.partition(":")
+            registry.add(getattr(import_module(f"{__package__}.{module}"), name)(backend))
+        elif version is not None:
+            name = version.spec_name.value
+            registry.elsewhere[start] = f"this chain's runtime, {name}, has no {{}}"
+
+
+def version_of(chain: Chain) -> RuntimeVersion | None:
+    """Return the version in a recent state, or else in block zero's; None if none can be read."""
+    for hash in (chain.best().hash, chain.finalized().hash, chain.genesis_hash):
+        try:
+            code = chain.state(hash).get(CODE_KEY)
+            return codec(RuntimeVersion).decode_all(code or b"")
+        except (BackendError, DecodeError):
+            continue
+    return None
 
 
 class RpcService:

@@ -150,10 +150,12 @@ class ScheduledRuntime(NamedTuple):
 class UpgradeState(NamedTuple):
     """The runtime version in force, the scheduled one, and the node's support of them."""
 
+    spec_name: str
+    """Name of the runtime of the best block's state."""
     spec_version: int
-    """Version of the best block's state."""
+    """Its version."""
     carried: Sequence[int]
-    """The versions that the node's program carries."""
+    """The versions of it that the node's program carries."""
     scheduled: ScheduledRuntime | None
     lacking: str
     """Why the node cannot go on, now or in the scheduled version, and the remedy; else empty."""

@@ -92,6 +92,7 @@ class SystemApi:
             raise RpcError(RUNTIME_ERROR, str(problem)) from None
         planned = state.scheduled
         return {
+            "specName": state.spec_name,
             "specVersion": state.spec_version,
             "carried": list(state.carried),
             "scheduled": None

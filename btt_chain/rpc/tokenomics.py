@@ -1,4 +1,4 @@
-"""tokenomics_*, staking_*, mining_*: the economy of the chain, from the runtime at a block.
+"""tokenomics_*, mining_*: the economy of the chain, from the runtime at a block.
 
 Numbers of 64 bits and more are decimal strings, because JSON numbers lose digits in many parsers;
 amounts are in planck. A chain whose runtime has no such API answers with a runtime error, as
@@ -32,9 +32,5 @@ class TokenomicsApi(Views):
 
     release = derived("tokenomics_release", economy.TokenomicsApi.release)
     pools = derived("tokenomics_pools", economy.TokenomicsApi.pools)
-    benefits = derived("staking_benefits", economy.StakingApi.benefits)
-    premium = derived("staking_premium", economy.StakingApi.premium)
-    contributions = derived("staking_contributions", economy.StakingApi.contributions)
-    quote = derived("staking_quote", economy.StakingApi.quote)
     operator = derived("mining_operator", economy.MiningApi.operator)
     estimate = derived("mining_estimate", economy.MiningApi.estimate)

@@ -286,7 +286,7 @@ def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
 
 def judge_runtime(status: Mapping[str, Any]) -> Check:
     """Check that a node has the runtime in force and the scheduled one, by `upgrade_status`."""
-    seen, planned = f"btt {status['specVersion']}", status["scheduled"]
+    seen, planned = f"{status['specName']} {status['specVersion']}", status["scheduled"]
     if planned is not None:
         seen += f", {planned['specVersion']} in {planned['slotsLeft']} slots"
     if status["stands"]:

@@ -30,7 +30,7 @@ from cli.common.node_options import (
     validator_of,
     validator_options,
 )
-from cli.common.options import Command, chain_names, examples
+from cli.common.options import Command, chain_names, examples, runtime_option
 from cli.common.streams import ENDING
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ def rpc_options(command: Command) -> Command:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where data is kept. [default: ~/.local/share/btt-chain]",
 )
+@runtime_option
 @click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
 @click.option("--name", help="What the node calls itself in its log. [default: a random name]")
 @click.option(
@@ -258,19 +259,12 @@ def node(
     its own with one validator, Alice; with --sealing, its blocks come as that says instead.
     """
     prepare_process()
-    check_flags(
-        dev=dev,
-        chain=chain,
-        own_folder=tmp and base_path is not None,
-        explorer=explorer,
-        rpc_port=given["rpc_port"],
-        fork=given["fork_url"],
-        fork_options={"--at": given["at"], "--fork-cache": given["fork_cache"]},
-    )
+    own_folder = tmp and base_path is not None
+    check_flags(given, dev=dev, chain=chain, own_folder=own_folder, explorer=explorer)
     chain = known_chain(chain or "dev")
     if dev:
         chain = development(given, sealing)
-    alone = chain in {"dev", MANUAL_DEV}
+    alone = is_development(chain)
     start(parse_filters(filters))
     with (
         data_directory(base_path, tmp=tmp) as base,
@@ -300,6 +294,15 @@ def node(
             run_a_fork(config, given["fork_url"], given["at"], given["fork_cache"])
 
 
+def is_development(chain: str) -> bool:
+    """Return True if the chain is a development chain of the program: its node needs no others."""
+    from genesis.catalogue import chain_named
+    from genesis.presets import ChainType
+
+    preset = chain_named(chain)
+    return preset is not None and preset.chain_type is ChainType.DEVELOPMENT
+
+
 def prepare_process() -> None:
     """Let the process start fast: without collecting garbage, and without a client of HTTP."""
     from btt_chain.chain.gc import hold_off
@@ -313,24 +316,22 @@ def prepare_process() -> None:
 
 def development(given: dict[str, object], sealing: str | None) -> str:
     """Return the chain of --dev, and set its author unless blocks are sealed by hand."""
-    if sealing is not None:
-        return MANUAL_DEV
-    given["dev_names"] = given["dev_names"] or ("alice",)
-    given["force_authoring"] = True
-    return "dev"
+    from genesis.presets import CHAINS
+
+    chain = CHAINS["dev" if sealing is None else MANUAL_DEV]
+    if sealing is None:
+        given["dev_names"] = given["dev_names"] or ("alice",)
+        given["force_authoring"] = True
+    runtime = given["runtime"]
+    return (chain.with_runtime(runtime) if isinstance(runtime, str) else chain).preset
 
 
 def check_flags(
-    *,
-    dev: bool,
-    chain: str | None,
-    own_folder: bool,
-    explorer: bool,
-    rpc_port: int,
-    fork: str | None,
-    fork_options: Mapping[str, object],
+    given: Mapping[str, object], *, dev: bool, chain: str | None, own_folder: bool, explorer: bool
 ) -> None:
     """Raise Mistyped for flags that contradict each other."""
+    fork = given["fork_url"]
+    fork_options = {"--at": given["at"], "--fork-cache": given["fork_cache"]}
     if dev and chain not in {None, "dev"}:
         raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
     if not dev and not chain:
@@ -340,9 +341,13 @@ def check_flags(
     for option, value in fork_options.items():
         if value is not None and fork is None:
             raise Mistyped(f"{option} goes with --fork: give both")
+    if given["runtime"] is not None and (fork is not None or not dev):
+        raise Mistyped(
+            "--runtime goes with --dev: the state of another chain says which runtime it has"
+        )
     if fork is not None and not dev:
         raise Mistyped("--fork goes with --dev: a fork is for yourself alone")
-    if explorer and not (dev and rpc_port):
+    if explorer and not (dev and given["rpc_port"]):
         raise Mistyped(
             "--explorer goes with --dev and a fixed --rpc-port; for other nodes there "
             "is the command `btt-chain explorer --url`"

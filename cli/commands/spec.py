@@ -14,7 +14,7 @@ from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
 from cli.common.files import write
 from cli.common.node_options import asked_for, was_typed
-from cli.common.options import chain_names, examples, url_options
+from cli.common.options import chain_names, examples, runtime_option, url_options
 from cli.common.types import RandomnessType
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class BlockType(click.ParamType[str]):
     type=click.IntRange(min=1),
     help="The length of a slot; dev, local and fast only. It must divide a day and a month.",
 )
+@runtime_option
 @click.option(
     "--secondary-rule",
     type=click.Choice(["uniform", "weighted"], case_sensitive=False),

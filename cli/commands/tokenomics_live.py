@@ -195,8 +195,8 @@ def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
     from genesis.build import readable
     from genesis.code import state_version
     from runtime.audits import audit
+    from runtime.features.work import Work
     from runtime.frame.version import CODE_KEY
-    from runtime.table import BttRuntime
     from storage.trie import state_root
 
     found = state_root(state, state_version(state.get(CODE_KEY)))
@@ -209,7 +209,7 @@ def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
         runtime = RuntimeRegistry().of(state.get).queries.runtime
     except UnsupportedRuntime as error:
         raise Refused(f"this chain cannot be audited here: {error}") from None
-    if not isinstance(runtime, BttRuntime):
+    if not isinstance(runtime, Work):
         raise Refused("this chain cannot be audited here: its runtime is not the present one")
     runtime.enter(readable(state))
     return audit(runtime)

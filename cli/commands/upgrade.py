@@ -28,7 +28,8 @@ from cli.common.working import asked
 
 if TYPE_CHECKING:
     from btt_chain.chain.rehearsal import Rehearsal
-    from btt_chain.chain.runtimes import Carried
+    from btt_chain.chain.runtimes import Carried, Release
+    from runtime.frame import RuntimeVersion
     from runtime.frame.call import Call
     from runtime.params import RuntimeParams
 
@@ -59,7 +60,7 @@ def upgrade() -> None:
     """
 
 
-def runtimes() -> Mapping[int, Carried]:
+def runtimes() -> Mapping[Release, Carried]:
     """Return the runtime versions of this program. Refused if a package is wrong."""
     from btt_chain.chain.runtimes import BadPackage, carried
 
@@ -69,16 +70,25 @@ def runtimes() -> Mapping[int, Carried]:
         raise Refused(str(error)) from None
 
 
-def origins() -> Mapping[int, str]:
-    """Return where each runtime version of this program comes from. Refused if a package is wrong.
+def versions_of(spec_name: str) -> Mapping[int, Carried]:
+    """Return this program's versions of a runtime. Refused if a package is wrong."""
+    return {
+        release.spec_version: runtime
+        for release, runtime in runtimes().items()
+        if release.spec_name == spec_name
+    }
 
-    Without packages nothing is imported: the runtime takes a second.
+
+def origins(spec_name: str) -> Mapping[int, str]:
+    """Return the origin of each of this program's versions of a runtime.
+
+    Refused if a package is wrong. Without packages nothing is imported: the runtime takes a second.
     """
     from importlib.metadata import entry_points
 
     if not entry_points(group=PACKAGES):
         return {INCLUDED: "the program"}
-    return {number: runtime.origin for number, runtime in runtimes().items()}
+    return {number: runtime.origin for number, runtime in versions_of(spec_name).items()}
 
 
 # ---- status
@@ -91,8 +101,6 @@ def status(url: str, timeout: float, as_json: bool) -> int:
     """Show the runtime in force and the one to come; exit code 1 if the node lacks it."""
     from cli.common.session import run
 
-    own = origins()
-
     async def ask() -> Json:
         async with await WebSocket.connect(url, timeout) as client:
             return await asked(client, "upgrade_status")
@@ -100,6 +108,7 @@ def status(url: str, timeout: float, as_json: bool) -> int:
     status = run(ask())
     if not isinstance(status, dict):
         raise Refused(f"the node answered {status!r} where its runtime was expected")
+    own = origins(str(status["specName"]))
     if as_json:
         show.document(status | {"here": {str(number): own[number] for number in own}})
     else:
@@ -108,17 +117,17 @@ def status(url: str, timeout: float, as_json: bool) -> int:
 
 
 def _print_status(status: dict[str, Any], own: Mapping[int, str]) -> None:
-    planned = status["scheduled"]
+    planned, name = status["scheduled"], status["specName"]
     coming = "nothing"
     if planned is not None:
         moment = datetime.fromtimestamp(planned["time"] / 1_000, UTC)
         left = planned["slotsLeft"]
-        coming = f"btt {planned['specVersion']} at slot {planned['slot']}, " + (
+        coming = f"{name} {planned['specVersion']} at slot {planned['slot']}, " + (
             f"about {moment:%Y-%m-%d %H:%M:%S} UTC, in {left:_} slots" if left else "which is here"
         )
     show.record(
         {
-            "in force": f"btt {status['specVersion']}",
+            "in force": f"{name} {status['specVersion']}",
             "scheduled": coming,
             "the node carries": ", ".join(map(str, status["carried"])),
             "this program carries": [f"{number}, from {origin}" for number, origin in own.items()],
@@ -163,18 +172,20 @@ def schedule(
     if bool(slot) == bool(span):
         raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
     is_sent = is_sent_by_sudo(options, sudo=sudo)
-    own = runtimes()
-    if number not in own:
-        known = ", ".join(map(str, own))
-        raise NotFound(f"this program carries {known}: install the release that has {number}")
 
-    async def facts() -> tuple[RuntimeParams, int, int]:
+    async def facts() -> tuple[RuntimeParams, RuntimeVersion, int]:
         async with await WebSocket.connect(url, timeout) as client:
             return await _facts(client)
 
     params, version, now = run(facts())
-    if number <= version:
-        raise Refused(f"the chain runs btt {version}: schedule a later version than that")
+    name = version.spec_name.value
+    own = versions_of(name)
+    if number not in own:
+        carried = ", ".join(map(str, own))
+        raise NotFound(f"this program carries {carried}: install the release that has {number}")
+    if number <= version.spec_version:
+        present = int(version.spec_version)
+        raise Refused(f"the chain runs {name} {present}: schedule a later version than that")
     at = _slot(slot) if slot else now + -(-_seconds(str(span)) * 1_000 // int(params.slot_ms))
     if not is_sent and at < now + params.day_slots:
         raise Refused(
@@ -188,7 +199,7 @@ def schedule(
         if as_json:
             show.document({"specVersion": number, "slot": at, "block": block})
         else:
-            show.good(f"btt {number} is scheduled for slot {at}, in block {block}")
+            show.good(f"{name} {number} is scheduled for slot {at}, in block {block}")
         return
     code = "0x" + runtime.version.encoded().hex()
     if as_json:
@@ -212,7 +223,7 @@ async def _by_sudo(sender: Sender, call: Call, url: str, timeout: float) -> str:
         return "0x" + (await by_sudo(sender, chain, Encoded(call.raw))).block.hex()
 
 
-async def _facts(client: Connection) -> tuple[RuntimeParams, int, int]:
+async def _facts(client: Connection) -> tuple[RuntimeParams, RuntimeVersion, int]:
     """Return the chain's parameters, the version in force, and the slot since genesis."""
     from btt_chain.client.wire import to_bytes
     from btt_chain.crypto.hashing import twox_128
@@ -234,7 +245,7 @@ async def _facts(client: Connection) -> tuple[RuntimeParams, int, int]:
     current = int.from_bytes(await read(babe + twox_128(b"CurrentSlot")), "little")
     # By hand, blocks are late or ahead of the clock; the next one is at the later of the two.
     by_clock = time.time_ns() // 1_000_000 // int(params.slot_ms)
-    return params, int(version.spec_version), max(current, by_clock) - (first or by_clock)
+    return params, version, max(current, by_clock) - (first or by_clock)
 
 
 def _slot(text: str) -> int:
@@ -280,7 +291,7 @@ def try_(
     """
     if sum((dev or chain is not None, state is not None, url is not None)) != 1:
         raise Mistyped("whose state? Give --chain (or --dev), --state or --url, one of them")
-    builders = {number: runtime.build for number, runtime in runtimes().items()}
+    builders = {release: runtime.build for release, runtime in runtimes().items()}
     from btt_chain.chain.rehearsal import CannotRehearse, rehearse
 
     try:
@@ -346,8 +357,8 @@ def _over(state: dict[bytes, bytes]) -> Iterator[Any]:
 
 def _facts_of(made: Rehearsal) -> dict[str, object]:
     return {
-        "from": made.before,
-        "to": made.after,
+        "from": made.before.spec_version,
+        "to": made.after.spec_version,
         "good": made.is_good,
         "migrations": [
             {
@@ -369,7 +380,7 @@ def _facts_of(made: Rehearsal) -> dict[str, object]:
 
 
 def _print_rehearsal(made: Rehearsal) -> None:
-    show.heading(f"from btt {made.before} to btt {made.after}")
+    show.heading(f"from {made.before} to {made.after}")
     if made.steps:
         show.table(
             ["migration", ">of", ">written", ">removed", ">weight", ">here"],

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 import click
 
@@ -66,6 +67,14 @@ class Mistyped(click.UsageError):
     """The command cannot be understood; the message says what was expected."""
 
 
+FEATURES: Final = (
+    *("stake", "vesting", "asset", "exchange", "vault", "premium", "oracle", "feeder", "pos"),
+    *("pay", "merchant", "dispute", "card", "payfi", "gov", "proxy", "multisig", "facility"),
+    *("points", "auditor", "referral", "records"),
+)
+"""Commands about a feature of the runtime that a chain may lack."""
+
+
 def of_client(error: client.ClientError) -> click.ClickException:
     """Return a command's error for one of the client: with an exit code, and the option to use."""
     text = str(error)
@@ -75,8 +84,19 @@ def of_client(error: client.ClientError) -> click.ClickException:
         case client.Disconnected():
             start = " Start one with `btt-chain node --dev`, or name another with --url"
             return CannotConnect(text + start if text.endswith("is the node running?") else text)
+        case client.MissingFeature():
+            return _lacking(error)
         case client.NotFound():
             return NotFound(text)
         case client.InvalidArgument():
             return Mistyped(text)
     return Refused(text)
+
+
+def _lacking(error: client.MissingFeature) -> NotFound:
+    """Return the error of a command whose feature the chain's runtime lacks."""
+    context = click.get_current_context(silent=True)
+    command = "" if context is None else "".join(context.command_path.split()[1:2])
+    if command not in FEATURES:
+        return NotFound(str(error))
+    return NotFound(f"this chain has no {command}: its runtime is {error.runtime}")

@@ -15,6 +15,7 @@ from cli.common.files import MAX_SECRET, secret_in, secret_of
 from cli.common.secret_uri import check_secret
 from cli.common.synonyms import meant
 from cli.common.types import Seconds
+from runtime.sets import SETS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -106,6 +107,16 @@ def chain_names(
     names = [name for name in (*CHAINS, *ALIASES) if name.startswith(incomplete)]
     # The file first: bash forgets what came before it.
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
+
+
+def runtime_option(command: Command) -> Command:
+    """Add `--runtime`: the set of features of a chain."""
+    return click.option(
+        "--runtime",
+        type=click.Choice(list(SETS), case_sensitive=False),
+        help="The features of the runtime: useful work alone; also vesting, stakes, governance and "
+        "assets; or all. [default: full]",
+    )(command)
 
 
 def url_options(command: Command) -> Command:

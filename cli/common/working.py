@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError, Currency
-from btt_chain.client.errors import RpcError
+from btt_chain.client.errors import MissingFeature, RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.extras import needs_extra
 from btt_chain.primitives.digits import whole_number
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 NO_METHOD: Final = -32601
+NO_FEATURE: Final = re.compile(r"this chain's runtime, (\S+), has no")
+"""Part of a node's error for a method of a feature that the chain lacks."""
 ID_BYTES: Final = 32
 NETWORK: Final = "btt_chain.compute.blobs.transport"
 """Module with which blobs are served; it takes a second to import."""
@@ -163,6 +166,9 @@ async def asked(client: Connection, method: str, *params: Json) -> Json:
         return await client.call(method, *params)
     except RpcError as error:
         if error.code == NO_METHOD:
+            lacking = NO_FEATURE.search(str(error))
+            if lacking is not None:
+                raise MissingFeature(lacking[1], method) from error
             raise NotFound(
                 f"the node at {client.url} has no {method}: it is no BTT chain, or an older one"
             ) from None

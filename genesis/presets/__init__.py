@@ -16,6 +16,7 @@ from btt_chain.primitives.slots import SECOND_MS, slots_in_time
 from btt_chain.scale import u32
 from runtime.constants import DAY_MS, HOUR_MS
 from runtime.params import WorkRules
+from runtime.sets import FULL
 
 
 class ChainType(StrEnum):
@@ -84,6 +85,8 @@ class Chain:
     """Parameters of selecting, checking and disputing useful work."""
     validators: int = 0
     """Default number of validators with development keys; Live chains need a file."""
+    runtime: str = FULL
+    """Set of features of the runtime."""
     has_public_set: bool = False
     """True if the chain posts a job over the public data that ship with the program."""
 
@@ -96,6 +99,18 @@ class Chain:
     def is_manual(self) -> bool:
         """True if its blocks are sealed manually: its validators neither win slots nor vote."""
         return self.engine is Engine.MANUAL
+
+    def with_runtime(self, runtime: str) -> Chain:
+        """Return the chain with a set of features: another chain, with a name of its own."""
+        if runtime == self.runtime:
+            return self
+        return replace(
+            self,
+            preset=f"{self.preset}-{runtime}",
+            id=f"{self.id}-{runtime}",
+            name=f"{self.name} ({runtime})",
+            runtime=runtime,
+        )
 
     def with_slot(self, slot_ms: int) -> Chain:
         """Return the chain with slots of this length.

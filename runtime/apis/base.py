@@ -1,7 +1,7 @@
 """Base of the runtime APIs: classes whose methods are called by name, with SCALE in and out.
 
-`runtime/apis/core.py` lists them all and dispatches the calls; those of the economy are in
-`runtime/apis/economy.py`. docs/architecture.md, "Adding a query", has the steps to add a method.
+The features list them (`runtime/features/`), `runtime/apis/core.py` dispatches the calls.
+docs/architecture.md, "Adding a query", has the steps to add a method.
 """
 
 from __future__ import annotations
@@ -74,6 +74,14 @@ def api_name(method: Callable[..., object]) -> str:
     return method.__qualname__.replace(".", "_")
 
 
+_DECLARED: Final[dict[Callable[..., object], Method]] = {}
+
+
+def declared(function: Callable[..., object]) -> Method | None:
+    """Return the API method that a function, such as `WorkApi.job`, declares; None if none."""
+    return _DECLARED.get(function)
+
+
 @dataclass(slots=True)
 class Context:
     """Context of API calls: the fresh state of a block, and data of the node."""
@@ -109,7 +117,7 @@ class RuntimeApi:
                 raise TypeError(
                     f"{cls.__name__}.{name} declares no return type: `-> ...` is its wire format"
                 )
-            cls.METHODS[name] = Method(
+            cls.METHODS[name] = _DECLARED[function] = Method(
                 name,
                 function,
                 is_unsafe=name in unsafe if isinstance(unsafe, tuple) else unsafe,

@@ -1,11 +1,13 @@
 """Runtime APIs: queries of clients and of the node, by name, through `state_call`.
 
 `AccountNonceApi_account_nonce` is the method `account_nonce` of the class `AccountNonceApi`. The
-annotations are the wire format and part of the metadata; state changes by a method are dropped.
+annotations are the wire format and part of the metadata; state changes by a method are dropped. The
+features list the APIs of a runtime (`runtime/features/`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from json import loads
 from typing import Annotated, Final
 
@@ -43,28 +45,19 @@ from btt_chain.scale import (
     u64,
     u128,
 )
-from runtime.apis.assets import ASSET_APIS
 from runtime.apis.base import (
     MAX_ARGUMENTS,
     MAX_TRANSACTION,
     ApiError,
     Context,
+    Method,
     NoSuchMethod,
     RuntimeApi,
 )
-from runtime.apis.dry_run import DryRunApi
-from runtime.apis.economy import ECONOMY_APIS
-from runtime.apis.facilities import FACILITY_APIS
-from runtime.apis.governance import GOVERNANCE_APIS
-from runtime.apis.health_records import HEALTH_RECORD_APIS
-from runtime.apis.incentives import INCENTIVE_APIS
-from runtime.apis.oracle import OracleApi
-from runtime.apis.payfi import PAYFI_APIS
-from runtime.apis.referral import REFERRAL_APIS
-from runtime.apis.work import WORK_APIS
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
-from runtime.frame import InvalidBlock, RuntimeCall, RuntimeVersion, Weight, WireError
+from runtime.features.base import FeatureRuntime
+from runtime.frame import InvalidBlock, Runtime, RuntimeCall, RuntimeVersion, Weight, WireError
 from runtime.genesis import write_genesis
 from runtime.inherents import (
     CheckInherentsResult,
@@ -459,7 +452,7 @@ class GenesisBuilder(RuntimeApi, version=1, unsafe=True, max_arguments=MAX_DATA)
         return sorted(self._context.presets)
 
 
-APIS: Final[tuple[type[RuntimeApi], ...]] = (
+CORE_APIS: Final[tuple[type[RuntimeApi], ...]] = (
     Core,
     Metadata,
     BlockBuilder,
@@ -471,23 +464,18 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     BabeApi,
     GrandpaApi,
     SessionKeys,
-    *ECONOMY_APIS,
-    *WORK_APIS,
-    *ASSET_APIS,
-    *PAYFI_APIS,
-    *GOVERNANCE_APIS,
-    OracleApi,
-    *FACILITY_APIS,
-    *REFERRAL_APIS,
-    *HEALTH_RECORD_APIS,
-    *INCENTIVE_APIS,
-    DryRunApi,
 )
-_ENTRIES: Final = {
-    f"{api.__name__}_{method.name}": (api, method)
-    for api in APIS
-    for method in api.METHODS.values()
-}
+"""Substrate's own APIs."""
+
+
+def apis_of(runtime: Runtime) -> tuple[type[RuntimeApi], ...]:
+    """Return the runtime APIs; none of a runtime that is not made of features."""
+    return runtime.apis() if isinstance(runtime, FeatureRuntime) else ()
+
+
+def methods_of(runtime: Runtime) -> Mapping[str, tuple[type[RuntimeApi], Method]]:
+    """Return the API methods by their names on the wire, with their classes."""
+    return runtime.api_methods() if isinstance(runtime, FeatureRuntime) else {}
 
 
 def call_api(context: Context, name: str, data: bytes) -> bytes:
@@ -495,7 +483,7 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
 
     Raises NoSuchMethod, or ApiError with the reason if the arguments are invalid or the call fails.
     """
-    entry = _ENTRIES.get(name)
+    entry = methods_of(context.executive.runtime).get(name)
     if entry is None:
         raise NoSuchMethod(name)
     api, method = entry
@@ -516,15 +504,15 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
         raise ApiError(f"{name}: {error}") from error
 
 
-def is_unsafe(name: str) -> bool:
+def is_unsafe(runtime: Runtime, name: str) -> bool:
     """Return True if only trusted callers may use the API method; False if it is unknown."""
-    entry = _ENTRIES.get(name)
+    entry = methods_of(runtime).get(name)
     return entry is not None and entry[1].is_unsafe
 
 
-def max_arguments(name: str) -> int:
+def max_arguments(runtime: Runtime, name: str) -> int:
     """Return the maximum length of an API method's arguments, in bytes, also for an unknown one."""
-    entry = _ENTRIES.get(name)
+    entry = methods_of(runtime).get(name)
     return MAX_ARGUMENTS if entry is None else entry[1].max_arguments
 
 

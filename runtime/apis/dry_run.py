@@ -21,10 +21,9 @@ from runtime.frame import (
     Weight,
     WireError,
 )
-from runtime.frame.error import WireExhausted
+from runtime.frame.error import DispatchErrorWithPostInfo, PostDispatchInfo, WireExhausted
 from runtime.frame.weight import Pays
 from runtime.pallets.origins import OriginCaller, caller
-from runtime.pallets.whitelist import DispatchErrorWithPostInfo, PostDispatchInfo
 
 
 @path("xcm_runtime_apis::dry_run::Error")

@@ -90,7 +90,7 @@ def describe(runtime: Runtime) -> RuntimeMetadata:
             by_version={u8(0): [u32(place) for place in range(len(EXTENSIONS))]},
         ),
         type=number(described(Shape(lambda: Composite(()), path=f"{CRATE}::Runtime"))),
-        apis=[describe_api(registry, kind) for kind in core.APIS],
+        apis=[describe_api(registry, kind) for kind in core.apis_of(runtime)],
         outer=OuterEnums(
             call=number(runtime.call_codec), event=number(EVENT), error=number(all_errors(pallets))
         ),

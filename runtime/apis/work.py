@@ -354,6 +354,3 @@ def model_view(id: H256, record: ModelRecord) -> ModelView:
         suspended=record.suspended,
         retired=record.retired,
     )
-
-
-WORK_APIS = (WorkApi,)

@@ -5,8 +5,8 @@ any finalized block; never for a hook or a call. The numbers of the invariants (
 those of docs/economy.md.
 """
 
-from runtime.audits.checks import CHECKS, audit
+from runtime.audits.checks import audit
 from runtime.audits.holds import records
-from runtime.audits.state import AuditedState, Check, Finding
+from runtime.audits.state import AuditedState, Check, FeatureAudit, Finding
 
-__all__ = ["CHECKS", "AuditedState", "Check", "Finding", "audit", "records"]
+__all__ = ["AuditedState", "Check", "FeatureAudit", "Finding", "audit", "records"]

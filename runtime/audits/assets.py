@@ -6,16 +6,22 @@ from collections.abc import Iterator
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
-from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.asset_registry import State
-from runtime.pallets.exchange import Side
+from runtime.audits.holds import values_of
+from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
+from runtime.features.work import Work
+from runtime.frame import Reason
+from runtime.pallets import assets
+from runtime.pallets.asset_registry import AssetRegistry, State
+from runtime.pallets.assets import Assets
+from runtime.pallets.exchange import Exchange, Side
 from runtime.pallets.exchange.types import book_key
 
 
 def units(audited: AuditedState) -> Iterator[Finding]:
     """Check I10: units have owners and match the supply; sales are held, the book is complete."""
     runtime = audited.runtime
-    pallet, registry, exchange = runtime.assets, runtime.asset_registry, runtime.exchange
+    pallet, registry = runtime.pallet(Assets), runtime.pallet(AssetRegistry)
+    exchange = runtime.pallet(Exchange)
     owned: dict[int, list[int]] = {}
     for (id, _), account in pallet.account.items():
         owned.setdefault(id, []).append(int(account.balance))
@@ -53,3 +59,35 @@ def units(audited: AuditedState) -> Iterator[Finding]:
     owners = sorted(id for _, ids in exchange.order_book.own.items() for id in ids)
     if owners != sorted(orders):
         yield Finding("I10", "orders by owner are not the orders that are open")
+
+
+def account_deposits(runtime: Work) -> int:
+    """Return the sum of the deposits for accounts with units."""
+    return sum(
+        int(account.reason.deposit)
+        for _, account in runtime.pallet(Assets).account.items()
+        if isinstance(account.reason, assets.DepositHeld)
+    )
+
+
+def holds(runtime: Work) -> Iterator[HoldRecord]:
+    """Yield the expected holds of orders and of the asset registry."""
+    exchange = runtime.pallet(Exchange)
+    for order in values_of(exchange.order_book.orders):
+        yield order.owner, exchange.reason, int(order.escrow)
+    registry, why = runtime.pallet(AssetRegistry), AssetRegistry.HoldReason
+    for id, info in registry.registrations.registered.items():
+        poll, offer = registry.voting.polls.get(id), registry.buy_back.buy_backs.get(id)
+        revenue = registry.holders.revenue[id]
+        for reason, amount in (
+            (why.Registration, int(info.deposit)),
+            (why.VoteReward, int(poll.left) if poll else 0),
+            (why.BuyBack, int(offer.price) * int(offer.units) if offer else 0),
+            (why.Revenue, int(revenue.fed) - int(revenue.paid)),
+        ):
+            yield info.issuer, Reason(registry.index, reason), amount
+    for who, verifier in registry.verification.verifiers.items():
+        yield who, Reason(registry.index, why.VerifierBond), int(verifier.bond)
+
+
+AUDIT = FeatureAudit(checks=(units,), holds=holds, deposits={assets.RESERVE_ID: account_deposits})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime.audits.holds import deposits_noted, unexplained, unknown_names
+from runtime.audits.holds import unexplained, unknown_names
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances import is_pool
 from runtime.pallets.balances.formulas import amount_of, lock_level, sum_of
@@ -50,9 +50,10 @@ def bonds(audited: AuditedState) -> Iterator[Finding]:
         if held != bonded:
             yield Finding("I4", f"{who.hex()}: {held} planck held as bond, {bonded} bonded")
     yield from unexplained(audited)
-    noted = deposits_noted(runtime)
-    yield from unknown_names(audited, noted)
-    for name, deposits in noted.items():
+    yield from unknown_names(audited)
+    noted = [entry for part in audited.parts for entry in part.deposits.items()]
+    for name, deposits_of in noted:
+        deposits = deposits_of(runtime)
         reserved = sum(int(amount_of(entries, name)) for _, entries in balances.reserves.items())
         if reserved != deposits:
             recorded = f"{reserved} planck reserved under {name!r}"

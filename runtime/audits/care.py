@@ -6,13 +6,20 @@ from collections.abc import Iterator
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.evidence_tree import is_tree_size
-from runtime.audits.state import AuditedState, Finding
+from runtime.audits.facilities import facilities
+from runtime.audits.holds import values_of
+from runtime.audits.incentives import incentives
+from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
+from runtime.features.work import Work
+from runtime.pallets.facilities import Facilities
+from runtime.pallets.health_records import HealthRecords
+from runtime.pallets.referral import Referral
 from runtime.pallets.referral.formulas import returnable
 
 
 def referrals(audited: AuditedState) -> Iterator[Finding]:
     """Check I44: a referral returns no more than half of the fees that nothing else returns."""
-    pallet = audited.runtime.referral
+    pallet = audited.runtime.pallet(Referral)
     for who, stored in pallet.referees.items():
         referee = pallet.counted(who, stored)
         usage, amount = referee.usage, int(referee.paid)
@@ -30,7 +37,7 @@ def referrals(audited: AuditedState) -> Iterator[Finding]:
 
 def roots(audited: AuditedState) -> Iterator[Finding]:
     """Check I47: trees have a fixed height, and a log has one root of an epoch, in order."""
-    pallet = audited.runtime.health_records
+    pallet = audited.runtime.pallet(HealthRecords)
     anchors = pallet.anchors
     newest: dict[tuple[AccountId, int], int] = {}
     for (id, key), batch in anchors.batches.items():
@@ -49,3 +56,22 @@ def roots(audited: AuditedState) -> Iterator[Finding]:
     queued = [handle for _, handle in pallet.revocations.timers.due.items()]
     if sorted(handles) != sorted(queued):
         yield Finding("I47", f"{len(handles)} handles revoked, {len(queued)} will be removed")
+
+
+def holds(runtime: Work) -> Iterator[HoldRecord]:
+    """Yield the expected holds of facilities, referrals and custodians of health records."""
+    registry = runtime.pallet(Facilities)
+    for who, facility in registry.facilities.items():
+        yield who, registry.reason, int(facility.bond)
+    referral, records = runtime.pallet(Referral), runtime.pallet(HealthRecords)
+    for (_, referrer), deposit in referral.offers.items():
+        yield referrer, referral.reason, int(deposit)
+    for referee in values_of(referral.referees):
+        yield referee.referrer, referral.reason, int(referee.deposit)
+    for who, custodian in records.custodians.custodians.items():
+        yield who, records.custodians.reason, int(custodian.bond)
+    for demand in dict(records.promises.demands.items()).values():
+        yield demand.by, records.promises.reason, int(demand.deposit)
+
+
+AUDIT = FeatureAudit(checks=(facilities, incentives, referrals, roots), holds=holds)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.facilities import Facility, FacilityState, Kind
+from runtime.pallets.facilities import Facilities, Facility, FacilityState, Kind
 
 
 def facilities(audited: AuditedState) -> Iterator[Finding]:
     """Check I48: operators are distinct, and hospitals that count are active and old enough."""
-    pallet = audited.runtime.facilities
+    pallet = audited.runtime.pallet(Facilities)
     known = dict(pallet.facilities.items())
     owners = {(found.kind, found.operator): who for who, found in known.items()}
     if len(owners) != len(known) or dict(pallet.by_operator.items()) != owners:
@@ -31,7 +31,7 @@ def is_active_hospital(facility: Facility) -> bool:
 
 def hospitals(audited: AuditedState, active: dict[bytes, int]) -> Iterator[Finding]:
     """Check I48: the roster is the active hospitals, given with their bonds, and adds up."""
-    roster = audited.runtime.facilities.roster
+    roster = audited.runtime.pallet(Facilities).roster
     tally, entries = roster.tally.value, dict(roster.hospitals.items())
     places = {int(place): who for place, who in roster.roster.items()}
     taken = {int(entry.place): who for who, entry in entries.items()}

@@ -20,7 +20,8 @@ from runtime.splits import BPS
 
 def incentives(audited: AuditedState) -> Iterator[Finding]:
     """Check I40 to I43."""
-    yield from problems(audited.runtime.incentives, int(audited.runtime.balances.free(HEALTH)))
+    runtime = audited.runtime
+    yield from problems(runtime.pallet(Incentives), int(runtime.balances.free(HEALTH)))
 
 
 def problems(pallet: Incentives, balance: int) -> Iterator[Finding]:

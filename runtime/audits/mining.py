@@ -13,7 +13,7 @@ from runtime.pallets.tokenomics.ledger import id_of
 
 def mining(audited: AuditedState) -> Iterator[Finding]:
     """Check I6: issued emission is paid, owed or unallocated, and the rest is not issued."""
-    pallet, ledger = audited.mining, audited.mining.ledger
+    pallet, ledger = audited.runtime.mining, audited.runtime.mining.ledger
     allocated, unemitted = int(ledger.allocated.value), int(ledger.unemitted.value)
     owed, paid = int(ledger.owed.value), int(ledger.paid.value)
     unallocated = int(ledger.unallocated.value)
@@ -26,7 +26,7 @@ def mining(audited: AuditedState) -> Iterator[Finding]:
         yield Finding("I6", f"{unemitted} planck not issued, the schedule says {rest}")
     if emitted(allocated, EMISSION_MS) != allocated:
         yield Finding("I6", f"the schedule does not issue {allocated} planck")
-    pool = audited.tokenomics.ledger.pools.get(id_of(MINING))
+    pool = audited.runtime.tokenomics.ledger.pools.get(id_of(MINING))
     if pool is None or pool.released != paid or pool.allocated != allocated:
         yield Finding("I6", f"{paid} planck paid of {allocated}, the pool's record says otherwise")
     yield from eras(audited, owed)
@@ -34,7 +34,7 @@ def mining(audited: AuditedState) -> Iterator[Finding]:
 
 def eras(audited: AuditedState, owed: int) -> Iterator[Finding]:
     """Check I6: the owed sum is that of the eras, and an era's shares never exceed its rest."""
-    pallet = audited.mining.eras
+    pallet = audited.runtime.mining.eras
     parts: dict[int, int] = {}
     scores: dict[int, int] = {}
     known = dict(pallet.eras.items())

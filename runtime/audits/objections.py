@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from btt_chain.primitives.account import AccountId
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances.formulas import amount_of
-from runtime.pallets.chambers import Chamber
+from runtime.pallets.chambers import Chamber, Chambers
 from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
 
 
 def objections(audited: AuditedState) -> Iterator[Finding]:
     """Check I20: objections lock their largest amount, and add up in their rounds."""
-    pallet, locks = audited.runtime.chambers.objections, audited.runtime.balances.locks
+    pallet = audited.runtime.pallet(Chambers).objections
+    locks = audited.runtime.balances.locks
     own = dict(pallet.own_objections.items())
     for who in {**own, **dict(locks.items())}:
         most = max((int(one.locked) for one in own.get(who, [])), default=0)

@@ -18,7 +18,7 @@ MAX_JUMP: Final = JUMP_BPS[1]
 
 def prices(audited: AuditedState) -> Iterator[Finding]:
     """Check I45: prices are fresh, of enough feeders, and near the last ones."""
-    oracle = audited.runtime.oracle
+    oracle = audited.runtime.pallet(Oracle)
     for key in oracle.quotes.all_keys():
         for problem in price_problems(oracle, key):
             yield Finding("I45", f"{key.decode('ascii', 'backslashreplace')}: {problem}")

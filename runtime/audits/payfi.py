@@ -20,7 +20,7 @@ Batches = dict[tuple[u32, AccountId], Batch]
 
 def payments(audited: AuditedState) -> Iterator[Finding]:
     """Check the accounting of PayFi."""
-    payfi = audited.runtime.payfi
+    payfi = audited.runtime.pallet(PayFi)
     yield from payfi_findings(payfi, int(audited.of(payfi.pool).data.free))
 
 

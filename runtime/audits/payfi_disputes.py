@@ -14,7 +14,7 @@ from runtime.pallets.payfi.dispute_phases import DisputePhase
 
 def disputes_and_cards(audited: AuditedState) -> Iterator[Finding]:
     """Check the records of disputes and cards against each other."""
-    yield from dispute_findings(audited.runtime.payfi)
+    yield from dispute_findings(audited.runtime.pallet(PayFi))
 
 
 def dispute_findings(payfi: PayFi) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ CONFIRMED: Final = MilestoneStatus.Confirmed
 
 def burns(audited: AuditedState) -> Iterator[Finding]:
     """Check I2, I3: all missing issuance was burned, each planck for a reason."""
-    balances, tokenomics = audited.runtime.balances, audited.tokenomics
+    balances, tokenomics = audited.runtime.balances, audited.runtime.tokenomics
     burned, supply = int(balances.total_burned.value), int(tokenomics.genesis_supply.value)
     issued = int(balances.total_issuance.value)
     if issued + burned != supply:
@@ -28,7 +28,7 @@ def burns(audited: AuditedState) -> Iterator[Finding]:
 
 def pools(audited: AuditedState) -> Iterator[Finding]:
     """Check I18: pools exist, never signed, and have what was not paid out of them."""
-    tokenomics, total = audited.tokenomics, 0
+    tokenomics, total = audited.runtime.tokenomics, 0
     known = dict(tokenomics.ledger.pools.items())
     for who in ALL_POOLS:
         name = id_of(who)
@@ -58,7 +58,7 @@ def pools(audited: AuditedState) -> Iterator[Finding]:
 
 def development(audited: AuditedState) -> Iterator[Finding]:
     """Check I18: the development fund covers its earmarked money and the inflow to be shared."""
-    tokenomics = audited.tokenomics
+    tokenomics = audited.runtime.tokenomics
     dividends = tokenomics.dividends
     earmarked, inflow = int(dividends.earmarked.value), int(dividends.compute_inflow.value)
     free = int(audited.of(DEVELOPMENT_FUND).data.free)
@@ -68,7 +68,7 @@ def development(audited: AuditedState) -> Iterator[Finding]:
 
 def reserve(audited: AuditedState) -> Iterator[Finding]:
     """Check I14: the reserve spends within the unlocked cap, and that is within the reserve."""
-    tokenomics = audited.tokenomics
+    tokenomics = audited.runtime.tokenomics
     pool = tokenomics.ledger.pools.get(id_of(RESERVE))
     unlock = tokenomics.reserve_fund.reserve_unlock.get()
     released, allocated = (0, 0) if pool is None else (int(pool.released), int(pool.allocated))
@@ -81,7 +81,7 @@ def reserve(audited: AuditedState) -> Iterator[Finding]:
 
 def programmes(audited: AuditedState) -> Iterator[Finding]:
     """Check I15: the Foundation has no more than time and milestones allow; burns happen once."""
-    tokenomics, now = audited.tokenomics, audited.runtime.babe.now()
+    tokenomics, now = audited.runtime.tokenomics, audited.runtime.babe.now()
     for number, programme in tokenomics.programmes.programmes.items():
         name, released = f"programme {number}", int(programme.released_planck)
         done = sum(int(item.bps) for item in programme.milestones if item.status is CONFIRMED)

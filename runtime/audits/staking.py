@@ -8,7 +8,7 @@ from btt_chain.primitives.account import AccountId
 from runtime.accounts import STAKING
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances.formulas import amount_of
-from runtime.pallets.tier_staking import ONE, Benefit, Stake, accrued
+from runtime.pallets.tier_staking import ONE, Benefit, Stake, TierStaking, accrued
 from runtime.pallets.tier_staking.contributions import (
     CREDENTIAL_POINTS,
     MAX_CREDENTIALS,
@@ -21,7 +21,7 @@ from runtime.pallets.tier_staking.contributions import (
 
 def stakes(audited: AuditedState) -> Iterator[Finding]:
     """Check I7: stakes are on hold, and the pool covers their promised rewards."""
-    staking = audited.staking
+    staking = audited.runtime.pallet(TierStaking)
     now = audited.runtime.babe.now() * int(staking.slot_ms)
     by_owner: dict[AccountId, list[tuple[int, Stake]]] = {}
     for (who, number), stake in staking.ledger.stakes.items():
@@ -42,7 +42,7 @@ def stakes(audited: AuditedState) -> Iterator[Finding]:
 
 def staked_sums(audited: AuditedState, everything: list[Stake]) -> Iterator[Finding]:
     """Check I7, I9: the stored sums match the sums over all stakes."""
-    staking, tokenomics = audited.staking, audited.tokenomics
+    staking, tokenomics = audited.runtime.pallet(TierStaking), audited.runtime.tokenomics
     committed = int(staking.reward_pool.pool_committed.value)
     open_ = sum(int(stake.commit) - int(stake.gross_claimed) for stake in everything)
     if committed != open_:
@@ -70,7 +70,8 @@ def holdings(
     audited: AuditedState, by_owner: dict[AccountId, list[tuple[int, Stake]]]
 ) -> Iterator[Finding]:
     """Check I7: an account's stakes are on hold, and its summary record matches them."""
-    staking, balances, long_staked = audited.staking, audited.runtime.balances, 0
+    staking, balances = audited.runtime.pallet(TierStaking), audited.runtime.balances
+    long_staked = 0
     known = dict(staking.positions.holdings.items())
     for who in {**audited.accounts, **by_owner, **known}:
         rows = sorted(by_owner.get(who, []), key=lambda row: row[0])
@@ -99,7 +100,7 @@ def holdings(
 
 def contributions(audited: AuditedState) -> Iterator[Finding]:
     """Check I9: points are those of counted contributions, and a quarter shares at most its own."""
-    pallet, sums = audited.staking.contributions, dict[int, int]()
+    pallet, sums = audited.runtime.pallet(TierStaking).contributions, dict[int, int]()
     for (quarter, who), mine in pallet.contrib_points.items():
         votes, referrals, credentials = (
             int(count) for count in (mine.votes, mine.referrals, mine.credentials)

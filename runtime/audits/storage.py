@@ -7,8 +7,8 @@ from typing import Final
 
 from btt_chain.scale import DecodeError, EncodeError
 from runtime.audits.state import Finding
+from runtime.frame import Runtime
 from runtime.frame.items import HASH, HASH_PREFIX, StorageItem
-from runtime.table import BttRuntime
 
 PREFIX_SIZE: Final = 16
 """Length of the pallet's part of a storage prefix, in bytes; the item's part is as long."""
@@ -16,7 +16,7 @@ OWN_KEYS: Final = b":"
 """First byte of keys outside of pallets: code, parameters, the chain's id."""
 
 
-def stored(runtime: BttRuntime) -> Iterator[Finding]:
+def stored(runtime: Runtime) -> Iterator[Finding]:
     """Check I17: every key belongs to an item, and every value re-encodes to itself."""
     items = {
         item.prefix: (f"{pallet.name}.{item.name}", item)

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances.formulas import amount_of
-from runtime.pallets.vesting import LOCK_ID, total_unvested
+from runtime.pallets.vesting import LOCK_ID, Vesting, total_unvested
 
 
 def vesting(audited: AuditedState) -> Iterator[Finding]:
     """Check I5: schedules are well formed, equal in both formats, and covered by locks."""
     runtime = audited.runtime
-    schedules = dict(runtime.vesting.schedules_ext.items())
-    recorded = dict(runtime.vesting.vesting.items())
+    pallet = runtime.pallet(Vesting)
+    schedules = dict(pallet.schedules_ext.items())
+    recorded = dict(pallet.vesting.items())
     locks = {
         who: int(amount_of(entries, LOCK_ID))
         for who, entries in runtime.balances.locks.items()

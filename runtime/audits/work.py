@@ -1,4 +1,4 @@
-"""Check of jobs, bonds of providers, and receipts: I4."""
+"""The audit of useful work: emission, jobs, bonds of providers, and receipts: I4, I6."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from btt_chain.primitives.account import AccountId
-from runtime.audits.state import AuditedState, Finding
+from runtime.audits.holds import values_of
+from runtime.audits.mining import mining
+from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
+from runtime.features.work import Work
+from runtime.frame import Reason
 from runtime.pallets.jobs import ENDED, JobState
-from runtime.pallets.receipts import Phase
+from runtime.pallets.receipts import Phase, Receipts
 
 CHECKED: Final = (JobState.Committed, JobState.Checking, JobState.Pending)
 """States of a job that has a receipt."""
@@ -49,3 +53,25 @@ def work(audited: AuditedState) -> Iterator[Finding]:
     at_work = {who: one.bond for who, one in bonds.verifiers.items() if one.free_at is None}
     if {who: bond for who, bond, _ in bonds.roster.value} != at_work:
         yield Finding("I4", "the roster of verifiers is not those at work with their bonds")
+
+
+def holds(runtime: Work) -> Iterator[HoldRecord]:
+    """Yield the expected holds of providers, models, jobs and verifiers."""
+    for who, ledger in runtime.providers.ledgers.items():
+        yield who, runtime.providers.reason, int(ledger.bond) + int(ledger.leaving)
+        yield who, runtime.providers.deposit_reason, int(runtime.providers.registration_deposit)
+    for model in values_of(runtime.models.models):
+        yield model.owner, runtime.models.reason, int(model.bond)
+    for job in values_of(runtime.jobs.store.jobs):
+        if job.requester is not None and job.state not in ENDED:
+            yield job.requester, runtime.jobs.reason, int(job.escrow)
+    challenge = Reason(runtime.receipts.index, Receipts.HoldReason.Challenge)
+    for who, verifier in runtime.receipts.bonds.verifiers.items():
+        yield who, runtime.receipts.reason, int(verifier.bond)
+    for receipt in values_of(runtime.receipts.receipts):
+        for dispute in receipt.challenges:
+            if dispute.by is not None and not dispute.answered:
+                yield dispute.by, challenge, int(dispute.deposit)
+
+
+AUDIT = FeatureAudit(checks=(mining, work), holds=holds)

@@ -22,7 +22,7 @@ from btt_chain.scale import (
     path,
     u8,
 )
-from runtime.frame.weight import PostInfo
+from runtime.frame.weight import Pays, PostInfo, Weight
 
 # ---- wire format
 
@@ -177,6 +177,25 @@ WireError = Annotated[
     | WireTrie,
     Path("sp_runtime::DispatchError"),
 ]
+
+
+@path("frame_support::dispatch::PostDispatchInfo")
+@dataclass(slots=True)
+class PostDispatchInfo:
+    """Actual weight and fee of a dispatched call."""
+
+    actual_weight: Annotated[Weight | None, TypeName("Option<Weight>")]
+    pays_fee: Pays
+
+
+@path("sp_runtime::DispatchErrorWithPostInfo", params={"Info": PostDispatchInfo})
+@dataclass(slots=True)
+class DispatchErrorWithPostInfo:
+    """Error of a dispatched call, with its actual weight and fee."""
+
+    post_info: Annotated[PostDispatchInfo, TypeName("Info")]
+    error: Annotated[WireError, TypeName("DispatchError")]
+
 
 # ---- exceptions
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u128
 from runtime.frame.call import Call
 from runtime.frame.error import BadOrigin
 
@@ -90,6 +91,17 @@ def ensure_not_none(origin: Origin) -> None:
     """Raise BadOrigin for unsigned extrinsics: every other origin passes."""
     if origin.kind is OriginKind.NONE:
         raise BadOrigin
+
+
+class SpendOrigin(Protocol):
+    """Check of spending origins, and their limits."""
+
+    def __call__(self, origin: Origin) -> u128 | None:
+        """Return the most that `origin` may approve in one spend period, in planck.
+
+        The limit applies to the sum of all origins that have it; None is no limit. Raises BadOrigin
+        for origins that may approve nothing.
+        """
 
 
 def ensure_root(origin: Origin) -> None:

@@ -15,9 +15,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Path, TypeName, Variant, path, u128
 from runtime.frame import ROOT, BadOrigin, Origin, OriginCheck, signed
 from runtime.frame.aliases import Account
-from runtime.frame.origin import OriginKind, decided
+from runtime.frame.origin import OriginKind, SpendOrigin, decided
 from runtime.pallets.balances import is_pool
-from runtime.pallets.treasury import SpendOrigin
 
 
 @path("btt_runtime::governance::origins::pallet_custom_origins::Origin")
@@ -137,7 +136,7 @@ def managed_by(limit_of: Callable[[AccountId], u128], referenda: SpendOrigin) ->
 def spending_up_to(limits: Mapping[Decision, u128 | None]) -> SpendOrigin:
     """Return a check that passes referenda of these kinds, with their spending limits in planck.
 
-    None is no limit; root has none. See `treasury.SpendOrigin`.
+    None is no limit; root has none. See `SpendOrigin`.
     """
 
     def check(origin: Origin) -> u128 | None:

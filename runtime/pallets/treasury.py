@@ -48,6 +48,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import Account, AccountIdOf, Balance, BlockNumber
 from runtime.frame.host import Host
+from runtime.frame.origin import SpendOrigin
 from runtime.frame.traits import Clock, Inspect, Mutate
 from runtime.frame.weight import DispatchClass
 from runtime.pallets.balances import lookup
@@ -145,17 +146,6 @@ PaymentId = Annotated[u64, TypeName("<T::Paymaster as Pay>::Id")]
 
 class Money(Inspect, Mutate, Protocol):
     """The funds of the treasury; Balances implements it."""
-
-
-class SpendOrigin(Protocol):
-    """Check of spending origins, and their limits."""
-
-    def __call__(self, origin: Origin) -> u128 | None:
-        """Return the most that `origin` may approve in one spend period, in planck.
-
-        The limit applies to the sum of all origins that have it; None is no limit. Raises BadOrigin
-        for origins that may approve nothing.
-        """
 
 
 class SpendsToo(Protocol):

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Err, Ok, Result, TypeName, path, u32, u64
+from btt_chain.scale import Err, Ok, Result, TypeName, u32, u64
 from runtime.frame import (
     ROOT,
     Call,
@@ -28,32 +27,14 @@ from runtime.frame import (
     PostInfo,
     RuntimeCall,
     Weight,
-    WireError,
     call,
 )
 from runtime.frame.aliases import HashOf
+from runtime.frame.error import DispatchErrorWithPostInfo, PostDispatchInfo
 from runtime.frame.weight import Pays
 from runtime.pallets.preimage import Lookup, Preimage, decoded
 from runtime.pallets.utility import carrying_weight
 from runtime.weights import whitelist as weights
-
-
-@path("frame_support::dispatch::PostDispatchInfo")
-@dataclass(slots=True)
-class PostDispatchInfo:
-    """Actual weight and fee of a dispatched call."""
-
-    actual_weight: Annotated[Weight | None, TypeName("Option<Weight>")]
-    pays_fee: Pays
-
-
-@path("sp_runtime::DispatchErrorWithPostInfo", params={"Info": PostDispatchInfo})
-@dataclass(slots=True)
-class DispatchErrorWithPostInfo:
-    """Error of a dispatched call, with its actual weight and fee."""
-
-    post_info: Annotated[PostDispatchInfo, TypeName("Info")]
-    error: Annotated[WireError, TypeName("DispatchError")]
 
 
 def by_hash(

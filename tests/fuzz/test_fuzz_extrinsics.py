@@ -16,8 +16,8 @@ from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
 from btt_chain.scale import DecodeError, u64
 from btt_chain.txpool import PoolError
+from runtime import BttRuntime
 from runtime.apis.base import ApiError
-from runtime.apis.core import APIS
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA
@@ -162,7 +162,7 @@ def test_a_block_of_anything_is_carried_out_or_invalid(body: list[bytes], at: in
         CHAIN.client.execute(changed, mixed)
 
 
-METHODS = [f"{api.__name__}_{name}" for api in APIS for name in api.METHODS]
+METHODS = [f"{api.__name__}_{name}" for api in BttRuntime.apis() for name in api.METHODS]
 
 
 @given(

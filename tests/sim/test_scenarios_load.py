@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 import pytest
 
-from btt_chain.chain.runtimes import RuntimeRegistry
+from btt_chain.chain.runtimes import Release, RuntimeRegistry
 from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
 from btt_chain.scale import u64, u128
 from runtime import VERSION, BttRuntime
@@ -181,11 +181,11 @@ CHANGE = 70
 @lru_cache
 def program(*, new: bool) -> RuntimeRegistry:
     """Return the runtimes in a release of the program."""
-    builders: dict[int, Callable[[RuntimeParams], Runtime]] = {
-        100: lambda params: BttRuntime(params, vrf=simulated())
+    builders: dict[Release, Callable[[RuntimeParams], Runtime]] = {
+        Release("btt", 100): lambda params: BttRuntime(params, vrf=simulated())
     }
     if new:
-        builders[101] = lambda params: NextRuntime(params, vrf=simulated())
+        builders[Release("btt", 101)] = lambda params: NextRuntime(params, vrf=simulated())
     return RuntimeRegistry(builders)
 
 

@@ -17,9 +17,9 @@ from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
 from btt_chain.scale import u32, u128
 from genesis.build import build
 from genesis.catalogue import load, presets
-from runtime import BttRuntime
 from runtime.audits import Finding, audit
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
+from runtime.features.work import Work
 from runtime.frame import Call
 from storage.database import ChainStore
 from storage.kv import KeyValue
@@ -33,14 +33,15 @@ NOW = 1_800_000_000.0
 
 @dataclass
 class DevNode:
-    """Client, pool, sealer and controls over block zero of `dev-manual`."""
+    """Client, pool, sealer and controls over block zero of `dev-manual`, or a chain like it."""
 
     kv: KeyValue = field(default_factory=MemoryKV)
     pruning: int | None = None
     now: float = NOW
+    chain: str = "dev-manual"
 
     def __post_init__(self) -> None:
-        made = build(load("dev-manual"))
+        made = build(load(self.chain))
         store = ChainStore(self.kv, pruning=self.pruning)
         if not store.has_genesis:
             store.insert_genesis(
@@ -55,11 +56,11 @@ class DevNode:
             self.client, self.sealer, self.sealing, give_up=self.failures.append
         )
 
-    def runtime(self, hash: bytes | None = None) -> BttRuntime:
+    def runtime(self, hash: bytes | None = None) -> Work:
         """Return the runtime on the state of a block, the head's if none is given."""
         at = hash or self.client.best().hash
         runtime = self.client.runtime_at(at).queries.runtime
-        assert isinstance(runtime, BttRuntime)
+        assert isinstance(runtime, Work)
         runtime.enter(self.client.overlay(at))
         return runtime
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry, UnsupportedRuntime
+from btt_chain.chain.runtimes import LoadedRuntime, Release, RuntimeRegistry, UnsupportedRuntime
 from btt_chain.scale import u64
 from runtime import BttRuntime
 from runtime.pallets.upgrade import Upgrade
@@ -28,7 +28,7 @@ class _Tomorrow(RuntimeRegistry):
 @lru_cache(maxsize=1)
 def new_runtimes() -> RuntimeRegistry:
     """Return the runtimes of the newer program, made once."""
-    return _Tomorrow({100: BttRuntime, 101: NextRuntime})
+    return _Tomorrow({Release("btt", 100): BttRuntime, Release("btt", 101): NextRuntime})
 
 
 def planned(*, new: bool, ahead: int = DAY + 1) -> DevChain:

@@ -58,7 +58,8 @@ from btt_chain.txpool import (
     nonce_tag,
 )
 from p2p.address import parse, parse_peer
-from runtime.frame.version import CODE_KEY, CowText, RuntimeVersion, api_versions
+from runtime import VERSION
+from runtime.frame.version import CODE_KEY, CowText, RuntimeVersion
 from runtime.frame.weight import DispatchClass, Weight
 from runtime.pallets.transaction_payment import FeeDetails, InclusionFee, RuntimeDispatchInfo
 from storage.trie import ordered_root, read_proof
@@ -73,14 +74,14 @@ State = dict[bytes, bytes]
 
 
 def version(spec: int = 1) -> RuntimeVersion:
-    """A runtime version with two APIs."""
+    """A runtime version with the APIs of all features."""
     return RuntimeVersion(
         spec_name=CowText("model"),
         impl_name=CowText("model-impl"),
         authoring_version=u32(1),
         spec_version=u32(spec),
         impl_version=u32(0),
-        apis=api_versions([("Core", 5), ("Metadata", 2)]),
+        apis=VERSION.apis,
         transaction_version=u32(1),
         system_version=u8(1),
     )
@@ -463,7 +464,7 @@ class ModelNode:
         return SyncState(0, number, number)
 
     def upgrade(self) -> UpgradeState:
-        return UpgradeState(100, [100], None, "", stands=False)
+        return UpgradeState("btt", 100, [100], None, "", stands=False)
 
     def reserved_peers(self) -> Sequence[str]:
         return self.reserved

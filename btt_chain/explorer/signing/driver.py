@@ -31,8 +31,6 @@ from btt_chain.scale.errors import DecodeError
 
 log = logging.getLogger("explorer")
 
-RUNTIME: Final = "btt"
-"""Name of the runtime whose calls the pages offer, and `sign.js` decodes."""
 SOURCE: Final = b"\2"
 """A transaction from outside, for its validation."""
 MAX_COURSES: Final = 64
@@ -250,7 +248,9 @@ class SigningNode:
             return None
         data = self._context.data
         currency = data.currency
-        facts = ChainFacts(RUNTIME, version, data.prefix, currency.decimals, currency.symbol)
+        facts = ChainFacts(
+            chain.facts.spec_name, version, data.prefix, currency.decimals, currency.symbol
+        )
         try:
             return metadata_digest(runtime, facts)
         except DigestError as error:

@@ -17,13 +17,14 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 from btt_chain.client.errors import ClientError
+from btt_chain.client.signed_metadata import is_ours
 from btt_chain.crypto.development import dev_key
 from btt_chain.explorer.chaindata import TRIAL_KINDS
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.language import Language
 from btt_chain.explorer.live import PING, no_place
 from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, NoSuchPage, account_of
-from btt_chain.explorer.signing.driver import RUNTIME, Course, Offer, SigningNode
+from btt_chain.explorer.signing.driver import Course, Offer, SigningNode
 from btt_chain.explorer.signing.payload import (
     BadSignature,
     PayloadJson,
@@ -261,7 +262,7 @@ class Signing:
             value = metadata.items.types.decode(version.type, version.value)
         except (ClientError, ValueError, LookupError):
             return "The chain does not say which runtime it has."
-        if not isinstance(value, dict) or value.get("spec_name") != RUNTIME:
+        if not isinstance(value, dict) or not is_ours(str(value.get("spec_name"))):
             return "Pages can sign for chains of this program only."
         is_safe = request.headers.get("X-Forwarded-Proto") == "https"
         if self._context.is_public and not is_safe:

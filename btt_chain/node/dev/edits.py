@@ -9,11 +9,11 @@ from btt_chain.consensus.author import Edit
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u32, u128
 from runtime.accounts import POOLS
+from runtime.features.core import Core
 from runtime.frame import Runtime, State
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.params import PARAMS_KEY
-from runtime.table import BttRuntime
 
 FIXED = (CODE_KEY, PARAMS_KEY)
 """Keys that select the runtime: with other values no block could follow."""
@@ -60,7 +60,7 @@ def balance(who: AccountId, amount: int) -> Edit:
 
 
 def _set_balance(who: AccountId, amount: int, runtime: Runtime, _state: State) -> None:
-    if not isinstance(runtime, BttRuntime):
+    if not isinstance(runtime, Core):
         raise BadEdit("this runtime has no balances that could be set")
     if who in POOLS:
         raise BadEdit("the account is a pool, whose balance follows its ledger")

@@ -33,6 +33,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdLookupOf
+from runtime.frame.origin import SpendOrigin
 from runtime.frame.traits import Clock, Inspect, Mutate, Payer, SlashNamed
 from runtime.pallets.balances import lookup
 from runtime.pallets.bounties import errors, events
@@ -52,7 +53,6 @@ from runtime.pallets.bounties.types import (
     Proposed,
     Text,
 )
-from runtime.pallets.treasury import SpendOrigin
 from runtime.weights import bounties as weights
 
 

@@ -424,6 +424,14 @@ class Share(Protocol):
         """Return it."""
 
 
+class NoDividends:
+    """Share of the stakers of a chain without stakes."""
+
+    def peek(self) -> u32:
+        """Return it: zero."""
+        return u32(0)
+
+
 class JobFees(NamedTuple):
     """Parts of the price of a paid job besides the pay for the work, in planck."""
 

@@ -8,10 +8,10 @@ from typing import Final
 from btt_chain.primitives.extrinsic import opaque
 from fuzz.target import Target
 from fuzz.wires import CALLS, CHAIN, WIRES
+from runtime import BttRuntime
 from runtime.apis.base import ApiError
-from runtime.apis.core import APIS
 
-METHODS: Final = [f"{api.__name__}_{name}" for api in APIS for name in api.METHODS]
+METHODS: Final = [f"{api.__name__}_{name}" for api in BttRuntime.apis() for name in api.METHODS]
 BEST: Final = CHAIN.client.best().hash
 HEADER: Final = CHAIN.block(BEST)[0].encode()
 

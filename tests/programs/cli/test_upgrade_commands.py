@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.chain import runtimes
-from btt_chain.chain.runtimes import Carried
+from btt_chain.chain.runtimes import Carried, Release
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.scale import codec, u32, u64
@@ -26,8 +26,8 @@ from runtime.params import RuntimeParams
 from support.instant_node import instant_node
 from support.next_runtime.btt_next_runtime import NEXT, NextRuntime
 
-TODAY = {100: Carried(BttRuntime, "the program")}
-TOMORROW = TODAY | {101: Carried(NextRuntime, "btt-next-runtime 101")}
+TODAY = {Release("btt", 100): Carried(BttRuntime, "the program")}
+TOMORROW = TODAY | {Release("btt", 101): Carried(NextRuntime, "btt-next-runtime 101")}
 
 
 class Hasty(NextRuntime):
@@ -203,7 +203,9 @@ def test_a_rehearsal_of_a_draft_says_that_the_chain_decided_on_another(
 def test_a_rehearsal_that_goes_wrong_says_how(
     state: str, monkeypatch: pytest.MonkeyPatch, builder: type[NextRuntime], said: str
 ) -> None:
-    monkeypatch.setattr(runtimes, "carried", lambda: TODAY | {101: Carried(builder, "a draft")})
+    monkeypatch.setattr(
+        runtimes, "carried", lambda: TODAY | {Release("btt", 101): Carried(builder, "a draft")}
+    )
     result = run("try", "--state", state)
     assert result.exit_code == 1
     assert said in result.stdout

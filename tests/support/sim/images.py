@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from btt_chain.chain.runtimes import RuntimeRegistry
+from btt_chain.chain.runtimes import Release, RuntimeRegistry
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from genesis.accounts import dev_path
 from genesis.build import Genesis, build
@@ -62,4 +62,4 @@ def runtimes_of(index: int, *, real: bool, share: bool = False) -> RuntimeRegist
     if real:
         return RuntimeRegistry()
     vrf = simulated()
-    return RuntimeRegistry(builders={100: lambda params: BttRuntime(params, vrf=vrf)})
+    return RuntimeRegistry({Release("btt", 100): lambda params: BttRuntime(params, vrf=vrf)})

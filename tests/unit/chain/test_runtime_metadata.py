@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from btt_chain.chain.runtimes import BUILDERS, Builder, LoadedRuntime, RuntimeRegistry
+from btt_chain.chain.runtimes import BUILDERS, Builder, LoadedRuntime, Release, RuntimeRegistry
 from btt_chain.scale import codec, u64
 from btt_chain.scale.metadata import VERSIONS
 from runtime import BttRuntime
@@ -13,15 +13,16 @@ from runtime.frame import RuntimeVersion
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY, RuntimeParams
 
+FIRST = Release("btt", 100)
 SLOTS = u64(4_000), u64(8_000)
 
 
-def loaded(slot: u64, build: Builder = BUILDERS[100]) -> LoadedRuntime:
+def loaded(slot: u64, build: Builder = BUILDERS[FIRST]) -> LoadedRuntime:
     """A runtime of a registry of its own."""
     chain = RuntimeParams(slot)
     code = codec(RuntimeVersion).encode(BttRuntime(chain).version)
     get: Callable[[bytes], bytes | None] = {CODE_KEY: code, PARAMS_KEY: chain.encoded()}.get
-    return RuntimeRegistry({100: build}).of(get)
+    return RuntimeRegistry({FIRST: build}).of(get)
 
 
 def test_metadata_are_encoded_once_for_equal_chains_and_versions() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.chain.runtimes import BadPackage, UnsupportedRuntime, carried
+from btt_chain.chain.runtimes import BadPackage, Release, UnsupportedRuntime, carried
 from runtime import BttRuntime
 
 NEXT_RUNTIME = Path(__file__).parents[2] / "support" / "next_runtime"
@@ -32,16 +32,18 @@ def package(folder: Path, line: str) -> str:
 
 
 def test_the_program_alone_carries_the_runtime_of_today() -> None:
-    assert {number: found.origin for number, found in carried().items()} == {100: "the program"}
+    assert {str(release): runtime.origin for release, runtime in carried().items()} == {
+        "btt 100": "the program",
+        "btt-minimal 100": "the program",
+        "btt-standard 100": "the program",
+    }
 
 
 def test_a_package_brings_the_runtime_of_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(NEXT_RUNTIME)
-    assert {number: found.origin for number, found in carried().items()} == {
-        100: "the program",
-        101: "btt-next-runtime 101",
-    }
-    assert issubclass(carried()[101].build, BttRuntime)  # type: ignore[arg-type]
+    brought = Release("btt", 101)
+    assert carried()[brought].origin == "btt-next-runtime 101"
+    assert issubclass(carried()[brought].build, BttRuntime)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -52,8 +54,12 @@ def test_a_package_brings_the_runtime_of_tomorrow(monkeypatch: pytest.MonkeyPatc
             r"100 of odd-runtime 7 is here already, from the program",
         ),
         (
+            "btt-minimal.100 = runtime:BttRuntime",
+            r"btt-minimal.100 of odd-runtime 7 is here already, from the program",
+        ),
+        (
             "next = runtime:BttRuntime",
-            r"next of odd-runtime 7: its name is no spec_version",
+            r"next of odd-runtime 7: its name does not end in a spec_version",
         ),
         (
             "102 = runtime:Absent",

@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime, UnsupportedUpgrade
+from btt_chain.chain.runtimes import (
+    Release,
+    RuntimeRegistry,
+    UnsupportedRuntime,
+    UnsupportedUpgrade,
+)
 from btt_chain.node.sealing import SealRefused
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
@@ -129,7 +134,7 @@ def test_a_program_without_the_version_stands_before_it_and_goes_on_with_the_nex
     chain = planned(new=True)
     stale = chain.another()
     old = DevChain(shared=True)
-    assert stale.runtimes.versions == [100]
+    assert stale.runtimes.versions("btt") == [100]
     for number in range(1, chain.client.best().number + 1):
         follow(chain, stale, number)
     run_to(chain)
@@ -219,7 +224,9 @@ def test_a_runtime_that_does_not_fit_what_was_decided_is_built_once_and_stops_no
         return BttRuntime(params)
 
     chain = planned(new=False)
-    chain.client.runtimes = RuntimeRegistry({100: BttRuntime, 101: draft})
+    chain.client.runtimes = RuntimeRegistry(
+        {Release("btt", 100): BttRuntime, Release("btt", 101): draft}
+    )
     for _ in range(3):
         chain.seal()
     lacking = chain.client.runtimes.lacks(chain.client.state(chain.client.best().hash).get)
@@ -241,7 +248,9 @@ def test_a_migration_that_fails_stops_the_chain_until_a_release_corrects_it() ->
     chain = planned(new=True)
     run_to(chain)
     at = chain.seal()
-    chain.client.runtimes = RuntimeRegistry({100: BttRuntime, 101: Broken})
+    chain.client.runtimes = RuntimeRegistry(
+        {Release("btt", 100): BttRuntime, Release("btt", 101): Broken}
+    )
     with pytest.raises(MigrationFailed, match=r"'the last straw' of btt 101 .* no such row"):
         chain.seal()
     chain.client.runtimes = new_runtimes()

@@ -16,6 +16,7 @@ from runtime.audits import audit
 from runtime.frame import ROOT
 from runtime.genesis import runtime_of
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.sets import FULL
 from support.runtime import DictState
 
 
@@ -41,7 +42,7 @@ def test_development_local_and_test_networks_have_one_set_and_main_networks_none
 
 def test_the_set_and_its_model_are_in_the_state_without_a_bond() -> None:
     state = dict(build(make("dev")).state)
-    runtime = runtime_of(RuntimeParams.decode(state[PARAMS_KEY]))
+    runtime = runtime_of(FULL, RuntimeParams.decode(state[PARAMS_KEY]))
     overlay = DictState()
     overlay.data = state
     runtime.enter(overlay)

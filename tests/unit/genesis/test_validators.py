@@ -39,11 +39,13 @@ from genesis.validators import (
     Validator,
     dev_validators,
 )
-from runtime import BttRuntime
 from runtime.accounts import TREASURY
+from runtime.features.work import Work
 from runtime.frame import GenesisError
 from runtime.genesis import runtime_of
+from runtime.pallets.oracle import Oracle
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.sets import FULL
 from support.runtime import DictState
 
 SEED = CHAINS["seed-000"]
@@ -113,11 +115,11 @@ def validators_of(rows: list[dict[str, Any]]) -> list[Validator]:
     ]
 
 
-def runtime_at(zero: Genesis) -> BttRuntime:
+def runtime_at(zero: Genesis) -> Work:
     """The runtime on block zero."""
     state = DictState()
     state.data = dict(zero.state)
-    runtime = runtime_of(RuntimeParams.decode(zero.state[PARAMS_KEY]))
+    runtime = runtime_of(FULL, RuntimeParams.decode(zero.state[PARAMS_KEY]))
     runtime.enter(state)
     return runtime
 
@@ -152,7 +154,7 @@ def test_alice_alone_validates_on_dev() -> None:
 
 
 def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_no_other_account_validates() -> None:
-    def authorities(runtime: BttRuntime) -> list[object]:
+    def authorities(runtime: Work) -> list[object]:
         babe, session = runtime.babe, runtime.session
         return [
             babe.epochs.authorities.value,
@@ -190,7 +192,7 @@ def test_a_local_chain_has_as_many_validators_as_are_wanted(count: int) -> None:
     verifying = part >= BOND + VERIFIER_BOND + VERIFIER_ALLOWANCE
     assert verifying == (count <= 23)
     bonds = BOND + VERIFIER_BOND * verifying
-    fed = {who: int(feeder.bond) for who, feeder in runtime.oracle.feeders.feeders.items()}
+    fed = {who: int(feeder.bond) for who, feeder in runtime.pallet(Oracle).feeders.feeders.items()}
     reserved = {int(rows[stash].data.reserved) - fed.get(stash, 0) for stash in stashes}
     assert reserved == {bonds}
     # Validators feed prices, too, where their part is large enough.

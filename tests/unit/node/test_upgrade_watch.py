@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from btt_chain.chain.runtimes import RuntimeRegistry
+from btt_chain.chain.runtimes import Release, RuntimeRegistry
 from btt_chain.node.backend import ChainView, PoolView, SealerView
 from btt_chain.node.lifecycle import lacks_runtime
 from btt_chain.node.sealing import ManualSealer
@@ -115,7 +115,9 @@ def test_a_draft_of_the_version_is_no_release_that_has_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     chain = planned(new=False)
-    chain.client.runtimes = RuntimeRegistry({100: BttRuntime, 101: BttRuntime})
+    chain.client.runtimes = RuntimeRegistry(
+        {Release("btt", 100): BttRuntime, Release("btt", 101): BttRuntime}
+    )
     [warning] = said(chain, UpgradeWatch(chain.client), caplog)
     assert "in another form than this node carries: install the release that" in warning
     assert "carries 100, 101" not in warning

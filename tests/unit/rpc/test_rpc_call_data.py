@@ -13,9 +13,12 @@ from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.params import Hex, Text, hex_bytes
 from btt_chain.rpc.registry import Registry, method
+from btt_chain.scale import u64
 from btt_chain.web.budget import LOCAL, Bill, CostAccount
+from runtime import BttRuntime
 from runtime.apis.base import MAX_ARGUMENTS, MAX_TRANSACTION
 from runtime.apis.core import max_arguments
+from runtime.params import RuntimeParams
 from support.rpc_client import CallFailed, HttpClient
 
 LIMIT = 1 << 16
@@ -80,10 +83,11 @@ async def test_arguments_that_are_missing_or_no_text_are_refused_by_their_type(
 
 
 def test_a_function_has_the_limit_of_its_api_and_an_unknown_one_the_usual() -> None:
-    assert max_arguments("TransactionPaymentApi_query_info") == MAX_TRANSACTION
-    assert max_arguments("Core_execute_block") > MAX_TRANSACTION
-    assert max_arguments("AccountNonceApi_account_nonce") == MAX_ARGUMENTS
-    assert max_arguments("No_such") == MAX_ARGUMENTS
+    runtime = BttRuntime(RuntimeParams(u64(1_000)))
+    assert max_arguments(runtime, "TransactionPaymentApi_query_info") == MAX_TRANSACTION
+    assert max_arguments(runtime, "Core_execute_block") > MAX_TRANSACTION
+    assert max_arguments(runtime, "AccountNonceApi_account_nonce") == MAX_ARGUMENTS
+    assert max_arguments(runtime, "No_such") == MAX_ARGUMENTS
 
 
 def test_reading_hex_costs_little_more_than_decoding_it() -> None:

@@ -9,6 +9,7 @@ from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import chain_head
 from btt_chain.rpc.backend import Finalized, NewBest, NewBlock
+from runtime import VERSION
 from support.rpc_backend import ModelBackend, transfer
 from support.rpc_client import CallFailed, Json, WsClient
 from unit.rpc.conftest import Dial
@@ -113,7 +114,7 @@ async def test_with_runtime_the_runtime_is_reported_first_and_then_when_it_chang
         "specVersion": 1,
         "implVersion": 0,
         "transactionVersion": 1,
-        "apis": {"0xdf6acb689907609b": 5, "0x37e397fc7c91f5e4": 2},
+        "apis": {hx(api): int(number) for api, number in VERSION.apis.value},
     }
     runtime = {
         "type": "valid",

@@ -22,10 +22,9 @@ from btt_chain.scale import Ok, Result, compact_encode, decode, encode, u32, u64
 from genesis.catalogue import make
 from genesis.presets import CHAINS
 from genesis.spec import Plain
-from runtime import VERSION
+from runtime import VERSION, BttRuntime
 from runtime.apis.base import ApiError, Context, NoSuchMethod
 from runtime.apis.core import (
-    APIS,
     ApplyResult,
     BabeConfiguration,
     Block,
@@ -74,8 +73,8 @@ def pay(chain: DevChain, amount: int) -> Call:
 
 
 def test_methods_that_build_blocks_and_states_are_for_trusted_callers_only() -> None:
-    names = [f"{api.__name__}_{method}" for api in APIS for method in api.METHODS]
-    assert [name for name in names if is_unsafe(name)] == [
+    names = [f"{api.__name__}_{method}" for api in BttRuntime.apis() for method in api.METHODS]
+    assert [name for name in names if is_unsafe(SHARED.runtime, name)] == [
         "Core_execute_block",
         "Core_initialize_block",
         "BlockBuilder_apply_extrinsic",
@@ -87,7 +86,7 @@ def test_methods_that_build_blocks_and_states_are_for_trusted_callers_only() -> 
         "GenesisBuilder_preset_names",
         "SessionKeys_generate_session_keys",
     ]
-    assert not is_unsafe("Core_nothing")
+    assert not is_unsafe(SHARED.runtime, "Core_nothing")
 
 
 def test_methods_take_no_more_bytes_than_their_arguments_can_need(chain: DevChain) -> None:
@@ -111,7 +110,7 @@ def test_an_unknown_method_is_reported_in_the_words_that_clients_test_for(
         chain.client.call(chain.client.best().hash, name, b"")
 
 
-METHODS = [f"{api.__name__}_{name}" for api in APIS for name in api.METHODS]
+METHODS = [f"{api.__name__}_{name}" for api in BttRuntime.apis() for name in api.METHODS]
 
 
 @pytest.mark.parametrize("name", METHODS)

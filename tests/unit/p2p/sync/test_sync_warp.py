@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime, extrinsics_root
+from btt_chain.chain.runtimes import Release, RuntimeRegistry, UnsupportedRuntime, extrinsics_root
 from btt_chain.node.state_import import admission
 from btt_chain.primitives.digest import GRANDPA, H256, Digest, DigestItem
 from btt_chain.primitives.grandpa import (
@@ -356,7 +356,9 @@ def test_a_late_joiner_warps_then_follows_then_fills_its_history(dev: DevChain) 
 def test_a_state_of_an_unsupported_runtime_is_refused_before_it_is_fetched(dev: DevChain) -> None:
     # As a program that is older than the chain: it has the runtime of genesis, and not the state's.
     world = warp_world(
-        dev, {name: peer(dev) for name in "ab"}, runtimes=RuntimeRegistry({99: BttRuntime})
+        dev,
+        {name: peer(dev) for name in "ab"},
+        runtimes=RuntimeRegistry({Release("btt", 99): BttRuntime}),
     )
     with pytest.raises(
         UnsupportedRuntime, match=r"runs btt 100, this node carries 99: install a release"

@@ -15,6 +15,7 @@ from btt_chain.scale import DecodeError, codec, u32, u64, u128
 from runtime.accounts import PAYFI
 from runtime.audits.payfi import payfi_findings
 from runtime.constants import BTT
+from runtime.features.economy import SCOPES
 from runtime.frame import ROOT, DispatchError, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
 from runtime.pallets.payfi import PayFi, PaymentState
@@ -23,7 +24,6 @@ from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits, Proof
 from runtime.pallets.payfi.cards import DEPOSIT
 from runtime.pallets.payfi.types import Invoice
 from runtime.pallets.proxy import ProxyType
-from runtime.table import SCOPES
 from runtime.weights import pay_fi as weights
 from support.payfi import (
     ALICE,

@@ -14,6 +14,7 @@ from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import Err, Ok, u8, u16, u32, u64, u128
 from runtime.constants import BTT
+from runtime.features.economy import SCOPES as CHAIN_SCOPES
 from runtime.frame import NONE, ROOT, BadOrigin, Call, PostInfo, Weight, signed
 from runtime.frame.error import ModuleError, WireModule
 from runtime.pallets.balances import Balances
@@ -28,7 +29,6 @@ from runtime.pallets.proxy import (
     pure_account,
 )
 from runtime.pallets.utility import Utility
-from runtime.table import SCOPES as CHAIN_SCOPES
 from runtime.weights import proxy as weights
 from runtime.weights import utility as utility_weights
 from support.histories import History, seeds, unreached

@@ -8,10 +8,11 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Err, Ok, u32, u64
 from runtime.frame import ROOT, BadOrigin, Call, Weight, signed
+from runtime.frame.error import PostDispatchInfo
 from runtime.frame.origin import decided
 from runtime.frame.weight import PICOS_PER_MICRO, Pays
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.whitelist import PostDispatchInfo, Whitelist
+from runtime.pallets.whitelist import Whitelist
 from support.governance import ALICE, Diary, GovernanceRuntime
 from support.runtime import refused
 
