@@ -12,15 +12,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from btt_chain.txpool.admission import Admission, status_of
+from btt_chain.txpool.admission import Admission, Rules, status_of
 from btt_chain.txpool.errors import CycleDetected, PoolError, TooLowPriority
 from btt_chain.txpool.future import Future
 from btt_chain.txpool.ready import LostTags, Ready
 from btt_chain.txpool.senders import Senders
 from btt_chain.txpool.types import (
     BlockRef,
-    CanPay,
-    Limits,
     PoolStatus,
     Rank,
     Status,
@@ -72,17 +70,9 @@ class RecentTags:
 class BasePool:
     """The transactions of a pool: both queues, by hash, by tag and by sender."""
 
-    def __init__(
-        self,
-        limits: Limits,
-        emit: Callable[[StatusEvent], None],
-        *,
-        can_pay: CanPay | None = None,
-        authors: bool = True,
-        accepts_future: bool = True,
-    ) -> None:
-        """`emit` receives each status event, in order; for the others see `Pool`."""
-        self._limits = limits
+    def __init__(self, rules: Rules, emit: Callable[[StatusEvent], None]) -> None:
+        """`emit` receives each status event, in order."""
+        self._limits = rules.limits
         self._emit = emit
         self.ready: Final = Ready()
         self.future: Final = Future()
@@ -90,15 +80,7 @@ class BasePool:
         """Both queues, the longest unchecked transaction first."""
         self.recent: Final = RecentTags()
         self._senders = Senders()
-        self._admission = Admission(
-            self.ready,
-            self.future,
-            self._senders,
-            limits,
-            can_pay=can_pay,
-            authors=authors,
-            accepts_future=accepts_future,
-        )
+        self._admission = Admission(self.ready, self.future, self._senders, rules)
 
     def status(self) -> PoolStatus:
         """Return number and bytes of both queues."""
