@@ -66,13 +66,13 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import os, sys; from btt_chain.launcher import unsupported; sys.exit(unsupported(sys.version_info[:2], os.uname().machine))'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installer: requirements-install.txt | $(BIN)/python
+$(VENV)/.installer: requirements/install.txt | $(BIN)/python
 	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
-$(VENV)/.locked: requirements.txt requirements-dev.txt $(VENV)/.installer scripts/install_locked.sh scripts/uv.sh
-	@echo "installing requirements.txt and requirements-dev.txt"
-	@$(INSTALL_LOCKED) $(BIN)/python requirements.txt requirements-dev.txt
+$(VENV)/.locked: requirements/base.txt requirements/dev.txt $(VENV)/.installer scripts/install_locked.sh scripts/uv.sh
+	@echo "installing requirements/base.txt and requirements/dev.txt"
+	@$(INSTALL_LOCKED) $(BIN)/python requirements/base.txt requirements/dev.txt
 	@touch $@
 
 # Compiled once: the processes that run tests begin together, and each would compile the same files.
@@ -182,7 +182,7 @@ coverage: setup $(VENV)/.coverage-locked ## Print the share of the product that 
 	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile -m "not full" -o timeout=0 $(COVERED); \
 		code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
 
-$(VENV)/.coverage-locked: requirements-coverage.txt $(VENV)/.locked
+$(VENV)/.coverage-locked: requirements/coverage.txt $(VENV)/.locked
 	$(BIN)/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
@@ -280,21 +280,21 @@ format: setup ## Format, and mend what ruff can mend safely
 
 .PHONY: lock
 lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
-	$(PIP_COMPILE) $(ARGS) --output-file requirements-install.txt requirements-install.in
-	$(PIP_COMPILE) $(ARGS) --output-file requirements.txt pyproject.toml
-	$(PIP_COMPILE) $(ARGS) --output-file requirements-dev.txt requirements-dev.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements/install.txt requirements/install.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements/base.txt pyproject.toml
+	$(PIP_COMPILE) $(ARGS) --output-file requirements/dev.txt requirements/dev.in
 	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --output-file py1.txt py1.in
 	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --output-file py2.txt py2.in
-	$(PIP_COMPILE) $(ARGS) --output-file requirements-audit.txt requirements-audit.in
-	$(PIP_COMPILE) $(ARGS) --output-file requirements-coverage.txt requirements-coverage.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements/audit.txt requirements/audit.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements/coverage.txt requirements/coverage.in
 	cd $(COMPAT) && npm install --package-lock-only --loglevel=error
 	cd $(LIGHTHOUSE) && npm install --package-lock-only --loglevel=error
 
 .PHONY: audit
 audit: setup ## Compare the locks with the registries' databases of vulnerabilities; fails where there are none
 	$(BIN)/python -m venv --clear $(VENV)/audit
-	$(VENV)/audit/bin/python $(PIP_INSTALL) --require-hashes -r requirements-audit.txt
-	for lock in requirements-install.txt requirements.txt requirements-dev.txt requirements-coverage.txt $(COMPAT)/py1.txt $(COMPAT)/py2.txt; do \
+	$(VENV)/audit/bin/python $(PIP_INSTALL) --require-hashes -r requirements/audit.txt
+	for lock in requirements/install.txt requirements/base.txt requirements/dev.txt requirements/coverage.txt $(COMPAT)/py1.txt $(COMPAT)/py2.txt; do \
 		$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit 1; \
 	done
 	cd $(COMPAT) && npm audit

@@ -73,9 +73,7 @@ FOLDERS = (
 )  # fmt: skip
 DOCUMENTS = (
     "docs", "docs/monitoring/grafana-dashboard.json", "README.md", "CHANGELOG.md", "SECURITY.md",
-    "Makefile", "pyproject.toml",
-    "requirements-audit.in", "requirements-coverage.in", "requirements-dev.in",
-    "requirements-install.in",
+    "Makefile", "pyproject.toml", "requirements",
 )  # fmt: skip
 SUFFIXES = frozenset({
     ".css", ".html", ".in", ".js", ".md", ".mjs", ".py", ".service", ".sh", ".template", ".yml",

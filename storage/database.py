@@ -37,7 +37,9 @@ after DiskFull, StorageFailed and Corrupt the node must be stopped.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -68,20 +70,23 @@ from storage.columns import (
     VERSION,
     number_key,
 )
-from storage.compaction import Compaction
 from storage.fork import Beneath, ForkReader, local
-from storage.genesis import wipe_genesis, write_genesis_state
 from storage.journal_reader import reader_by_journals
-from storage.kv import KeyValue
+from storage.kv import KeyValue, StorageError
 from storage.leveldb import GIB, LevelKV, open_database
 from storage.retention import WINDOW, BlockRetention, check_mode, mode_of, window_of
 from storage.rewind import differences
 from storage.state import Pending, StateReader, StateStore
 from storage.state_import import Missing, StateImport
+from storage.trie.trie import EMPTY_ROOT, Trie
 from storage.writer import ChainWriter
 
 RESIDENT_NODES: Final = 16_384
 """Maximum number of trie nodes kept in memory, about 1 KiB each."""
+
+
+GENESIS_CHUNK: Final = 50_000
+"""Number of keys of a genesis state written in one batch; the block itself is in a last one."""
 
 
 class Imported(NamedTuple):
@@ -94,6 +99,34 @@ class Imported(NamedTuple):
     """Blocks that are now on the best chain, oldest first; empty if the head did not move."""
     discarded: list[BlockRef]
     """Blocks discarded by its finality, highest first, as `ChainStore.finalize` returns them."""
+
+
+class Compaction:
+    """A thread that returns the space of removed trie records to the system; at most one runs."""
+
+    def __init__(self, state: StateStore) -> None:
+        self._state = state
+        self._thread: threading.Thread | None = None
+
+    def start_if_due(self) -> None:
+        """Compact unless it is not worth its time yet, or already running."""
+        if not self._state.compaction_due:
+            return
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._thread = threading.Thread(target=self._compact, name="compaction")
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for a running compaction."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _compact(self) -> None:
+        try:
+            self._state.compact()
+        except StorageError:
+            return  # the store has noted it: the next write is refused, with the reason
 
 
 class ChainStore:
@@ -444,3 +477,27 @@ class ChainStore:
     def _compact(self) -> None:
         if self._compaction is not None:
             self._compaction.start_if_due()
+
+
+def write_genesis_state(kv: KeyValue, state: Mapping[bytes, bytes], version: int) -> bytes:
+    """Write a state chunk by chunk, so that a large one needs little memory; return its root."""
+    root = EMPTY_ROOT
+    keys = iter(sorted(state))
+    while chunk := list(islice(keys, GENESIS_CHUNK)):
+        trie = Trie(kv.get, root)
+        batch: dict[bytes, bytes | None] = {}
+        for key in chunk:
+            trie.put(key, state[key], version)
+            batch[STATE + key] = state[key]
+        sealed = trie.seal()
+        root = sealed.root
+        batch.update(dict.fromkeys(sealed.retired))
+        batch.update(sealed.inserted)
+        kv.write(batch)
+    return root
+
+
+def wipe_genesis(kv: KeyValue) -> None:
+    """Remove the remains of an interrupted genesis."""
+    while keys := list(islice(kv.keys(start=b"\x01"), GENESIS_CHUNK)):
+        kv.write(dict.fromkeys(keys))

@@ -27,8 +27,7 @@ from btt_chain.consensus.importer import Importer, NotTrusted
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.header import Header
 from p2p.network import GossipReceived
-from p2p.protocols.messages import Announce, read_announce
-from p2p.protocols.peek import peek_announce
+from p2p.protocols.messages import Announce, announced_height, read_announce
 from storage.state import StateUnavailable
 
 REMEMBERED: Final = 1_024
@@ -100,7 +99,7 @@ class Announces:
 
         Raises DecodeError.
         """
-        if peek_announce(event.data).number <= self._client.finalized().number:
+        if announced_height(event.data) <= self._client.finalized().number:
             return None
         announce = self.decode(event.data)
         return Received(event.peer, event.data, announce, bytes(announce.header.hash()))
@@ -111,7 +110,7 @@ class Announces:
         Blocks become final within milliseconds, before an author's second one for the slot comes.
         A proof is returned once. Raises DecodeError, Refused.
         """
-        if peek_announce(event.data).number + LATE < self._client.finalized().number:
+        if announced_height(event.data) + LATE < self._client.finalized().number:
             return None
         header = self.decode(event.data).header
         hash = bytes(header.hash())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool.errors import (
@@ -28,6 +29,15 @@ def status_of(ready: Ready, future: Future) -> PoolStatus:
     return PoolStatus(len(ready.members), ready.bytes, len(future.members), future.bytes)
 
 
+class Rules(NamedTuple):
+    """The settings that decide which transactions enter a pool, as `Pool` describes them."""
+
+    limits: Limits
+    can_pay: CanPay | None = None
+    authors: bool = True
+    accepts_future: bool = True
+
+
 class Admission:
     """The rules of one pool; each check raises a PoolError. `rivals` are the ready transactions
     that provide a tag of the new one, which would replace them.
@@ -43,24 +53,14 @@ class Admission:
         "_senders",
     )
 
-    def __init__(
-        self,
-        ready: Ready,
-        future: Future,
-        senders: Senders,
-        limits: Limits,
-        *,
-        can_pay: CanPay | None,
-        authors: bool,
-        accepts_future: bool,
-    ) -> None:
+    def __init__(self, ready: Ready, future: Future, senders: Senders, rules: Rules) -> None:
         self._ready = ready
         self._future = future
         self._senders = senders
-        self._limits = limits
-        self._can_pay = can_pay
-        self._authors = authors
-        self._accepts_future = accepts_future
+        self._limits = rules.limits
+        self._can_pay = rules.can_pay
+        self._authors = rules.authors
+        self._accepts_future = rules.accepts_future
 
     def check_tags(self, tx: Transaction) -> None:
         """Refuse a transaction that this pool could not identify, use or order."""

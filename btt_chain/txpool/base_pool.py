@@ -12,16 +12,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from btt_chain.txpool.admission import Admission, status_of
+from btt_chain.txpool.admission import Admission, Rules, status_of
 from btt_chain.txpool.errors import CycleDetected, PoolError, TooLowPriority
 from btt_chain.txpool.future import Future
 from btt_chain.txpool.ready import LostTags, Ready
-from btt_chain.txpool.recent_tags import RecentTags
 from btt_chain.txpool.senders import Senders
 from btt_chain.txpool.types import (
     BlockRef,
-    CanPay,
-    Limits,
     PoolStatus,
     Rank,
     Status,
@@ -31,6 +28,8 @@ from btt_chain.txpool.types import (
 
 NO_READY_ROOM: Final = "there is no room in the pool"
 NO_FUTURE_ROOM: Final = "there is no room among those that wait for an earlier nonce"
+RECENT_BLOCKS: Final = 2
+"""Number of recent blocks whose tags count as provided: a validation may be that much older."""
 _DEPENDENCY_INVALID: Final = "it depends on a transaction that was removed as invalid"
 
 
@@ -41,20 +40,39 @@ class Dropped(NamedTuple):
     reason: str
 
 
+class RecentTags:
+    """Tags that the transactions of the last RECENT_BLOCKS blocks provide, the oldest block first.
+
+    A validation may be a few blocks old and still require such a tag. Substrate calls them
+    `recently_pruned`.
+    """
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
+
+    def __contains__(self, tag: bytes) -> bool:
+        return any(tag in tags for tags in self._blocks.values())
+
+    def add(self, block_hash: bytes, tags: Iterable[bytes]) -> None:
+        """Add a block as the latest; the oldest one beyond the limit is dropped."""
+        self._blocks[block_hash] = frozenset(tags)
+        self._blocks.move_to_end(block_hash)
+        if len(self._blocks) > RECENT_BLOCKS:
+            self._blocks.popitem(last=False)
+
+    def remove(self, block_hash: bytes) -> None:
+        """Remove a block that was retracted."""
+        self._blocks.pop(block_hash, None)
+
+
 class BasePool:
     """The transactions of a pool: both queues, by hash, by tag and by sender."""
 
-    def __init__(
-        self,
-        limits: Limits,
-        emit: Callable[[StatusEvent], None],
-        *,
-        can_pay: CanPay | None = None,
-        authors: bool = True,
-        accepts_future: bool = True,
-    ) -> None:
-        """`emit` receives each status event, in order; for the others see `Pool`."""
-        self._limits = limits
+    def __init__(self, rules: Rules, emit: Callable[[StatusEvent], None]) -> None:
+        """`emit` receives each status event, in order."""
+        self._limits = rules.limits
         self._emit = emit
         self.ready: Final = Ready()
         self.future: Final = Future()
@@ -62,15 +80,7 @@ class BasePool:
         """Both queues, the longest unchecked transaction first."""
         self.recent: Final = RecentTags()
         self._senders = Senders()
-        self._admission = Admission(
-            self.ready,
-            self.future,
-            self._senders,
-            limits,
-            can_pay=can_pay,
-            authors=authors,
-            accepts_future=accepts_future,
-        )
+        self._admission = Admission(self.ready, self.future, self._senders, rules)
 
     def status(self) -> PoolStatus:
         """Return number and bytes of both queues."""

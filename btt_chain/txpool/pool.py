@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.validity import Future as TooEarly
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
+from btt_chain.txpool.admission import Rules
 from btt_chain.txpool.ban import Bans
 from btt_chain.txpool.base_pool import NO_FUTURE_ROOM, NO_READY_ROOM, BasePool
 from btt_chain.txpool.errors import (
@@ -86,13 +87,7 @@ class Pool:
         self._recheck_by = recheck
         self._outbox: list[StatusEvent] = []
         self._emit = self._outbox.append
-        self._base = BasePool(
-            self.limits,
-            self._emit,
-            can_pay=can_pay,
-            authors=authors,
-            accepts_future=accepts_future,
-        )
+        self._base = BasePool(Rules(self.limits, can_pay, authors, accepts_future), self._emit)
         self.waiting = self._base.future.shares  # of each account; not to be changed
         self.retracted = RetractedQueue(self.limits.ready)
         self._bans = Bans(self.limits.ban_entries)

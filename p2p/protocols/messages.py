@@ -31,6 +31,7 @@ from btt_chain.scale import (
     u8,
     u32,
 )
+from btt_chain.scale.compact import compact_decode
 
 MIB: Final = 1 << 20
 
@@ -350,6 +351,21 @@ def read_announce(raw: bytes, body_root: Callable[[list[bytes]], bytes]) -> Anno
     return announce
 
 
+def announced_height(raw: bytes) -> int:
+    """Return the height of an announced header, before it is decoded.
+
+    The cost is the same for the largest announce and for the smallest. Raises DecodeError if the
+    bytes end early, or if the height or the number of digest items is out of range.
+    """
+    height, at = compact_decode(raw, _HASH_BYTES)
+    if height > u32.MAX:
+        raise DecodeError("Announce", _HASH_BYTES, f"height {height} is out of range")
+    logs, at = compact_decode(raw, at + 2 * _HASH_BYTES)
+    if logs > MAX_LOGS:
+        raise DecodeError("Announce", at, f"{logs} digest items, {MAX_LOGS} allowed")
+    return height
+
+
 class TxBatch(NamedTuple):
     """Transactions, each with its length prefix, as a wallet submits them.
 
@@ -397,6 +413,7 @@ class TxBatch(NamedTuple):
         return [cls(batch) for batch in batches]
 
 
+_HASH_BYTES: Final = 32
 _TX_COUNT: Final = 4  # the length prefix of the list
 _TX_ROOM: Final = TX_BYTES - _TX_COUNT
 

@@ -1,7 +1,7 @@
 """Range sync: the headers of one peer's chain, and their bodies from all peers that have them.
 
 First the highest block in common with the leading peer is found by bisection, above the last final
-one (`ancestor.py`). From there its headers are fetched by height, each batch linked to the one
+one (`AncestorSearch`). From there its headers are fetched by height, each batch linked to the one
 before by hash, up to HEADERS_AHEAD of the import. Bodies are requested in ranges from several peers
 at once, up to BODIES_AHEAD (`window.py`); they are checked against the headers, so the sender of a
 wrong one is known. Blocks go to the import in order; in a long sync they are offered before for
@@ -31,7 +31,6 @@ from p2p.protocols.messages import (
     BlockRequest,
     Direction,
 )
-from p2p.sync.ancestor import AncestorSearch, NoCommonBlock
 from p2p.sync.fork_sync import EARLY_MS, MAX_DISTANCE, read_header
 from p2p.sync.import_queue import BATCH, ImportQueue
 from p2p.sync.requests import (
@@ -55,6 +54,37 @@ MAX_EARLY_MS: Final = 10_000
 """Maximum pause before early blocks are offered again: a clock may be corrected."""
 STALL_MS: Final = 60_000
 """Time without progress after which sync starts again with another peer."""
+
+
+class NoCommonBlock(Exception):
+    """The other chain has not even the block at which the search started."""
+
+
+class AncestorSearch:
+    """A search between a common block and the highest height at which both chains have a block."""
+
+    def __init__(self, common: BlockId, highest: int) -> None:
+        self._common = common
+        self._high = max(highest, common.number)
+        self.probe = self._high
+        """Height of the other chain's block to check next."""
+
+    def note(self, hash: bytes, *, is_known: bool) -> BlockId | None:
+        """Note the other chain's block at `probe`, and whether we have it.
+
+        Return the highest common block once it is found. Raises NoCommonBlock.
+        """
+        if is_known:
+            self._common = BlockId(self.probe, hash)
+        else:
+            self._high = self.probe - 1
+        low = self._common.number
+        if self._high < low:
+            raise NoCommonBlock
+        if self._high == low:
+            return self._common
+        self.probe = (low + self._high + 1) // 2
+        return None
 
 
 class RangeSync:

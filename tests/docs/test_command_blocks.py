@@ -189,7 +189,7 @@ NOT_RUN = {
     "docs/testing.md": {
         "btt-chain devnet up": NETWORK,
         "make hostile": ATTACKS,
-        ".venv/bin/pip install --require-hashes -r requirements-coverage.txt": COVERAGE,
+        ".venv/bin/pip install --require-hashes -r requirements/coverage.txt": COVERAGE,
     },
     "docs/upgrades.md": {"btt-chain upgrade try --chain": UPGRADE},
     "docs/useful-work.md": {

@@ -133,7 +133,7 @@ def test_each_statement_of_the_supported_pythons_is_the_same() -> None:
 
 def test_the_build_backend_is_locked_with_its_hashes() -> None:
     locked = re.findall(
-        r"^hatchling==(\S+) \\$", (ROOT / "requirements-install.txt").read_text(), re.MULTILINE
+        r"^hatchling==(\S+) \\$", (ROOT / "requirements/install.txt").read_text(), re.MULTILINE
     )
     for folder in (ROOT, ROOT / "btt_chain/client"):
         build = tomllib.loads((folder / "pyproject.toml").read_text())["build-system"]

@@ -75,6 +75,7 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.neighbors import NeighborPackets
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers, View
+from btt_chain.consensus.finality.shared import Shared
 from btt_chain.consensus.finality.signatures import Verify
 from btt_chain.consensus.finality.timers import Clock, StallTimer
 from btt_chain.consensus.finality.until_imported import UntilImported
@@ -140,6 +141,7 @@ class Gadget:
         self._votes: Final = KeptVotes()
         clock, outbox, votes = self._clock, self._outbox, self._votes
         self._sets: Final = AuthoritySets(blocks, read, genesis, outbox)
+        shared = Shared(blocks, self._sets, self._peers, votes, clock, outbox)
         self._best: Final = BestJustification(blocks, read, self._sets.set_id, verify)
         self._held: Final = UntilImported(blocks, outbox)
         self._finalizer: Final = Finalizer(
@@ -147,25 +149,13 @@ class Gadget:
         )
         settings, last = Settings(gossip_ms, behind), last_round(read, self._sets, votes)
         self._environment: Final = VoterEnvironment(
-            settings, blocks, self._sets, signer, sync, self._finalizer, votes, clock, outbox, last
+            settings, shared, signer, sync, self._finalizer, last
         )
         self._catch_ups: Final = CatchUps(self._peers, gossip_ms, clock, outbox)
-        self._neighbors: Final = NeighborPackets(
-            self._view(), self._peers, votes, self._best, gossip_ms, clock, outbox
-        )
-        self._validator: Final = GossipValidator(
-            self._view(), self._peers, self._sets, votes, verify, clock, self._stall, outbox
-        )
+        self._neighbors: Final = NeighborPackets(self._view(), shared, self._best, gossip_ms)
+        self._validator: Final = GossipValidator(self._view(), shared, verify, self._stall)
         self._incoming: Final = Incoming(
-            blocks,
-            self._sets,
-            self._validator,
-            self._held,
-            votes,
-            self._finalizer,
-            self._environment,
-            clock,
-            outbox,
+            shared, self._validator, self._held, self._finalizer, self._environment
         )
         self._armed: int | None = None
         self._woken = now_ms

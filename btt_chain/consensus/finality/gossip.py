@@ -12,8 +12,6 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from btt_chain.consensus.finality import peers as cost
-from btt_chain.consensus.finality.authority_sets import AuthoritySets
-from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import (
     CatchUpMessage,
     CommitMessage,
@@ -21,10 +19,10 @@ from btt_chain.consensus.finality.messages import (
     VoteMessage,
     decode_message,
 )
-from btt_chain.consensus.finality.outbox import Outbox
-from btt_chain.consensus.finality.peers import Peers, View
+from btt_chain.consensus.finality.peers import View
+from btt_chain.consensus.finality.shared import Shared
 from btt_chain.consensus.finality.signatures import Verify
-from btt_chain.consensus.finality.timers import Clock, StallTimer
+from btt_chain.consensus.finality.timers import StallTimer
 from btt_chain.primitives.grandpa import Commit, SignedMessage, Stage, precommit_message, stage_of
 from btt_chain.scale import DecodeError
 
@@ -52,27 +50,17 @@ class _Left(NamedTuple):
 class GossipValidator:
     """Checks the messages of peers, and penalizes those at fault."""
 
-    def __init__(
-        self,
-        view: View,
-        peers: Peers,
-        sets: AuthoritySets,
-        votes: KeptVotes,
-        verify: Verify,
-        clock: Clock,
-        stall: StallTimer,
-        outbox: Outbox,
-    ) -> None:
+    def __init__(self, view: View, shared: Shared, verify: Verify, stall: StallTimer) -> None:
         self.view = view
         """Our position at the end of the last event."""
-        self._peers: Final = peers
-        self._sets: Final = sets
-        self._votes: Final = votes
+        self._peers: Final = shared.peers
+        self._sets: Final = shared.sets
+        self._votes: Final = shared.votes
         self._verify: Final = verify
-        self._clock: Final = clock
+        self._clock: Final = shared.clock
         self._stall: Final = stall
-        self._outbox: Final = outbox
-        self._left = [_Left(view.set_id, view.round, clock.now)]
+        self._outbox: Final = shared.outbox
+        self._left = [_Left(view.set_id, view.round, self._clock.now)]
 
     def enter(self, view: View) -> None:
         """Move to another round or set."""

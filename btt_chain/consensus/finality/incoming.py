@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from btt_chain.consensus.finality import peers as cost
-from btt_chain.consensus.finality.authority_sets import AuthoritySets
-from btt_chain.consensus.finality.environment import Blocks
 from btt_chain.consensus.finality.finalizer import Finalizer
 from btt_chain.consensus.finality.gossip import GossipValidator, Judged
-from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import (
     MAX_VOTES,
     CatchUpMessage,
@@ -21,9 +18,8 @@ from btt_chain.consensus.finality.messages import (
     VoteMessage,
     encode_vote,
 )
-from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers
-from btt_chain.consensus.finality.timers import Clock
+from btt_chain.consensus.finality.shared import Shared
 from btt_chain.consensus.finality.until_imported import Received, UntilImported
 from btt_chain.consensus.finality.voter_environment import VoterEnvironment
 from btt_chain.primitives.digest import H256
@@ -35,25 +31,21 @@ class Incoming:
 
     def __init__(
         self,
-        blocks: Blocks,
-        sets: AuthoritySets,
+        shared: Shared,
         validator: GossipValidator,
         held: UntilImported,
-        votes: KeptVotes,
         finalizer: Finalizer,
         environment: VoterEnvironment,
-        clock: Clock,
-        outbox: Outbox,
     ) -> None:
-        self._blocks: Final = blocks
-        self._sets: Final = sets
+        self._blocks: Final = shared.blocks
+        self._sets: Final = shared.sets
         self._validator: Final = validator
         self._held: Final = held
-        self._votes: Final = votes
+        self._votes: Final = shared.votes
         self._finalizer: Final = finalizer
         self._environment: Final = environment
-        self._clock: Final = clock
-        self._outbox: Final = outbox
+        self._clock: Final = shared.clock
+        self._outbox: Final = shared.outbox
 
     def on_vote(self, peer: str, body: VoteMessage, raw: bytes) -> Judged:
         """Process a vote: count and forward a new one."""

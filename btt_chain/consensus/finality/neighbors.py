@@ -17,7 +17,6 @@ from typing import Final
 from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality.best_justification import BestJustification
 from btt_chain.consensus.finality.catch_up import CATCH_UP_THRESHOLD
-from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import (
     MAX_VOTES,
     NeighborV1,
@@ -27,9 +26,8 @@ from btt_chain.consensus.finality.messages import (
     VotesRequest,
     encode_position,
 )
-from btt_chain.consensus.finality.outbox import Outbox
-from btt_chain.consensus.finality.peers import MAX_LAG, Peer, Peers, View
-from btt_chain.consensus.finality.timers import Clock
+from btt_chain.consensus.finality.peers import MAX_LAG, Peer, View
+from btt_chain.consensus.finality.shared import Shared
 from btt_chain.primitives.voters import AuthorityId
 from btt_chain.scale import u32, u64
 
@@ -51,26 +49,19 @@ class NeighborPackets:
     """Sends our position, and answers those of the neighbours."""
 
     def __init__(
-        self,
-        floor: View,
-        peers: Peers,
-        votes: KeptVotes,
-        best: BestJustification,
-        gossip_ms: int,
-        clock: Clock,
-        outbox: Outbox,
+        self, floor: View, shared: Shared, best: BestJustification, gossip_ms: int
     ) -> None:
         """Begin at a position; none before `floor` is ever sent."""
         self._floor = floor
-        self._peers: Final = peers
-        self._votes: Final = votes
+        self._peers: Final = shared.peers
+        self._votes: Final = shared.votes
         self._best: Final = best
         self._gossip: Final = gossip_ms
-        self._clock: Final = clock
-        self._outbox: Final = outbox
+        self._clock: Final = shared.clock
+        self._outbox: Final = shared.outbox
         self._asked = 0
         """Number of requests for votes."""
-        self.due = clock.now + SEND_EVERY
+        self.due = self._clock.now + SEND_EVERY
         """Time of the next packets to all neighbours."""
 
     def raise_floor(self, view: View) -> None:

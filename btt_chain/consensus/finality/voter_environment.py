@@ -15,10 +15,8 @@ from btt_chain.consensus.finality import records, voter
 from btt_chain.consensus.finality.authority_sets import AuthoritySets
 from btt_chain.consensus.finality.environment import Blocks, Offence, Save, Sync, VoteSigner
 from btt_chain.consensus.finality.finalizer import Finalizer
-from btt_chain.consensus.finality.kept_votes import KeptVotes
 from btt_chain.consensus.finality.messages import GOSSIP, CommitGossip, CommitMessage, encode_vote
-from btt_chain.consensus.finality.outbox import Outbox
-from btt_chain.consensus.finality.timers import Clock
+from btt_chain.consensus.finality.shared import Shared
 from btt_chain.consensus.finality.voter import Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
@@ -57,26 +55,22 @@ class VoterEnvironment:
     def __init__(
         self,
         settings: Settings,
-        blocks: Blocks,
-        sets: AuthoritySets,
+        shared: Shared,
         signer: VoteSigner,
         sync: Sync | None,
         finalizer: Finalizer,
-        votes: KeptVotes,
-        clock: Clock,
-        outbox: Outbox,
         last: LastRound,
     ) -> None:
         """Begin after the round `last`."""
         self._settings: Final = settings
-        self._chain: Final = _VoterChain(blocks, sets)
-        self._sets: Final = sets
+        self._chain: Final = _VoterChain(shared.blocks, shared.sets)
+        self._sets: Final = shared.sets
         self._signer: Final = signer
         self._sync: Final = sync
         self._finalizer: Final = finalizer
-        self._votes: Final = votes
-        self._clock: Final = clock
-        self._outbox: Final = outbox
+        self._votes: Final = shared.votes
+        self._clock: Final = shared.clock
+        self._outbox: Final = shared.outbox
         self._committed = 0
         self.voter = self._new_voter(last)
         """The voter of the current set."""

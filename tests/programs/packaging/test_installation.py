@@ -397,7 +397,7 @@ def test_each_dependency_has_a_wheel_for_each_supported_python(
     uv(
         "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes", "--target",
         tmp_path, "--python-version", version, "--python-platform", platform, "--only-binary",
-        ":all:", *compiled, "-r", "requirements.txt",
+        ":all:", *compiled, "-r", "requirements/base.txt",
     )  # fmt: skip
 
 
@@ -409,8 +409,8 @@ def test_other_pythons_run_what_is_installed_and_the_faults_of_databases(
     run(python, "-m", "venv", "--without-pip", "env", cwd=tmp_path)
     home = tmp_path / "env" / "bin" / "python"
     run(
-        "sh", ROOT / "scripts/install_locked.sh", UV, home, "requirements.txt",
-        "requirements-dev.txt", cwd=ROOT,
+        "sh", ROOT / "scripts/install_locked.sh", UV, home, "requirements/base.txt",
+        "requirements/dev.txt", cwd=ROOT,
     )  # fmt: skip
     uv("pip", "install", "--quiet", "--python", home, "--no-deps", wheel)
     outside(home, "-c", IMPORT_ALL, *MOVED, cwd=tmp_path)

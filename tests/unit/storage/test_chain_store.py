@@ -130,7 +130,7 @@ def test_there_is_one_genesis(store: ChainStore) -> None:
 
 
 def test_an_interrupted_genesis_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.genesis.GENESIS_CHUNK", 2)
+    monkeypatch.setattr("storage.database.GENESIS_CHUNK", 2)
     kv = MemoryKV()
     store = ChainStore(kv)
 

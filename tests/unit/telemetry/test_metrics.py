@@ -5,8 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from btt_chain.keystore.states import State
-from btt_chain.telemetry.key_metrics import STATES
-from btt_chain.telemetry.metrics import Metrics
+from btt_chain.telemetry.metrics import KEY_STATES, Metrics
 from btt_chain.telemetry.rpc_metrics import BOUNDS
 
 
@@ -130,7 +129,7 @@ def test_session_keys_are_counted_by_what_they_may_do() -> None:
 
 
 def test_the_states_of_keys_are_those_of_the_signer() -> None:
-    assert set(STATES) == set(State)
+    assert set(KEY_STATES) == set(State)
 
 
 def test_names_of_methods_that_do_not_exist_make_no_series() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool import BlockRef, Limit, Limits, Status, StatusEvent, Transaction
+from btt_chain.txpool.admission import Rules
 from btt_chain.txpool.base_pool import NO_FUTURE_ROOM, NO_READY_ROOM, BasePool, Dropped
 from btt_chain.txpool.errors import Unactionable
 
@@ -17,7 +18,7 @@ class Queues:
 
     def __init__(self, limits: Limits | None = None, *, authors: bool = True) -> None:
         self.events: list[StatusEvent] = []
-        self.base = BasePool(limits or Limits(), self.events.append, authors=authors)
+        self.base = BasePool(Rules(limits or Limits(), authors=authors), self.events.append)
         self.count = 0
 
     def tx(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btt_chain.txpool import Limit
-from btt_chain.txpool.recent_tags import RecentTags
+from btt_chain.txpool.base_pool import RecentTags
 from btt_chain.txpool.retracted import Retracted, RetractedQueue
 
 

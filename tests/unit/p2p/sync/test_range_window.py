@@ -7,7 +7,7 @@ import pytest
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
-from p2p.sync.ancestor import AncestorSearch, NoCommonBlock
+from p2p.sync.range_sync import AncestorSearch, NoCommonBlock
 from p2p.sync.types import BlockId
 from p2p.sync.window import BODIES_AHEAD, RANGE, Slot, Window
 
