@@ -26,10 +26,10 @@ RETRY_SECONDS: Final = 30
 def no_place(places: Places, *, is_full: bool) -> web.Response:
     """Return the refusal of a stream: 503 if all places are taken, 429 if those of the caller."""
     if is_full:
-        status, reason = 503, f"all {places.total} streams are in use"
+        status, reason = 503, f"all {places.limit} streams are in use"
         advice = "try again"
     else:
-        status, reason = 429, f"{places.of_caller} streams of this address are open, its maximum"
+        status, reason = 429, f"{places.of_address} streams of this address are open, its maximum"
         advice = "close a page, or try again"
     return web.Response(
         status=status,

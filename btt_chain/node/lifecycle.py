@@ -469,9 +469,10 @@ def limit_callers(config: NodeConfig) -> None:
 
     Raises TooFewDescriptors.
     """
-    network, limits = config.network, config.rpc.limits
+    network, limits = config.network, config.rpc.http
     peers = 0 if network is None else network.in_peers + network.out_peers
-    limits.connections_in_all = callers_within(raise_limit(), peers, limits.connections_in_all)
+    connections = callers_within(raise_limit(), peers, limits.connections)
+    config.rpc.http = replace(limits, connections=connections)
 
 
 async def run_node(config: NodeConfig) -> None:

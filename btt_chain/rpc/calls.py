@@ -36,9 +36,9 @@ from btt_chain.rpc.protocol import (
     refusal,
 )
 from btt_chain.rpc.registry import Kind, Method, Registry
-from btt_chain.rpc.throttle import MAX_DELAY
 from btt_chain.web.budget import BYTES_PER_SECOND, Bill
 from btt_chain.web.quiet import LIMIT
+from btt_chain.web.throttle import MAX_DELAY
 from storage.fork import NotRead
 from storage.state import StateUnavailable
 

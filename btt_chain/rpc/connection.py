@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final, Protocol
@@ -25,6 +25,7 @@ from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError
 from btt_chain.web.addresses import network_of
+from btt_chain.web.admission import Admission
 from btt_chain.web.budget import BYTES_PER_SECOND, Bill
 from btt_chain.web.quiet import LIMIT
 
@@ -52,37 +53,33 @@ class Wire(Protocol):
 class Tally:
     """Counts the subscriptions on all connections together."""
 
-    __slots__ = ("by_address", "count", "external")
+    __slots__ = ("count", "external", "in_all")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.count = 0
-        self.external = 0
+        self.in_all = limits.subscriptions_in_all
+        self.external = Admission(limits.subscriptions_external, limits.subscriptions_per_address)
         """Subscriptions of callers from other machines."""
-        self.by_address: Counter[str] = Counter()
-        """The same, by address."""
 
     def full(self, connection: Connection) -> int | None:
         """Return the limit that forbids another subscription of a connection; None if none does.
 
         The limits on callers from other machines leave room for each other and for local callers.
         """
-        limits = connection.limits
-        found = [(self.count, limits.subscriptions_in_all)]
-        if connection.bucket is not None:
-            own = self.by_address[connection.network]
-            found.append((self.external, limits.subscriptions_external))
-            found.append((own, limits.subscriptions_per_address))
-        return next((limit for count, limit in found if count >= limit), None)
+        external = self.external
+        if self.count >= self.in_all:
+            return self.in_all
+        if connection.bucket is None:
+            return None
+        if external.is_full:
+            return external.limit
+        return None if external.allows(connection.network) else external.of_address
 
     def add(self, connection: Connection, change: int) -> None:
         """Add (1) or remove (-1) a subscription of a connection."""
         self.count += change
-        if connection.bucket is None:
-            return
-        self.external += change
-        self.by_address[connection.network] += change
-        if not self.by_address[connection.network]:
-            del self.by_address[connection.network]
+        if connection.bucket is not None:
+            self.external.add(connection.network, change)
 
 
 class Connection:
@@ -104,7 +101,7 @@ class Connection:
         """Its address, or the /64 of IPv6 that counts as one."""
         self.bucket = bucket
         self.bill = Bill.unlimited() if bill is None else bill
-        self.tally = tally or Tally()
+        self.tally = tally or Tally(limits)
         self.subscriptions: dict[str, Subscription] = {}
         self.closed = False
         self._unsent: deque[bytes] = deque()

@@ -17,9 +17,9 @@ from aiohttp.web_ws import WebSocketResponse
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection
 from btt_chain.rpc.dispatch import Dispatcher
-from btt_chain.rpc.throttle import Throttle
 from btt_chain.web.connections import HttpConnection
 from btt_chain.web.frames import MAX_SMALL, small_text, text_frame
+from btt_chain.web.throttle import Throttle
 
 PING_PRICE: Final = 0.0002
 """Seconds of processor time charged for a ping, a pong or an empty frame."""

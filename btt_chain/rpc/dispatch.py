@@ -25,9 +25,9 @@ from btt_chain.rpc.protocol import (
     RpcError,
     parse,
     refusal,
+    try_later,
 )
 from btt_chain.rpc.registry import Registry
-from btt_chain.rpc.throttle import try_later
 from btt_chain.web.addresses import network_of
 from btt_chain.web.quiet import LIMIT
 from storage.fork import NotRead

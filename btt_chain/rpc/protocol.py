@@ -9,6 +9,7 @@ that can begin one: a parsed value takes up to 30 times the memory of its text.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 import orjson
@@ -144,3 +145,9 @@ def answer(id: bytes, result: object) -> bytes:
 def refusal(id: bytes, error: RpcError) -> bytes:
     """Return an answer with an error."""
     return b'{"jsonrpc":"2.0","id":' + id + b',"error":' + orjson.dumps(error.as_json()) + b"}"
+
+
+def try_later(seconds: float) -> RpcError:
+    """Return the refusal of a request whose caller has used up its budget."""
+    text = f"RPC budget used up: retry after {ceil(seconds)} s"
+    return RpcError(RATE_LIMITED, text, {"retryAfter": ceil(seconds)})

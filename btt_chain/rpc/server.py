@@ -19,11 +19,8 @@ from typing import cast
 
 import orjson
 from aiohttp import hdrs
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_websocket import WSCloseCode, WSMsgType
-from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_protocol import RequestPayloadError
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import Response, StreamResponse
 from aiohttp.web_server import Server
@@ -37,18 +34,19 @@ from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Tally
 from btt_chain.rpc.conversation import Conversation
 from btt_chain.rpc.dispatch import Dispatcher
-from btt_chain.rpc.limits import Limits
-from btt_chain.rpc.protocol import NULL, refusal
+from btt_chain.rpc.limits import HTTP_LIMITS, Limits
+from btt_chain.rpc.protocol import NULL, refusal, try_later
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.system import health_document
-from btt_chain.rpc.throttle import Throttle, try_later
 from btt_chain.web.access import LOCAL_HOSTS, REFUSED_HOST, HostCheck, OriginCheck
 from btt_chain.web.budget import Bill
 from btt_chain.web.connections import Connections, HttpConnection, Phase
+from btt_chain.web.limits import HttpLimits
 from btt_chain.web.proxies import Proxies, is_forwarded
 from btt_chain.web.quiet import LIMIT
 from btt_chain.web.rates import Rates
 from btt_chain.web.server import HttpServer
+from btt_chain.web.throttle import Throttle
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
@@ -71,8 +69,6 @@ FAREWELL = 3.0
 """Seconds for clients to close their connections when the node stops."""
 CLOSING = 1.0
 """Seconds for a client to confirm the close of its WebSocket."""
-BUCKETS = 4_096
-"""Number of addresses whose rate budgets are kept."""
 SMALL_ANSWER = 65_536
 """Bytes of an answer that is not waited for: the connection's buffer takes it at once."""
 REQUEST_PRICE = 0.0002
@@ -96,6 +92,7 @@ class RpcConfig:
     trusted_proxies: tuple[str, ...] = ()
     """`--rpc-trusted-proxy`: addresses and networks whose headers about the caller are trusted."""
     limits: Limits = field(default_factory=Limits)
+    http: HttpLimits = HTTP_LIMITS
 
 
 class RpcServer:
@@ -114,16 +111,16 @@ class RpcServer:
         self._health = health
         self.port = config.port
         self.dispatcher = Dispatcher(registry, config.limits)
-        limits = config.limits
-        self.buckets = Rates(limits.calls_per_second, limits.calls_at_once, BUCKETS)
+        http = config.http
+        self.buckets = Rates(http.rate, http.burst, http.addresses)
         """Rate budgets of addresses over HTTP, which outlive connections."""
         names = frozenset(name.lower() for name in config.hosts)
         self.hosts = HostCheck(None if config.external else LOCAL_HOSTS | names)
         self.origins = OriginCheck(config.origins)
         self.sockets: dict[WebSocketResponse, Connection] = {}
-        self.connections = Connections(limits.http(), proxies=Proxies(config.trusted_proxies))
+        self.connections = Connections(http, proxies=Proxies(config.trusted_proxies))
         self._http = HttpServer(self._prepare, self.connections, FAREWELL)
-        self._subscriptions = Tally()
+        self._subscriptions = Tally(config.limits)
         self._has_warned = False
 
     # ---- start and stop
@@ -146,18 +143,7 @@ class RpcServer:
         await self._http.stop()
 
     async def _prepare(self) -> Server:
-        return Server(self.handle, request_factory=self._request)
-
-    def _request(
-        self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> BaseRequest:
-        size, loop = self.config.limits.request_size, asyncio.get_running_loop()
-        return BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=size)
+        return Server(self.handle)
 
     # ---- requests
 
@@ -308,7 +294,7 @@ class RpcServer:
         await socket.prepare(request)
         bucket = None
         if visitor.external:
-            bucket = TokenBucket(limits.calls_per_second, limits.calls_at_once, monotonic())
+            bucket = TokenBucket(self.config.http.rate, self.config.http.burst, monotonic())
         bill = self.connections.bill(visitor, address, is_websocket=True)
         wire = _Socket(socket, request)
         connection = Connection(wire, limits, address, bucket, bill, self._subscriptions)

@@ -39,7 +39,7 @@ class Admission:
     """Counts the connections with a place, of each network and in all."""
 
     def __init__(self, places: int, of_address: int) -> None:
-        self._places = places
+        self.limit = places
         self.of_address = of_address
         """Limit of one address; all those of a /48 together may have WIDE_SHARE times as many."""
         self.total = 0
@@ -50,17 +50,17 @@ class Admission:
         """Add a connection; return True if there was a place for it."""
         if self.is_full or not self.allows(address):
             return False
-        self._add(address, 1)
+        self.add(address)
         return True
 
     def leave(self, address: str) -> None:
         """Remove a connection."""
-        self._add(address, -1)
+        self.add(address, -1)
 
     @property
     def is_full(self) -> bool:
         """True if all places are taken."""
-        return self.total >= self._places
+        return self.total >= self.limit
 
     def allows(self, address: str) -> bool:
         """Return True if an address, and its /48 of IPv6, have fewer connections than they may."""
@@ -68,7 +68,8 @@ class Admission:
         own = self.by_address.get(network_of(address), 0)
         return own < most and self._by_wide.get(wide, 0) < WIDE_SHARE * most
 
-    def _add(self, address: str, change: int) -> None:
+    def add(self, address: str, change: int = 1) -> None:
+        """Add connections, or remove them (below zero), whatever the limits are."""
         self.total += change
         for counts, network in (
             (self.by_address, network_of(address)),

@@ -9,8 +9,8 @@
 
 In every phase a peer may leave bytes that it was sent unread for `answer_seconds`. One periodic
 `sweep` ends what is late: no connection has a timer of its own, and nothing refers to a closed one.
-If there is no room for another connection, the one longest without a complete request is ended, else
-the WebSocket silent longest. The places of callers from other machines are assigned by `admission.py`.
+If there is no room for another connection, the one longest without a complete request is ended,
+else the WebSocket silent longest. `admission.py` assigns places to callers from other machines.
 """
 
 from __future__ import annotations

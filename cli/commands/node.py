@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -400,7 +401,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
     """Return the configuration of the options; Mistyped if they contradict each other."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
-    from btt_chain.rpc.limits import Limits
+    from btt_chain.rpc.limits import HTTP_LIMITS
     from btt_chain.rpc.server import RpcConfig
     from btt_chain.web.access import OriginCheck
     from btt_chain.web.proxies import Proxies
@@ -439,6 +440,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
                 else "warning: this is a validator; a node without keys is better for answering "
                 "others"
             )
+    places = rpc["rpc_max_connections"]
     answers = RpcConfig(
         port=rpc["rpc_port"],
         external=external,
@@ -446,7 +448,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         methods=MethodPolicy(methods),
         hosts=tuple(rpc["rpc_hosts"]),
         trusted_proxies=proxies,
-        limits=Limits(connections=rpc["rpc_max_connections"]),
+        http=replace(HTTP_LIMITS, connections_external=places, answered_refusals=places),
     )
     return NodeConfig(chain, base, rpc=answers, **more)
 

@@ -15,9 +15,9 @@ from aiohttp import web
 from btt_chain.explorer.exporting import MAX_EXPORTS, SLOW_SECONDS, SLOWEST, Reader
 from btt_chain.explorer.exporting import MAX_OF_CALLER as EXPORTS_OF_CALLER
 from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, PING
+from btt_chain.web.bounds import application_server
 from btt_chain.web.places import Places
 from btt_chain.web.proxies import HEADER, Proxies
-from btt_chain.web.bounds import application_server
 from support.explorer import ChainConnection, pages_of
 
 PATIENCE = 120
@@ -165,7 +165,7 @@ def test_one_address_has_few_of_the_places_and_this_machine_all() -> None:
     with places.place(FOREIGN) as first, places.place(FOREIGN) as second:
         with places.place(FOREIGN) as third, places.place("203.0.113.10") as other:
             assert (first, second, third, other) == (True, True, False, True)
-        assert len(places) == 2
+        assert places.total == 2
     with places.place("2001:db8::1") as one, places.place("2001:db8::2") as two:
         with places.place("2001:db8::3") as three:
             assert (one, two, three) == (True, True, False)
@@ -175,7 +175,7 @@ def test_one_address_has_few_of_the_places_and_this_machine_all() -> None:
             assert not late
         for each in own:
             each.__exit__(None, None, None)
-    assert len(places) == 0
+    assert places.total == 0
 
 
 async def test_open_streams_of_one_address_leave_places_for_others(
@@ -198,7 +198,7 @@ async def test_open_streams_of_one_address_leave_places_for_others(
         with ExitStack() as taken:
             # Other addresses take all places: then the refusal is another one.
             while not server.listeners.is_full:
-                taken.enter_context(server.listeners.place(f"198.51.100.{len(server.listeners)}"))
+                taken.enter_context(server.listeners.place(f"198.51.100.{server.listeners.total}"))
             refused = await client.get("/live", headers={HEADER: "203.0.113.78"})
             assert refused.status == 503
             assert "all 256 streams are in use" in await refused.text()

@@ -72,4 +72,4 @@ def test_a_node_takes_no_more_callers_than_it_has_descriptors_for(
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
     config = NodeConfig("dev", network=NetworkConfig())
     limit_callers(config)
-    assert config.rpc.limits.connections_in_all == 44
+    assert config.rpc.http.connections == 44

@@ -7,20 +7,20 @@ import contextlib
 import gzip
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import orjson
 import pytest
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 
-from btt_chain.rpc import limits as limits_module
-from btt_chain.rpc import throttle as throttle_module
 from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.api import RpcService
-from btt_chain.rpc.limits import Limits
+from btt_chain.rpc.limits import HTTP_LIMITS
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.web import admission as admission_module
 from btt_chain.web import connections as connections_module
 from btt_chain.web import server as server_module
+from btt_chain.web import throttle as throttle_module
 from btt_chain.web.budget import Rate, Rates
 from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient, WsClient
@@ -109,11 +109,9 @@ async def test_a_websocket_is_not_compressed_though_the_client_offers_it(
 async def test_incomplete_requests_take_so_much_memory_in_all_and_no_more(
     serve: Serve,
     connect: Connect,
-    monkeypatch: pytest.MonkeyPatch,
     session: ClientSession,
 ) -> None:
-    monkeypatch.setattr(limits_module, "MAX_UNREAD", 200_000)
-    service = await serve(RpcConfig(port=0))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, unread_bytes=200_000)))
     for _ in range(10):
         _, writer = await connect(service.port)
         writer.write(HANDSHAKE)
@@ -135,7 +133,7 @@ async def test_idle_connections_make_room_for_those_that_ask(
     serve: Serve,
     connect: Connect,
 ) -> None:
-    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=10)))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=10)))
     for _ in range(40):
         await connect(service.port)
     async with ClientSession() as session:
@@ -146,7 +144,7 @@ async def test_idle_connections_make_room_for_those_that_ask(
 async def test_where_all_connections_are_used_another_is_refused_with_503(
     serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
-    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=3)))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=3)))
     url = f"http://127.0.0.1:{service.port}/"
     clients = [WsClient(await session.ws_connect(url)) for _ in range(3)]
     for client in clients:
@@ -170,7 +168,7 @@ async def test_a_silent_websocket_makes_room_unless_it_waits_for_notifications(
 ) -> None:
     monkeypatch.setattr(connections_module, "MIN_SILENCE", 0.0)
     monkeypatch.setattr(connections_module, "SCAN_EVERY", 0.0)
-    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=2)))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=2)))
     url = f"http://127.0.0.1:{service.port}/"
     subscriber = WsClient(await session.ws_connect(url))
     await subscriber.call("chain_subscribeNewHeads")
@@ -204,7 +202,7 @@ async def test_a_lack_of_descriptors_delays_the_next_connection_and_ends_nothing
 
 
 async def test_a_head_that_never_ends_is_cut_off(serve: Serve, connect: Connect) -> None:
-    service = await serve(RpcConfig(port=0, limits=Limits(head=0.2)))
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, head_seconds=0.2)))
     _, writer = await connect(service.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\n")
     await asyncio.sleep(0.3)
@@ -213,11 +211,8 @@ async def test_a_head_that_never_ends_is_cut_off(serve: Serve, connect: Connect)
     assert not service.server.connections.all
 
 
-async def test_a_body_that_trickles_is_cut_off(
-    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits_module, "MAX_ANSWER", 0.1)
-    service = await serve(RpcConfig(port=0))
+async def test_a_body_that_trickles_is_cut_off(serve: Serve, connect: Connect) -> None:
+    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, busy_seconds=0.1)))
     _, writer = await connect(service.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
     _, fragments = await connect(service.port)
@@ -308,8 +303,8 @@ async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
 async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
     serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
-    limits = Limits(connections_per_address=2, calls_per_second=20, calls_at_once=20)
-    service = await serve(RpcConfig(port=0, limits=limits, trusted_proxies=("127.0.0.1",)))
+    limits = replace(HTTP_LIMITS, connections_per_address=2, rate=20, burst=20)
+    service = await serve(RpcConfig(port=0, http=limits, trusted_proxies=("127.0.0.1",)))
     url = f"http://127.0.0.1:{service.port}/"
     first = {"X-Forwarded-For": "203.0.113.1"}
     second = {"X-Forwarded-For": "127.0.0.1, 203.0.113.2"}
@@ -347,8 +342,8 @@ async def test_a_trusted_proxy_that_names_no_caller_is_external_itself(
 async def test_callers_of_a_proxy_that_is_not_trusted_are_external_and_share_one_address(
     serve: Serve, session: ClientSession, mark: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = Limits(connections_per_address=3)
-    service = await serve(RpcConfig(port=0, methods=MethodPolicy.AUTO, limits=limits))
+    limits = replace(HTTP_LIMITS, connections_per_address=3)
+    service = await serve(RpcConfig(port=0, methods=MethodPolicy.AUTO, http=limits))
     url = f"http://127.0.0.1:{service.port}/"
     call = {"jsonrpc": "2.0", "id": 1, "method": "system_peers", "params": []}
     async with session.post(url, json=call, headers={mark: "203.0.113.1"}) as reply:
@@ -370,8 +365,8 @@ async def test_websockets_through_a_proxy_make_room_for_each_other(
     backend: ModelBackend, session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission_module, "MIN_SILENCE", 0.0)
-    limits = Limits(connections=4, connections_per_address=8)
-    config = RpcConfig(port=0, origins=("all",), limits=limits, trusted_proxies=("127.0.0.1",))
+    limits = replace(HTTP_LIMITS, connections_external=4, connections_per_address=8)
+    config = RpcConfig(port=0, origins=("all",), http=limits, trusted_proxies=("127.0.0.1",))
     service = RpcService(backend, config)
     await service.start()
 
@@ -406,7 +401,7 @@ async def test_only_the_client_that_answers_pings_stays_connected(
     backend: ModelBackend, session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "SWEEP_SECONDS", 0.02)
-    service = RpcService(backend, RpcConfig(port=0, limits=Limits(ping=0.2)))
+    service = RpcService(backend, RpcConfig(port=0, http=replace(HTTP_LIMITS, ping_seconds=0.2)))
     await service.start()
     url = f"ws://127.0.0.1:{service.port}"
     answers = await session.ws_connect(url)

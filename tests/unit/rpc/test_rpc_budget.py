@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from btt_chain.rpc import throttle as throttle_module
-from btt_chain.rpc.throttle import MAX_REFUSALS, MAX_WASTE, Throttle, try_later
+from btt_chain.rpc.protocol import try_later
+from btt_chain.web import throttle as throttle_module
 from btt_chain.web.addresses import network_of
 from btt_chain.web.budget import (
     EXTERNAL,
@@ -24,6 +24,7 @@ from btt_chain.web.budget import (
     Rate,
     Rates,
 )
+from btt_chain.web.throttle import MAX_REFUSALS, MAX_WASTE, Throttle
 from btt_chain.web.turns import SHARE, SLICE, TurnQueue
 
 RATES = Rates(Rate(0.5, 1.0), Rate(0.5, 2.0), Rate(0.1, 0.2))

@@ -9,6 +9,7 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -23,7 +24,7 @@ from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.hub import Hub
-from btt_chain.rpc.limits import Limits
+from btt_chain.rpc.limits import HTTP_LIMITS, Limits
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
 from btt_chain.web import connections as connections_module
@@ -527,8 +528,8 @@ async def test_subscriptions_are_limited_per_connection(
 async def test_connections_of_external_callers_are_limited_per_address_and_in_all(
     external_callers: None, backend: ModelBackend, session: ClientSession
 ) -> None:
-    limits = Limits(connections_per_address=2)
-    service = RpcService(backend, RpcConfig(port=0, limits=limits))
+    limits = replace(HTTP_LIMITS, connections_per_address=2)
+    service = RpcService(backend, RpcConfig(port=0, http=limits))
     await service.start()
     url = f"ws://127.0.0.1:{service.port}"
     sockets = [await session.ws_connect(url) for _ in range(2)]
@@ -555,8 +556,8 @@ async def test_local_callers_are_not_counted(dial: Dial, service: RpcService) ->
 async def test_a_flood_of_calls_from_an_external_caller_is_refused_and_heavy_ones_count_tenfold(
     external_callers: None, backend: ModelBackend, session: ClientSession
 ) -> None:
-    limits = Limits(calls_per_second=20, calls_at_once=20)
-    service = RpcService(backend, RpcConfig(port=0, limits=limits))
+    limits = replace(HTTP_LIMITS, rate=20, burst=20)
+    service = RpcService(backend, RpcConfig(port=0, http=limits))
     await service.start()
     ws = WsClient(await session.ws_connect(f"ws://127.0.0.1:{service.port}"))
     batch = [call(i, "system_name") for i in range(60)]
@@ -623,7 +624,7 @@ async def test_a_client_that_does_not_read_is_disconnected(
 
 
 async def test_a_silent_connection_is_closed(backend: ModelBackend) -> None:
-    service = RpcService(backend, RpcConfig(port=0, limits=Limits(idle=0.05)))
+    service = RpcService(backend, RpcConfig(port=0, http=replace(HTTP_LIMITS, idle_seconds=0.05)))
     await service.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     assert await asyncio.wait_for(reader.read(1), 10) == b""

@@ -14,7 +14,7 @@ from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Dispatcher
-from btt_chain.rpc.limits import Limits
+from btt_chain.rpc.limits import HTTP_LIMITS, Limits
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.state import MAX_WATCHED, MAX_WATCHED_EXTERNAL, StorageAudience
@@ -92,7 +92,7 @@ async def test_a_batch_waits_for_a_small_debt_and_is_answered(
 
 
 async def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends() -> None:
-    connections = Connections(replace(Limits().http(), unread_bytes=1_000))
+    connections = Connections(replace(HTTP_LIMITS, unread_bytes=1_000))
     hoarders = [arrive(connections, "203.0.113.7") for _ in range(5)]
     for size, (_, hoarder) in zip((190, 195, 205, 200, 200), hoarders, strict=True):
         connections.receive(hoarder, size)
@@ -108,7 +108,7 @@ async def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "127.0.0.1"])
 async def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: str) -> None:
-    connections = Connections(Limits().http())
+    connections = Connections(HTTP_LIMITS)
     for _ in range(10):
         transport, visitor = arrive(connections, address)
         connections.receive(visitor, 4 << 20)
@@ -122,7 +122,7 @@ async def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(add
 
 
 async def test_a_connection_that_ends_within_a_small_request_costs_nothing() -> None:
-    connections = Connections(Limits().http())
+    connections = Connections(HTTP_LIMITS)
     for _ in range(1_000):
         _, visitor = arrive(connections, "203.0.113.7")
         connections.receive(visitor, 10_000)
@@ -160,7 +160,7 @@ async def test_keys_watched_by_one_address_or_by_other_machines_leave_room_for_o
 
 async def test_subscriptions_of_one_address_or_of_other_machines_leave_room_for_others() -> None:
     limits = Limits(subscriptions_in_all=8, subscriptions_external=6, subscriptions_per_address=4)
-    tally = Tally()
+    tally = Tally(limits)
 
     def connect(address: str, *, external: bool = True) -> Connection:
         bucket = TokenBucket(100, 100, monotonic()) if external else None
@@ -182,6 +182,6 @@ async def test_subscriptions_of_one_address_or_of_other_machines_leave_room_for_
     assert subscribe(operator, 9) == 2
     for hoarder in hoarders:
         hoarder.close()
-    assert (tally.count, tally.external) == (4, 2)
-    assert list(tally.by_address) == ["198.51.100.1"]
+    assert (tally.count, tally.external.total) == (4, 2)
+    assert list(tally.external.by_address) == ["198.51.100.1"]
     assert subscribe(connect("203.0.113.7"), 9) == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from btt_chain.rpc.limits import Limits
+from btt_chain.rpc.limits import HTTP_LIMITS
 from btt_chain.web.addresses import network_of
 from btt_chain.web.admission import MIN_SILENCE, Admission, select_victim
 from btt_chain.web.connections import Connections, HttpConnection, Phase
@@ -75,8 +75,7 @@ def crowd(
 
 
 async def test_ten_addresses_with_ten_idle_websockets_each_do_not_keep_others_out() -> None:
-    limits = Limits()
-    connections = Connections(limits.http())
+    connections = Connections(HTTP_LIMITS)
     admission = connections.admission
     holders = crowd(connections)
     honest = [arrive(connections, f"198.51.100.{number}") for number in range(20)]
@@ -84,7 +83,7 @@ async def test_ten_addresses_with_ten_idle_websockets_each_do_not_keep_others_ou
     assert not any(transport.is_cut for transport, _ in honest)
     assert sum(transport.is_cut for transport, _ in holders) == 20
     assert max(admission.by_address.values()) == 8  # shared out
-    assert admission.total == limits.connections
+    assert admission.total == HTTP_LIMITS.connections_external
     # Those that were cut do not push out who came instead.
     assert arrive(connections, "203.0.113.3")[1].is_turned_away
     for _, connection in holders + honest:
@@ -93,13 +92,13 @@ async def test_ten_addresses_with_ten_idle_websockets_each_do_not_keep_others_ou
 
 
 async def test_a_request_that_is_worked_on_is_not_cut_off() -> None:
-    connections = Connections(Limits().http())
+    connections = Connections(HTTP_LIMITS)
     crowd(connections, Phase.BUSY)
     assert arrive(connections, "198.51.100.1")[1].is_turned_away
 
 
 async def test_a_bounded_number_of_connections_waits_for_a_refusal() -> None:
-    limits = replace(Limits().http(), connections_per_address=2, answered_refusals=3)
+    limits = replace(HTTP_LIMITS, connections_per_address=2, answered_refusals=3)
     connections = Connections(limits)
     arrived = [arrive(connections, "198.51.100.1") for _ in range(6)]
     assert [each.is_turned_away for _, each in arrived] == [False] * 2 + [True] * 4

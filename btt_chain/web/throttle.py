@@ -8,11 +8,9 @@ been useless for a while, is disconnected.
 from __future__ import annotations
 
 import asyncio
-from math import ceil
 from time import monotonic
 from typing import Final
 
-from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.web.budget import Bill
 
 MAX_DELAY: Final = 1.0
@@ -63,9 +61,3 @@ class Throttle:
     def is_exhausted(self) -> bool:
         """True if the connection is to be closed."""
         return self._refusals >= MAX_REFUSALS or self._waste >= MAX_WASTE
-
-
-def try_later(seconds: float) -> RpcError:
-    """Return the refusal of a request whose caller has used up its budget."""
-    text = f"RPC budget used up: retry after {ceil(seconds)} s"
-    return RpcError(RATE_LIMITED, text, {"retryAfter": ceil(seconds)})
