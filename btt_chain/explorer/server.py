@@ -92,10 +92,11 @@ class Server:
         self.listeners: Final = Places(MAX_LISTENERS, MAX_OF_CALLER)
         """Places of the streams of new blocks."""
         self._renderer = Renderer(context.data)
-        self.signing = Signing(context, self._made, _language, self._read, self._caller)
+        self.bounds = RequestBounds(limits, proxies=proxies)
+        read, self._caller = self.bounds.read, self.bounds.caller
+        self.signing = Signing(context, self._made, _language, read, self._caller)
         self._exports = Exports(context, HEADERS, self._caller)
-        streams = self._live, self._exports.handle, *self.signing.streams
-        self.bounds = RequestBounds(limits, _refused, streams, proxies=proxies)
+        self.bounds.streams = self._live, self._exports.handle, *self.signing.streams
         self._turns = TurnQueue()
         self.accounts = Accounts(EXTERNAL)
         """Processor time of each address: what a page costs is decided by who put it there."""
@@ -166,12 +167,6 @@ class Server:
         fields: Fields = {"title": TITLES.get(status, "Error"), "message": text}
         body = self._html("error.html", fields, request, spoken)
         return web.Response(text=body, content_type="text/html", status=status)
-
-    def _caller(self, request: web.Request) -> str:
-        return self.bounds.caller(request)
-
-    async def _read(self, request: web.Request) -> bytes:
-        return await self.bounds.read(request)
 
     def _account(self, request: web.Request) -> CostAccount:
         """Return the account of a caller that owes nothing. Raises RequestRefused."""
@@ -287,7 +282,7 @@ class Server:
 
     def _subscan(self, name: str) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            body = await self._read(request)
+            body = await self.bounds.read(request)
 
             def answer() -> web.Response:
                 status, fields = subscan.answer(self.context, name, body)
@@ -417,7 +412,3 @@ def _json(fields: Fields, status: int = 200) -> web.Response:
     return web.Response(
         text=json.dumps(fields, indent=2), content_type="application/json", status=status
     )
-
-
-def _refused(status: int, reason: str) -> web.Response:
-    return web.Response(status=status, text=f"{reason}\n")

@@ -49,15 +49,13 @@ class RequestBounds:
         self,
         limits: HttpLimits,
         refuse: Refusal = _plain,
-        streams: Container[object] = (),
         clock: Callable[[], float] = monotonic,
         proxies: Proxies | None = None,
         hosts: HostCheck | None = None,
     ) -> None:
-        """`streams` are handlers that answer for as long as the caller listens.
+        """Requests by one of the `proxies` count for the caller that it names.
 
-        Requests by one of the `proxies` count for the caller that it names. None for `hosts`:
-        requests to any host are answered.
+        None for `hosts`: requests to any host are answered.
         """
         self.limits = limits
         self.clock = clock
@@ -66,7 +64,8 @@ class RequestBounds:
         self.connections = Connections(limits, clock, proxies)
         self._hosts = hosts or HostCheck(None)
         self._refuse = refuse
-        self._streams = streams
+        self.streams: Container[object] = ()
+        """Handlers that answer for as long as the caller listens."""
         self._reading: dict[int, tuple[Body, Bodies]] = {}
         """By the identity of the request, which has no hash."""
 
@@ -136,7 +135,7 @@ class RequestBounds:
             raise RequestRefused(403, REFUSED_HOST)
         if hdrs.CONTENT_ENCODING in request.headers:
             raise RequestRefused(415, "send the body without compression")
-        if request.match_info.handler in self._streams:
+        if request.match_info.handler in self.streams:
             return await handler(request)
         timer = asyncio.timeout(self.limits.request_seconds)
         try:

@@ -83,7 +83,7 @@ class HttpConnection(RequestHandler):
 
     __slots__ = (
         "_connections", "account", "address", "bill", "blocked", "body", "external", "frames",
-        "heard", "is_proxy", "is_turned_away", "network", "phase", "ping", "pinged", "pinging",
+        "received", "is_proxy", "is_turned_away", "network", "phase", "ping", "pinged", "pinging",
         "placed", "reader", "since", "subscriptions",
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ class HttpConnection(RequestHandler):
         self.bill: Bill | None = None
         """The accounts that pay, where they are the same for all its requests."""
         self.phase = Phase.IDLE
-        self.since = self.heard = now
+        self.since = self.received = now
         """Time of entering its phase, of a WebSocket that of its last message; of its last byte."""
         self.blocked: float | None = None
         """Time since which the peer has left what it was sent unread."""
@@ -338,7 +338,7 @@ class Connections:
             return
         if connection.phase is Phase.IDLE:
             self.enter(connection, Phase.HEAD)
-        connection.heard = self.clock()
+        connection.received = self.clock()
         self.released.add(size)
         if not self.unread.receive(connection.body, size):
             connection.body.cut()
@@ -384,7 +384,7 @@ class Connections:
     def _is_gone(self, connection: HttpConnection, now: float) -> bool:
         """Ping a silent WebSocket; return True if it did not answer."""
         limit = self.limits.ping_seconds
-        if connection.ping is None or now - max(connection.since, connection.heard) < limit:
+        if connection.ping is None or now - max(connection.since, connection.received) < limit:
             connection.pinged = None
             return False
         if connection.pinged is None:
@@ -396,9 +396,7 @@ class Connections:
 
     def _needs_place(self, address: str) -> bool:
         """Return True if connections of an address have a limit."""
-        if self.proxies.trusts(address):
-            return False
-        return address not in PROXIES or not is_loopback(address)
+        return address not in PROXIES and not self.proxies.trusts(address)
 
     def _place_or_turn_away(self, connection: HttpConnection) -> None:
         if self.admit(connection, connection.address):

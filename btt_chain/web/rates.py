@@ -1,4 +1,4 @@
-"""What is kept of each address, in tables of bounded size; rates of requests."""
+"""Tables of bounded size with an item of each address; rates of requests."""
 
 from __future__ import annotations
 

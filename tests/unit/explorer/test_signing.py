@@ -360,16 +360,16 @@ async def test_status_streams_are_few_in_all_and_for_one_address(
         )
         with ExitStack() as taken:
             while not places.is_full:
-                taken.enter_context(places.place(f"198.51.100.{len(places)}"))
+                taken.enter_context(places.place(f"198.51.100.{places.total}"))
             refused = await listen("203.0.113.10")
             assert (refused.status, refused.headers["Retry-After"]) == (503, "30")
             assert "all 128 streams are in use: try again" in await refused.text()
-        assert len(places) == MAX_OF_CALLER
+        assert places.total == MAX_OF_CALLER
         # Listeners that leave are found without a new state, and give their places back.
         for each in open_streams:
             each.close()
         async with asyncio.timeout(30):
-            while len(places):
+            while places.total:
                 await asyncio.sleep(0.05)
 
 

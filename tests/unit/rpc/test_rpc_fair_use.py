@@ -32,6 +32,7 @@ SUBSCRIPTIONS = 40
 async def external(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> RpcService:
     """A service for which all callers come from other machines, with the usual limits."""
     monkeypatch.setattr(connections_module, "is_loopback", lambda _: False)
+    monkeypatch.setattr(connections_module, "PROXIES", ())
     return RpcService(backend, RpcConfig(port=0, origins=("all",)))
 
 

@@ -39,6 +39,7 @@ from unit.rpc.conftest import Dial
 def external_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers count as coming from other machines."""
     monkeypatch.setattr(connections_module, "is_loopback", lambda address: False)
+    monkeypatch.setattr(connections_module, "PROXIES", ())
 
 
 def call(id: object, name: str, *params: object) -> dict[str, object]:

@@ -94,6 +94,23 @@ async def test_a_connection_that_leaves_takes_its_ping_along() -> None:
     assert client.pings == 0
 
 
+async def test_a_client_that_leaves_what_it_was_sent_unread_is_cut_off_though_it_sends() -> None:
+    client = Client()
+    client.connection.pause_writing()
+    for now in (29.0, 58.0, 87.0, 116.0):
+        client.now = now
+        client.connection.complete()
+        assert not await client.is_cut_at(now)
+    client.connection.resume_writing()
+    client.connection.pause_writing()
+    assert not await client.is_cut_at(120.0)
+    for now in (145.0, 174.0, 203.0, 232.0):
+        client.now = now
+        client.connection.complete()
+        assert not await client.is_cut_at(now)
+    assert await client.is_cut_at(116.0 + 120.0)
+
+
 async def test_a_server_that_is_full_ends_the_connection_longest_without_a_request() -> None:
     now = [0.0]
     connections = Connections(HttpLimits(connections=3), lambda: now[0])

@@ -37,7 +37,8 @@ class Served:
     bounds: RequestBounds = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bounds = RequestBounds(self.limits, clock=lambda: self.now, streams=(self.stream,))
+        self.bounds = RequestBounds(self.limits, clock=lambda: self.now)
+        self.bounds.streams = (self.stream,)
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self.bounds.middleware])
