@@ -313,7 +313,7 @@ async def serving(
     with lock:
         where = listen or folder.listen() or f"/ip4/{'127.0.0.1' if local else '0.0.0.0'}/tcp/0"  # noqa: S104 - payloads are sealed
         settings = BlobSettings(
-            folder.seed(), chain.genesis, (where,), public,
+            folder.network_seed, chain.genesis, (where,), public,
             LOCAL_GATE if local else GateLimits(), allow_private=local,
         )  # fmt: skip
         store = BlobStore(folder.blobs)

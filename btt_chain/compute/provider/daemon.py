@@ -119,7 +119,7 @@ class Providing:
         rules: Rules,
         registration: Registration,
     ) -> None:
-        """`served` is the store that `host` serves. Raises folder.Damaged, OSError."""
+        """`served` is the store that `host` serves. Raises Damaged, OSError."""
         self._settings = settings
         self._host = host
         self._inbox = inbox

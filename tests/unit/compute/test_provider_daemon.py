@@ -206,7 +206,7 @@ async def working(
     folder: Folder, host: BlobHost, memory: int = MAX_MEMORY
 ) -> AsyncIterator[Providing]:
     settings = Settings(ME, folder, BOB, Processor(), memory=memory, report=lambda _: None)
-    store = BlobStore(folder.served)
+    store = BlobStore(folder.blobs)
     registration = Registration(ME, folder.vrf.public, folder.seal_public)
     inbox = BlobStore(folder.inbox)
     made = Providing(settings, host, inbox, store, rules_of(), registration)
@@ -237,7 +237,7 @@ async def test_a_job_is_done_and_its_result_is_for_the_requester(tmp_path: Path)
         await story(chain, folder, host)
         assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
         assert "heartbeat" in chain.sent
-        served = BlobStore(folder.served)
+        served = BlobStore(folder.blobs)
         result = open_sealed(served.load(result_name(JOB), 1 << 20), reply, result_context(JOB))
         assert result == Executor(PACKAGE.model).run(ITEMS).outputs.tobytes()
         assert BlobStore(folder.inbox).names() == []
@@ -265,7 +265,7 @@ async def test_the_chains_own_job_is_done_with_what_ships(tmp_path: Path) -> Non
         chain = PublicChain(folder, store, there, new_secret())
         await story(chain, folder, host)
         assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
-        result = BlobStore(folder.served).load(result_name(JOB), 1 << 20)
+        result = BlobStore(folder.blobs).load(result_name(JOB), 1 << 20)
         rows = np.frombuffer(sets.rows(), np.int8).reshape(40, 30)
         assert result == Executor(sets.package().model).run(rows).outputs.tobytes()
 
