@@ -280,6 +280,25 @@ async def test_a_job_whose_items_are_too_large_is_declined(
         assert "bytes of memory, 1 are allowed" in caplog.text
 
 
+class BranchWithoutModel(Chain):
+    """A chain whose best block, whenever none is named, is on a branch without the model."""
+
+    async def api(self, method: object, *args: object, at: bytes | None = None) -> Any:
+        is_offer = self.view.state is JobState.Assigned
+        if at is None and is_offer and method in (WorkApi.model, WorkApi.manifest):
+            return None
+        return await super().api(method, *args, at=at)
+
+
+async def test_a_job_is_weighed_in_the_block_that_has_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as (plain, folder, host, reply):
+        plain.deliver()
+        chain = BranchWithoutModel(folder, plain.requester, host, reply)
+        chain.view, chain.model = plain.view, plain.model
+        await story(chain, folder, host)
+        assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
+
+
 async def test_what_does_not_come_into_a_block_is_sent_again(tmp_path: Path) -> None:
     async with world(tmp_path) as (chain, folder, host, _):
         chain.deliver()
