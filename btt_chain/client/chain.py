@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -301,16 +301,11 @@ class Chain:
 
     async def best(self) -> BlockRef:
         """Return the best block."""
-        return await self._head("chain_getBlockHash")
+        return await read_head(self.connection)
 
     async def finalized(self) -> BlockRef:
         """Return the last final block."""
-        return await self._head("chain_getFinalizedHead")
-
-    async def _head(self, method: str) -> BlockRef:
-        found = to_bytes(await self.connection.call(method))
-        header = await self.connection.call("chain_getHeader", to_hex(found))
-        return BlockRef(header_number(header), found)
+        return await read_head(self.connection, final=True)
 
     async def block_hash(self, which: str | int) -> bytes:
         """Return the hash of a block: a number, a hash, `best` or `finalized`."""
@@ -344,13 +339,8 @@ class Chain:
 
         Raises Disconnected if the connection breaks.
         """
-        name = "FinalizedHeads" if final else "NewHeads"
-        async with self.connection.subscribe(
-            f"chain_subscribe{name}", f"chain_unsubscribe{name}"
-        ) as headers:
-            async for header in headers:
-                found = read_header(header)
-                yield BlockRef(int(found.number), found.hash())
+        async for head in heads(self.connection, final=final):
+            yield head
 
     async def watch_storage(self, path: str, *keys: Plain) -> AsyncIterator[tuple[bytes, Plain]]:
         """Yield a storage item's value now and after each change, with the block's hash."""
@@ -364,6 +354,24 @@ class Chain:
                 if key in changed:
                     value = self.metadata.storage.stored(entry, changed[key])[1]
                     yield to_bytes(member(change, "block")), value
+
+
+async def read_head(connection: Connection, *, final: bool = False) -> BlockRef:
+    """Return the best block of a node, or its last final one."""
+    method = "chain_getFinalizedHead" if final else "chain_getBlockHash"
+    hash = to_bytes(await connection.call(method))
+    return BlockRef(header_number(await connection.call("chain_getHeader", to_hex(hash))), hash)
+
+
+async def heads(connection: Connection, *, final: bool = False) -> AsyncGenerator[BlockRef, None]:
+    """Yield the best blocks of a node from the present one on, or its final ones."""
+    name = "FinalizedHeads" if final else "NewHeads"
+    async with connection.subscribe(
+        f"chain_subscribe{name}", f"chain_unsubscribe{name}"
+    ) as headers:
+        async for answer in headers:
+            header = read_header(answer)
+            yield BlockRef(int(header.number), bytes(header.hash()))
 
 
 async def read_metadata(connection: Connection, at: bytes | None) -> bytes:

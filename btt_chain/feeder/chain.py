@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
-from btt_chain.daemon import Presence
+from btt_chain.daemon import Absent, Presence
 from btt_chain.feeder.machine import OnChain, Rule
 from btt_chain.feeder.values import Trade
 from btt_chain.primitives.digits import from_hex, to_hex
@@ -73,21 +73,23 @@ class NodeOracle:
         Raises NotAdmitted, Uncertain, ClientError.
         """
         head = await self._chain.best()
-        feeder = await self._chain.api("OracleApi.feeder", self._address, at=head.hash)
-        why = lack = self._lack(feeder)
-        final = head
-        if why is not None:
-            final = await self._chain.finalized()
-            found = await self._chain.api("OracleApi.feeder", self._address, at=final.hash)
-            lack = self._lack(found)
-        is_absent = self._presence.is_absent(
-            head.number, final.number, in_best=why is None, in_final=lack is None
-        )
-        if is_absent and lack is not None:
-            raise NotAdmitted(lack)
-        if why is not None:
-            raise Uncertain(f"{why}, in a block that is not final; waiting for one that is")
-        values = fields(feeder)["values"]
+        lacks: list[str] = []
+
+        async def read(block: bytes) -> dict[str, Plain] | None:
+            view = await self._chain.api("OracleApi.feeder", self._address, at=block)
+            lack = self._lack(view)
+            if lack is None:
+                return fields(view)
+            lacks.append(lack)
+            return None
+
+        try:
+            feeder = await self._presence.find(head, await self._chain.finalized(), read)
+        except Absent:
+            raise NotAdmitted(lacks[-1]) from None
+        if lacks or feeder is None:
+            raise Uncertain(f"{lacks[0]}, in a block that is not final; waiting for one that is")
+        values = feeder["values"]
         if not isinstance(values, list):
             raise InvalidAnswer(f"{values!r} are no values of a feeder")
         own = {key_of(pair[0]): fields(pair[1]) for pair in map(pair_of, values)}
