@@ -1,4 +1,4 @@
-"""What the folders of providers and requesters have in common: one program, keys, an address."""
+"""The base of the folders of providers and requesters: one program, its keys, its address."""
 
 from __future__ import annotations
 

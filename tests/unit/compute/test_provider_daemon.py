@@ -86,6 +86,8 @@ class Chain:
         self.is_registered = True
         self.is_lost_from: int | None = None
         """Slot from which, for some blocks, a fork without job and registration is the best."""
+        self.has_model_in_named_blocks_only = False
+        """True while the best block is on a branch without the model, until the job is accepted."""
         self.manifest = PACKAGE.manifest
         endpoints = joined(host.endpoints())
         no, zero = u32(0), u128(0)
@@ -145,6 +147,9 @@ class Chain:
                 return None
             if method in (WorkApi.assignments, WorkApi.job) and at != FINAL:
                 return [] if method == WorkApi.assignments else None
+        is_offer = self.view.state is JobState.Assigned
+        if self.has_model_in_named_blocks_only and at is None and is_offer:
+            return None
         match method:
             case WorkApi.assignments:
                 return [self.view] if self.view.state is not JobState.Refunded else []
@@ -280,21 +285,10 @@ async def test_a_job_whose_items_are_too_large_is_declined(
         assert "bytes of memory, 1 are allowed" in caplog.text
 
 
-class BranchWithoutModel(Chain):
-    """A chain whose best block, whenever none is named, is on a branch without the model."""
-
-    async def api(self, method: object, *args: object, at: bytes | None = None) -> Any:
-        is_offer = self.view.state is JobState.Assigned
-        if at is None and is_offer and method in (WorkApi.model, WorkApi.manifest):
-            return None
-        return await super().api(method, *args, at=at)
-
-
 async def test_a_job_is_weighed_in_the_block_that_has_it(tmp_path: Path) -> None:
-    async with world(tmp_path) as (plain, folder, host, reply):
-        plain.deliver()
-        chain = BranchWithoutModel(folder, plain.requester, host, reply)
-        chain.view, chain.model = plain.view, plain.model
+    async with world(tmp_path) as (chain, folder, host, _):
+        chain.deliver()
+        chain.has_model_in_named_blocks_only = True
         await story(chain, folder, host)
         assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
 
