@@ -167,14 +167,8 @@ class Chain:
         """Return the bytes under many keys, by one request."""
         if not keys:
             return []
-        wanted: Json = [to_hex(key) for key in keys]
-        sets = await self.connection.call(
-            "state_queryStorageAt", wanted, hex_or_none(at or self.at)
-        )
-        values: dict[str, bytes | None] = {}
-        for change in list_of(sets):
-            values |= _changes(change)
-        return [values.get(to_hex(key)) for key in keys]
+        values = await read_values(self.connection, keys, at or self.at)
+        return [values.get(key) for key in keys]
 
     async def storage_many(
         self, path: str, keys: Sequence[Sequence[Plain]], at: bytes | None = None
@@ -195,24 +189,10 @@ class Chain:
 
         Raises InvalidAnswer if the node repeats keys, which could go on for ever.
         """
-        where = hex_or_none(at or self.at)
-        left, last = math.inf if limit is None else limit, after
-        while left > 0:
-            count = int(min(PAGE, left))
-            page = await self.connection.call(
-                "state_getKeysPaged", to_hex(prefix), count, hex_or_none(last), where
-            )
-            found = list_of(page)
-            if len(found) > count:
-                raise InvalidAnswer(f"the node sent {len(found)} keys, {count} were requested")
-            for key in map(to_bytes, found):
-                if not key.startswith(prefix) or (last is not None and key <= last):
-                    raise InvalidAnswer(f"the node sent the key {to_hex(key)} out of order")
-                last = key
-                yield key
-            if len(found) < count:
-                return
-            left -= count
+        async for key in read_keys(
+            self.connection, prefix, at or self.at, after=after, limit=limit, size=PAGE
+        ):
+            yield key
 
     async def entries(
         self,
@@ -345,9 +325,9 @@ class Chain:
     async def watch_storage(self, path: str, *keys: Plain) -> AsyncIterator[tuple[bytes, Plain]]:
         """Yield a storage item's value now and after each change, with the block's hash."""
         _, entry = self.metadata.items.storage(path)
-        key = to_hex(self.storage_key(path, *keys))
+        key = self.storage_key(path, *keys)
         async with self.connection.subscribe(
-            "state_subscribeStorage", "state_unsubscribeStorage", [key]
+            "state_subscribeStorage", "state_unsubscribeStorage", [to_hex(key)]
         ) as changes:
             async for change in changes:
                 changed = _changes(change)
@@ -372,6 +352,47 @@ async def heads(connection: Connection, *, final: bool = False) -> AsyncGenerato
         async for answer in headers:
             header = read_header(answer)
             yield BlockRef(int(header.number), bytes(header.hash()))
+
+
+async def read_values(
+    connection: Connection, keys: Sequence[bytes], at: bytes | None
+) -> dict[bytes, bytes | None]:
+    """Return the values under many keys in the state of a block, by one request."""
+    wanted: Json = [to_hex(key) for key in keys]
+    values: dict[bytes, bytes | None] = {}
+    for change in list_of(await connection.call("state_queryStorageAt", wanted, hex_or_none(at))):
+        values |= _changes(change)
+    return values
+
+
+async def read_keys(
+    connection: Connection,
+    prefix: bytes,
+    at: bytes | None,
+    *,
+    after: bytes | None = None,
+    limit: int | None = None,
+    size: int,
+) -> AsyncIterator[bytes]:
+    """Yield keys of the state of a block, `size` by one request; see `Chain.storage_keys`."""
+    left, last = math.inf if limit is None else limit, after
+    while left > 0:
+        count = int(min(size, left))
+        page = list_of(
+            await connection.call(
+                "state_getKeysPaged", to_hex(prefix), count, hex_or_none(last), hex_or_none(at)
+            )
+        )
+        if len(page) > count:
+            raise InvalidAnswer(f"the node sent {len(page)} keys, {count} were requested")
+        for key in map(to_bytes, page):
+            if not key.startswith(prefix) or (last is not None and key <= last):
+                raise InvalidAnswer(f"the node sent the key {to_hex(key)} out of order")
+            last = key
+            yield key
+        if len(page) < count:
+            return
+        left -= count
 
 
 async def read_metadata(connection: Connection, at: bytes | None) -> bytes:
@@ -516,14 +537,14 @@ def read_header(answer: Json) -> Header:
         raise InvalidAnswer(f"the node's answer is no header: {error}") from None
 
 
-def _changes(answer: Json) -> dict[str, bytes | None]:
+def _changes(answer: Json) -> dict[bytes, bytes | None]:
     """Return the keys and values of a storage change set."""
-    found: dict[str, bytes | None] = {}
+    values: dict[bytes, bytes | None] = {}
     for change in list_of(member(answer, "changes")):
-        if not isinstance(change, list) or len(change) != 2 or not isinstance(change[0], str):
+        if not isinstance(change, list) or len(change) != 2:
             raise InvalidAnswer("the node's answer is no set of changes")
-        found[change[0]] = None if change[1] is None else to_bytes(change[1])
-    return found
+        values[to_bytes(change[0])] = None if change[1] is None else to_bytes(change[1])
+    return values
 
 
 def _versions(answer: Json) -> tuple[int, int]:

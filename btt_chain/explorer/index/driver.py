@@ -234,13 +234,12 @@ class Indexer:
             raise InvalidAnswer(f"the node has no block {below} yet")
         spec, metadata = await source.spec_at(hash), await source.metadata(hash)
         reader = specs.learn(spec, metadata).balances
-        pages = [page async for page in source.accounts(hash)]
+        accounts = await source.accounts(hash)
         with self._writer.batch():
             self._writer.set_meta("genesis", genesis)
             self._writer.set_meta("first", str(self._first).encode())
             self._writer.add_spec(spec, below, metadata)
-            for page in pages:
-                self._writer.add_base(below, [(key, reader.read(raw)) for key, raw in page])
+            self._writer.add_base(below, [(key, reader.read(raw)) for key, raw in accounts])
 
     async def _fetch(self, source: Source, ask: Ask, news: asyncio.Queue[News]) -> None:
         specs = self._writer.specs()
