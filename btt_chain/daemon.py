@@ -18,7 +18,7 @@ pauses. A connection is only given to `work` when the node's view can be believe
 
 Each change is reported in one line. Presence of a record counts in any block, absence only in a
 final one (`Presence`). A deadline is past by the last final block and by the clock (`is_past`).
-What a program sent is read at the block that included it, or in a chain that has it (`holds`).
+What a program sent is read at the block that included it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, TypeVar
 
-from btt_chain.client.chain import BlockRef, Chain
+from btt_chain.client.chain import BlockRef, Chain, heads, read_head
 from btt_chain.client.errors import ClientError, InvalidArgument, RpcError
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, WebSocket
-from btt_chain.client.wire import header_number, member, to_bytes
+from btt_chain.client.wire import member, to_bytes
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digits import to_hex
 
@@ -54,6 +54,10 @@ STALL: Final = 60.0
 
 class OtherChain(ClientError):
     """The node follows another chain than the program did: this ends the program."""
+
+
+class Absent(Exception):
+    """The chain does not have a record: a final block shows it."""
 
 
 class NotReady(ClientError):
@@ -131,6 +135,22 @@ class Presence:
         self._height = height
         self._is_missed = False
 
+    async def find(
+        self, best: BlockRef, final: BlockRef, read: Callable[[bytes], Awaitable[Result | None]]
+    ) -> Result | None:
+        """Return the record that `read` finds in the best block, or else in the last final one.
+
+        Both blocks are of one view. None while the absence is not certain. Raises Absent.
+        """
+        record = await read(best.hash)
+        in_best = record is not None
+        if record is None:
+            record = await read(final.hash)
+        in_final = record is not None
+        if self.is_absent(best.number, final.number, in_best=in_best, in_final=in_final):
+            raise Absent
+        return record
+
     def is_absent(self, best: int, final: int, *, in_best: bool, in_final: bool) -> bool:
         """Return True if it is absent for certain, by the best and the final block of one view."""
         if in_best or in_final:
@@ -155,18 +175,32 @@ def is_past(slot: int, final_slot: int, slot_ms: int, now_ms: int) -> bool:
 # ---- reading a node
 
 
-async def final_block(connection: Connection) -> BlockRef:
-    """Return the node's last final block."""
-    hash = to_bytes(await connection.call("chain_getFinalizedHead"))
-    return BlockRef(header_number(await connection.call("chain_getHeader", to_hex(hash))), hash)
+async def blocks(connection: Connection) -> AsyncGenerator[tuple[BlockRef, bool], None]:
+    """Yield the node's new best blocks and new final ones; True with those that are final.
 
+    A best block that is not above the one before it replaces others: its chain is another one.
+    Raises ClientError.
+    """
+    news: asyncio.Queue[tuple[BlockRef, bool] | ClientError] = asyncio.Queue()
 
-async def holds(connection: Connection, block: bytes) -> bool:
-    """Return True if the node's best chain contains a block, as one that included what was sent."""
-    header = await connection.call("chain_getHeader", to_hex(block))
-    if header is None:
-        return False
-    return await _hash_at(connection, header_number(header)) == block
+    async def read(*, final: bool) -> None:
+        try:
+            async for head in heads(connection, final=final):
+                news.put_nowait((head, final))
+        except ClientError as error:
+            news.put_nowait(error)
+
+    readers = [asyncio.create_task(read(final=final)) for final in (False, True)]
+    try:
+        while True:
+            item = await news.get()
+            if isinstance(item, ClientError):
+                raise item
+            yield item
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
 
 
 async def lookup(chain: Chain, read: Callable[[bytes], Awaitable[Result | None]]) -> Result | None:
@@ -176,13 +210,12 @@ async def lookup(chain: Chain, read: Callable[[bytes], Awaitable[Result | None]]
     """
     presence = Presence()
     async for head in chain.heads(final=True):
-        best = await chain.best()
-        in_best, in_final = await read(best.hash), await read(head.hash)
-        has = {"in_best": in_best is not None, "in_final": in_final is not None}
-        if presence.is_absent(best.number, head.number, **has):
+        try:
+            record = await presence.find(await chain.best(), head, read)
+        except Absent:
             return None
-        if any(has.values()):
-            return in_final if in_best is None else in_best
+        if record is not None:
+            return record
     raise NotReady("the node reports no final blocks any more")
 
 
@@ -204,7 +237,7 @@ async def read_view(connection: Connection, known: BlockRef | None = None) -> No
     except RpcError as error:
         if not error.is_unknown_method:
             raise
-    final = await final_block(connection)
+    final = await read_head(connection, final=True)
     at_known = None
     if known is not None and final.number >= known.number:
         at_known = await _hash_at(connection, known.number)
@@ -313,7 +346,7 @@ class Daemon:
         since = time()
         while True:
             await asyncio.sleep(BEAT)
-            if self._saw_final(await final_block(connection)):
+            if self._saw_final(await read_head(connection, final=True)):
                 since = time()
                 if self.state == "stalled":
                     self.state = "following"

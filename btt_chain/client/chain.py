@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -167,14 +167,8 @@ class Chain:
         """Return the bytes under many keys, by one request."""
         if not keys:
             return []
-        wanted: Json = [to_hex(key) for key in keys]
-        sets = await self.connection.call(
-            "state_queryStorageAt", wanted, hex_or_none(at or self.at)
-        )
-        values: dict[str, bytes | None] = {}
-        for change in list_of(sets):
-            values |= _changes(change)
-        return [values.get(to_hex(key)) for key in keys]
+        values = await read_values(self.connection, keys, at or self.at)
+        return [values.get(key) for key in keys]
 
     async def storage_many(
         self, path: str, keys: Sequence[Sequence[Plain]], at: bytes | None = None
@@ -195,24 +189,10 @@ class Chain:
 
         Raises InvalidAnswer if the node repeats keys, which could go on for ever.
         """
-        where = hex_or_none(at or self.at)
-        left, last = math.inf if limit is None else limit, after
-        while left > 0:
-            count = int(min(PAGE, left))
-            page = await self.connection.call(
-                "state_getKeysPaged", to_hex(prefix), count, hex_or_none(last), where
-            )
-            found = list_of(page)
-            if len(found) > count:
-                raise InvalidAnswer(f"the node sent {len(found)} keys, {count} were requested")
-            for key in map(to_bytes, found):
-                if not key.startswith(prefix) or (last is not None and key <= last):
-                    raise InvalidAnswer(f"the node sent the key {to_hex(key)} out of order")
-                last = key
-                yield key
-            if len(found) < count:
-                return
-            left -= count
+        async for key in read_keys(
+            self.connection, prefix, at or self.at, after=after, limit=limit, size=PAGE
+        ):
+            yield key
 
     async def entries(
         self,
@@ -301,16 +281,11 @@ class Chain:
 
     async def best(self) -> BlockRef:
         """Return the best block."""
-        return await self._head("chain_getBlockHash")
+        return await read_head(self.connection)
 
     async def finalized(self) -> BlockRef:
         """Return the last final block."""
-        return await self._head("chain_getFinalizedHead")
-
-    async def _head(self, method: str) -> BlockRef:
-        found = to_bytes(await self.connection.call(method))
-        header = await self.connection.call("chain_getHeader", to_hex(found))
-        return BlockRef(header_number(header), found)
+        return await read_head(self.connection, final=True)
 
     async def block_hash(self, which: str | int) -> bytes:
         """Return the hash of a block: a number, a hash, `best` or `finalized`."""
@@ -344,26 +319,80 @@ class Chain:
 
         Raises Disconnected if the connection breaks.
         """
-        name = "FinalizedHeads" if final else "NewHeads"
-        async with self.connection.subscribe(
-            f"chain_subscribe{name}", f"chain_unsubscribe{name}"
-        ) as headers:
-            async for header in headers:
-                found = read_header(header)
-                yield BlockRef(int(found.number), found.hash())
+        async for head in heads(self.connection, final=final):
+            yield head
 
     async def watch_storage(self, path: str, *keys: Plain) -> AsyncIterator[tuple[bytes, Plain]]:
         """Yield a storage item's value now and after each change, with the block's hash."""
         _, entry = self.metadata.items.storage(path)
-        key = to_hex(self.storage_key(path, *keys))
+        key = self.storage_key(path, *keys)
         async with self.connection.subscribe(
-            "state_subscribeStorage", "state_unsubscribeStorage", [key]
+            "state_subscribeStorage", "state_unsubscribeStorage", [to_hex(key)]
         ) as changes:
             async for change in changes:
                 changed = _changes(change)
                 if key in changed:
                     value = self.metadata.storage.stored(entry, changed[key])[1]
                     yield to_bytes(member(change, "block")), value
+
+
+async def read_head(connection: Connection, *, final: bool = False) -> BlockRef:
+    """Return the best block of a node, or its last final one."""
+    method = "chain_getFinalizedHead" if final else "chain_getBlockHash"
+    hash = to_bytes(await connection.call(method))
+    return BlockRef(header_number(await connection.call("chain_getHeader", to_hex(hash))), hash)
+
+
+async def heads(connection: Connection, *, final: bool = False) -> AsyncGenerator[BlockRef, None]:
+    """Yield the best blocks of a node from the present one on, or its final ones."""
+    name = "FinalizedHeads" if final else "NewHeads"
+    async with connection.subscribe(
+        f"chain_subscribe{name}", f"chain_unsubscribe{name}"
+    ) as headers:
+        async for answer in headers:
+            header = read_header(answer)
+            yield BlockRef(int(header.number), bytes(header.hash()))
+
+
+async def read_values(
+    connection: Connection, keys: Sequence[bytes], at: bytes | None
+) -> dict[bytes, bytes | None]:
+    """Return the values under many keys in the state of a block, by one request."""
+    wanted: Json = [to_hex(key) for key in keys]
+    values: dict[bytes, bytes | None] = {}
+    for change in list_of(await connection.call("state_queryStorageAt", wanted, hex_or_none(at))):
+        values |= _changes(change)
+    return values
+
+
+async def read_keys(
+    connection: Connection,
+    prefix: bytes,
+    at: bytes | None,
+    *,
+    after: bytes | None = None,
+    limit: int | None = None,
+    size: int,
+) -> AsyncIterator[bytes]:
+    """Yield keys of the state of a block, `size` by one request; see `Chain.storage_keys`."""
+    left, last = math.inf if limit is None else limit, after
+    while left > 0:
+        count = int(min(size, left))
+        page = list_of(
+            await connection.call(
+                "state_getKeysPaged", to_hex(prefix), count, hex_or_none(last), hex_or_none(at)
+            )
+        )
+        if len(page) > count:
+            raise InvalidAnswer(f"the node sent {len(page)} keys, {count} were requested")
+        for key in map(to_bytes, page):
+            if not key.startswith(prefix) or (last is not None and key <= last):
+                raise InvalidAnswer(f"the node sent the key {to_hex(key)} out of order")
+            last = key
+            yield key
+        if len(page) < count:
+            return
+        left -= count
 
 
 async def read_metadata(connection: Connection, at: bytes | None) -> bytes:
@@ -508,14 +537,14 @@ def read_header(answer: Json) -> Header:
         raise InvalidAnswer(f"the node's answer is no header: {error}") from None
 
 
-def _changes(answer: Json) -> dict[str, bytes | None]:
+def _changes(answer: Json) -> dict[bytes, bytes | None]:
     """Return the keys and values of a storage change set."""
-    found: dict[str, bytes | None] = {}
+    values: dict[bytes, bytes | None] = {}
     for change in list_of(member(answer, "changes")):
-        if not isinstance(change, list) or len(change) != 2 or not isinstance(change[0], str):
+        if not isinstance(change, list) or len(change) != 2:
             raise InvalidAnswer("the node's answer is no set of changes")
-        found[change[0]] = None if change[1] is None else to_bytes(change[1])
-    return found
+        values[to_bytes(change[0])] = None if change[1] is None else to_bytes(change[1])
+    return values
 
 
 def _versions(answer: Json) -> tuple[int, int]:

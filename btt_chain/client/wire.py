@@ -7,6 +7,7 @@ from typing import Final
 from btt_chain.client.errors import InvalidAnswer
 from btt_chain.client.jsonrpc import Json
 from btt_chain.primitives.digits import from_hex
+from btt_chain.scale.portable import Plain
 
 
 def to_bytes(answer: Json) -> bytes:
@@ -55,6 +56,20 @@ def records_of(answer: Json) -> list[dict[str, Json]]:
     if len(records) != len(list_of(answer)):
         raise InvalidAnswer("the node's answer has something else where records were expected")
     return records
+
+
+def fields_of(value: Plain) -> dict[str, Plain]:
+    """Return the members of a decoded record. Raises InvalidAnswer."""
+    if not isinstance(value, dict):
+        raise InvalidAnswer(f"{value!r} is not a record")
+    return value
+
+
+def number_of(value: Plain) -> int:
+    """Return a decoded whole number. Raises InvalidAnswer."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidAnswer(f"{value!r} is not a number")
+    return value
 
 
 def header_number(header: Json) -> int:

@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
-from btt_chain.daemon import Presence
+from btt_chain.client.wire import fields_of, number_of
+from btt_chain.daemon import Absent, Presence
 from btt_chain.feeder.machine import OnChain, Rule
 from btt_chain.feeder.values import Trade
 from btt_chain.primitives.digits import from_hex, to_hex
@@ -73,36 +74,40 @@ class NodeOracle:
         Raises NotAdmitted, Uncertain, ClientError.
         """
         head = await self._chain.best()
-        feeder = await self._chain.api("OracleApi.feeder", self._address, at=head.hash)
-        why = lack = self._lack(feeder)
-        final = head
-        if why is not None:
-            final = await self._chain.finalized()
-            found = await self._chain.api("OracleApi.feeder", self._address, at=final.hash)
-            lack = self._lack(found)
-        is_absent = self._presence.is_absent(
-            head.number, final.number, in_best=why is None, in_final=lack is None
-        )
-        if is_absent and lack is not None:
-            raise NotAdmitted(lack)
-        if why is not None:
-            raise Uncertain(f"{why}, in a block that is not final; waiting for one that is")
-        values = fields(feeder)["values"]
+        lacks: list[str] = []
+
+        async def read(block: bytes) -> dict[str, Plain] | None:
+            view = await self._chain.api("OracleApi.feeder", self._address, at=block)
+            lack = self._lack(view)
+            if lack is None:
+                return fields_of(view)
+            lacks.append(lack)
+            return None
+
+        try:
+            feeder = await self._presence.find(head, await self._chain.finalized(), read)
+        except Absent:
+            raise NotAdmitted(lacks[-1]) from None
+        if lacks or feeder is None:
+            raise Uncertain(f"{lacks[0]}, in a block that is not final; waiting for one that is")
+        values = feeder["values"]
         if not isinstance(values, list):
             raise InvalidAnswer(f"{values!r} are no values of a feeder")
-        own = {key_of(pair[0]): fields(pair[1]) for pair in map(pair_of, values)}
+        own = {key_of(pair[0]): fields_of(pair[1]) for pair in map(pair_of, values)}
         prices = await self._chain.api("OracleApi.prices", at=head.hash)
         if not isinstance(prices, list):
             raise InvalidAnswer(f"{prices!r} are no prices")
         now = await self._chain.storage("Timestamp.Now", at=head.hash)
-        keys = {key_of(fields(each)["key"]): fields(each) for each in prices}
-        return State(number(now), {key: on_chain(view, own.get(key)) for key, view in keys.items()})
+        keys = {key_of(fields_of(each)["key"]): fields_of(each) for each in prices}
+        return State(
+            number_of(now), {key: on_chain(view, own.get(key)) for key, view in keys.items()}
+        )
 
     def _lack(self, feeder: Plain) -> str | None:
         """Return why an account may not feed, None if it may."""
         if feeder is None:
             return f"{self._address} has no bond: `btt-chain oracle join` bonds one"
-        if fields(fields(feeder)["feeder"])["state"] not in ("Active", "Paused"):
+        if fields_of(fields_of(feeder)["feeder"])["state"] not in ("Active", "Paused"):
             return f"{self._address} is not admitted: the Technical track admits feeders"
         return None
 
@@ -112,12 +117,12 @@ class NodeOracle:
         found = await self._chain.api("ExchangeApi.trades", asset, at=head.hash)
         current = await self._chain.storage("Babe.CurrentSlot", at=head.hash)
         genesis = await self._chain.storage("Babe.GenesisSlot", at=head.hash)
-        slot_ms = number(self._chain.constant("Babe.ExpectedBlockTime"))
+        slot_ms = number_of(self._chain.constant("Babe.ExpectedBlockTime"))
         if not isinstance(found, list):
             raise InvalidAnswer(f"{found!r} are no trades")
-        rows = [fields(each) for each in found]
-        trades = [Trade(number(row["slot"]) * slot_ms, number(row["price"])) for row in rows]
-        return trades, (number(current) - number(genesis)) * slot_ms
+        rows = [fields_of(each) for each in found]
+        trades = [Trade(number_of(row["slot"]) * slot_ms, number_of(row["price"])) for row in rows]
+        return trades, (number_of(current) - number_of(genesis)) * slot_ms
 
     async def feed(self, values: Sequence[tuple[str, int]]) -> int:
         """Feed values; return the number of their block. Raises ClientError."""
@@ -131,32 +136,20 @@ class NodeOracle:
 
 def on_chain(view: dict[str, Plain], own: dict[str, Plain] | None) -> OnChain:
     """Return the state of a key from the runtime's views."""
-    rule = fields(view["rule"])
-    wanted = Rule(*(number(rule[name]) for name in ("heartbeat_ms", "deviation_bps", "settle_ms")))
+    rule = fields_of(view["rule"])
+    wanted = Rule(
+        *(number_of(rule[name]) for name in ("heartbeat_ms", "deviation_bps", "settle_ms"))
+    )
     is_waiting = view["waiting"] is not None
     if own is None:
         return OnChain(wanted, is_waiting)
-    return OnChain(wanted, is_waiting, number(own["value"]), number(own["timestamp"]))
-
-
-def fields(value: Plain) -> dict[str, Plain]:
-    """Return the members of a record. Raises InvalidAnswer."""
-    if not isinstance(value, dict):
-        raise InvalidAnswer(f"{value!r} is no record")
-    return value
+    return OnChain(wanted, is_waiting, number_of(own["value"]), number_of(own["timestamp"]))
 
 
 def pair_of(value: Plain) -> list[Plain]:
     """Return the two members of a pair. Raises InvalidAnswer."""
     if not isinstance(value, list) or len(value) != len(("key", "value")):
         raise InvalidAnswer(f"{value!r} is no pair")
-    return value
-
-
-def number(value: Plain) -> int:
-    """Return a whole number. Raises InvalidAnswer."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidAnswer(f"{value!r} is no number")
     return value
 
 

@@ -9,6 +9,7 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
 from btt_chain.client.transactions import Call
+from btt_chain.client.wire import fields_of, number_of
 from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.machine import Block, View
@@ -94,8 +95,8 @@ class NodeRecords:
 
     async def clock(self) -> ChainClock:
         """Return the present epoch."""
-        found = _fields(await self.chain.api(f"{API}.epochs"))
-        return ChainClock(_number(found["now"]), _number(found["hour_ms"]))
+        found = fields_of(await self.chain.api(f"{API}.epochs"))
+        return ChainClock(number_of(found["now"]), number_of(found["hour_ms"]))
 
     async def view(self) -> View:
         """Return the best and the last final block. Raises RuntimeChanged."""
@@ -103,8 +104,8 @@ class NodeRecords:
         best, final = await self.chain.best(), await self.chain.finalized()
         times = [await self.chain.storage("Timestamp.Now", at=each.hash) for each in (best, final)]
         return View(
-            Block(best.number, best.hash, _number(times[0] or 0)),
-            Block(final.number, final.hash, _number(times[1] or 0)),
+            Block(best.number, best.hash, number_of(times[0] or 0)),
+            Block(final.number, final.hash, number_of(times[1] or 0)),
         )
 
     async def is_revoked(self, handle: bytes, at: bytes) -> bool:
@@ -120,7 +121,7 @@ class NodeRecords:
         )  # fmt: skip
         if found is None:
             return None
-        return Root(_bytes(_fields(found)["root"]), _number(_fields(found)["leaves"]))
+        return Root(_bytes(fields_of(found)["root"]), number_of(fields_of(found)["leaves"]))
 
     async def promise_key(self, custodian: bytes, at: bytes | None = None) -> bytes | None:
         """Return the key that a custodian signs promises with; None if it is not a custodian.
@@ -129,12 +130,12 @@ class NodeRecords:
         """
         who = self.chain.metadata.address(custodian)
         found = await self.chain.api(f"{API}.custodian", who, at=at)
-        return None if found is None else _bytes(_fields(_fields(found)["custodian"])["key"])
+        return None if found is None else _bytes(fields_of(fields_of(found)["custodian"])["key"])
 
     async def is_leaving(self, custodian: bytes) -> bool:
         """Return True if a custodian leaves: its bond may be gone before a promise is over."""
         found = await self.chain.api(f"{API}.custodian", self.chain.metadata.address(custodian))
-        return found is not None and _fields(_fields(found)["custodian"])["leaving"] is not None
+        return found is not None and fields_of(fields_of(found)["custodian"])["leaving"] is not None
 
     async def anchor(self, batch: Batch, root: Root) -> None:
         """Anchor a root, and wait until it is final. Raises TooLate."""
@@ -168,18 +169,6 @@ def composed_as(
 
 def _kind(kind: Kind) -> str:
     return kind.name.capitalize()
-
-
-def _fields(value: Plain) -> dict[str, Plain]:
-    if not isinstance(value, dict):
-        raise InvalidAnswer(f"{value!r} is no record")
-    return value
-
-
-def _number(value: Plain) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidAnswer(f"{value!r} is no number")
-    return value
 
 
 def _bytes(value: Plain) -> bytes:

@@ -209,7 +209,7 @@ async def _serve(
     with folder.lock():
         store = BlobStore(folder.blobs)
         settings = BlobSettings(
-            folder.seed(), chain.genesis, (where,), (), LOCAL_GATE, allow_private=True
+            folder.network_seed, chain.genesis, (where,), (), LOCAL_GATE, allow_private=True
         )
         host = BlobHost(settings, store)
         await host.start()

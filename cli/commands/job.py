@@ -8,7 +8,7 @@ any of these commands may be stopped and started again.
 from __future__ import annotations
 
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -421,6 +421,7 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 
     It is over when that is final. A node that goes away is called again.
     """
+    from btt_chain.client.chain import heads
     from btt_chain.client.jsonrpc import WebSocket
     from btt_chain.daemon import Daemon, Presence
     from cli.common.session import run
@@ -431,9 +432,8 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 
     async def follow(id: bytes, connection: WebSocket) -> None:
         nonlocal before
-        heads = connection.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads")
-        async with heads as headers:
-            async for _ in headers:
+        async with aclosing(heads(connection)) as blocks:
+            async for _ in blocks:
                 answer = await present_job(connection, id, presence)
                 now = answer.get("state"), answer.get("provider")
                 if answer and now != before:

@@ -313,7 +313,7 @@ async def serving(
     with lock:
         where = listen or folder.listen() or f"/ip4/{'127.0.0.1' if local else '0.0.0.0'}/tcp/0"  # noqa: S104 - payloads are sealed
         settings = BlobSettings(
-            folder.seed(), chain.genesis, (where,), public,
+            folder.network_seed, chain.genesis, (where,), public,
             LOCAL_GATE if local else GateLimits(), allow_private=local,
         )  # fmt: skip
         store = BlobStore(folder.blobs)
@@ -342,23 +342,22 @@ async def present_job(connection: Connection, id: bytes, presence: Presence) -> 
 
     NotFound if a final block shows that there is none.
     """
-    from btt_chain.client.wire import header_number
-    from btt_chain.daemon import final_block
+    from btt_chain.client.chain import read_head
+    from btt_chain.daemon import Absent
     from btt_chain.primitives.digits import to_hex
 
-    best = await connection.call("chain_getBlockHash")
-    height = header_number(await connection.call("chain_getHeader", best))
-    final = await final_block(connection)
-    views = [
-        await asked(connection, "work_job", to_hex(id), block)
-        for block in (best, to_hex(final.hash))
-    ]
-    in_best, in_final = (isinstance(view, dict) for view in views)
-    if presence.is_absent(height, final.number, in_best=in_best, in_final=in_final):
-        raise NotFound(f"the chain has no job 0x{id.hex()} (any more)")
-    is_over = isinstance(views[0], dict) and views[0].get("state") in ENDED
-    view = views[1] if is_over or not in_best else views[0]
-    return view if isinstance(view, dict) else {}
+    async def read(block: bytes) -> dict[str, Json] | None:
+        view = await asked(connection, "work_job", to_hex(id), to_hex(block))
+        return view if isinstance(view, dict) else None
+
+    best, final = await read_head(connection), await read_head(connection, final=True)
+    try:
+        view = await presence.find(best, final, read)
+    except Absent:
+        raise NotFound(f"the chain has no job 0x{id.hex()} (any more)") from None
+    if view is not None and view.get("state") in ENDED:
+        view = await read(final.hash)
+    return view or {}
 
 
 async def fetch_result(

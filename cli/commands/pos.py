@@ -24,7 +24,7 @@ from cli.common.types import Seconds
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency as Money
-    from btt_chain.client.chain import BlockRef, Chain
+    from btt_chain.client.chain import Chain
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.payments.request import MerchantView
     from btt_chain.primitives.currency import Currency
@@ -379,26 +379,11 @@ async def _watch(
     chain: Chain, till: Till, issued: Issued, screen: Screen
 ) -> AsyncGenerator[Till, None]:
     """Yield the till after each new block until the connection breaks."""
+    from btt_chain.daemon import blocks
     from cli.common.merchants import paid_with, time_of
 
-    queue: asyncio.Queue[tuple[BlockRef, bool] | Exception] = asyncio.Queue()
-
-    async def read(*, final: bool) -> None:
-        from btt_chain.client.errors import ClientError
-
-        try:
-            async for head in chain.heads(final=final):
-                queue.put_nowait((head, final))
-        except ClientError as error:
-            queue.put_nowait(error)
-
-    readers = [asyncio.create_task(read(final=final)) for final in (False, True)]
-    try:
-        while True:
-            item = await queue.get()
-            if isinstance(item, Exception):
-                raise item
-            head, is_final = item
+    async with aclosing(blocks(chain.connection)) as heads:
+        async for head, is_final in heads:
             found = await paid_with(chain, issued.merchant.account, issued.key, head.hash)
             event = (
                 FinalBlock(head.number, await time_of(chain, head.hash), found)
@@ -408,10 +393,6 @@ async def _watch(
             before, till = till, after(till, event)
             _say(before, till, head.number, screen)
             yield till
-    finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
 
 
 def _say(before: Till, till: Till, block: int, screen: Screen) -> None:

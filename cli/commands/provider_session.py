@@ -234,7 +234,7 @@ def planck_of(currency: Currency, bond: str) -> int:
 
 def damaged(make: Callable[[], Providing]) -> Providing:
     """Return the made provider; Refused if its folder is damaged."""
-    from btt_chain.compute.provider.folder import Damaged
+    from btt_chain.compute.folder import Damaged
 
     try:
         return make()
@@ -255,7 +255,8 @@ async def opened(
         GateLimits,
         NetworkError,
     )
-    from btt_chain.compute.provider.folder import Damaged, Folder
+    from btt_chain.compute.folder import Damaged
+    from btt_chain.compute.provider.folder import Folder
     from btt_chain.compute.provider.upkeep import Registration
     from btt_chain.node.paths import default_base_path
     from btt_chain.primitives.account import AccountId
@@ -275,7 +276,7 @@ async def opened(
     with lock:
         anywhere = "127.0.0.1" if is_local else "0.0.0.0"  # noqa: S104 - it is there to be reached
         where = place.listen or folder.listen() or f"/ip4/{anywhere}/tcp/0"
-        store = BlobStore(folder.served, most_bytes=SERVED_BYTES, most_blobs=10_000_000)
+        store = BlobStore(folder.blobs, most_bytes=SERVED_BYTES, most_blobs=10_000_000)
         settings = BlobSettings(
             seed, chain.genesis, (where,), place.public,
             LOCAL_GATE if is_local else GateLimits(), allow_private=is_local,
@@ -286,7 +287,7 @@ async def opened(
         except NetworkError as error:
             raise Refused(f"cannot serve at {where}: {error}; give another --listen") from None
         try:
-            folder.store_listen(where, host.endpoints())
+            folder.store_listen(where, host.endpoints()[0])
             registration = Registration(account, folder.vrf.public, folder.seal_public)
             yield Opened(account, pair, folder, store, host, registration)
         finally:

@@ -117,7 +117,7 @@ async def follow_work(
 def _work_errors() -> Iterator[None]:
     """Raise errors of useful work as those of commands."""
     from btt_chain.client.typed import UnsupportedRuntime
-    from btt_chain.compute.requester.folder import Damaged
+    from btt_chain.compute.folder import Damaged
     from btt_chain.scale import EncodeError
 
     try:

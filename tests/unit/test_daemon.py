@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -19,12 +19,13 @@ from btt_chain.daemon import (
     MAX_PAUSE,
     STALL,
     STEADY,
+    Absent,
     Backoff,
     Daemon,
     NodeView,
     OtherChain,
     Presence,
-    holds,
+    blocks,
     is_past,
     objection,
 )
@@ -392,14 +393,71 @@ def test_a_deadline_is_past_by_final_blocks_and_by_the_clock() -> None:
     assert not is_past(100, 50, 6_000, 10**12)
 
 
-def test_what_was_sent_is_in_the_chain_that_has_its_block(node: FakeNode) -> None:
-    async def main() -> None:
-        there = cast(Connection, node)
-        assert await holds(there, hash_of(9))
-        assert not await holds(there, hash_of(9, branch=3))
-        assert not await holds(there, hash_of(11))
+@pytest.mark.parametrize(
+    ("having", "record"),
+    [({hash_of(10), hash_of(8)}, hash_of(10)), ({hash_of(8)}, hash_of(8)), (set(), None)],
+)
+def test_a_record_is_that_of_the_best_block_or_else_of_the_final_one(
+    having: set[bytes], record: bytes | None
+) -> None:
+    async def read(block: bytes) -> bytes | None:
+        return block if block in having else None
 
-    run_virtually(main())
+    best, final = BlockRef(10, hash_of(10)), BlockRef(8, hash_of(8))
+    assert asyncio.run(Presence().find(best, final, read)) == record
+
+
+def test_a_record_is_absent_once_the_block_is_final_in_which_it_was_missed() -> None:
+    async def read(_block: bytes) -> bytes | None:
+        return None
+
+    async def main() -> None:
+        account = Presence()
+        best = BlockRef(10, hash_of(10))
+        assert await account.find(best, BlockRef(9, hash_of(9)), read) is None
+        with pytest.raises(Absent):
+            await account.find(BlockRef(11, hash_of(11)), best, read)
+
+    asyncio.run(main())
+
+
+class Heads:
+    """The subscriptions of a connection, which breaks at the end of each."""
+
+    def __init__(self, best: list[int], final: list[int]) -> None:
+        self.numbers = {False: best, True: final}
+        self.open = 0
+
+    async def heads(
+        self, _connection: Connection, *, final: bool
+    ) -> AsyncGenerator[BlockRef, None]:
+        self.open += 1
+        try:
+            for number in self.numbers[final]:
+                yield BlockRef(number, hash_of(number))
+                await asyncio.sleep(1)
+            if final:
+                raise Disconnected("the node went away")
+            await asyncio.sleep(HOUR)
+        finally:
+            self.open -= 1
+
+
+def test_best_and_final_blocks_come_in_one_stream_until_the_connection_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = Heads([10, 11, 11], [8, 9])
+    monkeypatch.setattr("btt_chain.daemon.heads", node.heads)
+    seen: list[tuple[int, bool]] = []
+
+    async def main() -> None:
+        async for block, is_final in blocks(cast(Connection, node)):
+            seen.append((block.number, is_final))
+
+    with pytest.raises(Disconnected, match="went away"):
+        run_virtually(main())
+    assert sorted(seen) == [(8, True), (9, True), (10, False), (11, False), (11, False)]
+    assert node.open == 0
 
 
 def test_lines_go_to_the_log_by_default(node: FakeNode, caplog: pytest.LogCaptureFixture) -> None:

@@ -119,7 +119,7 @@ class Providing:
         rules: Rules,
         registration: Registration,
     ) -> None:
-        """`served` is the store that `host` serves. Raises folder.Damaged, OSError."""
+        """`served` is the store that `host` serves. Raises Damaged, OSError."""
         self._settings = settings
         self._host = host
         self._inbox = inbox
@@ -151,6 +151,8 @@ class Providing:
         self._stops: dict[H256, threading.Event] = {}
         self._fetches: dict[H256, asyncio.Task[None]] = {}
         self._now = 0
+        self._block: bytes | None = None
+        """The best block by which the machine decides."""
         self._broken: BaseException | None = None
         """An unexpected failure: only a restart finds out how far the step came."""
 
@@ -184,7 +186,7 @@ class Providing:
         genesis = int(self._rules.genesis_slot)
         clock = self._settings.now_ms() // int(self._rules.slot_ms)
         time = Time(head.slot - genesis, head.final_slot - genesis, clock - genesis)
-        self._now = time.slot
+        self._now, self._block = time.slot, head.hash
         best = await self._views(head.hash, ())
         final = await self._views(head.final_hash, best) if best else {}
         self._do(self._machine.seen(time, best, final))
@@ -254,11 +256,14 @@ class Providing:
             self._broken = error
 
     async def _weigh(self, view: JobView) -> None:
-        """Assess whether a job can be done here."""
-        why = None
+        """Assess whether a job can be done here, in the block that has the job.
+
+        The best block may be on another branch by now, which need not have its model.
+        """
+        why, block = None, self._block
         try:
-            model = await self._connected().api(WorkApi.model, view.model)
-            manifest = await self._connected().api(WorkApi.manifest, view.model)
+            model = await self._connected().api(WorkApi.model, view.model, at=block)
+            manifest = await self._connected().api(WorkApi.manifest, view.model, at=block)
             if model is None or manifest is None:
                 why = "its model is not registered"
             else:

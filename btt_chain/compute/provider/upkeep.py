@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from btt_chain.client.chain import BlockRef
 from btt_chain.client.typed import Head
 from btt_chain.compute.environment import Chain
-from btt_chain.daemon import Presence
+from btt_chain.daemon import Absent, Presence
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
 from runtime.apis.economy import MiningApi
@@ -60,20 +61,20 @@ class Registration:
     async def read(self, chain: Chain, head: Head) -> ProviderView | None:
         """Return the provider, None while it is not certain. Raises NotRegistered, ClientError."""
         view: ProviderView | None = None
-        for block in (head.hash, head.final_hash):
-            view = await chain.api(WorkApi.provider, self._account, at=block)
-            if self._is_ours(view):
-                break
-        is_ours = self._is_ours(view)
-        in_best, in_final = is_ours and block == head.hash, is_ours and block == head.final_hash
-        if self._presence.is_absent(
-            head.number, head.final_number, in_best=in_best, in_final=in_final
-        ):
-            raise NotRegistered(NOT_A_PROVIDER) if view is None else OtherKeys(OTHER_KEYS)
-        return view if is_ours else None
 
-    def _is_ours(self, view: ProviderView | None) -> bool:
-        return view is not None and (view.info.vrf, view.info.seal) == self._keys
+        async def read(block: bytes) -> ProviderView | None:
+            nonlocal view
+            view = await chain.api(WorkApi.provider, self._account, at=block)
+            is_ours = view is not None and (view.info.vrf, view.info.seal) == self._keys
+            return view if is_ours else None
+
+        best = BlockRef(head.number, head.hash)
+        final = BlockRef(head.final_number, head.final_hash)
+        try:
+            return await self._presence.find(best, final, read)
+        except Absent:
+            missing = NotRegistered(NOT_A_PROVIDER) if view is None else OtherKeys(OTHER_KEYS)
+            raise missing from None
 
 
 class Upkeep:

@@ -18,9 +18,10 @@ from btt_chain.compute.blobs.sealing import (
     JobKeys,
     job_keys,
 )
+from btt_chain.compute.folder import Damaged, WorkFolder
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.files import Lock, make_private_folder, write_durably
+from btt_chain.primitives.files import write_durably
 from btt_chain.primitives.job_tier import Tier
 from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
 from btt_chain.work.graph import Manifest
@@ -93,11 +94,7 @@ def new_record(
     )  # fmt: skip
 
 
-class Damaged(Exception):
-    """A file of the gateway was changed or damaged: move it away, and restore it from a copy."""
-
-
-class Folder:
+class Folder(WorkFolder):
     """A gateway's files for one chain. Any number of programs may add to it.
 
     Only the one that holds `lock` serves, and uses `blobs`.
@@ -105,44 +102,13 @@ class Folder:
 
     def __init__(self, base: Path, genesis: bytes) -> None:
         """Open or create it. Raises OSError."""
-        self.path: Final = base / "gateway" / genesis.hex()[:16]
-        for part in ("jobs", "items", "results", "models", "inputs"):
-            make_private_folder(self.path / part)
-
-    def lock(self) -> Lock:
-        """Become the serving program. Raises Held while another one serves."""
-        return Lock(self.path / "lock")
-
-    @property
-    def blobs(self) -> Path:
-        """Folder of the serving gateway's store."""
-        return self.path / "blobs"
-
-    def seed(self) -> bytes:
-        """Return the seed of the network identity; created at first use. Raises OSError."""
-        file = self.path / "network-key"
-        with suppress(FileNotFoundError):
-            return file.read_bytes()
-        seed = secrets.token_bytes(32)
-        write_durably(file, seed)
-        return seed
+        folder = base / "gateway" / genesis.hex()[:16]
+        super().__init__(folder, "jobs", "items", "results", "models", "inputs")
 
     def store_endpoints(self, listen: str, endpoints: Sequence[str]) -> None:
-        """Store the serving gateway's addresses, for programs that post. Raises OSError.
-
-        Posted jobs name the port, so a port that was chosen freely stays the same from now on.
-        """
-        host, _, port = listen.rpartition("/")
-        if port == "0":
-            port = endpoints[0].split("/")[4]
-        write_durably(self.path / "listen", f"{host}/{port}".encode())
+        """Store the serving gateway's addresses, for programs that post. Raises OSError."""
+        self.store_listen(listen, endpoints[0])
         write_durably(self.path / "endpoints", joined(endpoints))
-
-    def listen(self) -> str | None:
-        """Listen address of the last gateway."""
-        with suppress(FileNotFoundError):
-            return (self.path / "listen").read_text()
-        return None
 
     def endpoints(self) -> bytes:
         """Return the gateway's addresses as a job holds them; empty if none ever ran."""

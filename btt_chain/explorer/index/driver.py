@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
-from btt_chain.client.chain import read_header
 from btt_chain.client.errors import ClientError, Disconnected, InvalidAnswer
 from btt_chain.client.jsonrpc import Connection
-from btt_chain.daemon import Daemon
+from btt_chain.daemon import Daemon, blocks
 from btt_chain.explorer.index.machine import (
     Ask,
     Contradiction,
@@ -176,9 +176,7 @@ class Indexer:
         await self._open(source)
         follower = Follower(self._writer.final(), self._writer.tips(), self._first)
         news: asyncio.Queue[News] = asyncio.Queue()
-        tasks = {
-            asyncio.create_task(_heads(connection, is_final, news)) for is_final in (False, True)
-        }
+        tasks = {asyncio.create_task(_heads(connection, news))}
         try:
             await self._loop(source, follower, news, tasks, until)
         finally:
@@ -236,13 +234,12 @@ class Indexer:
             raise InvalidAnswer(f"the node has no block {below} yet")
         spec, metadata = await source.spec_at(hash), await source.metadata(hash)
         reader = specs.learn(spec, metadata).balances
-        pages = [page async for page in source.accounts(hash)]
+        accounts = await source.accounts(hash)
         with self._writer.batch():
             self._writer.set_meta("genesis", genesis)
             self._writer.set_meta("first", str(self._first).encode())
             self._writer.add_spec(spec, below, metadata)
-            for page in pages:
-                self._writer.add_base(below, [(key, reader.read(raw)) for key, raw in page])
+            self._writer.add_base(below, [(key, reader.read(raw)) for key, raw in accounts])
 
     async def _fetch(self, source: Source, ask: Ask, news: asyncio.Queue[News]) -> None:
         specs = self._writer.specs()
@@ -315,16 +312,12 @@ class Indexer:
         self.progress.tip = max(tips, default=self.progress.final)
 
 
-async def _heads(connection: Connection, is_final: bool, news: asyncio.Queue[News]) -> None:
-    """Report the new best, or the new final, blocks of the node."""
-    kind = "FinalizedHeads" if is_final else "NewHeads"
+async def _heads(connection: Connection, news: asyncio.Queue[News]) -> None:
+    """Report the new best and the new final blocks of the node."""
     try:
-        async with connection.subscribe(
-            f"chain_subscribe{kind}", f"chain_unsubscribe{kind}"
-        ) as headers:
-            async for answer in headers:
-                header = read_header(answer)
-                news.put_nowait(_Head(int(header.number), bytes(header.hash()), is_final))
+        async with aclosing(blocks(connection)) as heads:
+            async for head, is_final in heads:
+                news.put_nowait(_Head(head.number, head.hash, is_final))
     except ClientError as error:
         news.put_nowait(error)
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.client.chain import read_chain_metadata, read_header, read_metadata
+from btt_chain.client.chain import (
+    read_chain_metadata,
+    read_header,
+    read_keys,
+    read_metadata,
+    read_values,
+)
 from btt_chain.client.errors import InvalidAnswer, RpcError
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
@@ -148,36 +154,16 @@ class Source:
 
     async def values(self, keys: Sequence[bytes], hash: bytes) -> dict[bytes, bytes]:
         """Return the values of the keys that the state of a block has."""
-        found: dict[bytes, bytes] = {}
+        values: dict[bytes, bytes | None] = {}
         for start in range(0, len(keys), PAGE):
-            asked: Json = [to_hex(key) for key in keys[start : start + PAGE]]
-            answer = await self.connection.call("state_queryStorageAt", asked, to_hex(hash))
-            for change in list_of(answer):
-                for pair in list_of(member(change, "changes")):
-                    match pair:
-                        case [str(key), str(value)]:
-                            found[to_bytes(key)] = to_bytes(value)
-                        case [str(), None]:
-                            continue
-                        case _:
-                            raise InvalidAnswer("the node's answer is no set of changes")
-        return found
+            values |= await read_values(self.connection, keys[start : start + PAGE], hash)
+        return {key: value for key, value in values.items() if value is not None}
 
-    async def accounts(self, hash: bytes) -> AsyncIterator[list[tuple[bytes, bytes]]]:
-        """Yield pages of the keys and values of all accounts in the state of a block."""
-        last: str | None = None
-        while True:
-            answer = await self.connection.call(
-                "state_getKeysPaged", to_hex(ACCOUNT), PAGE, last, to_hex(hash)
-            )
-            keys = [to_bytes(key) for key in list_of(answer)]
-            values = await self.values(keys, hash)
-            yield [(key[-32:], values[key]) for key in keys if key in values]
-            if len(keys) < PAGE:
-                return
-            if last is not None and to_hex(keys[-1]) <= last:
-                raise InvalidAnswer("the node repeats keys")
-            last = to_hex(keys[-1])
+    async def accounts(self, hash: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the keys and values of all accounts in the state of a block."""
+        keys = [key async for key in read_keys(self.connection, ACCOUNT, hash, size=PAGE)]
+        values = await self.values(keys, hash)
+        return [(key[-32:], values[key]) for key in keys if key in values]
 
     async def metadata(self, hash: bytes) -> bytes:
         """Return the metadata of the runtime in the state of a block.

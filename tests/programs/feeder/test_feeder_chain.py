@@ -9,8 +9,9 @@ import pytest
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed, InvalidAnswer
+from btt_chain.client.wire import fields_of, number_of
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.feeder.chain import NodeOracle, NotAdmitted, fields, key_of, number, pair_of
+from btt_chain.feeder.chain import NodeOracle, NotAdmitted, key_of, pair_of
 from btt_chain.feeder.machine import OnChain, Rule
 from btt_chain.feeder.values import Trade
 from btt_chain.scale.portable import Plain
@@ -71,8 +72,8 @@ async def test_trades_have_the_time_of_their_slots(
 
 @pytest.mark.parametrize(
     ("read", "value"),
-    [(fields, []), (pair_of, [1]), (pair_of, {}), (number, "1"), (number, True), (key_of, "0xff"),
-     (key_of, "zz")],
+    [(fields_of, []), (pair_of, [1]), (pair_of, {}), (number_of, "1"), (number_of, True),
+     (key_of, "0xff"), (key_of, "zz")],
 )  # fmt: skip
 def test_an_answer_of_another_shape_is_refused(read: object, value: Plain) -> None:
     assert callable(read)

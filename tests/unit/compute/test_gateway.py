@@ -36,9 +36,9 @@ from btt_chain.compute.blobs.transport import (
     result_name,
     roots_name,
 )
+from btt_chain.compute.folder import Damaged
 from btt_chain.compute.provider.workshop import Processor, Workshop, payload_of
 from btt_chain.compute.requester.folder import (
-    Damaged,
     Folder,
     Record,
     Signer,
@@ -732,12 +732,13 @@ def test_what_is_kept_is_private_and_says_nothing_in_the_log(
     folder = Folder(tmp_path, GENESIS)
     record = posted(folder)
     folder.keep_result(record, OUTPUTS)
-    folder.seed()
+    seed = folder.network_seed
 
     for path in folder.path.rglob("*"):
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode == (0o700 if path.is_dir() else 0o600), path
-    assert record.secret.hex() not in caplog.text + repr(record.keys)
+    for secret in (record.secret, seed):
+        assert secret.hex() not in caplog.text + repr(record.keys)
 
 
 def test_one_serves_at_a_time(tmp_path: Path) -> None:
@@ -757,7 +758,15 @@ def test_a_port_that_was_any_is_the_same_from_then_on(tmp_path: Path) -> None:
 
     assert folder.listen() == "/ip4/127.0.0.1/tcp/4711"
     assert split(folder.endpoints()) == reported
-    assert folder.seed() == folder.seed()
+    assert folder.network_seed == folder.network_seed
+
+
+def test_a_damaged_key_is_refused_and_kept(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, GENESIS)
+    (folder.path / "network-key").write_bytes(b"short")
+    with pytest.raises(Damaged, match="5 bytes"):
+        _ = folder.network_seed
+    assert (folder.path / "network-key").read_bytes() == b"short"
 
 
 def test_only_as_many_addresses_as_fit_are_reported() -> None:

@@ -86,6 +86,8 @@ class Chain:
         self.is_registered = True
         self.is_lost_from: int | None = None
         """Slot from which, for some blocks, a fork without job and registration is the best."""
+        self.has_model_in_named_blocks_only = False
+        """True while the best block is on a branch without the model, until the job is accepted."""
         self.manifest = PACKAGE.manifest
         endpoints = joined(host.endpoints())
         no, zero = u32(0), u128(0)
@@ -145,6 +147,9 @@ class Chain:
                 return None
             if method in (WorkApi.assignments, WorkApi.job) and at != FINAL:
                 return [] if method == WorkApi.assignments else None
+        is_offer = self.view.state is JobState.Assigned
+        if self.has_model_in_named_blocks_only and at is None and is_offer:
+            return None
         match method:
             case WorkApi.assignments:
                 return [self.view] if self.view.state is not JobState.Refunded else []
@@ -206,7 +211,7 @@ async def working(
     folder: Folder, host: BlobHost, memory: int = MAX_MEMORY
 ) -> AsyncIterator[Providing]:
     settings = Settings(ME, folder, BOB, Processor(), memory=memory, report=lambda _: None)
-    store = BlobStore(folder.served)
+    store = BlobStore(folder.blobs)
     registration = Registration(ME, folder.vrf.public, folder.seal_public)
     inbox = BlobStore(folder.inbox)
     made = Providing(settings, host, inbox, store, rules_of(), registration)
@@ -237,7 +242,7 @@ async def test_a_job_is_done_and_its_result_is_for_the_requester(tmp_path: Path)
         await story(chain, folder, host)
         assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
         assert "heartbeat" in chain.sent
-        served = BlobStore(folder.served)
+        served = BlobStore(folder.blobs)
         result = open_sealed(served.load(result_name(JOB), 1 << 20), reply, result_context(JOB))
         assert result == Executor(PACKAGE.model).run(ITEMS).outputs.tobytes()
         assert BlobStore(folder.inbox).names() == []
@@ -265,7 +270,7 @@ async def test_the_chains_own_job_is_done_with_what_ships(tmp_path: Path) -> Non
         chain = PublicChain(folder, store, there, new_secret())
         await story(chain, folder, host)
         assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
-        result = BlobStore(folder.served).load(result_name(JOB), 1 << 20)
+        result = BlobStore(folder.blobs).load(result_name(JOB), 1 << 20)
         rows = np.frombuffer(sets.rows(), np.int8).reshape(40, 30)
         assert result == Executor(sets.package().model).run(rows).outputs.tobytes()
 
@@ -278,6 +283,14 @@ async def test_a_job_whose_items_are_too_large_is_declined(
         await story(chain, folder, host, memory=1)
         assert [call for call in chain.sent if call != "heartbeat"] == ["decline"]
         assert "bytes of memory, 1 are allowed" in caplog.text
+
+
+async def test_a_job_is_weighed_in_the_block_that_has_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as (chain, folder, host, _):
+        chain.deliver()
+        chain.has_model_in_named_blocks_only = True
+        await story(chain, folder, host)
+        assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
 
 
 async def test_what_does_not_come_into_a_block_is_sent_again(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from btt_chain.compute.blobs.payload import (
 from btt_chain.compute.blobs.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
 from btt_chain.compute.blobs.store import BlobStore, StoreFull
 from btt_chain.compute.blobs.transport import payload_name, result_name, transcript_name
-from btt_chain.compute.provider.folder import Damaged, Folder
+from btt_chain.compute.folder import Damaged
+from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.records import PlantedError, Record
 from btt_chain.compute.provider.workshop import (
     Processor,
@@ -416,5 +417,5 @@ def test_a_damaged_record_or_key_is_named(tmp_path: Path) -> None:
 def test_a_port_that_was_any_is_this_one_from_then_on(tmp_path: Path) -> None:
     folder = Folder(tmp_path, GENESIS, ME)
     assert folder.listen() is None
-    folder.store_listen("/ip4/127.0.0.1/tcp/0", ["/ip4/127.0.0.1/tcp/4711/p2p/x"])
+    folder.store_listen("/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/4711/p2p/x")
     assert folder.listen() == "/ip4/127.0.0.1/tcp/4711"
