@@ -26,14 +26,14 @@ from btt_chain.rpc.registry import MARK
 from btt_chain.rpc.views import Views
 from btt_chain.scale import codec, u32, u128
 from btt_chain.scale.hints import hints_of
-from runtime.apis.core import APIS
+from runtime import BttRuntime
 from support.rpc_backend import ModelBackend
 from support.values import Values
 
 GOLDEN: Final = Path(__file__).parents[2] / "golden" / "rpc-records.json"
 RESULTS: Final = {
     f"{api.__name__}_{name}": hints_of(method.run)["return"]
-    for api in APIS
+    for api in BttRuntime.apis()
     for name, method in api.METHODS.items()
 }
 ARGUMENTS: Final[tuple[object, ...]] = (
