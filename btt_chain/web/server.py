@@ -80,10 +80,13 @@ class HttpServer:
 
     async def _listen(self, server: Server, host: str, port: int) -> None:
         """Open a socket on each address of a host. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
+        kind, flags = socket.SOCK_STREAM, socket.AI_PASSIVE
+        try:  # an address needs no thread
+            numeric = flags | socket.AI_NUMERICHOST
+            infos = socket.getaddrinfo(host or None, port, type=kind, flags=numeric)
+        except socket.gaierror:
+            loop = asyncio.get_running_loop()
+            infos = await loop.getaddrinfo(host, port, type=kind, flags=flags)
         opened: list[Listener] = []
         try:
             for family, _, _, _, address in dict.fromkeys(infos):
