@@ -29,6 +29,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Value,
     call,
@@ -105,6 +106,17 @@ class AssetRegistry(Pallet):
 
     params = Value(Params, default=Params())
 
+    # ---- components
+
+    charges = Part(Charges)
+    verification = Part(Verification)
+    valuation = Part(Valuations)
+    registrations = Part(Registrations)
+    voting = Part(Voting)
+    issuance = Part(Issuance)
+    holders = Part(Holders)
+    buy_back = Part(BuyBacks)
+
     # ---- hold reasons
 
     HoldReason = types.HoldReason
@@ -163,34 +175,6 @@ class AssetRegistry(Pallet):
     StillBound = errors.StillBound
     InvalidParams = errors.InvalidParams
     NothingToForget = errors.NothingToForget
-
-    # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        currency, clock, assets = self.currency, self.clock, self.assets
-        self.charges = Charges(self.fees, self.stakers)
-        self.verification = Verification(
-            self, currency=currency, clock=clock, fees=self.fees, identities=self.identities,
-            minimum_bond=self.verifier_bond, leave_slots=self.leave_slots,
-        )  # fmt: skip
-        self.valuation = Valuations(
-            self, clock=clock, verification=self.verification, quarter_slots=self.quarter_slots
-        )
-        self.registrations = Registrations(self, currency=currency, valuation=self.valuation)
-        self.voting = Voting(
-            self, currency=currency, clock=clock, stakers=self.stakers, treasury=self.treasury,
-            vote_slots=self.vote_slots, claim_slots=self.claim_slots,
-        )  # fmt: skip
-        self.issuance = Issuance(
-            assets=assets, keeper=self.keeper, charges=self.charges, voting=self.voting,
-            registrations=self.registrations,
-        )  # fmt: skip
-        self.holders = Holders(
-            self, currency=currency, assets=assets, identities=self.identities,
-            registrations=self.registrations,
-        )  # fmt: skip
-        self.buy_back = BuyBacks(self, currency=currency, assets=assets)
 
     # ---- calls
 

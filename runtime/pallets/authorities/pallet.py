@@ -38,8 +38,9 @@ from runtime.frame import (
     Constant,
     DispatchInfo,
     Origin,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Value,
     call,
 )
@@ -125,6 +126,12 @@ class Authorities(SharePlanning):
     current_session = Value(u32, default=u32(0))
     """Index of the current session."""
 
+    # ---- components
+
+    candidate_list = Part(CandidateList)
+    elections = Part(Elections)
+    bonds = Part(Bonds)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -132,6 +139,9 @@ class Authorities(SharePlanning):
 
         ValidatorBond = 0
         """The bond of a validator, which is slashed for its offences."""
+
+    reason = ReasonOf(HoldReason.ValidatorBond)
+    """Reason of the holds for bonds."""
 
     # ---- events
 
@@ -166,14 +176,6 @@ class Authorities(SharePlanning):
     OutOfBounds = errors.OutOfBounds
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the list of candidates, the elections and the bonds."""
-        self.candidate_list = CandidateList(self, self.max_candidates)
-        self.elections = Elections(self)
-        self.bonds = Bonds(
-            self, self.currency, self.reason, self.max_chunks, self.candidate_list, self.elections
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Bond the rows of `bonds` ([[address, planck], ...]); each becomes a candidate.
@@ -407,11 +409,6 @@ class Authorities(SharePlanning):
     def connect(self, keys: SessionKeys, absences: Absences, work: WorkScores) -> None:
         """Connect the pallets of session keys, block production and work."""
         self.keys, self.absences, self.work = keys, absences, work
-
-    @property
-    def reason(self) -> Reason:
-        """Reason of the holds for bonds."""
-        return Reason(self.index, self.HoldReason.ValidatorBond)
 
     def bonded(self, stash: AccountId) -> u128:
         """Return the amount that `stash` has on hold here: the active bond and unbonding parts."""

@@ -22,6 +22,7 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    Part,
     Reason,
     Section,
     TokenError,
@@ -114,6 +115,14 @@ class Balances(Pallet, instances=True):
     total_burned = Value(u128, default=u128(0))
     """Sum of all money ever burned. With the issuance it adds up to the genesis supply."""
 
+    # ---- components
+
+    fungible = Part(Fungible)
+    fungible_hold = Part(FungibleHold)
+    reservable_currency = Part(ReservableCurrency)
+    lockable_currency = Part(LockableCurrency)
+    fee_payments = Part(FeePayments)
+
     # ---- events
 
     Endowed = events.Endowed
@@ -162,19 +171,7 @@ class Balances(Pallet, instances=True):
     # ---- hooks
 
     def setup(self) -> None:
-        """Build the components."""
-        least = self.existential_deposit
-        self.fungible = Fungible(
-            self, self.accounts, self.total_issuance, self.total_burned, least, self.treasury
-        )
-        self.fungible_hold = FungibleHold(self, self.fungible, self.holds, self.offsetting)
-        self.reservable_currency = ReservableCurrency(
-            self, self.fungible, self.fungible_hold, self.reserves, self.max_reserves
-        )
-        self.lockable_currency = LockableCurrency(
-            self, self.fungible, self.fungible_hold, self.locks, self.freezes, self.max_freezes
-        )
-        self.fee_payments = FeePayments(self, self.accounts, self.locks, self.freezes, least)
+        """Keep the method that every transaction calls."""
         self.withdraw_first_fee = self.fee_payments.withdraw_first
 
     def genesis(self, config: Mapping[str, object]) -> None:

@@ -28,16 +28,17 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Value,
     call,
 )
 from runtime.frame.aliases import AccountIdLookupOf
-from runtime.frame.traits import Clock, Inspect, Mutate, Payer, SlashNamed
+from runtime.frame.traits import Clock, Payer, SlashNamed
 from runtime.pallets.balances import lookup
 from runtime.pallets.bounties import errors, events
-from runtime.pallets.bounties.deposits import DepositRates, Deposits
-from runtime.pallets.bounties.funding import Funding
+from runtime.pallets.bounties.deposits import Deposits
+from runtime.pallets.bounties.funding import Currency, Funding
 from runtime.pallets.bounties.types import (
     MAX_REASON,
     Active,
@@ -56,7 +57,7 @@ from runtime.pallets.treasury import SpendOrigin
 from runtime.weights import bounties as weights
 
 
-class Money(Inspect, Mutate, SlashNamed, Protocol):
+class Money(Currency, SlashNamed, Protocol):
     """Reserves and transfers; Balances implements it."""
 
 
@@ -110,6 +111,11 @@ class Bounties(Pallet, instances=True):
     bounty_descriptions = Map(u32, Bounded[bytes, MAX_REASON], hasher=Hasher.Twox64Concat)
     """Descriptions of the bounties."""
 
+    # ---- components
+
+    deposits = Part(Deposits)
+    funding = Part(Funding)
+
     # ---- events
 
     BountyProposed = events.BountyProposed
@@ -142,17 +148,6 @@ class Bounties(Pallet, instances=True):
     InsufficientPermission = errors.InsufficientPermission
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the deposits and the funding."""
-        rates = DepositRates(
-            self.bounty_deposit_base, self.data_deposit_per_byte, self.curator_deposit_multiplier,
-            self.curator_deposit_max, self.curator_deposit_min,
-        )  # fmt: skip
-        self.deposits = Deposits(self.currency, rates)
-        self.funding = Funding(
-            self, self.bounties, self.deposits, self.currency, self.grants, self.pool
-        )
 
     # ---- calls
 
@@ -355,7 +350,7 @@ class Bounties(Pallet, instances=True):
         if not isinstance(bounty.status, Proposed):
             raise self.UnexpectedStatus
         description = self.bounty_descriptions[bounty_id]
-        old, new = bounty.bond, self.deposits.rates.bond(description)
+        old, new = bounty.bond, self.deposits.bond(description)
         if new == old:
             return PostInfo(pays=True)
         self.deposits.adjust_bond(bounty, new)

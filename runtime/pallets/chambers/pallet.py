@@ -32,6 +32,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Section,
     call,
@@ -119,6 +120,16 @@ class Chambers(Pallet):
     seating_origin: OriginCheck = ensure_root
     """Origin that seats institutions, removes seats, and sets the mode."""
 
+    # ---- components
+
+    schedule = Part(Schedule)
+    membership = Part(Membership)
+    work = Part(Work)
+    elections = Part(Elections)
+    powers = Part(Powers)
+    polls = Part(Polls)
+    objections = Part(Objections)
+
     # ---- events
 
     WeightsFrozen = events.WeightsFrozen
@@ -157,51 +168,6 @@ class Chambers(Pallet):
     ObjectionTooSmall = errors.ObjectionTooSmall
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.schedule = Schedule(self, clock=self.clock, slot_ms=self.slot_ms)
-        self.membership = Membership(self, pools=self.pools)
-        self.work = Work(self, clock=self.clock, day_slots=self.day_slots)
-        self.elections = Elections(
-            self,
-            membership=self.membership,
-            currency=self.currency,
-            clock=self.clock,
-            vesting=self.vesting,
-            identities=self.identities,
-            term=self.term,
-            election=self.election,
-            candidacy_deposit=self.candidacy_deposit,
-            least_backing=self.least_backing,
-        )
-        self.powers = Powers(
-            membership=self.membership,
-            work=self.work,
-            currency=self.currency,
-            stakes=self.stakes,
-            vesting=self.vesting,
-            releases=self.releases,
-            facilities=self.facilities,
-            pools=self.pools,
-            stake_lasts=self.stake_lasts,
-        )
-        self.polls = Polls(
-            self,
-            schedule=self.schedule,
-            membership=self.membership,
-            work=self.work,
-            powers=self.powers,
-        )
-        self.objections = Objections(
-            self,
-            polls=self.polls,
-            powers=self.powers,
-            milestones=self.milestones,
-            currency=self.currency,
-            clock=self.clock,
-            least=self.least_backing,
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Seat the institutions: `institutions` is a list of [address, planck].

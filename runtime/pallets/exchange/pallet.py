@@ -31,6 +31,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Reason,
     Value,
@@ -136,6 +137,11 @@ class Exchange(Pallet):
     """Assets that governance delisted."""
     params = Value(Params, default=Params())
 
+    # ---- components
+
+    order_book = Part(OrderBook)
+    auctions = Part(Auctions)
+
     # ---- hold reasons
 
     HoldReason = types.HoldReason
@@ -171,21 +177,6 @@ class Exchange(Pallet):
     NotBarred = errors.NotBarred
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.order_book = OrderBook(self, currency=self.currency, assets=self.assets)
-        self.auctions = Auctions(
-            self,
-            book=self.order_book,
-            currency=self.currency,
-            clock=self.clock,
-            assets=self.assets,
-            registry=self.registry,
-            fees=self.fees,
-            stakers=self.stakers,
-            collector=self.collector,
-        )
 
     def on_initialize(self, number: int) -> int:
         """Hold the auctions of the previous block."""

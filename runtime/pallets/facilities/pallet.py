@@ -42,7 +42,8 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
+    ReasonOf,
     Value,
     call,
     ensure_root,
@@ -114,6 +115,13 @@ class Facilities(Pallet):
     bonds = Value(Bonds, default=Bonds())
     """Bonds of new facilities."""
 
+    # ---- components
+
+    timers = Part(TimerQueues)
+    operators = Part(OperatorIndex)
+    roster = Part(Roster)
+    penalties = Part(Penalties)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -121,6 +129,9 @@ class Facilities(Pallet):
 
         FacilityBond = 0
         """Bond of a facility."""
+
+    reason = ReasonOf(HoldReason.FacilityBond)
+    """The reason of bonds in Balances."""
 
     # ---- events
 
@@ -154,16 +165,6 @@ class Facilities(Pallet):
     BondComplete = errors.BondComplete
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.timers = TimerQueues(self, now=self.clock.now, stalled=lambda: 0)
-        self.operators = OperatorIndex(self.facilities, self.by_operator, self.identities)
-        self.roster = Roster(self)
-        self.penalties = Penalties(
-            self, facilities=self.facilities, bonds=self.bonds, roster=self.roster,
-            currency=self.currency, reason=self.reason,
-        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Remove facilities that left long enough ago, and review the next hospitals."""
@@ -320,11 +321,6 @@ class Facilities(Pallet):
         self.penalties.top_up(who, facility)
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.FacilityBond)
 
     def get(self, who: AccountId) -> Facility | None:
         """Return the facility of an account; None if there is none."""

@@ -17,8 +17,6 @@ ascending epochs, each once; a log's mountain range has as many peaks as its num
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from btt_chain.primitives.access_promise import SignedPromise
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -32,7 +30,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
     Value,
     call,
     ensure_root,
@@ -102,15 +100,17 @@ class HealthRecords(Pallet):
     terms = Value(Terms, default=Terms())
     """Bonds and fees."""
 
+    # ---- components
+
+    timers = Part(TimerQueues)
+    anchors = Part(Anchors)
+    custodians = Part(Custodians)
+    promises = Part(Promises)
+    revocations = Part(Revocations)
+
     # ---- hold reasons
 
-    class HoldReason(IntEnum):
-        """Reasons for which money is on hold."""
-
-        CustodianBond = 0
-        """Bond of a custodian."""
-        DemandDeposit = 1
-        """Deposit of a demand for a proof."""
+    HoldReason = types.HoldReason
 
     # ---- events
 
@@ -152,26 +152,6 @@ class HealthRecords(Pallet):
     TermsOutOfBounds = errors.TermsOutOfBounds
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        moments, terms, hour_ms = self.moments, self.terms, int(self.hour_ms)
-        timers = TimerQueues(self, now=moments.now, stalled=lambda: 0)
-        self.anchors = Anchors(self, moments=moments, hour_ms=hour_ms)
-        self.custodians = Custodians(
-            self, currency=self.currency, fees=self.fees, facilities=self.facilities,
-            moments=moments, terms=terms, reason=self.reason(self.HoldReason.CustodianBond),
-            leave_slots=types.KEPT_EPOCHS * hour_ms // int(self.slot_ms),
-        )  # fmt: skip
-        self.promises = Promises(
-            self, anchors=self.anchors, custodians=self.custodians, currency=self.currency,
-            fees=self.fees, terms=terms, genesis_hash=self.genesis_hash,
-            reason=self.reason(self.HoldReason.DemandDeposit),
-        )  # fmt: skip
-        self.revocations = Revocations(
-            self, fees=self.fees, moments=moments, terms=terms,
-            kept_slots=int(self.revocation_slots), timers=timers,
-        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Remove revoked handles whose consents are over."""
@@ -278,14 +258,6 @@ class HealthRecords(Pallet):
         self.deposit(self.TermsSet(terms))
 
     # ---- public interface
-
-    def reason(self, why: HoldReason) -> Reason:
-        """Return the reason of a hold in Balances."""
-        return Reason(self.index, why)
-
-    def genesis_hash(self) -> bytes:
-        """Return the hash of block zero."""
-        return bytes(self.system.block_hash[u32(0)])
 
     def is_revoked(self, handle: H256) -> bool:
         """Return True if the consent of this handle is revoked."""

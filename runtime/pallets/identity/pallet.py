@@ -32,6 +32,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     call,
     ensure_root,
@@ -101,6 +102,11 @@ class Identity(Pallet):
     identity_of = Map(AccountId, Registration, hasher=Hasher.Twox64Concat)
     """The identities of accounts, with judgements and deposits."""
 
+    # ---- components
+
+    subs = Part(SubAccounts)
+    registrars = Part(Registrars)
+
     # ---- events
 
     IdentitySet = events.IdentitySet
@@ -138,11 +144,6 @@ class Identity(Pallet):
     JudgementPaymentFailed = errors.JudgementPaymentFailed
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.subs = SubAccounts(self, currency=self.currency, deposit_each=self.sub_account_deposit)
-        self.registrars = Registrars(self)
 
     # ---- calls
 

@@ -40,6 +40,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Value,
     call,
@@ -155,6 +156,20 @@ class Incentives(Pallet):
     rules = Map(u16, ActivityRule, hasher=Hasher.Twox64Concat)
     """The rules of activities, applied by facilities and checked by auditors."""
 
+    # ---- components
+
+    months = Part(Months)
+    subscriptions = Part(Subscriptions)
+    epochs = Part(Epochs)
+    expiries = Part(Expiries)
+    points = Part(Points)
+    vouchers = Part(VoucherBook)
+    partners = Part(Partners)
+    credentials = Part(Credentials)
+    auditors = Part(Auditors)
+    audits = Part(Audits)
+    pruning = Part(Pruning)
+
     # ---- events
 
     RuleSet = events.RuleSet
@@ -225,42 +240,6 @@ class Incentives(Pallet):
     OwnCredential = errors.OwnCredential
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.months = Months(
-            self, clock=self.clock, currency=self.currency, pools=self.pools,
-            genesis_supply=self.genesis_supply, day_slots=int(self.day_slots),
-            beacon_delay=int(self.beacon_delay), beacon_authors=int(self.beacon_authors),
-        )  # fmt: skip
-        self.subscriptions = Subscriptions(
-            self, self.months, registry=self.registry, bonds=self.bonds, prices=self.prices,
-            funds=self.funds,
-        )  # fmt: skip
-        self.epochs = Epochs(self, self.months, self.subscriptions)
-        self.expiries = Expiries(self)
-        self.points = Points(
-            self, self.months, self.expiries, currency=self.currency, funds=self.funds
-        )
-        self.vouchers = VoucherBook(self, self.months, self.epochs, self.points, self.genesis_hash)
-        self.partners = Partners(
-            self, self.months, self.points,
-            registry=self.registry, currency=self.currency, funds=self.funds,
-        )  # fmt: skip
-        self.credentials = Credentials(
-            self, self.months, self.expiries, registry=self.registry, operators=self.operators,
-            funds=self.funds, credits=self.credits,
-        )  # fmt: skip
-        self.auditors = Auditors(
-            self, registry=self.registry, bonds=self.bonds, operators=self.operators,
-            funds=self.funds,
-        )  # fmt: skip
-        self.audits = Audits(self, self.months, self.epochs, self.auditors)
-        self.pruning = Pruning(
-            months=self.months, subscriptions=self.subscriptions, epochs=self.epochs,
-            audits=self.audits, auditors=self.auditors, vouchers=self.vouchers,
-            points=self.points, credentials=self.credentials, expiries=self.expiries,
-        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Take the next step of the months and of audits, and remove what expired."""
@@ -413,7 +392,3 @@ class Incentives(Pallet):
         self.partners.set_fee(u128(fee))
 
     # ---- internals
-
-    def genesis_hash(self) -> bytes:
-        """Return the hash of block zero."""
-        return bytes(self.system.block_hash[u32(0)])

@@ -27,13 +27,15 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
+    ReasonOf,
     Section,
     Value,
     call,
     ensure_root,
 )
 from runtime.frame.aliases import BlockNumber, CompactBalanceOf, HashOf
+from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import IdentityInspect
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs import errors, events, phases, pricing
@@ -213,12 +215,31 @@ class Jobs(Pallet):
     """The current era, by the slot."""
     params = Value(Params, default=Params())
 
+    STORAGE_ORDER = ("Era", "Params", "Pace", "Jobs", "Nonces", "Involved")
+    """The timers come behind the items of the store, which uses them."""
+
+    # ---- components
+
+    rules = Part(JobRules)
+    stalls = Part(StallTracker)
+    timers = Part(ShiftedQueues)
+    store = Part(JobStore)
+    escrows = Part(Escrows)
+    prices = Part(Prices)
+    outcomes = Part(Outcomes)
+    matching = Part(Matching)
+    protocol_jobs = Part(ProtocolJobs)
+    deliveries = Part(Deliveries)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
         """Reasons for which money is on hold."""
 
         Escrow = 0
+
+    reason = ReasonOf(HoldReason.Escrow)
+    """The reason of escrows in Balances."""
 
     # ---- events
 
@@ -252,33 +273,6 @@ class Jobs(Pallet):
     InvalidParams = errors.InvalidParams
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        rules = JobRules(
-            int(self.accept_slots), int(self.payload_slots), int(self.beacon_delay),
-            int(self.beacon_authors), int(self.committee), int(self.min_operators),
-            int(self.epoch_slots), int(self.slot_ms),
-        )  # fmt: skip
-        clock, models, providers = self.clock, self.models, self.providers
-        stalls = StallTracker(self)
-        store = JobStore(
-            self, clock, stalls, models, self.benefits, self.facilities, self.system, rules
-        )
-        escrows = Escrows(self, self.currency, self.payer, self.mining, self.reason, rules)
-        prices = Prices(self, self.params, models, providers, rules)
-        outcomes = Outcomes(self, store, escrows, prices, providers, clock, rules)
-        self.matching = Matching(self, store, outcomes, escrows, prices, providers, clock, rules)
-        self.protocol_jobs = ProtocolJobs(
-            self, store, escrows, prices, models, providers, self.mining, clock
-        )
-        self.deliveries = Deliveries(
-            self, store, outcomes, escrows, stalls, providers, self.mining, self.identities, clock,
-            rules, self.dividend_bps,
-        )  # fmt: skip
-        self.deliveries.usage = self.usage
-        self.stalls, self.store, self.escrows = stalls, store, escrows
-        self.prices, self.outcomes = prices, outcomes
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the chain's own jobs of `protocolSets`. Raises GenesisError."""
@@ -426,11 +420,6 @@ class Jobs(Pallet):
         self.deposit(self.ParamsSet(params))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of escrows in Balances."""
-        return Reason(self.index, self.HoldReason.Escrow)
 
     def connect(self, usage: Usage) -> None:
         """Connect the receiver of what requesters paid, which itself depends on this pallet."""

@@ -32,6 +32,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Section,
     Value,
@@ -117,6 +118,13 @@ class Mining(Pallet):
     """All receipts that were ever recorded, and their eras: none counts twice."""
     params = Value(Params, default=Params())
 
+    # ---- components
+
+    ledger = Part(EmissionLedger)
+    prices = Part(Prices)
+    standings = Part(Standings)
+    eras = Part(Eras)
+
     # ---- events
 
     ReceiptAccepted = events.ReceiptAccepted
@@ -141,22 +149,6 @@ class Mining(Pallet):
     UnallocatedExhausted = errors.UnallocatedExhausted
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.ledger = EmissionLedger(self, self.pool, self.currency, self.payer)
-        self.prices = Prices(self)
-        self.standings = Standings(self)
-        self.eras = Eras(
-            self,
-            self.ledger,
-            self.prices,
-            self.standings,
-            params=self.params,
-            clock=self.clock,
-            epoch_slots=self.era_length,
-            slot_ms=int(self.slot_ms),
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the pool's balance and the initial prices. Raises GenesisError.

@@ -30,7 +30,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    ReasonOf,
     Section,
     Value,
     call,
@@ -112,6 +112,9 @@ class Models(Pallet):
 
         ModelBond = 0
         """Bond for the quality of a model."""
+
+    reason = ReasonOf(HoldReason.ModelBond)
+    """The reason of bonds in Balances."""
 
     # ---- events
 
@@ -311,11 +314,6 @@ class Models(Pallet):
         self.deposit(self.EndpointsSet(model))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.ModelBond)
 
     def get(self, model: H256) -> ModelRecord | None:
         """Return the record of a model; None if it is not registered."""

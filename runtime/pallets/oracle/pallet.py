@@ -35,8 +35,9 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Section,
     Value,
     call,
@@ -109,6 +110,12 @@ class Oracle(Pallet):
     has_dispatched = Value(Roster, default=[])
     """The feeders that have fed in this block."""
 
+    # ---- components
+
+    quotes = Part(Quotes)
+    feeders = Part(Feeders)
+    attestations = Part(Attestations)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -116,6 +123,9 @@ class Oracle(Pallet):
 
         Bond = 0
         """Bond of a feeder."""
+
+    reason = ReasonOf(HoldReason.Bond)
+    """The reason of bonds in Balances."""
 
     # ---- events
 
@@ -157,22 +167,6 @@ class Oracle(Pallet):
     NothingChanges = errors.NothingChanges
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.quotes = Quotes(self, roster=self.roster, paused=self.paused, time=self.time)
-        self.feeders = Feeders(
-            self,
-            self.quotes,
-            roster=self.roster,
-            paused=self.paused,
-            currency=self.currency,
-            burns=self.burns,
-            time=self.time,
-            leave_ms=int(self.leave_ms),
-            reason=self.reason,
-        )
-        self.attestations = Attestations(self, roster=self.roster, providers=self.providers)
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the rules of keys, and bond and admit feeders. Raises GenesisError.
@@ -277,11 +271,6 @@ class Oracle(Pallet):
         self.attestations.attest(provider, Statement(who, region, energy))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.Bond)
 
     def price(self, key: bytes) -> u128:
         """Return the price of 1 BTT in the currency of a key, with 18 decimals, above 0.

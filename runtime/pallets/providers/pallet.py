@@ -33,15 +33,16 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Value,
     call,
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
 from runtime.frame.traits import Clock, Operators
 from runtime.pallets.providers import errors, events
-from runtime.pallets.providers.bonds import Bonds, BondTerms
+from runtime.pallets.providers.bonds import Bonds
 from runtime.pallets.providers.conduct import ERAS_WATCHED
 from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.providers.eras import Calendar
@@ -140,6 +141,15 @@ class Providers(Pallet):
     """A provider's bond, and the values needed to select it."""
     params = Value(Params, default=Params())
 
+    # ---- components
+
+    calendar = Part(Calendar)
+    bonds = Part(Bonds)
+    performance = Part(Performance)
+    membership = Part(Membership)
+    work_scores = Part(WorkScores)
+    engagements = Part(Engagements)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -149,6 +159,11 @@ class Providers(Pallet):
         """Bond for the work of a provider."""
         Registration = 1
         """Deposit for the storage of a registration, as long as it lasts."""
+
+    reason = ReasonOf(HoldReason.ProviderBond)
+    """The reason of bonds in Balances."""
+    deposit_reason = ReasonOf(HoldReason.Registration)
+    """The reason of deposits in Balances."""
 
     # ---- events
 
@@ -192,33 +207,6 @@ class Providers(Pallet):
     InvalidParams = errors.InvalidParams
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        calendar = Calendar(
-            self.clock, self.measures, self.params, int(self.era_slots), int(self.slot_ms)
-        )
-        terms = BondTerms(
-            self.reason, int(self.unbonding_eras), int(self.max_chunks), int(self.settling_slots)
-        )
-        self.bonds = Bonds(
-            self, self.ledgers, self.params, calendar, self.currency, self.burns, terms
-        )
-        self.performance = Performance(self, calendar, self.measures)
-        self.membership = Membership(
-            self, self.ledgers, calendar, self.performance, int(self.max_members)
-        )
-        self.work_scores = WorkScores(self, calendar, self.contributions, int(self.max_delegators))
-        self.engagements = Engagements(
-            self,
-            self.providers,
-            self.operators,
-            calendar=calendar,
-            bonds=self.bonds,
-            membership=self.membership,
-            performance=self.performance,
-            work_scores=self.work_scores,
-        )
 
     # ---- calls
 
@@ -407,16 +395,6 @@ class Providers(Pallet):
         self.deposit(self.ParamsSet(params))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.ProviderBond)
-
-    @property
-    def deposit_reason(self) -> Reason:
-        """The reason of deposits in Balances."""
-        return Reason(self.index, self.HoldReason.Registration)
 
     def connect(self, contributions: Contributions) -> None:
         """Connect the pallet of voting rights for work, which is added later."""

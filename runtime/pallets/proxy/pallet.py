@@ -24,6 +24,7 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    Part,
     PostInfo,
     RuntimeCall,
     WireError,
@@ -135,6 +136,10 @@ class Proxy(Pallet):
 
     proxies = Map(AccountId, Definitions, default=([], u128(0)), hasher=Hasher.Twox64Concat)
 
+    # ---- components
+
+    announced = Part(Announcements)
+
     # ---- events
 
     ProxyExecuted = events.ProxyExecuted
@@ -157,15 +162,6 @@ class Proxy(Pallet):
     NoSelfProxy = errors.NoSelfProxy
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.announced = Announcements(
-            self,
-            currency=self.currency,
-            deposit_base=self.announcement_deposit_base,
-            deposit_factor=self.announcement_deposit_factor,
-        )
 
     # ---- calls
 

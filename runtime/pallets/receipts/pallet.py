@@ -39,14 +39,15 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Section,
     call,
 )
 from runtime.frame.aliases import AccountIdOf, BlockNumber, CompactBalanceOf, HashOf
 from runtime.frame.origin import OriginKind
-from runtime.frame.timers import TimerQueues
+from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import Operators
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors, events, types
@@ -60,7 +61,6 @@ from runtime.pallets.receipts.planted_errors import Disclosure, PlantedErrors
 from runtime.pallets.receipts.records import Records
 from runtime.pallets.receipts.types import (
     Currency,
-    Dependencies,
     JobId,
     JobLedger,
     Keys,
@@ -144,9 +144,26 @@ class Receipts(Pallet):
     receipts = Map(H256, Receipt, hasher=Hasher.Identity)
     """All receipts, until `KeepEpochs` after their end."""
 
+    # ---- components
+
+    rules = Part(Rules)
+    records = Part(Records)
+    timers = Part(ShiftedQueues)
+    bonds = Part(VerifierBonds)
+    committees = Part(Committees)
+    attestations = Part(Attestations)
+    challenges = Part(Challenges)
+    disputes = Part(Disputes)
+    planted_errors = Part(PlantedErrors)
+    unsigned = Part(UnsignedCalls)
+    lifecycle = Part(Lifecycle)
+
     # ---- hold reasons
 
     HoldReason = types.HoldReason
+
+    reason = ReasonOf(HoldReason.VerifierBond)
+    """The reason of the holds on verifiers' bonds."""
 
     # ---- events
 
@@ -195,28 +212,6 @@ class Receipts(Pallet):
     BadVrfProof = errors.BadVrfProof
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        rules = Rules(*(int(getattr(self, name)) for name in Rules._fields))
-        deps = Dependencies(
-            self.vrf, self.currency, self.payer, self.clock, self.genesis_hash, self.keys,
-            self.operators, self.providers, self.models, self.jobs,
-        )  # fmt: skip
-        challenge = Reason(self.index, self.HoldReason.Challenge)
-        self.records = Records(self.receipts, deps)
-        self.timers = TimerQueues(self, now=self.clock.now, stalled=self.jobs.stalled_slots)
-        self.bonds = VerifierBonds(self, rules, deps, self.reason)
-        self.committees = Committees(self, rules, deps, self.bonds.roster)
-        self.attestations = Attestations(self, deps, self.records)
-        self.challenges = Challenges(self, rules, deps, self.records, self.timers, challenge)
-        self.disputes = Disputes(self, deps, self.records, self.bonds)
-        self.planted_errors = PlantedErrors(self, rules, deps, self.records, self.bonds)
-        self.unsigned = UnsignedCalls(self.attestations, self.disputes, self.clock)
-        self.lifecycle = Lifecycle(
-            self, rules, deps, self.records, self.timers, self.bonds, self.committees,
-            self.challenges, self.disputes, self.planted_errors,
-        )  # fmt: skip
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Bond verifiers: `verifiers` is [[address, planck], ...]. Raises GenesisError."""
@@ -430,18 +425,9 @@ class Receipts(Pallet):
         """Return a receipt with its present deadlines; None if it is unknown or removed."""
         return self.records.find(id)
 
-    @property
-    def reason(self) -> Reason:
-        """The reason of the holds on verifiers' bonds."""
-        return Reason(self.index, self.HoldReason.VerifierBond)
-
     def staked_total(self) -> int:
         """Return the sum of all verifiers' bonds, in planck. Reads all: for queries only."""
         return self.bonds.total()
-
-    def genesis_hash(self) -> bytes:
-        """Return the hash of block zero."""
-        return bytes(self.system.block_hash[u32(0)])
 
 
 def signer(origin: Origin) -> AccountId | None:

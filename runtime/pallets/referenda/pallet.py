@@ -23,15 +23,7 @@ from typing import Annotated
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, u16, u32, u128
-from runtime.frame import (
-    Const,
-    Map,
-    Origin,
-    OriginCheck,
-    Pallet,
-    Value,
-    call,
-)
+from runtime.frame import Const, Map, Origin, OriginCheck, Pallet, Part, Value, call
 from runtime.frame.origin import ensure_not_none
 from runtime.frame.traits import Clock, SlashNamed
 from runtime.pallets.origins import (
@@ -102,6 +94,13 @@ class Referenda(Pallet, instances=True):
     referendum_info_for = Map(u32, ReferendumInfo)
     """All referenda with their states."""
 
+    # ---- components
+
+    alarms = Part(Alarms)
+    queues = Part(Queues)
+    descriptions = Part(Descriptions)
+    lifecycle = Part(Lifecycle)
+
     # ---- events
 
     Submitted = events.Submitted
@@ -139,26 +138,6 @@ class Referenda(Pallet, instances=True):
     PreimageStoredWithDifferentLength = errors.PreimageStoredWithDifferentLength
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.alarms = Alarms(
-            self.scheduler, pallet_index=self.index, interval=int(self.alarm_interval)
-        )
-        self.queues = Queues(self)
-        self.descriptions = Descriptions(self, self.preimages)
-        self.lifecycle = Lifecycle(
-            self,
-            info_for=self.referendum_info_for,
-            clock=self.clock,
-            scheduler=self.scheduler,
-            electorate=self.electorate,
-            queues=self.queues,
-            alarms=self.alarms,
-            tracks=self.tracks,
-            max_queued=self.max_queued,
-            undeciding_timeout=self.undeciding_timeout,
-        )
 
     # ---- calls
 

@@ -36,7 +36,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    ReasonOf,
     Value,
     call,
     ensure_root,
@@ -108,6 +108,9 @@ class Referral(Pallet):
 
         ReferralDeposit = 0
         """Deposit of a referral."""
+
+    reason = ReasonOf(HoldReason.ReferralDeposit)
+    """The reason of deposits in Balances."""
 
     # ---- events
 
@@ -233,11 +236,6 @@ class Referral(Pallet):
         self.deposit(self.TermsSet(terms))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of deposits in Balances."""
-        return Reason(self.index, self.HoldReason.ReferralDeposit)
 
     def count_job(self, requester: AccountId, fees: JobFees) -> None:
         """Count a paid job; nothing happens unless its requester is a referee."""

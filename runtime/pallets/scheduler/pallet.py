@@ -21,6 +21,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     Value,
     Weight,
     call,
@@ -84,6 +85,11 @@ class Scheduler(Pallet):
     incomplete_since = Value(u32)
     """The slot whose tasks had no room in the last block; none if all had."""
 
+    # ---- components
+
+    tasks = Part(Agenda)
+    execution = Part(Execution)
+
     # ---- events
 
     Scheduled = events.Scheduled
@@ -106,14 +112,6 @@ class Scheduler(Pallet):
     Named = errors.Named
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the agenda and its execution."""
-        room = int(self.max_scheduled_per_block)
-        self.tasks = Agenda(self, self.clock, self.preimages, room)
-        self.execution = Execution(
-            self, self.tasks, self.clock, self.preimages, int(self.maximum_weight.ref_time)
-        )
 
     def on_initialize(self, number: int) -> int:
         """Dispatch due tasks while the block has room; return the picoseconds used."""

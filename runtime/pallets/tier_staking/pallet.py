@@ -28,7 +28,8 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
+    ReasonOf,
     Section,
     Value,
     call,
@@ -111,6 +112,17 @@ class TierStaking(Pallet):
     era = Value(u32, default=u32(0))
     """The current era."""
 
+    # ---- components
+
+    time = Part(MsClock)
+    tier_terms = Part(TierTerms)
+    positions = Part(Positions)
+    reward_pool = Part(RewardPool)
+    dividend_accounting = Part(DividendAccounting)
+    ledger = Part(StakeLedger)
+    contributions = Part(Contributions)
+    premium = Part(PremiumServices)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -118,6 +130,9 @@ class TierStaking(Pallet):
 
         TierStake = 0
         """Staked until the end of a term."""
+
+    reason = ReasonOf(HoldReason.TierStake)
+    """The reason of the holds on stakes."""
 
     # ---- events
 
@@ -159,24 +174,6 @@ class TierStaking(Pallet):
     TooManyServices = errors.TooManyServices
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        time = MsClock(self.clock, self.slot_ms)
-        self.tier_terms = TierTerms(self)
-        self.positions = Positions(
-            self, time, self.warm_up, self.discount_share, self.vote_multiplier_bps
-        )
-        self.reward_pool = RewardPool(self, time, self.currency, self.rewards)
-        self.dividend_accounting = DividendAccounting(self, self.dividends)
-        self.ledger = StakeLedger(
-            self, time, self.tier_terms, self.positions, self.reward_pool,
-            self.dividend_accounting, self.currency, self.reason, self.max_stakes_per_account,
-        )  # fmt: skip
-        self.contributions = Contributions(
-            self, time, self.positions, self.rewards, self.identities, self.quarter
-        )
-        self.premium = PremiumServices(self, time, self.positions, self.rewards)
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Record the size of the pools, and the chain's own terms if it has some.
@@ -326,11 +323,6 @@ class TierStaking(Pallet):
         self.deposit(self.ContributionBudgetSet(amount))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of the holds on stakes."""
-        return Reason(self.index, self.HoldReason.TierStake)
 
     def benefits(self, who: AccountId) -> Benefits:
         """Return the current benefits of the stakes of `who`, with bought priority."""

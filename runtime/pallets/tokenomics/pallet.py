@@ -36,6 +36,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     Reason,
     Value,
     call,
@@ -121,6 +122,18 @@ class Tokenomics(Pallet):
     allocations = Map(RowName, Allocation)
     """The rows of the documents' table by name, as in block zero."""
 
+    # ---- components
+
+    ledger = Part(PoolLedger)
+    releases = Part(ReleaseControl)
+    dividends = Part(Dividends)
+    payments = Part(Payments)
+    reserve_fund = Part(ReserveFund)
+    fees = Part(FeeDistribution)
+    milestone_burns = Part(MilestoneBurns)
+    stewardship = Part(Stewardship)
+    programmes = Part(Programmes)
+
     # ---- events
 
     PoolReleased = events.PoolReleased
@@ -160,27 +173,6 @@ class Tokenomics(Pallet):
     NoSeat = errors.NoSeat
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        currency, clock, foundation = self.currency, self.clock, self.foundation
-        slot_ms, window = self.slot_ms, self.objection_window
-        self.ledger = PoolLedger(self, currency)
-        self.releases = ReleaseControl(self, self.ledger, self.genesis_supply, clock, slot_ms)
-        self.dividends = Dividends(self, self.ledger, currency)
-        self.payments = Payments(
-            self, self.ledger, self.releases, self.dividends, currency, self.burned_by
-        )
-        self.reserve_fund = ReserveFund(self, self.ledger, self.payments, clock)
-        self.fees = FeeDistribution(self, currency, self.payments, self.dividends, foundation)
-        self.milestone_burns = MilestoneBurns(
-            self, self.ledger, self.payments, currency, clock, foundation
-        )
-        self.milestone_burns.hospitals = self.hospitals
-        self.stewardship = Stewardship(self, self.releases, clock, foundation)
-        self.programmes = Programmes(
-            self, self.releases, self.payments, clock, slot_ms, window, foundation
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Initialize the accounting state from the pools' balances and `config`.

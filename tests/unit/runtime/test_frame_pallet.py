@@ -36,6 +36,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     Runtime,
     Value,
     call,
@@ -350,9 +351,7 @@ class Names(Component):
     names = Map(u8, u32)
     """Numbers by name."""
 
-    def __init__(self, pallet: Pallet, limit: u32) -> None:
-        super().__init__(pallet)
-        self.limit = limit
+    limit: u32
 
     def begin(self) -> None:
         self.names[u8(1)] = self.limit
@@ -365,14 +364,13 @@ class Composed(Pallet):
     limit: Const[u32]
     used = Value(u32, default=u32(0))
 
+    names = Part(Names)
+
     Begun = Begun
     Late = Late
 
     class Nested(Event, index=1):
         """Nested."""
-
-    def setup(self) -> None:
-        self.names = Names(self, self.limit)
 
     @call(0, weight=10)
     def begin(self, origin: Origin) -> None:
@@ -421,9 +419,7 @@ def test_constants_of_a_component_follow_those_of_the_pallet() -> None:
 
 def test_items_of_two_components_with_one_name_are_refused() -> None:
     class Twice(Composed):
-        def setup(self) -> None:
-            self.names = Names(self, self.limit)
-            self.others = Names(self, self.limit)
+        others = Part(Names)
 
     with pytest.raises(TypeError, match="two storage items are called Names"):
         SmallRuntime().add(10, Twice(limit=u32(1)))

@@ -53,7 +53,7 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.payfi.register(signed(SHOP), u16(8_062), b"BTT", u8(0), HASH)
     limits = Limits(PAID, PAID, [], u64(u64.MAX))
     until = u64(int(runtime.payfi.calendar.now()) + HOUR_MS)
-    asked = CardRegistration.of(H256(runtime.payfi.genesis_hash()), card_id(KEY), PAYER, until)
+    asked = CardRegistration.of(H256(runtime.system.genesis_hash()), card_id(KEY), PAYER, until)
     proof = Proof(until, p256.sign(SECRET, REGISTRATION.encode(asked)))
     runtime.payfi.register_card(signed(PAYER), KEY, limits, None, proof)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -11,14 +10,7 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u32, u128
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    PostInfo,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
+from runtime.frame import ROOT, BadOrigin, PostInfo, TokenError, TokenErrorKind, signed
 from runtime.pallets.balances import Balances, Reasons, sub_account
 from runtime.pallets.bounties import (
     MAX_REASON,
@@ -179,7 +171,7 @@ def test_a_deposit_follows_the_price_when_the_proposer_pokes_it(chain: GrantsCha
     for base in (3 * BTT, BTT // 2):
         old = chain.deposit(ALICE)
         deposits = chain.bounties.deposits
-        deposits.rates = replace(deposits.rates, base=base)
+        deposits.bounty_deposit_base = base
         assert poke(signed(ALICE), FIRST) == PostInfo(pays=False)
         new = base + PER_BYTE * len(TEXT)
         assert chain.deposit(ALICE) == chain.bounties.bounties[FIRST].bond == new
@@ -299,7 +291,7 @@ def test_a_curators_deposit_is_half_of_the_fee_within_bounds(
 
 def test_without_bounds_a_curators_deposit_is_half_of_the_fee(chain: GrantsChain) -> None:
     deposits = chain.bounties.deposits
-    deposits.rates = replace(deposits.rates, curator_max=None, curator_min=None)
+    deposits.curator_deposit_max = deposits.curator_deposit_min = None
     chain.active(1_000, 900)
     assert chain.deposit(BOB) == 450 * BTT
 

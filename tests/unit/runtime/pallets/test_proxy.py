@@ -522,7 +522,7 @@ def test_deposits_follow_the_price_when_poked(runtime: ProxyRuntime) -> None:
     old, old_announced = BASE + FACTOR, ANNOUNCED_BASE + ANNOUNCED_FACTOR
     for factor in (5 * BTT, u128(0)):
         runtime.proxy.proxy_deposit_factor = factor
-        runtime.proxy.announced.deposit_factor = 2 * factor
+        runtime.proxy.announced.announcement_deposit_factor = 2 * factor
         assert runtime.dispatch(signed(BOB), poke).pays is False
         new, new_announced = BASE + factor, ANNOUNCED_BASE + 2 * factor
         expected.append(Proxy.DepositPoked(BOB, DepositKind.Proxies, old, new))
