@@ -5,16 +5,16 @@ events, errors, hooks, calls, public interface, internals. An annotation without
 configuration, which the runtime's table gives; `Const[...]` configuration is in the metadata.
 `Constant(...)` is in the metadata, too, but fixed by the pallet: no table gives it.
 
-A pallet with many events declares them in a module of their own and lists them in its body
-(`Posted = events.Posted`), as with errors. One with several concepts gives each a `Component` with
-its own storage and constants (`months = Part(Months)`), see `part.py`.
+A pallet with many events or errors declares them in modules of their own, which it names
+(`class Jobs(Pallet, events=events, errors=errors)`). One with several concepts gives each a
+`Component` with its own storage and constants (`months = Part(Months)`), see `part.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin
 
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
@@ -54,6 +54,8 @@ class Pallet(Concern):
     """First part of type paths: `pallet_balances`."""
     instances: ClassVar[bool] = False
     """True if the pallet's types have Substrate's second parameter, `I`."""
+    DECLARED: ClassVar[list[type]]
+    """Events and errors of the modules that the pallet names."""
     STORAGE_ORDER: ClassVar[tuple[str, ...]] = ()
     """Names of items that the metadata lists first, in this order: for items of Substrate that lie
     in components.
@@ -68,7 +70,14 @@ class Pallet(Concern):
     components: ClassVar[list[Component]]
     """Components of the pallet, in the order of their declaration."""
 
-    def __init_subclass__(cls, *, crate: str | None = None, instances: bool = False) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        crate: str | None = None,
+        instances: bool = False,
+        events: ModuleType | None = None,
+        errors: ModuleType | None = None,
+    ) -> None:
         """Read the declaration once. Types are evaluated when they are first needed.
 
         A pallet of a later version is a subclass of the previous one, and declares what is new.
@@ -89,9 +98,10 @@ class Pallet(Concern):
         cls.PARTS = {name: item.kind for name, item in body.items() if isinstance(item, Part)}
         cls.REASONS = [name for name, item in body.items() if isinstance(item, ReasonOf)]
         cls.FIXED = {name: item for name, item in body.items() if isinstance(item, Constant)}
-        nested = [item for item in body.values() if isinstance(item, type)]
-        cls.EVENTS = by_index(cls, [item for item in nested if issubclass(item, Event)])
-        cls.ERRORS = by_index(cls, [item for item in nested if issubclass(item, Error)])
+        cls.DECLARED = [*getattr(before, "DECLARED", []), *classes_of(events), *classes_of(errors)]
+        declared = cls.DECLARED + [item for item in body.values() if isinstance(item, type)]
+        cls.EVENTS = by_index(cls, [item for item in declared if issubclass(item, Event)])
+        cls.ERRORS = by_index(cls, [item for item in declared if issubclass(item, Error)])
         cls.HOLD_REASONS = body.get("HoldReason")
         cls.FREEZE_REASONS = body.get("FreezeReason")
         cls.CONFIG = {name for name, note in own.items() if not is_class_variable(note)}
@@ -219,6 +229,14 @@ class Pallet(Concern):
         for part in (*self.components, self):
             found |= attribute_docs(type(part))
         return found
+
+
+def classes_of(module: ModuleType | None) -> list[type]:
+    """Return the classes that a module declares itself."""
+    if module is None:
+        return []
+    classes = [item for item in vars(module).values() if isinstance(item, type)]
+    return [item for item in classes if item.__module__ == module.__name__]
 
 
 D = TypeVar("D", bound=type[Event] | type[Error])

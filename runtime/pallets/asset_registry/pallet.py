@@ -67,7 +67,7 @@ from runtime.pallets.balances import lookup
 from runtime.weights import asset_registry as weights
 
 
-class AssetRegistry(Pallet):
+class AssetRegistry(Pallet, events=events, errors=errors):
     """Real-world assets, verified by bonded verifiers, owned in units."""
 
     # ---- constants
@@ -120,61 +120,6 @@ class AssetRegistry(Pallet):
     # ---- hold reasons
 
     HoldReason = types.HoldReason
-
-    # ---- events
-
-    AssetRegistered = events.AssetRegistered
-    AssetVerified = events.AssetVerified
-    VotingStarted = events.VotingStarted
-    AssetVoted = events.AssetVoted
-    AssetRejected = events.AssetRejected
-    AssetIssued = events.AssetIssued
-    VoteRewarded = events.VoteRewarded
-    VoteRewardExpired = events.VoteRewardExpired
-    RevaluationRequested = events.RevaluationRequested
-    Revalued = events.Revalued
-    RevenueDistributed = events.RevenueDistributed
-    RevenuePaid = events.RevenuePaid
-    BuyBackOffered = events.BuyBackOffered
-    BoughtBack = events.BoughtBack
-    AssetRetired = events.AssetRetired
-    VerifierBonded = events.VerifierBonded
-    VerifierAppointed = events.VerifierAppointed
-    VerifierLeft = events.VerifierLeft
-    VerifierWithdrew = events.VerifierWithdrew
-    VerifierSlashed = events.VerifierSlashed
-    ParamsSet = events.ParamsSet
-
-    # ---- errors
-
-    AlreadyRegistered = errors.AlreadyRegistered
-    Unknown = errors.Unknown
-    BadState = errors.BadState
-    NotIssuer = errors.NotIssuer
-    NotJudged = errors.NotJudged
-    NotVerifier = errors.NotVerifier
-    VerifierConflict = errors.VerifierConflict
-    AlreadyVerified = errors.AlreadyVerified
-    BadClass = errors.BadClass
-    BadTerms = errors.BadTerms
-    NoStake = errors.NoStake
-    AlreadyVoted = errors.AlreadyVoted
-    VotingOpen = errors.VotingOpen
-    VotingOver = errors.VotingOver
-    NothingToClaim = errors.NothingToClaim
-    RevaluationPending = errors.RevaluationPending
-    NoRevaluation = errors.NoRevaluation
-    ValuationJump = errors.ValuationJump
-    TooManyValuations = errors.TooManyValuations
-    ValuesDiffer = errors.ValuesDiffer
-    OfferOpen = errors.OfferOpen
-    NoOffer = errors.NoOffer
-    UnitsElsewhere = errors.UnitsElsewhere
-    BondTooLow = errors.BondTooLow
-    AlreadyBonded = errors.AlreadyBonded
-    StillBound = errors.StillBound
-    InvalidParams = errors.InvalidParams
-    NothingToForget = errors.NothingToForget
 
     # ---- calls
 

@@ -74,7 +74,7 @@ def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> Dispatc
     return DispatchInfo(weights.vote_representative(SEATS, len(candidates)))
 
 
-class Chambers(Pallet):
+class Chambers(Pallet, events=events, errors=errors):
     """Governance by four chambers, each with its own weight."""
 
     # ---- constants
@@ -129,43 +129,6 @@ class Chambers(Pallet):
     powers = Part(Powers)
     polls = Part(Polls)
     objections = Part(Objections)
-
-    # ---- events
-
-    WeightsFrozen = events.WeightsFrozen
-    ModeSet = events.ModeSet
-    InstitutionAdded = events.InstitutionAdded
-    InstitutionRemoved = events.InstitutionRemoved
-    CandidacySubmitted = events.CandidacySubmitted
-    CandidacyWithdrawn = events.CandidacyWithdrawn
-    RepresentativeVoted = events.RepresentativeVoted
-    RepVoteRemoved = events.RepVoteRemoved
-    ElectionConcluded = events.ElectionConcluded
-    SeatTaken = events.SeatTaken
-    ObjectionRaised = events.ObjectionRaised
-    ObjectionWithdrawn = events.ObjectionWithdrawn
-
-    # ---- errors
-
-    NoVotingPower = errors.NoVotingPower
-    AlreadySeated = errors.AlreadySeated
-    NotSeated = errors.NotSeated
-    TooManyInstitutions = errors.TooManyInstitutions
-    PoolNotSeatable = errors.PoolNotSeatable
-    NotVerified = errors.NotVerified
-    AlreadyStanding = errors.AlreadyStanding
-    TooManyCandidates = errors.TooManyCandidates
-    NotStanding = errors.NotStanding
-    NotACandidate = errors.NotACandidate
-    NamesWrong = errors.NamesWrong
-    NotAHolder = errors.NotAHolder
-    BackingTooSmall = errors.BackingTooSmall
-    InsufficientFunds = errors.InsufficientFunds
-    NotBacking = errors.NotBacking
-    AlreadyObjected = errors.AlreadyObjected
-    NotObjecting = errors.NotObjecting
-    TooManyObjections = errors.TooManyObjections
-    ObjectionTooSmall = errors.ObjectionTooSmall
 
     # ---- hooks
 

@@ -104,7 +104,7 @@ def by_depth(
     return DispatchInfo(deepest(immediate=time_in_force is TimeInForce.Immediate))
 
 
-class Exchange(Pallet):
+class Exchange(Pallet, events=events, errors=errors):
     """Trade of asset units in auctions, at most one per asset and block."""
 
     # ---- constants
@@ -145,36 +145,6 @@ class Exchange(Pallet):
     # ---- hold reasons
 
     HoldReason = types.HoldReason
-
-    # ---- events
-
-    Listed = events.Listed
-    Delisted = events.Delisted
-    PremiumListed = events.PremiumListed
-    OrderPlaced = events.OrderPlaced
-    OrderFilled = events.OrderFilled
-    OrderCancelled = events.OrderCancelled
-    AuctionHeld = events.AuctionHeld
-    ParamsSet = events.ParamsSet
-    Readmitted = events.Readmitted
-
-    # ---- errors
-
-    NotListed = errors.NotListed
-    AlreadyListed = errors.AlreadyListed
-    NotIssuer = errors.NotIssuer
-    NotAllowed = errors.NotAllowed
-    BelowMinNotional = errors.BelowMinNotional
-    NoSuchOrder = errors.NoSuchOrder
-    NotOwner = errors.NotOwner
-    SelfMatch = errors.SelfMatch
-    TooManyOrders = errors.TooManyOrders
-    AlreadyExpired = errors.AlreadyExpired
-    TooManyImmediate = errors.TooManyImmediate
-    InvalidParams = errors.InvalidParams
-    TooDeep = errors.TooDeep
-    Barred = errors.Barred
-    NotBarred = errors.NotBarred
 
     # ---- hooks
 

@@ -60,7 +60,7 @@ from runtime.pallets.system import System
 from runtime.weights import health_records as weights
 
 
-class HealthRecords(Pallet):
+class HealthRecords(Pallet, events=events, errors=errors):
     """Roots of health records, consents and accesses. Amounts in planck, epochs are hours."""
 
     # ---- constants
@@ -112,45 +112,6 @@ class HealthRecords(Pallet):
 
     HoldReason = types.HoldReason
 
-    # ---- events
-
-    Anchored = events.Anchored
-    Revoked = events.Revoked
-    SchemaRegistered = events.SchemaRegistered
-    Slashed = events.Slashed
-    CustodianRegistered = events.CustodianRegistered
-    BondAdded = events.BondAdded
-    Leaving = events.Leaving
-    Withdrawn = events.Withdrawn
-    Demanded = events.Demanded
-    Answered = events.Answered
-    TermsSet = events.TermsSet
-
-    # ---- errors
-
-    NotCustodian = errors.NotCustodian
-    AlreadyAnchored = errors.AlreadyAnchored
-    TooOld = errors.TooOld
-    AlreadyRevoked = errors.AlreadyRevoked
-    BadPromise = errors.BadPromise
-    Included = errors.Included
-    BadProof = errors.BadProof
-    AlreadyCustodian = errors.AlreadyCustodian
-    NotFacility = errors.NotFacility
-    EpochNotOver = errors.EpochNotOver
-    BadTreeSize = errors.BadTreeSize
-    LowBond = errors.LowBond
-    BadKey = errors.BadKey
-    AlreadyLeaving = errors.AlreadyLeaving
-    NotLeaving = errors.NotLeaving
-    WindowOpen = errors.WindowOpen
-    AlreadyPenalized = errors.AlreadyPenalized
-    NoContradiction = errors.NoContradiction
-    AlreadyDemanded = errors.AlreadyDemanded
-    UnknownDemand = errors.UnknownDemand
-    NotDue = errors.NotDue
-    TermsOutOfBounds = errors.TermsOutOfBounds
-
     # ---- hooks
 
     def on_initialize(self, number: int) -> int:
@@ -185,7 +146,7 @@ class HealthRecords(Pallet):
         """Register the hash of a published schema of records. Origin: the Technical track."""
         self.technical(origin)
         self.schemas[id] = schema
-        self.deposit(self.SchemaRegistered(id, schema))
+        self.deposit(events.SchemaRegistered(id, schema))
 
     @call(3, weight=weights.REPORT_OMISSION)
     def report_omission(self, origin: Origin, promise: SignedPromise, absences: Absences) -> None:
@@ -253,9 +214,9 @@ class HealthRecords(Pallet):
         """Set bonds and fees; custodians with a lower bond add to it. Origin: parameters."""
         self.params_origin(origin)
         if not terms.in_bounds:
-            raise self.TermsOutOfBounds
+            raise errors.TermsOutOfBounds
         self.terms.value = terms
-        self.deposit(self.TermsSet(terms))
+        self.deposit(events.TermsSet(terms))
 
     # ---- public interface
 

@@ -73,7 +73,7 @@ def set_subs_info(_: object, subs: list[object]) -> DispatchInfo:
     return DispatchInfo(weights.set_subs(MAX_SUBS, len(subs)))
 
 
-class Identity(Pallet):
+class Identity(Pallet, events=events, errors=errors):
     """Accounts' statements about themselves, and registrars' judgements of them."""
 
     # ---- constants
@@ -106,42 +106,6 @@ class Identity(Pallet):
 
     subs = Part(SubAccounts)
     registrars = Part(Registrars)
-
-    # ---- events
-
-    IdentitySet = events.IdentitySet
-    IdentityCleared = events.IdentityCleared
-    IdentityKilled = events.IdentityKilled
-    JudgementRequested = events.JudgementRequested
-    JudgementUnrequested = events.JudgementUnrequested
-    JudgementPassed = events.JudgementPassed
-    RegistrarAdded = events.RegistrarAdded
-    SubIdentityAdded = events.SubIdentityAdded
-    SubIdentitiesSet = events.SubIdentitiesSet
-    SubIdentityRenamed = events.SubIdentityRenamed
-    SubIdentityRemoved = events.SubIdentityRemoved
-    SubIdentityRevoked = events.SubIdentityRevoked
-    SubIdentityAgreed = events.SubIdentityAgreed
-
-    # ---- errors
-
-    TooManySubAccounts = errors.TooManySubAccounts
-    NotFound = errors.NotFound
-    NotNamed = errors.NotNamed
-    EmptyIndex = errors.EmptyIndex
-    FeeChanged = errors.FeeChanged
-    NoIdentity = errors.NoIdentity
-    StickyJudgement = errors.StickyJudgement
-    JudgementGiven = errors.JudgementGiven
-    InvalidJudgement = errors.InvalidJudgement
-    InvalidIndex = errors.InvalidIndex
-    InvalidTarget = errors.InvalidTarget
-    TooManyRegistrars = errors.TooManyRegistrars
-    AlreadyClaimed = errors.AlreadyClaimed
-    NotSub = errors.NotSub
-    NotOwned = errors.NotOwned
-    JudgementForDifferentIdentity = errors.JudgementForDifferentIdentity
-    JudgementPaymentFailed = errors.JudgementPaymentFailed
 
     # ---- hooks
 

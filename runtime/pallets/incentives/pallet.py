@@ -111,7 +111,7 @@ def by_round(*_: object) -> DispatchInfo:
     return DispatchInfo(max(weights.SETTLE_AUDIT, weights.END_AUDIT))
 
 
-class Incentives(Pallet):
+class Incentives(Pallet, events=events, errors=errors):
     """Points for confirmed activities. Amounts in planck, times in slots."""
 
     # ---- constants
@@ -169,75 +169,6 @@ class Incentives(Pallet):
     auditors = Part(Auditors)
     audits = Part(Audits)
     pruning = Part(Pruning)
-
-    # ---- events
-
-    RuleSet = events.RuleSet
-    Subscribed = events.Subscribed
-    KeysPublished = events.KeysPublished
-    MonthOpened = events.MonthOpened
-    MonthClosed = events.MonthClosed
-    MonthSettled = events.MonthSettled
-    AuditsSelected = events.AuditsSelected
-    PointsRedeemed = events.PointsRedeemed
-    PointsPaid = events.PointsPaid
-    PartnerPaid = events.PartnerPaid
-    PointsExpired = events.PointsExpired
-    OfferPlaced = events.OfferPlaced
-    SavingsContributed = events.SavingsContributed
-    CredentialAttested = events.CredentialAttested
-    AuditReported = events.AuditReported
-    AuditFailed = events.AuditFailed
-    AuditAnswered = events.AuditAnswered
-    AuditReselected = events.AuditReselected
-    AuditEnded = events.AuditEnded
-    AuditorFined = events.AuditorFined
-    AuditorEnlisted = events.AuditorEnlisted
-    AuditorRetired = events.AuditorRetired
-    PlacementFeeSet = events.PlacementFeeSet
-    MonthRemoved = events.MonthRemoved
-
-    # ---- errors
-
-    UnknownRule = errors.UnknownRule
-    NotSubscribed = errors.NotSubscribed
-    NoKeys = errors.NoKeys
-    BadKey = errors.BadKey
-    MonthOpen = errors.MonthOpen
-    AlreadyClosed = errors.AlreadyClosed
-    OverRight = errors.OverRight
-    AlreadySpent = errors.AlreadySpent
-    BadSignature = errors.BadSignature
-    NotEnoughPoints = errors.NotEnoughPoints
-    NotPartner = errors.NotPartner
-    OfferUnknown = errors.OfferUnknown
-    UseIssuer = errors.UseIssuer
-    NotSelected = errors.NotSelected
-    TooLate = errors.TooLate
-    TooEarly = errors.TooEarly
-    NotProvider = errors.NotProvider
-    LowBond = errors.LowBond
-    WrongSize = errors.WrongSize
-    TooManyMonths = errors.TooManyMonths
-    AlreadyPublished = errors.AlreadyPublished
-    BadTree = errors.BadTree
-    NothingToRedeem = errors.NothingToRedeem
-    EpochFailed = errors.EpochFailed
-    InvalidRule = errors.InvalidRule
-    InvalidOffer = errors.InvalidOffer
-    NotInsurer = errors.NotInsurer
-    NotEducator = errors.NotEducator
-    AlreadyAttested = errors.AlreadyAttested
-    InvalidCredential = errors.InvalidCredential
-    NotAuditor = errors.NotAuditor
-    AuditorsFull = errors.AuditorsFull
-    NotEnlisted = errors.NotEnlisted
-    NoAudit = errors.NoAudit
-    NotDisputable = errors.NotDisputable
-    ZeroAmount = errors.ZeroAmount
-    TooSmall = errors.TooSmall
-    InvalidFee = errors.InvalidFee
-    OwnCredential = errors.OwnCredential
 
     # ---- hooks
 

@@ -103,7 +103,7 @@ MAX_FORGOTTEN: Final = 256
 """Limits of one block; the rest stays due."""
 
 
-class Jobs(Pallet):
+class Jobs(Pallet, events=events, errors=errors):
     """Paid computation. Amounts in planck, times in slots since genesis."""
 
     # ---- constants
@@ -241,37 +241,6 @@ class Jobs(Pallet):
     reason = ReasonOf(HoldReason.Escrow)
     """The reason of escrows in Balances."""
 
-    # ---- events
-
-    Posted = events.Posted
-    Assigned = events.Assigned
-    Accepted = events.Accepted
-    Unassigned = events.Unassigned
-    Moved = events.Moved
-    Finalized = events.Finalized
-    Ended = events.Ended
-    PriceMoved = events.PriceMoved
-    ProtocolSetAdded = events.ProtocolSetAdded
-    ProtocolSetRemoved = events.ProtocolSetRemoved
-    ParamsSet = events.ParamsSet
-    Stalled = events.Stalled
-
-    # ---- errors
-
-    UnknownModel = errors.UnknownModel
-    BadItems = errors.BadItems
-    BadDeadline = errors.BadDeadline
-    PriceAboveMax = errors.PriceAboveMax
-    UnknownJob = errors.UnknownJob
-    NotRequester = errors.NotRequester
-    NotProvider = errors.NotProvider
-    WrongState = errors.WrongState
-    PayloadEarly = errors.PayloadEarly
-    TooManySets = errors.TooManySets
-    UnknownSet = errors.UnknownSet
-    WrongAttempt = errors.WrongAttempt
-    InvalidParams = errors.InvalidParams
-
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
@@ -327,7 +296,7 @@ class Jobs(Pallet):
         model_class = self.prices.usable(model).model_class
         self.prices.ensure_deadline(int(model_class), int(quote.work), int(deadline))
         if quote.price > max_price:
-            raise self.PriceAboveMax
+            raise errors.PriceAboveMax
         job = Job(
             who, model, model_class, items, input_root, tier, check, urgency, quote.price,
             quote.verification, quote.deposit, quote.work, data_bytes, deadline, reply_key,
@@ -342,7 +311,7 @@ class Jobs(Pallet):
         who = origin.signed()
         found = self.store.expect(job)
         if found.requester != who:
-            raise self.NotRequester
+            raise errors.NotRequester
         self.outcomes.refund(job, found, phases.step(found.state, Action.CANCEL))
 
     @call(2, weight=weights.ACCEPT)
@@ -357,7 +326,7 @@ class Jobs(Pallet):
         until = now + int(self.payload_slots) + int(found.deadline)
         self.store.enter(job, found, phases.step(found.state, Action.ACCEPT).state, until)
         self.prices.sell(found)
-        self.deposit(self.Accepted(job, found.assignee, found.due))
+        self.deposit(events.Accepted(job, found.assignee, found.due))
 
     @call(3, weight=weights.DECLINE)
     def decline(self, origin: Origin, job: JobId) -> None:
@@ -379,7 +348,7 @@ class Jobs(Pallet):
         who = origin.signed()
         found = self.store.expect_assigned(job, who, JobState.Computing)
         if self.clock.now() < int(found.due) - int(found.deadline):
-            raise self.PayloadEarly
+            raise errors.PayloadEarly
         self.outcomes.stop_clock(found)
         self.outcomes.note_done(found, ok=False)
         self.outcomes.refund(job, found, phases.step(found.state, Action.REFUSE_PAYLOAD))
@@ -415,9 +384,9 @@ class Jobs(Pallet):
         """Set the parameters. Posted jobs keep their prices."""
         self.params_origin(origin)
         if min(params.min_fee, params.min_price) < Params().min_fee:
-            raise self.InvalidParams
+            raise errors.InvalidParams
         self.params.value = params
-        self.deposit(self.ParamsSet(params))
+        self.deposit(events.ParamsSet(params))
 
     # ---- public interface
 

@@ -82,7 +82,7 @@ def by_eras(_: Mining, era_from: int, era_to: int) -> DispatchInfo:
     return DispatchInfo(weights.claim_rewards(eras))
 
 
-class Mining(Pallet):
+class Mining(Pallet, events=events, errors=errors):
     """The emission for verified work."""
 
     # ---- constants
@@ -124,29 +124,6 @@ class Mining(Pallet):
     prices = Part(Prices)
     standings = Part(Standings)
     eras = Part(Eras)
-
-    # ---- events
-
-    ReceiptAccepted = events.ReceiptAccepted
-    EraEnded = events.EraEnded
-    RewardPaid = events.RewardPaid
-    RewardsExpired = events.RewardsExpired
-    UnallocatedSpent = events.UnallocatedSpent
-    RegionAttested = events.RegionAttested
-    EnergyAttested = events.EnergyAttested
-    ParamsSet = events.ParamsSet
-
-    # ---- errors
-
-    NotOperator = errors.NotOperator
-    ReceiptReplayed = errors.ReceiptReplayed
-    EraNotFinished = errors.EraNotFinished
-    NothingToClaim = errors.NothingToClaim
-    TooManyEras = errors.TooManyEras
-    UnknownRegion = errors.UnknownRegion
-    InvalidParams = errors.InvalidParams
-    UnallocatedLimitReached = errors.UnallocatedLimitReached
-    UnallocatedExhausted = errors.UnallocatedExhausted
 
     # ---- hooks
 

@@ -78,7 +78,7 @@ def by_keys(pallet: Oracle, *_: object) -> DispatchInfo:
     return DispatchInfo(remove + keys * weights.COMBINE)
 
 
-class Oracle(Pallet):
+class Oracle(Pallet, events=events, errors=errors):
     """Prices of BTT by bonded feeders."""
 
     # ---- constants
@@ -126,45 +126,6 @@ class Oracle(Pallet):
 
     reason = ReasonOf(HoldReason.Bond)
     """The reason of bonds in Balances."""
-
-    # ---- events
-
-    NewFeedData = events.NewFeedData
-    PriceSet = events.PriceSet
-    JumpBegan = events.JumpBegan
-    JumpEnded = events.JumpEnded
-    Joined = events.Joined
-    Admitted = events.Admitted
-    Removed = events.Removed
-    Left = events.Left
-    Withdrawn = events.Withdrawn
-    Slashed = events.Slashed
-    Paused = events.Paused
-    Resumed = events.Resumed
-    RuleSet = events.RuleSet
-    ProviderAttested = events.ProviderAttested
-
-    # ---- errors
-
-    NotFeeder = errors.NotFeeder
-    AlreadyFed = errors.AlreadyFed
-    Zero = errors.Zero
-    UnknownKey = errors.UnknownKey
-    Few = errors.Few
-    Stale = errors.Stale
-    Jumping = errors.Jumping
-    TooFew = errors.TooFew
-    LowBond = errors.LowBond
-    TooHigh = errors.TooHigh
-    KeyTwice = errors.KeyTwice
-    NothingFed = errors.NothingFed
-    InvalidRule = errors.InvalidRule
-    TooManyKeys = errors.TooManyKeys
-    FeedersFull = errors.FeedersFull
-    NotJoined = errors.NotJoined
-    AlreadyLeft = errors.AlreadyLeft
-    StillBonded = errors.StillBonded
-    NothingChanges = errors.NothingChanges
 
     # ---- hooks
 

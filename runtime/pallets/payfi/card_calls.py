@@ -8,7 +8,6 @@ from btt_chain.primitives.voucher import Voucher
 from btt_chain.scale import u128
 from runtime.frame import Origin, Pallet, PostInfo, call
 from runtime.frame.aliases import CompactBalanceOf
-from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.authorisations import Authorisations
 from runtime.pallets.payfi.card_types import (
     AuthId,
@@ -69,31 +68,6 @@ class CardCalls(Pallet, crate="pallet_payfi"):
 
     cards: ClassVar[Cards]
     authorisations: ClassVar[Authorisations]
-
-    # ---- events
-
-    CardRegistered = events.CardRegistered
-    CardSet = events.CardSet
-    CardDropped = events.CardDropped
-    Charged = events.Charged
-    Authorised = events.Authorised
-    Captured = events.Captured
-    Voided = events.Voided
-
-    # ---- errors
-
-    NoCard = errors.NoCard
-    CardExists = errors.CardExists
-    BadKey = errors.BadKey
-    OtherChain = errors.OtherChain
-    BadSignature = errors.BadSignature
-    CounterUsed = errors.CounterUsed
-    CardFrozen = errors.CardFrozen
-    CardExpired = errors.CardExpired
-    WrongCategory = errors.WrongCategory
-    OverCardLimit = errors.OverCardLimit
-    NoAuth = errors.NoAuth
-    TooManyAuths = errors.TooManyAuths
 
     # ---- hooks
 

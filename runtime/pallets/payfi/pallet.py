@@ -123,7 +123,7 @@ merchant; and whether its currency is converted. One object each, so that equal 
 their event; they are never changed."""
 
 
-class PayFi(CardCalls):
+class PayFi(CardCalls, events=events, errors=errors):
     """Merchants, payments, their settlement, refunds, disputes and cards."""
 
     # ---- constants
@@ -185,57 +185,6 @@ class PayFi(CardCalls):
     # ---- hold reasons
 
     HoldReason = types.HoldReason
-
-    # ---- events
-
-    Registered = events.Registered
-    Configured = events.Configured
-    Closing = events.Closing
-    Closed = events.Closed
-    Suspended = events.Suspended
-    Paid = events.Paid
-    Settled = events.Settled
-    Refunded = events.Refunded
-    RatesSet = events.RatesSet
-    Disputed = events.Disputed
-    Contested = events.Contested
-    PanelSelected = events.PanelSelected
-    Judged = events.Judged
-    Resolved = events.Resolved
-    ArbitersSet = events.ArbitersSet
-    ArbiterBonded = events.ArbiterBonded
-    ArbiterLeft = events.ArbiterLeft
-    ArbiterFined = events.ArbiterFined
-    PolicySet = events.PolicySet
-    OwnPolicySet = events.OwnPolicySet
-
-    # ---- errors
-
-    NotMerchant = errors.NotMerchant
-    AlreadyMerchant = errors.AlreadyMerchant
-    NotActive = errors.NotActive
-    AlreadyPaid = errors.AlreadyPaid
-    WrongCurrency = errors.WrongCurrency
-    TooDear = errors.TooDear
-    NothingLeft = errors.NothingLeft
-    OverLimit = errors.OverLimit
-    SettlementBusy = errors.SettlementBusy
-    NotYours = errors.NotYours
-    TooLate = errors.TooLate
-    TooMuch = errors.TooMuch
-    OutOfCorridor = errors.OutOfCorridor
-    NotDue = errors.NotDue
-    NoPayment = errors.NoPayment
-    UnknownPlan = errors.UnknownPlan
-    PaymentDisputed = errors.PaymentDisputed
-    NoDispute = errors.NoDispute
-    AlreadyDisputed = errors.AlreadyDisputed
-    AlreadyAnswered = errors.AlreadyAnswered
-    NotPanel = errors.NotPanel
-    NotArbiter = errors.NotArbiter
-    StillSeated = errors.StillSeated
-    Denied = errors.Denied
-    NoPolicy = errors.NoPolicy
 
     # ---- hooks
 

@@ -80,7 +80,7 @@ def joining(pallet: Providers, *_: object) -> DispatchInfo:
     return DispatchInfo(weights.joining(2 * MAX_CLASSES, read))
 
 
-class Providers(Pallet):
+class Providers(Pallet, events=events, errors=errors):
     """The registry of providers and their bonds."""
 
     # ---- constants
@@ -165,47 +165,6 @@ class Providers(Pallet):
     deposit_reason = ReasonOf(HoldReason.Registration)
     """The reason of deposits in Balances."""
 
-    # ---- events
-
-    Registered = events.Registered
-    Updated = events.Updated
-    Deregistered = events.Deregistered
-    Bonded = events.Bonded
-    Unbonded = events.Unbonded
-    Withdrawn = events.Withdrawn
-    Chilled = events.Chilled
-    Resumed = events.Resumed
-    Displaced = events.Displaced
-    AvailabilitySet = events.AvailabilitySet
-    HeartbeatReceived = events.HeartbeatReceived
-    ScoreDelegated = events.ScoreDelegated
-    Slashed = events.Slashed
-    Fined = events.Fined
-    PayBonded = events.PayBonded
-    ParamsSet = events.ParamsSet
-
-    # ---- errors
-
-    NotProvider = errors.NotProvider
-    AlreadyProvider = errors.AlreadyProvider
-    InvalidInfo = errors.InvalidInfo
-    UnknownClass = errors.UnknownClass
-    ClassFull = errors.ClassFull
-    NothingToUnbond = errors.NothingToUnbond
-    NoMoreChunks = errors.NoMoreChunks
-    NothingToWithdraw = errors.NothingToWithdraw
-    JobsOpen = errors.JobsOpen
-    StillBonded = errors.StillBonded
-    AlreadyChilled = errors.AlreadyChilled
-    NotChilled = errors.NotChilled
-    HeartbeatAlreadySent = errors.HeartbeatAlreadySent
-    BondTooSmall = errors.BondTooSmall
-    NothingChanges = errors.NothingChanges
-    ChangedLately = errors.ChangedLately
-    TooManyDelegators = errors.TooManyDelegators
-    NotDelegator = errors.NotDelegator
-    InvalidParams = errors.InvalidParams
-
     # ---- hooks
 
     # ---- calls
@@ -219,7 +178,7 @@ class Providers(Pallet):
         """
         who = origin.signed()
         if who in self.ledgers:
-            raise self.AlreadyProvider
+            raise errors.AlreadyProvider
         ensure_valid(info, self.classes)
         self.currency.hold(self.deposit_reason, who, self.registration_deposit)
         ledger = self.bonds.open(who, bond, info.capacity)
@@ -228,9 +187,9 @@ class Providers(Pallet):
         self.providers[who] = info
         self.ledgers[who] = ledger
         self.performance.start(who)
-        self.deposit(self.Registered(who))
+        self.deposit(events.Registered(who))
         if bond:
-            self.deposit(self.Bonded(who, bond))
+            self.deposit(events.Bonded(who, bond))
         return PostInfo(weight=weights.joining(len(info.classes), read))
 
     @call(1, weight=joining)
@@ -245,7 +204,7 @@ class Providers(Pallet):
         ensure_valid(info, self.classes)
         if (info.vrf, info.seal) != (before.vrf, before.seal):
             if ledger.busy:
-                raise self.JobsOpen
+                raise errors.JobsOpen
             ledger.selectable_from = self.bonds.settled_from()
         ledger.capacity = info.capacity
         read = 0
@@ -254,7 +213,7 @@ class Providers(Pallet):
 
         self.providers[who] = info
         self.ledgers[who] = ledger
-        self.deposit(self.Updated(who))
+        self.deposit(events.Updated(who))
         return PostInfo(weight=weights.joining(len(before.classes) + len(info.classes), read))
 
     @call(2, weight=weights.BOND_EXTRA)
@@ -287,7 +246,7 @@ class Providers(Pallet):
         who = origin.signed()
         ledger, classes = self._ledger(who), self.providers[who].classes
         if ledger.chilled:
-            raise self.AlreadyChilled
+            raise errors.AlreadyChilled
         self.membership.chill(who, ledger, classes)
         self.ledgers[who] = ledger
         return PostInfo(weight=weights.joining(len(classes), 0))
@@ -302,7 +261,7 @@ class Providers(Pallet):
         ledger, classes = self._ledger(who), self.providers[who].classes
         missing = self.membership.missing(who, classes)
         if not missing:
-            raise self.NotChilled
+            raise errors.NotChilled
         read = self.membership.resume(who, ledger, missing)
         self.ledgers[who] = ledger
         return PostInfo(weight=weights.joining(len(missing), read))
@@ -320,7 +279,7 @@ class Providers(Pallet):
         self.performance.settle(who, ledger)
         ledger.hours = hours
         self.ledgers[who] = ledger
-        self.deposit(self.AvailabilitySet(who))
+        self.deposit(events.AvailabilitySet(who))
 
     @call(8, weight=weights.HEARTBEAT)
     def heartbeat(self, origin: Origin) -> PostInfo:
@@ -332,11 +291,11 @@ class Providers(Pallet):
         who = origin.signed()
         ledger, era = self._ledger(who), u32(self.measures.era_now())
         if ledger.last_heartbeat == era:
-            raise self.HeartbeatAlreadySent
+            raise errors.HeartbeatAlreadySent
         self.performance.settle(who, ledger)
         ledger.last_heartbeat = era
         self.ledgers[who] = ledger
-        self.deposit(self.HeartbeatReceived(who, era))
+        self.deposit(events.HeartbeatReceived(who, era))
         return PostInfo(pays=False)
 
     @call(9, weight=weights.DELEGATE_SCORE)
@@ -354,9 +313,9 @@ class Providers(Pallet):
         to = None if validator == who else validator
         ledger = self._ledger(who)
         if self.work_scores.delegate_of(who) == to:
-            raise self.NothingChanges
+            raise errors.NothingChanges
         if to is not None and not self.bonds.is_sufficient(ledger):
-            raise self.BondTooSmall
+            raise errors.BondTooSmall
         self.work_scores.delegate(who, to)
 
     @call(10, weight=weights.DISMISS_DELEGATOR)
@@ -370,9 +329,9 @@ class Providers(Pallet):
         who = origin.signed()
         ledger, classes = self._ledger(who), self.providers[who].classes
         if ledger.busy:
-            raise self.JobsOpen
+            raise errors.JobsOpen
         if ledger.bond or ledger.unlocking:
-            raise self.StillBonded
+            raise errors.StillBonded
         self.membership.leave(who, classes)
         reason = self.deposit_reason
         self.currency.release(reason, who, self.currency.held(reason, who))
@@ -380,7 +339,7 @@ class Providers(Pallet):
         del self.ledgers[who]
         self.performance.remove(who)
         self.work_scores.remove(who)
-        self.deposit(self.Deregistered(who))
+        self.deposit(events.Deregistered(who))
         return PostInfo(weight=weights.joining(len(classes), 0))
 
     @call(12, weight=weights.SET_PARAMS)
@@ -390,9 +349,9 @@ class Providers(Pallet):
         """Set the parameters. Bonds below a new minimum stay, and get no more paid jobs."""
         self.params_origin(origin)
         if not params.in_order:
-            raise self.InvalidParams
+            raise errors.InvalidParams
         self.params.value = params
-        self.deposit(self.ParamsSet(params))
+        self.deposit(events.ParamsSet(params))
 
     # ---- public interface
 
@@ -405,5 +364,5 @@ class Providers(Pallet):
     def _ledger(self, who: AccountId) -> Ledger:
         ledger = self.ledgers.get(who)
         if ledger is None:
-            raise self.NotProvider
+            raise errors.NotProvider
         return ledger

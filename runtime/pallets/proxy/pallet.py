@@ -107,7 +107,7 @@ class Within:
         return self.pallet.may_call(self.kind, inner)
 
 
-class Proxy(Pallet):
+class Proxy(Pallet, events=events, errors=errors):
     """An account lets others act for it, within limits."""
 
     # ---- constants
@@ -139,27 +139,6 @@ class Proxy(Pallet):
     # ---- components
 
     announced = Part(Announcements)
-
-    # ---- events
-
-    ProxyExecuted = events.ProxyExecuted
-    PureCreated = events.PureCreated
-    PureKilled = events.PureKilled
-    Announced = events.Announced
-    ProxyAdded = events.ProxyAdded
-    ProxyRemoved = events.ProxyRemoved
-    DepositPoked = events.DepositPoked
-
-    # ---- errors
-
-    TooMany = errors.TooMany
-    NotFound = errors.NotFound
-    NotProxy = errors.NotProxy
-    Unproxyable = errors.Unproxyable
-    Duplicate = errors.Duplicate
-    NoPermission = errors.NoPermission
-    Unannounced = errors.Unannounced
-    NoSelfProxy = errors.NoSelfProxy
 
     # ---- hooks
 

@@ -93,7 +93,7 @@ def by_items(_: Receipts, __: bytes, was: Opening, right: Opening) -> DispatchIn
     return DispatchInfo(weights.expose_voters(max(len(was.leaves), len(right.leaves))))
 
 
-class Receipts(Pallet):
+class Receipts(Pallet, events=events, errors=errors):
     """Commitments to computed results. Amounts in planck, times in slots since genesis."""
 
     GOSSIPED = UNSIGNED_BYTES
@@ -164,52 +164,6 @@ class Receipts(Pallet):
 
     reason = ReasonOf(HoldReason.VerifierBond)
     """The reason of the holds on verifiers' bonds."""
-
-    # ---- events
-
-    Submitted = events.Submitted
-    CommitteeSelected = events.CommitteeSelected
-    Committed = events.Committed
-    Revealed = events.Revealed
-    VoterExposed = events.VoterExposed
-    PhaseBegan = events.PhaseBegan
-    FraudProven = events.FraudProven
-    FalseProof = events.FalseProof
-    PlantedErrorRevealed = events.PlantedErrorRevealed
-    VerifierSlashed = events.VerifierSlashed
-    LeafRequested = events.LeafRequested
-    LeafShown = events.LeafShown
-    VerifierJoined = events.VerifierJoined
-    VerifierLeft = events.VerifierLeft
-    VerifierWithdrew = events.VerifierWithdrew
-
-    # ---- errors
-
-    UnknownReceipt = errors.UnknownReceipt
-    BadTimes = errors.BadTimes
-    WrongPhase = errors.WrongPhase
-    NotSeated = errors.NotSeated
-    TooEarly = errors.TooEarly
-    TooLate = errors.TooLate
-    AlreadyCommitted = errors.AlreadyCommitted
-    BadSignature = errors.BadSignature
-    WrongOpening = errors.WrongOpening
-    NotFraudulent = errors.NotFraudulent
-    AlreadyProven = errors.AlreadyProven
-    NotAllowed = errors.NotAllowed
-    LeafRefused = errors.LeafRefused
-    NotRequested = errors.NotRequested
-    TooManyRequests = errors.TooManyRequests
-    NoSuchLeaf = errors.NoSuchLeaf
-    DigestRight = errors.DigestRight
-    NoPlantedError = errors.NoPlantedError
-    BondTooSmall = errors.BondTooSmall
-    NoSessionKeys = errors.NoSessionKeys
-    AlreadyVerifier = errors.AlreadyVerifier
-    NotVerifier = errors.NotVerifier
-    VerifiersFull = errors.VerifiersFull
-    StillBonded = errors.StillBonded
-    BadVrfProof = errors.BadVrfProof
 
     # ---- hooks
 

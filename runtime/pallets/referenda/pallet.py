@@ -59,7 +59,7 @@ from runtime.pallets.scheduler import DispatchTime, Scheduler
 from runtime.weights import referenda as weights
 
 
-class Referenda(Pallet, instances=True):
+class Referenda(Pallet, instances=True, events=events, errors=errors):
     """Votes on calls, which are enacted when approved."""
 
     # ---- constants
@@ -100,42 +100,6 @@ class Referenda(Pallet, instances=True):
     queues = Part(Queues)
     descriptions = Part(Descriptions)
     lifecycle = Part(Lifecycle)
-
-    # ---- events
-
-    Submitted = events.Submitted
-    DecisionDepositPlaced = events.DecisionDepositPlaced
-    DecisionDepositRefunded = events.DecisionDepositRefunded
-    DepositSlashed = events.DepositSlashed
-    DecisionStarted = events.DecisionStarted
-    ConfirmStarted = events.ConfirmStarted
-    ConfirmAborted = events.ConfirmAborted
-    Confirmed = events.Confirmed
-    Approved = events.Approved
-    Rejected = events.Rejected
-    TimedOut = events.TimedOut
-    Cancelled = events.Cancelled
-    Killed = events.Killed
-    SubmissionDepositRefunded = events.SubmissionDepositRefunded
-    MetadataSet = events.MetadataSet
-    MetadataCleared = events.MetadataCleared
-
-    # ---- errors
-
-    NotOngoing = errors.NotOngoing
-    HasDeposit = errors.HasDeposit
-    BadTrack = errors.BadTrack
-    Full = errors.Full
-    QueueEmpty = errors.QueueEmpty
-    BadReferendum = errors.BadReferendum
-    NothingToDo = errors.NothingToDo
-    NoTrack = errors.NoTrack
-    Unfinished = errors.Unfinished
-    NoPermission = errors.NoPermission
-    NoDeposit = errors.NoDeposit
-    BadStatus = errors.BadStatus
-    PreimageNotExist = errors.PreimageNotExist
-    PreimageStoredWithDifferentLength = errors.PreimageStoredWithDifferentLength
 
     # ---- hooks
 

@@ -70,7 +70,7 @@ class Currency(Inspect, Mutate, MutateHold, Protocol):
     """The staked money; Balances implements it."""
 
 
-class TierStaking(Pallet):
+class TierStaking(Pallet, events=events, errors=errors):
     """Stakes locked for a term, their rewards and benefits."""
 
     # ---- constants
@@ -133,45 +133,6 @@ class TierStaking(Pallet):
 
     reason = ReasonOf(HoldReason.TierStake)
     """The reason of the holds on stakes."""
-
-    # ---- events
-
-    Staked = events.Staked
-    RewardPaid = events.RewardPaid
-    Unstaked = events.Unstaked
-    ForceUnstaked = events.ForceUnstaked
-    Extended = events.Extended
-    DividendDistributed = events.DividendDistributed
-    DividendPaid = events.DividendPaid
-    ContributionPaid = events.ContributionPaid
-    PremiumBought = events.PremiumBought
-    PoolToppedUp = events.PoolToppedUp
-    TierSet = events.TierSet
-    DividendShareSet = events.DividendShareSet
-    PremiumSet = events.PremiumSet
-    ContributionBudgetSet = events.ContributionBudgetSet
-
-    # ---- errors
-
-    BelowMinimum = errors.BelowMinimum
-    UnknownTier = errors.UnknownTier
-    RewardPoolExhausted = errors.RewardPoolExhausted
-    RewardBelowMin = errors.RewardBelowMin
-    StillLocked = errors.StillLocked
-    NotOwner = errors.NotOwner
-    LockedFundsNotStakable = errors.LockedFundsNotStakable
-    CommitCapExceeded = errors.CommitCapExceeded
-    TooManyStakes = errors.TooManyStakes
-    NothingToClaim = errors.NothingToClaim
-    NotLonger = errors.NotLonger
-    InvalidTerms = errors.InvalidTerms
-    InvalidShare = errors.InvalidShare
-    QuarterNotOver = errors.QuarterNotOver
-    UnknownService = errors.UnknownService
-    NotEntitled = errors.NotEntitled
-    BadMonths = errors.BadMonths
-    PriceAboveMax = errors.PriceAboveMax
-    TooManyServices = errors.TooManyServices
 
     # ---- hooks
 
@@ -276,7 +237,7 @@ class TierStaking(Pallet):
         """Give `amount` planck to the reward pool irrevocably. Your account stays alive."""
         who = origin.signed()
         self.currency.transfer(who, STAKING, amount, True)
-        self.deposit(self.PoolToppedUp(who, amount))
+        self.deposit(events.PoolToppedUp(who, amount))
 
     @call(9, weight=weights.SET_TIER)
     def set_tier(
@@ -320,7 +281,7 @@ class TierStaking(Pallet):
         """
         self.params(origin)
         self.contributions.contribution_budget.value = amount
-        self.deposit(self.ContributionBudgetSet(amount))
+        self.deposit(events.ContributionBudgetSet(amount))
 
     # ---- public interface
 

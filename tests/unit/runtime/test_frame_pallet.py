@@ -44,6 +44,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.pallet import snake
+from runtime.pallets.referenda import errors, events
 from runtime.pallets.system import System
 from runtime.params import RuntimeParams, WorkRules
 from support.runtime import VERSION, SmallRuntime
@@ -396,6 +397,24 @@ def test_listed_events_and_errors_belong_to_the_pallet_and_its_later_versions() 
     assert list(Composed.ERRORS.values()) == [Late]
     assert list(ComposedLater.EVENTS.values()) == [Begun, Composed.Nested, ComposedLater.Ended]
     assert list(ComposedLater.ERRORS.values()) == [Late]
+
+
+def test_events_and_errors_of_modules_belong_to_the_pallet_and_its_later_versions() -> None:
+    class Elsewhere(Pallet, events=events, errors=errors):
+        """Names the modules of its events and errors."""
+
+    class ElsewhereLater(Elsewhere):
+        """The next version of it."""
+
+        class Ended(Event, index=200):
+            """Counting ended."""
+
+    assert Elsewhere.EVENTS[0] is events.Submitted
+    assert Elsewhere.ERRORS[0] is errors.NotOngoing
+    assert list(Elsewhere.EVENTS) == sorted(Elsewhere.EVENTS)
+    assert all(event.__module__ == events.__name__ for event in Elsewhere.EVENTS.values())
+    assert Elsewhere.EVENTS | {200: ElsewhereLater.Ended} == ElsewhereLater.EVENTS
+    assert ElsewhereLater.ERRORS == Elsewhere.ERRORS
 
 
 def test_a_component_keeps_its_storage_under_the_name_of_the_pallet() -> None:
