@@ -22,7 +22,7 @@ from btt_chain.scale import u32, u64, u128  # noqa: E402
 from runtime.accounts import PAYFI  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
 from runtime.limits import payment_hooks  # noqa: E402
-from runtime.pallets.payfi import Batch, Legs, PayFi, Queue, Volume  # noqa: E402
+from runtime.pallets.payfi import Batch, Legs, Queue, Volume, events  # noqa: E402
 from runtime.pallets.payfi.settlement import Place  # noqa: E402
 from support.payfi import ALICE, DAY, FOUNDATION, REST, SHOP, START, PayFiRuntime, Time, ref  # noqa: E402
 
@@ -60,7 +60,7 @@ def step(runtime: PayFiRuntime, paid: dict[tuple[u32, AccountId], list[int]]) ->
     runtime.payfi.on_initialize(runtime.time.slot)
     now, found = runtime.time.moment(), list[float]()
     for event in runtime.announced():
-        if isinstance(event, PayFi.Settled):
+        if isinstance(event, events.Settled):
             moments = paid.pop((event.bucket, event.merchant), ())
             found.extend((now - moment) / 60_000 for moment in moments)
     return found

@@ -29,7 +29,7 @@ from btt_chain.scale import u8, u16, u32, u64, u128  # noqa: E402
 from runtime.accounts import PAYFI  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
 from runtime.frame import Weight  # noqa: E402
-from runtime.pallets.payfi import Legs, Merchant, PayFi, Volume  # noqa: E402
+from runtime.pallets.payfi import Legs, Merchant, Volume, events  # noqa: E402
 from runtime.pallets.payfi.settlement import PLACES, Place  # noqa: E402
 from runtime.pallets.payfi.types import MerchantActive  # noqa: E402
 from support.payfi import ALICE, BTT_CODE, BUCKET, FOUNDATION, META, PayFiRuntime  # noqa: E402
@@ -71,7 +71,7 @@ class Queue:
                 runtime.host.events.clear()
                 runtime.payfi.on_initialize(runtime.time.slot)
                 for event in runtime.announced():
-                    if isinstance(event, PayFi.Settled) and event.merchant == shop:
+                    if isinstance(event, events.Settled) and event.merchant == shop:
                         assert event.bucket == bucket
                         return (runtime.time.moment() - paid) / 60_000
         raise AssertionError(f"the payment to {shop.hex()} does not settle")

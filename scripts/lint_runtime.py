@@ -40,6 +40,7 @@ SECTIONS = (
     "constants",
     "dependencies",
     "storage",
+    "components",
     "hold reasons",
     "events",
     "errors",

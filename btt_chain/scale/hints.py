@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from inspect import get_annotations
 from types import FunctionType, MethodType, NoneType
 from typing import Any, ClassVar, ForwardRef, TypeVar, get_args, get_origin, get_type_hints
 
@@ -63,7 +62,7 @@ def _sources(described: type | Callable[..., object]) -> list[tuple[dict[str, ob
     """Return annotations with the name of their module; those of base classes first."""
     if isinstance(described, type):
         bases = reversed(described.__mro__)
-        return [(get_annotations(base), base.__module__) for base in bases]
+        return [(vars(base).get("__annotations__", {}), base.__module__) for base in bases]
     function = described.__func__ if isinstance(described, MethodType) else described
     if not isinstance(function, FunctionType):
         raise LookupError(function)
@@ -77,7 +76,9 @@ def _type(text: object, module: str) -> object:
         return NoneType if text is None else text
     key = (module, text)
     if key not in _evaluated or module == "__main__":
-        kind = eval(text, sys.modules[module].__dict__)  # noqa: S307 - our own annotations
+        names = sys.modules[module].__dict__
+        # Most annotations are a name, which is looked up ten times faster than it is compiled.
+        kind = names[text] if text in names else eval(text, names)  # noqa: S307 - our own text
         if any(isinstance(part, (str, ForwardRef)) for part in (kind, *get_args(kind))):
             raise LookupError(text)
         _evaluated[key] = NoneType if kind is None else kind

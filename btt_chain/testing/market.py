@@ -120,7 +120,7 @@ class Market:
 
     async def post(self) -> None:
         """Post a job over some rows. Raises ClientError."""
-        from runtime.pallets.jobs import Jobs  # noqa: PLC0415 - slow to import
+        from runtime.pallets.jobs.events import Posted  # noqa: PLC0415 - slow to import
 
         chain, manifest = self._chain, self.package.manifest
         count = self._rng.randint(*ITEMS)
@@ -149,7 +149,7 @@ class Market:
         except DispatchFailed:
             self._folder.forget(record)
             raise
-        record.job = next(event.job for event in done.events if isinstance(event, Jobs.Posted))
+        record.job = next(event.job for event in done.events if isinstance(event, Posted))
         self._folder.save(record)
         say(f"job 0x{record.job.hex()[:12]} posted: {count} items")
 

@@ -93,7 +93,7 @@ class Session:
         from btt_chain.scale import u32, u64, u128
         from btt_chain.work.ids import model_id
         from runtime.apis.work import WorkApi
-        from runtime.pallets.jobs import Jobs
+        from runtime.pallets.jobs.events import Posted
         from runtime.pallets.jobs.types import Check, Urgency
 
         tier, check = Tier[options["tier"].title()], Check[options["check"].title()]
@@ -126,7 +126,7 @@ class Session:
         # Whatever is raised, a fork may post it yet: the gateway finds it by its key, or forgets it
         # after a day.
         done = await self.sender.executed(self.chain, call, wire)
-        posted = [event for event in done.events if isinstance(event, Jobs.Posted)]
+        posted = [event for event in done.events if isinstance(event, Posted)]
         record.job = posted[0].job
         self.folder.save(record)
         # Now: whatever interrupts the command later, the caller has the id.

@@ -76,7 +76,7 @@ class HealthRecordsApi(RuntimeApi, version=1):
     def epochs(self) -> Epochs:
         """Return the current epoch, and the terms."""
         pallet = self._pallet
-        genesis = H256(pallet.genesis_hash())
+        genesis = H256(pallet.system.genesis_hash())
         return Epochs(u32(pallet.anchors.epoch()), pallet.hour_ms, genesis, pallet.terms.value)
 
     def batch(self, custodian: AccountId, kind: BatchKind, epoch: u32) -> Batch | None:

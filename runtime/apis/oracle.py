@@ -15,7 +15,7 @@ from btt_chain.primitives.meaning import UNIX_MS
 from btt_chain.scale import path, u64
 from runtime.apis.base import RuntimeApi
 from runtime.frame.aliases import Account
-from runtime.pallets.oracle import Feeder, Oracle, Rule, TimestampedValue, Waiting
+from runtime.pallets.oracle import Feeder, Oracle, Rule, TimestampedValue, Waiting, errors
 from runtime.pallets.oracle.types import Key
 
 
@@ -116,11 +116,11 @@ class OracleApi(RuntimeApi, version=1):
         oracle = self._oracle
         try:
             oracle.price(key)
-        except (Oracle.UnknownKey, Oracle.Few):
+        except (errors.UnknownKey, errors.Few):
             return PriceState.Few, None
-        except Oracle.Stale:
+        except errors.Stale:
             return PriceState.Stale, None
-        except Oracle.Jumping:
+        except errors.Jumping:
             return PriceState.Jumping, None
         return PriceState.Ready, oracle.quotes.values[key]
 

@@ -17,7 +17,16 @@ from btt_chain.scale import Err, Ok, Result, TypeName, path, u16, u32, u64, u128
 from runtime.apis.base import RuntimeApi
 from runtime.frame import DispatchError
 from runtime.frame.aliases import Account, Balance, MomentOf
-from runtime.pallets.payfi import Legs, Merchant, PayFi, Payment, PaymentState, Report, Terms
+from runtime.pallets.payfi import (
+    Legs,
+    Merchant,
+    PayFi,
+    Payment,
+    PaymentState,
+    Report,
+    Terms,
+    errors,
+)
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
 from runtime.pallets.payfi.dispute_types import Arbiter, Dispute
 from runtime.pallets.payfi.policies import Policy
@@ -148,7 +157,7 @@ class PayFiApi(RuntimeApi, version=1):
             record = payfi.merchants.active(merchant)
             gross = payfi.payments.gross(record, units, currency)
             if gross > u128.MAX:
-                raise PayFi.TooDear
+                raise errors.TooDear
             terms = payfi.payments.terms(merchant, record, currency)
             legs = payfi.payments.legs(gross, terms)
             payfi.merchants.allowance(merchant, u128(gross))

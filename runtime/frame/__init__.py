@@ -8,6 +8,7 @@ from runtime.frame.call import (
     RuntimeHoldReason,
     call,
 )
+from runtime.frame.constants import Const, Constant
 from runtime.frame.error import (
     BadOrigin,
     CannotLookup,
@@ -29,7 +30,8 @@ from runtime.frame.host import EventRecord, Phase, RuntimeEvent
 from runtime.frame.items import DoubleMap, Hasher, Map, Value
 from runtime.frame.migration import Migration, MigrationFailed
 from runtime.frame.origin import NONE, ROOT, Origin, OriginCheck, ensure_root, signed
-from runtime.frame.pallet import Component, Const, Constant, Pallet
+from runtime.frame.pallet import Pallet
+from runtime.frame.part import Component, Part, ReasonOf
 from runtime.frame.runtime import Runtime
 from runtime.frame.state import State
 from runtime.frame.version import RuntimeVersion
@@ -76,10 +78,12 @@ __all__ = [
     "Origin",
     "OriginCheck",
     "Pallet",
+    "Part",
     "PerClassWeight",
     "Phase",
     "PostInfo",
     "Reason",
+    "ReasonOf",
     "Runtime",
     "RuntimeCall",
     "RuntimeEvent",

@@ -91,6 +91,8 @@ class StorageItem:
 
     name: str
     prefix: bytes
+    kinds: tuple[object, ...]
+    """Types of the keys and of the value, as in the annotation: `Map[AccountId, u128]`."""
     _host: Host
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -130,6 +132,7 @@ class Value(TypedItem[V], Generic[V]):
 
     def __init__(self, kind: TypeForm[V], *, default: V | None = None) -> None:
         super().__init__(kind, default)
+        self.kinds = (kind,)
         self._last: tuple[bytes, V] | None = None
         self._peeked: tuple[bytes, V] | None = None
 
@@ -247,6 +250,7 @@ class Map(TypedItem[V], Generic[K, V]):
     ) -> None:
         self._key_kind: TypeForm[K] = key
         super().__init__(kind, default)
+        self.kinds = key, kind
         self._hasher = hasher
         self._hash = HASH[hasher]
         self._keys = HashedKeys(self.hashed)
@@ -383,6 +387,7 @@ class DoubleMap(TypedItem[V], Generic[K1, K2, V]):
     ) -> None:
         self._kinds: tuple[TypeForm[K1], TypeForm[K2]] = (first, second)
         super().__init__(kind, default)
+        self.kinds = first, second, kind
         self._hashers = hashers
         self._hash_first, self._hash_second = HASH[hashers[0]], HASH[hashers[1]]
         self._prefixes: dict[K1, bytes] = {}

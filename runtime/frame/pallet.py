@@ -1,90 +1,49 @@
 """Pallets: one concern of the chain each, in one class.
 
-A pallet has this order: docstring, constants, dependencies, storage, hold reasons, events, errors,
-hooks, calls, public interface, internals. An annotation without a value is configuration, which the
-runtime's table gives; `Const[...]` configuration is in the metadata. `Constant(...)` is in the
-metadata, too, but fixed by the pallet: no table gives it.
+A pallet has this order: docstring, constants, dependencies, storage, components, hold reasons,
+events, errors, hooks, calls, public interface, internals. An annotation without a value is
+configuration, which the runtime's table gives; `Const[...]` configuration is in the metadata.
+`Constant(...)` is in the metadata, too, but fixed by the pallet: no table gives it.
 
-A pallet with many events declares them in a module of their own and lists them in its body
-(`Posted = events.Posted`), as with errors. One with several concepts gives each a `Component` with
-its own storage and constants.
+A pallet with many events or errors declares them in modules of their own, which it names
+(`class Jobs(Pallet, events=events, errors=errors)`). One with several concepts gives each a
+`Component` with its own storage and constants (`months = Part(Months)`), see `part.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from functools import cached_property
-from types import MappingProxyType
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Final,
-    Generic,
-    TypeVar,
-    cast,
-    dataclass_transform,
-    get_args,
-    get_origin,
-)
+from types import MappingProxyType, ModuleType
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform, get_args, get_origin
 
-from typing_extensions import TypeForm
-
-from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
-from btt_chain.scale import AnyCodec, Codec, codec
+from btt_chain.scale import AnyCodec, codec
 from btt_chain.scale.hints import hints_of, is_class_variable
 from btt_chain.scale.shape import attribute_docs
-from runtime.frame.call import Call, CallMark, Dispatchable
+from runtime.frame.call import Call, CallMark, Dispatchable, Reason
+from runtime.frame.constants import CONSTANT, Constant, constant_name
 from runtime.frame.error import Error
 from runtime.frame.event import Event
 from runtime.frame.host import Host
-from runtime.frame.items import StorageItem, camel
-
-V = TypeVar("V")
-
-CONSTANT: Final = object()
-Const = Annotated[V, CONSTANT]
-"""Configuration that is in the metadata: `existential_deposit: Const[u128]`."""
-
-
-class Constant(Generic[V]):
-    """A number fixed by the pallet and shown in the metadata: `max_pins = Constant(u32(16))`.
-
-    The string below the declaration is its documentation. `kind` is the type on the wire, where it
-    is not that of the value; `name` the name in the metadata, where it is not the attribute's.
-    """
-
-    def __init__(
-        self, value: V, *, kind: TypeForm[V] | None = None, name: str | None = None
-    ) -> None:
-        self.value = value
-        self._kind: TypeForm[V] = type(value) if kind is None else kind
-        self.name = name
-
-    @cached_property
-    def codec(self) -> Codec[V]:
-        """The codec of the number."""
-        return codec(self._kind)
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = self.name or camel(name)
-
-    def __get__(self, instance: object, owner: type) -> V:
-        return self.value
+from runtime.frame.items import StorageItem
+from runtime.frame.part import Component, Concern, Need, Part, ReasonOf, wiring
 
 
 @dataclass_transform(kw_only_default=True)
-class Pallet:
+class Pallet(Concern):
     """Configuration, storage, events, errors and calls of one concern of the chain."""
 
     CALLS: ClassVar[dict[int, Dispatchable]]
     EVENTS: ClassVar[dict[int, type[Event]]]
     ERRORS: ClassVar[dict[int, type[Error]]]
-    STORAGE: ClassVar[dict[str, StorageItem]]
-    FIXED: ClassVar[dict[str, object]]
-    """Values of the `Constant`s by attribute."""
+    REASONS: ClassVar[list[str]]
+    """Attributes that are declared as reasons of holds."""
+    PARTS: ClassVar[dict[str, type[Component]]]
+    """Classes of the components by attribute."""
+    NEEDS: ClassVar[dict[str, list[Need]]]
+    FIXED: ClassVar[dict[str, Constant[object]]]
+    """The pallet's `Constant`s by attribute."""
     CONFIG: ClassVar[set[str]]
     """Attributes that the runtime's table gives."""
     DEFAULTS: ClassVar[dict[str, object]]
@@ -95,6 +54,8 @@ class Pallet:
     """First part of type paths: `pallet_balances`."""
     instances: ClassVar[bool] = False
     """True if the pallet's types have Substrate's second parameter, `I`."""
+    DECLARED: ClassVar[list[type]]
+    """Events and errors of the modules that the pallet names."""
     STORAGE_ORDER: ClassVar[tuple[str, ...]] = ()
     """Names of items that the metadata lists first, in this order: for items of Substrate that lie
     in components.
@@ -106,12 +67,17 @@ class Pallet:
     extrinsics of other nodes are rejected before they are decoded.
     """
 
-    host: ClassVar[Host]
-    index: ClassVar[int]
     components: ClassVar[list[Component]]
-    """Components of the pallet, in the order in which `setup` builds them."""
+    """Components of the pallet, in the order of their declaration."""
 
-    def __init_subclass__(cls, *, crate: str | None = None, instances: bool = False) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        crate: str | None = None,
+        instances: bool = False,
+        events: ModuleType | None = None,
+        errors: ModuleType | None = None,
+    ) -> None:
         """Read the declaration once. Types are evaluated when they are first needed.
 
         A pallet of a later version is a subclass of the previous one, and declares what is new.
@@ -129,10 +95,13 @@ class Pallet:
         cls.crate = crate or "pallet_" + snake(cls.__name__)
         cls.instances = instances
         cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
-        cls.FIXED = {name: item.value for name, item in body.items() if isinstance(item, Constant)}
-        nested = [item for item in body.values() if isinstance(item, type)]
-        cls.EVENTS = by_index(cls, [item for item in nested if issubclass(item, Event)])
-        cls.ERRORS = by_index(cls, [item for item in nested if issubclass(item, Error)])
+        cls.PARTS = {name: item.kind for name, item in body.items() if isinstance(item, Part)}
+        cls.REASONS = [name for name, item in body.items() if isinstance(item, ReasonOf)]
+        cls.FIXED = {name: item for name, item in body.items() if isinstance(item, Constant)}
+        cls.DECLARED = [*getattr(before, "DECLARED", []), *classes_of(events), *classes_of(errors)]
+        declared = cls.DECLARED + [item for item in body.values() if isinstance(item, type)]
+        cls.EVENTS = by_index(cls, [item for item in declared if issubclass(item, Event)])
+        cls.ERRORS = by_index(cls, [item for item in declared if issubclass(item, Error)])
         cls.HOLD_REASONS = body.get("HoldReason")
         cls.FREEZE_REASONS = body.get("FreezeReason")
         cls.CONFIG = {name for name, note in own.items() if not is_class_variable(note)}
@@ -176,7 +145,7 @@ class Pallet:
             notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
             if CONSTANT in notes:
                 found[name] = (constant_name(name, notes), codec(get_args(hint)[0]))
-        return found | declared_constants(cls)
+        return found | super().constants()
 
     # ---- hooks, for subclasses to override
 
@@ -198,7 +167,7 @@ class Pallet:
         return None
 
     def setup(self) -> None:
-        """Build the components; configuration and storage are in place."""
+        """Compute what follows from configuration and components; these are in place."""
 
     # ---- for the runtime
 
@@ -207,23 +176,40 @@ class Pallet:
 
         Raises TypeError if two of its items, in components or not, have one name.
         """
-        prefix = twox_128(self.name.encode())
-        live = {name: item.bind(host, prefix) for name, item in self.STORAGE.items()}
+        self.bind_storage(host, self.name, index)
         # Not of those for which the class has another value now: tests set such.
         kind = type(self)
         constants = {
-            name: value for name, value in self.FIXED.items() if getattr(kind, name) is value
+            name: constant.value
+            for name, constant in self.FIXED.items()
+            if getattr(kind, name) is constant.value
         }
-        self.__dict__.update(live, **constants, host=host, index=index, components=[])
+        self.__dict__.update(constants, components=[])
+        for name, needs in self.needs().items():
+            component = self.__dict__[name] = self.PARTS[name]()
+            component.bind_storage(host, self.name, index)
+            component.inject(self, needs)
+            self.components.append(component)
         self.setup()
         names = [item.name for _, item in self.live_storage()]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise TypeError(f"{self.name}: two storage items are called {', '.join(repeated)}")
 
+    @classmethod
+    def needs(cls) -> dict[str, list[Need]]:
+        """Return the dependencies of each component, which are resolved once for the class."""
+        if "NEEDS" not in vars(cls):
+            hints = hints_of(cls) if cls.PARTS else {}
+            offers = {name: hint for name, hint in hints.items() if name in cls.CONFIG}
+            offers |= cls.STORAGE | dict.fromkeys(cls.REASONS, Reason)
+            offers |= {name: constant.kind for name, constant in cls.FIXED.items()}
+            cls.NEEDS = wiring(cls.__name__, offers, cls.PARTS)
+        return cls.NEEDS
+
     def live_storage(self) -> list[tuple[str, StorageItem]]:
         """Return the live items by attribute: in STORAGE_ORDER, then own, then components'."""
-        own = [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
+        own = super().live_storage()
         own += [item for component in self.components for item in component.live_storage()]
         order = {name: place for place, name in enumerate(self.STORAGE_ORDER)}
         return sorted(own, key=lambda item: order.get(item[1].name, len(order)))
@@ -244,77 +230,13 @@ class Pallet:
             found |= attribute_docs(type(part))
         return found
 
-    def deposit(self, event: Event) -> None:
-        """Emit `event`; it is undone with the storage layer in which it was emitted."""
-        host = self.host
-        host.events.append((host.phase, self.index, event))
 
-    def event_prefix(self, kind: type[Event]) -> bytes:
-        """Return the first bytes of the pallet's events of a kind, before their fields."""
-        if kind.INDEX is None:
-            raise TypeError(f"{self.name}: the event {kind.__name__} has no index")
-        return bytes((self.index, kind.INDEX))
-
-    def deposit_raw(self, event: bytes) -> None:
-        """Emit an event that is encoded already: its `event_prefix`, then its fields.
-
-        For the events of most transactions: neither an object nor a codec is needed.
-        """
-        host = self.host
-        host.events.append((host.phase, self.index, event))
-
-
-class Component:
-    """One concept of a pallet, with storage of its own under the pallet's name in the state.
-
-    A subclass declares storage items and `Constant`s as a pallet does, and takes its dependencies
-    in `__init__`. The pallet builds it in `setup`: `self.committees = Committees(self, clock)`.
-    """
-
-    STORAGE: ClassVar[dict[str, StorageItem]]
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        body: dict[str, object] = {}
-        for base in reversed(cls.__mro__):
-            body |= vars(base)
-        cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
-
-    @classmethod
-    def constants(cls) -> dict[str, tuple[str, AnyCodec]]:
-        """Return the codec of each constant and its name in the metadata, by attribute."""
-        return declared_constants(cls)
-
-    def __init__(self, pallet: Pallet) -> None:
-        prefix = twox_128(pallet.name.encode())
-        self.host = pallet.host
-        self.deposit = pallet.deposit
-        """Emit an event of the pallet."""
-        self.deposit_raw = pallet.deposit_raw
-        """Emit an event of the pallet that is encoded already."""
-        self.__dict__.update(
-            {name: item.bind(pallet.host, prefix) for name, item in self.STORAGE.items()}
-        )
-        pallet.components.append(self)
-
-    def live_storage(self) -> list[tuple[str, StorageItem]]:
-        """Return the live items by attribute, in the order of declaration."""
-        return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
-
-
-def declared_constants(kind: type) -> dict[str, tuple[str, AnyCodec]]:
-    """Return codec and name in the metadata of each `Constant` of a class and its bases."""
-    return {
-        name: (item.name or name, item.codec)
-        for base in reversed(kind.__mro__)
-        for name, item in vars(base).items()
-        if isinstance(item, Constant)
-    }
-
-
-def constant_name(name: str, notes: tuple[object, ...]) -> str:
-    """Return a constant's name in the metadata: `Annotated[Const[u16], "SS58Prefix"]` names it."""
-    return next((note for note in notes if isinstance(note, str)), camel(name))
+def classes_of(module: ModuleType | None) -> list[type]:
+    """Return the classes that a module declares itself."""
+    if module is None:
+        return []
+    classes = [item for item in vars(module).values() if isinstance(item, type)]
+    return [item for item in classes if item.__module__ == module.__name__]
 
 
 D = TypeVar("D", bound=type[Event] | type[Error])

@@ -11,7 +11,6 @@ stalled. So a stall shifts all deadlines by its length.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import field
 from typing import Annotated, Final
 
@@ -19,7 +18,8 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, FixedBytes, TypeName, path, u8, u32
 from runtime.frame.items import DoubleMap, Hasher, Value
-from runtime.frame.pallet import Component, Pallet
+from runtime.frame.part import Component
+from runtime.frame.traits import Clock, Stalls
 
 MAX_QUEUES: Final = 8
 NEVER: Final = u32(u32.MAX)
@@ -52,22 +52,20 @@ class Ahead:
 class TimerQueues(Component):
     """The timer queues of a pallet. Times given to its methods are slots."""
 
+    _clock: Clock
+
     due = DoubleMap(u8, DueKey, H256, hashers=(Hasher.Identity, Hasher.Identity))
     """The timer queues."""
     ahead = Value(Ahead, default=Ahead())
     """For each timer queue, a time before which nothing in it is due."""
 
-    def __init__(
-        self, pallet: Pallet, *, now: Callable[[], int], stalled: Callable[[], int]
-    ) -> None:
-        """`now` returns the slot, `stalled` the total number of slots without a block in stalls."""
-        super().__init__(pallet)
-        self._now = now
-        self._stalled = stalled
+    def stalled(self) -> int:
+        """Return the total number of slots without a block in stalls; 0 if they are not counted."""
+        return 0
 
     def enter(self, queue: int, slot: int, what: H256) -> DueKey:
         """Add an entry that is due in `slot`; return its key, which removes it again."""
-        time = slot - self._stalled()
+        time = slot - self.stalled()
         ahead = self.ahead.value
         key = DueKey(time.to_bytes(4, "big") + ahead.entered.to_bytes(4, "big"))
         self.due[u8(queue), key] = what
@@ -84,14 +82,14 @@ class TimerQueues(Component):
     def nothing_due(self) -> bool:
         """Return True if no queue has an entry that is due: one read for all queues."""
         first = min(self.ahead.peek().first)
-        return first == NEVER or first > self._now() - self._stalled()
+        return first == NEVER or first > self._clock.now() - self.stalled()
 
     def take(self, queue: int, limit: int) -> list[H256]:
         """Remove and return the entries due by now, at most `limit`, the oldest first."""
         first = self.ahead.peek().first[queue]
         if first == NEVER:
             return []  # most queues are empty in most blocks: they need no clock
-        now = self._now() - self._stalled()
+        now = self._clock.now() - self.stalled()
         if first > now:
             return []
         keys = self.due.some_under(u8(queue), limit + 1)
@@ -103,6 +101,16 @@ class TimerQueues(Component):
         ahead.first[queue] = time_of(keys[len(due)]) if len(due) < len(keys) else NEVER
         self.ahead.value = ahead
         return found
+
+
+class ShiftedQueues(TimerQueues):
+    """Timer queues whose entries are due later by the length of stalls."""
+
+    _stalls: Stalls
+
+    def stalled(self) -> int:
+        """Return the total number of slots without a block in stalls."""
+        return self._stalls.stalled_slots()
 
 
 def time_of(key: DueKey) -> u32:

@@ -32,6 +32,13 @@ class Moments(Protocol):
         """Return the beginning of the current slot, in milliseconds since 1970."""
 
 
+class Stalls(Protocol):
+    """Times without blocks, by which deadlines are shifted; the deliveries of Jobs implement it."""
+
+    def stalled_slots(self) -> int:
+        """Return the number of slots, all together, in which the chain stalled."""
+
+
 class Prices(Protocol):
     """Prices of BTT; Oracle implements it."""
 

@@ -277,6 +277,12 @@ class System(Pallet, crate="frame_system"):
             del self.block_hash[u32(oldest)]
         return Digest([*self.digest.peek().logs])
 
+    # ---- public interface: hashes
+
+    def genesis_hash(self) -> bytes:
+        """Return the hash of block zero."""
+        return bytes(self.block_hash[u32(0)])
+
     # ---- internals
 
     def _event_info(self, info: DispatchInfo, post: PostInfo) -> DispatchEventInfo:

@@ -39,6 +39,7 @@ from runtime.pallets.asset_registry import AssetInfo
 from runtime.pallets.assets import Assets
 from runtime.pallets.balances import sub_account
 from runtime.pallets.exchange import MAX_LEVELS, Exchange, Side
+from runtime.pallets.exchange.errors import NotListed
 from runtime.pallets.exchange.types import MAX_OWN_ORDERS
 from runtime.pallets.system import System
 from runtime.splits import BPS, ceil_div, mul_div
@@ -209,7 +210,7 @@ class Vaults(Pallet):
         if money < MIN_MONEY or not units:
             raise self.TooLittle
         if not self.exchange.is_traded(asset):
-            raise self.exchange.NotListed
+            raise NotListed
         id = self.count.value
         self.count.value = id + 1
         now = u64(self.clock.now())
@@ -292,7 +293,7 @@ class Vaults(Pallet):
         vault = self._managed(origin, id)
         info = self.registry.info(vault.asset)
         if info is None:
-            raise self.exchange.NotListed
+            raise NotListed
         # All units at once, without rounding: the registered value against the price.
         asked, value = int(price) * int(info.units), int(info.value)
         if not value * (BPS - BAND_BPS) <= asked * BPS <= value * (BPS + BAND_BPS):

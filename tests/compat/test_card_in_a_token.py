@@ -33,7 +33,7 @@ from btt_chain.primitives.voucher import (
 from btt_chain.scale import u64
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.payfi import PayFi, PaymentState
+from runtime.pallets.payfi import PaymentState, errors
 from runtime.pallets.payfi.card_types import Proof
 from support.payfi import ALICE, DAY_MS, SHOP
 from support.payfi_cards import GENESIS, LIMITS, Tills, with_changes
@@ -146,7 +146,7 @@ def test_the_runtime_accepts_vouchers_that_the_token_signs(tills: Tills, card: T
 def test_a_signature_of_the_token_is_for_its_voucher_only(tills: Tills, card: TokenCard) -> None:
     voucher, other = asked(tills, card), asked(tills, card, int(21 * BTT))
     signature = card.sign(voucher)
-    with refused(tills, PayFi.BadSignature):
+    with refused(tills, errors.BadSignature):
         tills.payfi.charge_card(signed(SHOP), other, signature, True)
     tills.payfi.charge_card(signed(SHOP), voucher, signature, False)
     assert tills.held() == 20 * BTT

@@ -44,11 +44,12 @@ from genesis.presets import CHAINS
 from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView
 from runtime.constants import BTT
-from runtime.pallets.jobs import Jobs
+from runtime.pallets.jobs import events as jobs_events
 from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.providers import Providers
+from runtime.pallets.providers import events as providers_events
 from runtime.pallets.receipts import Receipts
+from runtime.pallets.receipts import events as receipts_events
 from runtime.params import WorkRules
 from support.vectors import REPOSITORY
 from support.work.history import History
@@ -196,7 +197,9 @@ class World:
             data_bytes=u64(VALUES.nbytes), deadline=u32(60), reply_key=record.keys.reply_public,
             endpoints=folder.endpoints(),
         )  # fmt: skip
-        record.job = next(event.job for event in done.events if isinstance(event, Jobs.Posted))
+        record.job = next(
+            event.job for event in done.events if isinstance(event, jobs_events.Posted)
+        )
         folder.save(record)
         self.jobs[name] = record.job
         return record
@@ -300,7 +303,7 @@ async def _prepare(world: World, chain: RuntimeClient) -> None:
     await asyncio.gather(*map(register, CLASS.values()))
 
     def registered() -> bool:
-        known = {event.provider for event in world.history.of(Providers.Registered)}
+        known = {event.provider for event in world.history.of(providers_events.Registered)}
         return known >= {*WHO.values()}
 
     await world.until(chain, "registered", registered)
@@ -366,7 +369,7 @@ async def _caught(world: World, chain: RuntimeClient) -> None:
     """A confidential lie. Who is slashed gets no more jobs, so the open one has to be given out."""
 
     def given() -> bool:
-        return WHO[LIAR] in [event.provider for event in world.history.of(Jobs.Assigned)]
+        return WHO[LIAR] in [event.provider for event in world.history.of(jobs_events.Assigned)]
 
     await world.until(chain, "assigned", given)
     await _confidential(world, chain, "private lie", LIAR)
@@ -378,16 +381,18 @@ async def _withheld(world: World, chain: RuntimeClient) -> None:
 
     def shown() -> bool:
         receipts = [
-            one.receipt for one in world.history.of(Receipts.Submitted)
+            one.receipt for one in world.history.of(receipts_events.Submitted)
             if one.job == world.jobs["mute"]
         ]  # fmt: skip
-        return any(one.receipt in receipts for one in world.history.of(Receipts.LeafShown))
+        return any(one.receipt in receipts for one in world.history.of(receipts_events.LeafShown))
 
     await world.until(chain, "shown", shown)
     await world.post(chain, "gone", MUTE)
 
     def computed() -> bool:
-        return world.jobs["gone"] in [event.job for event in world.history.of(Receipts.Submitted)]
+        return world.jobs["gone"] in [
+            event.job for event in world.history.of(receipts_events.Submitted)
+        ]
 
     await world.until(chain, "computed", computed)
     world.net.helper(MUTE).kill()
@@ -406,7 +411,7 @@ async def _of_the_chain(world: World, chain: RuntimeClient) -> None:
         await chain.submit("Sudo", "sudo", signer=KeyPair.from_uri("//Alice"), call=wanted)
 
     def own() -> list[H256]:
-        return [one.job for one in world.history.of(Jobs.Posted) if one.requester is None]
+        return [one.job for one in world.history.of(jobs_events.Posted) if one.requester is None]
 
     def is_posted() -> bool:
         posted[:] = own()[before:]
@@ -414,14 +419,16 @@ async def _of_the_chain(world: World, chain: RuntimeClient) -> None:
 
     # The set of the genesis block posts in each era, too.
     await decide("remove_protocol_set", index=u32(0))
-    await world.until(chain, "removed", lambda: bool(world.history.of(Jobs.ProtocolSetRemoved)))
+    await world.until(
+        chain, "removed", lambda: bool(world.history.of(jobs_events.ProtocolSetRemoved))
+    )
     before = len(own())
     await decide(
         "add_protocol_set", model=H256(ids.model_id(manifest)), items=u32(ITEMS), input_root=root,
         data_bytes=u64(VALUES.nbytes), deadline=u32(60), endpoints=folder.endpoints(),
     )  # fmt: skip
     await world.until(chain, "posted by the chain", is_posted)
-    added = [one.index for one in world.history.of(Jobs.ProtocolSetAdded)]
+    added = [one.index for one in world.history.of(jobs_events.ProtocolSetAdded)]
     await decide("remove_protocol_set", index=added[-1])
     world.jobs["public"] = posted[0]
     await world.ended(chain, "public")
@@ -454,8 +461,8 @@ def test_a_false_result_is_slashed_though_its_error_was_planted_and_all_clients_
 
 
 def test_only_the_verifier_that_votes_without_checking_misses_planted_errors(played: World) -> None:
-    assert len(played.history.of(Receipts.PlantedErrorRevealed)) >= 2
-    slashed = played.history.of(Receipts.VerifierSlashed)
+    assert len(played.history.of(receipts_events.PlantedErrorRevealed)) >= 2
+    slashed = played.history.of(receipts_events.VerifierSlashed)
     assert {event.verifier for event in slashed} == {LAZY}
 
 
@@ -471,15 +478,16 @@ def test_a_confidential_result_is_checked_by_its_requester_and_paid_at_once(play
 def test_a_confidential_lie_is_proven_by_its_requester(played: World) -> None:
     view = played.views["private lie"]
     assert (view.state, view.outcome) == (JobState.Slashed, Outcome.Fraud)
-    (proven,) = played.of(Receipts.FraudProven, "private lie")
+    (proven,) = played.of(receipts_events.FraudProven, "private lie")
     assert proven.slashed == 10 * int(view.price)
-    slashed = {event.provider for event in played.history.of(Providers.Slashed)}
+    slashed = {event.provider for event in played.history.of(providers_events.Slashed)}
     assert slashed == {WHO[LIAR]}
 
 
 def test_who_serves_nothing_is_asked_on_the_chain_and_answers_by_itself(played: World) -> None:
     (asked,), (shown,) = (
-        played.of(kind, "mute") for kind in (Receipts.LeafRequested, Receipts.LeafShown)
+        played.of(kind, "mute")
+        for kind in (receipts_events.LeafRequested, receipts_events.LeafShown)
     )
     assert (asked.item, asked.tensor, asked.leaf) == (shown.item, shown.tensor, shown.leaf)
     assert played.views["mute"].state is JobState.Finalized
@@ -488,7 +496,7 @@ def test_who_serves_nothing_is_asked_on_the_chain_and_answers_by_itself(played: 
 def test_who_does_not_answer_is_fined_and_not_paid(played: World) -> None:
     view = played.views["gone"]
     assert (view.state, view.outcome) == (JobState.Refunded, Outcome.Withheld)
-    assert WHO[MUTE] in {event.provider for event in played.history.of(Providers.Fined)}
+    assert WHO[MUTE] in {event.provider for event in played.history.of(providers_events.Fined)}
 
 
 def test_a_job_of_the_chain_is_computed_from_what_a_gateway_serves(played: World) -> None:

@@ -25,7 +25,7 @@ from runtime.constants import BTT
 from runtime.frame import EventRecord
 from runtime.frame.event import Event
 from runtime.frame.host import Initialization
-from runtime.pallets.referenda import Referenda
+from runtime.pallets.referenda import events
 from runtime.params import RuntimeParams
 
 pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900)]
@@ -78,7 +78,7 @@ def test_what_a_referendum_decides_is_done_on_all_nodes(devnet: DevnetFactory) -
     ):
         # The scheduler also dispatches alarms of the referendum, some of them early.
         assert after in names[names.index(before) + 1 :], names
-    (confirmed,) = (event for _, event in stories[0] if isinstance(event, Referenda.Confirmed))
+    (confirmed,) = (event for _, event in stories[0] if isinstance(event, events.Confirmed))
     # Charlie's 10,000 went with Eve's 30,000; the two other chambers have no members yet.
     assert int(confirmed.tally.ayes) == 4_900 * 10**9 + 1_050 * 10**9 * 4 // 6
     assert int(confirmed.tally.support) == (4_900 + 1_050) * 10**9

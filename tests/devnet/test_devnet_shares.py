@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+from runtime.pallets.jobs import events
+
 pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work]'")
 
 from btt_chain.client.typed import open_runtime
@@ -22,7 +24,6 @@ from btt_chain.testing import Devnet
 from genesis.catalogue import make
 from genesis.presets import CHAINS
 from runtime.constants import BTT
-from runtime.pallets.jobs import Jobs
 from support.work.history import History
 
 pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(1_200)]
@@ -77,8 +78,10 @@ async def _until_paid(net: Devnet) -> int:
     async with open_runtime(net[0].ws) as chain:
         while True:
             await history.read(chain)
-            bought = {event.job for event in history.of(Jobs.Posted) if event.requester is not None}
-            paid = sum(int(e.paid) for e in history.of(Jobs.Finalized) if e.job in bought)
+            bought = {
+                event.job for event in history.of(events.Posted) if event.requester is not None
+            }
+            paid = sum(int(e.paid) for e in history.of(events.Finalized) if e.job in bought)
             if paid >= WORK:
                 return paid
             assert time.monotonic() < deadline, f"{paid} planck paid"

@@ -16,6 +16,10 @@ from random import Random
 
 import pytest
 
+from runtime.pallets.jobs import events as jobs_events
+from runtime.pallets.providers import events as providers_events
+from runtime.pallets.receipts import events as receipts_events
+
 pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work]'")
 
 from btt_chain.client.typed import open_runtime
@@ -38,10 +42,7 @@ from runtime.apis.core import BabeApi
 from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView
 from runtime.constants import BTT
-from runtime.pallets.jobs import Jobs
 from runtime.pallets.jobs.types import JobState
-from runtime.pallets.providers import Providers
-from runtime.pallets.receipts import Receipts
 from runtime.pallets.receipts.types import Wrong, WrongEdge
 from runtime.splits import split_compute
 from support.vectors import REPOSITORY
@@ -71,10 +72,10 @@ class Work(History):
     """Return the results of the work."""
 
     def finalized_by(self, name: str) -> int:
-        return sum(event.provider == WHO[name] for event in self.of(Jobs.Finalized))
+        return sum(event.provider == WHO[name] for event in self.of(jobs_events.Finalized))
 
     def slashed(self) -> list[AccountId]:
-        return [event.provider for event in self.of(Providers.Slashed)]
+        return [event.provider for event in self.of(providers_events.Slashed)]
 
 
 def spec() -> str:
@@ -122,7 +123,7 @@ async def until(
 
 def summary(history: Work) -> str:
     done = {name: history.finalized_by(name) for name in WHO}
-    ended = [event.outcome.name for event in history.of(Jobs.Ended)]
+    ended = [event.outcome.name for event in history.of(jobs_events.Ended)]
     return f"block {history.number}, finalized {done}, ended {ended}"
 
 
@@ -160,9 +161,11 @@ async def _kill_verifier(net: Devnet, history: Work) -> None:
         while receipt is None:
             await asyncio.sleep(0.3)
             now = (await chain.head()).slot - genesis
-            selected = history.of(Receipts.CommitteeSelected)
+            selected = history.of(receipts_events.CommitteeSelected)
             until = {one.receipt: int(one.reveal_until) for one in selected}
-            mine = [one.receipt for one in history.of(Receipts.Committed) if one.verifier == who]
+            mine = [
+                one.receipt for one in history.of(receipts_events.Committed) if one.verifier == who
+            ]
             receipt = next((one for one in mine if until[one] > now + 4), None)
         # Asked for only now: who starts a provider again reads all that was written down anew.
         node = net.node(LAST)
@@ -175,7 +178,9 @@ async def _kill_verifier(net: Devnet, history: Work) -> None:
         left = until[receipt] - ((await chain.head()).slot - genesis)
         print(f"\n  back {left} slots before its verdict was due")
         while left > 4:
-            revealed = [one.receipt for one in history.of(Receipts.Revealed) if one.verifier == who]
+            revealed = [
+                one.receipt for one in history.of(receipts_events.Revealed) if one.verifier == who
+            ]
             if receipt in revealed:
                 return
             if (await chain.head()).final_number > int(until[receipt]) + 10:
@@ -190,7 +195,7 @@ def test_the_honest_are_paid_and_the_cheat_is_slashed(net: Devnet) -> None:
     net.check_agreement()
     _check_money(history)
     assert set(history.slashed()) == {WHO[CHEAT]}
-    assert history.of(Receipts.VerifierSlashed) == []
+    assert history.of(receipts_events.VerifierSlashed) == []
     print(f"\n  {summary(history)}; {killer.kills} kills")
 
 
@@ -210,7 +215,7 @@ async def _story(net: Devnet, history: Work, killer: Killer) -> None:
         for validator in VALIDATORS:
             view = await chain.api(WorkApi.verifier, validator)
             assert view is not None
-            assert view.bond == 5_000 * int(BTT), history.of(Receipts.VerifierSlashed)
+            assert view.bond == 5_000 * int(BTT), history.of(receipts_events.VerifierSlashed)
 
 
 async def _until_weights_follow(net: Devnet, history: Work) -> None:
@@ -234,8 +239,8 @@ async def _until_weights_follow(net: Devnet, history: Work) -> None:
 
 def _check_money(history: Work) -> None:
     """Check that every escrow went where it must, to the planck."""
-    posted = {event.job: event for event in history.of(Jobs.Posted)}
-    for event in history.of(Jobs.Finalized):
+    posted = {event.job: event for event in history.of(jobs_events.Posted)}
+    for event in history.of(jobs_events.Finalized):
         held = posted[event.job]
         if held.requester is None:
             # A job of the chain itself: nothing is held, and the price is the provider's.
@@ -247,7 +252,7 @@ def _check_money(history: Work) -> None:
         assert event.fees == held.price - split.contributors
         whole = held.price + held.verification + held.deposit
         assert event.paid + event.fees + event.verification + event.returned == whole
-    for event in history.of(Jobs.Ended):
+    for event in history.of(jobs_events.Ended):
         held = posted[event.job]
         if held.requester is None:
             continue
@@ -264,7 +269,9 @@ async def _check_cheat(net: Devnet, history: Work) -> None:
     records = [Record.decode(file.read_bytes()) for file in (folder / "records").glob("*.rec")]
     wrong = {record.job: _wrong_items(folder, record) for record in records}
     assert any(wrong.values())
-    refused = {event.job for event in history.of(Jobs.Ended) if event.outcome.name == "Fraud"}
+    refused = {
+        event.job for event in history.of(jobs_events.Ended) if event.outcome.name == "Fraud"
+    }
     compared = 0
     async with open_runtime(net[0].ws) as chain:
         for record in records:

@@ -13,7 +13,7 @@ from runtime.pallets.chambers import SEAT_POWER, Chamber, Chambers
 from runtime.pallets.chambers.types import Milestones
 from runtime.pallets.conviction_voting import Conviction, Standard, vote_of
 from runtime.pallets.tier_staking import StakedMoney
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.tokenomics import errors
 from support.governance import CAROL, Forum
 
 SLOT_MS = 6_000
@@ -89,13 +89,13 @@ class NoProgrammes:
     """Milestones of a chain without programmes."""
 
     def expect_pending(self, programme: u32, index: u32) -> tuple[u64, u64]:
-        raise Tokenomics.MilestoneUnknown
+        raise errors.MilestoneUnknown
 
     def pending_since(self, programme: u32, index: u32) -> u64 | None:
         return None
 
     def object_to(self, programme: u32, index: u32) -> None:
-        raise Tokenomics.MilestoneUnknown
+        raise errors.MilestoneUnknown
 
 
 class Assembly(Forum):

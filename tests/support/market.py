@@ -29,7 +29,7 @@ from runtime.constants import BTT
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed
 from runtime.frame.timers import time_of
 from runtime.pallets.babe import Beacon
-from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
+from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency, events
 from runtime.pallets.jobs.stalls import GAP_SLOTS
 from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
@@ -476,7 +476,7 @@ class Market(WorkRuntime):
         }
         self.do(who, "Jobs.post", **(args | other))
         event = next(
-            event for event in reversed(self.announced()) if isinstance(event, Jobs.Posted)
+            event for event in reversed(self.announced()) if isinstance(event, events.Posted)
         )
         return event.job
 

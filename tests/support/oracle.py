@@ -10,7 +10,7 @@ from btt_chain.scale import u16, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, PostInfo, Reason, ensure_root, signed
 from runtime.pallets.balances import Balances
-from runtime.pallets.mining import Mining
+from runtime.pallets.mining import errors
 from runtime.pallets.oracle import Oracle, Rule
 from runtime.pallets.oracle.types import MIN_BOND
 from runtime.pallets.tokenomics.types import BurnReason
@@ -61,9 +61,9 @@ class ProviderList:
 
     def ensure_attestable(self, operator: AccountId, region: u16) -> None:
         if operator != PROVIDER:
-            raise Mining.NotOperator
+            raise errors.NotOperator
         if region > 3:
-            raise Mining.UnknownRegion
+            raise errors.UnknownRegion
 
     def attest(self, operator: AccountId, region: u16, efficiency: int) -> None:
         self.attested.append((operator, int(region), efficiency))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, GRANTS, PAYFI, TREASURY, pool_account
-from runtime.pallets.balances import Balances, is_pool, sub_account
-from runtime.pallets.bounties import Bounties, Bounty
-from runtime.pallets.exchange import Exchange
-from runtime.pallets.payfi import PayFi
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.balances import events as balances_events
+from runtime.pallets.balances import is_pool, sub_account
+from runtime.pallets.bounties import Bounty
+from runtime.pallets.bounties import events as bounties_events
+from runtime.pallets.exchange import events as exchange_events
+from runtime.pallets.payfi import events as payfi_events
+from runtime.pallets.tokenomics import events as tokenomics_events
 from runtime.pallets.tokenomics.ledger import ALL_POOLS
 from runtime.pallets.treasury import Treasury
 from runtime.pallets.vaults import Vaults
@@ -53,21 +55,21 @@ class PoolWatch:
     def _note(self, event: object) -> None:
         """Note what leaves a pool."""
         match event:
-            case Balances.Transfer(from_=pool, to=to, amount=amount) if is_pool(pool):
+            case balances_events.Transfer(from_=pool, to=to, amount=amount) if is_pool(pool):
                 self._legs.append((pool, to, int(amount)))
             case (
-                Balances.Withdraw(who=pool, amount=amount)
-                | Balances.Burned(who=pool, amount=amount)
-                | Balances.DustLost(account=pool, amount=amount)
+                balances_events.Withdraw(who=pool, amount=amount)
+                | balances_events.Burned(who=pool, amount=amount)
+                | balances_events.DustLost(account=pool, amount=amount)
             ) if is_pool(pool):
                 self._legs.append((pool, None, int(amount)))
 
     def _explain(self, event: object) -> None:
         """Remove the legs that an event explains: they must be there, to the planck."""
         match event:
-            case Tokenomics.PoolReleased(pool=name, amount=amount, to=to):
+            case tokenomics_events.PoolReleased(pool=name, amount=amount, to=to):
                 self._strike((pool_account(name), to, int(amount)))
-            case Tokenomics.TokensBurned(who=who, amount=amount):
+            case tokenomics_events.TokensBurned(who=who, amount=amount):
                 self._burn(who, int(amount))
             case Treasury.Awarded(award=award, account=to):
                 self._strike((TREASURY, to, int(award)))
@@ -77,29 +79,29 @@ class PoolWatch:
                 self._strike(self._promised.pop(int(index)))
             case Treasury.AssetSpendVoided(index=index):
                 del self._promised[int(index)]
-            case Balances.BalanceSet(free=free):
+            case balances_events.BalanceSet(free=free):
                 # The treasury gives what an account has more than before.
                 given = [leg for leg in self._legs if leg[:2] == (TREASURY, None)]
                 assert len(given) <= 1
                 assert sum(amount for _, _, amount in given) <= free
                 self._legs = [leg for leg in self._legs if leg not in given]
-            case PayFi.Settled(merchant=to, net=net, fee=fee):
+            case payfi_events.Settled(merchant=to, net=net, fee=fee):
                 self._strike_payment(to, int(net))
                 self._payment_fees += int(fee)
-            case PayFi.Refunded(payer=to, amount=amount, settled=False):
+            case payfi_events.Refunded(payer=to, amount=amount, settled=False):
                 self._strike_payment(to, int(amount))
-            case PayFi.Resolved(payer=to, to_payer=amount, late=False) if amount:
+            case payfi_events.Resolved(payer=to, to_payer=amount, late=False) if amount:
                 self._strike_payment(to, int(amount))
-            case Exchange.AuctionHeld(fees=fees) if fees:
+            case exchange_events.AuctionHeld(fees=fees) if fees:
                 self._strike((EXCHANGE, None, int(fees)))
             case Vaults.Withdrawn(id=id, who=who, money=money):
                 self._strike((sub_account(EXCHANGE, int(id)), who, int(money)))
-            case Bounties.BountyClaimed(index=index, payout=payout, beneficiary=to):
+            case bounties_events.BountyClaimed(index=index, payout=payout, beneficiary=to):
                 known, account = self._bounties[int(index)], account_of(index)
                 curator = known.status.curator  # type: ignore[union-attr]
                 self._strike((account, curator, int(known.fee)))
                 self._strike((account, to, int(payout)))
-            case Bounties.BountyCanceled(index=index):
+            case bounties_events.BountyCanceled(index=index):
                 # All of it goes back; one that had no money yet gives nothing back.
                 account = account_of(index)
                 back = [leg for leg in self._legs if leg[:2] == (account, GRANTS)]
@@ -142,20 +144,20 @@ def account_of(index: int) -> AccountId:
 def moved(event: object) -> list[tuple[AccountId, int]]:
     """Return the account whose balance an event changed, and by how much."""
     match event:
-        case Balances.Transfer(from_=source, to=dest, amount=amount):
+        case balances_events.Transfer(from_=source, to=dest, amount=amount):
             return [(source, -int(amount)), (dest, int(amount))]
-        case Balances.Deposit(who=who, amount=amount):
+        case balances_events.Deposit(who=who, amount=amount):
             return [(who, int(amount))]
         case (
-            Balances.Withdraw(who=who, amount=amount)
-            | Balances.Burned(who=who, amount=amount)
-            | Balances.BurnedHeld(who=who, amount=amount)
-            | Balances.Slashed(who=who, amount=amount)
-            | Balances.DustLost(account=who, amount=amount)
+            balances_events.Withdraw(who=who, amount=amount)
+            | balances_events.Burned(who=who, amount=amount)
+            | balances_events.BurnedHeld(who=who, amount=amount)
+            | balances_events.Slashed(who=who, amount=amount)
+            | balances_events.DustLost(account=who, amount=amount)
         ):
             return [(who, -int(amount))]
-        case Balances.TransferOnHold(source=source, dest=dest, amount=amount):
+        case balances_events.TransferOnHold(source=source, dest=dest, amount=amount):
             return [(source, -int(amount)), (dest, int(amount))]
-        case Balances.ReserveRepatriated(from_=source, to=dest, amount=amount):
+        case balances_events.ReserveRepatriated(from_=source, to=dest, amount=amount):
             return [(source, -int(amount)), (dest, int(amount))]
     return []

@@ -91,7 +91,7 @@ def log_of(b: Bench, who: AccountId, epochs: list[int]) -> None:
 
 def promised(b: Bench, who: AccountId, epoch: int, leaf: H256 = LEAF) -> SignedPromise:
     """Return a promise of a custodian."""
-    genesis = H256(b.runtime.health_records.genesis_hash())
+    genesis = H256(b.runtime.system.genesis_hash())
     return sign(AccessPromise(CONTEXT, genesis, who, ZERO, leaf, u32(epoch)), SEED)
 
 

@@ -119,7 +119,7 @@ def voucher(b: Bench, facility: AccountId, redeemer: AccountId, number: int) -> 
     nonce = blake2_256(b"nonce %d" % number)
     fields = (facility, u32(CLOSED), Denomination.Five, redeemer, nonce, nonce)
     blank = PointVoucher(*fields, bytes(256))
-    message = blank.prefix + blank.message(b.runtime.incentives.genesis_hash())
+    message = blank.prefix + blank.message(b.runtime.system.genesis_hash())
     scheme = padding.PSS(padding.MGF1(SHA384), rsa_pss.SALT_LENGTH)
     return PointVoucher(*fields, signing_key().sign(message, scheme, SHA384))
 

@@ -75,7 +75,7 @@ def ed25519_card(b: Bench) -> Ed25519Key:
         b.runtime.payfi,
     )
     until = u64(payfi.calendar.now() + VOUCHER_DAYS * int(payfi.day_ms))
-    asked = Registration.of(H256(payfi.genesis_hash()), card_id(key), owner, until)
+    asked = Registration.of(H256(payfi.system.genesis_hash()), card_id(key), owner, until)
     b.does(
         owner, "PayFi", "register_card", key=key, limits=limits(), guardian=b.account(OWNER - 1),
         proof=Proof(until, ed25519.sign(SEED, REGISTRATION.encode(asked))),
@@ -87,7 +87,7 @@ def proof(b: Bench, key: P256Key, owner: AccountId, number: int = 0) -> Proof:
     """Return the proof of a card's registration."""
     payfi = b.runtime.payfi
     until = u64(payfi.calendar.now() + VOUCHER_DAYS * int(payfi.day_ms))
-    asked = Registration.of(H256(payfi.genesis_hash()), card_id(key), owner, until)
+    asked = Registration.of(H256(payfi.system.genesis_hash()), card_id(key), owner, until)
     return Proof(until, p256.sign(secret_of(number), REGISTRATION.encode(asked)))
 
 
@@ -95,7 +95,7 @@ def voucher(b: Bench, key: Ed25519Key | P256Key, who: AccountId, number: int = 1
     """Make a voucher of a card for a merchant."""
     return Voucher(
         CONTEXT,
-        H256(b.runtime.payfi.genesis_hash()),
+        H256(b.runtime.system.genesis_hash()),
         card_id(key),
         who,
         CNY,

@@ -109,7 +109,7 @@ def pay_approved(b: Bench, payments: int) -> Case:
 def bounty(b: Bench, status: BountyStatus, index: u32 = INDEX) -> AccountId:
     """Create a funded bounty; return its proposer, who is its curator as well."""
     who, bounties = b.account(0), b.runtime.bounties
-    bond = bounties.deposits.rates.bond(bytes(MAX_REASON))
+    bond = bounties.deposits.bond(bytes(MAX_REASON))
     deposit = u128(50 * BTT)
     bounties.currency.reserve_named(RESERVE_ID, who, u128(bond + deposit))
     bounties.bounties[index] = Bounty(who, VALUE, u128(BTT), deposit, bond, status)

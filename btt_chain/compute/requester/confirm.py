@@ -19,7 +19,7 @@ from btt_chain.compute.environment import Chain
 from btt_chain.compute.requester.folder import Folder, Record, Signer, randomness_of, split
 from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
-from runtime.pallets.receipts import Receipts
+from runtime.pallets.receipts import events
 from runtime.pallets.receipts.types import Valid, WrongEdge
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) 
     sent = await prove(chain, signer.pair, id, finding) if signer.shows else None
     if sent is None:
         return False
-    if any(isinstance(event, Receipts.FalseProof) for event in sent.events):
+    if any(isinstance(event, events.FalseProof) for event in sent.events):
         log.error("job 0x%s: the chain refused the fraud proof", job)
         return False
     log.warning("job 0x%s: the chain accepted the fraud proof", job)

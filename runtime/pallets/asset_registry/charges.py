@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
+from runtime.frame import Component
 from runtime.pallets.asset_registry.types import Fees, Stakers
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ASSET, charge, discounted, split_platform
@@ -20,12 +21,11 @@ class Charged(NamedTuple):
     """The voters' part, which stays in the payer's account."""
 
 
-class Charges:
+class Charges(Component):
     """Collects the registry's fees."""
 
-    def __init__(self, fees: Fees, stakers: Stakers) -> None:
-        self.fees = fees
-        self.stakers = stakers
+    fees: Fees
+    stakers: Stakers
 
     def charge(self, who: AccountId, value: u128, bps: int, voters_bps: int = 0) -> Charged:
         """Charge `who` a fee of `bps` of `value`, except for the voters' part of it."""

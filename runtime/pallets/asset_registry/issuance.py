@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32
+from runtime.frame import Component
 from runtime.pallets.asset_registry import events
 from runtime.pallets.asset_registry.charges import Charges
 from runtime.pallets.asset_registry.registration import Registrations
@@ -12,23 +13,14 @@ from runtime.pallets.asset_registry.voting import Voting
 from runtime.pallets.assets import Assets
 
 
-class Issuance:
+class Issuance(Component):
     """Issues the units of an asset to its issuer."""
 
-    def __init__(
-        self,
-        *,
-        assets: Assets,
-        keeper: AccountId,
-        charges: Charges,
-        voting: Voting,
-        registrations: Registrations,
-    ) -> None:
-        self.assets = assets
-        self.keeper = keeper
-        self.charges = charges
-        self.voting = voting
-        self.registrations = registrations
+    assets: Assets
+    keeper: AccountId
+    charges: Charges
+    voting: Voting
+    registrations: Registrations
 
     def issue(self, id: u32, info: AssetInfo, poll: Poll, params: Params) -> None:
         """Charge the issuer, set the voters' reward aside, and issue all units to the issuer."""

@@ -29,6 +29,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Value,
     call,
@@ -66,7 +67,7 @@ from runtime.pallets.balances import lookup
 from runtime.weights import asset_registry as weights
 
 
-class AssetRegistry(Pallet):
+class AssetRegistry(Pallet, events=events, errors=errors):
     """Real-world assets, verified by bonded verifiers, owned in units."""
 
     # ---- constants
@@ -105,92 +106,20 @@ class AssetRegistry(Pallet):
 
     params = Value(Params, default=Params())
 
+    # ---- components
+
+    charges = Part(Charges)
+    verification = Part(Verification)
+    valuation = Part(Valuations)
+    registrations = Part(Registrations)
+    voting = Part(Voting)
+    issuance = Part(Issuance)
+    holders = Part(Holders)
+    buy_back = Part(BuyBacks)
+
     # ---- hold reasons
 
     HoldReason = types.HoldReason
-
-    # ---- events
-
-    AssetRegistered = events.AssetRegistered
-    AssetVerified = events.AssetVerified
-    VotingStarted = events.VotingStarted
-    AssetVoted = events.AssetVoted
-    AssetRejected = events.AssetRejected
-    AssetIssued = events.AssetIssued
-    VoteRewarded = events.VoteRewarded
-    VoteRewardExpired = events.VoteRewardExpired
-    RevaluationRequested = events.RevaluationRequested
-    Revalued = events.Revalued
-    RevenueDistributed = events.RevenueDistributed
-    RevenuePaid = events.RevenuePaid
-    BuyBackOffered = events.BuyBackOffered
-    BoughtBack = events.BoughtBack
-    AssetRetired = events.AssetRetired
-    VerifierBonded = events.VerifierBonded
-    VerifierAppointed = events.VerifierAppointed
-    VerifierLeft = events.VerifierLeft
-    VerifierWithdrew = events.VerifierWithdrew
-    VerifierSlashed = events.VerifierSlashed
-    ParamsSet = events.ParamsSet
-
-    # ---- errors
-
-    AlreadyRegistered = errors.AlreadyRegistered
-    Unknown = errors.Unknown
-    BadState = errors.BadState
-    NotIssuer = errors.NotIssuer
-    NotJudged = errors.NotJudged
-    NotVerifier = errors.NotVerifier
-    VerifierConflict = errors.VerifierConflict
-    AlreadyVerified = errors.AlreadyVerified
-    BadClass = errors.BadClass
-    BadTerms = errors.BadTerms
-    NoStake = errors.NoStake
-    AlreadyVoted = errors.AlreadyVoted
-    VotingOpen = errors.VotingOpen
-    VotingOver = errors.VotingOver
-    NothingToClaim = errors.NothingToClaim
-    RevaluationPending = errors.RevaluationPending
-    NoRevaluation = errors.NoRevaluation
-    ValuationJump = errors.ValuationJump
-    TooManyValuations = errors.TooManyValuations
-    ValuesDiffer = errors.ValuesDiffer
-    OfferOpen = errors.OfferOpen
-    NoOffer = errors.NoOffer
-    UnitsElsewhere = errors.UnitsElsewhere
-    BondTooLow = errors.BondTooLow
-    AlreadyBonded = errors.AlreadyBonded
-    StillBound = errors.StillBound
-    InvalidParams = errors.InvalidParams
-    NothingToForget = errors.NothingToForget
-
-    # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        currency, clock, assets = self.currency, self.clock, self.assets
-        self.charges = Charges(self.fees, self.stakers)
-        self.verification = Verification(
-            self, currency=currency, clock=clock, fees=self.fees, identities=self.identities,
-            minimum_bond=self.verifier_bond, leave_slots=self.leave_slots,
-        )  # fmt: skip
-        self.valuation = Valuations(
-            self, clock=clock, verification=self.verification, quarter_slots=self.quarter_slots
-        )
-        self.registrations = Registrations(self, currency=currency, valuation=self.valuation)
-        self.voting = Voting(
-            self, currency=currency, clock=clock, stakers=self.stakers, treasury=self.treasury,
-            vote_slots=self.vote_slots, claim_slots=self.claim_slots,
-        )  # fmt: skip
-        self.issuance = Issuance(
-            assets=assets, keeper=self.keeper, charges=self.charges, voting=self.voting,
-            registrations=self.registrations,
-        )  # fmt: skip
-        self.holders = Holders(
-            self, currency=currency, assets=assets, identities=self.identities,
-            registrations=self.registrations,
-        )  # fmt: skip
-        self.buy_back = BuyBacks(self, currency=currency, assets=assets)
 
     # ---- calls
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Hasher, Map, Pallet, Reason, Value
+from runtime.frame import Component, Hasher, Map, ReasonOf, Value
 from runtime.frame.traits import MutateHold
 from runtime.pallets.asset_registry import errors, events
 from runtime.pallets.asset_registry.types import NOTHING, AssetInfo, HoldReason, State
@@ -15,18 +15,16 @@ from runtime.pallets.asset_registry.valuation import Valuations
 class Registrations(Component):
     """The register of assets."""
 
+    currency: MutateHold
+    valuation: Valuations
+    reason = ReasonOf(HoldReason.Registration)
+
     count = Value(u32, default=u32(0))
     """Number of assets ever registered, which is the next asset's number."""
     registered = Map(u32, AssetInfo, hasher=Hasher.Twox64Concat)
     """All assets, by number."""
     by_documents = Map(H256, u32, hasher=Hasher.Identity)
     """Numbers of assets, by hash of documents; not of rejected or retired assets."""
-
-    def __init__(self, pallet: Pallet, *, currency: MutateHold, valuation: Valuations) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.valuation = valuation
-        self.reason = Reason(pallet.index, HoldReason.Registration)
 
     def add(self, info: AssetInfo) -> None:
         """Register an asset and hold its deposit. Raises BadTerms or AlreadyRegistered."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128, u256
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Reason
+from runtime.frame import Component, DoubleMap, Hasher, Map, ReasonOf
 from runtime.frame.traits import IdentityInspect, MutateHold
 from runtime.pallets.asset_registry import errors, events
 from runtime.pallets.asset_registry.registration import Registrations
@@ -30,26 +30,16 @@ from runtime.pallets.assets import Assets
 class Holders(Component):
     """The accounts that hold units: which may, and the revenue set aside for them."""
 
+    currency: MutateHold
+    assets: Assets
+    identities: IdentityInspect
+    registrations: Registrations
+    reason = ReasonOf(HoldReason.Revenue)
+
     revenue = Map(u32, Revenue, hasher=Hasher.Twox64Concat, default=Revenue())
     """Accounting of revenue, by asset."""
     shares = DoubleMap(u32, AccountId, Share, default=Share())
     """Unclaimed revenue of holders, by asset and account."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: MutateHold,
-        assets: Assets,
-        identities: IdentityInspect,
-        registrations: Registrations,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.assets = assets
-        self.identities = identities
-        self.registrations = registrations
-        self.reason = Reason(pallet.index, HoldReason.Revenue)
 
     # ---- public interface, for Assets
 
@@ -117,14 +107,12 @@ class Holders(Component):
 class BuyBacks(Component):
     """Issuers' offers to buy units back."""
 
+    currency: MutateHold
+    assets: Assets
+    reason = ReasonOf(HoldReason.BuyBack)
+
     buy_backs = Map(u32, BuyBack, hasher=Hasher.Twox64Concat)
     """Issuers' open offers to buy units back."""
-
-    def __init__(self, pallet: Pallet, *, currency: MutateHold, assets: Assets) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.assets = assets
-        self.reason = Reason(pallet.index, HoldReason.BuyBack)
 
     def offer(self, id: u32, issuer: AccountId, price: u128, units: u128) -> None:
         """Replace the offer of an issuer; its money is on hold. Zero units end the offer."""

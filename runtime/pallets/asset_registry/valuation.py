@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
-from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame import Component, Hasher, Map
 from runtime.frame.traits import Clock
 from runtime.pallets.asset_registry import errors
 from runtime.pallets.asset_registry.types import (
@@ -25,18 +25,14 @@ from runtime.pallets.asset_registry.verification import Verification
 class Valuations(Component):
     """Valuations of assets, and the paid requests for new ones."""
 
+    clock: Clock
+    verification: Verification
+    quarter_slots: u64
+
     valuations = Map(u32, ValuationList, hasher=Hasher.Twox64Concat, default=[])
     """Valuations of assets, the newest last."""
     requests = Map(u32, Request, hasher=Hasher.Twox64Concat)
     """Valuations that are paid for and not complete."""
-
-    def __init__(
-        self, pallet: Pallet, *, clock: Clock, verification: Verification, quarter_slots: u64
-    ) -> None:
-        super().__init__(pallet)
-        self.clock = clock
-        self.verification = verification
-        self.quarter_slots = quarter_slots
 
     def begin(self, id: u32, value: u128) -> None:
         """Store the first value of an asset."""

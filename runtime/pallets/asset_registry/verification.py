@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Reason
+from runtime.frame import Component, DoubleMap, Hasher, Map, ReasonOf
 from runtime.frame.traits import Clock, MutateHold, Operators
 from runtime.pallets.asset_registry import errors, events
 from runtime.pallets.asset_registry.types import (
@@ -33,36 +33,24 @@ from runtime.pallets.tokenomics import BurnReason
 class Verification(Component):
     """Verifiers with their bonds, and their attestations of assets."""
 
+    currency: MutateHold
+    clock: Clock
+    fees: Fees
+    identities: Operators
+    verifier_bond: u128
+    leave_slots: u64
+    reason = ReasonOf(HoldReason.VerifierBond)
+
     reports = DoubleMap(u32, Role, Report, hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat))
     """Attestations of verifiers, by asset and role."""
     verifiers = Map(AccountId, Verifier)
     """Bonded verifiers."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: MutateHold,
-        clock: Clock,
-        fees: Fees,
-        identities: Operators,
-        minimum_bond: u128,
-        leave_slots: u64,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.clock = clock
-        self.fees = fees
-        self.identities = identities
-        self.minimum_bond = minimum_bond
-        self.leave_slots = leave_slots
-        self.reason = Reason(pallet.index, HoldReason.VerifierBond)
-
     # ---- bonds
 
     def bond(self, who: AccountId, bond: u128) -> None:
         """Put the bond of a new verifier on hold. Raises BondTooLow or AlreadyBonded."""
-        if bond < self.minimum_bond:
+        if bond < self.verifier_bond:
             raise errors.BondTooLow
         if who in self.verifiers:
             raise errors.AlreadyBonded
@@ -73,7 +61,7 @@ class Verification(Component):
     def appoint(self, who: AccountId, *, regulatory: bool, technical: bool) -> None:
         """Set the roles of a verifier. Raises NotVerifier or BondTooLow."""
         verifier = self._verifier(who)
-        if (regulatory or technical) and verifier.bond < self.minimum_bond:
+        if (regulatory or technical) and verifier.bond < self.verifier_bond:
             raise errors.BondTooLow
         verifier.regulatory, verifier.technical = regulatory, technical
         self.verifiers[who] = verifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Reason
+from runtime.frame import Component, DoubleMap, Hasher, Map, ReasonOf
 from runtime.frame.traits import Clock, MutateHold
 from runtime.pallets.asset_registry import errors, events
 from runtime.pallets.asset_registry.types import (
@@ -24,30 +24,18 @@ class Voting(Component):
     A reward is money of the asset's issuer on hold.
     """
 
+    currency: MutateHold
+    clock: Clock
+    stakers: Stakers
+    treasury: AccountId
+    vote_slots: u64
+    claim_slots: u64
+    reason = ReasonOf(HoldReason.VoteReward)
+
     polls = Map(u32, Poll, hasher=Hasher.Twox64Concat)
     """Stakers' votes on assets, summed."""
     votes = DoubleMap(u32, AccountId, Vote)
     """Votes, by asset and voter, until the voter claims its reward."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: MutateHold,
-        clock: Clock,
-        stakers: Stakers,
-        treasury: AccountId,
-        vote_slots: u64,
-        claim_slots: u64,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.clock = clock
-        self.stakers = stakers
-        self.treasury = treasury
-        self.vote_slots = vote_slots
-        self.claim_slots = claim_slots
-        self.reason = Reason(pallet.index, HoldReason.VoteReward)
 
     # ---- votes
 

@@ -55,7 +55,7 @@ from runtime.pallets.system import MAX_CONSUMERS, System
 from runtime.weights import assets as weights
 
 
-class Assets(Pallet, crate="pallet_assets", instances=True):
+class Assets(Pallet, crate="pallet_assets", instances=True, events=events, errors=errors):
     """Units of registered assets."""
 
     # ---- constants
@@ -86,31 +86,6 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     """Names, symbols and decimals, by asset."""
     held = DoubleMap(u32, AccountId, u128, default=NOTHING)
     """Units on hold, by asset and account: they still belong to the account but cannot be moved."""
-
-    # ---- events
-
-    Created = events.Created
-    Issued = events.Issued
-    Transferred = events.Transferred
-    Burned = events.Burned
-    AssetFrozen = events.AssetFrozen
-    AssetThawed = events.AssetThawed
-    Destroyed = events.Destroyed
-    MetadataSet = events.MetadataSet
-    Touched = events.Touched
-
-    # ---- errors
-
-    BalanceLow = errors.BalanceLow
-    NoAccount = errors.NoAccount
-    NoPermission = errors.NoPermission
-    Unknown = errors.Unknown
-    InUse = errors.InUse
-    UnavailableConsumer = errors.UnavailableConsumer
-    WouldDie = errors.WouldDie
-    AlreadyExists = errors.AlreadyExists
-    NoDeposit = errors.NoDeposit
-    AssetNotLive = errors.AssetNotLive
 
     # ---- calls
 

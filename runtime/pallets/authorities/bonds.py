@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
-from runtime.frame import (
-    Component,
-    DispatchError,
-    GenesisError,
-    Map,
-    Pallet,
-    Reason,
-    bonding,
-)
+from runtime.frame import Component, DispatchError, GenesisError, Map, Reason, bonding
 from runtime.frame.traits import MutateHold
 from runtime.pallets.authorities import errors, events
 from runtime.pallets.authorities.candidates import CandidateList
@@ -24,24 +16,14 @@ from runtime.pallets.authorities.types import MAX_BOND, MIN_BOND, Ledger
 class Bonds(Component):
     """Bonds, by stash: the active part and the parts being unbonded."""
 
+    _currency: MutateHold
+    _max_chunks: u32
+    _candidates: CandidateList
+    _elections: Elections
+    _reason: Reason
+
     ledger = Map(AccountId, Ledger)
     """Bonds, by stash."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        currency: MutateHold,
-        reason: Reason,
-        max_chunks: u32,
-        candidates: CandidateList,
-        elections: Elections,
-    ) -> None:
-        super().__init__(pallet)
-        self._currency = currency
-        self._reason = reason
-        self._max_chunks = max_chunks
-        self._candidates = candidates
-        self._elections = elections
 
     def of(self, stash: AccountId) -> Ledger:
         """Return the bond of `stash`; raise NotBonded if it has none."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Hasher, Map, Value
 from runtime.pallets.authorities import errors, events
 from runtime.pallets.authorities.selection import Terms, elect, removed
 
@@ -14,16 +14,14 @@ from runtime.pallets.authorities.selection import Terms, elect, removed
 class CandidateList(Component):
     """Accounts that stand for election, with their active bonds, and barred offenders."""
 
+    _max_candidates: u32
+
     candidates = Map(AccountId, u128, hasher=Hasher.Twox64Concat)
     """Candidates for election and their active bonds, in planck."""
     counter_for_candidates = Value(u32, default=u32(0))
     """Number of candidates."""
     barred = Map(AccountId, u32, default=u32(0))
     """Barred offenders, and the first session in which each may be a candidate again."""
-
-    def __init__(self, pallet: Pallet, max_candidates: u32) -> None:
-        super().__init__(pallet)
-        self._max_candidates = max_candidates
 
     def __contains__(self, stash: AccountId) -> bool:
         """Return True if `stash` is a candidate."""

@@ -38,8 +38,9 @@ from runtime.frame import (
     Constant,
     DispatchInfo,
     Origin,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Value,
     call,
 )
@@ -86,7 +87,7 @@ def joining(pallet: Authorities) -> DispatchInfo:
     return DispatchInfo(weights.validate(int(pallet.max_candidates)))
 
 
-class Authorities(SharePlanning):
+class Authorities(SharePlanning, events=events, errors=errors):
     """Selection of the validators, which make and finalize blocks, by bonded stake."""
 
     # ---- constants
@@ -125,6 +126,12 @@ class Authorities(SharePlanning):
     current_session = Value(u32, default=u32(0))
     """Index of the current session."""
 
+    # ---- components
+
+    candidate_list = Part(CandidateList)
+    elections = Part(Elections)
+    bonds = Part(Bonds)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -133,47 +140,10 @@ class Authorities(SharePlanning):
         ValidatorBond = 0
         """The bond of a validator, which is slashed for its offences."""
 
-    # ---- events
-
-    Bonded = events.Bonded
-    Unbonded = events.Unbonded
-    Withdrawn = events.Withdrawn
-    CandidateAdded = events.CandidateAdded
-    Chilled = events.Chilled
-    Displaced = events.Displaced
-    Elected = events.Elected
-    TooFewCandidates = events.TooFewCandidates
-    Slashed = events.Slashed
-    MinimumBondSet = events.MinimumBondSet
-    ValidatorCountSet = events.ValidatorCountSet
-    Absent = events.Absent
-
-    # ---- errors
-
-    NotBonded = errors.NotBonded
-    AlreadyBonded = errors.AlreadyBonded
-    InsufficientBond = errors.InsufficientBond
-    BondTooLarge = errors.BondTooLarge
-    NoMoreChunks = errors.NoMoreChunks
-    NothingToUnbond = errors.NothingToUnbond
-    NothingToWithdraw = errors.NothingToWithdraw
-    NoSessionKeys = errors.NoSessionKeys
-    AlreadyCandidate = errors.AlreadyCandidate
-    NotCandidate = errors.NotCandidate
-    CandidatesFull = errors.CandidatesFull
-    Barred = errors.Barred
-    CannotChillOther = errors.CannotChillOther
-    OutOfBounds = errors.OutOfBounds
+    reason = ReasonOf(HoldReason.ValidatorBond)
+    """Reason of the holds for bonds."""
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the list of candidates, the elections and the bonds."""
-        self.candidate_list = CandidateList(self, self.max_candidates)
-        self.elections = Elections(self)
-        self.bonds = Bonds(
-            self, self.currency, self.reason, self.max_chunks, self.candidate_list, self.elections
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Bond the rows of `bonds` ([[address, planck], ...]); each becomes a candidate.
@@ -196,7 +166,7 @@ class Authorities(SharePlanning):
         """Bond `amount` planck of the caller. Money that is still vesting can be bonded, too."""
         stash = origin.signed()
         if stash in self.bonds.ledger:
-            raise self.AlreadyBonded
+            raise errors.AlreadyBonded
         self.bonds.add(stash, Ledger(u128(0)), amount)
 
     @call(1, weight=weights.BOND_EXTRA)
@@ -217,14 +187,14 @@ class Authorities(SharePlanning):
         if ledger.active - amount < MIN_BOND:
             amount = u128(ledger.active)
         if not amount:
-            raise self.NothingToUnbond
+            raise errors.NothingToUnbond
         left = ledger.active - amount
         if stash in self.candidate_list and left < self.minimum_bond.value:
-            raise self.InsufficientBond
+            raise errors.InsufficientBond
         now = self.current_session.value
         due = u32(int(now) + int(self.unbonding_epochs))
         elections = self.bonds.unbond(stash, ledger, amount, due, now)
-        self.deposit(self.Unbonded(stash, amount, due))
+        self.deposit(events.Unbonded(stash, amount, due))
         return PostInfo(weight=weights.unbond(elections))
 
     @call(3, weight=over_elections(weights.withdraw_unbonded))
@@ -235,7 +205,7 @@ class Authorities(SharePlanning):
         before = len(ledger.unlocking)
         elections = self.bonds.withdraw(stash, ledger, self.current_session.value)
         if len(ledger.unlocking) == before:
-            raise self.NothingToWithdraw
+            raise errors.NothingToWithdraw
         self.bonds.store(stash, ledger)
         return PostInfo(weight=weights.withdraw_unbonded(elections))
 
@@ -249,18 +219,18 @@ class Authorities(SharePlanning):
         stash = origin.signed()
         bond = u128(self.bonds.of(stash).active)
         if stash in self.candidate_list:
-            raise self.AlreadyCandidate
+            raise errors.AlreadyCandidate
         if bond < self.minimum_bond.value:
-            raise self.InsufficientBond
+            raise errors.InsufficientBond
         if not self.keys.has_keys(stash):
-            raise self.NoSessionKeys
+            raise errors.NoSessionKeys
         if self.is_barred(stash):
-            raise self.Barred
+            raise errors.Barred
         read = self.candidate_list.make_room(stash, bond)
         del self.candidate_list.barred[stash]
         self.candidate_list.add(stash, bond)
         self.absences.forget(stash)
-        self.deposit(self.CandidateAdded(stash))
+        self.deposit(events.CandidateAdded(stash))
         return PostInfo(weight=weights.validate(read))
 
     @call(5, weight=weights.CHILL)
@@ -268,7 +238,7 @@ class Authorities(SharePlanning):
         """Withdraw the caller's candidacy. A validator stays until the next set takes over."""
         stash = origin.signed()
         if stash not in self.candidate_list:
-            raise self.NotCandidate
+            raise errors.NotCandidate
         self.candidate_list.chill(stash)
 
     @call(6, weight=weights.CHILL_OTHER)
@@ -282,9 +252,9 @@ class Authorities(SharePlanning):
             origin.signed()
         bond = self.candidate_list.candidates.get(who)
         if bond is None:
-            raise self.NotCandidate
+            raise errors.NotCandidate
         if not by_root and bond >= self.minimum_bond.value and self.keys.has_keys(who):
-            raise self.CannotChillOther
+            raise errors.CannotChillOther
         self.candidate_list.chill(who)
 
     @call(7, weight=weights.SET_MINIMUM_BOND)
@@ -295,9 +265,9 @@ class Authorities(SharePlanning):
         """
         origin.root()
         if not LOWEST_MINIMUM <= amount <= HIGHEST_MINIMUM:
-            raise self.OutOfBounds
+            raise errors.OutOfBounds
         self.minimum_bond.value = amount
-        self.deposit(self.MinimumBondSet(amount))
+        self.deposit(events.MinimumBondSet(amount))
 
     @call(8, weight=weights.SET_VALIDATOR_COUNT)
     def set_validator_count(
@@ -306,9 +276,9 @@ class Authorities(SharePlanning):
         """Set the number of validators to elect, within the chain's bounds. Root only."""
         origin.root()
         if not self.min_validators <= count <= self.max_validators:
-            raise self.OutOfBounds
+            raise errors.OutOfBounds
         self.validator_count.value = count
-        self.deposit(self.ValidatorCountSet(count))
+        self.deposit(events.ValidatorCountSet(count))
 
     # ---- public interface
 
@@ -323,10 +293,10 @@ class Authorities(SharePlanning):
             return None
         elected = self.candidate_list.elect(self._terms(), self.absences.absent())
         if len(elected) < self.min_validators:
-            self.deposit(self.TooFewCandidates(u32(index), u32(len(elected))))
+            self.deposit(events.TooFewCandidates(u32(index), u32(len(elected))))
             return None
         if self.elections.record(u32(index), elected):
-            self.deposit(self.Elected(u32(index), u32(len(elected))))
+            self.deposit(events.Elected(u32(index), u32(len(elected))))
         # Also if exposures stay: a validator that had no keys for a while may be back.
         return list(elected)
 
@@ -386,7 +356,7 @@ class Authorities(SharePlanning):
         taken = self.bonds.slash(validator, ledger, charged, self.treasury)
         if validator in self.candidate_list and ledger.active < self.minimum_bond.value:
             self.candidate_list.chill(validator)
-        self.deposit(self.Slashed(validator, taken))
+        self.deposit(events.Slashed(validator, taken))
         return taken
 
     def expel(self, validator: AccountId) -> None:
@@ -407,11 +377,6 @@ class Authorities(SharePlanning):
     def connect(self, keys: SessionKeys, absences: Absences, work: WorkScores) -> None:
         """Connect the pallets of session keys, block production and work."""
         self.keys, self.absences, self.work = keys, absences, work
-
-    @property
-    def reason(self) -> Reason:
-        """Reason of the holds for bonds."""
-        return Reason(self.index, self.HoldReason.ValidatorBond)
 
     def bonded(self, stash: AccountId) -> u128:
         """Return the amount that `stash` has on hold here: the active bond and unbonding parts."""

@@ -39,15 +39,6 @@ class SharePlanning(Pallet, crate="pallet_authorities"):
     work_factor = Value(u32, default=WORK_FACTOR)
     """Factor by which the value of work is compared with bonds: how cheap blocks by work are."""
 
-    # ---- events
-
-    WeightsPlanned = events.WeightsPlanned
-    WorkFactorSet = events.WorkFactorSet
-
-    # ---- errors
-
-    FactorOutOfRange = errors.FactorOutOfRange
-
     # ---- calls
 
     @call(9, weight=weights.SET_WORK_FACTOR)
@@ -58,9 +49,9 @@ class SharePlanning(Pallet, crate="pallet_authorities"):
         """
         self.params_origin(origin)
         if not self.lowest_factor <= factor <= self.highest_factor:
-            raise self.FactorOutOfRange
+            raise errors.FactorOutOfRange
         self.work_factor.value = factor
-        self.deposit(self.WorkFactorSet(factor))
+        self.deposit(events.WorkFactorSet(factor))
 
     # ---- public interface
 
@@ -81,5 +72,5 @@ class SharePlanning(Pallet, crate="pallet_authorities"):
         limit, factor = self.author_limits.limit_at(snapshot), int(self.work_factor.value)
         part = work_part(sum(scores), sum(bonds), factor, limit)
         shares, capped = block_shares(bonds, scores, operators, part)
-        self.deposit(self.WeightsPlanned(u32(session), u32(part), u8(capped)))
+        self.deposit(events.WeightsPlanned(u32(session), u32(part), u8(capped)))
         return [u64(share) for share in shares]

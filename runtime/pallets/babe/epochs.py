@@ -20,7 +20,7 @@ from btt_chain.primitives.block_shares import shares_of, weights_for
 from btt_chain.primitives.epoch import Epoch, epoch_index
 from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.scale import u32, u64
-from runtime.frame import Component, Pallet, Value
+from runtime.frame import Component, Value
 from runtime.pallets.babe.randomness import EpochRandomness
 from runtime.pallets.babe.types import DEFAULT_CONFIG, MAX_SKIPPED, Authorities, SkippedEpochs
 from runtime.pallets.system import System
@@ -28,6 +28,12 @@ from runtime.pallets.system import System
 
 class Epochs(Component):
     """Epochs: authorities, parameters and randomness for a range of slots."""
+
+    _system: System
+    _randomness: EpochRandomness
+    _genesis_slot: Value[Slot]
+    _current_slot: Value[Slot]
+    _epoch_duration: int
 
     epoch_index = Value(u64, default=u64(0))
     """Index of the current epoch."""
@@ -48,21 +54,8 @@ class Epochs(Component):
     secondary_rule = Value(SecondaryRule, default=SecondaryRule.Uniform)
     """Rule by which secondary slots are assigned."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        system: System,
-        randomness: EpochRandomness,
-        genesis_slot: Value[Slot],
-        current_slot: Value[Slot],
-        duration: u64,
-    ) -> None:
-        super().__init__(pallet)
-        self._system = system
-        self._randomness = randomness
-        self._genesis_slot = genesis_slot
-        self._current_slot = current_slot
-        self._duration = duration
+    def setup(self) -> None:
+        """Start without an epoch that was returned."""
         self._last: tuple[tuple[object, ...], Epoch] | None = None
         """The epoch returned last, with what it was made of."""
 
@@ -72,7 +65,7 @@ class Epochs(Component):
         The current or the announced epoch, advanced if whole epochs were empty. ValueError for a
         slot before the current epoch, and where there are no authorities.
         """
-        index, length = int(self.epoch_index.value), int(self._duration)
+        index, length = int(self.epoch_index.value), self._epoch_duration
         if not self._current_slot.value:  # block 1 starts the first epoch
             return self._epoch(0, slot)
         start = int(self._genesis_slot.value) + index * length
@@ -88,8 +81,8 @@ class Epochs(Component):
         """Return the announced epoch, as if none were skipped. ValueError if none."""
         return Epoch(
             int(self.epoch_index.value) + 1,
-            self.first_slot() + int(self._duration),
-            int(self._duration),
+            self.first_slot() + self._epoch_duration,
+            self._epoch_duration,
             tuple((bytes(key), int(weight)) for key, weight in self.next_authorities.peek()),
             self._randomness.next_randomness.value,
             self.next_config(),
@@ -106,19 +99,19 @@ class Epochs(Component):
 
     def first_slot(self) -> int:
         """Return the first slot of the current epoch."""
-        return int(self._genesis_slot.value) + int(self.epoch_index.value) * int(self._duration)
+        return int(self._genesis_slot.value) + int(self.epoch_index.value) * self._epoch_duration
 
     def is_over(self) -> bool:
         """Return True if the current block is the first of its epoch."""
         start = self.first_slot()
-        return int(self._current_slot.value) >= start + int(self._duration)
+        return int(self._current_slot.value) >= start + self._epoch_duration
 
     def session_of(self, slot: int) -> int:
         """Return the session index of a slot; meaningless for slots of skipped epochs.
 
         ValueError for slots before the first block's.
         """
-        index = epoch_index(slot, int(self._genesis_slot.value), int(self._duration))
+        index = epoch_index(slot, int(self._genesis_slot.value), self._epoch_duration)
         skipped = self.skipped_epochs.value
         place = bisect_left(skipped, index + 1, key=lambda skip: int(skip[0]))
         if not place:
@@ -140,7 +133,7 @@ class Epochs(Component):
 
         `following` are the authorities of that one, with their shares of the blocks.
         """
-        slot, length = int(self._current_slot.value), int(self._duration)
+        slot, length = int(self._current_slot.value), self._epoch_duration
         index = epoch_index(slot, int(self._genesis_slot.value), length)
         if index != self.epoch_index.value + 1:
             self._record_skip(index, session)
@@ -204,7 +197,7 @@ class Epochs(Component):
             epoch = Epoch(
                 index,
                 start,
-                int(self._duration),
+                self._epoch_duration,
                 tuple((bytes(key), int(weight)) for key, weight in self.authorities.peek()),
                 self._randomness.randomness.value,
                 self.config(),

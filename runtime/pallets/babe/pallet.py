@@ -46,6 +46,7 @@ from runtime.frame import (
     InvalidBlock,
     Origin,
     Pallet,
+    Part,
     PostInfo,
     Section,
     Value,
@@ -133,6 +134,13 @@ class Babe(Pallet):
     block_author = Value(AccountId)
     """Author of the current block."""
 
+    # ---- components
+
+    epoch_randomness = Part(EpochRandomness)
+    epochs = Part(Epochs)
+    beacon_log = Part(BeaconLog)
+    absences = Part(Absences)
+
     # ---- errors
 
     class InvalidEquivocationProof(Error, index=0):
@@ -150,18 +158,7 @@ class Babe(Pallet):
     # ---- hooks
 
     def setup(self) -> None:
-        """Build the epochs, their randomness, the beacon, the absences and the reports."""
-        self.epoch_randomness = EpochRandomness(self)
-        self.epochs = Epochs(
-            self,
-            self.system,
-            self.epoch_randomness,
-            self.genesis_slot,
-            self.current_slot,
-            self.epoch_duration,
-        )
-        self.beacon_log = BeaconLog(self)
-        self.absences = Absences(self)
+        """Build the reports of equivocations."""
         self.reports = Reports(
             Equivocation(
                 kind=BABE_EQUIVOCATION,

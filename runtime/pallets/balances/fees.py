@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u128
-from runtime.frame import Component, Map, Pallet, TokenError, TokenErrorKind
+from runtime.frame import Component, Map, TokenError, TokenErrorKind
 from runtime.pallets.balances import events
 from runtime.pallets.balances.formulas import fee_lock_level, lock_level, untouchable
 from runtime.pallets.balances.packed import charged
-from runtime.pallets.balances.types import BalanceLock, Freeze
+from runtime.pallets.balances.types import Freezes, Locks
 from runtime.pallets.system import System
 
 
 class FeePayments(Component):
     """Withdrawals of fees. They never remove an account."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        system: System,
-        locks: Map[AccountId, list[BalanceLock]],
-        freezes: Map[AccountId, list[Freeze]],
-        existential_deposit: u128,
-    ) -> None:
-        super().__init__(pallet)
-        self.account = system.account
-        self.locks = locks
-        self.freezes = freezes
-        self.existential_deposit = existential_deposit
-        self._least = int(existential_deposit)
-        self._withdrawn = pallet.event_prefix(events.Withdraw)
+    locks: Map[AccountId, Locks]
+    freezes: Map[AccountId, Freezes]
+    existential_deposit: u128
+    system: System
+
+    def setup(self) -> None:
+        """Keep the values that every transaction uses."""
+        self.account = self.system.account
+        self._least = int(self.existential_deposit)
+        self._withdrawn = self.event_prefix(events.Withdraw)
 
     # ---- public interface
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u128
-from runtime.frame import Component, Pallet, TokenError, TokenErrorKind, Value
+from runtime.frame import Component, TokenError, TokenErrorKind, Value
 from runtime.pallets.balances import events
 from runtime.pallets.balances.formulas import (
     References,
@@ -26,25 +26,18 @@ from runtime.pallets.system import System
 class Fungible(Component):
     """Free balances of accounts, which are created and removed with them."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        system: System,
-        total_issuance: Value[u128],
-        total_burned: Value[u128],
-        existential_deposit: u128,
-        treasury: AccountId,
-    ) -> None:
-        super().__init__(pallet)
-        self.system = system
-        self.account = system.account
-        self.total_issuance = total_issuance
-        self.total_burned = total_burned
-        self.existential_deposit = existential_deposit
-        self._least = int(existential_deposit)
-        self.treasury = treasury
-        self._deposited = pallet.event_prefix(events.Deposit)
-        self._transferred = pallet.event_prefix(events.Transfer)
+    system: System
+    total_issuance: Value[u128]
+    total_burned: Value[u128]
+    existential_deposit: u128
+    treasury: AccountId
+
+    def setup(self) -> None:
+        """Keep the values that every transfer uses."""
+        self.account = self.system.account
+        self._least = int(self.existential_deposit)
+        self._deposited = self.event_prefix(events.Deposit)
+        self._transferred = self.event_prefix(events.Transfer)
 
     # ---- public interface: queries
 

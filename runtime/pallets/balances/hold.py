@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u128
-from runtime.frame import Component, Map, Pallet, Reason, TokenError, TokenErrorKind
+from runtime.frame import Component, Map, Reason, TokenError, TokenErrorKind
 from runtime.pallets.balances import events
 from runtime.pallets.balances.formulas import (
     amount_of,
@@ -15,25 +15,20 @@ from runtime.pallets.balances.formulas import (
     with_amount,
 )
 from runtime.pallets.balances.fungible import Fungible
-from runtime.pallets.balances.types import MAX_HOLDS, Hold
+from runtime.pallets.balances.types import MAX_HOLDS, Hold, Holds
 
 
 class FungibleHold(Component):
     """Holds on accounts. Holds for an offsetting reason count towards locks, others do not."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        fungible: Fungible,
-        holds: Map[AccountId, list[Hold]],
-        offsetting: tuple[Reason, ...],
-    ) -> None:
-        super().__init__(pallet)
-        self.fungible = fungible
-        self.account = fungible.account
-        self.existential_deposit = fungible.existential_deposit
-        self.holds = holds
-        self.offsetting = offsetting
+    fungible: Fungible
+    existential_deposit: u128
+    holds: Map[AccountId, Holds]
+    offsetting: tuple[Reason, ...]
+
+    def setup(self) -> None:
+        """Keep the map of accounts, which every call here reads."""
+        self.account = self.fungible.account
 
     # ---- public interface: queries
 

@@ -7,35 +7,28 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Map, Pallet, Reason
+from runtime.frame import Component, Map, Reason
 from runtime.frame.traits import Reasons
 from runtime.pallets.balances import errors, events
 from runtime.pallets.balances.formulas import lock_level, references, with_amount
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
-from runtime.pallets.balances.types import BalanceLock, Freeze
+from runtime.pallets.balances.types import BalanceLock, Freeze, Freezes, Locks
 
 
 class LockableCurrency(Component):
     """Locks and freezes of accounts. They overlap: the greatest counts."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        fungible: Fungible,
-        fungible_hold: FungibleHold,
-        locks: Map[AccountId, list[BalanceLock]],
-        freezes: Map[AccountId, list[Freeze]],
-        max_freezes: u32,
-    ) -> None:
-        super().__init__(pallet)
-        self.fungible = fungible
-        self.account = fungible.account
-        self.existential_deposit = fungible.existential_deposit
-        self.fungible_hold = fungible_hold
-        self.locks = locks
-        self.freezes = freezes
-        self.max_freezes = max_freezes
+    fungible: Fungible
+    existential_deposit: u128
+    fungible_hold: FungibleHold
+    locks: Map[AccountId, Locks]
+    freezes: Map[AccountId, Freezes]
+    max_freezes: u32
+
+    def setup(self) -> None:
+        """Keep the map of accounts, which every call here reads."""
+        self.account = self.fungible.account
 
     # ---- public interface: queries
 

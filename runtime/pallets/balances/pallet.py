@@ -22,6 +22,7 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    Part,
     Reason,
     Section,
     TokenError,
@@ -72,7 +73,7 @@ class NoopBurns:
         """Do nothing."""
 
 
-class Balances(Pallet, instances=True):
+class Balances(Pallet, instances=True, events=events, errors=errors):
     """Balances of accounts, transfers, holds and locks. Amounts are in planck."""
 
     # ---- constants
@@ -114,67 +115,18 @@ class Balances(Pallet, instances=True):
     total_burned = Value(u128, default=u128(0))
     """Sum of all money ever burned. With the issuance it adds up to the genesis supply."""
 
-    # ---- events
+    # ---- components
 
-    Endowed = events.Endowed
-    DustLost = events.DustLost
-    Transfer = events.Transfer
-    BalanceSet = events.BalanceSet
-    Reserved = events.Reserved
-    Unreserved = events.Unreserved
-    ReserveRepatriated = events.ReserveRepatriated
-    Deposit = events.Deposit
-    Withdraw = events.Withdraw
-    Slashed = events.Slashed
-    Minted = events.Minted
-    Burned = events.Burned
-    Suspended = events.Suspended
-    Restored = events.Restored
-    Upgraded = events.Upgraded
-    Issued = events.Issued
-    Rescinded = events.Rescinded
-    Locked = events.Locked
-    Unlocked = events.Unlocked
-    Frozen = events.Frozen
-    Thawed = events.Thawed
-    TotalIssuanceForced = events.TotalIssuanceForced
-    Unexpected = events.Unexpected
-    Held = events.Held
-    BurnedHeld = events.BurnedHeld
-    TransferOnHold = events.TransferOnHold
-    Released = events.Released
-
-    # ---- errors
-
-    VestingBalance = errors.VestingBalance
-    LiquidityRestrictions = errors.LiquidityRestrictions
-    InsufficientBalance = errors.InsufficientBalance
-    ExistentialDeposit = errors.ExistentialDeposit
-    Expendability = errors.Expendability
-    ExistingVestingSchedule = errors.ExistingVestingSchedule
-    DeadAccount = errors.DeadAccount
-    TooManyReserves = errors.TooManyReserves
-    TooManyHolds = errors.TooManyHolds
-    TooManyFreezes = errors.TooManyFreezes
-    IssuanceDeactivated = errors.IssuanceDeactivated
-    DeltaZero = errors.DeltaZero
+    fungible = Part(Fungible)
+    fungible_hold = Part(FungibleHold)
+    reservable_currency = Part(ReservableCurrency)
+    lockable_currency = Part(LockableCurrency)
+    fee_payments = Part(FeePayments)
 
     # ---- hooks
 
     def setup(self) -> None:
-        """Build the components."""
-        least = self.existential_deposit
-        self.fungible = Fungible(
-            self, self.accounts, self.total_issuance, self.total_burned, least, self.treasury
-        )
-        self.fungible_hold = FungibleHold(self, self.fungible, self.holds, self.offsetting)
-        self.reservable_currency = ReservableCurrency(
-            self, self.fungible, self.fungible_hold, self.reserves, self.max_reserves
-        )
-        self.lockable_currency = LockableCurrency(
-            self, self.fungible, self.fungible_hold, self.locks, self.freezes, self.max_freezes
-        )
-        self.fee_payments = FeePayments(self, self.accounts, self.locks, self.freezes, least)
+        """Keep the method that every transaction calls."""
         self.withdraw_first_fee = self.fee_payments.withdraw_first
 
     def genesis(self, config: Mapping[str, object]) -> None:
@@ -268,7 +220,7 @@ class Balances(Pallet, instances=True):
         self.ensure_not_pool(account)
         new_free = new_free if new_free >= self.existential_deposit else u128(0)
         self.fungible.set_free(account, new_free)
-        self.deposit(self.BalanceSet(account, new_free))
+        self.deposit(events.BalanceSet(account, new_free))
 
     @call(10, weight=weights.BURN)
     def burn(self, origin: Origin, value: CompactAmount, keep_alive: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Map, Pallet
+from runtime.frame import Component, Map
 from runtime.pallets.balances import errors, events
 from runtime.pallets.balances.formulas import (
     amount_of,
@@ -18,27 +18,21 @@ from runtime.pallets.balances.formulas import (
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
 from runtime.pallets.balances.packed import reserved_in
-from runtime.pallets.balances.types import ReserveData
+from runtime.pallets.balances.types import ReserveData, Reserves
 
 
 class ReservableCurrency(Component):
     """Reserves of accounts: returnable deposits."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        fungible: Fungible,
-        fungible_hold: FungibleHold,
-        reserves: Map[AccountId, list[ReserveData]],
-        max_reserves: u32,
-    ) -> None:
-        super().__init__(pallet)
-        self.fungible = fungible
-        self.account = fungible.account
-        self.existential_deposit = fungible.existential_deposit
-        self.fungible_hold = fungible_hold
-        self.reserves = reserves
-        self.max_reserves = max_reserves
+    fungible: Fungible
+    existential_deposit: u128
+    fungible_hold: FungibleHold
+    reserves: Map[AccountId, Reserves]
+    max_reserves: u32
+
+    def setup(self) -> None:
+        """Keep the map of accounts, which every call here reads."""
+        self.account = self.fungible.account
 
     # ---- public interface: unnamed reserves
 

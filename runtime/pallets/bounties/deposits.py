@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Permill
 from btt_chain.scale import u128
-from runtime.frame import DispatchError
+from runtime.frame import Component, DispatchError
 from runtime.frame.traits import SlashNamed
 from runtime.pallets.bounties import errors
 from runtime.pallets.bounties.types import RESERVE_ID, Bounty
 
 
-@dataclass(frozen=True, slots=True)
-class DepositRates:
-    """Rates of deposits, in planck."""
+class Deposits(Component):
+    """Named reserves of proposers and curators."""
 
-    base: u128
-    per_byte: u128
-    curator_multiplier: Permill
-    """Deposit of a curator, as a share of its fee."""
-    curator_max: u128 | None
-    curator_min: u128 | None
+    currency: SlashNamed
+    bounty_deposit_base: u128
+    data_deposit_per_byte: u128
+    curator_deposit_multiplier: Permill
+    curator_deposit_max: u128 | None
+    curator_deposit_min: u128 | None
 
     def bond(self, description: bytes) -> u128:
         """Return the deposit for proposing a bounty with this description, in planck."""
-        return self.base + self.per_byte * len(description)
-
-    def curator(self, fee: u128) -> u128:
-        """Return the deposit of a curator for a fee, in planck."""
-        share = u128(self.curator_multiplier.of(fee))
-        if self.curator_max is not None:
-            share = min(share, self.curator_max)
-        if self.curator_min is not None:
-            share = max(share, self.curator_min)
-        return share
-
-
-class Deposits:
-    """Named reserves of proposers and curators."""
-
-    def __init__(self, currency: SlashNamed, rates: DepositRates) -> None:
-        self.currency = currency
-        self.rates = rates
+        return self.bounty_deposit_base + self.data_deposit_per_byte * len(description)
 
     def take_bond(self, who: AccountId, description: bytes) -> u128:
         """Reserve the deposit of a proposal; return it. Raises InsufficientProposersBalance."""
-        bond = self.rates.bond(description)
+        bond = self.bond(description)
         try:
             self.currency.reserve_named(RESERVE_ID, who, bond)
         except DispatchError as error:
@@ -73,7 +54,11 @@ class Deposits:
 
     def take_curator_deposit(self, curator: AccountId, bounty: Bounty) -> None:
         """Reserve the deposit of a curator. Raises DispatchError."""
-        deposit = self.rates.curator(bounty.fee)
+        deposit = u128(self.curator_deposit_multiplier.of(bounty.fee))
+        if self.curator_deposit_max is not None:
+            deposit = min(deposit, self.curator_deposit_max)
+        if self.curator_deposit_min is not None:
+            deposit = max(deposit, self.curator_deposit_min)
         self.currency.reserve_named(RESERVE_ID, curator, deposit)
         bounty.curator_deposit = deposit
 

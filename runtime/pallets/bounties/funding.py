@@ -7,7 +7,7 @@ from typing import Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
-from runtime.frame import Component, Map, Pallet, Value
+from runtime.frame import Component, Map, Value
 from runtime.frame.traits import Inspect, Mutate, Payer
 from runtime.pallets.balances import sub_account
 from runtime.pallets.bounties import events
@@ -30,24 +30,14 @@ class Currency(Inspect, Mutate, Protocol):
 class Funding(Component):
     """The queue of approved bounties, and payments between the pool and their accounts."""
 
+    bounties: Map[u32, Bounty]
+    deposits: Deposits
+    currency: Currency
+    grants: Payer
+    pool: AccountId
+
     bounty_approvals = Value(Bounded[list[u32], MAX_APPROVALS], default=[])
     """Approved bounties that wait for funds, in the order of approval."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        bounties: Map[u32, Bounty],
-        deposits: Deposits,
-        currency: Currency,
-        grants: Payer,
-        pool: AccountId,
-    ) -> None:
-        super().__init__(pallet)
-        self.bounties = bounties
-        self.deposits = deposits
-        self.currency = currency
-        self.grants = grants
-        self.pool = pool
 
     # ---- public interface: the queue
 

@@ -28,17 +28,18 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Value,
     call,
 )
 from runtime.frame.aliases import AccountIdLookupOf
 from runtime.frame.origin import SpendOrigin
-from runtime.frame.traits import Clock, Inspect, Mutate, Payer, SlashNamed
+from runtime.frame.traits import Clock, Payer, SlashNamed
 from runtime.pallets.balances import lookup
 from runtime.pallets.bounties import errors, events
-from runtime.pallets.bounties.deposits import DepositRates, Deposits
-from runtime.pallets.bounties.funding import Funding
+from runtime.pallets.bounties.deposits import Deposits
+from runtime.pallets.bounties.funding import Currency, Funding
 from runtime.pallets.bounties.types import (
     MAX_REASON,
     Active,
@@ -56,7 +57,7 @@ from runtime.pallets.bounties.types import (
 from runtime.weights import bounties as weights
 
 
-class Money(Inspect, Mutate, SlashNamed, Protocol):
+class Money(Currency, SlashNamed, Protocol):
     """Reserves and transfers; Balances implements it."""
 
 
@@ -66,7 +67,7 @@ def by_length(_: Bounties, value: u128, description: bytes) -> DispatchInfo:
     return DispatchInfo(weights.propose_bounty(len(description)))
 
 
-class Bounties(Pallet, instances=True):
+class Bounties(Pallet, instances=True, events=events, errors=errors):
     """Grants for work, paid from a pool and judged by curators."""
 
     # ---- constants
@@ -110,49 +111,12 @@ class Bounties(Pallet, instances=True):
     bounty_descriptions = Map(u32, Bounded[bytes, MAX_REASON], hasher=Hasher.Twox64Concat)
     """Descriptions of the bounties."""
 
-    # ---- events
+    # ---- components
 
-    BountyProposed = events.BountyProposed
-    BountyRejected = events.BountyRejected
-    BountyBecameActive = events.BountyBecameActive
-    BountyAwarded = events.BountyAwarded
-    BountyClaimed = events.BountyClaimed
-    BountyCanceled = events.BountyCanceled
-    BountyExtended = events.BountyExtended
-    BountyApproved = events.BountyApproved
-    CuratorProposed = events.CuratorProposed
-    CuratorUnassigned = events.CuratorUnassigned
-    CuratorAccepted = events.CuratorAccepted
-    DepositPoked = events.DepositPoked
-
-    # ---- errors
-
-    InsufficientProposersBalance = errors.InsufficientProposersBalance
-    InvalidIndex = errors.InvalidIndex
-    ReasonTooBig = errors.ReasonTooBig
-    UnexpectedStatus = errors.UnexpectedStatus
-    RequireCurator = errors.RequireCurator
-    InvalidValue = errors.InvalidValue
-    InvalidFee = errors.InvalidFee
-    PendingPayout = errors.PendingPayout
-    Premature = errors.Premature
-    HasActiveChildBounty = errors.HasActiveChildBounty
-    TooManyQueued = errors.TooManyQueued
-    NotProposer = errors.NotProposer
-    InsufficientPermission = errors.InsufficientPermission
+    deposits = Part(Deposits)
+    funding = Part(Funding)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the deposits and the funding."""
-        rates = DepositRates(
-            self.bounty_deposit_base, self.data_deposit_per_byte, self.curator_deposit_multiplier,
-            self.curator_deposit_max, self.curator_deposit_min,
-        )  # fmt: skip
-        self.deposits = Deposits(self.currency, rates)
-        self.funding = Funding(
-            self, self.bounties, self.deposits, self.currency, self.grants, self.pool
-        )
 
     # ---- calls
 
@@ -165,16 +129,16 @@ class Bounties(Pallet, instances=True):
         """
         who = origin.signed()
         if len(description) > self.maximum_reason_length:
-            raise self.ReasonTooBig
+            raise errors.ReasonTooBig
         if value < self.bounty_value_minimum:
-            raise self.InvalidValue
+            raise errors.InvalidValue
         bond = self.deposits.take_bond(who, description)
 
         index = self.bounty_count.value
         self.bounty_count.value = index + u32(1)
         self.bounties[index] = Bounty(who, value, u128(0), u128(0), bond, Proposed())
         self.bounty_descriptions[index] = description
-        self.deposit(self.BountyProposed(index))
+        self.deposit(events.BountyProposed(index))
 
     @call(1, weight=weights.APPROVE_BOUNTY)
     def approve_bounty(self, origin: Origin, bounty_id: CompactIndex) -> None:
@@ -194,12 +158,12 @@ class Bounties(Pallet, instances=True):
         bounty = self._grantable(origin, bounty_id)
         chosen = lookup(curator)
         if not isinstance(bounty.status, Funded):
-            raise self.UnexpectedStatus
+            raise errors.UnexpectedStatus
         self._ensure_fee(bounty, fee)
 
         bounty.fee, bounty.status = fee, AwaitsCurator(chosen)
         self.bounties[bounty_id] = bounty
-        self.deposit(self.CuratorProposed(bounty_id, chosen))
+        self.deposit(events.CuratorProposed(bounty_id, chosen))
 
     @call(3, weight=weights.UNASSIGN_CURATOR)
     def unassign_curator(self, origin: Origin, bounty_id: CompactIndex) -> None:
@@ -226,7 +190,7 @@ class Bounties(Pallet, instances=True):
                 elif who is None or self.clock.now() > update_due:
                     self.deposits.slash_curator_deposit(curator, bounty)
                 else:
-                    raise self.Premature
+                    raise errors.Premature
                 bounty.status = Funded()
             case Awarded(curator, _, _):
                 if who is not None:
@@ -234,23 +198,23 @@ class Bounties(Pallet, instances=True):
                 self.deposits.slash_curator_deposit(curator, bounty)
                 bounty.status = Funded()
             case _:
-                raise self.UnexpectedStatus
+                raise errors.UnexpectedStatus
         self.bounties[bounty_id] = bounty
-        self.deposit(self.CuratorUnassigned(bounty_id))
+        self.deposit(events.CuratorUnassigned(bounty_id))
 
     @call(4, weight=weights.ACCEPT_CURATOR)
     def accept_curator(self, origin: Origin, bounty_id: CompactIndex) -> None:
         """Accept the role of curator. A deposit is reserved until the bounty is claimed."""
         who, bounty = origin.signed(), self._bounty(bounty_id)
         if not isinstance(bounty.status, AwaitsCurator):
-            raise self.UnexpectedStatus
+            raise errors.UnexpectedStatus
         if who != bounty.status.curator:
-            raise self.RequireCurator
+            raise errors.RequireCurator
         self.deposits.take_curator_deposit(who, bounty)
 
         bounty.status = Active(who, self._after(self.bounty_update_period))
         self.bounties[bounty_id] = bounty
-        self.deposit(self.CuratorAccepted(bounty_id, who))
+        self.deposit(events.CuratorAccepted(bounty_id, who))
 
     @call(5, weight=weights.AWARD_BOUNTY)
     def award_bounty(
@@ -267,7 +231,7 @@ class Bounties(Pallet, instances=True):
         unlock_at = self._after(self.bounty_deposit_payout_delay)
         bounty.status = Awarded(work.curator, payee, unlock_at)
         self.bounties[bounty_id] = bounty
-        self.deposit(self.BountyAwarded(bounty_id, payee))
+        self.deposit(events.BountyAwarded(bounty_id, payee))
 
     @call(6, weight=weights.CLAIM_BOUNTY)
     def claim_bounty(self, origin: Origin, bounty_id: CompactIndex) -> None:
@@ -275,16 +239,16 @@ class Bounties(Pallet, instances=True):
         origin.signed()
         bounty = self._bounty(bounty_id)
         if not isinstance(bounty.status, Awarded):
-            raise self.UnexpectedStatus
+            raise errors.UnexpectedStatus
         curator, payee = bounty.status.curator, bounty.status.beneficiary
         if self.clock.now() < bounty.status.unlock_at:
-            raise self.Premature
+            raise errors.Premature
 
         # The deposit first: it keeps the curator's account alive for a fee however small.
         self.deposits.release_curator_deposit(curator, bounty)
         payout = self.funding.pay_out(bounty_id, curator, bounty.fee, payee)
         self._forget(bounty_id)
-        self.deposit(self.BountyClaimed(bounty_id, payout, payee))
+        self.deposit(events.BountyClaimed(bounty_id, payout, payee))
 
     @call(7, weight=weights.CLOSE_BOUNTY)
     def close_bounty(self, origin: Origin, bounty_id: CompactIndex) -> None:
@@ -299,10 +263,10 @@ class Bounties(Pallet, instances=True):
             case Proposed():
                 self.deposits.slash_bond(bounty)
                 self._forget(bounty_id)
-                self.deposit(self.BountyRejected(bounty_id, bounty.bond))
+                self.deposit(events.BountyRejected(bounty_id, bounty.bond))
                 return
             case Awarded():
-                raise self.PendingPayout
+                raise errors.PendingPayout
             case Approved() | ApprovedWithCurator():
                 self.funding.remove(bounty_id)
                 self.deposits.release_bond(bounty)
@@ -312,7 +276,7 @@ class Bounties(Pallet, instances=True):
             case Funded() | AwaitsCurator():
                 self.funding.refund(bounty_id)
         self._forget(bounty_id)
-        self.deposit(self.BountyCanceled(bounty_id))
+        self.deposit(events.BountyCanceled(bounty_id))
 
     @call(8, weight=weights.EXTEND_BOUNTY_EXPIRY)
     def extend_bounty_expiry(self, origin: Origin, bounty_id: CompactIndex, remark: Text) -> None:
@@ -324,7 +288,7 @@ class Bounties(Pallet, instances=True):
         due = max(work.update_due, self._after(self.bounty_update_period))
         bounty.status = Active(work.curator, due)
         self.bounties[bounty_id] = bounty
-        self.deposit(self.BountyExtended(bounty_id))
+        self.deposit(events.BountyExtended(bounty_id))
 
     @call(9, weight=weights.APPROVE_BOUNTY_WITH_CURATOR)
     def approve_bounty_with_curator(
@@ -341,7 +305,7 @@ class Bounties(Pallet, instances=True):
 
         bounty.fee = fee
         self.funding.approve(bounty_id, bounty, ApprovedWithCurator(chosen))
-        self.deposit(self.CuratorProposed(bounty_id, chosen))
+        self.deposit(events.CuratorProposed(bounty_id, chosen))
 
     @call(10, weight=weights.POKE_DEPOSIT)
     def poke_deposit(self, origin: Origin, bounty_id: CompactIndex) -> PostInfo:
@@ -351,17 +315,17 @@ class Bounties(Pallet, instances=True):
         """
         who, bounty = origin.signed(), self._bounty(bounty_id)
         if who != bounty.proposer:
-            raise self.NotProposer
+            raise errors.NotProposer
         if not isinstance(bounty.status, Proposed):
-            raise self.UnexpectedStatus
+            raise errors.UnexpectedStatus
         description = self.bounty_descriptions[bounty_id]
-        old, new = bounty.bond, self.deposits.rates.bond(description)
+        old, new = bounty.bond, self.deposits.bond(description)
         if new == old:
             return PostInfo(pays=True)
         self.deposits.adjust_bond(bounty, new)
 
         self.bounties[bounty_id] = bounty
-        self.deposit(self.DepositPoked(bounty_id, who, old, new))
+        self.deposit(events.DepositPoked(bounty_id, who, old, new))
         return PostInfo(pays=False)
 
     # ---- internals
@@ -369,7 +333,7 @@ class Bounties(Pallet, instances=True):
     def _bounty(self, bounty_id: u32) -> Bounty:
         bounty = self.bounties.get(bounty_id)
         if bounty is None:
-            raise self.InvalidIndex
+            raise errors.InvalidIndex
         return bounty
 
     def _grantable(self, origin: Origin, bounty_id: u32) -> Bounty:
@@ -377,31 +341,31 @@ class Bounties(Pallet, instances=True):
         limit = self.spend_origin(origin)
         bounty = self._bounty(bounty_id)
         if limit is not None and bounty.value > limit:
-            raise self.InsufficientPermission
+            raise errors.InsufficientPermission
         return bounty
 
     def _approvable(self, origin: Origin, bounty_id: u32) -> Bounty:
         """Return a proposed bounty that `origin` may approve now."""
         bounty = self._grantable(origin, bounty_id)
         if not isinstance(bounty.status, Proposed):
-            raise self.UnexpectedStatus
+            raise errors.UnexpectedStatus
         if self.funding.is_full():
-            raise self.TooManyQueued
+            raise errors.TooManyQueued
         return bounty
 
     def _curated(self, origin: Origin, bounty_id: u32) -> tuple[Bounty, Active]:
         """Return an active bounty whose curator is `origin`, and its status."""
         who, bounty = origin.signed(), self._bounty(bounty_id)
         if not isinstance(bounty.status, Active):
-            raise self.UnexpectedStatus
+            raise errors.UnexpectedStatus
         if who != bounty.status.curator:
-            raise self.RequireCurator
+            raise errors.RequireCurator
         return bounty, bounty.status
 
     def _ensure_fee(self, bounty: Bounty, fee: u128) -> None:
         """Raise InvalidFee if the rest of the value is below the existential deposit."""
         if int(fee) + int(self.currency.existential_deposit) > bounty.value:
-            raise self.InvalidFee
+            raise errors.InvalidFee
 
     def _forget(self, bounty_id: u32) -> None:
         del self.bounties[bounty_id]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
-from runtime.frame import Component, Map, Pallet, Value
+from runtime.frame import Component, Map, Value
 from runtime.frame.traits import Clock, IdentityInspect, Reasons
 from runtime.pallets.chambers import errors, events
 from runtime.pallets.chambers.membership import Membership
@@ -31,6 +31,16 @@ class Elections(Component):
     The deposit of a candidate is reserved, the money that backs candidates locked.
     """
 
+    membership: Membership
+    currency: Money
+    clock: Clock
+    vesting: Schedules
+    identities: IdentityInspect
+    term: u32
+    election: u32
+    candidacy_deposit: u128
+    least_backing: u128
+
     elections = Value(u32, default=u32(0))
     """Number of elections that are over, which is the number of the current one."""
     election_ends = Value(u32)
@@ -41,31 +51,6 @@ class Elections(Component):
     """Deposits and backing of candidates."""
     approvals = Map(AccountId, Approvals)
     """Accounts' backing of candidates."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        membership: Membership,
-        currency: Money,
-        clock: Clock,
-        vesting: Schedules,
-        identities: IdentityInspect,
-        term: u32,
-        election: u32,
-        candidacy_deposit: u128,
-        least_backing: u128,
-    ) -> None:
-        super().__init__(pallet)
-        self.membership = membership
-        self.currency = currency
-        self.clock = clock
-        self.vesting = vesting
-        self.identities = identities
-        self.term = term
-        self.election = election
-        self.candidacy_deposit = candidacy_deposit
-        self.least_backing = least_backing
 
     # ---- candidates
 

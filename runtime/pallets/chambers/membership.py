@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u128
-from runtime.frame import Component, GenesisError, Pallet, Section, Value
+from runtime.frame import Component, GenesisError, Section, Value
 from runtime.pallets.balances import is_pool
 from runtime.pallets.chambers import errors, events
 from runtime.pallets.chambers.types import (
@@ -21,14 +21,12 @@ from runtime.pallets.chambers.types import (
 class Membership(Component):
     """Institutions, and the representatives of the community."""
 
+    pools: Sequence[AccountId]
+
     institutions = Value(Bounded[list[Institution], MAX_INSTITUTIONS], default=[])
     """Members of the institutions' chamber."""
     representatives = Value(Bounded[list[Seat], SEATS], default=[])
     """Representatives of the community."""
-
-    def __init__(self, pallet: Pallet, *, pools: Sequence[AccountId]) -> None:
-        super().__init__(pallet)
-        self.pools = pools
 
     # ---- institutions
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u64, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
+from runtime.frame import Component, DoubleMap, Hasher, Map
 from runtime.frame.traits import Clock, Reasons
 from runtime.pallets.chambers import errors, events, formulas
 from runtime.pallets.chambers.polls import Polls
@@ -29,31 +29,19 @@ from runtime.pallets.chambers.types import (
 class Objections(Component):
     """Objections to attested milestones, with their power and the money that they lock."""
 
+    polls: Polls
+    powers: Powers
+    milestones: Milestones
+    currency: Money
+    clock: Clock
+    least_backing: u128
+
     objection_rounds = DoubleMap(
         u32, u32, ObjectionRound, hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat)
     )
     """Objections to the last attestation of a milestone, by programme and index."""
     own_objections = Map(AccountId, Bounded[list[OwnObjection], MAX_OBJECTIONS], default=[])
     """An account's objections that lock its money, the oldest first."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        polls: Polls,
-        powers: Powers,
-        milestones: Milestones,
-        currency: Money,
-        clock: Clock,
-        least: u128,
-    ) -> None:
-        super().__init__(pallet)
-        self.polls = polls
-        self.powers = powers
-        self.milestones = milestones
-        self.currency = currency
-        self.clock = clock
-        self.least = least
 
     # ---- public interface
 
@@ -64,7 +52,7 @@ class Objections(Component):
         AlreadyObjected, TooManyObjections and NoVotingPower.
         """
         since, until = self.milestones.expect_pending(programme, index)
-        if planck < self.least:
+        if planck < self.least_backing:
             raise errors.ObjectionTooSmall
         if planck > self.currency.total(who):
             raise errors.InsufficientFunds

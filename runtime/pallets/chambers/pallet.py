@@ -32,6 +32,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Section,
     call,
@@ -73,7 +74,7 @@ def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> Dispatc
     return DispatchInfo(weights.vote_representative(SEATS, len(candidates)))
 
 
-class Chambers(Pallet):
+class Chambers(Pallet, events=events, errors=errors):
     """Governance by four chambers, each with its own weight."""
 
     # ---- constants
@@ -119,89 +120,17 @@ class Chambers(Pallet):
     seating_origin: OriginCheck = ensure_root
     """Origin that seats institutions, removes seats, and sets the mode."""
 
-    # ---- events
+    # ---- components
 
-    WeightsFrozen = events.WeightsFrozen
-    ModeSet = events.ModeSet
-    InstitutionAdded = events.InstitutionAdded
-    InstitutionRemoved = events.InstitutionRemoved
-    CandidacySubmitted = events.CandidacySubmitted
-    CandidacyWithdrawn = events.CandidacyWithdrawn
-    RepresentativeVoted = events.RepresentativeVoted
-    RepVoteRemoved = events.RepVoteRemoved
-    ElectionConcluded = events.ElectionConcluded
-    SeatTaken = events.SeatTaken
-    ObjectionRaised = events.ObjectionRaised
-    ObjectionWithdrawn = events.ObjectionWithdrawn
-
-    # ---- errors
-
-    NoVotingPower = errors.NoVotingPower
-    AlreadySeated = errors.AlreadySeated
-    NotSeated = errors.NotSeated
-    TooManyInstitutions = errors.TooManyInstitutions
-    PoolNotSeatable = errors.PoolNotSeatable
-    NotVerified = errors.NotVerified
-    AlreadyStanding = errors.AlreadyStanding
-    TooManyCandidates = errors.TooManyCandidates
-    NotStanding = errors.NotStanding
-    NotACandidate = errors.NotACandidate
-    NamesWrong = errors.NamesWrong
-    NotAHolder = errors.NotAHolder
-    BackingTooSmall = errors.BackingTooSmall
-    InsufficientFunds = errors.InsufficientFunds
-    NotBacking = errors.NotBacking
-    AlreadyObjected = errors.AlreadyObjected
-    NotObjecting = errors.NotObjecting
-    TooManyObjections = errors.TooManyObjections
-    ObjectionTooSmall = errors.ObjectionTooSmall
+    schedule = Part(Schedule)
+    membership = Part(Membership)
+    work = Part(Work)
+    elections = Part(Elections)
+    powers = Part(Powers)
+    polls = Part(Polls)
+    objections = Part(Objections)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.schedule = Schedule(self, clock=self.clock, slot_ms=self.slot_ms)
-        self.membership = Membership(self, pools=self.pools)
-        self.work = Work(self, clock=self.clock, day_slots=self.day_slots)
-        self.elections = Elections(
-            self,
-            membership=self.membership,
-            currency=self.currency,
-            clock=self.clock,
-            vesting=self.vesting,
-            identities=self.identities,
-            term=self.term,
-            election=self.election,
-            candidacy_deposit=self.candidacy_deposit,
-            least_backing=self.least_backing,
-        )
-        self.powers = Powers(
-            membership=self.membership,
-            work=self.work,
-            currency=self.currency,
-            stakes=self.stakes,
-            vesting=self.vesting,
-            releases=self.releases,
-            facilities=self.facilities,
-            pools=self.pools,
-            stake_lasts=self.stake_lasts,
-        )
-        self.polls = Polls(
-            self,
-            schedule=self.schedule,
-            membership=self.membership,
-            work=self.work,
-            powers=self.powers,
-        )
-        self.objections = Objections(
-            self,
-            polls=self.polls,
-            powers=self.powers,
-            milestones=self.milestones,
-            currency=self.currency,
-            clock=self.clock,
-            least=self.least_backing,
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Seat the institutions: `institutions` is a list of [address, planck].

@@ -8,7 +8,7 @@ from typing import Final
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import u16, u32, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.pallets.chambers import errors, events, formulas
 from runtime.pallets.chambers.formulas import Chamber
 from runtime.pallets.chambers.membership import Membership
@@ -32,6 +32,11 @@ CLEARED: Final = 50
 class Polls(Component):
     """The electorate of Referenda and ConvictionVoting: counts ballots in all chambers."""
 
+    schedule: Schedule
+    membership: Membership
+    work: Work
+    powers: Powers
+
     polls = Map(u32, PollRecord, hasher=Hasher.Twox64Concat)
     """Votes of the referenda that are not over."""
     ballots = DoubleMap(
@@ -42,21 +47,6 @@ class Polls(Component):
     """Last referendum that is over and whose ballots are being removed."""
     over_before = Map(u32, u32, hasher=Hasher.Twox64Concat)
     """For each referendum in this list, the previous one whose ballots are to be removed."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        schedule: Schedule,
-        membership: Membership,
-        work: Work,
-        powers: Powers,
-    ) -> None:
-        super().__init__(pallet)
-        self.schedule = schedule
-        self.membership = membership
-        self.work = work
-        self.powers = powers
 
     # ---- public interface, for Referenda and ConvictionVoting
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
+from runtime.frame import Component
 from runtime.pallets.chambers.membership import Membership
 from runtime.pallets.chambers.types import (
     SEAT_POWER,
@@ -34,31 +35,18 @@ class Kept(NamedTuple):
     """Part of it that the lock of the vote covers now."""
 
 
-class Powers:
+class Powers(Component):
     """Voting power of accounts, by chamber."""
 
-    def __init__(
-        self,
-        *,
-        membership: Membership,
-        work: Work,
-        currency: Money,
-        stakes: Stakes,
-        vesting: Schedules,
-        releases: Releases,
-        facilities: FacilityBonds,
-        pools: Sequence[AccountId],
-        stake_lasts: u32,
-    ) -> None:
-        self.membership = membership
-        self.work = work
-        self.currency = currency
-        self.stakes = stakes
-        self.vesting = vesting
-        self.releases = releases
-        self.facilities = facilities
-        self.pools = pools
-        self.stake_lasts = stake_lasts
+    membership: Membership
+    work: Work
+    currency: Money
+    stakes: Stakes
+    vesting: Schedules
+    releases: Releases
+    facilities: FacilityBonds
+    pools: Sequence[AccountId]
+    stake_lasts: u32
 
     def of(self, who: AccountId, locked: int, record: PollRecord | None = None) -> list[int]:
         """Return the power, by chamber, of an account that locks `locked` planck by its vote.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btt_chain.scale import u64
-from runtime.frame import Component, Pallet, Value
+from runtime.frame import Component, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.chambers import formulas
 from runtime.pallets.chambers.formulas import Mode
@@ -13,13 +13,11 @@ from runtime.pallets.tokenomics.formulas import label_year
 class Schedule(Component):
     """The rule for the weights of new decisions."""
 
+    clock: Clock
+    slot_ms: u64
+
     mode = Value(Mode, default=Mode.Scheduled)
     """Rule for the weights of new decisions."""
-
-    def __init__(self, pallet: Pallet, *, clock: Clock, slot_ms: u64) -> None:
-        super().__init__(pallet)
-        self.clock = clock
-        self.slot_ms = slot_ms
 
     def year(self) -> int:
         """Return the label of the current year."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
-from runtime.frame import Component, Map, Pallet, Value
+from runtime.frame import Component, Map, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.chambers import formulas
 from runtime.pallets.chambers.types import WorkDay
@@ -13,15 +13,13 @@ from runtime.pallets.chambers.types import WorkDay
 class Work(Component):
     """Verified work by account and day, in millionths of a unit."""
 
+    clock: Clock
+    day_slots: u32
+
     work = Map(AccountId, Bounded[list[WorkDay], formulas.KEPT], default=[])
     """Verified work by account and day, the oldest first."""
     total_work = Value(Bounded[list[WorkDay], formulas.KEPT], default=[])
     """Verified work of all accounts by day, the oldest first."""
-
-    def __init__(self, pallet: Pallet, *, clock: Clock, day_slots: u32) -> None:
-        super().__init__(pallet)
-        self.clock = clock
-        self.day_slots = day_slots
 
     def today(self) -> int:
         """Return the number of the current day."""

@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.crypto.hashing import blake2_128
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Clock, Discounts, MutateHold
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import errors, events
@@ -50,35 +50,21 @@ NO_FEES: Final = PlatformSplit(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
 class Auctions(Component):
     """Auctions of crossing orders, at most one per asset and block."""
 
+    book: OrderBook
+    currency: MutateHold
+    clock: Clock
+    assets: Assets
+    registry: Registry
+    fees: Fees
+    stakers: Discounts
+    collector: AccountId
+
     crossing = Map(u32, Crossing, hasher=Hasher.Twox64Concat)
     """Assets with crossing orders, for which the next block holds an auction."""
     immediate = Value(Immediate, default=[])
     """Orders of this block that end with the next auction."""
     trades = Map(u32, Trades, hasher=Hasher.Twox64Concat, default=[])
     """Results of the last auctions of each asset, the newest last."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        book: OrderBook,
-        currency: MutateHold,
-        clock: Clock,
-        assets: Assets,
-        registry: Registry,
-        fees: Fees,
-        stakers: Discounts,
-        collector: AccountId,
-    ) -> None:
-        super().__init__(pallet)
-        self.book = book
-        self.currency = currency
-        self.clock = clock
-        self.assets = assets
-        self.registry = registry
-        self.fees = fees
-        self.stakers = stakers
-        self.collector = collector
 
     # ---- orders
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Reason, Value
+from runtime.frame import Component, DoubleMap, Hasher, Map, ReasonOf, Value
 from runtime.frame.traits import MutateHold
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import errors, events
@@ -38,6 +38,10 @@ class OrderBook(Component):
     A buy order has money on hold, a sell order units.
     """
 
+    currency: MutateHold
+    assets: Assets
+    reason = ReasonOf(HoldReason.Order)
+
     next_order = Value(u64, default=u64(0))
     """Number of the next order."""
     orders = Map(u64, Order, hasher=Hasher.Twox64Concat)
@@ -48,12 +52,6 @@ class OrderBook(Component):
     """Sums of the open orders by asset, side and price: see `level_key`."""
     own = DoubleMap(u32, AccountId, OwnOrders, default=[])
     """Order numbers by asset and owner."""
-
-    def __init__(self, pallet: Pallet, *, currency: MutateHold, assets: Assets) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.assets = assets
-        self.reason = Reason(pallet.index, HoldReason.Order)
 
     # ---- orders
 

@@ -31,6 +31,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Reason,
     Value,
@@ -103,7 +104,7 @@ def by_depth(
     return DispatchInfo(deepest(immediate=time_in_force is TimeInForce.Immediate))
 
 
-class Exchange(Pallet):
+class Exchange(Pallet, events=events, errors=errors):
     """Trade of asset units in auctions, at most one per asset and block."""
 
     # ---- constants
@@ -136,56 +137,16 @@ class Exchange(Pallet):
     """Assets that governance delisted."""
     params = Value(Params, default=Params())
 
+    # ---- components
+
+    order_book = Part(OrderBook)
+    auctions = Part(Auctions)
+
     # ---- hold reasons
 
     HoldReason = types.HoldReason
 
-    # ---- events
-
-    Listed = events.Listed
-    Delisted = events.Delisted
-    PremiumListed = events.PremiumListed
-    OrderPlaced = events.OrderPlaced
-    OrderFilled = events.OrderFilled
-    OrderCancelled = events.OrderCancelled
-    AuctionHeld = events.AuctionHeld
-    ParamsSet = events.ParamsSet
-    Readmitted = events.Readmitted
-
-    # ---- errors
-
-    NotListed = errors.NotListed
-    AlreadyListed = errors.AlreadyListed
-    NotIssuer = errors.NotIssuer
-    NotAllowed = errors.NotAllowed
-    BelowMinNotional = errors.BelowMinNotional
-    NoSuchOrder = errors.NoSuchOrder
-    NotOwner = errors.NotOwner
-    SelfMatch = errors.SelfMatch
-    TooManyOrders = errors.TooManyOrders
-    AlreadyExpired = errors.AlreadyExpired
-    TooManyImmediate = errors.TooManyImmediate
-    InvalidParams = errors.InvalidParams
-    TooDeep = errors.TooDeep
-    Barred = errors.Barred
-    NotBarred = errors.NotBarred
-
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.order_book = OrderBook(self, currency=self.currency, assets=self.assets)
-        self.auctions = Auctions(
-            self,
-            book=self.order_book,
-            currency=self.currency,
-            clock=self.clock,
-            assets=self.assets,
-            registry=self.registry,
-            fees=self.fees,
-            stakers=self.stakers,
-            collector=self.collector,
-        )
 
     def on_initialize(self, number: int) -> int:
         """Hold the auctions of the previous block."""

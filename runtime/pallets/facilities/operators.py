@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
-from runtime.frame import DoubleMap, Map
+from runtime.frame import Component, DoubleMap, Map
 from runtime.frame.traits import Operators
 from runtime.pallets.facilities.types import Facility, Kind
 
 
-class OperatorIndex:
+class OperatorIndex(Component):
     """The recorded operators, which follow changes of identities when they are compared."""
 
-    def __init__(
-        self,
-        facilities: Map[AccountId, Facility],
-        by_operator: DoubleMap[Kind, AccountId, AccountId],
-        identities: Operators,
-    ) -> None:
-        self.facilities = facilities
-        self.by_operator = by_operator
-        self.identities = identities
+    facilities: Map[AccountId, Facility]
+    by_operator: DoubleMap[Kind, AccountId, AccountId]
+    identities: Operators
 
     def is_taken(self, kind: Kind, operator: AccountId) -> bool:
         """Return True if an operator has a facility of a kind; forget one that is no longer its."""

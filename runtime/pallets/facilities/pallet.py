@@ -42,7 +42,8 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
+    ReasonOf,
     Value,
     call,
     ensure_root,
@@ -75,7 +76,7 @@ MAX_REMOVALS: Final = 8
 Region = Annotated[u16, TypeName("Region")]
 
 
-class Facilities(Pallet):
+class Facilities(Pallet, events=events, errors=errors):
     """Hospitals and other registered institutions. Amounts in planck, times in slots."""
 
     # ---- constants
@@ -114,6 +115,13 @@ class Facilities(Pallet):
     bonds = Value(Bonds, default=Bonds())
     """Bonds of new facilities."""
 
+    # ---- components
+
+    timers = Part(TimerQueues)
+    operators = Part(OperatorIndex)
+    roster = Part(Roster)
+    penalties = Part(Penalties)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -122,48 +130,10 @@ class Facilities(Pallet):
         FacilityBond = 0
         """Bond of a facility."""
 
-    # ---- events
-
-    Applied = events.Applied
-    Confirmed = events.Confirmed
-    Refused = events.Refused
-    Updated = events.Updated
-    Leaving = events.Leaving
-    Removed = events.Removed
-    Suspended = events.Suspended
-    Reinstated = events.Reinstated
-    HospitalCounted = events.HospitalCounted
-    HospitalDropped = events.HospitalDropped
-    BondsSet = events.BondsSet
-    BondChanged = events.BondChanged
-
-    # ---- errors
-
-    AlreadyRegistered = errors.AlreadyRegistered
-    NotKnownGood = errors.NotKnownGood
-    OperatorTaken = errors.OperatorTaken
-    UnknownRegion = errors.UnknownRegion
-    UnknownFacility = errors.UnknownFacility
-    NotAsked = errors.NotAsked
-    NotConfirmed = errors.NotConfirmed
-    AlreadySuspended = errors.AlreadySuspended
-    NotSuspended = errors.NotSuspended
-    StillSuspended = errors.StillSuspended
-    AlreadyLeft = errors.AlreadyLeft
-    BondsOutOfOrder = errors.BondsOutOfOrder
-    BondComplete = errors.BondComplete
+    reason = ReasonOf(HoldReason.FacilityBond)
+    """The reason of bonds in Balances."""
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.timers = TimerQueues(self, now=self.clock.now, stalled=lambda: 0)
-        self.operators = OperatorIndex(self.facilities, self.by_operator, self.identities)
-        self.roster = Roster(self)
-        self.penalties = Penalties(
-            self, facilities=self.facilities, bonds=self.bonds, roster=self.roster,
-            currency=self.currency, reason=self.reason,
-        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Remove facilities that left long enough ago, and review the next hospitals."""
@@ -192,14 +162,14 @@ class Facilities(Pallet):
         """
         who = origin.signed()
         if who in self.facilities:
-            raise self.AlreadyRegistered
+            raise errors.AlreadyRegistered
         if not is_assigned(region):
-            raise self.UnknownRegion
+            raise errors.UnknownRegion
         if not self.identities.known_good(who):
-            raise self.NotKnownGood
+            raise errors.NotKnownGood
         operator = self.identities.operator_of(who)
         if self.operators.is_taken(kind, operator):
-            raise self.OperatorTaken
+            raise errors.OperatorTaken
         bond = self.bonds.peek().of(kind)
         self.currency.hold(self.reason, who, bond)
 
@@ -215,7 +185,7 @@ class Facilities(Pallet):
             meta,
         )
         self.by_operator[kind, operator] = who
-        self.deposit(self.Applied(who, kind, bond))
+        self.deposit(events.Applied(who, kind, bond))
 
     @call(1, weight=weights.CONFIRM)
     def confirm(self, origin: Origin, who: AccountIdLookupOf) -> None:
@@ -224,11 +194,11 @@ class Facilities(Pallet):
         account = lookup(who)
         facility = self._expect(account)
         if facility.state is not FacilityState.Asked:
-            raise self.NotAsked
+            raise errors.NotAsked
         if not self.identities.known_good(account):
-            raise self.NotKnownGood
+            raise errors.NotKnownGood
         self._activate(account, facility)
-        self.deposit(self.Confirmed(account, facility.kind))
+        self.deposit(events.Confirmed(account, facility.kind))
 
     @call(2, weight=weights.REFUSE)
     def refuse(self, origin: Origin, who: AccountIdLookupOf) -> None:
@@ -237,9 +207,9 @@ class Facilities(Pallet):
         account = lookup(who)
         facility = self._expect(account)
         if facility.state is not FacilityState.Asked:
-            raise self.NotAsked
+            raise errors.NotAsked
         self._remove(account, facility)
-        self.deposit(self.Refused(account))
+        self.deposit(events.Refused(account))
 
     @call(3, weight=weights.UPDATE)
     def update(self, origin: Origin, size: Size, meta: HashOf) -> None:
@@ -247,11 +217,11 @@ class Facilities(Pallet):
         who = origin.signed()
         facility = self._expect(who)
         if facility.state is FacilityState.Left:
-            raise self.AlreadyLeft
+            raise errors.AlreadyLeft
         self.operators.follow(who, facility)
         facility.size, facility.meta = size, meta
         self.facilities[who] = facility
-        self.deposit(self.Updated(who, size, meta))
+        self.deposit(events.Updated(who, size, meta))
 
     @call(4, weight=weights.LEAVE)
     def leave(self, origin: Origin) -> None:
@@ -265,17 +235,17 @@ class Facilities(Pallet):
         match facility.state:
             case FacilityState.Asked:
                 self._remove(who, facility)
-                self.deposit(self.Removed(who, facility.bond))
+                self.deposit(events.Removed(who, facility.bond))
                 return
             case FacilityState.Left:
-                raise self.AlreadyLeft
+                raise errors.AlreadyLeft
             case FacilityState.Suspended if self._age(facility) < self.max_suspension:
-                raise self.StillSuspended
+                raise errors.StillSuspended
         self.roster.drop(who, facility)
         self._enter(who, facility, FacilityState.Left)
         until = u64(self.clock.now() + int(self.leave_slots))
         self.timers.enter(LEAVING, int(until), H256(who))
-        self.deposit(self.Leaving(who, until))
+        self.deposit(events.Leaving(who, until))
 
     @call(5, weight=weights.SUSPEND)
     def suspend(self, origin: Origin, who: AccountIdLookupOf, suspended: bool) -> None:
@@ -288,16 +258,16 @@ class Facilities(Pallet):
         account = lookup(who)
         facility = self._expect(account)
         if facility.state is FacilityState.Asked:
-            raise self.NotConfirmed
+            raise errors.NotConfirmed
         if suspended == (facility.state is FacilityState.Suspended):
-            raise self.AlreadySuspended if suspended else self.NotSuspended
+            raise errors.AlreadySuspended if suspended else errors.NotSuspended
         if suspended:
             self.roster.drop(account, facility)
             self._enter(account, facility, FacilityState.Suspended)
-            self.deposit(self.Suspended(account))
+            self.deposit(events.Suspended(account))
         else:
             self._activate(account, facility)
-            self.deposit(self.Reinstated(account))
+            self.deposit(events.Reinstated(account))
 
     @call(6, weight=weights.SET_BONDS)
     def set_bonds(
@@ -306,9 +276,9 @@ class Facilities(Pallet):
         """Set the bonds of new facilities. Registered ones keep theirs. Origin: parameters."""
         self.params_origin(origin)
         if not bonds.in_order:
-            raise self.BondsOutOfOrder
+            raise errors.BondsOutOfOrder
         self.bonds.value = bonds
-        self.deposit(self.BondsSet(bonds))
+        self.deposit(events.BondsSet(bonds))
 
     @call(7, weight=weights.TOP_UP)
     def top_up(self, origin: Origin) -> None:
@@ -316,15 +286,10 @@ class Facilities(Pallet):
         who = origin.signed()
         facility = self._expect(who)
         if facility.state is FacilityState.Left:
-            raise self.AlreadyLeft
+            raise errors.AlreadyLeft
         self.penalties.top_up(who, facility)
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.FacilityBond)
 
     def get(self, who: AccountId) -> Facility | None:
         """Return the facility of an account; None if there is none."""
@@ -380,7 +345,7 @@ class Facilities(Pallet):
     def _expect(self, who: AccountId) -> Facility:
         facility = self.facilities.get(who)
         if facility is None:
-            raise self.UnknownFacility
+            raise errors.UnknownFacility
         return facility
 
     def _age(self, facility: Facility) -> int:
@@ -411,7 +376,7 @@ class Facilities(Pallet):
             and self._age(facility) >= self.leave_slots
         ):
             self._remove(who, facility)
-            self.deposit(self.Removed(who, facility.bond))
+            self.deposit(events.Removed(who, facility.bond))
 
     def _may_count(self, who: AccountId) -> bool:
         """Return True if an active hospital counts now; record a change of its operator."""

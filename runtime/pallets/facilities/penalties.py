@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.frame import Component, Map, Pallet, Reason, Value
+from runtime.frame import Component, Map, Reason, Value
 from runtime.pallets.facilities import errors, events
 from runtime.pallets.facilities.roster import Roster
 from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kind, Money
@@ -13,23 +13,12 @@ from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kin
 class Penalties(Component):
     """Changes of the bonds of registered facilities."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        facilities: Map[AccountId, Facility],
-        bonds: Value[Bonds],
-        roster: Roster,
-        currency: Money,
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self.facilities = facilities
-        self.bonds = bonds
-        self.roster = roster
-        self.currency = currency
-        self.reason = reason
-        """The reason of bonds in Balances."""
+    facilities: Map[AccountId, Facility]
+    bonds: Value[Bonds]
+    roster: Roster
+    currency: Money
+    reason: Reason
+    """The reason of bonds in Balances."""
 
     def is_bonded(self, who: AccountId) -> bool:
         """Return True if the account is a facility with at least the bond of its kind."""

@@ -15,7 +15,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import Opening, is_tree_size, verify_absence, verify_opening
 from btt_chain.scale import u32, u64
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
+from runtime.frame import Component, DoubleMap, Hasher, Map
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.types import (
     KEPT_EPOCHS,
@@ -38,15 +38,13 @@ MAX_PRUNED: Final = 2
 class Anchors(Component):
     """The roots of all logs."""
 
+    _moments: TimedClock
+    _hour_ms: int
+
     batches = DoubleMap(LogId, EpochKey, Batch, hashers=(Hasher.Blake2_128Concat, Hasher.Identity))
     """Roots of the last 30 days, by log and epoch."""
     logs = Map(LogId, Log)
     """Older roots of each log, as a mountain range."""
-
-    def __init__(self, pallet: Pallet, *, moments: TimedClock, hour_ms: int) -> None:
-        super().__init__(pallet)
-        self._moments = moments
-        self._hour_ms = hour_ms
 
     # ---- public interface
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 from btt_chain.crypto import ed25519
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64, u128
-from runtime.frame import Component, Map, Pallet, Reason, Value
+from runtime.frame import Component, Map, ReasonOf, Value
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.types import (
+    KEPT_EPOCHS,
     Custodian,
     Fees,
+    HoldReason,
     Institutions,
     Money,
     Terms,
@@ -32,29 +34,17 @@ from runtime.splits import BPS, FINDER_BPS
 class Custodians(Component):
     """The registered custodians."""
 
+    _currency: Money
+    _fees: Fees
+    _facilities: Institutions
+    _moments: TimedClock
+    _terms: Value[Terms]
+    _hour_ms: int
+    _slot_ms: int
+    reason = ReasonOf(HoldReason.CustodianBond)
+
     custodians = Map(AccountId, Custodian)
     """Facilities that anchor roots, with their bonds and promise keys."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: Money,
-        fees: Fees,
-        facilities: Institutions,
-        moments: TimedClock,
-        terms: Value[Terms],
-        leave_slots: int,
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self._currency = currency
-        self._fees = fees
-        self._facilities = facilities
-        self._moments = moments
-        self._terms = terms
-        self._leave_slots = leave_slots
-        self.reason = reason
 
     def expect(self, who: AccountId) -> Custodian:
         """Return a custodian. Raises NotCustodian."""
@@ -98,7 +88,7 @@ class Custodians(Component):
         found = self.expect(who)
         if found.leaving is not None:
             raise errors.AlreadyLeaving
-        until = u64(self._moments.now() + self._leave_slots)
+        until = u64(self._moments.now() + KEPT_EPOCHS * self._hour_ms // self._slot_ms)
         found.leaving = until
         self.custodians[who] = found
         self.deposit(events.Leaving(who, until))

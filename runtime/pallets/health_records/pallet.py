@@ -17,8 +17,6 @@ ascending epochs, each once; a log's mountain range has as many peaks as its num
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from btt_chain.primitives.access_promise import SignedPromise
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -32,7 +30,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
     Value,
     call,
     ensure_root,
@@ -62,7 +60,7 @@ from runtime.pallets.system import System
 from runtime.weights import health_records as weights
 
 
-class HealthRecords(Pallet):
+class HealthRecords(Pallet, events=events, errors=errors):
     """Roots of health records, consents and accesses. Amounts in planck, epochs are hours."""
 
     # ---- constants
@@ -102,76 +100,19 @@ class HealthRecords(Pallet):
     terms = Value(Terms, default=Terms())
     """Bonds and fees."""
 
+    # ---- components
+
+    timers = Part(TimerQueues)
+    anchors = Part(Anchors)
+    custodians = Part(Custodians)
+    promises = Part(Promises)
+    revocations = Part(Revocations)
+
     # ---- hold reasons
 
-    class HoldReason(IntEnum):
-        """Reasons for which money is on hold."""
-
-        CustodianBond = 0
-        """Bond of a custodian."""
-        DemandDeposit = 1
-        """Deposit of a demand for a proof."""
-
-    # ---- events
-
-    Anchored = events.Anchored
-    Revoked = events.Revoked
-    SchemaRegistered = events.SchemaRegistered
-    Slashed = events.Slashed
-    CustodianRegistered = events.CustodianRegistered
-    BondAdded = events.BondAdded
-    Leaving = events.Leaving
-    Withdrawn = events.Withdrawn
-    Demanded = events.Demanded
-    Answered = events.Answered
-    TermsSet = events.TermsSet
-
-    # ---- errors
-
-    NotCustodian = errors.NotCustodian
-    AlreadyAnchored = errors.AlreadyAnchored
-    TooOld = errors.TooOld
-    AlreadyRevoked = errors.AlreadyRevoked
-    BadPromise = errors.BadPromise
-    Included = errors.Included
-    BadProof = errors.BadProof
-    AlreadyCustodian = errors.AlreadyCustodian
-    NotFacility = errors.NotFacility
-    EpochNotOver = errors.EpochNotOver
-    BadTreeSize = errors.BadTreeSize
-    LowBond = errors.LowBond
-    BadKey = errors.BadKey
-    AlreadyLeaving = errors.AlreadyLeaving
-    NotLeaving = errors.NotLeaving
-    WindowOpen = errors.WindowOpen
-    AlreadyPenalized = errors.AlreadyPenalized
-    NoContradiction = errors.NoContradiction
-    AlreadyDemanded = errors.AlreadyDemanded
-    UnknownDemand = errors.UnknownDemand
-    NotDue = errors.NotDue
-    TermsOutOfBounds = errors.TermsOutOfBounds
+    HoldReason = types.HoldReason
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        moments, terms, hour_ms = self.moments, self.terms, int(self.hour_ms)
-        timers = TimerQueues(self, now=moments.now, stalled=lambda: 0)
-        self.anchors = Anchors(self, moments=moments, hour_ms=hour_ms)
-        self.custodians = Custodians(
-            self, currency=self.currency, fees=self.fees, facilities=self.facilities,
-            moments=moments, terms=terms, reason=self.reason(self.HoldReason.CustodianBond),
-            leave_slots=types.KEPT_EPOCHS * hour_ms // int(self.slot_ms),
-        )  # fmt: skip
-        self.promises = Promises(
-            self, anchors=self.anchors, custodians=self.custodians, currency=self.currency,
-            fees=self.fees, terms=terms, genesis_hash=self.genesis_hash,
-            reason=self.reason(self.HoldReason.DemandDeposit),
-        )  # fmt: skip
-        self.revocations = Revocations(
-            self, fees=self.fees, moments=moments, terms=terms,
-            kept_slots=int(self.revocation_slots), timers=timers,
-        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Remove revoked handles whose consents are over."""
@@ -205,7 +146,7 @@ class HealthRecords(Pallet):
         """Register the hash of a published schema of records. Origin: the Technical track."""
         self.technical(origin)
         self.schemas[id] = schema
-        self.deposit(self.SchemaRegistered(id, schema))
+        self.deposit(events.SchemaRegistered(id, schema))
 
     @call(3, weight=weights.REPORT_OMISSION)
     def report_omission(self, origin: Origin, promise: SignedPromise, absences: Absences) -> None:
@@ -273,19 +214,11 @@ class HealthRecords(Pallet):
         """Set bonds and fees; custodians with a lower bond add to it. Origin: parameters."""
         self.params_origin(origin)
         if not terms.in_bounds:
-            raise self.TermsOutOfBounds
+            raise errors.TermsOutOfBounds
         self.terms.value = terms
-        self.deposit(self.TermsSet(terms))
+        self.deposit(events.TermsSet(terms))
 
     # ---- public interface
-
-    def reason(self, why: HoldReason) -> Reason:
-        """Return the reason of a hold in Balances."""
-        return Reason(self.index, why)
-
-    def genesis_hash(self) -> bytes:
-        """Return the hash of block zero."""
-        return bytes(self.system.block_hash[u32(0)])
 
     def is_revoked(self, handle: H256) -> bool:
         """Return True if the consent of this handle is revoked."""

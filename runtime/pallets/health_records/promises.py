@@ -12,7 +12,7 @@ log to others. So any account with a promise can demand the proof of it on the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from btt_chain.crypto.hashing import blake2_256
@@ -21,7 +21,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import Opening
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, DoubleMap, Pallet, Reason, Value
+from runtime.frame import Component, DoubleMap, ReasonOf, Value
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.anchors import Anchors
 from runtime.pallets.health_records.custodians import Custodians
@@ -33,9 +33,11 @@ from runtime.pallets.health_records.types import (
     BatchKind,
     Demand,
     Fees,
+    HoldReason,
     Money,
     Terms,
 )
+from runtime.pallets.system import System
 
 ANSWER_EPOCHS: Final = 72
 """Number of epochs in which a custodian has to answer a demand."""
@@ -46,31 +48,18 @@ REPORT_EPOCHS: Final = KEPT_EPOCHS - ANSWER_EPOCHS - MAX_DELAY - MAX_LATE
 class Promises(Component):
     """Checks of promises."""
 
+    _anchors: Anchors
+    _custodians: Custodians
+    _currency: Money
+    _fees: Fees
+    _terms: Value[Terms]
+    _system: System
+    reason = ReasonOf(HoldReason.DemandDeposit)
+
     penalized = DoubleMap(AccountId, H256, u32)
     """Promises, and requests answered twice, for which a custodian was slashed; with the epoch."""
     demands = DoubleMap(AccountId, H256, Demand)
     """Open demands for proofs, by custodian and the hash of the promise."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        anchors: Anchors,
-        custodians: Custodians,
-        currency: Money,
-        fees: Fees,
-        terms: Value[Terms],
-        genesis_hash: Callable[[], bytes],
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self._anchors = anchors
-        self._custodians = custodians
-        self._currency = currency
-        self._fees = fees
-        self._terms = terms
-        self._genesis_hash = genesis_hash
-        self.reason = reason
 
     # ---- public interface
 
@@ -174,7 +163,7 @@ class Promises(Component):
         """Return a promise that its custodian signed, and the hash of it."""
         promise = signed.promise
         custodian = self._custodians.expect(promise.custodian)
-        if promise.genesis != self._genesis_hash() or not is_signed(signed, custodian.key):
+        if promise.genesis != self._system.genesis_hash() or not is_signed(signed, custodian.key):
             raise errors.BadPromise
         return promise, H256(blake2_256(PROMISE.encode(promise)))
 

@@ -12,7 +12,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.record_leaves import consent_handle
 from btt_chain.scale import u64
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.timers import TimerQueues
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.types import Fees, Terms, TimedClock
@@ -28,25 +28,14 @@ MAX_EXPIRED: Final = 16
 class Revocations(Component):
     """The revoked handles."""
 
+    _fees: Fees
+    _moments: TimedClock
+    _terms: Value[Terms]
+    _revocation_slots: int
+    timers: TimerQueues
+
     revoked = Map(H256, u64, hasher=Hasher.Identity)
     """Handles of revoked consents, with the slots from which they are removed."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        fees: Fees,
-        moments: TimedClock,
-        terms: Value[Terms],
-        kept_slots: int,
-        timers: TimerQueues,
-    ) -> None:
-        super().__init__(pallet)
-        self._fees = fees
-        self._moments = moments
-        self._terms = terms
-        self._kept_slots = kept_slots
-        self.timers = timers
 
     def revoke(self, who: AccountId, secret: bytes) -> None:
         """Revoke the consent of a secret. Raises AlreadyRevoked and TokenError."""
@@ -56,7 +45,7 @@ class Revocations(Component):
         fee = int(self._terms.peek().revocation)
         split = split_platform(fee, PAYFI, fee, int(self._fees.threshold()))
         self._fees.take(who, split, BurnReason.Records)
-        expires = u64(self._moments.now() + self._kept_slots)
+        expires = u64(self._moments.now() + self._revocation_slots)
         self.revoked[handle] = expires
         self.timers.enter(EXPIRING, int(expires), handle)
         self.deposit(events.Revoked(handle, expires))

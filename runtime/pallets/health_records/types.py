@@ -35,6 +35,15 @@ MAX_FEE: Final = 10 * BTT
 """Bounds of the terms that governance may set."""
 
 
+class HoldReason(IntEnum):
+    """Reasons for which money is on hold."""
+
+    CustodianBond = 0
+    """Bond of a custodian."""
+    DemandDeposit = 1
+    """Deposit of a demand for a proof."""
+
+
 @path("pallet_health_records::BatchKind")
 class BatchKind(IntEnum):
     """The subject of a root's leaves."""

@@ -32,6 +32,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     call,
     ensure_root,
@@ -72,7 +73,7 @@ def set_subs_info(_: object, subs: list[object]) -> DispatchInfo:
     return DispatchInfo(weights.set_subs(MAX_SUBS, len(subs)))
 
 
-class Identity(Pallet):
+class Identity(Pallet, events=events, errors=errors):
     """Accounts' statements about themselves, and registrars' judgements of them."""
 
     # ---- constants
@@ -101,48 +102,12 @@ class Identity(Pallet):
     identity_of = Map(AccountId, Registration, hasher=Hasher.Twox64Concat)
     """The identities of accounts, with judgements and deposits."""
 
-    # ---- events
+    # ---- components
 
-    IdentitySet = events.IdentitySet
-    IdentityCleared = events.IdentityCleared
-    IdentityKilled = events.IdentityKilled
-    JudgementRequested = events.JudgementRequested
-    JudgementUnrequested = events.JudgementUnrequested
-    JudgementPassed = events.JudgementPassed
-    RegistrarAdded = events.RegistrarAdded
-    SubIdentityAdded = events.SubIdentityAdded
-    SubIdentitiesSet = events.SubIdentitiesSet
-    SubIdentityRenamed = events.SubIdentityRenamed
-    SubIdentityRemoved = events.SubIdentityRemoved
-    SubIdentityRevoked = events.SubIdentityRevoked
-    SubIdentityAgreed = events.SubIdentityAgreed
-
-    # ---- errors
-
-    TooManySubAccounts = errors.TooManySubAccounts
-    NotFound = errors.NotFound
-    NotNamed = errors.NotNamed
-    EmptyIndex = errors.EmptyIndex
-    FeeChanged = errors.FeeChanged
-    NoIdentity = errors.NoIdentity
-    StickyJudgement = errors.StickyJudgement
-    JudgementGiven = errors.JudgementGiven
-    InvalidJudgement = errors.InvalidJudgement
-    InvalidIndex = errors.InvalidIndex
-    InvalidTarget = errors.InvalidTarget
-    TooManyRegistrars = errors.TooManyRegistrars
-    AlreadyClaimed = errors.AlreadyClaimed
-    NotSub = errors.NotSub
-    NotOwned = errors.NotOwned
-    JudgementForDifferentIdentity = errors.JudgementForDifferentIdentity
-    JudgementPaymentFailed = errors.JudgementPaymentFailed
+    subs = Part(SubAccounts)
+    registrars = Part(Registrars)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.subs = SubAccounts(self, currency=self.currency, deposit_each=self.sub_account_deposit)
-        self.registrars = Registrars(self)
 
     # ---- calls
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
-from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame import Component, Hasher, Map
 from runtime.frame.deposits import change_deposit
 from runtime.frame.traits import NamedReservable
 from runtime.pallets.identity import errors, events
@@ -16,17 +16,15 @@ Subs = tuple[u128, Bounded[list[AccountId], MAX_SUBS]]
 class SubAccounts(Component):
     """The sub-accounts of accounts, and the deposits for them."""
 
+    currency: NamedReservable
+    sub_account_deposit: u128
+
     super_of = Map(AccountId, tuple[AccountId, Datum])
     """The parent of a sub-account, and the sub-account's name there."""
     agreed = Map(AccountId, tuple[()])
     """The sub-accounts that agreed to their parent."""
     subs_of = Map(AccountId, Subs, default=(u128(0), []), hasher=Hasher.Twox64Concat)
     """The sub-accounts of an account, and the deposit for them."""
-
-    def __init__(self, pallet: Pallet, *, currency: NamedReservable, deposit_each: u128) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.deposit_each = deposit_each
 
     # ---- public interface
 
@@ -42,10 +40,10 @@ class SubAccounts(Component):
         deposit, subs = self.subs_of[main]
         if len(subs) >= MAX_SUBS:
             raise errors.TooManySubAccounts
-        self.currency.reserve_named(RESERVE_ID, main, self.deposit_each)
+        self.currency.reserve_named(RESERVE_ID, main, self.sub_account_deposit)
         self.super_of[sub] = (main, name)
-        self._store(main, deposit + self.deposit_each, [*subs, sub])
-        self.deposit(events.SubIdentityAdded(sub, main, self.deposit_each))
+        self._store(main, deposit + self.sub_account_deposit, [*subs, sub])
+        self.deposit(events.SubIdentityAdded(sub, main, self.sub_account_deposit))
 
     def replace(self, main: AccountId, subs: list[tuple[AccountId, Datum]]) -> int:
         """Replace the list of sub-accounts; return the number of former ones.
@@ -56,7 +54,7 @@ class SubAccounts(Component):
         if len(named) < len(subs) or any(self._claimed(sub, main) for sub in named):
             raise errors.AlreadyClaimed
         old_deposit, old = self.subs_of[main]
-        deposit = self.deposit_each * len(subs)
+        deposit = self.sub_account_deposit * len(subs)
         change_deposit(self.currency, RESERVE_ID, main, old_deposit, deposit)
         for sub in old:
             if sub not in named:
@@ -124,7 +122,7 @@ class SubAccounts(Component):
         """Remove a sub-account; return the deposit, which goes back to `main`."""
         deposit, subs = self.subs_of[main]
         # The deposit may be at an earlier price: removing the last sub-account returns it all.
-        freed = deposit if len(subs) == 1 else min(self.deposit_each, deposit)
+        freed = deposit if len(subs) == 1 else min(self.sub_account_deposit, deposit)
         subs.remove(sub)
         self.currency.unreserve_named(RESERVE_ID, main, freed)
         self._unname(sub)

@@ -8,7 +8,7 @@ from btt_chain.primitives import audit_selection
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Operators
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives import errors, events
@@ -31,25 +31,15 @@ from runtime.pallets.tokenomics.types import BurnReason
 class Auditors(Component):
     """The enlisted auditors."""
 
+    registry: Registry
+    bonds: Bonded
+    operators: Operators
+    funds: Funds
+
     auditors = Value(AuditorRoster, default=[])
     """The enlisted auditors, in the order of their enlistment."""
     eligible = Map(u32, EligibleRoster, default=[], hasher=Hasher.Twox64Concat)
     """The active auditors with their keys when a month was settled, before its beacon."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        registry: Registry,
-        bonds: Bonded,
-        operators: Operators,
-        funds: Funds,
-    ) -> None:
-        super().__init__(pallet)
-        self.registry = registry
-        self.bonds = bonds
-        self.operators = operators
-        self.funds = funds
 
     # ---- public interface
 

@@ -29,7 +29,7 @@ from btt_chain.primitives import audit_selection
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.pallets.incentives import errors, events
 from runtime.pallets.incentives.auditors import Auditors
 from runtime.pallets.incentives.epochs import Epochs
@@ -52,6 +52,10 @@ from runtime.pallets.incentives.types import (
 class Audits(Component):
     """Audits of facilities' months."""
 
+    months: Months
+    epochs: Epochs
+    auditors: Auditors
+
     audits = DoubleMap(
         AccountId, u32, Audit, hashers=(Hasher.Blake2_128Concat, Hasher.Twox64Concat)
     )
@@ -60,12 +64,6 @@ class Audits(Component):
     """Second rounds that wait for a beacon, in the order of their requests."""
     reselection_ends = Value(tuple[u32, u32], default=(u32(0), u32(0)))
     """Number of the next reselect to be made, and of the next request."""
-
-    def __init__(self, pallet: Pallet, months: Months, epochs: Epochs, auditors: Auditors) -> None:
-        super().__init__(pallet)
-        self.months = months
-        self.epochs = epochs
-        self.auditors = auditors
 
     # ---- public interface: calls
 

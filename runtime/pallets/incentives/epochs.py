@@ -21,7 +21,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import is_tree_size
 from btt_chain.scale import u32, u64
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
+from runtime.frame import Component, DoubleMap, Hasher, Map
 from runtime.pallets.facilities.types import FacilityState
 from runtime.pallets.incentives import errors, events
 from runtime.pallets.incentives.months import Months
@@ -40,6 +40,9 @@ from runtime.pallets.incentives.types import (
 class Epochs(Component):
     """Keys, roots and points of facilities by month."""
 
+    months: Months
+    subscriptions: Subscriptions
+
     epochs = DoubleMap(
         AccountId, u32, Epoch, hashers=(Hasher.Blake2_128Concat, Hasher.Twox64Concat)
     )
@@ -52,11 +55,6 @@ class Epochs(Component):
         u32, Group, GroupTally, hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat)
     )
     """Facilities that closed a month, and their points, by country and kind."""
-
-    def __init__(self, pallet: Pallet, months: Months, subscriptions: Subscriptions) -> None:
-        super().__init__(pallet)
-        self.months = months
-        self.subscriptions = subscriptions
 
     # ---- public interface
 

@@ -21,7 +21,7 @@ from typing import Final
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import HEALTH
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Inspect
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.incentives import events, formulas
@@ -53,33 +53,20 @@ class Step(IntEnum):
 class Months(Component):
     """The months and their money."""
 
+    clock: BeaconClock
+    currency: Inspect
+    pools: PoolEntries
+    genesis_supply: Value[u128]
+    day_slots: int
+    beacon_delay: int
+    beacon_authors: int
+
     months = Map(u32, Month, hasher=Hasher.Twox64Concat)
     """Months by number, from the first payment for them until everything of them is removed."""
     progress = Value(Progress, default=Progress())
     """The months by what is next to be done with them."""
     reserved = Value(u128, default=u128(0))
     """Amount of the pool that is reserved for rights, vouchers and points, in planck."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        clock: BeaconClock,
-        currency: Inspect,
-        pools: PoolEntries,
-        genesis_supply: Value[u128],
-        day_slots: int,
-        beacon_delay: int,
-        beacon_authors: int,
-    ) -> None:
-        super().__init__(pallet)
-        self.clock = clock
-        self.currency = currency
-        self.pools = pools
-        self.genesis_supply = genesis_supply
-        self.day_slots = day_slots
-        self.beacon_delay = beacon_delay
-        self.beacon_authors = beacon_authors
 
     # ---- public interface: queries
 

@@ -40,6 +40,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Value,
     call,
@@ -110,7 +111,7 @@ def by_round(*_: object) -> DispatchInfo:
     return DispatchInfo(max(weights.SETTLE_AUDIT, weights.END_AUDIT))
 
 
-class Incentives(Pallet):
+class Incentives(Pallet, events=events, errors=errors):
     """Points for confirmed activities. Amounts in planck, times in slots."""
 
     # ---- constants
@@ -155,112 +156,21 @@ class Incentives(Pallet):
     rules = Map(u16, ActivityRule, hasher=Hasher.Twox64Concat)
     """The rules of activities, applied by facilities and checked by auditors."""
 
-    # ---- events
+    # ---- components
 
-    RuleSet = events.RuleSet
-    Subscribed = events.Subscribed
-    KeysPublished = events.KeysPublished
-    MonthOpened = events.MonthOpened
-    MonthClosed = events.MonthClosed
-    MonthSettled = events.MonthSettled
-    AuditsSelected = events.AuditsSelected
-    PointsRedeemed = events.PointsRedeemed
-    PointsPaid = events.PointsPaid
-    PartnerPaid = events.PartnerPaid
-    PointsExpired = events.PointsExpired
-    OfferPlaced = events.OfferPlaced
-    SavingsContributed = events.SavingsContributed
-    CredentialAttested = events.CredentialAttested
-    AuditReported = events.AuditReported
-    AuditFailed = events.AuditFailed
-    AuditAnswered = events.AuditAnswered
-    AuditReselected = events.AuditReselected
-    AuditEnded = events.AuditEnded
-    AuditorFined = events.AuditorFined
-    AuditorEnlisted = events.AuditorEnlisted
-    AuditorRetired = events.AuditorRetired
-    PlacementFeeSet = events.PlacementFeeSet
-    MonthRemoved = events.MonthRemoved
-
-    # ---- errors
-
-    UnknownRule = errors.UnknownRule
-    NotSubscribed = errors.NotSubscribed
-    NoKeys = errors.NoKeys
-    BadKey = errors.BadKey
-    MonthOpen = errors.MonthOpen
-    AlreadyClosed = errors.AlreadyClosed
-    OverRight = errors.OverRight
-    AlreadySpent = errors.AlreadySpent
-    BadSignature = errors.BadSignature
-    NotEnoughPoints = errors.NotEnoughPoints
-    NotPartner = errors.NotPartner
-    OfferUnknown = errors.OfferUnknown
-    UseIssuer = errors.UseIssuer
-    NotSelected = errors.NotSelected
-    TooLate = errors.TooLate
-    TooEarly = errors.TooEarly
-    NotProvider = errors.NotProvider
-    LowBond = errors.LowBond
-    WrongSize = errors.WrongSize
-    TooManyMonths = errors.TooManyMonths
-    AlreadyPublished = errors.AlreadyPublished
-    BadTree = errors.BadTree
-    NothingToRedeem = errors.NothingToRedeem
-    EpochFailed = errors.EpochFailed
-    InvalidRule = errors.InvalidRule
-    InvalidOffer = errors.InvalidOffer
-    NotInsurer = errors.NotInsurer
-    NotEducator = errors.NotEducator
-    AlreadyAttested = errors.AlreadyAttested
-    InvalidCredential = errors.InvalidCredential
-    NotAuditor = errors.NotAuditor
-    AuditorsFull = errors.AuditorsFull
-    NotEnlisted = errors.NotEnlisted
-    NoAudit = errors.NoAudit
-    NotDisputable = errors.NotDisputable
-    ZeroAmount = errors.ZeroAmount
-    TooSmall = errors.TooSmall
-    InvalidFee = errors.InvalidFee
-    OwnCredential = errors.OwnCredential
+    months = Part(Months)
+    subscriptions = Part(Subscriptions)
+    epochs = Part(Epochs)
+    expiries = Part(Expiries)
+    points = Part(Points)
+    vouchers = Part(VoucherBook)
+    partners = Part(Partners)
+    credentials = Part(Credentials)
+    auditors = Part(Auditors)
+    audits = Part(Audits)
+    pruning = Part(Pruning)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.months = Months(
-            self, clock=self.clock, currency=self.currency, pools=self.pools,
-            genesis_supply=self.genesis_supply, day_slots=int(self.day_slots),
-            beacon_delay=int(self.beacon_delay), beacon_authors=int(self.beacon_authors),
-        )  # fmt: skip
-        self.subscriptions = Subscriptions(
-            self, self.months, registry=self.registry, bonds=self.bonds, prices=self.prices,
-            funds=self.funds,
-        )  # fmt: skip
-        self.epochs = Epochs(self, self.months, self.subscriptions)
-        self.expiries = Expiries(self)
-        self.points = Points(
-            self, self.months, self.expiries, currency=self.currency, funds=self.funds
-        )
-        self.vouchers = VoucherBook(self, self.months, self.epochs, self.points, self.genesis_hash)
-        self.partners = Partners(
-            self, self.months, self.points,
-            registry=self.registry, currency=self.currency, funds=self.funds,
-        )  # fmt: skip
-        self.credentials = Credentials(
-            self, self.months, self.expiries, registry=self.registry, operators=self.operators,
-            funds=self.funds, credits=self.credits,
-        )  # fmt: skip
-        self.auditors = Auditors(
-            self, registry=self.registry, bonds=self.bonds, operators=self.operators,
-            funds=self.funds,
-        )  # fmt: skip
-        self.audits = Audits(self, self.months, self.epochs, self.auditors)
-        self.pruning = Pruning(
-            months=self.months, subscriptions=self.subscriptions, epochs=self.epochs,
-            audits=self.audits, auditors=self.auditors, vouchers=self.vouchers,
-            points=self.points, credentials=self.credentials, expiries=self.expiries,
-        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Take the next step of the months and of audits, and remove what expired."""
@@ -413,7 +323,3 @@ class Incentives(Pallet):
         self.partners.set_fee(u128(fee))
 
     # ---- internals
-
-    def genesis_hash(self) -> bytes:
-        """Return the hash of block zero."""
-        return bytes(self.system.block_hash[u32(0)])

@@ -6,7 +6,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import HEALTH
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Operators
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives import errors, events, formulas
@@ -38,27 +38,16 @@ from runtime.pallets.tokenomics.types import BurnReason
 class Partners(Component):
     """Offers of partners, and savings of insurers."""
 
+    months: Months
+    points: Points
+    registry: Registry
+    currency: Currency
+    funds: Funds
+
     offers = Map(AccountId, Offers, default=[])
     """The offers of partners; those that ended are removed with the next placement."""
     placement_fee = Value(u128, default=PLACEMENT_FEE)
     """Fee of an offer a day, in planck."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        months: Months,
-        points: Points,
-        *,
-        registry: Registry,
-        currency: Currency,
-        funds: Funds,
-    ) -> None:
-        super().__init__(pallet)
-        self.months = months
-        self.points = points
-        self.registry = registry
-        self.currency = currency
-        self.funds = funds
 
     def place(self, who: AccountId, hash_: H256, days: int) -> None:
         """Place an offer for some days from now, or for longer than it was placed."""
@@ -119,31 +108,19 @@ class Partners(Component):
 class Credentials(Component):
     """Credentials of continuing education."""
 
+    months: Months
+    expiries: Expiries
+    registry: Registry
+    operators: Operators
+    funds: Funds
+    credits: Credits
+
     credentials = DoubleMap(AccountId, H256, Credential)
     """Credentials by account and hash, for 24 months."""
     attested = DoubleMap(
         u32, AccountId, u16, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat), default=u16(0)
     )
     """Number of credentials of an educator, by month."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        months: Months,
-        expiries: Expiries,
-        *,
-        registry: Registry,
-        operators: Operators,
-        funds: Funds,
-        credits: Credits,
-    ) -> None:
-        super().__init__(pallet)
-        self.months = months
-        self.expiries = expiries
-        self.registry = registry
-        self.operators = operators
-        self.funds = funds
-        self.credits = credits
 
     def attest(self, educator: AccountId, who: AccountId, credential: H256, hours: u16) -> None:
         """Attest a credential, for a fee; it counts for the contributions of a staker.

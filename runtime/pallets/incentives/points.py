@@ -12,7 +12,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64
 from runtime.accounts import HEALTH
-from runtime.frame import Component, Map, Pallet, Value
+from runtime.frame import Component, Map, Value
 from runtime.pallets.incentives import errors, events, formulas
 from runtime.pallets.incentives.expiries import Expiries
 from runtime.pallets.incentives.months import Months
@@ -28,25 +28,15 @@ from runtime.pallets.incentives.types import (
 class Points(Component):
     """The points of accounts."""
 
+    months: Months
+    expiries: Expiries
+    currency: Currency
+    funds: Funds
+
     points = Map(AccountId, PointsAccount)
     """Points by account."""
     totals = Value(Totals, default=Totals())
     """Sums over all accounts' points, since genesis."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        months: Months,
-        expiries: Expiries,
-        *,
-        currency: Currency,
-        funds: Funds,
-    ) -> None:
-        super().__init__(pallet)
-        self.months = months
-        self.expiries = expiries
-        self.currency = currency
-        self.funds = funds
 
     def of(self, who: AccountId) -> PointsAccount | None:
         """Return the points of an account that have not expired; None if it has none."""

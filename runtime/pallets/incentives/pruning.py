@@ -8,6 +8,7 @@ work of each of them the same.
 from __future__ import annotations
 
 from btt_chain.scale import u32
+from runtime.frame import Component
 from runtime.pallets.incentives.auditors import Auditors
 from runtime.pallets.incentives.audits import Audits
 from runtime.pallets.incentives.epochs import Epochs
@@ -20,31 +21,18 @@ from runtime.pallets.incentives.types import ExpiringCredential, ExpiringPoints
 from runtime.pallets.incentives.vouchers import Vouchers
 
 
-class Pruning:
+class Pruning(Component):
     """Removal of expired months."""
 
-    def __init__(
-        self,
-        *,
-        months: Months,
-        subscriptions: Subscriptions,
-        epochs: Epochs,
-        audits: Audits,
-        auditors: Auditors,
-        vouchers: Vouchers,
-        points: Points,
-        credentials: Credentials,
-        expiries: Expiries,
-    ) -> None:
-        self.months = months
-        self.subscriptions = subscriptions
-        self.epochs = epochs
-        self.audits = audits
-        self.auditors = auditors
-        self.vouchers = vouchers
-        self.points = points
-        self.credentials = credentials
-        self.expiries = expiries
+    months: Months
+    subscriptions: Subscriptions
+    epochs: Epochs
+    audits: Audits
+    auditors: Auditors
+    vouchers: Vouchers
+    points: Points
+    credentials: Credentials
+    expiries: Expiries
 
     def remove(self, limit: int) -> int:
         """Remove at most `limit` entries of the oldest expired month; return their number."""

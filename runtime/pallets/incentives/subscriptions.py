@@ -5,7 +5,7 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import HEALTH
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
+from runtime.frame import Component, DoubleMap, Hasher, Map
 from runtime.frame.traits import Prices
 from runtime.pallets.facilities.types import Facility, Kind, Size
 from runtime.pallets.incentives import errors, events, formulas
@@ -24,29 +24,18 @@ from runtime.pallets.tokenomics.types import BurnReason
 class Subscriptions(Component):
     """Payments of facilities for months."""
 
+    months: Months
+    registry: Registry
+    bonds: Bonded
+    prices: Prices
+    funds: Funds
+
     payments = DoubleMap(
         u32, AccountId, u128, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)
     )
     """Payments of facilities by month, in planck; removed when the month expired."""
     paid_until = Map(AccountId, u32)
     """The last month that a facility paid for."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        months: Months,
-        *,
-        registry: Registry,
-        bonds: Bonded,
-        prices: Prices,
-        funds: Funds,
-    ) -> None:
-        super().__init__(pallet)
-        self.months = months
-        self.registry = registry
-        self.bonds = bonds
-        self.prices = prices
-        self.funds = funds
 
     def subscribe(self, who: AccountId, size: Size, count: int) -> None:
         """Pay for the next `count` months that are not paid yet, at the present price of BTT."""

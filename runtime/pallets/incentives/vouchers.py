@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from btt_chain.crypto import rsa_pss
 from btt_chain.crypto.hashing import blake2_256
@@ -10,33 +10,25 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.point_voucher import PointVoucher
 from btt_chain.scale import u32
-from runtime.frame import Component, DoubleMap, Hasher, Pallet
+from runtime.frame import Component, DoubleMap, Hasher
 from runtime.pallets.incentives import errors
 from runtime.pallets.incentives.epochs import Epochs
 from runtime.pallets.incentives.months import Months
 from runtime.pallets.incentives.points import Points
 from runtime.pallets.incentives.types import MAX_EPOCHS, Epoch, EpochState, MonthPhase
+from runtime.pallets.system import System
 
 
 class Vouchers(Component):
     """Redeemed vouchers."""
 
+    months: Months
+    epochs: Epochs
+    points: Points
+    system: System
+
     spent = DoubleMap(u32, H256, tuple[()], hashers=(Hasher.Twox64Concat, Hasher.Identity))
     """Hashes of the messages of redeemed vouchers, by month; removed when the month expired."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        months: Months,
-        epochs: Epochs,
-        points: Points,
-        genesis_hash: Callable[[], bytes],
-    ) -> None:
-        super().__init__(pallet)
-        self.months = months
-        self.epochs = epochs
-        self.points = points
-        self.genesis_hash = genesis_hash
 
     def redeem(self, vouchers: Sequence[PointVoucher]) -> None:
         """Redeem vouchers, each for its own account: all of them, or none.
@@ -56,7 +48,7 @@ class Batch:
 
     def __init__(self, vouchers: Vouchers) -> None:
         self._vouchers = vouchers
-        self._genesis = vouchers.genesis_hash()
+        self._genesis = vouchers.system.genesis_hash()
         self._epochs: dict[tuple[AccountId, u32], tuple[Epoch, list[bytes]]] = {}
         self._spent: dict[tuple[u32, H256], None] = {}
         self._redeemed: dict[u32, int] = {}

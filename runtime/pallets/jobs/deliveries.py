@@ -9,7 +9,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from btt_chain.work import ids
-from runtime.frame import Component, Pallet
+from runtime.frame import Component
 from runtime.frame.traits import Clock, IdentityInspect
 from runtime.pallets.jobs import errors, events, phases
 from runtime.pallets.jobs.escrow import Escrows, Payment
@@ -23,7 +23,6 @@ from runtime.pallets.jobs.types import (
     JobFees,
     JobState,
     Mining,
-    NoopUsage,
     Outcome,
     Providers,
     Share,
@@ -38,33 +37,18 @@ PATIENCE_EPOCHS: Final = 2
 class Deliveries(Component):
     """Jobs with a receipt."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        store: JobStore,
-        outcomes: Outcomes,
-        escrows: Escrows,
-        stalls: StallTracker,
-        providers: Providers,
-        mining: Mining,
-        identities: IdentityInspect,
-        clock: Clock,
-        rules: JobRules,
-        dividend_bps: Share,
-    ) -> None:
-        super().__init__(pallet)
-        self._store = store
-        self._outcomes = outcomes
-        self._escrows = escrows
-        self._stalls = stalls
-        self._providers = providers
-        self._mining = mining
-        self._identities = identities
-        self._clock = clock
-        self._rules = rules
-        self._dividend_bps = dividend_bps
-        self.usage: Usage = NoopUsage()
-        """Receiver of what requesters paid: `Jobs.connect` sets it."""
+    _store: JobStore
+    _outcomes: Outcomes
+    _escrows: Escrows
+    _stalls: StallTracker
+    _providers: Providers
+    _mining: Mining
+    _identities: IdentityInspect
+    _clock: Clock
+    _rules: JobRules
+    _dividend_bps: Share
+    usage: Usage
+    """Receiver of what requesters paid: `Jobs.connect` sets another."""
 
     # ---- queries
 
@@ -74,7 +58,7 @@ class Deliveries(Component):
 
     def stalled_slots(self) -> int:
         """Return the number of slots, all together, in which the chain stalled."""
-        return self._stalls.total()
+        return self._stalls.stalled_slots()
 
     def sample_count(self, job: Job) -> int:
         """Return the number of a job's items that each verifier checks."""

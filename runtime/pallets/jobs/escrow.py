@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.frame import Component, Pallet, Reason, Value
+from runtime.frame import Component, Reason, Value
 from runtime.pallets.jobs.store import JobRules
 from runtime.pallets.jobs.types import Currency, Job, Mining, Payer
 from runtime.pallets.tokenomics import BurnReason
@@ -34,26 +34,16 @@ class Payment(NamedTuple):
 class Escrows(Component):
     """Amounts on hold for open jobs, and those promised from the unallocated emission."""
 
+    _currency: Currency
+    _payer: Payer
+    _mining: Mining
+    _reason: Reason
+    _rules: JobRules
+
     escrowed = Value(u128, default=u128(0))
     """Sum of the amounts on hold for open jobs."""
     promised = Value(u128, default=u128(0))
     """Maximum cost of the chain's open jobs, verifiers included; `Mining.Carry` must cover it."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        currency: Currency,
-        payer: Payer,
-        mining: Mining,
-        reason: Reason,
-        rules: JobRules,
-    ) -> None:
-        super().__init__(pallet)
-        self._currency = currency
-        self._payer = payer
-        self._mining = mining
-        self._reason = reason
-        self._committee = rules.committee
 
     def open(self, job: Job) -> None:
         """Hold the money of a job, or promise the cost of a job of the chain."""
@@ -79,7 +69,7 @@ class Escrows(Component):
 
     def fee_of(self, job: Job) -> int:
         """Return the fee of one verifier for a receipt of a job, in planck."""
-        return int(job.verification) // self._committee
+        return int(job.verification) // self._rules.committee
 
     def pay(self, job: Job, voters: Sequence[AccountId]) -> Payment | None:
         """Pay provider and verifiers; None if the emission cannot pay for a job of the chain."""

@@ -10,7 +10,7 @@ from typing import Final
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from btt_chain.work import ids
-from runtime.frame import Component, Pallet
+from runtime.frame import Component
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs import events, phases
 from runtime.pallets.jobs.escrow import Escrows
@@ -47,25 +47,13 @@ WORST_SELECTION: Final = weights.select(MAX_MEMBERS)
 class Matching(Component):
     """Selection of providers for waiting jobs."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        store: JobStore,
-        outcomes: Outcomes,
-        escrows: Escrows,
-        prices: Prices,
-        providers: Providers,
-        clock: BeaconClock,
-        rules: JobRules,
-    ) -> None:
-        super().__init__(pallet)
-        self._store = store
-        self._outcomes = outcomes
-        self._escrows = escrows
-        self._prices = prices
-        self._providers = providers
-        self._clock = clock
-        self._rules = rules
+    _store: JobStore
+    _outcomes: Outcomes
+    _escrows: Escrows
+    _prices: Prices
+    _providers: Providers
+    _clock: BeaconClock
+    _rules: JobRules
 
     def run(self, now: int) -> int:
         """Select providers for the waiting jobs; return the weight.

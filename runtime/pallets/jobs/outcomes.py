@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Pallet
+from runtime.frame import Component
 from runtime.frame.traits import Clock
 from runtime.pallets.jobs import events, phases
 from runtime.pallets.jobs.escrow import Escrows, Payment
@@ -20,23 +20,12 @@ from runtime.pallets.jobs.types import Job, JobState, Outcome, Providers
 class Outcomes(Component):
     """Ends of jobs and of attempts: escrow, provider, and record are settled together."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        store: JobStore,
-        escrows: Escrows,
-        prices: Prices,
-        providers: Providers,
-        clock: Clock,
-        rules: JobRules,
-    ) -> None:
-        super().__init__(pallet)
-        self._store = store
-        self._escrows = escrows
-        self._prices = prices
-        self._providers = providers
-        self._clock = clock
-        self._rules = rules
+    _store: JobStore
+    _escrows: Escrows
+    _prices: Prices
+    _providers: Providers
+    _clock: Clock
+    _rules: JobRules
 
     def stop_clock(self, job: Job) -> None:
         """Store the time that the computing provider took, without stalls of the chain."""

@@ -27,13 +27,15 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
+    ReasonOf,
     Section,
     Value,
     call,
     ensure_root,
 )
 from runtime.frame.aliases import BlockNumber, CompactBalanceOf, HashOf
+from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import IdentityInspect
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs import errors, events, phases, pricing
@@ -101,7 +103,7 @@ MAX_FORGOTTEN: Final = 256
 """Limits of one block; the rest stays due."""
 
 
-class Jobs(Pallet):
+class Jobs(Pallet, events=events, errors=errors):
     """Paid computation. Amounts in planck, times in slots since genesis."""
 
     # ---- constants
@@ -213,6 +215,22 @@ class Jobs(Pallet):
     """The current era, by the slot."""
     params = Value(Params, default=Params())
 
+    STORAGE_ORDER = ("Era", "Params", "Pace", "Jobs", "Nonces", "Involved")
+    """The timers come behind the items of the store, which uses them."""
+
+    # ---- components
+
+    rules = Part(JobRules)
+    stalls = Part(StallTracker)
+    timers = Part(ShiftedQueues)
+    store = Part(JobStore)
+    escrows = Part(Escrows)
+    prices = Part(Prices)
+    outcomes = Part(Outcomes)
+    matching = Part(Matching)
+    protocol_jobs = Part(ProtocolJobs)
+    deliveries = Part(Deliveries)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -220,65 +238,10 @@ class Jobs(Pallet):
 
         Escrow = 0
 
-    # ---- events
-
-    Posted = events.Posted
-    Assigned = events.Assigned
-    Accepted = events.Accepted
-    Unassigned = events.Unassigned
-    Moved = events.Moved
-    Finalized = events.Finalized
-    Ended = events.Ended
-    PriceMoved = events.PriceMoved
-    ProtocolSetAdded = events.ProtocolSetAdded
-    ProtocolSetRemoved = events.ProtocolSetRemoved
-    ParamsSet = events.ParamsSet
-    Stalled = events.Stalled
-
-    # ---- errors
-
-    UnknownModel = errors.UnknownModel
-    BadItems = errors.BadItems
-    BadDeadline = errors.BadDeadline
-    PriceAboveMax = errors.PriceAboveMax
-    UnknownJob = errors.UnknownJob
-    NotRequester = errors.NotRequester
-    NotProvider = errors.NotProvider
-    WrongState = errors.WrongState
-    PayloadEarly = errors.PayloadEarly
-    TooManySets = errors.TooManySets
-    UnknownSet = errors.UnknownSet
-    WrongAttempt = errors.WrongAttempt
-    InvalidParams = errors.InvalidParams
+    reason = ReasonOf(HoldReason.Escrow)
+    """The reason of escrows in Balances."""
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        rules = JobRules(
-            int(self.accept_slots), int(self.payload_slots), int(self.beacon_delay),
-            int(self.beacon_authors), int(self.committee), int(self.min_operators),
-            int(self.epoch_slots), int(self.slot_ms),
-        )  # fmt: skip
-        clock, models, providers = self.clock, self.models, self.providers
-        stalls = StallTracker(self)
-        store = JobStore(
-            self, clock, stalls, models, self.benefits, self.facilities, self.system, rules
-        )
-        escrows = Escrows(self, self.currency, self.payer, self.mining, self.reason, rules)
-        prices = Prices(self, self.params, models, providers, rules)
-        outcomes = Outcomes(self, store, escrows, prices, providers, clock, rules)
-        self.matching = Matching(self, store, outcomes, escrows, prices, providers, clock, rules)
-        self.protocol_jobs = ProtocolJobs(
-            self, store, escrows, prices, models, providers, self.mining, clock
-        )
-        self.deliveries = Deliveries(
-            self, store, outcomes, escrows, stalls, providers, self.mining, self.identities, clock,
-            rules, self.dividend_bps,
-        )  # fmt: skip
-        self.deliveries.usage = self.usage
-        self.stalls, self.store, self.escrows = stalls, store, escrows
-        self.prices, self.outcomes = prices, outcomes
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the chain's own jobs of `protocolSets`. Raises GenesisError."""
@@ -333,7 +296,7 @@ class Jobs(Pallet):
         model_class = self.prices.usable(model).model_class
         self.prices.ensure_deadline(int(model_class), int(quote.work), int(deadline))
         if quote.price > max_price:
-            raise self.PriceAboveMax
+            raise errors.PriceAboveMax
         job = Job(
             who, model, model_class, items, input_root, tier, check, urgency, quote.price,
             quote.verification, quote.deposit, quote.work, data_bytes, deadline, reply_key,
@@ -348,7 +311,7 @@ class Jobs(Pallet):
         who = origin.signed()
         found = self.store.expect(job)
         if found.requester != who:
-            raise self.NotRequester
+            raise errors.NotRequester
         self.outcomes.refund(job, found, phases.step(found.state, Action.CANCEL))
 
     @call(2, weight=weights.ACCEPT)
@@ -363,7 +326,7 @@ class Jobs(Pallet):
         until = now + int(self.payload_slots) + int(found.deadline)
         self.store.enter(job, found, phases.step(found.state, Action.ACCEPT).state, until)
         self.prices.sell(found)
-        self.deposit(self.Accepted(job, found.assignee, found.due))
+        self.deposit(events.Accepted(job, found.assignee, found.due))
 
     @call(3, weight=weights.DECLINE)
     def decline(self, origin: Origin, job: JobId) -> None:
@@ -385,7 +348,7 @@ class Jobs(Pallet):
         who = origin.signed()
         found = self.store.expect_assigned(job, who, JobState.Computing)
         if self.clock.now() < int(found.due) - int(found.deadline):
-            raise self.PayloadEarly
+            raise errors.PayloadEarly
         self.outcomes.stop_clock(found)
         self.outcomes.note_done(found, ok=False)
         self.outcomes.refund(job, found, phases.step(found.state, Action.REFUSE_PAYLOAD))
@@ -421,16 +384,11 @@ class Jobs(Pallet):
         """Set the parameters. Posted jobs keep their prices."""
         self.params_origin(origin)
         if min(params.min_fee, params.min_price) < Params().min_fee:
-            raise self.InvalidParams
+            raise errors.InvalidParams
         self.params.value = params
-        self.deposit(self.ParamsSet(params))
+        self.deposit(events.ParamsSet(params))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of escrows in Balances."""
-        return Reason(self.index, self.HoldReason.Escrow)
 
     def connect(self, usage: Usage) -> None:
         """Connect the receiver of what requesters paid, which itself depends on this pallet."""

@@ -10,7 +10,7 @@ from typing import Final
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u128
 from btt_chain.work import ids
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Hasher, Map, Value
 from runtime.pallets.jobs import errors, events, pricing
 from runtime.pallets.jobs.store import JobRules
 from runtime.pallets.jobs.types import (
@@ -38,26 +38,15 @@ DEADLINE_FACTOR: Final = 2
 class Prices(Component):
     """Prices and sales of work by class, and quotes for jobs."""
 
+    _params: Value[Params]
+    _models: Models
+    _providers: Providers
+    _rules: JobRules
+
     markets = Map(u16, Market, hasher=Hasher.Twox64Concat)
     """Price and sales of work by class, once it was sold or an era passed."""
     unmoved = Value(list[u16], default=[])
     """Classes whose prices are still to be moved in this era, one in a block, in this order."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        params: Value[Params],
-        models: Models,
-        providers: Providers,
-        rules: JobRules,
-    ) -> None:
-        super().__init__(pallet)
-        self._params = params
-        self._models = models
-        self._providers = providers
-        self._committee = rules.committee
-        self._epoch_slots = rules.epoch_slots
-        self._slot_ms = rules.slot_ms
 
     # ---- quotes
 
@@ -88,7 +77,7 @@ class Prices(Component):
         price = pricing.price_of(work, base, urgency, data_bytes, params)
         checked = ids.sample_size(items, full=check is Check.Full)
         fee = pricing.fee_of(price, items, checked, params)
-        return pricing.quote(work, price, fee, self._committee, tier)
+        return pricing.quote(work, price, fee, self._rules.committee, tier)
 
     def protocol_quote(self, model: ModelRecord, items: int, price: int) -> Quote:
         """Return the cost of a job of the chain itself, at `price` planck for a unit of work."""
@@ -97,18 +86,18 @@ class Prices(Component):
         whole = max(work * price, int(params.min_price))
         checked = ids.sample_size(items, full=False, protocol=True)
         fee = pricing.fee_of(whole, items, checked, params)
-        return pricing.protocol_quote(work, whole, fee, self._committee)
+        return pricing.protocol_quote(work, whole, fee, self._rules.committee)
 
     def cost_of_full_check(self, job: Job) -> int:
         """Return the fees of a committee that checks all items of a job."""
         fee = pricing.fee_of(int(job.price), 1, 1, self._params.peek())
-        return fee * self._committee
+        return fee * self._rules.committee
 
     def min_deadline(self, model_class: int, work: int) -> int:
         """Return the minimum deadline in slots: twice the time that the class needs, and one."""
         found = self._models.class_of(model_class)
         speed = 1 if found is None else int(found.speed)
-        return 1 + ceil_div(DEADLINE_FACTOR * 1_000 * work, speed * self._slot_ms)
+        return 1 + ceil_div(DEADLINE_FACTOR * 1_000 * work, speed * self._rules.slot_ms)
 
     def ensure_deadline(self, model_class: int, work: int, deadline: int) -> None:
         """Raise BadDeadline if no job of this work can have this deadline."""
@@ -144,7 +133,7 @@ class Prices(Component):
             return weights.move_price(0)
         offers = self._providers.offers(model_class)
         market = self.market(model_class)
-        seconds = self._epoch_slots * self._slot_ms // 1_000
+        seconds = self._rules.epoch_slots * self._rules.slot_ms // 1_000
         offered = sum(offers) * int(found.speed) * max(1, seconds)
         least, most = int(found.least), int(found.most)
         base = pricing.moved(int(market.base), int(market.sold), offered, least, most)

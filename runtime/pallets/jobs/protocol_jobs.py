@@ -7,7 +7,7 @@ from typing import Final
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64
-from runtime.frame import Component, DispatchError, Hasher, Map, Pallet, Section, Value
+from runtime.frame import Component, DispatchError, Hasher, Map, Section, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.jobs import errors, events, pricing
 from runtime.pallets.jobs.escrow import Escrows
@@ -34,6 +34,14 @@ MAX_SETS_AT_ONCE: Final = 4
 class ProtocolJobs(Component):
     """The sets of which the chain posts a job in each era."""
 
+    _store: JobStore
+    _escrows: Escrows
+    _prices: Prices
+    _models: Models
+    _providers: Providers
+    _mining: Mining
+    _clock: Clock
+
     protocol_sets = Map(u32, ProtocolSet, hasher=Hasher.Twox64Concat)
     """Jobs that the chain posts in each era."""
     next_set = Value(u32, default=u32(0))
@@ -41,26 +49,6 @@ class ProtocolJobs(Component):
     """Next set to be posted in this era; past the last one when all are."""
     protocol_nonce = Value(u64, default=u64(0))
     """Number of jobs posted by the chain."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        store: JobStore,
-        escrows: Escrows,
-        prices: Prices,
-        models: Models,
-        providers: Providers,
-        mining: Mining,
-        clock: Clock,
-    ) -> None:
-        super().__init__(pallet)
-        self._store = store
-        self._escrows = escrows
-        self._prices = prices
-        self._models = models
-        self._providers = providers
-        self._mining = mining
-        self._clock = clock
 
     def add(self, wanted: ProtocolSet) -> None:
         """Add a job for each era. Raises UnknownModel, BadItems, BadDeadline, TooManySets."""

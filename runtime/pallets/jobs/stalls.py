@@ -6,6 +6,7 @@ from typing import Final
 
 from btt_chain.scale import u32
 from runtime.frame import Component, Value
+from runtime.frame.traits import Stalls
 from runtime.pallets.jobs import events
 from runtime.pallets.jobs.types import Pace
 
@@ -13,7 +14,7 @@ GAP_SLOTS: Final = 50
 """A constant of `Jobs`."""
 
 
-class StallTracker(Component):
+class StallTracker(Component, Stalls):
     """The total length of stalls: gaps between two blocks of more than `GAP_SLOTS` slots."""
 
     pace = Value(Pace, default=Pace())
@@ -29,6 +30,6 @@ class StallTracker(Component):
             self.deposit(events.Stalled(empty))
         self.pace.keep(Pace(u32(now), stalled))
 
-    def total(self) -> int:
+    def stalled_slots(self) -> int:
         """Return the number of slots, all together, in which the chain stalled."""
         return int(self.pace.peek().stalled)

@@ -5,14 +5,14 @@ A job that waits for a party has one entry; `wait`, `enter` and `close` replace 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u8, u32, u64
 from btt_chain.work import ids
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
-from runtime.frame.timers import NO_TIMER, TimerQueues
+from runtime.frame import Component, DoubleMap, Hasher, Map
+from runtime.frame.timers import NO_TIMER, ShiftedQueues
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs import errors, events
 from runtime.pallets.jobs.stalls import StallTracker
@@ -42,7 +42,7 @@ FORGETTING: Final = 7
 """Numbers of the timer queues."""
 
 
-class JobRules(NamedTuple):
+class JobRules(Component):
     """The configuration of a network, described at `Jobs`; times in slots."""
 
     accept_slots: int
@@ -58,6 +58,15 @@ class JobRules(NamedTuple):
 class JobStore(Component):
     """The stored jobs and their timers."""
 
+    _clock: BeaconClock
+    _stalls: StallTracker
+    timers: ShiftedQueues
+    _models: Models
+    _benefits: Benefits
+    _facilities: Requesters
+    _system: System
+    _rules: JobRules
+
     jobs = Map(H256, Job, hasher=Hasher.Identity)
     """All jobs that are open or ended recently."""
     nonces = Map(AccountId, u64, default=u64(0))
@@ -65,33 +74,12 @@ class JobStore(Component):
     involved = DoubleMap(AccountId, H256, u32)
     """The jobs of each requester and provider, and when they were posted."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        clock: BeaconClock,
-        stalls: StallTracker,
-        models: Models,
-        benefits: Benefits,
-        facilities: Requesters,
-        system: System,
-        rules: JobRules,
-    ) -> None:
-        super().__init__(pallet)
-        self.timers = TimerQueues(pallet, now=clock.now, stalled=stalls.total)
-        self._clock = clock
-        self._stalls = stalls
-        self._models = models
-        self._benefits = benefits
-        self._facilities = facilities
-        self._system = system
-        self._rules = rules
-
     # ---- queries
 
     def get(self, id: H256) -> Job | None:
         """Return a job, as of now; None if there is none, or it is no longer stored."""
         found = self.jobs.get(id)
-        return None if found is None else found.shifted(self._stalls.total())
+        return None if found is None else found.shifted(self._stalls.stalled_slots())
 
     def expect(self, id: H256) -> Job:
         """Return a job, as of now. Raises UnknownJob."""
@@ -122,10 +110,10 @@ class JobStore(Component):
 
     def open(self, job: Job, who: bytes, nonce: int) -> None:
         """Store a job with an id of its own, and queue the selection of its provider."""
-        genesis = bytes(self._system.block_hash[u32(0)])
+        genesis = self._system.genesis_hash()
         id = ids.job_id(genesis, who, nonce, request_of(job))
         self._models.open_job(job.model)
-        job.asked, job.stalled = job.posted, u32(self._stalls.total())
+        job.asked, job.stalled = job.posted, u32(self._stalls.stalled_slots())
         if job.requester is not None:
             self.involved[job.requester, id] = job.posted
         until = int(job.posted) + self._rules.beacon_delay + 1

@@ -8,7 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import mul_div
 from btt_chain.scale import u32, u128
 from runtime.constants import DAY_MS
-from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.mining import errors, events
 from runtime.pallets.mining.ledger import EmissionLedger
@@ -60,6 +60,14 @@ class Eras(Component):
     claim_days = Constant(u32(CLAIM_DAYS))
     """Days of 24 hours in which an era's rewards can be claimed; then they become unallocated."""
 
+    _ledger: EmissionLedger
+    _prices: Prices
+    _standings: Standings
+    _params: Value[Params]
+    _clock: Clock
+    _era_length: int
+    _slot_ms: int
+
     era_index = Value(u32, default=u32(0))
     """The current era: the number of closed ones."""
     began = Value(u32, default=u32(0))
@@ -75,36 +83,15 @@ class Eras(Component):
     granted = Map(AccountId, Granted, default=Granted())
     """Additional rewards granted for verified requesters' fees, by era."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        ledger: EmissionLedger,
-        prices: Prices,
-        standings: Standings,
-        *,
-        params: Value[Params],
-        clock: Clock,
-        epoch_slots: u32,
-        slot_ms: int,
-    ) -> None:
-        super().__init__(pallet)
-        self._ledger = ledger
-        self._prices = prices
-        self._standings = standings
-        self._params = params
-        self._clock = clock
-        self._epoch_slots = int(epoch_slots)
-        self._slot_ms = slot_ms
-
     # ---- public interface
 
     def epoch(self) -> int:
         """Return the epoch of this slot, counted from genesis."""
-        return self._clock.now() // self._epoch_slots
+        return self._clock.now() // self._era_length
 
     def schedule(self) -> Schedule:
         """Return the schedule of the emission."""
-        return Schedule(int(self._ledger.allocated.value), self._epoch_slots, self._slot_ms)
+        return Schedule(int(self._ledger.allocated.value), self._era_length, self._slot_ms)
 
     def limit(self) -> int:
         """Return the maximum unallocated emission to be paid in the current era, in planck."""
@@ -148,7 +135,7 @@ class Eras(Component):
         running = self.running.value
         owed = budget if running.score else 0
         if running.score:
-            expires = (began + 1) * self._epoch_slots + CLAIM_DAYS * DAY_MS // self._slot_ms
+            expires = (began + 1) * self._era_length + CLAIM_DAYS * DAY_MS // self._slot_ms
             max_reward = self._max_reward(budget, int(running.operators))
             self.eras[era] = EraRecord(
                 u128(budget), running.score, u128(owed), max_reward, u32(expires)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.frame import Component, Pallet, Value
+from runtime.frame import Component, Value
 from runtime.frame.traits import Payer
 from runtime.pallets.mining import errors, events
 from runtime.pallets.mining.types import PoolBalance
@@ -15,6 +15,10 @@ from runtime.pallets.mining.types import PoolBalance
 
 class EmissionLedger(Component):
     """Sums of the emission in planck, and all payments from the pool."""
+
+    _pool: AccountId
+    _currency: PoolBalance
+    _payer: Payer
 
     allocated = Value(u128, default=u128(0))
     """The pool at genesis, in planck."""
@@ -28,15 +32,6 @@ class EmissionLedger(Component):
     """Unallocated emission: emitted and not earned, in planck."""
     unallocated_spent = Value(u128, default=u128(0))
     """Cost of the chain's own jobs in the current era, in planck."""
-
-    def __init__(
-        self, pallet: Pallet, pool: AccountId, currency: PoolBalance, payer: Payer
-    ) -> None:
-        """`pool` is the account that everything is paid from."""
-        super().__init__(pallet)
-        self._pool = pool
-        self._currency = currency
-        self._payer = payer
 
     def fund(self) -> None:
         """Take the pool's balance as the allocation, at genesis."""

@@ -32,6 +32,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
     Section,
     Value,
@@ -81,7 +82,7 @@ def by_eras(_: Mining, era_from: int, era_to: int) -> DispatchInfo:
     return DispatchInfo(weights.claim_rewards(eras))
 
 
-class Mining(Pallet):
+class Mining(Pallet, events=events, errors=errors):
     """The emission for verified work."""
 
     # ---- constants
@@ -117,46 +118,14 @@ class Mining(Pallet):
     """All receipts that were ever recorded, and their eras: none counts twice."""
     params = Value(Params, default=Params())
 
-    # ---- events
+    # ---- components
 
-    ReceiptAccepted = events.ReceiptAccepted
-    EraEnded = events.EraEnded
-    RewardPaid = events.RewardPaid
-    RewardsExpired = events.RewardsExpired
-    UnallocatedSpent = events.UnallocatedSpent
-    RegionAttested = events.RegionAttested
-    EnergyAttested = events.EnergyAttested
-    ParamsSet = events.ParamsSet
-
-    # ---- errors
-
-    NotOperator = errors.NotOperator
-    ReceiptReplayed = errors.ReceiptReplayed
-    EraNotFinished = errors.EraNotFinished
-    NothingToClaim = errors.NothingToClaim
-    TooManyEras = errors.TooManyEras
-    UnknownRegion = errors.UnknownRegion
-    InvalidParams = errors.InvalidParams
-    UnallocatedLimitReached = errors.UnallocatedLimitReached
-    UnallocatedExhausted = errors.UnallocatedExhausted
+    ledger = Part(EmissionLedger)
+    prices = Part(Prices)
+    standings = Part(Standings)
+    eras = Part(Eras)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.ledger = EmissionLedger(self, self.pool, self.currency, self.payer)
-        self.prices = Prices(self)
-        self.standings = Standings(self)
-        self.eras = Eras(
-            self,
-            self.ledger,
-            self.prices,
-            self.standings,
-            params=self.params,
-            clock=self.clock,
-            epoch_slots=self.era_length,
-            slot_ms=int(self.slot_ms),
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the pool's balance and the initial prices. Raises GenesisError.

@@ -30,7 +30,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    ReasonOf,
     Section,
     Value,
     call,
@@ -78,7 +78,7 @@ def by_nodes(_: Models, manifest: Manifest, *__: object) -> DispatchInfo:
     return DispatchInfo(weights.register(len(nodes), tables))
 
 
-class Models(Pallet):
+class Models(Pallet, errors=errors):
     """The registry of computable models and their bonds."""
 
     # ---- constants
@@ -112,6 +112,9 @@ class Models(Pallet):
 
         ModelBond = 0
         """Bond for the quality of a model."""
+
+    reason = ReasonOf(HoldReason.ModelBond)
+    """The reason of bonds in Balances."""
 
     # ---- events
 
@@ -164,23 +167,6 @@ class Models(Pallet):
 
         model: HashOf
 
-    # ---- errors
-
-    AlreadyRegistered = errors.AlreadyRegistered
-    ManifestTooLarge = errors.ManifestTooLarge
-    UnusableScale = errors.UnusableScale
-    GraphRefused = errors.GraphRefused
-    WrongWork = errors.WrongWork
-    UnknownClass = errors.UnknownClass
-    InvalidName = errors.InvalidName
-    InvalidEndpoints = errors.InvalidEndpoints
-    UnknownModel = errors.UnknownModel
-    NotOwner = errors.NotOwner
-    AlreadyRetired = errors.AlreadyRetired
-    AlreadySuspended = errors.AlreadySuspended
-    NotSuspended = errors.NotSuspended
-    InvalidClass = errors.InvalidClass
-
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
@@ -220,16 +206,16 @@ class Models(Pallet):
         """
         owner = origin.signed()
         if len(codec(Manifest).encode(manifest)) > MAX_MANIFEST:
-            raise self.ManifestTooLarge
+            raise errors.ManifestTooLarge
         model = ids.model_id(manifest)
         if model in self.models:
-            raise self.AlreadyRegistered
+            raise errors.AlreadyRegistered
         if model_class not in self.classes:
-            raise self.UnknownClass
+            raise errors.UnknownClass
         if not is_name(name):
-            raise self.InvalidName
+            raise errors.InvalidName
         if not are_endpoints(endpoints):
-            raise self.InvalidEndpoints
+            raise errors.InvalidEndpoints
         ensure_exact(manifest)
         bond = self.params.peek().bond
         self.currency.hold(self.reason, owner, bond)
@@ -242,9 +228,9 @@ class Models(Pallet):
         """Retire the caller's model: no more jobs. The bond returns when its last job is over."""
         record = self._own(origin, model)
         if record.retired:
-            raise self.AlreadyRetired
+            raise errors.AlreadyRetired
         if record.suspended:
-            raise self.AlreadySuspended
+            raise errors.AlreadySuspended
         self._retire(model, record)
 
     @call(2, weight=weights.SUSPEND)
@@ -253,7 +239,7 @@ class Models(Pallet):
         self.params_origin(origin)
         record = self._record(model)
         if record.suspended:
-            raise self.AlreadySuspended
+            raise errors.AlreadySuspended
         record.suspended = True
         self.models[model] = record
         self.deposit(self.Suspended(model))
@@ -264,7 +250,7 @@ class Models(Pallet):
         self.params_origin(origin)
         record = self._record(model)
         if not record.suspended:
-            raise self.NotSuspended
+            raise errors.NotSuspended
         record.suspended = False
         self.models[model] = record
         self.deposit(self.Resumed(model))
@@ -289,7 +275,7 @@ class Models(Pallet):
         """Add or change a class of machines. Current prices enter the range when they next move."""
         self.params_origin(origin)
         if index >= MAX_KNOWN or not model_class.in_order:
-            raise self.InvalidClass
+            raise errors.InvalidClass
         self.classes[index] = model_class
         self.deposit(self.ClassSet(index, model_class))
 
@@ -305,17 +291,12 @@ class Models(Pallet):
         """Change the addresses where the caller's model is fetched."""
         record = self._own(origin, model)
         if not are_endpoints(endpoints):
-            raise self.InvalidEndpoints
+            raise errors.InvalidEndpoints
         record.endpoints = endpoints
         self.models[model] = record
         self.deposit(self.EndpointsSet(model))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.ModelBond)
 
     def get(self, model: H256) -> ModelRecord | None:
         """Return the record of a model; None if it is not registered."""
@@ -385,13 +366,13 @@ class Models(Pallet):
     def _record(self, model: H256) -> ModelRecord:
         record = self.models.get(model)
         if record is None:
-            raise self.UnknownModel
+            raise errors.UnknownModel
         return record
 
     def _own(self, origin: Origin, model: H256) -> ModelRecord:
         who, record = origin.signed(), self._record(model)
         if record.owner != who:
-            raise self.NotOwner
+            raise errors.NotOwner
         return record
 
     def _retire(self, model: H256, record: ModelRecord) -> None:

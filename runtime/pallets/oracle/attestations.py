@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.primitives.account import AccountId
-from runtime.frame import Component, Map, Pallet, Value
+from runtime.frame import Component, Map, Value
 from runtime.pallets.oracle import events
 from runtime.pallets.oracle.types import (
     ENERGY_PPM,
@@ -22,13 +22,11 @@ MIN_QUORUM: Final = 3
 class Attestations(Component):
     """Statements about providers, until a majority agrees."""
 
+    _roster: Value[Roster]
+    providers: Providers
+
     statements = Map(AccountId, Statements, default=[])
     """Feeders' statements about a provider that no majority agreed on yet."""
-
-    def __init__(self, pallet: Pallet, *, roster: Value[Roster], providers: Providers) -> None:
-        super().__init__(pallet)
-        self._roster = roster
-        self.providers = providers
 
     def attest(self, provider: AccountId, statement: Statement) -> None:
         """Store a statement in place of the feeder's last one, and apply it if a majority agrees.

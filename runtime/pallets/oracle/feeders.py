@@ -19,7 +19,7 @@ from typing import Final
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import DAY_MS
-from runtime.frame import Component, Constant, DispatchError, Map, Pallet, Reason, Section, Value
+from runtime.frame import Component, Constant, DispatchError, Map, Reason, Section, Value
 from runtime.pallets.oracle import errors, events
 from runtime.pallets.oracle.quotes import Quotes
 from runtime.pallets.oracle.types import (
@@ -49,33 +49,19 @@ class Feeders(Component):
     max_missed = Constant(u32(MISSED_BPS))
     """Part of a day's heartbeats that a feeder may miss before it is paused, in basis points."""
 
+    _quotes: Quotes
+    _roster: Value[Roster]
+    _paused: Value[Roster]
+    _currency: Currency
+    _burns: HeldBurns
+    _time: Time
+    _leave_ms: int
+    _reason: Reason
+
     feeders = Map(AccountId, Feeder)
     """All bonded feeders."""
     watch = Value(Watch, default=Watch())
     """The current day and period of heartbeats."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        quotes: Quotes,
-        *,
-        roster: Value[Roster],
-        paused: Value[Roster],
-        currency: Currency,
-        burns: HeldBurns,
-        time: Time,
-        leave_ms: int,
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self._quotes = quotes
-        self._roster = roster
-        self._paused = paused
-        self._currency = currency
-        self._burns = burns
-        self._time = time
-        self._leave_ms = leave_ms
-        self._reason = reason
 
     def genesis(self, rows: Sequence[Section]) -> None:
         """Bond and admit feeders; each row is [address, planck]. Raises GenesisError."""

@@ -35,8 +35,9 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Section,
     Value,
     call,
@@ -77,7 +78,7 @@ def by_keys(pallet: Oracle, *_: object) -> DispatchInfo:
     return DispatchInfo(remove + keys * weights.COMBINE)
 
 
-class Oracle(Pallet):
+class Oracle(Pallet, events=events, errors=errors):
     """Prices of BTT by bonded feeders."""
 
     # ---- constants
@@ -109,6 +110,12 @@ class Oracle(Pallet):
     has_dispatched = Value(Roster, default=[])
     """The feeders that have fed in this block."""
 
+    # ---- components
+
+    quotes = Part(Quotes)
+    feeders = Part(Feeders)
+    attestations = Part(Attestations)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -117,62 +124,10 @@ class Oracle(Pallet):
         Bond = 0
         """Bond of a feeder."""
 
-    # ---- events
-
-    NewFeedData = events.NewFeedData
-    PriceSet = events.PriceSet
-    JumpBegan = events.JumpBegan
-    JumpEnded = events.JumpEnded
-    Joined = events.Joined
-    Admitted = events.Admitted
-    Removed = events.Removed
-    Left = events.Left
-    Withdrawn = events.Withdrawn
-    Slashed = events.Slashed
-    Paused = events.Paused
-    Resumed = events.Resumed
-    RuleSet = events.RuleSet
-    ProviderAttested = events.ProviderAttested
-
-    # ---- errors
-
-    NotFeeder = errors.NotFeeder
-    AlreadyFed = errors.AlreadyFed
-    Zero = errors.Zero
-    UnknownKey = errors.UnknownKey
-    Few = errors.Few
-    Stale = errors.Stale
-    Jumping = errors.Jumping
-    TooFew = errors.TooFew
-    LowBond = errors.LowBond
-    TooHigh = errors.TooHigh
-    KeyTwice = errors.KeyTwice
-    NothingFed = errors.NothingFed
-    InvalidRule = errors.InvalidRule
-    TooManyKeys = errors.TooManyKeys
-    FeedersFull = errors.FeedersFull
-    NotJoined = errors.NotJoined
-    AlreadyLeft = errors.AlreadyLeft
-    StillBonded = errors.StillBonded
-    NothingChanges = errors.NothingChanges
+    reason = ReasonOf(HoldReason.Bond)
+    """The reason of bonds in Balances."""
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.quotes = Quotes(self, roster=self.roster, paused=self.paused, time=self.time)
-        self.feeders = Feeders(
-            self,
-            self.quotes,
-            roster=self.roster,
-            paused=self.paused,
-            currency=self.currency,
-            burns=self.burns,
-            time=self.time,
-            leave_ms=int(self.leave_ms),
-            reason=self.reason,
-        )
-        self.attestations = Attestations(self, roster=self.roster, providers=self.providers)
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the rules of keys, and bond and admit feeders. Raises GenesisError.
@@ -277,11 +232,6 @@ class Oracle(Pallet):
         self.attestations.attest(provider, Statement(who, region, energy))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.Bond)
 
     def price(self, key: bytes) -> u128:
         """Return the price of 1 BTT in the currency of a key, with 18 decimals, above 0.

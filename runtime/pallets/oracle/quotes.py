@@ -12,7 +12,7 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.pallets.oracle import errors, events
 from runtime.pallets.oracle.prices import Quote, advance, combine
 from runtime.pallets.oracle.types import (
@@ -40,6 +40,10 @@ NOW: Final = u64(0)
 class Quotes(Component):
     """Rules, fed values and prices of all keys."""
 
+    _roster: Value[Roster]
+    _paused: Value[Roster]
+    _time: Time
+
     rules = Map(Key, Rule, hasher=Hasher.Twox64Concat)
     """The rule of each key. A key is a pair of currencies: b"BTT/CNY"."""
     raw_values = DoubleMap(
@@ -55,14 +59,6 @@ class Quotes(Component):
     """The rest of the state of each key's price."""
     due = Value(Keys, default=[])
     """All keys with a rule, and when their medians must be computed again."""
-
-    def __init__(
-        self, pallet: Pallet, *, roster: Value[Roster], paused: Value[Roster], time: Time
-    ) -> None:
-        super().__init__(pallet)
-        self._roster = roster
-        self._paused = paused
-        self._time = time
 
     # ---- public interface
 

@@ -17,11 +17,11 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64, u128
 from runtime.constants import BTT
-from runtime.frame import Component, Constant, Map, Pallet, Reason, Value
+from runtime.frame import Component, Constant, Map, ReasonOf, Value
 from runtime.frame.traits import IdentityInspect, MutateHold
 from runtime.pallets.payfi import errors, events, panel
 from runtime.pallets.payfi.dispute_types import Arbiter, ArbiterList
-from runtime.pallets.payfi.types import Payment
+from runtime.pallets.payfi.types import HoldReason, Payment
 from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics.traits import HeldBurns
 
@@ -37,25 +37,15 @@ class Arbiters(Component):
     arbiter_fine = Constant(FINE)
     """Penalty of an arbiter that does not answer in time, in planck."""
 
+    currency: MutateHold
+    people: IdentityInspect
+    penalties: HeldBurns
+    reason = ReasonOf(HoldReason.ArbiterBond)
+
     arbiters = Value(ArbiterList, default=[])
     """Appointed arbiters, among whom panels are selected."""
     arbiter_bonds = Map(AccountId, Arbiter)
     """Accounts that offer to judge disputes, with bonds and open seats."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: MutateHold,
-        people: IdentityInspect,
-        penalties: HeldBurns,
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.people = people
-        self.penalties = penalties
-        self.reason = reason
 
     # ---- calls
 

@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from btt_chain.crypto.hashing import blake2_128
 from btt_chain.primitives.account import AccountId
@@ -24,13 +23,11 @@ from runtime.frame import (
     DoubleMap,
     Hasher,
     Map,
-    Pallet,
-    Reason,
+    ReasonOf,
     TokenError,
     TokenErrorKind,
     Value,
 )
-from runtime.frame.traits import Inspect, MutateHold
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
@@ -38,11 +35,8 @@ from runtime.pallets.payfi.cards import Asked, Cards
 from runtime.pallets.payfi.deadlines import AUTHS, Deadlines, key_of
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
-from runtime.pallets.payfi.types import Invoice
-
-
-class Holds(Inspect, MutateHold, Protocol):
-    """Free money and money on hold."""
+from runtime.pallets.payfi.types import HoldReason, Invoice, Money
+from runtime.pallets.system import System
 
 
 class Charge(NamedTuple):
@@ -70,35 +64,21 @@ class Authorisations(Component):
     max_auths = Constant(u32(MAX_AUTHS))
     """Maximum number of open authorisations of a card."""
 
+    cards: Cards
+    payments: Payments
+    merchants: Merchants
+    calendar: Calendar
+    deadlines: Deadlines
+    currency: Money
+    system: System
+    reason = ReasonOf(HoldReason.Card)
+
     auths = Map(u64, Auth, hasher=Hasher.Twox64Concat)
     """Open authorisations by number."""
     auths_of = DoubleMap(H256, u64, tuple[()], hashers=(Hasher.Identity, Hasher.Twox64Concat))
     """The open authorisations of each card."""
     next_auth = Value(u64, default=u64(0))
     """Number of the next authorisation."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        cards: Cards,
-        payments: Payments,
-        merchants: Merchants,
-        calendar: Calendar,
-        deadlines: Deadlines,
-        currency: Holds,
-        parent_hash: Callable[[], bytes],
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self.cards = cards
-        self.payments = payments
-        self.merchants = merchants
-        self.calendar = calendar
-        self.deadlines = deadlines
-        self.currency = currency
-        self.parent_hash = parent_hash
-        self.reason = reason
 
     # ---- calls
 
@@ -118,7 +98,7 @@ class Authorisations(Component):
         card = self.cards.checked(asked, signature)
         is_p256 = isinstance(card.key, P256Key)
         if not capture:
-            check = self.payments.payer_check
+            check = self.payments.payer_rules
             policies = check.ensure_allowed(card.owner, merchant, record, gross)
             self._authorise(card, asked)
             return Charge(policies, is_p256)
@@ -141,7 +121,7 @@ class Authorisations(Component):
         record = self.merchants.active(auth.merchant)
         total = int(auth.held) + int(auth.captured)
         units = u128(int(auth.units) * int(amount) // total)
-        reference = reference_of(auth, id, self.parent_hash())
+        reference = reference_of(auth, id, bytes(self.system.parent_hash.value))
 
         def take() -> None:
             self.currency.transfer_on_hold(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from runtime.frame import Component
 from runtime.frame.traits import Moments
 
 BUCKETS_PER_HOUR: Final = 6
@@ -14,15 +15,18 @@ Longer than the time for disputes: what can be disputed is never removed.
 """
 
 
-class Calendar:
+class Calendar(Component):
     """The time of the current block: the beginning of its slot, in ms since 1970."""
 
-    def __init__(self, moments: Moments, *, slot_ms: int, hour_ms: int, day_ms: int) -> None:
-        self._moments = moments
-        self.hour_ms = int(hour_ms)
-        self.day_ms = int(day_ms)
+    _moments: Moments
+    hour_ms: int
+    day_ms: int
+    _slot_ms: int
+
+    def setup(self) -> None:
+        """Compute the length of a bucket."""
         self.bucket_ms = self.hour_ms // BUCKETS_PER_HOUR
-        self.bucket_slots = self.bucket_ms // int(slot_ms)
+        self.bucket_slots = self.bucket_ms // self._slot_ms
 
     def now(self) -> int:
         """Return the time, in ms."""

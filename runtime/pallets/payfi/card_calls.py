@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from btt_chain.primitives.voucher import Voucher
-from btt_chain.scale import u32, u128
-from runtime.frame import Origin, Pallet, PostInfo, Reason, call
+from btt_chain.scale import u128
+from runtime.frame import Origin, Pallet, PostInfo, call
 from runtime.frame.aliases import CompactBalanceOf
-from runtime.pallets.payfi import errors, events
-from runtime.pallets.payfi.authorisations import Authorisations, Holds
-from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.authorisations import Authorisations
 from runtime.pallets.payfi.card_types import (
     AuthId,
     CardId,
@@ -21,13 +19,9 @@ from runtime.pallets.payfi.card_types import (
     SomeCardKey,
 )
 from runtime.pallets.payfi.cards import Cards
-from runtime.pallets.payfi.deadlines import Deadlines
 from runtime.pallets.payfi.fees import BTT
 from runtime.pallets.payfi.hook_limits import HookLimits, weight_of
-from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES
-from runtime.pallets.payfi.payments import Payments
-from runtime.pallets.payfi.types import HoldReason
 from runtime.pallets.system import System
 from runtime.weights import pay_fi as weights
 
@@ -70,52 +64,12 @@ class CardCalls(Pallet, crate="pallet_payfi"):
 
     system: System
 
-    # ---- events
+    # ---- components
 
-    CardRegistered = events.CardRegistered
-    CardSet = events.CardSet
-    CardDropped = events.CardDropped
-    Charged = events.Charged
-    Authorised = events.Authorised
-    Captured = events.Captured
-    Voided = events.Voided
-
-    # ---- errors
-
-    NoCard = errors.NoCard
-    CardExists = errors.CardExists
-    BadKey = errors.BadKey
-    OtherChain = errors.OtherChain
-    BadSignature = errors.BadSignature
-    CounterUsed = errors.CounterUsed
-    CardFrozen = errors.CardFrozen
-    CardExpired = errors.CardExpired
-    WrongCategory = errors.WrongCategory
-    OverCardLimit = errors.OverCardLimit
-    NoAuth = errors.NoAuth
-    TooManyAuths = errors.TooManyAuths
+    cards: ClassVar[Cards]
+    authorisations: ClassVar[Authorisations]
 
     # ---- hooks
-
-    def setup_cards(
-        self,
-        *,
-        payments: Payments,
-        merchants: Merchants,
-        calendar: Calendar,
-        deadlines: Deadlines,
-        currency: Holds,
-    ) -> None:
-        """Build the components of cards."""
-        self.cards = Cards(
-            self, currency=currency, calendar=calendar, deadlines=deadlines,
-            genesis_hash=self.genesis_hash, reason=Reason(self.index, HoldReason.CardDeposit),
-        )  # fmt: skip
-        self.authorisations = Authorisations(
-            self, cards=self.cards, payments=payments, merchants=merchants, calendar=calendar,
-            deadlines=deadlines, currency=currency, parent_hash=self.parent_hash,
-            reason=Reason(self.index, HoldReason.Card),
-        )  # fmt: skip
 
     def end_cards(self, limits: HookLimits) -> int:
         """Void expired authorisations, and forget dropped cards; return the weight used."""
@@ -191,13 +145,3 @@ class CardCalls(Pallet, crate="pallet_payfi"):
     def freeze_card(self, origin: Origin, card: CardId) -> None:
         """Freeze a card. Origin: its owner or its guardian; only the owner activates it again."""
         self.cards.freeze(origin.signed(), card)
-
-    # ---- internals
-
-    def genesis_hash(self) -> bytes:
-        """Return the hash of block zero."""
-        return bytes(self.system.block_hash[u32(0)])
-
-    def parent_hash(self) -> bytes:
-        """Return the hash of the block before."""
-        return bytes(self.system.parent_hash.value)

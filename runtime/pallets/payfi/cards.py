@@ -16,7 +16,6 @@ the proof of its registration has expired as well, so that a proof registers a c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
@@ -33,13 +32,15 @@ from btt_chain.primitives.voucher import (
 )
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Pallet, Reason
+from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, ReasonOf
 from runtime.frame.traits import MutateHold
 from runtime.pallets.payfi import counters, errors, events, limits
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.card_types import Card, CardState, Limits, Proof, Retired, Spent
 from runtime.pallets.payfi.deadlines import RETIRED, Deadlines
 from runtime.pallets.payfi.limits import VOUCHER_DAYS, Breach
+from runtime.pallets.payfi.types import HoldReason
+from runtime.pallets.system import System
 
 DEPOSIT: Final = u128(BTT // 10)
 RETIRED_DAYS: Final = VOUCHER_DAYS + 1
@@ -72,6 +73,12 @@ class Cards(Component):
     counter_window = Constant(u32(counters.WINDOW))
     """Maximum distance of a voucher's counter below the highest one."""
 
+    currency: MutateHold
+    calendar: Calendar
+    deadlines: Deadlines
+    system: System
+    reason = ReasonOf(HoldReason.CardDeposit)
+
     cards = Map(H256, Card, hasher=Hasher.Identity)
     """Cards by id: blake2_256 of the public key."""
     cards_of = DoubleMap(
@@ -80,23 +87,6 @@ class Cards(Component):
     """The cards of each owner."""
     retired = Map(H256, Retired, hasher=Hasher.Identity)
     """Cards that were dropped, until their keys can be registered again."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: MutateHold,
-        calendar: Calendar,
-        deadlines: Deadlines,
-        genesis_hash: Callable[[], bytes],
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.calendar = calendar
-        self.deadlines = deadlines
-        self.genesis_hash = genesis_hash
-        self.reason = reason
 
     # ---- calls
 
@@ -120,7 +110,7 @@ class Cards(Component):
         now, longest = self.calendar.now(), VOUCHER_DAYS * self.calendar.day_ms
         if not now < proof.expires_ms <= now + longest:
             raise errors.CardExpired
-        asked = Registration.of(H256(self.genesis_hash()), id, who, proof.expires_ms)
+        asked = Registration.of(H256(self.system.genesis_hash()), id, who, proof.expires_ms)
         if not is_proven(asked, key, proof.signature):
             raise errors.BadSignature
         self.currency.hold(self.reason, who, DEPOSIT)
@@ -194,7 +184,7 @@ class Cards(Component):
         """
         voucher = asked.voucher
         card = self.get(voucher.card)
-        if voucher.genesis != self.genesis_hash():
+        if voucher.genesis != self.system.genesis_hash():
             raise errors.OtherChain
         if card.state is CardState.Frozen:
             raise errors.CardFrozen

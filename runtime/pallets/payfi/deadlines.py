@@ -6,11 +6,10 @@ from typing import Final
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64
-from runtime.frame import Pallet
-from runtime.frame.timers import DueKey, TimerQueues
-from runtime.frame.traits import Clock
+from runtime.frame import Component
+from runtime.frame.timers import DueKey, ShiftedQueues
+from runtime.frame.traits import Clock, Stalls
 from runtime.pallets.payfi.calendar import Calendar
-from runtime.pallets.payfi.dispute_types import Stalls
 
 DISPUTES: Final = 0
 """Ends of the phases of disputes."""
@@ -20,17 +19,14 @@ RETIRED: Final = 2
 """Times from which the keys of dropped cards can be registered again."""
 
 
-class Deadlines:
+class Deadlines(Component):
     """Timers of the pallet. They stand still while the chain makes no blocks."""
 
-    def __init__(
-        self, pallet: Pallet, *, clock: Clock, stalls: Stalls, calendar: Calendar, slot_ms: int
-    ) -> None:
-        self.timers = TimerQueues(pallet, now=clock.now, stalled=stalls.stalled_slots)
-        self._clock = clock
-        self._stalls = stalls
-        self._calendar = calendar
-        self._slot_ms = int(slot_ms)
+    _clock: Clock
+    _stalls: Stalls
+    _calendar: Calendar
+    _slot_ms: int
+    timers: ShiftedQueues
 
     def now(self) -> int:
         """Return the time in ms, without the time in which the chain made no blocks."""

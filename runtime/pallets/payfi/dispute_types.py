@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
@@ -144,10 +144,3 @@ class Arbiter:
     bond: Balance = NOTHING
     seats: u32 = u32(0)
     """Number of open disputes in whose panel it is."""
-
-
-class Stalls(Protocol):
-    """Times without blocks; the deliveries of Jobs implement it."""
-
-    def stalled_slots(self) -> int:
-        """Return the number of slots, all together, in which the chain stalled."""

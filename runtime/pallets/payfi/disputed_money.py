@@ -7,6 +7,7 @@ of the payment settles in time. After the settlement the merchant's bond pays.
 from __future__ import annotations
 
 from btt_chain.scale import u128
+from runtime.frame import Component
 from runtime.pallets.payfi import errors
 from runtime.pallets.payfi.dispute_types import Dispute
 from runtime.pallets.payfi.merchants import Merchants
@@ -16,21 +17,13 @@ from runtime.pallets.payfi.types import NOTHING, Legs, Payment, PaymentState
 from runtime.pallets.payfi.volumes import Volumes
 
 
-class DisputedMoney:
+class DisputedMoney(Component):
     """Movements of money by disputes; the caller stores the payment."""
 
-    def __init__(
-        self,
-        *,
-        payments: Payments,
-        merchants: Merchants,
-        settlement: Settlement,
-        volumes: Volumes,
-    ) -> None:
-        self.payments = payments
-        self.merchants = merchants
-        self.settlement = settlement
-        self.volumes = volumes
+    payments: Payments
+    merchants: Merchants
+    settlement: Settlement
+    volumes: Volumes
 
     # ---- public interface
 

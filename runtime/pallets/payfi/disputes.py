@@ -8,13 +8,13 @@ leaves less than half of the bond.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.constants import BTT
-from runtime.frame import Component, Constant, Hasher, Map, Pallet, Reason
+from runtime.frame import Component, Constant, Hasher, Map, ReasonOf
 from runtime.frame.timers import NO_TIMER
 from runtime.frame.traits import MutateHold
 from runtime.pallets.babe import BeaconClock
@@ -43,8 +43,7 @@ from runtime.pallets.payfi.dispute_types import (
 from runtime.pallets.payfi.disputed_money import DisputedMoney
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
-from runtime.pallets.payfi.settlement import Settlement
-from runtime.pallets.payfi.types import NOTHING, Cause, Payment, PaymentState
+from runtime.pallets.payfi.types import NOTHING, Cause, HoldReason, Payment, PaymentState
 from runtime.pallets.payfi.volumes import Volumes
 from runtime.splits import BPS, charge
 
@@ -61,13 +60,6 @@ STALE_SLOTS: Final = 900
 """Slots after which the beacons of a request may not be stored any more: it asks again."""
 
 
-class Beacons(NamedTuple):
-    """Rules for the randomness of a panel; see `PayFi`."""
-
-    delay: int
-    authors: int
-
-
 class Disputes(Component):
     """Disputes of payments."""
 
@@ -82,44 +74,29 @@ class Disputes(Component):
     max_dispute_deposit = Constant(MAX_DEPOSIT)
     """Maximum deposit of a payer, in planck."""
 
+    payments: Payments
+    merchants: Merchants
+    volumes: Volumes
+    arbiters: Arbiters
+    calendar: Calendar
+    deadlines: Deadlines
+    clock: BeaconClock
+    beacon_delay: int
+    beacon_authors: int
+    currency: MutateHold
+    reason = ReasonOf(HoldReason.DisputeDeposit)
+    money: DisputedMoney
+    slot_ms: int
+
     disputes = Map(u64, Dispute, hasher=Hasher.Twox64Concat)
     """Disputes by payment, as long as the payment is stored."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        payments: Payments,
-        merchants: Merchants,
-        settlement: Settlement,
-        volumes: Volumes,
-        arbiters: Arbiters,
-        calendar: Calendar,
-        deadlines: Deadlines,
-        clock: BeaconClock,
-        beacons: Beacons,
-        currency: MutateHold,
-        reason: Reason,
-        slot_ms: int,
-    ) -> None:
-        super().__init__(pallet)
-        self.payments = payments
-        self.merchants = merchants
-        self.volumes = volumes
-        self.arbiters = arbiters
-        self.calendar = calendar
-        self.deadlines = deadlines
-        self.clock = clock
-        self.beacons = beacons
-        self.currency = currency
-        self.reason = reason
-        self.money = DisputedMoney(
-            payments=payments, merchants=merchants, settlement=settlement, volumes=volumes
-        )
+    def setup(self) -> None:
+        """Compute the lengths of the phases."""
         self.clocks = Clocks(
-            answer=ANSWER_HOURS * calendar.hour_ms,
-            judgement=JUDGEMENT_DAYS * calendar.day_ms,
-            beacon=(beacons.delay + 1) * int(slot_ms),
+            answer=ANSWER_HOURS * self.calendar.hour_ms,
+            judgement=JUDGEMENT_DAYS * self.calendar.day_ms,
+            beacon=(self.beacon_delay + 1) * self.slot_ms,
         )
 
     # ---- calls
@@ -251,7 +228,9 @@ class Disputes(Component):
 
     def _select(self, id: u64, payment: Payment, dispute: Dispute) -> None:
         """Select a panel if its randomness exists, or wait."""
-        beacon = self.clock.randomness_after(int(dispute.asked), *self.beacons)
+        beacon = self.clock.randomness_after(
+            int(dispute.asked), self.beacon_delay, self.beacon_authors
+        )
         if beacon is None:
             if self.clock.now() - int(dispute.asked) >= STALE_SLOTS:
                 dispute.asked = u32(self.clock.now())

@@ -14,7 +14,8 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
-from runtime.frame import Component, Map, Pallet, Reason, TokenError, TokenErrorKind, Value
+from runtime.frame import Component, Map, ReasonOf, TokenError, TokenErrorKind, Value
+from runtime.frame.traits import IdentityInspect
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import REFUND_DAYS, Calendar
 from runtime.pallets.payfi.fees import DECIMALS
@@ -23,12 +24,12 @@ from runtime.pallets.payfi.types import (
     PLANS,
     Allowance,
     Cause,
+    HoldReason,
     Merchant,
     MerchantActive,
     MerchantClosing,
     MerchantSuspended,
     Money,
-    People,
     Rates,
 )
 from runtime.pallets.payfi.volumes import Volumes
@@ -37,31 +38,18 @@ from runtime.pallets.payfi.volumes import Volumes
 class Merchants(Component):
     """Registered merchants with their bonds."""
 
+    currency: Money
+    people: IdentityInspect
+    rates: Value[Rates]
+    volumes: Volumes
+    calendar: Calendar
+    treasury: AccountId
+    reason = ReasonOf(HoldReason.Bond)
+
     merchants = Map(AccountId, Merchant)
     """Registered merchants."""
     allowances = Map(AccountId, Allowance)
     """Amounts that merchants without a judged identity accepted on their last day."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: Money,
-        people: People,
-        rates: Value[Rates],
-        volumes: Volumes,
-        calendar: Calendar,
-        treasury: AccountId,
-        reason: Reason,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.people = people
-        self.rates = rates
-        self.volumes = volumes
-        self.calendar = calendar
-        self.treasury = treasury
-        self.reason = reason
 
     # ---- calls
 

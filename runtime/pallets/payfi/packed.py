@@ -14,6 +14,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import codec, u32, u64, u128
 from runtime.frame import DispatchError
+from runtime.pallets.payfi.events import Paid
 from runtime.pallets.payfi.fees import BTT, parts_of
 from runtime.pallets.payfi.pallet import PayFi
 from runtime.pallets.payfi.types import Terms
@@ -96,7 +97,7 @@ class PackedPayments:
         self._payments = payfi.payments.payments
         self._references = payfi.payments.references
         self._next = payfi.payments.next_payment
-        self._paid = payfi.event_prefix(payfi.Paid)
+        self._paid = payfi.event_prefix(Paid)
         self._shops: dict[AccountId, Shop] = {}
 
     def forget(self) -> None:

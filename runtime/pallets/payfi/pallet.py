@@ -58,29 +58,32 @@ from runtime.frame import (
     Const,
     Origin,
     OriginCheck,
+    Part,
     PostInfo,
-    Reason,
     Value,
     Weight,
     call,
     ensure_root,
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
-from runtime.frame.traits import Discounts, IdentityInspect, Moments, Prices
+from runtime.frame.timers import ShiftedQueues
+from runtime.frame.traits import Discounts, IdentityInspect, Moments, Prices, Stalls
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.balances import lookup
 from runtime.pallets.payfi import errors, events, types
 from runtime.pallets.payfi.arbiters import Arbiters
+from runtime.pallets.payfi.authorisations import Authorisations
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.card_calls import CardCalls
+from runtime.pallets.payfi.cards import Cards
 from runtime.pallets.payfi.deadlines import Deadlines
 from runtime.pallets.payfi.dispute_types import (
     ArbiterList,
     DisputeReason,
     SomeAnswer,
-    Stalls,
 )
-from runtime.pallets.payfi.disputes import Beacons, Disputes
+from runtime.pallets.payfi.disputed_money import DisputedMoney
+from runtime.pallets.payfi.disputes import Disputes
 from runtime.pallets.payfi.fees import BTT
 from runtime.pallets.payfi.hook_limits import (
     IDLE,
@@ -120,7 +123,7 @@ merchant; and whether its currency is converted. One object each, so that equal 
 their event; they are never changed."""
 
 
-class PayFi(CardCalls):
+class PayFi(CardCalls, events=events, errors=errors):
     """Merchants, payments, their settlement, refunds, disputes and cards."""
 
     # ---- constants
@@ -163,109 +166,31 @@ class PayFi(CardCalls):
     rates = Value(Rates, default=Rates())
     """Rates of fees, and rules for merchants."""
 
+    # ---- components
+
+    calendar = Part(Calendar)
+    volumes = Part(Volumes)
+    merchants = Part(Merchants)
+    payer_rules = Part(PayerRules)
+    settlement = Part(Settlement)
+    payments = Part(Payments)
+    timers = Part(ShiftedQueues)
+    deadlines = Part(Deadlines)
+    arbiters = Part(Arbiters)
+    disputed_money = Part(DisputedMoney)
+    disputes = Part(Disputes)
+    cards = Part(Cards)
+    authorisations = Part(Authorisations)
+
     # ---- hold reasons
 
     HoldReason = types.HoldReason
 
-    # ---- events
-
-    Registered = events.Registered
-    Configured = events.Configured
-    Closing = events.Closing
-    Closed = events.Closed
-    Suspended = events.Suspended
-    Paid = events.Paid
-    Settled = events.Settled
-    Refunded = events.Refunded
-    RatesSet = events.RatesSet
-    Disputed = events.Disputed
-    Contested = events.Contested
-    PanelSelected = events.PanelSelected
-    Judged = events.Judged
-    Resolved = events.Resolved
-    ArbitersSet = events.ArbitersSet
-    ArbiterBonded = events.ArbiterBonded
-    ArbiterLeft = events.ArbiterLeft
-    ArbiterFined = events.ArbiterFined
-    PolicySet = events.PolicySet
-    OwnPolicySet = events.OwnPolicySet
-
-    # ---- errors
-
-    NotMerchant = errors.NotMerchant
-    AlreadyMerchant = errors.AlreadyMerchant
-    NotActive = errors.NotActive
-    AlreadyPaid = errors.AlreadyPaid
-    WrongCurrency = errors.WrongCurrency
-    TooDear = errors.TooDear
-    NothingLeft = errors.NothingLeft
-    OverLimit = errors.OverLimit
-    SettlementBusy = errors.SettlementBusy
-    NotYours = errors.NotYours
-    TooLate = errors.TooLate
-    TooMuch = errors.TooMuch
-    OutOfCorridor = errors.OutOfCorridor
-    NotDue = errors.NotDue
-    NoPayment = errors.NoPayment
-    UnknownPlan = errors.UnknownPlan
-    PaymentDisputed = errors.PaymentDisputed
-    NoDispute = errors.NoDispute
-    AlreadyDisputed = errors.AlreadyDisputed
-    AlreadyAnswered = errors.AlreadyAnswered
-    NotPanel = errors.NotPanel
-    NotArbiter = errors.NotArbiter
-    StillSeated = errors.StillSeated
-    Denied = errors.Denied
-    NoPolicy = errors.NoPolicy
-
     # ---- hooks
 
     def setup(self) -> None:
-        """Build the components."""
-        currency, pool, treasury = self.currency, self.pool, self.treasury
-        self.calendar = calendar = Calendar(
-            self.moments,
-            slot_ms=int(self.slot_ms),
-            hour_ms=int(self.hour_ms),
-            day_ms=int(self.day_ms),
-        )
+        """Compute the limits of the hooks."""
         self.limits = hook_limits(int(self.hook_weight.ref_time))
-        self.volumes = volumes = Volumes(self, calendar=calendar)
-        self.merchants = Merchants(
-            self, currency=currency, people=self.people, rates=self.rates, volumes=volumes,
-            calendar=calendar, treasury=treasury,
-            reason=Reason(self.index, types.HoldReason.Bond),
-        )  # fmt: skip
-        self.payer_rules = PayerRules(self, people=self.people)
-        self.settlement = Settlement(
-            self, currency=currency, fees=self.fees, volumes=volumes, calendar=calendar,
-            pool=pool, treasury=treasury, limit=self.limits.batches,
-        )  # fmt: skip
-        self.payments = Payments(
-            self, currency=currency, prices=self.prices, fees=self.fees,
-            discounts=self.discounts, rates=self.rates, genesis_supply=self.genesis_supply,
-            merchants=self.merchants, settlement=self.settlement, volumes=volumes,
-            calendar=calendar, pool=pool, payer_check=self.payer_rules,
-        )  # fmt: skip
-        deadlines = Deadlines(
-            self, clock=self.clock, stalls=self.stalls, calendar=calendar, slot_ms=self.slot_ms
-        )
-        self.timers = deadlines.timers
-        self.arbiters = Arbiters(
-            self, currency=currency, people=self.people, penalties=self.penalties,
-            reason=Reason(self.index, types.HoldReason.ArbiterBond),
-        )  # fmt: skip
-        self.disputes = Disputes(
-            self, payments=self.payments, merchants=self.merchants, settlement=self.settlement,
-            volumes=volumes, arbiters=self.arbiters, calendar=calendar, deadlines=deadlines,
-            clock=self.clock, beacons=Beacons(int(self.beacon_delay), int(self.beacon_authors)),
-            currency=currency, reason=Reason(self.index, types.HoldReason.DisputeDeposit),
-            slot_ms=self.slot_ms,
-        )  # fmt: skip
-        self.setup_cards(
-            payments=self.payments, merchants=self.merchants, calendar=calendar,
-            deadlines=deadlines, currency=currency,
-        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Settle what is due, end disputes and authorisations, and remove old payments.

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u128
-from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame import Component, Hasher, Map
 from runtime.frame.traits import IdentityInspect
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.merchants import Merchants
@@ -23,16 +23,14 @@ MAX_POLICIES: Final = 3
 class PayerRules(Component):
     """Policies, and the check of payers against them."""
 
+    people: IdentityInspect
+
     policies = Map(u16, Policy, hasher=Hasher.Twox64Concat)
     """Policies of governance that merchants can choose."""
     category_policies = Map(u16, Policy, hasher=Hasher.Twox64Concat)
     """Policies of governance that hold for all merchants of a category."""
     own_policies = Map(AccountId, Policy)
     """Policies of merchants for their own payers."""
-
-    def __init__(self, pallet: Pallet, *, people: IdentityInspect) -> None:
-        super().__init__(pallet)
-        self.people = people
 
     def set(self, scope: Shared | OfCategory, policy: Policy | None) -> None:
         """Set or remove a policy of governance."""

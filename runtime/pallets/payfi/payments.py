@@ -17,18 +17,19 @@ dispute also keeps the records after its own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64, u128
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Discounts, Prices
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.fees import BTT, gross_of, legs_of, terms_of
 from runtime.pallets.payfi.hook_limits import PRUNE_COSTS
 from runtime.pallets.payfi.merchants import Merchants
+from runtime.pallets.payfi.payer_rules import PayerRules
 from runtime.pallets.payfi.settlement import Settlement
 from runtime.pallets.payfi.types import (
     Invoice,
@@ -51,15 +52,6 @@ MAX_TERMS: Final = 1_024
 """Number of computed rates that are kept: merchants' volumes change when a batch settles."""
 
 
-class PayerCheck(Protocol):
-    """Rules for payers; `PayerRules` implements it."""
-
-    def ensure_allowed(
-        self, payer: AccountId, merchant: AccountId, record: Merchant, gross: u128
-    ) -> int:
-        """Return the number of policies; raise Denied unless all of them allow the payment."""
-
-
 class Opened(NamedTuple):
     """A new payment, with the parts of its cost."""
 
@@ -80,6 +72,19 @@ class Pruned(NamedTuple):
 class Payments(Component):
     """Payments and their references."""
 
+    currency: Money
+    prices: Prices
+    fees: Fees
+    discounts: Discounts
+    rates: Value[Rates]
+    genesis_supply: Value[u128]
+    merchants: Merchants
+    settlement: Settlement
+    volumes: Volumes
+    calendar: Calendar
+    pool: AccountId
+    payer_rules: PayerRules
+
     payments = Map(u64, Payment, hasher=Hasher.Twox64Concat)
     """Payments by number, until 15 days after they were made."""
     next_payment = Value(u64, default=u64(0))
@@ -90,36 +95,8 @@ class Payments(Component):
     """Payments by merchant and invoice, which is paid once: a reference with its amount. 2^64 - 1
     is no payment: the invoice has an authorisation of which nothing was captured so far."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: Money,
-        prices: Prices,
-        fees: Fees,
-        discounts: Discounts,
-        rates: Value[Rates],
-        genesis_supply: Value[u128],
-        merchants: Merchants,
-        settlement: Settlement,
-        volumes: Volumes,
-        calendar: Calendar,
-        pool: AccountId,
-        payer_check: PayerCheck,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.prices = prices
-        self.fees = fees
-        self.discounts = discounts
-        self.rates = rates
-        self.genesis_supply = genesis_supply
-        self.merchants = merchants
-        self.settlement = settlement
-        self.volumes = volumes
-        self.calendar = calendar
-        self.pool = pool
-        self.payer_check = payer_check
+    def setup(self) -> None:
+        """Start without computed rates."""
         self._terms: dict[tuple[int, bytes, int, int, int], Terms] = {}
         """Rates of payments, by what they depend on besides `_rates`."""
         self._rates = Rates()
@@ -208,7 +185,7 @@ class Payments(Component):
             raise errors.TooDear
         gross = units if currency == BTT else u128(asked)
         invoice = Invoice(reference, currency, units)
-        policies = self.payer_check.ensure_allowed(payer, merchant, record, gross)
+        policies = self.payer_rules.ensure_allowed(payer, merchant, record, gross)
 
         def take() -> None:
             # The payer's account stays alive: what comes back must find it.

@@ -18,13 +18,14 @@ from runtime.frame import (
     DoubleMap,
     Hasher,
     Map,
-    Pallet,
     TokenError,
     TokenErrorKind,
     Value,
+    Weight,
 )
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.hook_limits import hook_limits
 from runtime.pallets.payfi.types import (
     Batch,
     Legs,
@@ -49,6 +50,14 @@ class Place(NamedTuple):
 class Settlement(Component):
     """Batches of payments that wait for their bucket."""
 
+    currency: Money
+    fees: Fees
+    volumes: Volumes
+    calendar: Calendar
+    pool: AccountId
+    treasury: AccountId
+    hook_weight: Weight
+
     batches = DoubleMap(u32, AccountId, Batch)
     """Payments that settle together, by bucket and merchant."""
     due_count = Map(u32, u32, default=u32(0), hasher=Hasher.Twox64Concat)
@@ -56,27 +65,10 @@ class Settlement(Component):
     queue = Value(Queue, default=Queue())
     """Range of the buckets with batches."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: Money,
-        fees: Fees,
-        volumes: Volumes,
-        calendar: Calendar,
-        pool: AccountId,
-        treasury: AccountId,
-        limit: int,
-    ) -> None:
-        """`limit` is the maximum number of batches that one block settles by itself."""
-        super().__init__(pallet)
-        self.currency = currency
-        self.fees = fees
-        self.volumes = volumes
-        self.calendar = calendar
-        self.pool = pool
-        self.treasury = treasury
-        self.capacity = max(1, limit * calendar.bucket_slots // 2)
+    def setup(self) -> None:
+        """Compute the room of a bucket: half of the batches that its blocks can settle."""
+        limit = hook_limits(int(self.hook_weight.ref_time)).batches
+        self.capacity = max(1, limit * self.calendar.bucket_slots // 2)
         """Maximum number of batches of one bucket."""
 
     # ---- public interface: the queue

@@ -388,10 +388,3 @@ class Queue:
 
 class Money(Inspect, Mutate, InspectHold, MutateHold, Protocol):
     """Free money and holds; Balances implements it."""
-
-
-class People(Protocol):
-    """Judged identities; Identity implements it."""
-
-    def verified(self, who: AccountId) -> bool:
-        """Return True if a registrar approved this account, or the parent it agreed to."""

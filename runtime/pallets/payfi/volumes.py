@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Map, Pallet
+from runtime.frame import Component, Map
 from runtime.frame.items import PEEK_CACHE_SIZE
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.types import (
@@ -28,14 +28,15 @@ D = TypeVar("D")
 class Volumes(Component):
     """Volumes and reports of merchants, by day."""
 
+    calendar: Calendar
+
     volumes = Map(AccountId, Volume)
     """Business of merchants in the last 30 days."""
     reports = Map(AccountId, Report)
     """Reports of merchants with the analytics plan, of the last 30 days."""
 
-    def __init__(self, pallet: Pallet, *, calendar: Calendar) -> None:
-        super().__init__(pallet)
-        self.calendar = calendar
+    def setup(self) -> None:
+        """Start without sums of volumes."""
         self._sums: dict[AccountId, tuple[Volume, int, int]] = {}
         """Volumes by merchant, each with the decoded ring and the day that it was summed for."""
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Map, Pallet, Reason, TokenError, TokenErrorKind, Value, bonding
+from runtime.frame import Component, Map, Reason, TokenError, TokenErrorKind, Value, bonding
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.types import Bonds as Currency
@@ -17,36 +15,18 @@ from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, FINDER_BPS
 
 
-class BondTerms(NamedTuple):
-    """The constants of bonds."""
-
-    reason: Reason
-    unbonding_eras: int
-    max_chunks: int
-    settling_slots: int
-
-
 class Bonds(Component):
     """Bonds of providers: each method changes one ledger and stores it."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        ledgers: Map[AccountId, Ledger],
-        params: Value[Params],
-        calendar: Calendar,
-        currency: Currency,
-        burns: HeldBurns,
-        terms: BondTerms,
-    ) -> None:
-        super().__init__(pallet)
-        self.ledgers = ledgers
-        self.params = params
-        self._calendar = calendar
-        self._currency = currency
-        self._burns = burns
-        self._terms = terms
-        self._reason = terms.reason
+    ledgers: Map[AccountId, Ledger]
+    params: Value[Params]
+    _calendar: Calendar
+    _currency: Currency
+    _burns: HeldBurns
+    _reason: Reason
+    _unbonding_eras: int
+    _max_chunks: int
+    _settling_slots: int
 
     def is_sufficient(self, ledger: Ledger) -> bool:
         """Return True if a bond is at least the minimum."""
@@ -54,7 +34,7 @@ class Bonds(Component):
 
     def settled_from(self) -> u32:
         """Return the slot from which a provider that adds bond now can be selected."""
-        return u32(self._calendar.slot() + self._terms.settling_slots)
+        return u32(self._calendar.slot() + self._settling_slots)
 
     def open(self, who: AccountId, amount: u128, capacity: u32) -> Ledger:
         """Hold the first bond of a provider; return its ledger, which the caller stores."""
@@ -76,8 +56,8 @@ class Bonds(Component):
         amount = min(amount, u128(ledger.active))
         if not amount:
             raise errors.NothingToUnbond
-        due = u32(self._calendar.era() + self._terms.unbonding_eras)
-        if not bonding.has_room(ledger, due, self._terms.max_chunks):
+        due = u32(self._calendar.era() + self._unbonding_eras)
+        if not bonding.has_room(ledger, due, self._max_chunks):
             raise errors.NoMoreChunks
         bonding.unbond(ledger, amount, due)
         self.ledgers[who] = ledger

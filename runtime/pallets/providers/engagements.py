@@ -13,13 +13,13 @@ from btt_chain.primitives.arithmetic import mul_div
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u128
 from btt_chain.work import ids
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Operators
 from runtime.pallets.providers.bonds import Bonds
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.membership import Membership
 from runtime.pallets.providers.performance import Performance
-from runtime.pallets.providers.types import Ledger, ProviderInfo
+from runtime.pallets.providers.types import Ledger, Params, ProviderInfo
 from runtime.pallets.providers.work_scores import WorkScores
 from runtime.splits import PPM
 
@@ -27,33 +27,20 @@ from runtime.splits import PPM
 class Engagements(Component):
     """The jobs of providers: selection, reservations, pay and penalties."""
 
+    _providers: Map[AccountId, ProviderInfo]
+    _ledgers: Map[AccountId, Ledger]
+    _params: Value[Params]
+    _calendar: Calendar
+    _operators: Operators
+    _bonds: Bonds
+    _membership: Membership
+    _performance: Performance
+    _work_scores: WorkScores
+
     reservations = DoubleMap(
         AccountId, H256, u128, hashers=(Hasher.Blake2_128Concat, Hasher.Identity)
     )
     """Amounts of a bond that are reserved for jobs, in planck."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        providers: Map[AccountId, ProviderInfo],
-        operators: Operators,
-        *,
-        calendar: Calendar,
-        bonds: Bonds,
-        membership: Membership,
-        performance: Performance,
-        work_scores: WorkScores,
-    ) -> None:
-        super().__init__(pallet)
-        self._providers = providers
-        self._ledgers = bonds.ledgers
-        self._params = bonds.params
-        self._calendar = calendar
-        self._operators = operators
-        self._bonds = bonds
-        self._membership = membership
-        self._performance = performance
-        self._work_scores = work_scores
 
     # ---- queries
 

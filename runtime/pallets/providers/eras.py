@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from runtime.frame import Value
+from runtime.frame import Component, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.providers.selection import Eligibility
 from runtime.pallets.providers.types import HOURS, Measures, Params
@@ -12,17 +12,14 @@ from runtime.pallets.providers.types import HOURS, Measures, Params
 HOUR_MS: Final = 3_600_000
 
 
-class Calendar:
+class Calendar(Component):
     """The current era, slot and hour of the week."""
 
-    def __init__(
-        self, clock: Clock, measures: Measures, params: Value[Params], era_slots: int, slot_ms: int
-    ) -> None:
-        self._clock = clock
-        self._measures = measures
-        self._params = params
-        self._era_slots = era_slots
-        self._slot_ms = slot_ms
+    _clock: Clock
+    _measures: Measures
+    _params: Value[Params]
+    _era_slots: int
+    _slot_ms: int
 
     def era(self) -> int:
         """Return the number of epochs with a block before the current one."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u16, u32
-from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame import Component, Hasher, Map
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.performance import Performance
@@ -16,24 +16,15 @@ from runtime.pallets.providers.types import MAX_MEMBERS, Classes, Ledger, Provid
 class Membership(Component):
     """The members of each class; a full one displaces its lowest member by a higher one."""
 
+    _ledgers: Map[AccountId, Ledger]
+    _calendar: Calendar
+    _performance: Performance
+    _max_members: int
+
     members = Map(
         u16, Bounded[list[AccountId], MAX_MEMBERS], default=[], hasher=Hasher.Twox64Concat
     )
     """The providers that may be selected for models of a class."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        ledgers: Map[AccountId, Ledger],
-        calendar: Calendar,
-        performance: Performance,
-        max_members: int,
-    ) -> None:
-        super().__init__(pallet)
-        self._ledgers = ledgers
-        self._calendar = calendar
-        self._performance = performance
-        self._max_members = max_members
 
     def join(self, who: AccountId, ledger: Ledger, classes: Sequence[u16]) -> int:
         """Take a place in each class; return the number of members that were read.

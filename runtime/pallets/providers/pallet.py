@@ -33,15 +33,16 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Value,
     call,
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
 from runtime.frame.traits import Clock, Operators
 from runtime.pallets.providers import errors, events
-from runtime.pallets.providers.bonds import Bonds, BondTerms
+from runtime.pallets.providers.bonds import Bonds
 from runtime.pallets.providers.conduct import ERAS_WATCHED
 from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.providers.eras import Calendar
@@ -79,7 +80,7 @@ def joining(pallet: Providers, *_: object) -> DispatchInfo:
     return DispatchInfo(weights.joining(2 * MAX_CLASSES, read))
 
 
-class Providers(Pallet):
+class Providers(Pallet, events=events, errors=errors):
     """The registry of providers and their bonds."""
 
     # ---- constants
@@ -140,6 +141,15 @@ class Providers(Pallet):
     """A provider's bond, and the values needed to select it."""
     params = Value(Params, default=Params())
 
+    # ---- components
+
+    calendar = Part(Calendar)
+    bonds = Part(Bonds)
+    performance = Part(Performance)
+    membership = Part(Membership)
+    work_scores = Part(WorkScores)
+    engagements = Part(Engagements)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -150,75 +160,12 @@ class Providers(Pallet):
         Registration = 1
         """Deposit for the storage of a registration, as long as it lasts."""
 
-    # ---- events
-
-    Registered = events.Registered
-    Updated = events.Updated
-    Deregistered = events.Deregistered
-    Bonded = events.Bonded
-    Unbonded = events.Unbonded
-    Withdrawn = events.Withdrawn
-    Chilled = events.Chilled
-    Resumed = events.Resumed
-    Displaced = events.Displaced
-    AvailabilitySet = events.AvailabilitySet
-    HeartbeatReceived = events.HeartbeatReceived
-    ScoreDelegated = events.ScoreDelegated
-    Slashed = events.Slashed
-    Fined = events.Fined
-    PayBonded = events.PayBonded
-    ParamsSet = events.ParamsSet
-
-    # ---- errors
-
-    NotProvider = errors.NotProvider
-    AlreadyProvider = errors.AlreadyProvider
-    InvalidInfo = errors.InvalidInfo
-    UnknownClass = errors.UnknownClass
-    ClassFull = errors.ClassFull
-    NothingToUnbond = errors.NothingToUnbond
-    NoMoreChunks = errors.NoMoreChunks
-    NothingToWithdraw = errors.NothingToWithdraw
-    JobsOpen = errors.JobsOpen
-    StillBonded = errors.StillBonded
-    AlreadyChilled = errors.AlreadyChilled
-    NotChilled = errors.NotChilled
-    HeartbeatAlreadySent = errors.HeartbeatAlreadySent
-    BondTooSmall = errors.BondTooSmall
-    NothingChanges = errors.NothingChanges
-    ChangedLately = errors.ChangedLately
-    TooManyDelegators = errors.TooManyDelegators
-    NotDelegator = errors.NotDelegator
-    InvalidParams = errors.InvalidParams
+    reason = ReasonOf(HoldReason.ProviderBond)
+    """The reason of bonds in Balances."""
+    deposit_reason = ReasonOf(HoldReason.Registration)
+    """The reason of deposits in Balances."""
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        calendar = Calendar(
-            self.clock, self.measures, self.params, int(self.era_slots), int(self.slot_ms)
-        )
-        terms = BondTerms(
-            self.reason, int(self.unbonding_eras), int(self.max_chunks), int(self.settling_slots)
-        )
-        self.bonds = Bonds(
-            self, self.ledgers, self.params, calendar, self.currency, self.burns, terms
-        )
-        self.performance = Performance(self, calendar, self.measures)
-        self.membership = Membership(
-            self, self.ledgers, calendar, self.performance, int(self.max_members)
-        )
-        self.work_scores = WorkScores(self, calendar, self.contributions, int(self.max_delegators))
-        self.engagements = Engagements(
-            self,
-            self.providers,
-            self.operators,
-            calendar=calendar,
-            bonds=self.bonds,
-            membership=self.membership,
-            performance=self.performance,
-            work_scores=self.work_scores,
-        )
 
     # ---- calls
 
@@ -231,7 +178,7 @@ class Providers(Pallet):
         """
         who = origin.signed()
         if who in self.ledgers:
-            raise self.AlreadyProvider
+            raise errors.AlreadyProvider
         ensure_valid(info, self.classes)
         self.currency.hold(self.deposit_reason, who, self.registration_deposit)
         ledger = self.bonds.open(who, bond, info.capacity)
@@ -240,9 +187,9 @@ class Providers(Pallet):
         self.providers[who] = info
         self.ledgers[who] = ledger
         self.performance.start(who)
-        self.deposit(self.Registered(who))
+        self.deposit(events.Registered(who))
         if bond:
-            self.deposit(self.Bonded(who, bond))
+            self.deposit(events.Bonded(who, bond))
         return PostInfo(weight=weights.joining(len(info.classes), read))
 
     @call(1, weight=joining)
@@ -257,7 +204,7 @@ class Providers(Pallet):
         ensure_valid(info, self.classes)
         if (info.vrf, info.seal) != (before.vrf, before.seal):
             if ledger.busy:
-                raise self.JobsOpen
+                raise errors.JobsOpen
             ledger.selectable_from = self.bonds.settled_from()
         ledger.capacity = info.capacity
         read = 0
@@ -266,7 +213,7 @@ class Providers(Pallet):
 
         self.providers[who] = info
         self.ledgers[who] = ledger
-        self.deposit(self.Updated(who))
+        self.deposit(events.Updated(who))
         return PostInfo(weight=weights.joining(len(before.classes) + len(info.classes), read))
 
     @call(2, weight=weights.BOND_EXTRA)
@@ -299,7 +246,7 @@ class Providers(Pallet):
         who = origin.signed()
         ledger, classes = self._ledger(who), self.providers[who].classes
         if ledger.chilled:
-            raise self.AlreadyChilled
+            raise errors.AlreadyChilled
         self.membership.chill(who, ledger, classes)
         self.ledgers[who] = ledger
         return PostInfo(weight=weights.joining(len(classes), 0))
@@ -314,7 +261,7 @@ class Providers(Pallet):
         ledger, classes = self._ledger(who), self.providers[who].classes
         missing = self.membership.missing(who, classes)
         if not missing:
-            raise self.NotChilled
+            raise errors.NotChilled
         read = self.membership.resume(who, ledger, missing)
         self.ledgers[who] = ledger
         return PostInfo(weight=weights.joining(len(missing), read))
@@ -332,7 +279,7 @@ class Providers(Pallet):
         self.performance.settle(who, ledger)
         ledger.hours = hours
         self.ledgers[who] = ledger
-        self.deposit(self.AvailabilitySet(who))
+        self.deposit(events.AvailabilitySet(who))
 
     @call(8, weight=weights.HEARTBEAT)
     def heartbeat(self, origin: Origin) -> PostInfo:
@@ -344,11 +291,11 @@ class Providers(Pallet):
         who = origin.signed()
         ledger, era = self._ledger(who), u32(self.measures.era_now())
         if ledger.last_heartbeat == era:
-            raise self.HeartbeatAlreadySent
+            raise errors.HeartbeatAlreadySent
         self.performance.settle(who, ledger)
         ledger.last_heartbeat = era
         self.ledgers[who] = ledger
-        self.deposit(self.HeartbeatReceived(who, era))
+        self.deposit(events.HeartbeatReceived(who, era))
         return PostInfo(pays=False)
 
     @call(9, weight=weights.DELEGATE_SCORE)
@@ -366,9 +313,9 @@ class Providers(Pallet):
         to = None if validator == who else validator
         ledger = self._ledger(who)
         if self.work_scores.delegate_of(who) == to:
-            raise self.NothingChanges
+            raise errors.NothingChanges
         if to is not None and not self.bonds.is_sufficient(ledger):
-            raise self.BondTooSmall
+            raise errors.BondTooSmall
         self.work_scores.delegate(who, to)
 
     @call(10, weight=weights.DISMISS_DELEGATOR)
@@ -382,9 +329,9 @@ class Providers(Pallet):
         who = origin.signed()
         ledger, classes = self._ledger(who), self.providers[who].classes
         if ledger.busy:
-            raise self.JobsOpen
+            raise errors.JobsOpen
         if ledger.bond or ledger.unlocking:
-            raise self.StillBonded
+            raise errors.StillBonded
         self.membership.leave(who, classes)
         reason = self.deposit_reason
         self.currency.release(reason, who, self.currency.held(reason, who))
@@ -392,7 +339,7 @@ class Providers(Pallet):
         del self.ledgers[who]
         self.performance.remove(who)
         self.work_scores.remove(who)
-        self.deposit(self.Deregistered(who))
+        self.deposit(events.Deregistered(who))
         return PostInfo(weight=weights.joining(len(classes), 0))
 
     @call(12, weight=weights.SET_PARAMS)
@@ -402,21 +349,11 @@ class Providers(Pallet):
         """Set the parameters. Bonds below a new minimum stay, and get no more paid jobs."""
         self.params_origin(origin)
         if not params.in_order:
-            raise self.InvalidParams
+            raise errors.InvalidParams
         self.params.value = params
-        self.deposit(self.ParamsSet(params))
+        self.deposit(events.ParamsSet(params))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of bonds in Balances."""
-        return Reason(self.index, self.HoldReason.ProviderBond)
-
-    @property
-    def deposit_reason(self) -> Reason:
-        """The reason of deposits in Balances."""
-        return Reason(self.index, self.HoldReason.Registration)
 
     def connect(self, contributions: Contributions) -> None:
         """Connect the pallet of voting rights for work, which is added later."""
@@ -427,5 +364,5 @@ class Providers(Pallet):
     def _ledger(self, who: AccountId) -> Ledger:
         ledger = self.ledgers.get(who)
         if ledger is None:
-            raise self.NotProvider
+            raise errors.NotProvider
         return ledger

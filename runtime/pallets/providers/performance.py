@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
-from runtime.frame import Component, Map, Pallet
+from runtime.frame import Component, Map
 from runtime.pallets.providers.conduct import (
     ERAS_WATCHED,
     Conduct,
@@ -24,13 +24,11 @@ from runtime.pallets.providers.types import Ledger, Measures
 class Performance(Component):
     """Providers' offers, declines, times and heartbeats, by era."""
 
+    _calendar: Calendar
+    _measures: Measures
+
     conduct = Map(AccountId, Conduct, default=Conduct())
     """A provider's record in the era of its last change."""
-
-    def __init__(self, pallet: Pallet, calendar: Calendar, measures: Measures) -> None:
-        super().__init__(pallet)
-        self._calendar = calendar
-        self._measures = measures
 
     def start(self, who: AccountId) -> None:
         """Begin the record of a provider that was just registered."""

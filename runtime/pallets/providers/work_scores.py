@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
 from runtime.decay import AGE
-from runtime.frame import Component, Map, Pallet
+from runtime.frame import Component, Map
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.scores import (
@@ -27,24 +27,16 @@ from runtime.pallets.providers.types import Contributions, DelegatedScore, Score
 class WorkScores(Component):
     """Providers' scores in block production, and the validators that they delegate them to."""
 
+    contributions: Contributions
+    _calendar: Calendar
+    _max_delegators: int
+
     windows = Map(AccountId, Window, default=[])
     """A provider's recent scores, era by era."""
     delegations = Map(AccountId, ScoreDelegation)
     """The current or last delegation of a provider's score."""
     delegators = Map(AccountId, Bounded[list[AccountId], MAX_DELEGATORS], default=[])
     """The providers that delegate to a validator, or did until recently."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        calendar: Calendar,
-        contributions: Contributions,
-        max_delegators: int,
-    ) -> None:
-        super().__init__(pallet)
-        self.contributions = contributions
-        self._calendar = calendar
-        self._max_delegators = max_delegators
 
     def delegate(self, who: AccountId, to: AccountId | None) -> None:
         """Delegate the score of `who` to `to`; None ends the delegation.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame import Component, Hasher, Map
 from runtime.frame.deposits import change_deposit
 from runtime.frame.traits import NamedReservable
 from runtime.pallets.proxy.types import RESERVE_ID, Announcement, Pending, stepped
@@ -15,24 +15,15 @@ from runtime.pallets.proxy.types import RESERVE_ID, Announcement, Pending, stepp
 class Announcements(Component):
     """The announced calls of proxies, and the deposits for them."""
 
-    announcements = Map(AccountId, Pending, default=([], u128(0)), hasher=Hasher.Twox64Concat)
+    currency: NamedReservable
+    announcement_deposit_base: u128
+    announcement_deposit_factor: u128
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        currency: NamedReservable,
-        deposit_base: u128,
-        deposit_factor: u128,
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.deposit_base = deposit_base
-        self.deposit_factor = deposit_factor
+    announcements = Map(AccountId, Pending, default=([], u128(0)), hasher=Hasher.Twox64Concat)
 
     def deposit_for(self, pending: int) -> u128:
         """Return the deposit for `pending` announced calls, in planck."""
-        return stepped(self.deposit_base, self.deposit_factor, pending)
+        return stepped(self.announcement_deposit_base, self.announcement_deposit_factor, pending)
 
     def remove(self, who: AccountId, chosen: Callable[[Announcement], bool]) -> int:
         """Remove the chosen announcements of `who`, if any; return the number before removal.

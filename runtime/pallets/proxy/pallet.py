@@ -24,6 +24,7 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    Part,
     PostInfo,
     RuntimeCall,
     WireError,
@@ -106,7 +107,7 @@ class Within:
         return self.pallet.may_call(self.kind, inner)
 
 
-class Proxy(Pallet):
+class Proxy(Pallet, events=events, errors=errors):
     """An account lets others act for it, within limits."""
 
     # ---- constants
@@ -135,37 +136,11 @@ class Proxy(Pallet):
 
     proxies = Map(AccountId, Definitions, default=([], u128(0)), hasher=Hasher.Twox64Concat)
 
-    # ---- events
+    # ---- components
 
-    ProxyExecuted = events.ProxyExecuted
-    PureCreated = events.PureCreated
-    PureKilled = events.PureKilled
-    Announced = events.Announced
-    ProxyAdded = events.ProxyAdded
-    ProxyRemoved = events.ProxyRemoved
-    DepositPoked = events.DepositPoked
-
-    # ---- errors
-
-    TooMany = errors.TooMany
-    NotFound = errors.NotFound
-    NotProxy = errors.NotProxy
-    Unproxyable = errors.Unproxyable
-    Duplicate = errors.Duplicate
-    NoPermission = errors.NoPermission
-    Unannounced = errors.Unannounced
-    NoSelfProxy = errors.NoSelfProxy
+    announced = Part(Announcements)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.announced = Announcements(
-            self,
-            currency=self.currency,
-            deposit_base=self.announcement_deposit_base,
-            deposit_factor=self.announcement_deposit_factor,
-        )
 
     # ---- calls
 

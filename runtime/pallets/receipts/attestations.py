@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from btt_chain.crypto import sr25519
+from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec
 from btt_chain.work import ids
-from runtime.frame import Component, Pallet
+from runtime.frame import Component
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.records import Records, seat_of
-from runtime.pallets.receipts.types import Dependencies, Phase, Verdict
+from runtime.pallets.receipts.types import Phase, Verdict
+from runtime.pallets.system import System
 
 VERDICT: Final = codec(Verdict)
 
@@ -34,12 +37,10 @@ class Reveal(NamedTuple):
 class Attestations(Component):
     """Checks and storage of votes."""
 
-    def __init__(self, pallet: Pallet, deps: Dependencies, records: Records) -> None:
-        super().__init__(pallet)
-        self._records = records
-        self._vrf = deps.vrf
-        self._clock = deps.clock
-        self._genesis = deps.genesis
+    _records: Records
+    _vrf: Vrf
+    _clock: BeaconClock
+    _system: System
 
     def commit(self, id: H256, verifier: AccountId, commitment: H256, signature: bytes) -> None:
         """Store a commitment; see `Receipts.attest_commit`."""
@@ -73,7 +74,7 @@ class Attestations(Component):
         if seat.commitment is not None or seat.verdict is not None:
             raise errors.AlreadyCommitted
         message = ids.commit_message(
-            self._genesis(), id, verifier, found.beacons[seat.round], commitment
+            self._system.genesis_hash(), id, verifier, found.beacons[seat.round], commitment
         )
         if not sr25519.verify(seat.key, message, signature):
             raise errors.BadSignature
@@ -92,7 +93,9 @@ class Attestations(Component):
         if seat.verdict is not None:
             raise errors.AlreadyCommitted
         verdict = VERDICT.encode(reveal.verdict)
-        opened = ids.attestation(self._genesis(), id, verifier, verdict, reveal.digest, reveal.salt)
+        opened = ids.attestation(
+            self._system.genesis_hash(), id, verifier, verdict, reveal.digest, reveal.salt
+        )
         if seat.commitment != opened:
             raise errors.WrongOpening
         return int(found.reveal_until) - now

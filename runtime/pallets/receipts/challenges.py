@@ -13,8 +13,9 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u128
 from btt_chain.work.errors import ProofRefused
-from runtime.frame import Component, Constant, Pallet, Reason
+from runtime.frame import Component, Constant, ReasonOf
 from runtime.frame.timers import TimerQueues
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import MAX_REQUESTED, PROOF_BPS, REQUESTS, Rules
 from runtime.pallets.receipts.openings import is_leaf, shown
@@ -22,9 +23,11 @@ from runtime.pallets.receipts.records import Case, Records
 from runtime.pallets.receipts.tally import found_missing
 from runtime.pallets.receipts.types import (
     Challenge,
-    Dependencies,
+    Currency,
+    HoldReason,
     LeafProof,
     Missing,
+    Payer,
     Phase,
     Receipt,
     Seat,
@@ -41,24 +44,13 @@ class Challenges(Component):
     max_requested = Constant(u32(MAX_REQUESTED))
     """Maximum number of leaves of a receipt that accounts can request at a time."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        rules: Rules,
-        deps: Dependencies,
-        records: Records,
-        timers: TimerQueues,
-        reason: Reason,
-    ) -> None:
-        """`reason` is that of the holds."""
-        super().__init__(pallet)
-        self._slots = rules.transcript_slots
-        self._records = records
-        self._timers = timers
-        self._reason = reason
-        self._clock = deps.clock
-        self._currency = deps.currency
-        self._payer = deps.payer
+    _records: Records
+    _timers: TimerQueues
+    _reason = ReasonOf(HoldReason.Challenge)
+    _rules: Rules
+    _clock: BeaconClock
+    _currency: Currency
+    _payer: Payer
 
     def request(self, who: AccountId, id: H256, item: int, tensor: int, leaf: int) -> None:
         """Ask the provider to show a leaf; see `Receipts.challenge_data`."""
@@ -66,7 +58,7 @@ class Challenges(Component):
         found = case.receipt
         if who != case.job.requester and all(seat.verifier != who for seat in found.seats):
             raise errors.NotAllowed
-        until = self._clock.now() + self._slots
+        until = self._clock.now() + self._rules.transcript_slots
         if found.phase is Phase.Ended or (found.phase is Phase.Pending and until > found.due):
             raise errors.TooLate
         if not is_leaf(self._records.graph(case.job), case.items, item, tensor, leaf):
@@ -110,7 +102,7 @@ class Challenges(Component):
 
     def request_missing(self, case: Case) -> None:
         """Ask the provider to show all leaves that verifiers reported as missing."""
-        until = u32(self._clock.now() + self._slots)
+        until = u32(self._clock.now() + self._rules.transcript_slots)
         for seat in found_missing(case.receipt.seats):
             place = cast("Missing", seat.verdict)
             self._add(case, Challenge(place.item, place.tensor, place.leaf, until, None))

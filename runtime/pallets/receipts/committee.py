@@ -8,13 +8,16 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32
 from btt_chain.work import ids
-from runtime.frame import Component, Constant, DoubleMap, Pallet, Value
+from runtime.frame import Component, Constant, DoubleMap
+from runtime.frame.traits import Operators
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import events
 from runtime.pallets.receipts.constants import VOTER_FACTOR, Rules
 from runtime.pallets.receipts.phases import Trigger
 from runtime.pallets.receipts.records import Case
 from runtime.pallets.receipts.tally import has_seen
-from runtime.pallets.receipts.types import Dependencies, Receipt, Roster, Seat
+from runtime.pallets.receipts.types import Keys, Receipt, Seat
+from runtime.pallets.receipts.verifiers import VerifierBonds
 
 
 class Committees(Component):
@@ -24,18 +27,14 @@ class Committees(Component):
     """Penalty of a verifier that voted against a proven fact, as a multiple of the job's price;
     verifiers with a smaller bond are not selected."""
 
+    _rules: Rules
+    _bonds: VerifierBonds
+    _clock: BeaconClock
+    _keys: Keys
+    _operators: Operators
+
     duties = DoubleMap(AccountId, H256, u8)
     """The receipts in whose committee each verifier is, with the round of its selection."""
-
-    def __init__(
-        self, pallet: Pallet, rules: Rules, deps: Dependencies, roster: Value[Roster]
-    ) -> None:
-        super().__init__(pallet)
-        self._rules = rules
-        self._roster = roster
-        self._clock = deps.clock
-        self._keys = deps.keys
-        self._operators = deps.operators
 
     def select(self, case: Case) -> Trigger:
         """Fill the free seats of a committee, weighted by bond; return the trigger of the result.
@@ -113,7 +112,7 @@ class Committees(Component):
         wanted = self._rules.committee - len(receipt.seats)
         parties = (receipt.provider, *((job.requester,) if job.requester else ()))
         barred = [self._operators.operator_of(party) for party in parties]
-        roster, used = self._roster.peek(), dict.fromkeys(receipt.used)
+        roster, used = self._bonds.roster.peek(), dict.fromkeys(receipt.used)
         penalty = case.penalty
         weights = [
             0 if who in used or since > receipt.since or bond < penalty else int(bond)

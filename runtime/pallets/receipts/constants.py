@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from btt_chain.primitives.account import AccountId
+from runtime.frame import Component
 from runtime.pallets.receipts.types import MAX_CHALLENGES, Phase
 from runtime.weights import receipts as weights
 
@@ -27,7 +28,7 @@ PLANTED_ERROR_POOL: Final = AccountId(sha256(b"btt-work planted errors").digest(
 """Pool account for slashes of verifiers that found planted errors valid; it pays their finders."""
 
 
-class Rules(NamedTuple):
+class Rules(Component):
     """Configuration of the pallet: sizes, and lengths of periods in slots; see `Receipts`."""
 
     committee: int

@@ -9,7 +9,7 @@ from btt_chain.work import fraud, ids
 from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.fraud import EdgeProof, FraudProof
 from btt_chain.work.merkle import Opening
-from runtime.frame import Component, Pallet, TokenError, TokenErrorKind
+from runtime.frame import Component, TokenError, TokenErrorKind
 from runtime.pallets.jobs.types import BOND_FACTOR
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import PROOF_BPS
@@ -17,10 +17,12 @@ from runtime.pallets.receipts.openings import only, shown
 from runtime.pallets.receipts.records import Case, Records
 from runtime.pallets.receipts.tally import found_wrong
 from runtime.pallets.receipts.types import (
-    Dependencies,
+    Currency,
     LeafProof,
+    Payer,
     Phase,
     Proven,
+    Providers,
     Seat,
     Wrong,
     WrongEdge,
@@ -36,15 +38,11 @@ Proof = FraudProof | tuple[EdgeProof, bool]
 class Disputes(Component):
     """Judgement of proofs, and the penalties that follow."""
 
-    def __init__(
-        self, pallet: Pallet, deps: Dependencies, records: Records, bonds: VerifierBonds
-    ) -> None:
-        super().__init__(pallet)
-        self._records = records
-        self._bonds = bonds
-        self._currency = deps.currency
-        self._payer = deps.payer
-        self._providers = deps.providers
+    _records: Records
+    _bonds: VerifierBonds
+    _currency: Currency
+    _payer: Payer
+    _providers: Providers
 
     def prove(self, by: AccountId | None, id: H256, proof: Proof) -> tuple[Case, Proven] | None:
         """Judge a proof; return the convicted receipt. None: it was wrong, and `by` has paid.

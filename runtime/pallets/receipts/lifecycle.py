@@ -10,8 +10,9 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32
 from btt_chain.work import ids
-from runtime.frame import Component, Constant, Pallet
+from runtime.frame import Component, Constant
 from runtime.frame.timers import NO_TIMER, TimerQueues
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.jobs.types import JobState, Outcome
 from runtime.pallets.receipts import errors, events, phases
 from runtime.pallets.receipts.challenges import Challenges
@@ -40,12 +41,14 @@ from runtime.pallets.receipts.tally import (
 )
 from runtime.pallets.receipts.types import (
     MAX_REPLACEMENTS,
-    Dependencies,
+    JobLedger,
     Phase,
+    Providers,
     Receipt,
     Seat,
 )
 from runtime.pallets.receipts.verifiers import VerifierBonds
+from runtime.pallets.system import System
 
 VOTES: Final[Mapping[Ruling, Trigger]] = MappingProxyType(
     {
@@ -74,52 +77,40 @@ class Lifecycle(Component):
     keep_epochs = Constant(u32(KEEP_EPOCHS))
     """Number of epochs for which an ended receipt is kept."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        rules: Rules,
-        deps: Dependencies,
-        records: Records,
-        timers: TimerQueues,
-        bonds: VerifierBonds,
-        committees: Committees,
-        challenges: Challenges,
-        disputes: Disputes,
-        planted_errors: PlantedErrors,
-    ) -> None:
-        super().__init__(pallet)
-        self._rules = rules
-        self._quorum = rules.quorum
-        self._records = records
-        self._timers = timers
-        self._bonds = bonds
-        self._committees = committees
-        self._challenges = challenges
-        self._disputes = disputes
-        self._clock = deps.clock
-        self._jobs = deps.jobs
-        self._providers = deps.providers
-        self._genesis = deps.genesis
-        self._planted_errors = planted_errors
+    _rules: Rules
+    _records: Records
+    _timers: TimerQueues
+    _bonds: VerifierBonds
+    _committees: Committees
+    _challenges: Challenges
+    _disputes: Disputes
+    _planted_errors: PlantedErrors
+    _clock: BeaconClock
+    _jobs: JobLedger
+    _providers: Providers
+    _system: System
+
+    def setup(self) -> None:
+        """Map the effects to the methods that apply them."""
         self._effects: Mapping[Effect, Callable[[Case], Trigger | None]] = {
             Effect.STORE_PHASE: self._store_phase,
-            Effect.STORE_PROOF: records.store,
+            Effect.STORE_PROOF: self._records.store,
             Effect.JOB_CHECKING: self._job_checking,
             Effect.JOB_PENDING: self._job_pending,
-            Effect.ANNOUNCE_COMMITTEE: committees.announce,
+            Effect.ANNOUNCE_COMMITTEE: self._committees.announce,
             Effect.UNSEAT_SILENT: self._unseat_silent,
             Effect.UNSEAT_INVALID: self._unseat_invalid,
             Effect.UNSEAT_MISSING: self._unseat_missing,
             Effect.SLASH_UNPROVEN: self._slash_unproven,
             Effect.NOTE_QUORUM: self._note_quorum,
             Effect.COUNT_VOTES: self._count_votes,
-            Effect.REQUEST_LEAVES: challenges.request_missing,
+            Effect.REQUEST_LEAVES: self._challenges.request_missing,
             Effect.CONVICT: self._convict,
             Effect.REFUSE_UNVERIFIED: self._refuse_unverified,
             Effect.REFUSE_WITHHELD: self._refuse_withheld,
             Effect.FINE_PROVIDER: self._fine_provider,
             Effect.PAY: self._pay,
-            Effect.SETTLE_PLANTED_ERROR: planted_errors.settle,
+            Effect.SETTLE_PLANTED_ERROR: self._planted_errors.settle,
             Effect.CLOSE: self._close,
         }
 
@@ -128,7 +119,9 @@ class Lifecycle(Component):
     def submit(self, receipt: Receipt) -> None:
         """Begin the life of a receipt; see `Receipts.submit`."""
         job, provider = receipt.job, receipt.provider
-        id = ids.receipt_id(self._genesis(), job, provider, int(receipt.attempt), receipt.item_root)
+        id = ids.receipt_id(
+            self._system.genesis_hash(), job, provider, int(receipt.attempt), receipt.item_root
+        )
         found = self._jobs.committed(job, provider, int(receipt.attempt), id)
         if not found.accepted <= receipt.started <= receipt.finished <= receipt.submitted:
             raise errors.BadTimes
@@ -191,7 +184,10 @@ class Lifecycle(Component):
         """Remove a vote; a receipt that was valid only with it is decided again."""
         self._unseat(case, [seat])
         receipt = case.receipt
-        if receipt.phase is Phase.Pending and rule(receipt, self._quorum) is not Ruling.STANDS:
+        if (
+            receipt.phase is Phase.Pending
+            and rule(receipt, self._rules.quorum) is not Ruling.STANDS
+        ):
             self.advance(case, Trigger.QUORUM_LOST)
         else:
             self._records.store(case)
@@ -269,11 +265,11 @@ class Lifecycle(Component):
     def _note_quorum(self, case: Case) -> None:
         receipt = case.receipt
         voted = len(found_valid(receipt.seats)) + len(found_missing(receipt.seats))
-        receipt.quorum_voted = receipt.quorum_voted or voted >= self._quorum
+        receipt.quorum_voted = receipt.quorum_voted or voted >= self._rules.quorum
 
     def _count_votes(self, case: Case) -> Trigger:
         self._unseat(case, self._challenges.note_missed(case))
-        return VOTES[rule(case.receipt, self._quorum)]
+        return VOTES[rule(case.receipt, self._rules.quorum)]
 
     def _convict(self, case: Case) -> None:
         proven = case.proven or case.receipt.proven

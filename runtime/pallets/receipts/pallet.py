@@ -39,14 +39,15 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    Part,
     PostInfo,
-    Reason,
+    ReasonOf,
     Section,
     call,
 )
 from runtime.frame.aliases import AccountIdOf, BlockNumber, CompactBalanceOf, HashOf
 from runtime.frame.origin import OriginKind
-from runtime.frame.timers import TimerQueues
+from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import Operators
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors, events, types
@@ -60,7 +61,6 @@ from runtime.pallets.receipts.planted_errors import Disclosure, PlantedErrors
 from runtime.pallets.receipts.records import Records
 from runtime.pallets.receipts.types import (
     Currency,
-    Dependencies,
     JobId,
     JobLedger,
     Keys,
@@ -93,7 +93,7 @@ def by_items(_: Receipts, __: bytes, was: Opening, right: Opening) -> DispatchIn
     return DispatchInfo(weights.expose_voters(max(len(was.leaves), len(right.leaves))))
 
 
-class Receipts(Pallet):
+class Receipts(Pallet, events=events, errors=errors):
     """Commitments to computed results. Amounts in planck, times in slots since genesis."""
 
     GOSSIPED = UNSIGNED_BYTES
@@ -144,79 +144,28 @@ class Receipts(Pallet):
     receipts = Map(H256, Receipt, hasher=Hasher.Identity)
     """All receipts, until `KeepEpochs` after their end."""
 
+    # ---- components
+
+    rules = Part(Rules)
+    records = Part(Records)
+    timers = Part(ShiftedQueues)
+    bonds = Part(VerifierBonds)
+    committees = Part(Committees)
+    attestations = Part(Attestations)
+    challenges = Part(Challenges)
+    disputes = Part(Disputes)
+    planted_errors = Part(PlantedErrors)
+    unsigned = Part(UnsignedCalls)
+    lifecycle = Part(Lifecycle)
+
     # ---- hold reasons
 
     HoldReason = types.HoldReason
 
-    # ---- events
-
-    Submitted = events.Submitted
-    CommitteeSelected = events.CommitteeSelected
-    Committed = events.Committed
-    Revealed = events.Revealed
-    VoterExposed = events.VoterExposed
-    PhaseBegan = events.PhaseBegan
-    FraudProven = events.FraudProven
-    FalseProof = events.FalseProof
-    PlantedErrorRevealed = events.PlantedErrorRevealed
-    VerifierSlashed = events.VerifierSlashed
-    LeafRequested = events.LeafRequested
-    LeafShown = events.LeafShown
-    VerifierJoined = events.VerifierJoined
-    VerifierLeft = events.VerifierLeft
-    VerifierWithdrew = events.VerifierWithdrew
-
-    # ---- errors
-
-    UnknownReceipt = errors.UnknownReceipt
-    BadTimes = errors.BadTimes
-    WrongPhase = errors.WrongPhase
-    NotSeated = errors.NotSeated
-    TooEarly = errors.TooEarly
-    TooLate = errors.TooLate
-    AlreadyCommitted = errors.AlreadyCommitted
-    BadSignature = errors.BadSignature
-    WrongOpening = errors.WrongOpening
-    NotFraudulent = errors.NotFraudulent
-    AlreadyProven = errors.AlreadyProven
-    NotAllowed = errors.NotAllowed
-    LeafRefused = errors.LeafRefused
-    NotRequested = errors.NotRequested
-    TooManyRequests = errors.TooManyRequests
-    NoSuchLeaf = errors.NoSuchLeaf
-    DigestRight = errors.DigestRight
-    NoPlantedError = errors.NoPlantedError
-    BondTooSmall = errors.BondTooSmall
-    NoSessionKeys = errors.NoSessionKeys
-    AlreadyVerifier = errors.AlreadyVerifier
-    NotVerifier = errors.NotVerifier
-    VerifiersFull = errors.VerifiersFull
-    StillBonded = errors.StillBonded
-    BadVrfProof = errors.BadVrfProof
+    reason = ReasonOf(HoldReason.VerifierBond)
+    """The reason of the holds on verifiers' bonds."""
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        rules = Rules(*(int(getattr(self, name)) for name in Rules._fields))
-        deps = Dependencies(
-            self.vrf, self.currency, self.payer, self.clock, self.genesis_hash, self.keys,
-            self.operators, self.providers, self.models, self.jobs,
-        )  # fmt: skip
-        challenge = Reason(self.index, self.HoldReason.Challenge)
-        self.records = Records(self.receipts, deps)
-        self.timers = TimerQueues(self, now=self.clock.now, stalled=self.jobs.stalled_slots)
-        self.bonds = VerifierBonds(self, rules, deps, self.reason)
-        self.committees = Committees(self, rules, deps, self.bonds.roster)
-        self.attestations = Attestations(self, deps, self.records)
-        self.challenges = Challenges(self, rules, deps, self.records, self.timers, challenge)
-        self.disputes = Disputes(self, deps, self.records, self.bonds)
-        self.planted_errors = PlantedErrors(self, rules, deps, self.records, self.bonds)
-        self.unsigned = UnsignedCalls(self.attestations, self.disputes, self.clock)
-        self.lifecycle = Lifecycle(
-            self, rules, deps, self.records, self.timers, self.bonds, self.committees,
-            self.challenges, self.disputes, self.planted_errors,
-        )  # fmt: skip
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Bond verifiers: `verifiers` is [[address, planck], ...]. Raises GenesisError."""
@@ -430,18 +379,9 @@ class Receipts(Pallet):
         """Return a receipt with its present deadlines; None if it is unknown or removed."""
         return self.records.find(id)
 
-    @property
-    def reason(self) -> Reason:
-        """The reason of the holds on verifiers' bonds."""
-        return Reason(self.index, self.HoldReason.VerifierBond)
-
     def staked_total(self) -> int:
         """Return the sum of all verifiers' bonds, in planck. Reads all: for queries only."""
         return self.bonds.total()
-
-    def genesis_hash(self) -> bytes:
-        """Return the hash of block zero."""
-        return bytes(self.system.block_hash[u32(0)])
 
 
 def signer(origin: Origin) -> AccountId | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from btt_chain.work import ids
 from btt_chain.work.errors import ProofRefused
 from btt_chain.work.merkle import Opening, check_opening
-from runtime.frame import Component, Constant, Pallet
+from runtime.frame import Component, Constant
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import (
     PLANTED_ERROR_BPS,
@@ -26,7 +27,14 @@ from runtime.pallets.receipts.constants import (
 )
 from runtime.pallets.receipts.records import Case, Records
 from runtime.pallets.receipts.tally import found_valid, found_wrong
-from runtime.pallets.receipts.types import Dependencies, Phase, PlantedError, Receipt
+from runtime.pallets.receipts.types import (
+    Currency,
+    JobLedger,
+    Phase,
+    PlantedError,
+    Providers,
+    Receipt,
+)
 from runtime.pallets.receipts.verifiers import VerifierBonds
 from runtime.splits import BPS, ceil_div
 
@@ -54,22 +62,13 @@ class PlantedErrors(Component):
     """Compensation of the requester for the delay by a planted error, in basis points of the price,
     paid while the pool account of such penalties lasts."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        rules: Rules,
-        deps: Dependencies,
-        records: Records,
-        bonds: VerifierBonds,
-    ) -> None:
-        super().__init__(pallet)
-        self._ppm = rules.planted_error_ppm
-        self._records = records
-        self._bonds = bonds
-        self._vrf = deps.vrf
-        self._currency = deps.currency
-        self._providers = deps.providers
-        self._jobs = deps.jobs
+    _records: Records
+    _bonds: VerifierBonds
+    _rules: Rules
+    _vrf: Vrf
+    _currency: Currency
+    _providers: Providers
+    _jobs: JobLedger
 
     def disclosed(self, who: AccountId, id: H256, claim: Disclosure) -> tuple[Case, PlantedError]:
         """Check a disclosure by `who`; return the receipt and its planted error, changing nothing.
@@ -88,7 +87,7 @@ class PlantedErrors(Component):
             raise errors.NoPlantedError
         vrf_input = ids.planted_error_input(case.job.seed)
         randomness = self._vrf.verify(info.vrf, vrf_input, claim.pre_output, claim.proof)
-        if randomness is None or not ids.plants_error(randomness, self._ppm):
+        if randomness is None or not ids.plants_error(randomness, self._rules.planted_error_ppm):
             raise errors.NoPlantedError
         return case, PlantedError(
             receipt.item_root,

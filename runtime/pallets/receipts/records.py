@@ -7,12 +7,12 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.work import fraud
 from btt_chain.work.graph import Graph
-from runtime.frame import Map
+from runtime.frame import Component, Map
 from runtime.pallets.jobs.types import Job, Tier
 from runtime.pallets.receipts import errors
 from runtime.pallets.receipts.constants import VOTER_FACTOR
 from runtime.pallets.receipts.tally import overlooked, seen_by
-from runtime.pallets.receipts.types import Dependencies, Proven, Receipt, Seat
+from runtime.pallets.receipts.types import JobLedger, Models, Proven, Receipt, Seat
 
 
 @dataclass(slots=True)
@@ -65,13 +65,12 @@ class Case:
         return overlooked(self.receipt, item, self.items, self.sample)
 
 
-class Records:
+class Records(Component):
     """Access to the stored receipts, with present deadlines."""
 
-    def __init__(self, receipts: Map[H256, Receipt], deps: Dependencies) -> None:
-        self._receipts = receipts
-        self._jobs = deps.jobs
-        self._models = deps.models
+    _receipts: Map[H256, Receipt]
+    _jobs: JobLedger
+    _models: Models
 
     def find(self, id: H256) -> Receipt | None:
         """Return a receipt with its present deadlines; None if it is unknown or removed."""

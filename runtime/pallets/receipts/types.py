@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import field
 from enum import IntEnum
-from typing import Annotated, Final, NamedTuple, Protocol
+from typing import Annotated, Final, Protocol
 
-from btt_chain.crypto.vrf import Vrf
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -17,8 +16,7 @@ from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
 from runtime.frame.aliases import Account, Balance, SlotCount, SlotNumber
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold, Operators
-from runtime.pallets.babe import BeaconClock
+from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold, Stalls
 from runtime.pallets.jobs.types import NO_HASH, Job, JobState, Outcome
 from runtime.pallets.tokenomics.traits import Burns, HeldBurns, HeldPayments
 from runtime.params import MAX_COMMITTEE
@@ -322,14 +320,11 @@ class Models(Protocol):
         """Return the graph of a model; None if it is not registered."""
 
 
-class JobLedger(Protocol):
+class JobLedger(Stalls, Protocol):
     """The jobs of receipts, and their escrows; Jobs implements it."""
 
     def job(self, id: H256) -> Job | None:
         """Return a job; None if there is none of this id."""
-
-    def stalled_slots(self) -> int:
-        """Return the total number of stalled slots."""
 
     def sample_count(self, job: Job) -> int:
         """Return the number of a job's items that each verifier checks."""
@@ -348,19 +343,3 @@ class JobLedger(Protocol):
 
     def refuse(self, id: H256, outcome: Outcome, voters: Sequence[AccountId]) -> None:
         """End a job whose receipt was refused."""
-
-
-class Dependencies(NamedTuple):
-    """The dependencies of Receipts, for its components."""
-
-    vrf: Vrf
-    currency: Currency
-    payer: Payer
-    clock: BeaconClock
-    genesis: Callable[[], bytes]
-    """Returns the hash of block zero."""
-    keys: Keys
-    operators: Operators
-    providers: Providers
-    models: Models
-    jobs: JobLedger

@@ -13,7 +13,7 @@ from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, V
 from btt_chain.scale import u64
 from btt_chain.work.fraud import EdgeProof, FraudProof
 from btt_chain.work.graph import PROOF_BYTES
-from runtime.frame import Call, DispatchError
+from runtime.frame import Call, Component, DispatchError
 from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors
 from runtime.pallets.receipts.attestations import Attestations, Reveal
@@ -44,13 +44,12 @@ UNSIGNED_BYTES: Final[Mapping[int, int]] = MappingProxyType(
 """Maximum size of the arguments, by call."""
 
 
-class UnsignedCalls:
+class UnsignedCalls(Component):
     """Validity of unsigned calls in the pool and in blocks."""
 
-    def __init__(self, attestations: Attestations, disputes: Disputes, clock: BeaconClock) -> None:
-        self._attestations = attestations
-        self._disputes = disputes
-        self._clock = clock
+    _attestations: Attestations
+    _disputes: Disputes
+    _clock: BeaconClock
 
     def validate(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
         """Return the validity of a call; None for calls that need a signature.

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u128
-from runtime.frame import Component, Constant, DispatchError, Map, Pallet, Reason, Section, Value
+from runtime.frame import Component, Constant, DispatchError, Map, Reason, Section, Value
+from runtime.pallets.babe import BeaconClock
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import Rules
 from runtime.pallets.receipts.types import (
     MAX_MISSES,
     MAX_VERIFIERS,
     OUTAGE_SLOTS,
-    Dependencies,
+    Currency,
+    Keys,
+    Payer,
     Roster,
     Verifier,
 )
@@ -34,29 +37,25 @@ class VerifierBonds(Component):
     max_verifiers = Constant(u32(MAX_VERIFIERS))
     """Maximum number of verifiers."""
 
+    _reason: Reason
+    _rules: Rules
+    _clock: BeaconClock
+    _currency: Currency
+    _payer: Payer
+    _keys: Keys
+
     verifiers = Map(AccountId, Verifier)
     """All bonded verifiers, active or leaving."""
     roster = Value(Roster, default=[])
     """Verifiers that can be selected, with bond and slot of the last bonding."""
-
-    def __init__(self, pallet: Pallet, rules: Rules, deps: Dependencies, reason: Reason) -> None:
-        """`reason` is that of the holds."""
-        super().__init__(pallet)
-        self._minimum = rules.minimum_bond
-        self._unbonding_slots = rules.unbonding_slots
-        self._reason = reason
-        self._clock = deps.clock
-        self._currency = deps.currency
-        self._payer = deps.payer
-        self._keys = deps.keys
 
     def genesis(self, rows: list[Section]) -> None:
         """Bond verifiers; each row is [address, planck]. Raises GenesisError."""
         for row in rows:
             account, amount = row.rows(2)
             who, bond = account.account(), amount.planck()
-            if bond < self._minimum:
-                raise amount.wrong(f"at least {self._minimum} planck")
+            if bond < self._rules.minimum_bond:
+                raise amount.wrong(f"at least {self._rules.minimum_bond} planck")
             if who in self.verifiers:
                 raise account.wrong("each verifier once")
             if len(self.roster.value) >= MAX_VERIFIERS:
@@ -70,7 +69,7 @@ class VerifierBonds(Component):
 
     def join(self, who: AccountId, bond: u128) -> None:
         """Bond free balance of an account that is no verifier; see `Receipts.join`."""
-        if bond < self._minimum:
+        if bond < self._rules.minimum_bond:
             raise errors.BondTooSmall
         if self._keys.babe_key(who) is None:
             raise errors.NoSessionKeys
@@ -142,7 +141,7 @@ class VerifierBonds(Component):
         rest = u128(taken - gain)
         self._payer.destroy_held(self._reason, who, rest, BurnReason.Slash, force=True)
         found.bond -= taken
-        if found.bond < self._minimum and found.free_at is None:
+        if found.bond < self._rules.minimum_bond and found.free_at is None:
             self._retire(who, found)
         else:
             self._store(who, found)
@@ -174,7 +173,7 @@ class VerifierBonds(Component):
         self.roster.value = sorted(roster)
 
     def _retire(self, who: AccountId, verifier: Verifier) -> None:
-        until = u32(self._clock.now() + self._unbonding_slots)
+        until = u32(self._clock.now() + self._rules.unbonding_slots)
         verifier.free_at = until
         self._store(who, verifier)
         self.deposit(events.VerifierLeft(who, until))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.scale import u16, u32
+from runtime.frame import Component
 from runtime.pallets.origins import RawRoot, SystemOrigin
 from runtime.pallets.preimage import Inline
 from runtime.pallets.referenda.types import ReferendumStatus
@@ -17,13 +18,15 @@ ONE_FEWER: Final = 6
 ROOT_CALLER: Final = SystemOrigin(RawRoot())
 
 
-class Alarms:
+class Alarms(Component):
     """The alarms of referenda; at most one of each."""
 
-    def __init__(self, scheduler: Scheduler, *, pallet_index: int, interval: int) -> None:
-        self.scheduler = scheduler
-        self.pallet_index = pallet_index
-        self.interval = max(1, interval)
+    scheduler: Scheduler
+    alarm_interval: int
+
+    def setup(self) -> None:
+        """Round all alarms up to multiples of the interval, in slots."""
+        self.interval = max(1, self.alarm_interval)
 
     def set(self, index: u32, status: ReferendumStatus, at: int) -> None:
         """Set the alarm of the referendum to slot `at`, in place of the former one."""
@@ -31,7 +34,7 @@ class Alarms:
         if status.alarm is not None and status.alarm[0] == at:
             return
         self.cancel(status)
-        nudge = Inline(bytes((self.pallet_index, NUDGE)) + index.to_bytes(4, "little"))
+        nudge = Inline(bytes((self.index, NUDGE)) + index.to_bytes(4, "little"))
         # Any account can submit thousands; referenda being decided may use all places of a slot.
         address = self.scheduler.put(
             u32(at), nudge, ROOT_CALLER, ALARM_PRIORITY, modest=status.deciding is None
@@ -46,5 +49,5 @@ class Alarms:
 
     def free_place(self, track: u16, at: int) -> None:
         """Give a place of a track to the next queued referendum in slot `at`."""
-        fewer = Inline(bytes((self.pallet_index, ONE_FEWER)) + track.to_bytes(2, "little"))
+        fewer = Inline(bytes((self.index, ONE_FEWER)) + track.to_bytes(2, "little"))
         self.scheduler.put(u32(at), fewer, ROOT_CALLER, ALARM_PRIORITY)

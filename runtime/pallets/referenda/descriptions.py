@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32
-from runtime.frame import Component, Map, Pallet
+from runtime.frame import Component, Map
 from runtime.pallets.preimage import Preimage
 from runtime.pallets.referenda import errors, events
 
@@ -12,12 +12,10 @@ from runtime.pallets.referenda import errors, events
 class Descriptions(Component):
     """The descriptions of referenda."""
 
+    preimages: Preimage
+
     metadata_of = Map(u32, H256)
     """Hash of a referendum's description, whose text is a preimage."""
-
-    def __init__(self, pallet: Pallet, preimages: Preimage) -> None:
-        super().__init__(pallet)
-        self.preimages = preimages
 
     def set(self, index: u32, hash: H256) -> None:
         """Set the description of a referendum. Raises PreimageNotExist."""

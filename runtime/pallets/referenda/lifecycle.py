@@ -20,7 +20,7 @@ from typing import Final
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import encode, u16, u32
-from runtime.frame import Component, Map, Pallet
+from runtime.frame import Component, Map
 from runtime.frame.traits import Clock
 from runtime.pallets.referenda import errors, events
 from runtime.pallets.referenda.alarms import Alarms
@@ -51,30 +51,15 @@ FULL_QUEUE_TRIES: Final = 14
 class Lifecycle(Component):
     """The states of referenda, and the transitions between them."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        *,
-        info_for: Map[u32, ReferendumInfo],
-        clock: Clock,
-        scheduler: Scheduler,
-        electorate: Electorate,
-        queues: Queues,
-        alarms: Alarms,
-        tracks: Tracks,
-        max_queued: u32,
-        undeciding_timeout: u32,
-    ) -> None:
-        super().__init__(pallet)
-        self.referendum_info_for = info_for
-        self.clock = clock
-        self.scheduler = scheduler
-        self.electorate = electorate
-        self.queues = queues
-        self.alarms = alarms
-        self.tracks = tracks
-        self.max_queued = int(max_queued)
-        self.undeciding_timeout = int(undeciding_timeout)
+    referendum_info_for: Map[u32, ReferendumInfo]
+    clock: Clock
+    scheduler: Scheduler
+    electorate: Electorate
+    queues: Queues
+    alarms: Alarms
+    tracks: Tracks
+    max_queued: int
+    undeciding_timeout: int
 
     # ---- queries
 

@@ -23,15 +23,7 @@ from typing import Annotated
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, u16, u32, u128
-from runtime.frame import (
-    Const,
-    Map,
-    Origin,
-    OriginCheck,
-    Pallet,
-    Value,
-    call,
-)
+from runtime.frame import Const, Map, Origin, OriginCheck, Pallet, Part, Value, call
 from runtime.frame.origin import ensure_not_none
 from runtime.frame.traits import Clock, SlashNamed
 from runtime.pallets.origins import (
@@ -67,7 +59,7 @@ from runtime.pallets.scheduler import DispatchTime, Scheduler
 from runtime.weights import referenda as weights
 
 
-class Referenda(Pallet, instances=True):
+class Referenda(Pallet, instances=True, events=events, errors=errors):
     """Votes on calls, which are enacted when approved."""
 
     # ---- constants
@@ -102,63 +94,14 @@ class Referenda(Pallet, instances=True):
     referendum_info_for = Map(u32, ReferendumInfo)
     """All referenda with their states."""
 
-    # ---- events
+    # ---- components
 
-    Submitted = events.Submitted
-    DecisionDepositPlaced = events.DecisionDepositPlaced
-    DecisionDepositRefunded = events.DecisionDepositRefunded
-    DepositSlashed = events.DepositSlashed
-    DecisionStarted = events.DecisionStarted
-    ConfirmStarted = events.ConfirmStarted
-    ConfirmAborted = events.ConfirmAborted
-    Confirmed = events.Confirmed
-    Approved = events.Approved
-    Rejected = events.Rejected
-    TimedOut = events.TimedOut
-    Cancelled = events.Cancelled
-    Killed = events.Killed
-    SubmissionDepositRefunded = events.SubmissionDepositRefunded
-    MetadataSet = events.MetadataSet
-    MetadataCleared = events.MetadataCleared
-
-    # ---- errors
-
-    NotOngoing = errors.NotOngoing
-    HasDeposit = errors.HasDeposit
-    BadTrack = errors.BadTrack
-    Full = errors.Full
-    QueueEmpty = errors.QueueEmpty
-    BadReferendum = errors.BadReferendum
-    NothingToDo = errors.NothingToDo
-    NoTrack = errors.NoTrack
-    Unfinished = errors.Unfinished
-    NoPermission = errors.NoPermission
-    NoDeposit = errors.NoDeposit
-    BadStatus = errors.BadStatus
-    PreimageNotExist = errors.PreimageNotExist
-    PreimageStoredWithDifferentLength = errors.PreimageStoredWithDifferentLength
+    alarms = Part(Alarms)
+    queues = Part(Queues)
+    descriptions = Part(Descriptions)
+    lifecycle = Part(Lifecycle)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        self.alarms = Alarms(
-            self.scheduler, pallet_index=self.index, interval=int(self.alarm_interval)
-        )
-        self.queues = Queues(self)
-        self.descriptions = Descriptions(self, self.preimages)
-        self.lifecycle = Lifecycle(
-            self,
-            info_for=self.referendum_info_for,
-            clock=self.clock,
-            scheduler=self.scheduler,
-            electorate=self.electorate,
-            queues=self.queues,
-            alarms=self.alarms,
-            tracks=self.tracks,
-            max_queued=self.max_queued,
-            undeciding_timeout=self.undeciding_timeout,
-        )
 
     # ---- calls
 

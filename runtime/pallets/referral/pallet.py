@@ -36,7 +36,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    ReasonOf,
     Value,
     call,
     ensure_root,
@@ -59,7 +59,7 @@ from runtime.pallets.referral.types import (
 from runtime.weights import referral as weights
 
 
-class Referral(Pallet):
+class Referral(Pallet, events=events, errors=errors):
     """Rewards for winning new users. Amounts in planck, times in slots."""
 
     # ---- constants
@@ -109,29 +109,8 @@ class Referral(Pallet):
         ReferralDeposit = 0
         """Deposit of a referral."""
 
-    # ---- events
-
-    Referred = events.Referred
-    Accepted = events.Accepted
-    ImplementationAttested = events.ImplementationAttested
-    ReferralPaid = events.ReferralPaid
-    Completed = events.Completed
-    Withdrawn = events.Withdrawn
-    TermsSet = events.TermsSet
-
-    # ---- errors
-
-    AlreadyReferred = errors.AlreadyReferred
-    NotNew = errors.NotNew
-    SameOperator = errors.SameOperator
-    AlreadyOffered = errors.AlreadyOffered
-    NoOffer = errors.NoOffer
-    TooManyReferees = errors.TooManyReferees
-    UnknownReferral = errors.UnknownReferral
-    AlreadyAttested = errors.AlreadyAttested
-    NothingToClaim = errors.NothingToClaim
-    YearlyLimitReached = errors.YearlyLimitReached
-    TermsOutOfBounds = errors.TermsOutOfBounds
+    reason = ReasonOf(HoldReason.ReferralDeposit)
+    """The reason of deposits in Balances."""
 
     # ---- calls
 
@@ -146,11 +125,11 @@ class Referral(Pallet):
         self.currency.ensure_not_pool(who)
         self._ensure_eligible(who, referrer)
         if (who, referrer) in self.offers:
-            raise self.AlreadyOffered
+            raise errors.AlreadyOffered
         deposit = self.deposit_of_offer
         self.currency.hold(self.reason, referrer, deposit)
         self.offers[who, referrer] = deposit
-        self.deposit(self.Referred(who, referrer, deposit))
+        self.deposit(events.Referred(who, referrer, deposit))
 
     @call(1, weight=weights.ACCEPT)
     def accept(self, origin: Origin, referrer: AccountIdLookupOf) -> None:
@@ -158,12 +137,12 @@ class Referral(Pallet):
         who, by = origin.signed(), lookup(referrer)
         deposit = self.offers.get((who, by))
         if deposit is None:
-            raise self.NoOffer
+            raise errors.NoOffer
         self._ensure_eligible(who, by)
         operator = self.operators.operator_of(by)
         quota = self.quota_of(operator)
         if quota.referees >= self.terms.peek().referees:
-            raise self.TooManyReferees
+            raise errors.TooManyReferees
 
         quota.referees += 1
         self.quotas[operator] = quota
@@ -172,7 +151,7 @@ class Referral(Pallet):
         referee = Referee(by, u64(self.clock.now()), deposit)
         referee.usage.merchant_fees = self.merchant_fees.fees_of(who)
         self.referees[who] = referee
-        self.deposit(self.Accepted(who, by))
+        self.deposit(events.Accepted(who, by))
 
     @call(2, weight=weights.ATTEST_IMPLEMENTATION)
     def attest_implementation(self, origin: Origin, referee: AccountIdLookupOf) -> None:
@@ -185,10 +164,10 @@ class Referral(Pallet):
         who = lookup(referee)
         found = self._expect(who)
         if found.implemented:
-            raise self.AlreadyAttested
+            raise errors.AlreadyAttested
         found.implemented = True
         self.referees[who] = found
-        self.deposit(self.ImplementationAttested(who))
+        self.deposit(events.ImplementationAttested(who))
 
     @call(3, weight=weights.CLAIM)
     def claim(self, origin: Origin, referee: AccountIdLookupOf) -> None:
@@ -202,7 +181,7 @@ class Referral(Pallet):
         terms = self.terms.peek()
         due = payable(terms, found)
         if found.complete or not (due or is_complete(terms, found)):
-            raise self.NothingToClaim
+            raise errors.NothingToClaim
         operator = self.operators.operator_of(found.referrer)
         if due:
             self._pay(who, found, operator, due)
@@ -216,10 +195,10 @@ class Referral(Pallet):
         referrer, who = origin.signed(), lookup(referee)
         deposit = self.offers.get((who, referrer))
         if deposit is None:
-            raise self.NoOffer
+            raise errors.NoOffer
         del self.offers[who, referrer]
         self.currency.release(self.reason, referrer, deposit)
-        self.deposit(self.Withdrawn(who, referrer))
+        self.deposit(events.Withdrawn(who, referrer))
 
     @call(5, weight=weights.SET_TERMS)
     def set_terms(
@@ -228,16 +207,11 @@ class Referral(Pallet):
         """Set milestones, rewards and limits, for all referees. Origin: parameters."""
         self.params_origin(origin)
         if not terms.in_bounds:
-            raise self.TermsOutOfBounds
+            raise errors.TermsOutOfBounds
         self.terms.value = terms
-        self.deposit(self.TermsSet(terms))
+        self.deposit(events.TermsSet(terms))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of deposits in Balances."""
-        return Reason(self.index, self.HoldReason.ReferralDeposit)
 
     def count_job(self, requester: AccountId, fees: JobFees) -> None:
         """Count a paid job; nothing happens unless its requester is a referee."""
@@ -279,30 +253,30 @@ class Referral(Pallet):
     def _expect(self, who: AccountId) -> Referee:
         found = self.referees.get(who)
         if found is None:
-            raise self.UnknownReferral
+            raise errors.UnknownReferral
         return found
 
     def _ensure_eligible(self, referee: AccountId, referrer: AccountId) -> None:
         """Raise SameOperator, AlreadyReferred or NotNew for a referee that may not be one."""
         operator = self.operators.operator_of(referee)
         if operator == self.operators.operator_of(referrer):
-            raise self.SameOperator
+            raise errors.SameOperator
         if referee in self.referees or operator in self.by_operator:
-            raise self.AlreadyReferred
+            raise errors.AlreadyReferred
         if any(referee in register for register in self.registers):
-            raise self.NotNew
+            raise errors.NotNew
 
     def _pay(self, who: AccountId, found: Referee, operator: AccountId, due: int) -> None:
         """Pay the referrer as much of `due` as the year allows. Raises YearlyLimitReached."""
         quota = self.quota_of(operator)
         amount = u128(min(due, max(0, int(self.terms.peek().yearly) - int(quota.paid))))
         if not amount:
-            raise self.YearlyLimitReached
+            raise errors.YearlyLimitReached
         self.payer.pay(self.pool, found.referrer, amount, discretionary=True)
         quota.paid += amount
         self.quotas[operator] = quota
         found.paid += amount
-        self.deposit(self.ReferralPaid(who, found.referrer, amount))
+        self.deposit(events.ReferralPaid(who, found.referrer, amount))
 
     def _complete(self, who: AccountId, found: Referee, operator: AccountId) -> None:
         """Release the deposit of a complete referral, and count it as a contribution."""
@@ -311,4 +285,4 @@ class Referral(Pallet):
         found.complete = True
         # Sub-accounts cannot contribute; their operator can.
         self.contributions.count_referral(operator, u128(remainder(found)))
-        self.deposit(self.Completed(who, found.referrer))
+        self.deposit(events.Completed(who, found.referrer))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from btt_chain.scale import Err, Ok, Result, u32
-from runtime.frame import Call, Component, DispatchError, Pallet, WireError
+from runtime.frame import Call, Component, DispatchError, Weight, WireError
 from runtime.frame.traits import Clock
 from runtime.pallets.origins import caller
 from runtime.pallets.preimage import Preimage
@@ -22,19 +22,10 @@ LOOKS: Final = weights.look(0) + weights.look(MAX_SCHEDULED)
 class Execution(Component):
     """Dispatch of tasks that are due. Weights in picoseconds."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        agenda: Agenda,
-        clock: Clock,
-        preimages: Preimage,
-        maximum_weight: int,
-    ) -> None:
-        super().__init__(pallet)
-        self._agenda = agenda
-        self._clock = clock
-        self._preimages = preimages
-        self._maximum_weight = maximum_weight
+    _agenda: Agenda
+    _clock: Clock
+    _preimages: Preimage
+    _maximum_weight: Weight
 
     def serve(self, when: u32, tasks: list[Task | None], room: int) -> int:
         """Dispatch and remove tasks of a slot until one does not fit; return the weight."""
@@ -59,7 +50,7 @@ class Execution(Component):
             return weights.task(0)
         own = weights.task(len(inner.raw))
         declared = self.host.dispatcher.info(inner).weight
-        if own + declared > self._maximum_weight - LOOKS:
+        if own + declared > int(self._maximum_weight.ref_time) - LOOKS:
             self._agenda.forget(address, task)
             self.deposit(events.PermanentlyOverweight(address, task.maybe_id))
             return min(own, room)

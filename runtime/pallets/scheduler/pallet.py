@@ -21,6 +21,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     Value,
     Weight,
     call,
@@ -62,7 +63,7 @@ def schedule_info(scheduler: Scheduler, *args: object) -> DispatchInfo:
     return DispatchInfo(weights.schedule_named(len(inner.raw)) + carrying)
 
 
-class Scheduler(Pallet):
+class Scheduler(Pallet, events=events, errors=errors):
     """Calls dispatched at a later time."""
 
     # ---- constants
@@ -84,36 +85,12 @@ class Scheduler(Pallet):
     incomplete_since = Value(u32)
     """The slot whose tasks had no room in the last block; none if all had."""
 
-    # ---- events
+    # ---- components
 
-    Scheduled = events.Scheduled
-    Canceled = events.Canceled
-    Dispatched = events.Dispatched
-    RetrySet = events.RetrySet
-    RetryCancelled = events.RetryCancelled
-    CallUnavailable = events.CallUnavailable
-    PeriodicFailed = events.PeriodicFailed
-    RetryFailed = events.RetryFailed
-    PermanentlyOverweight = events.PermanentlyOverweight
-    AgendaIncomplete = events.AgendaIncomplete
-
-    # ---- errors
-
-    FailedToSchedule = errors.FailedToSchedule
-    NotFound = errors.NotFound
-    TargetBlockNumberInPast = errors.TargetBlockNumberInPast
-    RescheduleNoChange = errors.RescheduleNoChange
-    Named = errors.Named
+    tasks = Part(Agenda)
+    execution = Part(Execution)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the agenda and its execution."""
-        room = int(self.max_scheduled_per_block)
-        self.tasks = Agenda(self, self.clock, self.preimages, room)
-        self.execution = Execution(
-            self, self.tasks, self.clock, self.preimages, int(self.maximum_weight.ref_time)
-        )
 
     def on_initialize(self, number: int) -> int:
         """Dispatch due tasks while the block has room; return the picoseconds used."""
@@ -129,7 +106,7 @@ class Scheduler(Pallet):
             waiting = any(tasks)
             if waiting:
                 self.incomplete_since.value = when
-                self.deposit(self.AgendaIncomplete(when))
+                self.deposit(events.AgendaIncomplete(when))
         if not waiting and self.incomplete_since.exists():
             self.incomplete_since.kill()
         return min(used, limit)
@@ -268,7 +245,7 @@ class Scheduler(Pallet):
         owner = written(origin)
         task = Task(name, priority, self.preimages.bound(inner), again, owner)
         if self.tasks.insert(when, task, int(self.max_scheduled_per_block)) is None:
-            raise self.FailedToSchedule
+            raise errors.FailedToSchedule
 
     def _named(self, origin: Origin, name: bytes) -> Address:
         self.schedule_origin(origin)
@@ -279,7 +256,7 @@ class Scheduler(Pallet):
         self.schedule_origin(origin)
         task = self.tasks.task(address)
         if task is None:
-            raise self.NotFound
+            raise errors.NotFound
         if origin.kind is not OriginKind.ROOT and written(origin) != task.origin:
             raise BadOrigin
         return task
@@ -287,10 +264,10 @@ class Scheduler(Pallet):
     def _set_retry(self, origin: Origin, address: Address, retries: u8, period: u32) -> None:
         task = self._ensure_may_change(origin, address)
         self.tasks.retries[address] = RetryConfig(retries, retries, period)
-        self.deposit(self.RetrySet(address, task.maybe_id, period, retries))
+        self.deposit(events.RetrySet(address, task.maybe_id, period, retries))
 
     def _cancel_retry(self, origin: Origin, address: Address) -> None:
         task = self._ensure_may_change(origin, address)
         if self.tasks.retries.take(address) is None:
-            raise self.NotFound
-        self.deposit(self.RetryCancelled(address, task.maybe_id))
+            raise errors.NotFound
+        self.deposit(events.RetryCancelled(address, task.maybe_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.scale import u32
-from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame import Component, Hasher, Map
 from runtime.frame.traits import Clock
 from runtime.pallets.preimage import Preimage
 from runtime.pallets.scheduler import errors, events
@@ -18,6 +18,10 @@ LONGEST_STEP: Final = 64
 class Agenda(Component):
     """The tasks that are still to be dispatched."""
 
+    _clock: Clock
+    _preimages: Preimage
+    _max_scheduled_per_block: int
+
     agenda = Map(u32, Tasks, default=[], hasher=Hasher.Twox64Concat)
     """The tasks by slot; a gap is a task that was removed."""
     retries = Map(Address, RetryConfig)
@@ -26,14 +30,6 @@ class Agenda(Component):
     """Addresses of named tasks."""
     due = Map(SlotKey, tuple[()], hasher=Hasher.Identity)
     """Slots with tasks, in order of time, so that a gap of any length costs nothing."""
-
-    def __init__(
-        self, pallet: Pallet, clock: Clock, preimages: Preimage, max_scheduled: int
-    ) -> None:
-        super().__init__(pallet)
-        self._clock = clock
-        self._preimages = preimages
-        self._max_scheduled = max_scheduled
 
     # ---- queries
 
@@ -73,7 +69,7 @@ class Agenda(Component):
 
         The steps double up to a bound, so that a long run of full slots is skipped quickly.
         """
-        room = self._max_scheduled
+        room = self._max_scheduled_per_block
         room, step = max(1, room // 2) if modest else room, 1
         while (address := self.insert(when, task, room)) is None:
             when += step

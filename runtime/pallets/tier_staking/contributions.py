@@ -13,7 +13,7 @@ from typing import Final
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import REFERRAL
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import IdentityInspect
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.positions import Positions
@@ -42,6 +42,12 @@ SHOWN_QUARTERS: Final = 8
 class Contributions(Component):
     """Points of stakers by quarter, and the budgets shared among them."""
 
+    time: MsClock
+    positions: Positions
+    rewards: Rewards
+    identities: IdentityInspect
+    quarter: int
+
     contrib_points = DoubleMap(
         u32, AccountId, ContributionPoints, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)
     )
@@ -50,22 +56,6 @@ class Contributions(Component):
     """Sum of contributions of all stakers, by quarter."""
     contribution_budget = Value(u128, default=u128(0))
     """Budget of quarters without a contribution so far, in planck."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        time: MsClock,
-        positions: Positions,
-        rewards: Rewards,
-        identities: IdentityInspect,
-        quarter: u64,
-    ) -> None:
-        super().__init__(pallet)
-        self.time = time
-        self.positions = positions
-        self.rewards = rewards
-        self.identities = identities
-        self.quarter = int(quarter)
 
     def claim(self, who: AccountId, quarter: u32) -> None:
         """Pay the contributions of `who` in a quarter. Raises QuarterNotOver and NothingToClaim."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128, u256
-from runtime.frame import Component, Pallet, Value
+from runtime.frame import Component, Value
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import ONE
 from runtime.pallets.tier_staking.types import Stake
@@ -33,6 +33,8 @@ class Dividends(Protocol):
 class DividendAccounting(Component):
     """Dividends distributed to stakes, owed to them, and paid."""
 
+    dividends: Dividends
+
     dividend_bps = Value(u32, default=u32(2_000))
     """Stakers' share of the development fund's compute income, in basis points."""
     acc_dividend = Value(u256, default=u256(0))
@@ -41,10 +43,6 @@ class DividendAccounting(Component):
     """Earmarked dividends not distributed yet, in 10^-18 planck."""
     dividends_owed = Value(u128, default=u128(0))
     """Unpaid dividends, in planck; they are earmarked in the fund."""
-
-    def __init__(self, pallet: Pallet, dividends: Dividends) -> None:
-        super().__init__(pallet)
-        self.dividends = dividends
 
     def set_share(self, bps: u32) -> None:
         """Change the stakers' share of the compute income. Raises InvalidShare."""

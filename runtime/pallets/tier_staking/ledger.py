@@ -9,16 +9,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
-from runtime.frame import (
-    Component,
-    DoubleMap,
-    Hasher,
-    Pallet,
-    Reason,
-    TokenError,
-    TokenErrorKind,
-    Value,
-)
+from runtime.frame import Component, DoubleMap, Hasher, Reason, TokenError, TokenErrorKind, Value
 from runtime.frame.traits import MutateHold
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.dividends import DividendAccounting
@@ -33,6 +24,15 @@ from runtime.pallets.tier_staking.types import Holdings, Position, Stake, Staked
 class StakeLedger(Component):
     """Open stakes, their sums, and their principals on hold."""
 
+    time: MsClock
+    tier_terms: TierTerms
+    positions: Positions
+    reward_pool: RewardPool
+    dividends: DividendAccounting
+    currency: MutateHold
+    reason: Reason
+    max_stakes_per_account: u32
+
     stakes = DoubleMap(
         AccountId, u32, Stake, hashers=(Hasher.Blake2_128Concat, Hasher.Twox64Concat)
     )
@@ -43,28 +43,6 @@ class StakeLedger(Component):
     """Sum of the principals of all open stakes, in planck."""
     long_staked = Value(u128, default=u128(0))
     """Sum of the principals of open stakes with more votes, in planck."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        time: MsClock,
-        tier_terms: TierTerms,
-        positions: Positions,
-        reward_pool: RewardPool,
-        dividends: DividendAccounting,
-        currency: MutateHold,
-        reason: Reason,
-        max_stakes: u32,
-    ) -> None:
-        super().__init__(pallet)
-        self.time = time
-        self.tier_terms = tier_terms
-        self.positions = positions
-        self.reward_pool = reward_pool
-        self.dividends = dividends
-        self.currency = currency
-        self.reason = reason
-        self.max_stakes = max_stakes
 
     # ---- public interface: changes
 
@@ -78,7 +56,7 @@ class StakeLedger(Component):
         if amount < terms.minimum:
             raise errors.BelowMinimum
         holdings = self.positions.holdings_of(who)
-        if len(holdings.positions) >= self.max_stakes:
+        if len(holdings.positions) >= self.max_stakes_per_account:
             raise errors.TooManyStakes
         free = int(self.reward_pool.state().free)
         bps, commit = self.reward_pool.offer(amount, terms, free, int(holdings.commit), min_reward)

@@ -28,7 +28,8 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
-    Reason,
+    Part,
+    ReasonOf,
     Section,
     Value,
     call,
@@ -69,7 +70,7 @@ class Currency(Inspect, Mutate, MutateHold, Protocol):
     """The staked money; Balances implements it."""
 
 
-class TierStaking(Pallet):
+class TierStaking(Pallet, events=events, errors=errors):
     """Stakes locked for a term, their rewards and benefits."""
 
     # ---- constants
@@ -111,6 +112,17 @@ class TierStaking(Pallet):
     era = Value(u32, default=u32(0))
     """The current era."""
 
+    # ---- components
+
+    time = Part(MsClock)
+    tier_terms = Part(TierTerms)
+    positions = Part(Positions)
+    reward_pool = Part(RewardPool)
+    dividend_accounting = Part(DividendAccounting)
+    ledger = Part(StakeLedger)
+    contributions = Part(Contributions)
+    premium = Part(PremiumServices)
+
     # ---- hold reasons
 
     class HoldReason(IntEnum):
@@ -119,64 +131,10 @@ class TierStaking(Pallet):
         TierStake = 0
         """Staked until the end of a term."""
 
-    # ---- events
-
-    Staked = events.Staked
-    RewardPaid = events.RewardPaid
-    Unstaked = events.Unstaked
-    ForceUnstaked = events.ForceUnstaked
-    Extended = events.Extended
-    DividendDistributed = events.DividendDistributed
-    DividendPaid = events.DividendPaid
-    ContributionPaid = events.ContributionPaid
-    PremiumBought = events.PremiumBought
-    PoolToppedUp = events.PoolToppedUp
-    TierSet = events.TierSet
-    DividendShareSet = events.DividendShareSet
-    PremiumSet = events.PremiumSet
-    ContributionBudgetSet = events.ContributionBudgetSet
-
-    # ---- errors
-
-    BelowMinimum = errors.BelowMinimum
-    UnknownTier = errors.UnknownTier
-    RewardPoolExhausted = errors.RewardPoolExhausted
-    RewardBelowMin = errors.RewardBelowMin
-    StillLocked = errors.StillLocked
-    NotOwner = errors.NotOwner
-    LockedFundsNotStakable = errors.LockedFundsNotStakable
-    CommitCapExceeded = errors.CommitCapExceeded
-    TooManyStakes = errors.TooManyStakes
-    NothingToClaim = errors.NothingToClaim
-    NotLonger = errors.NotLonger
-    InvalidTerms = errors.InvalidTerms
-    InvalidShare = errors.InvalidShare
-    QuarterNotOver = errors.QuarterNotOver
-    UnknownService = errors.UnknownService
-    NotEntitled = errors.NotEntitled
-    BadMonths = errors.BadMonths
-    PriceAboveMax = errors.PriceAboveMax
-    TooManyServices = errors.TooManyServices
+    reason = ReasonOf(HoldReason.TierStake)
+    """The reason of the holds on stakes."""
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        time = MsClock(self.clock, self.slot_ms)
-        self.tier_terms = TierTerms(self)
-        self.positions = Positions(
-            self, time, self.warm_up, self.discount_share, self.vote_multiplier_bps
-        )
-        self.reward_pool = RewardPool(self, time, self.currency, self.rewards)
-        self.dividend_accounting = DividendAccounting(self, self.dividends)
-        self.ledger = StakeLedger(
-            self, time, self.tier_terms, self.positions, self.reward_pool,
-            self.dividend_accounting, self.currency, self.reason, self.max_stakes_per_account,
-        )  # fmt: skip
-        self.contributions = Contributions(
-            self, time, self.positions, self.rewards, self.identities, self.quarter
-        )
-        self.premium = PremiumServices(self, time, self.positions, self.rewards)
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Record the size of the pools, and the chain's own terms if it has some.
@@ -279,7 +237,7 @@ class TierStaking(Pallet):
         """Give `amount` planck to the reward pool irrevocably. Your account stays alive."""
         who = origin.signed()
         self.currency.transfer(who, STAKING, amount, True)
-        self.deposit(self.PoolToppedUp(who, amount))
+        self.deposit(events.PoolToppedUp(who, amount))
 
     @call(9, weight=weights.SET_TIER)
     def set_tier(
@@ -323,14 +281,9 @@ class TierStaking(Pallet):
         """
         self.params(origin)
         self.contributions.contribution_budget.value = amount
-        self.deposit(self.ContributionBudgetSet(amount))
+        self.deposit(events.ContributionBudgetSet(amount))
 
     # ---- public interface
-
-    @property
-    def reason(self) -> Reason:
-        """The reason of the holds on stakes."""
-        return Reason(self.index, self.HoldReason.TierStake)
 
     def benefits(self, who: AccountId) -> Benefits:
         """Return the current benefits of the stakes of `who`, with bought priority."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u32, u64, u128
-from runtime.frame import Component, Map, Pallet
+from btt_chain.scale import u32, u128
+from runtime.frame import Component, Map
 from runtime.pallets.tier_staking.formulas import (
     DISCOUNT,
     PRIORITY,
@@ -25,24 +25,15 @@ NO_BENEFITS: Final = Benefits(False, u32(0), u32(BPS), False)
 class Positions(Component):
     """Open stakes by account, and their benefits."""
 
+    time: MsClock
+    warm_up: int
+    discount_share: u32
+    vote_multiplier_bps: u32
+
     holdings = Map(AccountId, Holdings)
     """Open stakes of an account in one record, with their benefits."""
     discounts = Map(AccountId, Window)
     """Times of accounts' fee discounts: read for every transaction, so the record is small."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        time: MsClock,
-        warm_up: u64,
-        discount_share: u32,
-        vote_multiplier_bps: u32,
-    ) -> None:
-        super().__init__(pallet)
-        self.time = time
-        self.warm_up = int(warm_up)
-        self.discount_share = discount_share
-        self.vote_multiplier_bps = vote_multiplier_bps
 
     # ---- public interface: benefits
 

@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.constants import BTT, DAY_MS
-from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Section
+from runtime.frame import Component, DoubleMap, Hasher, Map, Section
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.positions import Positions
 from runtime.pallets.tier_staking.rewards import Rewards
@@ -42,20 +42,16 @@ MIN_PRICE: Final = BTT
 class PremiumServices(Component):
     """Premium services, and the access that accounts bought."""
 
+    time: MsClock
+    positions: Positions
+    rewards: Rewards
+
     premium_services = Map(u32, PremiumService, hasher=Hasher.Twox64Concat)
     """Premium services that are on sale."""
     premium_access = DoubleMap(
         u32, AccountId, PremiumAccess, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)
     )
     """Access that was bought, by service and account; also after its end."""
-
-    def __init__(
-        self, pallet: Pallet, time: MsClock, positions: Positions, rewards: Rewards
-    ) -> None:
-        super().__init__(pallet)
-        self.time = time
-        self.positions = positions
-        self.rewards = rewards
 
     # ---- public interface: queries
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import STAKING
-from runtime.frame import Component, Pallet, Value
+from runtime.frame import Component, Value
 from runtime.frame.traits import Inspect, Payer
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import accrued, affordable_bps, elapsed, term_ms
@@ -25,16 +25,14 @@ class Rewards(Payer, Fees, Burns, Protocol):
 class RewardPool(Component):
     """Rewards reserved for open stakes, and their payment."""
 
+    time: MsClock
+    currency: Inspect
+    rewards: Rewards
+
     pool_committed = Value(u128, default=u128(0))
     """Rewards reserved for open stakes and not claimed, in planck."""
     max_commit_per_account = Value(u128, default=u128(0))
     """Maximum reward reserved for one account, in planck."""
-
-    def __init__(self, pallet: Pallet, time: MsClock, currency: Inspect, rewards: Rewards) -> None:
-        super().__init__(pallet)
-        self.time = time
-        self.currency = currency
-        self.rewards = rewards
 
     def state(self) -> PoolState:
         """Return the free and the committed part of the pool.

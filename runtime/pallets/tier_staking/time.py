@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from runtime.frame import Component
 from runtime.frame.traits import Clock
 
 
-class MsClock:
+class MsClock(Component):
     """A clock of milliseconds since genesis, in whole slots."""
 
-    def __init__(self, clock: Clock, slot_ms: int) -> None:
-        self.clock = clock
-        self.slot_ms = int(slot_ms)
+    clock: Clock
+    slot_ms: int
 
     def now(self) -> int:
         """Return the time, in ms since genesis."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND
-from runtime.frame import Component, Pallet, Value
-from runtime.frame.traits import Mutate
+from runtime.frame import Component, Value
+from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.ledger import PoolLedger, id_of
 
@@ -14,15 +14,13 @@ from runtime.pallets.tokenomics.ledger import PoolLedger, id_of
 class Dividends(Component):
     """The development fund's income from compute fees, and the part set aside for stakers."""
 
+    ledger: PoolLedger
+    currency: Balances
+
     compute_inflow = Value(u128, default=u128(0))
     """Income of the development fund from compute fees since the end of the last era."""
     earmarked = Value(u128, default=u128(0))
     """Amount of the development fund that is set aside for stakers."""
-
-    def __init__(self, pallet: Pallet, ledger: PoolLedger, currency: Mutate) -> None:
-        super().__init__(pallet)
-        self.ledger = ledger
-        self.currency = currency
 
     def add_inflow(self, amount: u128) -> None:
         """Count income of the development fund from a compute fee."""

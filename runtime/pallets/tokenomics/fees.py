@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
-from runtime.frame import Component, Pallet, Reason, TokenError, TokenErrorKind, Value
+from runtime.frame import Component, Reason, TokenError, TokenErrorKind, Value
 from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics.dividends import Dividends
 from runtime.pallets.tokenomics.payments import Payments
@@ -18,19 +18,10 @@ from runtime.splits import ComputeSplit, PlatformSplit
 class FeeDistribution(Component):
     """Distribution of fees, from free balance or from money on hold."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        currency: Balances,
-        payments: Payments,
-        dividends: Dividends,
-        foundation: Value[AccountId],
-    ) -> None:
-        super().__init__(pallet)
-        self.currency = currency
-        self.payments = payments
-        self.dividends = dividends
-        self.foundation = foundation
+    currency: Balances
+    payments: Payments
+    dividends: Dividends
+    foundation: Value[AccountId]
 
     def take(
         self,

@@ -18,8 +18,8 @@ from runtime.accounts import (
     TREASURY,
     pool_identifier,
 )
-from runtime.frame import Component, Hasher, Map, Pallet
-from runtime.frame.traits import Inspect
+from runtime.frame import Component, Hasher, Map
+from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics.types import Pool, PoolId, PoolStatus
 
 ALL_POOLS: Final = (*POOLS, TREASURY)
@@ -32,12 +32,10 @@ OPEN_TO_GIFTS: Final = (
 class PoolLedger(Component):
     """Allocations, payments and burns of the pools; their funds are balances of their accounts."""
 
+    currency: Balances
+
     pools = Map(PoolId, Pool, hasher=Hasher.Twox64Concat)
     """Accounting state of the pools."""
-
-    def __init__(self, pallet: Pallet, currency: Inspect) -> None:
-        super().__init__(pallet)
-        self.currency = currency
 
     def open(self) -> None:
         """Record the balances of all pools as their allocations: for the genesis block."""

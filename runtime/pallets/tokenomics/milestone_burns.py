@@ -8,8 +8,9 @@ from typing import Protocol
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64, u128
 from runtime.accounts import ECOSYSTEM, FOUNDATION_PROGRAMMES, TREASURY
-from runtime.frame import Component, Hasher, Map, Pallet, Value
-from runtime.frame.traits import Clock, Inspect
+from runtime.frame import Component, Hasher, Map, Value
+from runtime.frame.traits import Clock
+from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.ledger import PoolLedger
 from runtime.pallets.tokenomics.payments import Payments
@@ -49,27 +50,20 @@ class NoBridge:
 class MilestoneBurns(Component):
     """Amounts, triggers and sources of milestone burns."""
 
+    ledger: PoolLedger
+    payments: Payments
+    currency: Balances
+    clock: Clock
+    foundation: Value[AccountId]
+    hospitals: Hospitals
+
     milestone_burns = Map(BurnId, MilestoneBurn, hasher=Hasher.Twox64Concat)
     """Burns at the project's milestones."""
     cross_chain = Value(bool, default=False)
     """True if the chain was attested to be linked to others."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        ledger: PoolLedger,
-        payments: Payments,
-        currency: Inspect,
-        clock: Clock,
-        foundation: Value[AccountId],
-    ) -> None:
-        super().__init__(pallet)
-        self.ledger = ledger
-        self.payments = payments
-        self.currency = currency
-        self.clock = clock
-        self.foundation = foundation
-        self.hospitals: Hospitals = NoHospitals()
+    def setup(self) -> None:
+        """Start without a bridge."""
         self.bridge: Bridge = NoBridge()
 
     def burn_at_launch(self) -> bool:

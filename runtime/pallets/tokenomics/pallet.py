@@ -36,6 +36,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     Reason,
     Value,
     call,
@@ -76,7 +77,7 @@ class Staked(Protocol):
         """Return the sum of all stakes, in planck."""
 
 
-class Tokenomics(Pallet):
+class Tokenomics(Pallet, events=events, errors=errors):
     """The pools, their releases, and burns. Amounts in planck, times in slots."""
 
     # ---- constants
@@ -121,66 +122,19 @@ class Tokenomics(Pallet):
     allocations = Map(RowName, Allocation)
     """The rows of the documents' table by name, as in block zero."""
 
-    # ---- events
+    # ---- components
 
-    PoolReleased = events.PoolReleased
-    ProgrammeReleased = events.ProgrammeReleased
-    MilestoneAttested = events.MilestoneAttested
-    MilestoneObjected = events.MilestoneObjected
-    ReserveUnlocked = events.ReserveUnlocked
-    ReserveSpent = events.ReserveSpent
-    MilestoneBurned = events.MilestoneBurned
-    TokensBurned = events.TokensBurned
-    ReleaseCeilingExceeded = events.ReleaseCeilingExceeded
-    PoolToppedUp = events.PoolToppedUp
-    MilestoneConfirmed = events.MilestoneConfirmed
-    DiscretionaryPaused = events.DiscretionaryPaused
-    CeilingModeSet = events.CeilingModeSet
-    CrossChainAttested = events.CrossChainAttested
-    TreasurySeatEnded = events.TreasurySeatEnded
-
-    # ---- errors
-
-    PoolExhausted = errors.PoolExhausted
-    ReleaseCeilingReached = errors.ReleaseCeilingReached
-    ReserveLocked = errors.ReserveLocked
-    CapExceeded = errors.CapExceeded
-    MilestoneUnknown = errors.MilestoneUnknown
-    AlreadyAttested = errors.AlreadyAttested
-    TriggerNotMet = errors.TriggerNotMet
-    AlreadyBurned = errors.AlreadyBurned
-    Paused = errors.Paused
-    NotDiscretionary = errors.NotDiscretionary
-    NothingToClaim = errors.NothingToClaim
-    NotAttested = errors.NotAttested
-    WindowClosed = errors.WindowClosed
-    PoolClosed = errors.PoolClosed
-    ExpiryPassed = errors.ExpiryPassed
-    NoTraffic = errors.NoTraffic
-    NoSeat = errors.NoSeat
+    ledger = Part(PoolLedger)
+    releases = Part(ReleaseControl)
+    dividends = Part(Dividends)
+    payments = Part(Payments)
+    reserve_fund = Part(ReserveFund)
+    fees = Part(FeeDistribution)
+    milestone_burns = Part(MilestoneBurns)
+    stewardship = Part(Stewardship)
+    programmes = Part(Programmes)
 
     # ---- hooks
-
-    def setup(self) -> None:
-        """Build the components."""
-        currency, clock, foundation = self.currency, self.clock, self.foundation
-        slot_ms, window = self.slot_ms, self.objection_window
-        self.ledger = PoolLedger(self, currency)
-        self.releases = ReleaseControl(self, self.ledger, self.genesis_supply, clock, slot_ms)
-        self.dividends = Dividends(self, self.ledger, currency)
-        self.payments = Payments(
-            self, self.ledger, self.releases, self.dividends, currency, self.burned_by
-        )
-        self.reserve_fund = ReserveFund(self, self.ledger, self.payments, clock)
-        self.fees = FeeDistribution(self, currency, self.payments, self.dividends, foundation)
-        self.milestone_burns = MilestoneBurns(
-            self, self.ledger, self.payments, currency, clock, foundation
-        )
-        self.milestone_burns.hospitals = self.hospitals
-        self.stewardship = Stewardship(self, self.releases, clock, foundation)
-        self.programmes = Programmes(
-            self, self.releases, self.payments, clock, slot_ms, window, foundation
-        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Initialize the accounting state from the pools' balances and `config`.
@@ -238,7 +192,7 @@ class Tokenomics(Pallet):
         account = pool_account(pool)
         gate = self._spender_of(account)
         if gate is None:
-            raise self.NotDiscretionary
+            raise errors.NotDiscretionary
         gate(origin)
         to = self.payments.payee(account, beneficiary)
         self.payments.pay(account, to, amount, discretionary=True)
@@ -321,14 +275,14 @@ class Tokenomics(Pallet):
         """
         self.emergency(origin)
         self.releases.discretionary_paused_until.value = until
-        self.deposit(self.DiscretionaryPaused(until))
+        self.deposit(events.DiscretionaryPaused(until))
 
     @call(9, weight=weights.SET_CEILING_MODE)
     def set_ceiling_mode(self, origin: Origin, mode: CeilingMode) -> None:
         """Set the effect of the release ceiling. Origin: parameters."""
         self.params(origin)
         self.releases.ceiling_mode.value = mode
-        self.deposit(self.CeilingModeSet(mode))
+        self.deposit(events.CeilingModeSet(mode))
 
     @call(10, weight=weights.TOP_UP_POOL)
     def top_up_pool(
@@ -340,9 +294,9 @@ class Tokenomics(Pallet):
         """Give `amount` planck to a pool irrevocably. Raises PoolClosed if it takes no gifts."""
         who, account = origin.signed(), pool_account(pool)
         if account not in OPEN_TO_GIFTS:
-            raise self.PoolClosed
+            raise errors.PoolClosed
         self.currency.transfer(who, account, amount)
-        self.deposit(self.PoolToppedUp(pool, who, amount))
+        self.deposit(events.PoolToppedUp(pool, who, amount))
 
     @call(11, weight=weights.CONFIRM_MILESTONE)
     def confirm_milestone(self, origin: Origin, programme: u32, index: u32) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, STAKING
-from runtime.frame import Component, Map, Pallet, Reason
+from runtime.frame import Component, Map, Reason
 from runtime.pallets.balances import Balances, is_pool, lookup
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.dividends import Dividends
@@ -19,21 +19,11 @@ from runtime.pallets.tokenomics.types import BurnReason
 class Payments(Component):
     """Payments out of pools, and burns."""
 
-    def __init__(
-        self,
-        pallet: Pallet,
-        ledger: PoolLedger,
-        releases: ReleaseControl,
-        dividends: Dividends,
-        currency: Balances,
-        burned_by: Map[BurnReason, u128],
-    ) -> None:
-        super().__init__(pallet)
-        self.ledger = ledger
-        self.releases = releases
-        self.dividends = dividends
-        self.currency = currency
-        self.burned_by = burned_by
+    ledger: PoolLedger
+    releases: ReleaseControl
+    dividends: Dividends
+    currency: Balances
+    burned_by: Map[BurnReason, u128]
 
     def available(self, pool: AccountId) -> u128:
         """Return the amount that can be paid out of a pool.

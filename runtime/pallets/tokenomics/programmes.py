@@ -15,7 +15,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import FOUNDATION_PROGRAMMES, pool_account
-from runtime.frame import Component, GenesisError, Hasher, Map, Pallet, Value
+from runtime.frame import Component, GenesisError, Hasher, Map, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.config import Config
@@ -29,26 +29,15 @@ from runtime.pallets.tokenomics.types import Milestone, MilestoneStatus, Program
 class Programmes(Component):
     """Programmes, the state of their milestones, and payments to the Foundation."""
 
+    releases: ReleaseControl
+    payments: Payments
+    clock: Clock
+    slot_ms: int
+    objection_window: int
+    foundation: Value[AccountId]
+
     programmes = Map(u32, Programme, hasher=Hasher.Twox64Concat)
     """The Foundation's programmes, numbered from zero."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        releases: ReleaseControl,
-        payments: Payments,
-        clock: Clock,
-        slot_ms: u64,
-        objection_window: u64,
-        foundation: Value[AccountId],
-    ) -> None:
-        super().__init__(pallet)
-        self.releases = releases
-        self.payments = payments
-        self.clock = clock
-        self.slot_ms = int(slot_ms)
-        self.objection_window = int(objection_window)
-        self.foundation = foundation
 
     def open(self, config: Config, ledger: PoolLedger) -> None:
         """Store the programmes of the genesis block.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import MINING
 from runtime.emission import emitted
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics import errors, events
@@ -32,6 +32,11 @@ from runtime.pallets.tokenomics.types import (
 class ReleaseControl(Component):
     """Releases by contract, emission and payment, against the documents' table."""
 
+    ledger: PoolLedger
+    genesis_supply: Value[u128]
+    clock: Clock
+    slot_ms: int
+
     contractual_rows = Value(RowList, default=[])
     """Rows that are released by contract."""
     release_table = Value(YearTable, default=[u32(bps) for bps in RELEASE_TABLE])
@@ -44,20 +49,6 @@ class ReleaseControl(Component):
     """Effect of the release ceiling."""
     discretionary_paused_until = Value(u64, default=u64(0))
     """First slot in which discretionary releases are possible again."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        ledger: PoolLedger,
-        genesis_supply: Value[u128],
-        clock: Clock,
-        slot_ms: u64,
-    ) -> None:
-        super().__init__(pallet)
-        self.ledger = ledger
-        self.genesis_supply = genesis_supply
-        self.clock = clock
-        self.slot_ms = int(slot_ms)
 
     # ---- public interface: supply
 

@@ -6,7 +6,7 @@ from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64, u128
 from runtime.accounts import RESERVE
-from runtime.frame import BadOrigin, Component, Pallet, Value
+from runtime.frame import BadOrigin, Component, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.ledger import PoolLedger
@@ -17,18 +17,14 @@ from runtime.pallets.tokenomics.types import ReserveUnlock
 class ReserveFund(Component):
     """The reserve's signatories, and the amount that they may spend."""
 
+    ledger: PoolLedger
+    payments: Payments
+    clock: Clock
+
     reserve = Value(AccountId)
     """The account that spends the reserve: a multisig of its signatories."""
     reserve_unlock = Value(ReserveUnlock)
     """The unlocked amount of the reserve."""
-
-    def __init__(
-        self, pallet: Pallet, ledger: PoolLedger, payments: Payments, clock: Clock
-    ) -> None:
-        super().__init__(pallet)
-        self.ledger = ledger
-        self.payments = payments
-        self.clock = clock
 
     def unlock(self, cap: u128, expiry: u64) -> None:
         """Unlock `cap` planck until slot `expiry`. Raises ExpiryPassed and CapExceeded."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.frame import BadOrigin, Component, Pallet, Value
+from runtime.frame import BadOrigin, Component, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.releases import ReleaseControl
@@ -21,20 +21,12 @@ from runtime.pallets.tokenomics.types import TreasurySeat
 class Stewardship(Component):
     """The Foundation's right to approve payments of the treasury."""
 
+    releases: ReleaseControl
+    clock: Clock
+    foundation: Value[AccountId]
+
     treasury_seat = Value(TreasurySeat)
     """The Foundation's seat at the treasury; none where the document gives it none."""
-
-    def __init__(
-        self,
-        pallet: Pallet,
-        releases: ReleaseControl,
-        clock: Clock,
-        foundation: Value[AccountId],
-    ) -> None:
-        super().__init__(pallet)
-        self.releases = releases
-        self.clock = clock
-        self.foundation = foundation
 
     def limit_of(self, who: AccountId) -> u128:
         """Return the most that `who` may approve in one spend period, in planck.

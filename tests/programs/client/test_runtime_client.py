@@ -27,7 +27,7 @@ from btt_chain.scale import EncodeError, u128
 from runtime.apis.core import AccountNonceApi
 from runtime.apis.work import WorkApi
 from runtime.constants import BTT
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import events
 from support.node import Node, dev_node
 
 ALICE, EVE = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Eve")
@@ -54,7 +54,7 @@ async def send(chain: RuntimeClient, amount: int, signer: KeyPair | None = ALICE
 async def test_a_call_is_carried_out_and_its_events_come_back(node: Node) -> None:
     async with open_runtime(node.ws) as chain:
         done = await send(chain, int(BTT))
-        moved = [event for event in done.events if isinstance(event, Balances.Transfer)]
+        moved = [event for event in done.events if isinstance(event, events.Transfer)]
         assert [(event.to, int(event.amount)) for event in moved] == [(BOB, int(BTT))]
         assert len(done.block) == 32
 

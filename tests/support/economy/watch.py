@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from btt_chain.primitives.account import AccountId
 from runtime import accounts
 from runtime.pallets.balances.formulas import lock_level
-from runtime.pallets.mining import Mining
-from runtime.pallets.tier_staking import TierStaking
-from runtime.pallets.tokenomics import CeilingMode, Tokenomics
+from runtime.pallets.mining import events as mining_events
+from runtime.pallets.tier_staking import events as tier_staking_events
+from runtime.pallets.tokenomics import CeilingMode
+from runtime.pallets.tokenomics import events as tokenomics_events
 from runtime.pallets.tokenomics.ledger import id_of
 from support.economy import oracle
 from support.economy.chain import EconomyChain
@@ -100,25 +101,27 @@ class Watch:
         time = self.chain.time
         for event in events:
             match event:
-                case TierStaking.Staked(who=who, id=id_, commit=commit):
+                case tier_staking_events.Staked(who=who, id=id_, commit=commit):
                     self._promised(who, int(id_), int(commit))
                 case (
-                    TierStaking.Unstaked(who=who, id=id_)
-                    | TierStaking.ForceUnstaked(who=who, id=id_)
+                    tier_staking_events.Unstaked(who=who, id=id_)
+                    | tier_staking_events.ForceUnstaked(who=who, id=id_)
                 ) if (who, int(id_)) in self.fleeting:
                     pass
-                case TierStaking.RewardPaid(who=who, id=id_, gross=gross, burned=burned, paid=paid):
+                case tier_staking_events.RewardPaid(
+                    who=who, id=id_, gross=gross, burned=burned, paid=paid
+                ):
                     known = self.promises[who, int(id_)]
                     known.paid += int(gross)
                     assert known.paid == known.earned(time)
                     assert (burned, paid) == oracle.claim(int(gross), known.burn_bps)
-                case TierStaking.Extended(who=who, id=id_, commit=commit):
+                case tier_staking_events.Extended(who=who, id=id_, commit=commit):
                     self._closed(who, int(id_), time)
                     self._promised(who, int(id_), int(commit))
-                case TierStaking.Unstaked(who=who, id=id_):
+                case tier_staking_events.Unstaked(who=who, id=id_):
                     closed = self._closed(who, int(id_), time)
                     assert time >= closed.opened + closed.term
-                case TierStaking.ForceUnstaked(who=who, id=id_, forfeited=forfeited):
+                case tier_staking_events.ForceUnstaked(who=who, id=id_, forfeited=forfeited):
                     closed = self._closed(who, int(id_), time)
                     whole = closed.earned(closed.opened + closed.term)
                     assert forfeited == whole - closed.paid
@@ -150,7 +153,7 @@ class Watch:
         """The eras that are over have issued what the oracle emits by their end."""
         mining = self.chain.mining
         for event in events:
-            if isinstance(event, Mining.EraEnded):
+            if isinstance(event, mining_events.EraEnded):
                 assert event.owed + event.unallocated == event.budget
                 self.issued += int(event.budget)
         began = int(mining.eras.began.value) * int(mining.era_length) * self.chain.slot_ms
@@ -162,9 +165,11 @@ class Watch:
         paid: dict[object, int] = {}
         for event in events:
             match event:
-                case Tokenomics.PoolReleased(pool=name, amount=amount):
+                case tokenomics_events.PoolReleased(pool=name, amount=amount):
                     paid[name] = paid.get(name, 0) + int(amount)
-                case Tokenomics.TokensBurned(who=who, amount=amount) if who in accounts.POOLS:
+                case tokenomics_events.TokensBurned(who=who, amount=amount) if (
+                    who in accounts.POOLS
+                ):
                     paid[id_of(who)] = paid.get(id_of(who), 0) + int(amount)
                 case _:
                     pass
@@ -178,7 +183,7 @@ class Watch:
         tokenomics = self.chain.tokenomics
         if tokenomics.releases.ceiling_mode.value is not CeilingMode.Enforce:
             return
-        paid = [event for event in events if isinstance(event, Tokenomics.PoolReleased)]
+        paid = [event for event in events if isinstance(event, tokenomics_events.PoolReleased)]
         if not paid or any(event.pool not in DECIDED for event in paid):
             return
         time = self.chain.time

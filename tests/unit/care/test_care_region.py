@@ -90,7 +90,7 @@ def test_keys_stolen_after_closing_make_no_points(tmp_path: Path) -> None:
         found = patient.wallet.vouchers()[0].voucher
         forged = replace(found, nonce=bytes(32))
         key = folder._keys(1)[forged.denomination]
-        prepared = forged.prefix + forged.message(region.runtime.incentives.genesis_hash())
+        prepared = forged.prefix + forged.message(region.runtime.system.genesis_hash())
         made = blind.blind(key.public, prepared)
         signature = blind.finalize(
             key.public, prepared, blind.blind_sign(key, made.message), made.inverse

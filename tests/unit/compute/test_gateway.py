@@ -66,7 +66,7 @@ from runtime.apis.work_views import JobView, ReceiptView
 from runtime.frame.event import Event
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
-from runtime.pallets.receipts import Receipts
+from runtime.pallets.receipts import events
 from runtime.pallets.receipts.types import Challenge, Phase
 from support.blobs import GENESIS, HANG, fetching, hostile, serving
 
@@ -570,7 +570,7 @@ async def test_a_proof_that_is_refused_is_sent_once(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         job = Confidential(w)
         await job.compute(tmp_path, wrong=1)
-        w.chain.events = (Receipts.FalseProof(RECEIPT, ONE, u128(1)),)
+        w.chain.events = (events.FalseProof(RECEIPT, ONE, u128(1)),)
         for now in range(4):
             await job.turn(now)
         assert job.sent == ["prove_fraud"]

@@ -43,7 +43,7 @@ def shop(runtime: BttRuntime) -> None:
     runtime.payfi.register(signed(SHOP), u16(8_062), b"CNY", u8(0), HASH)
     payfi = runtime.payfi
     until = u64(payfi.calendar.now() + 60_000)
-    asked = Registration.of(H256(payfi.genesis_hash()), CARD, BUYER, until)
+    asked = Registration.of(H256(payfi.system.genesis_hash()), CARD, BUYER, until)
     proof = Proof(until, ed25519.sign(SEED, REGISTRATION.encode(asked)))
     payfi.register_card(signed(BUYER), KEY, LIMITS, SHOP, proof)
 
@@ -53,7 +53,7 @@ async def test_a_card_and_its_authorisations_are_shown(
 ) -> None:
     payfi = runtime.payfi
     voucher = Voucher(
-        CONTEXT, H256(payfi.genesis_hash()), CARD, SHOP, b"BTT", u128(30 * BTT),
+        CONTEXT, H256(payfi.system.genesis_hash()), CARD, SHOP, b"BTT", u128(30 * BTT),
         bytes(range(16)), u64(1), u64(payfi.calendar.now() + 60_000),
     )  # fmt: skip
     signature = ed25519.sign(SEED, VOUCHER.encode(voucher))

@@ -11,7 +11,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64
 from runtime.frame import signed
-from runtime.pallets.authorities import Authorities
+from runtime.pallets.authorities import events as authorities_events
 from runtime.pallets.babe.types import ABSENT_AFTER, MAX_GAP
 from runtime.params import RuntimeParams
 from support.babe_chain import START, BabeChain, Validator, validators
@@ -57,9 +57,9 @@ def test_one_of_four_that_is_off_is_not_elected_and_comes_back_by_validate() -> 
     run(chain, EPOCH)
     dave = chain.members[3]
     events = run(chain, 6 * EPOCH, off=[dave])
-    assert Authorities.Absent(dave.account) in events
-    assert Authorities.Chilled(dave.account) in events
-    assert not any(isinstance(event, Authorities.Slashed) for event in events)
+    assert authorities_events.Absent(dave.account) in events
+    assert authorities_events.Chilled(dave.account) in events
+    assert not any(isinstance(event, authorities_events.Slashed) for event in events)
     assert dave.account not in in_force(chain)
     assert len(in_force(chain)) == 3
     assert counts(chain) == {}  # only validators of the session are counted
@@ -106,7 +106,7 @@ def test_a_chain_that_stood_for_an_hour_removes_no_validator() -> None:
     for _ in range(12):
         chain.slot += 3_600 * 2
         events = run(chain, EPOCH // 2)
-        assert not any(isinstance(event, Authorities.Absent) for event in events)
+        assert not any(isinstance(event, authorities_events.Absent) for event in events)
     assert len(in_force(chain)) == 4
     assert all(count < ABSENT_AFTER for count in counts(chain).values())
 
@@ -138,7 +138,7 @@ def test_at_most_a_third_is_removed_at_an_election_the_longest_absent_first() ->
     run(chain, EPOCH)
     off = chain.members[3:]
     events = run(chain, 4 * EPOCH, off=off)
-    gone = [event.stash for event in events if isinstance(event, Authorities.Absent)]
+    gone = [event.stash for event in events if isinstance(event, authorities_events.Absent)]
     assert len(gone) == 1  # of six, and then of five and of four
     for left in (4, 3, 3):
         run(chain, 4 * EPOCH, off=off)
@@ -161,14 +161,14 @@ def test_the_longest_absent_are_first_and_equal_ones_by_account() -> None:
 def test_three_validators_tolerate_no_absence_and_none_is_removed() -> None:
     chain = network(3)
     events = run(chain, 10 * EPOCH, off=[chain.members[2]])
-    assert not any(isinstance(event, Authorities.Absent) for event in events)
+    assert not any(isinstance(event, authorities_events.Absent) for event in events)
     assert len(in_force(chain)) == 3
 
 
 def test_the_set_does_not_shrink_below_the_minimum_for_absence() -> None:
     chain = network(5, least=5)
     events = run(chain, 8 * EPOCH, off=[chain.members[4]])
-    assert not any(isinstance(event, Authorities.Absent) for event in events)
+    assert not any(isinstance(event, authorities_events.Absent) for event in events)
     assert len(in_force(chain)) == 5
 
 

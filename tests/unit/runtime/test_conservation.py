@@ -45,12 +45,13 @@ from runtime.frame import (
 )
 from runtime.pallets.assets import Consumer
 from runtime.pallets.balances import Balances
+from runtime.pallets.balances import events as balances_events
 from runtime.pallets.balances.formulas import amount_of, lock_level
 from runtime.pallets.bounties import RESERVE_ID
 from runtime.pallets.origins import RawSigned, SystemOrigin
-from runtime.pallets.proxy import Proxy
+from runtime.pallets.proxy import events as proxy_events
 from runtime.pallets.system import System
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import NO_HASH
 from runtime.pallets.transaction_payment import TransactionPayment
@@ -157,7 +158,7 @@ def test_root_spends_only_pools_that_it_decides_about(pool: AccountId) -> None:
         runtime.dispatch(ROOT, release)
         assert runtime.balances.total(pool) == START - AMOUNT
     else:
-        with pytest.raises(Tokenomics.NotDiscretionary):
+        with pytest.raises(tokenomics_errors.NotDiscretionary):
             runtime.dispatch(ROOT, release)
     reserved = {"amount": AMOUNT, "beneficiary": Id(KNOWN[1]), "reason_hash": NO_HASH}
     with pytest.raises(BadOrigin):
@@ -313,7 +314,7 @@ class World(RuleBasedStateMachine):
         self.peer.import_block(*self.chain.block(hash))  # refuses any other root
         for record in self.chain.events(hash):
             event = record.event.event
-            if isinstance(event, Proxy.PureCreated):
+            if isinstance(event, proxy_events.PureCreated):
                 self.situation.pures = [*self.situation.pures[-3:], event.pure]
         self.watch.look(hash)
         assert not audit(self.chain.at())
@@ -427,11 +428,11 @@ class World(RuleBasedStateMachine):
 
 
 FAILURE_EVENTS = {
-    Balances.Endowed,  # author or fund, by the fee
+    balances_events.Endowed,  # author or fund, by the fee
     TransactionPayment.AuthorLimitReached,
     System.NewAccount,
-    Balances.Withdraw,
-    Balances.Deposit,
+    balances_events.Withdraw,
+    balances_events.Deposit,
     TransactionPayment.TransactionFeePaid,
     System.ExtrinsicFailed,
 }

@@ -30,6 +30,7 @@ from runtime.kept import InvoicePayment
 from runtime.pallets.balances.events import Withdraw
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
 from runtime.pallets.payfi import Batch, Legs, PayFi, Rates, errors
+from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.system import System
 from runtime.pallets.tier_staking.types import Window
@@ -249,7 +250,7 @@ def test_what_a_payment_stores_can_be_read(ways: Ways) -> None:
     ways.taken = 0
     events = chain.run(CHARLIE, pay(chain, units=3 * int(BTT), reference=7, memo=memo))
     assert ways.taken == 1
-    paid = next(event for event in events if isinstance(event, PayFi.Paid))
+    paid = next(event for event in events if isinstance(event, payfi_events.Paid))
     runtime = chain.at()
     payment = runtime.payfi.payments.get(paid.payment)
     assert (payment.payer, payment.merchant) == (account(CHARLIE), account(SHOP))

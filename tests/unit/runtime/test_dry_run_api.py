@@ -14,7 +14,7 @@ from runtime.apis.dry_run import CallDryRunEffects, DryRunError, TransactionEffe
 from runtime.frame import Call, Weight
 from runtime.frame.error import WireBadOrigin, WireExhausted, WireModule, WireToken
 from runtime.frame.weight import Pays
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import events as balances_events
 from runtime.pallets.origins import (
     Decision,
     DecisionOrigin,
@@ -140,7 +140,7 @@ def test_a_call_by_an_account_has_its_result_and_its_events(chain: DevChain) -> 
     assert found.execution_result.value.pays_fee is Pays.Yes
     assert found.execution_result.value.actual_weight is not None
     (event,) = (each.event for each in found.emitted_events)
-    assert event == Balances.Transfer(account(ALICE), account(BOB), u128(1_000))
+    assert event == balances_events.Transfer(account(ALICE), account(BOB), u128(1_000))
     assert (found.local_xcm, found.forwarded_xcms) == (None, [])
     assert chain.storage() == before
 

@@ -25,7 +25,7 @@ from runtime.accounts import (
 )
 from runtime.constants import BTT
 from runtime.frame import DispatchError
-from runtime.pallets.mining import Mining
+from runtime.pallets.mining import errors
 from runtime.pallets.tokenomics import BurnId, BurnReason, CeilingMode
 from runtime.pallets.tokenomics.ledger import id_of
 from support.economy import oracle
@@ -208,7 +208,7 @@ def claim_work(chain: EconomyChain) -> None:
     for who in PEOPLE[:4]:
         args = {"era_from": u32(max(0, last - 60)), "era_to": u32(max(0, last))}
         error = chain.take(chain.by(who, "Mining", "claim_rewards", **args))
-        assert error is None or isinstance(error, Mining.NothingToClaim | Mining.EraNotFinished)
+        assert error is None or isinstance(error, errors.NothingToClaim | errors.EraNotFinished)
 
 
 @pytest.mark.parametrize("name", PRESETS)

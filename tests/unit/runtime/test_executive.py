@@ -20,7 +20,7 @@ from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock, RuntimeVersion, Weight
 from runtime.frame.error import TokenErrorKind, WireToken
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import events as balances_events
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.weights.block import EXTRINSIC_BYTE
@@ -71,10 +71,10 @@ def test_the_last_event_of_a_transaction_is_its_outcome(chain: DevChain) -> None
     chain.run(BOB, pay(chain, CHARLIE, int(BTT)))  # the fund has its first money now
     events = chain.run(BOB, pay(chain, CHARLIE, int(BTT)))
     assert [type(event) for event in events] == [
-        Balances.Withdraw,
-        Balances.Transfer,
-        Balances.Deposit,
-        Balances.Deposit,
+        balances_events.Withdraw,
+        balances_events.Transfer,
+        balances_events.Deposit,
+        balances_events.Deposit,
         TransactionPayment.TransactionFeePaid,
         System.ExtrinsicSuccess,
     ]

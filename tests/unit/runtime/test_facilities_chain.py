@@ -24,13 +24,13 @@ from runtime.pallets.chambers import Chamber, Share
 from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
 from runtime.pallets.facilities import (
     Bonds,
-    Facilities,
     Facility,
     FacilityState,
     HospitalTally,
     Kind,
     Size,
 )
+from runtime.pallets.facilities import errors as facilities_errors
 from runtime.pallets.identity import (
     Data,
     IdentityInfo,
@@ -40,7 +40,8 @@ from runtime.pallets.identity import (
     Reasonable,
 )
 from runtime.pallets.origins import Decision
-from runtime.pallets.tokenomics import BurnId, Tokenomics
+from runtime.pallets.tokenomics import BurnId
+from runtime.pallets.tokenomics import errors as tokenomics_errors
 from support.economy.chain import PEOPLE, EconomyChain, Step, person
 from support.economy.oracle import BTT
 from support.tiers import amount
@@ -133,7 +134,7 @@ def test_fake_hospitals_trigger_no_burn_and_real_ones_one(ninety_nine: Health) -
     for who in (merely, refused):
         chain.run(chain.endowed(who), chain.by(who, "Identity", "set_identity", info=INFO))
     chain.run(chain.judge(merely, Reasonable()), chain.judge(refused, KnownGood()))
-    assert chain.fails(chain.applied(merely)) is Facilities.NotKnownGood
+    assert chain.fails(chain.applied(merely)) is facilities_errors.NotKnownGood
     chain.run(chain.applied(refused))
     own = signed(refused), chain.call("Facilities", "confirm", who=Id(refused))
     assert chain.fails(own) is BadOrigin
@@ -148,7 +149,7 @@ def test_fake_hospitals_trigger_no_burn_and_real_ones_one(ninety_nine: Health) -
         chain.by(HOSPITALS[0], "Identity", "add_sub", sub=Id(part), data=name),
         chain.by(part, "Identity", "agree_sub", main=Id(HOSPITALS[0])),
     )
-    assert chain.fails(chain.applied(part)) is Facilities.OperatorTaken
+    assert chain.fails(chain.applied(part)) is facilities_errors.OperatorTaken
     # One that is suspended, and one that is too young.
     chain.register(suspended)
     chain.run(chain.suspended(suspended))
@@ -157,7 +158,7 @@ def test_fake_hospitals_trigger_no_burn_and_real_ones_one(ninety_nine: Health) -
     chain.days(29)
     chain.rounds()
     assert chain.facilities.count() == 99
-    assert chain.fails(burn) is Tokenomics.TriggerNotMet
+    assert chain.fails(burn) is tokenomics_errors.TriggerNotMet
     assert chain.audit() == []
 
     before = chain.free(ECOSYSTEM)
@@ -166,7 +167,7 @@ def test_fake_hospitals_trigger_no_burn_and_real_ones_one(ninety_nine: Health) -
     assert chain.facilities.count() == 100
     chain.run(burn)
     assert before - chain.free(ECOSYSTEM) == 70_000 * BTT
-    assert chain.fails(burn) is Tokenomics.AlreadyBurned
+    assert chain.fails(burn) is tokenomics_errors.AlreadyBurned
 
     # It was for ever: a hospital may leave, come back, and nothing burns again.
     chain.run(chain.by(late, "Facilities", "leave"))
@@ -178,10 +179,10 @@ def test_fake_hospitals_trigger_no_burn_and_real_ones_one(ninety_nine: Health) -
     chain.days(30)
     chain.rounds()
     assert chain.facilities.count() == 100
-    assert chain.fails(burn) is Tokenomics.AlreadyBurned
+    assert chain.fails(burn) is tokenomics_errors.AlreadyBurned
     assert before - chain.free(ECOSYSTEM) == 70_000 * BTT
     thousand = chain.by(CHO, "Tokenomics", "execute_milestone_burn", id=BurnId.Hospitals1000)
-    assert chain.fails(thousand) is Tokenomics.TriggerNotMet
+    assert chain.fails(thousand) is tokenomics_errors.TriggerNotMet
     assert chain.audit() == []
 
 

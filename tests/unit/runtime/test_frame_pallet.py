@@ -36,6 +36,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Part,
     Runtime,
     Value,
     call,
@@ -43,6 +44,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.pallet import snake
+from runtime.pallets.referenda import errors, events
 from runtime.pallets.system import System
 from runtime.params import RuntimeParams, WorkRules
 from support.runtime import VERSION, SmallRuntime
@@ -350,9 +352,7 @@ class Names(Component):
     names = Map(u8, u32)
     """Numbers by name."""
 
-    def __init__(self, pallet: Pallet, limit: u32) -> None:
-        super().__init__(pallet)
-        self.limit = limit
+    limit: u32
 
     def begin(self) -> None:
         self.names[u8(1)] = self.limit
@@ -365,14 +365,13 @@ class Composed(Pallet):
     limit: Const[u32]
     used = Value(u32, default=u32(0))
 
+    names = Part(Names)
+
     Begun = Begun
     Late = Late
 
     class Nested(Event, index=1):
         """Nested."""
-
-    def setup(self) -> None:
-        self.names = Names(self, self.limit)
 
     @call(0, weight=10)
     def begin(self, origin: Origin) -> None:
@@ -400,6 +399,24 @@ def test_listed_events_and_errors_belong_to_the_pallet_and_its_later_versions() 
     assert list(ComposedLater.ERRORS.values()) == [Late]
 
 
+def test_events_and_errors_of_modules_belong_to_the_pallet_and_its_later_versions() -> None:
+    class Elsewhere(Pallet, events=events, errors=errors):
+        """Names the modules of its events and errors."""
+
+    class ElsewhereLater(Elsewhere):
+        """The next version of it."""
+
+        class Ended(Event, index=200):
+            """Counting ended."""
+
+    assert Elsewhere.EVENTS[0] is events.Submitted
+    assert Elsewhere.ERRORS[0] is errors.NotOngoing
+    assert list(Elsewhere.EVENTS) == sorted(Elsewhere.EVENTS)
+    assert all(event.__module__ == events.__name__ for event in Elsewhere.EVENTS.values())
+    assert Elsewhere.EVENTS | {200: ElsewhereLater.Ended} == ElsewhereLater.EVENTS
+    assert ElsewhereLater.ERRORS == Elsewhere.ERRORS
+
+
 def test_a_component_keeps_its_storage_under_the_name_of_the_pallet() -> None:
     runtime = Composing()
     runtime.composed.begin(signed(AccountId(bytes(32))))
@@ -421,9 +438,7 @@ def test_constants_of_a_component_follow_those_of_the_pallet() -> None:
 
 def test_items_of_two_components_with_one_name_are_refused() -> None:
     class Twice(Composed):
-        def setup(self) -> None:
-            self.names = Names(self, self.limit)
-            self.others = Names(self, self.limit)
+        others = Part(Names)
 
     with pytest.raises(TypeError, match="two storage items are called Names"):
         SmallRuntime().add(10, Twice(limit=u32(1)))

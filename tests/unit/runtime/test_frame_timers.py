@@ -9,32 +9,38 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32
-from runtime.frame import Pallet
-from runtime.frame.timers import MAX_QUEUES, NEVER, NO_TIMER, DueKey, TimerQueues, time_of
+from runtime.frame import Pallet, Part
+from runtime.frame.timers import MAX_QUEUES, NEVER, NO_TIMER, DueKey, ShiftedQueues, time_of
+from runtime.frame.traits import Clock, Slot, Stalls
 from support.runtime import DictState, SmallRuntime
 
 QUEUES = (0, 3, 7)
 
 
-class SettableClock:
+class SettableClock(Clock, Stalls):
     """A clock that tests set, of a chain that may stall."""
 
     slot = 0
     stalled = 0
+    looks = 0
+
+    def now(self) -> Slot:
+        """Return the slot, and count the question."""
+        self.looks += 1
+        return Slot(self.slot)
+
+    def stalled_slots(self) -> int:
+        return self.stalled
+
+
+CLOCK = SettableClock()
 
 
 class Reminders(Pallet):
     """A pallet with nothing but timer queues."""
 
-    def setup(self) -> None:
-        """Build the timer queues."""
-        self.looks = 0
-        self.timers = TimerQueues(self, now=self.now, stalled=lambda: CLOCK.stalled)
-
-    def now(self) -> int:
-        """Return the slot, and count the question."""
-        self.looks += 1
-        return CLOCK.slot
+    clock: SettableClock
+    timers = Part(ShiftedQueues)
 
 
 class CountingState(DictState):
@@ -51,7 +57,7 @@ class TimerRuntime(SmallRuntime):
     """A runtime with timer queues, on a state that counts."""
 
     def build(self) -> None:
-        self.reminders = self.add(42, Reminders())
+        self.reminders = self.add(42, Reminders(clock=CLOCK))
 
     def fresh(self) -> CountingState:
         """Start from an empty state, at slot 0."""
@@ -61,7 +67,6 @@ class TimerRuntime(SmallRuntime):
         return state
 
 
-CLOCK = SettableClock()
 RUNTIME = TimerRuntime()
 TIMERS = RUNTIME.reminders.timers
 STEPS = st.lists(
@@ -179,9 +184,9 @@ def test_one_read_shows_that_nothing_is_due_in_any_queue() -> None:
 
 def test_an_empty_queue_needs_no_clock() -> None:
     RUNTIME.fresh()
-    RUNTIME.reminders.looks = 0
+    CLOCK.looks = 0
     assert [TIMERS.take(queue, 5) for queue in range(MAX_QUEUES)] == [[]] * MAX_QUEUES
-    assert RUNTIME.reminders.looks == 0
+    assert CLOCK.looks == 0
     TIMERS.enter(3, 2, named("entry"))
     assert TIMERS.take(3, 5) == []
-    assert RUNTIME.reminders.looks == 1
+    assert CLOCK.looks == 1

@@ -192,7 +192,7 @@ class Owner:
         nonce = self.receipts.to_bytes(32, "big")
         denomination = Denomination.Hundred
         blank = PointVoucher(ANN, u32(month), denomination, CHO, nonce, nonce, bytes(256))
-        genesis = self.chain.runtime.incentives.genesis_hash()
+        genesis = self.chain.runtime.system.genesis_hash()
         signature = rsa_key(month).sign(nonce + blank.message(genesis), PSS, SHA384)
         return replace(blank, signature=signature)
 

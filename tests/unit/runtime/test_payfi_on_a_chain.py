@@ -25,7 +25,8 @@ from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
-from runtime.pallets.payfi import PayFi, PaymentState, Rates
+from runtime.pallets.payfi import PaymentState, Rates
+from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.arbiters import BOND
 from runtime.pallets.payfi.card_types import Limits, Proof
 from runtime.pallets.payfi.dispute_types import Contest, DisputeReason, Outcome, Resolution
@@ -53,7 +54,7 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.payfi.register(signed(SHOP), u16(8_062), b"BTT", u8(0), HASH)
     limits = Limits(PAID, PAID, [], u64(u64.MAX))
     until = u64(int(runtime.payfi.calendar.now()) + HOUR_MS)
-    asked = CardRegistration.of(H256(runtime.payfi.genesis_hash()), card_id(KEY), PAYER, until)
+    asked = CardRegistration.of(H256(runtime.system.genesis_hash()), card_id(KEY), PAYER, until)
     proof = Proof(until, p256.sign(SECRET, REGISTRATION.encode(asked)))
     runtime.payfi.register_card(signed(PAYER), KEY, limits, None, proof)
 
@@ -188,7 +189,7 @@ def test_a_panel_is_selected_by_the_randomness_of_later_blocks() -> None:
     chain.run(ALICE, chain.call("PayFi", "answer", payment=u64(0), answer=Contest(HASH)))
     found = [event for _ in range(8) for event in chain.events(chain.seal())]
     (selected,) = [
-        each.event.event for each in found if type(each.event.event) is PayFi.PanelSelected
+        each.event.event for each in found if type(each.event.event) is payfi_events.PanelSelected
     ]
     assert sorted(selected.arbiters) == sorted(account(judge) for judge in judges)
     for judge in judges[:2]:
@@ -210,9 +211,11 @@ def test_silence_ends_a_dispute_in_a_block_without_transactions(chain: DevChain)
         record.event.event
         for hash in found
         for record in chain.events(hash)
-        if isinstance(record.event.event, PayFi.Resolved)
+        if isinstance(record.event.event, payfi_events.Resolved)
     ]
-    ended = PayFi.Resolved(u64(0), PAYER, SHOP, False, Resolution.NoAnswer, PAID, u128(0), u128(0))
+    ended = payfi_events.Resolved(
+        u64(0), PAYER, SHOP, False, Resolution.NoAnswer, PAID, u128(0), u128(0)
+    )
     assert resolved == [ended]
     consistent(chain, chain.client.best().hash)
 
@@ -232,7 +235,7 @@ def charge(chain: DevChain, asked: Voucher, signature: bytes) -> list[object]:
 def test_a_merchant_charges_a_card_in_a_transaction(chain: DevChain) -> None:
     asked = voucher(chain, 1)
     events = charge(chain, asked, p256.sign(SECRET, VOUCHER.encode(asked)))
-    assert PayFi.Charged(card_id(KEY), u64(1), u64(0), PAYER, SHOP) in events
+    assert payfi_events.Charged(card_id(KEY), u64(1), u64(0), PAYER, SHOP) in events
     consistent(chain, chain.client.best().hash)
 
 

@@ -10,9 +10,10 @@ from btt_chain.scale import u8, u16, u64, u128
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, signed
-from runtime.pallets.oracle import Oracle
+from runtime.pallets.oracle import errors as oracle_errors
 from runtime.pallets.oracle.types import Round, Rule, TimestampedValue, Waiting
-from runtime.pallets.payfi import PayFi, Rates
+from runtime.pallets.payfi import Rates
+from runtime.pallets.payfi import errors as payfi_errors
 from support.chain import ALICE, BOB, DevChain, account
 
 SHOP, PAYER = account(ALICE), account(BOB)
@@ -50,7 +51,7 @@ def test_a_payment_in_another_currency_costs_what_the_oracle_says(runtime: BttRu
 def test_a_moved_price_is_bounded_by_what_the_payer_allows(runtime: BttRuntime) -> None:
     now = runtime.timestamp.now.value
     runtime.oracle.quotes.values[KEY] = TimestampedValue(u128(4 * 10**17 - 1), now)
-    with pytest.raises(PayFi.TooDear):
+    with pytest.raises(payfi_errors.TooDear):
         pay(runtime)
     pay(runtime, u128(COST * 101 // 100))
 
@@ -64,13 +65,13 @@ def test_no_price_stops_payments_with_the_oracles_word(runtime: BttRuntime) -> N
             pay(runtime)
 
     quotes.round[KEY] = Round(u64(0), [])
-    refused(Oracle.Few)
+    refused(oracle_errors.Few)
     quotes.round[KEY] = Round(now, [])
-    refused(Oracle.Stale)
+    refused(oracle_errors.Stale)
     quotes.round[KEY] = fresh
     quotes.waiting[KEY] = Waiting(TimestampedValue(u128(10**18), now), now)
-    refused(Oracle.Jumping)
+    refused(oracle_errors.Jumping)
     del quotes.waiting[KEY], quotes.rules[KEY]
-    refused(Oracle.UnknownKey)
+    refused(oracle_errors.UnknownKey)
     quotes.rules[KEY] = Rule()
     pay(runtime)

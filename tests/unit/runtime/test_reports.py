@@ -30,7 +30,7 @@ from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64
 from runtime.apis.reports import AnyProof, report_extrinsic
 from runtime.frame import NONE, DispatchError, PostInfo, signed
-from runtime.pallets.authorities import Authorities
+from runtime.pallets.authorities import events as authorities_events
 from runtime.pallets.babe import Babe
 from runtime.pallets.evidence import MembershipProof
 from runtime.pallets.grandpa import Grandpa
@@ -118,9 +118,9 @@ def test_a_report_that_is_right_slashes_and_costs_nothing(chain: BabeChain, whic
     assert post.pays is False
     events = [happened.event for happened in chain.runtime.host.happened()]
     assert [type(event) for event in events if isinstance(event, Offences.Offence)]
-    assert [event.validator for event in events if isinstance(event, Authorities.Slashed)] == [
-        BOB.account
-    ]
+    assert [
+        event.validator for event in events if isinstance(event, authorities_events.Slashed)
+    ] == [BOB.account]
     assert before == BOND
     assert chain.runtime.authorities.bonded(BOB.account) < before
 
@@ -147,7 +147,7 @@ def test_a_report_without_a_signature_goes_through_pool_and_block(
     assert valid.requires == []
     chain.block(reports=[raw])
     assert not chain.failures
-    assert any(isinstance(event, Authorities.Slashed) for event in chain.events())
+    assert any(isinstance(event, authorities_events.Slashed) for event in chain.events())
 
     with pytest.raises(Invalid) as known:
         judge(chain, raw)
@@ -206,7 +206,7 @@ def test_offences_before_skipped_epochs_find_their_session() -> None:
     assert chain.runtime.session.session_index() == 2
     chain.block(reports=[made(chain, early), made(chain, late)])
     assert not chain.failures
-    slashed = [event for event in chain.events() if isinstance(event, Authorities.Slashed)]
+    slashed = [event for event in chain.events() if isinstance(event, authorities_events.Slashed)]
     assert {event.validator for event in slashed} == {BOB.account, CHARLIE.account}
 
 

@@ -32,6 +32,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.pallets.balances import Balances
+from runtime.pallets.balances import events as balances_events
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import (
     FLOOR,
@@ -406,7 +407,7 @@ def test_a_closed_account_is_not_opened_again_by_a_refund() -> None:
     events = chain.run(LOCKED, chain.call("Utility", "if_else", main=leave, fallback=heavy))
 
     assert Utility.IfElseMainSuccess() in events
-    withdrawn = next(event for event in events if isinstance(event, Balances.Withdraw))
+    withdrawn = next(event for event in events if isinstance(event, balances_events.Withdraw))
     assert paid(events).actual_fee == withdrawn.amount, "nothing comes back"
     assert account(LOCKED) not in chain.at().system.account
     assert chain.total() == total
@@ -523,7 +524,7 @@ def test_the_event_of_the_limit_names_the_era() -> None:
 def test_the_event_reports_the_whole_fee_and_the_tip_in_it(chain: DevChain) -> None:
     events = chain.run(BOB, pay(chain, 1), tip=9)
     reported = paid(events)
-    withdrawn = next(event for event in events if isinstance(event, Balances.Withdraw))
+    withdrawn = next(event for event in events if isinstance(event, balances_events.Withdraw))
     assert (reported.who, reported.tip) == (account(BOB), 9)
     assert reported.actual_fee == withdrawn.amount
 
@@ -565,10 +566,10 @@ def test_a_discount_is_off_what_weight_costs_and_neither_bytes_nor_tip() -> None
     full = int(paid(whole).actual_fee) - 10**15 - length
     assert paid(less).actual_fee == full - full * 2_000 // 10_000 + length + 10**15
     assert paid(less).tip == 10**15
-    withdrawn = next(event for event in less if isinstance(event, Balances.Withdraw))
+    withdrawn = next(event for event in less if isinstance(event, balances_events.Withdraw))
     assert withdrawn.amount == paid(less).actual_fee
     assert int(chain.account(BOB).data.free) == START - int(paid(less).actual_fee) - 1
-    credited = [event for event in less if isinstance(event, Balances.Deposit)]
+    credited = [event for event in less if isinstance(event, balances_events.Deposit)]
     author, fund = (int(event.amount) for event in credited)
     fee = int(paid(less).actual_fee) - 10**15 - length
     assert (author - 10**15, fund - length) == (fee // 2, fee - fee // 2)

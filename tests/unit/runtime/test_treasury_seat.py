@@ -14,7 +14,7 @@ from runtime.constants import BTT, YEAR_MS
 from runtime.frame import ROOT, BadOrigin
 from runtime.frame.origin import decided
 from runtime.pallets.origins import Decision
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.tokenomics import errors
 from runtime.pallets.treasury import Treasury
 from support.economy.chain import EconomyChain, Step, person
 
@@ -91,7 +91,7 @@ def test_a_pause_stops_it_and_an_emergency_ends_it() -> None:
     chain = chain_of()
     assert not chain.block(chain.root("Tokenomics", "pause_discretionary", until=u64(5)))
     (refused,) = chain.block(spends(chain, 1))
-    assert isinstance(refused, Tokenomics.Paused)
+    assert isinstance(refused, errors.Paused)
     chain.block(slot=chain.slot + 5)
     assert not chain.block(spends(chain, 1))
     ends = chain.call("Tokenomics", "end_treasury_seat")
@@ -101,7 +101,7 @@ def test_a_pause_stops_it_and_an_emergency_ends_it() -> None:
     (refused,) = chain.block(spends(chain, 1))
     assert isinstance(refused, BadOrigin)
     (refused,) = chain.block((ROOT, ends))
-    assert isinstance(refused, Tokenomics.NoSeat)
+    assert isinstance(refused, errors.NoSeat)
 
 
 def test_what_the_foundation_approved_can_be_revoked_before_it_is_paid() -> None:

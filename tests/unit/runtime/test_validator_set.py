@@ -16,7 +16,7 @@ from runtime.constants import BTT
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.frame import NONE, Call
 from runtime.frame import signed as signed_by
-from runtime.pallets.authorities import Authorities
+from runtime.pallets.authorities import events as authorities_events
 from runtime.pallets.babe import Babe
 from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
 from runtime.pallets.offences import Offences
@@ -171,7 +171,7 @@ def test_an_author_of_two_blocks_in_a_slot_is_slashed_disabled_and_replaced() ->
     assert [type(error) for error in chain.failures] == [Babe.DuplicateOffenceReport]
     lost = BOND * 9 // 16
     events = chain.events()
-    assert Authorities.Slashed(cheat.account, u128(lost)) in events
+    assert authorities_events.Slashed(cheat.account, u128(lost)) in events
     assert Session.ValidatorDisabled(cheat.account) in events
     assert Offences.Offence(BABE_EQUIVOCATION, opaque_time_slot(int(proof.slot))) in events
     assert runtime.authorities.bonded(cheat.account) == BOND - lost

@@ -24,7 +24,8 @@ from btt_chain.scale import u16, u32, u64
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import DispatchError
-from runtime.pallets.jobs import Check, Jobs, JobState, Outcome
+from runtime.pallets.jobs import Check, JobState, Outcome
+from runtime.pallets.jobs import errors as jobs_errors
 from runtime.pallets.receipts import Phase, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
 from support.market import ALICE, BOB, GENESIS, RANDOMNESS, SALT, Claim, Market, person
@@ -249,7 +250,7 @@ def test_a_job_is_paid_once_whatever_is_sent_again() -> None:
         "started": market.job(job).accepted,
         "finished": u32(market.clock.now()),
     }  # fmt: skip
-    assert isinstance(market.tried(provider, "Receipts.submit", **again), Jobs.WrongState)
+    assert isinstance(market.tried(provider, "Receipts.submit", **again), jobs_errors.WrongState)
     assert market.tried(ALICE, "Receipts.accept_result", receipt=receipt) is not None
     market.run(50)
     assert market.wealth(provider, ALICE) == before
@@ -268,7 +269,7 @@ def test_copied_roots_are_not_a_receipt_of_another_provider() -> None:
         "started": found.accepted, "finished": now,
     }  # fmt: skip
     for thief in thieves:
-        assert isinstance(market.tried(thief, "Receipts.submit", **args), Jobs.NotProvider)
+        assert isinstance(market.tried(thief, "Receipts.submit", **args), jobs_errors.NotProvider)
     receipt = market.submit(job, HONEST)
     names = [ids.receipt_id(GENESIS, job, who, 0, HONEST.item_root) for who in thieves]
     assert receipt not in names

@@ -9,7 +9,8 @@ import numpy as np
 from btt_chain.scale import u32
 from runtime.audits import audit
 from runtime.frame import ROOT
-from runtime.pallets.jobs import Jobs, JobState, Outcome
+from runtime.pallets.jobs import JobState, Outcome
+from runtime.pallets.jobs import events as jobs_events
 from support.whole_market import WholeMarket
 from unit.runtime.pallets.test_work_machine import WholeWorkMachine
 
@@ -25,8 +26,8 @@ def test_not_a_planck_is_lost_in_long_runs() -> None:
     done, ended = 0, Counter[Outcome]()
     for seed, planted in ((2, False), (1, True)):
         events = long_run(seed, planted=planted)
-        done += sum(isinstance(event, Jobs.Finalized) for event in events)
-        ended += Counter(event.outcome for event in events if isinstance(event, Jobs.Ended))
+        done += sum(isinstance(event, jobs_events.Finalized) for event in events)
+        ended += Counter(event.outcome for event in events if isinstance(event, jobs_events.Ended))
     assert done >= 10
     assert {*ended} >= ENDS, ended
 

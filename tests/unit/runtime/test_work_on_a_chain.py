@@ -17,7 +17,7 @@ from runtime.accounts import POOLS
 from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.frame import Call, signed
-from runtime.pallets.jobs import Check, Job, Jobs, JobState, Outcome, Tier, Urgency
+from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency, events
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.receipts import Phase, Receipt, Seat, Valid, Verdict, Wrong
@@ -88,7 +88,7 @@ class WorkChain(BabeChain):
             max_price=u128(100 * BTT), data_bytes=u64(100_000 << 20), deadline=u32(30),
             reply_key=bytes(32), endpoints=ENDPOINT,
         )  # fmt: skip
-        return next(event.job for event in self.events() if isinstance(event, Jobs.Posted))
+        return next(event.job for event in self.events() if isinstance(event, events.Posted))
 
     def submitted(self, job: H256, claim: Claim) -> H256:
         """Have a job accepted and done; return the receipt, whose committee is selected."""

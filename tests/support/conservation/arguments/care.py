@@ -50,7 +50,7 @@ def epoch(c: Chooser) -> u32:
 def promise(c: Chooser) -> SignedPromise:
     """Return a promise by a custodian, of a leaf that may be in its log; sometimes a bad one."""
     known = [who for who, _ in c.runtime.health_records.custodians.custodians.items()]
-    genesis = H256(c.runtime.health_records.genesis_hash())
+    genesis = H256(c.runtime.system.genesis_hash())
     made = AccessPromise(
         CONTEXT, c.one_of((genesis, genesis, genesis, H256(bytes(32)))),
         c.one_of([*known * 5, c.who()]), H256(bytes(32)), c.one_of(LEAVES),

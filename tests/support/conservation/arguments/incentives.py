@@ -80,7 +80,7 @@ def voucher(c: Chooser) -> PointVoucher:
     blank = PointVoucher(*fields, bytes(256))
     if c.one_in(10):
         return blank
-    message = blank.prefix + blank.message(c.runtime.incentives.genesis_hash())
+    message = blank.prefix + blank.message(c.runtime.system.genesis_hash())
     return PointVoucher(*fields, signature(denomination, message))
 
 

@@ -54,7 +54,7 @@ def new_card(c: Chooser) -> dict[str, object]:
     seed, payfi = c.one_of(CARD_SEEDS), c.runtime.payfi
     key, until = Ed25519Key(ed25519.public_from_seed(seed)), u64(payfi.calendar.now() + 60_000)
     owner = c.one_of([c.who(), *[c.situation.signer] * 5])
-    asked = Registration.of(H256(payfi.genesis_hash()), card_id(key), owner, until)
+    asked = Registration.of(H256(payfi.system.genesis_hash()), card_id(key), owner, until)
     return {"key": key, "proof": Proof(until, ed25519.sign(seed, REGISTRATION.encode(asked)))}
 
 

@@ -45,7 +45,9 @@ from runtime.pallets.asset_registry import (
     Role,
     State,
 )
-from runtime.pallets.assets import Assets
+from runtime.pallets.asset_registry import errors as asset_registry_errors
+from runtime.pallets.asset_registry import events as asset_registry_events
+from runtime.pallets.assets import errors as assets_errors
 from runtime.pallets.tokenomics import BurnReason
 from support.asset_runtime import (
     ALICE,
@@ -87,10 +89,10 @@ def test_the_way_to_units_and_what_it_costs(runtime: AssetRuntime) -> None:
     assert runtime.held(HOLD.Registration, ALICE) == DEPOSIT
     runtime.attest(scanner, legal=1, tech=2)
     assert runtime.registry.registrations.registered[scanner].state is State.Voting
-    with refused(runtime, AssetRegistry.VotingOpen):
+    with refused(runtime, asset_registry_errors.VotingOpen):
         runtime.registry.issue(signed(ALICE), scanner)
     runtime.clock.slot += VOTE
-    with refused(runtime, AssetRegistry.NotIssuer):
+    with refused(runtime, asset_registry_errors.NotIssuer):
         runtime.registry.issue(signed(BOB), scanner)
     runtime.host.events.clear()
     runtime.registry.issue(signed(ALICE), scanner)
@@ -100,9 +102,11 @@ def test_the_way_to_units_and_what_it_costs(runtime: AssetRuntime) -> None:
     # Class 2, because the harder judgement counts: 2 % of 20,000; 5 % of it burn, beyond 10,000.
     fee, burned = 400 * BTT, 20 * BTT
     issued = [
-        event for event in runtime.announced() if isinstance(event, AssetRegistry.AssetIssued)
+        event
+        for event in runtime.announced()
+        if isinstance(event, asset_registry_events.AssetIssued)
     ]
-    assert issued == [AssetRegistry.AssetIssued(scanner, UNITS, fee, burned, u128(0))]
+    assert issued == [asset_registry_events.AssetIssued(scanner, UNITS, fee, burned, u128(0))]
     assert runtime.balances.total(ALICE) == RICH - fee
     assert before - runtime.issuance() == burned
     assert runtime.tokenomics.burned_by[BurnReason.Asset] == burned
@@ -114,14 +118,14 @@ def test_stakers_get_their_part_of_the_fee_whichever_way_they_voted(runtime: Ass
     runtime.attest(scanner)
     runtime.registry.vote(signed(BOB), scanner, True)
     runtime.registry.vote(signed(CAROL), scanner, False)
-    with refused(runtime, AssetRegistry.AlreadyVoted):
+    with refused(runtime, asset_registry_errors.AlreadyVoted):
         runtime.registry.vote(signed(BOB), scanner, False)
-    with refused(runtime, AssetRegistry.NoStake):
+    with refused(runtime, asset_registry_errors.NoStake):
         runtime.registry.vote(signed(DAVE), scanner, False)
-    with refused(runtime, AssetRegistry.NothingToClaim):
+    with refused(runtime, asset_registry_errors.NothingToClaim):
         runtime.registry.claim_vote_reward(signed(BOB), scanner)
     runtime.clock.slot += VOTE
-    with refused(runtime, AssetRegistry.VotingOver):
+    with refused(runtime, asset_registry_errors.VotingOver):
         runtime.registry.vote(signed(DAVE), scanner, False)
     runtime.registry.issue(signed(ALICE), scanner)
 
@@ -129,12 +133,12 @@ def test_stakers_get_their_part_of_the_fee_whichever_way_they_voted(runtime: Ass
     assert runtime.held(HOLD.VoteReward, ALICE) == reward
     runtime.registry.claim_vote_reward(signed(BOB), scanner)
     assert runtime.balances.free(BOB) == RICH + reward * 3 // 4
-    with refused(runtime, AssetRegistry.NothingToClaim):
+    with refused(runtime, asset_registry_errors.NothingToClaim):
         runtime.registry.claim_vote_reward(signed(BOB), scanner)
-    with refused(runtime, AssetRegistry.NothingToClaim):
+    with refused(runtime, asset_registry_errors.NothingToClaim):
         runtime.registry.expire_vote_reward(signed(DAVE), scanner)
     runtime.clock.slot += CLAIM
-    with refused(runtime, AssetRegistry.NothingToClaim):
+    with refused(runtime, asset_registry_errors.NothingToClaim):
         runtime.registry.claim_vote_reward(signed(CAROL), scanner)
     treasury = runtime.balances.free(TREASURY)
     runtime.registry.expire_vote_reward(signed(DAVE), scanner)
@@ -165,13 +169,13 @@ def test_votes_are_forgotten_when_they_count_for_nothing(runtime: AssetRuntime) 
         runtime.attest(id)
         for who in (BOB, CAROL):
             runtime.registry.vote(signed(who), id, True)
-        with refused(runtime, AssetRegistry.NothingToForget):
+        with refused(runtime, asset_registry_errors.NothingToForget):
             forget(signed(DAVE), id)
     runtime.clock.slot += VOTE
     runtime.registry.issue(signed(ALICE), scanner)
     runtime.registry.withdraw(signed(ALICE), clinic)
     assert forget(signed(DAVE), clinic).pays is True, "a few cost the fee of any call"
-    with refused(runtime, AssetRegistry.NothingToForget):
+    with refused(runtime, asset_registry_errors.NothingToForget):
         forget(signed(DAVE), scanner)
     runtime.clock.slot += CLAIM
     runtime.registry.expire_vote_reward(signed(DAVE), scanner)
@@ -197,22 +201,22 @@ def test_a_verifier_who_says_no_ends_it(runtime: AssetRuntime) -> None:
     runtime.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), False, TEXT)
     assert runtime.registry.registrations.registered[scanner].state is State.Rejected
     assert runtime.balances.free(ALICE) == RICH
-    with refused(runtime, AssetRegistry.BadState):
+    with refused(runtime, asset_registry_errors.BadState):
         runtime.registry.verify(signed(LEGAL), scanner, Role.Regulatory, u8(1), True, TEXT)
 
 
 def test_documents_are_registered_once(runtime: AssetRuntime) -> None:
     runtime.register()
-    with refused(runtime, AssetRegistry.AlreadyRegistered):
+    with refused(runtime, asset_registry_errors.AlreadyRegistered):
         runtime.register(who=BOB)
 
 
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
-        ({"who": DAVE}, AssetRegistry.NotJudged),
-        ({"value": u128(0)}, AssetRegistry.BadTerms),
-        ({"units": u128(0)}, AssetRegistry.BadTerms),
+        ({"who": DAVE}, asset_registry_errors.NotJudged),
+        ({"value": u128(0)}, asset_registry_errors.BadTerms),
+        ({"units": u128(0)}, asset_registry_errors.BadTerms),
     ],
 )
 def test_what_cannot_be_registered(
@@ -227,39 +231,39 @@ def test_two_people_attest_and_neither_is_the_issuer(runtime: AssetRuntime) -> N
     runtime.registry.appoint_verifier(ROOT, Id(ALICE), True, True)
     runtime.registry.appoint_verifier(ROOT, Id(TECH), True, True)
     scanner = runtime.register()
-    with refused(runtime, AssetRegistry.VerifierConflict):
+    with refused(runtime, asset_registry_errors.VerifierConflict):
         runtime.registry.verify(signed(ALICE), scanner, Role.Technical, u8(1), True, TEXT)
-    with refused(runtime, AssetRegistry.NotVerifier):
+    with refused(runtime, asset_registry_errors.NotVerifier):
         runtime.registry.verify(signed(LEGAL), scanner, Role.Technical, u8(1), True, TEXT)
-    with refused(runtime, AssetRegistry.BadClass):
+    with refused(runtime, asset_registry_errors.BadClass):
         runtime.registry.verify(signed(TECH), scanner, Role.Technical, u8(4), True, TEXT)
     runtime.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
-    with refused(runtime, AssetRegistry.VerifierConflict):
+    with refused(runtime, asset_registry_errors.VerifierConflict):
         runtime.registry.verify(signed(TECH), scanner, Role.Regulatory, u8(1), True, TEXT)
-    with refused(runtime, AssetRegistry.AlreadyVerified):
+    with refused(runtime, asset_registry_errors.AlreadyVerified):
         runtime.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
 
 
 def test_a_verifier_is_bonded_appointed_and_held_to_account(runtime: AssetRuntime) -> None:
-    with refused(runtime, AssetRegistry.BondTooLow):
+    with refused(runtime, asset_registry_errors.BondTooLow):
         runtime.registry.bond_verifier(signed(DAVE), BOND - 1)
-    with refused(runtime, AssetRegistry.NotVerifier):
+    with refused(runtime, asset_registry_errors.NotVerifier):
         runtime.registry.appoint_verifier(ROOT, Id(DAVE), True, True)
     runtime.registry.bond_verifier(signed(DAVE), BOND)
-    with refused(runtime, AssetRegistry.AlreadyBonded):
+    with refused(runtime, asset_registry_errors.AlreadyBonded):
         runtime.registry.bond_verifier(signed(DAVE), BOND)
     with refused(runtime, BadOrigin):
         runtime.registry.appoint_verifier(signed(DAVE), Id(DAVE), True, True)
     scanner = runtime.register()
-    with refused(runtime, AssetRegistry.NotVerifier):
+    with refused(runtime, asset_registry_errors.NotVerifier):
         runtime.registry.verify(signed(DAVE), scanner, Role.Technical, u8(1), True, TEXT)
-    with refused(runtime, AssetRegistry.StillBound):
+    with refused(runtime, asset_registry_errors.StillBound):
         runtime.registry.withdraw_bond(signed(DAVE))
     runtime.registry.leave(signed(DAVE))
-    with refused(runtime, AssetRegistry.StillBound):
+    with refused(runtime, asset_registry_errors.StillBound):
         runtime.registry.leave(signed(DAVE))
     runtime.clock.slot += LEAVE - 1
-    with refused(runtime, AssetRegistry.StillBound):
+    with refused(runtime, asset_registry_errors.StillBound):
         runtime.registry.withdraw_bond(signed(DAVE))
     before = runtime.issuance()
     runtime.registry.slash_verifier(ROOT, Id(DAVE), 1_000 * BTT)
@@ -275,10 +279,10 @@ def test_one_who_stands_behind_two_accounts_is_one(runtime: AssetRuntime) -> Non
     runtime.people.parents = {TECH: LEGAL}
     scanner = runtime.register()
     runtime.registry.verify(signed(LEGAL), scanner, Role.Regulatory, u8(1), True, TEXT)
-    with refused(runtime, AssetRegistry.VerifierConflict):
+    with refused(runtime, asset_registry_errors.VerifierConflict):
         runtime.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
     runtime.people.parents = {TECH: ALICE}
-    with refused(runtime, AssetRegistry.VerifierConflict):
+    with refused(runtime, asset_registry_errors.VerifierConflict):
         runtime.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
     runtime.people.parents = {}
     runtime.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
@@ -286,7 +290,7 @@ def test_one_who_stands_behind_two_accounts_is_one(runtime: AssetRuntime) -> Non
     runtime.registry.issue(signed(ALICE), scanner)
     runtime.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
     runtime.people.parents = {ALICE: BOB, TECH: BOB}
-    with refused(runtime, AssetRegistry.VerifierConflict):
+    with refused(runtime, asset_registry_errors.VerifierConflict):
         runtime.registry.submit_revaluation(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
 
 
@@ -296,7 +300,7 @@ def test_the_same_coins_do_not_vote_twice(runtime: AssetRuntime) -> None:
     runtime.people.lasts = {BOB: u128(0), CAROL: 1_000 * BTT}
     scanner = runtime.register()
     runtime.attest(scanner)
-    with refused(runtime, AssetRegistry.NoStake):
+    with refused(runtime, asset_registry_errors.NoStake):
         runtime.registry.vote(signed(BOB), scanner, False)
     runtime.registry.vote(signed(CAROL), scanner, True)
     assert runtime.registry.voting.polls[scanner].ayes == 1_000 * BTT
@@ -304,7 +308,7 @@ def test_the_same_coins_do_not_vote_twice(runtime: AssetRuntime) -> None:
 
 def test_who_was_slashed_is_not_appointed_again_without_a_whole_bond(runtime: AssetRuntime) -> None:
     runtime.registry.slash_verifier(ROOT, Id(LEGAL), u128(1))
-    with refused(runtime, AssetRegistry.BondTooLow):
+    with refused(runtime, asset_registry_errors.BondTooLow):
         runtime.registry.appoint_verifier(ROOT, Id(LEGAL), True, False)
     runtime.registry.appoint_verifier(ROOT, Id(LEGAL), False, False)
     runtime.registry.leave(signed(LEGAL))
@@ -318,13 +322,13 @@ def test_an_issuer_gives_up_before_there_are_units_and_gets_the_deposit(
     runtime: AssetRuntime,
 ) -> None:
     scanner = runtime.register()
-    with refused(runtime, AssetRegistry.NotIssuer):
+    with refused(runtime, asset_registry_errors.NotIssuer):
         runtime.registry.withdraw(signed(BOB), scanner)
     runtime.registry.withdraw(signed(ALICE), scanner)
     assert runtime.balances.free(ALICE) == RICH
     assert scanner not in runtime.registry.registrations.registered, "no report exists"
     assert not runtime.registry.valuation.valuations[scanner]
-    with refused(runtime, AssetRegistry.Unknown):
+    with refused(runtime, asset_registry_errors.Unknown):
         runtime.registry.withdraw(signed(ALICE), scanner)
 
     again = runtime.register()
@@ -332,10 +336,10 @@ def test_an_issuer_gives_up_before_there_are_units_and_gets_the_deposit(
     runtime.registry.withdraw(signed(ALICE), again)
     assert runtime.balances.free(ALICE) == RICH
     assert runtime.registry.registrations.registered[again].state is State.Rejected
-    with refused(runtime, AssetRegistry.BadState):
+    with refused(runtime, asset_registry_errors.BadState):
         runtime.registry.withdraw(signed(ALICE), again)
     issued = runtime.issue()
-    with refused(runtime, AssetRegistry.BadState):
+    with refused(runtime, asset_registry_errors.BadState):
         runtime.registry.withdraw(signed(ALICE), issued)
 
 
@@ -345,13 +349,13 @@ def test_a_slashed_verifier_attests_nothing_and_loses_no_more_than_there_is(
     runtime.registry.slash_verifier(ROOT, Id(LEGAL), u128(u128.MAX))
     assert runtime.held(HOLD.VerifierBond, LEGAL) == 0
     scanner = runtime.register()
-    with refused(runtime, AssetRegistry.NotVerifier):
+    with refused(runtime, asset_registry_errors.NotVerifier):
         runtime.registry.verify(signed(LEGAL), scanner, Role.Regulatory, u8(1), True, TEXT)
 
 
 def test_restricted_units_are_for_people_whose_identity_was_judged(runtime: AssetRuntime) -> None:
     scanner = runtime.issue(restricted=True)
-    with refused(runtime, Assets.NoPermission):
+    with refused(runtime, assets_errors.NoPermission):
         runtime.assets.transfer(signed(ALICE), scanner, Id(DAVE), u128(1))
     runtime.assets.transfer(signed(ALICE), scanner, Id(BOB), u128(1))
     clinic = runtime.issue(documents=OTHERS)
@@ -371,11 +375,11 @@ def test_revenue_goes_to_those_who_held_units_when_it_came(runtime: AssetRuntime
     runtime.registry.claim_revenue(signed(CAROL), scanner)
     assert runtime.balances.free(BOB) == RICH + 25 * BTT
     assert runtime.balances.free(CAROL) == RICH + 25 * BTT // 10
-    with refused(runtime, AssetRegistry.NothingToClaim):
+    with refused(runtime, asset_registry_errors.NothingToClaim):
         runtime.registry.claim_revenue(signed(BOB), scanner)
     assert (scanner, BOB) not in runtime.registry.holders.shares, "an empty share is removed"
     assert (scanner, CAROL) in runtime.registry.holders.shares
-    with refused(runtime, AssetRegistry.NotIssuer):
+    with refused(runtime, asset_registry_errors.NotIssuer):
         runtime.registry.distribute_revenue(signed(BOB), scanner, BTT)
     assert runtime.held(HOLD.Revenue, ALICE) == 110 * BTT - 275 * BTT // 10
 
@@ -385,20 +389,20 @@ def test_the_value_moves_so_far_within_a_quarter_and_not_farther(runtime: AssetR
     paid = int(runtime.balances.total(ALICE))
     runtime.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
     assert paid - int(runtime.balances.total(ALICE)) == 50 * BTT
-    with refused(runtime, AssetRegistry.RevaluationPending):
+    with refused(runtime, asset_registry_errors.RevaluationPending):
         runtime.registry.request_revaluation(signed(ALICE), scanner, Mode.Full)
     submit = runtime.registry.submit_revaluation
-    with refused(runtime, AssetRegistry.NotVerifier):
+    with refused(runtime, asset_registry_errors.NotVerifier):
         submit(signed(LEGAL), scanner, Role.Regulatory, VALUE, TEXT)
-    with refused(runtime, AssetRegistry.ValuationJump):
+    with refused(runtime, asset_registry_errors.ValuationJump):
         submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT + 1, TEXT)
     submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT, TEXT)
     assert runtime.registry.registrations.registered[scanner].value == 24_000 * BTT
-    with refused(runtime, AssetRegistry.NoRevaluation):
+    with refused(runtime, asset_registry_errors.NoRevaluation):
         submit(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
 
     runtime.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
-    with refused(runtime, AssetRegistry.ValuationJump):
+    with refused(runtime, asset_registry_errors.ValuationJump):
         submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT + 1, TEXT)
     runtime.clock.slot += QUARTER
     submit(signed(TECH), scanner, Role.Technical, 28_800 * BTT, TEXT)
@@ -411,7 +415,7 @@ def test_a_full_valuation_needs_two_who_agree(runtime: AssetRuntime) -> None:
     submit = runtime.registry.submit_revaluation
     submit(signed(TECH), scanner, Role.Technical, 21_000 * BTT, TEXT)
     assert runtime.registry.registrations.registered[scanner].value == VALUE
-    with refused(runtime, AssetRegistry.ValuesDiffer):
+    with refused(runtime, asset_registry_errors.ValuesDiffer):
         submit(signed(LEGAL), scanner, Role.Regulatory, 20_999 * BTT, TEXT)
     submit(signed(LEGAL), scanner, Role.Regulatory, 21_000 * BTT, TEXT)
     assert runtime.registry.registrations.registered[scanner].value == 21_000 * BTT
@@ -423,7 +427,7 @@ def test_an_asset_is_not_valued_without_end(runtime: AssetRuntime) -> None:
         runtime.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
         runtime.registry.submit_revaluation(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
     runtime.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
-    with refused(runtime, AssetRegistry.TooManyValuations):
+    with refused(runtime, asset_registry_errors.TooManyValuations):
         runtime.registry.submit_revaluation(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
 
 
@@ -432,7 +436,7 @@ def test_policy_freezes_and_thaws(runtime: AssetRuntime) -> None:
     with refused(runtime, BadOrigin):
         runtime.registry.freeze_asset(signed(ALICE), scanner)
     runtime.registry.freeze_asset(ROOT, scanner)
-    with refused(runtime, Assets.AssetNotLive):
+    with refused(runtime, assets_errors.AssetNotLive):
         runtime.assets.transfer(signed(ALICE), scanner, Id(BOB), u128(1))
     runtime.registry.thaw_asset(ROOT, scanner)
     runtime.assets.transfer(signed(ALICE), scanner, Id(BOB), u128(1))
@@ -442,16 +446,16 @@ def test_the_issuer_buys_back_and_retires(runtime: AssetRuntime) -> None:
     scanner = runtime.issue()
     runtime.assets.transfer(signed(ALICE), scanner, Id(BOB), u128(100))
     runtime.registry.distribute_revenue(signed(ALICE), scanner, u128(1_007))
-    with refused(runtime, AssetRegistry.UnitsElsewhere):
+    with refused(runtime, asset_registry_errors.UnitsElsewhere):
         runtime.registry.retire(signed(ALICE), scanner)
-    with refused(runtime, AssetRegistry.NoOffer):
+    with refused(runtime, asset_registry_errors.NoOffer):
         runtime.registry.sell_back(signed(BOB), scanner, u128(1), BTT)
     runtime.registry.offer_buy_back(signed(ALICE), scanner, 5 * BTT, u128(200))
     runtime.registry.offer_buy_back(signed(ALICE), scanner, 6 * BTT, u128(100))
     assert runtime.held(HOLD.BuyBack, ALICE) == 600 * BTT
-    with refused(runtime, AssetRegistry.NoOffer):
+    with refused(runtime, asset_registry_errors.NoOffer):
         runtime.registry.sell_back(signed(BOB), scanner, u128(100), 6 * BTT + 1)
-    with refused(runtime, AssetRegistry.OfferOpen):
+    with refused(runtime, asset_registry_errors.OfferOpen):
         runtime.registry.retire(signed(ALICE), scanner)
     runtime.registry.sell_back(signed(BOB), scanner, u128(100), 6 * BTT)
     assert runtime.balances.free(BOB) == RICH + 600 * BTT
@@ -460,7 +464,7 @@ def test_the_issuer_buys_back_and_retires(runtime: AssetRuntime) -> None:
     assert runtime.registry.registrations.registered[scanner].state is State.Retired
     assert runtime.held(HOLD.Registration, ALICE) == 0
     assert scanner not in runtime.assets.asset
-    with refused(runtime, Assets.Unknown):
+    with refused(runtime, assets_errors.Unknown):
         runtime.assets.touch(signed(BOB), scanner)
     runtime.registry.claim_revenue(signed(BOB), scanner)
     runtime.registry.claim_revenue(signed(ALICE), scanner)
@@ -508,7 +512,7 @@ def test_who_cannot_pay_the_fee_gets_no_units(runtime: AssetRuntime) -> None:
 def test_parameters_outside_of_the_documents_are_refused(
     runtime: AssetRuntime, wrong: dict[str, object]
 ) -> None:
-    with refused(runtime, AssetRegistry.InvalidParams):
+    with refused(runtime, asset_registry_errors.InvalidParams):
         runtime.registry.set_params(ROOT, Params(**wrong))  # type: ignore[arg-type]
 
 
@@ -518,7 +522,7 @@ def test_parameters_change_by_their_origin_with_an_event(runtime: AssetRuntime) 
         runtime.registry.set_params(signed(ALICE), params)
     runtime.registry.set_params(ROOT, params)
     assert runtime.registry.params.value == params
-    assert runtime.announced() == [AssetRegistry.ParamsSet(params)]
+    assert runtime.announced() == [asset_registry_events.ParamsSet(params)]
 
 
 CALLS: tuple[Callable[[AssetRuntime, AccountId], None], ...] = (
@@ -541,7 +545,7 @@ CALLS: tuple[Callable[[AssetRuntime, AccountId], None], ...] = (
 def test_what_is_not_there_is_not_found(
     runtime: AssetRuntime, call: Callable[[AssetRuntime, AccountId], None]
 ) -> None:
-    with refused(runtime, AssetRegistry.Unknown):
+    with refused(runtime, asset_registry_errors.Unknown):
         call(runtime, ALICE)
 
 

@@ -12,7 +12,7 @@ from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
 from runtime.frame import TokenError, TokenErrorKind, signed
 from runtime.frame.error import ConsumerRemaining
-from runtime.pallets.assets import Assets, AssetStatus, DepositHeld
+from runtime.pallets.assets import Assets, AssetStatus, DepositHeld, errors, events
 from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 
@@ -73,24 +73,24 @@ def test_units_move_and_the_metadata_names_the_asset(register: Register) -> None
     register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(40))
 
     assert register.held(SCANNER) == {ALICE: 60, BOB: 40}
-    assert register.announced() == [Assets.Transferred(SCANNER, ALICE, BOB, u128(40))]
+    assert register.announced() == [events.Transferred(SCANNER, ALICE, BOB, u128(40))]
     assert register.assets.metadata[CLINIC].symbol == b"CLN"
     assert register.assets.asset[SCANNER].accounts == 2
 
 
 def test_more_than_you_have_does_not_move(register: Register) -> None:
-    with refused(register, Assets.BalanceLow):
+    with refused(register, errors.BalanceLow):
         register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(101))
-    with refused(register, Assets.BalanceLow):
+    with refused(register, errors.BalanceLow):
         register.assets.transfer(signed(BOB), SCANNER, Id(ALICE), u128(1))
-    with refused(register, Assets.Unknown):
+    with refused(register, errors.Unknown):
         register.assets.transfer(signed(ALICE), u32(7), Id(BOB), u128(1))
 
 
 def test_sending_to_yourself_changes_nothing_and_needs_the_units(register: Register) -> None:
     register.assets.transfer(signed(ALICE), SCANNER, Id(ALICE), u128(100))
     assert register.held(SCANNER) == {ALICE: 100}
-    with refused(register, Assets.BalanceLow):
+    with refused(register, errors.BalanceLow):
         register.assets.transfer(signed(ALICE), SCANNER, Id(ALICE), u128(101))
 
 
@@ -101,7 +101,7 @@ def test_nothing_leaves_no_trace(register: Register) -> None:
 
 
 def test_who_keeps_some_cannot_send_all(register: Register) -> None:
-    with refused(register, Assets.WouldDie):
+    with refused(register, errors.WouldDie):
         register.assets.transfer_keep_alive(signed(ALICE), SCANNER, Id(BOB), u128(100))
     register.assets.transfer_keep_alive(signed(ALICE), SCANNER, Id(BOB), u128(99))
     register.assets.transfer_all(signed(BOB), SCANNER, Id(CAROL), keep_alive=True)
@@ -128,7 +128,7 @@ def test_a_full_account_makes_room_with_a_deposit(register: Register) -> None:
     info = register.system.account[BOB]
     info.consumers = u32(15)
     register.system.account[BOB] = info
-    with refused(register, Assets.UnavailableConsumer):
+    with refused(register, errors.UnavailableConsumer):
         register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(1))
 
     register.assets.touch(signed(BOB), SCANNER)
@@ -136,9 +136,9 @@ def test_a_full_account_makes_room_with_a_deposit(register: Register) -> None:
     assert register.system.account[BOB].consumers == 16, "one is that of the reserved deposit"
     assert register.assets.account[SCANNER, BOB].reason == DepositHeld(DEPOSIT)
     assert register.balances.reserved(BOB) == DEPOSIT
-    with refused(register, Assets.AlreadyExists):
+    with refused(register, errors.AlreadyExists):
         register.assets.touch(signed(BOB), SCANNER)
-    with refused(register, Assets.InUse):
+    with refused(register, errors.InUse):
         register.assets.refund(signed(BOB), SCANNER, allow_burn=True)
 
     register.assets.transfer_all(signed(BOB), SCANNER, Id(ALICE), keep_alive=False)
@@ -148,16 +148,16 @@ def test_a_full_account_makes_room_with_a_deposit(register: Register) -> None:
 
 
 def test_who_made_no_deposit_gets_none_back(register: Register) -> None:
-    with refused(register, Assets.NoDeposit):
+    with refused(register, errors.NoDeposit):
         register.assets.refund(signed(ALICE), SCANNER, allow_burn=False)
-    with refused(register, Assets.NoAccount):
+    with refused(register, errors.NoAccount):
         register.assets.refund(signed(BOB), SCANNER, allow_burn=False)
 
 
 def test_a_frozen_asset_stands_still_until_it_is_thawed(register: Register) -> None:
     register.assets.freeze(SCANNER)
     assert register.assets.asset[SCANNER].status is AssetStatus.Frozen
-    with refused(register, Assets.AssetNotLive):
+    with refused(register, errors.AssetNotLive):
         register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(1))
     register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(0))
     register.assets.retire(SCANNER, ALICE, u128(1))
@@ -169,7 +169,7 @@ def test_a_frozen_asset_stands_still_until_it_is_thawed(register: Register) -> N
 def test_the_watcher_decides_on_holders_and_is_called_before_changes(register: Register) -> None:
     register.watching.calls.clear()
     register.watching.barred.append(CAROL)
-    with refused(register, Assets.NoPermission):
+    with refused(register, errors.NoPermission):
         register.assets.transfer(signed(ALICE), SCANNER, Id(CAROL), u128(1))
     register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(30))
     register.assets.transfer(signed(BOB), SCANNER, Id(ALICE), u128(10))
@@ -184,27 +184,27 @@ def test_a_pool_holds_units_without_a_reference(register: Register) -> None:
 
 def test_an_asset_goes_with_its_last_unit_and_the_last_place_for_one(register: Register) -> None:
     register.assets.touch(signed(BOB), SCANNER)
-    with refused(register, Assets.BalanceLow):
+    with refused(register, errors.BalanceLow):
         register.assets.retire(SCANNER, ALICE, u128(101))
     register.assets.retire(SCANNER, ALICE, u128(99))
     register.assets.retire(SCANNER, ALICE, u128(1))
     assert SCANNER in register.assets.asset
     register.assets.refund(signed(BOB), SCANNER, allow_burn=False)
     assert register.balances.reserved(BOB) == 0
-    assert register.announced()[-1] == Assets.Destroyed(SCANNER)
+    assert register.announced()[-1] == events.Destroyed(SCANNER)
     assert SCANNER not in register.assets.asset
     assert SCANNER not in register.assets.metadata
-    with refused(register, Assets.InUse):
+    with refused(register, errors.InUse):
         register.assets.create(CLINIC, KEEPER, b"again", b"A", u8(0))
 
 
 def test_units_on_hold_stay_and_stay_yours(register: Register) -> None:
     register.assets.hold(SCANNER, ALICE, u128(70))
-    with refused(register, Assets.BalanceLow):
+    with refused(register, errors.BalanceLow):
         register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(31))
-    with refused(register, Assets.BalanceLow):
+    with refused(register, errors.BalanceLow):
         register.assets.retire(SCANNER, ALICE, u128(31))
-    with refused(register, Assets.BalanceLow):
+    with refused(register, errors.BalanceLow):
         register.assets.hold(SCANNER, ALICE, u128(31))
     register.assets.transfer_all(signed(ALICE), SCANNER, Id(BOB), keep_alive=True)
     assert register.held(SCANNER) == {ALICE: 70, BOB: 30}

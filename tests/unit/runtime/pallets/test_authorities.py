@@ -28,6 +28,8 @@ from runtime.pallets.authorities import (
     NoKeys,
     NoWork,
     block_shares,
+    errors,
+    events,
     work_part,
 )
 from runtime.pallets.authorities.selection import even_count
@@ -55,22 +57,22 @@ def test_a_bond_is_held_and_can_be_added_to(chain: StakeChain) -> None:
     chain.authorities.bond_extra(signed(NEWCOMER), btt(7_000))
     assert chain.held(NEWCOMER) == btt(12_000)
     assert chain.authorities.bonded(NEWCOMER) == btt(12_000)
-    assert chain.announced()[-1] == Authorities.Bonded(NEWCOMER, btt(7_000))
+    assert chain.announced()[-1] == events.Bonded(NEWCOMER, btt(7_000))
     chain.check()
 
 
 def test_wrong_bonds_are_refused(chain: StakeChain) -> None:
-    with refused(chain, Authorities.AlreadyBonded):
+    with refused(chain, errors.AlreadyBonded):
         chain.authorities.bond(signed(A), btt(1))
-    with refused(chain, Authorities.NotBonded):
+    with refused(chain, errors.NotBonded):
         chain.authorities.bond_extra(signed(NEWCOMER), btt(1))
-    with refused(chain, Authorities.InsufficientBond):
+    with refused(chain, errors.InsufficientBond):
         chain.authorities.bond(signed(NEWCOMER), u128(BTT - 1))
-    with refused(chain, Authorities.BondTooLarge):
+    with refused(chain, errors.BondTooLarge):
         chain.authorities.bond(signed(NEWCOMER), u128(MAX_BOND + 1))
     with refused(chain, TokenError(TokenErrorKind.FundsUnavailable)):
         chain.authorities.bond(signed(NEWCOMER), u128(RICH))
-    with refused(chain, Authorities.NotBonded):
+    with refused(chain, errors.NotBonded):
         chain.authorities.validate(signed(NEWCOMER))
 
 
@@ -102,11 +104,11 @@ def test_unbonded_money_waits_its_time(chain: StakeChain) -> None:
     ledger = chain.authorities.bonds.ledger[NEWCOMER]
     assert ledger == Ledger(btt(1_500), [UnlockChunk(btt(1_500), u32(6))])
     chain.sessions.turn(5)
-    with refused(chain, Authorities.NothingToWithdraw):
+    with refused(chain, errors.NothingToWithdraw):
         chain.authorities.withdraw_unbonded(signed(NEWCOMER))
     chain.sessions.turn()
     chain.authorities.withdraw_unbonded(signed(NEWCOMER))
-    assert chain.announced()[-1] == Authorities.Withdrawn(NEWCOMER, btt(1_500))
+    assert chain.announced()[-1] == events.Withdrawn(NEWCOMER, btt(1_500))
     assert chain.held(NEWCOMER) == btt(1_500)
     chain.check()
 
@@ -115,17 +117,17 @@ def test_a_bond_that_would_leave_hardly_anything_goes_as_a_whole(chain: StakeCha
     chain.authorities.bond(signed(NEWCOMER), btt(3))
     chain.authorities.unbond(signed(NEWCOMER), u128(btt(2) + 1))
     assert chain.authorities.bonds.ledger[NEWCOMER].active == 0
-    with refused(chain, Authorities.NothingToUnbond):
+    with refused(chain, errors.NothingToUnbond):
         chain.authorities.unbond(signed(NEWCOMER), btt(1))
     chain.sessions.turn(6)
     chain.authorities.withdraw_unbonded(signed(NEWCOMER))
     assert NEWCOMER not in chain.authorities.bonds.ledger
-    with refused(chain, Authorities.NotBonded):
+    with refused(chain, errors.NotBonded):
         chain.authorities.withdraw_unbonded(signed(NEWCOMER))
 
 
 def test_zero_is_not_unbonded(chain: StakeChain) -> None:
-    with refused(chain, Authorities.NothingToUnbond):
+    with refused(chain, errors.NothingToUnbond):
         chain.authorities.unbond(signed(A), u128(0))
 
 
@@ -136,7 +138,7 @@ def test_only_so_many_parts_can_be_on_their_way_out() -> None:
     for _ in range(32):
         chain.authorities.unbond(signed(NEWCOMER), btt(1))
         chain.sessions.turn()
-    with refused(chain, Authorities.NoMoreChunks):
+    with refused(chain, errors.NoMoreChunks):
         chain.authorities.unbond(signed(NEWCOMER), btt(1))
     chain.sessions.turn(30)
     chain.authorities.unbond(signed(NEWCOMER), btt(1))  # those that are due make room
@@ -153,7 +155,7 @@ def test_what_the_elected_have_at_stake_cannot_be_withdrawn(chain: StakeChain) -
     assert A not in chain.sessions.active
     # Due now; but A was a validator in session 2 and that can be reported through session 7.
     assert chain.sessions.current == 6
-    with refused(chain, Authorities.NothingToWithdraw):
+    with refused(chain, errors.NothingToWithdraw):
         chain.authorities.withdraw_unbonded(signed(A))
     chain.sessions.turn(2)
     chain.authorities.withdraw_unbonded(signed(A))
@@ -168,7 +170,7 @@ def test_a_set_that_stays_for_want_of_candidates_keeps_its_bonds() -> None:
         chain.authorities.unbond(signed(who), u128(MINIMUM))
     chain.sessions.turn(40)
     assert chain.sessions.active == [A, B]
-    with refused(chain, Authorities.NothingToWithdraw):
+    with refused(chain, errors.NothingToWithdraw):
         chain.authorities.withdraw_unbonded(signed(A))
     assert chain.authorities.at_stake(A, 40) == MINIMUM
 
@@ -178,21 +180,21 @@ def test_a_set_that_stays_for_want_of_candidates_keeps_its_bonds() -> None:
 
 def test_a_candidate_needs_the_minimum_and_keys(chain: StakeChain) -> None:
     chain.authorities.bond(signed(NEWCOMER), u128(MINIMUM - 1))
-    with refused(chain, Authorities.InsufficientBond):
+    with refused(chain, errors.InsufficientBond):
         chain.authorities.validate(signed(NEWCOMER))
     chain.authorities.bond_extra(signed(NEWCOMER), u128(1))
     chain.sessions.keyless = [NEWCOMER]
-    with refused(chain, Authorities.NoSessionKeys):
+    with refused(chain, errors.NoSessionKeys):
         chain.authorities.validate(signed(NEWCOMER))
     chain.sessions.keyless = []
     chain.authorities.validate(signed(NEWCOMER))
-    assert chain.announced()[-1] == Authorities.CandidateAdded(NEWCOMER)
-    with refused(chain, Authorities.AlreadyCandidate):
+    assert chain.announced()[-1] == events.CandidateAdded(NEWCOMER)
+    with refused(chain, errors.AlreadyCandidate):
         chain.authorities.validate(signed(NEWCOMER))
-    with refused(chain, Authorities.InsufficientBond):
+    with refused(chain, errors.InsufficientBond):
         chain.authorities.unbond(signed(NEWCOMER), u128(1))
     chain.authorities.chill(signed(NEWCOMER))
-    with refused(chain, Authorities.NotCandidate):
+    with refused(chain, errors.NotCandidate):
         chain.authorities.chill(signed(NEWCOMER))
     chain.authorities.unbond(signed(NEWCOMER), u128(1))
     chain.check()
@@ -202,11 +204,11 @@ def test_a_full_list_yields_to_a_greater_bond_only() -> None:
     chain = StakeChain(candidates=3)
     chain.open([MINIMUM + 2, MINIMUM, MINIMUM])
     chain.authorities.bond(signed(NEWCOMER), u128(MINIMUM))
-    with refused(chain, Authorities.CandidatesFull):
+    with refused(chain, errors.CandidatesFull):
         chain.authorities.validate(signed(NEWCOMER))
     chain.authorities.bond_extra(signed(NEWCOMER), u128(1))
     chain.authorities.validate(signed(NEWCOMER))
-    assert Authorities.Displaced(C, NEWCOMER) in chain.announced()
+    assert events.Displaced(C, NEWCOMER) in chain.announced()
     assert [
         who for who in (A, B, C, NEWCOMER) if who in chain.authorities.candidate_list.candidates
     ] == [
@@ -215,15 +217,15 @@ def test_a_full_list_yields_to_a_greater_bond_only() -> None:
         NEWCOMER,
     ]
     assert chain.held(C) == MINIMUM  # displaced, not robbed
-    with refused(chain, Authorities.CandidatesFull):
+    with refused(chain, errors.CandidatesFull):
         chain.authorities.validate(signed(C))
     chain.check()
 
 
 def test_any_account_may_chill_a_validator_that_could_not_be_elected(chain: StakeChain) -> None:
-    with refused(chain, Authorities.CannotChillOther):
+    with refused(chain, errors.CannotChillOther):
         chain.authorities.chill_other(signed(E), Id(D))
-    with refused(chain, Authorities.NotCandidate):
+    with refused(chain, errors.NotCandidate):
         chain.authorities.chill_other(signed(E), Id(NEWCOMER))
     chain.sessions.keyless = [D]
     chain.authorities.chill_other(signed(E), Id(D))
@@ -236,10 +238,10 @@ def test_any_account_may_chill_a_validator_that_could_not_be_elected(chain: Stak
 
 def test_governance_sets_its_values_within_bounds(chain: StakeChain) -> None:
     for amount in (LOWEST_MINIMUM - 1, HIGHEST_MINIMUM + 1):
-        with refused(chain, Authorities.OutOfBounds):
+        with refused(chain, errors.OutOfBounds):
             chain.authorities.set_minimum_bond(ROOT, u128(amount))
     for count in (0, 5):
-        with refused(chain, Authorities.OutOfBounds):
+        with refused(chain, errors.OutOfBounds):
             chain.authorities.set_validator_count(ROOT, u32(count))
     with refused(chain, BadOrigin):
         chain.authorities.set_validator_count(signed(A), u32(2))
@@ -310,7 +312,7 @@ def test_the_set_never_shrinks_below_the_minimum() -> None:
     chain.sessions.keyless = [D]
     chain.sessions.turn(2)
     assert chain.sessions.queued == [B, C, D]
-    assert Authorities.TooFewCandidates(u32(4), u32(2)) in chain.announced()
+    assert events.TooFewCandidates(u32(4), u32(2)) in chain.announced()
     chain.authorities.validate(signed(A))
     chain.sessions.turn()  # tried again at once, not a term later
     assert chain.sessions.queued == [A, B, C]
@@ -354,7 +356,7 @@ def test_a_slash_takes_what_is_on_its_way_out_too(chain: StakeChain) -> None:
     assert chain.authorities.slash(A, 1, btt(35_000)) == btt(35_000)
     assert chain.authorities.bonds.ledger[A] == Ledger(u128(0), [UnlockChunk(btt(5_000), u32(6))])
     assert chain.balances.total_issuance.value == issued
-    assert chain.announced()[-1] == Authorities.Slashed(A, btt(35_000))
+    assert chain.announced()[-1] == events.Slashed(A, btt(35_000))
     chain.check()
 
 
@@ -373,7 +375,7 @@ def test_a_slash_is_of_what_was_at_stake_in_that_session(chain: StakeChain) -> N
 def test_a_bond_slashed_below_the_minimum_is_chilled(chain: StakeChain) -> None:
     chain.authorities.slash(D, 0, u128(1))
     assert D not in chain.authorities.candidate_list.candidates
-    assert Authorities.Chilled(D) in chain.announced()
+    assert events.Chilled(D) in chain.announced()
     chain.authorities.slash(C, 0, btt(20_000))
     assert C not in chain.authorities.bonds.ledger
     chain.check()
@@ -384,14 +386,14 @@ def test_an_expelled_validator_is_barred_for_a_term_and_replaced_at_once(chain: 
     chain.authorities.validate(signed(E))
     chain.sessions.turn(2)  # elected for session 2 and then 4
     chain.authorities.expel(A)
-    with refused(chain, Authorities.Barred):
+    with refused(chain, errors.Barred):
         chain.authorities.validate(signed(A))
     assert chain.authorities.is_barred(A)
     chain.sessions.turn()
     assert chain.sessions.queued == [B, C, D, E]
     chain.sessions.turn()
     assert chain.sessions.current == 4
-    with refused(chain, Authorities.Barred):
+    with refused(chain, errors.Barred):
         chain.authorities.validate(signed(A))
     chain.sessions.turn()
     chain.authorities.validate(signed(A))
@@ -425,13 +427,13 @@ def test_shares_of_blocks_move_every_session_and_votes_do_not() -> None:
     chain.authors.limit = 0
     work.by_account = {A: 3 * 10**19 // 4 * SCORE_UNIT, B: 10**19 // 4 * SCORE_UNIT}
     chain.sessions.turn()
-    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(2), u32(500_000_000), u8(0))
+    assert chain.announced()[-1] == events.WeightsPlanned(u32(2), u32(500_000_000), u8(0))
     assert chain.sessions.babe == [375_000_000 + 250_000_000, 125_000_000 + 250_000_000]
     assert chain.sessions.grandpa == [10**10, 10**10]
     # What authors may get bounds it, so that work does not pay for itself.
     chain.authors.limit = 9 * 10**19 * SCORE_UNIT // DECAY_SUM + 1
     chain.sessions.turn()
-    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(3), u32(99_999_999), u8(0))
+    assert chain.announced()[-1] == events.WeightsPlanned(u32(3), u32(99_999_999), u8(0))
     chain.authors.limit = 0
     chain.authorities.slash(A, 0, u128(MINIMUM // 2))
     shares = chain.authorities.babe_weights([A, B])
@@ -445,7 +447,7 @@ def test_the_number_of_capped_operators_is_reported() -> None:
     chain = StakeChain()
     chain.open([6 * MINIMUM, MINIMUM, MINIMUM])
     assert chain.sessions.babe == [500_000_000, 250_000_000, 250_000_000]
-    assert chain.announced()[-1] == Authorities.WeightsPlanned(u32(1), u32(0), u8(1))
+    assert chain.announced()[-1] == events.WeightsPlanned(u32(1), u32(0), u8(1))
 
 
 def test_who_was_never_elected_weighs_one(chain: StakeChain) -> None:
@@ -462,12 +464,12 @@ def test_the_factor_of_work_is_set_by_a_decision_within_its_bounds() -> None:
     chain.authors.limit = 0
     for factor, part, capped in ((300, 130_434_782, 0), (10_000, 800_000_000, 1)):
         chain.authorities.set_work_factor(ROOT, u32(factor))
-        assert chain.announced()[-1] == Authorities.WorkFactorSet(u32(factor))
+        assert chain.announced()[-1] == events.WorkFactorSet(u32(factor))
         chain.sessions.turn()
         planned = u32(chain.sessions.current + 1)
-        assert chain.announced()[-1] == Authorities.WeightsPlanned(planned, u32(part), u8(capped))
+        assert chain.announced()[-1] == events.WeightsPlanned(planned, u32(part), u8(capped))
     for factor in (299, 10_001):
-        with refused(chain, Authorities.FactorOutOfRange):
+        with refused(chain, errors.FactorOutOfRange):
             chain.authorities.set_work_factor(ROOT, u32(factor))
     with refused(chain, BadOrigin):
         chain.authorities.set_work_factor(signed(A), u32(300))
@@ -535,7 +537,7 @@ def test_without_sessions_no_account_is_elected(chain: StakeChain) -> None:
     chain.authorities.bond_extra(signed(A), u128(1))
     chain.sessions.turn(2)
     assert chain.sessions.queued == [A, B, C, D]
-    assert Authorities.TooFewCandidates(u32(3), u32(0)) in chain.announced()
+    assert events.TooFewCandidates(u32(3), u32(0)) in chain.announced()
 
 
 @pytest.mark.parametrize("lock_first", [True, False])

@@ -17,7 +17,7 @@ from runtime.frame import (
     Origin,
     TokenErrorKind,
 )
-from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.balances import Balances, Reasons, events
 from runtime.pallets.system import System
 from support.balances import (
     ALICE,
@@ -91,7 +91,7 @@ def test_a_transfer_moves_money_and_says_so(runtime: BalancesRuntime) -> None:
 
     assert runtime.balances.free(ALICE) == 6_000
     assert runtime.balances.free(BOB) == 9_000
-    assert runtime.announced() == [Balances.Transfer(ALICE, BOB, u128(4_000))]
+    assert runtime.announced() == [events.Transfer(ALICE, BOB, u128(4_000))]
     check_the_ledger(runtime)
 
 
@@ -125,8 +125,8 @@ def test_a_first_transfer_opens_the_account(runtime: BalancesRuntime) -> None:
     assert account(runtime, UNUSED) == (100, 0, 0, 1, 0)
     assert runtime.announced() == [
         System.NewAccount(UNUSED),
-        Balances.Endowed(UNUSED, ED),
-        Balances.Transfer(ALICE, UNUSED, ED),
+        events.Endowed(UNUSED, ED),
+        events.Transfer(ALICE, UNUSED, ED),
     ]
 
 
@@ -137,9 +137,9 @@ def test_dust_goes_to_the_treasury_and_is_announced(runtime: BalancesRuntime) ->
     assert runtime.balances.free(TREASURY) == 20_050
     assert runtime.announced() == [
         System.KilledAccount(ALICE),
-        Balances.DustLost(ALICE, u128(50)),
-        Balances.Deposit(TREASURY, u128(50)),
-        Balances.Transfer(ALICE, BOB, u128(9_950)),
+        events.DustLost(ALICE, u128(50)),
+        events.Deposit(TREASURY, u128(50)),
+        events.Transfer(ALICE, BOB, u128(9_950)),
     ]
     check_the_ledger(runtime)
 
@@ -166,7 +166,7 @@ def test_a_transfer_of_nothing_opens_no_account(runtime: BalancesRuntime) -> Non
     runtime.balances.transfer_allow_death(BY_ALICE, to(UNUSED), u128(0))
 
     assert runtime.state.data == before
-    assert runtime.announced() == [Balances.Transfer(ALICE, UNUSED, u128(0))]
+    assert runtime.announced() == [events.Transfer(ALICE, UNUSED, u128(0))]
 
 
 @pytest.mark.parametrize(
@@ -304,8 +304,8 @@ def test_a_balance_is_set_at_the_cost_of_the_treasury(runtime: BalancesRuntime) 
 
     assert runtime.balances.free(TREASURY) == 20_000 - 2_000 + 4_000 - 300
     assert runtime.announced()[:2] == [
-        Balances.Withdraw(TREASURY, u128(2_000)),
-        Balances.BalanceSet(ALICE, u128(12_000)),
+        events.Withdraw(TREASURY, u128(2_000)),
+        events.BalanceSet(ALICE, u128(12_000)),
     ]
     check_the_ledger(runtime)
 
@@ -332,8 +332,8 @@ def test_burning_lowers_the_issuance_and_is_counted(runtime: BalancesRuntime) ->
     assert runtime.balances.total_issuance.value == SUPPLY - 1_050
     assert runtime.balances.total_burned.value == 1_050
     assert runtime.announced() == [
-        Balances.Burned(ALICE, u128(1_000)),
-        Balances.Burned(POOL, u128(50)),
+        events.Burned(ALICE, u128(1_000)),
+        events.Burned(POOL, u128(50)),
     ]
     check_the_ledger(runtime)
 
@@ -363,9 +363,9 @@ def test_fees_are_taken_from_vesting_money_but_nothing_else_is(runtime: Balances
 
     assert runtime.balances.free(ALICE) == 9_800
     assert runtime.announced()[-3:] == [
-        Balances.Withdraw(ALICE, u128(300)),
-        Balances.Deposit(BOB, u128(200)),
-        Balances.Deposit(ALICE, u128(100)),
+        events.Withdraw(ALICE, u128(300)),
+        events.Deposit(BOB, u128(200)),
+        events.Deposit(ALICE, u128(100)),
     ]
     check_the_ledger(runtime)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -11,15 +10,9 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u32, u128
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    PostInfo,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
-from runtime.pallets.balances import Balances, Reasons, sub_account
+from runtime.frame import ROOT, BadOrigin, PostInfo, TokenError, TokenErrorKind, signed
+from runtime.pallets.balances import Reasons, sub_account
+from runtime.pallets.balances import errors as balances_errors
 from runtime.pallets.bounties import (
     MAX_REASON,
     Active,
@@ -27,11 +20,12 @@ from runtime.pallets.bounties import (
     ApprovedWithCurator,
     AwaitsCurator,
     Awarded,
-    Bounties,
     Bounty,
     Funded,
     Proposed,
 )
+from runtime.pallets.bounties import errors as bounties_errors
+from runtime.pallets.bounties import events as bounties_events
 from runtime.pallets.treasury import (
     MAX_APPROVALS,
 )
@@ -98,19 +92,19 @@ def test_a_bounty_from_the_proposal_to_the_payment(chain: GrantsChain) -> None:
     assert FIRST not in bounties.bounties
     assert FIRST not in bounties.bounty_descriptions
     assert chain.own_events() == [
-        Bounties.BountyProposed(FIRST),
-        Bounties.BountyApproved(FIRST),
-        Bounties.BountyBecameActive(FIRST),
-        Bounties.CuratorProposed(FIRST, BOB),
-        Bounties.CuratorAccepted(FIRST, BOB),
-        Bounties.BountyAwarded(FIRST, CAROL),
-        Bounties.BountyClaimed(FIRST, 70 * BTT, CAROL),
+        bounties_events.BountyProposed(FIRST),
+        bounties_events.BountyApproved(FIRST),
+        bounties_events.BountyBecameActive(FIRST),
+        bounties_events.CuratorProposed(FIRST, BOB),
+        bounties_events.CuratorAccepted(FIRST, BOB),
+        bounties_events.BountyAwarded(FIRST, CAROL),
+        bounties_events.BountyClaimed(FIRST, 70 * BTT, CAROL),
     ]
 
 
 def test_a_curator_can_be_chosen_with_the_approval(chain: GrantsChain) -> None:
     chain.propose()
-    with refused(chain, Bounties.InvalidFee):
+    with refused(chain, bounties_errors.InvalidFee):
         chain.bounties.approve_bounty_with_curator(ROOT, FIRST, Id(BOB), 100 * BTT)
     chain.bounties.approve_bounty_with_curator(ROOT, FIRST, Id(BOB), 99 * BTT)
     assert chain.status() == ApprovedWithCurator(BOB)
@@ -118,9 +112,9 @@ def test_a_curator_can_be_chosen_with_the_approval(chain: GrantsChain) -> None:
     assert chain.status() == AwaitsCurator(BOB)
     assert chain.bounties.bounties[FIRST].fee == 99 * BTT
     assert chain.own_events()[1:] == [
-        Bounties.BountyApproved(FIRST),
-        Bounties.CuratorProposed(FIRST, BOB),
-        Bounties.BountyBecameActive(FIRST),
+        bounties_events.BountyApproved(FIRST),
+        bounties_events.CuratorProposed(FIRST, BOB),
+        bounties_events.BountyBecameActive(FIRST),
     ]
 
 
@@ -129,11 +123,11 @@ def test_a_curator_can_be_chosen_with_the_approval(chain: GrantsChain) -> None:
 
 def test_a_wrong_proposal_says_why(chain: GrantsChain) -> None:
     propose = chain.bounties.propose_bounty
-    with refused(chain, Bounties.ReasonTooBig):
+    with refused(chain, bounties_errors.ReasonTooBig):
         propose(signed(ALICE), 100 * BTT, bytes(MAX_REASON + 1))
-    with refused(chain, Bounties.InvalidValue):
+    with refused(chain, bounties_errors.InvalidValue):
         propose(signed(ALICE), 10 * BTT - 1, TEXT)
-    with refused(chain, Bounties.InsufficientProposersBalance):
+    with refused(chain, bounties_errors.InsufficientProposersBalance):
         propose(signed(CLERK), 10 * BTT, TEXT)
     with refused(chain, BadOrigin):
         propose(ROOT, 10 * BTT, TEXT)
@@ -165,27 +159,27 @@ def test_a_rejected_proposal_costs_the_deposit(chain: GrantsChain) -> None:
         chain.bounties.close_bounty(signed(BOB), FIRST)
     chain.bounties.close_bounty(ROOT, FIRST)
     assert (chain.balances.free(TREASURY), chain.balances.reserved(ALICE)) == (BOND, 0)
-    assert chain.own_events()[-1] == Bounties.BountyRejected(FIRST, BOND)
-    with refused(chain, Bounties.InvalidIndex):
+    assert chain.own_events()[-1] == bounties_events.BountyRejected(FIRST, BOND)
+    with refused(chain, bounties_errors.InvalidIndex):
         chain.bounties.close_bounty(ROOT, FIRST)
 
 
 def test_a_deposit_follows_the_price_when_the_proposer_pokes_it(chain: GrantsChain) -> None:
     chain.propose()
     poke = chain.bounties.poke_deposit
-    with refused(chain, Bounties.NotProposer):
+    with refused(chain, bounties_errors.NotProposer):
         poke(signed(BOB), FIRST)
     assert poke(signed(ALICE), FIRST) == PostInfo(pays=True)
     for base in (3 * BTT, BTT // 2):
         old = chain.deposit(ALICE)
         deposits = chain.bounties.deposits
-        deposits.rates = replace(deposits.rates, base=base)
+        deposits.bounty_deposit_base = base
         assert poke(signed(ALICE), FIRST) == PostInfo(pays=False)
         new = base + PER_BYTE * len(TEXT)
         assert chain.deposit(ALICE) == chain.bounties.bounties[FIRST].bond == new
-        assert chain.own_events()[-1] == Bounties.DepositPoked(FIRST, ALICE, u128(old), new)
+        assert chain.own_events()[-1] == bounties_events.DepositPoked(FIRST, ALICE, u128(old), new)
     chain.bounties.approve_bounty(ROOT, FIRST)
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         poke(signed(ALICE), FIRST)
 
 
@@ -197,14 +191,14 @@ def test_only_who_may_grant_as_much_approves(chain: GrantsChain) -> None:
     chain.propose(101)
     with refused(chain, BadOrigin):
         chain.bounties.approve_bounty(signed(ALICE), FIRST)
-    with refused(chain, Bounties.InsufficientPermission):
+    with refused(chain, bounties_errors.InsufficientPermission):
         chain.bounties.approve_bounty(signed(CLERK), u32(1))
-    with refused(chain, Bounties.InsufficientPermission):
+    with refused(chain, bounties_errors.InsufficientPermission):
         chain.bounties.approve_bounty_with_curator(signed(CLERK), u32(1), Id(BOB), BTT)
     chain.bounties.approve_bounty(signed(CLERK), FIRST)
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         chain.bounties.approve_bounty(ROOT, FIRST)
-    with refused(chain, Bounties.InvalidIndex):
+    with refused(chain, bounties_errors.InvalidIndex):
         chain.bounties.approve_bounty(ROOT, u32(2))
 
 
@@ -213,7 +207,7 @@ def test_only_so_many_bounties_wait_for_money(chain: GrantsChain) -> None:
         chain.propose()
     for index in range(MAX_APPROVALS):
         chain.bounties.approve_bounty(ROOT, u32(index))
-    with refused(chain, Bounties.TooManyQueued):
+    with refused(chain, bounties_errors.TooManyQueued):
         chain.bounties.approve_bounty(ROOT, u32(MAX_APPROVALS))
 
 
@@ -263,7 +257,7 @@ def test_a_waiting_approved_bounty_can_be_closed(chain: GrantsChain, with_curato
     assert chain.bounties.funding.bounty_approvals.value == []
     chain.spend()
     assert chain.balances.free(GRANTS) == POOL * BTT
-    assert chain.own_events()[-1] == Bounties.BountyCanceled(FIRST)
+    assert chain.own_events()[-1] == bounties_events.BountyCanceled(FIRST)
 
 
 # ---- curators
@@ -274,18 +268,18 @@ def test_a_curator_needs_a_funded_bounty_and_a_fee_below_its_value(
 ) -> None:
     chain.propose()
     choose = chain.bounties.propose_curator
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         choose(ROOT, FIRST, Id(BOB), BTT)
     chain.bounties.approve_bounty(ROOT, FIRST)
     chain.spend()
-    with refused(chain, Bounties.InvalidFee):
+    with refused(chain, bounties_errors.InvalidFee):
         choose(ROOT, FIRST, Id(BOB), 100 * BTT)
-    with refused(chain, Bounties.InvalidFee):
+    with refused(chain, bounties_errors.InvalidFee):
         choose(ROOT, FIRST, Id(BOB), 100 * BTT - MILLI + u128(1))
     with refused(chain, BadOrigin):
         choose(signed(BOB), FIRST, Id(BOB), BTT)
     choose(ROOT, FIRST, Id(BOB), BTT)
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         choose(ROOT, FIRST, Id(CAROL), BTT)
 
 
@@ -299,32 +293,32 @@ def test_a_curators_deposit_is_half_of_the_fee_within_bounds(
 
 def test_without_bounds_a_curators_deposit_is_half_of_the_fee(chain: GrantsChain) -> None:
     deposits = chain.bounties.deposits
-    deposits.rates = replace(deposits.rates, curator_max=None, curator_min=None)
+    deposits.curator_deposit_max = deposits.curator_deposit_min = None
     chain.active(1_000, 900)
     assert chain.deposit(BOB) == 450 * BTT
 
 
 def test_only_the_chosen_one_accepts_and_only_with_a_deposit(chain: GrantsChain) -> None:
     chain.funded(1_000)
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         chain.bounties.accept_curator(signed(BOB), FIRST)
     chain.bounties.propose_curator(ROOT, FIRST, Id(BOB), 900 * BTT)
-    with refused(chain, Bounties.RequireCurator):
+    with refused(chain, bounties_errors.RequireCurator):
         chain.bounties.accept_curator(signed(CAROL), FIRST)
     chain.balances.transfer(BOB, ALICE, 801 * BTT)
-    with refused(chain, Balances.InsufficientBalance):
+    with refused(chain, balances_errors.InsufficientBalance):
         chain.bounties.accept_curator(signed(BOB), FIRST)
 
 
 def test_only_the_curator_of_a_bounty_at_work_awards_or_reports(chain: GrantsChain) -> None:
     chain.funded()
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         chain.bounties.award_bounty(signed(BOB), FIRST, Id(CAROL))
     chain.bounties.propose_curator(ROOT, FIRST, Id(BOB), BTT)
     chain.bounties.accept_curator(signed(BOB), FIRST)
-    with refused(chain, Bounties.RequireCurator):
+    with refused(chain, bounties_errors.RequireCurator):
         chain.bounties.award_bounty(signed(CAROL), FIRST, Id(CAROL))
-    with refused(chain, Bounties.RequireCurator):
+    with refused(chain, bounties_errors.RequireCurator):
         chain.bounties.extend_bounty_expiry(signed(CAROL), FIRST, b"")
 
 
@@ -336,7 +330,7 @@ def test_a_report_gives_time_and_never_takes_any(chain: GrantsChain) -> None:
     chain.bounties.bounty_update_period = u32(5)
     chain.bounties.extend_bounty_expiry(signed(BOB), FIRST, b"")
     assert chain.status() == Active(BOB, u32(PERIOD + 10 + UPDATE))
-    assert chain.own_events()[-1] == Bounties.BountyExtended(FIRST)
+    assert chain.own_events()[-1] == bounties_events.BountyExtended(FIRST)
 
 
 def test_a_curator_resigns_and_has_the_deposit_back(chain: GrantsChain) -> None:
@@ -344,13 +338,13 @@ def test_a_curator_resigns_and_has_the_deposit_back(chain: GrantsChain) -> None:
     chain.bounties.unassign_curator(signed(BOB), FIRST)
     assert chain.status() == Funded()
     assert chain.balances.free(BOB) == 1_000 * BTT
-    assert chain.own_events()[-1] == Bounties.CuratorUnassigned(FIRST)
+    assert chain.own_events()[-1] == bounties_events.CuratorUnassigned(FIRST)
 
 
 def test_any_account_dismisses_a_late_curator_who_loses_the_deposit(chain: GrantsChain) -> None:
     chain.active()
     chain.clock.slot += UPDATE
-    with refused(chain, Bounties.Premature):
+    with refused(chain, bounties_errors.Premature):
         chain.bounties.unassign_curator(signed(DAVE), FIRST)
     chain.clock.slot += 1
     chain.bounties.unassign_curator(signed(DAVE), FIRST)
@@ -379,7 +373,7 @@ def test_an_awarding_curator_cannot_resign(chain: GrantsChain) -> None:
 
 def test_who_was_only_asked_can_be_unassigned_by_itself_and_governance(chain: GrantsChain) -> None:
     chain.propose()
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         chain.bounties.unassign_curator(ROOT, FIRST)
     chain.bounties.approve_bounty_with_curator(ROOT, FIRST, Id(BOB), BTT)
     with refused(chain, BadOrigin):
@@ -401,7 +395,7 @@ def test_the_highest_fee_leaves_what_an_account_can_be_opened_with(chain: Grants
     newcomer = AccountId(bytes((9,)) * 32)
     chain.propose()
     highest = 100 * BTT - MILLI
-    with refused(chain, Bounties.InvalidFee):
+    with refused(chain, bounties_errors.InvalidFee):
         chain.bounties.approve_bounty_with_curator(ROOT, FIRST, Id(BOB), highest + u128(1))
     chain.bounties.approve_bounty_with_curator(ROOT, FIRST, Id(BOB), highest)
     chain.spend()
@@ -428,19 +422,19 @@ def test_nothing_is_awarded_to_where_no_account_gets_it_out_again(chain: GrantsC
 def test_an_award_is_not_paid_before_its_time(chain: GrantsChain) -> None:
     chain.awarded()
     chain.clock.slot += DELAY - 1
-    with refused(chain, Bounties.Premature):
+    with refused(chain, bounties_errors.Premature):
         chain.bounties.claim_bounty(signed(CAROL), FIRST)
     chain.clock.slot += 1
     with refused(chain, BadOrigin):
         chain.bounties.claim_bounty(ROOT, FIRST)
     chain.bounties.claim_bounty(signed(CAROL), FIRST)
-    with refused(chain, Bounties.InvalidIndex):
+    with refused(chain, bounties_errors.InvalidIndex):
         chain.bounties.claim_bounty(signed(CAROL), FIRST)
 
 
 def test_only_an_awarded_bounty_is_paid(chain: GrantsChain) -> None:
     chain.active()
-    with refused(chain, Bounties.UnexpectedStatus):
+    with refused(chain, bounties_errors.UnexpectedStatus):
         chain.bounties.claim_bounty(signed(CAROL), FIRST)
 
 
@@ -473,12 +467,12 @@ def test_a_bounty_that_is_given_up_refills_the_pool(
     assert chain.balances.free(GRANTS) == POOL * BTT
     assert (chain.balances.free(BOB), chain.money(index)) == (1_000 * BTT, 0)
     assert index not in chain.bounties.bounties
-    assert chain.own_events()[-1] == Bounties.BountyCanceled(index)
+    assert chain.own_events()[-1] == bounties_events.BountyCanceled(index)
 
 
 def test_an_awarded_bounty_is_given_up_only_after_its_curator(chain: GrantsChain) -> None:
     chain.awarded()
-    with refused(chain, Bounties.PendingPayout):
+    with refused(chain, bounties_errors.PendingPayout):
         chain.bounties.close_bounty(ROOT, FIRST)
     chain.bounties.unassign_curator(ROOT, FIRST)
     chain.bounties.close_bounty(ROOT, FIRST)

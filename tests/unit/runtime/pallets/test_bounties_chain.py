@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 
@@ -17,15 +15,7 @@ from genesis.presets import CHAINS
 from runtime import BttRuntime
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    Error,
-    Origin,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
+from runtime.frame import ROOT, BadOrigin, Error, Origin, TokenError, TokenErrorKind, signed
 from runtime.pallets.balances import is_pool, sub_account
 from runtime.pallets.bounties import (
     Active,
@@ -232,8 +222,8 @@ class Grants(History):
             case "extend":
                 self.attempt(bounties.extend_bounty_expiry, signed(BOB), index, b"")
             case _:
-                rates = replace(bounties.deposits.rates, base=BASE * u128(self.rng.randint(1, 200)))
-                bounties.deposits.rates = rates
+                base = BASE * u128(self.rng.randint(1, 200))
+                bounties.deposits.bounty_deposit_base = base
                 self.attempt(bounties.poke_deposit, signed(ALICE), index)
 
     def check(self) -> None:

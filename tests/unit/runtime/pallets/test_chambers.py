@@ -28,9 +28,10 @@ from runtime.pallets.chambers import (
     SEAT_POWER,
     Chamber,
     ChamberRecord,
-    Chambers,
     Mode,
     Share,
+    errors,
+    events,
     formulas,
 )
 from runtime.pallets.conviction_voting import (
@@ -187,7 +188,7 @@ def test_weights_and_electorates_are_frozen_when_the_decision_starts(runtime: As
     runtime.referenda.place_decision_deposit(signed(ALICE), index)
     runtime.new_events()
     runtime.wait(80)
-    frozen = [event for event in runtime.new_events() if isinstance(event, Chambers.WeightsFrozen)]
+    frozen = [event for event in runtime.new_events() if isinstance(event, events.WeightsFrozen)]
     assert [event.year for event in frozen] == [2025]
     assert frozen[0].weights == [*PAGE[2025]]
     runtime.wait(40)
@@ -364,7 +365,7 @@ def test_a_split_ballot_splits_all_its_powers(runtime: Assembly) -> None:
 def test_an_account_without_a_chamber_has_no_voting_power(runtime: Assembly) -> None:
     runtime.ledger.vesting = {BOB: 10_000 * BTT}
     index = runtime.deciding()
-    with pytest.raises(Chambers.NoVotingPower):
+    with pytest.raises(errors.NoVotingPower):
         runtime.vote(BOB, index, 9_000)
 
 
@@ -527,7 +528,7 @@ def test_money_beside_vesting_money_cannot_vote_and_move(runtime: Assembly) -> N
     """The lock of the vote and that of the schedule overlap: a vote must lock both together."""
     runtime.ledger.vesting = {BOB: 6_000 * BTT}
     index = runtime.deciding()
-    with pytest.raises(Chambers.NoVotingPower):
+    with pytest.raises(errors.NoVotingPower):
         runtime.vote(BOB, index, 4_000)
     runtime.vote(BOB, index, 9_000)
     assert runtime.holders(index) == (2 * 3_000, 0)
@@ -557,14 +558,14 @@ def test_an_account_with_two_seats_does_not_exist(runtime: Assembly) -> None:
     runtime.seat(ALICE, 10)
     runtime.elect_by(BOB, EVE)
     for who in (ALICE, EVE):
-        with refused(runtime, Chambers.AlreadySeated):
+        with refused(runtime, errors.AlreadySeated):
             runtime.seat(who, 10)
     runtime.ledger.judged[ALICE] = ALICE
-    with refused(runtime, Chambers.AlreadySeated):
+    with refused(runtime, errors.AlreadySeated):
         runtime.chambers.submit_candidacy(signed(ALICE))
-    with refused(runtime, Chambers.NotAHolder):
+    with refused(runtime, errors.NotAHolder):
         runtime.chambers.vote_representative(signed(ALICE), [EVE], BTT)
-    with refused(runtime, Chambers.PoolNotSeatable):
+    with refused(runtime, errors.PoolNotSeatable):
         runtime.seat(TREASURY, 10)
 
 
@@ -744,11 +745,11 @@ def test_an_empty_electorate_does_not_count(runtime: Assembly) -> None:
 def test_institutions_are_seated_by_root_alone(runtime: Assembly) -> None:
     with refused(runtime, BadOrigin()):
         runtime.chambers.add_institution(signed(ALICE), Id(BOB), BTT)
-    with refused(runtime, Chambers.NotSeated):
+    with refused(runtime, errors.NotSeated):
         runtime.chambers.remove_institution(ROOT, Id(BOB))
     for number in range(32):
         runtime.seat(AccountId(number.to_bytes(32, "big")), 1)
-    with refused(runtime, Chambers.TooManyInstitutions):
+    with refused(runtime, errors.TooManyInstitutions):
         runtime.seat(BOB, 1)
 
 

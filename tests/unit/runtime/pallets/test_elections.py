@@ -9,7 +9,8 @@ from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, signed
 from runtime.pallets.chambers import (
-    Chambers,
+    errors,
+    events,
 )
 from support.assembly import Assembly
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE
@@ -36,7 +37,7 @@ def test_those_with_the_most_backing_sit(runtime: Assembly) -> None:
     runtime.clock.slot = 14 * runtime.day
     runtime.tick()
     (over,) = [
-        event for event in runtime.new_events() if isinstance(event, Chambers.ElectionConcluded)
+        event for event in runtime.new_events() if isinstance(event, events.ElectionConcluded)
     ]
     assert over.seated == [many[2], many[1], *reversed(many[5:])]
     assert over.until == runtime.clock.slot + 180 * runtime.day
@@ -91,25 +92,25 @@ def test_who_sits_may_stand_again_and_has_one_deposit_after(runtime: Assembly) -
 
 
 def test_only_who_was_judged_stands_and_once(runtime: Assembly) -> None:
-    with refused(runtime, Chambers.NotVerified):
+    with refused(runtime, errors.NotVerified):
         runtime.chambers.submit_candidacy(signed(BOB))
     runtime.ledger.judged = {BOB: BOB, CAROL: BOB}
-    with refused(runtime, Chambers.NotVerified):
+    with refused(runtime, errors.NotVerified):
         runtime.chambers.submit_candidacy(signed(CAROL))
     runtime.chambers.submit_candidacy(signed(BOB))
-    with refused(runtime, Chambers.AlreadyStanding):
+    with refused(runtime, errors.AlreadyStanding):
         runtime.chambers.submit_candidacy(signed(BOB))
 
 
 def test_a_candidate_withdraws_and_comes_back(runtime: Assembly) -> None:
     runtime.ledger.judged[BOB] = BOB
-    with refused(runtime, Chambers.NotStanding):
+    with refused(runtime, errors.NotStanding):
         runtime.chambers.withdraw_candidacy(signed(BOB))
     runtime.chambers.submit_candidacy(signed(BOB))
     runtime.chambers.vote_representative(signed(CAROL), [BOB], 5 * BTT)
     runtime.chambers.withdraw_candidacy(signed(BOB))
     assert runtime.balances.reserved(BOB) == 0
-    with refused(runtime, Chambers.NotACandidate):
+    with refused(runtime, errors.NotACandidate):
         runtime.chambers.vote_representative(signed(DAVE), [BOB], 5 * BTT)
     runtime.chambers.submit_candidacy(signed(BOB))
     assert runtime.chambers.elections.candidates[BOB].backing == 5 * BTT
@@ -122,12 +123,12 @@ def test_backing_locks_money_and_moves_with_it(runtime: Assembly) -> None:
     runtime.ledger.vesting = {DAVE: 3_000 * BTT}
     for who in (BOB, CAROL):
         runtime.chambers.submit_candidacy(signed(who))
-    with refused(runtime, Chambers.InsufficientFunds):
+    with refused(runtime, errors.InsufficientFunds):
         runtime.chambers.vote_representative(signed(DAVE), [BOB], 7_001 * BTT)
-    with refused(runtime, Chambers.BackingTooSmall):
+    with refused(runtime, errors.BackingTooSmall):
         runtime.chambers.vote_representative(signed(DAVE), [BOB], u128(BTT - 1))
     for names in ([], [BOB, BOB]):
-        with refused(runtime, Chambers.NamesWrong):
+        with refused(runtime, errors.NamesWrong):
             runtime.chambers.vote_representative(signed(DAVE), names, BTT)
     runtime.chambers.vote_representative(signed(DAVE), [BOB], 7_000 * BTT)
     with pytest.raises(DispatchError):
@@ -136,7 +137,7 @@ def test_backing_locks_money_and_moves_with_it(runtime: Assembly) -> None:
     assert runtime.chambers.elections.candidates[BOB].backing == 0
     assert runtime.chambers.elections.candidates[CAROL].backing == 10 * BTT
     runtime.chambers.remove_rep_vote(signed(DAVE))
-    with refused(runtime, Chambers.NotBacking):
+    with refused(runtime, errors.NotBacking):
         runtime.chambers.remove_rep_vote(signed(DAVE))
     runtime.balances.transfer(DAVE, EVE, 9_000 * BTT)
 
@@ -163,7 +164,7 @@ def test_a_seat_can_be_left_or_taken_with_its_deposit(runtime: Assembly) -> None
     )
     runtime.chambers.remove_representative(ROOT, Id(CAROL))
     assert runtime.balances.total(CAROL) == before - 100 * BTT
-    with refused(runtime, Chambers.NotSeated):
+    with refused(runtime, errors.NotSeated):
         runtime.chambers.remove_representative(ROOT, Id(CAROL))
     with refused(runtime, BadOrigin()):
         runtime.chambers.remove_representative(signed(BOB), Id(CAROL))
@@ -176,7 +177,7 @@ def test_an_election_has_room_for_so_many(runtime: Assembly) -> None:
         runtime.ledger.judged[who] = who
         runtime.chambers.submit_candidacy(signed(who))
     runtime.ledger.judged[BOB] = BOB
-    with refused(runtime, Chambers.TooManyCandidates):
+    with refused(runtime, errors.TooManyCandidates):
         runtime.chambers.submit_candidacy(signed(BOB))
     runtime.clock.slot = 14 * runtime.day
     assert runtime.tick() > 0

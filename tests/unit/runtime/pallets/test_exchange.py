@@ -10,7 +10,7 @@ from btt_chain.scale import Overflow, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, TokenError, TokenErrorKind, signed
 from runtime.limits import block_weights
-from runtime.pallets.assets import Assets
+from runtime.pallets.assets import errors as assets_errors
 from runtime.pallets.exchange import (
     MAX_AUCTIONS,
     MAX_LEVELS,
@@ -21,6 +21,8 @@ from runtime.pallets.exchange import (
     Side,
     TimeInForce,
 )
+from runtime.pallets.exchange import errors as exchange_errors
+from runtime.pallets.exchange import events as exchange_events
 from runtime.pallets.exchange.auctions import MAX_ORDERS_READ
 from runtime.pallets.exchange.pallet import deepest
 from runtime.pallets.exchange.types import MAX_IMMEDIATE, MAX_OWN_ORDERS, Total, level_key
@@ -70,9 +72,9 @@ def test_an_order_waits_for_the_next_block_and_trades_at_one_price(market: Marke
     assert issuance - market.issuance() == burned
     assert market.tokenomics.burned_by[BurnReason.Asset] >= burned
     assert market.money(COLLECTOR) == 0
-    filled = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
+    filled = [one for one in market.announced() if isinstance(one, exchange_events.OrderFilled)]
     assert filled == [
-        Exchange.OrderFilled(
+        exchange_events.OrderFilled(
             SCANNER, buy, sell, DAVE, BOB, 20 * BTT, u128(40), u128(taker), u128(maker)
         )
     ]
@@ -120,7 +122,7 @@ def test_a_fee_rounds_up_once_for_an_order_however_often_it_trades(market: Marke
 
 def test_units_for_sale_stay_the_sellers_and_earn(market: Market) -> None:
     market.sell(BOB, 200, 20)
-    with refused(market, Assets.BalanceLow):
+    with refused(market, assets_errors.BalanceLow):
         market.assets.move(SCANNER, BOB, DAVE, u128(1))
     market.registry.distribute_revenue(signed(ALICE), SCANNER, 100 * BTT)
     assert market.registry.revenue_due(SCANNER, BOB) == 20 * BTT
@@ -128,20 +130,20 @@ def test_units_for_sale_stay_the_sellers_and_earn(market: Market) -> None:
 
 def test_an_order_of_ones_own_is_never_met(market: Market) -> None:
     market.sell(BOB, 10, 20)
-    with refused(market, Exchange.SelfMatch):
+    with refused(market, exchange_errors.SelfMatch):
         market.buy(BOB, 10, 20)
     market.buy(BOB, 10, 19)
-    with refused(market, Exchange.SelfMatch):
+    with refused(market, exchange_errors.SelfMatch):
         market.sell(BOB, 10, 19)
 
 
 def test_cancelling_gives_everything_back(market: Market) -> None:
     buy, sell = market.buy(DAVE, 10, 20), market.sell(BOB, 10, 30)
-    with refused(market, Exchange.NotOwner):
+    with refused(market, exchange_errors.NotOwner):
         market.exchange.cancel_order(signed(BOB), buy)
     market.exchange.cancel_order(signed(DAVE), buy)
     market.exchange.cancel_order(signed(BOB), sell)
-    with refused(market, Exchange.NoSuchOrder):
+    with refused(market, exchange_errors.NoSuchOrder):
         market.exchange.cancel_order(signed(BOB), sell)
     assert market.balances.free(DAVE) == RICH
     assert market.assets.free(SCANNER, BOB) == 200
@@ -159,7 +161,7 @@ def test_what_an_immediate_order_does_not_get_it_gives_up(market: Market) -> Non
 
 def test_an_expired_order_trades_no_more_and_any_account_may_clear_it(market: Market) -> None:
     for soon in (0, 1):
-        with refused(market, Exchange.AlreadyExpired):
+        with refused(market, exchange_errors.AlreadyExpired):
             market.sell(BOB, 10, 20, until=u64(market.clock.slot + soon))
     sell = market.sell(BOB, 10, 20, until=u64(market.clock.slot + 3))
     market.next_block(3)
@@ -176,7 +178,7 @@ def test_an_expired_order_trades_no_more_and_any_account_may_clear_it(market: Ma
 
 @pytest.mark.parametrize(
     ("units", "price", "error"),
-    [(0, 20, Exchange.BelowMinNotional), (1, 0, Exchange.BelowMinNotional)],
+    [(0, 20, exchange_errors.BelowMinNotional), (1, 0, exchange_errors.BelowMinNotional)],
 )
 def test_orders_are_worth_something(
     market: Market, units: int, price: int, error: type[DispatchError]
@@ -188,10 +190,10 @@ def test_orders_are_worth_something(
 def test_what_one_cannot_pay_or_deliver_is_no_order(market: Market) -> None:
     with refused(market, TokenError(TokenErrorKind.FundsUnavailable)):
         market.buy(DAVE, 100_000, 20)
-    with refused(market, Assets.BalanceLow):
+    with refused(market, assets_errors.BalanceLow):
         market.sell(DAVE, 1, 20)
     market.sell(BOB, 150, 30)
-    with refused(market, Assets.BalanceLow):
+    with refused(market, assets_errors.BalanceLow):
         market.sell(BOB, 51, 30)
 
 
@@ -213,20 +215,20 @@ def test_the_units_of_a_price_level_are_at_most_the_money_on_hold_for_them(marke
 def test_an_account_has_so_many_orders(market: Market) -> None:
     for price in range(1, 33):
         market.buy(DAVE, 1, price)
-    with refused(market, Exchange.TooManyOrders):
+    with refused(market, exchange_errors.TooManyOrders):
         market.buy(DAVE, 1, 40)
     market.buy(CAROL, 1, 40)
 
 
 def test_only_listed_assets_trade_and_policy_takes_them_off(market: Market) -> None:
     other = market.issue(documents=OTHERS)
-    with refused(market, Exchange.NotListed):
+    with refused(market, exchange_errors.NotListed):
         market.order(DAVE, Side.Buy, 1, 20, asset=other)
-    with refused(market, Exchange.NotIssuer):
+    with refused(market, exchange_errors.NotIssuer):
         market.exchange.list_asset(signed(BOB), other)
-    with refused(market, Exchange.AlreadyListed):
+    with refused(market, exchange_errors.AlreadyListed):
         market.exchange.list_asset(signed(ALICE), SCANNER)
-    with refused(market, Exchange.NotListed):
+    with refused(market, exchange_errors.NotListed):
         market.exchange.list_asset(signed(ALICE), u32(9))
     sell, _ = market.sell(BOB, 10, 20), market.buy(DAVE, 10, 20)
     with refused(market, BadOrigin):
@@ -242,12 +244,12 @@ def test_what_policy_took_off_comes_back_by_policy_only(market: Market) -> None:
     market.sell(BOB, 10, 20)
     market.buy(DAVE, 10, 20)
     market.exchange.delist(ROOT, SCANNER)
-    with refused(market, Exchange.Barred):
+    with refused(market, exchange_errors.Barred):
         market.exchange.list_asset(signed(ALICE), SCANNER)
     with refused(market, BadOrigin):
         market.exchange.readmit(signed(ALICE), SCANNER)
     market.exchange.readmit(ROOT, SCANNER)
-    with refused(market, Exchange.NotBarred):
+    with refused(market, exchange_errors.NotBarred):
         market.exchange.readmit(ROOT, SCANNER)
     market.exchange.list_asset(signed(ALICE), SCANNER)
     market.next_block()
@@ -259,7 +261,7 @@ def test_retired_units_are_not_traded_and_any_account_may_clear_the_book(market:
     for who in (BOB, CAROL):
         market.assets.move(SCANNER, who, ALICE, u128(200))
     market.registry.retire(signed(ALICE), SCANNER)
-    with refused(market, Exchange.NotListed):
+    with refused(market, exchange_errors.NotListed):
         market.buy(DAVE, 1, 20)
     market.exchange.cancel_order(signed(BOB), buy)
     assert market.balances.free(DAVE) == RICH
@@ -272,7 +274,7 @@ def test_a_premium_listing_costs_half_a_percent_and_adds_up(market: Market) -> N
     assert before - market.money(ALICE) == 2 * VALUE // 200
     until = market.exchange.listings[SCANNER].premium_until
     assert until == market.clock.slot + 2 * PREMIUM
-    with refused(market, Exchange.NotIssuer):
+    with refused(market, exchange_errors.NotIssuer):
         market.exchange.list_premium(signed(BOB), SCANNER)
 
 
@@ -291,7 +293,7 @@ def test_who_may_not_hold_units_any_more_drops_out(market: Market) -> None:
     info = market.registry.registrations.registered[SCANNER]
     info.restricted = True
     market.registry.registrations.registered[SCANNER] = info
-    with refused(market, Exchange.NotAllowed):
+    with refused(market, exchange_errors.NotAllowed):
         market.buy(DAVE, 1, 20)
     market.people.judged.append(DAVE)
     market.sell(BOB, 10, 20)
@@ -310,7 +312,7 @@ def test_who_lost_its_judgement_sells_and_earns_and_does_not_buy(market: Market)
     market.people.judged = [ALICE, CAROL]
     market.sell(BOB, 100, 20)
     market.buy(CAROL, 100, 20)
-    with refused(market, Exchange.NotAllowed):
+    with refused(market, exchange_errors.NotAllowed):
         market.buy(BOB, 1, 19)
     market.next_block()
     assert (market.units(BOB), market.units(CAROL)) == (100, 300)
@@ -415,7 +417,7 @@ def test_so_many_auctions_are_held_in_a_block(market: Market) -> None:
         market.order(DAVE, Side.Buy, 10, 20, asset=asset)
     market.next_block()
     assert market.assets.balance(late, DAVE) == 10
-    filled = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
+    filled = [one for one in market.announced() if isinstance(one, exchange_events.OrderFilled)]
     [fill] = [one for one in filled if one.asset == late]
     assert fill.buyer_fee == 2 * BTT, "who came with it is a taker, however late it is"
 
@@ -443,7 +445,7 @@ def test_depth_shows_levels_best_first(market: Market) -> None:
 def test_parameters_outside_of_the_documents_are_refused(
     market: Market, wrong: dict[str, object]
 ) -> None:
-    with refused(market, Exchange.InvalidParams):
+    with refused(market, exchange_errors.InvalidParams):
         market.exchange.set_params(ROOT, Params(**wrong))  # type: ignore[arg-type]
     with refused(market, BadOrigin):
         market.exchange.set_params(signed(ALICE), Params())

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64, u128
 from runtime.constants import BTT
-from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Exchange, Side, TimeInForce
+from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Side, TimeInForce, errors
 from runtime.pallets.exchange.types import Crossing
 from support.asset_runtime import ALICE, BOB, CAROL, DAVE
 from support.market_floor import SCANNER, Market
@@ -221,7 +221,7 @@ def test_so_many_price_levels_cross_and_no_more(market: Market) -> None:
     crowd, place = crowd_of(market, 5), market.exchange.place
     for number in range(MAX_LEVELS + 1):
         place(crowd[number // 32], SCANNER, Side.Sell, u128(1), u128(5 * BTT + number))
-    with refused(market, Exchange.TooDeep):
+    with refused(market, errors.TooDeep):
         place(DAVE, SCANNER, Side.Buy, u128(1), u128(5 * BTT + MAX_LEVELS))
     place(DAVE, SCANNER, Side.Buy, u128(100), u128(5 * BTT + MAX_LEVELS - 1))
     market.next_block()
@@ -233,7 +233,7 @@ def test_who_names_a_price_that_others_named_is_not_kept_out(market: Market) -> 
     place(BOB, SCANNER, Side.Sell, u128(1), 4 * BTT)
     for number in range(MAX_LEVELS):
         place(crowd[number // 32], SCANNER, Side.Buy, u128(1), u128(4 * BTT + number))
-    with refused(market, Exchange.TooDeep):
+    with refused(market, errors.TooDeep):
         place(DAVE, SCANNER, Side.Buy, u128(1), u128(4 * BTT + MAX_LEVELS))
     place(DAVE, SCANNER, Side.Buy, u128(1), u128(4 * BTT + MAX_LEVELS - 1))
     market.next_block()
@@ -280,7 +280,7 @@ def test_so_many_orders_of_a_block_are_immediate(market: Market) -> None:
     for who in crowd_of(market, 8):
         for _ in range(32):
             market.buy(who, 1, 20, force=TimeInForce.Immediate)
-    with refused(market, Exchange.TooManyImmediate):
+    with refused(market, errors.TooManyImmediate):
         market.buy(DAVE, 1, 20, force=TimeInForce.Immediate)
     market.buy(DAVE, 1, 20)
     market.next_block()

@@ -15,7 +15,7 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, signed
 from runtime.frame.origin import decided
-from runtime.pallets.facilities import Bonds, Facilities, FacilityState, Kind, Size
+from runtime.pallets.facilities import Bonds, FacilityState, Kind, Size, errors, events
 from runtime.pallets.identity import (
     Erroneous,
     IdentityInfo,
@@ -61,7 +61,7 @@ def test_an_application_holds_the_bond_of_its_kind(runtime: FacilityRuntime) -> 
         found = runtime.get(who)
         assert found.bond == runtime.held(who) == bonds.get(kind, 500) * BTT
         assert (found.kind, found.state, found.region) == (kind, FacilityState.Asked, CHINA)
-        assert runtime.announced()[-1] == Facilities.Applied(who, kind, found.bond)
+        assert runtime.announced()[-1] == events.Applied(who, kind, found.bond)
 
 
 def test_an_application_needs_an_identity_that_is_known_to_be_good(
@@ -71,7 +71,7 @@ def test_an_application_needs_an_identity_that_is_known_to_be_good(
     for judgement in (None, Reasonable(), OutOfDate(), LowQuality(), Erroneous()):
         if judgement is not None:
             runtime.judge(ALICE, judgement)
-        with refused(runtime, Facilities.NotKnownGood):
+        with refused(runtime, errors.NotKnownGood):
             apply(signed(ALICE), Kind.Clinic, Size.Small, CHINA, False, META)
     runtime.judge(BOB, KnownGood())
     apply(signed(BOB), Kind.Clinic, Size.Small, CHINA, False, META)
@@ -80,7 +80,7 @@ def test_an_application_needs_an_identity_that_is_known_to_be_good(
 @pytest.mark.parametrize("region", [0, 1, 157, 999, 1_000, 65_535])
 def test_a_region_must_be_a_country_of_the_standard(runtime: FacilityRuntime, region: int) -> None:
     runtime.judge(ALICE, KnownGood())
-    with refused(runtime, Facilities.UnknownRegion):
+    with refused(runtime, errors.UnknownRegion):
         runtime.facilities.apply(signed(ALICE), Kind.Clinic, Size.Small, u16(region), False, META)
 
 
@@ -95,7 +95,7 @@ def test_the_table_of_countries_is_one_to_one() -> None:
 
 def test_an_account_is_one_facility(runtime: FacilityRuntime) -> None:
     runtime.apply(ALICE)
-    with refused(runtime, Facilities.AlreadyRegistered):
+    with refused(runtime, errors.AlreadyRegistered):
         runtime.facilities.apply(signed(ALICE), Kind.Clinic, Size.Small, CHINA, False, META)
 
 
@@ -116,13 +116,13 @@ def test_only_the_technical_track_confirms_and_refuses(runtime: FacilityRuntime)
             runtime.facilities.refuse(origin, Id(ALICE))
     runtime.clock.slot = 7
     runtime.facilities.confirm(TECHNICAL, Id(ALICE))
-    assert runtime.announced()[-1] == Facilities.Confirmed(ALICE, Kind.Hospital)
+    assert runtime.announced()[-1] == events.Confirmed(ALICE, Kind.Hospital)
     assert (runtime.get(ALICE).state, runtime.get(ALICE).since) == (FacilityState.Active, 7)
     runtime.facilities.refuse(TECHNICAL, Id(BOB))
-    assert runtime.announced()[-1] == Facilities.Refused(BOB)
+    assert runtime.announced()[-1] == events.Refused(BOB)
     assert runtime.facilities.get(BOB) is None
     assert runtime.held(BOB) == 0
-    for who, error in ((ALICE, Facilities.NotAsked), (BOB, Facilities.UnknownFacility)):
+    for who, error in ((ALICE, errors.NotAsked), (BOB, errors.UnknownFacility)):
         with refused(runtime, error):
             runtime.facilities.confirm(TECHNICAL, Id(who))
         with refused(runtime, error):
@@ -134,19 +134,19 @@ def test_a_judgement_lost_before_the_decision_refuses_the_confirmation(
 ) -> None:
     runtime.apply(ALICE)
     runtime.judge(ALICE, OutOfDate())
-    with refused(runtime, Facilities.NotKnownGood):
+    with refused(runtime, errors.NotKnownGood):
         runtime.facilities.confirm(ROOT, Id(ALICE))
 
 
 def test_a_facility_updates_its_size_and_description(runtime: FacilityRuntime) -> None:
-    with refused(runtime, Facilities.UnknownFacility):
+    with refused(runtime, errors.UnknownFacility):
         runtime.facilities.update(signed(ALICE), Size.Large, OTHER_META)
     runtime.confirm(ALICE)
     runtime.facilities.update(signed(ALICE), Size.Large, OTHER_META)
     assert (runtime.get(ALICE).size, runtime.get(ALICE).meta) == (Size.Large, OTHER_META)
-    assert runtime.announced()[-1] == Facilities.Updated(ALICE, Size.Large, OTHER_META)
+    assert runtime.announced()[-1] == events.Updated(ALICE, Size.Large, OTHER_META)
     runtime.facilities.leave(signed(ALICE))
-    with refused(runtime, Facilities.AlreadyLeft):
+    with refused(runtime, errors.AlreadyLeft):
         runtime.facilities.update(signed(ALICE), Size.Small, META)
 
 
@@ -157,8 +157,8 @@ def test_an_application_is_withdrawn_with_its_bond(runtime: FacilityRuntime) -> 
     runtime.apply(ALICE)
     runtime.facilities.leave(signed(ALICE))
     assert runtime.held(ALICE) == 0
-    assert runtime.announced()[-1] == Facilities.Removed(ALICE, 10_000 * BTT)
-    with refused(runtime, Facilities.UnknownFacility):
+    assert runtime.announced()[-1] == events.Removed(ALICE, 10_000 * BTT)
+    with refused(runtime, errors.UnknownFacility):
         runtime.facilities.leave(signed(ALICE))
     runtime.apply(ALICE)
 
@@ -166,16 +166,16 @@ def test_an_application_is_withdrawn_with_its_bond(runtime: FacilityRuntime) -> 
 def test_a_bond_is_released_by_itself_after_leaving(runtime: FacilityRuntime) -> None:
     runtime.confirm(ALICE)
     runtime.facilities.leave(signed(ALICE))
-    assert runtime.announced()[-1] == Facilities.Leaving(ALICE, u64(LEAVE))
-    with refused(runtime, Facilities.AlreadyLeft):
+    assert runtime.announced()[-1] == events.Leaving(ALICE, u64(LEAVE))
+    with refused(runtime, errors.AlreadyLeft):
         runtime.facilities.leave(signed(ALICE))
     runtime.tick(LEAVE - 1)
     assert runtime.held(ALICE) == 10_000 * BTT
-    with refused(runtime, Facilities.AlreadyRegistered):
+    with refused(runtime, errors.AlreadyRegistered):
         runtime.facilities.apply(signed(ALICE), Kind.Hospital, Size.Small, CHINA, False, META)
     runtime.tick()
     assert runtime.held(ALICE) == 0
-    assert runtime.announced()[-1] == Facilities.Removed(ALICE, 10_000 * BTT)
+    assert runtime.announced()[-1] == events.Removed(ALICE, 10_000 * BTT)
     runtime.apply(ALICE)
 
 
@@ -195,7 +195,7 @@ def test_a_suspended_facility_can_leave_only_after_the_longest_suspension(
     runtime.confirm(ALICE)
     runtime.facilities.suspend(TECHNICAL, Id(ALICE), True)
     runtime.tick(SUSPENSION - 1)
-    with refused(runtime, Facilities.StillSuspended):
+    with refused(runtime, errors.StillSuspended):
         runtime.facilities.leave(signed(ALICE))
     runtime.tick()
     runtime.facilities.leave(signed(ALICE))
@@ -223,18 +223,18 @@ def test_only_two_tracks_suspend(runtime: FacilityRuntime) -> None:
     for origin in (signed(ALICE), PARAMS, GRANTS):
         with refused(runtime, BadOrigin):
             runtime.facilities.suspend(origin, Id(ALICE), True)
-    with refused(runtime, Facilities.NotConfirmed):
+    with refused(runtime, errors.NotConfirmed):
         runtime.facilities.suspend(TECHNICAL, Id(BOB), True)
-    with refused(runtime, Facilities.UnknownFacility):
+    with refused(runtime, errors.UnknownFacility):
         runtime.facilities.suspend(TECHNICAL, Id(DAVE), True)
-    with refused(runtime, Facilities.NotSuspended):
+    with refused(runtime, errors.NotSuspended):
         runtime.facilities.suspend(TECHNICAL, Id(ALICE), False)
     runtime.facilities.suspend(EMERGENCY, Id(ALICE), True)
-    assert runtime.announced()[-1] == Facilities.Suspended(ALICE)
-    with refused(runtime, Facilities.AlreadySuspended):
+    assert runtime.announced()[-1] == events.Suspended(ALICE)
+    with refused(runtime, errors.AlreadySuspended):
         runtime.facilities.suspend(EMERGENCY, Id(ALICE), True)
     runtime.facilities.suspend(TECHNICAL, Id(ALICE), False)
-    assert runtime.announced()[-1] == Facilities.Reinstated(ALICE)
+    assert runtime.announced()[-1] == events.Reinstated(ALICE)
     assert runtime.get(ALICE).state is FacilityState.Active
 
 
@@ -258,12 +258,12 @@ def test_governance_sets_the_bonds_within_bounds(runtime: FacilityRuntime) -> No
         (10_000, 400, 500),
         (900, 1_000, 500),
     ):
-        with refused(runtime, Facilities.BondsOutOfOrder):
+        with refused(runtime, errors.BondsOutOfOrder):
             wrong = Bonds(major * BTT, clinic * BTT, minor * BTT)
             runtime.facilities.set_bonds(PARAMS, wrong)
     bonds = Bonds(20_000 * BTT, 2_000 * BTT, 100 * BTT)
     runtime.facilities.set_bonds(PARAMS, bonds)
-    assert runtime.announced()[-1] == Facilities.BondsSet(bonds)
+    assert runtime.announced()[-1] == events.BondsSet(bonds)
     runtime.apply(BOB)
     assert (runtime.held(ALICE), runtime.held(BOB)) == (10_000 * BTT, 20_000 * BTT)
 
@@ -279,7 +279,7 @@ def test_a_hospital_counts_after_thirty_days(runtime: FacilityRuntime) -> None:
     assert runtime.facilities.count() == 0
     runtime.tick()
     assert runtime.facilities.count() == 1
-    assert runtime.announced()[-1] == Facilities.HospitalCounted(ALICE, u32(1))
+    assert runtime.announced()[-1] == events.HospitalCounted(ALICE, u32(1))
 
 
 def test_only_hospitals_count(runtime: FacilityRuntime) -> None:
@@ -325,7 +325,7 @@ def test_a_hospital_that_leaves_or_is_suspended_counts_no_longer_at_once(
     assert runtime.facilities.count() == 3
     runtime.facilities.leave(signed(DAVE))
     assert runtime.facilities.count() == 2
-    assert Facilities.HospitalDropped(DAVE, u32(2)) in runtime.announced()
+    assert events.HospitalDropped(DAVE, u32(2)) in runtime.announced()
     runtime.facilities.suspend(TECHNICAL, Id(ALICE), False)
     runtime.tick(AGE - 1)
     assert runtime.facilities.count() == 2
@@ -361,11 +361,11 @@ def test_an_operator_has_one_facility_of_each_kind(runtime: FacilityRuntime) -> 
     runtime.confirm(ALICE, Kind.Hospital)
     assert runtime.get(ALICE).operator == EVE
     for part in (BOB, EVE):
-        with refused(runtime, Facilities.OperatorTaken):
+        with refused(runtime, errors.OperatorTaken):
             runtime.facilities.apply(signed(part), Kind.Hospital, Size.Small, CHINA, False, META)
     runtime.confirm(BOB, Kind.Laboratory)
     runtime.facilities.leave(signed(ALICE))
-    with refused(runtime, Facilities.OperatorTaken):
+    with refused(runtime, errors.OperatorTaken):
         runtime.facilities.apply(signed(DAVE), Kind.Hospital, Size.Small, CHINA, False, META)
     runtime.tick(LEAVE)
     runtime.confirm(DAVE, Kind.Hospital)
@@ -396,7 +396,7 @@ def test_an_update_records_the_present_operator(runtime: FacilityRuntime) -> Non
     assert runtime.get(ALICE).operator == ALICE
     runtime.facilities.update(signed(ALICE), Size.Small, META)
     assert runtime.get(ALICE).operator == EVE
-    with refused(runtime, Facilities.OperatorTaken):
+    with refused(runtime, errors.OperatorTaken):
         runtime.facilities.apply(signed(EVE), Kind.Clinic, Size.Small, CHINA, False, META)
 
 

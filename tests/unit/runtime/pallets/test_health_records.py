@@ -21,9 +21,10 @@ from runtime.frame.origin import decided
 from runtime.pallets.facilities import Kind
 from runtime.pallets.health_records import (
     BatchKind,
-    HealthRecords,
     OldRoot,
     Terms,
+    errors,
+    events,
     old_root_leaf,
 )
 from runtime.pallets.health_records.promises import ANSWER_EPOCHS, REPORT_EPOCHS
@@ -68,17 +69,17 @@ def id_of(signed_: SignedPromise) -> H256:
 def test_only_active_facilities_with_a_bond_and_a_key_are_custodians(care: CareRuntime) -> None:
     register = care.records.register_custodian
     bond = u128(1_000 * BTT)
-    with refused(care, HealthRecords.AlreadyCustodian):
+    with refused(care, errors.AlreadyCustodian):
         register(signed(ALICE), KEY, bond)
-    with refused(care, HealthRecords.NotFacility):
+    with refused(care, errors.NotFacility):
         register(signed(BOB), KEY, bond)
     care.apply(BOB, Kind.Clinic)
-    with refused(care, HealthRecords.NotFacility):
+    with refused(care, errors.NotFacility):
         register(signed(BOB), KEY, bond)
     care.facilities.confirm(TECHNICAL, Id(BOB))
-    with refused(care, HealthRecords.BadKey):
+    with refused(care, errors.BadKey):
         register(signed(BOB), bytes(32), bond)
-    with refused(care, HealthRecords.LowBond):
+    with refused(care, errors.LowBond):
         register(signed(BOB), KEY, u128(bond - 1))
     with refused(care, TokenError):
         register(signed(BOB), KEY, u128(2 * RICH * BTT))
@@ -88,17 +89,17 @@ def test_only_active_facilities_with_a_bond_and_a_key_are_custodians(care: CareR
     found = care.records.custodian(BOB)
     assert found is not None
     assert found.bond == held(care, BOB) == 1_005 * BTT
-    with refused(care, HealthRecords.NotCustodian):
+    with refused(care, errors.NotCustodian):
         care.records.bond_extra(signed(DAVE), u128(1))
 
 
 def test_a_custodian_that_leaves_is_liable_until_its_promises_are_over(care: CareRuntime) -> None:
-    with refused(care, HealthRecords.NotLeaving):
+    with refused(care, errors.NotLeaving):
         care.records.withdraw(signed(ALICE))
-    with refused(care, HealthRecords.NotCustodian):
+    with refused(care, errors.NotCustodian):
         care.records.leave(signed(BOB))
     care.records.leave(signed(ALICE))
-    with refused(care, HealthRecords.AlreadyLeaving):
+    with refused(care, errors.AlreadyLeaving):
         care.records.leave(signed(ALICE))
     last = care.records.anchors.epoch()
     care.anchor(ALICE)  # it can still keep what it promised
@@ -108,12 +109,12 @@ def test_a_custodian_that_leaves_is_liable_until_its_promises_are_over(care: Car
     )
     assert held(care, ALICE) == 500 * BTT
     care.epochs(KEPT_EPOCHS - 7)
-    with refused(care, HealthRecords.NotLeaving):
+    with refused(care, errors.NotLeaving):
         care.records.withdraw(signed(ALICE))
     care.epochs(1)
     care.records.withdraw(signed(ALICE))
     assert held(care, ALICE) == 0
-    with refused(care, HealthRecords.NotCustodian):
+    with refused(care, errors.NotCustodian):
         care.anchor(ALICE)
 
 
@@ -123,7 +124,7 @@ def test_a_custodian_with_an_open_demand_keeps_its_bond(care: CareRuntime) -> No
     care.records.demand(signed(BOB), broken)
     care.records.leave(signed(ALICE))
     care.epochs(KEPT_EPOCHS)
-    with refused(care, HealthRecords.NotDue):
+    with refused(care, errors.NotDue):
         care.records.withdraw(signed(ALICE))
     care.records.settle_demand(signed(BOB), Id(ALICE), id_of(broken))
     assert deposits(care, BOB) == 0
@@ -138,21 +139,21 @@ def test_a_custodian_with_an_open_demand_keeps_its_bond(care: CareRuntime) -> No
 def test_a_root_is_anchored_once_in_order_and_in_time(care: CareRuntime) -> None:
     now = care.records.anchors.epoch()
     tree = log_of(0)
-    with refused(care, HealthRecords.NotCustodian):
+    with refused(care, errors.NotCustodian):
         care.anchor(BOB)
-    with refused(care, HealthRecords.EpochNotOver):
+    with refused(care, errors.EpochNotOver):
         care.anchor(ALICE, epoch=now)
-    with refused(care, HealthRecords.TooOld):
+    with refused(care, errors.TooOld):
         care.anchor(ALICE, epoch=now - 3)
     for size in (0, 32, 63, 96, 1 << 21):
-        with refused(care, HealthRecords.BadTreeSize):
+        with refused(care, errors.BadTreeSize):
             care.records.anchor(signed(ALICE), ACCESSES, u32(now - 1), tree.root, u32(size))
     care.anchor(ALICE, tree, epoch=now - 1)
-    assert care.announced()[-1] == HealthRecords.Anchored(
+    assert care.announced()[-1] == events.Anchored(
         ALICE, ACCESSES, u32(now - 1), tree.root, u32(64)
     )
     for epoch in (now - 1, now - 2):  # another root for it, and an epoch before it
-        with refused(care, HealthRecords.AlreadyAnchored):
+        with refused(care, errors.AlreadyAnchored):
             care.anchor(ALICE, log_of(1), epoch=epoch)
     for kind in (BatchKind.Records, BatchKind.Consents):  # logs of their own
         care.anchor(ALICE, kind=kind)
@@ -206,13 +207,13 @@ def test_an_omitted_access_costs_a_part_of_the_bond(care: CareRuntime) -> None:
     proofs = absences(LEAF, *trees)
     before, issued = int(care.balances.free(BOB)), int(care.balances.total_issuance.value)
     care.records.report_omission(signed(BOB), broken, proofs)
-    assert care.announced()[-1] == HealthRecords.Slashed(ALICE, BOB, u128(500 * BTT))
+    assert care.announced()[-1] == events.Slashed(ALICE, BOB, u128(500 * BTT))
     assert held(care, ALICE) == 500 * BTT
     assert care.balances.free(BOB) - before == 250 * BTT
     assert issued - care.balances.total_issuance.value == 250 * BTT
-    with refused(care, HealthRecords.AlreadyPenalized):
+    with refused(care, errors.AlreadyPenalized):
         care.records.report_omission(signed(EVE), broken, proofs)
-    with refused(care, HealthRecords.LowBond):
+    with refused(care, errors.LowBond):
         care.epochs(1)
         care.anchor(ALICE)
 
@@ -228,7 +229,7 @@ def test_leaves_at_both_ends_of_a_log_are_shown_to_be_missing(care: CareRuntime)
         assert len(proofs[0]) == 1
         care.records.report_omission(signed(BOB), promise(ALICE, leaf, first), proofs)
     assert held(care, ALICE) == 0
-    with refused(care, HealthRecords.LowBond):
+    with refused(care, errors.LowBond):
         other = leaf_hash(b"one more")
         care.records.report_omission(
             signed(BOB), promise(ALICE, other, first), absences(other, tree, None, None)
@@ -239,7 +240,7 @@ def test_a_promise_that_was_kept_is_no_omission(care: CareRuntime) -> None:
     first = care.records.anchors.epoch()
     kept = promise(ALICE, LEAF, first)
     care.epochs(1)
-    with refused(care, HealthRecords.WindowOpen):
+    with refused(care, errors.WindowOpen):
         care.records.report_omission(signed(BOB), kept, absences(LEAF, None, None, None))
     care.epochs(1)
     with_leaf, without = log_of(0, LEAF), log_of(1)
@@ -248,7 +249,7 @@ def test_a_promise_that_was_kept_is_no_omission(care: CareRuntime) -> None:
     place = with_leaf.index_of(LEAF)
     assert place is not None
     for opened in ([with_leaf.opening(place)], [with_leaf.opening(place), with_leaf.opening(0)]):
-        with refused(care, HealthRecords.Included):
+        with refused(care, errors.Included):
             care.records.report_omission(signed(BOB), kept, [[], opened, []])
     bad: list[list[list[Opening]]] = [
         [[], without.absence(LEAF), []],  # of another tree
@@ -258,16 +259,16 @@ def test_a_promise_that_was_kept_is_no_omission(care: CareRuntime) -> None:
         [[], []],
     ]
     for proofs in bad:
-        with refused(care, HealthRecords.BadProof):
+        with refused(care, errors.BadProof):
             care.records.report_omission(signed(BOB), kept, proofs)
 
 
 @pytest.mark.parametrize("epoch", [2**32 - 1, 2**32 - 2, 10**6])
 def test_a_promise_for_the_far_future_can_still_be_kept(care: CareRuntime, epoch: int) -> None:
     given = promise(ALICE, LEAF, epoch)
-    with refused(care, HealthRecords.WindowOpen):
+    with refused(care, errors.WindowOpen):
         care.records.report_omission(signed(BOB), given, absences(LEAF, None, None, None))
-    with refused(care, HealthRecords.WindowOpen):
+    with refused(care, errors.WindowOpen):
         care.records.demand(signed(BOB), given)
 
 
@@ -281,12 +282,12 @@ def test_only_the_custodian_s_own_promise_of_this_chain_counts(care: CareRuntime
         SignedPromise(made.promise, bytes(64)),
         SignedPromise(made.promise, promise(ALICE, LEAF, epoch + 1).signature),
     ):
-        with refused(care, HealthRecords.BadPromise):
+        with refused(care, errors.BadPromise):
             care.records.report_omission(signed(BOB), bad, proofs)
-    with refused(care, HealthRecords.NotCustodian):
+    with refused(care, errors.NotCustodian):
         care.records.report_omission(signed(BOB), promise(BOB, LEAF, epoch), proofs)
     care.epochs(REPORT_EPOCHS)
-    with refused(care, HealthRecords.TooOld):
+    with refused(care, errors.TooOld):
         care.records.report_omission(signed(BOB), promise(ALICE, LEAF, epoch), proofs)
 
 
@@ -294,17 +295,17 @@ def test_two_answers_to_one_request_cost_a_part_of_the_bond(care: CareRuntime) -
     epoch = care.records.anchors.epoch()
     other = leaf_hash(b"another access")
     first, second = promise(ALICE, LEAF, epoch), promise(ALICE, other, epoch)
-    with refused(care, HealthRecords.NoContradiction):
+    with refused(care, errors.NoContradiction):
         care.records.report_double(signed(BOB), first, first)
-    with refused(care, HealthRecords.NoContradiction):
+    with refused(care, errors.NoContradiction):
         elsewhere = promise(ALICE, other, epoch, request=b"\x12" * 32)
         care.records.report_double(signed(BOB), first, elsewhere)
-    with refused(care, HealthRecords.BadPromise):
+    with refused(care, errors.BadPromise):
         forged = SignedPromise(second.promise, first.signature)
         care.records.report_double(signed(BOB), first, forged)
     care.records.report_double(signed(BOB), first, second)
     assert held(care, ALICE) == 500 * BTT
-    with refused(care, HealthRecords.AlreadyPenalized):
+    with refused(care, errors.AlreadyPenalized):
         care.records.report_double(signed(BOB), second, first)
 
 
@@ -321,15 +322,15 @@ def test_a_demand_is_answered_with_the_leaf(care: CareRuntime) -> None:
     care.epochs(1)
     tree = log_of(0, LEAF)
     epoch = care.anchor(ALICE, tree)
-    with refused(care, HealthRecords.WindowOpen):
+    with refused(care, errors.WindowOpen):
         care.records.demand(signed(BOB), kept)
     care.epochs(4)
     before = int(care.balances.free(ALICE))
     care.records.demand(signed(BOB), kept)
     assert deposits(care, BOB) == 2 * BTT
-    with refused(care, HealthRecords.AlreadyDemanded):
+    with refused(care, errors.AlreadyDemanded):
         care.records.demand(signed(EVE), kept)
-    with refused(care, HealthRecords.NotDue):
+    with refused(care, errors.NotDue):
         care.records.settle_demand(signed(BOB), Id(ALICE), id_of(kept))
     place = tree.index_of(LEAF)
     assert place is not None
@@ -339,14 +340,14 @@ def test_a_demand_is_answered_with_the_leaf(care: CareRuntime) -> None:
         (epoch + 1, tree.opening(place)),
         (epoch - 1, tree.opening(place)),
     ):
-        with refused(care, HealthRecords.BadProof):
+        with refused(care, errors.BadProof):
             answer(signed(ALICE), id_of(kept), u32(at), opening)
-    with refused(care, HealthRecords.UnknownDemand):
+    with refused(care, errors.UnknownDemand):
         answer(signed(EVE), id_of(kept), u32(epoch), tree.opening(place))
     answer(signed(ALICE), id_of(kept), u32(epoch), tree.opening(place))
     assert deposits(care, BOB) == 0
     assert care.balances.free(ALICE) - before == BTT
-    with refused(care, HealthRecords.UnknownDemand):
+    with refused(care, errors.UnknownDemand):
         answer(signed(ALICE), id_of(kept), u32(epoch), tree.opening(place))
 
 
@@ -360,9 +361,9 @@ def test_a_demand_that_is_not_answered_costs_a_part_of_the_bond(care: CareRuntim
     assert care.balances.free(BOB) - before == 250 * BTT
     assert held(care, ALICE) == 500 * BTT
     assert deposits(care, BOB) == 0
-    with refused(care, HealthRecords.UnknownDemand):
+    with refused(care, errors.UnknownDemand):
         care.records.settle_demand(signed(EVE), Id(ALICE), id_of(broken))
-    with refused(care, HealthRecords.AlreadyPenalized):
+    with refused(care, errors.AlreadyPenalized):
         care.records.demand(signed(EVE), broken)
 
 
@@ -380,7 +381,7 @@ def test_a_demand_and_a_report_of_one_promise_slash_once(care: CareRuntime) -> N
 def test_a_demand_for_an_old_promise_is_refused(care: CareRuntime) -> None:
     old = promise(ALICE, LEAF, care.records.anchors.epoch())
     care.epochs(REPORT_EPOCHS + 1)
-    with refused(care, HealthRecords.TooOld):
+    with refused(care, errors.TooOld):
         care.records.demand(signed(BOB), old)
 
 
@@ -396,7 +397,7 @@ def test_a_published_secret_revokes_its_consent_once_for_a_fee(care: CareRuntime
     assert care.records.is_revoked(handle)
     assert before - care.balances.free(BOB) == BTT // 20
     assert care.balances.total_burned.value > burned
-    with refused(care, HealthRecords.AlreadyRevoked):
+    with refused(care, errors.AlreadyRevoked):
         care.records.revoke(signed(EVE), secret)
     assert not care.records.is_revoked(H256(secret))  # the handle itself revokes nothing
 
@@ -432,8 +433,8 @@ def test_terms_are_set_by_governance_within_bounds(care: CareRuntime) -> None:
         Terms(demand=u128(0)),
         Terms(revocation=u128(11 * BTT)),
     ):
-        with refused(care, HealthRecords.TermsOutOfBounds):
+        with refused(care, errors.TermsOutOfBounds):
             care.records.set_terms(PARAMS, terms)
     care.records.set_terms(PARAMS, Terms(bond=u128(2_000 * BTT)))
-    with refused(care, HealthRecords.LowBond):
+    with refused(care, errors.LowBond):
         care.anchor(ALICE)

@@ -9,8 +9,10 @@ from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import TokenError
-from runtime.pallets.balances import Balances, Reasons
-from runtime.pallets.tokenomics import BurnReason, Tokenomics
+from runtime.pallets.balances import Reasons
+from runtime.pallets.balances import events as balances_events
+from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics import events as tokenomics_events
 from runtime.splits import split_compute
 from support.market import ALICE, BOB, RICH, Market, person
 
@@ -41,7 +43,9 @@ def test_the_legs_of_a_fee_come_out_of_what_is_held(market: Market) -> None:
     assert market.balances.held(market.jobs.reason, ALICE) == HELD - gross
     assert market.tokenomics.burned_by[BurnReason.Compute] == split.burn
     assert market.tokenomics.dividends.compute_inflow.value == split.development
-    assert Tokenomics.TokensBurned(ALICE, split.burn, BurnReason.Compute) in market.announced()
+    assert (
+        tokenomics_events.TokensBurned(ALICE, split.burn, BurnReason.Compute) in market.announced()
+    )
 
 
 def test_who_earns_a_leg_must_earn_all_of_it(market: Market) -> None:
@@ -82,5 +86,5 @@ def test_what_is_destroyed_is_counted_by_why(market: Market) -> None:
     assert market.tokenomics.burned_by[BurnReason.Slash] == 7
     assert market.balances.total_burned.value == 7
     assert market.wealth(ALICE) == [RICH - 7]
-    burned = [one for one in market.announced() if isinstance(one, Balances.BurnedHeld)]
+    burned = [one for one in market.announced() if isinstance(one, balances_events.BurnedHeld)]
     assert len(burned) == 1

@@ -13,7 +13,8 @@ from btt_chain.scale import DecodeError, EncodeError, codec, u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Error, Origin, signed
-from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.balances import Reasons
+from runtime.pallets.balances import errors as balances_errors
 from runtime.pallets.identity import (
     RESERVE_ID,
     Data,
@@ -28,6 +29,8 @@ from runtime.pallets.identity import (
     Reasonable,
     Unknown,
 )
+from runtime.pallets.identity import errors as identity_errors
+from runtime.pallets.identity import events as identity_events
 from runtime.pallets.identity.types import DATA, MAX_REGISTRARS, MAX_SUBS
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, WEALTH, GovernanceRuntime
 from support.histories import History, seeds, unreached
@@ -81,14 +84,14 @@ def runtime() -> IdentityRuntime:
 def test_an_identity_costs_a_deposit_by_its_length(runtime: IdentityRuntime) -> None:
     identity = runtime.identity
     identity.set_identity(signed(ALICE), INFO)
-    assert runtime.announced()[-1] == Identity.IdentitySet(ALICE)
+    assert runtime.announced()[-1] == identity_events.IdentitySet(ALICE)
     assert identity.identity_of[ALICE].deposit == runtime.reserved(ALICE) == DEPOSIT
     identity.set_identity(signed(ALICE), IdentityInfo())
     assert runtime.reserved(ALICE) < DEPOSIT
     identity.clear_identity(signed(ALICE))
     assert runtime.reserved(ALICE) == 0
     assert ALICE not in identity.identity_of
-    with refused(runtime, Identity.NotNamed):
+    with refused(runtime, identity_errors.NotNamed):
         identity.clear_identity(signed(ALICE))
 
 
@@ -100,29 +103,29 @@ def test_the_deposit_may_be_of_locked_money(runtime: IdentityRuntime) -> None:
 
 def test_a_registrar_judges_and_earns_the_fee(runtime: IdentityRuntime) -> None:
     identity = runtime.identity
-    with refused(runtime, Identity.NoIdentity):
+    with refused(runtime, identity_errors.NoIdentity):
         identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
     identity.set_identity(signed(ALICE), INFO)
-    with refused(runtime, Identity.FeeChanged):
+    with refused(runtime, identity_errors.FeeChanged):
         identity.request_judgement(signed(ALICE), REGISTRAR, FEE - u128(1))
-    with refused(runtime, Identity.EmptyIndex):
+    with refused(runtime, identity_errors.EmptyIndex):
         identity.request_judgement(signed(ALICE), u32(7), FEE)
     identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
     assert runtime.reserved(ALICE) == DEPOSIT + FEE
-    with refused(runtime, Identity.StickyJudgement):
+    with refused(runtime, identity_errors.StickyJudgement):
         identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
     before = runtime.balances.free(CAROL)
     runtime.judge(ALICE, KnownGood())
     assert runtime.balances.free(CAROL) - before == FEE
     assert runtime.reserved(ALICE) == DEPOSIT
-    assert runtime.announced()[-1] == Identity.JudgementPassed(ALICE, REGISTRAR)
-    with refused(runtime, Identity.JudgementGiven):
+    assert runtime.announced()[-1] == identity_events.JudgementPassed(ALICE, REGISTRAR)
+    with refused(runtime, identity_errors.JudgementGiven):
         identity.cancel_request(signed(ALICE), REGISTRAR)
 
 
 def test_a_request_can_be_taken_back(runtime: IdentityRuntime) -> None:
     runtime.identity.set_identity(signed(ALICE), INFO)
-    with refused(runtime, Identity.NotFound):
+    with refused(runtime, identity_errors.NotFound):
         runtime.identity.cancel_request(signed(ALICE), REGISTRAR)
     runtime.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
     runtime.identity.cancel_request(signed(ALICE), REGISTRAR)
@@ -134,7 +137,7 @@ def test_a_fee_of_locked_money_is_not_paid_and_can_be_taken_back(runtime: Identi
     runtime.identity.set_identity(signed(ALICE), INFO)
     runtime.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
     runtime.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
-    with refused(runtime, Identity.JudgementPaymentFailed):
+    with refused(runtime, identity_errors.JudgementPaymentFailed):
         runtime.dispatch(
             signed(CAROL),
             runtime.call(
@@ -191,23 +194,23 @@ def test_who_says_something_else_is_verified_no_more_but_bad_judgements_stay(
     runtime.judge(ALICE, Erroneous(), DAVE)
     runtime.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Bank")))
     assert runtime.identity.identity_of[ALICE].judgements == [(SECOND, Erroneous())]
-    with refused(runtime, Identity.StickyJudgement):
+    with refused(runtime, identity_errors.StickyJudgement):
         runtime.identity.request_judgement(signed(ALICE), SECOND, FEE)
 
 
 def test_a_judgement_is_of_the_identity_that_was_looked_at(runtime: IdentityRuntime) -> None:
     provide = runtime.identity.provide_judgement
     old = H256(blake2_256(codec(IdentityInfo).encode(INFO)))
-    with refused(runtime, Identity.InvalidTarget):
+    with refused(runtime, identity_errors.InvalidTarget):
         provide(signed(CAROL), REGISTRAR, Id(ALICE), KnownGood(), old)
     runtime.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Mallory")))
-    with refused(runtime, Identity.JudgementForDifferentIdentity):
+    with refused(runtime, identity_errors.JudgementForDifferentIdentity):
         provide(signed(CAROL), REGISTRAR, Id(ALICE), KnownGood(), old)
-    with refused(runtime, Identity.InvalidIndex):
+    with refused(runtime, identity_errors.InvalidIndex):
         provide(signed(BOB), REGISTRAR, Id(ALICE), KnownGood(), old)
-    with refused(runtime, Identity.InvalidIndex):
+    with refused(runtime, identity_errors.InvalidIndex):
         provide(signed(CAROL), u32(9), Id(ALICE), KnownGood(), old)
-    with refused(runtime, Identity.InvalidJudgement):
+    with refused(runtime, identity_errors.InvalidJudgement):
         provide(signed(CAROL), REGISTRAR, Id(ALICE), FeePaid(FEE), old)
 
 
@@ -215,24 +218,24 @@ def test_registrars_keep_their_own_entry(runtime: IdentityRuntime) -> None:
     identity = runtime.identity
     with refused(runtime, BadOrigin):
         identity.add_registrar(signed(ALICE), Id(ALICE))
-    with refused(runtime, Identity.InvalidIndex):
+    with refused(runtime, identity_errors.InvalidIndex):
         identity.set_fee(signed(DAVE), REGISTRAR, FEE)
     identity.set_fields(signed(CAROL), REGISTRAR, u64(3))
     identity.set_account_id(signed(CAROL), REGISTRAR, Id(EVE))
     known = identity.registrars.registrars.value[0]
     assert known is not None
     assert (known.account, known.fee, known.fields) == (EVE, FEE, 3)
-    with refused(runtime, Identity.InvalidIndex):
+    with refused(runtime, identity_errors.InvalidIndex):
         identity.set_fee(signed(CAROL), REGISTRAR, FEE)
     for _ in range(MAX_REGISTRARS - 2):
         identity.add_registrar(ROOT, Id(BOB))
-    with refused(runtime, Identity.TooManyRegistrars):
+    with refused(runtime, identity_errors.TooManyRegistrars):
         identity.add_registrar(ROOT, Id(BOB))
 
 
 def test_parts_of_an_account_come_go_and_leave(runtime: IdentityRuntime) -> None:
     identity = runtime.identity
-    with refused(runtime, Identity.NoIdentity):
+    with refused(runtime, identity_errors.NoIdentity):
         identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
     identity.set_identity(signed(ALICE), INFO)
     identity.set_identity(signed(EVE), INFO)
@@ -241,14 +244,14 @@ def test_parts_of_an_account_come_go_and_leave(runtime: IdentityRuntime) -> None
     assert identity.subs.super_of[BOB] == (ALICE, Data.text("b"))
     assert runtime.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
     for claimant in (ALICE, EVE):
-        with refused(runtime, Identity.AlreadyClaimed):
+        with refused(runtime, identity_errors.AlreadyClaimed):
             identity.add_sub(signed(claimant), Id(BOB), Data.text("b"))
     identity.rename_sub(signed(ALICE), Id(BOB), Data.text("c"))
     assert identity.subs.super_of[BOB] == (ALICE, Data.text("c"))
     for change in (identity.remove_sub, lambda o, s: identity.rename_sub(o, s, Data())):
-        with refused(runtime, Identity.NotOwned):
+        with refused(runtime, identity_errors.NotOwned):
             change(signed(EVE), Id(BOB))
-        with refused(runtime, Identity.NoIdentity):
+        with refused(runtime, identity_errors.NoIdentity):
             change(signed(CAROL), Id(BOB))
     identity.remove_sub(signed(ALICE), Id(BOB))
     assert identity.subs.parent_of(BOB) is None
@@ -257,8 +260,8 @@ def test_parts_of_an_account_come_go_and_leave(runtime: IdentityRuntime) -> None
     identity.remove_sub(signed(ALICE), Id(DAVE))
     assert runtime.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
     identity.quit_sub(signed(BOB))
-    assert runtime.announced()[-1] == Identity.SubIdentityRevoked(BOB, ALICE, SUB_DEPOSIT)
-    with refused(runtime, Identity.NotSub):
+    assert runtime.announced()[-1] == identity_events.SubIdentityRevoked(BOB, ALICE, SUB_DEPOSIT)
+    with refused(runtime, identity_errors.NotSub):
         identity.quit_sub(signed(BOB))
     assert runtime.reserved(ALICE) == DEPOSIT
     assert ALICE not in identity.subs.subs_of
@@ -267,16 +270,16 @@ def test_parts_of_an_account_come_go_and_leave(runtime: IdentityRuntime) -> None
 def test_a_sub_account_has_to_agree(runtime: IdentityRuntime) -> None:
     """Or one judged account could bar all others from looking at its work, and cap them as one."""
     identity = runtime.identity
-    with refused(runtime, Identity.NotSub):
+    with refused(runtime, identity_errors.NotSub):
         identity.agree_sub(signed(BOB), Id(ALICE))
     identity.set_identity(signed(ALICE), INFO)
     runtime.judge(ALICE, KnownGood())
     identity.set_subs(signed(ALICE), [(who, Data()) for who in (BOB, DAVE, EVE)])
     assert [identity.operator_of(who) for who in (BOB, DAVE, EVE)] == [BOB, DAVE, EVE]
-    with refused(runtime, Identity.NotSub):
+    with refused(runtime, identity_errors.NotSub):
         identity.agree_sub(signed(BOB), Id(CAROL))
     identity.agree_sub(signed(BOB), Id(ALICE))
-    assert runtime.announced()[-1] == Identity.SubIdentityAgreed(BOB, ALICE)
+    assert runtime.announced()[-1] == identity_events.SubIdentityAgreed(BOB, ALICE)
     assert identity.operator_of(BOB) == ALICE
 
 
@@ -310,19 +313,19 @@ def test_all_parts_can_be_named_at_once(runtime: IdentityRuntime) -> None:
     identity = runtime.identity
     many = [AccountId(n.to_bytes(32, "big")) for n in range(1, MAX_SUBS + 2)]
     rows = [(who, Data.text(str(place))) for place, who in enumerate(many)]
-    with refused(runtime, Identity.NotFound):
+    with refused(runtime, identity_errors.NotFound):
         identity.set_subs(signed(ALICE), rows[:2])
     identity.set_identity(signed(ALICE), INFO)
-    with refused(runtime, Identity.TooManySubAccounts):
+    with refused(runtime, identity_errors.TooManySubAccounts):
         identity.set_subs(signed(ALICE), rows)
-    with refused(runtime, Identity.AlreadyClaimed):
+    with refused(runtime, identity_errors.AlreadyClaimed):
         identity.set_subs(signed(ALICE), [rows[0], rows[0]])
     identity.set_subs(signed(ALICE), rows[:MAX_SUBS])
     assert runtime.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT * MAX_SUBS
-    with refused(runtime, Identity.TooManySubAccounts):
+    with refused(runtime, identity_errors.TooManySubAccounts):
         identity.add_sub(signed(ALICE), Id(BOB), Data())
     identity.set_identity(signed(EVE), INFO)
-    with refused(runtime, Identity.AlreadyClaimed):
+    with refused(runtime, identity_errors.AlreadyClaimed):
         identity.set_subs(signed(EVE), rows[:1])
     identity.set_subs(signed(ALICE), rows[:1])
     assert identity.subs.parent_of(many[1]) is None
@@ -345,14 +348,14 @@ def test_a_false_identity_is_removed_and_its_deposits_are_lost(runtime: Identity
     identity.kill_identity(ROOT, Id(ALICE))
     lost = DEPOSIT + SUB_DEPOSIT + FEE
     assert runtime.balances.free(TREASURY) - before == lost
-    assert runtime.announced()[-1] == Identity.IdentityKilled(ALICE, lost)
+    assert runtime.announced()[-1] == identity_events.IdentityKilled(ALICE, lost)
     assert identity.subs.parent_of(BOB) is None
-    with refused(runtime, Identity.NotNamed):
+    with refused(runtime, identity_errors.NotNamed):
         identity.kill_identity(ROOT, Id(ALICE))
 
 
 def test_an_account_that_cannot_pay_the_deposit_is_refused(runtime: IdentityRuntime) -> None:
-    with refused(runtime, Balances.InsufficientBalance):
+    with refused(runtime, balances_errors.InsufficientBalance):
         runtime.identity.set_identity(signed(AccountId(b"\x77" * 32)), INFO)
 
 

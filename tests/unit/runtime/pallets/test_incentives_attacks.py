@@ -16,7 +16,8 @@ from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.facilities import Kind, Size
-from runtime.pallets.incentives import EpochState, Fail, Incentives, Month, Pass, formulas
+from runtime.pallets.facilities.errors import OperatorTaken
+from runtime.pallets.incentives import EpochState, Fail, Month, Pass, errors, formulas
 from runtime.pallets.incentives.types import AUDITOR_FINE, MAX_PRUNED, PointsAccount
 from support.incentives import (
     CHINA,
@@ -64,7 +65,7 @@ def test_a_facility_with_a_thousand_own_patients_gets_back_less_than_it_paid(
     assert number == right // 100
     assert got == number * 100 * POINT
     assert paid * 8 // 10 < got <= paid * 9 // 10
-    with refused(care, Incentives.OverRight):
+    with refused(care, errors.OverRight):
         care.redeem(care.voucher(CLINIC, month, Denomination.Hundred))
 
 
@@ -129,7 +130,7 @@ def test_the_key_of_another_facility_signs_nothing_for_the_own_month(care: CareR
     for who in (HOSPITAL, CLINIC):
         care.close(who, 1, 5)
     of_clinic = care.voucher(CLINIC, 1)
-    with refused(care, Incentives.BadSignature):
+    with refused(care, errors.BadSignature):
         care.redeem(replace(of_clinic, facility=HOSPITAL))
     care.redeem(of_clinic)
     assert care.epoch(HOSPITAL, 1).redeemed == 0
@@ -143,7 +144,7 @@ def test_a_copied_modulus_does_not_keep_its_owner_from_publishing_it(care: CareR
     care.incentives.publish_keys(signed(HOSPITAL), u32(1), moduli)
     care.incentives.publish_keys(signed(CLINIC), u32(1), moduli)
     # A facility itself uses a key for one month and denomination only.
-    with refused(care, Incentives.BadKey):
+    with refused(care, errors.BadKey):
         care.incentives.publish_keys(signed(CLINIC), u32(2), moduli)
 
 
@@ -164,10 +165,10 @@ def test_a_root_of_invented_leaves_is_found_by_the_audit(care: CareRuntime) -> N
 def test_the_root_of_a_month_is_final(care: CareRuntime) -> None:
     """C8: a second root, and one that comes too late."""
     month = care.closed(points=500)
-    with refused(care, Incentives.AlreadyClosed):
+    with refused(care, errors.AlreadyClosed):
         care.incentives.close_month(signed(CLINIC), u32(month), hashed("b"), u32(64), u64(500))
     care.to_month(month + 1, day=3)
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         care.incentives.close_month(signed(CLINIC), u32(month), hashed("b"), u32(64), u64(500))
 
 
@@ -237,7 +238,7 @@ def test_an_operator_with_ten_clinics_has_one_facility(care: CareRuntime) -> Non
     """The registry refuses a second facility of a kind; so no operator gets a share twice."""
     care.people.operators[patient(1)] = CLINIC
     care.balances.transfer(CLINIC, patient(1), u128(10_000 * BTT))
-    with refused(care, care.facilities.OperatorTaken):
+    with refused(care, OperatorTaken):
         care.facilities.apply(
             signed(patient(1)), Kind.Clinic, Size.Small, CHINA, False,
             hashed("x"),

@@ -12,11 +12,11 @@ from runtime.pallets.incentives import (
     AuditPhase,
     EpochState,
     Fail,
-    Incentives,
     MonthPhase,
     NotOpened,
     Pass,
     Verdict,
+    errors,
 )
 from support.incentives import (
     AUDITORS,
@@ -128,7 +128,7 @@ def test_two_of_three_verdicts_without_fault_end_the_audit(care: CareRuntime) ->
     care.report(CLINIC, month, Pass(), BAD, Pass())
     assert care.epoch(CLINIC, month).state is EpochState.Audited
     assert care.bond(CLINIC) == 1_000 * BTT
-    with refused(care, Incentives.NoAudit):
+    with refused(care, errors.NoAudit):
         care.settle(CLINIC, month)
 
 
@@ -139,7 +139,7 @@ def test_two_verdicts_against_it_stop_the_vouchers_of_a_month(
     month = care.selected()
     care.report(CLINIC, month, *verdicts)
     assert care.epoch(CLINIC, month).state is EpochState.Failed
-    with refused(care, Incentives.EpochFailed):
+    with refused(care, errors.EpochFailed):
         care.redeem(care.voucher(CLINIC, month))
 
 
@@ -149,7 +149,7 @@ def test_a_failed_month_costs_twice_its_points_half_to_the_auditors(care: CareRu
     seats = care.report(CLINIC, month, BAD, NotOpened(), Pass())
     before = [care.free(who) for who in seats]
     issuance = int(care.balances.total_issuance.value)
-    with refused(care, Incentives.TooEarly):
+    with refused(care, errors.TooEarly):
         care.settle(CLINIC, month)
     later(care, 3)
     care.settle(CLINIC, month)
@@ -161,7 +161,7 @@ def test_a_failed_month_costs_twice_its_points_half_to_the_auditors(care: CareRu
     assert not care.month(month).outstanding
     assert not care.month(month).committed
     assert care.points() == 99
-    with refused(care, Incentives.EpochFailed):
+    with refused(care, errors.EpochFailed):
         care.redeem(care.voucher(CLINIC, month))
 
 
@@ -195,7 +195,7 @@ def test_the_second_round_has_three_other_auditors_and_the_same_leaves(care: Car
     assert len(audit.second) == 3
     operators = {seat.operator for seat in (*audit.first, *audit.second)}
     assert len(operators) == 6
-    with refused(care, Incentives.NotSelected):
+    with refused(care, errors.NotSelected):
         care.incentives.report_audit(signed(audit.first[0].auditor), CLINIC, u32(month), Pass())
 
 
@@ -217,7 +217,7 @@ def test_the_second_round_is_final_and_shares_the_bond_among_all_finders(care: C
     care.report(CLINIC, month, BAD, BAD, BAD)
     assert care.bond(CLINIC) == 990 * BTT
     assert care.free(first[0]) - before == BTT
-    with refused(care, Incentives.NotDisputable):
+    with refused(care, errors.NotDisputable):
         care.incentives.answer_audit(signed(CLINIC), u32(month))
 
 
@@ -262,44 +262,44 @@ def test_a_month_that_no_auditor_checked_in_time_can_still_be_ended(care: CareRu
 def test_reports_are_for_selected_auditors_once_and_in_time(care: CareRuntime) -> None:
     month = care.closed()
     report = care.incentives.report_audit
-    with refused(care, Incentives.NoAudit):
+    with refused(care, errors.NoAudit):
         report(signed(AUDITORS[0]), CLINIC, u32(month), Pass())
     care.to_month(month + 1, day=3)
     care.to(care.time.now() + 5)
     seats = [seat.auditor for seat in care.incentives.audits.get(CLINIC, month).seats]
     other = next(who for who in AUDITORS if who not in seats)
     for who in (other, FRIEND):
-        with refused(care, Incentives.NotSelected):
+        with refused(care, errors.NotSelected):
             report(signed(who), CLINIC, u32(month), Pass())
-    with refused(care, Incentives.BadTree):
+    with refused(care, errors.BadTree):
         report(signed(seats[0]), CLINIC, u32(month), Fail(u32(64)))
-    with refused(care, Incentives.TooEarly):
+    with refused(care, errors.TooEarly):
         care.settle(CLINIC, month)
     report(signed(seats[0]), CLINIC, u32(month), Pass())
-    with refused(care, Incentives.NotSelected):
+    with refused(care, errors.NotSelected):
         report(signed(seats[0]), CLINIC, u32(month), Pass())
     later(care, 7)
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         report(signed(seats[1]), CLINIC, u32(month), Pass())
 
 
 def test_a_failure_is_answered_within_three_days_and_once(care: CareRuntime) -> None:
     month = failed(care)
-    with refused(care, Incentives.NotSelected):
+    with refused(care, errors.NotSelected):
         care.incentives.report_audit(signed(AUDITORS[0]), CLINIC, u32(month), Pass())
-    with refused(care, Incentives.NotDisputable):
+    with refused(care, errors.NotDisputable):
         care.incentives.answer_audit(signed(HOSPITAL), u32(month))
     care.incentives.answer_audit(signed(CLINIC), u32(month))
-    with refused(care, Incentives.TooEarly):
+    with refused(care, errors.TooEarly):
         care.settle(CLINIC, month)
-    with refused(care, Incentives.NotDisputable):
+    with refused(care, errors.NotDisputable):
         care.incentives.answer_audit(signed(CLINIC), u32(month))
 
 
 def test_a_late_answer_is_refused(care: CareRuntime) -> None:
     month = failed(care)
     later(care, 3)
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         care.incentives.answer_audit(signed(CLINIC), u32(month))
 
 
@@ -316,20 +316,20 @@ def test_a_second_round_waits_for_a_beacon_and_asks_again(care: CareRuntime) -> 
 
 def test_auditors_enlist_with_a_full_bond_and_retire(care: CareRuntime) -> None:
     listed = care.incentives.auditors.auditors
-    with refused(care, Incentives.NotAuditor):
+    with refused(care, errors.NotAuditor):
         care.incentives.enlist(signed(CLINIC), bytes(32))
     care.incentives.enlist(signed(AUDITORS[0]), b"\7" * 32)
     assert [each.key for each in listed.value if each.who == AUDITORS[0]] == [b"\7" * 32]
     care.incentives.retire(signed(AUDITORS[0]))
-    with refused(care, Incentives.NotEnlisted):
+    with refused(care, errors.NotEnlisted):
         care.incentives.retire(signed(AUDITORS[0]))
     care.incentives.auditors.fine(AUDITORS[0], None)
-    with refused(care, Incentives.LowBond):
+    with refused(care, errors.LowBond):
         care.incentives.enlist(signed(AUDITORS[0]), bytes(32))
     entry = listed.value[0]
     listed.value = [entry] * 256
     care.facilities.top_up(signed(AUDITORS[0]))
-    with refused(care, Incentives.AuditorsFull):
+    with refused(care, errors.AuditorsFull):
         care.incentives.enlist(signed(AUDITORS[0]), bytes(32))
 
 

@@ -10,7 +10,7 @@ from runtime.accounts import DEVELOPMENT_FUND, HEALTH, OPERATIONS
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.facilities import Kind, Size
-from runtime.pallets.incentives import EpochState, Incentives, MonthPhase
+from runtime.pallets.incentives import EpochState, MonthPhase, errors
 from runtime.pallets.incentives.types import MAX_PRUNED
 from runtime.pallets.tokenomics import BurnReason
 from support.incentives import (
@@ -76,30 +76,30 @@ def test_months_are_paid_one_after_the_other_up_to_a_year_ahead(care: CareRuntim
     paid = care.incentives.subscriptions.payments
     assert all(paid[u32(month), CLINIC] == SMALL for month in range(1, 13))
     for months in (0, 1):
-        with refused(care, Incentives.TooManyMonths):
+        with refused(care, errors.TooManyMonths):
             care.subscribe(CLINIC, months=months)
 
 
 def test_who_may_subscribe(care: CareRuntime) -> None:
-    with refused(care, Incentives.NotProvider):
+    with refused(care, errors.NotProvider):
         care.subscribe(AUDITORS[0])
-    with refused(care, Incentives.NotProvider):
+    with refused(care, errors.NotProvider):
         care.subscribe(PATIENT)
     care.people.unknown.add(CLINIC)
-    with refused(care, Incentives.NotProvider):
+    with refused(care, errors.NotProvider):
         care.subscribe(CLINIC)
 
 
 def test_a_facility_pays_at_least_for_its_own_size(care: CareRuntime) -> None:
     care.facilities.update(signed(CLINIC), Size.Medium, ROOT_HASH)
-    with refused(care, Incentives.WrongSize):
+    with refused(care, errors.WrongSize):
         care.subscribe(CLINIC, Size.Small)
     care.subscribe(CLINIC, Size.Medium)
 
 
 def test_a_facility_of_a_sensitive_field_uses_an_issuer(care: CareRuntime) -> None:
     care.found(FRIEND, Kind.Clinic, sensitive=True)
-    with refused(care, Incentives.UseIssuer):
+    with refused(care, errors.UseIssuer):
         care.subscribe(FRIEND)
     care.subscribe(ISSUER)
 
@@ -108,7 +108,7 @@ def test_a_facility_whose_bond_was_taken_restores_it_first(care: CareRuntime) ->
     taken = care.facilities.penalties.take_bond(CLINIC, BTT)
     slash = BurnReason.Slash
     care.tokenomics.destroy_held(care.facilities.reason, CLINIC, taken, slash, force=True)
-    with refused(care, Incentives.LowBond):
+    with refused(care, errors.LowBond):
         care.subscribe(CLINIC)
     care.facilities.top_up(signed(CLINIC))
     assert care.bond(CLINIC) == 1_000 * BTT
@@ -155,19 +155,19 @@ def test_rights_share_a_budget_that_is_too_small_for_all(care: CareRuntime) -> N
 
 
 def test_keys_are_published_before_the_month_and_only_once(care: CareRuntime) -> None:
-    with refused(care, Incentives.NotSubscribed):
+    with refused(care, errors.NotSubscribed):
         care.publish_foreign(CLINIC, 1)
     care.subscribe(CLINIC)
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         care.publish_foreign(CLINIC, 0)
-    with refused(care, Incentives.NotSubscribed):
+    with refused(care, errors.NotSubscribed):
         care.publish_foreign(CLINIC, 2)
     care.publish_foreign(CLINIC, 1)
-    with refused(care, Incentives.AlreadyPublished):
+    with refused(care, errors.AlreadyPublished):
         care.publish_foreign(CLINIC, 1)
     care.to_month(1)
     care.subscribe(HOSPITAL)
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         care.publish_foreign(HOSPITAL, 1)
 
 
@@ -178,10 +178,10 @@ def test_a_weak_or_known_modulus_is_no_key(care: CareRuntime) -> None:
     low = (3 * ((1 << 2_047) // 3 | 1) + 6).to_bytes(256, "big")
     short = b"\x7f" + good[0][1:]
     for bad in (even, low, short, good[1]):
-        with refused(care, Incentives.BadKey):
+        with refused(care, errors.BadKey):
             care.incentives.publish_keys(signed(CLINIC), u32(1), [bad, *good[1:]])
     care.incentives.publish_keys(signed(CLINIC), u32(1), good)
-    with refused(care, Incentives.BadKey):
+    with refused(care, errors.BadKey):
         others = [foreign_modulus() for _ in range(3)]
         care.incentives.publish_keys(signed(CLINIC), u32(2), [*others, good[2]])
 
@@ -189,20 +189,20 @@ def test_a_weak_or_known_modulus_is_no_key(care: CareRuntime) -> None:
 def test_a_month_is_closed_once_within_three_days_and_within_the_right(care: CareRuntime) -> None:
     month = care.join(keys=False)
     right = int(care.incentives.subscriptions.right(CLINIC, month))
-    with refused(care, Incentives.MonthOpen):
+    with refused(care, errors.MonthOpen):
         care.close(CLINIC, month, 1)
     care.to_month(month + 1)
-    with refused(care, Incentives.NoKeys):
+    with refused(care, errors.NoKeys):
         care.close(HOSPITAL, month, 1)
-    with refused(care, Incentives.NotProvider):
+    with refused(care, errors.NotProvider):
         care.close(PATIENT, month, 1)
-    with refused(care, Incentives.OverRight):
+    with refused(care, errors.OverRight):
         care.close(CLINIC, month, right + 1)
     for leaves in (0, 32, 65, 1 << 25):
-        with refused(care, Incentives.BadTree):
+        with refused(care, errors.BadTree):
             care.close(CLINIC, month, 1, leaves)
     care.close(CLINIC, month, right)
-    with refused(care, Incentives.AlreadyClosed):
+    with refused(care, errors.AlreadyClosed):
         care.close(CLINIC, month, right)
     assert care.epoch(CLINIC, month).state is EpochState.Closed
 
@@ -211,7 +211,7 @@ def test_a_month_that_no_facility_closed_in_time_returns_to_the_pool(care: CareR
     month = care.join(keys=False)
     assert reserved(care)
     care.to_month(month + 1, day=3)
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         care.close(CLINIC, month, 1)
     assert care.month(month).committed == 0
     assert reserved(care) == care.month(month + 1).committed == 0
@@ -231,7 +231,7 @@ def test_a_suspended_facility_closes_and_one_that_left_does_not(care: CareRuntim
     care.close(CLINIC, month, 1)
     care.facilities.leave(signed(HOSPITAL))
     care.to_month(month + 2)
-    with refused(care, Incentives.NotProvider):
+    with refused(care, errors.NotProvider):
         care.close(HOSPITAL, month + 1, 1)
 
 

@@ -13,7 +13,7 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, signed
-from runtime.pallets.incentives import Incentives
+from runtime.pallets.incentives import errors
 from runtime.pallets.incentives.types import CREDENTIAL_BOUND, CREDENTIAL_FEE
 from runtime.weights import block
 from support.incentives import (
@@ -68,10 +68,10 @@ def test_a_redeemer_without_an_account_gets_its_first_point_in_btt(care: CareRun
 def test_a_voucher_counts_once_within_a_call_and_ever(care: CareRuntime) -> None:
     month = care.closed()
     voucher = care.voucher(CLINIC, month)
-    with refused(care, Incentives.AlreadySpent):
+    with refused(care, errors.AlreadySpent):
         care.redeem(voucher, voucher)
     care.redeem(voucher)
-    with refused(care, Incentives.AlreadySpent):
+    with refused(care, errors.AlreadySpent):
         care.redeem(voucher)
 
 
@@ -81,7 +81,7 @@ def test_a_second_signature_over_the_same_message_is_the_same_voucher(care: Care
     other = care.signed(replace(voucher, prefix=bytes(32)), care.keys[CLINIC, month][0])
     assert other.signature != voucher.signature
     care.redeem(voucher)
-    with refused(care, Incentives.AlreadySpent):
+    with refused(care, errors.AlreadySpent):
         care.redeem(other)
 
 
@@ -95,7 +95,7 @@ def test_a_relayer_can_change_nothing(care: CareRuntime, field: str) -> None:
         "prefix": replace(voucher, prefix=bytes(32)),
         "denomination": replace(voucher, denomination=Denomination.Hundred),
     }
-    with refused(care, Incentives.BadSignature):
+    with refused(care, errors.BadSignature):
         care.redeem(changed[field])
 
 
@@ -111,10 +111,10 @@ def test_a_voucher_is_for_its_facility_its_month_and_its_chain(care: CareRuntime
             care.close(HOSPITAL, number, 50)
     voucher = care.voucher(CLINIC, 1)
     for changed in (replace(voucher, facility=HOSPITAL), replace(voucher, month=u32(2))):
-        with refused(care, Incentives.BadSignature):
+        with refused(care, errors.BadSignature):
             care.redeem(changed)
     care.system.block_hash[u32(0)] = hashed("another chain")
-    with refused(care, Incentives.BadSignature):
+    with refused(care, errors.BadSignature):
         care.redeem(voucher)
     care.system.block_hash[u32(0)] = GENESIS
     care.redeem(voucher)
@@ -123,15 +123,15 @@ def test_a_voucher_is_for_its_facility_its_month_and_its_chain(care: CareRuntime
 def test_vouchers_count_only_after_their_month_was_closed(care: CareRuntime) -> None:
     month = care.join()
     voucher = care.voucher(CLINIC, month)
-    with refused(care, Incentives.MonthOpen):
+    with refused(care, errors.MonthOpen):
         care.redeem(voucher)
     care.to_month(month + 1)
-    with refused(care, Incentives.MonthOpen):
+    with refused(care, errors.MonthOpen):
         care.redeem(voucher)
-    with refused(care, Incentives.NoKeys):
+    with refused(care, errors.NoKeys):
         care.redeem(replace(voucher, facility=HOSPITAL))
     care.to_month(month + 1, day=3)
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         care.redeem(voucher)
 
 
@@ -141,19 +141,19 @@ def test_a_stolen_key_makes_no_more_points_than_the_month_was_closed_with(
     month = care.closed(points=109)
     hundred = care.vouchers(CLINIC, month, 100)
     care.redeem(*hundred)
-    with refused(care, Incentives.OverRight):
+    with refused(care, errors.OverRight):
         care.redeem(*care.vouchers(CLINIC, month, 10))
     care.redeem(*care.vouchers(CLINIC, month, 9))
-    with refused(care, Incentives.OverRight):
+    with refused(care, errors.OverRight):
         care.redeem(care.voucher(CLINIC, month))
 
 
 def test_nothing_to_redeem_is_refused(care: CareRuntime) -> None:
-    with refused(care, Incentives.NothingToRedeem):
+    with refused(care, errors.NothingToRedeem):
         care.redeem()
-    with refused(care, Incentives.NothingToRedeem):
+    with refused(care, errors.NothingToRedeem):
         care.incentives.redeem_for_btt(signed(FRIEND), u64(0))
-    with refused(care, Incentives.NotEnoughPoints):
+    with refused(care, errors.NotEnoughPoints):
         care.incentives.redeem_for_btt(signed(FRIEND), u64(1))
 
 
@@ -166,9 +166,9 @@ def test_vouchers_and_points_expire_after_24_months(care: CareRuntime) -> None:
     assert care.points() == 100
     care.to_month(month + 25)
     assert care.points() == 0
-    with refused(care, Incentives.TooLate):
+    with refused(care, errors.TooLate):
         care.redeem(second)
-    with refused(care, Incentives.NotEnoughPoints):
+    with refused(care, errors.NotEnoughPoints):
         care.incentives.redeem_for_btt(signed(PATIENT), u64(1))
 
 
@@ -191,7 +191,7 @@ def test_points_too_small_for_a_new_account_are_kept(care: CareRuntime) -> None:
     care.balances.existential_deposit = u128(5 * POINT)
     care.redeem(*care.vouchers(CLINIC, month, 6))
     assert (care.points(), care.free(PATIENT)) == (6, 0)
-    with refused(care, Incentives.TooSmall):
+    with refused(care, errors.TooSmall):
         care.incentives.redeem_for_btt(signed(PATIENT), u64(4))
     care.incentives.redeem_for_btt(signed(PATIENT), u64(6))
     assert care.free(PATIENT) == 6 * POINT
@@ -214,12 +214,12 @@ def test_a_partner_is_paid_less_two_percent_which_stay_in_the_pool(care: CareRun
 def test_points_are_redeemed_at_partners_for_offers_in_place(care: CareRuntime) -> None:
     placed(care)
     redeem = care.incentives.redeem_at_partner
-    with refused(care, Incentives.NotPartner):
+    with refused(care, errors.NotPartner):
         redeem(signed(PATIENT), Id(CLINIC), u64(1), OFFER)
-    with refused(care, Incentives.OfferUnknown):
+    with refused(care, errors.OfferUnknown):
         redeem(signed(PATIENT), Id(PARTNER), u64(1), hashed("another"))
     care.to(care.time.now() + 30 * DAY)
-    with refused(care, Incentives.OfferUnknown):
+    with refused(care, errors.OfferUnknown):
         redeem(signed(PATIENT), Id(PARTNER), u64(1), OFFER)
 
 
@@ -230,17 +230,17 @@ def test_a_placement_costs_by_the_day_half_for_the_pool(care: CareRuntime) -> No
     care.incentives.place(signed(PARTNER), OFFER, u16(10))
     (offer,) = care.incentives.partners.offers[PARTNER]
     assert offer.until == care.time.now() + 20 * DAY
-    with refused(care, Incentives.NotPartner):
+    with refused(care, errors.NotPartner):
         care.incentives.place(signed(CLINIC), OFFER, u16(10))
     for days in (0, 346, 366):
-        with refused(care, Incentives.InvalidOffer):
+        with refused(care, errors.InvalidOffer):
             care.incentives.place(signed(PARTNER), OFFER, u16(days))
 
 
 def test_a_partner_has_at_most_64_offers_and_ended_ones_make_room(care: CareRuntime) -> None:
     for number in range(64):
         care.incentives.place(signed(PARTNER), hashed(str(number)), u16(1))
-    with refused(care, Incentives.InvalidOffer):
+    with refused(care, errors.InvalidOffer):
         care.incentives.place(signed(PARTNER), OFFER, u16(1))
     care.to(care.time.now() + DAY)
     care.incentives.place(signed(PARTNER), OFFER, u16(1))
@@ -252,7 +252,7 @@ def test_governance_sets_the_fee_of_placements(care: CareRuntime) -> None:
     before = care.free(PARTNER)
     care.incentives.place(signed(PARTNER), OFFER, u16(10))
     assert care.free(PARTNER) == before
-    with refused(care, Incentives.InvalidFee):
+    with refused(care, errors.InvalidFee):
         care.incentives.set_placement_fee(ROOT, u128(1_001 * BTT))
     with refused(care, BadOrigin):
         care.incentives.set_placement_fee(signed(PARTNER), u128(1))
@@ -262,9 +262,9 @@ def test_an_insurer_gives_savings_to_the_pool(care: CareRuntime) -> None:
     pool = care.free(HEALTH)
     care.incentives.contribute_savings(signed(INSURER), u128(BTT), OFFER)
     assert care.free(HEALTH) == pool + BTT
-    with refused(care, Incentives.NotInsurer):
+    with refused(care, errors.NotInsurer):
         care.incentives.contribute_savings(signed(CLINIC), u128(BTT), OFFER)
-    with refused(care, Incentives.ZeroAmount):
+    with refused(care, errors.ZeroAmount):
         care.incentives.contribute_savings(signed(INSURER), u128(0), OFFER)
 
 
@@ -275,19 +275,19 @@ def test_a_credential_of_an_educator_counts_once(care: CareRuntime) -> None:
     assert care.stakers.counted == [(FRIEND, CREDENTIAL_BOUND)]
     assert before - care.free(EDUCATOR) == CREDENTIAL_FEE > CREDENTIAL_BOUND
     assert care.free(HEALTH) - pool == CREDENTIAL_FEE // 2
-    with refused(care, Incentives.AlreadyAttested):
+    with refused(care, errors.AlreadyAttested):
         attest(signed(EDUCATOR), Id(FRIEND), OFFER, u16(8))
-    with refused(care, Incentives.NotEducator):
+    with refused(care, errors.NotEducator):
         attest(signed(CLINIC), Id(FRIEND), hashed("x"), u16(8))
     for hours in (0, 1_001):
-        with refused(care, Incentives.InvalidCredential):
+        with refused(care, errors.InvalidCredential):
             attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(hours))
     care.people.operators[FRIEND] = EDUCATOR
-    with refused(care, Incentives.OwnCredential):
+    with refused(care, errors.OwnCredential):
         attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(8))
     del care.people.operators[FRIEND]
     care.incentives.credentials.attested[u32(0), EDUCATOR] = u16(1_000)
-    with refused(care, Incentives.InvalidCredential):
+    with refused(care, errors.InvalidCredential):
         attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(8))
 
 
@@ -301,7 +301,7 @@ def test_the_vouchers_of_a_call_are_of_sixteen_facilities_months_at_most(
         pallet.keys[who, u32(month)] = pallet.keys[CLINIC, u32(month)]
         care.keys[who, month] = care.keys[CLINIC, month]
     others = [care.voucher(who, month) for who in clinics]
-    with refused(care, Incentives.TooManyMonths):
+    with refused(care, errors.TooManyMonths):
         care.redeem(care.voucher(CLINIC, month), *others)
     care.redeem(*others)
     assert care.points() == 15
@@ -344,10 +344,10 @@ def test_rules_are_set_by_governance_within_their_bounds(care: CareRuntime) -> N
         replace(RULE, evidence=u8(0)),
         replace(RULE, evidence=u8(8)),
     ):
-        with refused(care, Incentives.InvalidRule):
+        with refused(care, errors.InvalidRule):
             care.incentives.set_rule(ROOT, u16(7), bad)
     care.incentives.set_rule(ROOT, u16(7), None)
-    with refused(care, Incentives.UnknownRule):
+    with refused(care, errors.UnknownRule):
         care.incentives.set_rule(ROOT, u16(7), None)
     with refused(care, BadOrigin):
         care.incentives.set_rule(signed(FRIEND), u16(7), RULE)

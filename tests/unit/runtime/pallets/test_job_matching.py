@@ -12,11 +12,11 @@ from btt_chain.scale import u16, u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.jobs import (
-    Jobs,
     JobState,
     NoBenefits,
     Outcome,
     Urgency,
+    events,
 )
 from runtime.pallets.jobs.matching import (
     BUDGET,
@@ -127,7 +127,7 @@ def test_urgent_jobs_go_first_and_stakers_before_others_of_their_urgency(market:
         )
     )
     market.until(routine, JobState.Assigned)
-    order = [event.job for event in market.announced() if isinstance(event, Jobs.Assigned)]
+    order = [event.job for event in market.announced() if isinstance(event, events.Assigned)]
     assert order == [emergency, urgent, staker, routine]
     prices = [int(market.job(job).price) for job in (routine, urgent, emergency)]
     assert prices[0] <= prices[1] <= prices[2]
@@ -148,7 +148,7 @@ def test_jobs_of_hospitals_go_before_others_of_their_urgency(market: Market) -> 
         )
     )
     market.until(routine, JobState.Assigned)
-    order = [event.job for event in market.announced() if isinstance(event, Jobs.Assigned)]
+    order = [event.job for event in market.announced() if isinstance(event, events.Assigned)]
     assert order == [urgent, hospital, routine]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.pallets.jobs import ENDED, Jobs, JobState, Outcome, phases
+from runtime.pallets.jobs import ENDED, JobState, Outcome, errors, phases
 from runtime.pallets.jobs.phases import TRANSITIONS, Action, Transition
 from runtime.pallets.jobs.types import MAX_ATTEMPTS
 
@@ -37,7 +37,7 @@ def test_an_action_that_is_not_in_the_table_is_refused(state: JobState, action: 
     if (state, action) in TRANSITIONS:
         assert phases.step(state, action) == TRANSITIONS[state, action]
     else:
-        with pytest.raises(Jobs.WrongState):
+        with pytest.raises(errors.WrongState):
             phases.step(state, action)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.scale import u32
-from runtime.frame import Pallet
+from runtime.frame import Pallet, Part
 from runtime.pallets.jobs import events
 from runtime.pallets.jobs.stalls import GAP_SLOTS, StallTracker
 from support.runtime import DictState, SmallRuntime
@@ -16,9 +16,7 @@ class Stalling(Pallet):
 
     Stalled = events.Stalled
 
-    def setup(self) -> None:
-        """Build the tracker."""
-        self.stalls = StallTracker(self)
+    stalls = Part(StallTracker)
 
 
 class StallRuntime(SmallRuntime):
@@ -40,15 +38,15 @@ def test_blocks_within_the_limit_are_no_stall(runtime: StallRuntime) -> None:
     stalls = runtime.stalling.stalls
     for slot in (0, 1, 1 + GAP_SLOTS):
         stalls.note_block(slot)
-    assert stalls.total() == 0
+    assert stalls.stalled_slots() == 0
     assert runtime.announced() == []
 
 
 def test_the_empty_slots_of_longer_gaps_add_up(runtime: StallRuntime) -> None:
     stalls = runtime.stalling.stalls
     stalls.note_block(GAP_SLOTS + 1)
-    assert stalls.total() == GAP_SLOTS
+    assert stalls.stalled_slots() == GAP_SLOTS
     stalls.note_block(GAP_SLOTS + 2)
     stalls.note_block(GAP_SLOTS + 102)
-    assert stalls.total() == GAP_SLOTS + 99
+    assert stalls.stalled_slots() == GAP_SLOTS + 99
     assert runtime.announced() == [events.Stalled(u32(GAP_SLOTS)), events.Stalled(u32(99))]

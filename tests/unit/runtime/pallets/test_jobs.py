@@ -17,12 +17,13 @@ from runtime.frame.error import DispatchError
 from runtime.pallets.jobs import (
     Check,
     JobFees,
-    Jobs,
     JobState,
     Outcome,
     Params,
     Tier,
     Urgency,
+    errors,
+    events,
 )
 from runtime.pallets.jobs import (
     Market as Prices,
@@ -69,7 +70,7 @@ def test_the_maximum_cost_of_a_job_is_on_hold_from_the_start(market: Market) -> 
     assert found.escrow == quote.total == market.balances.held(market.jobs.reason, ALICE)
     assert found.deposit == -(-int(found.price) * 2 // 100)
     assert found.work == quote.work == 1
-    assert market.announced()[-1] == Jobs.Posted(
+    assert market.announced()[-1] == events.Posted(
         job, ALICE, found.price, found.verification, found.deposit
     )
     market.audit()
@@ -86,13 +87,13 @@ def test_a_transaction_posts_the_same_job_in_whichever_block_it_comes() -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"items": u32(0)}, Jobs.BadItems),
-        ({"items": u32(4_097)}, Jobs.BadItems),
-        ({"deadline": u32(1)}, Jobs.BadDeadline),
-        ({"deadline": u32(100_801)}, Jobs.BadDeadline),
-        ({"model": H256(bytes(32))}, Jobs.UnknownModel),
-        ({"max_price": u128(1)}, Jobs.PriceAboveMax),
-        ({"data_bytes": u64(u64.MAX)}, Jobs.PriceAboveMax),
+        ({"items": u32(0)}, errors.BadItems),
+        ({"items": u32(4_097)}, errors.BadItems),
+        ({"deadline": u32(1)}, errors.BadDeadline),
+        ({"deadline": u32(100_801)}, errors.BadDeadline),
+        ({"model": H256(bytes(32))}, errors.UnknownModel),
+        ({"max_price": u128(1)}, errors.PriceAboveMax),
+        ({"data_bytes": u64(u64.MAX)}, errors.PriceAboveMax),
         ({"data_bytes": u64(GIB * 10**8), "max_price": u128(u128.MAX)}, TokenError),
     ],
 )
@@ -107,7 +108,7 @@ def test_orders_that_are_out_of_range_are_refused(
 
 def test_no_job_is_posted_for_a_model_that_is_suspended(market: Market) -> None:
     market.models.suspend(ROOT, market.model)
-    with pytest.raises(Jobs.UnknownModel):
+    with pytest.raises(errors.UnknownModel):
         market.post()
 
 
@@ -150,7 +151,7 @@ def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -
     assert market.tokenomics.burned_by[BurnReason.Compute] == burn
     assert market.tokenomics.dividends.compute_inflow.value == development
     returned = posted.escrow - price - 3 * fee
-    assert market.announced()[-1] == Jobs.Finalized(
+    assert market.announced()[-1] == events.Finalized(
         job, provider, u128(earned), u128(price - earned), u128(3 * fee), u128(returned)
     )
     assert market.mining.eras.running.value.fees == price - earned
@@ -280,12 +281,12 @@ def test_sub_accounts_of_an_approved_identity_share_one_budget(market: Market) -
 
 def test_cancelling_is_free_until_a_provider_is_assigned(market: Market) -> None:
     job = market.post(**DEAR)
-    assert isinstance(failed(market, BOB, "cancel", job=job), Jobs.NotRequester)
+    assert isinstance(failed(market, BOB, "cancel", job=job), errors.NotRequester)
     market.do(ALICE, "Jobs.cancel", job=job)
     assert market.job(job).outcome is Outcome.Cancelled
     assert market.wealth(ALICE) == [RICH]
-    assert isinstance(failed(market, ALICE, "cancel", job=job), Jobs.WrongState)
-    assert isinstance(failed(market, ALICE, "cancel", job=H256(bytes(32))), Jobs.UnknownJob)
+    assert isinstance(failed(market, ALICE, "cancel", job=job), errors.WrongState)
+    assert isinstance(failed(market, ALICE, "cancel", job=H256(bytes(32))), errors.UnknownJob)
     market.audit()
 
 
@@ -300,7 +301,7 @@ def test_cancelling_an_assigned_job_costs_the_deposit(market: Market) -> None:
 def test_a_job_that_is_computed_cannot_be_cancelled(market: Market) -> None:
     job = market.post()
     market.accepted(job)
-    assert isinstance(failed(market, ALICE, "cancel", job=job), Jobs.WrongState)
+    assert isinstance(failed(market, ALICE, "cancel", job=job), errors.WrongState)
 
 
 # ---- who does it
@@ -310,13 +311,13 @@ def test_only_the_selected_provider_accepts_declines_or_returns_a_job(market: Ma
     job = market.post()
     market.until(job, JobState.Assigned)
     for name in ("accept", "decline", "refuse_payload"):
-        assert isinstance(failed(market, BOB, name, job=job), Jobs.NotProvider)
-        assert isinstance(failed(market, BOB, name, job=H256(bytes(32))), Jobs.UnknownJob)
+        assert isinstance(failed(market, BOB, name, job=job), errors.NotProvider)
+        assert isinstance(failed(market, BOB, name, job=H256(bytes(32))), errors.UnknownJob)
     provider = market.provider(job)
-    assert isinstance(failed(market, provider, "refuse_payload", job=job), Jobs.WrongState)
+    assert isinstance(failed(market, provider, "refuse_payload", job=job), errors.WrongState)
     market.do(provider, "Jobs.accept", job=job)
-    assert isinstance(failed(market, provider, "accept", job=job), Jobs.WrongState)
-    assert isinstance(failed(market, provider, "decline", job=job), Jobs.WrongState)
+    assert isinstance(failed(market, provider, "accept", job=job), errors.WrongState)
+    assert isinstance(failed(market, provider, "decline", job=job), errors.WrongState)
     market.audit()
 
 
@@ -375,7 +376,7 @@ def test_a_payload_that_does_not_come_costs_the_requester_its_deposit(market: Ma
     job = market.post(**DEAR)
     provider = market.accepted(job)
     before = market.wealth(provider)
-    assert isinstance(failed(market, provider, "refuse_payload", job=job), Jobs.PayloadEarly)
+    assert isinstance(failed(market, provider, "refuse_payload", job=job), errors.PayloadEarly)
     market.run(int(RULES.transcript_slots))
     market.do(provider, "Jobs.refuse_payload", job=job)
     assert market.providers.performance.conduct[provider].declines == 0
@@ -453,7 +454,7 @@ def test_a_stall_of_the_chain_costs_no_party_anything(market: Market) -> None:
     market.step(80)
     assert market.job(job).state is JobState.Assigned
     assert market.job(job).due == market.clock.now() + left - 1, "the slot of this block passed"
-    assert Jobs.Stalled(u32(79)) in market.announced()
+    assert events.Stalled(u32(79)) in market.announced()
     market.audit()
     provider = market.accepted(job)
     market.step(2_000)
@@ -545,7 +546,7 @@ def test_governance_sets_what_data_and_checking_cost(market: Market) -> None:
     assert 3 * BTT <= job.price < 3 * BTT + BTT // 10
     assert job.verification >= 3 * BTT
     low = Params(min_fee=u128(1))
-    assert isinstance(market.tried(ROOT, "Jobs.set_params", params=low), Jobs.InvalidParams)
+    assert isinstance(market.tried(ROOT, "Jobs.set_params", params=low), errors.InvalidParams)
 
 
 def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:

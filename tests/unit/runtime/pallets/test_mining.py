@@ -9,7 +9,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Overflow, Underflow, encode, u32, u64, u128
 from runtime.constants import BTT, YEAR_MS
 from runtime.frame import signed
-from runtime.pallets.mining import Mining, NoProviders
+from runtime.pallets.mining import NoProviders, errors, events
 from runtime.pallets.mining.types import PARTS
 from runtime.splits import PPM
 from support.mining import (
@@ -62,7 +62,7 @@ def test_an_era_is_closed_once_by_the_first_block_after_it(works: Works) -> None
     works.pass_slots(1)
     assert works.mining.eras.era_index.value == 1
     assert works.announced() == [
-        Mining.EraEnded(u32(0), u128(budget_of(works)), u128(0), u128(budget_of(works)))
+        events.EraEnded(u32(0), u128(budget_of(works)), u128(0), u128(budget_of(works)))
     ]
 
 
@@ -120,7 +120,7 @@ def test_a_receipt_earns_a_part_of_its_fees_and_the_rest_is_carried(works: Works
     fees = 100 * int(BTT)
     receipt = works.work(ALICE, 10**9, fees)
     weighed = fees * PARTS // PRICE * MIN_ENERGY // PPM
-    assert works.announced()[-1] == Mining.ReceiptAccepted(
+    assert works.announced()[-1] == events.ReceiptAccepted(
         receipt, ALICE, u64(10**9), u128(weighed)
     )
     works.next_era()
@@ -129,7 +129,7 @@ def test_a_receipt_earns_a_part_of_its_fees_and_the_rest_is_carried(works: Works
     assert works.claim(ALICE, 0) == cap(fees) == 18 * BTT
     assert works.mining.ledger.owed.value == 0
     assert works.mining.ledger.unallocated.value == budget - 18 * int(BTT)
-    assert works.announced()[-1] == Mining.RewardPaid(ALICE, u32(0), u128(18 * BTT))
+    assert works.announced()[-1] == events.RewardPaid(ALICE, u32(0), u128(18 * BTT))
 
 
 def test_where_much_is_done_the_budget_is_shared_by_score(works: Works) -> None:
@@ -201,7 +201,7 @@ def test_the_registry_may_be_tied_later() -> None:
     works = Works()
     works.start()
     works.mining.connect(NoProviders())
-    with refused(works, Mining.NotOperator):
+    with refused(works, errors.NotOperator):
         works.work(ALICE, 1)
 
 
@@ -209,23 +209,23 @@ def test_work_that_cost_nothing_earns_nothing(works: Works) -> None:
     works.work(ALICE, 10**9, fees=0)
     works.next_era()
     assert works.mining.ledger.unallocated.value == budget_of(works)
-    with refused(works, Mining.NothingToClaim):
+    with refused(works, errors.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(0), u32(0))
 
 
 def test_a_receipt_counts_once(works: Works) -> None:
     receipt = works.work(ALICE, 5)
     for who in (ALICE, BOB):
-        with refused(works, Mining.ReceiptReplayed):
+        with refused(works, errors.ReceiptReplayed):
             works.mining.record(who, receipt, 5, u128(PRICE), verified=False)
     works.next_era()
-    with refused(works, Mining.ReceiptReplayed):
+    with refused(works, errors.ReceiptReplayed):
         works.mining.record(ALICE, receipt, 5, u128(PRICE), verified=False)
 
 
 def test_only_operators_earn(works: Works) -> None:
     unknown = AccountId(b"\x77" * 32)
-    with refused(works, Mining.NotOperator):
+    with refused(works, errors.NotOperator):
         works.mining.record(unknown, H256.of(b"x"), 5, u128(PRICE), verified=False)
     assert not NoProviders().exists(ALICE)
     assert NoProviders().operator_of(ALICE) is None

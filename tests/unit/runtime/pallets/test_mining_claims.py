@@ -12,7 +12,8 @@ from runtime.accounts import MINING
 from runtime.constants import BTT, MILLI_BTT, YEAR_MS
 from runtime.emission import bands
 from runtime.frame import ROOT, BadOrigin, TokenError, signed
-from runtime.pallets.mining import Mining
+from runtime.pallets.mining import errors
+from runtime.pallets.mining import events as mining_events
 from support.mining import (
     ALICE,
     BOB,
@@ -37,24 +38,24 @@ def works() -> Works:
 def test_an_era_is_claimed_when_it_is_over_once_and_by_its_operator(works: Works) -> None:
     works.work(ALICE, 10**9)
     for first, last in ((0, 0), (0, 1), (5, 6)):
-        with refused(works, Mining.EraNotFinished):
+        with refused(works, errors.EraNotFinished):
             works.mining.claim_rewards(signed(ALICE), u32(first), u32(last))
     works.next_era()
-    with refused(works, Mining.NothingToClaim):
+    with refused(works, errors.NothingToClaim):
         works.mining.claim_rewards(signed(BOB), u32(0), u32(0))
     with refused(works, BadOrigin):
         works.mining.claim_rewards(ROOT, u32(0), u32(0))
     works.claim(ALICE, 0)
-    with refused(works, Mining.NothingToClaim):
+    with refused(works, errors.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(0), u32(0))
 
 
 def test_a_claim_names_a_bounded_number_of_eras(works: Works) -> None:
     works.next_era(70)
     for first, last in ((1, 0), (0, 64), (3, 67)):
-        with refused(works, Mining.TooManyEras):
+        with refused(works, errors.TooManyEras):
             works.mining.claim_rewards(signed(ALICE), u32(first), u32(last))
-    with refused(works, Mining.NothingToClaim):
+    with refused(works, errors.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(0), u32(63))
 
 
@@ -63,7 +64,7 @@ def test_one_claim_pays_several_eras_and_says_how_much_each(works: Works) -> Non
         works.work(ALICE, 10**9, fees=10 * int(BTT))
         works.next_era(2)
     assert works.claim(ALICE, 0, 5) == 3 * cap(10 * int(BTT))
-    events = [event for event in works.announced() if isinstance(event, Mining.RewardPaid)]
+    events = [event for event in works.announced() if isinstance(event, mining_events.RewardPaid)]
     assert [event.era for event in events] == [0, 2, 4]
     assert works.mining.ledger.owed.value == 0
 
@@ -109,8 +110,8 @@ def test_rewards_unclaimed_for_84_days_become_unallocated(works: Works) -> None:
     works.pass_slots(1)
     assert works.mining.ledger.owed.value == 0
     assert works.mining.ledger.unallocated.value >= unallocated + issued + owed
-    assert Mining.RewardsExpired(u32(0), owed) in works.announced()
-    with refused(works, Mining.NothingToClaim):
+    assert mining_events.RewardsExpired(u32(0), owed) in works.announced()
+    with refused(works, errors.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(0), u32(0))
     assert u32(0) not in works.mining.eras.eras
     assert list(works.mining.eras.shares.under(u32(0))) == []
@@ -131,7 +132,7 @@ def test_what_is_expired_but_not_taken_back_yet_cannot_be_claimed(works: Works) 
     works.pass_slots(int(works.mining.eras.eras[u32(29)].expires) - works.clock.slot)
     oldest = int(works.mining.eras.oldest.value)
     assert 0 < oldest < 30, "a block takes back only so much"
-    with refused(works, Mining.NothingToClaim):
+    with refused(works, errors.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(29), u32(29))
     for _ in range(4):
         works.pass_slots(1)
@@ -157,14 +158,14 @@ def test_many_forgotten_shares_are_removed_little_by_little(works: Works) -> Non
 def test_the_chains_own_jobs_are_paid_from_unallocated_emission_as_fast_as_the_schedule(
     works: Works,
 ) -> None:
-    with refused(works, Mining.UnallocatedExhausted):
+    with refused(works, errors.UnallocatedExhausted):
         works.mining.spend_unallocated(DAVE, u128(BTT))
     works.next_era(3)
     budget = budget_of(works, 3)
     works.mining.spend_unallocated(DAVE, u128(BTT))
-    assert works.announced()[-1] == Mining.UnallocatedSpent(DAVE, u128(BTT))
+    assert works.announced()[-1] == mining_events.UnallocatedSpent(DAVE, u128(BTT))
     works.check()
-    with refused(works, Mining.UnallocatedLimitReached):
+    with refused(works, errors.UnallocatedLimitReached):
         works.mining.spend_unallocated(DAVE, u128(budget - int(BTT) + 1))
     works.mining.spend_unallocated(DAVE, u128(budget - int(BTT)))
     assert works.mining.emission_now().protocol_room == 0
@@ -180,7 +181,7 @@ def test_after_year_eight_unallocated_emission_lasts_at_the_rate_of_the_last_ban
     assert works.mining.ledger.unallocated.value == POOL
     rate = bands(POOL)[3] * ERA * SLOT_MS // (2 * YEAR_MS)
     for _ in range(3):
-        with refused(works, Mining.UnallocatedLimitReached):
+        with refused(works, errors.UnallocatedLimitReached):
             works.mining.spend_unallocated(DAVE, u128(rate + 1))
         works.mining.spend_unallocated(DAVE, u128(rate))
         works.next_era()

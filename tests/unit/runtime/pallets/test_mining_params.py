@@ -10,7 +10,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import encode, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, GenesisError, signed
-from runtime.pallets.mining import Estimate, Mining, Params, factors
+from runtime.pallets.mining import Estimate, Params, errors, events, factors
 from runtime.pallets.mining.types import MAX_KAPPA, MIN_PRICE, PARTS, RegionWork
 from runtime.splits import PPM
 from support.mining import (
@@ -190,8 +190,8 @@ def test_the_feeders_attest_a_region_and_work_against_the_present_median(works: 
     assert (view.region, view.units_per_kwh) == (1, median * 12 // 10)
     assert view.energy == 1_200_000
     assert works.announced()[-2:] == [
-        Mining.RegionAttested(ALICE, u16(1)),
-        Mining.EnergyAttested(ALICE, u64(median * 12 // 10)),
+        events.RegionAttested(ALICE, u16(1)),
+        events.EnergyAttested(ALICE, u64(median * 12 // 10)),
     ]
     works.set(median_energy=u64(2 * median))
     assert works.mining.operator_view(ALICE).energy == 800_000
@@ -204,17 +204,17 @@ def test_only_the_oracle_attests_and_only_operators_and_known_regions(works: Wor
         works.mining.attest_region(signed(ALICE), ALICE, u16(0))
     with refused(works, BadOrigin):
         works.mining.attest_energy(signed(ALICE), ALICE, u64(1))
-    with refused(works, Mining.NotOperator):
+    with refused(works, errors.NotOperator):
         works.mining.attest_region(ROOT, unknown, u16(0))
-    with refused(works, Mining.NotOperator):
+    with refused(works, errors.NotOperator):
         works.mining.attest_energy(ROOT, unknown, u64(1))
-    with refused(works, Mining.UnknownRegion):
+    with refused(works, errors.UnknownRegion):
         works.mining.attest_region(ROOT, ALICE, u16(1))
     works.mining.attest_region(ROOT, ALICE, u16(0))
     works.mining.attest_energy(ROOT, ALICE, u64(7))
     assert works.announced()[-2:] == [
-        Mining.RegionAttested(ALICE, u16(0)),
-        Mining.EnergyAttested(ALICE, u64(7)),
+        events.RegionAttested(ALICE, u16(0)),
+        events.EnergyAttested(ALICE, u64(7)),
     ]
 
 
@@ -238,7 +238,7 @@ def test_only_the_oracle_attests_and_only_operators_and_known_regions(works: Wor
 def test_parameters_that_do_not_go_together_are_refused(
     works: Works, changes: dict[str, object]
 ) -> None:
-    with refused(works, Mining.InvalidParams):
+    with refused(works, errors.InvalidParams):
         works.mining.set_params(ROOT, changed(Params(), **changes))
 
 
@@ -248,7 +248,7 @@ def test_only_governance_sets_parameters(works: Works) -> None:
     params = Params(kappa=u32(100_000))
     works.mining.set_params(ROOT, params)
     assert works.mining.params.value == params
-    assert works.announced()[-1] == Mining.ParamsSet(params)
+    assert works.announced()[-1] == events.ParamsSet(params)
 
 
 def test_a_receipt_keeps_the_cap_it_came_in_with(works: Works) -> None:

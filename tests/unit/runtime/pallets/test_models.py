@@ -28,7 +28,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import Error
-from runtime.pallets.models import CLASSES, CheckMode, ModelClass, Models, Params
+from runtime.pallets.models import CLASSES, CheckMode, ModelClass, Models, Params, errors
 from runtime.pallets.models.pallet import by_nodes
 from runtime.pallets.tokenomics import BurnReason
 from support.histories import History, seeds, unreached
@@ -115,7 +115,7 @@ def test_what_there_is_not_is_not_found(chain: ProviderChain) -> None:
     assert chain.models.manifest(nothing) is None
     assert chain.models.graph(nothing) is None
     for call in (chain.models.retire, chain.models.suspend, chain.models.resume):
-        with refused(chain, Models.UnknownModel):
+        with refused(chain, errors.UnknownModel):
             call(ROOT if call != chain.models.retire else signed(ALICE), nothing)
     with pytest.raises(KeyError):
         chain.models.open_job(nothing)
@@ -123,7 +123,7 @@ def test_what_there_is_not_is_not_found(chain: ProviderChain) -> None:
 
 def test_a_model_exists_once(chain: ProviderChain) -> None:
     register(chain)
-    with refused(chain, Models.AlreadyRegistered):
+    with refused(chain, errors.AlreadyRegistered):
         register(chain, who=signed(BOB))
     register(chain, dense(seed=1), who=signed(BOB))
     audit(chain)
@@ -132,12 +132,12 @@ def test_a_model_exists_once(chain: ProviderChain) -> None:
 @pytest.mark.parametrize(
     ("manifest", "error"),
     [
-        (replace(dense(), input_scale=u32(0)), Models.UnusableScale),
-        (replace(dense(), output_scale=u32(0x7F80_0000)), Models.UnusableScale),
-        (replace(dense(), macs=u64(17)), Models.WrongWork),
-        (replace(dense(), graph=Graph(dense().graph.input, [])), Models.GraphRefused),
-        (dense(width=0), Models.GraphRefused),
-        (dense(width=40_000), Models.GraphRefused),
+        (replace(dense(), input_scale=u32(0)), errors.UnusableScale),
+        (replace(dense(), output_scale=u32(0x7F80_0000)), errors.UnusableScale),
+        (replace(dense(), macs=u64(17)), errors.WrongWork),
+        (replace(dense(), graph=Graph(dense().graph.input, [])), errors.GraphRefused),
+        (dense(width=0), errors.GraphRefused),
+        (dense(width=40_000), errors.GraphRefused),
         (dense(512, width=2), None),
     ],
 )
@@ -156,13 +156,13 @@ def test_what_cannot_be_executed_exactly_is_refused(
 def test_a_manifest_that_is_too_large_is_refused(chain: ProviderChain) -> None:
     manifest = dense()
     node = replace(manifest.graph.nodes[0], name="x" * (64 << 10))
-    with refused(chain, Models.ManifestTooLarge):
+    with refused(chain, errors.ManifestTooLarge):
         register(chain, replace(manifest, graph=replace(manifest.graph, nodes=[node])))
 
 
 @pytest.mark.parametrize("name", [b"", b"  ", b"a\nb", b"\x7f", b"\xff\xfe"])
 def test_names_can_be_read(chain: ProviderChain, name: bytes) -> None:
-    with refused(chain, Models.InvalidName):
+    with refused(chain, errors.InvalidName):
         register(chain, name=name)
 
 
@@ -171,9 +171,9 @@ def test_a_name_may_be_in_any_language(chain: ProviderChain) -> None:
 
 
 def test_other_mistakes_are_refused(chain: ProviderChain) -> None:
-    with refused(chain, Models.UnknownClass):
+    with refused(chain, errors.UnknownClass):
         register(chain, model_class=3)
-    with refused(chain, Models.InvalidEndpoints):
+    with refused(chain, errors.InvalidEndpoints):
         register(chain, endpoints=b"http://example")
     with refused(chain, TokenError(TokenErrorKind.FundsUnavailable)):
         register(chain, who=signed(stash(99)))
@@ -217,7 +217,7 @@ def test_a_retired_model_goes_when_its_last_job_is_over(chain: ProviderChain) ->
     assert record is not None
     assert not record.usable
     assert chain.models.graph(model) is not None
-    with refused(chain, Models.AlreadyRetired):
+    with refused(chain, errors.AlreadyRetired):
         chain.models.retire(signed(ALICE), model)
     audit(chain)
     chain.models.close_job(model)
@@ -233,7 +233,7 @@ def test_a_model_without_jobs_goes_at_once(chain: ProviderChain) -> None:
     model = register(chain)
     chain.models.open_job(model)
     chain.models.close_job(model)
-    with refused(chain, Models.NotOwner):
+    with refused(chain, errors.NotOwner):
         chain.models.retire(signed(BOB), model)
     chain.models.retire(signed(ALICE), model)
     assert chain.models.get(model) is None
@@ -244,15 +244,15 @@ def test_a_suspended_model_stays_until_it_is_judged(chain: ProviderChain) -> Non
     model = register(chain)
     with refused(chain, BadOrigin):
         chain.models.suspend(signed(ALICE), model)
-    with refused(chain, Models.NotSuspended):
+    with refused(chain, errors.NotSuspended):
         chain.models.resume(ROOT, model)
     chain.models.suspend(ROOT, model)
     record = chain.models.get(model)
     assert record is not None
     assert not record.usable
-    with refused(chain, Models.AlreadySuspended):
+    with refused(chain, errors.AlreadySuspended):
         chain.models.suspend(ROOT, model)
-    with refused(chain, Models.AlreadySuspended):
+    with refused(chain, errors.AlreadySuspended):
         chain.models.retire(signed(ALICE), model)
     chain.models.resume(ROOT, model)
     record = chain.models.get(model)
@@ -295,9 +295,9 @@ def test_the_bond_of_a_wrong_model_is_burned(chain: ProviderChain, jobs: int) ->
 
 def test_a_model_may_move(chain: ProviderChain) -> None:
     model, elsewhere = register(chain), b"/dns4/b.example/tcp/9/p2p/12D3"
-    with refused(chain, Models.NotOwner):
+    with refused(chain, errors.NotOwner):
         chain.models.set_endpoints(signed(BOB), model, elsewhere)
-    with refused(chain, Models.InvalidEndpoints):
+    with refused(chain, errors.InvalidEndpoints):
         chain.models.set_endpoints(signed(ALICE), model, b"")
     chain.models.set_endpoints(signed(ALICE), model, elsewhere)
     record = chain.models.get(model)
@@ -343,7 +343,7 @@ def test_a_class_must_make_sense(
     model_class = ModelClass(b"npu", u128(7), u128(7), u128(70), u32(5))
     for name, value in change.items():
         setattr(model_class, name, value)
-    with refused(chain, Models.InvalidClass):
+    with refused(chain, errors.InvalidClass):
         chain.models.set_class(ROOT, u16(index), model_class)
 
 

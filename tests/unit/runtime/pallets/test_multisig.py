@@ -15,7 +15,7 @@ from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Call, Error, TokenError, Weight, signed
 from runtime.frame.error import WireToken
 from runtime.frame.weight import PICOS_PER_MICRO
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import errors
 from runtime.pallets.multisig import (
     Multisig,
     Operation,
@@ -229,7 +229,7 @@ def test_a_hundred_owners_are_allowed(runtime: MultisigRuntime) -> None:
 
 def test_without_the_deposit_nothing_is_proposed(runtime: MultisigRuntime) -> None:
     runtime.balances.transfer(ALICE, BOB, 990 * BTT)
-    with refused(runtime, Balances.InsufficientBalance):
+    with refused(runtime, errors.InsufficientBalance):
         runtime.approve(ALICE, runtime.pay_dave(1))
 
 

@@ -13,9 +13,13 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT, YEAR_MS
 from runtime.frame import ROOT, TokenError, signed
-from runtime.pallets.chambers import Chamber, ChamberRecord, Chambers, Share, formulas
+from runtime.pallets.chambers import Chamber, ChamberRecord, Share, formulas
+from runtime.pallets.chambers import errors as chambers_errors
+from runtime.pallets.chambers import events as chambers_events
 from runtime.pallets.chambers.types import MAX_OBJECTIONS, OBJECTION_LOCK_ID
 from runtime.pallets.tokenomics import Milestone, MilestoneStatus, PoolId, Programme, Tokenomics
+from runtime.pallets.tokenomics import errors as tokenomics_errors
+from runtime.pallets.tokenomics import events as tokenomics_events
 from support.assembly import SLOT_MS, Assembly
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE
 from support.histories import History, seeds, unreached
@@ -94,8 +98,8 @@ def test_an_objection_of_a_tenth_of_all_weights_stops_a_milestone(runtime: Objec
     runtime.object(BOB, 1_000 * BTT)
     assert runtime.status_of() is MilestoneStatus.Objected
     assert runtime.announced()[-2:] == [
-        Chambers.ObjectionRaised(BOB, FIRST, FIRST, u128(WHOLE // 10)),
-        Tokenomics.MilestoneObjected(FIRST, FIRST),
+        chambers_events.ObjectionRaised(BOB, FIRST, FIRST, u128(WHOLE // 10)),
+        tokenomics_events.MilestoneObjected(FIRST, FIRST),
     ]
 
 
@@ -176,19 +180,19 @@ def test_an_objection_after_the_window_is_refused(runtime: Objecting) -> None:
     runtime.clock.slot = runtime.window - 1
     runtime.object(CAROL, int(BTT))
     runtime.clock.slot = runtime.window
-    with refused(runtime, Tokenomics.WindowClosed):
+    with refused(runtime, tokenomics_errors.WindowClosed):
         runtime.object(BOB, 1_000 * BTT)
-    with refused(runtime, Tokenomics.WindowClosed):
+    with refused(runtime, tokenomics_errors.WindowClosed):
         runtime.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
 
 
 def test_only_an_attested_milestone_can_be_objected_to(runtime: Objecting) -> None:
-    with refused(runtime, Tokenomics.NotAttested):
+    with refused(runtime, tokenomics_errors.NotAttested):
         runtime.object(BOB, int(BTT), SECOND)
-    with refused(runtime, Tokenomics.MilestoneUnknown):
+    with refused(runtime, tokenomics_errors.MilestoneUnknown):
         runtime.object(BOB, int(BTT), u32(20))
     runtime.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
-    with refused(runtime, Tokenomics.NotAttested):
+    with refused(runtime, tokenomics_errors.NotAttested):
         runtime.object(BOB, int(BTT))
 
 
@@ -196,7 +200,7 @@ def test_a_stopped_milestone_counts_after_it_is_attested_again_or_confirmed(
     runtime: Objecting,
 ) -> None:
     runtime.object(BOB, 1_000 * BTT)
-    with refused(runtime, Tokenomics.NotAttested):
+    with refused(runtime, tokenomics_errors.NotAttested):
         runtime.object(CAROL, int(BTT))
     runtime.attest()  # in the same slot
     assert runtime.objected() == 0
@@ -223,12 +227,12 @@ def test_objections_count_for_one_attestation_of_several_in_a_slot(runtime: Obje
 
 def test_an_account_objects_once(runtime: Objecting) -> None:
     runtime.object(BOB, 500 * BTT)
-    with refused(runtime, Chambers.AlreadyObjected):
+    with refused(runtime, chambers_errors.AlreadyObjected):
         runtime.object(BOB, 500 * BTT)
     runtime.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
-    assert runtime.announced()[-1] == Chambers.ObjectionWithdrawn(BOB, FIRST, FIRST)
+    assert runtime.announced()[-1] == chambers_events.ObjectionWithdrawn(BOB, FIRST, FIRST)
     assert (runtime.objected(), runtime.locked(BOB)) == (0, 0)
-    with refused(runtime, Chambers.NotObjecting):
+    with refused(runtime, chambers_errors.NotObjecting):
         runtime.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
     runtime.object(BOB, 400 * BTT)
     assert runtime.objected() == WHOLE * 400 // 10_000
@@ -239,7 +243,7 @@ def test_the_same_money_does_not_object_twice(runtime: Objecting) -> None:
     before = runtime.objected()
     with refused(runtime, TokenError):
         runtime.balances.transfer(CAROL, DAVE, 1_000 * BTT)
-    with refused(runtime, Chambers.NotObjecting):
+    with refused(runtime, chambers_errors.NotObjecting):
         runtime.chambers.unlock_objections(signed(DAVE), Id(CAROL))
     runtime.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
     runtime.balances.transfer(CAROL, DAVE, 9_990 * BTT)
@@ -262,7 +266,7 @@ def test_money_is_unlocked_once_a_milestone_is_decided(runtime: Objecting) -> No
     for place in range(4):
         runtime.object(CAROL, (place + 1) * 10 * BTT, u32(place))
     unlock = runtime.chambers.unlock_objections
-    with refused(runtime, Chambers.NotObjecting):
+    with refused(runtime, chambers_errors.NotObjecting):
         unlock(signed(BOB), Id(CAROL))
     runtime.tokenomics.confirm_milestone(ROOT, FIRST, u32(3))
     unlock(signed(BOB), Id(CAROL))
@@ -281,14 +285,14 @@ def test_money_is_unlocked_once_a_milestone_is_decided(runtime: Objecting) -> No
 
 def test_an_objection_needs_power_and_money(runtime: Objecting) -> None:
     poor = AccountId(b"\x77" * 32)
-    with refused(runtime, Chambers.InsufficientFunds):
+    with refused(runtime, chambers_errors.InsufficientFunds):
         runtime.object(poor, int(BTT))
-    with refused(runtime, Chambers.ObjectionTooSmall):
+    with refused(runtime, chambers_errors.ObjectionTooSmall):
         runtime.object(CAROL, BTT - 1)
-    with refused(runtime, Chambers.InsufficientFunds):
+    with refused(runtime, chambers_errors.InsufficientFunds):
         runtime.object(CAROL, 10_001 * BTT)
     runtime.ledger.vesting[DAVE] = 10_000 * BTT
-    with refused(runtime, Chambers.NoVotingPower):
+    with refused(runtime, chambers_errors.NoVotingPower):
         runtime.object(DAVE, 5_000 * BTT)
 
 
@@ -297,7 +301,7 @@ def test_an_account_has_at_most_sixteen_objections(runtime: Objecting) -> None:
         runtime.attest(u32(place))
     for place in range(MAX_OBJECTIONS):
         runtime.object(CAROL, int(BTT), u32(place))
-    with refused(runtime, Chambers.TooManyObjections):
+    with refused(runtime, chambers_errors.TooManyObjections):
         runtime.object(CAROL, int(BTT), u32(MAX_OBJECTIONS))
     runtime.clock.slot += runtime.window
     runtime.attest(u32(MAX_OBJECTIONS + 1))

@@ -12,7 +12,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import compact_encode, u32, u128
 from runtime.accounts import TREASURY
 from runtime.frame import signed
-from runtime.pallets.authorities import Authorities
+from runtime.pallets.authorities import events
 from runtime.pallets.evidence import BABE_EQUIVOCATION, GRANDPA_EQUIVOCATION
 from runtime.pallets.offences import (
     PRUNED_PER_BLOCK,
@@ -202,7 +202,7 @@ def test_a_single_validator_is_slashed_but_goes_on() -> None:
     assert chain.sessions.disabled == []
     chain.sessions.turn(9)
     assert chain.sessions.active == [stash(1)]
-    assert Authorities.TooFewCandidates(u32(2), u32(0)) in chain.announced()
+    assert events.TooFewCandidates(u32(2), u32(0)) in chain.announced()
     chain.check()
 
 

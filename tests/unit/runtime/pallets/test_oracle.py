@@ -14,8 +14,10 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT, DAY_MS
 from runtime.frame import ROOT, BadOrigin, GenesisError, signed
 from runtime.frame.traits import Reasons
-from runtime.pallets.mining import Mining
-from runtime.pallets.oracle import EnergyClass, FeederState, Oracle, Rule, TimestampedValue
+from runtime.pallets.mining import errors as mining_errors
+from runtime.pallets.oracle import EnergyClass, FeederState, Rule, TimestampedValue
+from runtime.pallets.oracle import errors as oracle_errors
+from runtime.pallets.oracle import events as oracle_events
 from runtime.pallets.oracle.attestations import quorum
 from runtime.pallets.oracle.feeders import is_too_many
 from runtime.pallets.oracle.pallet import by_values
@@ -54,7 +56,7 @@ def test_the_price_is_the_median_of_three_feeders(runtime: OracleRuntime) -> Non
     runtime.block([3 * ONE, ONE, 2 * ONE])
     assert runtime.price() == 2 * ONE
     assert runtime.oracle.quotes.values[CNY] == TimestampedValue(u128(2 * ONE), u64(START))
-    assert Oracle.PriceSet(CNY, u128(2 * ONE)) in runtime.announced()
+    assert oracle_events.PriceSet(CNY, u128(2 * ONE)) in runtime.announced()
 
 
 def test_of_an_even_number_of_values_the_upper_middle_one_is_the_price() -> None:
@@ -65,7 +67,7 @@ def test_of_an_even_number_of_values_the_upper_middle_one_is_the_price() -> None
 
 def test_a_price_needs_three_values(runtime: OracleRuntime) -> None:
     runtime.block([ONE, ONE])
-    with refused(runtime, Oracle.Few):
+    with refused(runtime, oracle_errors.Few):
         runtime.price()
     runtime.feed(C, ONE)
     runtime.end_block()
@@ -74,7 +76,7 @@ def test_a_price_needs_three_values(runtime: OracleRuntime) -> None:
 
 def test_a_key_without_a_rule_has_no_price(runtime: OracleRuntime) -> None:
     for key in (b"BTT/XXX", b"", b"x" * 17):
-        with refused(runtime, Oracle.UnknownKey):
+        with refused(runtime, oracle_errors.UnknownKey):
             runtime.price(key)
 
 
@@ -87,7 +89,7 @@ def test_a_price_is_stale_once_too_few_values_are_fresh(runtime: OracleRuntime) 
     runtime.clock.now += 50 * MINUTE - 1
     assert runtime.price() == 101
     runtime.clock.now += 1
-    with refused(runtime, Oracle.Stale):
+    with refused(runtime, oracle_errors.Stale):
         runtime.price()
 
 
@@ -126,7 +128,7 @@ def test_a_price_with_an_expired_median_is_stale_until_the_next_block() -> None:
     runtime.end_block()
     assert runtime.price() == 102
     runtime.clock.now = START + 60 * MINUTE
-    with refused(runtime, Oracle.Stale):
+    with refused(runtime, oracle_errors.Stale):
         runtime.price()
     runtime.oracle.on_initialize(3)
     assert runtime.price() == 103
@@ -146,7 +148,7 @@ def test_an_unchanged_value_emits_no_event(runtime: OracleRuntime) -> None:
     runtime.block([100, 100, 100])
     runtime.host.events.clear()
     runtime.block([100, 100, 100], after=MINUTE)
-    assert [type(each) for each in runtime.announced()] == [Oracle.NewFeedData] * 3
+    assert [type(each) for each in runtime.announced()] == [oracle_events.NewFeedData] * 3
 
 
 # ---- feeds
@@ -164,7 +166,7 @@ def test_a_feed_is_charged_with_the_medians_that_it_causes(runtime: OracleRuntim
 
 def test_a_second_feed_in_a_block_is_refused(runtime: OracleRuntime) -> None:
     runtime.feed(A, ONE)
-    with refused(runtime, Oracle.AlreadyFed):
+    with refused(runtime, oracle_errors.AlreadyFed):
         runtime.feed(A, ONE, USD)
     runtime.end_block()
     runtime.feed(A, ONE, USD)
@@ -172,37 +174,37 @@ def test_a_second_feed_in_a_block_is_refused(runtime: OracleRuntime) -> None:
 
 
 def test_zero_is_no_price(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.Zero):
+    with refused(runtime, oracle_errors.Zero):
         runtime.feed(A, 0)
 
 
 def test_a_value_above_the_maximum_is_refused(runtime: OracleRuntime) -> None:
     runtime.feed(A, int(MAX_VALUE))
     for value in (int(MAX_VALUE) + 1, u128.MAX):
-        with refused(runtime, Oracle.TooHigh):
+        with refused(runtime, oracle_errors.TooHigh):
             runtime.feed(B, value)
 
 
 def test_an_unknown_key_refuses_the_whole_feed(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.UnknownKey):
+    with refused(runtime, oracle_errors.UnknownKey):
         runtime.oracle.feed_values(signed(A), [(CNY, u128(1)), (b"BTT/XXX", u128(1))])
 
 
 def test_a_key_is_fed_once_in_a_call(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.KeyTwice):
+    with refused(runtime, oracle_errors.KeyTwice):
         runtime.oracle.feed_values(signed(A), [(CNY, u128(1)), (CNY, u128(2))])
 
 
 def test_a_feed_without_values_is_refused(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.NothingFed):
+    with refused(runtime, oracle_errors.NothingFed):
         runtime.oracle.feed_values(signed(A), [])
 
 
 def test_only_admitted_feeders_feed(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.NotFeeder):
+    with refused(runtime, oracle_errors.NotFeeder):
         runtime.feed(OUTSIDER, ONE)
     runtime.oracle.join(signed(D), MIN_BOND)
-    with refused(runtime, Oracle.NotFeeder):
+    with refused(runtime, oracle_errors.NotFeeder):
         runtime.feed(D, ONE)
 
 
@@ -212,27 +214,27 @@ def test_only_admitted_feeders_feed(runtime: OracleRuntime) -> None:
 def test_a_bond_is_on_hold_until_seven_days_after_leaving(runtime: OracleRuntime) -> None:
     runtime.oracle.leave(signed(A))
     assert runtime.bond(A) == MIN_BOND
-    with refused(runtime, Oracle.StillBonded):
+    with refused(runtime, oracle_errors.StillBonded):
         runtime.oracle.withdraw(signed(A))
-    with refused(runtime, Oracle.AlreadyLeft):
+    with refused(runtime, oracle_errors.AlreadyLeft):
         runtime.oracle.leave(signed(A))
-    with refused(runtime, Oracle.AlreadyLeft):
+    with refused(runtime, oracle_errors.AlreadyLeft):
         runtime.oracle.join(signed(A), MIN_BOND)
     runtime.clock.now += 7 * DAY_MS
     runtime.oracle.withdraw(signed(A))
     assert runtime.bond(A) == 0
     assert runtime.oracle.feeders.feeders.get(A) is None
-    with refused(runtime, Oracle.NotJoined):
+    with refused(runtime, oracle_errors.NotJoined):
         runtime.oracle.withdraw(signed(A))
 
 
 def test_an_active_feeder_cannot_withdraw(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.StillBonded):
+    with refused(runtime, oracle_errors.StillBonded):
         runtime.oracle.withdraw(signed(A))
 
 
 def test_a_feeder_bonds_at_least_a_thousand(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.LowBond):
+    with refused(runtime, oracle_errors.LowBond):
         runtime.oracle.join(signed(D), MIN_BOND - 1)
     runtime.oracle.join(signed(D), MIN_BOND)
     runtime.oracle.join(signed(D), u128(5 * BTT))
@@ -252,7 +254,7 @@ def test_leaving_removes_the_values_of_a_feeder(runtime: OracleRuntime) -> None:
     runtime.oracle.leave(signed(B))
     runtime.end_block(1)
     assert (B, CNY) not in runtime.oracle.quotes.raw_values
-    with refused(runtime, Oracle.Few):
+    with refused(runtime, oracle_errors.Few):
         runtime.price()
 
 
@@ -261,13 +263,13 @@ def test_the_technical_track_admits_and_removes(runtime: OracleRuntime) -> None:
     with refused(runtime, BadOrigin):
         runtime.oracle.admit(signed(D), D, admitted=True)
     runtime.oracle.admit(ROOT, D, admitted=True)
-    with refused(runtime, Oracle.NothingChanges):
+    with refused(runtime, oracle_errors.NothingChanges):
         runtime.oracle.admit(ROOT, D, admitted=True)
     runtime.oracle.admit(ROOT, D, admitted=False)
     assert runtime.oracle.roster.value == [A, B, C]
-    with refused(runtime, Oracle.NothingChanges):
+    with refused(runtime, oracle_errors.NothingChanges):
         runtime.oracle.admit(ROOT, D, admitted=False)
-    with refused(runtime, Oracle.NotJoined):
+    with refused(runtime, oracle_errors.NotJoined):
         runtime.oracle.admit(ROOT, OUTSIDER, admitted=True)
 
 
@@ -275,7 +277,7 @@ def test_the_number_of_admitted_feeders_is_bounded() -> None:
     runtime = OracleRuntime(MAX_FEEDERS)
     last = FEEDERS[MAX_FEEDERS]
     runtime.oracle.join(signed(last), MIN_BOND)
-    with refused(runtime, Oracle.FeedersFull):
+    with refused(runtime, oracle_errors.FeedersFull):
         runtime.oracle.admit(ROOT, last, admitted=True)
 
 
@@ -287,11 +289,11 @@ def test_a_slash_burns_a_part_and_removes_who_is_below_the_minimum(runtime: Orac
     assert runtime.burns.burned == [(A, 250 * BTT)]
     assert runtime.bond(A) == 750 * BTT
     assert runtime.oracle.roster.value == [B, C]
-    with refused(runtime, Oracle.LowBond):
+    with refused(runtime, oracle_errors.LowBond):
         runtime.oracle.admit(ROOT, A, admitted=True)
     runtime.oracle.join(signed(A), u128(250 * BTT))
     runtime.oracle.admit(ROOT, A, admitted=True)
-    with refused(runtime, Oracle.NotJoined):
+    with refused(runtime, oracle_errors.NotJoined):
         runtime.oracle.slash(ROOT, OUTSIDER, u16(1))
 
 
@@ -328,7 +330,7 @@ def test_a_feeder_that_misses_a_fifth_of_a_day_is_paused_until_it_feeds() -> Non
     runtime.feed(D, ONE)
     assert runtime.oracle.feeders.feeders[D].state is FeederState.Active
     assert (runtime.oracle.paused.value, runtime.oracle.feeders.feeders[D].missed) == ([], 0)
-    assert Oracle.Resumed(D) in runtime.announced()
+    assert oracle_events.Resumed(D) in runtime.announced()
 
 
 @pytest.mark.parametrize(
@@ -391,7 +393,7 @@ def test_rules_are_set_within_bounds(runtime: OracleRuntime) -> None:
     runtime.oracle.set_rule(ROOT, CNY, good)
     assert runtime.oracle.quotes.rules[CNY] == good
     for count in (0, 2, 32):
-        with refused(runtime, Oracle.TooFew):
+        with refused(runtime, oracle_errors.TooFew):
             runtime.oracle.set_rule(ROOT, CNY, Rule(min_count=u8(count)))
     for wrong in (
         Rule(expires_ms=u64(61 * MINUTE)),
@@ -406,7 +408,7 @@ def test_rules_are_set_within_bounds(runtime: OracleRuntime) -> None:
         Rule(deviation_bps=u16(0)),
         Rule(deviation_bps=u16(501)),
     ):
-        with refused(runtime, Oracle.InvalidRule):
+        with refused(runtime, oracle_errors.InvalidRule):
             runtime.oracle.set_rule(ROOT, CNY, wrong)
 
 
@@ -414,7 +416,7 @@ def test_a_higher_minimum_of_feeders_takes_the_price_away(runtime: OracleRuntime
     runtime.block([ONE, ONE, ONE])
     runtime.oracle.set_rule(ROOT, CNY, Rule(min_count=u8(4)))
     runtime.end_block()
-    with refused(runtime, Oracle.Few):
+    with refused(runtime, oracle_errors.Few):
         runtime.price()
 
 
@@ -426,14 +428,14 @@ def test_a_removed_key_leaves_nothing(runtime: OracleRuntime) -> None:
     quotes = runtime.oracle.quotes
     assert [quotes.all_keys(), list(quotes.raw_values.items())] == [[USD], []]
     assert not any(CNY in item for item in (quotes.values, quotes.waiting, quotes.round))
-    with refused(runtime, Oracle.UnknownKey):
+    with refused(runtime, oracle_errors.UnknownKey):
         runtime.oracle.set_rule(ROOT, CNY, None)
 
 
 def test_the_number_of_keys_is_bounded(runtime: OracleRuntime) -> None:
     for place in range(MAX_KEYS - 2):
         runtime.oracle.set_rule(ROOT, b"BTT/%d" % place, Rule())
-    with refused(runtime, Oracle.TooManyKeys):
+    with refused(runtime, oracle_errors.TooManyKeys):
         runtime.oracle.set_rule(ROOT, b"BTT/ZZZ", Rule())
 
 
@@ -470,11 +472,11 @@ def test_one_feeder_alone_attests_nothing() -> None:
 
 
 def test_only_feeders_attest_and_only_what_mining_has(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.NotFeeder):
+    with refused(runtime, oracle_errors.NotFeeder):
         runtime.oracle.attest(signed(OUTSIDER), PROVIDER, u16(1), EnergyClass.A)
-    with refused(runtime, Mining.NotOperator):
+    with refused(runtime, mining_errors.NotOperator):
         runtime.oracle.attest(signed(A), OUTSIDER, u16(1), EnergyClass.A)
-    with refused(runtime, Mining.UnknownRegion):
+    with refused(runtime, mining_errors.UnknownRegion):
         runtime.oracle.attest(signed(A), PROVIDER, u16(4), EnergyClass.A)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.scale import u8, u16, u64, u128
-from runtime.pallets.oracle import Oracle, Rule, TimestampedValue, Waiting
+from runtime.pallets.oracle import Rule, TimestampedValue, Waiting, errors
 from runtime.pallets.oracle.prices import (
     Quote,
     advance,
@@ -44,7 +44,7 @@ def price_of(runtime: OracleRuntime) -> int | None:
     """Return the price, or None if there is none."""
     try:
         return runtime.price()
-    except (Oracle.Few, Oracle.Stale, Oracle.Jumping):
+    except (errors.Few, errors.Stale, errors.Jumping):
         return None
 
 
@@ -231,15 +231,15 @@ def test_silent_feeders_give_no_price_and_no_settled_jump() -> None:
     runtime = OracleRuntime()
     runtime.block([1000] * 3)
     runtime.block([400] * 3, after=MINUTE)
-    with refused(runtime, Oracle.Jumping):
+    with refused(runtime, errors.Jumping):
         runtime.price()
     runtime.clock.now += 60 * MINUTE
     runtime.end_block()
-    with refused(runtime, Oracle.Few):
+    with refused(runtime, errors.Few):
         runtime.price()
     # After the gap no feeder confirmed the jump: the wait begins anew.
     runtime.block([400] * 3, after=MINUTE)
-    with refused(runtime, Oracle.Jumping):
+    with refused(runtime, errors.Jumping):
         runtime.price()
     runtime.block([400] * 3, after=15 * MINUTE)
     assert runtime.price() == 400
@@ -250,7 +250,7 @@ def test_a_jump_waits_for_a_feed_after_its_settling_time() -> None:
     runtime.block([1000] * 3)
     runtime.block([400] * 3, after=MINUTE)
     runtime.end_block(20 * MINUTE)
-    with refused(runtime, Oracle.Jumping):
+    with refused(runtime, errors.Jumping):
         runtime.price()
     runtime.feed(FEEDERS[0], 400)
     runtime.end_block()

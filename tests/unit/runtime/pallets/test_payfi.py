@@ -22,7 +22,7 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
-from runtime.pallets.payfi import PayFi, PaymentState, Rates
+from runtime.pallets.payfi import PaymentState, Rates, errors, events
 from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
 from runtime.pallets.payfi.policies import Policy, Shared
 from runtime.pallets.payfi.settlement import PLACES
@@ -98,9 +98,9 @@ def test_payments_of_a_merchant_settle_in_one_transfer(runtime: PayFiRuntime) ->
     assert batch == Batch(runtime.legs(first).plus(runtime.legs(second)), u32(2), paid_ms)
     runtime.host.events.clear()
     runtime.run(HOUR + BUCKET)
-    settled = [event for event in runtime.announced() if isinstance(event, PayFi.Settled)]
+    settled = [event for event in runtime.announced() if isinstance(event, events.Settled)]
     net, fee = batch.legs.net, batch.legs.fee
-    assert settled == [PayFi.Settled(SHOP, bucket, u128(net), u128(fee), batch.legs.burn, u32(2))]
+    assert settled == [events.Settled(SHOP, bucket, u128(net), u128(fee), batch.legs.burn, u32(2))]
     assert runtime.due(bucket) == 0
     assert (bucket, SHOP) not in runtime.payfi.settlement.batches
 
@@ -109,7 +109,7 @@ def test_what_a_payment_says_is_announced(runtime: PayFiRuntime) -> None:
     id = runtime.pay(ALICE, SHOP, 5_000, CNY, reference=7)
     payment = runtime.payment(id)
     fee = u128(payment.legs.fee)
-    assert runtime.announced()[-1] == PayFi.Paid(
+    assert runtime.announced()[-1] == events.Paid(
         id, ALICE, SHOP, payment.reference, 125 * BTT, fee, payment.bucket
     )
     assert payment.units == 5_000
@@ -119,19 +119,19 @@ def test_what_a_payment_says_is_announced(runtime: PayFiRuntime) -> None:
 
 def test_an_invoice_is_paid_once(runtime: PayFiRuntime) -> None:
     runtime.pay(ALICE, SHOP, reference=1)
-    with refused(runtime, PayFi.AlreadyPaid):
+    with refused(runtime, errors.AlreadyPaid):
         runtime.pay(BOB, SHOP, reference=1)
     runtime.pay(BOB, KIOSK, reference=1)  # another merchant's invoices are others
     runtime.settle_all()
-    with refused(runtime, PayFi.AlreadyPaid):
+    with refused(runtime, errors.AlreadyPaid):
         runtime.pay(BOB, SHOP, reference=1)
 
 
 def test_a_payment_needs_a_merchant_that_accepts_it(runtime: PayFiRuntime) -> None:
-    with refused(runtime, PayFi.NotMerchant):
+    with refused(runtime, errors.NotMerchant):
         runtime.pay(ALICE, BOB)
     runtime.payfi.suspend(ROOT, Id(SHOP), True)
-    with refused(runtime, PayFi.NotActive):
+    with refused(runtime, errors.NotActive):
         runtime.pay(ALICE, SHOP)
     runtime.payfi.suspend(ROOT, Id(SHOP), False)
     runtime.pay(ALICE, SHOP)
@@ -146,19 +146,19 @@ def test_a_payment_needs_a_price(runtime: PayFiRuntime) -> None:
 
 def test_a_merchant_takes_its_own_currency_and_btt(runtime: PayFiRuntime) -> None:
     for currency in (EUR, b"XAU"):
-        with refused(runtime, PayFi.WrongCurrency):
+        with refused(runtime, errors.WrongCurrency):
             runtime.pay(ALICE, SHOP, 5_000, currency)
 
 
 def test_the_payer_names_the_most_it_pays(runtime: PayFiRuntime) -> None:
-    with refused(runtime, PayFi.TooDear):
+    with refused(runtime, errors.TooDear):
         runtime.pay(ALICE, SHOP, 5_000, CNY, max_btt=125 * BTT - 1)
     runtime.pay(ALICE, SHOP, 5_000, CNY, max_btt=125 * BTT)
 
 
 def test_amounts_that_no_number_holds_are_refused(runtime: PayFiRuntime) -> None:
     runtime.feeds.prices[b"BTT/CNY"] = u128(1)
-    with refused(runtime, PayFi.TooDear):
+    with refused(runtime, errors.TooDear):
         runtime.pay(ALICE, SHOP, u128.MAX, CNY)
     with refused(runtime, TokenError(TokenErrorKind.FundsUnavailable)):
         runtime.pay(ALICE, SHOP, u128.MAX)
@@ -166,7 +166,7 @@ def test_amounts_that_no_number_holds_are_refused(runtime: PayFiRuntime) -> None
 
 def test_two_planck_are_the_least(runtime: PayFiRuntime) -> None:
     for units in (0, 1):
-        with refused(runtime, PayFi.NothingLeft):
+        with refused(runtime, errors.NothingLeft):
             runtime.pay(ALICE, SHOP, units)
     assert runtime.legs(runtime.pay(ALICE, SHOP, 2)).net == 1
 
@@ -206,7 +206,7 @@ def test_a_bucket_has_room_for_what_half_of_its_slots_settle(runtime: PayFiRunti
 
 def test_a_full_queue_refuses_and_moves_no_money(runtime: PayFiRuntime) -> None:
     fill(runtime, PLACES)
-    with refused(runtime, PayFi.SettlementBusy):
+    with refused(runtime, errors.SettlementBusy):
         runtime.pay()
 
 
@@ -218,12 +218,12 @@ def test_the_last_bucket_of_a_payment_ends_two_hours_after_it() -> None:
 def test_any_account_settles_a_batch_from_the_start_of_its_bucket(runtime: PayFiRuntime) -> None:
     bucket = runtime.payment(runtime.pay()).bucket
     runtime.time.slot = int(bucket) * BUCKET - 1
-    with refused(runtime, PayFi.NotDue):
+    with refused(runtime, errors.NotDue):
         runtime.payfi.settle(signed(BOB), bucket, Id(SHOP))
     runtime.time.slot += 1
     runtime.payfi.settle(signed(BOB), bucket, Id(SHOP))
     assert runtime.state_of(0) is PaymentState.Settled
-    with refused(runtime, PayFi.NotDue):
+    with refused(runtime, errors.NotDue):
         runtime.payfi.settle(signed(BOB), bucket, Id(SHOP))
 
 
@@ -231,7 +231,7 @@ def test_a_merchant_with_a_batch_needs_no_further_room(runtime: PayFiRuntime) ->
     id = runtime.pay()
     fill(runtime, PLACES)
     assert runtime.payment(runtime.pay()).bucket == runtime.payment(id).bucket
-    with refused(runtime, PayFi.SettlementBusy):
+    with refused(runtime, errors.SettlementBusy):
         runtime.pay(ALICE, KIOSK)
 
 
@@ -240,16 +240,16 @@ def test_any_account_settles_what_is_due(runtime: PayFiRuntime) -> None:
     bucket = runtime.payment(id).bucket
     settle = runtime.payfi.settle
     runtime.time.slot += HOUR - 1
-    with refused(runtime, PayFi.NotDue):
+    with refused(runtime, errors.NotDue):
         settle(signed(CAROL), bucket, Id(SHOP))
     runtime.time.slot += BUCKET + 1
-    with refused(runtime, PayFi.NotDue):
+    with refused(runtime, errors.NotDue):
         settle(signed(CAROL), bucket, Id(KIOSK))
     with refused(runtime, BadOrigin):
         settle(ROOT, bucket, Id(SHOP))
     settle(signed(CAROL), bucket, Id(SHOP))
     assert runtime.money(SHOP) == before + NET
-    with refused(runtime, PayFi.NotDue):
+    with refused(runtime, errors.NotDue):
         settle(signed(CAROL), bucket, Id(SHOP))
     runtime.run(1)
     assert runtime.money(SHOP) == before + NET
@@ -315,7 +315,7 @@ def test_a_return_before_settlement_costs_no_fee(runtime: PayFiRuntime) -> None:
     before = runtime.money(SHOP)
     id = runtime.pay(ALICE, SHOP, 5_000, CNY)
     runtime.payfi.refund(signed(SHOP), id, 25 * BTT)
-    assert runtime.announced()[-1] == PayFi.Refunded(id, ALICE, SHOP, 25 * BTT, False)
+    assert runtime.announced()[-1] == events.Refunded(id, ALICE, SHOP, 25 * BTT, False)
     payment = runtime.payment(id)
     assert (payment.legs.gross, payment.returned) == (100 * BTT, 25 * BTT)
     assert payment.legs.fee == int(BTT) * 155 // 100
@@ -324,7 +324,7 @@ def test_a_return_before_settlement_costs_no_fee(runtime: PayFiRuntime) -> None:
     assert runtime.state_of(id) is PaymentState.Returned
     assert runtime.money(ALICE) == RICH
     assert runtime.money(PAYFI) == runtime.due(int(payment.bucket)) == 0
-    with refused(runtime, PayFi.TooMuch):
+    with refused(runtime, errors.TooMuch):
         runtime.payfi.refund(signed(SHOP), id, u128(1))
     runtime.settle_all()
     assert runtime.money(SHOP) == before
@@ -333,7 +333,7 @@ def test_a_return_before_settlement_costs_no_fee(runtime: PayFiRuntime) -> None:
 
 def test_a_return_must_leave_nothing_or_enough_for_the_fee(runtime: PayFiRuntime) -> None:
     id = runtime.pay(ALICE, SHOP, 3)
-    with refused(runtime, PayFi.NothingLeft):
+    with refused(runtime, errors.NothingLeft):
         runtime.payfi.refund(signed(SHOP), id, u128(2))
     runtime.payfi.refund(signed(SHOP), id, u128(1))
     runtime.payfi.refund(signed(SHOP), id, u128(2))
@@ -346,24 +346,24 @@ def test_a_refund_after_settlement_comes_from_the_merchant_and_brings_no_fee_bac
     runtime.settle_all()
     before, burned = runtime.money(SHOP), runtime.burned()
     runtime.payfi.refund(signed(SHOP), id, 125 * BTT)
-    assert runtime.announced()[-1] == PayFi.Refunded(id, ALICE, SHOP, 125 * BTT, True)
+    assert runtime.announced()[-1] == events.Refunded(id, ALICE, SHOP, 125 * BTT, True)
     assert runtime.money(SHOP) == before - 125 * BTT
     assert runtime.money(ALICE) == RICH
     assert runtime.burned() == burned
-    with refused(runtime, PayFi.TooMuch):
+    with refused(runtime, errors.TooMuch):
         runtime.payfi.refund(signed(SHOP), id, u128(1))
 
 
 def test_a_refund_is_for_the_merchant_and_its_tills(runtime: PayFiRuntime) -> None:
     id = runtime.pay()
     for who in (ALICE, KIOSK, TILL):
-        with refused(runtime, PayFi.NotYours):
+        with refused(runtime, errors.NotYours):
             runtime.payfi.refund(signed(who), id, BTT)
     runtime.configure(SHOP, tills=[TILL])
     runtime.payfi.refund(signed(TILL), id, BTT)
-    with refused(runtime, PayFi.NoPayment):
+    with refused(runtime, errors.NoPayment):
         runtime.payfi.refund(signed(SHOP), u64(id + 1), BTT)
-    with refused(runtime, PayFi.TooMuch):
+    with refused(runtime, errors.TooMuch):
         runtime.payfi.refund(signed(SHOP), id, u128(0))
 
 
@@ -374,7 +374,7 @@ def test_a_settled_payment_can_be_refunded_for_15_days(runtime: PayFiRuntime) ->
     runtime.time.slot = paid + 15 * DAY - 1
     runtime.payfi.refund(signed(SHOP), id, BTT)
     runtime.time.slot += 1
-    with refused(runtime, PayFi.TooLate):
+    with refused(runtime, errors.TooLate):
         runtime.payfi.refund(signed(SHOP), id, BTT)
 
 
@@ -383,7 +383,7 @@ def test_a_disputed_payment_is_decided_by_its_dispute(runtime: PayFiRuntime) -> 
     payment = runtime.payment(id)
     payment.state = PaymentState.Disputed
     runtime.payfi.payments.payments[id] = payment
-    with refused(runtime, PayFi.PaymentDisputed):
+    with refused(runtime, errors.PaymentDisputed):
         runtime.payfi.refund(signed(SHOP), id, BTT)
 
 
@@ -411,12 +411,12 @@ def test_rates_are_set_within_the_corridor_and_leave_payments_as_they_are(
 ) -> None:
     id = runtime.pay(ALICE, SHOP, 5_000, CNY)
     legs = runtime.legs(id)
-    with refused(runtime, PayFi.OutOfCorridor):
+    with refused(runtime, errors.OutOfCorridor):
         runtime.payfi.set_rates(ROOT, Rates(low=u16(49)))
     with refused(runtime, BadOrigin):
         runtime.payfi.set_rates(signed(ALICE), Rates())
     runtime.payfi.set_rates(ROOT, Rates(high=u16(50), conversion=u16(0)))
-    assert runtime.announced()[-1] == PayFi.RatesSet(Rates(high=u16(50), conversion=u16(0)))
+    assert runtime.announced()[-1] == events.RatesSet(Rates(high=u16(50), conversion=u16(0)))
     assert runtime.legs(id) == legs
     assert runtime.legs(runtime.pay(ALICE, SHOP, 5_000, CNY)).fee == int(125 * BTT) // 200
 
@@ -443,14 +443,14 @@ def test_suspension_has_a_cause_that_only_its_remedy_lifts(runtime: PayFiRuntime
     merchants.suspend(SHOP, Cause.Bond)
     merchants.suspend(SHOP, Cause.Disputes)  # a bond lifts it no more
     runtime.payfi.bond_extra(signed(SHOP), BTT)
-    with refused(runtime, PayFi.NotActive):
+    with refused(runtime, errors.NotActive):
         runtime.pay()
-    with refused(runtime, PayFi.NotMerchant):
+    with refused(runtime, errors.NotMerchant):
         runtime.payfi.suspend(ROOT, Id(BOB), True)
     with refused(runtime, BadOrigin):
         runtime.payfi.suspend(signed(SHOP), Id(SHOP), False)
     runtime.payfi.suspend(ROOT, Id(SHOP), False)
-    assert runtime.announced()[-1] == PayFi.Suspended(SHOP, False, Cause.Disputes)
+    assert runtime.announced()[-1] == events.Suspended(SHOP, False, Cause.Disputes)
     runtime.pay()
 
 
@@ -460,16 +460,16 @@ def test_suspension_has_a_cause_that_only_its_remedy_lifts(runtime: PayFiRuntime
 def test_a_merchant_has_a_bond_on_hold(runtime: PayFiRuntime) -> None:
     runtime.register(CAROL)
     assert runtime.bond(CAROL) == BOND
-    assert runtime.announced()[-1] == PayFi.Registered(CAROL, u16(5912), CNY, BOND)
-    with refused(runtime, PayFi.AlreadyMerchant):
+    assert runtime.announced()[-1] == events.Registered(CAROL, u16(5912), CNY, BOND)
+    with refused(runtime, errors.AlreadyMerchant):
         runtime.register(CAROL)
-    with refused(runtime, PayFi.WrongCurrency):
+    with refused(runtime, errors.WrongCurrency):
         runtime.register(TILL, currency=b"XAU")
-    with refused(runtime, PayFi.UnknownPlan):
+    with refused(runtime, errors.UnknownPlan):
         runtime.register(TILL, plan=2)
     runtime.payfi.bond_extra(signed(CAROL), 5 * BTT)
     assert runtime.bond(CAROL) == BOND + 5 * BTT
-    with refused(runtime, PayFi.NotMerchant):
+    with refused(runtime, errors.NotMerchant):
         runtime.payfi.bond_extra(signed(BOB), BTT)
 
 
@@ -479,9 +479,9 @@ def test_a_configuration_is_replaced_as_a_whole(runtime: PayFiRuntime) -> None:
     record = runtime.payfi.merchants.get(SHOP)
     assert (record.currency, record.plan, record.policy) == (EUR, 1, 3)
     assert (record.till_keys, record.meta, record.bond) == ([TILL], META, BOND)
-    with refused(runtime, PayFi.NotMerchant):
+    with refused(runtime, errors.NotMerchant):
         runtime.configure(BOB)
-    with refused(runtime, PayFi.UnknownPlan):
+    with refused(runtime, errors.UnknownPlan):
         runtime.configure(SHOP, plan=4)
 
 
@@ -491,19 +491,19 @@ def test_a_bond_is_released_15_days_after_the_last_payment(runtime: PayFiRuntime
     runtime.pay()
     runtime.payfi.close(signed(SHOP))
     until = runtime.time.moment() + 15 * DAY * 6_000
-    assert runtime.announced()[-1] == PayFi.Closing(SHOP, u64(until))
-    with refused(runtime, PayFi.NotActive):
+    assert runtime.announced()[-1] == events.Closing(SHOP, u64(until))
+    with refused(runtime, errors.NotActive):
         runtime.pay()
     runtime.settle_all()
     assert runtime.money(PAYFI) == 0
     runtime.time.slot = until // 6_000 - 1
-    with refused(runtime, PayFi.NotDue):
+    with refused(runtime, errors.NotDue):
         runtime.payfi.close(signed(SHOP))
     runtime.time.slot += 1
     runtime.payfi.close(signed(SHOP))
-    assert runtime.announced()[-1] == PayFi.Closed(SHOP, BOND)
+    assert runtime.announced()[-1] == events.Closed(SHOP, BOND)
     assert runtime.bond(SHOP) == 0
-    with refused(runtime, PayFi.NotMerchant):
+    with refused(runtime, errors.NotMerchant):
         runtime.payfi.close(signed(SHOP))
     for item in (runtime.payfi.volumes.volumes, runtime.payfi.volumes.reports):
         assert SHOP not in item
@@ -518,7 +518,7 @@ def test_a_bond_stays_while_a_dispute_is_open(runtime: PayFiRuntime) -> None:
     assert merchants.free_bond(SHOP) == 0
     runtime.payfi.close(signed(SHOP))
     runtime.run(16 * DAY)
-    with refused(runtime, PayFi.NotDue):
+    with refused(runtime, errors.NotDue):
         runtime.payfi.close(signed(SHOP))
     merchants.close_dispute(SHOP, 400 * BTT, ALICE, 100 * BTT)
     merchants.close_dispute(SHOP, 600 * BTT, CAROL, u128(0))
@@ -538,11 +538,11 @@ def test_a_bond_pays_what_creates_no_account_to_the_treasury(runtime: PayFiRunti
 
 
 def test_a_merchant_without_a_judged_identity_has_limits(runtime: PayFiRuntime) -> None:
-    with refused(runtime, PayFi.OverLimit):
+    with refused(runtime, errors.OverLimit):
         runtime.pay(ALICE, KIOSK, 1_000 * BTT + 1)
     for _ in range(10):
         runtime.pay(ALICE, KIOSK, 1_000 * BTT)
-    with refused(runtime, PayFi.OverLimit):
+    with refused(runtime, errors.OverLimit):
         runtime.pay(ALICE, KIOSK, 2)
     runtime.run(DAY)
     runtime.pay(ALICE, KIOSK, 1_000 * BTT)

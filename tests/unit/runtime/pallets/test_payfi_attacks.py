@@ -9,12 +9,14 @@ import pytest
 from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import DispatchError, signed
-from runtime.pallets.payfi import PayFi, PaymentState, Rates
+from runtime.pallets.payfi import PaymentState, Rates
+from runtime.pallets.payfi import errors as payfi_errors
+from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.dispute_types import Resolution
 from runtime.pallets.payfi.fees import fee_of, terms_of
 from runtime.pallets.payfi.policies import DenyList, Policy
 from runtime.pallets.payfi.types import Cause
-from runtime.pallets.tier_staking import TierStaking
+from runtime.pallets.tier_staking import errors as tier_staking_errors
 from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CAROL, CNY, DAY, KIOSK, SHOP
 from support.payfi_disputes import ANSWER, Court
 from support.runtime import refused
@@ -62,7 +64,7 @@ def test_another_payment_does_not_use_up_the_reference_of_an_invoice(
     court.pay(BOB, SHOP, units, currency, reference=7)
     id = court.pay(ALICE, SHOP, int(100 * BTT), reference=7)
     assert court.state_of(id) is PaymentState.Pending
-    with refused(court, PayFi.AlreadyPaid):
+    with refused(court, payfi_errors.AlreadyPaid):
         court.pay(BOB, SHOP, int(100 * BTT), reference=7)
     references = court.payfi.payments.references
     assert references[SHOP, court.payment(id).invoice] == id
@@ -82,14 +84,14 @@ def test_a_discount_for_one_payment_costs_a_stake_for_half_a_year() -> None:
         )))  # fmt: skip
 
     whole = fee()
-    with refused(world, TierStaking.BelowMinimum):
+    with refused(world, tier_staking_errors.BelowMinimum):
         world.stake(STAKER, 9_999, 2)
     number = world.stake(STAKER, 10_000, 2)
     assert fee() == whole, "a payment in the block of the stake has no discount"
     for _ in range(179):
         world.wait(1)
         assert fee() == whole * 4 // 5
-        with refused(world, TierStaking.StillLocked):
+        with refused(world, tier_staking_errors.StillLocked):
             world.staking.unstake(signed(STAKER), number)
     world.wait(1)
     assert fee() == whole, "the discount ends before the stake can leave"
@@ -126,7 +128,7 @@ def test_disputing_everything_costs_the_payer_and_ends_with_a_ban(court: Court) 
     assert court.money(SHOP) == before[1] + paid - fees + 5 * BTT
     assert court.payfi.volumes.lost_of(SHOP)[0] == 0
     court.payfi.set_own_policy(signed(SHOP), Policy(DenyList([ALICE])))
-    with refused(court, PayFi.Denied):
+    with refused(court, payfi_errors.Denied):
         court.pay()
 
 
@@ -143,9 +145,9 @@ def test_a_merchant_that_takes_its_bond_back_by_a_dispute_with_itself_sells_no_m
     court.pay(BOB, KIOSK)  # half of the bond is left
     court.open(rest, 1, payer=CAROL)
     court.accept(rest, KIOSK)
-    with refused(court, PayFi.NotActive):
+    with refused(court, payfi_errors.NotActive):
         court.pay(BOB, KIOSK)
-    assert PayFi.Suspended(KIOSK, True, Cause.Bond) in court.announced()
+    assert payfi_events.Suspended(KIOSK, True, Cause.Bond) in court.announced()
     court.payfi.bond_extra(signed(KIOSK), u128(500 * BTT + 1))
     court.pay(BOB, KIOSK)
 
@@ -153,7 +155,7 @@ def test_a_merchant_that_takes_its_bond_back_by_a_dispute_with_itself_sells_no_m
 def test_a_merchant_that_vanishes_takes_no_more_than_its_limits(court: Court) -> None:
     """P10: the bond is paid out to the planck, and the first decision it cannot pay ends it."""
     ids = [court.pay(ALICE, KIOSK, int(1_000 * BTT)) for _ in range(10)]
-    with refused(court, PayFi.OverLimit):
+    with refused(court, payfi_errors.OverLimit):
         court.pay(BOB, KIOSK, 2)
     court.settle_all()
     court.balances.transfer(KIOSK, CAROL, court.balances.reducible_balance(KIOSK))
@@ -166,5 +168,5 @@ def test_a_merchant_that_vanishes_takes_no_more_than_its_limits(court: Court) ->
     assert sum(one.unpaid for one in outcomes) == 9_000 * BTT
     assert court.bond(KIOSK) == 0
     assert court.deposit_of(ALICE) == 0
-    with refused(court, PayFi.NotActive):
+    with refused(court, payfi_errors.NotActive):
         court.pay(BOB, KIOSK)

@@ -18,7 +18,7 @@ from runtime.constants import BTT
 from runtime.features.economy import SCOPES
 from runtime.frame import ROOT, DispatchError, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
-from runtime.pallets.payfi import PayFi, PaymentState
+from runtime.pallets.payfi import PaymentState, errors, events
 from runtime.pallets.payfi.authorisations import reference_of
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits, Proof
 from runtime.pallets.payfi.cards import DEPOSIT
@@ -73,7 +73,7 @@ def test_a_voucher_becomes_a_payment_of_the_owner(tills: Tills, card: CardInHand
     assert tills.money(ALICE) == alice - PAID
     assert tills.state_of(0) is PaymentState.Pending
     assert tills.payment(0).payer == ALICE
-    charged = PayFi.Charged(card.id, u64(tills.counter), u64(0), ALICE, SHOP)
+    charged = events.Charged(card.id, u64(tills.counter), u64(0), ALICE, SHOP)
     assert tills.announced()[-1] == charged
     tills.settle_all()
     assert tills.money(SHOP) == shop + PAID - PAID * 80 // 10_000
@@ -82,7 +82,7 @@ def test_a_voucher_becomes_a_payment_of_the_owner(tills: Tills, card: CardInHand
 @pytest.mark.parametrize("capture", [True, False])
 def test_an_amount_beyond_all_money_is_over_the_limit(tills: Tills, capture: bool) -> None:
     voucher = tills.voucher(units=int(u128.MAX), currency=CNY)
-    with refused(tills, PayFi.OverCardLimit):
+    with refused(tills, errors.OverCardLimit):
         tills.charge(voucher, capture=capture)
 
 
@@ -91,7 +91,7 @@ def test_a_till_charges_for_its_merchant_only(tills: Tills) -> None:
     tills.charge(tills.voucher(), by=TILL)
     for who in (BOB, KIOSK, ALICE):
         voucher = tills.voucher()
-        with refused(tills, PayFi.NotYours):
+        with refused(tills, errors.NotYours):
             tills.charge(voucher, by=who)
 
 
@@ -107,7 +107,7 @@ def test_one_invoice_is_paid_once_by_card_and_by_hand(tills: Tills) -> None:
     tills.charge(voucher)
     again = replace(tills.voucher(), reference=voucher.reference)
     for capture in (True, False):
-        with pytest.raises(PayFi.AlreadyPaid):
+        with pytest.raises(errors.AlreadyPaid):
             dispatch_charge(tills, again, capture=capture)
 
 
@@ -125,16 +125,16 @@ def dispatch_charge(tills: Tills, voucher: object, *, capture: bool = True) -> N
 
 def test_a_voucher_for_another_chain_pays_nothing(tills: Tills) -> None:
     voucher = tills.voucher(genesis=H256(b"\x01" * 32))
-    with refused(tills, PayFi.OtherChain):
+    with refused(tills, errors.OtherChain):
         tills.charge(voucher)
 
 
 def test_a_voucher_for_another_merchant_pays_nothing(tills: Tills) -> None:
     voucher = tills.voucher()
-    with refused(tills, PayFi.NotYours):
+    with refused(tills, errors.NotYours):
         tills.charge(voucher, by=KIOSK)
     stolen = replace(voucher, merchant=KIOSK)
-    with refused(tills, PayFi.BadSignature):
+    with refused(tills, errors.BadSignature):
         tills.charge(stolen, by=KIOSK, signature=RED.sign(voucher))
 
 
@@ -158,7 +158,7 @@ def test_a_changed_voucher_is_not_signed(
     if "expires_ms" in changes:
         changes = {"expires_ms": u64(voucher.expires_ms + 1)}
     changed = with_changes(voucher, changes)
-    with refused(tills, PayFi.BadSignature):
+    with refused(tills, errors.BadSignature):
         tills.charge(changed, card, signature=card.sign(voucher))
 
 
@@ -167,9 +167,9 @@ def test_a_voucher_pays_once(tills: Tills) -> None:
     tills.charge(voucher)
     again = replace(voucher, reference=b"another invoice.")
     for one in (voucher, again):
-        with refused(tills, PayFi.CounterUsed):
+        with refused(tills, errors.CounterUsed):
             tills.charge(one)
-    with refused(tills, PayFi.CounterUsed):
+    with refused(tills, errors.CounterUsed):
         tills.charge(voucher, capture=False)
 
 
@@ -179,7 +179,7 @@ def test_a_till_delivers_late_and_out_of_order_but_not_65_behind(tills: Tills) -
         tills.charge(tills.voucher(units=int(BTT), counter=number))
     for number in (100, 99, 70, 36, 35, 1, 0):
         voucher = tills.voucher(counter=number)
-        with refused(tills, PayFi.CounterUsed):
+        with refused(tills, errors.CounterUsed):
             tills.charge(voucher)
     assert (tills.card().high, tills.card().window.bit_count()) == (100, 3)
 
@@ -187,7 +187,7 @@ def test_a_till_delivers_late_and_out_of_order_but_not_65_behind(tills: Tills) -
 def test_a_frozen_card_pays_nothing(tills: Tills) -> None:
     voucher = tills.voucher()
     tills.payfi.freeze_card(signed(CAROL), RED.id)
-    with refused(tills, PayFi.CardFrozen):
+    with refused(tills, errors.CardFrozen):
         tills.charge(voucher)
     tills.limit()  # the owner activates it again
     tills.charge(voucher)
@@ -196,24 +196,24 @@ def test_a_frozen_card_pays_nothing(tills: Tills) -> None:
 def test_an_expired_voucher_or_card_pays_nothing(tills: Tills) -> None:
     voucher = tills.voucher(minutes=60)
     tills.run(HOUR)
-    with refused(tills, PayFi.CardExpired):
+    with refused(tills, errors.CardExpired):
         tills.charge(voucher)
     long = tills.voucher(minutes=7 * 24 * 60 + 1)
-    with refused(tills, PayFi.CardExpired):
+    with refused(tills, errors.CardExpired):
         tills.charge(long)
     tills.limit(expires_ms=u64(tills.time.moment()))
     fresh = tills.voucher()
-    with refused(tills, PayFi.CardExpired):
+    with refused(tills, errors.CardExpired):
         tills.charge(fresh)
 
 
 def test_another_card_does_not_sign_for_this_one(tills: Tills) -> None:
     voucher = tills.voucher()
-    with refused(tills, PayFi.BadSignature):
+    with refused(tills, errors.BadSignature):
         tills.charge(voucher, BLUE)
     unknown = ed25519_card(b"\x77" * 32)
     foreign = tills.voucher(unknown)
-    with refused(tills, PayFi.NoCard):
+    with refused(tills, errors.NoCard):
         tills.charge(foreign, unknown)
 
 
@@ -221,14 +221,14 @@ def test_a_dropped_card_pays_nothing_and_its_vouchers_never_count_again(tills: T
     used = tills.voucher(units=int(BTT), minutes=7 * 24 * 60)
     tills.charge(used)
     tills.payfi.drop_card(signed(ALICE), RED.id)
-    with refused(tills, PayFi.NoCard):
+    with refused(tills, errors.NoCard):
         tills.charge(used)
     for _ in range(8):
-        with refused(tills, PayFi.CardExists):
+        with refused(tills, errors.CardExists):
             tills.register_card(RED)
         tills.run(DAY)
     tills.register_card(RED)
-    with refused(tills, PayFi.CardExpired):
+    with refused(tills, errors.CardExpired):
         tills.charge(used)
 
 
@@ -249,7 +249,7 @@ def test_a_second_form_of_a_signature_is_refused(tills: Tills) -> None:
         BLUE.sign(voucher)[:32] + bytes(32),
         p256.ORDER.to_bytes(32, "big") + BLUE.sign(voucher)[32:],
     ):
-        with refused(tills, PayFi.BadSignature):
+        with refused(tills, errors.BadSignature):
             tills.charge(voucher, BLUE, signature=wrong)
     tills.charge(voucher, BLUE)
 
@@ -271,7 +271,7 @@ def test_a_second_form_of_a_signature_is_refused(tills: Tills) -> None:
 def test_a_key_that_is_no_point_or_of_small_order_is_not_registered(
     tills: Tills, key: Ed25519Key | P256Key
 ) -> None:
-    with refused(tills, PayFi.BadKey):
+    with refused(tills, errors.BadKey):
         tills.payfi.register_card(signed(ALICE), key, LIMITS, None, Proof(u64(0), bytes(64)))
 
 
@@ -288,19 +288,19 @@ def test_a_voucher_has_one_size_whatever_it_says(tills: Tills) -> None:
 
 def test_each_limit_of_a_card(tills: Tills) -> None:
     big = tills.voucher(units=int(501 * BTT))
-    with refused(tills, PayFi.OverCardLimit):
+    with refused(tills, errors.OverCardLimit):
         tills.charge(big)
     for _ in range(2):
         tills.charge(tills.voucher(units=int(500 * BTT)))
     more = tills.voucher(units=2)
-    with refused(tills, PayFi.OverCardLimit):
+    with refused(tills, errors.OverCardLimit):
         tills.charge(more)
     tills.charge(tills.voucher(BLUE), BLUE)  # each card has a day of its own
     tills.run(DAY)
     tills.charge(tills.voucher(units=int(500 * BTT)))
     tills.limit(categories=categories(8_062))
     shoes = tills.voucher()
-    with refused(tills, PayFi.WrongCategory):
+    with refused(tills, errors.WrongCategory):
         tills.charge(shoes)
     tills.limit(categories=categories(8_062, 5_912))
     tills.charge(tills.voucher())
@@ -316,12 +316,12 @@ def test_the_categories_of_a_card_are_bounded() -> None:
 def test_a_card_is_no_way_around_a_merchants_limits(tills: Tills) -> None:
     tills.limit(payment=u128(RICH), day=u128(RICH))
     voucher = tills.voucher(units=int(1_001 * BTT), merchant=KIOSK)
-    with pytest.raises(PayFi.OverLimit):
+    with pytest.raises(errors.OverLimit):
         tills.charge(voucher)
     tills.payfi.suspend(ROOT, Id(SHOP), True)
     suspended = tills.voucher()
     for capture in (True, False):
-        with refused(tills, PayFi.NotActive):
+        with refused(tills, errors.NotActive):
             tills.charge(suspended, capture=capture)
 
 
@@ -336,7 +336,7 @@ def test_a_card_costs_a_deposit_until_the_chain_forgets_it(tills: Tills) -> None
     tills.run(8 * DAY)
     assert RED.id not in tills.payfi.cards.retired
     assert tills.card_deposit() == DEPOSIT
-    with refused(tills, PayFi.CardExists):
+    with refused(tills, errors.CardExists):
         tills.register_card(BLUE, BOB)
 
 
@@ -364,7 +364,7 @@ def test_the_key_of_another_card_is_not_registered(tills: Tills, card: CardInHan
         changed,
         Proof(u64(until), bytes(64)),
     ):
-        with refused(tills, PayFi.BadSignature):
+        with refused(tills, errors.BadSignature):
             tills.register_card(fresh, BOB, proof=proof)
     tills.register_card(fresh, ALICE, proof=of_alice)
     assert tills.card(fresh).owner == ALICE
@@ -374,13 +374,13 @@ def test_a_proof_registers_a_card_once(tills: Tills) -> None:
     card = ed25519_card(b"\x35" * 32)
     now = tills.time.moment()
     for until in (now, now + 7 * DAY_MS + 1):
-        with refused(tills, PayFi.CardExpired):
+        with refused(tills, errors.CardExpired):
             tills.register_card(card, proof=card.proof(ALICE, GENESIS, until))
     proof = card.proof(ALICE, GENESIS, now + 7 * DAY_MS)
     tills.register_card(card, proof=proof)
     tills.payfi.drop_card(signed(ALICE), card.id)
     tills.run(8 * DAY)  # its owner sold it
-    with refused(tills, PayFi.CardExpired):
+    with refused(tills, errors.CardExpired):
         tills.register_card(card, proof=proof)
     tills.register_card(card, BOB)
 
@@ -389,25 +389,25 @@ def test_a_voucher_is_no_proof_and_a_proof_no_voucher(tills: Tills) -> None:
     card = ed25519_card(b"\x36" * 32)
     voucher = tills.voucher(card)
     stolen = Proof(voucher.expires_ms, card.sign(voucher))
-    with refused(tills, PayFi.BadSignature):
+    with refused(tills, errors.BadSignature):
         tills.register_card(card, BOB, proof=stolen)
 
 
 def test_the_guardian_freezes_and_does_nothing_else(tills: Tills) -> None:
     for who in (BOB, SHOP):
-        with refused(tills, PayFi.NotYours):
+        with refused(tills, errors.NotYours):
             tills.payfi.freeze_card(signed(who), RED.id)
     tills.payfi.freeze_card(signed(CAROL), RED.id)
     assert tills.is_frozen()
     for who in (CAROL, BOB):
-        with refused(tills, PayFi.NotYours):
+        with refused(tills, errors.NotYours):
             tills.payfi.set_card(signed(who), RED.id, LIMITS, None, False)
-        with refused(tills, PayFi.NotYours):
+        with refused(tills, errors.NotYours):
             tills.payfi.drop_card(signed(who), RED.id)
     tills.payfi.freeze_card(signed(ALICE), BLUE.id)
     assert tills.is_frozen(BLUE)
     tills.payfi.set_card(signed(ALICE), RED.id, LIMITS, None, False)
-    with refused(tills, PayFi.NotYours):  # no guardian any more
+    with refused(tills, errors.NotYours):  # no guardian any more
         tills.payfi.freeze_card(signed(CAROL), RED.id)
 
 
@@ -436,7 +436,7 @@ def test_an_authorisation_is_captured_in_parts_and_the_rest_released(
     tills.payfi.void(signed(SHOP), id)
     assert tills.held() == 0
     assert tills.balances.free(ALICE) == free - 80 * BTT
-    assert tills.announced()[-1] == PayFi.Voided(id, ALICE, SHOP, u128(20 * BTT))
+    assert tills.announced()[-1] == events.Voided(id, ALICE, SHOP, u128(20 * BTT))
     assert tills.card(card).auths == 0
 
 
@@ -445,7 +445,7 @@ def test_a_captured_amount_settles_like_a_payment(tills: Tills) -> None:
     id = tills.authorise()
     tills.run(5)
     tills.payfi.capture(signed(SHOP), id, u128(PAID))
-    with refused(tills, PayFi.NoAuth):
+    with refused(tills, errors.NoAuth):
         tills.payfi.void(signed(SHOP), id)
     tills.settle_all()
     assert tills.money(SHOP) == shop + PAID - PAID * 80 // 10_000
@@ -454,26 +454,26 @@ def test_a_captured_amount_settles_like_a_payment(tills: Tills) -> None:
 def test_more_than_is_held_is_never_captured(tills: Tills) -> None:
     id = tills.authorise()
     for amount in (0, PAID + 1):
-        with refused(tills, PayFi.TooMuch):
+        with refused(tills, errors.TooMuch):
             tills.payfi.capture(signed(SHOP), id, u128(amount))
     tills.payfi.capture(signed(SHOP), id, u128(60 * BTT))
-    with refused(tills, PayFi.TooMuch):
+    with refused(tills, errors.TooMuch):
         tills.payfi.capture(signed(SHOP), id, u128(41 * BTT))
     for who in (KIOSK, ALICE, BOB):
-        with refused(tills, PayFi.NotYours):
+        with refused(tills, errors.NotYours):
             tills.payfi.capture(signed(who), id, u128(1))
     tills.payfi.void(signed(SHOP), id)
-    with refused(tills, PayFi.NoAuth):
+    with refused(tills, errors.NoAuth):
         tills.payfi.capture(signed(SHOP), id, u128(1))
 
 
 def test_only_the_merchant_voids_until_it_expires_and_any_account_after(tills: Tills) -> None:
     id = tills.authorise(minutes=10)
     for who in (ALICE, BOB):
-        with refused(tills, PayFi.NotYours):
+        with refused(tills, errors.NotYours):
             tills.payfi.void(signed(who), id)
     tills.time.slot += 100  # expired; no block has voided it yet
-    with refused(tills, PayFi.CardExpired):
+    with refused(tills, errors.CardExpired):
         tills.payfi.capture(signed(SHOP), id, u128(1))
     tills.payfi.void(signed(BOB), id)
     assert tills.held() == 0
@@ -496,7 +496,7 @@ def test_a_card_has_a_bounded_number_of_open_authorisations(tills: Tills) -> Non
     for _ in range(MAX_AUTHS):
         tills.authorise(int(BTT))
     voucher = tills.voucher(units=int(BTT))
-    with refused(tills, PayFi.TooManyAuths):
+    with refused(tills, errors.TooManyAuths):
         tills.charge(voucher, capture=False)
 
 
@@ -519,7 +519,7 @@ def test_an_authorisation_leans_on_no_locked_money(tills: Tills) -> None:
 
 def test_an_authorisation_of_nothing_is_refused(tills: Tills) -> None:
     voucher = tills.voucher(units=0)
-    with refused(tills, PayFi.NothingLeft):
+    with refused(tills, errors.NothingLeft):
         tills.charge(voucher, capture=False)
 
 
@@ -571,16 +571,16 @@ def test_an_authorised_invoice_is_not_paid_by_hand_until_it_is_voided(tills: Til
     pay = partial(
         tills.payfi.pay, signed(BOB), Id(SHOP), u128(PAID), BTT_CODE, MAX, voucher.reference, None
     )
-    with refused(tills, PayFi.AlreadyPaid):
+    with refused(tills, errors.AlreadyPaid):
         pay()
     again = tills.voucher(BLUE, reference=voucher.reference)
-    with refused(tills, PayFi.AlreadyPaid):
+    with refused(tills, errors.AlreadyPaid):
         tills.charge(again, BLUE, capture=False)
     # Another amount is another invoice, and does not keep the merchant from capturing this one.
     tills.pay(BOB, SHOP, 2, reference=int.from_bytes(voucher.reference, "big"))
     tills.payfi.capture(signed(SHOP), u64(0), u128(PAID // 4))
     assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
-    with refused(tills, PayFi.AlreadyPaid):
+    with refused(tills, errors.AlreadyPaid):
         pay()
 
 
@@ -588,7 +588,7 @@ def test_a_voided_invoice_can_be_paid_by_hand(tills: Tills) -> None:
     voucher = tills.voucher()
     tills.charge(voucher, capture=False)
     pay = partial(tills.pay, BOB, reference=int.from_bytes(voucher.reference, "big"))
-    with refused(tills, PayFi.AlreadyPaid):
+    with refused(tills, errors.AlreadyPaid):
         pay()
     assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
     tills.payfi.void(signed(SHOP), u64(0))
@@ -606,7 +606,7 @@ def test_a_captured_invoice_is_paid(tills: Tills) -> None:
     invoice = Invoice(voucher.reference, BTT_CODE, u128(PAID))
     assert tills.payfi.payments.references.get((SHOP, invoice)) == 0
     assert tills.payment(0).part_of == PAID
-    with refused(tills, PayFi.AlreadyPaid):
+    with refused(tills, errors.AlreadyPaid):
         tills.charge(tills.voucher(reference=voucher.reference))
 
 

@@ -15,7 +15,7 @@ from runtime.accounts import PAYFI, TREASURY
 from runtime.audits.payfi import payfi_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, signed
-from runtime.pallets.payfi import ANALYTICS, Legs, PayFi, PaymentState
+from runtime.pallets.payfi import ANALYTICS, Legs, PaymentState, errors, events
 from runtime.pallets.payfi.arbiters import BOND, FINE
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason, Resolution
@@ -70,21 +70,21 @@ def test_the_deposit_is_one_percent_within_bounds(amount: int, deposit: int) -> 
 def test_only_the_payer_disputes_and_only_once(court: Court) -> None:
     id = court.pay()
     for who in (BOB, SHOP):
-        with refused(court, PayFi.NotYours):
+        with refused(court, errors.NotYours):
             court.open(id, payer=who)
-    with refused(court, PayFi.NoPayment):
+    with refused(court, errors.NoPayment):
         court.open(99)
     for amount in (0, 100 * BTT + 1):
-        with refused(court, PayFi.TooMuch):
+        with refused(court, errors.TooMuch):
             court.open(id, amount)
     court.open(id)
-    with refused(court, PayFi.AlreadyDisputed):
+    with refused(court, errors.AlreadyDisputed):
         court.open(id)
     court.payfi.withdraw_dispute(signed(ALICE), id)
-    with refused(court, PayFi.AlreadyDisputed):
+    with refused(court, errors.AlreadyDisputed):
         court.open(id)
     court.settle_all()
-    with refused(court, PayFi.AlreadyDisputed):
+    with refused(court, errors.AlreadyDisputed):
         court.open(id)
 
 
@@ -93,18 +93,18 @@ def test_a_payment_is_disputed_within_14_days_and_kept_15(court: Court) -> None:
     court.run(14 * DAY)
     court.open(first)
     court.run(1)
-    with refused(court, PayFi.TooLate):
+    with refused(court, errors.TooLate):
         court.open(second)
     court.run(DAY)
     assert second in court.payfi.payments.payments  # the first is disputed, and before it
     court.host.events.clear()
     court.run(2 * DAY)  # silence
-    (resolved,) = (event for event in court.announced() if isinstance(event, PayFi.Resolved))
+    (resolved,) = (event for event in court.announced() if isinstance(event, events.Resolved))
     assert (resolved.payment, resolved.resolution) == (first, Resolution.NoAnswer)
     assert first not in court.payfi.payments.payments
     assert second not in court.payfi.payments.payments
     assert u64(first) not in court.disputes.disputes
-    with refused(court, PayFi.NoPayment):
+    with refused(court, errors.NoPayment):
         court.open(second)
 
 
@@ -115,17 +115,17 @@ def test_reasons_begin_with_the_first_variant() -> None:
 def test_a_returned_payment_has_nothing_to_dispute(court: Court) -> None:
     id = court.pay()
     court.payfi.refund(signed(SHOP), id, u128(PAID))
-    with refused(court, PayFi.TooMuch):
+    with refused(court, errors.TooMuch):
         court.open(id, 1)
 
 
 def test_a_disputed_payment_is_not_refunded_or_settled_by_hand(court: Court) -> None:
     id = court.disputed()
     bucket = court.payment(id).bucket
-    with refused(court, PayFi.PaymentDisputed):
+    with refused(court, errors.PaymentDisputed):
         court.payfi.refund(signed(SHOP), id, u128(1))
     court.run(2 * HOUR)
-    with refused(court, PayFi.NotDue):
+    with refused(court, errors.NotDue):
         court.payfi.settlement.settle(bucket, SHOP)
 
 
@@ -191,7 +191,7 @@ def test_what_the_payer_does_not_get_is_paid_at_once_after_the_bucket(
     assert court.payfi.volumes.lost_of(SHOP) == (0, 1)  # one payment, in two parts
     assert court.payfi.volumes.volume(SHOP) == PAID
     assert court.payment(id).legs.gross == PAID
-    settled = [event for event in court.announced() if isinstance(event, PayFi.Settled)]
+    settled = [event for event in court.announced() if isinstance(event, events.Settled)]
     assert sum(int(event.count) for event in settled) == 1
     assert not list(payfi_findings(court.payfi, court.money(PAYFI)))
     court.payfi.refund(signed(SHOP), id, u128(PAID))  # all of it, out of the merchant's money
@@ -217,7 +217,7 @@ def test_silence_of_the_merchant_gives_the_payer_the_amount_after_72_hours(court
     assert court.resolution(id) is Resolution.NoAnswer
     assert gone(court) == 0
     assert court.payfi.volumes.lost_of(SHOP) == (1, 0)
-    with refused(court, PayFi.NoDispute):
+    with refused(court, errors.NoDispute):
         court.contest(id)
 
 
@@ -240,14 +240,14 @@ def test_an_answer_that_comes_too_late_is_refused_before_the_block_ends_the_phas
     id = court.disputed()
     court.time.slot += ANSWER  # no hook has run yet
     for answer in (court.accept, court.contest):
-        with refused(court, PayFi.TooLate):
+        with refused(court, errors.TooLate):
             answer(id)
 
 
 def test_a_withdrawn_dispute_pays_the_merchant(court: Court) -> None:
     before = court.money(SHOP)
     id = court.disputed()
-    with refused(court, PayFi.NotYours):
+    with refused(court, errors.NotYours):
         court.payfi.withdraw_dispute(signed(BOB), id)
     court.payfi.withdraw_dispute(signed(ALICE), id)
     assert court.deposit_of(ALICE) == 0
@@ -269,15 +269,15 @@ def test_only_the_merchant_answers_and_only_once(court: Court) -> None:
     court.configure(SHOP, tills=[TILL])
     id = court.disputed()
     for who in (ALICE, TILL, BOB):
-        with refused(court, PayFi.NotYours):
+        with refused(court, errors.NotYours):
             court.accept(id, who)
     court.contest(id)
     for answer in (court.accept, court.contest):
-        with refused(court, PayFi.AlreadyAnswered):
+        with refused(court, errors.AlreadyAnswered):
             answer(id)
     assert court.dispute_of(id).contested == REPLY
     undisputed = court.pay()
-    with refused(court, PayFi.NoDispute):
+    with refused(court, errors.NoDispute):
         court.accept(undisputed)
 
 
@@ -448,16 +448,16 @@ def test_only_the_panel_answers_and_each_arbiter_once(court: Court) -> None:
     id = court.contested()
     outsider = next(who for who in ARBITERS if who not in court.panel(id))
     for who in (outsider, SHOP, ALICE):
-        with refused(court, PayFi.NotPanel):
+        with refused(court, errors.NotPanel):
             court.payfi.resolve(signed(who), id, u128(0))
     judge = court.panel(id)[0]
-    with refused(court, PayFi.TooMuch):
+    with refused(court, errors.TooMuch):
         court.payfi.resolve(signed(judge), id, u128(PAID + 1))
     court.payfi.resolve(signed(judge), id, u128(7))
-    with refused(court, PayFi.AlreadyAnswered):
+    with refused(court, errors.AlreadyAnswered):
         court.payfi.resolve(signed(judge), id, u128(8))
     court.time.slot += JUDGEMENT
-    with refused(court, PayFi.TooLate):
+    with refused(court, errors.TooLate):
         court.payfi.resolve(signed(court.panel(id)[1]), id, u128(8))
 
 
@@ -484,7 +484,7 @@ def test_a_late_dispute_is_paid_out_of_the_bond(court: Court) -> None:
     assert court.state_of(id) is PaymentState.Settled
     assert court.payment(id).refunded == PAID
     assert court.payfi.volumes.volume(SHOP) == 0
-    with refused(court, PayFi.TooMuch):
+    with refused(court, errors.TooMuch):
         court.payfi.refund(signed(SHOP), id, u128(1))
 
 
@@ -513,8 +513,8 @@ def test_the_bond_of_a_merchant_that_vanished_covers_its_payers_in_their_order(
     assert court.outcome(second).unpaid == 400 * BTT
     assert court.bond(KIOSK) == 0
     assert court.money(BOB) == RICH - 400 * BTT
-    assert PayFi.Suspended(KIOSK, True, Cause.Bond) in court.announced()
-    with refused(court, PayFi.NotActive):
+    assert events.Suspended(KIOSK, True, Cause.Bond) in court.announced()
+    with refused(court, errors.NotActive):
         court.pay(ALICE, KIOSK)
 
 
@@ -531,7 +531,7 @@ def test_a_claim_above_the_bond_suspends_no_merchant_until_it_is_decided(court: 
     court.pay(BOB)
     court.judge(id, 0, 0)
     assert court.payfi.merchants.get(SHOP).state == MerchantActive()
-    assert not any(isinstance(event, PayFi.Suspended) for event in court.announced())
+    assert not any(isinstance(event, events.Suspended) for event in court.announced())
     assert gone(court) == claim + 100 * BTT
 
 
@@ -547,7 +547,7 @@ def test_a_suspension_for_a_missing_bond_ends_when_all_open_claims_are_covered(
     court.accept(lost, KIOSK)  # the other claim has all of the bond
     assert court.outcome(lost).unpaid == 1_001 * BTT
     court.payfi.bond_extra(signed(KIOSK), u128(1_999 * BTT))
-    with refused(court, PayFi.NotActive):
+    with refused(court, errors.NotActive):
         court.pay(ALICE, KIOSK)
     court.payfi.bond_extra(signed(KIOSK), u128(BTT))
     court.pay(ALICE, KIOSK)
@@ -565,7 +565,7 @@ def test_a_missing_bond_is_made_full_before_its_suspension_ends(court: Court) ->
     court.accept(id, KIOSK)
     assert court.bond(KIOSK) == 0
     court.payfi.bond_extra(signed(KIOSK), u128(999 * BTT))
-    with refused(court, PayFi.NotActive):
+    with refused(court, errors.NotActive):
         court.pay(ALICE, KIOSK)
     court.payfi.bond_extra(signed(KIOSK), u128(BTT))
     court.pay(ALICE, KIOSK)
@@ -580,7 +580,7 @@ def test_the_end_of_the_last_claim_lifts_a_suspension_if_the_bond_is_full(court:
     assert court.payfi.merchants.get(SHOP).state == MerchantSuspended(Cause.Bond)
     court.payfi.withdraw_dispute(signed(ALICE), u64(ids[0]))
     assert court.payfi.merchants.get(SHOP).state == MerchantActive()
-    assert PayFi.Suspended(SHOP, False, Cause.Bond) in court.announced()
+    assert events.Suspended(SHOP, False, Cause.Bond) in court.announced()
 
 
 def test_a_merchant_with_an_open_dispute_keeps_its_bond(court: Court) -> None:
@@ -591,7 +591,7 @@ def test_a_merchant_with_an_open_dispute_keeps_its_bond(court: Court) -> None:
     court.open(id)
     court.contest(id, KIOSK)
     court.run(2 * DAY)
-    with refused(court, PayFi.NotDue):
+    with refused(court, errors.NotDue):
         court.payfi.close(signed(KIOSK))
     court.judge(id, int(PAID), int(PAID))
     court.payfi.close(signed(KIOSK))
@@ -628,7 +628,7 @@ def test_a_merchant_that_loses_too_many_disputes_is_suspended_until_governance_l
     court.run(ANSWER)
     assert court.payfi.merchants.get(SHOP).state == MerchantSuspended(Cause.Disputes)
     court.payfi.bond_extra(signed(SHOP), u128(10 * BTT))
-    with refused(court, PayFi.NotActive):
+    with refused(court, errors.NotActive):
         court.pay()
     court.payfi.suspend(ROOT, SHOP_ID, False)
     court.pay()
@@ -662,17 +662,17 @@ def test_a_merchant_that_accepts_disputes_does_not_lose_them(court: Court) -> No
 
 
 def test_arbiters_need_a_bond_and_a_judged_identity(court: Court) -> None:
-    with refused(court, PayFi.NotArbiter):
+    with refused(court, errors.NotArbiter):
         court.payfi.set_arbiters(ROOT, [*ARBITERS, BOB])
     court.people.judged.add(BOB)
     court.payfi.bond_arbiter(signed(BOB), BOND)
     id = court.pay()
     court.payfi.arbiters.fine(id, court.payment(id), BOB)
-    with refused(court, PayFi.NotArbiter):
+    with refused(court, errors.NotArbiter):
         court.payfi.set_arbiters(ROOT, [*ARBITERS, BOB])
     court.payfi.bond_arbiter(signed(BOB), FINE)
     court.people.judged.remove(BOB)
-    with refused(court, PayFi.NotArbiter):
+    with refused(court, errors.NotArbiter):
         court.payfi.set_arbiters(ROOT, [*ARBITERS, BOB])
     court.people.judged.add(BOB)
     with refused(court, BadOrigin):
@@ -683,7 +683,7 @@ def test_arbiters_need_a_bond_and_a_judged_identity(court: Court) -> None:
 
 def test_no_record_of_an_arbiter_is_stored_without_the_bond(court: Court) -> None:
     for amount in (0, BOND - 1):
-        with refused(court, PayFi.NotArbiter):
+        with refused(court, errors.NotArbiter):
             court.payfi.bond_arbiter(signed(BOB), u128(amount))
     court.payfi.bond_arbiter(signed(BOB), BOND)
     court.payfi.bond_arbiter(signed(BOB), u128(1))
@@ -693,13 +693,13 @@ def test_no_record_of_an_arbiter_is_stored_without_the_bond(court: Court) -> Non
 def test_an_arbiter_leaves_without_a_seat_and_has_its_bond_back(court: Court) -> None:
     id = court.contested()
     seated = court.panel(id)[0]
-    with refused(court, PayFi.StillSeated):
+    with refused(court, errors.StillSeated):
         court.payfi.unbond_arbiter(signed(seated))
     court.judge(id, 0, 0)
     court.payfi.unbond_arbiter(signed(seated))
     assert court.arbiter_bond(seated) == 0
     assert seated not in court.payfi.arbiters.arbiters.value
-    with refused(court, PayFi.NotArbiter):
+    with refused(court, errors.NotArbiter):
         court.payfi.unbond_arbiter(signed(seated))
 
 
@@ -715,11 +715,11 @@ def test_each_step_has_an_event(court: Court) -> None:
     names = [type(event).__name__ for event in court.announced()]
     steps = ["Disputed", "Contested", "PanelSelected", "Judged", "Judged", "Resolved"]
     assert [name for name in names if name in steps] == steps
-    resolved = PayFi.Resolved(
+    resolved = events.Resolved(
         id, ALICE, SHOP, False, Resolution.Panel, u128(5), u128(int(PAID) - 5), u128(0)
     )
     assert resolved in court.announced()
-    assert PayFi.Contested(id, ALICE, SHOP, REPLY) in court.announced()
+    assert events.Contested(id, ALICE, SHOP, REPLY) in court.announced()
 
 
 def test_the_hook_is_charged_with_the_dearest_end_of_a_phase(court: Court) -> None:

@@ -32,7 +32,8 @@ from runtime.audits.payfi import payfi_findings
 from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, Reason, signed
-from runtime.pallets.payfi import PayFi, PaymentState
+from runtime.pallets.payfi import PaymentState
+from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.types import HoldReason
 from runtime.pallets.tokenomics import BurnReason
@@ -358,16 +359,16 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         for event in self.street.announced()[self.read :]:
             note(event)
             match event:
-                case PayFi.Charged():
+                case payfi_events.Charged():
                     card = self.count(event.card, int(event.counter))
                     gross = int(self.street.payment(int(event.payment)).legs.gross)
                     self.spent[card, today] = self.spent.get((card, today), 0) + gross
-                case PayFi.Authorised():
+                case payfi_events.Authorised():
                     card = self.count(event.card, int(event.counter))
                     held = int(event.held)
                     self.spent[card, today] = self.spent.get((card, today), 0) + held
                     self.auths[int(event.auth)] = (card, today)
-                case PayFi.Voided():
+                case payfi_events.Voided():
                     card, day = self.auths[int(event.auth)]
                     if day == today:
                         self.spent[card, day] -= int(event.released)
@@ -386,13 +387,18 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
 def note(event: object) -> None:
     """Count an event among the ends that the steps led to."""
     match event:
-        case PayFi.Disputed():
+        case payfi_events.Disputed():
             SEEN["disputed late" if event.late else "disputed before settlement"] += 1
-        case PayFi.Resolved():
+        case payfi_events.Resolved():
             SEEN[event.resolution.name] += 1
-        case PayFi.Paid() | PayFi.Settled() | PayFi.Refunded() | PayFi.Charged():
+        case (
+            payfi_events.Paid()
+            | payfi_events.Settled()
+            | payfi_events.Refunded()
+            | payfi_events.Charged()
+        ):
             SEEN[type(event).__name__] += 1
-        case PayFi.Authorised() | PayFi.Captured() | PayFi.Voided():
+        case payfi_events.Authorised() | payfi_events.Captured() | payfi_events.Voided():
             SEEN[type(event).__name__] += 1
         case _:
             pass

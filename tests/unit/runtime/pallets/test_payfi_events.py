@@ -9,7 +9,7 @@ import pytest
 from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.payfi import PayFi
+from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.types import Cause
 from support.payfi import ALICE, BOB, DAY, HOUR, KIOSK, SHOP
 from support.payfi_cards import LIMITS, RED, Tills
@@ -32,7 +32,7 @@ class Street(Court, Tills):
 )
 def test_an_event_has_the_fields_of_its_parties(events: tuple[str, ...], names: set[str]) -> None:
     for event in events:
-        assert names <= {field.name for field in fields(getattr(PayFi, event))}, event
+        assert names <= {field.name for field in fields(getattr(payfi_events, event))}, event
 
 
 def test_the_parties_of_cards_are_the_owner_and_the_merchant() -> None:
@@ -56,7 +56,12 @@ def test_the_steps_of_a_dispute_name_payer_and_merchant() -> None:
     id = street.contested()
     street.judge(id, 5)
     street.run_all(8 * DAY, HOUR)  # the others are absent, and fined
-    steps = (PayFi.PanelSelected, PayFi.Judged, PayFi.ArbiterFined, PayFi.Resolved)
+    steps = (
+        payfi_events.PanelSelected,
+        payfi_events.Judged,
+        payfi_events.ArbiterFined,
+        payfi_events.Resolved,
+    )
     found = [event for event in street.announced() if isinstance(event, steps)]
     assert {type(event) for event in found} == {*steps}
     assert {(event.payment, event.payer, event.merchant) for event in found} == {(id, ALICE, SHOP)}
@@ -68,5 +73,5 @@ def test_a_suspension_names_its_cause_when_it_begins_and_when_it_ends() -> None:
         street.payfi.merchants.suspend(KIOSK, cause)
         street.payfi.merchants.resume(KIOSK)
         assert street.announced()[-2:] == [
-            PayFi.Suspended(KIOSK, True, cause), PayFi.Suspended(KIOSK, False, cause),
+            payfi_events.Suspended(KIOSK, True, cause), payfi_events.Suspended(KIOSK, False, cause),
         ]  # fmt: skip

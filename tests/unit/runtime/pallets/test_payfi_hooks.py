@@ -12,7 +12,7 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import PAYFI
 from runtime.constants import BTT
 from runtime.limits import NORMAL_PERCENT, PAYMENT_HOOKS_PERCENT, block_weights, payment_hooks
-from runtime.pallets.payfi import Legs, PayFi, PaymentState
+from runtime.pallets.payfi import Legs, PaymentState, events
 from runtime.pallets.payfi.hook_limits import IDLE, PRUNE_COSTS, end_weight, hook_limits
 from runtime.pallets.payfi.settlement import Place
 from runtime.weights import pay_fi as weights
@@ -165,7 +165,7 @@ def test_at_the_load_of_the_bar_each_payment_settles_in_one_to_two_hours() -> No
         runtime.host.events.clear()
         assert runtime.payfi.on_initialize(0) <= int(runtime.hook_weight.ref_time)
         for event in runtime.announced():
-            if isinstance(event, PayFi.Settled):
+            if isinstance(event, events.Settled):
                 for moment in paid.pop((event.bucket, event.merchant)):
                     settled += 1
                     assert calendar.hour_ms <= now - moment <= 2 * calendar.hour_ms

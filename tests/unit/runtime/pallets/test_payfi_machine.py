@@ -31,7 +31,8 @@ from runtime.audits.payfi import payfi_findings
 from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, signed
-from runtime.pallets.payfi import Batch, PayFi, PaymentState, Rates
+from runtime.pallets.payfi import Batch, PaymentState, Rates
+from runtime.pallets.payfi import events as payfi_events
 from support.payfi import (
     ALICE,
     BOB,
@@ -252,20 +253,20 @@ class Payments(RuleBasedStateMachine):
         for event in self.runtime.announced()[self.read :]:
             note(event)
             match event:
-                case PayFi.Paid():
+                case payfi_events.Paid():
                     self.paid[int(event.payment)] = int(event.gross)
-                case PayFi.Settled():
+                case payfi_events.Settled():
                     self.burned += int(event.burned)
                     gross = int(event.net) + int(event.fee)
                     self.flows.append((event.merchant, today, gross))
                     bucket_ms = HOUR_MS // 6
                     assert int(event.bucket) * bucket_ms <= self.runtime.time.moment()
-                case PayFi.Refunded():
+                case payfi_events.Refunded():
                     id = int(event.payment)
                     self.back[id] = self.back.get(id, 0) + int(event.amount)
                     if event.settled:
                         self.flows.append((event.merchant, today, -int(event.amount)))
-                case PayFi.Resolved():
+                case payfi_events.Resolved():
                     id = int(event.payment)
                     self.back[id] = self.back.get(id, 0) + int(event.to_payer)
                     if event.late:
@@ -278,13 +279,13 @@ class Payments(RuleBasedStateMachine):
 def note(event: object) -> None:
     """Count an event among the ends that the steps led to."""
     match event:
-        case PayFi.Disputed():
+        case payfi_events.Disputed():
             SEEN["disputed late" if event.late else "disputed before settlement"] += 1
-        case PayFi.Resolved():
+        case payfi_events.Resolved():
             SEEN["resolved late" if event.late else "resolved before settlement"] += 1
-        case PayFi.Refunded():
+        case payfi_events.Refunded():
             SEEN["refunded" if event.settled else "returned"] += 1
-        case PayFi.Paid() | PayFi.Settled():
+        case payfi_events.Paid() | payfi_events.Settled():
             SEEN[type(event).__name__] += 1
         case _:
             pass

@@ -14,7 +14,7 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS
 from runtime.audits import audit
 from runtime.constants import BTT, DAY_MS
 from runtime.frame import ROOT, DispatchError, GenesisError, TokenError, signed
-from runtime.pallets.tier_staking import PremiumService, TierStaking
+from runtime.pallets.tier_staking import PremiumService, errors, events
 from runtime.pallets.tier_staking.premium import JOB_PRIORITY, MAX_SERVICES, MIN_PRICE
 from runtime.pallets.tokenomics import BurnReason
 from support.economy.chain import EconomyChain, person
@@ -48,7 +48,7 @@ def test_a_month_of_priority_costs_fifty_and_burns_two_percent_and_a_bit(world: 
     world.staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(1), btt(50))
     # 200 bps, and 300 more at 10,000 BTT: 1.5 of them at 50 BTT, rounded down.
     share = int(btt(50)) * 201 // 10_000
-    assert world.last(TierStaking.PremiumBought) == TierStaking.PremiumBought(
+    assert world.last(events.PremiumBought) == events.PremiumBought(
         ALICE, JOB_PRIORITY, until(world, MONTH), btt(50), u128(share)
     )
     assert before - world.free(ALICE) == btt(50)
@@ -75,15 +75,15 @@ def test_bought_priority_is_a_benefit_until_its_end(world: World) -> None:
 def test_access_needs_a_stake_of_the_tier_when_it_is_bought_and_used(world: World) -> None:
     staking = world.staking
     staking.set_premium(ROOT, SERVICE, SPECIAL)
-    assert world.last(TierStaking.PremiumSet) == TierStaking.PremiumSet(SERVICE, SPECIAL)
+    assert world.last(events.PremiumSet) == events.PremiumSet(SERVICE, SPECIAL)
     world.stake(ALICE, 100_000, 4)
     world.stake(BOB, 50_000, 3)
-    with refused(world, TierStaking.NotEntitled):
+    with refused(world, errors.NotEntitled):
         staking.buy_premium(signed(ALICE), SERVICE, u8(1), ANY)
     world.wait(1)
     staking.buy_premium(signed(ALICE), SERVICE, u8(1), ANY)
     for other in (BOB, CAROL):
-        with refused(world, TierStaking.NotEntitled):
+        with refused(world, errors.NotEntitled):
             staking.buy_premium(signed(other), SERVICE, u8(1), ANY)
     assert staking.premium.has_access(ALICE, SERVICE)
     assert not staking.premium.has_access(BOB, SERVICE)
@@ -101,7 +101,7 @@ def test_months_follow_each_other_and_a_year_is_the_most(world: World) -> None:
     access = staking.premium.premium_access[JOB_PRIORITY, ALICE]
     assert access.until == (began + 12 * MONTH) * DAY_MS // DAY
     for months in (0, 1, 255):
-        with refused(world, TierStaking.BadMonths):
+        with refused(world, errors.BadMonths):
             staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(months), ANY)
     world.wait(30)
     staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(1), ANY)
@@ -111,7 +111,7 @@ def test_a_changed_price_is_refused_above_the_buyers_maximum(world: World) -> No
     staking = world.staking
     warm(world, ALICE)
     staking.set_premium(ROOT, JOB_PRIORITY, PremiumService(u8(0), btt(60)))
-    with refused(world, TierStaking.PriceAboveMax):
+    with refused(world, errors.PriceAboveMax):
         staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(2), btt(119))
     staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(2), btt(120))
 
@@ -122,19 +122,19 @@ def test_what_was_bought_outlasts_the_sale(world: World) -> None:
     staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(1), ANY)
     staking.set_premium(ROOT, JOB_PRIORITY, None)
     assert staking.premium.has_access(ALICE, JOB_PRIORITY)
-    with refused(world, TierStaking.UnknownService):
+    with refused(world, errors.UnknownService):
         staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(1), ANY)
 
 
 def test_terms_out_of_bounds_are_refused(world: World) -> None:
     staking = world.staking
-    with refused(world, TierStaking.UnknownTier):
+    with refused(world, errors.UnknownTier):
         staking.set_premium(ROOT, SERVICE, PremiumService(u8(5), btt(1)))
-    with refused(world, TierStaking.InvalidTerms):
+    with refused(world, errors.InvalidTerms):
         staking.set_premium(ROOT, SERVICE, PremiumService(u8(0), u128(MIN_PRICE - 1)))
     for number in range(1, MAX_SERVICES):
         staking.set_premium(ROOT, u32(number), SPECIAL)
-    with refused(world, TierStaking.TooManyServices):
+    with refused(world, errors.TooManyServices):
         staking.set_premium(ROOT, u32(MAX_SERVICES), SPECIAL)
     staking.set_premium(ROOT, u32(1), PremiumService(u8(1), btt(3)))
 

@@ -14,10 +14,11 @@ from runtime.frame import ROOT, BadOrigin, signed
 from runtime.frame.error import DispatchError
 from runtime.pallets.jobs import (
     Check,
-    Jobs,
     JobState,
     Outcome,
     Params,
+    errors,
+    events,
     pricing,
 )
 from runtime.pallets.providers import ProviderInfo, ProviderKind
@@ -57,7 +58,9 @@ def protocol(market: Market) -> None:
 
 
 def own_job(market: Market) -> H256:
-    event = next(event for event in reversed(market.announced()) if isinstance(event, Jobs.Posted))
+    event = next(
+        event for event in reversed(market.announced()) if isinstance(event, events.Posted)
+    )
     assert event.requester is None
     return event.job
 
@@ -92,14 +95,14 @@ def test_a_protocol_job_is_posted_once_an_era_while_there_is_money(market: Marke
     for era in range(1, 4):
         market.step(100)
         market.run(5)
-        posted = [event for event in market.announced() if isinstance(event, Jobs.Posted)]
+        posted = [event for event in market.announced() if isinstance(event, events.Posted)]
         assert len(posted) == era
     market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
     market.step(100)
     market.run(5)
     assert market.jobs.protocol_jobs.protocol_nonce.value == 3
     gone = market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
-    assert isinstance(gone, Jobs.UnknownSet)
+    assert isinstance(gone, errors.UnknownSet)
     market.audit()
 
 
@@ -215,9 +218,9 @@ def test_a_protocol_job_that_is_never_paid_ends_and_releases_the_bond(
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"items": u32(0)}, Jobs.BadItems),
-        ({"deadline": u32(1)}, Jobs.BadDeadline),
-        ({"model": H256(bytes(32))}, Jobs.UnknownModel),
+        ({"items": u32(0)}, errors.BadItems),
+        ({"deadline": u32(1)}, errors.BadDeadline),
+        ({"model": H256(bytes(32))}, errors.UnknownModel),
     ],
 )
 def test_protocol_sets_that_are_out_of_range_are_refused(
@@ -235,7 +238,7 @@ def test_protocol_sets_that_are_out_of_range_are_refused(
 def test_the_chain_has_a_bounded_number_of_own_jobs(market: Market) -> None:
     for _ in range(16):
         protocol(market)
-    with pytest.raises(Jobs.TooManySets):
+    with pytest.raises(errors.TooManySets):
         protocol(market)
     market.step(100)
     for _ in range(5):

@@ -14,7 +14,7 @@ from runtime.frame import (
     PostInfo,
     signed,
 )
-from runtime.pallets.providers import Providers
+from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.conduct import (
     Conduct,
     Timed,
@@ -72,11 +72,11 @@ def test_the_quota_rounds_up(offers: int, quota: int) -> None:
 
 def test_a_heartbeat_is_free_and_comes_once_an_era(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
-    with refused(chain, Providers.HeartbeatAlreadySent):
+    with refused(chain, errors.HeartbeatAlreadySent):
         chain.providers.heartbeat(signed(A))
     chain.turn()
     assert chain.providers.heartbeat(signed(A)) == PostInfo(pays=False)
-    assert chain.announced()[-1] == Providers.HeartbeatReceived(A, u32(1))
+    assert chain.announced()[-1] == events.HeartbeatReceived(A, u32(1))
 
 
 def test_uptime_is_what_was_answered_of_what_was_expected(chain: ProviderChain) -> None:

@@ -15,8 +15,11 @@ from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
 from runtime.decay import KEPT, SCORE_UNIT, WINDOW
 from runtime.frame import signed
-from runtime.pallets.authorities import Authorities, block_shares, work_part
-from runtime.pallets.providers import DelegatedScore, Providers, ScoreView
+from runtime.pallets.authorities import block_shares, work_part
+from runtime.pallets.authorities import events as authorities_events
+from runtime.pallets.providers import DelegatedScore, ScoreView
+from runtime.pallets.providers import errors as providers_errors
+from runtime.pallets.providers import events as providers_events
 from runtime.pallets.providers.scores import (
     MAX_DELEGATORS,
     MAX_SCORE,
@@ -143,13 +146,13 @@ def test_weights_follow_work_and_bonds(chain: ProviderChain) -> None:
     chain.providers.engagements.credit_score(B, 1_000, one)
     chain.turn()
     assert weights_now(chain) == [SHARE_UNIT // 4] * 4
-    assert Authorities.WeightsPlanned(u32(2), u32(0), u8(0)) in chain.announced()
+    assert authorities_events.WeightsPlanned(u32(2), u32(0), u8(0)) in chain.announced()
     chain.turn()
     expected = shares_by(three, one, 0, 0)
     assert expected[0] > expected[1] > expected[2]
     assert weights_now(chain) == expected
     part = work_part(4 * one * SCORE_UNIT, 4 * BOND, 2_000, one)
-    assert Authorities.WeightsPlanned(u32(3), u32(part), u8(0)) in chain.announced()
+    assert authorities_events.WeightsPlanned(u32(3), u32(part), u8(0)) in chain.announced()
     chain.turn(WINDOW)
     assert weights_now(chain) == [SHARE_UNIT // 4] * 4
 
@@ -189,7 +192,7 @@ def test_a_score_is_delegated_with_the_snapshot_of_the_era(chain: ProviderChain)
     chain.providers.engagements.credit_score(A, 1_000, 1_000)
     chain.turn(5)
     chain.providers.delegate_score(signed(A), C)
-    assert chain.announced()[-1] == Providers.ScoreDelegated(A, C, u32(5))
+    assert chain.announced()[-1] == providers_events.ScoreDelegated(A, C, u32(5))
     assert units(chain, A, C) == [1_000 * decayed(3), 0]
     chain.turn()
     assert units(chain, A, C) == [1_000 * decayed(4), 0]
@@ -202,7 +205,7 @@ def test_a_score_is_back_two_eras_later(chain: ProviderChain) -> None:
     chain.turn(4)
     chain.providers.engagements.credit_score(A, 1_000, 1_000)
     chain.providers.delegate_score(signed(A), None)
-    assert chain.announced()[-1] == Providers.ScoreDelegated(A, None, u32(6))
+    assert chain.announced()[-1] == providers_events.ScoreDelegated(A, None, u32(6))
     for age in (0, 1):
         chain.turn(1 if age else 2)
         assert units(chain, A, C) == [0, 1_000 * decayed(age)]
@@ -223,29 +226,29 @@ def test_a_score_goes_over_to_another_without_a_gap(chain: ProviderChain) -> Non
 
 
 def test_to_lend_to_oneself_is_to_take_it_back(chain: ProviderChain) -> None:
-    with refused(chain, Providers.NothingChanges):
+    with refused(chain, providers_errors.NothingChanges):
         chain.providers.delegate_score(signed(A), A)
     chain.providers.delegate_score(signed(A), C)
     chain.turn(2)
     chain.providers.delegate_score(signed(A), A)
-    assert chain.announced()[-1] == Providers.ScoreDelegated(A, None, u32(4))
+    assert chain.announced()[-1] == providers_events.ScoreDelegated(A, None, u32(4))
 
 
 def test_a_score_changes_hands_only_when_the_last_change_took_effect(
     chain: ProviderChain,
 ) -> None:
     chain.providers.delegate_score(signed(A), C)
-    with refused(chain, Providers.NothingChanges):
+    with refused(chain, providers_errors.NothingChanges):
         chain.providers.delegate_score(signed(A), C)
     for _ in range(2):
-        with refused(chain, Providers.ChangedLately):
+        with refused(chain, providers_errors.ChangedLately):
             chain.providers.delegate_score(signed(A), D)
-        with refused(chain, Providers.ChangedLately):
+        with refused(chain, providers_errors.ChangedLately):
             chain.providers.dismiss_delegator(signed(C), A)
         chain.turn()
     chain.providers.delegate_score(signed(A), None)
     for _ in range(4):
-        with refused(chain, Providers.ChangedLately):
+        with refused(chain, providers_errors.ChangedLately):
             chain.providers.delegate_score(signed(A), D)
         chain.turn()
     chain.providers.delegate_score(signed(A), D)
@@ -253,7 +256,7 @@ def test_a_score_changes_hands_only_when_the_last_change_took_effect(
 
 def test_lending_needs_a_bond(chain: ProviderChain) -> None:
     chain.join(6, 999)
-    with refused(chain, Providers.BondTooSmall):
+    with refused(chain, providers_errors.BondTooSmall):
         chain.providers.delegate_score(signed(stash(6)), C)
 
 
@@ -266,19 +269,19 @@ def test_a_validator_has_a_bounded_number_of_delegators_and_may_dismiss_one() ->
     first, second, third = (stash(number) for number in (5, 6, 7))
     chain.providers.delegate_score(signed(first), A)
     chain.providers.delegate_score(signed(second), A)
-    with refused(chain, Providers.TooManyDelegators):
+    with refused(chain, providers_errors.TooManyDelegators):
         chain.providers.delegate_score(signed(third), A)
-    with refused(chain, Providers.NotDelegator):
+    with refused(chain, providers_errors.NotDelegator):
         chain.providers.dismiss_delegator(signed(A), third)
-    with refused(chain, Providers.NotDelegator):
+    with refused(chain, providers_errors.NotDelegator):
         chain.providers.dismiss_delegator(signed(B), first)
     chain.turn(2)
     chain.providers.dismiss_delegator(signed(A), first)
-    with refused(chain, Providers.NotDelegator):
+    with refused(chain, providers_errors.NotDelegator):
         chain.providers.dismiss_delegator(signed(A), first)
     for era in range(2, 6):
         assert units(chain, first) == [0]
-        with refused(chain, Providers.TooManyDelegators):
+        with refused(chain, providers_errors.TooManyDelegators):
             chain.providers.delegate_score(signed(third), A)
         assert chain.mining.era_now() == era
         chain.turn()

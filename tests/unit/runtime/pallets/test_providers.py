@@ -19,7 +19,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.bonding import UnlockChunk
-from runtime.pallets.providers import Params, ProviderInfo, Providers
+from runtime.pallets.providers import Params, ProviderInfo, Providers, errors, events
 from runtime.pallets.providers.pallet import joining
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import PPM
@@ -70,7 +70,7 @@ def test_a_provider_registers_with_a_bond_and_a_deposit(chain: ProviderChain) ->
         == [A]
         == list(chain.providers.membership.members[u16(2)])
     )
-    assert chain.announced()[-2:] == [Providers.Registered(A), Providers.Bonded(A, btt(2_000))]
+    assert chain.announced()[-2:] == [events.Registered(A), events.Bonded(A, btt(2_000))]
     chain.audit()
 
 
@@ -101,17 +101,17 @@ def test_a_provider_without_a_bond_earns_nothing_in_mining(
     ],
 )
 def test_invalid_information_is_refused(chain: ProviderChain, info: ProviderInfo) -> None:
-    with refused(chain, Providers.InvalidInfo):
+    with refused(chain, errors.InvalidInfo):
         chain.providers.register(signed(A), info, btt(1))
     chain.join(1, 1)
-    with refused(chain, Providers.InvalidInfo):
+    with refused(chain, errors.InvalidInfo):
         chain.providers.update(signed(A), info)
 
 
 def test_no_class_at_all_is_refused(chain: ProviderChain) -> None:
     info = provider_info()
     info.classes = []
-    with refused(chain, Providers.InvalidInfo):
+    with refused(chain, errors.InvalidInfo):
         chain.providers.register(signed(A), info, btt(1))
 
 
@@ -122,10 +122,10 @@ def test_several_addresses_have_a_line_each(chain: ProviderChain) -> None:
 
 
 def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
-    with refused(chain, Providers.UnknownClass):
+    with refused(chain, errors.UnknownClass):
         chain.providers.register(signed(A), provider_info(0, 3), btt(1))
     chain.join(1, 1)
-    with refused(chain, Providers.AlreadyProvider):
+    with refused(chain, errors.AlreadyProvider):
         chain.providers.register(signed(A), provider_info(), btt(1))
     failed = chain.dispatch_refused(B, "register", info=provider_info(), bond=u128(RICH))
     assert isinstance(failed, TokenError)
@@ -151,7 +151,7 @@ def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
 def test_an_account_that_is_no_provider_can_do_nothing(
     chain: ProviderChain, name: str, args: dict[str, object]
 ) -> None:
-    assert isinstance(chain.dispatch_refused(A, name, **args), Providers.NotProvider)
+    assert isinstance(chain.dispatch_refused(A, name, **args), errors.NotProvider)
 
 
 def test_an_update_changes_classes_and_keeps_the_bond(chain: ProviderChain) -> None:
@@ -178,7 +178,7 @@ def test_keys_change_only_between_jobs_and_not_after_a_selection_is_known(key: s
     chain.providers.engagements.reserve(A, job(1), btt(1))
     info = provider_info(capacity=7)
     setattr(info, key, b"\1" * 32)
-    with refused(chain, Providers.JobsOpen):
+    with refused(chain, errors.JobsOpen):
         chain.providers.update(signed(A), info)
     chain.providers.update(signed(A), provider_info(capacity=6))
     assert draw(chain) == (A, 1)
@@ -206,13 +206,13 @@ def test_deregistering_needs_an_empty_bond_and_gives_the_deposit_back(
     chain.join(1, 1_000)
     before = chain.balances.free(A)
     chain.providers.engagements.reserve(A, job(1), btt(10))
-    with refused(chain, Providers.JobsOpen):
+    with refused(chain, errors.JobsOpen):
         chain.providers.deregister(signed(A))
     chain.providers.engagements.release(A, job(1))
-    with refused(chain, Providers.StillBonded):
+    with refused(chain, errors.StillBonded):
         chain.providers.deregister(signed(A))
     chain.providers.unbond(signed(A), btt(1_000))
-    with refused(chain, Providers.StillBonded):
+    with refused(chain, errors.StillBonded):
         chain.providers.deregister(signed(A))
     chain.turn(6)
     chain.providers.withdraw(signed(A))
@@ -254,12 +254,12 @@ def test_unbonded_money_waits_its_time_and_withdraws_once(chain: ProviderChain) 
     assert ledger.active == btt(2_000)
     assert ledger.unlocking == [UnlockChunk(btt(1_200), u32(6)), UnlockChunk(btt(300), u32(7))]
     chain.turn(4)
-    with refused(chain, Providers.NothingToWithdraw):
+    with refused(chain, errors.NothingToWithdraw):
         chain.providers.withdraw(signed(A))
     chain.turn()
     chain.providers.withdraw(signed(A))
-    assert chain.announced()[-1] == Providers.Withdrawn(A, btt(1_200))
-    with refused(chain, Providers.NothingToWithdraw):
+    assert chain.announced()[-1] == events.Withdrawn(A, btt(1_200))
+    with refused(chain, errors.NothingToWithdraw):
         chain.providers.withdraw(signed(A))
     chain.turn()
     chain.providers.withdraw(signed(A))
@@ -271,7 +271,7 @@ def test_epochs_without_a_block_do_not_shorten_unbonding(chain: ProviderChain) -
     chain.join(1, 3_000)
     chain.providers.unbond(signed(A), btt(1_000))
     chain.turn(5, skipped=10)
-    with refused(chain, Providers.NothingToWithdraw):
+    with refused(chain, errors.NothingToWithdraw):
         chain.providers.withdraw(signed(A))
     chain.turn(skipped=100)
     chain.providers.withdraw(signed(A))
@@ -282,9 +282,9 @@ def test_unbonding_takes_only_what_is_free(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     chain.providers.engagements.reserve(A, job(1), btt(400))
     chain.providers.unbond(signed(A), btt(5_000))
-    assert chain.announced()[-1] == Providers.Unbonded(A, btt(600), u32(6))
+    assert chain.announced()[-1] == events.Unbonded(A, btt(600), u32(6))
     assert chain.bond_of(A).reserved == btt(400)
-    with refused(chain, Providers.NothingToUnbond):
+    with refused(chain, errors.NothingToUnbond):
         chain.providers.unbond(signed(A), btt(1))
     chain.audit()
 
@@ -296,7 +296,7 @@ def test_only_so_many_parts_are_on_their_way_out() -> None:
     for _ in range(2):
         chain.providers.unbond(signed(A), btt(1))
         chain.turn()
-    with refused(chain, Providers.NoMoreChunks):
+    with refused(chain, errors.NoMoreChunks):
         chain.providers.unbond(signed(A), btt(1))
     chain.turn(4)
     chain.providers.withdraw(signed(A))
@@ -358,7 +358,7 @@ def test_a_slash_gives_half_to_the_finder_and_burns_the_rest(chain: ProviderChai
     ledger = chain.bond_of(A)
     assert (ledger.active, ledger.reserved, ledger.busy) == (btt(840) + u128(1), btt(60), 1)
     assert ledger.chilled
-    assert chain.announced()[-1] == Providers.Slashed(A, job(1), odd, B)
+    assert chain.announced()[-1] == events.Slashed(A, job(1), odd, B)
     assert draw(chain) == (None, 0)
     chain.providers.engagements.release(A, job(1))
     chain.audit()
@@ -371,7 +371,7 @@ def test_a_slash_without_a_finder_is_burned(chain: ProviderChain, finder: Accoun
     assert chain.providers.engagements.slash(A, job(1), btt(100), finder) == btt(100)
     assert chain.balances.total_issuance.value == issued - btt(100)
     assert chain.balances.free(A) == free
-    assert chain.announced()[-1] == Providers.Slashed(A, job(1), btt(100), None)
+    assert chain.announced()[-1] == events.Slashed(A, job(1), btt(100), None)
     chain.audit()
 
 
@@ -427,8 +427,8 @@ def test_one_that_was_slashed_may_resume(chain: ProviderChain) -> None:
     chain.join(1, 2_000)
     chain.providers.engagements.slash(A, job(1), btt(10), None)
     chain.providers.engagements.slash(A, job(2), btt(10), None)
-    assert [event for event in chain.announced() if event == Providers.Chilled(A)] == [
-        Providers.Chilled(A)
+    assert [event for event in chain.announced() if event == events.Chilled(A)] == [
+        events.Chilled(A)
     ]
     chain.providers.resume(signed(A))
     assert draw(chain) == (A, 1)
@@ -487,17 +487,17 @@ def test_a_full_class_gives_the_place_of_the_least_to_a_greater_bond() -> None:
     chain.join(2, 2_000, 0, 1)
     assert isinstance(
         chain.dispatch_refused(C, "register", info=provider_info(), bond=btt(1_000)),
-        Providers.ClassFull,
+        errors.ClassFull,
     )
     chain.join(3, 1_500)
     assert list(chain.providers.membership.members[u16(0)]) == [C, B]
-    assert Providers.Displaced(u16(0), A, C) in chain.announced()
+    assert events.Displaced(u16(0), A, C) in chain.announced()
     chain.audit()
-    assert isinstance(chain.dispatch_refused(A, "resume"), Providers.ClassFull)
+    assert isinstance(chain.dispatch_refused(A, "resume"), errors.ClassFull)
     chain.providers.bond_extra(signed(A), btt(700))
     chain.providers.resume(signed(A))
     assert list(chain.providers.membership.members[u16(0)]) == [A, B]
-    with refused(chain, Providers.NotChilled):
+    with refused(chain, errors.NotChilled):
         chain.providers.resume(signed(A))
     chain.audit()
 
@@ -515,10 +515,10 @@ def test_in_a_full_class_a_silent_member_goes_before_a_poor_one() -> None:
 
 def test_chilling_and_resuming_is_done_once(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
-    with refused(chain, Providers.NotChilled):
+    with refused(chain, errors.NotChilled):
         chain.providers.resume(signed(A))
     chain.providers.chill(signed(A))
-    with refused(chain, Providers.AlreadyChilled):
+    with refused(chain, errors.AlreadyChilled):
         chain.providers.chill(signed(A))
     chain.turn(9)
     chain.providers.resume(signed(A))
@@ -535,7 +535,7 @@ def test_governance_sets_the_parameters(chain: ProviderChain) -> None:
     with refused(chain, BadOrigin):
         chain.providers.set_params(signed(A), wanted)
     chain.providers.set_params(ROOT, wanted)
-    assert chain.announced()[-1] == Providers.ParamsSet(wanted)
+    assert chain.announced()[-1] == events.ParamsSet(wanted)
     assert chain.providers.engagements.operator_of(A) is None
     assert draw(chain) == (None, 0)
 
@@ -549,7 +549,7 @@ def test_governance_sets_the_parameters(chain: ProviderChain) -> None:
     ],
 )
 def test_parameters_must_make_sense(chain: ProviderChain, wrong: Params) -> None:
-    with refused(chain, Providers.InvalidParams):
+    with refused(chain, errors.InvalidParams):
         chain.providers.set_params(ROOT, wrong)
 
 

@@ -17,7 +17,7 @@ from runtime.constants import BTT
 from runtime.features.economy import SCOPES as CHAIN_SCOPES
 from runtime.frame import NONE, ROOT, BadOrigin, Call, PostInfo, Weight, signed
 from runtime.frame.error import ModuleError, WireModule
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import errors as balances_errors
 from runtime.pallets.proxy import (
     Announcement,
     DepositKind,
@@ -28,6 +28,8 @@ from runtime.pallets.proxy import (
     covers,
     pure_account,
 )
+from runtime.pallets.proxy import errors as proxy_errors
+from runtime.pallets.proxy import events as proxy_events
 from runtime.pallets.utility import Utility
 from runtime.weights import proxy as weights
 from runtime.weights import utility as utility_weights
@@ -93,7 +95,7 @@ class ProxyRuntime(TestRuntime):
 
     def result(self) -> object:
         last = self.announced()[-1]
-        assert isinstance(last, Proxy.ProxyExecuted)
+        assert isinstance(last, proxy_events.ProxyExecuted)
         return last.result
 
 
@@ -122,15 +124,15 @@ def test_a_failing_call_is_reported_and_undone(runtime: ProxyRuntime) -> None:
 
 def test_another_account_is_no_proxy(runtime: ProxyRuntime) -> None:
     runtime.appoint(ALICE, BOB, ProxyType.Any)
-    with refused(runtime, Proxy.NotProxy):
+    with refused(runtime, proxy_errors.NotProxy):
         runtime.act(CAROL, ALICE, runtime.pay_dave())
-    with refused(runtime, Proxy.NotProxy):
+    with refused(runtime, proxy_errors.NotProxy):
         runtime.act(ALICE, BOB, runtime.pay_dave())
 
 
 def test_a_proxy_is_used_as_what_it_asks_for(runtime: ProxyRuntime) -> None:
     runtime.appoint(ALICE, BOB, ProxyType.NonTransfer)
-    with refused(runtime, Proxy.NotProxy):
+    with refused(runtime, proxy_errors.NotProxy):
         runtime.proxy.proxy(signed(BOB), Id(ALICE), ProxyType.Any, runtime.pay_dave())
     runtime.appoint(ALICE, BOB, ProxyType.Any)
     runtime.proxy.proxy(signed(BOB), Id(ALICE), ProxyType.NonTransfer, runtime.pay_dave())
@@ -171,7 +173,7 @@ def test_limits_travel_into_a_second_proxy(runtime: ProxyRuntime) -> None:
         "Proxy", "proxy", real=Id(CAROL), force_proxy_type=None, call=runtime.pay_dave()
     )
     assert runtime.act(BOB, ALICE, second) == Ok(())
-    results = [e.result for e in runtime.announced() if isinstance(e, Proxy.ProxyExecuted)]
+    results = [e.result for e in runtime.announced() if isinstance(e, proxy_events.ProxyExecuted)]
     assert results == [FILTERED, Ok(())]
     assert runtime.balances.free(DAVE) == 0
 
@@ -304,12 +306,12 @@ def test_removing_proxies_gives_the_deposit_back_step_by_step(runtime: ProxyRunt
     runtime.appoint(ALICE, BOB, ProxyType.Any)
     runtime.appoint(ALICE, CAROL, ProxyType.Any)
     remove = runtime.proxy.remove_proxy
-    with refused(runtime, Proxy.NotFound):
+    with refused(runtime, proxy_errors.NotFound):
         remove(signed(ALICE), Id(BOB), ProxyType.Any, u32(1))
 
     remove(signed(ALICE), Id(BOB), ProxyType.Any, u32(0))
     assert runtime.balances.reserved(ALICE) == BASE + FACTOR
-    assert runtime.announced()[-1] == Proxy.ProxyRemoved(ALICE, BOB, ProxyType.Any, u32(0))
+    assert runtime.announced()[-1] == proxy_events.ProxyRemoved(ALICE, BOB, ProxyType.Any, u32(0))
     remove(signed(ALICE), Id(CAROL), ProxyType.Any, u32(0))
     assert runtime.balances.reserved(ALICE) == 0
     assert ALICE not in runtime.proxy.proxies
@@ -317,15 +319,15 @@ def test_removing_proxies_gives_the_deposit_back_step_by_step(runtime: ProxyRunt
 
 def test_what_cannot_be_appointed_is_refused(runtime: ProxyRuntime) -> None:
     runtime.appoint(ALICE, BOB, ProxyType.Any)
-    with refused(runtime, Proxy.Duplicate):
+    with refused(runtime, proxy_errors.Duplicate):
         runtime.appoint(ALICE, BOB, ProxyType.Any)
-    with refused(runtime, Proxy.NoSelfProxy):
+    with refused(runtime, proxy_errors.NoSelfProxy):
         runtime.appoint(ALICE, ALICE, ProxyType.Any)
     runtime.proxy.max_proxies = u32(1)
-    with refused(runtime, Proxy.TooMany):
+    with refused(runtime, proxy_errors.TooMany):
         runtime.appoint(ALICE, CAROL, ProxyType.Any)
     runtime.balances.transfer(BOB, CAROL, 990 * BTT)
-    with refused(runtime, Balances.InsufficientBalance):
+    with refused(runtime, balances_errors.InsufficientBalance):
         runtime.appoint(BOB, CAROL, ProxyType.Any)
 
 
@@ -336,20 +338,20 @@ def test_a_delayed_proxy_must_announce_and_wait(runtime: ProxyRuntime) -> None:
     runtime.appoint(ALICE, BOB, ProxyType.Any, delay=10)
     call = runtime.pay_dave()
     call_hash = H256(blake2_256(call.raw))
-    with refused(runtime, Proxy.Unannounced):
+    with refused(runtime, proxy_errors.Unannounced):
         runtime.act(BOB, ALICE, call)
 
     runtime.proxy.announce(signed(BOB), Id(ALICE), call_hash)
     assert runtime.proxy.announced.announcements[BOB][0] == [Announcement(ALICE, call_hash, u32(7))]
     assert runtime.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
-    assert runtime.announced()[-1] == Proxy.Announced(ALICE, BOB, call_hash)
+    assert runtime.announced()[-1] == proxy_events.Announced(ALICE, BOB, call_hash)
 
     make = runtime.proxy.proxy_announced
     runtime.at(16)
-    with refused(runtime, Proxy.Unannounced):
+    with refused(runtime, proxy_errors.Unannounced):
         make(signed(CAROL), Id(BOB), Id(ALICE), None, call)
     runtime.at(17)
-    with refused(runtime, Proxy.Unannounced):
+    with refused(runtime, proxy_errors.Unannounced):
         make(signed(CAROL), Id(BOB), Id(ALICE), None, runtime.pay_dave(2))
 
     make(signed(CAROL), Id(BOB), Id(ALICE), None, call)
@@ -357,7 +359,7 @@ def test_a_delayed_proxy_must_announce_and_wait(runtime: ProxyRuntime) -> None:
     assert runtime.result() == Ok(())
     assert runtime.balances.free(DAVE) == BTT
     assert runtime.balances.reserved(BOB) == 0
-    with refused(runtime, Proxy.Unannounced):
+    with refused(runtime, proxy_errors.Unannounced):
         make(signed(CAROL), Id(BOB), Id(ALICE), None, call)
 
 
@@ -368,11 +370,11 @@ def test_an_announcement_can_be_taken_back_or_refused(runtime: ProxyRuntime) -> 
     runtime.proxy.announce(signed(BOB), Id(ALICE), second)
     assert runtime.balances.reserved(BOB) == ANNOUNCED_BASE + 2 * ANNOUNCED_FACTOR
 
-    with refused(runtime, Proxy.NotFound):
+    with refused(runtime, proxy_errors.NotFound):
         runtime.proxy.reject_announcement(signed(CAROL), Id(BOB), first)
     runtime.proxy.reject_announcement(signed(ALICE), Id(BOB), first)
     assert runtime.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
-    with refused(runtime, Proxy.NotFound):
+    with refused(runtime, proxy_errors.NotFound):
         runtime.proxy.remove_announcement(signed(BOB), Id(ALICE), first)
     runtime.proxy.remove_announcement(signed(BOB), Id(ALICE), second)
     assert runtime.balances.reserved(BOB) == 0
@@ -380,12 +382,12 @@ def test_an_announcement_can_be_taken_back_or_refused(runtime: ProxyRuntime) -> 
 
 
 def test_only_proxies_announce_and_not_without_end(runtime: ProxyRuntime) -> None:
-    with refused(runtime, Proxy.NotProxy):
+    with refused(runtime, proxy_errors.NotProxy):
         runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
     runtime.appoint(ALICE, BOB, ProxyType.Any, delay=10)
     runtime.proxy.max_pending = u32(1)
     runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
-    with refused(runtime, Proxy.TooMany):
+    with refused(runtime, proxy_errors.TooMany):
         runtime.proxy.announce(signed(BOB), Id(ALICE), H256(bytes(32)))
 
 
@@ -415,7 +417,7 @@ def test_the_maker_of_a_pure_account_is_its_proxy(runtime: ProxyRuntime) -> None
     runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
     pure = pure_of(ALICE)
 
-    assert runtime.announced()[-1] == Proxy.PureCreated(pure, ALICE, ProxyType.Any, u16(0))
+    assert runtime.announced()[-1] == proxy_events.PureCreated(pure, ALICE, ProxyType.Any, u16(0))
     assert runtime.balances.reserved(ALICE) == BASE + FACTOR
     runtime.balances.transfer(BOB, pure, 10 * BTT)
     assert runtime.act(ALICE, pure, runtime.pay_dave(4)) == Ok(())
@@ -424,7 +426,7 @@ def test_the_maker_of_a_pure_account_is_its_proxy(runtime: ProxyRuntime) -> None
 
 def test_one_extrinsic_makes_several_pure_accounts_by_index(runtime: ProxyRuntime) -> None:
     runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
-    with refused(runtime, Proxy.Duplicate):
+    with refused(runtime, proxy_errors.Duplicate):
         runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
     runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(1))
     assert pure_of(ALICE, 1) in runtime.proxy.proxies
@@ -452,15 +454,15 @@ def test_a_killed_pure_account_frees_each_deposit_where_it_was_paid(runtime: Pro
     assert pure not in runtime.proxy.proxies
     assert runtime.balances.reserved(pure) == 0
     assert runtime.balances.reserved(ALICE) == BASE + FACTOR, "her own proxy's deposit stays"
-    assert Proxy.PureKilled(pure, ALICE, ProxyType.Any, u16(0)) in runtime.announced()
+    assert proxy_events.PureKilled(pure, ALICE, ProxyType.Any, u16(0)) in runtime.announced()
 
 
 def test_only_a_pure_account_with_these_arguments_is_killed(runtime: ProxyRuntime) -> None:
     runtime.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
     kill = runtime.proxy.kill_pure
-    with refused(runtime, Proxy.NoPermission):
+    with refused(runtime, proxy_errors.NoPermission):
         kill(signed(ALICE), Id(ALICE), ProxyType.Any, u16(0), u32(7), u32(2))
-    with refused(runtime, Proxy.NoPermission):
+    with refused(runtime, proxy_errors.NoPermission):
         kill(signed(pure_of(ALICE)), Id(ALICE), ProxyType.Any, u16(0), u32(8), u32(2))
 
 
@@ -522,21 +524,21 @@ def test_deposits_follow_the_price_when_poked(runtime: ProxyRuntime) -> None:
     old, old_announced = BASE + FACTOR, ANNOUNCED_BASE + ANNOUNCED_FACTOR
     for factor in (5 * BTT, u128(0)):
         runtime.proxy.proxy_deposit_factor = factor
-        runtime.proxy.announced.deposit_factor = 2 * factor
+        runtime.proxy.announced.announcement_deposit_factor = 2 * factor
         assert runtime.dispatch(signed(BOB), poke).pays is False
         new, new_announced = BASE + factor, ANNOUNCED_BASE + 2 * factor
-        expected.append(Proxy.DepositPoked(BOB, DepositKind.Proxies, old, new))
+        expected.append(proxy_events.DepositPoked(BOB, DepositKind.Proxies, old, new))
         expected.append(
-            Proxy.DepositPoked(BOB, DepositKind.Announcements, old_announced, new_announced)
+            proxy_events.DepositPoked(BOB, DepositKind.Announcements, old_announced, new_announced)
         )
         old, old_announced = new, new_announced
         assert runtime.proxy.proxies[BOB][1] == new
         assert runtime.proxy.announced.announcements[BOB][1] == new_announced
         assert runtime.balances.reserved(BOB) == new + new_announced
-    assert [e for e in runtime.announced() if isinstance(e, Proxy.DepositPoked)] == expected
+    assert [e for e in runtime.announced() if isinstance(e, proxy_events.DepositPoked)] == expected
 
     runtime.proxy.proxy_deposit_factor = 990 * BTT
-    with refused(runtime, Balances.InsufficientBalance):
+    with refused(runtime, balances_errors.InsufficientBalance):
         runtime.dispatch(signed(BOB), poke)
     with refused(runtime, BadOrigin):
         runtime.dispatch(ROOT, poke)
@@ -562,7 +564,7 @@ def test_limits_that_hold_already_are_not_added(runtime: ProxyRuntime) -> None:
         call = runtime.call("Proxy", "proxy", real=Id(real), force_proxy_type=None, call=call)
     runtime.proxy.__dict__["may_call"] = counting
     runtime.dispatch(signed(BOB), call)
-    results = [e.result for e in runtime.announced() if isinstance(e, Proxy.ProxyExecuted)]
+    results = [e.result for e in runtime.announced() if isinstance(e, proxy_events.ProxyExecuted)]
     assert results == [Ok(())] * 6
     assert asked == 6, "once for each call within"
 
@@ -742,7 +744,7 @@ class Proxies(History):
             assert balances.total(account) == 1_000 * BTT
 
 
-PURE = Proxy.PureCreated
+PURE = proxy_events.PureCreated
 
 
 @given(seeds(15, 40))

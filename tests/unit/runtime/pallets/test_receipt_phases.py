@@ -21,21 +21,30 @@ from runtime.pallets.receipts.types import MAX_REPLACEMENTS, Phase
 Row = tuple[str, str, str, tuple[str, ...]]
 
 NOW = 10_000
-RULES = Rules(
-    committee=3,
-    quorum=2,
-    planted_error_ppm=20_000,
-    beacon_delay=8,
-    beacon_authors=3,
-    transcript_slots=10,
-    commit_slots=20,
-    reveal_slots=5,
-    challenge_slots=300,
-    unbonding_slots=600,
-    minimum_bond=1,
-    epoch_slots=100,
-)
-WITHOUT_PLANTED_ERRORS = RULES._replace(planted_error_ppm=0)
+
+
+def rules_of(planted_error_ppm: int) -> Rules:
+    """Return the configuration that a pallet would inject."""
+    rules = Rules()
+    vars(rules).update(
+        committee=3,
+        quorum=2,
+        planted_error_ppm=planted_error_ppm,
+        beacon_delay=8,
+        beacon_authors=3,
+        transcript_slots=10,
+        commit_slots=20,
+        reveal_slots=5,
+        challenge_slots=300,
+        unbonding_slots=600,
+        minimum_bond=1,
+        epoch_slots=100,
+    )
+    return rules
+
+
+RULES = rules_of(planted_error_ppm=20_000)
+WITHOUT_PLANTED_ERRORS = rules_of(planted_error_ppm=0)
 BEGINNINGS = (Trigger.SUBMITTED, Trigger.SUBMITTED_CONFIDENTIALLY)
 
 

@@ -19,14 +19,15 @@ from btt_chain.scale import u8, u16, u32, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import NONE, BadOrigin, Call
-from runtime.pallets.jobs import Jobs, JobState, Outcome
+from runtime.pallets.jobs import JobState, Outcome
+from runtime.pallets.jobs import errors as jobs_errors
 from runtime.pallets.receipts import (
     Phase,
-    Receipts,
     Seat,
     Valid,
     Wrong,
 )
+from runtime.pallets.receipts import errors as receipts_errors
 from support.market import (
     ALICE,
     GENESIS,
@@ -114,17 +115,19 @@ def test_only_the_assigned_provider_submits(market: Market) -> None:
         "output_root": HONEST.output_root, "planted_error_commit": RANDOMNESS,
         "started": u32(market.clock.now()), "finished": u32(market.clock.now()),
     }  # fmt: skip
-    assert isinstance(market.tried(thief, "Receipts.submit", **args), Jobs.NotProvider)
+    assert isinstance(market.tried(thief, "Receipts.submit", **args), jobs_errors.NotProvider)
     late = args | {"attempt": u8(1)}
-    assert isinstance(market.tried(provider, "Receipts.submit", **late), Jobs.WrongAttempt)
+    assert isinstance(market.tried(provider, "Receipts.submit", **late), jobs_errors.WrongAttempt)
     for times in ((0, market.clock.now()), (market.clock.now(), market.clock.now() + 1)):
         wrong = args | {"started": u32(times[0]), "finished": u32(times[1])}
-        assert isinstance(market.tried(provider, "Receipts.submit", **wrong), Receipts.BadTimes)
+        assert isinstance(
+            market.tried(provider, "Receipts.submit", **wrong), receipts_errors.BadTimes
+        )
     absent = args | {"job": H256(bytes(32))}
-    assert isinstance(market.tried(provider, "Receipts.submit", **absent), Jobs.UnknownJob)
+    assert isinstance(market.tried(provider, "Receipts.submit", **absent), jobs_errors.UnknownJob)
 
     market.do(provider, "Receipts.submit", **args)
-    assert isinstance(market.tried(provider, "Receipts.submit", **args), Jobs.WrongState)
+    assert isinstance(market.tried(provider, "Receipts.submit", **args), jobs_errors.WrongState)
     market.audit()
 
 
@@ -155,7 +158,7 @@ def test_a_job_that_ended_takes_no_second_receipt(market: Market) -> None:
         provider, "Receipts.submit", job=job, attempt=u8(0), item_root=HONEST.item_root,
         output_root=HONEST.output_root, planted_error_commit=RANDOMNESS, started=now, finished=now,
     )  # fmt: skip
-    assert isinstance(failed, Jobs.WrongState)
+    assert isinstance(failed, jobs_errors.WrongState)
     paid = market.job(job).paid
     market.run(100)
     assert market.job(job).paid == paid
@@ -261,7 +264,7 @@ def test_an_opening_with_a_bad_vrf_proof_does_not_spoil_the_vote_of_another(mark
     call = market.call("Receipts", "attest_reveal", **args)
     assert market.receipts.validate_unsigned(call, TransactionSource.InBlock) is not None
     failed = market.tried(NONE, "Receipts.attest_reveal", **args)
-    assert isinstance(failed, Receipts.BadVrfProof)
+    assert isinstance(failed, receipts_errors.BadVrfProof)
     reveal()
     assert market.receipt(receipt).seats[0].verdict == Valid()
 
@@ -330,17 +333,17 @@ def test_a_commitment_that_is_refused_says_why(market: Market) -> None:
     def failed(**change: object) -> Exception | None:
         return nodes(market, "attest_commit", **(args | change))
 
-    assert isinstance(failed(signature=bytes(64)), Receipts.BadSignature)
-    assert isinstance(failed(verifier=other.verifier), Receipts.BadSignature)
-    assert isinstance(failed(verifier=ALICE), Receipts.NotSeated)
-    assert isinstance(failed(receipt=RANDOMNESS), Receipts.UnknownReceipt)
+    assert isinstance(failed(signature=bytes(64)), receipts_errors.BadSignature)
+    assert isinstance(failed(verifier=other.verifier), receipts_errors.BadSignature)
+    assert isinstance(failed(verifier=ALICE), receipts_errors.NotSeated)
+    assert isinstance(failed(receipt=RANDOMNESS), receipts_errors.UnknownReceipt)
     assert failed() is None
-    assert isinstance(failed(), Receipts.AlreadyCommitted)
+    assert isinstance(failed(), receipts_errors.AlreadyCommitted)
     market.run(int(RULES.transcript_slots) + int(RULES.commit_slots))
     late = commit_args(market, receipt, other)
-    assert isinstance(nodes(market, "attest_commit", **late), Receipts.TooLate)
+    assert isinstance(nodes(market, "attest_commit", **late), receipts_errors.TooLate)
     market.run(3)
-    assert isinstance(failed(), Receipts.WrongPhase)
+    assert isinstance(failed(), receipts_errors.WrongPhase)
 
 
 def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
@@ -359,7 +362,7 @@ def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
         return nodes(market, "attest_reveal", **(args | change))
 
     market.commit(receipt, seat, Valid(), HONEST)
-    assert isinstance(failed(), Receipts.TooEarly)
+    assert isinstance(failed(), receipts_errors.TooEarly)
     while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     for change in (
@@ -367,12 +370,12 @@ def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
         {"digest": RANDOMNESS},
         {"verdict": Wrong(u32(0), u16(0), u32(0))},
     ):
-        assert isinstance(failed(**change), Receipts.WrongOpening)
+        assert isinstance(failed(**change), receipts_errors.WrongOpening)
     idle = market.receipt(receipt).seats[1].verifier
-    assert isinstance(failed(verifier=idle), Receipts.WrongOpening)
+    assert isinstance(failed(verifier=idle), receipts_errors.WrongOpening)
     assert failed() is None
-    assert isinstance(failed(), Receipts.AlreadyCommitted)
+    assert isinstance(failed(), receipts_errors.AlreadyCommitted)
     market.clock.slot = int(market.receipt(receipt).reveal_until)
-    assert isinstance(failed(), Receipts.TooLate)
+    assert isinstance(failed(), receipts_errors.TooLate)
     market.step()
-    assert isinstance(failed(), Receipts.WrongPhase)
+    assert isinstance(failed(), receipts_errors.WrongPhase)

@@ -13,11 +13,12 @@ from runtime.frame import TokenError
 from runtime.pallets.jobs import Check, JobState, Outcome, Tier
 from runtime.pallets.receipts import (
     Phase,
-    Receipts,
     Seat,
     Valid,
     Verdict,
     Wrong,
+    errors,
+    events,
 )
 from runtime.params import WorkRules
 from support.market import (
@@ -124,14 +125,14 @@ def test_a_bare_proof_is_taken_if_a_verifier_has_revealed_its_place_and_it_is_ri
         return [found_it(seat, place), Wrong(u32(1), u16(0), u32(3)), Valid()][place]
 
     # It may come to nodes that are a block behind: early transactions are not banned.
-    assert isinstance(nodes(market, "prove_fraud", receipt=receipt, proof=right), Receipts.TooEarly)
+    assert isinstance(nodes(market, "prove_fraud", receipt=receipt, proof=right), errors.TooEarly)
     with pytest.raises(Invalid) as early:
         market.bare("prove_fraud", receipt=receipt, proof=right)
     assert isinstance(early.value.reason, Future)
     market.vote(receipt, LIE, verdict)
     for proof, error in (
-        (LIE.proof(2, 0, 2), Receipts.NotAllowed),  # no verifier reported it
-        (false, Receipts.NotFraudulent),
+        (LIE.proof(2, 0, 2), errors.NotAllowed),  # no verifier reported it
+        (false, errors.NotFraudulent),
     ):
         with pytest.raises(Invalid):
             market.bare("prove_fraud", receipt=receipt, proof=proof)
@@ -170,7 +171,7 @@ def test_another_output_than_the_committed_one_is_fraud(market: Market) -> None:
     for item, output in ((1, False), (2, True)):
         proof = claim.output_proof(item)
         market.do(BOB, "Receipts.prove_edge", receipt=receipt, proof=proof, output=output)
-        assert isinstance(market.announced()[-1], Receipts.FalseProof)
+        assert isinstance(market.announced()[-1], events.FalseProof)
     market.do(BOB, "Receipts.prove_edge", receipt=receipt, proof=claim.output_proof(1), output=True)
     assert market.job(job).outcome is Outcome.Fraud
     market.audit()
@@ -201,7 +202,7 @@ def test_fraud_is_proven_while_payment_is_pending_and_not_after(market: Market) 
     ]
     assert sum(part > 0 for part in lost) == len(looked)
     failed = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
-    assert isinstance(failed, Receipts.TooLate)
+    assert isinstance(failed, errors.TooLate)
     market.audit()
 
 
@@ -241,7 +242,7 @@ def test_a_copied_digest_costs_two_prices_and_the_vote(market: Market) -> None:
     args: dict[str, object] = {"receipt": receipt, "proof": HONEST.leaf(0, 0, 0), "said": said}
 
     honest = market.tried(BOB, "Receipts.dispute_digest", verifier=seats[0].verifier, **args)
-    assert isinstance(honest, Receipts.DigestRight)
+    assert isinstance(honest, errors.DigestRight)
     wealth_before = market.wealth(BOB, seats[1].verifier)
     market.do(BOB, "Receipts.dispute_digest", verifier=seats[1].verifier, **args)
     after = market.wealth(BOB, seats[1].verifier)
@@ -249,9 +250,9 @@ def test_a_copied_digest_costs_two_prices_and_the_vote(market: Market) -> None:
     assert wealth_before[1] - after[1] == 2 * price
     assert market.receipt(receipt).phase is Phase.Pending  # two valid votes are enough
     gone = market.tried(BOB, "Receipts.dispute_digest", verifier=seats[1].verifier, **args)
-    assert isinstance(gone, Receipts.NotSeated)
+    assert isinstance(gone, errors.NotSeated)
     other = market.tried(BOB, "Receipts.dispute_digest", verifier=seats[2].verifier, **args)
-    assert isinstance(other, Receipts.LeafRefused)
+    assert isinstance(other, errors.LeafRefused)
     market.until(job, JobState.Finalized)
     market.audit()
 
@@ -270,11 +271,11 @@ def test_a_confidential_job_is_paid_when_its_requester_accepts_or_is_silent(
         receipts.append(market.submit(job, SECRET))
         assert market.job(job).state is JobState.Pending
     refusal = market.tried(BOB, "Receipts.accept_result", receipt=receipts[0])
-    assert isinstance(refusal, Receipts.NotAllowed)
+    assert isinstance(refusal, errors.NotAllowed)
     market.do(ALICE, "Receipts.accept_result", receipt=receipts[0])
     assert market.job(jobs[0]).outcome is Outcome.Done
     again = market.tried(ALICE, "Receipts.accept_result", receipt=receipts[0])
-    assert isinstance(again, Receipts.WrongPhase)
+    assert isinstance(again, errors.WrongPhase)
     market.run(3 * int(RULES.challenge_slots) - 1)
     assert market.job(jobs[1]).state is JobState.Pending
     market.run(4)
@@ -292,7 +293,7 @@ def test_only_the_requester_of_a_confidential_job_can_prove_it_wrong(market: Mar
     with pytest.raises(Invalid):
         market.bare("prove_fraud", receipt=receipt, proof=proof)
     failed = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=proof)
-    assert isinstance(failed, Receipts.NotAllowed)
+    assert isinstance(failed, errors.NotAllowed)
     market.do(ALICE, "Receipts.prove_fraud", receipt=receipt, proof=proof)
     assert market.job(job).state is JobState.Slashed
     market.audit()
@@ -303,14 +304,14 @@ def test_a_proof_that_is_refused_says_why() -> None:
     false = HONEST.proof(1, 0, 3)
     right = ALL_LIES.proof(1, 0, 3)
     assert isinstance(
-        nodes(market, "prove_fraud", receipt=receipt, proof=false), Receipts.NotFraudulent
+        nodes(market, "prove_fraud", receipt=receipt, proof=false), errors.NotFraudulent
     )
     assert isinstance(
-        nodes(market, "prove_fraud", receipt=RANDOMNESS, proof=right), Receipts.UnknownReceipt
+        nodes(market, "prove_fraud", receipt=RANDOMNESS, proof=right), errors.UnknownReceipt
     )
     market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=right)
     again = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=right)
-    assert isinstance(again, Receipts.AlreadyProven)
+    assert isinstance(again, errors.AlreadyProven)
     market.audit()
 
 
@@ -325,7 +326,7 @@ def test_the_requester_of_a_confidential_job_can_have_a_leaf_shown(market: Marke
     open_ = market.tried(
         BOB, "Receipts.answer_data", receipt=receipts[0], proof=HONEST.leaf(1, 1, 0)
     )
-    assert isinstance(open_, Receipts.LeafRefused)
+    assert isinstance(open_, errors.LeafRefused)
     market.do(BOB, "Receipts.answer_data", receipt=receipts[0], proof=SECRET.leaf(1, 1, 0))
     market.run(3 * int(RULES.challenge_slots) + 5)
     assert [market.job(job).outcome for job in jobs] == [Outcome.Done, Outcome.Withheld]

@@ -15,10 +15,10 @@ from runtime.pallets.jobs import Check, JobState, Outcome
 from runtime.pallets.receipts import (
     Missing,
     Phase,
-    Receipts,
     Seat,
     Valid,
     Verdict,
+    errors,
 )
 from runtime.pallets.receipts.types import MAX_REPLACEMENTS
 from runtime.params import WorkRules
@@ -104,7 +104,7 @@ def test_a_provider_that_shows_a_missed_leaf_is_checked_by_others(market: Market
     for one in found.challenges:
         proof = HONEST.leaf(int(one.item), 1, 0)
         failed = market.tried(provider, "Receipts.answer_data", receipt=receipt, proof=proof)
-        assert failed is None or isinstance(failed, Receipts.NotRequested)
+        assert failed is None or isinstance(failed, errors.NotRequested)
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
     assert market.until(job, JobState.Finalized).outcome is Outcome.Done
@@ -338,28 +338,28 @@ def test_a_digest_has_what_was_missed_as_well() -> None:
         BOB, "Receipts.dispute_digest", receipt=receipt, verifier=seat.verifier,
         proof=HONEST.leaf(int(missed), 0, 0), said=said,
     )  # fmt: skip
-    assert isinstance(failed, Receipts.DigestRight)
+    assert isinstance(failed, errors.DigestRight)
 
 
 def test_the_requester_asks_for_a_leaf_and_pays_if_it_is_shown(market: Market) -> None:
     job = market.post(**DEAR)
     price = int(market.job(job).price)
     receipt = market.checking(job, HONEST)
-    assert isinstance(ask(market, BOB, receipt), Receipts.NotAllowed)
-    assert isinstance(ask(market, ALICE, receipt, 99), Receipts.NoSuchLeaf)
+    assert isinstance(ask(market, BOB, receipt), errors.NotAllowed)
+    assert isinstance(ask(market, ALICE, receipt, 99), errors.NoSuchLeaf)
     # The graph has a fourth tensor, the item none: one of them has no leaves.
     assert len(net().graph.tensors) == 4
-    assert isinstance(ask(market, ALICE, receipt, tensor=3), Receipts.NoSuchLeaf)
+    assert isinstance(ask(market, ALICE, receipt, tensor=3), errors.NoSuchLeaf)
     before = market.wealth(ALICE)[0]
     assert ask(market, ALICE, receipt) is None
     market.audit()
     other = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=LIE.leaf(1, 1, 0))
-    assert isinstance(other, Receipts.LeafRefused)
+    assert isinstance(other, errors.LeafRefused)
     wrong = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(0, 1, 0))
-    assert isinstance(wrong, Receipts.NotRequested)
+    assert isinstance(wrong, errors.NotRequested)
     market.do(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(1, 1, 0))
     again = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(1, 1, 0))
-    assert isinstance(again, Receipts.NotRequested)
+    assert isinstance(again, errors.NotRequested)
     assert before - market.wealth(ALICE)[0] == -(-price // 100)
     market.vote(receipt, HONEST)
     market.until(job, JobState.Finalized)
@@ -393,12 +393,12 @@ def test_no_leaf_is_asked_for_that_could_not_be_shown_in_time(market: Market) ->
     found = market.until_phase(receipt, Phase.Pending)
     while market.clock.now() + int(RULES.transcript_slots) <= found.due:
         market.step()
-    assert isinstance(ask(market, ALICE, receipt), Receipts.TooLate)
+    assert isinstance(ask(market, ALICE, receipt), errors.TooLate)
 
 
 def test_the_number_of_requested_leaves_is_bounded(market: Market) -> None:
     receipt = market.checking(market.post(), HONEST)
     for _ in range(16):
         assert ask(market, ALICE, receipt) is None
-    assert isinstance(ask(market, ALICE, receipt), Receipts.TooManyRequests)
+    assert isinstance(ask(market, ALICE, receipt), errors.TooManyRequests)
     market.audit()

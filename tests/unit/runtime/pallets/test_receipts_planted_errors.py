@@ -12,7 +12,8 @@ from btt_chain.work import ids
 from runtime.pallets.jobs import JobState, Outcome
 from runtime.pallets.receipts import (
     Phase,
-    Receipts,
+    errors,
+    events,
 )
 from runtime.pallets.receipts.constants import PLANTED_ERROR_POOL
 from runtime.pallets.receipts.tally import missed_before
@@ -82,14 +83,14 @@ def test_a_planted_error_costs_the_lazy_and_pays_the_diligent_and_the_work_is_pa
     seats = [seat.verifier for seat in market.receipt(receipt).seats]
     before = market.wealth(*seats, ALICE)
     fee, price = int(market.job(job).verification) // 3, int(market.job(job).price)
-    assert isinstance(reveal_planted_error(market, receipt), Receipts.WrongPhase)
-    assert isinstance(expose(market, receipt, 0), Receipts.NoPlantedError)
+    assert isinstance(reveal_planted_error(market, receipt), errors.WrongPhase)
+    assert isinstance(expose(market, receipt, 0), errors.NoPlantedError)
     market.until_phase(receipt, Phase.Disclosing)
     for wrong in ({"salt": RANDOMNESS}, {"proof": bytes(64)}, {"output_root": RANDOMNESS}):
-        assert isinstance(reveal_planted_error(market, receipt, **wrong), Receipts.NoPlantedError)
+        assert isinstance(reveal_planted_error(market, receipt, **wrong), errors.NoPlantedError)
     assert reveal_planted_error(market, receipt) is None
     assert expose(market, receipt, 0, 1, 2, 3) is None
-    assert market.announced()[-1] == Receipts.VoterExposed(receipt, seats[0])
+    assert market.announced()[-1] == events.VoterExposed(receipt, seats[0])
     assert market.wealth(*seats, ALICE) == before
     market.audit()
 
@@ -101,7 +102,7 @@ def test_a_planted_error_costs_the_lazy_and_pays_the_diligent_and_the_work_is_pa
     made_up = -(-price * 2 // 100)
     assert gained == [-50 * fee, 5 * fee, 5 * fee, made_up - price - 3 * fee]
     assert market.wealth(PLANTED_ERROR_POOL)[0] == 40 * fee - made_up
-    assert isinstance(expose(market, receipt, 0), Receipts.TooLate)
+    assert isinstance(expose(market, receipt, 0), errors.TooLate)
     market.audit()
 
 
@@ -123,11 +124,11 @@ def test_verifiers_that_checked_no_wrong_item_are_not_exposed() -> None:
     market, receipt, lie, item, looked = seen_by_some()
     market.until_phase(receipt, Phase.Disclosing)
     assert reveal_planted_error(market, receipt) is None
-    assert isinstance(expose(market, receipt, (item + 1) % 4, lie=lie), Receipts.LeafRefused)
-    assert isinstance(expose(market, receipt, item, lie=ALL_LIES), Receipts.LeafRefused)
+    assert isinstance(expose(market, receipt, (item + 1) % 4, lie=lie), errors.LeafRefused)
+    assert isinstance(expose(market, receipt, item, lie=ALL_LIES), errors.LeafRefused)
     assert expose(market, receipt, item, lie=lie) is None
     again = expose(market, receipt, item, lie=lie)
-    assert isinstance(again, Receipts.NoSuchLeaf)  # all are by now
+    assert isinstance(again, errors.NoSuchLeaf)  # all are by now
     error = market.receipt(receipt).planted_error
     assert error is not None
     assert error.lazy == looked
@@ -162,7 +163,7 @@ def test_the_bonds_of_voters_on_a_planted_error_are_liable_until_the_end() -> No
     assert reveal_planted_error(market, receipt) is None
     market.do(lazy, "Receipts.leave")
     market.clock.slot += 600
-    assert isinstance(market.tried(lazy, "Receipts.withdraw"), Receipts.StillBonded)
+    assert isinstance(market.tried(lazy, "Receipts.withdraw"), errors.StillBonded)
     market.until(job, JobState.Refunded)
     market.run(600)
     market.do(lazy, "Receipts.withdraw")
@@ -254,4 +255,4 @@ def test_without_a_due_planted_error_none_can_be_revealed() -> None:
     receipt = market.checking(job, ALL_LIES, commit)
     market.vote(receipt, ALL_LIES, by_item)
     market.until_phase(receipt, Phase.Disclosing)
-    assert isinstance(reveal_planted_error(market, receipt), Receipts.NoPlantedError)
+    assert isinstance(reveal_planted_error(market, receipt), errors.NoPlantedError)

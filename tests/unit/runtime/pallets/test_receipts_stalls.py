@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.scale import u16, u32
-from runtime.pallets.jobs import Jobs, JobState, Outcome
+from runtime.pallets.jobs import JobState, Outcome, events
 from runtime.pallets.receipts import (
     Missing,
     Phase,
@@ -69,7 +69,7 @@ def test_a_day_without_blocks_shifts_all_deadlines_in_every_state_of_a_job(stop:
     assert market.provider(job) == provider
     assert not market.providers.performance.conduct[provider].declines
     assert not any(one.misses for _, one in market.receipts.bonds.verifiers.items())
-    assert sum(isinstance(event, Jobs.Stalled) for event in market.announced()) == 1
+    assert sum(isinstance(event, events.Stalled) for event in market.announced()) == 1
     market.audit()
 
 

@@ -16,10 +16,10 @@ from runtime.frame import NONE, BadOrigin, GenesisError, signed
 from runtime.pallets.jobs import JobState, Outcome
 from runtime.pallets.receipts import (
     Phase,
-    Receipts,
     Seat,
     Valid,
     Verdict,
+    errors,
 )
 from runtime.pallets.receipts.types import OUTAGE_SLOTS
 from support.market import (
@@ -88,22 +88,22 @@ def test_a_verifier_joins_adds_leaves_and_has_its_bond_back(market: Market) -> N
     def failed(name: str, **args: object) -> Exception | None:
         return market.tried(ALICE, f"Receipts.{name}", **args)
 
-    assert isinstance(failed("join", bond=u128(4_999 * BTT)), Receipts.BondTooSmall)
-    assert isinstance(failed("join", bond=u128(5_000 * BTT)), Receipts.NoSessionKeys)
-    assert isinstance(failed("bond_extra", amount=u128(1)), Receipts.NotVerifier)
-    assert isinstance(failed("leave"), Receipts.NotVerifier)
+    assert isinstance(failed("join", bond=u128(4_999 * BTT)), errors.BondTooSmall)
+    assert isinstance(failed("join", bond=u128(5_000 * BTT)), errors.NoSessionKeys)
+    assert isinstance(failed("bond_extra", amount=u128(1)), errors.NotVerifier)
+    assert isinstance(failed("leave"), errors.NotVerifier)
     market.ring.pairs[ALICE] = KeyPair.from_seed(ALICE)
     market.do(ALICE, "Receipts.join", bond=u128(5_000 * BTT))
-    assert isinstance(failed("join", bond=u128(5_000 * BTT)), Receipts.AlreadyVerifier)
+    assert isinstance(failed("join", bond=u128(5_000 * BTT)), errors.AlreadyVerifier)
     market.do(ALICE, "Receipts.bond_extra", amount=u128(BTT))
     assert market.receipts.bonds.verifiers[ALICE].bond == 5_001 * BTT
     assert market.receipts.staked_total() == 65_001 * BTT
-    assert isinstance(failed("withdraw"), Receipts.StillBonded)
+    assert isinstance(failed("withdraw"), errors.StillBonded)
     market.do(ALICE, "Receipts.leave")
-    assert isinstance(failed("leave"), Receipts.NotVerifier)
+    assert isinstance(failed("leave"), errors.NotVerifier)
     market.audit()
     market.step(599)
-    assert isinstance(failed("withdraw"), Receipts.StillBonded)
+    assert isinstance(failed("withdraw"), errors.StillBonded)
     market.step()
     market.do(ALICE, "Receipts.withdraw")
     assert market.wealth(ALICE) == [RICH]
@@ -116,7 +116,7 @@ def test_a_bond_is_liable_until_the_last_receipt_has_ended(market: Market) -> No
     who = market.receipt(receipt).seats[0].verifier
     market.do(who, "Receipts.leave")
     market.clock.slot += 600
-    assert isinstance(market.tried(who, "Receipts.withdraw"), Receipts.StillBonded)
+    assert isinstance(market.tried(who, "Receipts.withdraw"), errors.StillBonded)
     market.run(200)
     market.do(who, "Receipts.withdraw")
     market.audit()
@@ -173,7 +173,7 @@ def test_the_number_of_verifiers_is_bounded(
     monkeypatch.setattr("runtime.pallets.receipts.verifiers.MAX_VERIFIERS", 6)
     market.ring.pairs[ALICE] = KeyPair.from_seed(ALICE)
     failed = market.tried(ALICE, "Receipts.join", bond=u128(5_000 * BTT))
-    assert isinstance(failed, Receipts.VerifiersFull)
+    assert isinstance(failed, errors.VerifiersFull)
 
 
 def test_a_bond_after_the_request_is_not_selected_by_its_randomness() -> None:

@@ -16,7 +16,8 @@ from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, ROOT, BadOrigin, Error, Origin, signed
 from runtime.frame.origin import decided
-from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.balances import Reasons
+from runtime.pallets.balances import errors as balances_errors
 from runtime.pallets.conviction_voting import Standard, vote_of
 from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, RawSigned, SystemOrigin
 from runtime.pallets.preimage import Inline, Lookup
@@ -33,9 +34,12 @@ from runtime.pallets.referenda import (
     WasTimedOut,
     tracks,
 )
+from runtime.pallets.referenda import errors as referenda_errors
+from runtime.pallets.referenda import events as referenda_events
 from runtime.pallets.referenda.lifecycle import enactment_name
 from runtime.pallets.referenda.tracks import ROOT_DEPOSIT
-from runtime.pallets.scheduler import After, At, Scheduler
+from runtime.pallets.scheduler import After, At
+from runtime.pallets.scheduler import events as scheduler_events
 from support.governance import (
     ALICE,
     BOB,
@@ -79,7 +83,7 @@ def test_an_approved_call_is_enacted_without_further_action(runtime: Forum) -> N
     runtime.tick()
     events = runtime.new_events()
     assert (
-        Referenda.DecisionStarted(
+        referenda_events.DecisionStarted(
             index,
             TRACK,
             runtime.status(index).proposal,
@@ -87,17 +91,19 @@ def test_an_approved_call_is_enacted_without_further_action(runtime: Forum) -> N
         )
         in events
     )
-    assert Referenda.ConfirmStarted(index) not in events, "9,999 of 50,000 are less than 20 %"
+    assert referenda_events.ConfirmStarted(index) not in events, (
+        "9,999 of 50,000 are less than 20 %"
+    )
     runtime.vote(BOB, index, 5)
     runtime.tick()
-    assert Referenda.ConfirmStarted(index) in runtime.new_events()
+    assert referenda_events.ConfirmStarted(index) in runtime.new_events()
     runtime.wait(DAY - 1)
     assert isinstance(runtime.referenda.referendum_info_for[index], Ongoing)
     runtime.new_events()
     runtime.tick()
     events = runtime.new_events()
-    assert Referenda.Approved(index) in events
-    assert any(isinstance(event, Referenda.Confirmed) for event in events)
+    assert referenda_events.Approved(index) in events
+    assert any(isinstance(event, referenda_events.Confirmed) for event in events)
     info = runtime.referenda.referendum_info_for[index]
     assert info == WasApproved(
         u32(runtime.clock.slot), Deposit(ALICE, SUBMISSION), Deposit(BOB, DECISION)
@@ -111,7 +117,7 @@ def test_an_approved_call_is_enacted_without_further_action(runtime: Forum) -> N
     events = runtime.new_events()
     assert events[0] == Diary.Written(b"roof mended")
     last = events[-1]
-    assert isinstance(last, Scheduler.Dispatched)
+    assert isinstance(last, scheduler_events.Dispatched)
     assert (last.id, last.result) == (enactment_name(index), Ok(()))
     runtime.referenda.refund_submission_deposit(signed(CAROL), index)
     runtime.referenda.refund_decision_deposit(signed(CAROL), index)
@@ -146,7 +152,7 @@ def test_the_call_is_made_by_the_origin_that_was_decided_on(runtime: Forum) -> N
     [SystemOrigin(RawSigned(ALICE)), SystemOrigin(RawSigned(TREASURY))],
 )
 def test_no_track_decides_for_an_account(runtime: Forum, origin: SystemOrigin) -> None:
-    with refused(runtime, Referenda.NoTrack):
+    with refused(runtime, referenda_errors.NoTrack):
         runtime.submit(by=origin)
 
 
@@ -156,9 +162,9 @@ def test_a_submission_costs_a_deposit_that_may_be_locked_money(runtime: Forum) -
     assert reserved(runtime, ALICE) == SUBMISSION
     runtime.referenda.place_decision_deposit(signed(ALICE), index)
     assert reserved(runtime, ALICE) == SUBMISSION + DECISION
-    with refused(runtime, Referenda.HasDeposit):
+    with refused(runtime, referenda_errors.HasDeposit):
         runtime.referenda.place_decision_deposit(signed(BOB), index)
-    with refused(runtime, Balances.InsufficientBalance):
+    with refused(runtime, balances_errors.InsufficientBalance):
         runtime.submit(who=AccountId(b"\x77" * 32))
 
 
@@ -169,7 +175,7 @@ def test_what_gets_too_few_votes_is_rejected_at_the_end(runtime: Forum) -> None:
     assert isinstance(runtime.referenda.referendum_info_for[index], Ongoing)
     runtime.new_events()
     runtime.tick()
-    assert any(isinstance(event, Referenda.Rejected) for event in runtime.new_events())
+    assert any(isinstance(event, referenda_events.Rejected) for event in runtime.new_events())
     assert isinstance(runtime.referenda.referendum_info_for[index], WasRejected)
     runtime.wait(3 * DAY)
     assert runtime.written() == []
@@ -201,7 +207,7 @@ def test_a_confirmation_that_is_interrupted_starts_anew(runtime: Forum) -> None:
     runtime.wait(DAY - 5)
     runtime.voting.remove_vote(signed(BOB), None, index)
     runtime.tick()
-    assert Referenda.ConfirmAborted(index) in runtime.new_events()
+    assert referenda_events.ConfirmAborted(index) in runtime.new_events()
     runtime.vote(BOB, index, 10_000)
     runtime.tick()
     deciding = runtime.status(index).deciding
@@ -226,13 +232,13 @@ def test_without_a_deposit_it_times_out(runtime: Forum) -> None:
     assert isinstance(runtime.referenda.referendum_info_for[index], Ongoing)
     runtime.new_events()
     runtime.tick()
-    assert runtime.new_events()[0] == Referenda.TimedOut(index, Tally())
+    assert runtime.new_events()[0] == referenda_events.TimedOut(index, Tally())
     info = runtime.referenda.referendum_info_for[index]
     assert info == WasTimedOut(u32(14 * DAY), Deposit(ALICE, SUBMISSION), None)
-    with refused(runtime, Referenda.NoDeposit):
+    with refused(runtime, referenda_errors.NoDeposit):
         runtime.referenda.refund_decision_deposit(signed(ALICE), index)
     runtime.referenda.refund_submission_deposit(signed(ALICE), index)
-    with refused(runtime, Referenda.NoDeposit):
+    with refused(runtime, referenda_errors.NoDeposit):
         runtime.referenda.refund_submission_deposit(signed(ALICE), index)
 
 
@@ -242,9 +248,9 @@ def test_empty_slots_delay_a_referendum_and_nothing_else(runtime: Forum) -> None
     runtime.vote(BOB, index, 10_000)
     runtime.vote(CAROL, index, 10_000)
     runtime.tick(3 * DAY)
-    assert Referenda.ConfirmStarted(index) in runtime.new_events()
+    assert referenda_events.ConfirmStarted(index) in runtime.new_events()
     runtime.tick(5 * DAY)
-    assert Referenda.Approved(index) in runtime.new_events()
+    assert referenda_events.Approved(index) in runtime.new_events()
     runtime.tick(5 * DAY)
     assert runtime.written() == [b"done"]
 
@@ -283,7 +289,7 @@ def test_a_proposal_by_hash_is_made_from_its_preimage(runtime: Forum) -> None:
     inner = runtime.entry(b"x" * 200)
     key, length = H256(blake2_256(inner.raw)), u32(len(inner.raw))
     runtime.preimage.note_preimage(signed(BOB), inner.raw)
-    with refused(runtime, Referenda.PreimageStoredWithDifferentLength):
+    with refused(runtime, referenda_errors.PreimageStoredWithDifferentLength):
         runtime.referenda.submit(signed(ALICE), SMALL_SPENDER, Lookup(key, u32(5)), After(u32(0)))
     runtime.referenda.submit(signed(ALICE), SMALL_SPENDER, Lookup(key, length), After(u32(0)))
     runtime.referenda.place_decision_deposit(signed(ALICE), FIRST)
@@ -381,8 +387,8 @@ def test_a_referendum_can_be_cancelled_and_the_deposits_come_back(runtime: Forum
         runtime.referenda.cancel(signed(ALICE), index)
     runtime.new_events()
     runtime.referenda.cancel(CANCELLER, index)
-    assert Referenda.Cancelled(index, Tally()) in runtime.new_events()
-    with refused(runtime, Referenda.NotOngoing):
+    assert referenda_events.Cancelled(index, Tally()) in runtime.new_events()
+    with refused(runtime, referenda_errors.NotOngoing):
         runtime.referenda.cancel(CANCELLER, index)
     runtime.tick()
     assert runtime.referenda.queues.deciding_count[TRACK] == 0
@@ -401,9 +407,9 @@ def test_a_referendum_can_be_killed_and_the_deposits_are_lost(runtime: Forum) ->
     assert index not in runtime.referenda.descriptions.metadata_of
     assert runtime.balances.free(TREASURY) - before == SUBMISSION + DECISION
     assert runtime.referenda.referendum_info_for[index] == WasKilled(u32(runtime.clock.slot))
-    with refused(runtime, Referenda.BadStatus):
+    with refused(runtime, referenda_errors.BadStatus):
         runtime.referenda.refund_submission_deposit(signed(ALICE), index)
-    with refused(runtime, Referenda.NoDeposit):
+    with refused(runtime, referenda_errors.NoDeposit):
         runtime.referenda.refund_decision_deposit(signed(ALICE), index)
     runtime.tick()
     assert runtime.referenda.queues.deciding_count[TRACK] == 0
@@ -412,18 +418,18 @@ def test_a_referendum_can_be_killed_and_the_deposits_are_lost(runtime: Forum) ->
 
 def test_deposits_stay_while_it_is_going_on(runtime: Forum) -> None:
     index = runtime.submit()
-    with refused(runtime, Referenda.NoDeposit):
+    with refused(runtime, referenda_errors.NoDeposit):
         runtime.referenda.refund_decision_deposit(signed(ALICE), index)
     runtime.referenda.place_decision_deposit(signed(ALICE), index)
-    with refused(runtime, Referenda.Unfinished):
+    with refused(runtime, referenda_errors.Unfinished):
         runtime.referenda.refund_decision_deposit(signed(ALICE), index)
-    with refused(runtime, Referenda.BadStatus):
+    with refused(runtime, referenda_errors.BadStatus):
         runtime.referenda.refund_submission_deposit(signed(ALICE), index)
     for refund in (
         runtime.referenda.refund_decision_deposit,
         runtime.referenda.refund_submission_deposit,
     ):
-        with refused(runtime, Referenda.BadReferendum):
+        with refused(runtime, referenda_errors.BadReferendum):
             refund(signed(ALICE), u32(9))
         with refused(runtime, BadOrigin):
             refund(NONE, index)
@@ -435,27 +441,27 @@ def test_alarms_are_the_chains_own(runtime: Forum) -> None:
         runtime.referenda.nudge_referendum(signed(ALICE), index)
     with refused(runtime, BadOrigin):
         runtime.referenda.one_fewer_deciding(signed(ALICE), TRACK)
-    with refused(runtime, Referenda.NoTrack):
+    with refused(runtime, referenda_errors.NoTrack):
         runtime.referenda.one_fewer_deciding(ROOT, u16(99))
     runtime.referenda.nudge_referendum(ROOT, index)
-    with refused(runtime, Referenda.NotOngoing):
+    with refused(runtime, referenda_errors.NotOngoing):
         runtime.referenda.nudge_referendum(ROOT, u32(9))
 
 
 def test_a_referendum_is_explained_by_its_submitter(runtime: Forum) -> None:
     index, text = runtime.submit(), b"why the roof"
     key = H256(blake2_256(text))
-    with refused(runtime, Referenda.PreimageNotExist):
+    with refused(runtime, referenda_errors.PreimageNotExist):
         runtime.referenda.set_metadata(signed(ALICE), index, key)
     runtime.preimage.note_preimage(signed(ALICE), text)
-    with refused(runtime, Referenda.NoPermission):
+    with refused(runtime, referenda_errors.NoPermission):
         runtime.referenda.set_metadata(signed(BOB), index, key)
     runtime.referenda.set_metadata(signed(ALICE), index, key)
     assert runtime.referenda.descriptions.metadata_of[index] == key
-    with refused(runtime, Referenda.NoPermission):
+    with refused(runtime, referenda_errors.NoPermission):
         runtime.referenda.set_metadata(signed(BOB), index, None)
     runtime.referenda.cancel(CANCELLER, index)
-    with refused(runtime, Referenda.NotOngoing):
+    with refused(runtime, referenda_errors.NotOngoing):
         runtime.referenda.set_metadata(signed(ALICE), index, key)
     runtime.referenda.set_metadata(signed(BOB), index, None)
     assert index not in runtime.referenda.descriptions.metadata_of

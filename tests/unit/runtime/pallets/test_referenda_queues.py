@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.scale import u16, u32, u128
-from runtime.frame import Pallet
+from runtime.frame import Pallet, Part
 from runtime.pallets.referenda.queue import Queues
 from support.runtime import SmallRuntime
 
@@ -16,8 +16,7 @@ LIMIT = 3
 class Queued(Pallet):
     """A pallet with queues only."""
 
-    def setup(self) -> None:
-        self.queues = Queues(self)
+    queues = Part(Queues)
 
 
 class QueueRuntime(SmallRuntime):

@@ -16,9 +16,11 @@ from runtime.frame import BadOrigin, TokenError, signed
 from runtime.frame.origin import decided
 from runtime.pallets.jobs import JobFees
 from runtime.pallets.origins import Decision
-from runtime.pallets.referral import Referee, Referral, Terms, Usage
+from runtime.pallets.referral import Referee, Terms, Usage
+from runtime.pallets.referral import errors as referral_errors
+from runtime.pallets.referral import events as referral_events
 from runtime.pallets.referral.formulas import MIN_REMAINDER, payable, reached, remainder, returnable
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.splits import split_compute
 from support.care import FOUNDATION, POOL, YEAR, CareRuntime
 from support.facilities import MORE
@@ -47,11 +49,11 @@ def free(care: CareRuntime, who: AccountId) -> int:
 def test_a_referral_pays_by_milestones_and_at_most_what_the_fees_lost(care: CareRuntime) -> None:
     care.refer(ALICE, BOB)
     assert held(care, ALICE) == BTT
-    with refused(care, Referral.NothingToClaim):
+    with refused(care, referral_errors.NothingToClaim):
         care.referral.claim(signed(EVE), Id(BOB))
 
     care.referral.attest_implementation(TECHNICAL, Id(BOB))
-    with refused(care, Referral.NothingToClaim):  # nothing was spent
+    with refused(care, referral_errors.NothingToClaim):  # nothing was spent
         care.referral.claim(signed(EVE), Id(BOB))
 
     # 1,000 BTT spent: lost 307, mining gives 55.26, stakers get 29.7; half of the rest is 111.02.
@@ -59,8 +61,10 @@ def test_a_referral_pays_by_milestones_and_at_most_what_the_fees_lost(care: Care
     before = free(care, ALICE)
     care.referral.claim(signed(EVE), Id(BOB))
     assert free(care, ALICE) - before == 111_020 * BTT // 1_000
-    assert care.announced()[-1] == Referral.ReferralPaid(BOB, ALICE, u128(111_020 * BTT // 1_000))
-    with refused(care, Referral.NothingToClaim):
+    assert care.announced()[-1] == referral_events.ReferralPaid(
+        BOB, ALICE, u128(111_020 * BTT // 1_000)
+    )
+    with refused(care, referral_errors.NothingToClaim):
         care.referral.claim(signed(EVE), Id(BOB))
 
     # The milestone of jobs, and enough fees for all of it.
@@ -73,8 +77,8 @@ def test_a_referral_pays_by_milestones_and_at_most_what_the_fees_lost(care: Care
     found = care.referral.get(BOB)
     assert found is not None
     assert care.contributions.bounds == [remainder(found)]
-    assert care.announced()[-1] == Referral.Completed(BOB, ALICE)
-    with refused(care, Referral.NothingToClaim):
+    assert care.announced()[-1] == referral_events.Completed(BOB, ALICE)
+    with refused(care, referral_errors.NothingToClaim):
         care.referral.claim(signed(EVE), Id(BOB))
 
 
@@ -106,35 +110,35 @@ def test_jobs_of_others_than_referees_change_nothing(care: CareRuntime) -> None:
 
 def test_only_newcomers_of_another_operator_are_referred_once(care: CareRuntime) -> None:
     care.known.add(EVE)
-    with refused(care, Referral.NotNew):
+    with refused(care, referral_errors.NotNew):
         care.referral.refer(signed(ALICE), Id(EVE))
-    with refused(care, Referral.SameOperator):
+    with refused(care, referral_errors.SameOperator):
         care.referral.refer(signed(ALICE), Id(ALICE))
     with refused(care, TokenError):
         care.referral.refer(signed(ALICE), Id(REFERRAL))
     care.referral.refer(signed(ALICE), Id(BOB))
-    with refused(care, Referral.AlreadyOffered):
+    with refused(care, referral_errors.AlreadyOffered):
         care.referral.refer(signed(ALICE), Id(BOB))
-    with refused(care, Referral.NoOffer):
+    with refused(care, referral_errors.NoOffer):
         care.referral.accept(signed(BOB), Id(DAVE))
 
     # Another referrer cannot take the place of the first: the referee chooses.
     care.referral.refer(signed(DAVE), Id(BOB))
     care.referral.accept(signed(BOB), Id(ALICE))
-    with refused(care, Referral.AlreadyReferred):
+    with refused(care, referral_errors.AlreadyReferred):
         care.referral.accept(signed(BOB), Id(DAVE))
-    with refused(care, Referral.AlreadyReferred):
+    with refused(care, referral_errors.AlreadyReferred):
         care.referral.refer(signed(EVE), Id(BOB))
     care.referral.withdraw(signed(DAVE), Id(BOB))
     assert held(care, DAVE) == 0
-    with refused(care, Referral.NoOffer):
+    with refused(care, referral_errors.NoOffer):
         care.referral.withdraw(signed(DAVE), Id(BOB))
 
 
 def test_a_newcomer_that_begins_to_use_the_chain_can_no_longer_accept(care: CareRuntime) -> None:
     care.referral.refer(signed(ALICE), Id(BOB))
     care.known.add(BOB)
-    with refused(care, Referral.NotNew):
+    with refused(care, referral_errors.NotNew):
         care.referral.accept(signed(BOB), Id(ALICE))
 
 
@@ -142,14 +146,14 @@ def test_sub_accounts_are_of_one_operator(care: CareRuntime) -> None:
     sub, other = MORE[0], MORE[1]
     care.apply(ALICE)
     care.name_sub(ALICE, sub)
-    with refused(care, Referral.SameOperator):
+    with refused(care, referral_errors.SameOperator):
         care.referral.refer(signed(ALICE), Id(sub))
-    with refused(care, Referral.SameOperator):
+    with refused(care, referral_errors.SameOperator):
         care.referral.refer(signed(sub), Id(ALICE))
     # One account of an operator can be referred.
     care.name_sub(ALICE, other)
     care.refer(DAVE, sub)
-    with refused(care, Referral.AlreadyReferred):
+    with refused(care, referral_errors.AlreadyReferred):
         care.referral.refer(signed(DAVE), Id(other))
 
 
@@ -169,7 +173,7 @@ def test_an_operator_has_a_limit_of_referees_and_of_money_each_year(care: CareRu
     for who in MORE[:2]:
         care.refer(ALICE, who)
     care.referral.refer(signed(ALICE), Id(MORE[2]))
-    with refused(care, Referral.TooManyReferees):
+    with refused(care, referral_errors.TooManyReferees):
         care.referral.accept(signed(MORE[2]), Id(ALICE))
     for who in MORE[:2]:
         care.referral.attest_implementation(TECHNICAL, Id(who))
@@ -178,7 +182,7 @@ def test_an_operator_has_a_limit_of_referees_and_of_money_each_year(care: CareRu
     care.referral.claim(signed(ALICE), Id(MORE[0]))
     care.referral.claim(signed(ALICE), Id(MORE[1]))
     assert care.referral.quota_of(ALICE).paid == 450 * BTT
-    with refused(care, Referral.YearlyLimitReached):
+    with refused(care, referral_errors.YearlyLimitReached):
         care.referral.claim(signed(ALICE), Id(MORE[1]))
     assert held(care, ALICE) == 2 * BTT
 
@@ -194,12 +198,12 @@ def test_an_empty_pool_or_a_pause_delays_a_claim_and_loses_nothing(care: CareRun
     for _ in range(100):
         care.job(BOB)
     care.tokenomics.releases.discretionary_paused_until.value = u64(50)
-    with refused(care, Tokenomics.Paused):
+    with refused(care, tokenomics_errors.Paused):
         care.referral.claim(signed(ALICE), Id(BOB))
     care.clock.slot = 50
     rest = u128((POOL - 100) * BTT)
     care.balances.transfer(REFERRAL, DAVE, rest)
-    with refused(care, Tokenomics.PoolExhausted):
+    with refused(care, tokenomics_errors.PoolExhausted):
         care.referral.claim(signed(ALICE), Id(BOB))
     care.balances.transfer(DAVE, REFERRAL, rest)
     care.referral.claim(signed(ALICE), Id(BOB))
@@ -209,16 +213,16 @@ def test_an_empty_pool_or_a_pause_delays_a_claim_and_loses_nothing(care: CareRun
 def test_implementations_are_attested_once_by_the_foundation_or_the_technical_track(
     care: CareRuntime,
 ) -> None:
-    with refused(care, Referral.UnknownReferral):
+    with refused(care, referral_errors.UnknownReferral):
         care.referral.attest_implementation(TECHNICAL, Id(BOB))
-    with refused(care, Referral.UnknownReferral):
+    with refused(care, referral_errors.UnknownReferral):
         care.referral.claim(signed(ALICE), Id(BOB))
     care.refer(ALICE, BOB)
     for origin in (signed(ALICE), PARAMS):
         with refused(care, BadOrigin):
             care.referral.attest_implementation(origin, Id(BOB))
     care.referral.attest_implementation(signed(FOUNDATION), Id(BOB))
-    with refused(care, Referral.AlreadyAttested):
+    with refused(care, referral_errors.AlreadyAttested):
         care.referral.attest_implementation(TECHNICAL, Id(BOB))
 
 
@@ -232,7 +236,7 @@ def test_terms_are_set_by_governance_within_bounds(care: CareRuntime) -> None:
         Terms(referees=u32(0)),
         Terms(yearly=u128(10**8 * BTT)),
     ):
-        with refused(care, Referral.TermsOutOfBounds):
+        with refused(care, referral_errors.TermsOutOfBounds):
             care.referral.set_terms(PARAMS, terms)
 
 
@@ -248,7 +252,7 @@ def test_a_referral_counts_once_enough_fees_are_left_and_is_paid_no_more(
     assert found is not None
     assert (found.paid, found.complete) == (400 * BTT, False)
     assert 0 < remainder(found) < MIN_REMAINDER
-    with refused(care, Referral.NothingToClaim):
+    with refused(care, referral_errors.NothingToClaim):
         care.referral.claim(signed(ALICE), Id(BOB))
     assert care.contributions.counted == []
     assert held(care, ALICE) == BTT
@@ -260,7 +264,7 @@ def test_a_referral_counts_once_enough_fees_are_left_and_is_paid_no_more(
     assert held(care, ALICE) == 0
     # What is left backs the points: higher rewards do not pay it out, too.
     care.referral.set_terms(PARAMS, Terms(jobs=u32(1), usage=u128(500 * BTT)))
-    with refused(care, Referral.NothingToClaim):
+    with refused(care, referral_errors.NothingToClaim):
         care.referral.claim(signed(ALICE), Id(BOB))
 
 
@@ -270,7 +274,7 @@ def test_a_lowered_reward_takes_nothing_back(care: CareRuntime) -> None:
         care.job(BOB)
     care.referral.claim(signed(ALICE), Id(BOB))
     care.referral.set_terms(PARAMS, Terms(usage=u128(0), spending=u128(BTT)))
-    with refused(care, Referral.NothingToClaim):
+    with refused(care, referral_errors.NothingToClaim):
         care.referral.claim(signed(ALICE), Id(BOB))
 
 

@@ -18,7 +18,8 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.balances import Balances, Reasons, errors
+from runtime.pallets.balances import events as balances_events
 from runtime.pallets.balances.types import MAX_HOLDS, MAX_RESERVES
 from support.balances import (
     ALICE,
@@ -73,7 +74,7 @@ def test_a_deposit_may_be_made_of_vesting_money(runtime: BalancesRuntime) -> Non
 
 
 def test_only_what_is_there_can_be_reserved(runtime: BalancesRuntime) -> None:
-    with refused(runtime, Balances.InsufficientBalance):
+    with refused(runtime, errors.InsufficientBalance):
         runtime.balances.reservable_currency.reserve(ALICE, u128(10_001))
     with refused(runtime, ConsumerRemaining):
         runtime.balances.reservable_currency.reserve(ALICE, u128(9_901))
@@ -88,9 +89,9 @@ def test_what_is_unreserved_is_free_again(runtime: BalancesRuntime) -> None:
 
     assert account(runtime, ALICE) == (10_000, 0, 0, 1, 0)
     assert runtime.announced() == [
-        Balances.Reserved(ALICE, u128(1_000)),
-        Balances.Unreserved(ALICE, u128(400)),
-        Balances.Unreserved(ALICE, u128(600)),
+        balances_events.Reserved(ALICE, u128(1_000)),
+        balances_events.Unreserved(ALICE, u128(400)),
+        balances_events.Unreserved(ALICE, u128(600)),
     ]
 
 
@@ -113,8 +114,8 @@ def test_a_slashed_reserve_goes_to_the_treasury(runtime: BalancesRuntime) -> Non
     assert account(runtime, ALICE) == (9_000, 0, 0, 1, 0)
     assert runtime.balances.free(TREASURY) == 21_000
     assert runtime.announced()[-2:] == [
-        Balances.Slashed(ALICE, u128(1_000)),
-        Balances.Deposit(TREASURY, u128(1_000)),
+        balances_events.Slashed(ALICE, u128(1_000)),
+        balances_events.Deposit(TREASURY, u128(1_000)),
     ]
     check_the_ledger(runtime)
 
@@ -140,7 +141,7 @@ def test_named_reserves_are_limited_in_number(runtime: BalancesRuntime) -> None:
     for n in range(MAX_RESERVES):
         runtime.balances.reserve_named(n.to_bytes(8, "big"), ALICE, u128(1))
 
-    with refused(runtime, Balances.TooManyReserves):
+    with refused(runtime, errors.TooManyReserves):
         runtime.balances.reserve_named(b"one more", ALICE, u128(1))
     runtime.balances.reserve_named(bytes(8), ALICE, u128(1))
 
@@ -193,10 +194,10 @@ def test_a_hold_is_released_in_parts(runtime: BalancesRuntime) -> None:
     assert ALICE not in runtime.balances.holds
     assert account(runtime, ALICE) == (10_000, 0, 0, 1, 0)
     assert runtime.announced() == [
-        Balances.Held(STAKE, ALICE, u128(1_000)),
-        Balances.Held(STAKE, ALICE, u128(500)),
-        Balances.Released(STAKE, ALICE, u128(600)),
-        Balances.Released(STAKE, ALICE, u128(900)),
+        balances_events.Held(STAKE, ALICE, u128(1_000)),
+        balances_events.Held(STAKE, ALICE, u128(500)),
+        balances_events.Released(STAKE, ALICE, u128(600)),
+        balances_events.Released(STAKE, ALICE, u128(900)),
     ]
 
 
@@ -231,7 +232,9 @@ def test_held_money_changes_hands(runtime: BalancesRuntime) -> None:
     assert balances.held(ESCROW, BOB) == 300
     assert balances.free(UNUSED) == 400
     assert balances.held(ESCROW, ALICE) == 300
-    assert runtime.announced()[-1] == Balances.TransferOnHold(ESCROW, ALICE, UNUSED, u128(400))
+    assert runtime.announced()[-1] == balances_events.TransferOnHold(
+        ESCROW, ALICE, UNUSED, u128(400)
+    )
     check_the_ledger(runtime)
 
 
@@ -277,7 +280,7 @@ def test_a_slash_takes_even_what_a_lock_leans_on(runtime: BalancesRuntime) -> No
 
     assert runtime.balances.total_burned.value == 600
     assert account(runtime, ALICE) == (9_000, 0, 10_000, 1, 1)
-    assert runtime.announced()[-1] == Balances.BurnedHeld(BOND, ALICE, u128(600))
+    assert runtime.announced()[-1] == balances_events.BurnedHeld(BOND, ALICE, u128(600))
     check_the_ledger(runtime)
 
 
@@ -296,11 +299,11 @@ def test_locks_overlap_and_the_greatest_counts(runtime: BalancesRuntime) -> None
     assert ALICE not in balances.locks
     assert ALICE not in balances.freezes
     assert runtime.announced() == [
-        Balances.Locked(ALICE, u128(3_000)),
-        Balances.Locked(ALICE, u128(2_000)),
-        Balances.Unlocked(ALICE, u128(1_000)),
-        Balances.Thawed(ALICE, u128(1_000)),
-        Balances.Unlocked(ALICE, u128(3_000)),
+        balances_events.Locked(ALICE, u128(3_000)),
+        balances_events.Locked(ALICE, u128(2_000)),
+        balances_events.Unlocked(ALICE, u128(1_000)),
+        balances_events.Thawed(ALICE, u128(1_000)),
+        balances_events.Unlocked(ALICE, u128(3_000)),
     ]
 
 
@@ -317,7 +320,7 @@ def test_freezes_are_limited_in_number() -> None:
     runtime.balances.genesis({"balances": [[address(ALICE), 1_000]]})
     runtime.balances.lockable_currency.set_freeze(VOTE, ALICE, u128(1))
 
-    with refused(runtime, Balances.TooManyFreezes):
+    with refused(runtime, errors.TooManyFreezes):
         runtime.balances.lockable_currency.set_freeze(POLL, ALICE, u128(1))
 
 

@@ -17,8 +17,9 @@ from runtime.pallets.preimage import MAX_INLINE, Inline, Lookup
 from runtime.pallets.scheduler import (
     MAX_SCHEDULED,
     RetryConfig,
-    Scheduler,
+    errors,
 )
+from runtime.pallets.scheduler import events as scheduler_events
 from runtime.weights import scheduler as weights
 from support.governance import ALICE, Diary, GovernanceRuntime
 from support.runtime import reconfigure, refused
@@ -49,7 +50,7 @@ def schedule(
     inner = month_of_appointments.entry(text, micros, **more)
     month_of_appointments.scheduler.schedule(ROOT, u32(when), None, u8(priority), inner)
     last = month_of_appointments.announced()[-1]
-    assert isinstance(last, Scheduler.Scheduled)
+    assert isinstance(last, scheduler_events.Scheduled)
     return last.when, last.index
 
 
@@ -67,7 +68,7 @@ def test_a_call_is_made_at_its_slot_and_once(month_of_appointments: GovernanceRu
     assert month_of_appointments.written() == []
     used = month_of_appointments.tick()
     events = month_of_appointments.announced()
-    assert events == [Diary.Written(b"now"), Scheduler.Dispatched(address, None, Ok(()))]
+    assert events == [Diary.Written(b"now"), scheduler_events.Dispatched(address, None, Ok(()))]
     own = weights.look(0) + weights.look(1) + weights.task(0)
     assert own < used < own + 100 * PICOS_PER_MICRO
     month_of_appointments.new_events()
@@ -99,7 +100,7 @@ def test_a_failure_is_reported_and_leaves_nothing(month_of_appointments: Governa
     month_of_appointments.new_events()
     month_of_appointments.tick()
     (event,) = month_of_appointments.new_events()
-    assert isinstance(event, Scheduler.Dispatched)
+    assert isinstance(event, scheduler_events.Dispatched)
     assert event.task == address
     assert isinstance(event.result, Err)
 
@@ -111,7 +112,7 @@ def test_a_hundred_calls_stay_within_the_weight_and_the_rest_waits_in_order(
     for text in texts:
         schedule(month_of_appointments, 1, text, micros=20_000)
     schedule(month_of_appointments, 2, b"later", priority=0)
-    with refused(month_of_appointments, Scheduler.FailedToSchedule):
+    with refused(month_of_appointments, errors.FailedToSchedule):
         month_of_appointments.scheduler.schedule(
             ROOT, u32(1), None, u8(0), month_of_appointments.entry(b"one too many")
         )
@@ -123,7 +124,7 @@ def test_a_hundred_calls_stay_within_the_weight_and_the_rest_waits_in_order(
         waits = [
             e.when
             for e in month_of_appointments.announced()
-            if isinstance(e, Scheduler.AgendaIncomplete)
+            if isinstance(e, scheduler_events.AgendaIncomplete)
         ]
         assert bool(waits) == bool(pending(month_of_appointments))
         assert month_of_appointments.scheduler.incomplete_since.get() == (
@@ -156,10 +157,12 @@ def test_a_task_heavier_than_any_block_is_removed_and_reported(
     schedule(month_of_appointments, 1, b"after it", priority=1)
     month_of_appointments.new_events()
     month_of_appointments.tick()
-    assert month_of_appointments.announced()[1] == Scheduler.PermanentlyOverweight(address, None)
+    assert month_of_appointments.announced()[1] == scheduler_events.PermanentlyOverweight(
+        address, None
+    )
     assert month_of_appointments.announced()[-2:] == [
         Diary.Written(b"after it"),
-        Scheduler.Dispatched((u32(1), u32(1)), None, Ok(())),
+        scheduler_events.Dispatched((u32(1), u32(1)), None, Ok(())),
     ]
     assert list(month_of_appointments.preimage.request_status_for.items()) == []
 
@@ -171,7 +174,7 @@ def test_a_task_without_its_preimage_is_removed_and_reported(
     address = month_of_appointments.scheduler.put(u32(1), key, BY_ROOT, 0, NAME)
     month_of_appointments.new_events()
     month_of_appointments.tick()
-    assert month_of_appointments.new_events() == [Scheduler.CallUnavailable(address, NAME)]
+    assert month_of_appointments.new_events() == [scheduler_events.CallUnavailable(address, NAME)]
     assert NAME not in month_of_appointments.scheduler.tasks.lookup
     assert list(month_of_appointments.preimage.request_status_for.items()) == []
 
@@ -191,19 +194,19 @@ def test_a_call_noted_late_is_still_in_time(month_of_appointments: GovernanceRun
 def test_a_task_is_cancelled_by_its_place(month_of_appointments: GovernanceRuntime) -> None:
     address = schedule(month_of_appointments, 4, LONG)
     month_of_appointments.scheduler.cancel(ROOT, *address)
-    assert month_of_appointments.announced()[-1] == Scheduler.Canceled(*address)
+    assert month_of_appointments.announced()[-1] == scheduler_events.Canceled(*address)
     assert list(month_of_appointments.scheduler.tasks.agenda.items()) == []
     assert list(month_of_appointments.preimage.request_status_for.items()) == []
-    with refused(month_of_appointments, Scheduler.NotFound):
+    with refused(month_of_appointments, errors.NotFound):
         month_of_appointments.scheduler.cancel(ROOT, *address)
 
 
 def test_a_name_is_one_task_at_a_time(month_of_appointments: GovernanceRuntime) -> None:
     make = month_of_appointments.scheduler.schedule_named
     make(ROOT, NAME, u32(2), None, u8(0), month_of_appointments.entry(b"first"))
-    with refused(month_of_appointments, Scheduler.FailedToSchedule):
+    with refused(month_of_appointments, errors.FailedToSchedule):
         make(ROOT, NAME, u32(3), None, u8(0), month_of_appointments.entry(b"second"))
-    with refused(month_of_appointments, Scheduler.NotFound):
+    with refused(month_of_appointments, errors.NotFound):
         month_of_appointments.scheduler.cancel_named(ROOT, OTHER)
     month_of_appointments.scheduler.cancel_named(ROOT, NAME)
     make(ROOT, NAME, u32(3), None, u8(0), month_of_appointments.entry(b"second"))
@@ -239,7 +242,7 @@ def test_after_counts_from_the_next_slot(month_of_appointments: GovernanceRuntim
 def test_the_past_and_the_present_are_too_late(month_of_appointments: GovernanceRuntime) -> None:
     month_of_appointments.tick(7)
     for when in (3, 7):
-        with refused(month_of_appointments, Scheduler.TargetBlockNumberInPast):
+        with refused(month_of_appointments, errors.TargetBlockNumberInPast):
             month_of_appointments.scheduler.schedule(
                 ROOT, u32(when), None, u8(0), month_of_appointments.entry(b"late")
             )
@@ -291,7 +294,7 @@ def test_a_task_that_fails_is_retried_as_often_as_set(
         tries += [
             month_of_appointments.clock.slot
             for e in month_of_appointments.announced()
-            if isinstance(e, Scheduler.Dispatched)
+            if isinstance(e, scheduler_events.Dispatched)
         ]
     assert tries == [1, 4, 7]
     assert list(month_of_appointments.scheduler.tasks.retries.items()) == []
@@ -311,8 +314,8 @@ def test_a_time_after_all_slots_never_comes_and_stops_no_block(
     month_of_appointments.new_events()
     month_of_appointments.tick(2)
     events = month_of_appointments.announced()
-    assert Scheduler.PeriodicFailed((u32(2), u32(0)), NAME) in events
-    assert Scheduler.RetryFailed(address, None) in events
+    assert scheduler_events.PeriodicFailed((u32(2), u32(0)), NAME) in events
+    assert scheduler_events.RetryFailed(address, None) in events
     assert month_of_appointments.written() == [LONG]
     assert pending(month_of_appointments) == 0
     assert NAME not in month_of_appointments.scheduler.tasks.lookup
@@ -335,13 +338,15 @@ def test_retries_can_be_given_up(month_of_appointments: GovernanceRuntime) -> No
     month_of_appointments.scheduler.schedule_named(
         ROOT, NAME, u32(1), None, u8(0), month_of_appointments.entry(b"", fails=True)
     )
-    with refused(month_of_appointments, Scheduler.NotFound):
+    with refused(month_of_appointments, errors.NotFound):
         month_of_appointments.scheduler.cancel_retry_named(ROOT, NAME)
     month_of_appointments.scheduler.set_retry_named(ROOT, NAME, u8(9), u32(1))
     month_of_appointments.scheduler.cancel_retry(
         ROOT, month_of_appointments.scheduler.tasks.lookup[NAME]
     )
-    assert month_of_appointments.announced()[-1] == Scheduler.RetryCancelled((u32(1), u32(0)), NAME)
+    assert month_of_appointments.announced()[-1] == scheduler_events.RetryCancelled(
+        (u32(1), u32(0)), NAME
+    )
     month_of_appointments.tick()
     assert pending(month_of_appointments) == 0
 
@@ -432,9 +437,9 @@ def test_other_pallets_get_the_next_slot_that_has_room(
     )
     address = door(u32(5), task, BY_ROOT, 0, NAME)
     assert address == (6, 0)
-    with refused(month_of_appointments, Scheduler.FailedToSchedule):
+    with refused(month_of_appointments, errors.FailedToSchedule):
         door(u32(9), task, BY_ROOT, 0, NAME)
-    with refused(month_of_appointments, Scheduler.TargetBlockNumberInPast):
+    with refused(month_of_appointments, errors.TargetBlockNumberInPast):
         door(u32(0), task, BY_ROOT, 0)
     month_of_appointments.scheduler.cancel_at(address)
     month_of_appointments.scheduler.cancel_at(address)
@@ -591,7 +596,7 @@ def test_a_periodic_task_keeps_its_retries_for_the_next_time(
         tries += [
             (month_of_appointments.clock.slot, e.id)
             for e in month_of_appointments.announced()
-            if isinstance(e, Scheduler.Dispatched)
+            if isinstance(e, scheduler_events.Dispatched)
         ]
     assert tries == [(1, NAME), (4, None), (11, NAME), (14, None)]
     assert list(month_of_appointments.scheduler.tasks.retries.items()) == []

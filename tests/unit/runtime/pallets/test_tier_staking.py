@@ -23,9 +23,10 @@ from runtime.frame import (
 from runtime.pallets.tier_staking import (
     TIERS,
     YEAR365_MS,
-    TierStaking,
     accrued,
     affordable_bps,
+    errors,
+    events,
 )
 from support.runtime import refused
 from support.tier_staking import (
@@ -84,7 +85,7 @@ def test_a_whole_term_pays_the_yearly_rate_for_its_days(
     world: World, tier: int, amount: int, reward: int
 ) -> None:
     number, before = world.stake(ALICE, amount, tier), world.free(ALICE)
-    assert world.last(TierStaking.Staked) == TierStaking.Staked(
+    assert world.last(events.Staked) == events.Staked(
         ALICE, number, btt(amount), u8(tier), u128(reward)
     )
     assert world.staking.reward_pool.state().committed == reward
@@ -95,10 +96,10 @@ def test_a_whole_term_pays_the_yearly_rate_for_its_days(
     world.staking.unstake(signed(ALICE), number)
 
     burned = reward * int(TIERS[tier].burn_bps) // 10_000
-    assert world.last(TierStaking.RewardPaid) == TierStaking.RewardPaid(
+    assert world.last(events.RewardPaid) == events.RewardPaid(
         ALICE, number, u128(reward), u128(burned), u128(reward - burned)
     )
-    assert world.last(TierStaking.Unstaked) == TierStaking.Unstaked(ALICE, number, btt(amount))
+    assert world.last(events.Unstaked) == events.Unstaked(ALICE, number, btt(amount))
     assert world.free(ALICE) == before + int(btt(amount)) + reward - burned
     assert world.tokenomics.burned == burned
     assert world.free(STAKING) == btt(POOL) - reward
@@ -151,9 +152,9 @@ def test_a_reduced_rate_is_the_greatest_that_the_pool_can_pay(
 
 def test_a_stake_has_its_tier_s_minimum(world: World) -> None:
     for place, tier in enumerate(TIERS):
-        with refused(world, TierStaking.BelowMinimum):
+        with refused(world, errors.BelowMinimum):
             world.stake(ALICE, 0, place, planck=int(tier.minimum) - 1)
-    with refused(world, TierStaking.UnknownTier):
+    with refused(world, errors.UnknownTier):
         world.stake(ALICE, 100_000, 5)
 
 
@@ -168,7 +169,7 @@ def test_one_account_has_so_many_stakes(world: World) -> None:
     most = int(world.staking.max_stakes_per_account)
     for _ in range(most):
         world.stake(ALICE, 1_000, 0)
-    with refused(world, TierStaking.TooManyStakes):
+    with refused(world, errors.TooManyStakes):
         world.stake(ALICE, 1_000, 0)
     world.stake(BOB, 1_000, 0)
     world.check()
@@ -184,11 +185,11 @@ def test_stakes_are_of_any_account_opened_them(world: World) -> None:
     world.wait(30)
     staking = world.staking
     for act in (staking.claim, staking.unstake, staking.claim_dividend):
-        with refused(world, TierStaking.NotOwner):
+        with refused(world, errors.NotOwner):
             act(signed(BOB), number)
-    with refused(world, TierStaking.NotOwner):
+    with refused(world, errors.NotOwner):
         staking.extend(signed(BOB), number, u8(1))
-    with refused(world, TierStaking.NotOwner):
+    with refused(world, errors.NotOwner):
         staking.force_unstake(ROOT, Id(BOB), number)
 
 
@@ -214,9 +215,9 @@ def test_only_who_signs_acts_for_an_account(world: World) -> None:
 
 def test_an_empty_pool_promises_nothing(world: World) -> None:
     fill(world, int(btt(100)))
-    with refused(world, TierStaking.RewardPoolExhausted):
+    with refused(world, errors.RewardPoolExhausted):
         world.stake(ALICE, 50_000, 3)
-    with refused(world, TierStaking.RewardBelowMin):
+    with refused(world, errors.RewardBelowMin):
         world.stake(ALICE, 50_000, 3, int(btt(100)) + 1)
 
     number = world.stake(ALICE, 50_000, 3, int(btt(100)))
@@ -243,7 +244,7 @@ def test_who_asks_for_nothing_may_stake_for_the_benefits_alone(world: World) -> 
     number = world.stake(ALICE, 10_000, 2, 0)
     world.wait(1)
     assert world.staking.positions.discount_bps(ALICE) == 2_000
-    with refused(world, TierStaking.NothingToClaim):
+    with refused(world, errors.NothingToClaim):
         world.staking.claim(signed(ALICE), number)
     world.wait(180)
     world.staking.unstake(signed(ALICE), number)
@@ -252,7 +253,7 @@ def test_who_asks_for_nothing_may_stake_for_the_benefits_alone(world: World) -> 
 
 def test_a_least_reward_is_asked_for_at_the_full_rate_too(world: World) -> None:
     full = 6_000 * 10**18
-    with refused(world, TierStaking.RewardBelowMin):
+    with refused(world, errors.RewardBelowMin):
         world.stake(ALICE, 50_000, 3, full + 1)
     number = world.stake(ALICE, 50_000, 3, full)
     assert world.staking.ledger.stakes[ALICE, number].bps == 1_200
@@ -260,17 +261,17 @@ def test_a_least_reward_is_asked_for_at_the_full_rate_too(world: World) -> None:
 
 def test_one_account_gets_no_more_than_a_tenth_of_the_pool(world: World) -> None:
     assert world.staking.reward_pool.max_commit_per_account.value == btt(100_800)
-    with refused(world, TierStaking.CommitCapExceeded):
+    with refused(world, errors.CommitCapExceeded):
         world.stake(ALICE, 200_000, 4)
     world.stake(ALICE, 100_000, 4)  # 54,000
-    with refused(world, TierStaking.CommitCapExceeded):
+    with refused(world, errors.CommitCapExceeded):
         world.stake(ALICE, 100_000, 4)
 
     second = world.stake(ALICE, 100_000, 4, 1)
 
     assert world.staking.ledger.stakes[ALICE, second].bps == 1_560, "46,800 in three years"
     assert world.staking.positions.holdings[ALICE].commit <= btt(100_800)
-    with refused(world, TierStaking.RewardBelowMin):
+    with refused(world, errors.RewardBelowMin):
         world.stake(ALICE, 500_000, 4, int(btt(1)))
     world.stake(BOB, 100_000, 4)
     world.check()
@@ -280,7 +281,7 @@ def test_the_cap_counts_what_was_promised_until_the_stake_is_closed(world: World
     first = world.stake(ALICE, 100_000, 4)
     world.wait(1_094)
     world.staking.claim(signed(ALICE), first)
-    with refused(world, TierStaking.CommitCapExceeded):
+    with refused(world, errors.CommitCapExceeded):
         world.stake(ALICE, 100_000, 4)
     world.wait(1)
     world.staking.unstake(signed(ALICE), first)
@@ -291,7 +292,7 @@ def test_the_cap_counts_what_was_promised_until_the_stake_is_closed(world: World
 def test_any_account_sends_money_to_the_pool_fills_it(world: World) -> None:
     fill(world, 0)
     world.staking.top_up(signed(BOB), btt(6_000))
-    assert world.last(TierStaking.PoolToppedUp) == TierStaking.PoolToppedUp(BOB, btt(6_000))
+    assert world.last(events.PoolToppedUp) == events.PoolToppedUp(BOB, btt(6_000))
     assert world.staking.reward_pool.state().free == btt(6_000)
     world.balances.transfer(CAROL, STAKING, btt(7))
     assert world.staking.reward_pool.state().free == btt(6_007), (
@@ -308,14 +309,14 @@ def test_any_account_sends_money_to_the_pool_fills_it(world: World) -> None:
 
 def test_nothing_is_claimed_twice(world: World) -> None:
     number = world.stake(ALICE, 50_000, 3)
-    with refused(world, TierStaking.NothingToClaim):
+    with refused(world, errors.NothingToClaim):
         world.staking.claim(signed(ALICE), number)
     world.wait(73)
     world.staking.claim(signed(ALICE), number)
-    assert world.last(TierStaking.RewardPaid) == TierStaking.RewardPaid(
+    assert world.last(events.RewardPaid) == events.RewardPaid(
         ALICE, number, btt(1_200), btt(60), btt(1_140)
     )
-    with refused(world, TierStaking.NothingToClaim):
+    with refused(world, errors.NothingToClaim):
         world.staking.claim(signed(ALICE), number)
     world.check()
 
@@ -323,7 +324,7 @@ def test_nothing_is_claimed_twice(world: World) -> None:
 def test_there_is_no_way_out_before_the_end(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
     world.clock.slot = 30 * DAY - 1
-    with refused(world, TierStaking.StillLocked):
+    with refused(world, errors.StillLocked):
         world.staking.unstake(signed(ALICE), number)
     with refused(world, BadOrigin):
         world.staking.force_unstake(signed(ALICE), Id(ALICE), number)
@@ -336,7 +337,7 @@ def test_the_chain_closes_a_stake_early_and_what_it_had_not_earned_is_free(world
     world.wait(73)
     before = world.free(ALICE)
     world.staking.force_unstake(ROOT, Id(ALICE), number)
-    assert world.last(TierStaking.ForceUnstaked) == TierStaking.ForceUnstaked(
+    assert world.last(events.ForceUnstaked) == events.ForceUnstaked(
         ALICE, number, btt(50_000), btt(4_800)
     )
     assert world.free(ALICE) == before + btt(50_000) + btt(1_140)
@@ -353,9 +354,7 @@ def test_a_longer_term_begins_when_it_is_asked_for(world: World) -> None:
     world.wait(73)
     before = world.free(ALICE)
     world.staking.extend(signed(ALICE), number, u8(4))
-    assert world.last(TierStaking.Extended) == TierStaking.Extended(
-        ALICE, number, u8(4), btt(54_000)
-    )
+    assert world.last(events.Extended) == events.Extended(ALICE, number, u8(4), btt(54_000))
     assert world.free(ALICE) == before + btt(2_280), "12,000 a year for a fifth, 5 % burned"
     extended = world.staking.ledger.stakes[ALICE, number]
     assert extended.term_end == (73 + 1_095) * DAY_MS
@@ -363,7 +362,7 @@ def test_a_longer_term_begins_when_it_is_asked_for(world: World) -> None:
     world.check()
 
     world.wait(1_095 - 1)
-    with refused(world, TierStaking.StillLocked):
+    with refused(world, errors.StillLocked):
         world.staking.unstake(signed(ALICE), number)
     world.wait(1)
     world.staking.unstake(signed(ALICE), number)
@@ -374,12 +373,12 @@ def test_a_longer_term_begins_when_it_is_asked_for(world: World) -> None:
 def test_a_term_is_never_made_shorter(world: World) -> None:
     number = world.stake(ALICE, 100_000, 3)
     for tier in range(4):
-        with refused(world, TierStaking.NotLonger):
+        with refused(world, errors.NotLonger):
             world.staking.extend(signed(ALICE), number, u8(tier))
-    with refused(world, TierStaking.UnknownTier):
+    with refused(world, errors.UnknownTier):
         world.staking.extend(signed(ALICE), number, u8(5))
     world.wait(335)
-    with refused(world, TierStaking.NotLonger):
+    with refused(world, errors.NotLonger):
         world.staking.extend(signed(ALICE), number, u8(0))  # it would end when it does anyway
     world.wait(slots=1)
     world.staking.extend(signed(ALICE), number, u8(0))
@@ -388,15 +387,15 @@ def test_a_term_is_never_made_shorter(world: World) -> None:
 
 def test_an_extension_needs_what_a_new_stake_needs(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
-    with refused(world, TierStaking.BelowMinimum):
+    with refused(world, errors.BelowMinimum):
         world.staking.extend(signed(ALICE), number, u8(1))
     rich = world.stake(ALICE, 200_000, 3)
-    with refused(world, TierStaking.CommitCapExceeded):
+    with refused(world, errors.CommitCapExceeded):
         world.staking.extend(signed(ALICE), rich, u8(4))
     fill(world, int(world.staking.reward_pool.state().committed))
     other = world.staking.ledger.stakes[ALICE, rich]
     assert other.commit == btt(24_000)
-    with refused(world, TierStaking.RewardPoolExhausted):
+    with refused(world, errors.RewardPoolExhausted):
         world.staking.extend(signed(ALICE), rich, u8(4))
 
 
@@ -405,7 +404,7 @@ def test_an_extension_may_use_what_the_stake_will_not_earn(world: World) -> None
     fill(world, int(world.staking.reward_pool.state().committed))
     assert world.staking.reward_pool.state().free == 0
     world.wait(slots=1)
-    with refused(world, TierStaking.RewardPoolExhausted):
+    with refused(world, errors.RewardPoolExhausted):
         world.staking.extend(signed(ALICE), number, u8(3))
     world.staking.top_up(signed(BOB), btt(1))
     world.staking.extend(signed(ALICE), number, u8(3))

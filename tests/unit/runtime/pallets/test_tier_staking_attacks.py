@@ -30,6 +30,8 @@ from runtime.pallets.tier_staking import (
     PremiumService,
     TierStaking,
     accrued,
+    errors,
+    events,
 )
 from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.vesting import VestingInfo
@@ -65,9 +67,9 @@ def test_insiders_cannot_stake_what_is_still_vesting(world: World) -> None:
     schedule = VestingInfo(btt(100_000), u128(btt(100_000) // 100), u32(10**6))
     world.vesting.vested_transfer(signed(ALICE), Id(insider), schedule)
     world.balances.transfer(ALICE, insider, btt(50_000))
-    with refused(world, TierStaking.LockedFundsNotStakable):
+    with refused(world, errors.LockedFundsNotStakable):
         world.stake(insider, 50_000, 3, planck=1)
-    with refused(world, TierStaking.LockedFundsNotStakable):
+    with refused(world, errors.LockedFundsNotStakable):
         world.stake(insider, 100_000, 4)
 
     world.stake(insider, 50_000, 3)
@@ -75,7 +77,7 @@ def test_insiders_cannot_stake_what_is_still_vesting(world: World) -> None:
     assert world.balances.reducible_balance(insider) == 0, "the 100,000 stay locked"
     with refused(world, TokenError(TokenErrorKind.Frozen)):
         world.balances.transfer(insider, BOB, u128(1))
-    with refused(world, TierStaking.LockedFundsNotStakable):
+    with refused(world, errors.LockedFundsNotStakable):
         world.stake(insider, 1_000, 0)
 
 
@@ -102,7 +104,7 @@ def test_a_bond_under_a_lock_frees_no_locked_money_for_a_stake(world: World) -> 
     world.balances.set_lock(b"vesting ", holder, btt(20_000), Reasons.Misc)
     world.balances.hold(BOND, holder, btt(10_000))
     # 11,000 are free and 10,000 of the lock lie under the bond: 1,000 can be spent.
-    with refused(world, TierStaking.LockedFundsNotStakable):
+    with refused(world, errors.LockedFundsNotStakable):
         world.stake(holder, 1_000, 0, planck=1)
     world.stake(holder, 1_000, 0)
     world.balances.release(BOND, holder, btt(10_000))
@@ -112,12 +114,12 @@ def test_a_bond_under_a_lock_frees_no_locked_money_for_a_stake(world: World) -> 
 
 def test_no_account_grabs_the_pool(world: World) -> None:
     for tier in (3, 4):
-        with refused(world, TierStaking.CommitCapExceeded):
+        with refused(world, errors.CommitCapExceeded):
             world.stake(ALICE, 900_000, tier)
     number = world.stake(ALICE, 900_000, 4, 1)
     assert world.staking.ledger.stakes[ALICE, number].commit <= btt(POOL) // 10
     for _ in range(3):
-        with refused(world, TierStaking.CommitCapExceeded):
+        with refused(world, errors.CommitCapExceeded):
             world.stake(ALICE, 50_000, 2)
         world.wait(300)
         world.staking.claim(signed(ALICE), number)
@@ -127,11 +129,11 @@ def test_no_account_grabs_the_pool(world: World) -> None:
 def test_staking_and_leaving_brings_no_discount(world: World) -> None:
     number = world.stake(ALICE, 10_000, 2)
     assert world.staking.positions.discount_bps(ALICE) == 0, "nothing on the first day"
-    with refused(world, TierStaking.StillLocked):
+    with refused(world, errors.StillLocked):
         world.staking.unstake(signed(ALICE), number)
     world.wait(1)
     assert world.staking.positions.discount_bps(ALICE) == 2_000
-    with refused(world, TierStaking.StillLocked):
+    with refused(world, errors.StillLocked):
         world.staking.unstake(signed(ALICE), number)
     world.wait(179)
     assert world.staking.positions.discount_bps(ALICE) == 0, (
@@ -356,10 +358,10 @@ class Staking(History):
         self.world.check()
         paid: Counter[int] = Counter()
         for event in self.world.announced():
-            if isinstance(event, TierStaking.RewardPaid):
+            if isinstance(event, events.RewardPaid):
                 assert event.gross == int(event.burned) + int(event.paid)
                 paid[int(event.id)] += int(event.gross)
-            elif isinstance(event, (TierStaking.Unstaked, TierStaking.ForceUnstaked)):
+            elif isinstance(event, (events.Unstaked, events.ForceUnstaked)):
                 paid.pop(int(event.id), None)
         assert sum(paid.values()) >= sum(
             int(one.gross_claimed) for _, one in self.world.staking.ledger.stakes.items()

@@ -28,7 +28,8 @@ from runtime.pallets.tier_staking import (
     Contribution,
     Position,
     Tier,
-    TierStaking,
+    errors,
+    events,
 )
 from runtime.pallets.tier_staking.formulas import window_of
 from support.runtime import refused
@@ -178,15 +179,15 @@ def test_open_stakes_keep_their_terms(world: World) -> None:
     number = world.stake(ALICE, 50_000, 3)
     terms = Tier(u32(400), u32(900), btt(60_000), u32(0), TIERS[3].benefits)
     world.staking.set_tier(ROOT, u8(3), terms)
-    assert world.last(TierStaking.TierSet) == TierStaking.TierSet(u8(3), terms)
-    with refused(world, TierStaking.BelowMinimum):
+    assert world.last(events.TierSet) == events.TierSet(u8(3), terms)
+    with refused(world, errors.BelowMinimum):
         world.stake(BOB, 50_000, 3)
     other = world.stake(BOB, 60_000, 3)
     assert world.staking.ledger.stakes[BOB, other].bps == 900
     world.wait(365)
     world.staking.unstake(signed(ALICE), number)
     assert world.tokenomics.burned == btt(300)
-    with refused(world, TierStaking.StillLocked):
+    with refused(world, errors.StillLocked):
         world.staking.unstake(signed(BOB), other)
     world.check()
 
@@ -213,14 +214,14 @@ def test_open_stakes_keep_their_terms(world: World) -> None:
     ],
 )
 def test_a_longer_tier_is_never_worse_than_a_shorter_one(world: World, terms: Tier) -> None:
-    with refused(world, TierStaking.InvalidTerms):
+    with refused(world, errors.InvalidTerms):
         world.staking.set_tier(ROOT, u8(2), terms)
 
 
 def test_there_are_five_tiers_and_a_whole_is_the_most(world: World) -> None:
-    with refused(world, TierStaking.UnknownTier):
+    with refused(world, errors.UnknownTier):
         world.staking.set_tier(ROOT, u8(5), GOOD)
-    with refused(world, TierStaking.InvalidShare):
+    with refused(world, errors.InvalidShare):
         world.staking.set_dividend_bps(ROOT, u32(10_001))
     world.staking.set_dividend_bps(ROOT, u32(10_000))
 
@@ -261,23 +262,21 @@ def test_a_wrong_configuration_is_refused(config: dict[str, object]) -> None:
 def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: World) -> None:
     first, second = world.stake(ALICE, 30_000, 0), world.stake(BOB, 10_000, 0)
     world.tokenomics.earn(int(btt(1_000)))
-    with refused(world, TierStaking.NothingToClaim):
+    with refused(world, errors.NothingToClaim):
         world.staking.claim_dividend(signed(ALICE), first)
     world.wait(slots=ERA)
-    assert world.last(TierStaking.DividendDistributed) == TierStaking.DividendDistributed(
-        u32(0), btt(200)
-    )
+    assert world.last(events.DividendDistributed) == events.DividendDistributed(u32(0), btt(200))
     assert world.tokenomics.earmarked == btt(200)
     late = world.stake(CAROL, 40_000, 0)
     before = world.free(ALICE)
     world.staking.claim_dividend(signed(ALICE), first)
-    assert world.last(TierStaking.DividendPaid) == TierStaking.DividendPaid(ALICE, first, btt(150))
+    assert world.last(events.DividendPaid) == events.DividendPaid(ALICE, first, btt(150))
     assert world.free(ALICE) == before + btt(150)
     assert world.dividend_due(BOB, second) == btt(50)
     assert world.dividend_due(CAROL, late) == 0, "it was not there then"
-    with refused(world, TierStaking.NothingToClaim):
+    with refused(world, errors.NothingToClaim):
         world.staking.claim_dividend(signed(CAROL), late)
-    with refused(world, TierStaking.NothingToClaim):
+    with refused(world, errors.NothingToClaim):
         world.staking.claim_dividend(signed(ALICE), first)
     world.check()
 
@@ -288,9 +287,7 @@ def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
     world.tokenomics.earn(int(btt(1_000)))
     world.wait(slots=ERA)
     assert world.tokenomics.earmarked == 0
-    assert not any(
-        isinstance(event, TierStaking.DividendDistributed) for event in world.announced()
-    )
+    assert not any(isinstance(event, events.DividendDistributed) for event in world.announced())
     world.check()
     number = world.stake(ALICE, 1_000, 0)
     assert world.dividend_due(ALICE, number) == 0
@@ -340,7 +337,7 @@ def test_closing_a_stake_pays_its_dividends(world: World) -> None:
     world.tokenomics.earn(int(btt(5)))
     world.wait(30)
     world.staking.unstake(signed(ALICE), number)
-    assert world.last(TierStaking.DividendPaid) == TierStaking.DividendPaid(ALICE, number, btt(1))
+    assert world.last(events.DividendPaid) == events.DividendPaid(ALICE, number, btt(1))
     world.check()
 
 
@@ -369,7 +366,7 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
         staking.contributions.count_vote(ALICE)
     staking.contributions.count_credential(ALICE, PLENTY)
     staking.contributions.count_referral(BOB, PLENTY)
-    with refused(world, TierStaking.QuarterNotOver):
+    with refused(world, errors.QuarterNotOver):
         staking.claim_contribution(signed(ALICE), u32(0))
     world.clock.slot = QUARTER - 1
     assert staking.contributions.quarter_now() == 0
@@ -378,15 +375,15 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
     before = world.free(ALICE), world.free(BOB)
     staking.claim_contribution(signed(ALICE), u32(0))
     staking.claim_contribution(signed(BOB), u32(0))
-    assert world.last(TierStaking.ContributionPaid) == TierStaking.ContributionPaid(
+    assert world.last(events.ContributionPaid) == events.ContributionPaid(
         BOB, u32(0), u128(budget * 5 // 11)
     )
     assert world.free(ALICE) == before[0] + budget * 6 // 11
     assert world.free(BOB) == before[1] + budget * 5 // 11
     for who in (ALICE, CAROL):
-        with refused(world, TierStaking.NothingToClaim):
+        with refused(world, errors.NothingToClaim):
             staking.claim_contribution(signed(who), u32(0))
-    with refused(world, TierStaking.QuarterNotOver):
+    with refused(world, errors.QuarterNotOver):
         staking.claim_contribution(signed(ALICE), u32(1))
 
 

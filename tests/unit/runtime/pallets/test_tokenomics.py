@@ -36,6 +36,8 @@ from runtime.pallets.tokenomics import (
     BurnReason,
     CeilingMode,
     Tokenomics,
+    errors,
+    events,
 )
 from runtime.pallets.tokenomics.formulas import ceiling, label_year, time_cap
 from runtime.splits import split_compute
@@ -109,7 +111,7 @@ def test_a_chain_without_the_section_has_pools_and_no_promises() -> None:
     runtime.tokenomics.on_initialize(1)
     with refused(runtime, BadOrigin):
         runtime.tokenomics.attest_milestone(BY_ALICE, u32(0), u32(0), PROOF)
-    with refused(runtime, Tokenomics.MilestoneUnknown):
+    with refused(runtime, errors.MilestoneUnknown):
         runtime.tokenomics.claim_programme(BY_ALICE, u32(0))
 
 
@@ -174,7 +176,7 @@ def test_a_referendum_pays_out_of_the_ecosystem_fund(runtime: TokenomicsRuntime)
     assert runtime.has(BOB) == 1_000 * ONE
     assert runtime.tokenomics.ledger.pools[pool(ECOSYSTEM)].released == 1_000 * ONE
     assert runtime.tokenomics.releases.released_total.value == 1_000 * ONE
-    assert runtime.announced()[-1] == Tokenomics.PoolReleased(pool(ECOSYSTEM), btt(1_000), BOB)
+    assert runtime.announced()[-1] == events.PoolReleased(pool(ECOSYSTEM), btt(1_000), BOB)
 
 
 @pytest.mark.parametrize("account", [ECOSYSTEM, GRANTS, DEVELOPMENT_FUND, OPERATIONS])
@@ -187,7 +189,7 @@ def test_no_other_account_pays_out_of_it(runtime: TokenomicsRuntime, account: Ac
 def test_not_even_a_referendum_pays_out_of_pools_with_rules_of_their_own(
     runtime: TokenomicsRuntime, account: AccountId
 ) -> None:
-    with refused(runtime, Tokenomics.NotDiscretionary):
+    with refused(runtime, errors.NotDiscretionary):
         runtime.tokenomics.release_discretionary(ROOT, pool(account), btt(1), Id(ALICE))
 
 
@@ -209,7 +211,7 @@ def test_each_pool_asks_its_own_gate() -> None:
 
 def test_a_pool_never_pays_more_than_it_has(runtime: TokenomicsRuntime) -> None:
     runtime.tokenomics.set_ceiling_mode(ROOT, CeilingMode.Off)
-    with refused(runtime, Tokenomics.PoolExhausted):
+    with refused(runtime, errors.PoolExhausted):
         runtime.tokenomics.release_discretionary(
             ROOT, pool(ECOSYSTEM), u128(ALLOCATED["ecos"] * ONE + 1), Id(BOB)
         )
@@ -229,7 +231,7 @@ def test_too_little_to_open_an_account_with_is_refused(runtime: TokenomicsRuntim
 
 
 def test_the_ceiling_refuses_the_planck_beyond_it(tight: TokenomicsRuntime) -> None:
-    with refused(tight, Tokenomics.ReleaseCeilingReached):
+    with refused(tight, errors.ReleaseCeilingReached):
         tight.tokenomics.release_discretionary(
             ROOT, pool(ECOSYSTEM), u128(210_000 * ONE + 1), Id(BOB)
         )
@@ -245,7 +247,7 @@ def test_attack_the_ceiling_cannot_be_passed_in_many_small_steps(tight: Tokenomi
         tight.tokenomics.release_discretionary(ROOT, pool(GRANTS), btt(5_000), Id(CAROL))
 
     for account in (ECOSYSTEM, GRANTS):
-        with refused(tight, Tokenomics.ReleaseCeilingReached):
+        with refused(tight, errors.ReleaseCeilingReached):
             tight.tokenomics.release_discretionary(ROOT, pool(account), u128(10**15), Id(BOB))
 
 
@@ -253,7 +255,7 @@ def test_attack_a_gift_to_a_pool_makes_no_room_below_the_ceiling(tight: Tokenomi
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_000), Id(BOB))
     tight.tokenomics.top_up_pool(BY_ALICE, pool(ECOSYSTEM), btt(100_000))
 
-    with refused(tight, Tokenomics.ReleaseCeilingReached):
+    with refused(tight, errors.ReleaseCeilingReached):
         tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
 
 
@@ -284,7 +286,7 @@ def test_other_payments_go_on_beyond_the_ceiling_and_are_reported(tight: Tokenom
 
     assert tight.has(CAROL) == 10 * ONE
     limit = u128(630_000 * ONE)
-    reported = Tokenomics.ReleaseCeilingExceeded(u32(2025), limit, u128(limit + btt(10)))
+    reported = events.ReleaseCeilingExceeded(u32(2025), limit, u128(limit + btt(10)))
     assert reported in tight.announced()
 
 
@@ -304,7 +306,7 @@ def test_an_advice_is_no_refusal(tight: TokenomicsRuntime) -> None:
 
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_001), Id(BOB))
 
-    assert any(isinstance(event, Tokenomics.ReleaseCeilingExceeded) for event in tight.announced())
+    assert any(isinstance(event, events.ReleaseCeilingExceeded) for event in tight.announced())
 
 
 def test_without_a_ceiling_nothing_is_said(tight: TokenomicsRuntime) -> None:
@@ -312,9 +314,7 @@ def test_without_a_ceiling_nothing_is_said(tight: TokenomicsRuntime) -> None:
 
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_001), Id(BOB))
 
-    assert not any(
-        isinstance(event, Tokenomics.ReleaseCeilingExceeded) for event in tight.announced()
-    )
+    assert not any(isinstance(event, events.ReleaseCeilingExceeded) for event in tight.announced())
 
 
 def test_fees_that_come_back_out_of_a_pool_are_no_release(tight: TokenomicsRuntime) -> None:
@@ -341,9 +341,9 @@ def test_a_pause_stops_decisions_and_nothing_else(runtime: TokenomicsRuntime) ->
     runtime.tokenomics.unlock_reserve(ROOT, btt(1), u64(4 * MONTH))
     runtime.tokenomics.pause_discretionary(ROOT, u64(4 * MONTH))
 
-    with refused(runtime, Tokenomics.Paused):
+    with refused(runtime, errors.Paused):
         runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
-    with refused(runtime, Tokenomics.Paused):
+    with refused(runtime, errors.Paused):
         runtime.tokenomics.claim_programme(BY_ALICE, u32(0))
     runtime.tokenomics.pay(STAKING, BOB, btt(1), discretionary=False)
     runtime.tokenomics.pay(MINING, BOB, btt(1), discretionary=False)

@@ -36,6 +36,8 @@ from runtime.pallets.tokenomics import (
     CeilingMode,
     MilestoneStatus,
     Tokenomics,
+    errors,
+    events,
 )
 from runtime.pallets.tokenomics.formulas import time_cap
 from runtime.splits import PAYFI, split_compute, split_platform
@@ -86,7 +88,7 @@ def test_a_milestone_counts_when_no_account_objected_for_fourteen_days(
     runtime.clock.slot = 3 * MONTH
     runtime.tokenomics.attest_milestone(BY_FOUNDATION, u32(0), u32(0), PROOF)
     runtime.clock.slot += WINDOW - 1
-    with refused(runtime, Tokenomics.NothingToClaim):
+    with refused(runtime, errors.NothingToClaim):
         runtime.tokenomics.claim_programme(BY_ALICE, u32(0))
 
     runtime.clock.slot += 1
@@ -111,20 +113,20 @@ def test_a_referendum_confirms_a_milestone_at_once(runtime: TokenomicsRuntime) -
 
 def test_attack_milestones_ahead_of_time_release_nothing_early(runtime: TokenomicsRuntime) -> None:
     runtime.attest_all(0)
-    with refused(runtime, Tokenomics.NothingToClaim):  # the first month is not over
+    with refused(runtime, errors.NothingToClaim):  # the first month is not over
         runtime.tokenomics.claim_programme(BY_FOUNDATION, u32(0))
 
     runtime.clock.slot = MONTH
     runtime.tokenomics.claim_programme(BY_FOUNDATION, u32(0))
 
     assert runtime.has(FOUNDATION) == ALLOCATED["fnd1"] * ONE // 48
-    with refused(runtime, Tokenomics.NothingToClaim):
+    with refused(runtime, errors.NothingToClaim):
         runtime.tokenomics.claim_programme(BY_FOUNDATION, u32(0))
 
 
 def test_attack_time_releases_nothing_without_milestones(runtime: TokenomicsRuntime) -> None:
     runtime.clock.slot = 96 * MONTH
-    with refused(runtime, Tokenomics.NothingToClaim):
+    with refused(runtime, errors.NothingToClaim):
         runtime.tokenomics.claim_programme(BY_FOUNDATION, u32(0))
 
 
@@ -136,9 +138,9 @@ def test_a_programme_ends_with_its_last_planck(runtime: TokenomicsRuntime) -> No
         for number in range(4):
             try:
                 runtime.tokenomics.claim_programme(BY_ALICE, u32(number))
-            except Tokenomics.ReleaseCeilingReached:
+            except errors.ReleaseCeilingReached:
                 continue
-            except Tokenomics.NothingToClaim:
+            except errors.NothingToClaim:
                 assert month == 60
     runtime.clock.slot = 61 * MONTH  # 2030: the table has room for everything
     for number, account in enumerate(FOUNDATION_PROGRAMMES):
@@ -156,7 +158,7 @@ def test_the_ceiling_cuts_a_claim_and_leaves_the_rest_for_later(tight: Tokenomic
     tight.tokenomics.claim_programme(BY_ALICE, u32(0))
 
     assert tight.has(FOUNDATION) == 5_000 * ONE
-    with refused(tight, Tokenomics.ReleaseCeilingReached):
+    with refused(tight, errors.ReleaseCeilingReached):
         tight.tokenomics.claim_programme(BY_ALICE, u32(0))
     tight.clock.slot = 12 * MONTH
     tight.tokenomics.claim_programme(BY_ALICE, u32(0))
@@ -171,7 +173,7 @@ def test_an_objection_keeps_a_milestone_from_counting(runtime: TokenomicsRuntime
     runtime.tokenomics.object_milestone(ROOT, u32(0), u32(0))
 
     runtime.clock.slot += 10 * WINDOW
-    with refused(runtime, Tokenomics.NothingToClaim):
+    with refused(runtime, errors.NothingToClaim):
         runtime.tokenomics.claim_programme(BY_ALICE, u32(0))
     # Attested anew with other evidence, it can be objected to anew.
     runtime.tokenomics.attest_milestone(BY_FOUNDATION, u32(0), u32(0), OTHER_PROOF)
@@ -194,20 +196,20 @@ Deed = Callable[[Tokenomics], None]
         (lambda t: t.confirm_milestone(BY_FOUNDATION, u32(0), u32(0)), BadOrigin),
         (
             lambda t: t.attest_milestone(BY_FOUNDATION, u32(4), u32(0), PROOF),
-            Tokenomics.MilestoneUnknown,
+            errors.MilestoneUnknown,
         ),
         (
             lambda t: t.attest_milestone(BY_FOUNDATION, u32(0), u32(16), PROOF),
-            Tokenomics.MilestoneUnknown,
+            errors.MilestoneUnknown,
         ),
         (
             lambda t: t.attest_milestone(BY_FOUNDATION, u32(0), u32(0), OTHER_PROOF),
-            Tokenomics.AlreadyAttested,
+            errors.AlreadyAttested,
         ),
-        (lambda t: t.object_milestone(ROOT, u32(0), u32(1)), Tokenomics.NotAttested),
-        (lambda t: t.confirm_milestone(ROOT, u32(0), u32(1)), Tokenomics.NotAttested),
-        (lambda t: t.confirm_milestone(ROOT, u32(9), u32(1)), Tokenomics.MilestoneUnknown),
-        (lambda t: t.claim_programme(BY_ALICE, u32(4)), Tokenomics.MilestoneUnknown),
+        (lambda t: t.object_milestone(ROOT, u32(0), u32(1)), errors.NotAttested),
+        (lambda t: t.confirm_milestone(ROOT, u32(0), u32(1)), errors.NotAttested),
+        (lambda t: t.confirm_milestone(ROOT, u32(9), u32(1)), errors.MilestoneUnknown),
+        (lambda t: t.claim_programme(BY_ALICE, u32(4)), errors.MilestoneUnknown),
     ],
 )
 def test_a_refusal_has_a_name(runtime: TokenomicsRuntime, deed: Deed, error: type[Error]) -> None:
@@ -219,16 +221,16 @@ def test_a_refusal_has_a_name(runtime: TokenomicsRuntime, deed: Deed, error: typ
 def test_what_counts_cannot_be_objected_to_nor_counted_twice(runtime: TokenomicsRuntime) -> None:
     runtime.tokenomics.attest_milestone(BY_FOUNDATION, u32(0), u32(0), PROOF)
     runtime.clock.slot = WINDOW
-    with refused(runtime, Tokenomics.WindowClosed):
+    with refused(runtime, errors.WindowClosed):
         runtime.tokenomics.object_milestone(ROOT, u32(0), u32(0))
 
     runtime.tokenomics.confirm_milestone(ROOT, u32(0), u32(0))
 
-    with refused(runtime, Tokenomics.AlreadyAttested):
+    with refused(runtime, errors.AlreadyAttested):
         runtime.tokenomics.confirm_milestone(ROOT, u32(0), u32(0))
-    with refused(runtime, Tokenomics.AlreadyAttested):
+    with refused(runtime, errors.AlreadyAttested):
         runtime.tokenomics.attest_milestone(BY_FOUNDATION, u32(0), u32(0), PROOF)
-    with refused(runtime, Tokenomics.NotAttested):
+    with refused(runtime, errors.NotAttested):
         runtime.tokenomics.object_milestone(ROOT, u32(0), u32(0))
     assert runtime.tokenomics.programmes.programmes[u32(0)].done_bps == 625
 
@@ -252,13 +254,13 @@ def test_two_keys_open_the_reserve(runtime: TokenomicsRuntime) -> None:
     runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(600), Id(BOB), PROOF)
 
     assert runtime.has(BOB) == 1_000 * ONE
-    assert runtime.announced()[-1] == Tokenomics.ReserveSpent(btt(600), BOB, PROOF)
-    with refused(runtime, Tokenomics.CapExceeded):
+    assert runtime.announced()[-1] == events.ReserveSpent(btt(600), BOB, PROOF)
+    with refused(runtime, errors.CapExceeded):
         runtime.tokenomics.spend_reserve(BY_KEEPERS, u128(1), Id(BOB), PROOF)
 
 
 def test_attack_either_key_alone_opens_nothing(runtime: TokenomicsRuntime) -> None:
-    with refused(runtime, Tokenomics.ReserveLocked):
+    with refused(runtime, errors.ReserveLocked):
         runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(1), Id(BOB), PROOF)
     with refused(runtime, BadOrigin):
         runtime.tokenomics.unlock_reserve(BY_KEEPERS, btt(1), u64(10))
@@ -268,28 +270,28 @@ def test_attack_either_key_alone_opens_nothing(runtime: TokenomicsRuntime) -> No
     for origin in (ROOT, BY_ALICE, BY_FOUNDATION):
         with refused(runtime, BadOrigin):
             runtime.tokenomics.spend_reserve(origin, btt(1), Id(BOB), PROOF)
-    with refused(runtime, Tokenomics.NotDiscretionary):
+    with refused(runtime, errors.NotDiscretionary):
         runtime.tokenomics.release_discretionary(ROOT, pool(RESERVE), btt(1), Id(BOB))
 
 
 def test_attack_an_expired_cap_opens_nothing(runtime: TokenomicsRuntime) -> None:
     runtime.tokenomics.unlock_reserve(ROOT, btt(1), u64(10))
     runtime.clock.slot = 10
-    with refused(runtime, Tokenomics.ReserveLocked):
+    with refused(runtime, errors.ReserveLocked):
         runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(1), Id(BOB), PROOF)
-    with refused(runtime, Tokenomics.ExpiryPassed):
+    with refused(runtime, errors.ExpiryPassed):
         runtime.tokenomics.unlock_reserve(ROOT, btt(1), u64(10))
 
 
 def test_attack_no_series_of_caps_passes_the_reserve(runtime: TokenomicsRuntime) -> None:
     whole = ALLOCATED["rsrv"]
-    with refused(runtime, Tokenomics.CapExceeded):
+    with refused(runtime, errors.CapExceeded):
         runtime.tokenomics.unlock_reserve(ROOT, u128(whole * ONE + 1), u64(10))
     runtime.tokenomics.unlock_reserve(ROOT, btt(whole - 1), u64(10))
     runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(whole - 1), Id(BOB), PROOF)
     runtime.balances.transfer(ALICE, RESERVE, btt(1_000))  # a gift is not the reserve's to spend
 
-    with refused(runtime, Tokenomics.CapExceeded):
+    with refused(runtime, errors.CapExceeded):
         runtime.tokenomics.unlock_reserve(ROOT, btt(2), u64(10))
     runtime.tokenomics.unlock_reserve(ROOT, btt(1), u64(10))
     runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(1), Id(BOB), PROOF)
@@ -302,21 +304,21 @@ def test_no_pool_pays_into_one_that_never_lets_it_out(
     runtime: TokenomicsRuntime, to: AccountId
 ) -> None:
     runtime.tokenomics.unlock_reserve(ROOT, btt(5), u64(10))
-    with refused(runtime, Tokenomics.PoolClosed):
+    with refused(runtime, errors.PoolClosed):
         runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(5), Id(to), PROOF)
-    with refused(runtime, Tokenomics.PoolClosed):
+    with refused(runtime, errors.PoolClosed):
         runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(5), Id(to))
 
 
 def test_a_pool_that_pays_itself_is_refused(runtime: TokenomicsRuntime) -> None:
-    with refused(runtime, Tokenomics.PoolClosed):
+    with refused(runtime, errors.PoolClosed):
         runtime.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(5), Id(ECOSYSTEM))
 
 
 def test_a_cap_of_nothing_locks_the_reserve_again(runtime: TokenomicsRuntime) -> None:
     runtime.tokenomics.unlock_reserve(ROOT, btt(5), u64(10))
     runtime.tokenomics.unlock_reserve(ROOT, u128(0), u64(0))
-    with refused(runtime, Tokenomics.ReserveLocked):
+    with refused(runtime, errors.ReserveLocked):
         runtime.tokenomics.spend_reserve(BY_KEEPERS, btt(1), Id(BOB), PROOF)
 
 
@@ -332,7 +334,7 @@ def test_the_launch_burns_by_itself_in_the_first_block_and_once(runtime: Tokenom
     assert runtime.tokenomics.milestone_burns.milestone_burns[BurnId.MainnetLaunch].executed_at == 0
     assert runtime.tokenomics.supply().burned == 30_000 * ONE
     assert runtime.burned() == int(runtime.balances.total_burned.value)
-    with refused(runtime, Tokenomics.AlreadyBurned):
+    with refused(runtime, errors.AlreadyBurned):
         runtime.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.MainnetLaunch)
 
 
@@ -343,7 +345,7 @@ def test_hospitals_are_counted_before_their_burn(
     runtime: TokenomicsRuntime, burn: BurnId, hospitals: int
 ) -> None:
     runtime.registry.hospitals = hospitals - 1
-    with refused(runtime, Tokenomics.TriggerNotMet):
+    with refused(runtime, errors.TriggerNotMet):
         runtime.tokenomics.execute_milestone_burn(BY_ALICE, burn)
 
     runtime.registry.hospitals = hospitals
@@ -351,22 +353,22 @@ def test_hospitals_are_counted_before_their_burn(
 
     amount = runtime.tokenomics.milestone_burns.milestone_burns[burn].amount
     assert runtime.balances.total_burned.value == amount
-    with refused(runtime, Tokenomics.AlreadyBurned):
+    with refused(runtime, errors.AlreadyBurned):
         runtime.tokenomics.execute_milestone_burn(BY_ALICE, burn)
 
 
 def test_a_link_without_traffic_is_neither_attested_nor_burned_for(
     runtime: TokenomicsRuntime,
 ) -> None:
-    with refused(runtime, Tokenomics.NoTraffic):
+    with refused(runtime, errors.NoTraffic):
         runtime.tokenomics.attest_cross_chain(ROOT)
-    with refused(runtime, Tokenomics.NoTraffic):
+    with refused(runtime, errors.NoTraffic):
         runtime.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.CrossChain)
 
 
 def test_the_link_to_other_chains_is_attested_before_its_burn(runtime: TokenomicsRuntime) -> None:
     runtime.tokenomics.milestone_burns.bridge = Traffic()
-    with refused(runtime, Tokenomics.TriggerNotMet):
+    with refused(runtime, errors.TriggerNotMet):
         runtime.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.CrossChain)
     with refused(runtime, BadOrigin):
         runtime.tokenomics.attest_cross_chain(BY_FOUNDATION)
@@ -375,14 +377,14 @@ def test_the_link_to_other_chains_is_attested_before_its_burn(runtime: Tokenomic
     runtime.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.CrossChain)
 
     assert runtime.has(ECOSYSTEM) == (ALLOCATED["ecos"] - 100_000) * ONE
-    with refused(runtime, Tokenomics.AlreadyAttested):
+    with refused(runtime, errors.AlreadyAttested):
         runtime.tokenomics.attest_cross_chain(ROOT)
 
 
 def test_a_burn_that_no_document_promised_is_unknown() -> None:
     runtime = TokenomicsRuntime()
     runtime.begin(milestoneBurns=[])
-    with refused(runtime, Tokenomics.MilestoneUnknown):
+    with refused(runtime, errors.MilestoneUnknown):
         runtime.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.MainnetLaunch)
 
 
@@ -400,7 +402,7 @@ def test_a_short_ecosystem_fund_is_filled_by_the_foundation_and_the_treasury(
     runtime.tokenomics.milestone_burns.bridge = Traffic()
     runtime.tokenomics.attest_cross_chain(ROOT)
 
-    with refused(runtime, Tokenomics.PoolExhausted):
+    with refused(runtime, errors.PoolExhausted):
         runtime.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.CrossChain)
     runtime.balances.transfer(ALICE, TREASURY, btt(100_000))
     runtime.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.CrossChain)
@@ -436,7 +438,7 @@ def test_what_owners_burn_is_counted_as_their_will(runtime: TokenomicsRuntime) -
 
 
 def test_no_account_burns_what_is_not_there(runtime: TokenomicsRuntime) -> None:
-    with refused(runtime, Tokenomics.PoolExhausted):
+    with refused(runtime, errors.PoolExhausted):
         runtime.tokenomics.destroy(GRANTS, btt(378_001), BurnReason.Milestone)
     with refused(runtime, TokenError(TokenErrorKind.FundsUnavailable)):
         runtime.tokenomics.destroy(BOB, btt(1), BurnReason.Slash)
@@ -460,7 +462,7 @@ def test_the_legs_of_a_compute_fee_go_where_they_belong(runtime: TokenomicsRunti
     assert runtime.has(OPERATIONS) == split.reserve
     assert runtime.tokenomics.burned_by[BurnReason.Compute] == split.burn == 300 * ONE
     assert runtime.tokenomics.dividends.compute_inflow_of_era() == split.development
-    reported = Tokenomics.TokensBurned(ALICE, split.burn, BurnReason.Compute)
+    reported = events.TokensBurned(ALICE, split.burn, BurnReason.Compute)
     assert reported in runtime.announced()
 
 
@@ -506,7 +508,7 @@ def test_no_other_account_spends_what_is_set_aside_for_stakers(runtime: Tokenomi
     runtime.tokenomics.take(ALICE, split, BurnReason.Compute)
     inflow = runtime.tokenomics.dividends.compute_inflow_of_era()
     part = u128(int(inflow) // 5)
-    with refused(runtime, Tokenomics.PoolExhausted):  # the era is not closed
+    with refused(runtime, errors.PoolExhausted):  # the era is not closed
         runtime.tokenomics.release_discretionary(ROOT, pool(DEVELOPMENT_FUND), btt(1), Id(BOB))
 
     runtime.tokenomics.dividends.earmark(part)
@@ -514,7 +516,7 @@ def test_no_other_account_spends_what_is_set_aside_for_stakers(runtime: Tokenomi
     assert runtime.tokenomics.dividends.compute_inflow_of_era() == 0
     rest = inflow - part
     assert runtime.tokenomics.payments.available(DEVELOPMENT_FUND) == rest
-    with refused(runtime, Tokenomics.PoolExhausted):
+    with refused(runtime, errors.PoolExhausted):
         runtime.tokenomics.release_discretionary(
             ROOT, pool(DEVELOPMENT_FUND), rest + u128(1), Id(BOB)
         )
@@ -528,9 +530,9 @@ def test_not_more_is_set_aside_than_came_in_nor_paid_than_is_set_aside(
     runtime: TokenomicsRuntime,
 ) -> None:
     runtime.balances.transfer(ALICE, DEVELOPMENT_FUND, btt(10))
-    with refused(runtime, Tokenomics.PoolExhausted):
+    with refused(runtime, errors.PoolExhausted):
         runtime.tokenomics.dividends.earmark(u128(1))
-    with refused(runtime, Tokenomics.PoolExhausted):
+    with refused(runtime, errors.PoolExhausted):
         runtime.tokenomics.dividends.pay_earmarked(BOB, u128(1))
     runtime.tokenomics.dividends.earmark(u128(0))
     runtime.tokenomics.dividends.pay_earmarked(BOB, u128(0))
@@ -545,12 +547,12 @@ def test_any_account_may_feed_a_pool(runtime: TokenomicsRuntime) -> None:
 
     status = next(each for each in runtime.tokenomics.ledger.statuses() if each.account == HEALTH)
     assert int(status.balance) == int(status.allocated) + 7 * ONE
-    assert runtime.announced()[-1] == Tokenomics.PoolToppedUp(pool(HEALTH), ALICE, btt(7))
+    assert runtime.announced()[-1] == events.PoolToppedUp(pool(HEALTH), ALICE, btt(7))
 
 
 @pytest.mark.parametrize("account", [MINING, STAKING, RESERVE, *FOUNDATION_PROGRAMMES, ALICE])
 def test_a_gift_that_would_be_stuck_or_upset_ledger_is_refused(
     runtime: TokenomicsRuntime, account: AccountId
 ) -> None:
-    with refused(runtime, Tokenomics.PoolClosed):
+    with refused(runtime, errors.PoolClosed):
         runtime.tokenomics.top_up_pool(BY_ALICE, pool(account), btt(1))

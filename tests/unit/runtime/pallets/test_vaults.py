@@ -24,8 +24,9 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import EXCHANGE
 from runtime.constants import BTT, DAY_MS, YEAR_MS
 from runtime.frame import ROOT, signed
-from runtime.pallets.assets import Assets
-from runtime.pallets.exchange import Exchange, Side, TimeInForce
+from runtime.pallets.assets import errors as assets_errors
+from runtime.pallets.exchange import Side, TimeInForce
+from runtime.pallets.exchange import errors as exchange_errors
 from runtime.pallets.vaults import Vaults
 from support.asset_runtime import ALICE, BOB, CAROL, DAVE, PEOPLE, RICH, UNITS
 from support.histories import History, seeds, unreached
@@ -102,7 +103,7 @@ def test_no_account_puts_in_more_than_he_allows(floor: Floor) -> None:
         deposit(signed(CAROL), VAULT, 10 * BTT, 10 * BTT - 1, u128(1))
     with refused(floor, Vaults.TooLittle):
         deposit(signed(CAROL), VAULT, u128(0), BTT, u128(1))
-    with refused(floor, Assets.BalanceLow):
+    with refused(floor, assets_errors.BalanceLow):
         deposit(signed(DAVE), VAULT, 10 * BTT, 10 * BTT, u128(1))
     with refused(floor, Vaults.UnknownVault):
         deposit(signed(DAVE), u32(1), 10 * BTT, 10 * BTT, u128(1))
@@ -129,7 +130,7 @@ def test_a_fee_has_its_bounds(floor: Floor) -> None:
         floor.vaults.create_vault(signed(CAROL), SCANNER, FEE, BTT - 1, u128(1))
     with refused(floor, Vaults.TooLittle):
         floor.vaults.create_vault(signed(CAROL), SCANNER, FEE, BTT, u128(0))
-    with refused(floor, Exchange.NotListed):
+    with refused(floor, exchange_errors.NotListed):
         floor.vaults.create_vault(signed(CAROL), u32(9), FEE, BTT, u128(1))
 
 

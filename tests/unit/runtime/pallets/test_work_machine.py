@@ -19,8 +19,9 @@ from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import ROOT
 from runtime.pallets.jobs import ENDED, Check, Jobs, JobState, Outcome, Tier, events
-from runtime.pallets.providers import Providers
+from runtime.pallets.providers import events as providers_events
 from runtime.pallets.receipts import Missing, Phase, Receipts, Seat, Valid, Verdict, Wrong
+from runtime.pallets.receipts import events as receipts_events
 from runtime.pallets.receipts.tally import missed_before
 from runtime.params import WorkRules
 from support.market import (
@@ -320,12 +321,12 @@ class WorkMachine(RuleBasedStateMachine):
     @invariant()
     def no_honest_party_is_punished(self) -> None:
         for event in self.market.announced():
-            if isinstance(event, Receipts.VerifierSlashed):
+            if isinstance(event, receipts_events.VerifierSlashed):
                 assert event.verifier not in self.honest_verifiers
-            if isinstance(event, Providers.Slashed):
+            if isinstance(event, providers_events.Slashed):
                 honest = event.provider == self.honest_provider
                 assert not honest or self.by_planted_error(event.job)
-            if isinstance(event, Jobs.Ended):
+            if isinstance(event, events.Ended):
                 self.check_refund(event)
 
     def by_planted_error(self, job: H256) -> bool:
@@ -403,7 +404,7 @@ def test_random_parties_reach_every_event_of_jobs_and_receipts() -> None:
             machine.all_adds_up()
         machine.teardown()
         reached |= {type(event) for event in machine.market.announced()}
-        ended = [event for event in machine.market.announced() if isinstance(event, Jobs.Ended)]
+        ended = [event for event in machine.market.announced() if isinstance(event, events.Ended)]
         outcomes |= {event.outcome for event in ended}
     wanted = {*Jobs.EVENTS.values(), *Receipts.EVENTS.values()}
     assert {event.__name__ for event in wanted - reached} == {"ParamsSet"}
@@ -469,7 +470,7 @@ class WholeWorkMachine(WorkMachine):
     @invariant()
     def what_was_held_for_a_job_is_paid_out_whole(self) -> None:
         for event in self.market.announced():
-            if not isinstance(event, Jobs.Finalized):
+            if not isinstance(event, events.Finalized):
                 continue
             job = self.market.jobs.store.get(event.job)
             if job is not None and job.requester is not None:
