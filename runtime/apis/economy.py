@@ -44,7 +44,7 @@ class TokenomicsApi(RuntimeApi, version=1):
 
     @property
     def _tokenomics(self) -> Tokenomics:
-        return self._executive.runtime.pallet(Tokenomics)
+        return self._runtime.pallet(Tokenomics)
 
 
 class StakingApi(RuntimeApi, version=1):
@@ -80,7 +80,7 @@ class StakingApi(RuntimeApi, version=1):
 
     @property
     def _staking(self) -> TierStaking:
-        return self._executive.runtime.pallet(TierStaking)
+        return self._runtime.pallet(TierStaking)
 
 
 class MiningApi(RuntimeApi, version=1):
@@ -103,7 +103,7 @@ class MiningApi(RuntimeApi, version=1):
 
     @property
     def _mining(self) -> Mining:
-        return self._executive.runtime.pallet(Mining)
+        return self._runtime.pallet(Mining)
 
 
 ECONOMY_APIS = (TokenomicsApi, StakingApi, MiningApi)
