@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.views import event_of, events_of
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.ss58 import encode
 from cli.commands.asset_verifiers import COMMANDS
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import hash_of
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import (
     account,
     planck,
@@ -53,7 +57,6 @@ def asset() -> None:
 @query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List what is registered."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[AssetView], Currency]:
         from cli.views.assets import AssetsApi
@@ -99,8 +102,6 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     """Show one asset."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[AssetView | None, Currency, int]:
         from cli.views.assets import AssetsApi
@@ -172,8 +173,6 @@ def register(
 
     Two verifiers attest it, stakers may object, then `asset issue` makes its units.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.assets import Numbered
 
     sender = Sender.of(options, as_json)
@@ -203,8 +202,6 @@ def register(
 @call_options
 def issue(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
-    from btt_chain.client.views import events_of
-    from cli.common.session import run
     from cli.views.assets import AssetIssued
 
     sender = Sender.of(options, as_json)
@@ -237,9 +234,6 @@ def transfer(
     number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Send units to another account."""
-    from btt_chain.primitives.account import AccountId, Id
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -263,10 +257,8 @@ def transfer(
 @query_options
 def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the units that an account has, and the revenue that waits for it."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[Holding], Currency]:
-        from btt_chain.primitives.account import AccountId
         from cli.views.assets import AssetsApi
 
         currency, prefix = await properties(url, timeout)
@@ -316,8 +308,6 @@ def distribute(
     number: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Set revenue of your asset aside for those who hold its units now."""
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -336,8 +326,6 @@ def distribute(
 @call_options
 def claim(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the revenue that your units have brought."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.assets import RevenuePaid
 
     sender = Sender.of(options, as_json)
@@ -380,8 +368,6 @@ def state(view: AssetView) -> str:
 
 def facts(view: AssetView) -> dict[str, object]:
     """Return an asset as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     info = view.info
     return {
         "asset": view.id,

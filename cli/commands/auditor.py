@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Final, cast
 
 import click
 
+from btt_chain.care import auditing
+from btt_chain.care.errors import Damaged
+from btt_chain.care.evidence import Statement
+from btt_chain.client.chain import Chain
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.views import ViewClient
+from btt_chain.daemon import Daemon
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.ss58 import encode
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.care import (
@@ -28,6 +37,7 @@ from cli.common.errors import Mistyped, NotFound
 from cli.common.files import read_json_file
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, call_options
+from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
@@ -36,8 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btt_chain.care.auditing import Disclosure, Finding
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
     from cli.views.incentives import AuditView
 
 VERDICTS: Final = {"pass": "Pass", "not-opened": "NotOpened"}
@@ -71,13 +79,10 @@ def enlist(
 ) -> None:  # fmt: skip
     """Enlist for audits, with the key to which facilities seal what they open."""
     from btt_chain.compute.blobs.sealing import public_of
-    from cli.common.session import run
 
     sender = Sender.of(options, as_json)
 
     async def work() -> str:
-        from btt_chain.primitives.account import AccountId
-
         async with view_chain(url, timeout) as chain:
             who = AccountId(sender.account)
             key = public_of(sealing_key(base_path, secret, chain.genesis, who))
@@ -123,13 +128,6 @@ def sealing_key(base: Path | None, secret: str, genesis: bytes, who: bytes) -> b
 @query_options
 def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_json: bool) -> None:
     """Print the audits that wait for your verdict in the last final block, until Ctrl-C."""
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Connection
-    from btt_chain.client.views import ViewClient
-    from btt_chain.daemon import Daemon
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import first_step, run_until_stopped
-
     shown: set[tuple[bytes, int]] = set()
     if not once:
         show.note(f"watching for audits by {who}, every {interval:g} s; Ctrl-C ends")
@@ -231,8 +229,6 @@ def verify(
     Without --file and --from-url the verdict is that nothing was opened. Exit code 1 if the month
     does not pass.
     """
-    from cli.common.session import run
-
     if sealed is not None and address is not None:
         raise Mistyped("give --file or --from-url, not both")
 
@@ -274,8 +270,6 @@ async def finding_of(
 
     NotFound if there is no audit.
     """
-    from btt_chain.care import auditing
-    from btt_chain.care.errors import Damaged
     from btt_chain.care.members import MIN_MEMBERS
     from cli.views.incentives import IncentivesApi
 
@@ -314,7 +308,6 @@ async def is_issuing(chain: ViewClient, facility: AccountId) -> bool:
 
 async def registered_of(chain: ViewClient, members: Sequence[bytes]) -> int:
     """Return the number of operators of those members that are registered facilities."""
-    from btt_chain.primitives.account import AccountId
     from cli.views.facilities import FacilitiesApi
 
     operators: set[bytes] = set()
@@ -327,9 +320,6 @@ async def registered_of(chain: ViewClient, members: Sequence[bytes]) -> int:
 
 def leaves_of(opened: Disclosure) -> list[dict[str, object]]:
     """Return opened leaves as JSON; evidence that is malformed is left as hex."""
-    from btt_chain.care.errors import Damaged
-    from btt_chain.care.evidence import Statement
-
     found: list[dict[str, object]] = []
     for each in opened.opened:
         leaf = each.leaf
@@ -405,7 +395,6 @@ def _audited(
 
     With the index of a leaf NotFound if there is no audit, Mistyped if its tree has no such leaf.
     """
-    from cli.common.session import run
 
     async def ask() -> tuple[AccountId, int]:
         async with view_chain(url, timeout) as chain:

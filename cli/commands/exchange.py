@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError
+from btt_chain.client.views import event_of
+from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import properties, view_chain
 
 if TYPE_CHECKING:
@@ -42,7 +46,6 @@ def exchange() -> None:
 @query_options
 def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what is wanted and offered at which price."""
-    from cli.common.session import run
 
     async def ask() -> tuple[Book, Currency]:
         from cli.views.assets import ExchangeApi
@@ -91,7 +94,6 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
 @query_options
 def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what the last auctions did, the newest last."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[Trade], Currency]:
         from cli.views.assets import ExchangeApi
@@ -140,8 +142,6 @@ def order(
     It trades in the next block at the earliest. What a purchase may cost, its fee included, is on
     hold until then; so are units for sale.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.assets import Numbered
 
     sender = Sender.of(options, as_json)
@@ -177,11 +177,8 @@ def order(
 @query_options
 def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show an account's open orders for an asset."""
-    from btt_chain.client.accounts import AccountError, read_account
-    from cli.common.session import run
 
     async def ask() -> tuple[list[tuple[int, Order]], Currency]:
-        from btt_chain.primitives.account import AccountId
         from cli.views.assets import ExchangeApi
 
         currency, prefix = await properties(url, timeout)
@@ -229,8 +226,6 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
 @call_options
 def cancel(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Cancel an order; what is left of it is free again."""
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
+from btt_chain.primitives.ss58 import encode
 from cli.commands import (
     facility_audits,
     facility_issuing,
@@ -24,6 +27,7 @@ from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import call_options
+from cli.common.session import run
 from cli.common.working import account, properties, read_id, view_chain
 
 if TYPE_CHECKING:
@@ -31,8 +35,6 @@ if TYPE_CHECKING:
 
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.digest import H256
     from cli.views.facilities import FacilityView, HospitalCount
 
 PAGE: Final = 100
@@ -82,8 +84,6 @@ for _part in (
 @query_options
 def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the facilities."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[list[FacilityView], Currency, int]:
         async with view_chain(url, timeout) as chain:
@@ -135,9 +135,6 @@ async def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
 @query_options
 def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility, and what is missing for it to count."""
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[FacilityView | None, Currency, int, str]:
         from cli.views.facilities import FacilitiesApi
@@ -178,7 +175,6 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def count(url: str, timeout: float, as_json: bool) -> None:
     """Show how many hospitals count, and what the milestone burns need."""
-    from cli.common.session import run
 
     async def ask() -> tuple[HospitalCount, Currency]:
         from cli.views.facilities import FacilitiesApi
@@ -347,9 +343,6 @@ def _decide(
     call: str, who: str, more: dict[str, object], track: str, done: str, url: str, timeout: float,
     as_json: bool, options: dict[str, object],
 ) -> None:  # fmt: skip
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
-
     _, prefix = run(properties(url, timeout))
     args = {"who": address_of(who, prefix), **more}
     words = [encode(account(who, prefix), prefix), *(str(word).lower() for word in more.values())]
@@ -377,8 +370,6 @@ def country(number: int) -> str:
 
 def meta_of(description: Path | None, meta: str | None) -> H256:
     """Return the hash of a description; zeros without one. Mistyped if both are given."""
-    from btt_chain.primitives.digest import H256
-
     if description is not None and meta is not None:
         raise Mistyped("give --description or --meta, not both")
     if description is not None:
@@ -402,8 +393,6 @@ def standing(view: FacilityView, moment: str) -> str:
 
 def facts(view: FacilityView, prefix: int) -> dict[str, object]:
     """Return a facility as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     found = view.facility
     return {
         "account": encode(view.account, prefix),

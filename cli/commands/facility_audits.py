@@ -21,6 +21,7 @@ from cli.common.care import (
 from cli.common.errors import NotFound, Refused
 from cli.common.options import examples, query_options
 from cli.common.sending import call_options
+from cli.common.session import run
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
 
@@ -58,7 +59,6 @@ def answer(
     timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Open the selected evidence of a month to its auditors, sealed to each of them."""
-    from cli.common.session import run
 
     async def work() -> list[tuple[str, bytes]]:
         async with view_chain(url, timeout) as chain:

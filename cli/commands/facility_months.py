@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.views import event_of
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.activity_rule import Evidence
 from cli.commands.gov_view import when
 from cli.common import show
 from cli.common.care import (
@@ -27,6 +30,7 @@ from cli.common.care import (
 from cli.common.errors import NotFound, Refused
 from cli.common.options import examples, query_options
 from cli.common.sending import Sender, call_options
+from cli.common.session import run
 from cli.common.working import view_chain
 
 if TYPE_CHECKING:
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.transactions import Included
     from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.activity_rule import ActivityRule
     from cli.views.incentives import AuditView
 
@@ -56,7 +59,6 @@ AUDIT_PHASES: Final = {
 @query_options
 def rules(url: str, timeout: float, as_json: bool) -> None:
     """List the rules of activities: points, factors, caps and cooldowns."""
-    from cli.common.session import run
 
     async def ask() -> dict[int, ActivityRule]:
         async with view_chain(url, timeout) as chain:
@@ -92,8 +94,6 @@ def rules(url: str, timeout: float, as_json: bool) -> None:
 
 def kinds_of_evidence(bits: int) -> str:
     """Return the names of kinds of evidence."""
-    from btt_chain.primitives.activity_rule import Evidence
-
     return ", ".join(str(kind.name).lower() for kind in Evidence if bits & kind)
 
 
@@ -111,8 +111,6 @@ def subscribe(
 
     A month costs 3,000, 10,000 or 25,000 CNY by size, at the oracle's price of BTT now.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.incentives import Subscribed
 
     sender = Sender.of(options, as_json)
@@ -169,13 +167,9 @@ def keys(
     The keys stay in the folder, encrypted; their public parts go to the chain before the month
     begins. Run again, it publishes the same keys.
     """
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> tuple[int, str | None]:
-        from btt_chain.primitives.account import AccountId
-
         async with view_chain(url, timeout) as chain:
             who = AccountId(sender.account)
             number = int((await current(chain)).month) + 1 if month is None else month
@@ -214,13 +208,9 @@ def close(
 
     The commitment to all evidence goes to the chain, with the sum of points. It is final.
     """
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> tuple[int, Closing, str]:
-        from btt_chain.primitives.account import AccountId
-
         async with view_chain(url, timeout) as chain:
             number = await last_month(chain) if month is None else month
             if number >= int((await current(chain)).month):
@@ -252,7 +242,6 @@ def close(
 @query_options
 def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility's month: its payment, its right, its points and the state of its audit."""
-    from cli.common.session import run
 
     async def ask() -> tuple[dict[str, object], Currency, str, bool]:
         async with view_chain(url, timeout) as chain:

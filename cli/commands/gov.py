@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from btt_chain.client.amount import Currency
+from btt_chain.client.errors import ClientError, DispatchFailed
+from btt_chain.client.transactions import Call
+from btt_chain.client.views import event_of, events_of
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.ss58 import encode
 from cli.commands.gov_calls import (
     address_of,
     bounded_call,
@@ -35,6 +40,7 @@ from cli.common import show
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import account, planck, properties, view_chain
 
 if TYPE_CHECKING:
@@ -76,8 +82,6 @@ def gov() -> None:
 @query_options
 def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
     """List referenda, or show one with the four chambers' tally."""
-    from cli.common.session import run
-
     run(
         print_referenda(url, timeout, as_json)
         if index is None
@@ -90,7 +94,6 @@ def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def tracks(url: str, timeout: float, as_json: bool) -> None:
     """Show the kinds of referenda and their rules."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[TrackView], Currency]:
         from cli.views.governance import GovernanceApi
@@ -150,8 +153,6 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the chambers: weights, electorates, and who has a seat."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[StateView, list[int], Currency, int]:
         from cli.views.governance import ChambersApi
@@ -201,8 +202,6 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
-    from btt_chain.primitives.account import AccountId
-    from cli.common.session import run
 
     async def ask() -> tuple[list[int], Currency]:
         from cli.views.governance import ChambersApi
@@ -226,8 +225,6 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
 @query_options
 def elections(url: str, timeout: float, as_json: bool) -> None:
     """Show who stands for the community's seats, and who sits."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[ElectionView, Currency, int, str]:
         from cli.views.governance import ChambersApi
@@ -291,10 +288,6 @@ def propose(
 
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
-    from btt_chain.client.errors import ClientError
-    from btt_chain.client.transactions import Call
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.governance import Submitted
 
     sender = Sender.of(options, as_json)
@@ -346,9 +339,6 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
 
     Any account may. Those of one that was killed are lost.
     """
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -367,8 +357,6 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
 
 async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunded]:
     """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
-    from btt_chain.client.errors import DispatchFailed
-    from btt_chain.client.views import events_of
     from cli.views.governance import GovernanceApi, Refunded
 
     view: ReferendumView | None = await chain.api(GovernanceApi.referendum, index)
@@ -407,8 +395,6 @@ def vote(
     Vesting money counts for institutions only: a holder who has some votes with that and the
     rest together. Leave something for fees.
     """
-    from cli.common.session import run
-
     stake = planck(run(properties(url, timeout))[0], amount)
     choice = (
         {"SplitAbstain": {"aye": 0, "nay": 0, "abstain": stake}}
@@ -436,8 +422,6 @@ def unvote(
 
     Without a TRACK it is that of your vote on the referendum.
     """
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
     sent = run(remove_vote(index, track, sender, url, timeout))
     report_sent(sent, "taken back", as_json=as_json)
@@ -453,8 +437,6 @@ def delegate(
     track: str, to: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Let another vote with AMOUNT of yours in a track, as it likes. Among holders only."""
-    from cli.common.session import run
-
     currency, prefix = run(properties(url, timeout))
     args = {
         "class": track_class(track, url, timeout),
@@ -483,9 +465,6 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: o
 @call_options
 def unlock(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
-    from btt_chain.primitives.account import AccountId, Id
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -536,9 +515,6 @@ def elect(
     amount: str, names: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Back up to ten candidates, each with all of AMOUNT; it stays locked until `unelect`."""
-    from btt_chain.primitives.account import AccountId
-    from cli.common.session import run
-
     currency, prefix = run(properties(url, timeout))
     args = {
         "candidates": [AccountId(account(name, prefix)) for name in names],

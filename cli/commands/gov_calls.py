@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from btt_chain.client.errors import DispatchFailed
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, Id
 from cli.common import show
 from cli.common.errors import NotFound, Refused, hint
 from cli.common.sending import Sender
+from cli.common.session import run
 from cli.common.trying import failure_of
 from cli.common.working import account, view_chain
 
@@ -69,7 +73,6 @@ def locked_by(track: int, locks: Plain) -> int:
 
 def track_class(track: str, url: str, timeout: float) -> int:
     """Return the class of votes of a track, given or named. NotFound if there is none."""
-    from cli.common.session import run
 
     async def ask() -> int:
         async with view_chain(url, timeout) as chain:
@@ -104,8 +107,6 @@ async def check_decision(chain: StateAt, sender: Sender, track: int, call: Call)
 
 async def bounded_call(chain: ViewClient, sender: Sender, raw: bytes) -> Plain:
     """Return the call in the form of a proposal; a long one is noted as a preimage."""
-    from btt_chain.client.errors import DispatchFailed
-    from btt_chain.crypto.hashing import blake2_256
     from cli.views.governance import MAX_INLINE
 
     if len(raw) <= MAX_INLINE:
@@ -123,8 +124,6 @@ def submit_call(
     as_json: bool, options: dict[str, Any],
 ) -> None:  # fmt: skip
     """Sign and send a call, and print its result."""
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> Included:
@@ -169,6 +168,4 @@ async def _class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
 
 def address_of(text: str, prefix: int) -> object:
     """Return the address of an account in the form of calls. Mistyped if there is none."""
-    from btt_chain.primitives.account import AccountId, Id
-
     return Id(AccountId(account(text, prefix)))

@@ -12,6 +12,7 @@ from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import planck, properties, view_chain
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
     An attested milestone counts after its window, unless members with 10 % of the chambers'
     weights object.
     """
-    from cli.common.session import run
 
     async def ask() -> tuple[list[MilestoneView], int, int]:
         from cli.views.governance import ChambersApi
@@ -76,8 +76,6 @@ def object_(
 
     It counts as a vote with AMOUNT does, which stays locked until the milestone is decided.
     """
-    from cli.common.session import run
-
     value = planck(run(properties(url, timeout))[0], amount)
     args: dict[str, object] = {"programme": programme, "index": milestone}
     args["value"] = value
@@ -103,8 +101,6 @@ def withdraw_objection(
 @call_options
 def unlock_objections(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what an account's objections to decided milestones lock."""
-    from cli.common.session import run
-
     _, prefix = run(properties(url, timeout))
     args = {"target": address_of(who, prefix)}
     submit_call("Chambers", "unlock_objections", args, "unlocked", url, timeout, as_json, options)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.ss58 import encode
 from cli.commands.gov_calls import (
     call_of,
     slot_now,
@@ -65,7 +66,6 @@ async def print_referenda(url: str, timeout: float, as_json: bool) -> None:
 
 async def print_referendum(index: int, url: str, timeout: float, as_json: bool) -> None:
     """Print one referendum and the tally of its chambers. NotFound if there is none."""
-    from btt_chain.primitives.ss58 import encode
     from cli.views.governance import ChambersApi, GovernanceApi
 
     async with view_chain(url, timeout) as chain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from btt_chain.client.amount import Currency
+from btt_chain.primitives.ss58 import encode
 from cli.commands.gov_calls import track_of
 from cli.common import show
 
@@ -152,8 +153,6 @@ def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, o
 
 def seats_facts(seats: list[Any], prefix: int) -> list[dict[str, str]]:
     """Return the seats of a chamber as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     return [{"account": encode(one.who, prefix), "planck": str(one.amount)} for one in seats]
 
 

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.values import field
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale.metadata import CompositeDef
 from cli.commands.gov_calls import address_of
 from cli.commands.identity_subs import COMMANDS
 from cli.common import show
@@ -154,8 +158,6 @@ def judge(
 @query_options
 def appoint(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Have a registrar appointed: print the proposal, or send it as sudo."""
-    from btt_chain.primitives.ss58 import encode
-
     _, prefix = run(properties(url, timeout))
     decide(
         "Identity.add_registrar", {"account": address_of(who, prefix)},
@@ -194,9 +196,6 @@ class Identified:
 
 async def identified(chain: Chain, who: bytes, given: str) -> Identified:
     """Return the identity of an account. NotFound if it has none."""
-    from btt_chain.client.values import field
-    from btt_chain.crypto.hashing import blake2_256
-
     path = "Identity.IdentityOf"
     found = await chain.storage(path, "0x" + who.hex())
     if found is None:
@@ -220,8 +219,6 @@ def info_type(chain: Chain) -> int:
 
 def info_fields(chain: Chain) -> list[str]:
     """Return the names of an identity's fields."""
-    from btt_chain.scale.metadata import CompositeDef
-
     definition = chain.metadata.items.types.type(info_type(chain)).definition
     fields = definition.fields if isinstance(definition, CompositeDef) else []
     return [each.name or "" for each in fields]

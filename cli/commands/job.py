@@ -15,6 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.daemon import Daemon, Presence
+from btt_chain.primitives import ss58
 from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
 from cli.commands.job_quote import quote
 from cli.commands.job_result import print_result
@@ -42,7 +47,9 @@ from cli.common.options import (
     Group,
     connection_options,
     examples,
+    key_pair,
     query_options,
+    read_secret,
 )
 from cli.common.sending import (
     Sender,
@@ -50,6 +57,7 @@ from cli.common.sending import (
     call_options,
     signing_options,
 )
+from cli.common.session import run, run_until_stopped
 from cli.common.working import (
     NETWORK,
     asked,
@@ -64,7 +72,7 @@ from cli.common.working import (
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+    from btt_chain.client.jsonrpc import Connection, Json
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record
     from btt_chain.compute.requester.gateway import Gateway
@@ -156,7 +164,6 @@ def submit(
     `btt-chain job gateway` goes on.
     """
     from btt_chain.compute.requester.folder import Signer
-    from cli.common.session import run
 
     if wait and detach:
         raise Mistyped("give --wait or --detach, not both")
@@ -218,8 +225,6 @@ def gateway(
     over while it runs. A node that goes away is called again.
     """
     from btt_chain.compute.requester.folder import Signer
-    from cli.common.options import key_pair, read_secret
-    from cli.common.session import run_until_stopped
 
     signer = None
     if uri is not None:
@@ -280,9 +285,7 @@ def offer(
     it; this prints what to propose. The gateway of --base-path serves the inputs, and has to run
     for as long as the chain posts the job.
     """
-    from btt_chain.compute.blobs.payload import edge_root, payload_pieces
     from btt_chain.work.ids import model_id
-    from cli.common.session import run
 
     whole, inputs = read_inputs(package, files, elements=elements)
     for note in inputs.notes:
@@ -336,8 +339,6 @@ def list_(
     as_json: bool,
 ) -> None:  # fmt: skip
     """List jobs."""
-    from btt_chain.client.jsonrpc import WebSocket
-    from cli.common.session import run
 
     async def ask() -> tuple[list[dict[str, Json]], Currency]:
         currency, _ = await chain_facts(url, timeout)
@@ -382,9 +383,6 @@ def list_(
 
 
 async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[dict[str, Json]]:
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.primitives import ss58
-
     try:
         who = ss58.encode(read_account(account, ss58.DEFAULT_PREFIX))
     except AccountError as error:
@@ -408,8 +406,6 @@ async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[di
 @query_options
 def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a job: what it costs, who does it, how far it is."""
-    from cli.common.session import run
-
     read_beginning(job_id, JOB)
 
     async def ask() -> tuple[dict[str, Json], Currency]:
@@ -432,10 +428,6 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 
     It is over when that is final. A node that goes away is called again.
     """
-    from btt_chain.client.jsonrpc import WebSocket
-    from btt_chain.daemon import Daemon, Presence
-    from cli.common.session import run
-
     read_beginning(job_id, JOB)
     presence = Presence()
     before: tuple[Json, Json] | None = None
@@ -476,8 +468,6 @@ def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: obje
 
     Before it is assigned all the money comes back; afterwards the deposit is burned.
     """
-    from cli.common.session import run
-
     read_beginning(job_id, JOB)
     sender = Sender.of(options, as_json)
 
@@ -518,8 +508,6 @@ def result(
     The result is opened with the key that was kept as the job was posted, and held against what
     the provider committed to on the chain. If it is not here yet it is fetched, or waited for.
     """
-    from cli.common.session import run
-
     read_beginning(job_id, JOB)
     if out is not None and out.suffix not in (".npy", ".csv"):
         raise Mistyped(f"{out.name}: outputs are written as .npy or .csv")

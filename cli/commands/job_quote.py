@@ -11,6 +11,7 @@ from cli.commands.job_inputs import elements_option, kind_options, package_optio
 from cli.commands.job_session import ample_deadline, offered
 from cli.common import show
 from cli.common.options import examples, query_options
+from cli.common.session import run
 from cli.common.working import chain_facts, view_chain
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ def quote(
     Prices move with demand: `job submit --max-price` says what it may cost at most.
     """
     from btt_chain.work.ids import model_id
-    from cli.common.session import run
 
     whole, inputs = read_inputs(package, files, elements=elements)
     model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes

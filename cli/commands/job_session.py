@@ -6,7 +6,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from btt_chain.client.amount import AmountError
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.client.wire import header_number, to_hex
+from btt_chain.compute.blobs.payload import edge_root
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.daemon import Presence, final_block
+from btt_chain.primitives import ss58
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.files import Held
+from btt_chain.primitives.job_tier import Tier
 from btt_chain.primitives.slots import slots_in_time
+from btt_chain.scale import u32, u64, u128
 from cli.commands.job_progress import job_bar
 from cli.commands.job_result import checked_by, print_result
 from cli.common import show
@@ -20,7 +31,6 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record, Signer
     from btt_chain.compute.requester.gateway import Gateway
-    from btt_chain.daemon import Presence
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.sending import Sender
@@ -86,11 +96,7 @@ class Session:
 
     async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
-        from btt_chain.compute.blobs.payload import edge_root
         from btt_chain.compute.requester.folder import new_record
-        from btt_chain.primitives.digest import H256
-        from btt_chain.primitives.job_tier import Tier
-        from btt_chain.scale import u32, u64, u128
         from btt_chain.work.ids import model_id
         from runtime.apis.work import WorkApi
         from runtime.pallets.jobs import Jobs
@@ -134,8 +140,6 @@ class Session:
         return record
 
     def _limit(self, given: str | None, quote: Quote) -> int:
-        from btt_chain.client.amount import AmountError
-
         if given is None:
             return int(quote.price) * 105 // 100
         try:
@@ -163,8 +167,6 @@ class Session:
             show.note(story(view.state.name.lower(), provider, outcome_name(view.outcome)))
 
     def _address(self, account: bytes) -> str:
-        from btt_chain.primitives import ss58
-
         return ss58.encode(account)
 
     async def follow(
@@ -279,8 +281,6 @@ def outcome_name(outcome: Outcome | None) -> str | None:
 
 def runs(folder: Folder) -> bool:
     """Return True if a gateway serves a folder."""
-    from btt_chain.primitives.files import Held
-
     try:
         folder.lock().close()
     except Held:
@@ -294,7 +294,6 @@ async def serving(
     report: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """Serve a folder by a gateway, also while its node is away. Refused if its port is taken."""
-    from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.blobs.transport import (
         LOCAL_GATE,
         BlobHost,
@@ -303,7 +302,6 @@ async def serving(
         NetworkError,
     )
     from btt_chain.compute.requester.gateway import Gateway
-    from btt_chain.primitives.files import Held
 
     try:
         lock = folder.lock()
@@ -331,8 +329,6 @@ async def serving(
 
 async def read_job(url: str, timeout: float, text: str) -> dict[str, Json]:
     """Return a job of the chain by its id, or the beginning of it. NotFound if there is none."""
-    from btt_chain.client.jsonrpc import WebSocket
-
     async with await WebSocket.connect(url, timeout) as client:
         return await found(client, "work_job", await resolve(client, text, JOB), "job")
 
@@ -342,9 +338,6 @@ async def present_job(connection: Connection, id: bytes, presence: Presence) -> 
 
     NotFound if a final block shows that there is none.
     """
-    from btt_chain.client.wire import header_number, to_hex
-    from btt_chain.daemon import final_block
-
     best = await connection.call("chain_getBlockHash")
     height = header_number(await connection.call("chain_getHeader", best))
     final = await final_block(connection)
@@ -365,8 +358,6 @@ async def fetch_result(
     public: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Wait until the result is here. Refused if there will be none, NotFound if it is too late."""
-    from btt_chain.daemon import Presence
-
     presence = Presence()
     made: list[Gateway] = []
     state, summary = "", ""

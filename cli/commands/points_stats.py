@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.iso3166 import ALPHA_2
 from cli.common import show
 from cli.common.care import current
 from cli.common.errors import NotFound
 from cli.common.options import examples, query_options
+from cli.common.session import run
 from cli.common.working import view_chain
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ HIDDEN: Final = "< 11"
 @query_options
 def stats(month: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the public statistics of a month. Numbers below 11 are never shown."""
-    from cli.common.session import run
     from cli.views.incentives import IncentivesApi
 
     async def ask() -> tuple[int, Statistics | None]:
@@ -45,8 +46,6 @@ def stats(month: int | None, url: str, timeout: float, as_json: bool) -> None:
 
 def print_stats(found: Statistics, as_json: bool) -> None:
     """Print the statistics of a month."""
-    from btt_chain.primitives.iso3166 import ALPHA_2
-
     if as_json:
         show.document(
             {

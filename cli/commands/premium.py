@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.views import event_of
+from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import account, planck, report_call, view_chain
 
 if TYPE_CHECKING:
@@ -36,7 +39,6 @@ def premium() -> None:
 @query_options
 def list_(who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the services with their prices, and what ACCOUNT has of each, if one is given."""
-    from cli.common.session import run
 
     async def ask() -> None:
         async with view_chain(url, timeout) as chain:
@@ -84,8 +86,6 @@ def buy(
     A second purchase begins where the first ends. Access can be used while a stake of the service's
     tier, or of a longer one, is active.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.economy import PremiumBought
 
     sender = Sender.of(options, as_json)
@@ -120,7 +120,6 @@ def buy(
 
 async def services(chain: ViewClient, who: bytes) -> list[PremiumView]:
     """Return the services on sale, with what an account has of each."""
-    from btt_chain.primitives.account import AccountId
     from cli.views.economy import StakingApi
 
     views: list[PremiumView] = await chain.api(StakingApi.premium, AccountId(who))

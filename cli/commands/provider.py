@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u128
 from cli.commands import provider_list
 from cli.commands.provider_list import fresh_eras, takes_jobs
 from cli.commands.provider_session import (
@@ -31,13 +35,13 @@ from cli.common.options import (
     query_options,
 )
 from cli.common.sending import Sender, call_options, signer_of, signer_options
+from cli.common.session import run, run_until_stopped
 from cli.common.working import NETWORK, chain_facts, lacks_extra, view_chain, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
     from btt_chain.compute.provider.workshop import Engine
-    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
     from cli.views.work import JobView, ProviderView
     from runtime.apis.work_views import ProviderView as KnownProvider
@@ -126,8 +130,6 @@ def register(
 
     A bond that is smaller than --bond, by a fine perhaps, is filled up.
     """
-    from btt_chain.scale import u128
-    from cli.common.session import run
     from runtime.pallets.providers.types import ProviderKind
 
     sender = Sender.of(options, as_json)
@@ -221,8 +223,6 @@ def run_(
     Whatever stops it, the next run goes on: what was committed to is served, what was only begun
     is done again. A node that goes away is called again.
     """
-    from cli.common.session import run_until_stopped
-
     if fast and cluster is not None:
         raise Mistyped("give --fast or --cluster, not both: workers multiply as they do")
     pair = signer_of(options)
@@ -260,8 +260,6 @@ def run_(
 @query_options
 def status(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a provider: its bond, its jobs, whether it can be selected."""
-    from cli.common.session import run
-
     who = read_who(account)
 
     async def ask() -> tuple[Currency, ProviderView, list[JobView], int, int]:
@@ -341,8 +339,6 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 
     Jobs are forgotten by the chain some epochs after they ended. `provider run` claims rewards.
     """
-    from cli.common.session import run
-
     who = read_who(account)
 
     async def ask() -> tuple[Currency, list[JobView], dict[int, int], int, int]:
@@ -419,9 +415,6 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
     Jobs that run go on, so keep `provider run` running until then.
     """
-    from btt_chain.primitives.account import AccountId
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
     who = AccountId(sender.account)
 
@@ -487,9 +480,6 @@ async def known(chain: ViewClient, who: AccountId) -> ProviderView:
 
 def read_who(text: str) -> AccountId:
     """Return the account of a text. Mistyped if it is none."""
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.primitives.account import AccountId
-
     try:
         return AccountId(read_account(text))
     except AccountError as error:
@@ -497,6 +487,4 @@ def read_who(text: str) -> AccountId:
 
 
 def _address(account: bytes) -> str:
-    from btt_chain.primitives import ss58
-
     return ss58.encode(account)

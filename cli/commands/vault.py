@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.client.amount import AmountError, Currency
+from btt_chain.client.views import event_of
+from btt_chain.primitives.ss58 import encode
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import (
     account,
     planck,
@@ -56,8 +59,6 @@ def vault() -> None:
 @query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the vaults."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[list[tuple[int, VaultView]], Currency, int]:
         from cli.views.assets import ExchangeApi
@@ -102,8 +103,6 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show one vault and what lies in it."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[VaultView, AssetView | None, int, int, Currency, int]:
         from cli.views.assets import AssetsApi, ExchangeApi
@@ -156,8 +155,6 @@ def create(
     **options: object,
 ) -> None:  # fmt: skip
     """Begin a vault with money and units of your own, and manage it."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.assets import Numbered
 
     sender, bps = Sender.of(options, as_json), hundredths(fee)
@@ -196,8 +193,6 @@ def deposit(
 
     If the vault trades in the meantime, the same shares may cost more: then nothing happens.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.assets import Moved
 
     sender = Sender.of(options, as_json)
@@ -236,8 +231,6 @@ def withdraw(
     number: int, part: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Give shares of yours back, all or a part of them, for money and units."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
     from cli.views.assets import Moved
 
     sender = Sender.of(options, as_json)
@@ -316,8 +309,6 @@ def percent(parts: int) -> str:
 
 def facts(number: int, view: VaultView, prefix: int) -> dict[str, object]:
     """Return a vault as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     return {
         "vault": number,
         "asset": view.vault.asset,

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.care.errors import CareError
+from btt_chain.care.evidence import NO_MEMBER
+from btt_chain.care.schedule import MONTH_DAYS, Calendar
+from btt_chain.client.accounts import FILE_NAME
+from btt_chain.primitives.account import AccountId
+from cli.commands.gov_calls import slot_now
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command, connection_options, read_text
 from cli.common.working import account
 
 if TYPE_CHECKING:
     from btt_chain.care.facility import FacilityFolder
-    from btt_chain.care.schedule import Calendar
     from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.activity_rule import ActivityRule
     from cli.views.incentives import CurrentMonth, EpochView
 
@@ -73,8 +77,6 @@ def folder_secret(given: str) -> bytes:
 
 def is_file_name(text: str) -> bool:
     """Return True if a text resembles the name of a file; random text in base64 does not."""
-    from btt_chain.client.accounts import FILE_NAME
-
     folders, _, name = text.rpartition("/")
     if FILE_NAME.fullmatch(name) or text.startswith(("./", "../")):
         return True
@@ -94,8 +96,6 @@ def care_folder(base: Path | None, role: str, genesis: bytes, owner: bytes) -> P
 @contextmanager
 def words() -> Iterator[None]:
     """Turn errors of the programs of care into those of commands."""
-    from btt_chain.care.errors import CareError
-
     try:
         yield
     except CareError as error:
@@ -116,8 +116,6 @@ def facility_folder(
 
 def account_id(given: str, prefix: int) -> AccountId:
     """Return the account of a text. Mistyped if it is none."""
-    from btt_chain.primitives.account import AccountId
-
     return AccountId(account(given, prefix))
 
 
@@ -145,16 +143,12 @@ async def last_month(chain: ViewClient) -> int:
 
 async def calendar(chain: ViewClient) -> Calendar:
     """Return the calendar of the chain's months."""
-    from btt_chain.care.schedule import MONTH_DAYS, Calendar
-
     now = await current(chain)
     return Calendar((int(now.ends) - int(now.begins)) // MONTH_DAYS)
 
 
 async def slot_of(chain: ViewClient) -> int:
     """Return the chain's time, in slots since genesis."""
-    from cli.commands.gov_calls import slot_now
-
     return await slot_now(chain.chain)
 
 
@@ -190,7 +184,6 @@ async def rule_of(chain: ViewClient, number: int) -> ActivityRule:
 
 async def member_of(chain: ViewClient, owner: AccountId, member: str | None) -> bytes:
     """Return the facility behind an issuer. Mistyped if one is missing, or not to be given."""
-    from btt_chain.care.evidence import NO_MEMBER
     from cli.views.facilities import FacilitiesApi
 
     found = await chain.api(FacilitiesApi.facility, owner)

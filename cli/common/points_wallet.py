@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digest import H256
 from cli.common.care import care_folder, care_folder_option, words
 from cli.common.options import Command, key_pair, read_secret
 
@@ -52,8 +54,6 @@ async def is_spent(chain: ViewClient, kept: Kept, at: bytes | None = None) -> bo
 
     Only a final block counts for good: the voucher of a block that is left counts again.
     """
-    from btt_chain.crypto.hashing import blake2_256
-    from btt_chain.primitives.digest import H256
     from cli.views.incentives import IncentivesApi
 
     message = H256(blake2_256(kept.voucher.message(chain.genesis)))
