@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -12,6 +12,7 @@ from btt_chain.client.transactions import Call
 from btt_chain.client.views import event_of, events_of
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32, u128
 from cli.commands.gov_calls import (
     address_of,
     bounded_call,
@@ -30,7 +31,6 @@ from cli.commands.gov_status import print_referenda, print_referendum
 from cli.commands.gov_view import (
     BILLION,
     CHAMBERS,
-    WHOLE,
     percent,
     power,
     seats_facts,
@@ -42,22 +42,19 @@ from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import account, planck, properties, view_chain
+from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
+from runtime.pallets.chambers import ElectionView, StateView
+from runtime.pallets.chambers.formulas import WHOLE
+from runtime.pallets.conviction_voting import Conviction, vote_of
+from runtime.pallets.referenda import events
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
-    from cli.views.governance import (
-        ElectionView,
-        ReferendumView,
-        Refunded,
-        StateView,
-        TrackView,
-    )
 
-VOTES = {"aye": 0x81, "nay": 0x01}
-"""Bytes of votes of the conviction Locked1x."""
-REFUNDS = {
-    "refund_submission_deposit": "Referenda.SubmissionDepositRefunded",
-    "refund_decision_deposit": "Referenda.DecisionDepositRefunded",
+Refunded: TypeAlias = events.SubmissionDepositRefunded | events.DecisionDepositRefunded
+REFUNDS: Final[dict[str, type[Refunded]]] = {
+    "refund_submission_deposit": events.SubmissionDepositRefunded,
+    "refund_decision_deposit": events.DecisionDepositRefunded,
 }
 """Calls that give deposits back, with their events."""
 
@@ -96,8 +93,6 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
     """Show the kinds of referenda and their rules."""
 
     async def ask() -> tuple[list[TrackView], Currency]:
-        from cli.views.governance import GovernanceApi
-
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             return await chain.api(GovernanceApi.tracks), currency
@@ -154,13 +149,11 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
 def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the chambers: weights, electorates, and who has a seat."""
 
-    async def ask() -> tuple[StateView, list[int], Currency, int]:
-        from cli.views.governance import ChambersApi
-
+    async def ask() -> tuple[StateView, list[u32], Currency, int]:
         async with view_chain(url, timeout) as chain:
             currency, prefix = chain.currency, chain.prefix
-            state: StateView = await chain.api(ChambersApi.state)
-            weights = await chain.api(ChambersApi.weights, year or state.year)
+            state = await chain.api(ChambersApi.state)
+            weights = await chain.api(ChambersApi.weights, u32(year or state.year))
             return state, weights, currency, prefix
 
     state, weights, currency, prefix = run(ask())
@@ -203,12 +196,10 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
 def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
 
-    async def ask() -> tuple[list[int], Currency]:
-        from cli.views.governance import ChambersApi
-
+    async def ask() -> tuple[list[u128], Currency]:
         currency, prefix = await properties(url, timeout)
         voter = AccountId(account(who, prefix))
-        locked = None if amount is None else planck(currency, amount)
+        locked = None if amount is None else u128(planck(currency, amount))
         async with view_chain(url, timeout) as chain:
             return await chain.api(ChambersApi.power, voter, locked), currency
 
@@ -227,8 +218,6 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
     """Show who stands for the community's seats, and who sits."""
 
     async def ask() -> tuple[ElectionView, Currency, int, str]:
-        from cli.views.governance import ChambersApi
-
         async with view_chain(url, timeout) as chain:
             found = await chain.api(ChambersApi.election)
             ends = when(found.ends, await slot_now(chain.chain), chain.slot_ms)
@@ -288,8 +277,6 @@ def propose(
 
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
-    from cli.views.governance import Submitted
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -301,19 +288,19 @@ def propose(
                 chain, "Referenda", "submit", proposal_origin=caller_of(id),
                 proposal=await bounded_call(chain, sender, raw), enactment_moment={"After": after},
             )  # fmt: skip
-            index = event_of(sent, "Referenda.Submitted", Submitted).index
+            index = int(event_of(sent, "Referenda.Submitted", events.Submitted).index)
             if not no_deposit:
                 try:
                     await sender.send(chain, "Referenda", "place_decision_deposit", index=index)
                 except ClientError as error:
                     raise Refused(
-                        f"referendum {int(index)} is submitted, but its deposit for the decision "
-                        f"is not placed ({error}); `btt-chain gov deposit {int(index)}` places it"
+                        f"referendum {index} is submitted, but its deposit for the decision "
+                        f"is not placed ({error}); `btt-chain gov deposit {index}` places it"
                     ) from None
         if as_json:
-            show.document({"referendum": int(index), "block": "0x" + sent.block.hex()})
+            show.document({"referendum": index, "block": "0x" + sent.block.hex()})
         else:
-            show.good(f"referendum {int(index)}; `btt-chain gov status {int(index)}` shows it")
+            show.good(f"referendum {index}; `btt-chain gov status {index}` shows it")
 
     run(work())
 
@@ -357,9 +344,7 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
 
 async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunded]:
     """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
-    from cli.views.governance import GovernanceApi, Refunded
-
-    view: ReferendumView | None = await chain.api(GovernanceApi.referendum, index)
+    view = await chain.api(GovernanceApi.referendum, u32(index))
     if view is None:
         raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
     if view.track is not None:
@@ -372,7 +357,7 @@ async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunde
         except DispatchFailed as error:
             refusal = error  # the other one may be available all the same
         else:
-            returned += events_of(sent, event, Refunded)
+            returned += events_of(sent, f"Referenda.{event.NAME}", event)
     if refusal is not None and not returned:
         raise refusal
     return returned
@@ -399,7 +384,7 @@ def vote(
     choice = (
         {"SplitAbstain": {"aye": 0, "nay": 0, "abstain": stake}}
         if side == "abstain"
-        else {"Standard": {"vote": VOTES[side], "balance": stake}}
+        else {"Standard": {"vote": vote_of(aye=side == "aye"), "balance": stake}}
     )
     submit_call(
         "ConvictionVoting", "vote", {"poll_index": index, "vote": choice}, "voted",
@@ -441,7 +426,7 @@ def delegate(
     args = {
         "class": track_class(track, url, timeout),
         "to": address_of(to, prefix),
-        "conviction": "Locked1x",
+        "conviction": Conviction.Locked1x,
         "balance": planck(currency, amount),
     }
     submit_call("ConvictionVoting", "delegate", args, "delegated", url, timeout, as_json, options)

@@ -14,14 +14,16 @@ from cli.common.sending import Sender
 from cli.common.session import run
 from cli.common.trying import failure_of
 from cli.common.working import account, view_chain
+from runtime.apis.governance import GovernanceApi, ReferendumView
+from runtime.pallets.origins import Decision
+from runtime.pallets.preimage import MAX_INLINE
+from runtime.pallets.referenda import ROOT_TRACK
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain as StateAt
     from btt_chain.client.transactions import Call, Included
     from btt_chain.client.views import ViewClient
     from btt_chain.scale.portable import Plain
-    from cli.views.governance import ReferendumView, TrackView
-
 
 BEYOND: Final = re.compile(r"^(BadOrigin|RootNotAllowed|\w+\.InsufficientPermission)\b")
 """Errors of calls that the caller may never make."""
@@ -29,9 +31,7 @@ BEYOND: Final = re.compile(r"^(BadOrigin|RootNotAllowed|\w+\.InsufficientPermiss
 
 async def track_names(chain: ViewClient) -> dict[int, str]:
     """Return the names of all tracks by their numbers."""
-    from cli.views.governance import GovernanceApi
-
-    tracks: list[TrackView] = await chain.api(GovernanceApi.tracks)
+    tracks = await chain.api(GovernanceApi.tracks)
     return {int(view.id): view.name for view in tracks}
 
 
@@ -83,8 +83,6 @@ def track_class(track: str, url: str, timeout: float) -> int:
 
 def caller_of(track: int) -> Plain:
     """Return the origin of referenda of a track."""
-    from cli.views.governance import ROOT_TRACK, Decision
-
     return {"system": "Root"} if track == ROOT_TRACK else {"Origins": Decision(track).name}
 
 
@@ -107,8 +105,6 @@ async def check_decision(chain: StateAt, sender: Sender, track: int, call: Call)
 
 async def bounded_call(chain: ViewClient, sender: Sender, raw: bytes) -> Plain:
     """Return the call in the form of a proposal; a long one is noted as a preimage."""
-    from cli.views.governance import MAX_INLINE
-
     if len(raw) <= MAX_INLINE:
         return {"Inline": "0x" + raw.hex()}
     try:

@@ -20,6 +20,7 @@ from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
+from cli.common.types import kebab
 from cli.common.working import account, planck, properties
 
 if TYPE_CHECKING:
@@ -239,8 +240,3 @@ def done(sent: Included, word: str, as_json: bool) -> None:
         show.document({"done": word, "block": block})
     else:
         show.good(f"{word}, in block {block}")
-
-
-def kebab(name: str) -> str:
-    """Convert `KnownGood` to `known-good`."""
-    return "".join("-" + each.lower() if each.isupper() else each for each in name).lstrip("-")

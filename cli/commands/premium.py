@@ -14,10 +14,11 @@ from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import account, planck, report_call, view_chain
+from runtime.apis.economy import StakingApi
+from runtime.pallets.tier_staking import PremiumView, events
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
-    from cli.views.economy import PremiumView
 
 JOB_PRIORITY = 0
 NAMES = {JOB_PRIORITY: "priority for jobs"}
@@ -86,8 +87,6 @@ def buy(
     A second purchase begins where the first ends. Access can be used while a stake of the service's
     tier, or of a longer one, is active.
     """
-    from cli.views.economy import PremiumBought
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -100,12 +99,12 @@ def buy(
                     f"service {service} is not on sale; `btt-chain premium list` shows "
                     "those that are"
                 )
-            most = view.price * months if max_price is None else planck(currency, max_price)
+            most = int(view.price) * months if max_price is None else planck(currency, max_price)
             done = await sender.send(
                 chain, "TierStaking", "buy_premium", service=service, months=months,
                 max_price=most,
             )  # fmt: skip
-        event = event_of(done, "TierStaking.PremiumBought", PremiumBought)
+        event = event_of(done, "TierStaking.PremiumBought", events.PremiumBought)
         price, burned = currency.format(event.price), currency.format(event.burned)
         report_call(
             done, as_json,
@@ -120,10 +119,7 @@ def buy(
 
 async def services(chain: ViewClient, who: bytes) -> list[PremiumView]:
     """Return the services on sale, with what an account has of each."""
-    from cli.views.economy import StakingApi
-
-    views: list[PremiumView] = await chain.api(StakingApi.premium, AccountId(who))
-    return views
+    return await chain.api(StakingApi.premium, AccountId(who))
 
 
 def day(ms: int) -> str:

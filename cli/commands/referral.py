@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands.gov_calls import address_of, submit_call
 from cli.common import show
 from cli.common.deciding import decide, deciding_options
@@ -15,12 +16,11 @@ from cli.common.options import Group, examples, query_options
 from cli.common.sending import call_options
 from cli.common.session import run
 from cli.common.working import account, properties, view_chain
+from runtime.apis.referral import PAGE, Offer, QuotaView, RefereeView, ReferralApi
+from runtime.pallets.referral import Terms
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from cli.views.referral import Offer, QuotaView, RefereeView, Terms
-
-PAGE: Final = 100
 
 referee_argument = click.argument("referee", metavar="ACCOUNT")
 
@@ -48,8 +48,6 @@ def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
     async def ask() -> tuple[
         RefereeView | None, list[Offer], QuotaView, Terms, Currency, int, AccountId
     ]:
-        from cli.views.referral import ReferralApi
-
         currency, prefix = await properties(url, timeout)
         who = AccountId(account(referee, prefix))
         async with view_chain(url, timeout) as chain:
@@ -114,14 +112,12 @@ def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the accounts that accepted a referral."""
 
     async def ask() -> tuple[list[RefereeView], Currency, int]:
-        from cli.views.referral import ReferralApi
-
         currency, prefix = await properties(url, timeout)
         found: list[RefereeView] = []
         after: AccountId | None = None
         async with view_chain(url, timeout) as chain:
             while True:
-                page = await chain.api(ReferralApi.referees, after, PAGE)
+                page = await chain.api(ReferralApi.referees, after, u32(PAGE))
                 found += page
                 if len(page) < PAGE:
                     return found, currency, prefix
