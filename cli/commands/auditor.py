@@ -18,6 +18,7 @@ from btt_chain.client.views import ViewClient
 from btt_chain.daemon import Daemon
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.care import (
@@ -41,15 +42,18 @@ from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
+from runtime.apis.facilities import FacilitiesApi
+from runtime.apis.incentives import PAGE, AuditView, IncentivesApi
+from runtime.pallets.facilities import Kind
+from runtime.pallets.incentives import Fail, NotOpened, Pass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btt_chain.care.auditing import Disclosure, Finding
-    from cli.views.incentives import AuditView
 
-VERDICTS: Final = {"pass": "Pass", "not-opened": "NotOpened"}
-"""Names on the chain of verdicts without an index."""
+VERDICTS: Final = {"pass": Pass(), "not-opened": NotOpened()}
+"""The verdicts without an index."""
 KEY: Final = b"audit key"
 """Purpose of the sealing key within an auditor's folder."""
 
@@ -173,13 +177,11 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
 
 async def audits_of(chain: ViewClient, who: AccountId) -> list[AuditView]:
     """Return the audits of the last month that wait for an auditor's verdict."""
-    from cli.views.incentives import PAGE, IncentivesApi
-
-    month = max(0, int((await current(chain)).month) - 1)
+    month = u32(max(0, int((await current(chain)).month) - 1))
     found: list[AuditView] = []
     after: AccountId | None = None
     while True:
-        page = await chain.api(IncentivesApi.epochs, month, after, PAGE)
+        page = await chain.api(IncentivesApi.epochs, month, after, u32(PAGE))
         for each in page:
             view = await chain.api(IncentivesApi.audit, each.facility, month)
             if view is not None and _waits(view, who):
@@ -271,9 +273,8 @@ async def finding_of(
     NotFound if there is no audit.
     """
     from btt_chain.care.members import MIN_MEMBERS
-    from cli.views.incentives import IncentivesApi
 
-    view = await chain.api(IncentivesApi.audit, facility, month)
+    view = await chain.api(IncentivesApi.audit, facility, u32(month))
     epoch = await epoch_of(chain, facility, month)
     if view is None or epoch is None or epoch.epoch is None:
         raise NotFound(f"there is no audit of month {month} of this facility now")
@@ -300,16 +301,12 @@ async def finding_of(
 
 async def is_issuing(chain: ViewClient, facility: AccountId) -> bool:
     """Return True if a facility is an issuer."""
-    from cli.views.facilities import FacilitiesApi
-
     found = await chain.api(FacilitiesApi.facility, facility)
-    return found is not None and found.facility.kind == "Issuer"
+    return found is not None and found.facility.kind is Kind.Issuer
 
 
 async def registered_of(chain: ViewClient, members: Sequence[bytes]) -> int:
     """Return the number of operators of those members that are registered facilities."""
-    from cli.views.facilities import FacilitiesApi
-
     operators: set[bytes] = set()
     for each in members:
         found = await chain.api(FacilitiesApi.facility, AccountId(each))
@@ -366,7 +363,7 @@ def report(
         raise Mistyped("--index goes with fail")
 
     who, number = _audited(facility, month, url, timeout, index)
-    found = VERDICTS[verdict] if index is None else {"Fail": {"index": index}}
+    found = VERDICTS[verdict] if index is None else Fail(u32(index))
     args: dict[str, object] = {"facility": who, "month": number, "verdict": found}
     submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)
 
@@ -409,9 +406,7 @@ def _audited(
 
 async def _ensure_leaf(chain: ViewClient, facility: AccountId, month: int, index: int) -> None:
     """Raise Mistyped if the tree of a month has no leaf of an index, NotFound without an audit."""
-    from cli.views.incentives import IncentivesApi
-
-    view = await chain.api(IncentivesApi.audit, facility, month)
+    view = await chain.api(IncentivesApi.audit, facility, u32(month))
     if view is None:
         raise NotFound(f"there is no audit of month {month} of this facility now")
     if index >= int(view.leaves):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
 from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands import (
     facility_audits,
     facility_issuing,
@@ -28,25 +30,23 @@ from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import call_options
 from cli.common.session import run
+from cli.common.types import kebab, words_of
 from cli.common.working import account, properties, read_id, view_chain
+from runtime.apis.facilities import PAGE, FacilitiesApi, FacilityView, HospitalCount
+from runtime.pallets.facilities import FacilityState, Kind, Size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
-    from cli.views.facilities import FacilityView, HospitalCount
 
-PAGE: Final = 100
-KINDS: Final = (
-    "hospital", "clinic", "pharmacy", "laboratory", "insurer", "partner", "educator", "auditor",
-    "issuer",
-)  # fmt: skip
-SIZES: Final = ("small", "medium", "large")
+KINDS: Final = words_of(Kind)
+SIZES: Final = words_of(Size)
 
 account_argument = click.argument("who", metavar="ACCOUNT")
 size_option = click.option(
-    "--size", type=click.Choice(SIZES), default="medium", show_default=True, help="Its size."
+    "--size", type=click.Choice(list(SIZES)), default="medium", show_default=True, help="Its size."
 )
 description_options = [
     click.option(
@@ -80,7 +80,7 @@ for _part in (
 
 @examples("btt-chain facility list", "btt-chain facility list --kind hospital --json")
 @facility.command("list")
-@click.option("--kind", type=click.Choice(KINDS), help="Facilities of this kind only.")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Facilities of this kind only.")
 @query_options
 def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the facilities."""
@@ -92,7 +92,7 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
 
     found, currency, prefix = run(ask())
     if kind is not None:
-        found = [view for view in found if view.facility.kind.lower() == kind]
+        found = [view for view in found if view.facility.kind is KINDS[kind]]
     if as_json:
         show.document([facts(view, prefix) for view in found])
         return
@@ -104,10 +104,10 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
         [
             [
                 encode(view.account, prefix),
-                view.facility.kind.lower(),
-                view.facility.size.lower(),
+                kebab(view.facility.kind.name),
+                kebab(view.facility.size.name),
                 country(view.facility.region),
-                view.facility.state.lower(),
+                kebab(view.facility.state.name),
                 currency.format(view.facility.bond),
                 "yes" if view.counted else "",
             ]
@@ -117,11 +117,9 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
 
 
 async def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
-    from cli.views.facilities import FacilitiesApi
-
     after: AccountId | None = None
     while True:
-        page = await chain.api(FacilitiesApi.facilities, after, PAGE)
+        page = await chain.api(FacilitiesApi.facilities, after, u32(PAGE))
         for view in page:
             yield view
         if len(page) < PAGE:
@@ -137,8 +135,6 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility, and what is missing for it to count."""
 
     async def ask() -> tuple[FacilityView | None, Currency, int, str]:
-        from cli.views.facilities import FacilitiesApi
-
         async with view_chain(url, timeout) as chain:
             who_ = AccountId(account(who, chain.prefix))
             view, now = await chain.api(FacilitiesApi.facility, who_), await slot_now(chain.chain)
@@ -158,11 +154,11 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
         {
             "account": encode(view.account, prefix),
             "operator": encode(found.operator, prefix),
-            "kind": f"{found.kind.lower()}, {found.size.lower()}",
+            "kind": f"{kebab(found.kind.name)}, {kebab(found.size.name)}",
             "country": country(found.region),
             "sensitive": "yes" if found.sensitive else "no",
             "bond": currency.format(found.bond),
-            "state": f"{found.state.lower()} since slot {found.since}",
+            "state": f"{kebab(found.state.name)} since slot {found.since}",
             "identity": "known-good" if view.known_good else "not judged known-good now",
             "description": "0x" + found.meta.hex(),
             "for milestones": standing(view, moment),
@@ -177,8 +173,6 @@ def count(url: str, timeout: float, as_json: bool) -> None:
     """Show how many hospitals count, and what the milestone burns need."""
 
     async def ask() -> tuple[HospitalCount, Currency]:
-        from cli.views.facilities import FacilitiesApi
-
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             return await chain.api(FacilitiesApi.count), currency
@@ -190,16 +184,13 @@ def count(url: str, timeout: float, as_json: bool) -> None:
             {
                 "counted": counted,
                 "active": found.active,
-                "bonds": {
-                    name: str(int(getattr(found.bonds, name)))
-                    for name in ("major", "clinic", "minor")
-                },
+                "bonds": {name: str(amount) for name, amount in asdict(found.bonds).items()},
                 "burns": [
                     {
-                        "id": burn.id,
+                        "id": burn.id.name,
                         "hospitals": burn.hospitals,
                         "planck": str(burn.amount),
-                        "executedAt": None if burn.executed_at is None else burn.executed_at,
+                        "executedAt": burn.executed_at,
                     }
                     for burn in found.burns
                 ],
@@ -211,10 +202,10 @@ def count(url: str, timeout: float, as_json: bool) -> None:
         ["burn", ">at hospitals", ">amount", "state"],
         [
             [
-                burn.id,
+                burn.id.name,
                 str(burn.hospitals),
                 currency.format(burn.amount),
-                burn_state(burn.id, counted, burn.hospitals, burn.executed_at),
+                burn_state(burn.id.name, counted, burn.hospitals, burn.executed_at),
             ]
             for burn in found.burns
         ],
@@ -226,7 +217,7 @@ def burn_state(name: str, counted: int, needed: int, executed: int | None) -> st
     if executed is not None:
         return f"executed in slot {int(executed)}"
     if counted < needed:
-        return f"{needed - counted} missing"
+        return f"{int(needed) - int(counted)} missing"
     return f"due: `btt-chain tx call Tokenomics.execute_milestone_burn {name} --from URI`"
 
 
@@ -239,7 +230,7 @@ def burn_state(name: str, counted: int, needed: int, executed: int | None) -> st
     "    --from key.txt",
 )
 @facility.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(list(KINDS)))
 @click.option("--country", "region", required=True, help="Two letters, or number, of ISO 3166-1.")
 @size_option
 @click.option("--sensitive", is_flag=True, help="Being a patient here is a diagnosis.")
@@ -256,8 +247,8 @@ def apply(
     after leaving.
     """
     args: dict[str, object] = {
-        "kind": kind.capitalize(),
-        "size": size.capitalize(),
+        "kind": KINDS[kind],
+        "size": SIZES[size],
         "region": country_number(region),
         "sensitive": sensitive,
         "meta": meta_of(description, meta),
@@ -277,7 +268,7 @@ def update(
 ) -> None:  # fmt: skip
     """Change the size and the description of your facility."""
     args: dict[str, object] = {
-        "size": size.capitalize(),
+        "size": SIZES[size],
         "meta": meta_of(description, meta),
     }
     submit_call("Facilities", "update", args, "updated", url, timeout, as_json, options)
@@ -382,10 +373,10 @@ def standing(view: FacilityView, moment: str) -> str:
     if view.counted:
         return "counts"
     found = view.facility
-    if found.kind != "Hospital":
+    if found.kind is not Kind.Hospital:
         return "only hospitals count"
-    if found.state != "Active":
-        return f"does not count: {found.state.lower()}"
+    if found.state is not FacilityState.Active:
+        return f"does not count: {kebab(found.state.name)}"
     if not view.known_good:
         return "does not count: its identity needs a new judgement"
     return f"may count {moment}, in slot {view.next}" if moment else "is to be reviewed soon"
@@ -397,16 +388,16 @@ def facts(view: FacilityView, prefix: int) -> dict[str, object]:
     return {
         "account": encode(view.account, prefix),
         "operator": encode(found.operator, prefix),
-        "kind": found.kind.lower(),
-        "size": found.size.lower(),
+        "kind": kebab(found.kind.name),
+        "size": kebab(found.size.name),
         "region": found.region,
         "country": ALPHA_2.get(found.region),
         "sensitive": found.sensitive,
         "bond": str(found.bond),
-        "state": found.state.lower(),
+        "state": kebab(found.state.name),
         "since": found.since,
         "meta": "0x" + found.meta.hex(),
         "knownGood": view.known_good,
         "counted": view.counted,
-        "next": None if view.next is None else view.next,
+        "next": view.next,
     }

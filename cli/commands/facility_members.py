@@ -20,6 +20,7 @@ from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, json_option
 from cli.common.session import run
 from cli.common.working import view_chain
+from runtime.apis.facilities import FacilitiesApi
 
 if TYPE_CHECKING:
     from btt_chain.care.evidence import Subtotal
@@ -64,8 +65,6 @@ def _change(
     who: str, others: tuple[str, ...], secret: str, base_path: Path | None, url: str,
     timeout: float, *, is_added: bool,
 ) -> None:  # fmt: skip
-    from cli.views.facilities import FacilitiesApi
-
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
             prefix = chain.chain.metadata.prefix

@@ -11,6 +11,7 @@ import click
 from btt_chain.client.views import event_of
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import Evidence
+from btt_chain.scale import u32
 from cli.commands.gov_view import when
 from cli.common import show
 from cli.common.care import (
@@ -31,7 +32,14 @@ from cli.common.errors import NotFound, Refused
 from cli.common.options import examples, query_options
 from cli.common.sending import Sender, call_options
 from cli.common.session import run
+from cli.common.types import words_of
 from cli.common.working import view_chain
+from runtime.apis.incentives import IncentivesApi
+from runtime.apis.oracle import DataProviderId, OracleApi
+from runtime.pallets.facilities import Size
+from runtime.pallets.incentives import AuditPhase, events
+from runtime.pallets.incentives.formulas import subscription
+from runtime.pallets.incentives.types import PRICE_KEY
 
 if TYPE_CHECKING:
     from btt_chain.care.facility import Closing
@@ -39,17 +47,14 @@ if TYPE_CHECKING:
     from btt_chain.client.transactions import Included
     from btt_chain.client.views import ViewClient
     from btt_chain.primitives.activity_rule import ActivityRule
-    from cli.views.incentives import AuditView
 
-SIZES: Final = ("small", "medium", "large")
-SUBSCRIPTIONS: Final = dict(zip(SIZES, (3_000, 10_000, 25_000), strict=True))
-"""Price of a month in CNY."""
-PRICE_KEY: Final = b"BTT/CNY"
+SIZES: Final = words_of(Size)
 AUDIT_PHASES: Final = {
-    "FirstRound": "first round: {reported} of {seats} auditors reported, it ends {until}",
-    "Answerable": "a fault was found: `btt-chain facility appeal`, it fails {until}",
-    "Waiting": "appealed: three other auditors are being selected",
-    "SecondRound": "second round: {reported} of {seats} auditors reported, it ends {until}",
+    AuditPhase.FirstRound: "first round: {reported} of {seats} auditors reported, it ends {until}",
+    AuditPhase.Answerable: "a fault was found: `btt-chain facility appeal`, it fails {until}",
+    AuditPhase.Waiting: "appealed: three other auditors are being selected",
+    AuditPhase.SecondRound: "second round: {reported} of {seats} auditors reported, it ends "
+    "{until}",
 }
 """Phases of an audit as shown by `facility month`."""
 
@@ -99,7 +104,7 @@ def kinds_of_evidence(bits: int) -> str:
 
 @examples("btt-chain facility subscribe small --months 3 --from clinic.key")
 @click.command("subscribe")
-@click.argument("size", type=click.Choice(SIZES))
+@click.argument("size", type=click.Choice(list(SIZES)))
 @click.option(
     "--months", type=click.IntRange(1, 12), default=1, show_default=True, help="How many months."
 )
@@ -111,23 +116,21 @@ def subscribe(
 
     A month costs 3,000, 10,000 or 25,000 CNY by size, at the oracle's price of BTT now.
     """
-    from cli.views.incentives import Subscribed
-
     sender = Sender.of(options, as_json)
 
     async def work() -> Included:
         async with view_chain(url, timeout) as chain:
-            price = await price_of(chain, size)
+            price = await price_of(chain, SIZES[size])
             if price is not None and not as_json:
                 amount = chain.chain.metadata.currency.format(price * months)
                 show.note(f"price   {amount} now, for {months} months" if months > 1
                           else f"price   {amount} now, for a month")  # fmt: skip
             return await sender.send(
-                chain, "Incentives", "subscribe", size=size.capitalize(), months=months
+                chain, "Incentives", "subscribe", size=SIZES[size], months=months
             )
 
     done = run(work())
-    paid = event_of(done, "Incentives.Subscribed", Subscribed)
+    paid = event_of(done, "Incentives.Subscribed", events.Subscribed)
     first, last = int(paid.first), int(paid.last)
     if as_json:
         show.document(
@@ -139,17 +142,10 @@ def subscribe(
     show.good(f"subscribed for {which}, in block 0x{done.block.hex()}")
 
 
-async def price_of(chain: ViewClient, size: str) -> int | None:
+async def price_of(chain: ViewClient, size: Size) -> int | None:
     """Return the planck of a month now; None without a price, which the call itself says."""
-    from cli.views.oracle import AGGREGATED, OracleApi
-
-    found = await chain.api(OracleApi.get_value, AGGREGATED, PRICE_KEY)
-    return None if found is None else subscription(size, found.value)
-
-
-def subscription(size: str, price: int) -> int:
-    """Return the planck of a month; `price` is that of one BTT in CNY, with 18 decimals."""
-    return -(-SUBSCRIPTIONS[size] * 10**36 // price)
+    price = await chain.api(OracleApi.get_value, DataProviderId.Aggregated, PRICE_KEY)
+    return None if price is None else int(subscription(size, price.value))
 
 
 @examples("btt-chain facility keys --secret secret.txt --from clinic.key")
@@ -259,7 +255,7 @@ def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool)
                 "month": number,
                 "paid": str(int(view.paid)),
                 "right": int(view.right),
-                "state": "no keys" if epoch is None else epoch.state,
+                "state": "no keys" if epoch is None else epoch.state.name,
                 "points": 0 if epoch is None else int(epoch.points),
                 "redeemed": 0 if epoch is None else int(epoch.redeemed),
             }
@@ -284,9 +280,7 @@ def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool)
 
 async def audit_of(chain: ViewClient, owner: AccountId, month: int) -> str:
     """Return the state of the audit of a month as text; none if there is no audit now."""
-    from cli.views.incentives import IncentivesApi
-
-    view: AuditView | None = await chain.api(IncentivesApi.audit, owner, month)
+    view = await chain.api(IncentivesApi.audit, owner, u32(month))
     if view is None:
         return ""
     audit = view.audit

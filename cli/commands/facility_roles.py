@@ -18,6 +18,7 @@ from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import planck, properties, read_id, view_chain
+from runtime.apis.incentives import IncentivesApi
 
 if TYPE_CHECKING:
     from btt_chain.scale.portable import Plain
@@ -65,7 +66,6 @@ def place(
 @query_options
 def offers(partner: str, url: str, timeout: float, as_json: bool) -> None:
     """List the offers of a partner at which points can be redeemed now."""
-    from cli.views.incentives import IncentivesApi
 
     async def ask() -> tuple[list[tuple[str, int]], int, int]:
         async with view_chain(url, timeout) as chain:

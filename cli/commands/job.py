@@ -20,6 +20,7 @@ from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.compute.blobs.payload import edge_root, payload_pieces
 from btt_chain.daemon import Daemon, Presence
 from btt_chain.primitives import ss58
+from btt_chain.scale import u32, u64
 from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
 from cli.commands.job_quote import quote
 from cli.commands.job_result import print_result
@@ -69,6 +70,8 @@ from cli.common.working import (
     view_chain,
     work_chain,
 )
+from runtime.apis.work import WorkApi
+from runtime.pallets.jobs.types import Check, Tier, Urgency
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -76,7 +79,6 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record
     from btt_chain.compute.requester.gateway import Gateway
-    from cli.views.work import WorkQuote
     from runtime.apis.work_views import JobView
 
 PAGE: Final = 100
@@ -293,11 +295,10 @@ def offer(
     model, raw, count = model_id(whole.manifest), inputs.elements.tobytes(), len(inputs.names)
 
     async def work() -> dict[str, str]:
-        from cli.views.work import WorkApi
-
         async with view_chain(url, timeout) as chain:
-            quote: WorkQuote | None = await chain.api(
-                WorkApi.quote, model, count, "Routine", "Sampled", "Open", len(raw)
+            quote = await chain.api(
+                WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open,
+                u64(len(raw)),
             )  # fmt: skip
             folder = folder_of(base_path, chain.genesis)
         known, endpoints = offered(quote, model), served_at(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from btt_chain.client.amount import AmountError
 from btt_chain.client.jsonrpc import WebSocket
@@ -24,6 +24,8 @@ from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, resolve
 from cli.common.working import asked, chain_facts, follow_work, found, is_local, money
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import JobView, WorkQuote
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -34,13 +36,7 @@ if TYPE_CHECKING:
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.sending import Sender
-    from cli.views.work import WorkQuote
-    from runtime.apis.work_views import JobView
-    from runtime.apis.work_views import WorkQuote as Quote
     from runtime.pallets.jobs.types import Outcome
-
-
-AnyQuote = TypeVar("AnyQuote", bound="WorkQuote | Quote")
 
 ENDED: Final = ("finalized", "refunded", "slashed")
 
@@ -98,7 +94,6 @@ class Session:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
         from btt_chain.compute.requester.folder import new_record
         from btt_chain.work.ids import model_id
-        from runtime.apis.work import WorkApi
         from runtime.pallets.jobs import Jobs
         from runtime.pallets.jobs.types import Check, Urgency
 
@@ -107,7 +102,7 @@ class Session:
         manifest = self.package.manifest
         model = model_id(manifest)
         raw = inputs.elements.tobytes()
-        quote: Quote | None = await self.chain.api(
+        quote: WorkQuote | None = await self.chain.api(
             WorkApi.quote, model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )
         quote, endpoints = offered(quote, model), served_at(self.folder)
@@ -139,7 +134,7 @@ class Session:
         show.note(f"job 0x{record.job.hex()}")
         return record
 
-    def _limit(self, given: str | None, quote: Quote) -> int:
+    def _limit(self, given: str | None, quote: WorkQuote) -> int:
         if given is None:
             return int(quote.price) * 105 // 100
         try:
@@ -147,7 +142,7 @@ class Session:
         except AmountError as error:
             raise Mistyped(f"--max-price: {error}") from None
 
-    def _print_quote(self, quote: Quote, items: int) -> None:
+    def _print_quote(self, quote: WorkQuote, items: int) -> None:
         price, checking, deposit = (
             self.currency.format(int(part))
             for part in (quote.price, quote.verification, quote.deposit)
@@ -174,7 +169,6 @@ class Session:
     ) -> JobView:
         """Wait for one of some states; and for the result, if one is expected."""
         from btt_chain.compute.requester.gateway import shown
-        from runtime.apis.work import WorkApi
 
         def over() -> bool:
             view = self._states.get(record.name)
@@ -234,7 +228,7 @@ class Session:
         return ExitCode.DONE
 
 
-def offered(quote: AnyQuote | None, model: bytes) -> AnyQuote:
+def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
     """Return the quote of a job. NotFound if the model cannot be used."""
     if quote is None:
         raise NotFound(
@@ -252,7 +246,7 @@ def served_at(folder: Folder) -> bytes:
     return endpoints
 
 
-def ample_deadline(quote: WorkQuote | Quote, slot_ms: int) -> int:
+def ample_deadline(quote: WorkQuote, slot_ms: int) -> int:
     """Return a deadline that most providers can meet, in slots of this length."""
     spare = slots_in_time(MIN_DEADLINE, slot_ms)
     return min(MAX_DEADLINE, spare + 2 * int(quote.min_deadline))

@@ -22,6 +22,7 @@ from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import account, asked, money, planck, properties, report_call, view_chain
+from runtime.pallets.oracle import events
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -147,14 +148,12 @@ def join(amount: str, url: str, timeout: float, as_json: bool, **options: object
 @call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stop being a feeder. The bond can be withdrawn seven days later."""
-    from cli.views.oracle import Left
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
             done = await sender.send(chain, "Oracle", "leave")
-        event = event_of(done, "Oracle.Left", Left)
+        event = event_of(done, "Oracle.Left", events.Left)
         said = f"you are no feeder any more; the bond is free at {_moment(int(event.free_at))}"
         report_call(done, as_json, said, freeAt=str(int(event.free_at)))
 
@@ -166,15 +165,13 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 @call_options
 def withdraw(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the bond back, once it is free after `leave`."""
-    from cli.views.oracle import Withdrawn
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             done = await sender.send(chain, "Oracle", "withdraw")
-        event = event_of(done, "Oracle.Withdrawn", Withdrawn)
+        event = event_of(done, "Oracle.Withdrawn", events.Withdrawn)
         said = f"{currency.format(int(event.bond))} are free again"
         report_call(done, as_json, said, bond=str(int(event.bond)))
 

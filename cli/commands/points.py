@@ -25,6 +25,7 @@ from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
 from cli.common.session import run
 from cli.common.working import read_id, view_chain
+from runtime.apis.incentives import IncentivesApi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,8 +216,6 @@ async def as_on_chain(chain: ViewClient, kept: Kept, balances: dict[bytes, int])
 
 async def balances_of(chain: ViewClient, vouchers: Sequence[Kept]) -> dict[bytes, int]:
     """Return the points on the chain of the accounts of some vouchers."""
-    from cli.views.incentives import IncentivesApi
-
     found: dict[bytes, int] = {}
     for who in dict.fromkeys(kept.voucher.redeemer for kept in vouchers):
         view = await chain.api(IncentivesApi.points, who)
@@ -252,8 +251,6 @@ def cash(
 
     Sending the BTT of several accounts to one place shows that they belong together.
     """
-    from cli.views.incentives import IncentivesApi
-
     if (partner is None) != (offer is None):
         raise Mistyped("--partner and --offer go together")
     pair = wallet_of(wallet)

@@ -31,6 +31,7 @@ from cli.common.points_wallet import is_spent, opened, wallet_folder, wallet_of,
 from cli.common.sending import Sender, sending_options
 from cli.common.session import first_step, run
 from cli.common.working import view_chain
+from runtime.pallets.incentives import EpochState
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -363,7 +364,7 @@ async def counts(chain: ViewClient, kept: Kept) -> bool:
     """Return True if the facility closed the voucher's month, and no audit failed it."""
     view = await epoch_of(chain, kept.voucher.facility, kept.month)
     epoch = None if view is None else view.epoch
-    return epoch is not None and epoch.state in ("Closed", "Audited")
+    return epoch is not None and epoch.state in (EpochState.Closed, EpochState.Audited)
 
 
 def iso(unix_ms: int) -> str:

@@ -16,7 +16,7 @@ import click
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u128
+from btt_chain.scale import u32, u128
 from cli.commands import provider_list
 from cli.commands.provider_list import fresh_eras, takes_jobs
 from cli.commands.provider_session import (
@@ -37,14 +37,16 @@ from cli.common.options import (
 from cli.common.sending import Sender, call_options, signer_of, signer_options
 from cli.common.session import run, run_until_stopped
 from cli.common.working import NETWORK, chain_facts, lacks_extra, view_chain, work_chain
+from runtime.apis.economy import MiningApi
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import JobView, ProviderView
+from runtime.pallets.jobs.types import ENDED, JobState
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.primitives.digest import H256
-    from cli.views.work import JobView, ProviderView
-    from runtime.apis.work_views import ProviderView as KnownProvider
     from runtime.pallets.providers.types import ProviderInfo
 
 PAGE: Final = 100
@@ -137,15 +139,13 @@ def register(
     chosen = ProviderKind(KINDS.index(kind))
 
     async def work() -> tuple[str, ProviderInfo]:
-        from runtime.apis.work import WorkApi
-
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
             currency, is_local = await chain_facts(url, timeout)
             planck = planck_of(currency, bond)
             open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
             info = open_.info(chosen, region, sorted({*classes}), capacity)
-            before: KnownProvider | None = await chain.api(WorkApi.provider, open_.account)
+            before: ProviderView | None = await chain.api(WorkApi.provider, open_.account)
             if before is None:
                 done = await sender.submit(
                     chain, "Providers", "register", info=info, bond=u128(planck)
@@ -263,9 +263,6 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
     who = read_who(account)
 
     async def ask() -> tuple[Currency, ProviderView, list[JobView], int, int]:
-        from cli.views.economy import MiningApi
-        from cli.views.work import WorkApi
-
         async with view_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
             view = await known(chain, who)
@@ -301,7 +298,7 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
         show.table(
             ["job", "state", ">items", ">price"],
             [
-                [shortened(job.id), job.state.lower(), str(int(job.items)),
+                [shortened(job.id), job.state.name.lower(), str(int(job.items)),
                  amount(int(job.price))]
                 for job in jobs
             ],
@@ -323,7 +320,7 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
         "chilled": view.chilled,
         "endpoints": view.info.endpoints.decode("ascii", "replace").split("\n"),
         "jobs": [
-            {"id": "0x" + job.id.hex(), "state": job.state.lower(), "items": int(job.items),
+            {"id": "0x" + job.id.hex(), "state": job.state.name.lower(), "items": int(job.items),
              "price": str(int(job.price))}
             for job in jobs
         ],
@@ -342,8 +339,6 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     who = read_who(account)
 
     async def ask() -> tuple[Currency, list[JobView], dict[int, int], int, int]:
-        from cli.views.economy import MiningApi
-
         async with view_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
             lost = int((await known(chain, who)).lost)
@@ -351,7 +346,7 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
             era = int((await chain.api(MiningApi.emission)).era)
             owed: dict[int, int] = {}
             for one in range(max(0, era - ERAS_SHOWN), era + 1):
-                found = await chain.api(MiningApi.estimate, who, one)
+                found = await chain.api(MiningApi.estimate, who, u32(one))
                 if found is not None:
                     owed[one] = int(found.reward)
             return currency, jobs, owed, era, lost
@@ -359,14 +354,14 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     currency, jobs, owed, era, lost = run(ask())
     paid = sum(int(job.paid) for job in jobs)
     done = sum(bool(job.paid) for job in jobs)
-    slashed = sum(job.state == "Slashed" for job in jobs)
+    slashed = sum(job.state is JobState.Slashed for job in jobs)
     if as_json:
         show.document(
             {
                 "paid": str(paid),
                 "lost": str(lost),
                 "jobs": [
-                    {"id": "0x" + job.id.hex(), "state": job.state.lower(),
+                    {"id": "0x" + job.id.hex(), "state": job.state.name.lower(),
                      "paid": str(int(job.paid))}
                     for job in jobs
                 ],
@@ -392,12 +387,10 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 
 async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
-    from cli.views.work import ENDED, WorkApi
-
     found: list[JobView] = []
     after: H256 | None = None
     while True:
-        page: list[JobView] = await chain.api(WorkApi.jobs, who, False, after, PAGE)
+        page = await chain.api(WorkApi.jobs, who, False, after, u32(PAGE))
         found += [job for job in page if job.provider == who and job.state in ENDED]
         if len(page) < PAGE:
             return found
@@ -457,8 +450,6 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 async def is_due(chain: ViewClient, who: AccountId) -> bool:
     """Return True if a part of a provider's bond can be withdrawn."""
-    from cli.views.economy import MiningApi
-
     ledger = await chain.chain.storage("Providers.Ledgers", "0x" + who.hex())
     era = int((await chain.api(MiningApi.emission)).era)
     parts = ledger.get("unlocking") if isinstance(ledger, dict) else None
@@ -470,9 +461,7 @@ async def is_due(chain: ViewClient, who: AccountId) -> bool:
 
 async def known(chain: ViewClient, who: AccountId) -> ProviderView:
     """Return a provider. NotFound if it is none."""
-    from cli.views.work import WorkApi
-
-    view: ProviderView | None = await chain.api(WorkApi.provider, who)
+    view = await chain.api(WorkApi.provider, who)
     if view is None:
         raise NotFound(f"{_address(who)} is no provider")
     return view

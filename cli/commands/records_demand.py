@@ -20,11 +20,12 @@ from cli.common.sending import Sender, call_options
 from cli.common.session import open_chain
 from cli.common.vaults import open_custodian, open_vault, run, vault_options
 from cli.common.working import view_chain
+from runtime.apis.health_records import HealthRecordsApi
+from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE
 
 if TYPE_CHECKING:
     from btt_chain.records.accesses import LoggedAccess
     from btt_chain.records.vault.store import Vault
-
 
 HOPELESS: Final = ("TooOld", "AlreadyPenalized", "NotCustodian", "BadPromise")
 """Errors of one promise, after which the others are demanded all the same."""
@@ -90,8 +91,6 @@ async def _demand(
     logged: list[LoggedAccess], sender: Sender, url: str, timeout: float
 ) -> tuple[list[bytes], int]:
     """Send the demands; return the ids of the promises, and the number of those not over."""
-    from cli.views.records import MAX_DELAY, MAX_LATE, HealthRecordsApi
-
     sent: list[bytes] = []
     waiting = 0
     async with view_chain(url, timeout) as chain:

@@ -14,6 +14,7 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, is_tree_size
 from btt_chain.primitives.strict_json import read_object
 from btt_chain.records import library
+from btt_chain.scale import u32
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -22,6 +23,8 @@ from cli.common.options import Command, Group, examples
 from cli.common.sending import Sender, call_options
 from cli.common.vaults import open_vault, run, vault_options
 from cli.common.working import account, view_chain
+from runtime.apis.health_records import HealthRecordsApi
+from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE, PROMISED_EPOCHS, BatchKind
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
@@ -139,14 +142,6 @@ async def absences_of(
     chain: ViewClient, signed: SignedPromise, leaves: Leaves
 ) -> list[list[Opening]]:
     """Return the proof that no root of a promise's time has its leaf. Refused if there is none."""
-    from cli.views.records import (
-        ACCESSES,
-        MAX_DELAY,
-        MAX_LATE,
-        PROMISED_EPOCHS,
-        HealthRecordsApi,
-    )
-
     promise = signed.promise
     first = int(promise.epoch)
     now = int((await chain.api(HealthRecordsApi.epochs)).now)
@@ -154,7 +149,9 @@ async def absences_of(
         raise Refused(f"the promise is over after epoch {first + MAX_DELAY + MAX_LATE}")
     found: list[list[Opening]] = []
     for epoch in range(first, first + PROMISED_EPOCHS):
-        batch = await chain.api(HealthRecordsApi.batch, promise.custodian, ACCESSES, epoch)
+        batch = await chain.api(
+            HealthRecordsApi.batch, promise.custodian, BatchKind.Accesses, u32(epoch)
+        )
         if batch is None:
             found.append([])
             continue
@@ -234,8 +231,6 @@ def unanswered(custodian: str, url: str, timeout: float, as_json: bool, **option
 
     Deposits go back to those who demanded, with half of the penalty.
     """
-    from cli.views.records import HealthRecordsApi
-
     sender = Sender.of(options, as_json)
 
     async def work() -> tuple[int, int]:
