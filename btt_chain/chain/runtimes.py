@@ -17,8 +17,8 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import DecodeError, codec
-from runtime.apis.base import Context
 from runtime.apis.core import call_api
+from runtime.apis.execution import ExecutionContext
 from runtime.apis.metadata import digest, metadata
 from runtime.executive import Executive, RootedState
 from runtime.frame import Runtime, RuntimeVersion
@@ -193,7 +193,7 @@ class LoadedRuntime:
         self, state: RootedState, at: bytes, presets: Mapping[str, bytes], name: str, data: bytes
     ) -> bytes:
         """Execute a runtime API call on `state`, the state of block `at`. Raises ApiError."""
-        context = Context(self.queries, state, H256(at), self.metadata, presets)
+        context = ExecutionContext(self.queries, state, H256(at), self.metadata, presets)
         return call_api(context, name, data)
 
 

@@ -1,22 +1,14 @@
-"""Runtime APIs and calls with Python classes in place of plain values, without a runtime.
+"""Runtime APIs, events and calls with Python classes in place of plain values.
 
-A class names the fields that its reader uses; a runtime API is a protocol whose methods are named
-and annotated as the chain's:
+The classes are the runtime's own, or any that name the fields which their reader uses; a runtime
+API is a class or protocol whose methods are named and annotated as the chain's:
 
-    @dataclass(frozen=True, slots=True)
-    class Holding:
-        id: int
-        units: int
+    client = ViewClient(chain)
+    holdings = await client.api(AssetsApi.holdings, who, u32(0), u32(100))
 
-
-    class AssetsApi(Protocol):
-        def holdings(self, account: AccountId, begin: int, limit: int) -> list[Holding]: ...
-
-
-    found = await ViewClient(chain).api(AssetsApi.holdings, who, 0, 100)
-
-The chain's metadata encode and decode, so fields may be added or moved on the chain. A field that
-the chain does not have is an `InvalidAnswer`.
+The chain's metadata encode and decode, not the classes: they may be those of another version, so
+that fields may be added or moved on the chain. A field that the chain does not have is an
+`InvalidAnswer`.
 """
 
 from __future__ import annotations
@@ -26,8 +18,17 @@ from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Final, TypeAlias, TypeVar, TypeVarTuple, Union, cast, get_args, get_origin
-from typing import get_type_hints as hints_of
+from typing import (
+    Annotated,
+    Final,
+    TypeAlias,
+    TypeVar,
+    TypeVarTuple,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from btt_chain.client.amount import Currency
 from btt_chain.client.chain import Chain
@@ -35,8 +36,10 @@ from btt_chain.client.errors import InvalidAnswer, InvalidArgument
 from btt_chain.client.transactions import Call, Included
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import FixedBytes, Variant
+from btt_chain.scale import FixedBytes, Variant, u8
+from btt_chain.scale.hints import hints_of
 from btt_chain.scale.portable import Plain
+from btt_chain.scale.variant import origin_of
 
 Api = TypeVar("Api")
 Inputs = TypeVarTuple("Inputs")
@@ -87,7 +90,7 @@ class ViewClient:
         """
         answer = await self.chain.api(name_of(method), *map(plain, args), at=at)
         # The reader is that of the method's annotation.
-        return cast("Output", _result(method)(answer, name_of(method)))
+        return cast("Output", reader_of(method)(answer, name_of(method)))
 
     def compose(self, pallet: str, call: str, /, **args: object) -> Call:
         """Return a call; arguments may be objects of classes. Raises NotFound, InvalidArgument."""
@@ -129,17 +132,27 @@ def plain(value: object) -> Plain:
         case dict():
             return {str(name): plain(each) for name, each in value.items()}
         case Variant():
-            parts = {name: plain(each) for name, each in vars(value).items()}
-            if not parts:
+            if not vars(value):
                 return value.NAME
-            return {value.NAME: _unnamed(list(parts.values())) if value.UNNAMED else parts}
+            return {value.NAME: _parts(value, is_unnamed=value.UNNAMED)}
     if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return _parts(value, is_unnamed=origin_of(type(value)).unnamed)
     raise InvalidArgument(f"{value!r} has no form in calls of a chain")
 
 
-def _unnamed(parts: list[Plain]) -> Plain:
-    return parts[0] if len(parts) == 1 else parts
+def _parts(value: object, *, is_unnamed: bool) -> Plain:
+    parts = {name: plain(getattr(value, field)) for name, field in _named(type(value))}
+    if not is_unnamed:
+        return parts
+    return next(iter(parts.values())) if len(parts) == 1 else list(parts.values())
+
+
+def _named(kind: type) -> list[tuple[str, str]]:
+    """Return the fields of a class that are on the wire, by their names there and in the class."""
+    if not is_dataclass(kind):
+        raise TypeError(f"values of a chain are not read as {kind}")
+    names = [field.name for field in fields(kind) if field.init]
+    return [(name.removesuffix("_"), name) for name in names]
 
 
 def name_of(method: Callable[..., object]) -> str:
@@ -152,7 +165,8 @@ def name_of(method: Callable[..., object]) -> str:
 
 
 @cache
-def _result(method: Callable[..., object]) -> Reader:
+def reader_of(method: Callable[..., object]) -> Reader:
+    """Return the reader of a method's result. TypeError if its annotation has none."""
     return _reader(hints_of(method)["return"])
 
 
@@ -170,18 +184,29 @@ def _made(kind: object) -> Reader:
     origin, args = get_origin(kind), get_args(kind)
     if kind is object:
         return lambda value, _: value
+    if origin is Annotated:
+        base = args[0]
+        is_enum = isinstance(base, type) and issubclass(base, Variant)
+        return _variants([base]) if is_enum else _reader(base)
     if origin in (Union, UnionType):
         return _union(args)
+    if kind == list[u8]:
+        octets = _bytes(bytes)
+        return lambda value, where: [u8(octet) for octet in cast("bytes", octets(value, where))]
     if origin is list:
         return _list(_reader(args[0]))
     if origin is tuple:
-        return _tuple([_reader(each) for each in args])
+        return _tuple([_reader(part) for part in args])
+    if origin is dict:
+        pairs = _list(_tuple([_reader(part) for part in args]))
+        return lambda value, where: dict(cast("list[tuple[object, object]]", pairs(value, where)))
     if isinstance(kind, type):
         for base, make in _SIMPLE:
             if issubclass(kind, base):
                 return make(kind)
-        if is_dataclass(kind):
-            return _struct(kind)
+        if issubclass(kind, Variant):
+            return _struct(kind, is_unnamed=kind.UNNAMED)
+        return _struct(kind, is_unnamed=origin_of(kind).unnamed)
     raise TypeError(f"values of a chain are not read as {kind}")
 
 
@@ -266,21 +291,44 @@ _SIMPLE: Final[Sequence[tuple[type, Callable[[type], Reader]]]] = (
 """Readers of classes and their subclasses; the first that fits counts."""
 
 
-def _struct(kind: type) -> Reader:
+def _struct(kind: type, *, is_unnamed: bool) -> Reader:
     hints = hints_of(kind)
-    parts = [(field.name, _reader(hints[field.name])) for field in fields(kind)]
+    parts = [(name, _reader(hints[field])) for name, field in _named(kind)]
+    if not parts:
+        return lambda _, __: kind()
+    if is_unnamed and len(parts) == 1:
+        ((_, only),) = parts
+        return lambda value, where: kind(only(value, where))
+    if is_unnamed:
+        unnamed = _tuple([part for _, part in parts])
+        return lambda value, where: kind(*cast("tuple[object, ...]", unnamed(value, where)))
 
     def read(value: Plain, where: str) -> object:
         if not isinstance(value, dict):
             raise _wrong(value, where, "a record")
-        given: list[object] = []
+        values: list[object] = []
         for name, part in parts:
             if name not in value:
                 raise InvalidAnswer(
                     f"the chain's {where} has no {name}: use the release of its node"
                 )
-            given.append(part(value[name], f"{where}.{name}"))
-        return kind(*given)
+            values.append(part(value[name], f"{where}.{name}"))
+        return kind(*values)
+
+    return read
+
+
+def _variants(kinds: Sequence[type[Variant]]) -> Reader:
+    """Return the reader of an enum whose variants may have fields."""
+    arms = {kind.NAME: _reader(kind) for kind in kinds}
+
+    def read(value: Plain, where: str) -> object:
+        name, inner = value, None
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, inner),) = value.items()
+        if not isinstance(name, str) or name not in arms:
+            raise _wrong(value, where, f"one of {', '.join(arms)}")
+        return arms[name](inner, f"{where}.{name}")
 
     return read
 
@@ -289,24 +337,30 @@ def _list(item: Reader) -> Reader:
     def read(value: Plain, where: str) -> object:
         if not isinstance(value, list):
             raise _wrong(value, where, "a list")
-        return [item(each, where) for each in value]
+        return [item(part, where) for part in value]
 
     return read
 
 
 def _tuple(parts: Sequence[Reader]) -> Reader:
     def read(value: Plain, where: str) -> object:
-        if not isinstance(value, list) or len(value) != len(parts):
+        values: Plain = [] if value is None else value
+        if not isinstance(values, list) or len(values) != len(parts):
             raise _wrong(value, where, f"a list of {len(parts)}")
-        return tuple(part(each, where) for part, each in zip(parts, value, strict=True))
+        return tuple(part(item, where) for part, item in zip(parts, values, strict=True))
 
     return read
 
 
 def _union(kinds: Sequence[object]) -> Reader:
-    """Return the reader of an optional value."""
+    """Return the reader of an optional value, or of an enum whose variants have fields."""
     others = [kind for kind in kinds if kind is not NoneType]
-    if len(others) != 1 or len(others) == len(kinds):
+    if len(others) == 1:
+        inner = _reader(others[0])
+    elif all(isinstance(kind, type) and issubclass(kind, Variant) for kind in others):
+        inner = _variants(cast("list[type[Variant]]", others))
+    else:
         raise TypeError(f"values of a chain are not read as one of {kinds}")
-    inner = _reader(others[0])
+    if len(others) == len(kinds):
+        return inner
     return lambda value, where: None if value is None else inner(value, where)

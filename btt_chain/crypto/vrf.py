@@ -23,15 +23,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
-from nacl.bindings import (
-    crypto_core_ed25519_add,
-    crypto_core_ed25519_scalar_mul,
-    crypto_core_ed25519_scalar_reduce,
-    crypto_core_ed25519_scalar_sub,
-    crypto_scalarmult_ed25519_base_noclamp,
-    crypto_scalarmult_ed25519_noclamp,
-)
-
 from btt_chain.crypto import ristretto_sodium
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.merlin import Transcript
@@ -138,16 +129,18 @@ class PythonVerification:
         public8, output8 = _known_point8(public), _point8(pre_output)
         if public8 is None or output8 is None:
             return None
+        import nacl.bindings as sodium  # noqa: PLC0415 - as in ed25519.py
+
         _, point8 = _input_point(public, message)
         nonce_base, nonce_point = _encode_doubled(
             [
-                crypto_core_ed25519_add(
-                    crypto_scalarmult_ed25519_base_noclamp(
-                        crypto_core_ed25519_scalar_mul(response, _INVERSE_2)
+                sodium.crypto_core_ed25519_add(
+                    sodium.crypto_scalarmult_ed25519_base_noclamp(
+                        sodium.crypto_core_ed25519_scalar_mul(response, _INVERSE_2)
                     ),
                     _half(challenge, public8),
                 ),
-                crypto_core_ed25519_add(_half(response, point8), _half(challenge, output8)),
+                sodium.crypto_core_ed25519_add(_half(response, point8), _half(challenge, output8)),
             ]
         )
         return nonce_base, nonce_point
@@ -222,23 +215,25 @@ class SchnorrkelVrf:
         The nonce depends on the key, on the input and on randomness: neither a repeated nor a weak
         random number discloses the key.
         """
+        import nacl.bindings as sodium  # noqa: PLC0415 - the same
+
         scalar, nonce_seed = _secret(pair)
         point, point8 = _input_point(pair.public, message)
-        nonce = crypto_core_ed25519_scalar_reduce(
+        nonce = sodium.crypto_core_ed25519_scalar_reduce(
             hashlib.blake2b(secrets.token_bytes(32) + point, key=nonce_seed).digest()
         )
         pre_output, nonce_base, nonce_point = _encode_doubled(
             [
                 _half(scalar, point8),
-                crypto_scalarmult_ed25519_base_noclamp(
-                    crypto_core_ed25519_scalar_mul(nonce, _INVERSE_2)
+                sodium.crypto_scalarmult_ed25519_base_noclamp(
+                    sodium.crypto_core_ed25519_scalar_mul(nonce, _INVERSE_2)
                 ),
                 _half(nonce, point8),
             ]
         )
         challenge = _challenge(point, nonce_base, nonce_point, pair.public, pre_output)
-        response = crypto_core_ed25519_scalar_sub(
-            nonce, crypto_core_ed25519_scalar_mul(challenge, scalar)
+        response = sodium.crypto_core_ed25519_scalar_sub(
+            nonce, sodium.crypto_core_ed25519_scalar_mul(challenge, scalar)
         )
         return SchnorrkelOutput(point, pre_output), challenge + response
 
@@ -308,6 +303,8 @@ def _challenge(
     point: bytes, nonce_base: bytes, nonce_point: bytes, public: bytes, pre_output: bytes
 ) -> bytes:
     """Return the proof's challenge, a scalar in 32 bytes."""
+    import nacl.bindings as sodium  # noqa: PLC0415 - the same
+
     transcript = Transcript(b"VRF")
     transcript.append(b"proto-name", b"DLEQProof")
     transcript.append(b"vrf:h", point)
@@ -315,7 +312,7 @@ def _challenge(
     transcript.append(b"vrf:h^r", nonce_point)
     transcript.append(b"vrf:pk", public)  # "Kusama": behind the nonces, not before them
     transcript.append(b"vrf:h^sk", pre_output)
-    return crypto_core_ed25519_scalar_reduce(transcript.challenge(b"prove", 64))
+    return sodium.crypto_core_ed25519_scalar_reduce(transcript.challenge(b"prove", 64))
 
 
 def _is_scalar(raw: bytes) -> bool:
@@ -331,8 +328,10 @@ def _half(scalar: bytes, point8: bytes) -> bytes:
 
     Scalars must not be zero, nor the point of small order: libsodium refuses with RuntimeError.
     """
-    return crypto_scalarmult_ed25519_noclamp(
-        crypto_core_ed25519_scalar_mul(scalar, _INVERSE_16), point8
+    import nacl.bindings as sodium  # noqa: PLC0415 - the same
+
+    return sodium.crypto_scalarmult_ed25519_noclamp(
+        sodium.crypto_core_ed25519_scalar_mul(scalar, _INVERSE_16), point8
     )
 
 

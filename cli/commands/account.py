@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.wallet.errors import WalletError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import output_file, secret_of
@@ -326,8 +327,6 @@ def verify(signature: str, who: str, message: str | None, is_hex: bool, as_json:
 @json_option
 def remove(name: str, yes: bool, as_json: bool) -> None:
     """Delete an account from the wallet. A key is lost without its phrase or another copy."""
-    from btt_chain.wallet.errors import WalletError
-
     try:
         entry = wallet().get(name)
         what = f"the key of {name}" if entry.kind.value == "key" else f"{name} ({_kind_of(entry)})"

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.paging import PAGE, pages
+from btt_chain.client.views import event_of, events_of
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands.asset_verifiers import COMMANDS
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import hash_of
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
+from cli.common.types import words_of
 from cli.common.working import (
     account,
     planck,
@@ -21,23 +28,16 @@ from cli.common.working import (
     text,
     view_chain,
 )
+from runtime.apis.assets import AssetsApi, AssetView, Holding
+from runtime.pallets.asset_registry import AssetKind, RightKind, events
+from runtime.pallets.assets import STRING_LIMIT
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.transactions import Included
-    from cli.views.assets import AssetView, Holding
 
-KINDS: Final = {
-    "equipment": "Equipment",
-    "real-estate": "RealEstate",
-    "intellectual-property": "IntellectualProperty",
-    "medical-data": "MedicalData",
-    "service-right": "ServiceRight",
-}
-"""Names on the chain of the kinds of things."""
-RIGHTS: Final = ("ownership", "usage", "revenue")
-MAX_TEXT: Final = 50
-"""Maximum length of a name or a symbol, in bytes."""
+KINDS: Final = words_of(AssetKind)
+RIGHTS: Final = words_of(RightKind)
 
 asset_argument = click.argument("number", metavar="ASSET", type=click.IntRange(0, 2**32 - 1))
 
@@ -52,18 +52,15 @@ def asset() -> None:
 @query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List what is registered."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[AssetView], Currency]:
-        from btt_chain.client.paging import PAGE, pages
-        from cli.views.assets import AssetsApi
 
         currency, _ = await properties(url, timeout)
         async with view_chain(url, timeout) as chain:
             assets = pages(
-                lambda begin: chain.api(AssetsApi.assets, begin, PAGE),
-                lambda view: int(view.id) + 1,
-                first=0,
+                lambda begin: chain.api(AssetsApi.assets, begin, u32(PAGE)),
+                lambda view: view.id + 1,
+                first=u32(0),
             )
             return [view async for view in assets], currency
 
@@ -80,7 +77,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
             [
                 str(view.id),
                 text(view.info.name),
-                view.info.kind,
+                view.info.kind.name,
                 state(view),
                 currency.format(view.info.value),
                 f"{view.info.units:_}",
@@ -98,15 +95,11 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     """Show one asset."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[AssetView | None, Currency, int]:
-        from cli.views.assets import AssetsApi
-
         async with view_chain(url, timeout) as chain:
             currency, prefix = chain.currency, chain.prefix
-            return await chain.api(AssetsApi.asset, number), currency, prefix
+            return await chain.api(AssetsApi.asset, u32(number)), currency, prefix
 
     view, currency, prefix = run(ask())
     if view is None:
@@ -117,7 +110,7 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     info, poll = view.info, view.poll
     fields = {
         "asset": f"{number}, {text(info.name)} ({text(info.symbol)})",
-        "kind": f"{info.kind}, {info.right}",
+        "kind": f"{info.kind.name}, {info.right.name}",
         "state": state(view),
         "issuer": encode(info.issuer, prefix),
         "documents": "0x" + info.documents.hex(),
@@ -147,7 +140,7 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     "--kind", type=click.Choice(list(KINDS)), required=True, help="What kind of thing it is."
 )
 @click.option(
-    "--right", type=click.Choice(RIGHTS), default="ownership", show_default=True,
+    "--right", type=click.Choice(list(RIGHTS)), default="ownership", show_default=True,
     help="What its units give a right to.",
 )  # fmt: skip
 @click.option("--value", required=True, metavar="AMOUNT", help="What it is worth.")
@@ -171,22 +164,18 @@ def register(
 
     Two verifiers attest it, stakers may object, then `asset issue` makes its units.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.assets import Numbered
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         done = await sent(
             url, timeout, sender, "register", kind=KINDS[kind],
-            right=right.capitalize(), documents=hash_of(documents),
+            right=RIGHTS[right], documents=hash_of(documents),
             description=hash_of(description or documents), name=label(name, "name"),
             symbol=label(symbol, "symbol"), value=planck(currency, value), units=units,
             restricted=restricted,
         )  # fmt: skip
-        event = event_of(done, "AssetRegistry.AssetRegistered", Numbered)
+        event = event_of(done, "AssetRegistry.AssetRegistered", events.AssetRegistered)
         if as_json:
             show.document({"asset": event.id, "block": "0x" + done.block.hex()})
             return
@@ -202,21 +191,15 @@ def register(
 @call_options
 def issue(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
-    from btt_chain.client.views import events_of
-    from cli.common.session import run
-    from cli.views.assets import AssetIssued
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         done = await sent(url, timeout, sender, "issue", id=number)
-        issued = events_of(done, "AssetRegistry.AssetIssued", AssetIssued)
+        issued = events_of(done, "AssetRegistry.AssetIssued", events.AssetIssued)
         if not issued:
             raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
-        units, fee, burned = (
-            int(part) for part in (issued[0].units, issued[0].fee, issued[0].burned)
-        )
+        units, fee, burned = issued[0].units, issued[0].fee, issued[0].burned
         paid = f"The fee was {currency.format(fee)}, {currency.format(burned)} of it burned."
         report_call(
             done, as_json, f"Units that exist now: {units:_}. {paid}", asset=number,
@@ -236,9 +219,6 @@ def transfer(
     number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Send units to another account."""
-    from btt_chain.primitives.account import AccountId, Id
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -262,23 +242,20 @@ def transfer(
 @query_options
 def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the units that an account has, and the revenue that waits for it."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[Holding], Currency]:
-        from btt_chain.client.paging import PAGE
         from btt_chain.primitives.account import AccountId
-        from cli.views.assets import AssetsApi
 
         currency, prefix = await properties(url, timeout)
-        owner, begin = AccountId(account(who, prefix)), 0
+        owner, begin = AccountId(account(who, prefix)), u32(0)
         found: list[Holding] = []
         async with view_chain(url, timeout) as chain:
             while True:
-                page = await chain.api(AssetsApi.assets, begin, PAGE)
-                found += await chain.api(AssetsApi.holdings, owner, begin, PAGE)
+                page = await chain.api(AssetsApi.assets, begin, u32(PAGE))
+                found += await chain.api(AssetsApi.holdings, owner, begin, u32(PAGE))
                 if len(page) < PAGE:
                     return found, currency
-                begin = int(page[-1].id) + 1
+                begin = page[-1].id + 1
 
     found, currency = run(ask())
     if as_json:
@@ -316,8 +293,6 @@ def distribute(
     number: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Set revenue of your asset aside for those who hold its units now."""
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -336,16 +311,12 @@ def distribute(
 @call_options
 def claim(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the revenue that your units have brought."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.assets import RevenuePaid
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         done = await sent(url, timeout, sender, "claim_revenue", id=number)
-        event = event_of(done, "AssetRegistry.RevenuePaid", RevenuePaid)
+        event = event_of(done, "AssetRegistry.RevenuePaid", events.RevenuePaid)
         amount = event.amount
         said = f"You got {currency.format(amount)}."
         report_call(done, as_json, said, asset=number, revenue=str(amount))
@@ -368,28 +339,26 @@ async def sent(
 def label(given: str, what: str) -> bytes:
     """Return a name in the chain's form. Mistyped if it is empty or too long."""
     raw = given.strip().encode()
-    if not 1 <= len(raw) <= MAX_TEXT:
-        raise Mistyped(f"the {what} {given!r} has {len(raw)} bytes, expected 1 to {MAX_TEXT}")
+    if not 1 <= len(raw) <= STRING_LIMIT:
+        raise Mistyped(f"the {what} {given!r} has {len(raw)} bytes, expected 1 to {STRING_LIMIT}")
     return raw
 
 
 def state(view: AssetView) -> str:
     """Return the state of an asset in a word or two."""
-    return view.info.state + (", frozen" if view.frozen else "")
+    return view.info.state.name + (", frozen" if view.frozen else "")
 
 
 def facts(view: AssetView) -> dict[str, object]:
     """Return an asset as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     info = view.info
     return {
         "asset": view.id,
         "name": text(info.name),
         "symbol": text(info.symbol),
-        "kind": info.kind,
-        "right": info.right,
-        "state": info.state,
+        "kind": info.kind.name,
+        "right": info.right.name,
+        "state": info.state.name,
         "frozen": view.frozen,
         "issuer": encode(info.issuer),
         "documents": "0x" + info.documents.hex(),

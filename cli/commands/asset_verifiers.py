@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.ss58 import encode
 from cli.commands.gov_calls import address_of
 from cli.common.calls import report, send_calls
 from cli.common.deciding import decide, deciding_options
@@ -65,8 +66,6 @@ def appoint(
     who: str, roles: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Have a bonded account appointed: print the proposal, or send it as sudo."""
-    from btt_chain.primitives.ss58 import encode
-
     _, prefix = run(properties(url, timeout))
     has: dict[str, object] = {role: role in roles for role in ROLES}
     words = [encode(account(who, prefix), prefix), *(str(has[role]).lower() for role in ROLES)]

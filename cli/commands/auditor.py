@@ -9,6 +9,17 @@ from typing import TYPE_CHECKING, Final, cast
 
 import click
 
+from btt_chain.care import auditing
+from btt_chain.care.errors import Damaged
+from btt_chain.care.evidence import Statement
+from btt_chain.client.chain import Chain
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.paging import pages
+from btt_chain.client.views import ViewClient
+from btt_chain.daemon import Daemon
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.care import (
@@ -28,20 +39,22 @@ from cli.common.errors import Mistyped, NotFound
 from cli.common.files import read_json_file
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, call_options
+from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
+from runtime.apis.facilities import FacilitiesApi
+from runtime.apis.incentives import PAGE, AuditView, IncentivesApi
+from runtime.pallets.facilities import Kind
+from runtime.pallets.incentives import Fail, NotOpened, Pass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btt_chain.care.auditing import Disclosure, Finding
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
-    from cli.views.incentives import AuditView
 
-VERDICTS: Final = {"pass": "Pass", "not-opened": "NotOpened"}
-"""Names on the chain of verdicts without an index."""
+VERDICTS: Final = {"pass": Pass(), "not-opened": NotOpened()}
+"""The verdicts without an index."""
 KEY: Final = b"audit key"
 """Purpose of the sealing key within an auditor's folder."""
 
@@ -71,13 +84,10 @@ def enlist(
 ) -> None:  # fmt: skip
     """Enlist for audits, with the key to which facilities seal what they open."""
     from btt_chain.compute.blobs.sealing import public_of
-    from cli.common.session import run
 
     sender = Sender.of(options, as_json)
 
     async def work() -> str:
-        from btt_chain.primitives.account import AccountId
-
         async with view_chain(url, timeout) as chain:
             who = AccountId(sender.account)
             key = public_of(sealing_key(base_path, secret, chain.genesis, who))
@@ -123,13 +133,6 @@ def sealing_key(base: Path | None, secret: str, genesis: bytes, who: bytes) -> b
 @query_options
 def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_json: bool) -> None:
     """Print the audits that wait for your verdict in the last final block, until Ctrl-C."""
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Connection
-    from btt_chain.client.views import ViewClient
-    from btt_chain.daemon import Daemon
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import first_step, run_until_stopped
-
     shown: set[tuple[bytes, int]] = set()
     if not once:
         show.note(f"watching for audits by {who}, every {interval:g} s; Ctrl-C ends")
@@ -175,12 +178,9 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
 
 async def audits_of(chain: ViewClient, who: AccountId) -> list[AuditView]:
     """Return the audits of the last month that wait for an auditor's verdict."""
-    from btt_chain.client.paging import PAGE, pages
-    from cli.views.incentives import IncentivesApi
-
-    month = max(0, int((await current(chain)).month) - 1)
+    month = u32(max(0, int((await current(chain)).month) - 1))
     epochs = pages(
-        lambda after: chain.api(IncentivesApi.epochs, month, after, PAGE),
+        lambda after: chain.api(IncentivesApi.epochs, month, after, u32(PAGE)),
         lambda epoch: epoch.facility,
         first=None,
     )
@@ -228,8 +228,6 @@ def verify(
     Without --file and --from-url the verdict is that nothing was opened. Exit code 1 if the month
     does not pass.
     """
-    from cli.common.session import run
-
     if sealed is not None and address is not None:
         raise Mistyped("give --file or --from-url, not both")
 
@@ -271,12 +269,9 @@ async def finding_of(
 
     NotFound if there is no audit.
     """
-    from btt_chain.care import auditing
-    from btt_chain.care.errors import Damaged
     from btt_chain.care.members import MIN_MEMBERS
-    from cli.views.incentives import IncentivesApi
 
-    view = await chain.api(IncentivesApi.audit, facility, month)
+    view = await chain.api(IncentivesApi.audit, facility, u32(month))
     epoch = await epoch_of(chain, facility, month)
     if view is None or epoch is None or epoch.epoch is None:
         raise NotFound(f"there is no audit of month {month} of this facility now")
@@ -303,17 +298,12 @@ async def finding_of(
 
 async def is_issuing(chain: ViewClient, facility: AccountId) -> bool:
     """Return True if a facility is an issuer."""
-    from cli.views.facilities import FacilitiesApi
-
     found = await chain.api(FacilitiesApi.facility, facility)
-    return found is not None and found.facility.kind == "Issuer"
+    return found is not None and found.facility.kind is Kind.Issuer
 
 
 async def registered_of(chain: ViewClient, members: Sequence[bytes]) -> int:
     """Return the number of operators of those members that are registered facilities."""
-    from btt_chain.primitives.account import AccountId
-    from cli.views.facilities import FacilitiesApi
-
     operators: set[bytes] = set()
     for each in members:
         found = await chain.api(FacilitiesApi.facility, AccountId(each))
@@ -324,9 +314,6 @@ async def registered_of(chain: ViewClient, members: Sequence[bytes]) -> int:
 
 def leaves_of(opened: Disclosure) -> list[dict[str, object]]:
     """Return opened leaves as JSON; evidence that is malformed is left as hex."""
-    from btt_chain.care.errors import Damaged
-    from btt_chain.care.evidence import Statement
-
     found: list[dict[str, object]] = []
     for each in opened.opened:
         leaf = each.leaf
@@ -373,7 +360,7 @@ def report(
         raise Mistyped("--index goes with fail")
 
     who, number = _audited(facility, month, url, timeout, index)
-    found = VERDICTS[verdict] if index is None else {"Fail": {"index": index}}
+    found = VERDICTS[verdict] if index is None else Fail(u32(index))
     args: dict[str, object] = {"facility": who, "month": number, "verdict": found}
     submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)
 
@@ -402,7 +389,6 @@ def _audited(
 
     With the index of a leaf NotFound if there is no audit, Mistyped if its tree has no such leaf.
     """
-    from cli.common.session import run
 
     async def ask() -> tuple[AccountId, int]:
         async with view_chain(url, timeout) as chain:
@@ -417,9 +403,7 @@ def _audited(
 
 async def _ensure_leaf(chain: ViewClient, facility: AccountId, month: int, index: int) -> None:
     """Raise Mistyped if the tree of a month has no leaf of an index, NotFound without an audit."""
-    from cli.views.incentives import IncentivesApi
-
-    view = await chain.api(IncentivesApi.audit, facility, month)
+    view = await chain.api(IncentivesApi.audit, facility, u32(month))
     if view is None:
         raise NotFound(f"there is no audit of month {month} of this facility now")
     if index >= int(view.leaves):

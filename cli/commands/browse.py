@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from btt_chain.client.items import docs_of
 from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import examples, query_options
+from cli.common.session import open_chain, run
 
 if TYPE_CHECKING:
     from btt_chain.client.metadata import ChainMetadata
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 @query_options
 def pallets(url: str, timeout: float, as_json: bool) -> None:
     """List the pallets of the chain."""
-    from cli.common.session import open_chain, run
 
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:
@@ -75,8 +76,6 @@ def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the storage items and constants of PALLET, or of all."""
-    from btt_chain.client.items import docs_of
-    from cli.common.session import open_chain, run
 
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:
@@ -113,9 +112,6 @@ def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 
 
 def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: str) -> None:
-    from btt_chain.client.items import docs_of
-    from cli.common.session import open_chain, run
-
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:
             metadata = chain.metadata

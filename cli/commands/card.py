@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.payments.card_file import CardFile, new_card, read_card
+from btt_chain.payments.card_proof import CardProof, message_of, read_proof
+from btt_chain.payments.errors import PaymentError
+from btt_chain.payments.reference import ensure_random, new_reference
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.voucher import CONTEXT, VOUCHER, Registration, Voucher
+from btt_chain.scale import u64
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import output_file, secret_in, write_json
+from cli.common.ids import CARD, ID_FORM, read_beginning, resolve
 from cli.common.options import Group, examples, json_option, query_options
+from cli.common.payfi_calls import send
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import from_hex, open_chain, run
 from cli.common.types import Seconds
+from cli.common.working import account, planck, read_id
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
-    from btt_chain.payments.card_file import CardFile
-    from btt_chain.payments.card_proof import CardProof
     from btt_chain.scale.portable import Plain
     from cli.common.payfi_calls import Prepared
 
@@ -59,8 +70,6 @@ def card() -> None:
 @json_option
 def new(scheme: str, output: Path, as_json: bool) -> None:
     """Make a card's key. A card for each place makes its payments harder to link."""
-    from btt_chain.payments.card_file import new_card
-
     made = new_card(scheme)
     try:
         with output_file(output, private=True, new=True) as file:
@@ -104,10 +113,7 @@ def register(
     The card's key signs that it agrees: no other account can register it. FILE is that of the card,
     or the proof that `card prove` made where the card is.
     """
-    from btt_chain.payments.card_file import CardFile
     from cli.common.merchants import number, time_of
-    from cli.common.payfi_calls import send
-    from cli.common.working import account, planck
 
     text = secret_in(file)
     found = _proof(file, text) if text.lstrip().startswith("{") else _read(file)
@@ -168,9 +174,6 @@ def prove(
     file: Path, owner: str, genesis: str, expires: float, output: Path | None, as_json: bool
 ) -> None:
     """Let the card in FILE agree to its owner, offline: the owner registers it elsewhere."""
-    from btt_chain.primitives import ss58
-    from cli.common.working import account, read_id
-
     if expires > MAX_VOUCHER_S:
         raise Mistyped("--expires: at most 7 days")
     who = account(owner, ss58.DEFAULT_PREFIX)
@@ -212,16 +215,7 @@ def sign(
     reference: str | None, expires: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Sign a voucher with the card in FILE, offline: AMOUNT for one merchant, once."""
-    from btt_chain.payments.errors import PaymentError
-    from btt_chain.payments.reference import ensure_random, new_reference
-    from btt_chain.primitives import ss58
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.digest import H256
-    from btt_chain.primitives.voucher import CONTEXT, VOUCHER, Voucher
-    from btt_chain.scale import u64
     from cli.common.merchants import amount_of, currency_named
-    from cli.common.session import from_hex
-    from cli.common.working import account, read_id
 
     if expires > MAX_VOUCHER_S:
         raise Mistyped("--expires: at most 7 days")
@@ -259,8 +253,6 @@ def sign(
 @call_options
 def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Freeze a lost card, by its id or its file. Its owner or its guardian signs."""
-    from cli.common.payfi_calls import send
-
     asked = _asked(id)
     sender = Sender.of(options, as_json)
 
@@ -280,8 +272,6 @@ def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) 
 @call_options
 def activate(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Let a frozen card pay again, by its id or its file. Its owner signs."""
-    from cli.common.payfi_calls import send
-
     asked = _asked(id)
     sender = Sender.of(options, as_json)
 
@@ -309,7 +299,6 @@ def drop(id: str, url: str, timeout: float, as_json: bool, **options: object) ->
     when the key can be registered again.
     """
     from cli.common.merchants import span_of
-    from cli.common.payfi_calls import send
 
     asked = _asked(id)
     sender = Sender.of(options, as_json)
@@ -335,7 +324,6 @@ def drop(id: str, url: str, timeout: float, as_json: bool, **options: object) ->
 def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a registered card, by its id or its file."""
     from cli.common.merchants import account_of, exact, fields, number, time_of, variant, when
-    from cli.common.session import open_chain, run
 
     asked = _asked(id)
 
@@ -374,9 +362,6 @@ async def _record(chain: Chain, card_id: bytes) -> dict[str, Plain]:
 
 
 def _read(file: Path) -> CardFile:
-    from btt_chain.payments.card_file import read_card
-    from btt_chain.payments.errors import PaymentError
-
     try:
         return read_card(secret_in(file))
     except PaymentError as error:
@@ -384,9 +369,6 @@ def _read(file: Path) -> CardFile:
 
 
 def _holds_key(file: Path) -> bool:
-    from btt_chain.payments.card_file import read_card
-    from btt_chain.payments.errors import PaymentError
-
     try:
         read_card(secret_in(file))
     except (PaymentError, Mistyped):
@@ -396,20 +378,11 @@ def _holds_key(file: Path) -> bool:
 
 def _agreed(made: CardFile, owner: bytes, genesis: bytes, until_ms: int) -> CardProof:
     """Return a card's agreement to an owner, which no other account can use."""
-    from btt_chain.payments.card_proof import CardProof, message_of
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.digest import H256
-    from btt_chain.primitives.voucher import Registration
-    from btt_chain.scale import u64
-
     asked = Registration.of(H256(genesis), made.id, AccountId(owner), u64(until_ms))
     return CardProof(made.key, asked, made.sign(message_of(asked)))
 
 
 def _proof(file: Path, text: str) -> CardProof:
-    from btt_chain.payments.card_proof import read_proof
-    from btt_chain.payments.errors import PaymentError
-
     try:
         return read_proof(text)
     except PaymentError as error:
@@ -436,8 +409,6 @@ def _ensure_usable(
 
 def _asked(text: str) -> str:
     """Return the id of a card or its beginning: as typed, or of the card of a file."""
-    from cli.common.ids import CARD, ID_FORM, read_beginning
-
     if not text.startswith("0x") and Path(text).is_file():
         return _hex(_read(Path(text)).id)
     if Path(text).suffix:
@@ -446,8 +417,6 @@ def _asked(text: str) -> str:
 
 
 async def _id_of(chain: Chain, asked: str) -> bytes:
-    from cli.common.ids import CARD, resolve
-
     return await resolve(chain.connection, asked, CARD)
 
 

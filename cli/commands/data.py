@@ -8,6 +8,7 @@ so that finality is preserved.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import time
@@ -19,18 +20,24 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.block import Block, SignedBlock
+from btt_chain.primitives.digest import GRANDPA, ConsensusEngineId
 from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.strict_json import read_object
+from btt_chain.scale import codec
+from btt_chain.scale.errors import DecodeError
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import input_file, output_file
 from cli.common.options import examples, json_option
+from cli.common.validator_keys import delete_records, place_of
+from storage.kv import StorageError
 
 if TYPE_CHECKING:
     from btt_chain.chain.client import Client
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import OpenChain
-    from btt_chain.primitives.block import SignedBlock
     from btt_chain.primitives.header import Header
 
 CHUNK: Final = 16 << 20
@@ -80,8 +87,6 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
 
 def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
     """Delete the signing records of a chain of a single machine; name those that stay."""
-    from cli.common.validator_keys import delete_records, place_of
-
     place = place_of(dev, chain, base_path)
     if not (place.paths.signing / place.genesis.hex()).exists():
         return
@@ -98,8 +103,6 @@ def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
 @contextmanager
 def _alone(database: Path) -> Iterator[None]:
     """Check that no node has the database open."""
-    import fcntl
-
     lock = database / "LOCK"
     if not lock.exists():
         yield
@@ -164,9 +167,6 @@ def export_blocks(
 
 
 def _export(data: OpenChain, first: int, last: int, file: IO[bytes], *, binary: bool) -> None:
-    from btt_chain.primitives.block import SignedBlock
-    from btt_chain.scale import codec
-
     encode = codec(SignedBlock).encode
     count = last - first + 1
     if binary:
@@ -183,9 +183,6 @@ def _export(data: OpenChain, first: int, last: int, file: IO[bytes], *, binary: 
 
 
 def _stored(data: OpenChain, number: int) -> SignedBlock:
-    from btt_chain.primitives.block import Block, SignedBlock
-    from btt_chain.primitives.digest import ConsensusEngineId
-
     hash = data.client.block_hash(number)
     body = None if hash is None else data.client.body(hash)
     if hash is None or body is None:
@@ -255,7 +252,6 @@ def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
     """Import blocks, and finalize those with a proof in the file."""
     from btt_chain.node.lifecycle import reading_engine
     from btt_chain.node.unix_clock import unix_ms
-    from btt_chain.primitives.digest import GRANDPA
     from p2p.sync.types import Block
 
     client, engine = data.client, reading_engine(data, config)
@@ -331,8 +327,6 @@ def _import_by_hand(data: OpenChain, source: IO[bytes]) -> Imported:
 @contextmanager
 def _final_at_the_end(client: Client) -> Iterator[None]:
     """Finalize the best block at the end, also if a bad block or Ctrl-C ends the import."""
-    from storage.kv import StorageError
-
     try:
         yield
     except StorageError:
@@ -362,10 +356,6 @@ class BlockReader:
         return self._json() if self._is_json else self._binary()
 
     def _json(self) -> Iterator[SignedBlock]:
-        from btt_chain.primitives.block import Block, SignedBlock
-        from btt_chain.primitives.digest import ConsensusEngineId
-        from btt_chain.primitives.strict_json import read_object
-
         for number, line in enumerate(self._lines(), 1):
             try:
                 document = read_object(line)
@@ -392,10 +382,6 @@ class BlockReader:
             yield rest
 
     def _binary(self) -> Iterator[SignedBlock]:
-        from btt_chain.primitives.block import SignedBlock
-        from btt_chain.scale import codec
-        from btt_chain.scale.errors import DecodeError
-
         decode = codec(SignedBlock).decode
         buffer, at = self._buffer, 8
         for done in range(self.count or 0):
@@ -422,7 +408,6 @@ def check_block(
     which: str, dev: bool, chain: str | None, base_path: Path | None, as_json: bool
 ) -> None:
     """Execute a stored block again on its parent's state, and compare every root."""
-    from btt_chain.scale.errors import DecodeError
     from runtime.frame.error import InvalidBlock
     from storage.state import StateUnavailable
 

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.amount import AmountError
+from btt_chain.client.values import field
+from btt_chain.crypto.development import DEV_NAMES, dev_key
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import json_or_text
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import SendingCommand
+from cli.common.session import open_chain, run
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -107,7 +112,6 @@ def fork_rows(fork: object) -> dict[str, str]:
 @query_options
 def status(url: str, timeout: float, as_json: bool) -> None:
     """Show head, time, way of sealing, snapshots and impersonated accounts."""
-    from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -144,9 +148,6 @@ def status(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def accounts(url: str, timeout: float, as_json: bool) -> None:
     """List the accounts of the development phrase, with balances. Their keys are public."""
-    from btt_chain.client.values import field
-    from btt_chain.crypto.development import DEV_NAMES, dev_key
-    from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -200,8 +201,6 @@ def travel(when: str, url: str, timeout: float, as_json: bool) -> None:
     WHEN is a duration from the head's time (ms, s, m, h, d, w) or a date in UTC. The slots in
     between stay empty. From then on each block takes the next slot.
     """
-    from cli.common.session import open_chain, run
-
     ahead = duration_ms(when)
     if ahead is None and not re.search(r"\d{4}", when):
         raise Mistyped(f"{when!r} is neither a duration, as 7d or 1h30m, nor a date, as 2030-01-31")
@@ -234,8 +233,6 @@ def snapshot(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def revert(snapshot: str, url: str, timeout: float, as_json: bool) -> None:
     """Return to a SNAPSHOT; it and all later ones are used up by that."""
-    from cli.common.session import open_chain, run
-
     if not re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", snapshot):
         raise Mistyped(f"{snapshot!r} is no snapshot: `btt-chain dev snapshot` printed its number")
 
@@ -278,8 +275,6 @@ def set_balance(account: str, amount: str, url: str, timeout: float, as_json: bo
 
     The difference is minted or destroyed, and the total issuance moves with it.
     """
-    from btt_chain.client.amount import AmountError
-    from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -309,8 +304,6 @@ def set_storage(item: str, words: tuple[str, ...], url: str, timeout: float, as_
     A map takes its KEYS before the value. VALUE is JSON or plain text; fields that are left out
     are zero or empty; 0x and hex is the encoded value; null removes the entry.
     """
-    from cli.common.session import open_chain, run
-
     pallet, dot, name = item.partition(".")
     if not dot:
         raise Mistyped(f"{item!r} has no dot: write the pallet and its item, as System.Account")
@@ -338,7 +331,6 @@ def set_storage(item: str, words: tuple[str, ...], url: str, timeout: float, as_
 @query_options
 def impersonate(account: str, stop: bool, url: str, timeout: float, as_json: bool) -> None:
     """Accept any signature of an ACCOUNT, until the node stops."""
-    from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -369,7 +361,6 @@ def _control(
     url: str, timeout: float, as_json: bool, name: str, *params: Json, answer: str = ""
 ) -> None:
     """Call a control, and print the head afterwards."""
-    from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -382,8 +373,6 @@ def _control(
 
 def _account(chain: Chain, typed: str) -> str:
     """Return the address of a typed account: an address, hex or a development key."""
-    from btt_chain.client.accounts import AccountError, read_account
-
     try:
         return chain.metadata.address(read_account(typed, chain.metadata.prefix))
     except AccountError as error:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.extras import needs_extra
+from btt_chain.testing import Devnet, network_file, state
 from cli.commands.devnet_common import FOLDER, base_option, opened, plain_errors
 from cli.commands.devnet_faults import COMMANDS
 from cli.commands.devnet_interrupts import Interrupts
@@ -32,7 +34,7 @@ from cli.common.node_options import asked_for
 from cli.common.options import Command, Group, examples, json_option
 
 if TYPE_CHECKING:
-    from btt_chain.testing import Devnet, DevNode, NodeStatus
+    from btt_chain.testing import DevNode, NodeStatus
     from btt_chain.testing.helper import Helper
     from btt_chain.testing.network_file import NamedNode
 
@@ -293,8 +295,6 @@ def logs(member: str | None, base_path: Path | None, *, follow: bool, lines: int
 
 def _from_file(path: Path, wanted: Wanted) -> tuple[Wanted, Schedule]:
     """Return the network of a file; options of the command line stand over it."""
-    from btt_chain.testing import network_file
-
     if wanted.validators is not None:
         raise Mistyped("the file says which nodes there are: leave out --validators")
     found = network_file.read(path)
@@ -316,8 +316,6 @@ def _from_file(path: Path, wanted: Wanted) -> tuple[Wanted, Schedule]:
 def _check_extras(wanted: Wanted) -> None:
     """Raise Refused if a program beside the nodes needs a package that is not installed."""
     if wanted.providers and find_spec("numpy") is None:
-        from btt_chain.extras import needs_extra
-
         raise Refused(needs_extra("--providers needs", "work"))
     if wanted.explorer:
         from cli.commands.explorer import check_installed
@@ -326,8 +324,6 @@ def _check_extras(wanted: Wanted) -> None:
 
 
 def _created(base: Path, filters: str, wanted: Wanted) -> Devnet:
-    from btt_chain.testing import Devnet, state
-
     usual = state.read(base).nodes[0].rpc_port if state.exists(base) else RPC_PORT
     create = Devnet.create if wanted.spec is None else partial(Devnet.create, spec=wanted.spec)
     net = create(
@@ -355,8 +351,6 @@ def _created(base: Path, filters: str, wanted: Wanted) -> Devnet:
 
 def _delete(base: Path) -> None:
     """Delete the network in a folder, and nothing else there. Refused while it runs."""
-    from btt_chain.testing import Devnet, state
-
     if not state.exists(base):
         return
     net = Devnet.open(base)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.testing import Devnet, DevnetError, NodeDied, NoDevnet, NoSuchNode, NotInTime, state
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command
-
-if TYPE_CHECKING:
-    from btt_chain.testing import Devnet
 
 FOLDER: Final = ".btt-devnet"
 """Folder of a network whose place was not named, below the current one."""
@@ -36,8 +34,6 @@ def located(named: Path | None) -> Path:
 
     NotFound, with the folders that were tried, if there is none.
     """
-    from btt_chain.testing import state
-
     if named is not None:
         if not state.exists(named) and state.exists(named / FOLDER):
             return named / FOLDER
@@ -57,8 +53,6 @@ def located(named: Path | None) -> Path:
 def opened(named: Path | None) -> Iterator[Devnet]:
     """Open the devnet that is meant; errors inside are those of commands, of one line each."""
     with plain_errors():
-        from btt_chain.testing import Devnet
-
         yield Devnet.open(located(named))
 
 
@@ -75,8 +69,6 @@ def read_groups(net: Devnet, text: str) -> list[list[int]]:
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn errors of the package into errors of commands, each of one line."""
-    from btt_chain.testing import DevnetError, NodeDied, NoDevnet, NoSuchNode, NotInTime
-
     try:
         yield
     except NoDevnet as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from btt_chain.testing import DevNode
 from cli.commands.devnet_common import base_option, opened, read_groups
 from cli.common import show
 from cli.common.options import examples, json_option
@@ -33,7 +34,6 @@ def restart(member: str, base_path: Path | None) -> None:
     with opened(base_path) as net:
         net.restart(member)
         found = net.member(member)
-    from btt_chain.testing import DevNode
 
     where = f"answers on {found.ws}" if isinstance(found, DevNode) else "is started"
     show.note(f"{found.title} {where}")

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from btt_chain.testing import Devnet, DevnetError
+from cli.common.errors import Mistyped
+
 if TYPE_CHECKING:
-    from btt_chain.testing import Devnet
     from btt_chain.testing.network_file import Fault, NetworkFile
 
 
@@ -29,9 +31,7 @@ class Schedule:
 
     def check(self, net: Devnet) -> None:
         """Raise DevnetError, with file and line, for a name that the network does not have."""
-        from btt_chain.testing import DevnetError
         from cli.commands.devnet_common import read_groups
-        from cli.common.errors import Mistyped
 
         for fault in self.faults:
             try:
@@ -46,8 +46,6 @@ class Schedule:
 
     async def run(self, net: Devnet, stop: asyncio.Event, say: Callable[[str], None]) -> None:
         """Do all faults at their times, then set `stop` at the end, if the file has one."""
-        from btt_chain.testing import Devnet, DevnetError
-
         loop = asyncio.get_running_loop()
         began = loop.time()
         for fault in self.faults:

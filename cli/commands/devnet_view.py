@@ -9,11 +9,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import termios
+import tty
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.client.errors import ClientError, RpcError
+from btt_chain.client.wire import member, to_bytes
+from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.header import Header
+from btt_chain.scale.compact import compact_decode
 from cli.commands.devnet_events import rows_of
 from cli.commands.devnet_screen import EVENTS_KEPT, SLOTS_KEPT, Balance, Block, View
 from cli.common import show
@@ -75,7 +82,6 @@ class Watcher:
         running = [node for node in view.nodes if node.state == "running"]
         if not running:
             return
-        from btt_chain.client.errors import ClientError
 
         source = max(running, key=lambda node: (node.best, -node.index))
         try:
@@ -123,8 +129,6 @@ class Watcher:
 
     async def _blocks(self, chain: Chain, best: str) -> list[Block]:
         """Return the new blocks, oldest first; at most LOOK_BACK."""
-        from btt_chain.client.wire import member, to_bytes
-
         found: list[Block] = []
         events: list[tuple[int, str, str]] = []
         hash = best
@@ -182,9 +186,6 @@ class _Authors:
 
     async def of(self, chain: Chain, view: BlockView) -> tuple[int | None, str]:
         """Return slot and author's name of a block; None and `?` if its header has no claim."""
-        from btt_chain.primitives.babe import NoPreDigest, pre_digest
-        from btt_chain.primitives.header import Header
-
         if not isinstance(view.header, dict):
             return None, "?"
         try:
@@ -199,10 +200,6 @@ class _Authors:
 
     async def _learn(self, chain: Chain, hash: bytes, slot: int) -> None:
         """Read the epoch in the state after a block; without the API, names stay numbers."""
-        from btt_chain.client.errors import RpcError
-        from btt_chain.client.wire import to_bytes
-        from btt_chain.scale.compact import compact_decode
-
         self._until = slot + 1
         try:
             answer = await chain.connection.call(
@@ -268,9 +265,6 @@ def keys_pressed(press: Callable[[str], None]) -> Iterator[None]:
 
     Ctrl-C remains a signal. If standard input is no terminal, no key is read.
     """
-    import termios
-    import tty
-
     if not sys.stdin.isatty():
         yield
         return

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.payments.privacy import account_for, path_for
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, examples, query_options
+from cli.common.payfi_calls import send
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import open_chain, run
 from cli.common.types import Digest
+from cli.common.working import planck
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -79,8 +83,6 @@ def open_(
     payer wins, after a contest a panel decides. What is not disputed settles as usual.
     """
     from cli.common.merchants import existing, number, span_of
-    from cli.common.payfi_calls import send
-    from cli.common.working import planck
 
     sender = Sender.of(options, as_json)
 
@@ -122,7 +124,6 @@ def check_payer(chain: Chain, payment: PaymentView, sender: Sender) -> None:
     """Refused if the sender did not make the payment; names the path of the key that did."""
     if payment.payer == sender.account:
         return
-    from btt_chain.payments.privacy import account_for, path_for
 
     payer = chain.metadata.address(payment.payer)
     path = path_for(payment.merchant)
@@ -144,7 +145,6 @@ def check_payer(chain: Chain, payment: PaymentView, sender: Sender) -> None:
 def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw the dispute of PAYMENT: the merchant has the money."""
     from cli.common.merchants import existing
-    from cli.common.payfi_calls import send
 
     sender = Sender.of(options, as_json)
 
@@ -168,7 +168,6 @@ def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: o
 def show_(payment: int, url: str, timeout: float, as_json: bool) -> None:
     """Show the dispute of PAYMENT."""
     from cli.common.merchants import exact, fields, number, time_of, variant, when
-    from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:

@@ -23,7 +23,18 @@ import click
 
 from btt_chain.client.errors import ClientError, Disconnected, RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.client.wire import header_number
+from btt_chain.crypto.hashing import twox_64_concat, twox_128
+from btt_chain.keystore.record import read, record_path
+from btt_chain.primitives import ss58
+from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.header import Header
+from btt_chain.scale.compact import compact_decode
+from btt_chain.telemetry.voter_participation import RoundSeen, VoterParticipation
+from btt_chain.testing import Devnet, DevnetError
 from btt_chain.web.addresses import is_here
+from cli.commands.devnet_common import located
+from cli.commands.devnet_report import trouble
 from cli.commands.doctor_rules import (
     Check,
     Quorum,
@@ -44,12 +55,12 @@ from cli.commands.doctor_rules import (
     warn,
 )
 from cli.common import show
-from cli.common.errors import ExitCode
+from cli.common.errors import ExitCode, NotFound
 from cli.common.key_state import key_reports
 from cli.common.options import chain_names, connection_options, examples, json_option
+from storage.kv import Locked, StorageError
 
 if TYPE_CHECKING:
-    from btt_chain.telemetry.voter_participation import VoterParticipation
     from genesis.spec import ChainSpec
 
 PATIENCE_SLOTS: Final = 4
@@ -192,8 +203,6 @@ async def _runtime(client: Connection) -> list[Check]:
 
 async def _blocks(client: Connection, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:
     """Wait for a block; check that it comes, and the age of one of another validator."""
-    from btt_chain.client.wire import header_number
-
     best, _ = await _heads(client)
     pace = await _pace(client, best)
     patience = min(max(PATIENCE_SLOTS * pace, 2.0), LONGEST_WAIT)
@@ -236,9 +245,6 @@ async def _blocks(client: Connection, keys: _Keys, *, alone: bool, is_syncing: b
 
 def _author(head: Json, keys: _Keys) -> str | None:
     """Return the account of a block's author, by the claim in its header; None if it is unknown."""
-    from btt_chain.primitives.babe import NoPreDigest, pre_digest
-    from btt_chain.primitives.header import Header
-
     if not isinstance(head, dict):
         return None
     try:
@@ -249,8 +255,6 @@ def _author(head: Json, keys: _Keys) -> str | None:
 
 
 async def _heads(client: Connection) -> tuple[int, int]:
-    from btt_chain.client.wire import header_number
-
     best = header_number(await client.call("chain_getHeader"))
     final = await client.call("chain_getFinalizedHead")
     return best, header_number(await client.call("chain_getHeader", final))
@@ -278,8 +282,6 @@ async def _timestamp(client: Connection, hash: Json) -> float | None:
 
 async def _votes(client: Connection, keys: _Keys) -> Votes | None:
     """Watch the rounds of finality until the missing voters are known; None if unavailable."""
-    from btt_chain.telemetry.voter_participation import VoterParticipation
-
     participation: VoterParticipation[str] = VoterParticipation()
     until = time.monotonic() + ROUNDS_PATIENCE
     quorum = Quorum()
@@ -305,7 +307,6 @@ def _look_at_rounds(participation: VoterParticipation[str], state: Any) -> Quoru
 
     LookupError, TypeError or ValueError for a malformed answer.
     """
-    from btt_chain.telemetry.voter_participation import RoundSeen
 
     def seen(said: Any) -> RoundSeen[str]:
         late = set(said["precommits"]["missing"])
@@ -333,9 +334,6 @@ def _look_at_rounds(participation: VoterParticipation[str], state: Any) -> Quoru
 
 async def _voter(client: Connection, key: str) -> str:
     """Return the validator of a GRANDPA key; the key itself if the chain does not have it."""
-    from btt_chain.crypto.hashing import twox_64_concat
-    from btt_chain.primitives import ss58
-
     try:
         raw, _ = ss58.decode(key)
     except ss58.Ss58Error:
@@ -380,8 +378,6 @@ async def _is_by_hand(client: Connection) -> bool:
 
 async def _list(client: Connection, item: str, size: int) -> list[bytes]:
     """Return a list of entries of `size` bytes in the session pallet; empty if there is none."""
-    from btt_chain.scale.compact import compact_decode
-
     found = await client.call("state_getStorage", _key("Session", item))
     if not isinstance(found, str):
         return []
@@ -391,15 +387,12 @@ async def _list(client: Connection, item: str, size: int) -> list[bytes]:
 
 
 def _key(pallet: str, item: str) -> str:
-    from btt_chain.crypto.hashing import twox_128
-
     return "0x" + (twox_128(pallet.encode()) + twox_128(item.encode())).hex()
 
 
 def _named(account: bytes) -> str:
     """Return the address, followed by the name of a well-known development account."""
     from btt_chain.node.log_lines import called
-    from btt_chain.primitives import ss58
 
     address, name = ss58.encode(account), called(account)
     return address if "…" in name else f"{address} ({name})"
@@ -432,11 +425,6 @@ def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
 
 def look_at_programs(url: str) -> list[Check]:
     """Check the programs beside the nodes, if the node is one of the devnet of this folder."""
-    from btt_chain.testing import Devnet, DevnetError
-    from cli.commands.devnet_common import located
-    from cli.commands.devnet_report import trouble
-    from cli.common.errors import NotFound
-
     named = os.environ.get("BTT_DEVNET")
     try:
         net = Devnet.open(located(None if named is None else Path(named)))
@@ -495,7 +483,6 @@ def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> 
     """Check that a node could open the database; one in use is not touched."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import WrongChain, open_chain
-    from storage.kv import Locked, StorageError
 
     if not database.exists():
         return ok("database", f"none yet at {database}: the node makes it")
@@ -518,7 +505,6 @@ def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> 
 def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
     """Check that keys are private, and that each has its signing record."""
     from btt_chain.keystore.errors import RecordError
-    from btt_chain.keystore.record import read, record_path
     from genesis.build import build
 
     files = sorted(keystore.glob("*.json")) if keystore.is_dir() else []

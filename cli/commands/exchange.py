@@ -6,21 +6,26 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError
+from btt_chain.client.views import event_of
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u64
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
+from cli.common.types import kebab, words_of
 from cli.common.working import properties, view_chain
+from runtime.apis.assets import MAX_LEVELS, AssetsApi, AssetView, Book, ExchangeApi, PriceLevel
+from runtime.pallets.exchange import Order, Side, TimeInForce, Trade, events
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
-    from cli.views.assets import AssetView, Book, Order, PriceLevel, Trade
-
 LEVELS: Final = 10
-BUY: Final = "Buy"
-"""Side of an order."""
+SIDES: Final = words_of(Side)
 BAR: Final = 24
 """Width of the longest bar in a table of depth."""
 
@@ -36,21 +41,18 @@ def exchange() -> None:
 @exchange.command()
 @asset_argument
 @click.option(
-    "--levels", type=click.IntRange(1, 50), default=LEVELS, show_default=True,
+    "--levels", type=click.IntRange(1, MAX_LEVELS), default=LEVELS, show_default=True,
     help="Number of prices on each side.",
 )  # fmt: skip
 @query_options
 def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what is wanted and offered at which price."""
-    from cli.common.session import run
 
     async def ask() -> tuple[Book, Currency]:
-        from cli.views.assets import ExchangeApi
-
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             await listed(chain, asset)
-            return await chain.api(ExchangeApi.book, asset, levels), currency
+            return await chain.api(ExchangeApi.book, u32(asset), u32(levels)), currency
 
     found, currency = run(ask())
     if as_json:
@@ -61,8 +63,7 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
                 "bids": [level_json(level) for level in found.bids],
                 "asks": [level_json(level) for level in found.asks],
                 "last": None if last is None else
-                {"slot": int(last.slot), "price": str(int(last.price)),
-                 "units": str(int(last.units))},
+                {"slot": last.slot, "price": str(last.price), "units": str(last.units)},
             }
         )  # fmt: skip
         return
@@ -91,15 +92,12 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
 @query_options
 def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what the last auctions did, the newest last."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[Trade], Currency]:
-        from cli.views.assets import ExchangeApi
-
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             await listed(chain, asset)
-            return await chain.api(ExchangeApi.trades, asset), currency
+            return await chain.api(ExchangeApi.trades, u32(asset)), currency
 
     found, currency = run(ask())
     if as_json:
@@ -121,7 +119,7 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     "btt-chain exchange order sell 0 100 2.5BTT --from //Bob --immediate",
 )
 @exchange.command(cls=SendingCommand)
-@click.argument("side", type=click.Choice(["buy", "sell"]))
+@click.argument("side", type=click.Choice(list(SIDES)))
 @asset_argument
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
 @click.argument("price")
@@ -140,10 +138,6 @@ def order(
     It trades in the next block at the earliest. What a purchase may cost, its fee included, is on
     hold until then; so are units for sale.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.assets import Numbered
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -155,12 +149,11 @@ def order(
         async with view_chain(url, timeout) as chain:
             done = await sender.send(
                 chain, "Exchange", "place_order", asset=asset,
-                side=side.capitalize(), units=units,
-                price=planck,
-                time_in_force="Immediate" if immediate else "UntilCancelled",
-                until=None if until is None else until,
+                side=SIDES[side], units=units, price=planck,
+                time_in_force=TimeInForce.Immediate if immediate else TimeInForce.UntilCancelled,
+                until=until,
             )  # fmt: skip
-        placed = event_of(done, "Exchange.OrderPlaced", Numbered)
+        placed = event_of(done, "Exchange.OrderPlaced", events.OrderPlaced)
         if as_json:
             show.document({"order": placed.id, "block": "0x" + done.block.hex()})
             return
@@ -177,13 +170,8 @@ def order(
 @query_options
 def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show an account's open orders for an asset."""
-    from btt_chain.client.accounts import AccountError, read_account
-    from cli.common.session import run
 
-    async def ask() -> tuple[list[tuple[int, Order]], Currency]:
-        from btt_chain.primitives.account import AccountId
-        from cli.views.assets import ExchangeApi
-
+    async def ask() -> tuple[list[tuple[u64, Order]], Currency]:
         currency, prefix = await properties(url, timeout)
         try:
             who = read_account(account, prefix)
@@ -191,16 +179,15 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
             raise Mistyped(str(error)) from None
         async with view_chain(url, timeout) as chain:
             await registered(chain, asset)
-            return await chain.api(ExchangeApi.orders, AccountId(who), asset), currency
+            return await chain.api(ExchangeApi.orders, AccountId(who), u32(asset)), currency
 
     found, currency = run(ask())
     if as_json:
         show.document(
             [
-                {"order": int(id), "side": one.side.lower(), "price": str(one.price),
-                 "units": str(one.units), "escrow": str(one.escrow),
-                 "until": None if one.until is None else one.until}
-                for id, one in found
+                {"order": id, "side": kebab(order.side.name), "price": str(order.price),
+                 "units": str(order.units), "escrow": str(order.escrow), "until": order.until}
+                for id, order in found
             ]
         )  # fmt: skip
         return
@@ -211,14 +198,14 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
         [">order", "side", ">price", ">units left", ">on hold", ">until slot"],
         [
             [
-                str(int(id)),
-                one.side.lower(),
-                currency.format(one.price),
-                f"{one.units:_}",
-                currency.format(one.escrow) if one.side == BUY else "the units",
-                "-" if one.until is None else str(one.until),
+                str(id),
+                kebab(order.side.name),
+                currency.format(order.price),
+                f"{order.units:_}",
+                currency.format(order.escrow) if order.side is Side.Buy else "the units",
+                "-" if order.until is None else str(order.until),
             ]
-            for id, one in found
+            for id, order in found
         ],
     )
 
@@ -229,8 +216,6 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
 @call_options
 def cancel(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Cancel an order; what is left of it is free again."""
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -246,9 +231,7 @@ def cancel(number: int, url: str, timeout: float, as_json: bool, **options: obje
 
 async def registered(chain: ViewClient, asset: int) -> AssetView:
     """Return an asset. NotFound if there is none."""
-    from cli.views.assets import AssetsApi
-
-    view: AssetView | None = await chain.api(AssetsApi.asset, asset)
+    view = await chain.api(AssetsApi.asset, u32(asset))
     if view is None:
         raise NotFound(f"there is no asset {asset}; `btt-chain asset list` shows them")
     return view
@@ -274,6 +257,6 @@ def level_json(level: PriceLevel) -> dict[str, str | int]:
 
 def row(side: str, level: PriceLevel, most: int, currency: Currency) -> list[str]:
     """Return a level as a table row, with a bar for its share of the deepest one."""
-    bar = "█" * max(1, BAR * level.units // most)
+    bar = "█" * max(1, BAR * int(level.units) // most)
     price, units = currency.format(level.price), f"{level.units:_}"
     return [side, price, units, str(level.orders), bar]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -212,9 +219,6 @@ def _wait_for_node(url: str) -> None:
     It starts at the same time, and would be reported as missing. One that never does so is.
     """
     import socket
-    import time
-    from contextlib import suppress
-    from urllib.parse import urlsplit
 
     node = urlsplit(url)
     end = time.monotonic() + NODE_SECONDS
@@ -226,10 +230,6 @@ def _wait_for_node(url: str) -> None:
 
 def _end_with_input() -> None:
     """Interrupt this process when its standard input ends: its parent is gone, however it ended."""
-    import os
-    import signal
-    import sys
-    import threading
 
     def wait() -> None:
         while sys.stdin.buffer.read(1024):

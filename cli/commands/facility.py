@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.paging import pages
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands import (
     facility_audits,
     facility_issuing,
@@ -24,25 +30,24 @@ from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import call_options
+from cli.common.session import run
+from cli.common.types import kebab, words_of
 from cli.common.working import account, properties, read_id, view_chain
+from runtime.apis.facilities import PAGE, FacilitiesApi, FacilityView, HospitalCount
+from runtime.pallets.facilities import FacilityState, Kind, Size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.digest import H256
-    from cli.views.facilities import FacilityView, HospitalCount
 
-KINDS: Final = (
-    "hospital", "clinic", "pharmacy", "laboratory", "insurer", "partner", "educator", "auditor",
-    "issuer",
-)  # fmt: skip
-SIZES: Final = ("small", "medium", "large")
+KINDS: Final = words_of(Kind)
+SIZES: Final = words_of(Size)
 
 account_argument = click.argument("who", metavar="ACCOUNT")
 size_option = click.option(
-    "--size", type=click.Choice(SIZES), default="medium", show_default=True, help="Its size."
+    "--size", type=click.Choice(list(SIZES)), default="medium", show_default=True, help="Its size."
 )
 description_options = [
     click.option(
@@ -76,12 +81,10 @@ for _part in (
 
 @examples("btt-chain facility list", "btt-chain facility list --kind hospital --json")
 @facility.command("list")
-@click.option("--kind", type=click.Choice(KINDS), help="Facilities of this kind only.")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Facilities of this kind only.")
 @query_options
 def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the facilities."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[list[FacilityView], Currency, int]:
         async with view_chain(url, timeout) as chain:
@@ -90,7 +93,7 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
 
     found, currency, prefix = run(ask())
     if kind is not None:
-        found = [view for view in found if view.facility.kind.lower() == kind]
+        found = [view for view in found if view.facility.kind is KINDS[kind]]
     if as_json:
         show.document([facts(view, prefix) for view in found])
         return
@@ -102,10 +105,10 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
         [
             [
                 encode(view.account, prefix),
-                view.facility.kind.lower(),
-                view.facility.size.lower(),
+                kebab(view.facility.kind.name),
+                kebab(view.facility.size.name),
                 country(view.facility.region),
-                view.facility.state.lower(),
+                kebab(view.facility.state.name),
                 currency.format(view.facility.bond),
                 "yes" if view.counted else "",
             ]
@@ -115,11 +118,8 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
 
 
 def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
-    from btt_chain.client.paging import PAGE, pages
-    from cli.views.facilities import FacilitiesApi
-
     return pages(
-        lambda after: chain.api(FacilitiesApi.facilities, after, PAGE),
+        lambda after: chain.api(FacilitiesApi.facilities, after, u32(PAGE)),
         lambda view: view.account,
         first=None,
     )
@@ -131,13 +131,8 @@ def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
 @query_options
 def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility, and what is missing for it to count."""
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[FacilityView | None, Currency, int, str]:
-        from cli.views.facilities import FacilitiesApi
-
         async with view_chain(url, timeout) as chain:
             who_ = AccountId(account(who, chain.prefix))
             view, now = await chain.api(FacilitiesApi.facility, who_), await slot_now(chain.chain)
@@ -157,11 +152,11 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
         {
             "account": encode(view.account, prefix),
             "operator": encode(found.operator, prefix),
-            "kind": f"{found.kind.lower()}, {found.size.lower()}",
+            "kind": f"{kebab(found.kind.name)}, {kebab(found.size.name)}",
             "country": country(found.region),
             "sensitive": "yes" if found.sensitive else "no",
             "bond": currency.format(found.bond),
-            "state": f"{found.state.lower()} since slot {found.since}",
+            "state": f"{kebab(found.state.name)} since slot {found.since}",
             "identity": "known-good" if view.known_good else "not judged known-good now",
             "description": "0x" + found.meta.hex(),
             "for milestones": standing(view, moment),
@@ -174,11 +169,8 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def count(url: str, timeout: float, as_json: bool) -> None:
     """Show how many hospitals count, and what the milestone burns need."""
-    from cli.common.session import run
 
     async def ask() -> tuple[HospitalCount, Currency]:
-        from cli.views.facilities import FacilitiesApi
-
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             return await chain.api(FacilitiesApi.count), currency
@@ -190,16 +182,13 @@ def count(url: str, timeout: float, as_json: bool) -> None:
             {
                 "counted": counted,
                 "active": found.active,
-                "bonds": {
-                    name: str(int(getattr(found.bonds, name)))
-                    for name in ("major", "clinic", "minor")
-                },
+                "bonds": {name: str(amount) for name, amount in asdict(found.bonds).items()},
                 "burns": [
                     {
-                        "id": burn.id,
+                        "id": burn.id.name,
                         "hospitals": burn.hospitals,
                         "planck": str(burn.amount),
-                        "executedAt": None if burn.executed_at is None else burn.executed_at,
+                        "executedAt": burn.executed_at,
                     }
                     for burn in found.burns
                 ],
@@ -211,10 +200,10 @@ def count(url: str, timeout: float, as_json: bool) -> None:
         ["burn", ">at hospitals", ">amount", "state"],
         [
             [
-                burn.id,
+                burn.id.name,
                 str(burn.hospitals),
                 currency.format(burn.amount),
-                burn_state(burn.id, counted, burn.hospitals, burn.executed_at),
+                burn_state(burn.id.name, counted, burn.hospitals, burn.executed_at),
             ]
             for burn in found.burns
         ],
@@ -226,7 +215,7 @@ def burn_state(name: str, counted: int, needed: int, executed: int | None) -> st
     if executed is not None:
         return f"executed in slot {int(executed)}"
     if counted < needed:
-        return f"{needed - counted} missing"
+        return f"{int(needed) - int(counted)} missing"
     return f"due: `btt-chain tx call Tokenomics.execute_milestone_burn {name} --from URI`"
 
 
@@ -239,7 +228,7 @@ def burn_state(name: str, counted: int, needed: int, executed: int | None) -> st
     "    --from key.txt",
 )
 @facility.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(list(KINDS)))
 @click.option("--country", "region", required=True, help="Two letters, or number, of ISO 3166-1.")
 @size_option
 @click.option("--sensitive", is_flag=True, help="Being a patient here is a diagnosis.")
@@ -256,8 +245,8 @@ def apply(
     after leaving.
     """
     args: dict[str, object] = {
-        "kind": kind.capitalize(),
-        "size": size.capitalize(),
+        "kind": KINDS[kind],
+        "size": SIZES[size],
         "region": country_number(region),
         "sensitive": sensitive,
         "meta": meta_of(description, meta),
@@ -277,7 +266,7 @@ def update(
 ) -> None:  # fmt: skip
     """Change the size and the description of your facility."""
     args: dict[str, object] = {
-        "size": size.capitalize(),
+        "size": SIZES[size],
         "meta": meta_of(description, meta),
     }
     submit_call("Facilities", "update", args, "updated", url, timeout, as_json, options)
@@ -343,9 +332,6 @@ def _decide(
     call: str, who: str, more: dict[str, object], track: str, done: str, url: str, timeout: float,
     as_json: bool, options: dict[str, object],
 ) -> None:  # fmt: skip
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
-
     _, prefix = run(properties(url, timeout))
     args = {"who": address_of(who, prefix), **more}
     words = [encode(account(who, prefix), prefix), *(str(word).lower() for word in more.values())]
@@ -373,8 +359,6 @@ def country(number: int) -> str:
 
 def meta_of(description: Path | None, meta: str | None) -> H256:
     """Return the hash of a description; zeros without one. Mistyped if both are given."""
-    from btt_chain.primitives.digest import H256
-
     if description is not None and meta is not None:
         raise Mistyped("give --description or --meta, not both")
     if description is not None:
@@ -387,10 +371,10 @@ def standing(view: FacilityView, moment: str) -> str:
     if view.counted:
         return "counts"
     found = view.facility
-    if found.kind != "Hospital":
+    if found.kind is not Kind.Hospital:
         return "only hospitals count"
-    if found.state != "Active":
-        return f"does not count: {found.state.lower()}"
+    if found.state is not FacilityState.Active:
+        return f"does not count: {kebab(found.state.name)}"
     if not view.known_good:
         return "does not count: its identity needs a new judgement"
     return f"may count {moment}, in slot {view.next}" if moment else "is to be reviewed soon"
@@ -398,22 +382,20 @@ def standing(view: FacilityView, moment: str) -> str:
 
 def facts(view: FacilityView, prefix: int) -> dict[str, object]:
     """Return a facility as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     found = view.facility
     return {
         "account": encode(view.account, prefix),
         "operator": encode(found.operator, prefix),
-        "kind": found.kind.lower(),
-        "size": found.size.lower(),
+        "kind": kebab(found.kind.name),
+        "size": kebab(found.size.name),
         "region": found.region,
         "country": ALPHA_2.get(found.region),
         "sensitive": found.sensitive,
         "bond": str(found.bond),
-        "state": found.state.lower(),
+        "state": kebab(found.state.name),
         "since": found.since,
         "meta": "0x" + found.meta.hex(),
         "knownGood": view.known_good,
         "counted": view.counted,
-        "next": None if view.next is None else view.next,
+        "next": view.next,
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.scale import u32
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.care import (
@@ -21,8 +22,11 @@ from cli.common.care import (
 from cli.common.errors import NotFound, Refused
 from cli.common.options import examples, query_options
 from cli.common.sending import call_options
+from cli.common.session import run
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
+from runtime.apis.incentives import IncentivesApi
+from runtime.pallets.incentives import AuditPhase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +35,13 @@ if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
     from btt_chain.primitives.account import AccountId
 
-
 NOT_OPEN: Final = {
-    "Answerable": "the first auditors of month {month} have reported: nothing is opened to them "
-    "any more. `btt-chain facility appeal --month {month}` has three others check the evidence",
-    "Waiting": "the auditors of the second round of month {month} are not selected yet. Run this "
-    "again as soon as `btt-chain facility month` shows the second round: without that they find "
-    "against the month",
+    AuditPhase.Answerable: "the first auditors of month {month} have reported: nothing is "
+    "opened to them any more. `btt-chain facility appeal --month {month}` has three others check "
+    "the evidence",
+    AuditPhase.Waiting: "the auditors of the second round of month {month} are not selected "
+    "yet. Run this again as soon as `btt-chain facility month` shows the second round: without "
+    "that they find against the month",
 }
 """Phases of an audit in which no auditor waits for evidence, with the error."""
 
@@ -58,7 +62,6 @@ def answer(
     timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Open the selected evidence of a month to its auditors, sealed to each of them."""
-    from cli.common.session import run
 
     async def work() -> list[tuple[str, bytes]]:
         async with view_chain(url, timeout) as chain:
@@ -92,9 +95,8 @@ async def openings(
     It is sealed to the keys that the auditors had when the month was settled.
     """
     from btt_chain.care.auditing import Place, seal
-    from cli.views.incentives import IncentivesApi
 
-    view = await chain.api(IncentivesApi.audit, owner, month)
+    view = await chain.api(IncentivesApi.audit, owner, u32(month))
     if view is None:
         raise NotFound(f"there is no audit of month {month} now")
     if not view.audit.seats:

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.care.activities import month_of
+from btt_chain.care.evidence import DeviceProof, Statement
+from btt_chain.care.messages import Request
+from btt_chain.client.chain import Chain
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.daemon import Daemon
 from cli.common import show
 from cli.common.care import (
     account_id,
@@ -33,13 +39,13 @@ from cli.common.care import (
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import read_object_file
 from cli.common.options import connection_options, examples, json_option, query_options
+from cli.common.session import first_step, from_hex, run, run_until_stopped
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btt_chain.care.evidence import DeviceProof
     from btt_chain.care.messages import Claim
     from btt_chain.primitives.account import AccountId
 
@@ -112,10 +118,7 @@ def issue(
     has the points: give it to the patient only. The same evidence of a patient counts once a day:
     after a crash, run the same command again, and it writes the same claim.
     """
-    from btt_chain.care.activities import month_of
-    from btt_chain.care.evidence import Statement
     from btt_chain.care.facility import Activity
-    from cli.common.session import run
 
     proof = device_proof(kind, device, counter, signature)
     statement = Statement(kind, quality * PERCENT, dict(read_object_file(evidence)), proof)
@@ -179,8 +182,6 @@ def claims(
     They are the same claims, so that a second copy brings no second points.
     """
     from btt_chain.care.fetch import checked_url
-    from cli.common.care import words
-    from cli.common.session import run
 
     if serve_url:
         with words():
@@ -219,9 +220,6 @@ def sign(
     timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Sign the blinded vouchers of a wallet's request, where there is no `facility serve`."""
-    from btt_chain.care.messages import Request
-    from cli.common.session import run
-
     raw = request.read_bytes()
 
     async def work() -> str:
@@ -258,10 +256,6 @@ def serve(
     machine.
     """
     from btt_chain.care.server import serving
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Connection
-    from btt_chain.daemon import Daemon
-    from cli.common.session import first_step, run_until_stopped
 
     async def folder_of(connection: Connection) -> tuple[AccountId, bytes]:
         chain = await Chain.open(connection)
@@ -293,7 +287,6 @@ def device(
     who: str, key: str, secret: str, base_path: Path | None, url: str, timeout: float
 ) -> None:
     """Register a patient's device by its ed25519 key."""
-    from cli.common.session import from_hex, run
 
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
@@ -312,9 +305,6 @@ def device_proof(
     kind: str, device: str | None, counter: int | None, signature: str | None
 ) -> DeviceProof | None:
     """Return a device's proof; None for other kinds. Mistyped if a part is missing."""
-    from btt_chain.care.evidence import DeviceProof
-    from cli.common.session import from_hex
-
     given = [value for value in (device, counter, signature) if value is not None]
     if kind != "device":
         if given:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.ss58 import encode
 from cli.common import show
 from cli.common.care import (
     account_id,
@@ -17,7 +18,9 @@ from cli.common.care import (
 )
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, json_option
+from cli.common.session import run
 from cli.common.working import view_chain
+from runtime.apis.facilities import FacilitiesApi
 
 if TYPE_CHECKING:
     from btt_chain.care.evidence import Subtotal
@@ -62,9 +65,6 @@ def _change(
     who: str, others: tuple[str, ...], secret: str, base_path: Path | None, url: str,
     timeout: float, *, is_added: bool,
 ) -> None:  # fmt: skip
-    from cli.common.session import run
-    from cli.views.facilities import FacilitiesApi
-
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
             prefix = chain.chain.metadata.prefix
@@ -133,8 +133,6 @@ def _subtotals(
     who: str, month: int | None, secret: str, base_path: Path | None, url: str, timeout: float
 ) -> tuple[int, list[tuple[str, int]]]:
     """Return the month, and its members with their points."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def work() -> tuple[int, list[Subtotal], int]:
         async with view_chain(url, timeout) as chain:

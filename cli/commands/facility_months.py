@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.views import event_of
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.activity_rule import Evidence
+from btt_chain.scale import u32
 from cli.commands.gov_view import when
 from cli.common import show
 from cli.common.care import (
@@ -27,26 +31,30 @@ from cli.common.care import (
 from cli.common.errors import NotFound, Refused
 from cli.common.options import examples, query_options
 from cli.common.sending import Sender, call_options
+from cli.common.session import run
+from cli.common.types import words_of
 from cli.common.working import view_chain
+from runtime.apis.incentives import IncentivesApi
+from runtime.apis.oracle import DataProviderId, OracleApi
+from runtime.pallets.facilities import Size
+from runtime.pallets.incentives import AuditPhase, events
+from runtime.pallets.incentives.formulas import subscription
+from runtime.pallets.incentives.types import PRICE_KEY
 
 if TYPE_CHECKING:
     from btt_chain.care.facility import Closing
     from btt_chain.client.amount import Currency
     from btt_chain.client.transactions import Included
     from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.activity_rule import ActivityRule
-    from cli.views.incentives import AuditView
 
-SIZES: Final = ("small", "medium", "large")
-SUBSCRIPTIONS: Final = dict(zip(SIZES, (3_000, 10_000, 25_000), strict=True))
-"""Price of a month in CNY."""
-PRICE_KEY: Final = b"BTT/CNY"
+SIZES: Final = words_of(Size)
 AUDIT_PHASES: Final = {
-    "FirstRound": "first round: {reported} of {seats} auditors reported, it ends {until}",
-    "Answerable": "a fault was found: `btt-chain facility appeal`, it fails {until}",
-    "Waiting": "appealed: three other auditors are being selected",
-    "SecondRound": "second round: {reported} of {seats} auditors reported, it ends {until}",
+    AuditPhase.FirstRound: "first round: {reported} of {seats} auditors reported, it ends {until}",
+    AuditPhase.Answerable: "a fault was found: `btt-chain facility appeal`, it fails {until}",
+    AuditPhase.Waiting: "appealed: three other auditors are being selected",
+    AuditPhase.SecondRound: "second round: {reported} of {seats} auditors reported, it ends "
+    "{until}",
 }
 """Phases of an audit as shown by `facility month`."""
 
@@ -56,7 +64,6 @@ AUDIT_PHASES: Final = {
 @query_options
 def rules(url: str, timeout: float, as_json: bool) -> None:
     """List the rules of activities: points, factors, caps and cooldowns."""
-    from cli.common.session import run
 
     async def ask() -> dict[int, ActivityRule]:
         async with view_chain(url, timeout) as chain:
@@ -92,14 +99,12 @@ def rules(url: str, timeout: float, as_json: bool) -> None:
 
 def kinds_of_evidence(bits: int) -> str:
     """Return the names of kinds of evidence."""
-    from btt_chain.primitives.activity_rule import Evidence
-
     return ", ".join(str(kind.name).lower() for kind in Evidence if bits & kind)
 
 
 @examples("btt-chain facility subscribe small --months 3 --from clinic.key")
 @click.command("subscribe")
-@click.argument("size", type=click.Choice(SIZES))
+@click.argument("size", type=click.Choice(list(SIZES)))
 @click.option(
     "--months", type=click.IntRange(1, 12), default=1, show_default=True, help="How many months."
 )
@@ -111,25 +116,21 @@ def subscribe(
 
     A month costs 3,000, 10,000 or 25,000 CNY by size, at the oracle's price of BTT now.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.incentives import Subscribed
-
     sender = Sender.of(options, as_json)
 
     async def work() -> Included:
         async with view_chain(url, timeout) as chain:
-            price = await price_of(chain, size)
+            price = await price_of(chain, SIZES[size])
             if price is not None and not as_json:
                 amount = chain.chain.metadata.currency.format(price * months)
                 show.note(f"price   {amount} now, for {months} months" if months > 1
                           else f"price   {amount} now, for a month")  # fmt: skip
             return await sender.send(
-                chain, "Incentives", "subscribe", size=size.capitalize(), months=months
+                chain, "Incentives", "subscribe", size=SIZES[size], months=months
             )
 
     done = run(work())
-    paid = event_of(done, "Incentives.Subscribed", Subscribed)
+    paid = event_of(done, "Incentives.Subscribed", events.Subscribed)
     first, last = int(paid.first), int(paid.last)
     if as_json:
         show.document(
@@ -141,17 +142,10 @@ def subscribe(
     show.good(f"subscribed for {which}, in block 0x{done.block.hex()}")
 
 
-async def price_of(chain: ViewClient, size: str) -> int | None:
+async def price_of(chain: ViewClient, size: Size) -> int | None:
     """Return the planck of a month now; None without a price, which the call itself says."""
-    from cli.views.oracle import AGGREGATED, OracleApi
-
-    found = await chain.api(OracleApi.get_value, AGGREGATED, PRICE_KEY)
-    return None if found is None else subscription(size, found.value)
-
-
-def subscription(size: str, price: int) -> int:
-    """Return the planck of a month; `price` is that of one BTT in CNY, with 18 decimals."""
-    return -(-SUBSCRIPTIONS[size] * 10**36 // price)
+    price = await chain.api(OracleApi.get_value, DataProviderId.Aggregated, PRICE_KEY)
+    return None if price is None else int(subscription(size, price.value))
 
 
 @examples("btt-chain facility keys --secret secret.txt --from clinic.key")
@@ -169,13 +163,9 @@ def keys(
     The keys stay in the folder, encrypted; their public parts go to the chain before the month
     begins. Run again, it publishes the same keys.
     """
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> tuple[int, str | None]:
-        from btt_chain.primitives.account import AccountId
-
         async with view_chain(url, timeout) as chain:
             who = AccountId(sender.account)
             number = int((await current(chain)).month) + 1 if month is None else month
@@ -214,13 +204,9 @@ def close(
 
     The commitment to all evidence goes to the chain, with the sum of points. It is final.
     """
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> tuple[int, Closing, str]:
-        from btt_chain.primitives.account import AccountId
-
         async with view_chain(url, timeout) as chain:
             number = await last_month(chain) if month is None else month
             if number >= int((await current(chain)).month):
@@ -252,7 +238,6 @@ def close(
 @query_options
 def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility's month: its payment, its right, its points and the state of its audit."""
-    from cli.common.session import run
 
     async def ask() -> tuple[dict[str, object], Currency, str, bool]:
         async with view_chain(url, timeout) as chain:
@@ -270,7 +255,7 @@ def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool)
                 "month": number,
                 "paid": str(int(view.paid)),
                 "right": int(view.right),
-                "state": "no keys" if epoch is None else epoch.state,
+                "state": "no keys" if epoch is None else epoch.state.name,
                 "points": 0 if epoch is None else int(epoch.points),
                 "redeemed": 0 if epoch is None else int(epoch.redeemed),
             }
@@ -295,9 +280,7 @@ def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool)
 
 async def audit_of(chain: ViewClient, owner: AccountId, month: int) -> str:
     """Return the state of the audit of a month as text; none if there is no audit now."""
-    from cli.views.incentives import IncentivesApi
-
-    view: AuditView | None = await chain.api(IncentivesApi.audit, owner, month)
+    view = await chain.api(IncentivesApi.audit, owner, u32(month))
     if view is None:
         return ""
     audit = view.audit

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.digest import H256
 from cli.commands.gov_calls import address_of, submit_call
 from cli.commands.gov_view import when
 from cli.common import show
@@ -15,17 +16,16 @@ from cli.common.care import account_id, slot_of
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import planck, properties, read_id, view_chain
+from runtime.apis.incentives import IncentivesApi
 
 if TYPE_CHECKING:
-    from btt_chain.primitives.digest import H256
     from btt_chain.scale.portable import Plain
 
 
 def document_hash(given: str, what: str) -> H256:
     """Return the SHA-256 hash of a file, or a hash given in hex. Mistyped if it is neither."""
-    from btt_chain.primitives.digest import H256
-
     path = Path(given)
     if path.is_file():
         return H256(hashlib.sha256(path.read_bytes()).digest())
@@ -66,8 +66,6 @@ def place(
 @query_options
 def offers(partner: str, url: str, timeout: float, as_json: bool) -> None:
     """List the offers of a partner at which points can be redeemed now."""
-    from cli.common.session import run
-    from cli.views.incentives import IncentivesApi
 
     async def ask() -> tuple[list[tuple[str, int]], int, int]:
         async with view_chain(url, timeout) as chain:
@@ -108,9 +106,6 @@ def contribute(
 
     It is part of the budget of the following months, and is not paid back.
     """
-    from btt_chain.primitives.digest import H256
-    from cli.common.session import run
-
     currency, _ = run(properties(url, timeout))
     about = H256(bytes(32)) if memo is None else document_hash(memo, "memo")
     args: dict[str, object] = {"amount": planck(currency, amount), "memo": about}
@@ -140,8 +135,6 @@ def attest(
     document goes to the chain: give the document a random number, or the hash of a text that can
     be guessed says what it is.
     """
-    from cli.common.session import run
-
     _, prefix = run(properties(url, timeout))
     args: dict[str, object] = {
         "who": address_of(who, prefix),
@@ -161,7 +154,6 @@ def credential_(who: str, credential: str, url: str, timeout: float, as_json: bo
 
     Exit code 4 if it is not attested. The chain keeps credentials for 24 months.
     """
-    from cli.common.session import run
 
     async def ask() -> Plain:
         async with view_chain(url, timeout) as chain:

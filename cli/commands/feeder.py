@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.feeder.sources import BadSource, sources_of
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.options import examples, query_options
 from cli.common.sending import signer_of, signer_options
+from cli.common.session import run_until_stopped
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
@@ -56,8 +58,6 @@ def feeder(
     """
     from btt_chain.feeder.daemon import Feeding, Settings
     from btt_chain.feeder.machine import MIN_SOURCES
-    from btt_chain.feeder.sources import BadSource, sources_of
-    from cli.common.session import run_until_stopped
 
     def report(text: str, facts: dict[str, object]) -> None:
         show.line(facts) if as_json else show.note(text)

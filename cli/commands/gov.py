@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
 from btt_chain.client.amount import Currency
+from btt_chain.client.errors import ClientError, DispatchFailed
+from btt_chain.client.transactions import Call
+from btt_chain.client.views import event_of, events_of
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32, u128
 from cli.commands.gov_calls import (
     address_of,
     bounded_call,
@@ -25,7 +31,6 @@ from cli.commands.gov_status import print_referenda, print_referendum
 from cli.commands.gov_view import (
     BILLION,
     CHAMBERS,
-    WHOLE,
     percent,
     power,
     seats_facts,
@@ -35,23 +40,21 @@ from cli.common import show
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import account, planck, properties, view_chain
+from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
+from runtime.pallets.chambers import ElectionView, StateView
+from runtime.pallets.chambers.formulas import WHOLE
+from runtime.pallets.conviction_voting import Conviction, vote_of
+from runtime.pallets.referenda import events
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
-    from cli.views.governance import (
-        ElectionView,
-        ReferendumView,
-        Refunded,
-        StateView,
-        TrackView,
-    )
 
-VOTES = {"aye": 0x81, "nay": 0x01}
-"""Bytes of votes of the conviction Locked1x."""
-REFUNDS = {
-    "refund_submission_deposit": "Referenda.SubmissionDepositRefunded",
-    "refund_decision_deposit": "Referenda.DecisionDepositRefunded",
+Refunded: TypeAlias = events.SubmissionDepositRefunded | events.DecisionDepositRefunded
+REFUNDS: Final[dict[str, type[Refunded]]] = {
+    "refund_submission_deposit": events.SubmissionDepositRefunded,
+    "refund_decision_deposit": events.DecisionDepositRefunded,
 }
 """Calls that give deposits back, with their events."""
 
@@ -76,8 +79,6 @@ def gov() -> None:
 @query_options
 def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
     """List referenda, or show one with the four chambers' tally."""
-    from cli.common.session import run
-
     run(
         print_referenda(url, timeout, as_json)
         if index is None
@@ -90,11 +91,8 @@ def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def tracks(url: str, timeout: float, as_json: bool) -> None:
     """Show the kinds of referenda and their rules."""
-    from cli.common.session import run
 
     async def ask() -> tuple[list[TrackView], Currency]:
-        from cli.views.governance import GovernanceApi
-
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             return await chain.api(GovernanceApi.tracks), currency
@@ -150,16 +148,12 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the chambers: weights, electorates, and who has a seat."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
-    async def ask() -> tuple[StateView, list[int], Currency, int]:
-        from cli.views.governance import ChambersApi
-
+    async def ask() -> tuple[StateView, list[u32], Currency, int]:
         async with view_chain(url, timeout) as chain:
             currency, prefix = chain.currency, chain.prefix
-            state: StateView = await chain.api(ChambersApi.state)
-            weights = await chain.api(ChambersApi.weights, year or state.year)
+            state = await chain.api(ChambersApi.state)
+            weights = await chain.api(ChambersApi.weights, u32(year or state.year))
             return state, weights, currency, prefix
 
     state, weights, currency, prefix = run(ask())
@@ -201,15 +195,11 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
-    from btt_chain.primitives.account import AccountId
-    from cli.common.session import run
 
-    async def ask() -> tuple[list[int], Currency]:
-        from cli.views.governance import ChambersApi
-
+    async def ask() -> tuple[list[u128], Currency]:
         currency, prefix = await properties(url, timeout)
         voter = AccountId(account(who, prefix))
-        locked = None if amount is None else planck(currency, amount)
+        locked = None if amount is None else u128(planck(currency, amount))
         async with view_chain(url, timeout) as chain:
             return await chain.api(ChambersApi.power, voter, locked), currency
 
@@ -226,12 +216,8 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
 @query_options
 def elections(url: str, timeout: float, as_json: bool) -> None:
     """Show who stands for the community's seats, and who sits."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[ElectionView, Currency, int, str]:
-        from cli.views.governance import ChambersApi
-
         async with view_chain(url, timeout) as chain:
             found = await chain.api(ChambersApi.election)
             ends = when(found.ends, await slot_now(chain.chain), chain.slot_ms)
@@ -291,12 +277,6 @@ def propose(
 
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
-    from btt_chain.client.errors import ClientError
-    from btt_chain.client.transactions import Call
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.governance import Submitted
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -308,19 +288,19 @@ def propose(
                 chain, "Referenda", "submit", proposal_origin=caller_of(id),
                 proposal=await bounded_call(chain, sender, raw), enactment_moment={"After": after},
             )  # fmt: skip
-            index = event_of(sent, "Referenda.Submitted", Submitted).index
+            index = int(event_of(sent, "Referenda.Submitted", events.Submitted).index)
             if not no_deposit:
                 try:
                     await sender.send(chain, "Referenda", "place_decision_deposit", index=index)
                 except ClientError as error:
                     raise Refused(
-                        f"referendum {int(index)} is submitted, but its deposit for the decision "
-                        f"is not placed ({error}); `btt-chain gov deposit {int(index)}` places it"
+                        f"referendum {index} is submitted, but its deposit for the decision "
+                        f"is not placed ({error}); `btt-chain gov deposit {index}` places it"
                     ) from None
         if as_json:
-            show.document({"referendum": int(index), "block": "0x" + sent.block.hex()})
+            show.document({"referendum": index, "block": "0x" + sent.block.hex()})
         else:
-            show.good(f"referendum {int(index)}; `btt-chain gov status {int(index)}` shows it")
+            show.good(f"referendum {index}; `btt-chain gov status {index}` shows it")
 
     run(work())
 
@@ -346,9 +326,6 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
 
     Any account may. Those of one that was killed are lost.
     """
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -367,11 +344,7 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
 
 async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunded]:
     """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
-    from btt_chain.client.errors import DispatchFailed
-    from btt_chain.client.views import events_of
-    from cli.views.governance import GovernanceApi, Refunded
-
-    view: ReferendumView | None = await chain.api(GovernanceApi.referendum, index)
+    view = await chain.api(GovernanceApi.referendum, u32(index))
     if view is None:
         raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
     if view.track is not None:
@@ -384,7 +357,7 @@ async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunde
         except DispatchFailed as error:
             refusal = error  # the other one may be available all the same
         else:
-            returned += events_of(sent, event, Refunded)
+            returned += events_of(sent, f"Referenda.{event.NAME}", event)
     if refusal is not None and not returned:
         raise refusal
     return returned
@@ -407,13 +380,11 @@ def vote(
     Vesting money counts for institutions only: a holder who has some votes with that and the
     rest together. Leave something for fees.
     """
-    from cli.common.session import run
-
     stake = planck(run(properties(url, timeout))[0], amount)
     choice = (
         {"SplitAbstain": {"aye": 0, "nay": 0, "abstain": stake}}
         if side == "abstain"
-        else {"Standard": {"vote": VOTES[side], "balance": stake}}
+        else {"Standard": {"vote": vote_of(aye=side == "aye"), "balance": stake}}
     )
     submit_call(
         "ConvictionVoting", "vote", {"poll_index": index, "vote": choice}, "voted",
@@ -436,8 +407,6 @@ def unvote(
 
     Without a TRACK it is that of your vote on the referendum.
     """
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
     sent = run(remove_vote(index, track, sender, url, timeout))
     report_sent(sent, "taken back", as_json=as_json)
@@ -453,13 +422,11 @@ def delegate(
     track: str, to: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Let another vote with AMOUNT of yours in a track, as it likes. Among holders only."""
-    from cli.common.session import run
-
     currency, prefix = run(properties(url, timeout))
     args = {
         "class": track_class(track, url, timeout),
         "to": address_of(to, prefix),
-        "conviction": "Locked1x",
+        "conviction": Conviction.Locked1x,
         "balance": planck(currency, amount),
     }
     submit_call("ConvictionVoting", "delegate", args, "delegated", url, timeout, as_json, options)
@@ -483,9 +450,6 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: o
 @call_options
 def unlock(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
-    from btt_chain.primitives.account import AccountId, Id
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -536,9 +500,6 @@ def elect(
     amount: str, names: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Back up to ten candidates, each with all of AMOUNT; it stays locked until `unelect`."""
-    from btt_chain.primitives.account import AccountId
-    from cli.common.session import run
-
     currency, prefix = run(properties(url, timeout))
     args = {
         "candidates": [AccountId(account(name, prefix)) for name in names],

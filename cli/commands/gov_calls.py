@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from btt_chain.client.errors import DispatchFailed
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, Id
 from cli.common import show
 from cli.common.errors import NotFound, Refused, hint
 from cli.common.sending import Sender
+from cli.common.session import run
 from cli.common.trying import failure_of
 from cli.common.working import account, view_chain
+from runtime.apis.governance import GovernanceApi, ReferendumView
+from runtime.pallets.origins import Decision
+from runtime.pallets.preimage import MAX_INLINE
+from runtime.pallets.referenda import ROOT_TRACK
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain as StateAt
     from btt_chain.client.transactions import Call, Included
     from btt_chain.client.views import ViewClient
     from btt_chain.scale.portable import Plain
-    from cli.views.governance import ReferendumView, TrackView
-
 
 BEYOND: Final = re.compile(r"^(BadOrigin|RootNotAllowed|\w+\.InsufficientPermission)\b")
 """Errors of calls that the caller may never make."""
@@ -25,9 +31,7 @@ BEYOND: Final = re.compile(r"^(BadOrigin|RootNotAllowed|\w+\.InsufficientPermiss
 
 async def track_names(chain: ViewClient) -> dict[int, str]:
     """Return the names of all tracks by their numbers."""
-    from cli.views.governance import GovernanceApi
-
-    tracks: list[TrackView] = await chain.api(GovernanceApi.tracks)
+    tracks = await chain.api(GovernanceApi.tracks)
     return {int(view.id): view.name for view in tracks}
 
 
@@ -69,7 +73,6 @@ def locked_by(track: int, locks: Plain) -> int:
 
 def track_class(track: str, url: str, timeout: float) -> int:
     """Return the class of votes of a track, given or named. NotFound if there is none."""
-    from cli.common.session import run
 
     async def ask() -> int:
         async with view_chain(url, timeout) as chain:
@@ -80,8 +83,6 @@ def track_class(track: str, url: str, timeout: float) -> int:
 
 def caller_of(track: int) -> Plain:
     """Return the origin of referenda of a track."""
-    from cli.views.governance import ROOT_TRACK, Decision
-
     return {"system": "Root"} if track == ROOT_TRACK else {"Origins": Decision(track).name}
 
 
@@ -104,10 +105,6 @@ async def check_decision(chain: StateAt, sender: Sender, track: int, call: Call)
 
 async def bounded_call(chain: ViewClient, sender: Sender, raw: bytes) -> Plain:
     """Return the call in the form of a proposal; a long one is noted as a preimage."""
-    from btt_chain.client.errors import DispatchFailed
-    from btt_chain.crypto.hashing import blake2_256
-    from cli.views.governance import MAX_INLINE
-
     if len(raw) <= MAX_INLINE:
         return {"Inline": "0x" + raw.hex()}
     try:
@@ -123,8 +120,6 @@ def submit_call(
     as_json: bool, options: dict[str, Any],
 ) -> None:  # fmt: skip
     """Sign and send a call, and print its result."""
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> Included:
@@ -169,6 +164,4 @@ async def _class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
 
 def address_of(text: str, prefix: int) -> object:
     """Return the address of an account in the form of calls. Mistyped if there is none."""
-    from btt_chain.primitives.account import AccountId, Id
-
     return Id(AccountId(account(text, prefix)))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from btt_chain.scale import u32
 from cli.commands.gov_calls import address_of, slot_now, submit_call
 from cli.commands.gov_view import percent, when
 from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, call_options
+from cli.common.session import run
+from cli.common.types import kebab
 from cli.common.working import planck, properties, view_chain
-
-if TYPE_CHECKING:
-    from cli.views.governance import MilestoneView
+from runtime.apis.governance import ChambersApi, MilestoneView
+from runtime.splits import BPS
 
 programme_argument = click.argument("programme", type=click.IntRange(0, 2**32 - 1))
 milestone_argument = click.argument("milestone", type=click.IntRange(0, 2**32 - 1))
@@ -31,13 +31,10 @@ def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
     An attested milestone counts after its window, unless members with 10 % of the chambers'
     weights object.
     """
-    from cli.common.session import run
 
     async def ask() -> tuple[list[MilestoneView], int, int]:
-        from cli.views.governance import ChambersApi
-
         async with view_chain(url, timeout) as chain:
-            views = await chain.api(ChambersApi.milestones, programme)
+            views = await chain.api(ChambersApi.milestones, u32(programme))
             return views, await slot_now(chain.chain), chain.slot_ms
 
     found, now, slot_ms = run(ask())
@@ -51,8 +48,8 @@ def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
         [
             [
                 str(index),
-                percent(view.milestone.bps, 10_000),
-                view.milestone.status.lower(),
+                percent(view.milestone.bps, BPS),
+                kebab(view.milestone.status.name),
                 "" if view.until is None else when(view.until, now, slot_ms),
                 "" if view.until is None else objections(view),
                 "yes" if view.counts else "",
@@ -76,8 +73,6 @@ def object_(
 
     It counts as a vote with AMOUNT does, which stays locked until the milestone is decided.
     """
-    from cli.common.session import run
-
     value = planck(run(properties(url, timeout))[0], amount)
     args: dict[str, object] = {"programme": programme, "index": milestone}
     args["value"] = value
@@ -103,8 +98,6 @@ def withdraw_objection(
 @call_options
 def unlock_objections(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what an account's objections to decided milestones lock."""
-    from cli.common.session import run
-
     _, prefix = run(properties(url, timeout))
     args = {"target": address_of(who, prefix)}
     submit_call("Chambers", "unlock_objections", args, "unlocked", url, timeout, as_json, options)
@@ -115,7 +108,7 @@ COMMANDS = (milestones, object_, withdraw_objection, unlock_objections)
 
 def objections(view: MilestoneView) -> str:
     """Return the weight of the objections, and what stops the milestone."""
-    whole = view.needed * 10
+    whole = int(view.needed) * 10
     return f"{percent(view.objected, whole)} of {percent(view.needed, whole)}"
 
 
@@ -124,11 +117,11 @@ def facts(index: int, view: MilestoneView) -> dict[str, object]:
     return {
         "milestone": index,
         "bps": view.milestone.bps,
-        "state": view.milestone.status.lower(),
+        "state": kebab(view.milestone.status.name),
         "description": "0x" + view.milestone.description.hex(),
         "evidence": "0x" + view.milestone.evidence.hex(),
         "since": view.milestone.since,
-        "until": None if view.until is None else view.until,
+        "until": view.until,
         "counts": view.counts,
         "objected": str(view.objected),
         "needed": str(view.needed),

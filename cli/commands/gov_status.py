@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 import click
 
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands.gov_calls import (
     call_of,
     slot_now,
@@ -24,21 +24,13 @@ from cli.common.errors import NotFound
 from cli.common.working import (
     view_chain,
 )
-
-if TYPE_CHECKING:
-    pass
-
-
-PAGE: Final = 100
-"""Maximum number of listed referenda: the largest answer of a node."""
+from runtime.apis.governance import PAGE, ChambersApi, GovernanceApi
 
 
 async def print_referenda(url: str, timeout: float, as_json: bool) -> None:
     """Print all referenda."""
-    from cli.views.governance import GovernanceApi
-
     async with view_chain(url, timeout) as chain:
-        views = await chain.api(GovernanceApi.referenda, None, PAGE)
+        views = await chain.api(GovernanceApi.referenda, None, u32(PAGE))
         names, now = await track_names(chain), await slot_now(chain.chain)
     if as_json:
         show.document([referendum_facts(view, names) for view in views])
@@ -65,21 +57,18 @@ async def print_referenda(url: str, timeout: float, as_json: bool) -> None:
 
 async def print_referendum(index: int, url: str, timeout: float, as_json: bool) -> None:
     """Print one referendum and the tally of its chambers. NotFound if there is none."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.views.governance import ChambersApi, GovernanceApi
-
     async with view_chain(url, timeout) as chain:
-        view = await chain.api(GovernanceApi.referendum, index)
+        view = await chain.api(GovernanceApi.referendum, u32(index))
         if view is None:
             raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
-        poll = await chain.api(ChambersApi.tally, index)
+        poll = await chain.api(ChambersApi.tally, u32(index))
         names, now = await track_names(chain), await slot_now(chain.chain)
     if as_json:
         show.document(
             referendum_facts(view, names) | {"tally": None if poll is None else tally_facts(poll)}
         )
         return
-    fields = {"referendum": str(index), "track": track_of(view, names), "stage": view.stage}
+    fields = {"referendum": str(index), "track": track_of(view, names), "stage": view.stage.name}
     if view.proposer is not None:
         fields["proposed by"] = encode(view.proposer, chain.prefix)
     if view.call is not None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from btt_chain.client.amount import Currency
+from btt_chain.primitives.ss58 import encode
 from cli.commands.gov_calls import track_of
 from cli.common import show
-
-if TYPE_CHECKING:
-    from cli.views.governance import ChamberView, PollView, ReferendumView
-
+from runtime.apis.governance import PollView, ReferendumView
+from runtime.pallets.chambers.formulas import WHOLE
+from runtime.pallets.chambers.types import SEAT_POWER, ChamberView, SeatView
 
 WIDTH: Final = 40
 """Characters of a bar."""
@@ -31,13 +31,7 @@ AWAY: Final = "·"
 CHAMBERS: Final = ("institutions", "compute", "holders", "community")
 
 
-WHOLE: Final = 7_000
-
-
 BILLION: Final = 10**9
-
-
-SEAT: Final = 10**9
 
 
 WORK: Final = Currency("units of work", 6)
@@ -46,9 +40,9 @@ WORK: Final = Currency("units of work", 6)
 def picture(poll: PollView) -> list[str]:
     """Return the four chambers' tally as bars: aye, nay, abstaining, and away."""
     rows = [_chamber_row(chamber) for chamber in poll.chambers]
-    ayes = sum(one.weighed_ayes for one in poll.chambers)
-    nays = sum(one.weighed_nays for one in poll.chambers)
-    there = sum(one.weight for one in poll.chambers if one.takes_part) * BILLION
+    ayes = sum(int(one.weighed_ayes) for one in poll.chambers)
+    nays = sum(int(one.weighed_nays) for one in poll.chambers)
+    there = sum(int(one.weight) for one in poll.chambers if one.takes_part) * BILLION
     whole = WHOLE * BILLION
     frozen = "frozen" if poll.frozen else "as of the first vote"
     needed = (
@@ -66,8 +60,8 @@ def picture(poll: PollView) -> list[str]:
 
 
 def _chamber_row(one: ChamberView) -> str:
-    votes = one.ayes, one.nays, one.abstains
-    here, electorate = sum(votes), one.electorate
+    votes = int(one.ayes), int(one.nays), int(one.abstains)
+    here, electorate = sum(votes), int(one.electorate)
     picture_line = bar(*votes, max(here, electorate))
     turnout = f"{percent(here, max(1, here, electorate))} here"
     note = turnout if one.takes_part else f"{turnout}, too few to count"
@@ -85,7 +79,7 @@ def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
 
 def when(slot: int, now: int, slot_ms: int) -> str:
     """Return the time from now to a slot, in the largest unit with at least two."""
-    seconds = abs(slot - now) * slot_ms // 1_000
+    seconds = abs(int(slot) - now) * slot_ms // 1_000
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
             text = f"{seconds // length} {unit}"
@@ -97,7 +91,7 @@ def when(slot: int, now: int, slot_ms: int) -> str:
 
 def percent(part: int, whole: int) -> str:
     """Return a part of a whole, rounded down to a tenth of a percent."""
-    tenths = part * 1_000 // whole
+    tenths = int(part) * 1_000 // int(whole)
     return f"{tenths // 10}.{tenths % 10}%"
 
 
@@ -107,7 +101,7 @@ def power(name: str, amount: int, currency: Currency) -> str:
         case "compute":
             return WORK.format(amount)
         case "community":
-            return show.counted(amount // SEAT, "seat")
+            return show.counted(amount // SEAT_POWER, "seat")
         case "holders":
             return f"{currency.format(amount // 2)} (long stakes half as much again)"
         case _:
@@ -142,7 +136,7 @@ def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, o
     """Return a referendum as JSON."""
     return {
         "referendum": view.index,
-        "stage": view.stage,
+        "stage": view.stage.name,
         "track": None if view.track is None else track_of(view, names),
         "slot": view.at,
         "deposit": view.has_deposit,
@@ -150,14 +144,12 @@ def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, o
     }
 
 
-def seats_facts(seats: list[Any], prefix: int) -> list[dict[str, str]]:
+def seats_facts(seats: list[SeatView], prefix: int) -> list[dict[str, str]]:
     """Return the seats of a chamber as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     return [{"account": encode(one.who, prefix), "planck": str(one.amount)} for one in seats]
 
 
 def stage_of(view: ReferendumView) -> str:
     """Return the stage of a referendum in words."""
     waits = view.track is not None and not view.has_deposit
-    return view.stage + (", no deposit" if waits else "")
+    return view.stage.name + (", no deposit" if waits else "")

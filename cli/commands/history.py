@@ -13,7 +13,10 @@ import click
 from btt_chain.present.times import date
 from btt_chain.primitives.csv_cells import text_cell
 from cli.common import show
+from cli.common.account_history import document, entries
+from cli.common.block_scan import BlockScan
 from cli.common.errors import CannotConnect, Mistyped, Refused
+from cli.common.explorer_index import FOUND_AT, ExplorerIndex, is_here, session
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
 from cli.common.working import account
@@ -99,8 +102,6 @@ def history(
     if since is not None:
         rows = [row for row in rows if row.ms >= since or not row.ms]
     if as_json:
-        from cli.common.account_history import document
-
         show.document([document(row) for row in rows])
     elif as_csv:
         click.echo(_csv(rows), nl=False)
@@ -128,7 +129,6 @@ async def _numbers(
                 "more with --blocks"
             )
         return [*newer, *(each for each in heights if each <= top)], found
-    from cli.common.block_scan import BlockScan
 
     wanted = max(1, best - blocks + 1)
     scan = BlockScan(chain)
@@ -148,8 +148,6 @@ async def _indexed(
     chain: Chain, who: bytes, limit: int, explorer: str | None
 ) -> tuple[list[int], int, str] | None:
     """Return the blocks of an account in an explorer's index; None if there is no explorer."""
-    from cli.common.explorer_index import FOUND_AT, ExplorerIndex, is_here, session
-
     if explorer is None and not await is_here():
         return None
     where, own = explorer or FOUND_AT, "0x" + chain.genesis.hex()
@@ -170,9 +168,6 @@ async def _indexed(
 
 async def _rows(chain: Chain, who: bytes, numbers: list[int], limit: int) -> list[Entry]:
     """Read blocks until there are enough rows."""
-    from cli.common.account_history import entries
-    from cli.common.block_scan import BlockScan
-
     address = chain.metadata.address(who)
     rows: list[Entry] = []
     with show.progress() as bars:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.values import field
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale.metadata import CompositeDef
 from cli.commands.gov_calls import address_of
 from cli.commands.identity_subs import COMMANDS
 from cli.common import show
@@ -16,6 +20,7 @@ from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
+from cli.common.types import kebab
 from cli.common.working import account, planck, properties
 
 if TYPE_CHECKING:
@@ -154,8 +159,6 @@ def judge(
 @query_options
 def appoint(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Have a registrar appointed: print the proposal, or send it as sudo."""
-    from btt_chain.primitives.ss58 import encode
-
     _, prefix = run(properties(url, timeout))
     decide(
         "Identity.add_registrar", {"account": address_of(who, prefix)},
@@ -194,9 +197,6 @@ class Identified:
 
 async def identified(chain: Chain, who: bytes, given: str) -> Identified:
     """Return the identity of an account. NotFound if it has none."""
-    from btt_chain.client.values import field
-    from btt_chain.crypto.hashing import blake2_256
-
     path = "Identity.IdentityOf"
     found = await chain.storage(path, "0x" + who.hex())
     if found is None:
@@ -220,8 +220,6 @@ def info_type(chain: Chain) -> int:
 
 def info_fields(chain: Chain) -> list[str]:
     """Return the names of an identity's fields."""
-    from btt_chain.scale.metadata import CompositeDef
-
     definition = chain.metadata.items.types.type(info_type(chain)).definition
     fields = definition.fields if isinstance(definition, CompositeDef) else []
     return [each.name or "" for each in fields]
@@ -242,8 +240,3 @@ def done(sent: Included, word: str, as_json: bool) -> None:
         show.document({"done": word, "block": block})
     else:
         show.good(f"{word}, in block {block}")
-
-
-def kebab(name: str) -> str:
-    """Convert `KnownGood` to `known-good`."""
-    return "".join("-" + each.lower() if each.isupper() else each for each in name).lstrip("-")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.values import field
 from cli.common import show
 from cli.common.calls import report, send_calls
 from cli.common.errors import Mistyped, NotFound
@@ -53,8 +54,6 @@ def registrars(url: str, timeout: float, as_json: bool) -> None:
     """List the registrars, and their fees."""
 
     async def ask() -> None:
-        from btt_chain.client.values import field
-
         async with open_chain(url, timeout) as chain:
             found = await chain.storage("Identity.Registrars")
             rows = [

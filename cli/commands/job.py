@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.daemon import Daemon, Presence
+from btt_chain.primitives import ss58
+from btt_chain.scale import u32, u64
 from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
 from cli.commands.job_quote import quote
 from cli.commands.job_result import print_result
@@ -42,7 +48,9 @@ from cli.common.options import (
     Group,
     connection_options,
     examples,
+    key_pair,
     query_options,
+    read_secret,
 )
 from cli.common.sending import (
     Sender,
@@ -50,6 +58,7 @@ from cli.common.sending import (
     call_options,
     signing_options,
 )
+from cli.common.session import run, run_until_stopped
 from cli.common.working import (
     NETWORK,
     asked,
@@ -61,14 +70,15 @@ from cli.common.working import (
     view_chain,
     work_chain,
 )
+from runtime.apis.work import WorkApi
+from runtime.pallets.jobs.types import Check, Tier, Urgency
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+    from btt_chain.client.jsonrpc import Connection, Json
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record
     from btt_chain.compute.requester.gateway import Gateway
-    from cli.views.work import WorkQuote
     from runtime.apis.work_views import JobView
 
 
@@ -154,7 +164,6 @@ def submit(
     `btt-chain job gateway` goes on.
     """
     from btt_chain.compute.requester.folder import Signer
-    from cli.common.session import run
 
     if wait and detach:
         raise Mistyped("give --wait or --detach, not both")
@@ -216,8 +225,6 @@ def gateway(
     over while it runs. A node that goes away is called again.
     """
     from btt_chain.compute.requester.folder import Signer
-    from cli.common.options import key_pair, read_secret
-    from cli.common.session import run_until_stopped
 
     signer = None
     if uri is not None:
@@ -278,9 +285,7 @@ def offer(
     it; this prints what to propose. The gateway of --base-path serves the inputs, and has to run
     for as long as the chain posts the job.
     """
-    from btt_chain.compute.blobs.payload import edge_root, payload_pieces
     from btt_chain.work.ids import model_id
-    from cli.common.session import run
 
     whole, inputs = read_inputs(package, files, elements=elements)
     for note in inputs.notes:
@@ -288,11 +293,10 @@ def offer(
     model, raw, count = model_id(whole.manifest), inputs.elements.tobytes(), len(inputs.names)
 
     async def work() -> dict[str, str]:
-        from cli.views.work import WorkApi
-
         async with view_chain(url, timeout) as chain:
-            quote: WorkQuote | None = await chain.api(
-                WorkApi.quote, model, count, "Routine", "Sampled", "Open", len(raw)
+            quote = await chain.api(
+                WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open,
+                u64(len(raw)),
             )  # fmt: skip
             folder = folder_of(base_path, chain.genesis)
         known, endpoints = offered(quote, model), served_at(folder)
@@ -334,8 +338,6 @@ def list_(
     as_json: bool,
 ) -> None:  # fmt: skip
     """List jobs."""
-    from btt_chain.client.jsonrpc import WebSocket
-    from cli.common.session import run
 
     async def ask() -> tuple[list[dict[str, Json]], Currency]:
         currency, _ = await chain_facts(url, timeout)
@@ -380,9 +382,7 @@ def list_(
 
 
 async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[dict[str, Json]]:
-    from btt_chain.client.accounts import AccountError, read_account
     from btt_chain.client.paging import listed
-    from btt_chain.primitives import ss58
 
     try:
         who = ss58.encode(read_account(account, ss58.DEFAULT_PREFIX))
@@ -397,8 +397,6 @@ async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[di
 @query_options
 def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a job: what it costs, who does it, how far it is."""
-    from cli.common.session import run
-
     read_beginning(job_id, JOB)
 
     async def ask() -> tuple[dict[str, Json], Currency]:
@@ -423,7 +421,6 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """
     from btt_chain.client.chain import heads
     from btt_chain.client.jsonrpc import WebSocket
-    from btt_chain.daemon import Daemon, Presence
     from cli.common.session import run
 
     read_beginning(job_id, JOB)
@@ -465,8 +462,6 @@ def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: obje
 
     Before it is assigned all the money comes back; afterwards the deposit is burned.
     """
-    from cli.common.session import run
-
     read_beginning(job_id, JOB)
     sender = Sender.of(options, as_json)
 
@@ -507,8 +502,6 @@ def result(
     The result is opened with the key that was kept as the job was posted, and held against what
     the provider committed to on the chain. If it is not here yet it is fetched, or waited for.
     """
-    from cli.common.session import run
-
     read_beginning(job_id, JOB)
     if out is not None and out.suffix not in (".npy", ".csv"):
         raise Mistyped(f"{out.name}: outputs are written as .npy or .csv")

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.primitives.job_tier import Tier
+from btt_chain.scale import u32, u64
 from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
 from cli.commands.job_session import ample_deadline, offered
 from cli.common import show
 from cli.common.options import examples, query_options
+from cli.common.session import run
 from cli.common.working import chain_facts, view_chain
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import WorkQuote
+from runtime.pallets.jobs.types import Check, Urgency
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from cli.views.work import WorkQuote
 
 
 @examples("btt-chain job quote --model net.btt table.csv")
@@ -36,22 +41,17 @@ def quote(
     Prices move with demand: `job submit --max-price` says what it may cost at most.
     """
     from btt_chain.work.ids import model_id
-    from cli.common.session import run
 
     whole, inputs = read_inputs(package, files, elements=elements)
     model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes
+    kind = Urgency[urgency.title()], Check[check.title()], Tier[tier.title()]
 
     async def ask() -> tuple[WorkQuote, Currency, int]:
-        from cli.views.work import WorkApi
-
         async with view_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
-            found: WorkQuote | None = await chain.api(
-                WorkApi.quote, model, count, urgency.title(),
-                check.title(), tier.title(), size,
-            )  # fmt: skip
-        known = offered(found, model)
-        return known, currency, ample_deadline(known, chain.slot_ms)
+            quote = await chain.api(WorkApi.quote, model, u32(count), *kind, u64(size))
+        price = offered(quote, model)
+        return price, currency, ample_deadline(price, chain.slot_ms)
 
     found, currency, deadline = run(ask())
     parts = {"work": found.price, "checking": found.verification, "deposit": found.deposit}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from btt_chain.primitives.csv_cells import text_cell
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.files import output_file
@@ -125,11 +128,6 @@ def _print_rows(record: Record, rows: NDArray[np.float32], best: list[str]) -> N
 
 
 def _write_csv(out: Path, record: Record, rows: NDArray[np.float32]) -> None:
-    import csv
-    import io
-
-    from btt_chain.primitives.csv_cells import text_cell
-
     labels = _labels(record, rows) or [str(number) for number in range(rows.shape[1])]
     with output_file(out) as raw:
         file = io.TextIOWrapper(raw, encoding="utf-8", newline="")

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
+from btt_chain.client.amount import AmountError
+from btt_chain.client.chain import read_head
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.compute.blobs.payload import edge_root
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.daemon import Absent, Presence
+from btt_chain.primitives import ss58
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.files import Held
+from btt_chain.primitives.job_tier import Tier
 from btt_chain.primitives.slots import slots_in_time
+from btt_chain.scale import u32, u64, u128
 from cli.commands.job_progress import job_bar
 from cli.commands.job_result import checked_by, print_result
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, resolve
 from cli.common.working import asked, chain_facts, follow_work, found, is_local, money
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import JobView, WorkQuote
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -20,17 +34,10 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record, Signer
     from btt_chain.compute.requester.gateway import Gateway
-    from btt_chain.daemon import Presence
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.sending import Sender
-    from cli.views.work import WorkQuote
-    from runtime.apis.work_views import JobView
-    from runtime.apis.work_views import WorkQuote as Quote
     from runtime.pallets.jobs.types import Outcome
-
-
-AnyQuote = TypeVar("AnyQuote", bound="WorkQuote | Quote")
 
 ENDED: Final = ("finalized", "refunded", "slashed")
 
@@ -86,11 +93,7 @@ class Session:
 
     async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
-        from btt_chain.compute.blobs.payload import edge_root
         from btt_chain.compute.requester.folder import new_record
-        from btt_chain.primitives.digest import H256
-        from btt_chain.primitives.job_tier import Tier
-        from btt_chain.scale import u32, u64, u128
         from btt_chain.work.ids import model_id
         from runtime.apis.work import WorkApi
         from runtime.pallets.jobs.events import Posted
@@ -101,7 +104,7 @@ class Session:
         manifest = self.package.manifest
         model = model_id(manifest)
         raw = inputs.elements.tobytes()
-        quote: Quote | None = await self.chain.api(
+        quote: WorkQuote | None = await self.chain.api(
             WorkApi.quote, model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )
         quote, endpoints = offered(quote, model), served_at(self.folder)
@@ -133,9 +136,7 @@ class Session:
         show.note(f"job 0x{record.job.hex()}")
         return record
 
-    def _limit(self, given: str | None, quote: Quote) -> int:
-        from btt_chain.client.amount import AmountError
-
+    def _limit(self, given: str | None, quote: WorkQuote) -> int:
         if given is None:
             return int(quote.price) * 105 // 100
         try:
@@ -143,7 +144,7 @@ class Session:
         except AmountError as error:
             raise Mistyped(f"--max-price: {error}") from None
 
-    def _print_quote(self, quote: Quote, items: int) -> None:
+    def _print_quote(self, quote: WorkQuote, items: int) -> None:
         price, checking, deposit = (
             self.currency.format(int(part))
             for part in (quote.price, quote.verification, quote.deposit)
@@ -163,8 +164,6 @@ class Session:
             show.note(story(view.state.name.lower(), provider, outcome_name(view.outcome)))
 
     def _address(self, account: bytes) -> str:
-        from btt_chain.primitives import ss58
-
         return ss58.encode(account)
 
     async def follow(
@@ -172,7 +171,6 @@ class Session:
     ) -> JobView:
         """Wait for one of some states; and for the result, if one is expected."""
         from btt_chain.compute.requester.gateway import shown
-        from runtime.apis.work import WorkApi
 
         def over() -> bool:
             view = self._states.get(record.name)
@@ -232,7 +230,7 @@ class Session:
         return ExitCode.DONE
 
 
-def offered(quote: AnyQuote | None, model: bytes) -> AnyQuote:
+def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
     """Return the quote of a job. NotFound if the model cannot be used."""
     if quote is None:
         raise NotFound(
@@ -250,7 +248,7 @@ def served_at(folder: Folder) -> bytes:
     return endpoints
 
 
-def ample_deadline(quote: WorkQuote | Quote, slot_ms: int) -> int:
+def ample_deadline(quote: WorkQuote, slot_ms: int) -> int:
     """Return a deadline that most providers can meet, in slots of this length."""
     spare = slots_in_time(MIN_DEADLINE, slot_ms)
     return min(MAX_DEADLINE, spare + 2 * int(quote.min_deadline))
@@ -279,8 +277,6 @@ def outcome_name(outcome: Outcome | None) -> str | None:
 
 def runs(folder: Folder) -> bool:
     """Return True if a gateway serves a folder."""
-    from btt_chain.primitives.files import Held
-
     try:
         folder.lock().close()
     except Held:
@@ -294,7 +290,6 @@ async def serving(
     report: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """Serve a folder by a gateway, also while its node is away. Refused if its port is taken."""
-    from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.blobs.transport import (
         LOCAL_GATE,
         BlobHost,
@@ -303,7 +298,6 @@ async def serving(
         NetworkError,
     )
     from btt_chain.compute.requester.gateway import Gateway
-    from btt_chain.primitives.files import Held
 
     try:
         lock = folder.lock()
@@ -331,8 +325,6 @@ async def serving(
 
 async def read_job(url: str, timeout: float, text: str) -> dict[str, Json]:
     """Return a job of the chain by its id, or the beginning of it. NotFound if there is none."""
-    from btt_chain.client.jsonrpc import WebSocket
-
     async with await WebSocket.connect(url, timeout) as client:
         return await found(client, "work_job", await resolve(client, text, JOB), "job")
 
@@ -342,9 +334,6 @@ async def present_job(connection: Connection, id: bytes, presence: Presence) -> 
 
     NotFound if a final block shows that there is none.
     """
-    from btt_chain.client.chain import read_head
-    from btt_chain.daemon import Absent
-    from btt_chain.primitives.digits import to_hex
 
     async def read(block: bytes) -> dict[str, Json] | None:
         view = await asked(connection, "work_job", to_hex(id), to_hex(block))
@@ -365,8 +354,6 @@ async def fetch_result(
     public: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Wait until the result is here. Refused if there will be none, NotFound if it is too late."""
-    from btt_chain.daemon import Presence
-
     presence = Presence()
     made: list[Gateway] = []
     state, summary = "", ""

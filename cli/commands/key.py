@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.crypto import ecdsa, mnemonic
 from cli.commands import ceremony, keystore, node_key, session_keys
 from cli.common import show
 from cli.common.errors import Refused
@@ -101,8 +102,6 @@ def generate(
 
     The phrase (and the password, if there is one) is the key: write it down, keep it secret.
     """
-    from btt_chain.crypto import mnemonic
-
     phrase = mnemonic.generate(int(words))
     word = _password(password, password_interactive, password_filename)
     _print_key(key_pair(phrase, scheme, word), network, as_json or output == "json", phrase=phrase)
@@ -284,7 +283,6 @@ def _print_public(
     public: bytes, scheme: str, network: int, as_json: bool, given_for: int | None = None
 ) -> None:
     """Print a public key; `given_for` is the network of the given address, if it is another."""
-    from btt_chain.crypto import ecdsa
     from btt_chain.primitives import ss58
 
     account = ecdsa.account_of(public) if len(public) == ecdsa.PUBLIC_LENGTH else public

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.errors import NotFound
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, Refused
@@ -295,8 +296,6 @@ async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
 
 async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
     """Return the state of the keys on the chain: registered, bonded, elected."""
-    from btt_chain.client.errors import NotFound
-
     try:
         return await _on_chain(chain, keys)
     except NotFound as error:

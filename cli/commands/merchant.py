@@ -13,8 +13,12 @@ from cli.commands.merchant_watch import watch
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, examples, query_options
+from cli.common.payfi_calls import send
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import from_hex, open_chain, run
 from cli.common.types import Category, Digest
+from cli.common.working import account, planck
+from cli.common.working import account as read_account
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -67,7 +71,6 @@ def register(
 ) -> None:  # fmt: skip
     """Register the account of --from as a merchant; a bond is put on hold."""
     from cli.common.merchants import currency_named, ensure_money, fields, number
-    from cli.common.payfi_calls import send
 
     unit = currency_named(code)
     sender = Sender.of(options, as_json)
@@ -122,7 +125,6 @@ def configure(
 ) -> None:  # fmt: skip
     """Change tills, currency or plan of the merchant; the rest stays as it is."""
     from cli.common.merchants import currency_named, fields, number, registered
-    from cli.common.payfi_calls import send
 
     if not (tills or removed or code) and analytics is None:
         raise Mistyped("nothing would change: give --till, --remove-till, --currency or a plan")
@@ -185,8 +187,6 @@ def show_(
         span_of,
         time_of,
     )
-    from cli.common.session import open_chain, run
-    from cli.common.working import account as read_account
 
     if (reference is None) != (amount is None):
         raise Mistyped("give both --reference and --amount, or neither: an invoice has both")
@@ -241,8 +241,6 @@ def refund(
 ) -> None:
     """Give a payment back. Before settlement no fee is due; later the fee stays paid."""
     from cli.common.merchants import existing, merchant_of
-    from cli.common.payfi_calls import send
-    from cli.common.working import planck
 
     sender = Sender.of(options, as_json)
 
@@ -295,7 +293,6 @@ def answer(
     its end.
     """
     from cli.common.merchants import existing
-    from cli.common.payfi_calls import send
 
     if accept == (contest is not None):
         raise Mistyped("give either --accept or --contest")
@@ -328,8 +325,6 @@ def answer(
 def report(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the last 30 days of a merchant with the analytics plan."""
     from cli.common.merchants import exact, fields, number, registered
-    from cli.common.session import open_chain, run
-    from cli.common.working import account as read_account
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -408,15 +403,11 @@ def _show_payment(
 
 
 def _accounts(chain: Chain, given: tuple[str, ...]) -> list[str]:
-    from cli.common.working import account
-
     found = [_hex(account(each, chain.metadata.prefix)) for each in given]
     return list(dict.fromkeys(found))
 
 
 def _reference(text: str) -> bytes:
-    from cli.common.session import from_hex
-
     raw = from_hex(text, "the reference")
     if len(raw) != 16:
         raise Mistyped("a reference is 0x and 32 hex digits")

@@ -8,7 +8,9 @@ import click
 
 from cli.common.errors import Refused
 from cli.common.options import examples
+from cli.common.payfi_calls import send
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.working import planck
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -27,8 +29,6 @@ def bond(amount: str, url: str, timeout: float, as_json: bool, **options: object
     A bond that is full, and covers all open disputes, lifts a suspension for a missing bond.
     """
     from cli.common.merchants import registered
-    from cli.common.payfi_calls import send
-    from cli.common.working import planck
 
     sender = Sender.of(options, as_json)
 
@@ -58,7 +58,6 @@ def close(url: str, timeout: float, as_json: bool, **options: object) -> None:
         variant,
         when,
     )
-    from cli.common.payfi_calls import send
 
     sender = Sender.of(options, as_json)
 

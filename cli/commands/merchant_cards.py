@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives.voucher import VOUCHER
+from btt_chain.scale import DecodeError
 from cli.common.errors import Mistyped
 from cli.common.options import examples
+from cli.common.payfi_calls import number_in, send
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import from_hex
+from cli.common.working import planck
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -34,9 +39,6 @@ def charge(
     **options: object,
 ) -> None:  # fmt: skip
     """Charge a card by VOUCHER and its SIGNATURE, in hex, as `card sign` prints them."""
-    from cli.common.payfi_calls import number_in, send
-    from cli.common.session import from_hex
-
     found = _voucher(from_hex(voucher, "the voucher"))
     signed = from_hex(signature, "the signature")
     sender = Sender.of(options, as_json)
@@ -74,9 +76,6 @@ def capture(
     auth: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Take AMOUNT of what a card authorised, as a payment; AUTH is its number."""
-    from cli.common.payfi_calls import number_in, send
-    from cli.common.working import planck
-
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
@@ -98,8 +97,6 @@ def capture(
 @call_options
 def void(auth: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Release what is left of what a card authorised; AUTH is its number."""
-    from cli.common.payfi_calls import send
-
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
@@ -110,9 +107,6 @@ def void(auth: int, url: str, timeout: float, as_json: bool, **options: object) 
 
 
 def _voucher(raw: bytes) -> Voucher:
-    from btt_chain.primitives.voucher import VOUCHER
-    from btt_chain.scale import DecodeError
-
     try:
         return VOUCHER.decode_all(raw)
     except DecodeError as error:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.payments.delivery.events import EventType
+from btt_chain.payments.errors import PaymentError
+from btt_chain.payments.statement.camt053 import write_camt053
+from btt_chain.payments.statement.csv_table import write_csv
+from btt_chain.payments.statement.entries import Entry, Kind, day_of, statement_of
+from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import write
 from cli.common.options import connection_options, examples
+from cli.common.session import open_chain, run
+from cli.common.working import account as read_account
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from btt_chain.payments.delivery.journal import Journal
-    from btt_chain.payments.statement.entries import Entry
 
 
 @examples(
@@ -49,8 +54,6 @@ def statement(
     They come from the journal of `merchant watch`, which is brought up to date first. Without a
     journal one is made, of all blocks whose events the node still has.
     """
-    from cli.common.session import run
-
     if camt053 and as_csv:
         raise Mistyped("give either --camt053 or --csv")
     today = datetime.now(UTC).date()
@@ -66,15 +69,8 @@ async def _written(
     account: str, first: date, last: date, camt053: bool, base_path: Path | None, url: str,
     timeout: float,
 ) -> bytes:  # fmt: skip
-    from btt_chain.payments.errors import PaymentError
-    from btt_chain.payments.statement.camt053 import write_camt053
-    from btt_chain.payments.statement.csv_table import write_csv
-    from btt_chain.payments.statement.entries import day_of, statement_of
-    from btt_chain.primitives.account import AccountId
     from cli.common.merchant_events import Recorder, open_journal
     from cli.common.merchants import registered, time_of
-    from cli.common.session import open_chain
-    from cli.common.working import account as read_account
 
     async with open_chain(url, timeout) as chain:
         who = read_account(account, chain.metadata.prefix)
@@ -103,8 +99,6 @@ async def _written(
 
 def entries_of(journal: Journal) -> list[Entry]:
     """Return the entries of a journal, in the order of the chain."""
-    from btt_chain.payments.delivery.events import EventType
-
     kinds = (EventType.SETTLED, EventType.REFUNDED, EventType.RESOLVED)
     found = []
     for id, type, time_ms, body in journal.bodies([kind.value for kind in kinds]):
@@ -123,9 +117,6 @@ def _entry(id: str, type: object, time_ms: int, data: dict[str, str]) -> Entry |
 
     A return before settlement and a dispute of a pending payment change a later settlement only.
     """
-    from btt_chain.payments.delivery.events import EventType
-    from btt_chain.payments.statement.entries import Entry, Kind
-
     if type is EventType.SETTLED:
         net, fee = int(data["net"]), int(data["fee"])
         return Entry(
@@ -142,8 +133,6 @@ def _entry(id: str, type: object, time_ms: int, data: dict[str, str]) -> Entry |
 
 
 def _day(text: str, option: str) -> date:
-    from datetime import date
-
     try:
         return date.fromisoformat(text)
     except ValueError:

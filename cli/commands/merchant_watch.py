@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import printable
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.daemon import Daemon
+from btt_chain.payments.delivery.courier import Delivered, GivenUp, Postponed
+from btt_chain.payments.errors import PaymentError
+from btt_chain.payments.webhook import PREFIX, secret_bytes
+from btt_chain.payments.webhook import new_secret as make_secret
 from btt_chain.primitives.currency import currency
+from btt_chain.primitives.files import Held, Lock
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import examples, query_options, read_text
+from cli.common.session import first_step, run_until_stopped
+from cli.common.working import account as read_account
 
 if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
     from btt_chain.payments.delivery.driver import Deliveries, Report
     from btt_chain.payments.delivery.events import MerchantEvent
     from btt_chain.payments.delivery.journal import Journal
@@ -64,11 +73,6 @@ def watch(
     goes on where it was, and no event is left out. Deliveries are at least once, in the form of
     Standard Webhooks: receivers drop ids that they have seen.
     """
-    from btt_chain.payments.errors import PaymentError
-    from btt_chain.payments.webhook import PREFIX, secret_bytes
-    from btt_chain.payments.webhook import new_secret as make_secret
-    from cli.common.session import run_until_stopped
-
     if new_secret:
         click.echo(make_secret())
         return
@@ -104,13 +108,8 @@ async def _watch(
     account: str, target: Target | None, since: int | None, retry: bool, once: bool,
     base_path: Path | None, url: str, timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Connection
-    from btt_chain.daemon import Daemon
     from cli.common.merchant_events import Recorder, open_journal
     from cli.common.merchants import registered
-    from cli.common.session import first_step
-    from cli.common.working import account as read_account
 
     async with AsyncExitStack() as stack:
 
@@ -199,8 +198,6 @@ async def _deliveries(
 
 def _log(report: Report, *, as_json: bool) -> None:
     """Print the state of a delivery that failed."""
-    from btt_chain.payments.delivery.courier import Delivered, GivenUp, Postponed
-
     match report.decision:
         case Delivered():
             words = "delivered"
@@ -245,7 +242,6 @@ def _stop(owner: asyncio.Task[object] | None, done: asyncio.Task[None]) -> None:
 @contextmanager
 def _alone(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[None]:
     """Hold the journal's lock. Refused if another watcher delivers its events."""
-    from btt_chain.primitives.files import Held, Lock
     from cli.common.merchant_events import journal_path
 
     try:

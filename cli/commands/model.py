@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.jsonrpc import Json, WebSocket
+from btt_chain.scale import codec, u16
+from btt_chain.work.graph import Manifest, weights_layout
+from btt_chain.work.shapes import largest_proof
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.ids import ID_FORM, MODEL, is_beginning, resolve, short
 from cli.common.options import Group, examples, json_option, query_options
 from cli.common.sending import Sender, sending_options
+from cli.common.session import run
 from cli.common.working import (
     asked,
     folder_of,
@@ -88,9 +93,6 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
 @query_options
 def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a package, or a registered model by its id."""
-    from btt_chain.client.jsonrpc import WebSocket
-    from cli.common.session import run
-
     if Path(which).is_file():
         _print_header(_header(Path(which)), as_json, {})
         return
@@ -161,9 +163,7 @@ def register(
     package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
     """
     from btt_chain.compute.requester.folder import joined
-    from btt_chain.scale import u16
     from btt_chain.work.ids import model_id
-    from cli.common.session import run
 
     sender = Sender.of(options, as_json)
     header, raw = _header(package), package.read_bytes()
@@ -201,7 +201,7 @@ def register(
 @query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the models that are registered."""
-    from btt_chain.client.jsonrpc import Json, WebSocket
+    from btt_chain.client.jsonrpc import WebSocket
     from btt_chain.client.paging import listed
     from cli.common.session import run
 
@@ -259,10 +259,7 @@ def _header(package: Path) -> Header:
 
 
 def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
-    from btt_chain.scale import codec
-    from btt_chain.work.graph import Manifest, weights_layout
     from btt_chain.work.ids import model_id
-    from btt_chain.work.shapes import largest_proof
 
     manifest = header.manifest
     graph = manifest.graph

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.transactions import Call
+from btt_chain.crypto.hashing import blake2_256
 from btt_chain.present.times import span
+from btt_chain.primitives import ss58
+from btt_chain.primitives.ss58 import DEFAULT_PREFIX
 from cli.common import show
 from cli.common.calls import report, send_call
 from cli.common.errors import Mistyped, Refused
@@ -37,10 +41,11 @@ from cli.common.session import call_given, open_chain, run
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import names_of_accounts, wallet, wallet_errors
+from cli.common.working import account
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Call, Included
+    from btt_chain.client.transactions import Included
     from btt_chain.scale.portable import Plain
     from btt_chain.wallet.entries import Entry
 
@@ -85,7 +90,6 @@ def call_option(command: Command) -> Command:
 @json_option
 def address(signers: tuple[str, ...], threshold: int, network: int, as_json: bool) -> None:
     """Show the address of a multisig account; no node is needed."""
-    from btt_chain.primitives import ss58
     from btt_chain.wallet.entries import multisig_account
 
     members = _members(signers)
@@ -109,7 +113,6 @@ def address(signers: tuple[str, ...], threshold: int, network: int, as_json: boo
 @json_option
 def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -> None:
     """Add a multisig account to the wallet. Nothing is sent: such an account needs no setup."""
-    from btt_chain.primitives import ss58
     from btt_chain.wallet.entries import Entry
 
     with wallet_errors():
@@ -138,9 +141,6 @@ def propose(
 
     A deposit is reserved until the call is executed or cancelled.
     """
-    from btt_chain.client.transactions import Call
-    from btt_chain.crypto.hashing import blake2_256
-
     entry = multisig_named(name)
     sender = Sender.of(options, as_json)
 
@@ -271,8 +271,6 @@ def _act(
     timeout: float, as_json: bool, *, must_run: bool,
 ) -> None:  # fmt: skip
     """Approve or execute a call."""
-    from btt_chain.client.transactions import Call
-
     entry = multisig_named(name)
     raw = None if given is None else call_given(given)
     sender = Sender.of(options, as_json)
@@ -346,9 +344,6 @@ async def _approval(
 
 
 def _members(signers: tuple[str, ...]) -> list[bytes]:
-    from btt_chain.primitives.ss58 import DEFAULT_PREFIX
-    from cli.common.working import account
-
     return [account(each, DEFAULT_PREFIX) for each in signers]
 
 
@@ -358,8 +353,6 @@ def _check(chain: Chain, entry: Entry, sender: Sender) -> None:
 
 def _bytes_of(found: Operation, given: bytes | None) -> bytes | None:
     """Return the bytes of a call. Refused if those that are given are of another one."""
-    from btt_chain.crypto.hashing import blake2_256
-
     if given is None:
         return found.call
     if blake2_256(given) != found.call_hash:

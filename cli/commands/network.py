@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from btt_chain.client.amount import BTT, AmountError, Currency
 from cli.common import show
 from cli.common.chain_data import plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -20,6 +21,7 @@ from cli.common.validator_keys import (
     keystore_password_options,
     plain_key_errors,
 )
+from storage.kv import Locked
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
@@ -136,7 +138,6 @@ def init(
     The result depends on these files only, not on who makes it or in which order they are named:
     any party can make it again and compare the genesis hash.
     """
-    from btt_chain.client.amount import BTT, AmountError
     from genesis.build import build
     from genesis.catalogue import read_holders
     from genesis.ceremony import Plan, assemble, load_entry, load_parameters
@@ -376,7 +377,6 @@ def _must_be_at_block_zero(spec: Path, paths: Paths) -> None:
     """Raise Refused if the chain has run on this machine."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import open_chain
-    from storage.kv import Locked
 
     if not paths.database.exists():
         return
@@ -428,7 +428,6 @@ def _facts(found: Ceremony, counted: Census, own: Entry | None) -> Mapping[str, 
 def _print(
     found: Ceremony, counted: Census, own: Entry | None, *, entered: bool, compared: bool
 ) -> None:
-    from btt_chain.client.amount import Currency
     from genesis.accounts import address
 
     symbol = found.spec.properties.get("tokenSymbol")

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.chain.gc import hold_off
 from btt_chain.primitives.digits import U64, whole_number
+from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
+from btt_chain.web.server_only import import_without_client
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import ExitCode, Mistyped
@@ -305,9 +308,6 @@ def is_development(chain: str) -> bool:
 
 def prepare_process() -> None:
     """Let the process start fast: without collecting garbage, and without a client of HTTP."""
-    from btt_chain.chain.gc import hold_off
-    from btt_chain.web.server_only import import_without_client
-
     # A node that does not start leaves the process as it was: tests run commands in theirs.
     click.get_current_context().call_on_close(gc.enable)
     hold_off()
@@ -405,7 +405,6 @@ def explorer_beside(base: Path, rpc_port: int, port: int | None) -> Iterator[Non
 def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
     """Return the configuration of the options; Mistyped if they contradict each other."""
     from btt_chain.node.config import NodeConfig
-    from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
     from btt_chain.rpc.limits import HTTP_LIMITS
     from btt_chain.rpc.server import RpcConfig
     from btt_chain.web.access import OriginCheck

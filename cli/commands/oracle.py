@@ -5,17 +5,24 @@ The Technical track admits feeders; `btt-chain feeder` feeds.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from btt_chain.client.jsonrpc import Json, WebSocket
+from btt_chain.client.views import event_of
+from btt_chain.feeder.values import shown_price
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.ss58 import encode
 from cli.common import show
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import account, asked, money, planck, properties, report_call, view_chain
+from runtime.pallets.oracle import events
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -54,7 +61,6 @@ def prices(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def feeders(url: str, timeout: float, as_json: bool) -> None:
     """List the admitted feeders with their newest values."""
-    from cli.common.session import run
 
     async def ask() -> tuple[Json, Currency]:
         currency, _ = await properties(url, timeout)
@@ -91,8 +97,6 @@ def feeders(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show one feeder: its bond, its state, its values."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[Json, Currency]:
         currency, prefix = await properties(url, timeout)
@@ -126,8 +130,6 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 @call_options
 def join(amount: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Bond AMOUNT as a feeder, or add it to the bond. The Technical track admits feeders."""
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -146,16 +148,12 @@ def join(amount: str, url: str, timeout: float, as_json: bool, **options: object
 @call_options
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stop being a feeder. The bond can be withdrawn seven days later."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.oracle import Left
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
             done = await sender.send(chain, "Oracle", "leave")
-        event = event_of(done, "Oracle.Left", Left)
+        event = event_of(done, "Oracle.Left", events.Left)
         said = f"you are no feeder any more; the bond is free at {_moment(int(event.free_at))}"
         report_call(done, as_json, said, freeAt=str(int(event.free_at)))
 
@@ -167,17 +165,13 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 @call_options
 def withdraw(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the bond back, once it is free after `leave`."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.oracle import Withdrawn
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
             currency = chain.currency
             done = await sender.send(chain, "Oracle", "withdraw")
-        event = event_of(done, "Oracle.Withdrawn", Withdrawn)
+        event = event_of(done, "Oracle.Withdrawn", events.Withdrawn)
         said = f"{currency.format(int(event.bond))} are free again"
         report_call(done, as_json, said, bond=str(int(event.bond)))
 
@@ -201,9 +195,6 @@ def attest(
 
     Mining uses them once a majority of the feeders, and at least three, state the same.
     """
-    from btt_chain.primitives.account import AccountId
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -226,7 +217,6 @@ def attest(
 
 def _ask(url: str, timeout: float, method: str) -> Json:
     """Return the answer of a method of the node."""
-    from cli.common.session import run
 
     async def ask() -> Json:
         async with await WebSocket.connect(url, timeout) as client:
@@ -258,8 +248,6 @@ def _values(answer: Json) -> list[tuple[str, str]]:
 
 def _price(answer: Json) -> str:
     """Return a price as decimal text."""
-    from btt_chain.feeder.values import shown_price
-
     if not isinstance(answer, dict):
         return "-"
     value = answer.get("value")
@@ -271,8 +259,6 @@ def _price(answer: Json) -> str:
 
 def _moment(answer: Json) -> str:
     """Return a time in milliseconds as text."""
-    from datetime import UTC, datetime
-
     try:
         return f"{datetime.fromtimestamp(int(str(answer)) / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.errors import printable
+from btt_chain.payments.doubts import PROTECTED
+from btt_chain.payments.errors import PaymentError
+from btt_chain.payments.privacy import account_for, round_sum
+from btt_chain.payments.reference import new_reference
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import examples, read_text
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import open_chain, run
+from cli.common.working import planck
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -56,9 +63,7 @@ def pay(
     doubtful about the request is printed before anything is signed. Health services are paid from
     an account of their own, //pay//ADDRESS below the key.
     """
-    from btt_chain.payments.errors import PaymentError
     from btt_chain.payments.request import read_request
-    from cli.common.session import open_chain, run
 
     try:
         read = read_request(read_text(request))
@@ -82,8 +87,6 @@ def pay(
 
 def _hint(typed: str) -> str:
     """Return a hint for a text that is no request; empty if unknown."""
-    from btt_chain.client.accounts import AccountError, read_account
-
     try:
         read_account(typed)
     except AccountError:
@@ -118,11 +121,8 @@ async def _plan(
     chain: Chain, request: PaymentRequest, amount: str | None, most: str | None
 ) -> Plan:
     """Check a request on the chain. Refused if it must not be paid."""
-    from btt_chain.payments.errors import PaymentError
-    from btt_chain.payments.reference import new_reference
     from btt_chain.payments.request import judge
     from cli.common.merchants import InvoiceKey, amount_of, merchant_of, paid_with, quoted
-    from cli.common.working import planck
 
     view = await merchant_of(chain, request.merchant)
     try:
@@ -160,7 +160,6 @@ async def _plan(
 
 def _introduce(chain: Chain, plan: Plan) -> None:
     """Print the sentence about the payment, all that is doubtful about it, and its protection."""
-    from btt_chain.payments.doubts import PROTECTED
     from cli.common.merchants import named
 
     money = chain.metadata.currency
@@ -203,7 +202,6 @@ async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
 
 async def _pay_apart(chain: Chain, plan: Plan, sender: Sender) -> None:
     """Pay from the merchant's own account, and put a round sum there first if it needs one."""
-    from btt_chain.payments.privacy import account_for, round_sum
     from cli.common.merchants import fields, number
 
     money = chain.metadata.currency

@@ -9,6 +9,7 @@ import click
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import Group, examples, query_options
+from cli.common.session import open_chain, run
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -34,7 +35,6 @@ def queue(url: str, timeout: float, as_json: bool) -> None:
     Minutes are those of the chain's hour, which is shorter on development chains.
     """
     from cli.common.merchants import span_of
-    from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:

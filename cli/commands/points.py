@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from btt_chain.care.messages import Answer, Claim
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
+from btt_chain.primitives.ss58 import encode
 from cli.commands.points_redeem import redeem
 from cli.commands.points_stats import stats
 from cli.common import show
@@ -19,12 +23,13 @@ from cli.common.files import write
 from cli.common.options import Group, examples, json_option, url_options
 from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
-from cli.common.working import view_chain
+from cli.common.session import run
+from cli.common.working import read_id, view_chain
+from runtime.apis.incentives import IncentivesApi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from btt_chain.care.messages import Claim
     from btt_chain.care.wallet import Kept
     from btt_chain.client.views import ViewClient
     from btt_chain.crypto.keypair import KeyPair
@@ -77,9 +82,6 @@ def earn(
     The facility signs blindly, with the keys that are on the chain for all its patients; an answer
     by any other key is refused. Use your own node: one that lies could show you other keys.
     """
-    from btt_chain.care.messages import Claim
-    from cli.common.session import run
-
     if request_file is not None and answer_file is not None:
         raise Mistyped("give --request or --answer, not both")
     with words():
@@ -120,8 +122,6 @@ async def _earn(
 ) -> tuple[int, str]:
     """Return the points that were collected, and the request."""
     from btt_chain.care.fetch import signed_by
-    from btt_chain.care.messages import Answer
-    from btt_chain.primitives.account import AccountId
 
     claim = given.claim
     async with view_chain(url, timeout) as chain:
@@ -147,9 +147,6 @@ async def _earn(
 @json_option
 def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json: bool) -> None:
     """List the vouchers of the wallet, and the points of its accounts."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
-
     pair = wallet_of(wallet)
 
     async def ask() -> tuple[list[Kept], dict[bytes, int], int, ChainTime, int]:
@@ -219,8 +216,6 @@ async def as_on_chain(chain: ViewClient, kept: Kept, balances: dict[bytes, int])
 
 async def balances_of(chain: ViewClient, vouchers: Sequence[Kept]) -> dict[bytes, int]:
     """Return the points on the chain of the accounts of some vouchers."""
-    from cli.views.incentives import IncentivesApi
-
     found: dict[bytes, int] = {}
     for who in dict.fromkeys(kept.voucher.redeemer for kept in vouchers):
         view = await chain.api(IncentivesApi.points, who)
@@ -256,12 +251,6 @@ def cash(
 
     Sending the BTT of several accounts to one place shows that they belong together.
     """
-    from btt_chain.primitives.account import AccountId, Id
-    from btt_chain.primitives.digest import H256
-    from cli.common.session import run
-    from cli.common.working import read_id
-    from cli.views.incentives import IncentivesApi
-
     if (partner is None) != (offer is None):
         raise Mistyped("--partner and --offer go together")
     pair = wallet_of(wallet)

@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from btt_chain.care.schedule import calls_by_month
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import Disconnected, NotIncluded
+from btt_chain.client.extrinsics import default_period
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.views import ViewClient
+from btt_chain.daemon import Daemon
+from btt_chain.primitives.files import Held, Lock, make_private_folder
 from cli.commands.gov_calls import slot_now
 from cli.common import show
 from cli.common.care import calendar, epoch_of, slot_of
@@ -21,7 +29,9 @@ from cli.common.errors import Refused
 from cli.common.options import examples, json_option, url_options
 from cli.common.points_wallet import is_spent, opened, wallet_folder, wallet_of, wallet_options
 from cli.common.sending import Sender, sending_options
+from cli.common.session import first_step, run
 from cli.common.working import view_chain
+from runtime.pallets.incentives import EpochState
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -29,7 +39,6 @@ if TYPE_CHECKING:
     from btt_chain.care.schedule import Run
     from btt_chain.care.wallet import Kept, Wallet
     from btt_chain.client.jsonrpc import Json
-    from btt_chain.client.views import ViewClient
     from btt_chain.crypto.keypair import KeyPair
 
 Result = TypeVar("Result")
@@ -75,8 +84,6 @@ def redeem(
     pays the fees and is seen on the chain with all of them: use a key that pays for many people,
     as that of a relay or a friend, and not one that is known to be yours.
     """
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
     redeeming = Redeeming(wallet_of(wallet), sender, base_path, url, timeout)
     done = run(redeeming.at_once() if at_once else redeeming.in_time())
@@ -140,9 +147,6 @@ class Redeeming:
 
     async def at_once(self) -> Outcome:
         """Redeem all that count. Refused if another process redeems."""
-        from btt_chain.care.schedule import calls_by_month
-        from btt_chain.primitives.files import Held
-
         show.note(AT_ONCE)
         found = Outcome()
         async with view_chain(self.url, self.timeout) as chain:
@@ -164,20 +168,18 @@ class Redeeming:
 
     async def in_time(self) -> Outcome:
         """Wait for the time of a voucher, if it is within an hour, and redeem it."""
-        from btt_chain.primitives.files import Held
-
         found = Outcome()
 
         async def plan(chain: ViewClient) -> tuple[Run[Kept], float]:
-            run, now = await self._planned(chain, found), await slot_of(chain)
-            if run.call:
-                await self._announce(chain, run.call, found)
-            return run, max(0, (run.due or 0) - now) * chain.slot_ms / 1_000
+            redemption, now = await self._planned(chain, found), await slot_of(chain)
+            if redemption.call:
+                await self._announce(chain, redemption.call, found)
+            return redemption, max(0, (redemption.due or 0) - now) * chain.slot_ms / 1_000
 
         async def make_call(chain: ViewClient) -> None:
             with self._wallet(chain.genesis) as wallet:
                 # None of those that an attempt before sent, whose node went away then.
-                await self._redeem(chain, wallet, [k for k in run.call if is_held(k)], found)
+                await self._redeem(chain, wallet, [k for k in redemption.call if is_held(k)], found)
                 await look_ahead(chain, wallet, found)
 
         with ExitStack() as stack:
@@ -186,8 +188,8 @@ class Redeeming:
             except Held as held:
                 found.holder = held.holder
                 return found
-            run, pause = await self._on_chain(plan)
-            if run.call:
+            redemption, pause = await self._on_chain(plan)
+            if redemption.call:
                 await asyncio.sleep(pause)
                 await self._on_chain(make_call)
         return found
@@ -196,11 +198,6 @@ class Redeeming:
 
     async def _on_chain(self, step: Callable[[ViewClient], Awaitable[Result]]) -> Result:
         """Do a step of the run on the chain; a node that is away is waited for, for a while."""
-        from btt_chain.client.chain import Chain
-        from btt_chain.client.jsonrpc import Connection
-        from btt_chain.client.views import ViewClient
-        from btt_chain.daemon import Daemon
-        from cli.common.session import first_step
 
         async def connected(connection: Connection) -> Result:
             return await step(ViewClient(await Chain.open(connection)))
@@ -211,8 +208,6 @@ class Redeeming:
     @contextmanager
     def _locked(self, genesis: bytes) -> Iterator[None]:
         """Keep other processes from redeeming for the wallet. Raises Held."""
-        from btt_chain.primitives.files import Lock, make_private_folder
-
         folder = wallet_folder(self.base_path, self.pair, genesis)
         make_private_folder(folder)
         with Lock(folder / LOCK):
@@ -265,7 +260,6 @@ class Redeeming:
         self, chain: ViewClient, wallet: Wallet, call: Sequence[Kept], found: Outcome
     ) -> None:
         from btt_chain.care.wallet import State
-        from btt_chain.client.errors import Disconnected, NotIncluded
 
         vouchers, now = [kept.voucher for kept in call], await slot_of(chain)
         try:
@@ -293,7 +287,6 @@ async def settle(chain: ViewClient, wallet: Wallet) -> None:
     is on another branch. It counts again when the last final block lies behind its lifetime.
     """
     from btt_chain.care.wallet import State
-    from btt_chain.client.extrinsics import default_period
 
     sent = wallet.sent()
     if sent:
@@ -371,7 +364,7 @@ async def counts(chain: ViewClient, kept: Kept) -> bool:
     """Return True if the facility closed the voucher's month, and no audit failed it."""
     view = await epoch_of(chain, kept.voucher.facility, kept.month)
     epoch = None if view is None else view.epoch
-    return epoch is not None and epoch.state in ("Closed", "Audited")
+    return epoch is not None and epoch.state in (EpochState.Closed, EpochState.Audited)
 
 
 def iso(unix_ms: int) -> str:

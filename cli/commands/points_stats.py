@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.primitives.iso3166 import ALPHA_2
+from btt_chain.scale import u32
 from cli.common import show
 from cli.common.care import current
 from cli.common.errors import NotFound
 from cli.common.options import examples, query_options
+from cli.common.session import run
+from cli.common.types import kebab
 from cli.common.working import view_chain
-
-if TYPE_CHECKING:
-    from cli.views.incentives import Statistics
+from runtime.apis.incentives import IncentivesApi
+from runtime.apis.incentives_stats import Statistics
 
 HIDDEN: Final = "< 11"
 
@@ -24,15 +27,13 @@ HIDDEN: Final = "< 11"
 @query_options
 def stats(month: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the public statistics of a month. Numbers below 11 are never shown."""
-    from cli.common.session import run
-    from cli.views.incentives import IncentivesApi
 
     async def ask() -> tuple[int, Statistics | None]:
         async with view_chain(url, timeout) as chain:
             last = int((await current(chain)).month)
             wanted = range(last, max(-1, last - 3), -1) if month is None else (month,)
             for number in wanted:
-                found = await chain.api(IncentivesApi.stats, number)
+                found = await chain.api(IncentivesApi.stats, u32(number))
                 if found is not None:
                     return number, found
             return last if month is None else month, None
@@ -45,8 +46,6 @@ def stats(month: int | None, url: str, timeout: float, as_json: bool) -> None:
 
 def print_stats(found: Statistics, as_json: bool) -> None:
     """Print the statistics of a month."""
-    from btt_chain.primitives.iso3166 import ALPHA_2
-
     if as_json:
         show.document(
             {
@@ -57,7 +56,7 @@ def print_stats(found: Statistics, as_json: bool) -> None:
                         "countries": [ALPHA_2.get(int(each), "?") for each in row.regions],
                         "facilities": int(row.facilities),
                         "points": {
-                            cell.kind.lower(): None if cell.points is None else int(cell.points)
+                            kebab(cell.kind.name): None if cell.points is None else int(cell.points)
                             for cell in row.cells
                         },
                     }
@@ -69,7 +68,7 @@ def print_stats(found: Statistics, as_json: bool) -> None:
     if not found.rows:
         show.note(f"month {found.month}: fewer than five facilities, so nothing is shown")
         return
-    kinds = [cell.kind.lower() for cell in found.rows[0].cells]
+    kinds = [kebab(cell.kind.name) for cell in found.rows[0].cells]
     show.table(
         ["countries", ">facilities", *(f">{kind}" for kind in kinds)],
         [

@@ -13,13 +13,29 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.chain import Chain
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.daemon import Daemon
+from btt_chain.payments import qr
+from btt_chain.payments.errors import PaymentError
+from btt_chain.payments.invoice import VERSION, Invoice, Text, write_invoice
+from btt_chain.payments.reference import new_reference
+from btt_chain.payments.statement.entries import moment
 from btt_chain.payments.till import Best, Stage, Till, after
 from btt_chain.payments.till import Final as FinalBlock
+from btt_chain.payments.uri import PaymentUri, write_uri
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u64
 from cli.common import show
+from cli.common.customer_display import serving
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.files import write
 from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, signer_of, signer_options
+from cli.common.session import first_step, run_until_stopped
+from cli.common.show import has_colours
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
@@ -90,8 +106,6 @@ def pos(
     final, 1 not paid, 3 no connection, 5 undecided, or stopped by SIGTERM: look again later with
     `btt-chain merchant show`.
     """
-    from cli.common.session import run_until_stopped
-
     if len(description.encode(errors="replace")) > MAX_DESCRIPTION:
         raise Mistyped("--description: at most 140 bytes")
     pair = signer_of(options)
@@ -168,9 +182,6 @@ class Screen:
     def invoice(self, issued: Issued, chain: Chain) -> None:
         """Show the invoice and its code."""
         self.look = issued.look
-        from btt_chain.payments import qr
-        from btt_chain.payments.errors import PaymentError
-
         address = self.display.url if self.display else None
         now = None
         if issued.currency.code != "BTT":
@@ -232,11 +243,8 @@ class Screen:
             show.record({**facts, **read, **settles}, width=WIDTH)
 
     def _code(self, text: str) -> str:
-        from btt_chain.payments import qr
-
         if self._ground != "auto":
             return qr.terminal(text, qr.Ground(self._ground))
-        from cli.common.show import has_colours
 
         return qr.terminal(text, qr.Ground.PAINTED if has_colours() else qr.Ground.DARK)
 
@@ -255,12 +263,6 @@ async def _serve(
 async def _run_till(
     asked: Asked, pair: KeyPair, screen: Screen, port: int | None, url: str, timeout: float
 ) -> int:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Connection
-    from btt_chain.daemon import Daemon
-    from cli.common.customer_display import serving
-    from cli.common.session import first_step
-
     async def issue(connection: Connection) -> Issued:
         chain = await Chain.open(connection)
         issued = await _issue(asked, pair, chain)
@@ -295,10 +297,6 @@ async def _run_till(
 
 async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
     """Make the invoice. Refused if the key is no till of an active merchant."""
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.payments.errors import PaymentError
-    from btt_chain.payments.reference import new_reference
-    from btt_chain.scale import u64
     from cli.common.merchants import (
         amount_of,
         amount_with_currency,
@@ -353,12 +351,6 @@ def _text(
     asked: Asked, pair: KeyPair, view: MerchantView, chain: Chain, units: u128, unit: Currency,
     reference: bytes, now_ms: int, expires_ms: int,
 ) -> str:  # fmt: skip
-    from btt_chain.payments.invoice import VERSION, Invoice, Text, write_invoice
-    from btt_chain.payments.uri import PaymentUri, write_uri
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.digest import H256
-    from btt_chain.scale import u64
-
     if asked.form == "uri":
         uri = PaymentUri(
             merchant=view.account, currency=unit, units=units, reference=reference,
@@ -407,7 +399,6 @@ def _say(before: Till, till: Till, block: int, screen: Screen) -> None:
 
 async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> int:
     """Show how it ended; return the exit code."""
-    from btt_chain.payments.statement.entries import moment
     from cli.common.merchants import bucket_ms
 
     found = till.found

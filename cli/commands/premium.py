@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.views import event_of
+from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import account, planck, report_call, view_chain
+from runtime.apis.staking import StakingApi
+from runtime.pallets.tier_staking import PremiumView, events
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
-    from cli.views.economy import PremiumView
 
 JOB_PRIORITY = 0
 NAMES = {JOB_PRIORITY: "priority for jobs"}
@@ -36,7 +40,6 @@ def premium() -> None:
 @query_options
 def list_(who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the services with their prices, and what ACCOUNT has of each, if one is given."""
-    from cli.common.session import run
 
     async def ask() -> None:
         async with view_chain(url, timeout) as chain:
@@ -84,10 +87,6 @@ def buy(
     A second purchase begins where the first ends. Access can be used while a stake of the service's
     tier, or of a longer one, is active.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.economy import PremiumBought
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -100,12 +99,12 @@ def buy(
                     f"service {service} is not on sale; `btt-chain premium list` shows "
                     "those that are"
                 )
-            most = view.price * months if max_price is None else planck(currency, max_price)
+            most = int(view.price) * months if max_price is None else planck(currency, max_price)
             done = await sender.send(
                 chain, "TierStaking", "buy_premium", service=service, months=months,
                 max_price=most,
             )  # fmt: skip
-        event = event_of(done, "TierStaking.PremiumBought", PremiumBought)
+        event = event_of(done, "TierStaking.PremiumBought", events.PremiumBought)
         price, burned = currency.format(event.price), currency.format(event.burned)
         report_call(
             done, as_json,
@@ -120,11 +119,7 @@ def buy(
 
 async def services(chain: ViewClient, who: bytes) -> list[PremiumView]:
     """Return the services on sale, with what an account has of each."""
-    from btt_chain.primitives.account import AccountId
-    from cli.views.economy import StakingApi
-
-    views: list[PremiumView] = await chain.api(StakingApi.premium, AccountId(who))
-    return views
+    return await chain.api(StakingApi.premium, AccountId(who))
 
 
 def day(ms: int) -> str:

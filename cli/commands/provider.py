@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.paging import PAGE, pages
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u128
 from cli.commands import provider_list
 from cli.commands.provider_list import fresh_eras, takes_jobs
 from cli.commands.provider_session import (
@@ -31,15 +36,18 @@ from cli.common.options import (
     query_options,
 )
 from cli.common.sending import Sender, call_options, signer_of, signer_options
+from cli.common.session import run, run_until_stopped
 from cli.common.working import NETWORK, chain_facts, lacks_extra, view_chain, work_chain
+from runtime.apis.economy import MiningApi
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import JobView, ProviderView
+from runtime.pallets.jobs.types import ENDED, JobState
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.views import ViewClient
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.primitives.account import AccountId
-    from cli.views.work import JobView, ProviderView
-    from runtime.apis.work_views import ProviderView as KnownProvider
     from runtime.pallets.providers.types import ProviderInfo
 
 KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")
@@ -124,8 +132,6 @@ def register(
 
     A bond that is smaller than --bond, by a fine perhaps, is filled up.
     """
-    from btt_chain.scale import u128
-    from cli.common.session import run
     from runtime.pallets.providers.types import ProviderKind
 
     sender = Sender.of(options, as_json)
@@ -133,15 +139,13 @@ def register(
     chosen = ProviderKind(KINDS.index(kind))
 
     async def work() -> tuple[str, ProviderInfo]:
-        from runtime.apis.work import WorkApi
-
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
             currency, is_local = await chain_facts(url, timeout)
             planck = planck_of(currency, bond)
             open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
             info = open_.info(chosen, region, sorted({*classes}), capacity)
-            before: KnownProvider | None = await chain.api(WorkApi.provider, open_.account)
+            before: ProviderView | None = await chain.api(WorkApi.provider, open_.account)
             if before is None:
                 done = await sender.submit(
                     chain, "Providers", "register", info=info, bond=u128(planck)
@@ -219,8 +223,6 @@ def run_(
     Whatever stops it, the next run goes on: what was committed to is served, what was only begun
     is done again. A node that goes away is called again.
     """
-    from cli.common.session import run_until_stopped
-
     if fast and cluster is not None:
         raise Mistyped("give --fast or --cluster, not both: workers multiply as they do")
     pair = signer_of(options)
@@ -258,14 +260,9 @@ def run_(
 @query_options
 def status(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a provider: its bond, its jobs, whether it can be selected."""
-    from cli.common.session import run
-
     who = read_who(account)
 
     async def ask() -> tuple[Currency, ProviderView, list[JobView], int, int]:
-        from cli.views.economy import MiningApi
-        from cli.views.work import WorkApi
-
         async with view_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
             view = await known(chain, who)
@@ -301,7 +298,7 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
         show.table(
             ["job", "state", ">items", ">price"],
             [
-                [shortened(job.id), job.state.lower(), str(int(job.items)),
+                [shortened(job.id), job.state.name.lower(), str(int(job.items)),
                  amount(int(job.price))]
                 for job in jobs
             ],
@@ -323,7 +320,7 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
         "chilled": view.chilled,
         "endpoints": view.info.endpoints.decode("ascii", "replace").split("\n"),
         "jobs": [
-            {"id": "0x" + job.id.hex(), "state": job.state.lower(), "items": int(job.items),
+            {"id": "0x" + job.id.hex(), "state": job.state.name.lower(), "items": int(job.items),
              "price": str(int(job.price))}
             for job in jobs
         ],
@@ -339,13 +336,9 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 
     Jobs are forgotten by the chain some epochs after they ended. `provider run` claims rewards.
     """
-    from cli.common.session import run
-
     who = read_who(account)
 
     async def ask() -> tuple[Currency, list[JobView], dict[int, int], int, int]:
-        from cli.views.economy import MiningApi
-
         async with view_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
             lost = int((await known(chain, who)).lost)
@@ -353,7 +346,7 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
             era = int((await chain.api(MiningApi.emission)).era)
             owed: dict[int, int] = {}
             for one in range(max(0, era - ERAS_SHOWN), era + 1):
-                found = await chain.api(MiningApi.estimate, who, one)
+                found = await chain.api(MiningApi.estimate, who, u32(one))
                 if found is not None:
                     owed[one] = int(found.reward)
             return currency, jobs, owed, era, lost
@@ -361,14 +354,14 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     currency, jobs, owed, era, lost = run(ask())
     paid = sum(int(job.paid) for job in jobs)
     done = sum(bool(job.paid) for job in jobs)
-    slashed = sum(job.state == "Slashed" for job in jobs)
+    slashed = sum(job.state is JobState.Slashed for job in jobs)
     if as_json:
         show.document(
             {
                 "paid": str(paid),
                 "lost": str(lost),
                 "jobs": [
-                    {"id": "0x" + job.id.hex(), "state": job.state.lower(),
+                    {"id": "0x" + job.id.hex(), "state": job.state.name.lower(),
                      "paid": str(int(job.paid))}
                     for job in jobs
                 ],
@@ -394,11 +387,8 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 
 async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
-    from btt_chain.client.paging import PAGE, pages
-    from cli.views.work import ENDED, WorkApi
-
     jobs = pages(
-        lambda after: chain.api(WorkApi.jobs, who, False, after, PAGE),
+        lambda after: chain.api(WorkApi.jobs, who, False, after, u32(PAGE)),
         lambda job: job.id,
         first=None,
     )
@@ -416,9 +406,6 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
     Jobs that run go on, so keep `provider run` running until then.
     """
-    from btt_chain.primitives.account import AccountId
-    from cli.common.session import run
-
     sender = Sender.of(options, as_json)
     who = AccountId(sender.account)
 
@@ -461,8 +448,6 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 async def is_due(chain: ViewClient, who: AccountId) -> bool:
     """Return True if a part of a provider's bond can be withdrawn."""
-    from cli.views.economy import MiningApi
-
     ledger = await chain.chain.storage("Providers.Ledgers", "0x" + who.hex())
     era = int((await chain.api(MiningApi.emission)).era)
     parts = ledger.get("unlocking") if isinstance(ledger, dict) else None
@@ -474,9 +459,7 @@ async def is_due(chain: ViewClient, who: AccountId) -> bool:
 
 async def known(chain: ViewClient, who: AccountId) -> ProviderView:
     """Return a provider. NotFound if it is none."""
-    from cli.views.work import WorkApi
-
-    view: ProviderView | None = await chain.api(WorkApi.provider, who)
+    view = await chain.api(WorkApi.provider, who)
     if view is None:
         raise NotFound(f"{_address(who)} is no provider")
     return view
@@ -484,9 +467,6 @@ async def known(chain: ViewClient, who: AccountId) -> ProviderView:
 
 def read_who(text: str) -> AccountId:
     """Return the account of a text. Mistyped if it is none."""
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.primitives.account import AccountId
-
     try:
         return AccountId(read_account(text))
     except AccountError as error:
@@ -494,6 +474,4 @@ def read_who(text: str) -> AccountId:
 
 
 def _address(account: bytes) -> str:
-    from btt_chain.primitives import ss58
-
     return ss58.encode(account)

@@ -9,6 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from btt_chain.client.amount import AmountError
+from btt_chain.client.errors import DispatchFailed
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.files import Held
+from btt_chain.scale import u16, u32, u128
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
@@ -19,14 +25,12 @@ if TYPE_CHECKING:
 
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.blobs.transport import BlobHost
     from btt_chain.compute.provider.daemon import Providing
     from btt_chain.compute.provider.folder import Folder
     from btt_chain.compute.provider.upkeep import Registration
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
     from runtime.apis.work_views import ProviderView
     from runtime.pallets.providers.types import ProviderInfo
@@ -45,7 +49,6 @@ async def provide(
 
     `memory`: bytes that the tensors of one item may take.
     """
-    from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.provider.daemon import Providing, Settings
     from btt_chain.compute.provider.upkeep import NotRegistered, OtherKeys
     from runtime.apis.work import WorkApi
@@ -129,7 +132,6 @@ class Opened:
     ) -> ProviderInfo:
         """Return the provider's own description."""
         from btt_chain.compute.requester.folder import joined
-        from btt_chain.scale import u16, u32
         from runtime.pallets.providers.types import ProviderInfo
 
         return ProviderInfo(
@@ -177,8 +179,6 @@ class Opened:
     async def _register(
         self, chain: RuntimeClient, bond: int, jobs: int, classes: Sequence[int]
     ) -> None:
-        from btt_chain.client.errors import DispatchFailed
-        from btt_chain.scale import u128
         from runtime.pallets.providers.types import ProviderKind
 
         info = self.info(ProviderKind.Home, None, sorted({*classes}), 2 * jobs)
@@ -195,8 +195,6 @@ class Opened:
 
     async def _agree(self, chain: RuntimeClient, view: ProviderView) -> None:
         """Update the provider on the chain if its addresses have changed."""
-        from btt_chain.client.errors import DispatchFailed
-
         known = view.info
         classes = [int(one) for one in known.classes]
         info = self.info(known.kind, known.region, classes, int(known.capacity))
@@ -224,8 +222,6 @@ class Opened:
 
 def planck_of(currency: Currency, bond: str) -> int:
     """Return the amount of `--bond` in planck. Mistyped if it is none."""
-    from btt_chain.client.amount import AmountError
-
     try:
         return currency.parse(bond)
     except AmountError as error:
@@ -247,7 +243,6 @@ async def opened(
     chain: RuntimeClient, pair: KeyPair, place: Place, is_local: bool
 ) -> AsyncIterator[Opened]:
     """Open a provider's folder and host. Refused if either is in use."""
-    from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.blobs.transport import (
         LOCAL_GATE,
         BlobHost,
@@ -259,8 +254,6 @@ async def opened(
     from btt_chain.compute.provider.folder import Folder
     from btt_chain.compute.provider.upkeep import Registration
     from btt_chain.node.paths import default_base_path
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.files import Held
 
     account = AccountId(pair.account_id)
     try:

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.transactions import Call
+from btt_chain.client.values import field
+from btt_chain.crypto.hashing import blake2_256
 from btt_chain.present.times import span
+from btt_chain.scale.metadata import VariantDef
 from cli.common import show
 from cli.common.calls import report, send_call
 from cli.common.errors import Mistyped, NotFound, Refused, hint
@@ -196,9 +200,6 @@ def announce(
     as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Announce a call as ACCOUNT, of which the signer is a proxy with a delay."""
-    from btt_chain.client.transactions import Call
-    from btt_chain.crypto.hashing import blake2_256
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -240,8 +241,6 @@ def execute(
     **options: object,
 ) -> None:  # fmt: skip
     """Make an announced call as ACCOUNT, when its delay is over."""
-    from btt_chain.client.transactions import Call
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -313,8 +312,6 @@ def withdraw(
 
 async def _proxies(chain: Chain, who: str) -> tuple[list[Definition], int]:
     """Return the proxies of an account, and the deposit for them."""
-    from btt_chain.client.values import field
-
     found = await chain.storage("Proxy.Proxies", who)
     rows, deposit = found if isinstance(found, list) else ([], 0)
     return [
@@ -337,8 +334,6 @@ async def _definition(chain: Chain, real: str, delegate: str) -> Definition:
 
 
 async def _announcements(chain: Chain, delegate: str) -> list[Announcement]:
-    from btt_chain.client.values import field
-
     found = await chain.storage("Proxy.Announcements", delegate)
     rows = found[0] if isinstance(found, list) else []
     return [
@@ -388,8 +383,6 @@ def _address(chain: Chain, text: str) -> str:
 
 def _scope(chain: Chain, given: str) -> str:
     """Return a type of proxy by its name, in any case. Mistyped if there is none."""
-    from btt_chain.scale.metadata import VariantDef
-
     _, call = chain.metadata.items.call("Proxy.add_proxy")
     types = chain.metadata.items.types
     kind = next(field.type for field in call.fields if field.name == "proxy_type")
@@ -430,8 +423,6 @@ def _delay_text(chain: Chain, blocks: int) -> str:
 
 def _bytes_of(found: Announcement, given: str | None) -> bytes:
     """Return the announced call. Mistyped or Refused if it is not here, or another one is given."""
-    from btt_chain.crypto.hashing import blake2_256
-
     digest = bytes.fromhex(found.call_hash[2:])
     if given is None:
         with wallet_errors():

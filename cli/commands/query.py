@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.chain import find_block, read_properties
+from btt_chain.client.errors import RpcError
+from btt_chain.client.items import docs_of
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.client.values import brief, field
+from btt_chain.client.wire import member
+from btt_chain.primitives import ss58
 from cli.commands import browse
 from cli.common import show
+from cli.common.block_facts import read_facts
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import json_or_text, write_json
 from cli.common.options import Group, connection_options, examples, query_options
+from cli.common.session import open_chain, run
 from cli.common.wallets import entry_named
+from cli.common.working import account as account_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +86,6 @@ def storage(
 
     A map takes its KEYS; without them, or with fewer, its entries are listed.
     """
-    from cli.common.session import open_chain, run
 
     async def ask() -> None:
         async with open_chain(url, timeout, at) as chain:
@@ -166,8 +176,6 @@ def _named(key: str) -> str:
 @query_options
 def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show a constant of the runtime."""
-    from btt_chain.client.items import docs_of
-    from cli.common.session import open_chain, run
 
     async def ask() -> None:
         async with open_chain(url, timeout, at) as chain:
@@ -201,10 +209,6 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 
     ADDRESS is an SS58 address, a public key in hex, or a development key such as //Alice.
     """
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.client.values import field
-    from btt_chain.primitives import ss58
-    from cli.common.session import open_chain, run
 
     async def ask() -> None:
         async with open_chain(url, timeout, at) as chain:
@@ -242,8 +246,6 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 @query_options
 def block(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a block: author, time, size, fees, extrinsics, events. Without an argument the best."""
-    from cli.common.session import run
-
     found, facts, currency = run(_find_block(which, url, timeout))
     if as_json:
         show.document({**_block_json(found), **facts.document()})
@@ -258,13 +260,6 @@ async def _find_block(
 
     If that state is pruned, the newest metadata is used; it differs only after a runtime upgrade.
     """
-    from btt_chain.client.chain import find_block
-    from btt_chain.client.errors import RpcError
-    from btt_chain.client.jsonrpc import WebSocket
-    from btt_chain.client.wire import member
-    from cli.common.block_facts import read_facts
-    from cli.common.session import open_chain
-
     async with await WebSocket.connect(url, timeout) as client:
         hash = await find_block(client, which)
         header = await client.call("chain_getHeader", "0x" + hash.hex())
@@ -364,7 +359,6 @@ def facts(output: str | None, url: str, timeout: float) -> None:
 
     That is metadata, versions, genesis and a recent block.
     """
-    from cli.common.session import open_chain, run
 
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:
@@ -400,10 +394,6 @@ def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json:
     PARAMS are JSON; what is none is taken as text. A key such as //Alice and a name of the wallet
     stand for their addresses.
     """
-    from btt_chain.client.chain import read_properties
-    from btt_chain.client.jsonrpc import WebSocket
-    from btt_chain.primitives import ss58
-    from cli.common.session import run
 
     async def ask() -> None:
         async with await WebSocket.connect(url, timeout) as client:
@@ -434,9 +424,6 @@ def _text_param(text: str, prefix: int) -> str:
     """Return a parameter that is no JSON; the address, if it stands for an account."""
     if not text.startswith("//") and entry_named(text) is None:
         return text
-    from btt_chain.primitives import ss58
-    from cli.common.working import account as account_of
-
     address = ss58.encode(account_of(text, prefix), prefix)
     show.note(f"{text} is {address}")
     return address
@@ -457,8 +444,6 @@ def is_money(name: str, docs: Sequence[str]) -> bool:
 
 
 def _print_value(value: Any) -> None:
-    from btt_chain.client.values import brief
-
     if isinstance(value, dict):
         show.record({name: brief(each) for name, each in value.items()})
     elif isinstance(value, list) and value:

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.records import library
+from btt_chain.records.canonical import canonical
+from btt_chain.records.documents import read_document
+from btt_chain.records.shapes import items
 from cli.commands.records_access import log, open_, share, verify
 from cli.commands.records_consent import consent
 from cli.commands.records_custodian import admit, register, serve
@@ -110,9 +114,7 @@ def import_(
 
     A resource that the vault has with another content becomes its next version.
     """
-    from btt_chain.records import library
     from btt_chain.records.custodian.service import PATIENTS
-    from btt_chain.records.documents import read_document
     from btt_chain.records.fhir.validation import FhirVersion
     from btt_chain.records.keys import VaultId
 
@@ -231,10 +233,7 @@ def backup(target: Path, **options: object) -> None:
 @vault_options
 def export(output: Path | None, fhir: str, with_salts: bool, **options: object) -> None:
     """Write all as one FHIR Bundle in clear: records, Consents, AuditEvents, Provenances."""
-    from btt_chain.records import library
-    from btt_chain.records.canonical import canonical
     from btt_chain.records.fhir.validation import FhirVersion
-    from btt_chain.records.shapes import items
 
     with open_vault(options) as vault:
         done = library.export(vault, FhirVersion(fhir), with_salts=with_salts)

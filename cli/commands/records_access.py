@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.errors import ClientError
+from btt_chain.records import library
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option, query_options
@@ -41,7 +44,6 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
 
     The custodian can read them; it answers the readers that your consents name.
     """
-    from btt_chain.records import library
     from btt_chain.records.documents import parse
 
     async def work(vault: Vault) -> list[Resource]:
@@ -94,7 +96,6 @@ def open_(
     The custodian's promise that the access is logged is checked, also on the chain if a node
     answers, and kept in the vault.
     """
-    from btt_chain.records import library
     from btt_chain.records.accesses import LoggedAccess
     from btt_chain.records.canonical import canonical
     from btt_chain.records.documents import read_document
@@ -212,7 +213,6 @@ def verify(custodian: str, url: str, timeout: float, as_json: bool, **options: o
 
 
 async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dict[str, int]:
-    from btt_chain.records import library
     from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import anchor_of, is_anchored
     from btt_chain.records.shapes import items
@@ -247,7 +247,6 @@ async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dic
 
 async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> str | None:
     """Return why a promise is worth nothing on the chain; None if it is, or no node answers."""
-    from btt_chain.client.errors import ClientError
     from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import promise_problem
     from cli.common.session import open_chain
@@ -279,7 +278,6 @@ async def _checked_log(
 
 def _write_copies(vault: Vault, patient: str, output: Path) -> int:
     """Seal the own entries about a patient for its vault; return their number."""
-    from btt_chain.records import library
     from btt_chain.records.keys import VaultId
     from btt_chain.records.messages import send
 
@@ -312,8 +310,6 @@ def _is_well(row: Row) -> bool:
 
 
 def _row(row: Row) -> dict[str, object]:
-    from datetime import UTC, datetime
-
     access = row.access
     moment = datetime.fromtimestamp(access.time_ms // 1_000, UTC)
     missing = "" if row.in_custodians_log else "in the custodian's log"

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.records import library
+from btt_chain.records.canonical import canonical
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import call_options
+from cli.common.session import open_chain
 from cli.common.vaults import now_ms, open_vault, run, vault_options, write_private
 
 if TYPE_CHECKING:
@@ -58,8 +61,6 @@ def grant(
 
     The secret that revokes it stays in the vault.
     """
-    from btt_chain.records import library
-    from btt_chain.records.canonical import canonical
     from btt_chain.records.grants import Grant
     from btt_chain.records.keys import VaultId
     from btt_chain.records.scopes import parse_scopes
@@ -85,8 +86,6 @@ def grant(
 @json_option
 def list_(as_json: bool, **options: object) -> None:
     """List the consents of the vault."""
-    from btt_chain.records import library
-
     with open_vault(options) as vault:
         rows = [
             (each, library.read_grant(vault, each)[0]) for each in vault.entries(library.CONSENT)
@@ -119,8 +118,6 @@ def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object
 
     Nothing on the chain says whose consent it was. Use an account that is not known as yours.
     """
-    from btt_chain.records import library
-
     with open_vault(options) as vault:
         entry = vault.entry(name, library.CONSENT)
         _, secret = library.read_grant(vault, entry)
@@ -153,7 +150,6 @@ def issue(name: str, form: str, output: Path, **options: object) -> None:
 
     The consent must be anchored (`btt-chain records verify`): the token names its place.
     """
-    from btt_chain.records import library
     from btt_chain.records.credentials import credential_of, visa_of
 
     with open_vault(options) as vault:
@@ -179,11 +175,9 @@ def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
 
     With --output the consent in it is written for `btt-chain records open`.
     """
-    from btt_chain.records.canonical import canonical
     from btt_chain.records.chain import NodeRecords
     from btt_chain.records.credentials import MAX_LENGTH, read_credential
     from btt_chain.records.signed_grants import SignedGrant
-    from cli.common.session import open_chain
 
     with file.open("rb") as opened:
         token = opened.read(MAX_LENGTH + 1).decode("ascii", "replace")

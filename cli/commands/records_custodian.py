@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.errors import ClientError
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.crypto import ed25519
+from btt_chain.scale import u128
 from btt_chain.web.addresses import is_here
 from cli.commands.gov_calls import submit_call
 from cli.common import show
@@ -15,8 +19,10 @@ from cli.common.errors import Refused
 from cli.common.options import examples, query_options
 from cli.common.proxied import proxy_option
 from cli.common.sending import call_options, signer_of, signer_options
+from cli.common.session import first_step, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import as_refusals, now_ms, open_vault, run, vault_options
+from cli.common.working import account, planck, properties
 
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
@@ -32,10 +38,6 @@ if TYPE_CHECKING:
 @call_options
 def register(bond: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Register the vault's promise key on the chain, as a facility, with a bond."""
-    from btt_chain.crypto import ed25519
-    from btt_chain.scale import u128
-    from cli.common.working import planck, properties
-
     with open_vault(options) as vault:
         key = ed25519.public_from_seed(vault.keys.promise_seed)
     currency, _ = run(properties(url, timeout))
@@ -94,8 +96,6 @@ def serve(
     It needs no key of the custodian: a proxy of type NonTransfer may anchor and answer. The FHIR
     facade (/fhir) sends records in clear: outside of this machine put a proxy with TLS before it.
     """
-    from cli.common.session import run_until_stopped
-
     with open_vault(options) as vault:
         pair = signer_of(options)
         age_ms = int(max_block_age * 1_000)
@@ -109,7 +109,6 @@ async def _serve(
     port: int, interval: float, max_age_ms: int, as_json: bool,
 ) -> None:  # fmt: skip
     from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Connection
     from btt_chain.daemon import Daemon, lookup
     from btt_chain.records.chain import NodeRecords
     from btt_chain.records.custodian.answering import Answering, NodeDemands
@@ -117,8 +116,6 @@ async def _serve(
     from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.server import RecordsServer
     from btt_chain.records.vault.store import LEDGER
-    from cli.common.session import first_step
-    from cli.common.working import account
 
     daemon = Daemon(url, timeout, report=show.note)
     with Ledger.open(vault.folder / LEDGER) as ledger:
@@ -183,8 +180,6 @@ async def _poll(custodian: Custodian, answering: Answering, interval: float) -> 
 
 async def _answer(answering: Answering) -> None:
     """Answer the open demands; a silent node is asked again."""
-    from btt_chain.client.errors import ClientError
-
     try:
         await answering.answer_all()
     except ClientError as error:

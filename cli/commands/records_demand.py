@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.errors import DispatchFailed
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.access_promise import PROMISE
+from btt_chain.records import library
+from btt_chain.records.shapes import items
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import examples
 from cli.common.sending import Sender, call_options
+from cli.common.session import open_chain
 from cli.common.vaults import open_custodian, open_vault, run, vault_options
 from cli.common.working import view_chain
+from runtime.apis.health_records import HealthRecordsApi
+from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE
 
 if TYPE_CHECKING:
     from btt_chain.records.accesses import LoggedAccess
     from btt_chain.records.vault.store import Vault
-
 
 HOPELESS: Final = ("TooOld", "AlreadyPenalized", "NotCustodian", "BadPromise")
 """Errors of one promise, after which the others are demanded all the same."""
@@ -60,8 +67,6 @@ def demand(
 
 
 def _entries(vault: Vault, copies: tuple[Path, ...]) -> list[LoggedAccess]:
-    from btt_chain.records import library
-
     if copies:
         return [each for path in copies for each in read_copies(vault, path)]
     return [library.read_access(vault, each) for each in vault.entries(library.ACCESS)]
@@ -74,8 +79,6 @@ async def _unproven(
     from btt_chain.records.accesses import Status
     from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import check_log
-    from btt_chain.records.shapes import items
-    from cli.common.session import open_chain
 
     async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
         entries = items((await remote.ask("log", {}))["entries"])
@@ -88,11 +91,6 @@ async def _demand(
     logged: list[LoggedAccess], sender: Sender, url: str, timeout: float
 ) -> tuple[list[bytes], int]:
     """Send the demands; return the ids of the promises, and the number of those not over."""
-    from btt_chain.client.errors import DispatchFailed
-    from btt_chain.crypto.hashing import blake2_256
-    from btt_chain.primitives.access_promise import PROMISE
-    from cli.views.records import MAX_DELAY, MAX_LATE, HealthRecordsApi
-
     sent: list[bytes] = []
     waiting = 0
     async with view_chain(url, timeout) as chain:

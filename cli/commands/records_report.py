@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.errors import DispatchFailed
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, is_tree_size
+from btt_chain.primitives.strict_json import read_object
+from btt_chain.records import library
+from btt_chain.scale import u32
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -17,11 +23,13 @@ from cli.common.options import Command, Group, examples
 from cli.common.sending import Sender, call_options
 from cli.common.vaults import open_vault, run, vault_options
 from cli.common.working import account, view_chain
+from runtime.apis.health_records import HealthRecordsApi
+from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE, PROMISED_EPOCHS, BatchKind
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient
     from btt_chain.primitives.access_promise import SignedPromise
-    from btt_chain.primitives.evidence_tree import EvidenceTree, Opening
+    from btt_chain.primitives.evidence_tree import Opening
     from btt_chain.records.accesses import LoggedAccess
 
 Leaves = Mapping[int, Sequence[bytes]]
@@ -47,8 +55,6 @@ def copy_option(command: Command) -> Command:
 
 def entries_of(options: dict[str, object], copies: Sequence[Path]) -> list[LoggedAccess]:
     """Return the entries of copies, or those of the own vault. Refused if there are none."""
-    from btt_chain.records import library
-
     with open_vault(options) as vault:
         if copies:
             found = [each for path in copies for each in read_copies(vault, path)]
@@ -98,8 +104,6 @@ def omission(
 
 def read_leaves(path: Path | None) -> Leaves:
     """Return the leaves of epochs. Mistyped if the file holds none."""
-    from btt_chain.primitives.strict_json import read_object
-
     if path is None:
         return {}
     try:
@@ -118,8 +122,6 @@ async def _omissions(
     logged: Sequence[LoggedAccess], leaves: Leaves, sender: Sender, url: str, timeout: float
 ) -> tuple[int, list[str]]:
     """Report missing entries; return the number of reports, and why others were not made."""
-    from btt_chain.client.errors import DispatchFailed
-
     sent, notes = 0, list[str]()
     async with view_chain(url, timeout) as chain:
         for each in logged:
@@ -140,14 +142,6 @@ async def absences_of(
     chain: ViewClient, signed: SignedPromise, leaves: Leaves
 ) -> list[list[Opening]]:
     """Return the proof that no root of a promise's time has its leaf. Refused if there is none."""
-    from cli.views.records import (
-        ACCESSES,
-        MAX_DELAY,
-        MAX_LATE,
-        PROMISED_EPOCHS,
-        HealthRecordsApi,
-    )
-
     promise = signed.promise
     first = int(promise.epoch)
     now = int((await chain.api(HealthRecordsApi.epochs)).now)
@@ -155,7 +149,9 @@ async def absences_of(
         raise Refused(f"the promise is over after epoch {first + MAX_DELAY + MAX_LATE}")
     found: list[list[Opening]] = []
     for epoch in range(first, first + PROMISED_EPOCHS):
-        batch = await chain.api(HealthRecordsApi.batch, promise.custodian, ACCESSES, epoch)
+        batch = await chain.api(
+            HealthRecordsApi.batch, promise.custodian, BatchKind.Accesses, u32(epoch)
+        )
         if batch is None:
             found.append([])
             continue
@@ -175,8 +171,6 @@ async def absences_of(
 
 def tree_of(leaves: Sequence[bytes], epoch: int) -> EvidenceTree:
     """Return the tree of a complete list of leaves. Refused if it is none."""
-    from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, is_tree_size
-
     if not is_tree_size(len(leaves)):
         raise Refused(f"epoch {epoch}: a tree has 64, 128, 256, ... leaves, not {len(leaves)}")
     try:
@@ -237,9 +231,6 @@ def unanswered(custodian: str, url: str, timeout: float, as_json: bool, **option
 
     Deposits go back to those who demanded, with half of the penalty.
     """
-    from btt_chain.primitives.account import AccountId, Id
-    from cli.views.records import HealthRecordsApi
-
     sender = Sender.of(options, as_json)
 
     async def work() -> tuple[int, int]:

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.paging import PAGE, pages
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands.gov_calls import address_of, submit_call
 from cli.common import show
 from cli.common.deciding import decide, deciding_options
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import call_options
+from cli.common.session import run
 from cli.common.working import account, properties, view_chain
+from runtime.apis.referral import Offer, QuotaView, RefereeView, ReferralApi
+from runtime.pallets.referral import Terms
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.primitives.account import AccountId
-    from cli.views.referral import Offer, QuotaView, RefereeView, Terms
 
 
 referee_argument = click.argument("referee", metavar="ACCOUNT")
@@ -41,15 +47,10 @@ def referral() -> None:
 @query_options
 def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
     """Show an account as a referee and as a referrer: fees, milestones, what can be claimed."""
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[
         RefereeView | None, list[Offer], QuotaView, Terms, Currency, int, AccountId
     ]:
-        from cli.views.referral import ReferralApi
-
         currency, prefix = await properties(url, timeout)
         who = AccountId(account(referee, prefix))
         async with view_chain(url, timeout) as chain:
@@ -89,8 +90,6 @@ def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
 
 def progress(view: RefereeView, terms: Terms, currency: Currency, prefix: int) -> dict[str, str]:
     """Return a referee's milestones as text."""
-    from btt_chain.primitives.ss58 import encode
-
     found, usage = view.referee, view.referee.usage
     done = "attested" if found.implemented else "not attested"
     spent, wanted = currency.format(usage.spent), currency.format(terms.spent)
@@ -114,17 +113,13 @@ def progress(view: RefereeView, terms: Terms, currency: Currency, prefix: int) -
 @query_options
 def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the accounts that accepted a referral."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[list[RefereeView], Currency, int]:
-        from btt_chain.client.paging import PAGE, pages
-        from cli.views.referral import ReferralApi
 
         currency, prefix = await properties(url, timeout)
         async with view_chain(url, timeout) as chain:
             referees = pages(
-                lambda after: chain.api(ReferralApi.referees, after, PAGE),
+                lambda after: chain.api(ReferralApi.referees, after, u32(PAGE)),
                 lambda view: view.account,
                 first=None,
             )
@@ -208,9 +203,6 @@ def attest(referee: str, url: str, timeout: float, as_json: bool, **options: obj
 
     The Foundation's multisig may also send the call `Referral.attest_implementation`.
     """
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
-
     _, prefix = run(properties(url, timeout))
     decide(
         "Referral.attest_implementation", {"referee": address_of(referee, prefix)},
@@ -223,7 +215,6 @@ def _send(
     call: str, argument: str, given: str, done: str, url: str, timeout: float, as_json: bool,
     options: dict[str, object],
 ) -> None:  # fmt: skip
-    from cli.common.session import run
 
     _, prefix = run(properties(url, timeout))
     args = {argument: address_of(given, prefix)}
@@ -235,8 +226,6 @@ def _send(
 
 def facts(view: RefereeView, prefix: int) -> dict[str, object]:
     """Return a referee as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     found, usage = view.referee, view.referee.usage
     return {
         "account": encode(view.account, prefix),

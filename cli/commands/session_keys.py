@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.keystore import Keystore
+from btt_chain.keystore.key_manager import possession_proof
+from btt_chain.primitives import ss58
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import examples, json_option, query_options
+from cli.common.session import open_chain, run
 from cli.common.validator_keys import (
     KEY_TYPES,
     keystore_password,
@@ -18,9 +22,6 @@ from cli.common.validator_keys import (
     place_of,
     plain_key_errors,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.keystore import Keystore
 
 owner_option = click.option(
     "--owner",
@@ -42,7 +43,6 @@ def rotate(owner: str, url: str, timeout: float, as_json: bool) -> None:
 
     The node keeps the secrets; its older keys stay. Prints the arguments of Session.set_keys.
     """
-    from cli.common.session import open_chain, run
 
     async def ask() -> tuple[bytes, str, str]:
         async with open_chain(url, timeout) as chain:
@@ -86,9 +86,6 @@ def prove(
     For keys that are there already, such as those of `key insert`. Prints the arguments of
     Session.set_keys.
     """
-    from btt_chain.keystore import Keystore
-    from btt_chain.keystore.key_manager import possession_proof
-
     account = _account(owner)
     place = place_of(dev, chain, base_path)
     word = keystore_password(password, password_filename, password_interactive)
@@ -106,9 +103,6 @@ def prove(
 
 
 def _account(text: str, prefix: int | None = None) -> bytes:
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.primitives import ss58
-
     try:
         return read_account(text, ss58.DEFAULT_PREFIX if prefix is None else prefix)
     except AccountError as error:
@@ -142,8 +136,6 @@ def _hex(text: str) -> bytes:
 
 
 def _print(account: bytes, keys: str, proof: str, as_json: bool) -> None:
-    from btt_chain.primitives import ss58
-
     owner = ss58.encode(account)
     if as_json:
         show.document({"owner": owner, "keys": keys, "proof": proof})

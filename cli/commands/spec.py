@@ -16,6 +16,7 @@ from cli.common.files import write
 from cli.common.node_options import asked_for, was_typed
 from cli.common.options import chain_names, examples, runtime_option, url_options
 from cli.common.types import RandomnessType
+from genesis import catalogue
 
 if TYPE_CHECKING:
     from genesis.presets import Chain
@@ -142,7 +143,6 @@ def build_spec(
     **chosen: Any,
 ) -> None:
     """Print the specification of a chain."""
-    from genesis import catalogue
     from genesis.build import to_raw
 
     chain = catalogue.chain_named(known_chain(name))
@@ -205,7 +205,6 @@ def _made(
 ) -> ChainSpec:
     """Return the specification of a chain with the options."""
     from btt_chain.primitives.lottery import SecondaryRule
-    from genesis import catalogue
 
     if isinstance(validators, Path):
         more["validators"] = catalogue.read_validators(chain, validators)

@@ -21,10 +21,8 @@ from cli.common.options import (
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.stakes import (
-    BPS,
     Held,
     Offer,
-    Terms,
     benefit_names,
     find,
     offered,
@@ -35,6 +33,9 @@ from cli.common.stakes import (
     read_terms,
 )
 from cli.common.working import account, planck
+from runtime.pallets.tier_staking import Tier
+from runtime.pallets.tier_staking.formulas import term_ms
+from runtime.splits import BPS
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -111,9 +112,7 @@ def tiers(amount: str | None, url: str, timeout: float, as_json: bool) -> None:
     run(ask())
 
 
-def tier_documents(
-    rows: Sequence[Terms], offers: Sequence[Offer | None]
-) -> list[dict[str, object]]:
+def tier_documents(rows: Sequence[Tier], offers: Sequence[Offer | None]) -> list[dict[str, object]]:
     """Return the tiers as JSON; amounts in planck, rates in hundredths of a percent."""
     return [
         {
@@ -132,7 +131,7 @@ def tier_documents(
 
 
 def print_tiers(
-    currency: Currency, rows: Sequence[Terms], offers: Sequence[Offer | None], whole: int | None
+    currency: Currency, rows: Sequence[Tier], offers: Sequence[Offer | None], whole: int | None
 ) -> None:
     """Print the tiers as a table, with the rewards of `whole` planck."""
     minimums = show.amounts(currency, [row.minimum for row in rows])
@@ -281,12 +280,12 @@ def open_(
             number, terms = the_tier(await read_terms(chain), tier, term)
             offer = await _offer(chain, sender.account, whole, terms, least)
             time = await ChainTime.read(chain)
-            end = time.ms + terms.term_ms
+            end = time.ms + term_ms(terms)
             if not as_json:
                 until = time.date(end)
                 show.note(
-                    f"locked for {span(terms.term_ms)}{', until ' if until else ''}{until}; reward "
-                    f"{currency.format(offer.net)} ({show.percent(offer.net, whole)})"
+                    f"locked for {span(term_ms(terms))}{', until ' if until else ''}{until}; "
+                    f"reward {currency.format(offer.net)} ({show.percent(offer.net, whole)})"
                 )
             done = await send_calls(
                 sender, chain,
@@ -302,7 +301,7 @@ def open_(
     run(work())
 
 
-async def _offer(chain: Chain, who: bytes, whole: int, terms: Terms, least: int | None) -> Offer:
+async def _offer(chain: Chain, who: bytes, whole: int, terms: Tier, least: int | None) -> Offer:
     """Return the reward of a new stake. Refused if the chain would not open it."""
     money = chain.metadata.currency.format
     if whole < terms.minimum:
@@ -317,7 +316,7 @@ async def _offer(chain: Chain, who: bytes, whole: int, terms: Terms, least: int 
     return offer
 
 
-def the_tier(rows: Sequence[Terms], tier: int | None, term: int | None) -> tuple[int, Terms]:
+def the_tier(rows: Sequence[Tier], tier: int | None, term: int | None) -> tuple[int, Tier]:
     """Return the tier that the options name. Mistyped, NotFound."""
     if (tier is None) == (term is None):
         raise Mistyped("how long? Give one of --tier and --term; `btt-chain stake tiers` has both")
@@ -347,7 +346,7 @@ def extend(
             new, terms = the_tier(await read_terms(chain), tier, term)
             time = await ChainTime.read(chain)
             one = find(await read_held(chain, sender.account, time.ms), number)
-            end, days = time.ms + terms.term_ms, show.counted(terms.days, "day")
+            end, days = time.ms + term_ms(terms), show.counted(terms.days, "day")
             if one.amount < terms.minimum:
                 least = currency.format(terms.minimum)
                 raise Refused(f"a stake for {days} is at least {least}")

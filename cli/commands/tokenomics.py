@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from btt_chain.client.amount import BTT, AmountError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, hint
 from cli.common.options import (
@@ -129,8 +130,6 @@ class Money(click.ParamType[int]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         """Return the amount in planck."""
-        from btt_chain.client.amount import BTT, AmountError
-
         if isinstance(value, int):
             return value
         try:
@@ -331,8 +330,6 @@ def release(preset: str, year: str | None, as_csv: bool, as_json: bool) -> None:
 
 
 def _print_year(row: dict[str, Any], preset: str) -> None:
-    from btt_chain.client.amount import BTT
-
     names = {
         "table": "the table's share",
         "vesting": "vesting",

@@ -18,6 +18,8 @@ from btt_chain.client.wire import header_number, member, to_bytes
 from cli.common import show
 from cli.common.errors import ExitCode, Refused
 from cli.common.working import asked
+from runtime.frame.version import CODE_KEY
+from storage.trie import state_root
 
 if TYPE_CHECKING:
     from runtime.audits import Finding
@@ -196,8 +198,6 @@ def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
     from genesis.code import state_version
     from runtime.audits import audit
     from runtime.features.work import Work
-    from runtime.frame.version import CODE_KEY
-    from storage.trie import state_root
 
     found = state_root(state, state_version(state.get(CODE_KEY)))
     if found != root:

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from btt_chain.client.chain import read_chain_metadata
+from btt_chain.client.errors import NotIncluded
+from btt_chain.client.extrinsics import Draft, SigningContext, default_period, era_at, hash_of
+from btt_chain.client.extrinsics import sign as signed
+from btt_chain.client.signed_metadata import runtime_name, signed_digest
+from btt_chain.client.transactions import Call
+from btt_chain.primitives import ss58
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.commands.tx_trace import trace
 from cli.common import show
@@ -33,6 +40,7 @@ from cli.common.sending import (
     signing_options,
     waiting_options,
 )
+from cli.common.session import from_hex, open_chain, run
 from cli.common.wallets import names_used
 
 if TYPE_CHECKING:
@@ -96,9 +104,6 @@ def call_(name: str, arguments: tuple[str, ...], **options: object) -> None:
 
 
 def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> None:
-    from btt_chain.client.transactions import Call
-    from cli.common.session import open_chain, run
-
     as_json = options["as_json"]
     sender = Sender.of(options, as_json)
 
@@ -138,11 +143,6 @@ def sign(
     as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Sign a call, print the transaction in hex. Nothing is sent."""
-    from btt_chain.client.extrinsics import hash_of
-    from btt_chain.client.transactions import Call
-    from btt_chain.primitives import ss58
-    from cli.common.session import open_chain, run
-
     signing = Signing.of(options)
 
     async def online() -> bytes:
@@ -180,9 +180,6 @@ def submit(
 
     HEX is the transaction, a file that holds it, or - for standard input.
     """
-    from btt_chain.client.errors import NotIncluded
-    from cli.common.session import open_chain, run
-
     wire = _wire(extrinsic)
 
     async def work() -> None:
@@ -218,8 +215,6 @@ def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: 
 
     HEX is the transaction, a file that holds it, or - for standard input.
     """
-    from cli.common.session import open_chain, run
-
     wire = _wire(extrinsic)
 
     async def online() -> None:
@@ -276,8 +271,6 @@ class _Facts:
     @classmethod
     def read(cls, path: Path) -> _Facts:
         """Return the facts in a file; Refused if it holds none."""
-        from btt_chain.client.chain import read_chain_metadata
-
         try:
             document = read_object_file(path)
             metadata = bytes.fromhex(document["metadata"][2:])
@@ -298,11 +291,6 @@ class _Facts:
 
 
 def _sign_offline(path: Path, name: str, arguments: tuple[str, ...], signing: Signing) -> bytes:
-    from btt_chain.client.extrinsics import Draft, SigningContext, default_period, era_at
-    from btt_chain.client.extrinsics import sign as signed
-    from btt_chain.client.signed_metadata import runtime_name, signed_digest
-    from btt_chain.client.transactions import Call
-
     facts = _Facts.read(path)
     call = signing.made(
         facts.metadata, Call(facts.metadata.arguments.encode_call(name, arguments))
@@ -329,8 +317,6 @@ def _sign_offline(path: Path, name: str, arguments: tuple[str, ...], signing: Si
 
 
 def _wire(given: str) -> bytes:
-    from cli.common.session import from_hex
-
     text = read_text(given)
     try:
         return from_hex(text, "the transaction")
@@ -345,8 +331,6 @@ def _wire(given: str) -> bytes:
 
 def _begin(wire: bytes, fee: int | None, as_json: bool) -> dict[str, object]:
     """Print the hash of a transaction before it is sent; return the beginning of the JSON."""
-    from btt_chain.client.extrinsics import hash_of
-
     result: dict[str, object] = {"hash": hash_of(wire)}
     if fee is not None:
         result["feeEstimate"] = str(fee)

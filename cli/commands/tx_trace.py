@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.errors import Undecodable
+from btt_chain.crypto.hashing import blake2_256
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import examples, query_options
+from cli.common.session import open_chain, run
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -63,8 +66,6 @@ def trace(
     HASH is the transaction's hash or its beginning. The node executes the block again: calls and
     the calls within them, reads and writes, weights, events, and where a failed call failed.
     """
-    from cli.common.session import open_chain, run
-
     wanted = hash.lower().removeprefix("0x")
     if len(wanted) < MIN_DIGITS or not set(wanted) <= set("0123456789abcdef"):
         raise Mistyped(f"{hash!r} is no hash: write 0x and at least {MIN_DIGITS} hex digits")
@@ -111,8 +112,6 @@ async def _find(
     chain: Chain, wanted: str, block: str | None, search: int
 ) -> tuple[int, bytes, int, str]:
     """Return number and hash of a transaction's block, its index there, and its whole hash."""
-    from btt_chain.crypto.hashing import blake2_256
-
     at = await chain.block_hash(block or "best")
     for _ in range(1 if block else search):
         answer = await chain.connection.call("chain_getBlock", "0x" + at.hex())
@@ -230,8 +229,6 @@ def _steps(metadata: ChainMetadata, texts: dict[str, str], depth: int) -> Iterat
 
 
 def _access(metadata: ChainMetadata, depth: int, kind: str, key: str, value: str) -> Line:
-    from btt_chain.client.errors import Undecodable
-
     raw_key = bytes.fromhex(key)
     text = value.removeprefix("Some(").removesuffix(")")
     raw = None if value == "None" else bytes.fromhex(text)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.client.chain import find_block
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.client.transactions import Call as Encoded
+from btt_chain.client.wire import to_bytes
+from btt_chain.crypto.hashing import twox_128
+from btt_chain.scale import codec, u64
+from cli.commands.tokenomics_live import fetch_state
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened
 from cli.common.deciding import by_sudo, is_sent_by_sudo
@@ -24,14 +30,17 @@ from cli.common.options import (
     query_options,
 )
 from cli.common.sending import Sender, optional_sending_options
+from cli.common.session import open_chain, run
 from cli.common.working import asked
+from runtime.frame.version import CODE_KEY, RuntimeVersion
+from runtime.params import PARAMS_KEY, RuntimeParams
+from storage.trie import state_root
 
 if TYPE_CHECKING:
     from btt_chain.chain.rehearsal import Rehearsal
     from btt_chain.chain.runtimes import Carried, Release
     from runtime.frame import RuntimeVersion
     from runtime.frame.call import Call
-    from runtime.params import RuntimeParams
 
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -99,7 +108,6 @@ def origins(spec_name: str) -> Mapping[int, str]:
 @query_options
 def status(url: str, timeout: float, as_json: bool) -> int:
     """Show the runtime in force and the one to come; exit code 1 if the node lacks it."""
-    from cli.common.session import run
 
     async def ask() -> Json:
         async with await WebSocket.connect(url, timeout) as client:
@@ -166,9 +174,6 @@ def schedule(
     The program that you type this into must carry the version: the call holds its description.
     A referendum takes its time: choose a slot that is `LeastNotice` slots behind its end at least.
     """
-    from btt_chain.scale import u64
-    from cli.common.session import run
-
     if bool(slot) == bool(span):
         raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
     is_sent = is_sent_by_sudo(options, sudo=sudo)
@@ -216,20 +221,12 @@ def schedule(
 
 async def _by_sudo(sender: Sender, call: Call, url: str, timeout: float) -> str:
     """Send a call with the sudo key, and return the hash of its block in hex."""
-    from btt_chain.client.transactions import Call as Encoded
-    from cli.common.session import open_chain
-
     async with open_chain(url, timeout) as chain:
         return "0x" + (await by_sudo(sender, chain, Encoded(call.raw))).block.hex()
 
 
 async def _facts(client: Connection) -> tuple[RuntimeParams, RuntimeVersion, int]:
     """Return the chain's parameters, the version in force, and the slot since genesis."""
-    from btt_chain.client.wire import to_bytes
-    from btt_chain.crypto.hashing import twox_128
-    from btt_chain.scale import codec
-    from runtime.frame.version import CODE_KEY, RuntimeVersion
-    from runtime.params import PARAMS_KEY, RuntimeParams
 
     async def read(key: bytes) -> bytes:
         found = await client.call("state_getStorage", "0x" + key.hex())
@@ -326,10 +323,6 @@ def _read(file: str) -> dict[bytes, bytes]:
 
 
 def _fetched(url: str) -> dict[bytes, bytes]:
-    from btt_chain.client.chain import find_block
-    from cli.commands.tokenomics_live import fetch_state
-    from cli.common.session import run
-
     async def fetch() -> dict[bytes, bytes]:
         async with await WebSocket.connect(url) as client:
             return await fetch_state(client, await find_block(client, "finalized"))
@@ -342,8 +335,6 @@ def _over(state: dict[bytes, bytes]) -> Iterator[Any]:
     """Yield an overlay over a state, and a function that returns its root."""
     from genesis.build import readable
     from genesis.code import state_version
-    from runtime.frame.version import CODE_KEY
-    from storage.trie import state_root
 
     overlay = readable(state)
     version = state_version(state.get(CODE_KEY))

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.chain import read_header
+from btt_chain.client.errors import RpcError
+from btt_chain.client.wire import list_of, member
+from btt_chain.primitives import ss58
+from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from cli.common import show
 from cli.common.calls import report, send_calls
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.key_state import key_reports
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
@@ -158,9 +164,6 @@ async def unused_keys(chain: Chain, stash: bytes) -> Named | None:
 
     These have signed nothing, and no account has registered them.
     """
-    from btt_chain.client.errors import RpcError
-    from btt_chain.client.wire import list_of, member
-
     try:
         found = await chain.connection.call("author_unusedKeys")
     except RpcError as error:
@@ -299,8 +302,6 @@ def _keys_text(state: Validator, here: bool | None) -> str:
 
 async def _reports(chain: Chain) -> Sequence[KeyReport]:
     """Return the node's report on its session keys."""
-    from cli.common.key_state import key_reports
-
     return await key_reports(chain.connection) or ()
 
 
@@ -325,8 +326,6 @@ async def _stash_of(chain: Chain, reports: Sequence[KeyReport]) -> bytes:
 
 async def _are_here(chain: Chain, keys: bytes) -> bool | None:
     """Return True if the node has keys; None if it does not answer that to this connection."""
-    from btt_chain.client.errors import RpcError
-
     try:
         return await has_keys(chain, keys)
     except RpcError:
@@ -335,9 +334,6 @@ async def _are_here(chain: Chain, keys: bytes) -> bool | None:
 
 async def _blocks(chain: Chain, state: Validator) -> tuple[int | None, int]:
     """Return how many blocks of this session a validator made, of how many that were looked at."""
-    from btt_chain.client.chain import read_header
-    from btt_chain.primitives.babe import NoPreDigest, pre_digest
-
     start = await chain.storage("Babe.EpochStart")
     if state.place is None or not isinstance(start, list):
         return None, 0
@@ -358,10 +354,6 @@ async def _blocks(chain: Chain, state: Validator) -> tuple[int | None, int]:
 
 async def _votes(chain: Chain, state: Validator) -> bool | None:
     """Return True if votes of a validator were seen in the last rounds; None if unknown."""
-    from btt_chain.client.errors import RpcError
-    from btt_chain.client.wire import list_of, member
-    from btt_chain.primitives import ss58
-
     if state.place is None or state.keys is None:
         return None
     try:

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.client.amount import AmountError, Currency
+from btt_chain.client.views import event_of
+from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32, u128
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
 from cli.common.working import (
     account,
     planck,
@@ -23,16 +27,16 @@ from cli.common.working import (
     text,
     view_chain,
 )
+from runtime.apis.assets import AssetsApi, AssetView, ExchangeApi, VaultView
+from runtime.pallets.vaults import Vaults
+from runtime.splits import BPS, ceil_div
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.client.transactions import Included
     from btt_chain.client.views import ViewClient
-    from cli.views.assets import AssetView, Moved, VaultView
 
-WHOLE: Final = 10_000
-"""The whole, in hundredths of a percent."""
-ALL: Final = 2**128 - 1
+ALL: Final = u128.MAX
 """Number that stands for all shares."""
 SHARES: Final = Currency("shares")
 """Unit of shares: a vault begins with as many shares as it has money."""
@@ -56,18 +60,14 @@ def vault() -> None:
 @query_options
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the vaults."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[list[tuple[int, VaultView]], Currency, int]:
-        from cli.views.assets import ExchangeApi
-
         found: list[tuple[int, VaultView]] = []
         async with view_chain(url, timeout) as chain:
             currency, prefix = chain.currency, chain.prefix
             count = await chain.chain.storage("Vaults.Count")
             for number in range(int(str(count))):
-                view: VaultView | None = await chain.api(ExchangeApi.vault, number)
+                view = await chain.api(ExchangeApi.vault, u32(number))
                 if view is not None:  # a closed vault has no data
                     found.append((number, view))
         return found, currency, prefix
@@ -102,12 +102,8 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 @query_options
 def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show one vault and what lies in it."""
-    from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     async def ask() -> tuple[VaultView, AssetView | None, int, int, Currency, int]:
-        from cli.views.assets import AssetsApi, ExchangeApi
-
         async with view_chain(url, timeout) as chain:
             currency, prefix = chain.currency, chain.prefix
             owner = None if who is None else account(who, prefix)
@@ -138,7 +134,7 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
         "shares": SHARES.format(view.vault.shares),
     }
     if who is not None:
-        part = percent(own * WHOLE // view.vault.shares)
+        part = percent(own * BPS // int(view.vault.shares))
         fields[f"of {who}"] = f"{SHARES.format(own)}, {part} of all"
         fields["worth now"] = f"{currency.format(money)} and {units:_} units"
     show.record(fields)
@@ -156,10 +152,6 @@ def create(
     **options: object,
 ) -> None:  # fmt: skip
     """Begin a vault with money and units of your own, and manage it."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.assets import Numbered
-
     sender, bps = Sender.of(options, as_json), hundredths(fee)
 
     async def work() -> None:
@@ -169,7 +161,7 @@ def create(
                 chain, "Vaults", "create_vault", asset=asset, fee_bps=bps,
                 money=planck(currency, amount), units=units,
             )  # fmt: skip
-        event = event_of(done, "Vaults.VaultCreated", Numbered)
+        event = event_of(done, "Vaults.VaultCreated", Vaults.VaultCreated)
         number = event.id
         report_call(
             done, as_json, f"vault {number}; `btt-chain vault show {number}` shows it",
@@ -196,10 +188,6 @@ def deposit(
 
     If the vault trades in the meantime, the same shares may cost more: then nothing happens.
     """
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.assets import Moved
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -212,13 +200,14 @@ def deposit(
                     f"vault {number} has no money now, only units: wait until it has sold some, "
                     "or name shares in `btt-chain tx call Vaults.deposit_vault`"
                 )
-            shares = most * view.vault.shares // view.money
-            needed = -(-view.units * shares // view.vault.shares)
+            money, units, all_shares = int(view.money), int(view.units), int(view.vault.shares)
+            shares = most * all_shares // money
+            needed = ceil_div(units * shares, all_shares)
             done = await sender.send(
                 chain, "Vaults", "deposit_vault", id=number, shares=shares,
                 most_money=most, most_units=most_units or needed,
             )  # fmt: skip
-        event = event_of(done, "Vaults.Deposited", Moved)
+        event = event_of(done, "Vaults.Deposited", Vaults.Deposited)
         _print_moved("You put in", event, done, currency, as_json)
 
     run(work())
@@ -236,10 +225,6 @@ def withdraw(
     number: int, part: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Give shares of yours back, all or a part of them, for money and units."""
-    from btt_chain.client.views import event_of
-    from cli.common.session import run
-    from cli.views.assets import Moved
-
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -251,17 +236,21 @@ def withdraw(
                 chain, "Vaults", "withdraw_vault", id=number,
                 shares=some_of(own, part),
             )  # fmt: skip
-        event = event_of(done, "Vaults.Withdrawn", Moved)
+        event = event_of(done, "Vaults.Withdrawn", Vaults.Withdrawn)
         _print_moved("You got", event, done, currency, as_json)
 
     run(work())
 
 
 def _print_moved(
-    verb: str, event: Moved, done: Included, currency: Currency, as_json: bool
+    verb: str,
+    event: Vaults.Deposited | Vaults.Withdrawn,
+    done: Included,
+    currency: Currency,
+    as_json: bool,
 ) -> None:
     """Print the money, units and shares that went into a vault or came out of it."""
-    money, units, shares = (int(part) for part in (event.money, event.units, event.shares))
+    money, units, shares = event.money, event.units, event.shares
     said = f"{verb} {currency.format(money)} and {units:_} units for {SHARES.format(shares)}."
     parts = {"money": str(money), "units": str(units), "shares": str(shares)}
     report_call(done, as_json, said, vault=event.id, **parts)
@@ -269,9 +258,7 @@ def _print_moved(
 
 async def vault_of(chain: ViewClient, number: int) -> VaultView:
     """Return a vault. NotFound if there is none."""
-    from cli.views.assets import ExchangeApi
-
-    view: VaultView | None = await chain.api(ExchangeApi.vault, number)
+    view = await chain.api(ExchangeApi.vault, u32(number))
     if view is None:
         raise NotFound(f"there is no vault {number}; `btt-chain vault list` shows them")
     return view
@@ -284,8 +271,8 @@ async def shares_of(chain: Chain, number: int, who: bytes) -> int:
 
 def worth(view: VaultView, shares: int) -> tuple[int, int]:
     """Return the planck and units of that many shares of a vault, rounded as on the chain."""
-    whole = view.vault.shares
-    return view.money * shares // whole, view.units * shares // whole
+    whole = int(view.vault.shares)
+    return int(view.money) * shares // whole, int(view.units) * shares // whole
 
 
 def some_of(own: int, given: str) -> int:
@@ -293,7 +280,7 @@ def some_of(own: int, given: str) -> int:
     if given == "all":
         return ALL  # all at the time of execution
     if given.endswith("%"):
-        return own * hundredths(given) // WHOLE
+        return own * hundredths(given) // BPS
     try:
         return SHARES.parse(given)
     except AmountError as error:
@@ -303,8 +290,8 @@ def some_of(own: int, given: str) -> int:
 def hundredths(given: str) -> int:
     """Return a percentage, as 1.25%, in hundredths. Mistyped unless it is 0 to 100%."""
     found = _PERCENT.fullmatch(given)
-    parts = WHOLE + 1 if found is None else int(found[1] + (found[2] or "").ljust(2, "0"))
-    if parts > WHOLE:
+    parts = BPS + 1 if found is None else int(found[1] + (found[2] or "").ljust(2, "0"))
+    if parts > BPS:
         raise Mistyped(f"{given!r} is no percentage: write 1%, or 1.25% for a finer one")
     return parts
 
@@ -316,8 +303,6 @@ def percent(parts: int) -> str:
 
 def facts(number: int, view: VaultView, prefix: int) -> dict[str, object]:
     """Return a vault as JSON."""
-    from btt_chain.primitives.ss58 import encode
-
     return {
         "vault": number,
         "asset": view.vault.asset,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.crypto.hashing import blake2_128_concat, twox_128
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Group, examples, json_option
@@ -98,7 +99,6 @@ def described(key: bytes, value: bytes | None) -> dict[str, str]:
     The words are made of the proven bytes; those of the file are not believed. Empty for entries
     other than balances and the total issuance.
     """
-    from btt_chain.crypto.hashing import blake2_128_concat, twox_128
     from btt_chain.primitives import ss58
     from btt_chain.primitives.account import AccountInfo
     from btt_chain.scale import codec, u128

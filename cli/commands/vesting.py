@@ -11,10 +11,11 @@ from cli.common.calls import report, send_calls
 from cli.common.chain_time import ChainTime
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, query_options
-from cli.common.schedules import Schedule, Vested, next_dates, read_vested
+from cli.common.schedules import Vested, first_release, next_dates, read_vested
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.working import account
+from runtime.pallets.vesting import Schedule
 
 MONTH_MS: Final = 30 * 86_400_000
 MAX_DATES: Final = 120
@@ -52,7 +53,7 @@ def show_(who: str, months: int, url: str, timeout: float, as_json: bool) -> Non
         show.record(
             {
                 "locked": money(found.unvested(slot)),
-                "released": money(sum(each.vested(slot) for each in found.schedules)),
+                "released": money(sum(int(each.vested(slot)) for each in found.schedules)),
                 "to unlock": money(found.claimable(slot)),
             }
         )
@@ -63,7 +64,7 @@ def show_(who: str, months: int, url: str, timeout: float, as_json: bool) -> Non
                 show.amounts(currency, [each.locked for each in schedules]),
                 show.amounts(currency, [each.vested(slot) for each in schedules]),
                 show.amounts(currency, [each.unvested(slot) for each in schedules]),
-                [_when(time, each.first) for each in schedules],
+                [_when(time, first_release(each)) for each in schedules],
                 [_when(time, each.end) for each in schedules],
                 strict=True,
             ),
@@ -86,7 +87,7 @@ def show_(who: str, months: int, url: str, timeout: float, as_json: bool) -> Non
 
 def _when(time: ChainTime, slot: int) -> str:
     """Return a slot as a date; with its distance if it is to come."""
-    ms = slot * time.slot_ms
+    ms = int(slot) * time.slot_ms
     return time.until(ms) if slot > time.slot else time.date(ms) or "at the start"
 
 
@@ -133,7 +134,7 @@ def claim(other: str | None, url: str, timeout: float, as_json: bool, **options:
             if not before.schedules:
                 raise NotFound(f"nothing of {chain.metadata.address(who)} is vesting")
             if not before.claimable(time.slot):
-                first = min(each.first for each in before.schedules)
+                first = min(map(first_release, before.schedules))
                 soon = f"; the first release is {_when(time, first)}" if first > time.slot else ""
                 raise Refused(f"nothing was released since the last time{soon}")
             call = ("Vesting.vest", {}) if who == mine else (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 from secrets import SystemRandom, token_bytes
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.worker import ThreadWorker
+from btt_chain.primitives import ss58
+from btt_chain.primitives.digest import H256
 from cli.common import show
 from cli.common.errors import ExitCode, NotFound, Refused
 from cli.common.ids import RECEIPT, read_beginning, resolve
@@ -20,6 +25,7 @@ from cli.common.options import (
     query_options,
 )
 from cli.common.sending import Sender, optional_sending_options
+from cli.common.session import run
 from cli.common.working import chain_facts, lacks_extra, work_chain
 
 if TYPE_CHECKING:
@@ -62,8 +68,6 @@ def verify(
     nothing. Providers serve for seven days after the last day of dispute. With --from, a proof of
     what is wrong is sent. Exit code 1 if something is wrong.
     """
-    from cli.common.session import run
-
     read_beginning(receipt_id, RECEIPT)
     sender = None if options["uri"] is None else Sender.of(options, as_json)
     try:
@@ -76,7 +80,6 @@ def verify(
 async def _verify(
     text: str, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
 ) -> int:
-    from btt_chain.primitives.digest import H256
     from runtime.apis.work import WorkApi
     from runtime.pallets.jobs.types import Tier
 
@@ -113,11 +116,8 @@ async def _look(
         ProviderSource,
         lines_of,
     )
-    from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
     from btt_chain.compute.verifier.checking import Look, look_at
-    from btt_chain.compute.worker import ThreadWorker
-    from btt_chain.primitives.digest import H256
     from runtime.apis.work import WorkApi
 
     provider = [] if view.provider_info is None else lines_of(view.provider_info.endpoints)
@@ -201,7 +201,6 @@ def _print(
     view: JobView, receipt: ReceiptView, findings: dict[int, Finding], as_json: bool,
     sent: str | None,
 ) -> None:  # fmt: skip
-    from btt_chain.primitives import ss58
 
     wrong = {item: _say(finding) for item, finding in findings.items() if _kind(finding) != "valid"}
     gone = all(_kind(finding) == "missing" for finding in findings.values())
@@ -274,8 +273,6 @@ def bench(quick: bool, rounds: int, as_json: bool) -> None:
 
     One thread. Processor times, medians of some rounds taken in turns: other programs add to all.
     """
-    import os
-
     # Before numpy is loaded: BLAS reads it once.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:

@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.care.errors import CareError
+from btt_chain.care.evidence import NO_MEMBER
+from btt_chain.care.schedule import MONTH_DAYS, Calendar
+from btt_chain.client.accounts import FILE_NAME
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.point_voucher import Modulus
+from btt_chain.scale import u32
+from cli.commands.gov_calls import slot_now
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command, connection_options, read_text
 from cli.common.working import account
+from runtime.apis.facilities import FacilitiesApi
+from runtime.apis.incentives import CurrentMonth, EpochView, IncentivesApi
+from runtime.pallets.facilities import Kind
 
 if TYPE_CHECKING:
     from btt_chain.care.facility import FacilityFolder
-    from btt_chain.care.schedule import Calendar
     from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.activity_rule import ActivityRule
-    from cli.views.incentives import CurrentMonth, EpochView
 
 MIN_SECRET: Final = 12
 
@@ -73,8 +81,6 @@ def folder_secret(given: str) -> bytes:
 
 def is_file_name(text: str) -> bool:
     """Return True if a text resembles the name of a file; random text in base64 does not."""
-    from btt_chain.client.accounts import FILE_NAME
-
     folders, _, name = text.rpartition("/")
     if FILE_NAME.fullmatch(name) or text.startswith(("./", "../")):
         return True
@@ -94,8 +100,6 @@ def care_folder(base: Path | None, role: str, genesis: bytes, owner: bytes) -> P
 @contextmanager
 def words() -> Iterator[None]:
     """Turn errors of the programs of care into those of commands."""
-    from btt_chain.care.errors import CareError
-
     try:
         yield
     except CareError as error:
@@ -116,15 +120,11 @@ def facility_folder(
 
 def account_id(given: str, prefix: int) -> AccountId:
     """Return the account of a text. Mistyped if it is none."""
-    from btt_chain.primitives.account import AccountId
-
     return AccountId(account(given, prefix))
 
 
 async def current(chain: ViewClient) -> CurrentMonth:
     """Return the chain's current month."""
-    from cli.views.incentives import IncentivesApi
-
     return await chain.api(IncentivesApi.current)
 
 
@@ -145,38 +145,27 @@ async def last_month(chain: ViewClient) -> int:
 
 async def calendar(chain: ViewClient) -> Calendar:
     """Return the calendar of the chain's months."""
-    from btt_chain.care.schedule import MONTH_DAYS, Calendar
-
     now = await current(chain)
     return Calendar((int(now.ends) - int(now.begins)) // MONTH_DAYS)
 
 
 async def slot_of(chain: ViewClient) -> int:
     """Return the chain's time, in slots since genesis."""
-    from cli.commands.gov_calls import slot_now
-
     return await slot_now(chain.chain)
 
 
-async def keys_of(chain: ViewClient, facility: AccountId, month: int) -> list[bytes]:
-    """Return the moduli that the chain has for a facility's month; none if there are none."""
-    from cli.views.incentives import IncentivesApi
-
-    found = await chain.api(IncentivesApi.keys, facility, month)
-    return found or []
+async def keys_of(chain: ViewClient, facility: AccountId, month: int) -> list[Modulus]:
+    """Return the moduli that the chain has for a facility's month; empty without any."""
+    return await chain.api(IncentivesApi.keys, facility, u32(month)) or []
 
 
 async def epoch_of(chain: ViewClient, facility: AccountId, month: int) -> EpochView | None:
     """Return a facility's month; None if it has not paid for it."""
-    from cli.views.incentives import IncentivesApi
-
-    return await chain.api(IncentivesApi.epoch, facility, month)
+    return await chain.api(IncentivesApi.epoch, facility, u32(month))
 
 
 async def rules_of(chain: ViewClient) -> dict[int, ActivityRule]:
     """Return the rules of activities by number."""
-    from cli.views.incentives import IncentivesApi
-
     return {int(view.id): view.rule for view in await chain.api(IncentivesApi.rules)}
 
 
@@ -190,11 +179,8 @@ async def rule_of(chain: ViewClient, number: int) -> ActivityRule:
 
 async def member_of(chain: ViewClient, owner: AccountId, member: str | None) -> bytes:
     """Return the facility behind an issuer. Mistyped if one is missing, or not to be given."""
-    from btt_chain.care.evidence import NO_MEMBER
-    from cli.views.facilities import FacilitiesApi
-
     found = await chain.api(FacilitiesApi.facility, owner)
-    is_issuer = found is not None and found.facility.kind == "Issuer"
+    is_issuer = found is not None and found.facility.kind is Kind.Issuer
     if is_issuer != (member is not None):
         raise Mistyped(
             "an issuer names the member that confirmed it: --for"

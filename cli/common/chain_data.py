@@ -11,6 +11,10 @@ import click
 
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
 from cli.common.options import Command, chain_names
+from genesis.presets import ALIASES, CHAINS
+from p2p.errors import NetworkError
+from runtime.frame import MigrationFailed
+from storage.kv import StorageError
 
 if TYPE_CHECKING:
     from btt_chain.node.lifecycle import OpenChain
@@ -66,7 +70,6 @@ def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
 def known_chain(name: str) -> str:
     """Return the name of a chain or of a file; NotFound if it is neither."""
     from genesis.catalogue import chain_named
-    from genesis.presets import ALIASES, CHAINS
 
     if chain_named(name) is None and not Path(name).is_file():
         known = (*CHAINS, *ALIASES)
@@ -88,9 +91,6 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.node.service import PortTaken
     from genesis.checkpoint import UntrustedDatabase
     from genesis.spec import SpecError
-    from p2p.errors import NetworkError
-    from runtime.frame import MigrationFailed
-    from storage.kv import StorageError
 
     try:
         yield

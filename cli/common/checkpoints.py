@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.errors import InvalidAnswer, RpcError
+from btt_chain.primitives.header import Header
+from btt_chain.scale import DecodeError
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import write_json
 from cli.common.session import open_chain, run
+from runtime.params import PARAMS_KEY, RuntimeParams
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
-    from btt_chain.primitives.header import Header
     from genesis.build import Genesis
     from genesis.checkpoint import Checkpoint
 
@@ -32,7 +34,6 @@ def checkpoint_from(url: str, timeout: float, genesis: bytes, block: str) -> Che
 
 
 async def _read(url: str, timeout: float, genesis: bytes, block: str) -> Checkpoint:
-    from btt_chain.scale import DecodeError
     from genesis.checkpoint import AUTHORITIES, CURRENT_EPOCH, NEXT_EPOCH, SET_ID, Checkpoint
 
     async with open_chain(url, timeout) as chain:
@@ -60,8 +61,6 @@ async def _read(url: str, timeout: float, genesis: bytes, block: str) -> Checkpo
 
 
 async def _header(chain: Chain, hash: str) -> Header:
-    from btt_chain.primitives.header import Header
-
     header = await chain.connection.call("chain_getHeader", hash)
     if not isinstance(header, dict):
         raise InvalidAnswer(f"the node has no header of its block {hash}")
@@ -82,7 +81,6 @@ async def _final_block(chain: Chain, block: str) -> str:
 def write_validity(checkpoint: Checkpoint, zero: Genesis, output: str) -> None:
     """Print until when a checkpoint is good, and write it beside its specification."""
     from genesis.checkpoint import good_until_ms
-    from runtime.params import PARAMS_KEY, RuntimeParams
 
     until = good_until_ms(checkpoint, RuntimeParams.decode(zero.state[PARAMS_KEY]))
     moment = datetime.fromtimestamp(until / 1000, UTC).isoformat(timespec="seconds")

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import click
 
 from cli.common.errors import Mistyped, NotFound, hint
+from cli.common.files import read_text_file
 
 SHARED: Final = ("timeout", "url")
 """Options that may be set for all commands at once: keys outside of all tables."""
@@ -49,8 +50,6 @@ class Settings(NamedTuple):
         if file is None:
             return cls({}, "", os.environ)
         import tomllib
-
-        from cli.common.files import read_text_file
 
         try:
             tables = tomllib.loads(read_text_file(file))

@@ -12,6 +12,7 @@ from cli.common import show
 from cli.common.errors import Mistyped
 from cli.common.options import Command
 from cli.common.sending import Sender, optional_sending_options
+from cli.common.session import run
 from cli.common.signers import carrying
 from cli.common.working import view_chain
 
@@ -40,8 +41,6 @@ def decide(
 
     `name` is that of pallet and call, `args` are its arguments and `words` the same as text.
     """
-    from cli.common.session import run
-
     is_sent = is_sent_by_sudo(options, sudo=bool(options.pop("sudo")))
     pallet, _, method = name.partition(".")
 

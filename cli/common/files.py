@@ -5,6 +5,7 @@ Libraries are imported where they are used: `btt-chain --help` imports this modu
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,8 +51,6 @@ def write(output: Path | str, data: bytes | str, *, private: bool = False) -> No
 
 def write_json(document: object, output: Path | str) -> None:
     """Write a document whole or not at all; - is standard output."""
-    import json
-
     write(output, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from btt_chain.consensus.finality.proofs import FinalityProof
+from btt_chain.crypto.hashing import twox_128
+from btt_chain.primitives.grandpa import Justification, Target, Verdict, verify_full
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.voters import AuthorityId, VoterSet
+from btt_chain.scale import codec, u64
 from cli.common.errors import Refused
+from storage.trie import ProofError, verify_proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,6 @@ class Votes:
 
 def read_checkpoint(document: dict[str, object]) -> Checkpoint:
     """Return the checkpoint of a document, its voters proven. Raises Refused."""
-    from btt_chain.crypto.hashing import twox_128
-    from storage.trie import ProofError, verify_proof
-
     header = read_header(text_of(document, "header"), "the checkpoint's header")
     prefix = twox_128(b"Grandpa")
     keys = [prefix + twox_128(b"Authorities"), prefix + twox_128(b"CurrentSetId")]
@@ -51,11 +54,6 @@ def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
 
     Each header of the proof must be the child of the one before; the last one is voted on.
     """
-    from btt_chain.consensus.finality.proofs import FinalityProof
-    from btt_chain.primitives.grandpa import Justification, Target, Verdict, verify_full
-    from btt_chain.primitives.voters import AuthorityId, VoterSet
-    from btt_chain.scale import codec, u64
-
     try:
         proof = FinalityProof.decode(raw)
         justification = Justification.decode(proof.justification)

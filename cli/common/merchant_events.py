@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.client.errors import RpcError
 from btt_chain.payments.delivery.events import EventType, MerchantEvent
-from btt_chain.payments.delivery.journal import Cursor
+from btt_chain.payments.delivery.journal import Cursor, Journal
+from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import to_base64url
 from btt_chain.payments.statement.entries import moment
 from cli.common import show
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
     from btt_chain.client.chain import Chain
     from btt_chain.client.decoding import EventView
-    from btt_chain.client.errors import RpcError
-    from btt_chain.payments.delivery.journal import Journal
     from btt_chain.scale.portable import Plain
 
 FILE: Final = "events.sqlite"
@@ -52,9 +52,6 @@ def journal_path(base: Path | None, genesis: bytes, merchant: bytes) -> Path:
 @contextmanager
 def open_journal(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[Journal]:
     """Open a merchant's journal. Refused if it cannot be used."""
-    from btt_chain.payments.delivery.journal import Journal
-    from btt_chain.payments.errors import PaymentError
-
     path = journal_path(base, chain.genesis, merchant)
     try:
         with Journal.open(path, chain.genesis, merchant) as journal:
@@ -152,8 +149,6 @@ class Recorder:
         return events
 
     async def _raw_events(self, chain: Chain, height: int, hash: bytes) -> list[EventView]:
-        from btt_chain.client.errors import RpcError
-
         try:
             raw = await chain.storage_bytes(chain.storage_key("System.Events"), hash)
         except RpcError as error:
@@ -223,8 +218,6 @@ class Recorder:
 
     async def _oldest(self) -> int:
         """Return the oldest final block whose events the node has."""
-        from btt_chain.client.errors import RpcError
-
         key = self._chain.storage_key("System.Events")
         low, high = 1, (await self._chain.finalized()).number
         while low < high:

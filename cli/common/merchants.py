@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from btt_chain.client.errors import printable
+from btt_chain.daemon import lookup
 from btt_chain.payments.request import MerchantView
+from btt_chain.payments.statement.entries import moment
 from btt_chain.payments.till import Found
+from btt_chain.payments.words import made_visible
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import CURRENCIES, Currency, CurrencyError, currency
@@ -104,8 +107,6 @@ async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> 
 
 async def registered(chain: Chain, account: bytes) -> MerchantView:
     """Return a merchant. Raises NotFound if a final block shows that the account is not one."""
-    from btt_chain.daemon import lookup
-
     found = await lookup(chain, lambda at: merchant_of(chain, account, at))
     if found is None:
         raise NotFound(
@@ -149,8 +150,6 @@ async def _own_name(chain: Chain, account: bytes, at: bytes | None) -> str | Non
 
 def shown_name(datum: Plain) -> str:
     """Return the text of an identity's field, without characters that could mislead."""
-    from btt_chain.payments.words import made_visible
-
     if not isinstance(datum, dict):
         return ""
     raw = next(iter(datum.values()))
@@ -298,8 +297,6 @@ def in_words(span_ms: int) -> str:
 
 def when(time_ms: int, now_ms: int) -> str:
     """Return a time for people, with what is left until then; `never` beyond the calendar."""
-    from btt_chain.payments.statement.entries import moment
-
     try:
         text = moment(time_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
     except OverflowError:

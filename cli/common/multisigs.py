@@ -6,6 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.client.accounts import read_account
+from btt_chain.client.errors import ClientError
+from btt_chain.client.values import field
+from btt_chain.client.wire import member, to_bytes
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.era import Era
+from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.scale import codec, compact_decode
+from btt_chain.scale.errors import DecodeError
+from btt_chain.scale.metadata import SequenceDef, VariantDef
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.wallets import wallet, wallet_errors
 
@@ -106,9 +116,6 @@ async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> 
 
 
 async def _operation(chain: Chain, call_hash: bytes, value: Plain) -> Operation:
-    from btt_chain.client.accounts import read_account
-    from btt_chain.client.values import field
-
     when, approvals = field(value, "when"), field(value, "approvals")
     height, index = int(str(field(when, "height"))), int(str(field(when, "index")))
     prefix = chain.metadata.prefix
@@ -131,10 +138,6 @@ async def find_call(chain: Chain, height: int, index: int, call_hash: bytes) -> 
 
     None if neither has it. The hash is checked, so no node can put another call in its place.
     """
-    from btt_chain.client.errors import ClientError
-    from btt_chain.client.wire import member, to_bytes
-    from btt_chain.crypto.hashing import blake2_256
-
     try:
         block = await chain.connection.call("chain_getBlockHash", height)
         body = member(member(await chain.connection.call("chain_getBlock", block), "block"),
@@ -152,11 +155,6 @@ async def find_call(chain: Chain, height: int, index: int, call_hash: bytes) -> 
 
 def calls_of(metadata: ChainMetadata, wire: bytes) -> Iterator[bytes]:
     """Yield the bytes of the calls in a transaction, nested ones included."""
-    from btt_chain.primitives.era import Era
-    from btt_chain.primitives.extrinsic import unwrap
-    from btt_chain.scale import codec
-    from btt_chain.scale.errors import DecodeError
-
     items = metadata.items
     try:
         inner = unwrap(wire)
@@ -176,9 +174,6 @@ def calls_of(metadata: ChainMetadata, wire: bytes) -> Iterator[bytes]:
 
 def _nested(types: Portable, call_type: int, raw: bytes, at: int, depth: int) -> Iterator[bytes]:
     """Yield the call at an offset, and the calls inside of it."""
-    from btt_chain.scale import compact_decode
-    from btt_chain.scale.metadata import SequenceDef
-
     _, end = types.decode_at(call_type, raw, at)
     yield raw[at:end]
     if depth >= MAX_DEPTH:
@@ -200,8 +195,6 @@ def _nested(types: Portable, call_type: int, raw: bytes, at: int, depth: int) ->
 
 def _fields(types: Portable, call_type: int, raw: bytes, at: int) -> list[int]:
     """Return the types of the arguments of the call at an offset."""
-    from btt_chain.scale.metadata import VariantDef
-
     outer = types.type(call_type).definition
     for pallet in outer.variants if isinstance(outer, VariantDef) else ():
         if pallet.index == raw[at] and pallet.fields:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digest import H256
 from cli.common.care import care_folder, care_folder_option, words
 from cli.common.options import Command, key_pair, read_secret
+from runtime.apis.incentives import IncentivesApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +55,5 @@ async def is_spent(chain: ViewClient, kept: Kept, at: bytes | None = None) -> bo
 
     Only a final block counts for good: the voucher of a block that is left counts again.
     """
-    from btt_chain.crypto.hashing import blake2_256
-    from btt_chain.primitives.digest import H256
-    from cli.views.incentives import IncentivesApi
-
     message = H256(blake2_256(kept.voucher.message(chain.genesis)))
     return await chain.api(IncentivesApi.is_spent, kept.voucher.month, message, at=at)

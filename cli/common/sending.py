@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from btt_chain.client.errors import DispatchFailed, printable
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.amount import AmountError
+from btt_chain.client.errors import DispatchFailed, NotIncluded, RpcError, printable
+from btt_chain.client.extrinsics import hash_of
+from btt_chain.client.signed_metadata import RUNTIME
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
+from btt_chain.scale import Err
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command, password_options, query_options, scheme_option
@@ -29,7 +34,7 @@ from cli.common.trying import (
     waiting_before,
 )
 from cli.common.types import Seconds
-from cli.common.wallets import Passwords, names_used
+from cli.common.wallets import Passwords, entry_named, names_used
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -248,8 +253,6 @@ class Signing:
 
     def tip_in(self, currency: Currency) -> int:
         """Return the tip in planck. Mistyped if it is no amount."""
-        from btt_chain.client.amount import AmountError
-
         try:
             return currency.parse(self.tip)
         except AmountError as error:
@@ -258,9 +261,6 @@ class Signing:
 
 def _proxied(given: str, own: Proxied | None) -> Proxied:
     """Return the account of `--proxy-for`. Mistyped if it is none, or the signer is a proxy too."""
-    from btt_chain.client.accounts import AccountError, read_account
-    from cli.common.wallets import entry_named
-
     if own is not None:
         raise Mistyped("--from names an account that is used by proxy: leave out --proxy-for")
     entry = entry_named(given)
@@ -357,8 +357,6 @@ class Sender:
         return wire, fee
 
     async def _fee(self, chain: Chain, wire: bytes) -> int | None:
-        from btt_chain.client.errors import RpcError
-
         try:
             return await chain.transactions.fee(wire)
         except RpcError as error:
@@ -474,7 +472,6 @@ class Sender:
         block, wire = await self._delivered(client.chain, call, wire)
         done = await client.executed(wire, block)
         if self.signing.proxied is not None:
-            from btt_chain.scale import Err
             from runtime.pallets.proxy.events import ProxyExecuted
 
             for event in done.events:
@@ -487,9 +484,6 @@ class Sender:
 
     async def _delivered(self, chain: Chain, call: Call, wire: bytes) -> tuple[bytes, bytes]:
         """Send a transaction; return its block, and the transaction if it was signed again."""
-        from btt_chain.client.errors import NotIncluded
-        from btt_chain.client.extrinsics import hash_of
-
         signing = self.signing
         try:
             done = await chain.transactions.deliver(
@@ -506,8 +500,6 @@ class Sender:
 
 def note_foreign(chain: Chain) -> None:
     """Say that signatures do not cover the metadata, on a chain of another runtime."""
-    from btt_chain.client.signed_metadata import RUNTIME
-
     if chain.transactions.digest is None:
         name = chain.facts.spec_name or "an unknown runtime"
         show.note(f"note: the chain runs {name}, not {RUNTIME}: its node alone says what calls do")

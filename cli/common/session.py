@@ -12,14 +12,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from btt_chain.client.errors import ClientError
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import ClientError, Disconnected
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.daemon import NotReady
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, of_client
 from cli.common.files import read_bytes
 from cli.common.streams import ending_signals
 
 if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
     from btt_chain.client.jsonrpc import Connection
     from btt_chain.daemon import Daemon
 
@@ -116,9 +118,6 @@ async def open_chain(url: str, timeout: float, at: str | None = None) -> AsyncIt
 
     The connection is a WebSocket, also for a URL of http: each node has both on one port.
     """
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import WebSocket
-
     async with await WebSocket.connect(url, timeout) as connection:
         yield await Chain.open(connection, at)
 
@@ -128,8 +127,6 @@ async def first_step(daemon: Daemon, step: Callable[[Connection], Awaitable[Resu
 
     Any other error of the step ends the program: the chain may not be one of its kind.
     """
-    from btt_chain.client.errors import Disconnected
-    from btt_chain.daemon import NotReady
 
     async def decisive(connection: Connection) -> Result:
         try:

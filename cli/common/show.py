@@ -6,6 +6,7 @@ written to standard output; all other messages to standard error.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -52,8 +53,6 @@ def line(value: object) -> None:
 
 def _json(value: object, *, indent: int | None = None, separators: _Pair | None = None) -> str:
     """Return JSON with the control characters escaped that JSON permits in texts."""
-    import json  # a millisecond: only for those who want JSON
-
     return re.sub(
         _NOT_ASCII,
         lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1],

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.errors import InvalidArgument
+from btt_chain.client.transactions import Call
+from btt_chain.primitives import ss58
+from btt_chain.scale import EncodeError
 from cli.common import show
-from cli.common.errors import Mistyped
+from cli.common.errors import Mistyped, hint
 from cli.common.options import key_pair, read_secret
 from cli.common.wallets import (
     Passwords,
@@ -24,7 +29,6 @@ from cli.common.wallets import (
 
 if TYPE_CHECKING:
     from btt_chain.client.metadata import ChainMetadata
-    from btt_chain.client.transactions import Call
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.scale.portable import Plain
     from btt_chain.wallet.entries import Entry
@@ -95,8 +99,6 @@ def _of_entry(entry: Entry, passwords: Passwords) -> ReadSigner:
     with wallet_errors():
         keys = [each for each in wallet().of_account(entry.signer) if each.kind is Kind.KEY]
     if not keys:
-        from btt_chain.primitives import ss58
-
         raise Mistyped(
             f"{entry.name} is used through its proxy {ss58.encode(entry.signer)}, whose key is not "
             "in this wallet"
@@ -112,15 +114,12 @@ def _is_seed(text: str) -> bool:
 
 
 def _is_file(text: str) -> bool:
-    from pathlib import Path
-
     return len(text) <= MAX_NAME and Path(text).is_file()
 
 
 def _unknown(text: str) -> str:
     if _is_seed(text):
         return "the key names no file and no account; a seed begins with 0x"
-    from cli.common.errors import hint
 
     known = wallet().names()
     near = hint(text, known) if known else f"there is no account in {wallet_folder()}"
@@ -146,10 +145,6 @@ def carrying(
 
     Raises NotFound, InvalidArgument.
     """
-    from btt_chain.client.errors import InvalidArgument
-    from btt_chain.client.transactions import Call
-    from btt_chain.scale import EncodeError
-
     items = metadata.items
     pallet, variant = items.call(path)
     raw = bytes((pallet.index, variant.index))

@@ -1,8 +1,6 @@
 """Stakes of TierStaking: their reading, and the figures that people decide by.
 
-The formulas are those of `runtime.pallets.tier_staking.formulas`, written once more because the
-runtime takes a second to import; a test compares both. Amounts in planck, times in ms since the
-first block, rates in hundredths of a percent for 365 days.
+Amounts in planck, times in ms since the first block, rates in hundredths of a percent for 365 days.
 """
 
 from __future__ import annotations
@@ -11,41 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.client.views import shaped
 from cli.common.errors import NotFound
+from runtime.pallets.tier_staking import ONE, Benefit, Tier, accrued, affordable_bps
+from runtime.pallets.tier_staking.formulas import term_ms
+from runtime.splits import BPS
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.scale.portable import Plain
 
-BPS: Final = 10_000
-DAY_MS: Final = 86_400_000
-YEAR_MS: Final = 365 * DAY_MS
-ONE: Final = 10**18
-"""One planck per staked planck, in units of the dividend accumulator."""
-
 BENEFITS: Final = {
-    1: "priority for jobs",
-    2: "fees 20 % lower",
-    4: "1.5 votes",
-    8: "special services",
+    Benefit.PRIORITY: "priority for jobs",
+    Benefit.DISCOUNT: "fees 20 % lower",
+    Benefit.VOTE: "1.5 votes",
+    Benefit.SPECIAL: "special services",
 }
 """Names of the bits of a tier's benefits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The terms of new stakes of a tier."""
-
-    days: int
-    reward_bps: int
-    minimum: int
-    burn_bps: int
-    benefits: int
-
-    @property
-    def term_ms(self) -> int:
-        """The lock duration."""
-        return self.days * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +78,7 @@ class Held:
     @property
     def earned(self) -> int:
         """Reward up to now, before burns."""
-        return accrued(self.amount, self.bps, min(self.now, self.term_end) - self.opened)
+        return int(accrued(self.amount, self.bps, min(self.now, self.term_end) - self.opened))
 
     @property
     def due(self) -> int:
@@ -121,27 +101,23 @@ class Held:
         return self.now >= self.term_end
 
 
-def accrued(amount: int, bps: int, elapsed: int) -> int:
-    """Return the reward of `amount` for `elapsed` ms, rounded down, not compounded."""
-    return amount * bps * elapsed // (BPS * YEAR_MS)
-
-
 def net_of(gross: int, burn_bps: int) -> int:
     """Return a reward after its burn."""
     return gross - gross * burn_bps // BPS
 
 
-def offered(amount: int, terms: Terms, pool: Pool, promised: int = 0) -> Offer:
+def offered(amount: int, terms: Tier, pool: Pool, promised: int = 0) -> Offer:
     """Return the reward of a new stake; `promised` is that of the account's open stakes.
 
     If the pool cannot reserve the full reward, the rate is rounded down to what it can.
     """
-    full = accrued(amount, terms.reward_bps, terms.term_ms)
+    term = term_ms(terms)
+    full = int(accrued(amount, terms.reward_bps, term))
     room = min(pool.free, max(0, pool.cap - promised))
     gross = full
     if full > room:
-        gross = accrued(amount, room * BPS * YEAR_MS // (amount * terms.term_ms), terms.term_ms)
-    return Offer(gross, gross - net_of(gross, terms.burn_bps), full <= room)
+        gross = int(accrued(amount, affordable_bps(amount, term, room), term))
+    return Offer(gross, gross - net_of(gross, int(terms.burn_bps)), full <= room)
 
 
 def benefit_names(bits: int) -> list[str]:
@@ -161,14 +137,9 @@ def find(held: Sequence[Held], number: int) -> Held:
 # ---- reading
 
 
-async def read_terms(chain: Chain) -> list[Terms]:
+async def read_terms(chain: Chain) -> list[Tier]:
     """Read the terms of new stakes."""
-    return [
-        Terms(*(_int(row, name) for name in (
-            "days", "reward_bps", "minimum", "burn_bps", "benefits",
-        )))
-        for row in _rows(await chain.storage("TierStaking.CurrentTiers"))
-    ]  # fmt: skip
+    return shaped(list[Tier], await chain.storage("TierStaking.CurrentTiers"))
 
 
 async def read_pool(chain: Chain) -> Pool:

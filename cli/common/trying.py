@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btt_chain.client.errors import ClientError, DispatchFailed
+from btt_chain.client.errors import ClientError, DispatchFailed, RpcError, TransactionRefused
 from cli.common import show
 from cli.common.errors import Refused
 
@@ -44,8 +44,6 @@ async def tried(chain: Chain, wire: bytes, *, is_all: bool) -> Trial:
 
     That one gets the whole transaction. Refused if `is_all` and neither is possible.
     """
-    from btt_chain.client.errors import RpcError, TransactionRefused
-
     try:
         effects = await chain.transactions.simulate(wire)
         if effects is not None:
@@ -98,8 +96,6 @@ async def waiting_before(chain: Chain, account: bytes, nonce: int) -> int:
 
 async def failure_of(chain: Chain, origin: Plain, call: Call) -> str | None:
     """Return why a call by a caller would fail as things stand; None if not, or not known."""
-    from btt_chain.client.errors import RpcError
-
     try:
         effects = await chain.transactions.simulate_call(origin, call)
     except RpcError:

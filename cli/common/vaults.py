@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from btt_chain.records.errors import RecordsError, UnknownRecord
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import write
 from cli.common.options import Command, password
@@ -81,8 +82,6 @@ def open_vault(options: dict[str, object]) -> Iterator[Vault]:
 @contextmanager
 def as_refusals() -> Iterator[None]:
     """Turn errors of records into those of commands."""
-    from btt_chain.records.errors import RecordsError, UnknownRecord
-
     try:
         yield
     except UnknownRecord as error:

@@ -12,19 +12,23 @@ import click
 
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError, Currency
+from btt_chain.client.chain import Chain, read_properties
 from btt_chain.client.errors import MissingFeature, RpcError
-from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.client.jsonrpc import Connection, Json, WebSocket, web_socket_url
+from btt_chain.client.views import ViewClient
+from btt_chain.daemon import Daemon
 from btt_chain.extras import needs_extra
 from btt_chain.primitives.digits import whole_number
+from btt_chain.scale import EncodeError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command
 from cli.common.sending import LOCAL
+from cli.common.session import open_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.transactions import Included
     from btt_chain.client.typed import Executed, RuntimeClient
-    from btt_chain.client.views import ViewClient
     from btt_chain.compute.requester.folder import Folder
     from btt_chain.work.package import Package
 
@@ -81,7 +85,6 @@ def folder_of(base: Path | None, genesis: bytes) -> Folder:
 @asynccontextmanager
 async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
     """Connect to a chain of this program's runtime; errors become those of commands."""
-    from btt_chain.client.jsonrpc import web_socket_url
     from btt_chain.client.typed import open_runtime
 
     with _work_errors():
@@ -100,9 +103,7 @@ async def follow_work(
     `genesis` names the chain if it is known. Errors become those of commands. See
     `btt_chain.daemon`.
     """
-    from btt_chain.client.chain import Chain
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.daemon import Daemon
 
     async def begin(connection: WebSocket) -> Result:
         return await work(await RuntimeClient.open(await Chain.open(connection)))
@@ -118,7 +119,6 @@ def _work_errors() -> Iterator[None]:
     """Raise errors of useful work as those of commands."""
     from btt_chain.client.typed import UnsupportedRuntime
     from btt_chain.compute.folder import Damaged
-    from btt_chain.scale import EncodeError
 
     try:
         yield
@@ -131,25 +131,18 @@ def _work_errors() -> Iterator[None]:
 @asynccontextmanager
 async def view_chain(url: str, timeout: float) -> AsyncIterator[ViewClient]:
     """Connect to a chain, whose values are read by its metadata as classes of the reader."""
-    from btt_chain.client.views import ViewClient
-    from cli.common.session import open_chain
-
     async with open_chain(url, timeout) as chain:
         yield ViewClient(chain)
 
 
 async def properties(url: str, timeout: float) -> tuple[Currency, int]:
     """Return the currency of a chain, and the network prefix of its addresses."""
-    from btt_chain.client.chain import read_properties
-
     async with await WebSocket.connect(url, timeout) as client:
         return read_properties(await client.call("system_properties"))
 
 
 async def chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
     """Return the chain's currency, and True if the chain is one of a single machine."""
-    from btt_chain.client.chain import read_properties
-
     async with await WebSocket.connect(url, timeout) as client:
         currency, _ = read_properties(await client.call("system_properties"))
         return currency, await is_local(client)

@@ -90,20 +90,20 @@ class AssetsApi(RuntimeApi, version=1):
 
     def asset(self, id: u32) -> AssetView | None:
         """Return the asset of a number; None if there is none."""
-        registry = self._executive.runtime.pallet(AssetRegistry)
+        registry = self._runtime.pallet(AssetRegistry)
         info = registry.info(id)
         return None if info is None else self._view(registry, id, info)
 
     def assets(self, begin: u32, limit: u32) -> list[AssetView]:
         """Return the assets from number `begin` on, at most `PAGE`."""
-        registry = self._executive.runtime.pallet(AssetRegistry)
+        registry = self._runtime.pallet(AssetRegistry)
         end = min(int(registry.registrations.count.value), int(begin) + min(int(limit), PAGE))
         found = ((id, registry.info(id)) for id in map(u32, range(int(begin), end)))
         return [self._view(registry, id, info) for id, info in found if info is not None]
 
     def holdings(self, account: AccountId, begin: u32, limit: u32) -> list[Holding]:
         """Return an account's holdings of assets from number `begin` on; reads at most `PAGE`."""
-        runtime = self._executive.runtime
+        runtime = self._runtime
         registry, assets = runtime.pallet(AssetRegistry), runtime.pallet(Assets)
         end = min(int(registry.registrations.count.value), int(begin) + min(int(limit), PAGE))
         holdings = []
@@ -114,7 +114,7 @@ class AssetsApi(RuntimeApi, version=1):
         return holdings
 
     def _view(self, registry: AssetRegistry, id: u32, info: AssetInfo) -> AssetView:
-        runtime = self._executive.runtime
+        runtime = self._runtime
         details = runtime.pallet(Assets).asset.get(id)
         exchange = runtime.pallet(Exchange)
         return AssetView(
@@ -161,7 +161,7 @@ class ExchangeApi(RuntimeApi, version=1):
 
     def vault(self, id: u32) -> VaultView | None:
         """Return a vault and its holdings; None if there is none of this number."""
-        vaults = self._executive.runtime.pallet(Vaults)
+        vaults = self._runtime.pallet(Vaults)
         vault = vaults.vaults.get(id)
         if vault is None:
             return None
@@ -176,7 +176,7 @@ class ExchangeApi(RuntimeApi, version=1):
 
     @property
     def _exchange(self) -> Exchange:
-        return self._executive.runtime.pallet(Exchange)
+        return self._runtime.pallet(Exchange)
 
 
 ASSET_APIS = (AssetsApi, ExchangeApi)

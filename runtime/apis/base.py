@@ -7,15 +7,14 @@ docs/architecture.md, "Adding a query", has the steps to add a method.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.digest import H256
 from btt_chain.scale import Codec, codec
 from btt_chain.scale.hints import hints_of
-from runtime.executive import Executive, RootedState
+from runtime.frame import Runtime, State
 
 MAX_ARGUMENTS: Final = 64 << 10
 """Default maximum length of a method's arguments, in bytes."""
@@ -33,10 +32,6 @@ class NoSuchMethod(ApiError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Exported method {name} is not found")
-
-
-MetadataSource = Callable[[int], bytes]
-"""Returns the metadata of a version."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +77,16 @@ def declared(function: Callable[..., object]) -> Method | None:
     return _DECLARED.get(function)
 
 
-@dataclass(slots=True)
-class Context:
-    """Context of API calls: the fresh state of a block, and data of the node."""
+class Context(Protocol):
+    """The runtime of an API call and the fresh state of the block that it reads."""
 
-    executive: Executive
-    state: RootedState
-    at: H256
-    metadata: MetadataSource
-    presets: Mapping[str, bytes]
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime of the state."""
+
+    @property
+    def state(self) -> State:
+        """The state; what a call writes to it is dropped."""
 
 
 class RuntimeApi:
@@ -125,6 +121,5 @@ class RuntimeApi:
             )
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._executive = context.executive
-        context.executive.runtime.enter(context.state)
+        self._runtime = context.runtime
+        self._runtime.enter(context.state)

@@ -49,11 +49,11 @@ from runtime.apis.base import (
     MAX_ARGUMENTS,
     MAX_TRANSACTION,
     ApiError,
-    Context,
     Method,
     NoSuchMethod,
     RuntimeApi,
 )
+from runtime.apis.execution import ExecutionContext, ExecutiveApi
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
 from runtime.features.base import FeatureRuntime
@@ -170,13 +170,13 @@ ApplyResult = Result[Result[tuple[()], WireError], TransactionValidityError]
 
 
 class Core(
-    RuntimeApi, version=5, unsafe=("execute_block", "initialize_block"), max_arguments=MAX_DATA
+    ExecutiveApi, version=5, unsafe=("execute_block", "initialize_block"), max_arguments=MAX_DATA
 ):
     """The runtime's version, and the execution of blocks."""
 
     def version(self) -> RuntimeVersion:
         """Return the version of the runtime."""
-        return self._executive.runtime.version
+        return self._runtime.version
 
     def execute_block(self, block: Block) -> tuple[()]:
         """Execute a block (without its seal) on the state of its parent."""
@@ -190,7 +190,7 @@ class Core(
         return ()
 
 
-class Metadata(RuntimeApi, version=2):
+class Metadata(ExecutiveApi, version=2):
     """The metadata of this runtime."""
 
     def metadata(self) -> OpaqueMetadata:
@@ -211,7 +211,7 @@ class Metadata(RuntimeApi, version=2):
 METADATA_VERSIONS: Final = (14, 15, 16)
 
 
-class BlockBuilder(RuntimeApi, version=6, unsafe=True, max_arguments=MAX_DATA):
+class BlockBuilder(ExecutiveApi, version=6, unsafe=True, max_arguments=MAX_DATA):
     """The construction of a block step by step."""
 
     def apply_extrinsic(self, extrinsic: UncheckedExtrinsic) -> ApplyResult:
@@ -226,16 +226,16 @@ class BlockBuilder(RuntimeApi, version=6, unsafe=True, max_arguments=MAX_DATA):
 
     def inherent_extrinsics(self, inherent: InherentData) -> list[UncheckedExtrinsic]:
         """Return the inherents that the author of a block must include."""
-        made = create_inherents(self._executive.runtime, inherent)
+        made = create_inherents(self._runtime, inherent)
         return [UncheckedExtrinsic(raw) for raw in made]
 
     def check_inherents(self, block: Block, data: InherentData) -> CheckInherentsResult:
         """Compare a block's inherents with the caller's data."""
         bodies = [xt.inner for xt in block.extrinsics]
-        return check_inherents(self._executive.runtime, bodies, data)
+        return check_inherents(self._runtime, bodies, data)
 
 
-class TaggedTransactionQueue(RuntimeApi, version=3, max_arguments=MAX_TRANSACTION):
+class TaggedTransactionQueue(ExecutiveApi, version=3, max_arguments=MAX_TRANSACTION):
     """The validation of transactions for the pool."""
 
     def validate_transaction(
@@ -249,7 +249,7 @@ class TaggedTransactionQueue(RuntimeApi, version=3, max_arguments=MAX_TRANSACTIO
             return Err(as_error(refusal))
 
 
-class AccountNonceApi(RuntimeApi, version=1):
+class AccountNonceApi(ExecutiveApi, version=1):
     """The nonce of an account's next transaction."""
 
     def account_nonce(self, account: AccountId) -> u32:
@@ -257,7 +257,7 @@ class AccountNonceApi(RuntimeApi, version=1):
         return self._executive.system.account[account].nonce
 
 
-class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION):
+class TransactionPaymentApi(ExecutiveApi, version=4, max_arguments=MAX_TRANSACTION):
     """Fees of transactions, in planck."""
 
     def query_info(self, uxt: UncheckedExtrinsic, len_: u32) -> RuntimeDispatchInfo:
@@ -293,7 +293,7 @@ class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION
         return self._executive.fees.length_to_fee(int(length))
 
 
-class TransactionPaymentCallApi(RuntimeApi, version=3, max_arguments=MAX_TRANSACTION):
+class TransactionPaymentCallApi(ExecutiveApi, version=3, max_arguments=MAX_TRANSACTION):
     """Fees of calls without a transaction, in planck.
 
     They have no sender, so there is no discount.
@@ -301,13 +301,13 @@ class TransactionPaymentCallApi(RuntimeApi, version=3, max_arguments=MAX_TRANSAC
 
     def query_call_info(self, call: RuntimeCall, len_: u32) -> RuntimeDispatchInfo:
         """Return weight, class and fee of a call in a transaction of `len` bytes."""
-        info = self._executive.runtime.info(call)
+        info = self._runtime.info(call)
         fee = self._executive.fees.fee(info, int(len_), u128(0))
         return RuntimeDispatchInfo(weight_of(info.weight), info.dispatch_class, fee)
 
     def query_call_fee_details(self, call: RuntimeCall, len_: u32) -> FeeDetails:
         """Return the parts of the fee of a call in a transaction of `len` bytes."""
-        info = self._executive.runtime.info(call)
+        info = self._runtime.info(call)
         return FeeDetails(self._executive.fees.inclusion_fee(info, int(len_)), u128(0))
 
     def query_weight_to_fee(self, weight: Weight) -> u128:
@@ -378,7 +378,7 @@ class BabeApi(RuntimeApi, version=2):
 
     @property
     def _babe(self) -> Babe:
-        return self._executive.runtime.pallet(Babe)
+        return self._runtime.pallet(Babe)
 
 
 class GrandpaApi(RuntimeApi, version=3):
@@ -407,7 +407,7 @@ class GrandpaApi(RuntimeApi, version=3):
 
     @property
     def _grandpa(self) -> Grandpa:
-        return self._executive.runtime.pallet(Grandpa)
+        return self._runtime.pallet(Grandpa)
 
 
 class SessionKeys(RuntimeApi, version=1, unsafe=("generate_session_keys",)):
@@ -426,7 +426,7 @@ class SessionKeys(RuntimeApi, version=1, unsafe=("generate_session_keys",)):
         return [(public, kind) for kind, public in keys.typed()]
 
 
-class GenesisBuilder(RuntimeApi, version=1, unsafe=True, max_arguments=MAX_DATA):
+class GenesisBuilder(ExecutiveApi, version=1, unsafe=True, max_arguments=MAX_DATA):
     """The construction of the genesis block's state."""
 
     def build_state(self, json: bytes) -> Result[tuple[()], str]:
@@ -478,7 +478,7 @@ def methods_of(runtime: Runtime) -> Mapping[str, tuple[type[RuntimeApi], Method]
     return runtime.api_methods() if isinstance(runtime, FeatureRuntime) else {}
 
 
-def call_api(context: Context, name: str, data: bytes) -> bytes:
+def call_api(context: ExecutionContext, name: str, data: bytes) -> bytes:
     """Call the API method `name` with SCALE arguments `data`; return the SCALE result.
 
     Raises NoSuchMethod, or ApiError with the reason if the arguments are invalid or the call fails.

@@ -12,7 +12,8 @@ from typing import Annotated
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.validity import Invalid, TransactionValidityError, Unknown, as_error
 from btt_chain.scale import Err, Ok, Result, TypeName, path, u32, u64
-from runtime.apis.base import MAX_TRANSACTION, RuntimeApi
+from runtime.apis.base import MAX_TRANSACTION
+from runtime.apis.execution import ExecutiveApi
 from runtime.frame import (
     DispatchError,
     PostInfo,
@@ -56,7 +57,7 @@ class TransactionEffects:
     emitted_events: Annotated[list[RuntimeEvent], TypeName("Vec<Event>")]
 
 
-class DryRunApi(RuntimeApi, version=2, max_arguments=MAX_TRANSACTION):
+class DryRunApi(ExecutiveApi, version=2, max_arguments=MAX_TRANSACTION):
     """Effects of calls and transactions that are not sent."""
 
     def dry_run_call(

@@ -35,7 +35,7 @@ class TokenomicsApi(RuntimeApi, version=1):
 
     @property
     def _tokenomics(self) -> Tokenomics:
-        return self._executive.runtime.pallet(Tokenomics)
+        return self._runtime.pallet(Tokenomics)
 
 
 class MiningApi(RuntimeApi, version=1):
@@ -58,4 +58,4 @@ class MiningApi(RuntimeApi, version=1):
 
     @property
     def _mining(self) -> Mining:
-        return self._executive.runtime.pallet(Mining)
+        return self._runtime.pallet(Mining)

@@ -76,7 +76,7 @@ class FacilitiesApi(RuntimeApi, version=1):
     def count(self) -> HospitalCount:
         """Return the number of hospitals, and the burns that depend on it."""
         tally = self._facilities.roster.tally.value
-        burns = self._executive.runtime.pallet(Tokenomics).milestone_burns.milestone_burns
+        burns = self._runtime.pallet(Tokenomics).milestone_burns.milestone_burns
         rows = ((id, number, burns.get(id)) for id, number in HOSPITALS.items())
         return HospitalCount(
             tally.counted,
@@ -95,7 +95,7 @@ class FacilitiesApi(RuntimeApi, version=1):
         return [self._view(account, found) for account, found in rows]
 
     def _view(self, account: AccountId, found: Facility) -> FacilityView:
-        identity = self._executive.runtime.pallet(Identity)
+        identity = self._runtime.pallet(Identity)
         entry = self._facilities.roster.hospitals.get(account)
         return FacilityView(
             account,
@@ -120,7 +120,7 @@ class FacilitiesApi(RuntimeApi, version=1):
 
     @property
     def _facilities(self) -> Facilities:
-        return self._executive.runtime.pallet(Facilities)
+        return self._runtime.pallet(Facilities)
 
 
 FACILITY_APIS = (FacilitiesApi,)

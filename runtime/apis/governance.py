@@ -173,7 +173,7 @@ class ChambersApi(RuntimeApi, version=1):
 
     def tally(self, poll: u32) -> PollView | None:
         """Return the votes of a referendum; None if it is over or has no votes yet."""
-        runtime = self._executive.runtime
+        runtime = self._runtime
         info = runtime.pallet(Referenda).referendum_info_for.get(poll)
         record = self._chambers.polls.polls.get(poll)
         if record is None or not isinstance(info, Ongoing):
@@ -197,7 +197,7 @@ class ChambersApi(RuntimeApi, version=1):
 
     def milestones(self, programme: u32) -> list[MilestoneView]:
         """Return the milestones of a programme of the Foundation, with the objections to them."""
-        programmes = self._executive.runtime.pallet(Tokenomics).programmes
+        programmes = self._runtime.pallet(Tokenomics).programmes
         record, now = programmes.programmes.get(programme), self._chambers.clock.now()
         window, objections = programmes.objection_window, self._chambers.objections
         views = []
@@ -219,7 +219,7 @@ class ChambersApi(RuntimeApi, version=1):
         return views
 
     def _track(self, track: u16) -> Track:
-        return dict(self._executive.runtime.pallet(Referenda).tracks)[track]
+        return dict(self._runtime.pallet(Referenda).tracks)[track]
 
     def _part_over(self, status: ReferendumStatus, details: Track) -> int:
         if status.deciding is None:
@@ -229,7 +229,7 @@ class ChambersApi(RuntimeApi, version=1):
 
     @property
     def _chambers(self) -> Chambers:
-        return self._executive.runtime.pallet(Chambers)
+        return self._runtime.pallet(Chambers)
 
 
 class GovernanceApi(RuntimeApi, version=1):
@@ -269,7 +269,7 @@ class GovernanceApi(RuntimeApi, version=1):
             stage = Stage.Confirming if confirming else Stage.Deciding
         else:
             stage = Stage.Queued if status.in_queue else Stage.Preparing
-        preimages, proposal = self._executive.runtime.pallet(Preimage), status.proposal
+        preimages, proposal = self._runtime.pallet(Preimage), status.proposal
         if isinstance(proposal, Inline):
             hash, length = H256(blake2_256(proposal.call)), len(proposal.call)
         else:
@@ -305,7 +305,7 @@ class GovernanceApi(RuntimeApi, version=1):
 
     @property
     def _referenda(self) -> Referenda:
-        return self._executive.runtime.pallet(Referenda)
+        return self._runtime.pallet(Referenda)
 
 
 GOVERNANCE_APIS = (ChambersApi, GovernanceApi)

@@ -127,7 +127,7 @@ class HealthRecordsApi(RuntimeApi, version=1):
 
     @property
     def _pallet(self) -> HealthRecords:
-        return self._executive.runtime.pallet(HealthRecords)
+        return self._runtime.pallet(HealthRecords)
 
 
 HEALTH_RECORD_APIS = (HealthRecordsApi,)

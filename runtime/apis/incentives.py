@@ -122,7 +122,7 @@ class IncentivesApi(RuntimeApi, version=1):
             close_until=months.progress.value.close_until,
             point_value=months.point_value(),
             reserved=months.reserved.value,
-            pool=self._executive.runtime.pallet(Balances).free(HEALTH),
+            pool=self._runtime.pallet(Balances).free(HEALTH),
             totals=self._incentives.points.totals.value,
         )
 
@@ -207,7 +207,7 @@ class IncentivesApi(RuntimeApi, version=1):
 
     @property
     def _incentives(self) -> Incentives:
-        return self._executive.runtime.pallet(Incentives)
+        return self._runtime.pallet(Incentives)
 
 
 INCENTIVE_APIS = (IncentivesApi,)

@@ -126,4 +126,4 @@ class OracleApi(RuntimeApi, version=1):
 
     @property
     def _oracle(self) -> Oracle:
-        return self._executive.runtime.pallet(Oracle)
+        return self._runtime.pallet(Oracle)

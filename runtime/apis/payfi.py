@@ -256,7 +256,7 @@ class PayFiApi(RuntimeApi, version=1):
 
     @property
     def _payfi(self) -> PayFi:
-        return self._executive.runtime.pallet(PayFi)
+        return self._runtime.pallet(PayFi)
 
     def _view(self, id: u64) -> PaymentView | None:
         payfi = self._payfi
@@ -287,7 +287,7 @@ class PayFiApi(RuntimeApi, version=1):
 
     def _refusal(self, error: DispatchError) -> Refusal:
         kind = type(error)
-        for pallet in self._executive.runtime.pallets.values():
+        for pallet in self._runtime.pallets.values():
             if kind in pallet.ERRORS.values():
                 return Refusal(f"{pallet.name}.{kind.__name__}", inspect.getdoc(kind) or "")
         return Refusal(kind.__name__, str(error))

@@ -81,7 +81,7 @@ class ReferralApi(RuntimeApi, version=1):
     def quota(self, account: AccountId) -> QuotaView:
         """Return the referrals of an account's operator in the current year."""
         terms = self._referral.terms.peek()
-        operator = self._executive.runtime.pallet(Identity).operator_of(account)
+        operator = self._runtime.pallet(Identity).operator_of(account)
         quota = self._referral.quota_of(operator)
         return QuotaView(
             operator,
@@ -102,7 +102,7 @@ class ReferralApi(RuntimeApi, version=1):
 
     @property
     def _referral(self) -> Referral:
-        return self._executive.runtime.pallet(Referral)
+        return self._runtime.pallet(Referral)
 
 
 REFERRAL_APIS = (ReferralApi,)

@@ -49,4 +49,4 @@ class StakingApi(RuntimeApi, version=1):
 
     @property
     def _staking(self) -> TierStaking:
-        return self._executive.runtime.pallet(TierStaking)
+        return self._runtime.pallet(TierStaking)

@@ -190,23 +190,23 @@ class WorkApi(RuntimeApi, version=1):
 
     @property
     def _jobs(self) -> Jobs:
-        return self._executive.runtime.pallet(Jobs)
+        return self._runtime.pallet(Jobs)
 
     @property
     def _receipts(self) -> Receipts:
-        return self._executive.runtime.pallet(Receipts)
+        return self._runtime.pallet(Receipts)
 
     @property
     def _providers(self) -> Providers:
-        return self._executive.runtime.pallet(Providers)
+        return self._runtime.pallet(Providers)
 
     @property
     def _models(self) -> Models:
-        return self._executive.runtime.pallet(Models)
+        return self._runtime.pallet(Models)
 
     @property
     def _babe(self) -> Babe:
-        return self._executive.runtime.pallet(Babe)
+        return self._runtime.pallet(Babe)
 
     def _duties(self, verifier: AccountId) -> Iterator[Duty]:
         receipts = self._receipts

@@ -23,7 +23,7 @@ pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work
 from btt_chain.client.typed import open_runtime
 from btt_chain.testing import Devnet
 from btt_chain.testing.warm import cold_starts
-from runtime.pallets.jobs import Jobs
+from runtime.pallets.jobs.events import Finalized
 from support import without_features
 from support.work.history import History
 
@@ -79,7 +79,7 @@ async def paid(net: Devnet, history: History) -> int:
     async with open_runtime(net[0].ws) as chain:
         while time.monotonic() < deadline:
             await history.read(chain)
-            for event in history.of(Jobs.Finalized):
+            for event in history.of(Finalized):
                 return int(event.paid)
             for helper in net.helpers:
                 assert helper.is_alive, helper.tail()

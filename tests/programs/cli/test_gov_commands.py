@@ -12,9 +12,11 @@ from click.testing import CliRunner, Result
 
 from btt_chain.client.amount import BTT
 from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.scale import u32, u128
 from cli.commands.gov_view import AWAY, WIDTH, bar, percent, picture, power, when
 from cli.program import program
-from cli.views.governance import ChamberView, PollView
+from runtime.apis.governance import PollView
+from runtime.pallets.chambers import ChamberView
 from support.instant_node import instant_node
 
 DAY = 60
@@ -159,15 +161,18 @@ def test_bars_are_as_long_as_votes_are_many() -> None:
 
 def test_a_picture_says_which_chambers_count() -> None:
     def chamber(name: str, weight: int, ayes: int) -> ChamberView:
-        weighed = weight * 10**9 if ayes >= 4 else 0
-        return ChamberView(name, weight, 100, ayes, 0, 0, ayes >= 4, weighed, 0)
+        counts, none = ayes >= 4, u128(0)
+        weighed = u128(weight * 10**9 if counts else 0)
+        return ChamberView(
+            name, u32(weight), u128(100), u128(ayes), none, none, counts, weighed, none
+        )
 
     chambers = [
         chamber("institutions", 4900, 50), chamber("compute", 750, 3),
         chamber("holders", 1050, 0), chamber("community", 300, 100),
     ]  # fmt: skip
-    parts = (999_999_999, 5 * 10**8, 742_857_142, 2 * 10**8)
-    lines = picture(PollView(2025, True, chambers, *parts, True))
+    parts = u32(999_999_999), u32(5 * 10**8), u32(742_857_142), u32(2 * 10**8)
+    lines = picture(PollView(u32(3), u32(2025), True, chambers, *parts, True))
     assert lines[1].startswith("institutions   70.0%  " + "█" * 20 + AWAY * 20 + "  50.0% here")
     assert lines[2].endswith("too few to count")
     assert lines[-1] == "would be approved as it stands"

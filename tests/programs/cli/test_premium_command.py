@@ -11,12 +11,11 @@ from click.testing import CliRunner, Result
 
 from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.scale import u8, u64, u128
+from btt_chain.scale import u8, u32, u64, u128
 from cli.commands.premium import facts, until
 from cli.program import program
-from cli.views.economy import PremiumView
 from runtime.constants import BTT
-from runtime.pallets.tier_staking import TierStaking
+from runtime.pallets.tier_staking import PremiumView, TierStaking
 from support.instant_node import instant_node
 
 ALICE = KeyPair.from_uri("//Alice")
@@ -86,7 +85,7 @@ def test_a_refusal_says_why(url: str, words: tuple[str, ...], why: str) -> None:
 
 
 def test_access_that_cannot_be_used_now_is_marked() -> None:
-    view = PremiumView(0, 0, BTT, False, MONTH_MS, False)
+    view = PremiumView(u32(0), u8(0), u128(BTT), False, u64(MONTH_MS), False)
     assert until(view) == "30.00 (not now)"
     assert facts(view, is_personal=True)["until"] == str(MONTH_MS)
     assert set(facts(view, is_personal=False)) == {"service", "minTier", "price"}

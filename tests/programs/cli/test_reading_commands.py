@@ -1,4 +1,4 @@
-"""Commands that read a chain do without what takes long to import: the runtime, a web framework."""
+"""Commands that read a chain do without what takes long to import: the runtime's table, numpy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import json, sys, tempfile
 
 class Slow:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("runtime", "aiohttp", "yarl"):
+        if name in ("runtime.table", "runtime.executive", "aiohttp", "yarl", "numpy"):
             raise ImportError(f"{name} is imported")
 
 sys.meta_path.insert(0, Slow())
@@ -42,7 +42,7 @@ with tempfile.TemporaryDirectory() as empty:
         ]
 print(json.dumps(found))
 """
-"""Runs commands in one process in which neither runtime nor aiohttp can be imported."""
+"""Runs commands in one process in which the slow modules cannot be imported."""
 
 Row: TypeAlias = tuple[int, str | None, str, str]
 """Exit code, error, standard output and standard error of a command."""

@@ -28,7 +28,7 @@ class OneAudit:
 
     genesis = GENESIS
 
-    def __init__(self, *seats: Seat, phase: str = "FirstRound") -> None:
+    def __init__(self, *seats: Seat, phase: AuditPhase = AuditPhase.FirstRound) -> None:
         audit = SimpleNamespace(seed=SEED, seats=list(seats), phase=phase)
         self.view = SimpleNamespace(audit=audit)
 
@@ -55,7 +55,7 @@ async def test_nothing_is_sealed_to_auditors_who_do_not_wait_for_it(
     phase: AuditPhase, reason: str
 ) -> None:
     """A facility that appealed would think that it had answered the second round."""
-    chain = OneAudit(Seat(EVE, EVE, public_of(new_secret())), phase=phase.name)
+    chain = OneAudit(Seat(EVE, EVE, public_of(new_secret())), phase=phase)
     with pytest.raises(Refused, match=reason):
         await openings(cast("ViewClient", chain), CLINIC, 3, lambda *_: EMPTY)
 

@@ -18,7 +18,6 @@ from cli.commands.records_report import (
     tree_of,
 )
 from cli.common.errors import Mistyped, Refused
-from cli.views import records as views
 from runtime.apis.health_records import HealthRecordsApi
 from runtime.constants import BTT
 from runtime.frame import signed
@@ -54,10 +53,10 @@ class Chain:
 
     async def api(self, method: Callable[..., object], *args: object) -> object:
         anchors = self.care.records.anchors
-        if method is views.HealthRecordsApi.epochs:
+        if method is HealthRecordsApi.epochs:
             return SimpleNamespace(now=anchors.epoch())
         custodian, kind, epoch = args
-        assert kind == BatchKind.Accesses.name
+        assert kind is BatchKind.Accesses
         return HealthRecordsApi.batch(
             cast("HealthRecordsApi", SimpleNamespace(_pallet=self.care.records)),
             *cast("tuple[AccountId, BatchKind, u32]", (custodian, BatchKind.Accesses, epoch)),

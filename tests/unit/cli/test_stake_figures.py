@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from btt_chain.scale import u8, u32, u128
 from cli.common.errors import NotFound
-from cli.common.stakes import BENEFITS, Held, Offer, Pool, Terms, find, net_of, offered
+from cli.common.stakes import BENEFITS, Held, Offer, Pool, find, net_of, offered
 from runtime.constants import BTT
 from runtime.pallets.tier_staking import (
-    TIERS,
     WARM_UP_MS,
-    YEAR365_MS,
     Benefit,
+    Tier,
     accrued,
     affordable_bps,
 )
@@ -29,8 +28,8 @@ AMOUNTS = st.integers(BTT, 10**9 * BTT)
 BPS = st.integers(0, 10_000)
 
 
-def terms(days: int, reward_bps: int = 300, burn_bps: int = 0) -> Terms:
-    return Terms(days, reward_bps, BTT, burn_bps, 0)
+def terms(days: int, reward_bps: int = 300, burn_bps: int = 0) -> Tier:
+    return Tier(u32(days), u32(reward_bps), u128(BTT), u32(burn_bps), u8(0))
 
 
 def held(**changes: int) -> Held:
@@ -42,26 +41,13 @@ def held(**changes: int) -> Held:
     return replace(one, **changes)
 
 
-@given(AMOUNTS, BPS, BPS, st.integers(0, 5 * YEAR365_MS))
-def test_an_earned_reward_and_its_burn_are_those_of_the_pallet(
-    amount: int, bps: int, burn: int, now: int
-) -> None:
-    one = held(amount=amount, bps=bps, burn_bps=burn, term_end=YEAR365_MS, now=now, claimed=0)
-    earned = accrued(amount, bps, min(now, YEAR365_MS))
-    assert one.due == earned
-    assert one.due_net == earned - mul_div(earned, burn, 10_000)
-
-
 @given(AMOUNTS, st.integers(2, 3_650), BPS, BPS, st.integers(0, 10**9 * BTT), st.integers(0, BTT))
 def test_an_offer_is_what_the_pallet_would_reserve(
     amount: int, days: int, bps: int, burn: int, free: int, promised: int
 ) -> None:
-    tier = replace(
-        TIERS[0], days=u32(days), reward_bps=u32(bps), burn_bps=u32(burn), benefits=u8(0),
-        minimum=u128(BTT),
-    )  # fmt: skip
+    tier = terms(days, bps, burn)
     full, room = int(accrued(amount, bps, term_ms(tier))), min(free, free + BTT - promised)
-    found = offered(amount, terms(days, bps, burn), Pool(free, free + BTT), promised)
+    found = offered(amount, tier, Pool(free, free + BTT), promised)
     assert found.is_full == (full <= room)
     if found.is_full:
         assert found.gross == full

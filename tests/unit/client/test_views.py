@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Protocol
+from functools import cache
+from random import Random
+from typing import Annotated, Protocol, get_args
 
 import pytest
 from hypothesis import given
@@ -11,14 +14,31 @@ from hypothesis import strategies as st
 
 from btt_chain.client.decoding import EventView
 from btt_chain.client.errors import InvalidAnswer, InvalidArgument
+from btt_chain.client.items import Items
 from btt_chain.client.transactions import Included
-from btt_chain.client.views import event_of, events_of, name_of, plain, shaped
+from btt_chain.client.views import event_of, events_of, name_of, plain, reader_of, shaped
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Variant, u8, u32
-from btt_chain.scale.portable import Plain
+from btt_chain.scale import COMPACT, Ok, Path, TypeName, Variant, path, u8, u32, u64, u128
+from btt_chain.scale.errors import DecodeError
+from btt_chain.scale.hints import hints_of
+from btt_chain.scale.metadata import (
+    ArrayDef,
+    CompactDef,
+    CompositeDef,
+    PortableField,
+    PrimitiveDef,
+    SequenceDef,
+    TupleDef,
+    VariantDef,
+)
+from btt_chain.scale.portable import ACCOUNT_ID, Plain
+from runtime import BttRuntime
+from runtime.apis.base import Method
+from runtime.apis.metadata import metadata
+from runtime.params import RuntimeParams
 
 ALICE = AccountId(b"\x0a" * 32)
 
@@ -56,6 +76,27 @@ class View:
     rest: object
 
 
+@path("Pair", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class Pair:
+    first: u8
+    second: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A record with the marks that the runtime's own have."""
+
+    amount: Annotated[u128, COMPACT, TypeName("Balance")]
+    type_: u8
+    choice: Both | Empty
+    perhaps: Annotated[Both | Empty, Path("Choice")] | None
+    pair: Pair
+    inner: Inner
+    octets: list[u8]
+    table: dict[u8, bytes]
+
+
 class SomeApi(Protocol):
     def view(self, id: int) -> View: ...
 
@@ -75,6 +116,51 @@ VIEW = View(
     ALICE, H256(b"\x0b" * 32), u32(7), True, "Done", Colour.Blue, None, [(5, Inner(1, b"hi"))],
     {"any": 1},
 )  # fmt: skip
+
+
+def method_parts(method: Method) -> tuple[object, ...]:
+    """Return the parts of the annotation of a method's result, if it is a union."""
+    return get_args(hints_of(method.run)["return"])
+
+
+def some_value(random: Random, type_id: int) -> Plain:
+    """Return a random value of a type of the runtime's metadata."""
+    types = items().types
+    described = types.type(type_id)
+    if described.path == ACCOUNT_ID:
+        return "0x" + random.randbytes(32).hex()
+    match described.definition:
+        case PrimitiveDef(kind):
+            if kind.name in ("bool", "str"):
+                return random.random() < 0.5 if kind.name == "bool" else "text"
+            return random.getrandbits(int(kind.name[1:]) - 1)
+        case CompactDef(inner):
+            return some_value(random, inner)
+        case SequenceDef(item) | ArrayDef(_, item) as several:
+            size = several.size if isinstance(several, ArrayDef) else random.randint(0, 2)
+            if types.is_byte(item):
+                return "0x" + random.randbytes(size).hex()
+            return [some_value(random, item) for _ in range(size)]
+        case TupleDef(parts):
+            return [some_value(random, part) for part in parts] or None
+        case CompositeDef(fields):
+            return some_fields(random, fields)
+        case VariantDef(variants) if types.is_option(type_id):
+            inner = variants[-1].fields[0].type
+            return some_value(random, inner) if random.random() < 0.7 else None
+        case VariantDef(variants):
+            variant = random.choice(variants)
+            if not variant.fields:
+                return variant.name
+            return {variant.name: some_fields(random, variant.fields)}
+    raise AssertionError(described)
+
+
+def some_fields(random: Random, fields: Sequence[PortableField]) -> Plain:
+    values = [some_value(random, field.type) for field in fields]
+    if fields and fields[0].name is not None:
+        return {field.name or "": value for field, value in zip(fields, values, strict=True)}
+    return (values[0] if len(values) == 1 else values) if values else None
 
 
 def test_a_plain_value_is_read_as_an_object() -> None:
@@ -145,6 +231,56 @@ def test_what_becomes_plain_is_read_again(number: int, name: bytes, other: int |
 
     pair = Pair(Inner(number, name), other)
     assert shaped(type(pair), plain(pair)) == pair
+
+
+def test_marks_of_the_runtime_do_not_change_what_is_read() -> None:
+    value: dict[str, Plain] = {
+        "amount": "7", "type": 1, "choice": {"Both": {"first": 1, "second": 2}},
+        "perhaps": "Nothing", "pair": [1, "0x02"], "inner": {"id": 1, "name": "0x", "more": 5},
+        "octets": "0x0102", "table": [[1, "0x03"]],
+    }  # fmt: skip
+    marked = Marked(
+        u128(7), u8(1), Both(u8(1), u8(2)), Empty(), Pair(u8(1), b"\x02"), Inner(1, b""),
+        [u8(1), u8(2)], {u8(1): b"\x03"},
+    )  # fmt: skip
+    assert shaped(Marked, value) == marked
+    assert plain(marked.pair) == [1, "0x02"]
+    wrongs: list[Plain] = ["Other", {"Both": {"first": 1}}, {"Both": 1, "Nothing": 2}, 5]
+    for wrong in wrongs:
+        with pytest.raises(InvalidAnswer):
+            shaped(Marked, value | {"choice": wrong})
+
+
+@cache
+def items() -> Items:
+    runtime = BttRuntime(RuntimeParams(u64(6_000)))
+    runtime.bind()
+    return Items(metadata(runtime, 15))
+
+
+METHODS = [
+    method
+    for api in BttRuntime.apis()
+    for method in api.METHODS.values()
+    if Ok not in [getattr(part, "__origin__", None) for part in method_parts(method)]
+]
+"""The methods of the runtime whose results are not a `Result`."""
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: name_of(method.run))
+def test_results_of_the_runtime_are_read_as_its_own_records(method: Method) -> None:
+    name = name_of(method.run)
+    _, described = items().api(name)
+    random, read = Random(name), reader_of(method.run)
+    compared = 0
+    while compared < 5:
+        raw = items().types.encode(described.output, some_value(random, described.output))
+        try:
+            record = method.output.decode_all(raw)
+        except DecodeError:  # more items, or a greater number, than its type has
+            continue
+        compared += 1
+        assert read(items().types.decode(described.output, raw), name) == record
 
 
 def test_events_are_found_by_name() -> None:

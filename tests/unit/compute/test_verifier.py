@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,7 +94,7 @@ class Node:
 
     def duties(self, verifier: AccountId) -> list[Duty]:
         api = WorkApi.__new__(WorkApi)
-        api._executive = SimpleNamespace(runtime=self.market)  # type: ignore[assignment]
+        api._runtime = self.market
         return api.duties(verifier)
 
     def block(self) -> None:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TypeVar, cast
 
 import pytest
@@ -41,7 +40,6 @@ from p2p.network import protocol_name
 from p2p.protocols.work import PIECE, QUESTION_BYTES, WORK, Piece, encode_piece
 from runtime.apis.work import WorkApi
 from runtime.apis.work_views import Duty, ModelView
-from runtime.executive import Executive
 from runtime.frame import DispatchError
 from runtime.pallets.jobs import JobState
 from runtime.pallets.receipts import Missing, Phase, Valid, Wrong
@@ -90,7 +88,7 @@ class Chain:
 
     def api(self, method: Callable[..., Output], *args: object) -> Output:
         api = WorkApi.__new__(WorkApi)
-        api._executive = cast("Executive", SimpleNamespace(runtime=self.market))
+        api._runtime = self.market
         found = method(api, *args)
         if isinstance(found, ModelView):
             return cast("Output", replace(found, endpoints=self.endpoints))

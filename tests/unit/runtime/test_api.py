@@ -23,7 +23,7 @@ from genesis.catalogue import make
 from genesis.presets import CHAINS
 from genesis.spec import Plain
 from runtime import VERSION, BttRuntime
-from runtime.apis.base import ApiError, Context, NoSuchMethod
+from runtime.apis.base import ApiError, NoSuchMethod
 from runtime.apis.core import (
     ApplyResult,
     BabeConfiguration,
@@ -36,6 +36,7 @@ from runtime.apis.core import (
     call_api,
     is_unsafe,
 )
+from runtime.apis.execution import ExecutionContext
 from runtime.frame import Call, DispatchClass, RuntimeVersion, Weight
 from runtime.frame.version import CODE_KEY
 from runtime.inherents import MAX_DRIFT_MS, CheckInherentsResult, InherentData
@@ -332,7 +333,7 @@ def test_a_block_is_made_step_by_step(chain: DevChain) -> None:
     made, body = chain.block(chain.seal())
     parent = bytes(made.parent_hash)
     version = chain.client.runtime_at(parent)
-    context = Context(
+    context = ExecutionContext(
         version.queries, chain.client.overlay(parent), H256(parent), version.metadata, {}
     )
     call_api(context, "Core_initialize_block", made.encode())
@@ -431,7 +432,7 @@ def test_arguments_beyond_a_full_block_are_not_looked_at(chain: DevChain) -> Non
 
 def ask_babe(chain: BabeChain, name: str, kind: TypeForm[T], data: bytes = b"") -> T:
     """Ask a chain of validators; its state is a plain dictionary."""
-    context = Context(chain.executive, chain.state, chain.parent, lambda _: b"", {})
+    context = ExecutionContext(chain.executive, chain.state, chain.parent, lambda _: b"", {})
     return decode(kind, call_api(context, name, data))
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import astuple
-from types import SimpleNamespace
-from typing import cast
 
 from btt_chain.scale import u32, u64
 from runtime.apis.assets import PAGE, AssetsApi, AssetView, Book, ExchangeApi
 from runtime.constants import BTT
-from runtime.executive import Executive
 from runtime.frame import signed
 from runtime.pallets.asset_registry import State
 from runtime.pallets.exchange import Listing
@@ -20,7 +17,7 @@ from support.market_floor import SCANNER, Market
 def asked(market: Market, api: type[AssetsApi | ExchangeApi], name: str, *args: object) -> object:
     """Ask as a client does: everything goes through SCALE."""
     asking = api.__new__(api)
-    asking._executive = cast("Executive", SimpleNamespace(runtime=market))
+    asking._runtime = market
     method = api.METHODS[name]
     arguments = [
         part.decode_all(part.encode(arg))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import astuple
-from types import SimpleNamespace
-from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +23,6 @@ from runtime.apis.incentives_stats import (
     rows_of,
     suppressed,
 )
-from runtime.executive import Executive
 from runtime.frame import ROOT, signed
 from runtime.pallets.facilities import Kind
 from runtime.pallets.incentives import EpochState, Group, GroupTally, Pass
@@ -53,7 +50,7 @@ GROUPS = st.dictionaries(
 def asked(care: CareRuntime, name: str, *args: object) -> object:
     """Ask as a client does: everything goes through SCALE."""
     api = IncentivesApi.__new__(IncentivesApi)
-    api._executive = cast("Executive", SimpleNamespace(runtime=care))
+    api._runtime = care
     method = IncentivesApi.METHODS[name]
     arguments = [
         part.decode_all(part.encode(arg))

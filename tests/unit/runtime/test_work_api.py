@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 import pytest
 
 from btt_chain.primitives.digest import H256
@@ -20,7 +17,6 @@ from runtime.apis.work_views import (
     Task,
     WorkQuote,
 )
-from runtime.executive import Executive
 from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
 from runtime.pallets.receipts import Phase, Valid, Wrong
 from support.chain import DevChain
@@ -38,7 +34,7 @@ def market() -> Market:
 def asked(market: Market, name: str, *args: object) -> object:
     """Ask as a client does: everything goes through SCALE."""
     api = WorkApi.__new__(WorkApi)
-    api._executive = cast("Executive", SimpleNamespace(runtime=market))
+    api._runtime = market
     method = WorkApi.METHODS[name]
     encoded = [
         part.decode_all(part.encode(arg))
