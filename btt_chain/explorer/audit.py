@@ -39,6 +39,7 @@ from btt_chain.explorer.index.specs import Specs, open_chain
 from btt_chain.explorer.index.store import Writer
 from btt_chain.explorer.open_items import OpenItems
 from btt_chain.primitives.digits import to_hex
+from btt_chain.web.memory import return_free_memory
 
 log = logging.getLogger("explorer")
 
@@ -112,6 +113,7 @@ class Audits:
         for each in report:
             if each.result == BAD:
                 log.warning("audit at %d: %s failed: %s", height, each.name, each.detail)
+        return_free_memory()  # metadata, bodies and proofs of many blocks were here
         return report
 
     def _last_good(self) -> int:

@@ -31,7 +31,12 @@ class Released:
         """Return free memory to the system if enough was freed since the last time."""
         if self._freed >= self._at_once:
             self._freed = 0
-            _call("malloc_trim", 0)
+            return_free_memory()
+
+
+def return_free_memory() -> None:
+    """Return all free memory to the system: after work that is done once, or seldom."""
+    _call("malloc_trim", 0)
 
 
 def return_large_blocks() -> None:
