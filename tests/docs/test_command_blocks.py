@@ -55,6 +55,8 @@ SKIPPED = {
     "btt-chain node --dev --tmp": OWN_NODE,
     "btt-chain node --dev --sealing instant --tmp": OWN_NODE,
     "btt-chain node --dev --sealing interval:100 --tmp &": OWN_NODE,
+    "btt-chain node --dev --runtime minimal --tmp": "tests/programs/node/test_minimal_node.py",
+    "btt-chain node --chain minimal.json --alice --tmp": NETWORK,
     "btt-chain devnet": NETWORK,
     "btt-chain doctor": DOCTOR,
     "btt-chain gov refund 0 --from //Alice": "ten minutes of the chain later",

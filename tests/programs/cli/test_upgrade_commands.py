@@ -227,7 +227,9 @@ def test_there_must_be_a_version_to_try(
 
 
 def test_the_doctor_says_before_the_slot_that_the_runtime_is_missing() -> None:
-    status: dict[str, Any] = {"specVersion": 100, "scheduled": None, "lacking": "", "stands": False}
+    status: dict[str, Any] = {
+        "specName": "btt", "specVersion": 100, "scheduled": None, "lacking": "", "stands": False,
+    }  # fmt: skip
     assert judge_runtime(status).verdict is Verdict.OK
     status["scheduled"] = {"specVersion": 101, "slotsLeft": 7}
     assert judge_runtime(status).seen == "btt 100, 101 in 7 slots"
