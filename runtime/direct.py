@@ -1,10 +1,11 @@
 """Usual signed calls, executed on encoded records.
 
 Most extrinsics of a full block are transfers between accounts that exist before and after them, and
-payments to merchants. `DirectCalls` reads the envelope of such a one in place, and a `Way` of its
-kind executes it in a single pass. A way makes all its checks before its first change. Whatever is
-not usual, or would be refused, is left to the executive's general way, untouched; both give the
-same state, events and counters (tests/unit/runtime/test_direct_transfers.py,
+payments to merchants. `DirectCalls` reads the envelope of such a one in place, and a `Shortcut` of
+its kind executes it in a single pass: the features of a runtime bring them
+(docs/decisions/0077-shortcuts-of-features.md). A shortcut makes all its checks before its first
+change. Whatever is not usual, or would be refused, is left to the executive, untouched; both give
+the same state, events and counters (tests/unit/runtime/test_direct_transfers.py,
 test_direct_payments.py and, for random rows on random states, test_rows_in_two_ways.py compare
 them).
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import (
@@ -40,18 +41,15 @@ from runtime.transactions import (
     TransactionDecoder,
     prefix_size,
 )
-from runtime.transfers import DirectTransfers
 
 EXTRA: Final = 99
 """Position of the era: after the version, an account id and a signature of 64 bytes."""
 SHORTEST: Final = EXTRA + 4 + 3 + 32 + 1
 """Bytes of a transfer without an era, of a value below 64, by a nonce below 64."""
-PAYFI: Final = "PayFi"
-"""Class of the pallet of payments."""
 SCHEMES: Final = (Ed25519Signature, Sr25519Signature)
 
 
-class Way(Protocol):
+class Shortcut(Protocol):
     """Reads and executes the usual calls of one kind."""
 
     kind: type[UsualCall]
@@ -72,6 +70,14 @@ class Way(Protocol):
 
         Else nothing is changed. `is_signed` checks its signature.
         """
+
+
+@runtime_checkable
+class ShortcutSource(Protocol):
+    """A runtime whose features bring shortcuts."""
+
+    def shortcuts(self, shares: FeeShares, limits: BlockLimits) -> list[Shortcut]:
+        """Return the shortcuts that fit the configuration of the runtime's pallets."""
 
 
 class Envelope(NamedTuple):
@@ -95,18 +101,18 @@ class DirectCalls:
         self,
         runtime: Runtime,
         shares: FeeShares,
-        ways: Sequence[Way],
+        shortcuts: Sequence[Shortcut],
         decoder: TransactionDecoder,
         check_signature: SignatureCheck,
     ) -> None:
         self._runtime = runtime
         self._host = runtime.host
         self._shares = shares
-        self._ways = ways
+        self._shortcuts = shortcuts
         self._decoder = decoder
         self._check_signature = check_signature
-        self._by_index: dict[bytes, Way] = {index: way for way in ways for index in way.infos}
-        self._by_kind: dict[type, Way] = {way.kind: way for way in ways}
+        self._by_index = {index: each for each in shortcuts for index in each.infos}
+        self._by_kind: dict[type, Shortcut] = {each.kind: each for each in shortcuts}
 
     @staticmethod
     def of(
@@ -122,24 +128,19 @@ class DirectCalls:
             return None
         if fees.currency is not balances or type(balances.accounts) is not System:
             return None
+        if not isinstance(runtime, ShortcutSource):
+            return None
         shares = FeeShares(fees, balances)
-        ways: list[Way] = [DirectTransfers(shares, balances, limits)]
-        payfi = next((pallet for kind, pallet in pallets.items() if kind.__name__ == PAYFI), None)
-        if payfi is not None:
-            # A feature: a node of a chain without it runs where these modules cannot be imported.
-            from runtime.payments import DirectPayments  # noqa: PLC0415
-
-            payments = DirectPayments.of(shares, balances, payfi, limits)
-            ways += [] if payments is None else [payments]
-        return DirectCalls(runtime, shares, ways, decoder, check_signature)
+        shortcuts = runtime.shortcuts(shares, limits)
+        return DirectCalls(runtime, shares, shortcuts, decoder, check_signature)
 
     # ---- public interface
 
     def forget(self) -> None:
         """Forget what was read besides accounts, before the state changes or is another one."""
         self._shares.forget()
-        for way in self._ways:
-            way.forget()
+        for shortcut in self._shortcuts:
+            shortcut.forget()
 
     def apply(self, raw: bytes, kept: Kept | None, family: object) -> bool:
         """Return True if the extrinsic was applied; else nothing is changed.
@@ -160,7 +161,7 @@ class DirectCalls:
     def open(self, raw: bytes) -> tuple[Signer, DispatchInfo, int, UsualCall] | None:
         """Return the usual call in an extrinsic, with its signer, dispatch info and encoded length.
 
-        None if it is to be decoded in the general way. Raises Invalid as that does, for a signature
+        None if the executive is to decode it. Raises Invalid as that does, for a signature
         or a sender that is not valid.
         """
         envelope = self._read(raw)
@@ -187,10 +188,10 @@ class DirectCalls:
                 return None
             start = at + 2
             index = raw[start : start + 2]
-            way = self._by_index.get(index)
-            if way is None:
+            shortcut = self._by_index.get(index)
+            if shortcut is None:
                 return None
-            call = way.read(raw, start, bytes.__new__(AccountId, raw[2:34]), nonce)
+            call = shortcut.read(raw, start, bytes.__new__(AccountId, raw[2:34]), nonce)
         except (DecodeError, IndexError):
             return None
         if call is None:
@@ -202,19 +203,19 @@ class DirectCalls:
             return None
         payload = signing_payload(call_raw, extra_raw, implicit)
         signature = SCHEMES[raw[34]](raw[35:EXTRA])
-        return Envelope(call, way.infos[index], signature, payload, implicit, like)
+        return Envelope(call, shortcut.infos[index], signature, payload, implicit, like)
 
     def _apply_kept(self, kept: Kept, size: int, family: object) -> bool:
         """Return True if the call that was kept is a usual one, still valid, and was executed."""
         call = kept.call
         if call is None or isinstance(call, Call) or kept.family is not family:
             return False
-        way = self._by_kind[call.__class__]
+        shortcut = self._by_kind[call.__class__]
         try:
             is_same = self._decoder.implicits.of(kept.extra) == kept.implicit
         except (Invalid, Unknown):
             return False
-        if not is_same or not way.execute(call, size, checked):
+        if not is_same or not shortcut.execute(call, size, checked):
             return False
         kept.call = None
         return True

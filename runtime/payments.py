@@ -11,7 +11,7 @@ from btt_chain.scale import u128
 from btt_chain.scale.compact import compact_decode
 from runtime.block_limits import BlockLimits
 from runtime.fee_shares import NO_TIP_RAW, FeeShares, Parts, is_usual
-from runtime.frame import DispatchInfo, Pallet, PostInfo
+from runtime.frame import DispatchInfo, PostInfo
 from runtime.kept import InvoicePayment, UsualCall
 from runtime.pallets.balances import Balances, events
 from runtime.pallets.balances.packed import NO_PROVIDER, NOT_FROZEN, credited
@@ -75,7 +75,7 @@ class DirectPayments:
         self._packed.forget()
 
     def read(self, raw: bytes, at: int, who: AccountId, nonce: int) -> InvoicePayment | None:
-        """Return the payment that begins at `at`; see `Way`."""
+        """Return the payment that begins at `at`; see `Shortcut`."""
         if raw[at + 2] or raw[at + 51 : at + 54] != BTT:
             return None
         most, end = compact_decode(raw, at + 54)
@@ -88,7 +88,7 @@ class DirectPayments:
         return InvoicePayment(who, nonce, merchant, gross, raw[end:memo], raw[memo:], at)
 
     def execute(self, call: UsualCall, size: int, is_signed: Callable[[], bool]) -> bool:
-        """Return True if the payment was made; see `Way`."""
+        """Return True if the payment was made; see `Shortcut`."""
         if not isinstance(call, InvoicePayment):
             return False
         who, nonce, merchant, gross, reference, memo, _ = call
@@ -139,13 +139,14 @@ class DirectPayments:
 
     @staticmethod
     def of(
-        shares: FeeShares, balances: Balances, payfi: Pallet, limits: BlockLimits
+        shares: FeeShares, balances: Balances, payfi: PayFi, limits: BlockLimits
     ) -> DirectPayments | None:
         """Return one for a runtime; None if its payments have other rules than these."""
-        if type(payfi) is not PayFi:
-            return None
         info = payfi.CALLS[PAY].info
-        if payfi.currency is not balances or not isinstance(info, DispatchInfo):
+        # A later version of the pallet is a subclass, and may have other rules.
+        if type(payfi) is not PayFi or payfi.currency is not balances:
+            return None
+        if not isinstance(info, DispatchInfo):
             return None
         return DirectPayments(shares, balances, payfi, limits, info) if is_usual(info) else None
 

@@ -52,7 +52,7 @@ class DirectTransfers:
         """Do nothing: each transfer reads the records that it changes."""
 
     def read(self, raw: bytes, at: int, who: AccountId, nonce: int) -> Transfer | None:
-        """Return the transfer that begins at `at`; see `Way`."""
+        """Return the transfer that begins at `at`; see `Shortcut`."""
         if raw[at + 2]:  # no account id
             return None
         value, end = compact_decode(raw, at + 35)
@@ -62,7 +62,7 @@ class DirectTransfers:
         return Transfer(who, nonce, raw[at + 1], dest, value, at)
 
     def execute(self, call: UsualCall, size: int, is_signed: Callable[[], bool]) -> bool:
-        """Return True if the transfer was made; see `Way`."""
+        """Return True if the transfer was made; see `Shortcut`."""
         if not isinstance(call, Transfer):
             return False
         who, nonce, index, dest, value, _ = call

@@ -9,8 +9,11 @@ from runtime.accounts import DEVELOPMENT_FUND, TREASURY
 from runtime.apis.core import CORE_APIS
 from runtime.apis.dry_run import DryRunApi
 from runtime.apis.economy import TokenomicsApi
+from runtime.block_limits import BlockLimits
 from runtime.constants import BTT, MILLI_BTT
+from runtime.direct import Shortcut
 from runtime.features.base import FeatureRuntime, stage
+from runtime.fee_shares import FeeShares
 from runtime.frame import DbWeight, Reason, ensure_root
 from runtime.limits import block_length, block_weights
 from runtime.pallets.authorities import Authorities
@@ -32,6 +35,7 @@ from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pallets.upgrade import Upgrade
 from runtime.pallets.utility import Utility
 from runtime.params import RuntimeParams
+from runtime.transfers import DirectTransfers
 from runtime.weights import block
 
 DB_WEIGHT: Final = DbWeight(read=u64(block.READ), write=u64(block.WRITE))
@@ -138,6 +142,10 @@ class Core(
         self.grandpa.connect(self.session, self.offences)
         self.balances.connect(self.tokenomics)
         self.tokenomics.connect(self.staked(), self.hospitals())
+
+    def shortcuts(self, shares: FeeShares, limits: BlockLimits) -> list[Shortcut]:
+        """Return the shortcut of transfers."""
+        return [DirectTransfers(shares, self.balances, limits)]
 
     # ---- taken from features that a chain may lack
 

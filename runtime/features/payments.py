@@ -6,14 +6,18 @@ from btt_chain.scale import u64
 from runtime.accounts import PAYFI, TREASURY
 from runtime.apis.oracle import OracleApi
 from runtime.apis.payfi import PAYFI_APIS
+from runtime.block_limits import BlockLimits
+from runtime.direct import Shortcut
 from runtime.features.base import stage
 from runtime.features.economy import Economy
+from runtime.fee_shares import FeeShares
 from runtime.frame import Reason
 from runtime.limits import payment_hooks
 from runtime.pallets.oracle import Oracle
 from runtime.pallets.origins import Decision, ensure_decided
 from runtime.pallets.payfi import PayFi
 from runtime.params import RuntimeParams
+from runtime.payments import DirectPayments
 
 
 class Payments(
@@ -49,3 +53,9 @@ class Payments(
             params_origin=ensure_decided(Decision.Params),
             suspend_origin=ensure_decided(Decision.Technical, Decision.Emergency)))
     # fmt: on
+
+    def shortcuts(self, shares: FeeShares, limits: BlockLimits) -> list[Shortcut]:
+        """Return the shortcuts, with that of payments."""
+        payments = DirectPayments.of(shares, self.balances, self.payfi, limits)
+        own = [] if payments is None else [payments]
+        return [*super().shortcuts(shares, limits), *own]
