@@ -17,9 +17,9 @@ from btt_chain.crypto.keypair import Scheme
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.multi_account import multi_account_id
 from runtime.accounts import POOLS as ALL_POOLS
 from runtime.accounts import pool_identifier
-from runtime.pallets.multisig import multi_account_id
 
 POOLS: Final = {pool_identifier(account)[len(b"btt/") :].decode(): account for account in ALL_POOLS}
 """The pools besides the treasury, by the letters after `btt/`."""

@@ -19,7 +19,7 @@ from btt_chain.scale import u32, u128
 from runtime.constants import DAY_MS, MONTH_MS
 from runtime.frame import GenesisError, Section
 from runtime.pallets.tokenomics.config import BURNS
-from runtime.pallets.vesting import Schedule
+from runtime.schedules import Schedule
 
 MAX_MONTHS: Final = 1_200
 """A century: longer promises are considered mistakes."""

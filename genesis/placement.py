@@ -37,7 +37,7 @@ from runtime.accounts import EXCHANGE, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import GenesisError, Section
 from runtime.pallets.balances import is_pool
-from runtime.pallets.vesting import Schedule
+from runtime.schedules import Schedule
 
 COMMUNITY_PERCENT: Final = {"stak": 40, "hlth": 30, "refr": 15, "grnt": 15}
 """Parts of the community row by pool, in percent."""

@@ -15,9 +15,10 @@ from enum import Enum
 from typing import Final
 
 from btt_chain.crypto import ecdsa
-from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.primitives.strict_json import BadJson, read_json
 from btt_chain.wallet import keyfile
 from btt_chain.wallet.errors import Damaged, WalletError
@@ -26,9 +27,6 @@ MAX_BYTES: Final = 64 << 10
 """Maximum size of a file, in bytes; that of a key has about six hundred."""
 MAX_SIGNERS: Final = 100
 ACCOUNT: Final = 32
-
-MULTISIG_PREFIX: Final = b"modlpy/utilisuba"
-"""Prefix of what the account of a multisig is the hash of."""
 
 
 class Kind(Enum):
@@ -209,11 +207,7 @@ def multisig_account(signers: list[bytes], threshold: int) -> bytes:
         raise WalletError(
             f"the threshold is from 2 to the number of signers, {len(ordered)}; not {threshold}"
         )
-    count = len(ordered)
-    length = bytes((count << 2,)) if count < 64 else (count << 2 | 1).to_bytes(2, "little")
-    return blake2_256(
-        MULTISIG_PREFIX + length + b"".join(ordered) + threshold.to_bytes(2, "little")
-    )
+    return multi_account_id([AccountId(signer) for signer in ordered], threshold)
 
 
 def _kind(meta: Mapping[str, object]) -> Kind:

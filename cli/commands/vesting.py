@@ -15,7 +15,7 @@ from cli.common.schedules import Vested, first_release, next_dates, read_vested
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.working import account
-from runtime.pallets.vesting import Schedule
+from runtime.schedules import Schedule
 
 MONTH_MS: Final = 30 * 86_400_000
 MAX_DATES: Final = 120

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from btt_chain.client.views import shaped
 from runtime.pallets.balances.types import BalanceLock
-from runtime.pallets.vesting import LOCK_ID, Schedule
+from runtime.pallets.vesting import LOCK_ID
+from runtime.schedules import Schedule
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.scale import (
     Bounded,
     Err,
@@ -22,7 +23,6 @@ from btt_chain.scale import (
     Ok,
     Result,
     TypeName,
-    codec,
     path,
     u16,
     u32,
@@ -54,7 +54,6 @@ from runtime.pallets.utility import carrying_weight
 from runtime.weights import multisig as weights
 
 MAX_SIGNATORIES: Final = 100
-PREFIX: Final = b"modlpy/utilisuba"
 """Prefix that all accounts of this pallet are derived from; excludes accounts of keys."""
 
 RESERVE_ID: Final = b"py/multi"
@@ -454,15 +453,6 @@ class Multisig(Pallet):
 
     def _timepoint(self) -> Timepoint:
         return Timepoint(self.system.number.value, u32(self.host.extrinsic_index))
-
-
-MULTI_ACCOUNT: Final = codec(tuple[list[AccountId], u16])
-
-
-def multi_account_id(signatories: Sequence[AccountId], threshold: int) -> AccountId:
-    """Return the account that `threshold` of `signatories` (in any order) can act for."""
-    entropy = MULTI_ACCOUNT.encode((sorted(signatories), u16(threshold)))
-    return AccountId(blake2_256(PREFIX + entropy))
 
 
 def approvals_with(operation: Operation, who: AccountId) -> int:

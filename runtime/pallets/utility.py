@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
-from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.limits import MAX_CALLS
+from btt_chain.primitives.multi_account import derivative_account_id
 from btt_chain.scale import Err, MaxLen, Ok, Result, TypeName, u16, u32
 from runtime.frame import (
     ROOT,
@@ -161,7 +160,7 @@ class Utility(Pallet):
     @call(1, weight=wrapped(weights.AS_DERIVATIVE))
     def as_derivative(self, origin: Origin, index: u16, call: BoxedCall) -> PostInfo:
         """Make a call as one of your own sub-accounts."""
-        pseudonym = derivative(origin.signed(), index)
+        pseudonym = derivative_account_id(origin.signed(), index)
         error, weight = self._attempt(Origin(OriginKind.SIGNED, pseudonym, origin.filters), call)
         if error is not None:
             error.post = PostInfo(weight=weights.AS_DERIVATIVE + weight)
@@ -266,11 +265,3 @@ class Utility(Pallet):
         if post is None or post.weight is None:
             return failure, declared
         return failure, min(post.weight, declared)
-
-
-def derivative(who: AccountId, index: u16) -> AccountId:
-    """Return the sub-account `index` of `who`, which only `who` controls.
-
-    Source: pallet_utility, `derivative_account_id`.
-    """
-    return AccountId(blake2_256(b"modlpy/utilisuba" + who + index.to_bytes(2, "little")))

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
-from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import Bounded, TypeName, path, u32, u128
 from runtime.frame import (
@@ -30,9 +29,10 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, Balance, BalanceOf, BlockNumber
+from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, BalanceOf
 from runtime.frame.traits import Clock, Inspect, Lockable, Mutate, Reasons
 from runtime.pallets.balances import lookup
+from runtime.schedules import Schedule, VestingInfo, total_unvested
 from runtime.splits import ceil_div
 from runtime.weights import vesting as weights
 
@@ -46,50 +46,6 @@ class Releases(IntEnum):
 
     V0 = 0
     V1 = 1
-
-
-@path(
-    "pallet_vesting::vesting_info::VestingInfo",
-    params={"Balance": u128, "BlockNumber": u32},
-)
-@dataclass(slots=True)
-class VestingInfo:
-    """A schedule in the wallets' form: `per_block` planck per slot from `starting_block` on."""
-
-    locked: Balance
-    per_block: Balance
-    starting_block: BlockNumber
-
-
-@path("pallet_vesting::schedule::Schedule")
-@dataclass(slots=True)
-class Schedule:
-    """`locked` planck are released evenly over `length` slots from `start`, none before `cliff`.
-
-    Invariant: `length` is at least one, and `start <= cliff <= start + length`.
-    """
-
-    locked: Balance
-    start: BlockNumber
-    length: BlockNumber
-    cliff: BlockNumber
-
-    @property
-    def end(self) -> int:
-        """The first slot at which everything is released."""
-        return int(self.start) + int(self.length)
-
-    def vested(self, now: int) -> u128:
-        """Return the amount released at slot `now`, in planck."""
-        return u128(vested(self.locked, self.start, self.length, self.cliff, now))
-
-    def unvested(self, now: int) -> u128:
-        """Return the amount still locked at slot `now`, in planck."""
-        return self.locked - self.vested(now)
-
-    def info(self) -> VestingInfo:
-        """Return the wallets' form; whole planck per slot, rounded up so that the end is kept."""
-        return VestingInfo(self.locked, u128(ceil_div(self.locked, self.length)), self.start)
 
 
 VestingInfoOf = Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")]
@@ -365,21 +321,6 @@ class Vesting(Pallet):
 # ---- stateless formulas of schedules
 
 
-def vested(locked: int, start: int, length: int, cliff: int, now: int) -> int:
-    """Return the released part of `locked` planck at slot `now`, rounded down.
-
-    A lock-up before a vesting that begins at its end is `start = cliff = lock-up`; a lock-up at
-    whose end the part since genesis is released at once is `start = 0, cliff = lock-up`.
-    """
-    if now < cliff or now < start:
-        return 0
-    # Plain integers: the product may pass 128 bits, the result cannot.
-    passed = int(now) - int(start)
-    if passed >= length:
-        return locked
-    return int(locked) * passed // int(length)
-
-
 def merge(first: Schedule, second: Schedule, now: int) -> Schedule | None:
     """Return one schedule for what two still lock at slot `now`; None if they lock nothing.
 
@@ -417,8 +358,3 @@ def schedule_of(info: VestingInfo) -> Schedule | None:
     if int(info.starting_block) + length > u32.MAX:
         return None
     return Schedule(info.locked, info.starting_block, u32(length), info.starting_block)
-
-
-def total_unvested(schedules: Sequence[Schedule], now: int) -> u128:
-    """Return the sum that `schedules` lock at slot `now`, in planck."""
-    return u128(sum(int(schedule.unvested(now)) for schedule in schedules))

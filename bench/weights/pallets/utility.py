@@ -6,12 +6,12 @@ from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.models import MAX_NODES, MAX_TABLES, register
 from bench.weights.state import Bench
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.multi_account import derivative_account_id
 from btt_chain.scale import u16
 from runtime.frame import ROOT, Call, Origin, signed
 from runtime.pallets.identity.types import IdentityInfo
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy import ProxyType, Within
-from runtime.pallets.utility import derivative
 
 MANY = 100
 """Calls that are measured together, so that preparing the first one counts little."""
@@ -74,7 +74,7 @@ def force_batch(b: Bench, calls: int) -> Case:
 @benchmark("Utility.as_derivative")
 def as_derivative(b: Bench) -> Case:
     """Make a call as a derivative account."""
-    caller = derivative(b.account(0), u16(7))
+    caller = derivative_account_id(b.account(0), u16(7))
     return one(b, limited(b), "as_derivative", caller, index=u16(7))
 
 

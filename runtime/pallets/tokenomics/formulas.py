@@ -7,7 +7,7 @@ from typing import Final
 
 from runtime.constants import MONTH_MS, YEAR_MS
 from runtime.pallets.tokenomics.types import ContractualRow, Milestone, MilestoneStatus
-from runtime.pallets.vesting import vested
+from runtime.schedules import vested
 from runtime.splits import BPS
 
 FIRST_YEAR: Final = 2025

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from btt_chain.primitives.account import AccountId, Id, Index, MultiAddress
+from btt_chain.primitives.multi_account import derivative_account_id
 from btt_chain.scale import u16, u32, u64, u128
 from runtime import BttRuntime
 from runtime.accounts import POOLS, TREASURY
@@ -18,7 +19,6 @@ from runtime.pallets.multisig import Timepoint
 from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import PoolId
-from runtime.pallets.utility import derivative
 from support.chain import START, DevChain
 from support.conservation.arguments.table import CALLS, LIKELY, NESTING, PLAIN
 from support.conservation.signers import ED, EXTREMES, FAR, JOINT, KNOWN, SHARED_1, UNKNOWN
@@ -33,7 +33,9 @@ class Situation:
 
     chain: DevChain
     signer: AccountId = KNOWN[0]
-    pures: list[AccountId] = field(default_factory=lambda: [derivative(KNOWN[1], u16(1))])
+    pures: list[AccountId] = field(
+        default_factory=lambda: [derivative_account_id(KNOWN[1], u16(1))]
+    )
     """Accounts without a key that others act for."""
     made: list[Call] = field(default_factory=list)
     """The last calls."""

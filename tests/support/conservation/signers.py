@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.scale import u32, u128
 from runtime.constants import BTT, MILLI_BTT
-from runtime.pallets.multisig import multi_account_id
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, account
 
 POOR = KeyPair.from_uri("//Poor")

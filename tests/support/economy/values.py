@@ -19,7 +19,7 @@ from runtime.pallets.tier_staking import Tier
 from runtime.pallets.tokenomics import PoolId
 from runtime.pallets.tokenomics.ledger import id_of
 from runtime.pallets.treasury import Treasury
-from runtime.pallets.vesting import VestingInfo
+from runtime.schedules import VestingInfo
 from support.economy.chain import PEOPLE, EconomyChain
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.scale import u32, u128
 from cli.common.schedules import Vested, next_dates
-from runtime.pallets.vesting import Schedule
+from runtime.schedules import Schedule
 
 
 def schedule(locked: int, start: int, length: int, cliff: int) -> Schedule:

@@ -55,7 +55,7 @@ from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import NO_HASH
 from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.pallets.vesting import Schedule, VestingInfo
+from runtime.schedules import Schedule, VestingInfo
 from support.chain import BOB, CHARLIE, DAVE, START, DevChain, account, in_transaction
 from support.conservation.arguments.table import CALLS, NESTING, PLAIN
 from support.conservation.chain import ECONOMY, FUNDS, prepare

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.accounts import (
     DEVELOPMENT_FUND,
@@ -27,7 +28,6 @@ from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Call, DispatchError, Origin, TokenError, Weight, signed
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.mining.errors import ReceiptReplayed
-from runtime.pallets.multisig import multi_account_id
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tier_staking import errors as tier_staking_errors
@@ -35,7 +35,7 @@ from runtime.pallets.tokenomics import BurnReason, CeilingMode
 from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics.ledger import id_of
 from runtime.pallets.treasury import AssetKind
-from runtime.pallets.vesting import VestingInfo
+from runtime.schedules import VestingInfo
 from runtime.splits import split_compute
 from support.economy import oracle
 from support.economy.chain import BALANCES, PEOPLE, PRESETS, EconomyChain, Step, person

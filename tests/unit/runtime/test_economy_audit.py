@@ -33,7 +33,8 @@ from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tier_staking import ContributionPoints, Quarter
 from runtime.pallets.tokenomics import BurnId, BurnReason, Pool, PoolId
 from runtime.pallets.tokenomics.ledger import id_of
-from runtime.pallets.vesting import LOCK_ID, VestingInfo
+from runtime.pallets.vesting import LOCK_ID
+from runtime.schedules import VestingInfo
 from runtime.splits import split_compute
 from support.economy.chain import PEOPLE, EconomyChain, person
 from support.economy.oracle import MONTH

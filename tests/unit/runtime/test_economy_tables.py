@@ -14,7 +14,7 @@ from genesis.tables import table
 from runtime import emission as emission_runtime
 from runtime import splits
 from runtime.pallets.mining.shares import MAX_SINGLE, Step, added, earned
-from runtime.pallets.vesting import vested
+from runtime.schedules import vested
 from support.economy import oracle, tables
 from support.economy.oracle import BTT, DAY, MONTH, MONTHS, PRESETS, YEAR
 

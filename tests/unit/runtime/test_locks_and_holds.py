@@ -51,7 +51,7 @@ from runtime.pallets.origins import spending_up_to
 from runtime.pallets.proxy import Proxy, ProxyType
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.pallets.vesting import VestingInfo
+from runtime.schedules import VestingInfo
 from support.chain import ALICE as RICH
 from support.chain import DevChain
 from support.chain import account as account_of

@@ -43,7 +43,7 @@ from runtime.pallets.transaction_payment import (
     next_multiplier,
 )
 from runtime.pallets.utility import Utility
-from runtime.pallets.vesting import VestingInfo
+from runtime.schedules import VestingInfo
 from runtime.weights.block import BASE_EXTRINSIC
 from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
 

@@ -10,11 +10,11 @@ import pytest
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.wallet import keyfile
 from btt_chain.wallet.entries import Entry, Kind, multisig_account
 from btt_chain.wallet.errors import AlreadyThere, Damaged, NoSuchAccount, WalletError
 from btt_chain.wallet.store import Wallet
-from runtime.pallets.multisig import multi_account_id
 
 A, B, C = (KeyPair.from_uri(f"//{name}").account_id for name in ("Alice", "Bob", "Charlie"))
 

@@ -11,7 +11,7 @@ from runtime.constants import BTT
 from runtime.pallets.identity import Data, Erroneous, FeePaid, IdentityInfo, KnownGood
 from runtime.pallets.multisig import Timepoint
 from runtime.pallets.proxy import ProxyType
-from runtime.pallets.vesting import VestingInfo
+from runtime.schedules import VestingInfo
 from support.conservation.arguments.common import Arguments, announced, calls, origin
 from support.conservation.chain import INFO
 

@@ -29,7 +29,7 @@ from runtime.pallets.bounties import events as bounties_events
 from runtime.pallets.treasury import (
     MAX_APPROVALS,
 )
-from runtime.pallets.vesting import VestingInfo
+from runtime.schedules import VestingInfo
 from support.bounties import (
     ALICE,
     BASE,

@@ -32,8 +32,8 @@ from runtime.pallets.bounties import (
 from runtime.pallets.treasury import (
     AssetKind,
 )
-from runtime.pallets.vesting import VestingInfo
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.schedules import VestingInfo
 from support.bounties import (
     ALICE,
     BASE,

@@ -8,6 +8,7 @@ from hypothesis import given
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.primitives.ss58 import decode as from_ss58
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import Err, Ok, u16, u32, u64, u128
@@ -16,12 +17,7 @@ from runtime.frame import ROOT, BadOrigin, Call, Error, TokenError, Weight, sign
 from runtime.frame.error import WireToken
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import errors
-from runtime.pallets.multisig import (
-    Multisig,
-    Operation,
-    Timepoint,
-    multi_account_id,
-)
+from runtime.pallets.multisig import Multisig, Operation, Timepoint
 from runtime.pallets.system import System
 from runtime.pallets.utility import Utility, carrying_weight
 from runtime.weights import multisig as weights

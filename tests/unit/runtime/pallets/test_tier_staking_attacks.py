@@ -34,7 +34,7 @@ from runtime.pallets.tier_staking import (
     events,
 )
 from runtime.pallets.tokenomics import BurnReason
-from runtime.pallets.vesting import VestingInfo
+from runtime.schedules import VestingInfo
 from runtime.splits import split_compute
 from support.economy.chain import EconomyChain, person
 from support.histories import History, seeds, unreached

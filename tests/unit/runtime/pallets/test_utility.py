@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.multi_account import derivative_account_id
 from btt_chain.scale import Err, Ok, decode, u16, u32, u64, u128
 from runtime.frame import (
     NONE,
@@ -31,7 +32,7 @@ from runtime.frame import (
 from runtime.frame.error import WireBadOrigin, WireModule, WireToken
 from runtime.pallets.origins import RawNone, RawRoot, RawSigned, SystemOrigin
 from runtime.pallets.system import System
-from runtime.pallets.utility import Utility, carrying_weight, derivative
+from runtime.pallets.utility import Utility, carrying_weight
 from runtime.weights import balances as balances_weights
 from runtime.weights import utility as weights
 from support.runtime import TestRuntime, refused
@@ -275,11 +276,11 @@ def test_a_batch_does_what_its_calls_do_alone(amounts: list[int]) -> None:
 
 def test_a_derivative_account_is_the_one_that_substrate_derives() -> None:
     entropy = b"modlpy/utilisuba" + bytes(ALICE) + b"\x2a\x01"
-    assert derivative(ALICE, u16(298)) == blake2_256(entropy)
+    assert derivative_account_id(ALICE, u16(298)) == blake2_256(entropy)
 
 
 def test_only_its_owner_acts_for_a_derivative_account(runtime: UtilityRuntime) -> None:
-    pseudonym = derivative(ALICE, u16(7))
+    pseudonym = derivative_account_id(ALICE, u16(7))
     runtime.balances.transfer(ALICE, pseudonym, u128(1_000))
 
     post = runtime.utility.as_derivative(BY_ALICE, u16(7), pay(runtime, 300))

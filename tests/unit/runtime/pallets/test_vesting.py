@@ -22,16 +22,8 @@ from runtime.frame import (
     signed,
 )
 from runtime.pallets.balances import Reasons
-from runtime.pallets.vesting import (
-    LOCK_ID,
-    Releases,
-    Schedule,
-    Vesting,
-    VestingInfo,
-    merge,
-    schedule_of,
-    vested,
-)
+from runtime.pallets.vesting import LOCK_ID, Releases, Vesting, merge, schedule_of
+from runtime.schedules import Schedule, VestingInfo, vested
 from runtime.weights import vesting as weights
 from support.runtime import TestRuntime, refused
 
