@@ -45,7 +45,7 @@ class Layout:
     tables: str
     """Statements that create them."""
     pragmas: tuple[str, ...] = DURABLE
-    is_private: bool = False
+    owner_only: bool = False
     """True for a file and a folder that only their owner may read."""
     any_thread: bool = False
     """True if several threads use a connection, one at a time."""
@@ -63,7 +63,7 @@ class Store:
 
         `facts` are stored in a new file, if its layout has `FACTS`.
         """
-        if layout.is_private:
+        if layout.owner_only:
             make_private_folder(path.parent)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
         else:

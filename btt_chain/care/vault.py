@@ -39,7 +39,7 @@ CREATE INDEX by_month ON records (topic, month, seq);
 CREATE INDEX by_group ON records (topic, grp, seq);
 """
 LAYOUT: Final = Layout(
-    1, FACTS + _TABLES, (*DURABLE, "secure_delete = ON"), is_private=True, any_thread=True
+    1, FACTS + _TABLES, (*DURABLE, "secure_delete = ON"), owner_only=True, any_thread=True
 )
 
 

@@ -12,9 +12,6 @@ import click
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
 from cli.common.options import Command, chain_names
 from genesis.presets import ALIASES, CHAINS
-from p2p.errors import NetworkError
-from runtime.frame import MigrationFailed
-from storage.kv import StorageError
 
 if TYPE_CHECKING:
     from btt_chain.node.lifecycle import OpenChain
@@ -91,6 +88,9 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.node.service import PortTaken
     from genesis.checkpoint import UntrustedDatabase
     from genesis.spec import SpecError
+    from p2p.errors import NetworkError
+    from runtime.frame import MigrationFailed
+    from storage.kv import StorageError
 
     try:
         yield

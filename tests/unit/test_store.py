@@ -75,7 +75,7 @@ def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_private_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "own" / "a.db"
-    with Store(path, replace(LAYOUT, is_private=True)) as store:
+    with Store(path, replace(LAYOUT, owner_only=True)) as store:
         add(store, "one")
         files = [*path.parent.iterdir()]
         assert len(files) == 3  # with the log of SQLite and its index

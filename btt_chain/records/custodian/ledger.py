@@ -28,7 +28,7 @@ CREATE TABLE batches (
     PRIMARY KEY (kind, epoch)
 ) WITHOUT ROWID
 """
-LAYOUT: Final = Layout(1, _TABLES, ("synchronous = FULL",), is_private=True)
+LAYOUT: Final = Layout(1, _TABLES, ("synchronous = FULL",), owner_only=True)
 
 
 class Ledger:

@@ -46,7 +46,7 @@ def test_a_shell_completes_commands_and_chains(words: str, found: str) -> None:
 
 
 def test_help_and_keys_need_neither_network_nor_database() -> None:
-    heavy = {"aiohttp", "plyvel", "uvloop", "storage", "runtime", "rich"}
+    heavy = {"aiohttp", "plyvel", "uvloop", "storage", "runtime.frame", "rich"}
     code = (
         "import sys; from cli.program import program\n"
         "try: program.main(sys.argv[1:], prog_name='btt-chain')\n"
