@@ -29,7 +29,7 @@ _MAX_DIGITS: Final = 80
 
 
 class AmountError(ValueError):
-    """The text is no amount; the message has the reason and the right form."""
+    """The text is not an amount; the message has the reason and the right form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Currency:
             return f"{text!r} is negative"
         if "," in text:
             return f"{text!r} has a comma; write decimals with a point and thousands with _"
-        return f"{text!r} is no amount; write it like {example}"
+        return f"{text!r} is not an amount; write it like {example}"
 
 
 BTT: Final = Currency()

@@ -180,7 +180,7 @@ class Arguments:
                 raise InvalidArgument(f"{where}: {self._forms(type_id)}")
             return self._types.decode(type_id, bytes.fromhex(text[2:]))
         except ValueError as error:  # DecodeError, and invalid hex
-            why = str(error) if isinstance(error, DecodeError) else "this is no hex"
+            why = str(error) if isinstance(error, DecodeError) else "this is not hex"
             raise InvalidArgument(f"{where}: {self._forms(type_id)}; {why}") from None
 
     def _forms(self, type_id: int) -> str:
@@ -238,7 +238,7 @@ class Arguments:
             try:
                 return self._types.decode(self._items.call_type, bytes.fromhex(value[2:]))
             except ValueError as error:
-                raise InvalidArgument(f"{where}: {value[:20]}... is no call: {error}") from None
+                raise InvalidArgument(f"{where}: {value[:20]}... is not a call: {error}") from None
         if isinstance(value, dict) and value.keys() <= {"call", "args"} and "call" in value:
             name, inner = value["call"], value.get("args")
             if not isinstance(name, str):
@@ -258,7 +258,7 @@ class Arguments:
         )
 
     def _amount(self, value: Plain, where: str, money: bool) -> Plain:
-        """Return an amount, which has a unit; a u128 that is no money is a plain number."""
+        """Return an amount, which has a unit; a u128 that is not money is a plain number."""
         number = not isinstance(value, str) or value.replace("_", "").isdecimal()
         if number and not money:
             return value
@@ -277,7 +277,7 @@ def _too_deep(name: str) -> InvalidArgument:
 def _json(text: str, where: str) -> Plain:
     def refuse(number: str) -> NoReturn:
         raise InvalidArgument(
-            f"{where}: {number} is no whole number; write amounts as text, '\"1.5BTT\"'"
+            f"{where}: {number} is not a whole number; write amounts as text, '\"1.5BTT\"'"
         )
 
     try:

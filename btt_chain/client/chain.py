@@ -432,7 +432,7 @@ async def find_block(connection: Connection, which: str) -> bytes:
         return to_bytes(await connection.call("chain_getBlockHash"))
     if which.startswith("0x"):
         if len(which) != 2 + 2 * HASH_LENGTH:
-            raise InvalidArgument(f"{which!r} is no block: a hash is 0x and 64 hex digits")
+            raise InvalidArgument(f"{which!r} is not a block: a hash is 0x and 64 hex digits")
         try:
             hash = bytes.fromhex(which[2:])
         except ValueError:
@@ -530,11 +530,11 @@ def _is_symbol(text: str) -> bool:
 def read_header(answer: Json) -> Header:
     """Return a header from its JSON form. Raises InvalidAnswer."""
     if not isinstance(answer, dict):
-        raise InvalidAnswer("the node's answer is no header")
+        raise InvalidAnswer("the node's answer is not a header")
     try:
         return Header.from_json(answer)
     except ValueError as error:  # DecodeError is one
-        raise InvalidAnswer(f"the node's answer is no header: {error}") from None
+        raise InvalidAnswer(f"the node's answer is not a header: {error}") from None
 
 
 def _changes(answer: Json) -> dict[bytes, bytes | None]:
@@ -542,7 +542,7 @@ def _changes(answer: Json) -> dict[bytes, bytes | None]:
     values: dict[bytes, bytes | None] = {}
     for change in list_of(member(answer, "changes")):
         if not isinstance(change, list) or len(change) != 2:
-            raise InvalidAnswer("the node's answer is no set of changes")
+            raise InvalidAnswer("the node's answer is not a set of changes")
         values[to_bytes(change[0])] = None if change[1] is None else to_bytes(change[1])
     return values
 

@@ -90,7 +90,7 @@ class StorageItems:
         return key, len(typed) == len(kinds)
 
     def entry_of(self, key: bytes) -> tuple[PalletMetadata, StorageEntry] | None:
-        """Return the pallet and item that a key belongs to; None if it is no pallet's."""
+        """Return the pallet and item that a key belongs to; None if it is not a pallet's."""
         if self._by_prefix is None:
             self._by_prefix = {
                 self.key(pallet, entry, [])[0]: (pallet, entry)
@@ -124,7 +124,7 @@ class StorageItems:
         """Return type and value of each key; no type for one of which only the hash is stored."""
         at = PREFIX_BYTES
         found: list[tuple[int | None, Plain]] = []
-        with decoding(f"0x{key.hex()} is no key of {entry.name}"):
+        with decoding(f"0x{key.hex()} is not a key of {entry.name}"):
             for kind, hasher in self.key_types(entry):
                 length = _HASH_LENGTHS.get(hasher)
                 if length is None:

@@ -291,11 +291,11 @@ class Address:
 
 
 async def _accepted(reader: asyncio.StreamReader, key: bytes) -> None:
-    """Read the head of the server's answer. Raises Unconnected if it is no WebSocket."""
+    """Read the head of the server's answer. Raises Unconnected if it is not a WebSocket."""
     try:
         found = re.match(rb"HTTP/1\.[01] (\d{3})\b", await reader.readuntil(b"\n"))
         if found is None:
-            raise Unconnected("it does not answer by HTTP and is no JSON-RPC WebSocket")
+            raise Unconnected("it does not answer by HTTP and is not a JSON-RPC WebSocket")
         status = int(found[1])
         if status in _REDIRECTS:
             raise Unconnected("it redirects to another address, which is not followed")
@@ -311,7 +311,7 @@ async def _accepted(reader: asyncio.StreamReader, key: bytes) -> None:
         or headers.get("sec-websocket-accept") != wanted
         or "sec-websocket-extensions" in headers
     ):
-        raise Unconnected(f"it answered {status} and is no JSON-RPC WebSocket")
+        raise Unconnected(f"it answered {status} and is not a JSON-RPC WebSocket")
 
 
 async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:

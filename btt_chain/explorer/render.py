@@ -157,7 +157,7 @@ def date(ms: int | None) -> str:
 
 
 def minute(ms: int | None) -> str:
-    """Return a time in UTC to the minute; `-` for one that is no date of these centuries."""
+    """Return a time in UTC to the minute; `-` for one that is not a date of these centuries."""
     if ms is None or not 0 <= ms <= LAST_MS:
         return "-"
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

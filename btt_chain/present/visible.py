@@ -35,7 +35,7 @@ def shown(text: str, length: int = LIST_LENGTH) -> str:
 
 def of_bytes(raw: bytes, length: int = LIST_LENGTH) -> str | None:
     """Return bytes as text if they are UTF-8 that is mostly visible, else None."""
-    # Of a long text the last character may be cut: that is no error.
+    # Of a long text the last character may be cut: that is not an error.
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         text = decoder.decode(raw[: 4 * length], final=len(raw) <= 4 * length)

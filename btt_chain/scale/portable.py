@@ -235,7 +235,7 @@ class _Reader:
         if kind is not PrimitiveKind.char:
             return number, end
         if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
-            raise DecodeError("char", at, f"{number:#x} is no character")
+            raise DecodeError("char", at, f"{number:#x} is not a character")
         return chr(number), end
 
     def compact(self, inner: int, at: int) -> tuple[Plain, int]:

@@ -451,7 +451,7 @@ def _of_source(source: str, text: str) -> str:
 
 def _decoded(raw: bytes, where: str) -> str:
     if len(raw) > MAX_FILE:
-        raise Refused(f"{where} is no key: it has more than {MAX_FILE} bytes")
+        raise Refused(f"{where} is not a key: it has more than {MAX_FILE} bytes")
     return secret_of(raw, where).strip()
 
 

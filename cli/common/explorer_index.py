@@ -30,7 +30,7 @@ class ExplorerIndex:
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         """Take the address of the explorer. Mistyped if it is none."""
         if not url.startswith(("http://", "https://")):
-            raise Mistyped(f"--explorer: {url!r} is no web address: write it like {FOUND_AT}")
+            raise Mistyped(f"--explorer: {url!r} is not a web address: write it like {FOUND_AT}")
         self._session = session
         self._url = url.rstrip("/")
 
@@ -92,7 +92,7 @@ class ExplorerIndex:
             if isinstance(page, dict):
                 return page
             break
-        raise Refused(f"{self._url} is no explorer: {path} is not its JSON")
+        raise Refused(f"{self._url} is not an explorer: {path} is not its JSON")
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:

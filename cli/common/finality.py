@@ -93,7 +93,7 @@ def text_of(document: dict[str, object], name: str) -> str:
     if isinstance(found, str) and found.startswith("0x"):
         return found
     raise Refused(
-        f"the file is no proof: it has no {name!r} in hex. The explorer's links `Proof` lead to one"
+        f"the file is not a proof: no {name!r} in hex. The explorer's links `Proof` lead to one"
     )
 
 
@@ -113,5 +113,5 @@ def unhex(text: object, name: str) -> bytes:
     except ValueError:
         pass
     raise Refused(
-        f"the file is no proof: it has no {name!r} in hex. The explorer's links `Proof` lead to one"
+        f"the file is not a proof: no {name!r} in hex. The explorer's links `Proof` lead to one"
     )

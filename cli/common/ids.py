@@ -64,7 +64,7 @@ def is_beginning(text: str) -> bool:
 def read_beginning(text: str, kind: Kind) -> str:
     """Return the hex digits of an id or of its beginning, in lower case. Mistyped otherwise."""
     if not is_beginning(text):
-        raise Mistyped(f"{text!r} is no {kind.name}: {ID_FORM}")
+        raise Mistyped(f"{text!r} is not a {kind.name}: {ID_FORM}")
     return text.removeprefix("0x").lower()
 
 

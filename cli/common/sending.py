@@ -252,7 +252,7 @@ class Signing:
         return call if self.proxied is None else proxied_call(metadata, call, self.proxied)
 
     def tip_in(self, currency: Currency) -> int:
-        """Return the tip in planck. Mistyped if it is no amount."""
+        """Return the tip in planck. Mistyped if it is not an amount."""
         try:
             return currency.parse(self.tip)
         except AmountError as error:

@@ -163,7 +163,7 @@ async def asked(client: Connection, method: str, *params: Json) -> Json:
             if lacking is not None:
                 raise MissingFeature(lacking[1], method) from error
             raise NotFound(
-                f"the node at {client.url} has no {method}: it is no BTT chain, or an older one"
+                f"the node at {client.url} has no {method}: it is not a BTT chain, or an older one"
             ) from None
         raise
 
@@ -183,7 +183,7 @@ def read_id(text: str, what: str) -> bytes:
     except ValueError:
         raw = b""
     if len(raw) != ID_BYTES:
-        raise Mistyped(f"{text!r} is no {what}: an id is 0x and 64 hex digits")
+        raise Mistyped(f"{what}: {text!r} is not an id: write 0x and 64 hex digits")
     return raw
 
 

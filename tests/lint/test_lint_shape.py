@@ -318,7 +318,7 @@ def test_headless_openings_are_found_also_below_constants_and_fields() -> None:
             """Whether."""
             def d(self):
                 """Whose it is."""
-                "That is no docstring."
+                "That is not a docstring."
         def whatever():
             """Whatever comes."""
         def e():

@@ -139,7 +139,7 @@ class ModelShelf:
                 await self._fetch(name, endpoint)
                 return await self._worker.run(lambda: self._read(model))
             except (FetchFailed, NotKept, BlobError, WorkError, OSError) as error:
-                # One endpoint that serves another model is no reason to skip the next.
+                # One endpoint that serves another model is not a reason to skip the next.
                 whys.append(str(error))
                 self._store.drop(name)
         raise NoModel(f"the model {model.hex()} cannot be had: {'; '.join(whys) or 'no endpoint'}")
