@@ -220,7 +220,7 @@ class Statement:
 
     @classmethod
     def decode(cls, raw: bytes) -> Statement:
-        """Return a statement. Damaged if it is none, or not in its canonical form."""
+        """Return a statement. Damaged if the text is not one in its canonical form."""
         if len(raw) > MAX_STATEMENT:
             raise Damaged(f"a statement has at most {MAX_STATEMENT} bytes")
         try:

@@ -400,7 +400,7 @@ def result(method: str, reply: dict[str, Json]) -> Json:
 def web_socket_url(url: str) -> str:
     """Return the WebSocket URL of `url`; http and https have the same port.
 
-    Raises InvalidArgument if it is none.
+    Raises InvalidArgument if the text is not such a URL.
     """
     for scheme, real in (("ws", "ws"), ("wss", "wss"), ("http", "ws"), ("https", "wss")):
         if url.startswith(f"{scheme}://") and _has_host(url):

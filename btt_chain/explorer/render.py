@@ -112,7 +112,7 @@ class Renderer:
         return Markup("").join([*parts, apart(text[at:])])
 
     def _link(self, found: re.Match[str]) -> Markup | None:
-        """Return a link in place of a part of a text; None if it is none."""
+        """Return a link in place of a part of a text; None if the part is not a link."""
         kind, number, address = found["kind"], found["number"], found["address"]
         if address is None:
             link = Markup('{0}: <a href="/{0}/{1}" title="{1}">{2}</a>')

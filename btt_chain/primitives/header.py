@@ -65,7 +65,7 @@ class Header:
 
     @classmethod
     def decode(cls, raw: bytes) -> Header:
-        """Return the header that `raw` encodes; `DecodeError` if it is none.
+        """Return the header that `raw` encodes; `DecodeError` if it does not.
 
         The last ones are remembered: a node decodes the same header when it is announced, received,
         and read as the parent of the next.

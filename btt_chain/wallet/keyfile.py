@@ -65,7 +65,7 @@ def seal(pair: KeyPair, password: str) -> dict[str, object]:
 
 
 def scheme_of(document: Mapping[str, object]) -> Scheme:
-    """Return the scheme of a key file. Raises Damaged if it is none that can be read."""
+    """Return the scheme of a key file. Raises Damaged if it is not readable."""
     encoding = document.get("encoding")
     if not isinstance(encoding, dict):
         raise Damaged("it is not a key file of polkadot.js: it has no `encoding`")
@@ -86,7 +86,7 @@ def scheme_of(document: Mapping[str, object]) -> Scheme:
 
 
 def is_sealed(document: Mapping[str, object]) -> bool:
-    """Return True if a key file needs a password. Raises Damaged if it is none."""
+    """Return True if a key file needs a password. Raises Damaged if it is not a key file."""
     scheme_of(document)
     encoding = document["encoding"]
     kind = encoding.get("type") if isinstance(encoding, dict) else None

@@ -57,7 +57,7 @@ def opened(named: Path | None) -> Iterator[Devnet]:
 
 
 def read_groups(net: Devnet, text: str) -> list[list[int]]:
-    """Return a typed partition: `0,1/2,3` or `alice,bob/charlie`. Mistyped if it is none."""
+    """Return a typed partition: `0,1/2,3` or `alice,bob/charlie`. Mistyped for other texts."""
     from btt_chain.testing.members import node_named
 
     groups = [[word.strip() for word in group.split(",")] for group in text.split("/")]

@@ -458,7 +458,7 @@ async def is_due(chain: ViewClient, who: AccountId) -> bool:
 
 
 async def known(chain: ViewClient, who: AccountId) -> ProviderView:
-    """Return a provider. NotFound if it is none."""
+    """Return a provider. NotFound if the account is not registered."""
     view = await chain.api(WorkApi.provider, who)
     if view is None:
         raise NotFound(f"{_address(who)} is not a provider")
@@ -466,7 +466,7 @@ async def known(chain: ViewClient, who: AccountId) -> ProviderView:
 
 
 def read_who(text: str) -> AccountId:
-    """Return the account of a text. Mistyped if it is none."""
+    """Return the account of a text. Mistyped if the text is not an account."""
     try:
         return AccountId(read_account(text))
     except AccountError as error:

@@ -377,7 +377,7 @@ def names_of_addresses(chain: Chain) -> dict[str, str]:
 
 
 def _address(chain: Chain, text: str) -> str:
-    """Return the address of an account as typed. Mistyped if it is none."""
+    """Return the address of an account as typed. Mistyped if the text is not an account."""
     return chain.metadata.address(account(text, chain.metadata.prefix))
 
 

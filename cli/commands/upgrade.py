@@ -310,7 +310,7 @@ def try_(
 
 
 def _read(file: str) -> dict[bytes, bytes]:
-    """Return the state in a file. Refused if it is none."""
+    """Return the state in a file. Refused if the file has no state."""
     from genesis.build import build
     from genesis.catalogue import load
     from genesis.spec import Raw, SpecError

@@ -50,7 +50,7 @@ def read_checkpoint(document: dict[str, object]) -> Checkpoint:
 
 
 def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
-    """Return the votes of a proof of finality for a header. Raises Refused if it is none.
+    """Return the votes of a proof of finality for a header. Raises Refused if the proof is invalid.
 
     Each header of the proof must be the child of the one before; the last one is voted on.
     """

@@ -71,7 +71,7 @@ def read_beginning(text: str, kind: Kind) -> str:
 async def resolve(client: Node, text: str, kind: Kind, known: Iterable[bytes] = ()) -> bytes:
     """Return the id that a text is, or of which it is the beginning.
 
-    `known` are ids that the chain may have forgotten. Mistyped if it is none, or the beginning of
+    `known` are ids that the chain may have forgotten. Mistyped if the text is not an id, or begins
     several; NotFound if it is the beginning of none. A whole id is not looked up.
     """
     digits = read_beginning(text, kind)

@@ -55,7 +55,7 @@ class Operation:
 
 
 def multisig_named(name: str) -> Entry:
-    """Return a multisig account of the wallet. NotFound, Mistyped if it is none."""
+    """Return a multisig account of the wallet. NotFound or Mistyped for other names."""
     from btt_chain.wallet.entries import Kind
 
     with wallet_errors():

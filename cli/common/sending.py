@@ -260,7 +260,7 @@ class Signing:
 
 
 def _proxied(given: str, own: Proxied | None) -> Proxied:
-    """Return the account of `--proxy-for`. Mistyped if it is none, or the signer is a proxy too."""
+    """Return the account of `--proxy-for`. Mistyped if it is not one, or `--from` is a proxy."""
     if own is not None:
         raise Mistyped("--from names an account that is used by proxy: leave out --proxy-for")
     entry = entry_named(given)

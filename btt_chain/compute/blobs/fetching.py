@@ -153,7 +153,7 @@ class ModelShelf:
             await self._host.fetch([endpoint], name, self._store, limit=MAX_FILE)
 
     def _read(self, model: bytes) -> Executor:
-        """Return the executor of a stored model. Raises WorkError if it is none, or another."""
+        """Return the executor of a stored model. Raises WorkError if the blob is not that model."""
         package = loads(self._store.load(model_name(model), MAX_FILE))
         if ids.model_id(package.manifest) != model:
             raise WorkError("it is another model")

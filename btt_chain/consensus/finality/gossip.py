@@ -72,7 +72,7 @@ class GossipValidator:
     # --- messages ---
 
     def decode(self, peer: str, raw: bytes) -> GossipMessage | None:
-        """Return a peer's message; None if it is none."""
+        """Return a peer's message; None if the bytes are not a message."""
         try:
             return decode_message(raw)
         except DecodeError as error:

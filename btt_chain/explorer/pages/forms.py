@@ -40,7 +40,7 @@ def hex_of(raw: bytes) -> str:
 
 
 def number_in(value: object) -> int | None:
-    """Return a number of a decoded event, which has large ones as text; None if it is none."""
+    """Return a number of a decoded event, which has large ones as text; None for other values."""
     text = str(value)
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None
 
@@ -76,7 +76,7 @@ def account_of(data: ChainData, text: str) -> bytes:
 
 
 def hash_of(text: str) -> bytes | None:
-    """Return the 32 bytes of a hash in hex; None if it is none."""
+    """Return the 32 bytes of a hash in hex; None for other texts."""
     found = _HEX.fullmatch(text)
     return None if found is None else bytes.fromhex(found[1])
 
