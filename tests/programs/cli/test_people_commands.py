@@ -292,7 +292,7 @@ WRONG = [
     (("vesting", "claim", "--from", "//Bob"), 4, "nothing of"),
     (("vesting", "claim", "--for", "me", "--from", "//Bob"), 2, "me"),
     (("history", "Eve"), 2, "Eve"),
-    (("history", "//Eve", "--since", "yesterday"), 2, "like 2026-11-22"),
+    (("history", "//Eve", "--since", "yesterday"), 2, "12h or 2026-11-22"),
     (("history", "//Eve", "--since", "7"), 2, "is not a time"),
     (("history", "//Eve", "--since", "1d", "--blocks", "5"), 2, "one of --blocks and --since"),
     (("history", "//Eve", "--blocks", "0"), 2, "blocks"),
