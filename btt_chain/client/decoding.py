@@ -148,8 +148,8 @@ class Decoder:
         count, at = compact_decode(raw, at)
         events: list[EventView] = []
         for _ in range(count):
-            found, at = self._types.decode_at(event, raw, at)
-            events.append(self._event(found, None))
+            record, at = self._types.decode_at(event, raw, at)
+            events.append(self._event(record, None))
         return events
 
     def _event_type(self, records: int) -> int:
@@ -235,7 +235,7 @@ def _with_reason(name: str) -> str:
 
 
 def _list_of_dicts(value: Plain) -> list[dict[str, Plain]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _era(era: Immortal | Mortal) -> Plain:

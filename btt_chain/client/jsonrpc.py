@@ -359,8 +359,8 @@ def parsed(message: str) -> Json:
     """Return a message's value. Raises ValueError, also for too many parts; RecursionError."""
     if sum(map(message.count, "[{,")) > MAX_PARTS:
         raise ValueError("too many parts")
-    found: Json = json.loads(message)
-    return found
+    value: Json = json.loads(message)
+    return value
 
 
 def request(number: int, method: str, params: tuple[Json, ...]) -> str:
