@@ -80,8 +80,8 @@ def restore(share: Share, keys: VaultKeys) -> VaultKeys:
 
 
 def _unwrap(share: Share, keys: VaultKeys, beginning: bytes) -> bytes:
-    """Open what is sealed in a share. Raises VaultError, also for what is not a part of a share."""
+    """Open the sealed content of a share. Raises VaultError, also for content of other files."""
     found = keys.unwrap(share.sealed)
     if not found.startswith(beginning):
-        raise VaultError("what is sealed in the file is not a part of a share")
+        raise VaultError("the sealed content of the file is not a part of a share")
     return found.removeprefix(beginning)

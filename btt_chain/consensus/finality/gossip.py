@@ -77,7 +77,7 @@ class GossipValidator:
             return decode_message(raw)
         except DecodeError as error:
             price = cost.UNDECODABLE_BYTE * max(1, len(raw))
-            why = f"it sends what is not a message of GRANDPA: {error}"
+            why = f"it sends bytes that are not a message of GRANDPA: {error}"
             self._outbox.penalize(peer, price, why, is_certain=True)
             return None
 
