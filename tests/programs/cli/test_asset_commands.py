@@ -242,7 +242,7 @@ def test_what_is_no_part_is_refused(given: str) -> None:
     [
         (("vault", "deposit", "7", "1BTT"), "there is no vault 7"),
         (("vault", "deposit", "7", "1"), "'1' has no unit"),
-        (("vault", "create", "0", "1BTT", "1", "--fee", "3"), "percentage: write 1%"),
+        (("vault", "create", "0", "1BTT", "1", "--fee", "3"), "is no percentage"),
         (("vault", "create", "0", "1BTT", "1", "--fee", "3%"), "100 to 200 hundredths"),
         (("exchange", "order", "buy", "0", "1", "2.5"), "'2.5' has no unit"),
         (("exchange", "order", "buy", "0", "1", "1BTT", "--until", "-5"), "-5 is not in the range"),
