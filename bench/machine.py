@@ -75,7 +75,7 @@ def timed(work: Callable[[], object]) -> Spent:
 def rest(limit: float = 60.0) -> None:
     """Wait until this process has nothing to do any more in other threads, or for `limit` seconds.
 
-    LevelDB goes on sorting what a genesis wrote; that is no part of the blocks that follow.
+    LevelDB goes on sorting what a genesis wrote; that is not part of the blocks that follow.
     """
     end = time.monotonic() + limit
     while time.monotonic() < end:

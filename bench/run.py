@@ -45,7 +45,7 @@ from bench.report import Row
 from bench.standing import standing_rows
 
 BROKEN: Final = "!"
-"""The number of a row that is no figure: its part broke off."""
+"""The number of a row that is not a figure: its part broke off."""
 
 Part = Callable[[Path, bool], Iterator[Row]]
 

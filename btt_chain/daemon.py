@@ -220,11 +220,11 @@ async def lookup(chain: Chain, read: Callable[[bytes], Awaitable[Result | None]]
 
 
 async def _hash_at(connection: Connection, number: int) -> bytes | None:
-    found = await connection.call("chain_getBlockHash", number)
-    return None if found is None else to_bytes(found)
+    answer = await connection.call("chain_getBlockHash", number)
+    return None if answer is None else to_bytes(answer)
 
 
-async def read_view(connection: Connection, known: BlockRef | None = None) -> NodeView:
+async def read_view(connection: Connection, previous: BlockRef | None = None) -> NodeView:
     """Return a node's view of the chain."""
     genesis = await _hash_at(connection, 0)
     if genesis is None:
@@ -239,8 +239,8 @@ async def read_view(connection: Connection, known: BlockRef | None = None) -> No
             raise
     final = await read_head(connection, final=True)
     at_known = None
-    if known is not None and final.number >= known.number:
-        at_known = await _hash_at(connection, known.number)
+    if previous is not None and final.number >= previous.number:
+        at_known = await _hash_at(connection, previous.number)
     return NodeView(genesis, final, is_syncing, should_have_peers, at_known)
 
 

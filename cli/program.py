@@ -104,7 +104,7 @@ class Program(Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command = getattr(import_module(f"cli.commands.{module}"), name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{name} is no command")
+            raise TypeError(f"{module}.{name} is not a command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -144,7 +144,7 @@ class Program(Group):
                 raise of_client(error) from None
             code = result if isinstance(result, int) else ExitCode.DONE
         except click.exceptions.NoArgsIsHelpError as error:
-            # A group without a command is no error: its help shows the commands.
+            # A group without a command is not an error: its help shows the commands.
             show.note(error.format_message())
             code = ExitCode.USAGE
         except click.UsageError as error:

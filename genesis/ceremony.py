@@ -176,7 +176,7 @@ def read_entry(section: Section) -> Entry:
 def check_chain_id(chain_id: str) -> None:
     """Check the id of a chain. Raises SpecError with the allowed characters."""
     if not CHAIN_ID.fullmatch(chain_id):
-        raise SpecError(f"{chain_id!r} is no id of a chain: 1 to 64 letters, digits, '.', '_', '-'")
+        raise SpecError(f"{chain_id!r} is not a chain's id: 1 to 64 letters, digits, '.', '_', '-'")
 
 
 def read_name(section: Section) -> str:

@@ -68,7 +68,7 @@ def tokenomics_json(placement: Placement, slot_ms: int) -> dict[str, object]:
 
 
 def burns_of(rows: Table) -> tuple[tuple[str, int], ...]:
-    """Return the burns at a document's milestones, or those of a table that is no document's."""
+    """Return the burns at a document's milestones, or those of a table that is not a document's."""
     return table(rows.id).burns if rows.id in DOCUMENTS else rows.burns
 
 

@@ -143,7 +143,7 @@ def check_bonds(validators: Sequence[Validator], balances: Mapping[AccountId, in
         if held < validator.bond + MILLI_BTT:
             raise GenesisError(
                 f"{validator.source}.stash: {address(validator.stash)} holds {held} planck in "
-                f"block zero, which is no bond of {validator.bond}; take the account of a row's "
+                f"block zero, which is not a bond of {validator.bond}; take the account of a row's "
                 "holder"
             )
 

@@ -103,7 +103,7 @@ class DialPlan:
         self._records = records
         self._places = places
         self._allows = allows
-        self._randomness = random.Random(seed)  # noqa: S311  (the order of dials is no secret)
+        self._randomness = random.Random(seed)  # noqa: S311  (the order of dials is not a secret)
 
     def tick(self, now_ms: int) -> Sequence[Dial]:
         """Return the peers to dial now. Each is busy until it is connected, or `failed`."""

@@ -34,7 +34,7 @@ class Level(TokenBucket):
         if passed > 0 and level != self.burst:  # `refill`, without a call
             level = min(self.burst, level + passed * self.rate)
         left = level - amount
-        if left < self.lowest:  # which is no lower than the deepest debt
+        if left < self.lowest:  # the deepest debt is not lower
             self.lowest = left = max(left, -self.burst)
         self.level = left
         return left

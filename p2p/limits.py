@@ -1,8 +1,8 @@
 """Limits of one peer: messages by kind, streams, connections. Pure; time is an argument.
 
 Both directions are counted. Messages above the limit are dropped; as many again above that, and the
-sender is charged: a busy network is no offence, a flood is. Requests and notes that this node would
-send above the limit are held back, because an honest peer has the same table.
+sender is charged: a busy network is not an offence, a flood is. Requests and notes that this node
+would send above the limit are held back, because an honest peer has the same table.
 """
 
 from __future__ import annotations

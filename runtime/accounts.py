@@ -45,5 +45,5 @@ ASSET_KEEPER: Final = pool_account(b"btt/asst")
 EXCHANGE: Final = pool_account(b"btt/exch")
 """Account that passes on the fees of auctions; empty between blocks."""
 PAYFI: Final = pool_account(b"btt/payf")
-"""Account of payments that wait for settlement. Its money belongs to payers and merchants: it is no
-pool of a programme, and counts as circulating."""
+"""Account of payments that wait for settlement. Its money belongs to payers and merchants: it is
+not a pool of a programme, and counts as circulating."""

@@ -13,11 +13,11 @@ words            words of scripts/glossary.toml, in code, comments, strings, pag
 headless         docstrings that begin with What, Who, Whose, How, Whether, Where, Which or That, or
                  with "Return what" and the like
 bool-docstring   docstrings of functions that return bool, without "Return True if" or "True if"
+is-no            "is no ..." but for "there is no ...": write "is not a ..."
+if-none          "if it is" and "none": name the thing
 
 Counted, everywhere:
 
-is-no            "is no ..." but for "there is no ...": write "is not a ..."
-if-none          "if it is" and "none": name the thing
 type-ignore      `type: ignore` comments
 any              uses of typing.Any
 
@@ -98,7 +98,7 @@ RULES: Mapping[str, str] = {
 }
 # Rules with allowed numbers in the baseline; a breach of any other rule fails.
 COUNTED = frozenset({
-    "is-no", "if-none", "type-ignore", "any",
+    "type-ignore", "any",
     "constructor-parameters", "forwarder", "function-import", "single-importer",
 })  # fmt: skip
 # Rules whose entries are sizes of one thing each: the summary counts entries, not lines.
@@ -117,8 +117,8 @@ def measure(home: Path, glossary: Glossary) -> list[Place]:
     for file in _files(home):
         path = file.relative_to(home).as_posix()
         text = file.read_text(encoding="utf-8")
-        places.extend(glossary.places(path, glossary.without_exceptions(path, text)))
-        places.extend(phrases(path, text))
+        excepted = glossary.without_exceptions(path, text)
+        places.extend((*glossary.places(path, excepted), *phrases(path, excepted)))
         if file.suffix != ".py":
             continue
         module = Module(path, text)

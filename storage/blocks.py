@@ -86,7 +86,7 @@ def read_header(raw: bytes) -> HeaderFields:
 def fork_of(get: Callable[[bytes], bytes | None]) -> tuple[bytes, bytes]:
     """Return the hash of the block at which a fork begins, and the root of its first changes.
 
-    Both are empty if the store is no fork.
+    Both are empty if the store is not a fork.
     """
     raw = get(META_FORK) or b""
     return raw[:32], raw[32:]
@@ -99,7 +99,7 @@ def read_number(raw: bytes) -> int:
 
 def _read_number(raw: bytes) -> tuple[int, int]:
     if len(raw) < 98:
-        raise ValueError("this is no header: it is cut short")
+        raise ValueError("this is not a header: it is cut short")
     if raw[32] & 3 == 3:
         # Heights of 2^30 and more: the byte holds the number of bytes that follow, less four.
         at = 33 + (raw[32] >> 2) + 4
@@ -108,9 +108,9 @@ def _read_number(raw: bytes) -> tuple[int, int]:
         try:
             number, at = read_compact(raw, 32)
         except NodeError as error:
-            raise ValueError(f"this is no header: {error}") from error
+            raise ValueError(f"this is not a header: {error}") from error
     if len(raw) < at + 65:
-        raise ValueError("this is no header: it is cut short")
+        raise ValueError("this is not a header: it is cut short")
     return number, at
 
 

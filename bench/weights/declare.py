@@ -7,7 +7,7 @@
 
 The name is that of the call. A component is a number that the cost depends on linearly, with its
 minimum and maximum value. Without components the generated weight is a constant, otherwise a
-function of them in the order of declaration. A function that is no call (a step of a hook) has a
+function of them in the order of declaration. A function that is not a call (a step of a hook) has a
 name of its own after the pallet's and returns `Case(run=...)`.
 """
 

@@ -30,7 +30,7 @@ from runtime.pallets.identity.types import IdentityInfo
 from runtime.pallets.proxy import ProxyType
 
 MAX_CALLS: Final = 9_000
-"""Maximum number of prepared signers; a call that needs more to fill a block is no worst case."""
+"""Maximum number of prepared signers; a call that needs more of them is not a worst case."""
 
 
 @dataclass(frozen=True, slots=True)

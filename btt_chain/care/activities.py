@@ -28,7 +28,7 @@ def points_of(rule: ActivityRule, kind: str, quality_ppm: int) -> int:
     """Return the points of an activity. Raises Refusal if the rule does not accept it."""
     bit = KINDS.get(kind)
     if bit is None:
-        raise Refusal(f"{kind!r} is no kind of evidence: use {', '.join(KINDS)}")
+        raise Refusal(f"{kind!r} is not a kind of evidence: use {', '.join(KINDS)}")
     if not int(rule.evidence) & bit:
         raise Refusal(f"the rule does not accept evidence of the kind {kind}")
     points = rule.points(quality_ppm)

@@ -121,7 +121,7 @@ class MonthEvidence:
         ValueError if a leaf is given twice, has no points, or is of no member.
         """
         if any(not leaf.points for leaf in leaves):
-            raise ValueError("a leaf without points is no evidence")
+            raise ValueError("a leaf without points is not evidence")
         self._places = {account: place for place, account in enumerate((NO_MEMBER, *members))}
         if any(leaf.member not in self._places for leaf in leaves):
             raise ValueError("a leaf is of no member")
@@ -206,7 +206,7 @@ class Statement:
     def encode(self) -> bytes:
         """Return the canonical bytes, whose hash is in the leaf.
 
-        ValueError for a number that is not finite, or text that is no Unicode.
+        ValueError for a number that is not finite, or text that is not Unicode.
         """
         fields: dict[str, object] = {
             "kind": self.kind,
@@ -220,7 +220,7 @@ class Statement:
 
     @classmethod
     def decode(cls, raw: bytes) -> Statement:
-        """Return a statement. Damaged if it is none, or not in its canonical form."""
+        """Return a statement. Damaged if the text is not one in its canonical form."""
         if len(raw) > MAX_STATEMENT:
             raise Damaged(f"a statement has at most {MAX_STATEMENT} bytes")
         try:

@@ -55,7 +55,7 @@ def checked_url(text: str) -> URL:
     try:
         url = URL(text)
     except ValueError:
-        raise CareError("the facility's address is no URL") from None
+        raise CareError("the facility's address is not a URL") from None
     host = url.host or ""
     if is_numeric(host) and parse_ip(host) is None:
         # Systems read 127.1 and 2130706433 as addresses; a facility means one address.

@@ -59,11 +59,11 @@ class Members:
             self._vault.put("member", account, MEMBER.encode(record))
 
     def remove(self, account: bytes, month: int) -> None:
-        """Let a membership end with a month. Refusal if the facility is no member."""
+        """Let a membership end with a month. Refusal if the facility is not a member."""
         with self._vault.transaction():
             record = self._record(account)
             if record is None or account not in self.of(month):
-                raise Refusal("the facility is no member")
+                raise Refusal("the facility is not a member")
             record.spans[-1] = record.spans[-1][0], u32(month)
             self._vault.put("member", account, MEMBER.encode(record))
 
@@ -80,7 +80,7 @@ class Members:
         """Check that an issuer can sign for a member in a month. Refusal if not."""
         found = self.of(month)
         if account not in found:
-            raise Refusal("the facility is no member: `btt-chain facility member add`")
+            raise Refusal("the facility is not a member: `btt-chain facility member add`")
         if len(found) < MIN_MEMBERS:
             raise Refusal(
                 f"an issuer signs for at least {MIN_MEMBERS} facilities, this one has "

@@ -111,7 +111,7 @@ class Request:
                 ):
                     wanted.append(Wanted(Denomination(number), _hex(blinded, MODULUS_LENGTH)))
                 case _:
-                    raise Refusal("the request has a row that is no denomination and message")
+                    raise Refusal("the request has a row that is not a denomination and message")
         return cls(found.hex("code", CODE_LENGTH), wanted)
 
 
@@ -131,7 +131,7 @@ class Answer:
         rows = _Fields(text, "answer").list("signed", MAX_VOUCHERS)
         signed = [_hex(row, MODULUS_LENGTH) for row in rows if isinstance(row, str)]
         if len(signed) != len(rows):
-            raise Refusal("the answer has a row that is no signature")
+            raise Refusal("the answer has a row that is not a signature")
         return cls(signed)
 
 
@@ -151,7 +151,7 @@ class _Fields:
         self._fields: dict[str, object] = fields
         self._what = what
         if fields.get("version") != VERSION:
-            raise Refusal(f"this is no {what} of version {VERSION}")
+            raise Refusal(f"this {what} is not of version {VERSION}")
 
     def hex(self, name: str, length: int) -> bytes:
         return _hex(self._fields.get(name), length, f"the {self._what}'s {name}")
@@ -159,19 +159,19 @@ class _Fields:
     def number(self, name: str, maximum: int) -> int:
         value = self._fields.get(name)
         if type(value) is not int or not 0 <= value <= maximum:
-            raise Refusal(f"the {self._what}'s {name} is no number up to {maximum}")
+            raise Refusal(f"the {self._what}'s {name} is not a number up to {maximum}")
         return value
 
     def text(self, name: str, maximum: int) -> str:
         value = self._fields.get(name, "")
         if not isinstance(value, str) or len(value) > maximum or not value.isprintable():
-            raise Refusal(f"the {self._what}'s {name} is no text of up to {maximum} characters")
+            raise Refusal(f"the {self._what}'s {name} is not a text of up to {maximum} characters")
         return value
 
     def list(self, name: str, maximum: int) -> list[object]:
         value = self._fields.get(name)
         if not isinstance(value, list) or not 1 <= len(value) <= maximum:
-            raise Refusal(f"the {self._what}'s {name} is no list of 1 to {maximum} rows")
+            raise Refusal(f"the {self._what}'s {name} is not a list of 1 to {maximum} rows")
         return value
 
 

@@ -116,9 +116,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES[name]
     path = module if module.startswith(".") else f".{module}"
-    found: object = getattr(import_module(path, __name__), name)
-    globals()[name] = found
-    return found
+    value: object = getattr(import_module(path, __name__), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -52,11 +52,12 @@ def read_account(text: str, prefix: int = ss58.DEFAULT_PREFIX) -> bytes:
             return named
         if names is not None and len(text) < ADDRESS_LENGTH:
             raise AccountError(
-                f"{text!r} is no address, and no account of the wallet has this name{_meant(text)}"
+                f"{text!r} is not an address, and no account of the wallet has this name"
+                f"{_meant(text)}"
             ) from None
         if len(text.split()) >= PHRASE_WORDS:  # a secret, which messages and logs never repeat
             raise AccountError("a phrase is a secret, and no address: give the address") from None
-        raise AccountError(f"{text!r} is no address: {error}") from None
+        raise AccountError(f"{text!r} is not an address: {error}") from None
     if len(account) != ACCOUNT_LENGTH:
         names = names_in_use()
         named = None if names is None else names(text)
@@ -83,7 +84,7 @@ def _development_account(uri: str) -> bytes:
     try:
         return KeyPair.from_uri(uri).account_id
     except SecretError as error:
-        raise AccountError(f"{uri!r} is no development account: {error}") from None
+        raise AccountError(f"{uri!r} is not a development account: {error}") from None
 
 
 def _hex_account(text: str) -> bytes:

@@ -29,7 +29,7 @@ _MAX_DIGITS: Final = 80
 
 
 class AmountError(ValueError):
-    """The text is no amount; the message has the reason and the right form."""
+    """The text is not an amount; the message has the reason and the right form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Currency:
         text = text.strip()
         if len(text) > _MAX_DIGITS:
             raise AmountError(f"an amount has at most {_MAX_DIGITS} characters")
-        found = _NUMBER.match(text)
-        unit = text[found.end() :].strip() if found else ""
-        if found is None or not (_WORD.fullmatch(unit) or unit in self.units):
+        number = _NUMBER.match(text)
+        unit = text[number.end() :].strip() if number else ""
+        if number is None or not (_WORD.fullmatch(unit) or unit in self.units):
             raise AmountError(self._what_is_wrong(text))
-        whole, fraction = found[1], (found[2] or "").replace("_", "")
+        whole, fraction = number[1], (number[2] or "").replace("_", "")
         decimals = self._decimals(unit)
         if len(fraction) > decimals:
             raise AmountError(
@@ -100,7 +100,7 @@ class Currency:
             return f"{text!r} is negative"
         if "," in text:
             return f"{text!r} has a comma; write decimals with a point and thousands with _"
-        return f"{text!r} is no amount; write it like {example}"
+        return f"{text!r} is not an amount; write it like {example}"
 
 
 BTT: Final = Currency()

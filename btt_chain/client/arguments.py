@@ -49,16 +49,16 @@ class Arguments:
         """
         pallet, call = self._items.call(path)
         name = f"{pallet.name}.{call.name}"
-        known = [field.name or str(at) for at, field in enumerate(call.fields)]
-        unknown = [given for given in values if given not in known]
-        missing = [each for each in known if each not in values]
+        names = [field.name or str(at) for at, field in enumerate(call.fields)]
+        unknown = [argument for argument in values if argument not in names]
+        missing = [argument for argument in names if argument not in values]
         if unknown or missing:
             parts = [f"no argument {', '.join(unknown)}"] if unknown else []
             parts += [f"{', '.join(missing)} missing"] if missing else []
             raise InvalidArgument(
-                f"{name}: {'; '.join(parts)}; it takes {', '.join(known) or 'none'}"
+                f"{name}: {'; '.join(parts)}; it takes {', '.join(names) or 'none'}"
             )
-        return self._encoded(name, pallet.index, call, [values[each] for each in known])
+        return self._encoded(name, pallet.index, call, [values[argument] for argument in names])
 
     def encode_call(self, path: str, arguments: Sequence[str]) -> bytes:
         """Return the bytes of a call with its typed arguments: in order, or all as `name=value`."""
@@ -112,11 +112,11 @@ class Arguments:
     @staticmethod
     def _check_names(call: str, names: Sequence[str], typed: Sequence[str]) -> None:
         """Raise InvalidArgument for an unknown name if the other arguments are given by name."""
-        found = [_NAMED_ARGUMENT.match(text) for text in typed]
-        given = [match[1] for match in found if match]
-        if len(given) < len(typed) or not set(given) & set(names):
+        matches = [_NAMED_ARGUMENT.match(text) for text in typed]
+        named = [match[1] for match in matches if match]
+        if len(named) < len(typed) or not set(named) & set(names):
             return
-        for name in given:
+        for name in named:
             if name not in names:
                 raise InvalidArgument(f"{call}: no argument {name}; known are {', '.join(names)}")
 
@@ -139,15 +139,15 @@ class Arguments:
                 return self._prepare(inner, value, where, money)
             case SequenceDef(item) | ArrayDef(_, item) if isinstance(value, list):
                 return [
-                    self._prepare(item, each, f"{where}[{at}]", money)
-                    for at, each in enumerate(value)
+                    self._prepare(item, inner_value, f"{where}[{at}]", money)
+                    for at, inner_value in enumerate(value)
                 ]
             case CompositeDef() | TupleDef() if self._is_record(type_id) and isinstance(value, str):
                 return self._from_bytes(type_id, value, where)
             case TupleDef(items) if isinstance(value, list) and len(value) == len(items):
                 return [
-                    self._prepare(part, each, f"{where}[{at}]", money)
-                    for at, (part, each) in enumerate(zip(items, value, strict=True))
+                    self._prepare(part, inner_value, f"{where}[{at}]", money)
+                    for at, (part, inner_value) in enumerate(zip(items, value, strict=True))
                 ]
             case CompositeDef(fields):
                 return self._prepare_fields(fields, value, where, money)
@@ -180,7 +180,7 @@ class Arguments:
                 raise InvalidArgument(f"{where}: {self._forms(type_id)}")
             return self._types.decode(type_id, bytes.fromhex(text[2:]))
         except ValueError as error:  # DecodeError, and invalid hex
-            why = str(error) if isinstance(error, DecodeError) else "this is no hex"
+            why = str(error) if isinstance(error, DecodeError) else "this is not hex"
             raise InvalidArgument(f"{where}: {self._forms(type_id)}; {why}") from None
 
     def _forms(self, type_id: int) -> str:
@@ -199,9 +199,9 @@ class Arguments:
         for variant in variants:
             if variant.name == name:
                 return variant
-        known = ", ".join(variant.name for variant in variants)
+        available = ", ".join(variant.name for variant in variants)
         raise InvalidArgument(
-            f"{where}: {self._types.name(type_id)} has no {name!r}; known are {known or 'none'}"
+            f"{where}: {self._types.name(type_id)} has no {name!r}; known are {available or 'none'}"
         )
 
     def _prepare_fields(
@@ -211,15 +211,15 @@ class Arguments:
             inner_money = is_money(self._types, fields[0], money)
             return self._prepare(fields[0].type, value, where, inner_money)
         if isinstance(value, dict):
-            known = {field.name: field for field in fields}
+            by_name = {field.name: field for field in fields}
             return {
                 name: self._prepare(
-                    known[name].type,
+                    by_name[name].type,
                     inner,
                     f"{where}.{name}",
-                    is_money(self._types, known[name], money),
+                    is_money(self._types, by_name[name], money),
                 )
-                if name in known
+                if name in by_name
                 else inner
                 for name, inner in value.items()
             }
@@ -238,7 +238,7 @@ class Arguments:
             try:
                 return self._types.decode(self._items.call_type, bytes.fromhex(value[2:]))
             except ValueError as error:
-                raise InvalidArgument(f"{where}: {value[:20]}... is no call: {error}") from None
+                raise InvalidArgument(f"{where}: {value[:20]}... is not a call: {error}") from None
         if isinstance(value, dict) and value.keys() <= {"call", "args"} and "call" in value:
             name, inner = value["call"], value.get("args")
             if not isinstance(name, str):
@@ -258,7 +258,7 @@ class Arguments:
         )
 
     def _amount(self, value: Plain, where: str, money: bool) -> Plain:
-        """Return an amount, which has a unit; a u128 that is no money is a plain number."""
+        """Return an amount, which has a unit; a u128 that is not money is a plain number."""
         number = not isinstance(value, str) or value.replace("_", "").isdecimal()
         if number and not money:
             return value
@@ -277,7 +277,7 @@ def _too_deep(name: str) -> InvalidArgument:
 def _json(text: str, where: str) -> Plain:
     def refuse(number: str) -> NoReturn:
         raise InvalidArgument(
-            f"{where}: {number} is no whole number; write amounts as text, '\"1.5BTT\"'"
+            f"{where}: {number} is not a whole number; write amounts as text, '\"1.5BTT\"'"
         )
 
     try:

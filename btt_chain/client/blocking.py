@@ -49,8 +49,8 @@ class EventLoop:
     def iterate(self, items: AsyncIterator[Item]) -> Iterator[Item]:
         """Yield the items of an asynchronous iterator, which is closed at the end."""
         try:
-            while found := self.run(_next(items)):
-                yield found[0]
+            while item := self.run(_next(items)):
+                yield item[0]
         finally:
             self.run(_close(items))
 

@@ -119,8 +119,8 @@ class Chain:
         facts = ChainFacts(
             to_bytes(genesis), *_versions(version), name if isinstance(name, str) else ""
         )
-        found = read_chain_metadata(metadata, properties)
-        return cls(connection, found, facts, where)
+        chain_metadata = read_chain_metadata(metadata, properties)
+        return cls(connection, chain_metadata, facts, where)
 
     async def at_block(self, which: str | int) -> Chain:
         """Return the chain at a block, with that block's state and metadata."""
@@ -156,10 +156,10 @@ class Chain:
 
     async def storage_bytes(self, key: bytes, at: bytes | None = None) -> bytes | None:
         """Return the bytes under a key; None if it is absent."""
-        found = await self.connection.call(
+        answer = await self.connection.call(
             "state_getStorage", to_hex(key), hex_or_none(at or self.at)
         )
-        return None if found is None else to_bytes(found)
+        return None if answer is None else to_bytes(answer)
 
     async def storage_batch(
         self, keys: Sequence[bytes], at: bytes | None = None
@@ -175,8 +175,8 @@ class Chain:
     ) -> list[Plain]:
         """Return the values of many entries of one map, by one request."""
         _, entry = self.metadata.items.storage(path)
-        found = await self.storage_batch([self.storage_key(path, *each) for each in keys], at)
-        return [self.metadata.storage.stored(entry, raw)[1] for raw in found]
+        values = await self.storage_batch([self.storage_key(path, *parts) for parts in keys], at)
+        return [self.metadata.storage.stored(entry, raw)[1] for raw in values]
 
     async def storage_keys(
         self,
@@ -215,11 +215,11 @@ class Chain:
         async for key in self.storage_keys(prefix, limit, where, behind):
             page.append(key)
             if len(page) == PAGE:
-                for found in zip(page, await self.storage_batch(page, where), strict=True):
-                    yield self._entry(path, *found)
+                for pair in zip(page, await self.storage_batch(page, where), strict=True):
+                    yield self._entry(path, *pair)
                 page = []
-        for found in zip(page, await self.storage_batch(page, where), strict=True):
-            yield self._entry(path, *found)
+        for pair in zip(page, await self.storage_batch(page, where), strict=True):
+            yield self._entry(path, *pair)
 
     def _entry(self, path: str, key: bytes, raw: bytes | None) -> tuple[list[Plain], Plain]:
         _, entry = self.metadata.items.storage(path)
@@ -228,9 +228,9 @@ class Chain:
 
     def constant(self, path: str) -> Plain:
         """Return a constant of the runtime, as `Balances.ExistentialDeposit`."""
-        _, found = self.metadata.items.constant(path)
+        _, constant = self.metadata.items.constant(path)
         with decoding(f"the constant {path} is not of its type"):
-            return self.metadata.items.types.decode(found.type, found.value)
+            return self.metadata.items.types.decode(constant.type, constant.value)
 
     async def api(self, path: str, *args: Plain, at: bytes | None = None) -> Plain:
         """Return the result of a runtime API's method, as `Core.version`.
@@ -247,7 +247,7 @@ class Chain:
         name = f"{api.name}.{method.name}"
         if len(args) != len(method.inputs):
             wanted = ", ".join(
-                f"{each.name}: {items.type_name(each.type)}" for each in method.inputs
+                f"{param.name}: {items.type_name(param.type)}" for param in method.inputs
             )
             raise InvalidArgument(
                 f"{name} takes {len(method.inputs)} arguments ({wanted or 'none'}), "
@@ -255,8 +255,8 @@ class Chain:
             )
         try:
             data = b"".join(
-                types.encode(each.type, arg, each.name)
-                for each, arg in zip(method.inputs, args, strict=True)
+                types.encode(param.type, arg, param.name)
+                for param, arg in zip(method.inputs, args, strict=True)
             )
         except EncodeError as error:
             raise InvalidArgument(f"{name}: {error}") from None
@@ -432,7 +432,7 @@ async def find_block(connection: Connection, which: str) -> bytes:
         return to_bytes(await connection.call("chain_getBlockHash"))
     if which.startswith("0x"):
         if len(which) != 2 + 2 * HASH_LENGTH:
-            raise InvalidArgument(f"{which!r} is no block: a hash is 0x and 64 hex digits")
+            raise InvalidArgument(f"{which!r} is not a block: a hash is 0x and 64 hex digits")
         try:
             hash = bytes.fromhex(which[2:])
         except ValueError:
@@ -445,10 +445,10 @@ async def find_block(connection: Connection, which: str) -> bytes:
         raise InvalidArgument(
             f"{which[:80]!r} is not a block: give a number, a hash, best or finalized"
         )
-    found = await connection.call("chain_getBlockHash", number)
-    if found is None:
+    answer = await connection.call("chain_getBlockHash", number)
+    if answer is None:
         raise NotFound(f"there is no block {number} yet")
-    return to_bytes(found)
+    return to_bytes(answer)
 
 
 _DIGITS: Final = re.compile("[0-9]{1,3}", re.ASCII)
@@ -463,8 +463,8 @@ def read_properties(properties: Json) -> tuple[Currency, int]:
     """
 
     def first(name: str) -> Json:
-        found = properties.get(name) if isinstance(properties, dict) else None
-        return found[0] if isinstance(found, list) and found else found
+        value = properties.get(name) if isinstance(properties, dict) else None
+        return value[0] if isinstance(value, list) and value else value
 
     symbol, decimals, prefix = first("tokenSymbol"), first("tokenDecimals"), first("ss58Format")
     symbol = BTT.symbol if symbol is None else symbol
@@ -497,19 +497,19 @@ def read_chain_metadata(raw: bytes, properties: Json) -> ChainMetadata:
     InvalidAnswer.
     """
     currency, prefix = read_properties(properties)
-    found = ChainMetadata(raw, currency=currency, prefix=prefix)
+    metadata = ChainMetadata(raw, currency=currency, prefix=prefix)
     if isinstance(properties, dict) and properties.get("ss58Format") is not None:
-        return found
-    own = _runtime_prefix(found)
-    return found if own in (None, prefix) else ChainMetadata(raw, currency=currency, prefix=own)
+        return metadata
+    own = _runtime_prefix(metadata)
+    return metadata if own in (None, prefix) else ChainMetadata(raw, currency=currency, prefix=own)
 
 
 def _runtime_prefix(metadata: ChainMetadata) -> int | None:
     """Return the prefix of addresses in the runtime's constants; None if it has no usable one."""
     try:
-        _, found = metadata.items.constant("System.SS58Prefix")
+        _, constant = metadata.items.constant("System.SS58Prefix")
         with decoding("the constant System.SS58Prefix is not of its type"):
-            prefix = metadata.items.types.decode(found.type, found.value)
+            prefix = metadata.items.types.decode(constant.type, constant.value)
     except (NotFound, Undecodable):
         return None
     if not isinstance(prefix, int) or not 0 <= prefix <= ss58.MAX_PREFIX:
@@ -530,11 +530,11 @@ def _is_symbol(text: str) -> bool:
 def read_header(answer: Json) -> Header:
     """Return a header from its JSON form. Raises InvalidAnswer."""
     if not isinstance(answer, dict):
-        raise InvalidAnswer("the node's answer is no header")
+        raise InvalidAnswer("the node's answer is not a header")
     try:
         return Header.from_json(answer)
     except ValueError as error:  # DecodeError is one
-        raise InvalidAnswer(f"the node's answer is no header: {error}") from None
+        raise InvalidAnswer(f"the node's answer is not a header: {error}") from None
 
 
 def _changes(answer: Json) -> dict[bytes, bytes | None]:
@@ -542,15 +542,15 @@ def _changes(answer: Json) -> dict[bytes, bytes | None]:
     values: dict[bytes, bytes | None] = {}
     for change in list_of(member(answer, "changes")):
         if not isinstance(change, list) or len(change) != 2:
-            raise InvalidAnswer("the node's answer is no set of changes")
+            raise InvalidAnswer("the node's answer is not a set of changes")
         values[to_bytes(change[0])] = None if change[1] is None else to_bytes(change[1])
     return values
 
 
 def _versions(answer: Json) -> tuple[int, int]:
-    found = tuple(
+    versions = tuple(
         integer_of(member(answer, name)) for name in ("specVersion", "transactionVersion")
     )
-    if max(found) >= 1 << 32:
+    if max(versions) >= 1 << 32:
         raise InvalidAnswer(f"the node answered {answer!r} where versions of 32 bits were expected")
-    return found[0], found[1]
+    return versions[0], versions[1]

@@ -58,13 +58,13 @@ class Decoder:
 
     def call(self, raw: bytes) -> CallView:
         """Return a call by name. Raises Undecodable if the bytes are none of this chain."""
-        with decoding("this is no call of this chain"):
+        with decoding("this is not a call of this chain"):
             return self._values.call(self._types.decode(self._items.call_type, raw))
 
     def extrinsic(self, wire: bytes) -> ExtrinsicView:
         """Decode an extrinsic in its form on the wire, with its length in front."""
         name = "0x" + blake2_256(wire).hex()
-        with decoding("this is no extrinsic of this chain"):
+        with decoding("this is not an extrinsic of this chain"):
             inner = unwrap(wire)
             if inner[:1] in {b"\x04", b"\x05"}:
                 return ExtrinsicView(None, None, {}, {}, self.call(inner[1:]), name)
@@ -76,7 +76,7 @@ class Decoder:
                 signature, at = self._types.decode_at(self._items.signature, inner, at)
                 signer = _signer(address)
             elif inner[:1] != b"\x45":
-                raise Undecodable("this is no extrinsic of version 4 or 5")
+                raise Undecodable("this is not an extrinsic of version 4 or 5")
             extra: dict[str, Plain] = {}
             shown: dict[str, str] = {}
             for extension in self._items.runtime.extrinsic.extensions:
@@ -109,7 +109,7 @@ class Decoder:
         Raises Undecodable.
         """
         _, entry = self._items.storage("System.Events")
-        with decoding("this is no result of a dry run"):
+        with decoding("this is not a result of a dry run"):
             failure, at = self._result(raw, at)
             return failure, self._emitted(self._event_type(entry.type.value), raw, at)
 
@@ -119,7 +119,7 @@ class Decoder:
         The weight is that of `PostDispatchInfo`, in picoseconds. Raises Undecodable.
         """
         _, entry = self._items.storage("System.Events")
-        with decoding("this is no result of a dry run"):
+        with decoding("this is not a result of a dry run"):
             has_failed, weight, at = raw[at] == 1, None, at + 1
             if raw[at] == 1:  # an option with the weight
                 weight, at = compact_decode(raw, at + 1)
@@ -148,8 +148,8 @@ class Decoder:
         count, at = compact_decode(raw, at)
         events: list[EventView] = []
         for _ in range(count):
-            found, at = self._types.decode_at(event, raw, at)
-            events.append(self._event(found, None))
+            record, at = self._types.decode_at(event, raw, at)
+            events.append(self._event(record, None))
         return events
 
     def _event_type(self, records: int) -> int:
@@ -199,7 +199,7 @@ class Decoder:
         """Return the reason why a call failed, with the documentation of the pallet's error."""
         match error:
             case {"Module": {"index": int(index), "error": str(code)}}:
-                with decoding("this is no error of a call"):
+                with decoding("this is not an error of a call"):
                     return self._module_error(index, int(code[2:4], 16))
             case dict() if len(error) == 1:
                 ((kind, detail),) = error.items()
@@ -209,7 +209,7 @@ class Decoder:
 
     def dispatch_error_in(self, raw: bytes) -> str:
         """Return the reason in an encoded `DispatchError`. Raises Undecodable."""
-        with decoding("this is no error of a call"):
+        with decoding("this is not an error of a call"):
             return self.dispatch_error(self._types.decode(self._error_type(), raw))
 
     def _error_type(self) -> int:
@@ -235,7 +235,7 @@ def _with_reason(name: str) -> str:
 
 
 def _list_of_dicts(value: Plain) -> list[dict[str, Plain]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _era(era: Immortal | Mortal) -> Plain:

@@ -16,8 +16,8 @@ MAX_TEXT: Final = 4_000
 def printable(text: str) -> str:
     """Return a text with control characters escaped: a node's answers could move the cursor."""
     return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
     )
 
 

@@ -195,9 +195,9 @@ def default_period(metadata: ChainMetadata) -> int:
     Chains of other programs may name no length: there it is the minimum.
     """
     try:
-        _, found = metadata.items.constant(SLOT_MS)
+        _, constant = metadata.items.constant(SLOT_MS)
         with decoding(f"the constant {SLOT_MS} is not of its type"):
-            slot_ms = metadata.items.types.decode(found.type, found.value)
+            slot_ms = metadata.items.types.decode(constant.type, constant.value)
     except (NotFound, Undecodable):
         return MIN_PERIOD
     # A node may answer anything.
@@ -214,8 +214,8 @@ def hash_of(wire: bytes) -> str:
     return "0x" + blake2_256(wire).hex()
 
 
-def _part(metadata: ChainMetadata, name: str, type_id: int, known: dict[str, bytes]) -> bytes:
-    part = known.get(name, b"")
+def _part(metadata: ChainMetadata, name: str, type_id: int, parts: dict[str, bytes]) -> bytes:
+    part = parts.get(name, b"")
     try:
         metadata.items.types.decode(type_id, part)
     except DecodeError:

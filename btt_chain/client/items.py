@@ -84,10 +84,10 @@ class Items:
 
     def digest(self, facts: ChainFacts) -> bytes:
         """Return the digest that transactions are signed along. Raises DigestError."""
-        known = self._decoded.digest
-        if known is None or known[0] != facts:
-            known = self._decoded.digest = facts, metadata_digest(self.runtime, facts)
-        return known[1]
+        kept = self._decoded.digest
+        if kept is None or kept[0] != facts:
+            kept = self._decoded.digest = facts, metadata_digest(self.runtime, facts)
+        return kept[1]
 
     def pallet(self, name: str) -> PalletMetadata:
         """Return the pallet with that name; case does not matter if it is unambiguous."""
@@ -174,15 +174,15 @@ def _parts(path: str, what: str, example: str) -> tuple[str, str]:
 
 
 def _find(name: str, things: Iterable[Named], what: str, where: str) -> Named:
-    known = list(things)
-    for thing in known:
+    items = list(things)
+    for thing in items:
         if thing.name == name:
             return thing
     # `transferKeepAlive`, the form in JavaScript, is `transfer_keep_alive`.
-    same = [thing for thing in known if _plain_name(thing.name) == _plain_name(name)]
+    same = [thing for thing in items if _plain_name(thing.name) == _plain_name(name)]
     if len(same) == 1:
         return same[0]
-    raise _unknown(name, [thing.name for thing in known], what, where)
+    raise _unknown(name, [thing.name for thing in items], what, where)
 
 
 def find_variant(
@@ -196,5 +196,5 @@ def _plain_name(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _unknown(name: str, known: Sequence[str], what: str, where: str) -> NotFound:
-    return NotFound(f"{where} has no {what} {name!r}; {similar(name, known or ['none'])}")
+def _unknown(name: str, names: Sequence[str], what: str, where: str) -> NotFound:
+    return NotFound(f"{where} has no {what} {name!r}; {similar(name, names or ['none'])}")

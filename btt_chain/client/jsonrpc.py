@@ -77,7 +77,7 @@ async def connect(
     """Connect to a node: `ws://` and `wss://` by a WebSocket, `http://` and `https://` by HTTP.
 
     `timeout` in seconds, for this and for each answer; `max_answer` in bytes. Raises Disconnected
-    if nothing listens there, InvalidArgument if it is no URL.
+    if nothing listens there, InvalidArgument if it is not a URL.
     """
     if url.startswith(("http://", "https://")):
         return Http(url, timeout, max_answer=max_answer)
@@ -157,8 +157,8 @@ class WebSocket:
     ) -> Self:
         """Connect to a node; `http://` means the WebSocket on the same port.
 
-        Raises Disconnected if nothing listens there or it is no WebSocket, InvalidArgument if it
-        is no URL.
+        Raises Disconnected if nothing listens there or it is not a WebSocket, InvalidArgument if it
+        is not a URL.
         """
         address = web_socket_url(url)
         try:
@@ -249,7 +249,7 @@ class WebSocket:
         except OSError:
             self._lost = self._closed()
         except (ValueError, RecursionError):
-            self._lost = self._closed("something that is no JSON-RPC")
+            self._lost = self._closed("something that is not JSON-RPC")
         for waiting in self._waiting.values():
             if not waiting.answer.done():
                 waiting.answer.set_exception(self._lost)
@@ -359,8 +359,8 @@ def parsed(message: str) -> Json:
     """Return a message's value. Raises ValueError, also for too many parts; RecursionError."""
     if sum(map(message.count, "[{,")) > MAX_PARTS:
         raise ValueError("too many parts")
-    found: Json = json.loads(message)
-    return found
+    value: Json = json.loads(message)
+    return value
 
 
 def request(number: int, method: str, params: tuple[Json, ...]) -> str:
@@ -369,17 +369,17 @@ def request(number: int, method: str, params: tuple[Json, ...]) -> str:
     try:
         return json.dumps(asked, allow_nan=False)
     except ValueError:
-        raise InvalidArgument(f"a parameter of {method} is no number: JSON has none such") from None
+        raise InvalidArgument(f"a parameter of {method} is not a number of JSON") from None
 
 
 def reply_of(url: str, method: str, raw: bytes) -> dict[str, Json]:
-    """Return the reply in an answer. Raises InvalidAnswer if it is no JSON-RPC."""
+    """Return the reply in an answer. Raises InvalidAnswer if it is not JSON-RPC."""
     try:
         reply = parsed(raw.decode())
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):
-        raise InvalidAnswer(f"{url} answered {method} with something that is no JSON-RPC")
+        raise InvalidAnswer(f"{url} answered {method} with something that is not JSON-RPC")
     return reply
 
 
@@ -400,12 +400,12 @@ def result(method: str, reply: dict[str, Json]) -> Json:
 def web_socket_url(url: str) -> str:
     """Return the WebSocket URL of `url`; http and https have the same port.
 
-    Raises InvalidArgument if it is none.
+    Raises InvalidArgument if the text is not such a URL.
     """
     for scheme, real in (("ws", "ws"), ("wss", "wss"), ("http", "ws"), ("https", "wss")):
         if url.startswith(f"{scheme}://") and _has_host(url):
             return real + url[len(scheme) :]
-    raise InvalidArgument(f"{url!r} is no URL of a node: write it like ws://127.0.0.1:9944")
+    raise InvalidArgument(f"{url!r} is not a URL of a node: write it like ws://127.0.0.1:9944")
 
 
 def _has_host(url: str) -> bool:

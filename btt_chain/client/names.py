@@ -24,14 +24,14 @@ def names_in_use() -> Names | None:
     return _NAMES.get()
 
 
-def similar(name: str, known: Sequence[str]) -> str:
+def similar(name: str, names: Sequence[str]) -> str:
     """Return a hint for an unknown `name`: similar names, or all that are known."""
-    near = similar_names(name, known)
-    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+    near = similar_names(name, names)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}"
 
 
-def similar_names(name: str, known: Sequence[str]) -> list[str]:
+def similar_names(name: str, names: Sequence[str]) -> list[str]:
     """Return up to three known names that are similar to `name`."""
     from difflib import get_close_matches  # noqa: PLC0415 - only after a mistake
 
-    return get_close_matches(name, known, n=3, cutoff=0.5)
+    return get_close_matches(name, names, n=3, cutoff=0.5)

@@ -31,7 +31,7 @@ def signed_digest(metadata: ChainMetadata, spec_name: str, spec_version: int) ->
     Raises NotFound, Undecodable if metadata of this runtime have no digest.
     """
     extensions = metadata.items.runtime.extrinsic.extensions
-    if not is_ours(spec_name) or all(each.identifier != EXTENSION for each in extensions):
+    if not is_ours(spec_name) or all(extension.identifier != EXTENSION for extension in extensions):
         return None
     prefix = int(str(_constant(metadata, "System.SS58Prefix")))
     money = metadata.currency
@@ -49,8 +49,8 @@ def runtime_name(metadata: ChainMetadata) -> str:
 
 
 def _constant(metadata: ChainMetadata, path: str) -> Plain:
-    _, found = metadata.items.constant(path)
+    _, constant = metadata.items.constant(path)
     try:
-        return metadata.items.types.decode(found.type, found.value)
+        return metadata.items.types.decode(constant.type, constant.value)
     except DecodeError as error:
         raise Undecodable(f"the constant {path} is not of its type: {error}") from None

@@ -90,7 +90,7 @@ class StorageItems:
         return key, len(typed) == len(kinds)
 
     def entry_of(self, key: bytes) -> tuple[PalletMetadata, StorageEntry] | None:
-        """Return the pallet and item that a key belongs to; None if it is no pallet's."""
+        """Return the pallet and item that a key belongs to; None if it is not a pallet's."""
         if self._by_prefix is None:
             self._by_prefix = {
                 self.key(pallet, entry, [])[0]: (pallet, entry)
@@ -123,18 +123,18 @@ class StorageItems:
     def _key_parts(self, entry: StorageEntry, key: bytes) -> list[tuple[int | None, Plain]]:
         """Return type and value of each key; no type for one of which only the hash is stored."""
         at = PREFIX_BYTES
-        found: list[tuple[int | None, Plain]] = []
-        with decoding(f"0x{key.hex()} is no key of {entry.name}"):
+        parts: list[tuple[int | None, Plain]] = []
+        with decoding(f"0x{key.hex()} is not a key of {entry.name}"):
             for kind, hasher in self.key_types(entry):
                 length = _HASH_LENGTHS.get(hasher)
                 if length is None:
                     size = 16 if hasher in {StorageHasher.Blake2_128, StorageHasher.Twox128} else 32
-                    found.append((None, "0x" + key[at : at + size].hex()))
+                    parts.append((None, "0x" + key[at : at + size].hex()))
                     at += size
                     continue
                 value, at = self._types.decode_at(kind, key, at + length)
-                found.append((kind, value))
-        return found
+                parts.append((kind, value))
+        return parts
 
     def stored(self, entry: StorageEntry, raw: bytes | None) -> tuple[int, Plain]:
         """Return the type and value of an entry; the default if it is absent, None without one."""

@@ -367,18 +367,18 @@ class Transactions:
 
     async def position(self, wire: bytes, block: bytes) -> tuple[int, int]:
         """Return a block's number, and a transaction's index in it. Raises NotIncluded."""
-        found = member(await self._connection.call("chain_getBlock", to_hex(block)), "block")
-        body = member(found, "extrinsics")
+        full_block = member(await self._connection.call("chain_getBlock", to_hex(block)), "block")
+        body = member(full_block, "extrinsics")
         if not isinstance(body, list) or to_hex(wire) not in body:
             raise NotIncluded("the block that contained it is gone")
-        return header_number(member(found, "header")), body.index(to_hex(wire))
+        return header_number(member(full_block, "header")), body.index(to_hex(wire))
 
     async def events_of(self, block: bytes) -> bytes | None:
         """Return the encoded events of a block; None if the node has its state no more."""
         pallet, entry = self._metadata.items.storage("System.Events")
         key, _ = self._metadata.storage.key(pallet, entry, ())
-        found = await self._connection.call("state_getStorage", to_hex(key), to_hex(block))
-        return None if found is None else to_bytes(found)
+        answer = await self._connection.call("state_getStorage", to_hex(key), to_hex(block))
+        return None if answer is None else to_bytes(answer)
 
     async def check_runtime(self) -> None:
         """Raise RuntimeChanged if the chain has another runtime than the metadata's."""

@@ -34,7 +34,7 @@ LONG_TEXT: Final = 192
 RAW: Final = re.compile("Raw[0-9]{1,2}")
 """Variants of an identity's fields, which are text of a length."""
 
-_CODES: Final = {"0x" + code.encode().hex(): each for code, each in CURRENCIES.items()}
+_CODES: Final = {"0x" + code.encode().hex(): currency for code, currency in CURRENCIES.items()}
 """Currencies by their letters as the wire has them."""
 
 _WIDE: Final = {"u64", "u128", "u256", "i64", "i128", "i256"}
@@ -106,11 +106,11 @@ class Values:
             case CompactDef(inner):
                 return self._map(inner, value, money, people=people)
             case SequenceDef(item) | ArrayDef(_, item) if isinstance(value, list):
-                return [self._map(item, each, money, people=people) for each in value]
+                return [self._map(item, inner_value, money, people=people) for inner_value in value]
             case TupleDef(items) if isinstance(value, list):
                 return [
-                    self._map(part, each, money, people=people)
-                    for part, each in zip(items, value, strict=True)
+                    self._map(part, inner_value, money, people=people)
+                    for part, inner_value in zip(items, value, strict=True)
                 ]
             case CompositeDef(fields):
                 return self._map_fields(fields, value, money, people=people)
@@ -165,8 +165,8 @@ class Values:
             return {**mapped, **in_their_currency(value)} if people else mapped
         if isinstance(value, list):
             return [
-                self._map(field.type, each, is_money(self._types, field, money), people=people)
-                for field, each in zip(fields, value, strict=True)
+                self._map(field.type, inner, is_money(self._types, field, money), people=people)
+                for field, inner in zip(fields, value, strict=True)
             ]
         return value
 
@@ -179,12 +179,12 @@ def in_their_currency(named: Mapping[str, Plain]) -> dict[str, str]:
     units, raw = named.get("units"), named.get("currency")
     if not isinstance(raw, str) or not isinstance(units, int):
         return {}
-    known = _CODES.get(raw)
-    if known is None:
+    currency = _CODES.get(raw)
+    if currency is None:
         return {}
     # Amounts in BTT are the chain's own money, and shown with its symbol.
-    amount = {} if known.code == BTT else {"units": f"{known.format(units)} {known.code}"}
-    return {**amount, "currency": known.code}
+    amount = {} if currency.code == BTT else {"units": f"{currency.format(units)} {currency.code}"}
+    return {**amount, "currency": currency.code}
 
 
 def is_money(types: Portable, field: PortableField, otherwise: bool) -> bool:
@@ -218,7 +218,7 @@ def brief(value: Plain) -> str:
         case bool():
             return "true" if value else "false"
         case dict():
-            return "{" + ", ".join(f"{name}: {brief(each)}" for name, each in value.items()) + "}"
+            return "{" + ", ".join(f"{name}: {brief(part)}" for name, part in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(brief, value)) + "]"
         case str() if value.startswith("0x") and len(value) > LONG_HEX:

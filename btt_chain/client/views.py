@@ -100,15 +100,15 @@ class ViewClient:
 
 def event_of(done: Included, name: str, kind: type[Kind]) -> Kind:
     """Return the first event of a name, `Pallet.Event`. Raises InvalidAnswer if there is none."""
-    found = events_of(done, name, kind)
-    if not found:
+    events = events_of(done, name, kind)
+    if not events:
         raise InvalidAnswer(f"the call has no event {name}: use the release of the chain's node")
-    return found[0]
+    return events[0]
 
 
 def events_of(done: Included, name: str, kind: type[Kind]) -> list[Kind]:
     """Return the events of a name, `Pallet.Event`, as objects of a class."""
-    return [shaped(kind, each.fields) for each in done.events if each.name == name]
+    return [shaped(kind, event.fields) for event in done.events if event.name == name]
 
 
 def shaped(kind: type[Kind], value: Plain) -> Kind:
@@ -128,9 +128,9 @@ def plain(value: object) -> Plain:
         case bytes():
             return "0x" + value.hex()
         case list() | tuple():
-            return [plain(each) for each in value]
+            return [plain(item) for item in value]
         case dict():
-            return {str(name): plain(each) for name, each in value.items()}
+            return {str(name): plain(item) for name, item in value.items()}
         case Variant():
             if not vars(value):
                 return value.NAME

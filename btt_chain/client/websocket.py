@@ -80,9 +80,9 @@ class Frames:
             self._message += payload
             self._kind = self._kind or opcode
             if is_last:
-                found = self._kind, bytes(self._message)
+                message = self._kind, bytes(self._message)
                 self._kind, self._message = None, bytearray()
-                yield found
+                yield message
 
     def _head(self) -> tuple[int, bool, int, int] | None:
         """Return opcode, whether it is the last part, begin and end of the next frame's payload.
@@ -291,12 +291,12 @@ class Address:
 
 
 async def _accepted(reader: asyncio.StreamReader, key: bytes) -> None:
-    """Read the head of the server's answer. Raises Unconnected if it is no WebSocket."""
+    """Read the head of the server's answer. Raises Unconnected if it is not a WebSocket."""
     try:
-        found = re.match(rb"HTTP/1\.[01] (\d{3})\b", await reader.readuntil(b"\n"))
-        if found is None:
-            raise Unconnected("it does not answer by HTTP and is no JSON-RPC WebSocket")
-        status = int(found[1])
+        match = re.match(rb"HTTP/1\.[01] (\d{3})\b", await reader.readuntil(b"\n"))
+        if match is None:
+            raise Unconnected("it does not answer by HTTP and is not a JSON-RPC WebSocket")
+        status = int(match[1])
         if status in _REDIRECTS:
             raise Unconnected("it redirects to another address, which is not followed")
         headers = await _headers(reader) if status == 101 else {}
@@ -311,20 +311,20 @@ async def _accepted(reader: asyncio.StreamReader, key: bytes) -> None:
         or headers.get("sec-websocket-accept") != wanted
         or "sec-websocket-extensions" in headers
     ):
-        raise Unconnected(f"it answered {status} and is no JSON-RPC WebSocket")
+        raise Unconnected(f"it answered {status} and is not a JSON-RPC WebSocket")
 
 
 async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:
     """Read the lines up to an empty one. Raises LimitOverrunError, IncompleteReadError."""
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     size = 0
     while line := (await reader.readuntil(b"\n")).decode("latin-1").rstrip("\r\n"):
         size += len(line)
         if size > MAX_HEAD:
             raise asyncio.LimitOverrunError("too many headers", size)
         name, _, value = line.partition(":")
-        found[name.lower()] = value.strip()
-    return found
+        headers[name.lower()] = value.strip()
+    return headers
 
 
 def _tls() -> ssl.SSLContext:

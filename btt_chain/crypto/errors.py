@@ -16,4 +16,4 @@ def utf8(secret: str, what: str) -> bytes:
     try:
         return secret.encode()
     except UnicodeEncodeError:
-        raise SecretError(f"{what} holds a character that is no Unicode text") from None
+        raise SecretError(f"{what} holds a character that is not Unicode text") from None

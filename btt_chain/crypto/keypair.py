@@ -59,7 +59,7 @@ class KeyPair:
 
     @classmethod
     def from_seed(cls, seed: bytes, scheme: Scheme = Scheme.SR25519) -> Self:
-        """Return the pair of a 32-byte seed (sr25519: mini-secret); SecretError if it is none."""
+        """Return the pair of a seed of 32 bytes (mini-secret); SecretError for another length."""
         if len(seed) != _SEED_LENGTH:
             raise SecretError(f"a seed has {_SEED_LENGTH} bytes, not {len(seed)}")
         match scheme:

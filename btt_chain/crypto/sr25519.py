@@ -26,7 +26,7 @@ def pair_from_seed(seed: bytes) -> tuple[bytes, bytes]:
 
 
 def public_from_secret(secret: bytes) -> bytes:
-    """Return the public key of a 64-byte secret; ValueError if it is none."""
+    """Return the public key of a 64-byte secret; ValueError for other bytes."""
     public: bytes = sr25519.public_from_secret_key(secret)
     return public
 

@@ -109,7 +109,7 @@ class Verification(Protocol):
         """Return the prover's nonce times the base point, and times the input point.
 
         They are the response times base and input, plus the challenge times key and output. None if
-        key or output is no point, or the identity; scalars are canonical and not zero.
+        key or output is not a point, or the identity; scalars are canonical and not zero.
         """
 
 
@@ -369,7 +369,7 @@ _INVERSE_16: Final = pow(16, -1, _ORDER).to_bytes(32, "little")
 
 
 def _sqrt_ratio(u: int, v: int) -> tuple[bool, int]:
-    """Return (True, sqrt(u/v)), or (False, sqrt(i*u/v)) if u/v is no square; the root is even."""
+    """Return (True, sqrt(u/v)), or (False, sqrt(i*u/v)) if u/v is not a square; even roots."""
     v3 = v * v * v % _P
     uv3 = u * v3 % _P
     root = uv3 * pow(uv3 * v3 * v % _P, _ROOT_EXPONENT, _P) % _P

@@ -111,7 +111,7 @@ async def _state(context: Context, wanted: str) -> AsyncIterator[tuple[Chain, by
 def record(value: Plain) -> Record:
     """Return a struct. Raises NodeGone."""
     if not isinstance(value, dict):
-        raise NodeGone("a result of the node is no struct")
+        raise NodeGone("a result of the node is not a struct")
     return value
 
 
@@ -123,7 +123,7 @@ def optional(value: Plain) -> Record | None:
 def items(value: Plain) -> list[Plain]:
     """Return a list. Raises NodeGone."""
     if not isinstance(value, list):
-        raise NodeGone("a result of the node is no list")
+        raise NodeGone("a result of the node is not a list")
     return value
 
 
@@ -175,7 +175,7 @@ def pair(value: Plain) -> tuple[Plain, Plain]:
     match value:
         case [first, second]:
             return first, second
-    raise NodeGone("a result of the node is no pair")
+    raise NodeGone("a result of the node is not a pair")
 
 
 def whole(value: Plain) -> int:

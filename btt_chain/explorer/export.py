@@ -239,7 +239,7 @@ def _height(text: str | None, otherwise: int = -1) -> int:
         return otherwise
     found = number_of(text)
     if found is None:
-        raise BadRequest(f"after={shown(text)} is no place: give the first column of the last row")
+        raise BadRequest(f"after={shown(text)} is not a row: give the first column of the last one")
     return found
 
 
@@ -248,7 +248,7 @@ def _place(text: str | None) -> tuple[int, int]:
         return -1, -1
     found = place_of(text)
     if found is None:
-        raise BadRequest(f"after={shown(text)} is no place: give the first column of the last row")
+        raise BadRequest(f"after={shown(text)} is not a row: give the first column of the last one")
     return found
 
 

@@ -63,7 +63,7 @@ class Listed:
         if after is not None and self.cursor == "from" and not is_next:
             number = number_of(after)
             if number is None:
-                raise BadRequest(f"after={shown(after)} is no number")
+                raise BadRequest(f"after={shown(after)} is not a number")
             query = {"from": str(number + 1)}
         if self.part is not None and not of:
             raise BadRequest("Name what the list belongs to: ?of=, as in the address of its page.")

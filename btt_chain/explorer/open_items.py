@@ -93,7 +93,7 @@ async def _orders(chain: Chain, hash: bytes) -> AsyncIterator[tuple[str, int]]:
 
 def _records(value: Plain) -> list[dict[str, Plain]]:
     if not isinstance(value, list):
-        raise InvalidAnswer("a result of the node is no list")
+        raise InvalidAnswer("a result of the node is not a list")
     found = [each for each in value if isinstance(each, dict)]
     if len(found) != len(value):
         raise InvalidAnswer("a result of the node has something else than structs")

@@ -112,7 +112,7 @@ class Renderer:
         return Markup("").join([*parts, apart(text[at:])])
 
     def _link(self, found: re.Match[str]) -> Markup | None:
-        """Return a link in place of a part of a text; None if it is none."""
+        """Return a link in place of a part of a text; None if the part is not a link."""
         kind, number, address = found["kind"], found["number"], found["address"]
         if address is None:
             link = Markup('{0}: <a href="/{0}/{1}" title="{1}">{2}</a>')
@@ -157,7 +157,7 @@ def date(ms: int | None) -> str:
 
 
 def minute(ms: int | None) -> str:
-    """Return a time in UTC to the minute; `-` for one that is no date of these centuries."""
+    """Return a time in UTC to the minute; `-` for one that is not a date of these centuries."""
     if ms is None or not 0 <= ms <= LAST_MS:
         return "-"
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")

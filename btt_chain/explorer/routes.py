@@ -104,7 +104,7 @@ PARTS: Final = {
 def _start(text: str | None) -> int:
     found = number_of(text or "0")
     if found is None:
-        raise BadRequest(f"{shown(text or '')} is no index of an extrinsic")
+        raise BadRequest(f"{shown(text or '')} is not an index of an extrinsic")
     return found
 
 

@@ -149,7 +149,7 @@ def on_chain(view: dict[str, Plain], own: dict[str, Plain] | None) -> OnChain:
 def pair_of(value: Plain) -> list[Plain]:
     """Return the two members of a pair. Raises InvalidAnswer."""
     if not isinstance(value, list) or len(value) != len(("key", "value")):
-        raise InvalidAnswer(f"{value!r} is no pair")
+        raise InvalidAnswer(f"{value!r} is not a pair")
     return value
 
 
@@ -158,4 +158,4 @@ def key_of(value: Plain) -> str:
     try:
         return from_hex(value).decode("ascii")
     except ValueError:
-        raise InvalidAnswer(f"{value!r} is no key") from None
+        raise InvalidAnswer(f"{value!r} is not a key") from None

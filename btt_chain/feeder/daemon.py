@@ -33,7 +33,7 @@ class Settings:
     interval: float = 30.0
     """Seconds between two polls."""
     max_age: float = 600.0
-    """Seconds after which a file that was not written is no source; 0: never."""
+    """Seconds after which a file that was not written is not a source; 0: never."""
     is_dry_run: bool = False
     """True to report what would be fed, and to feed nothing."""
     report: Callable[[str, dict[str, object]], None] = lambda text, _: log.info(text)

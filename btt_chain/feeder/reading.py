@@ -31,7 +31,7 @@ class Reader:
     """Reads sources; opened for each poll of a daemon by `async with`."""
 
     def __init__(self, *, max_age: float, seconds: float = SECONDS) -> None:
-        """`max_age`: seconds after which a file that was not written is no source; 0: never."""
+        """`max_age`: seconds after which a file that was not written is not a source; 0: never."""
         self._max_age = max_age
         self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None
@@ -69,7 +69,7 @@ class Reader:
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):  # a pipe would block
-                raise BadValue("is no regular file")
+                raise BadValue("is not a regular file")
             with path.open("rb") as file:
                 raw = file.read(MAX_TEXT + 1)
         except OSError as error:

@@ -73,7 +73,7 @@ def parse_key(text: str) -> str:
     """Return a key. Raises BadSource."""
     base, slash, quote = text.partition("/")
     if not (base and slash and quote) or not text.isascii() or len(text) > MAX_KEY:
-        raise BadSource(f"{text!r} is no key: expected BTT/CNY")
+        raise BadSource(f"{text!r} is not a key: expected BTT/CNY")
     return text
 
 
@@ -114,7 +114,7 @@ def parse_source(text: str, key: str) -> Source:
             return parse_exchange(text, rest)
         case _:
             raise BadSource(
-                f"{text!r} is no source: expected file:PATH, https://HOST/path#/pointer or "
+                f"{text!r} is not a source: expected file:PATH, https://HOST/path#/pointer or "
                 "exchange:ASSET"
             )
 

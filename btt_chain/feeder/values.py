@@ -44,7 +44,7 @@ def parse_decimal(text: str) -> int:
     """Return a decimal number as a price; digits after the 18th are cut off. Raises BadValue."""
     found = _NUMBER.fullmatch(text.strip())
     if found is None or len(text) > MAX_DIGITS:
-        raise BadValue(f"{shortened(text.strip())} is no price: expected digits, as 0.4021")
+        raise BadValue(f"{shortened(text.strip())} is not a price: expected digits, as 0.4021")
     whole, part, exponent = found[1], found[2] or "", int(found[3] or 0)
     if abs(exponent) > MAX_EXPONENT:
         raise BadValue(f"{shortened(text)} has an exponent beyond {MAX_EXPONENT}")
@@ -91,7 +91,7 @@ class Number(str):
 def resolve(document: object, pointer: str) -> object:
     """Return the value that a JSON pointer names. Raises BadValue."""
     if pointer and not pointer.startswith("/"):
-        raise BadValue(f"{shortened(pointer)} is no JSON pointer: it begins with /")
+        raise BadValue(f"{shortened(pointer)} is not a JSON pointer: it begins with /")
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict) and name in document:
@@ -107,7 +107,7 @@ def time_weighted(trades: Sequence[Trade], now: int, window_ms: int = WINDOW_MS)
     """Return the mean of the trades' prices over the last `window_ms`, weighted by time.
 
     A price is in force until the next trade. `trades` are in order of time. Raises BadValue without
-    a trade in this time: the last price of an idle market is no price of now.
+    a trade in this time: the last price of an idle market is not a price of now.
     """
     begin = now - window_ms
     if not any(begin < trade.at <= now for trade in trades):

@@ -119,13 +119,13 @@ def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
         document = read_object(text)
         if document["format"] != FORMAT or document["version"] != VERSION:
             raise RecordForeign(
-                f"the file is no {FORMAT} of version {VERSION}: it was not made by "
+                f"the file is not a {FORMAT} of version {VERSION}: it was not made by "
                 "`btt-chain signing export` of this version"
             )
         genesis = from_hex(document["genesis_hash"], KEY_LENGTH)
         rows = [_ledger(row) for row in document["keys"]]
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        raise RecordDamaged("the file is no export of signing records, or it is damaged") from None
+        raise RecordDamaged("the file is damaged or not an export of signing records") from None
     if genesis != genesis_hash:
         raise RecordForeign(
             f"the file is of another chain: its genesis is 0x{genesis.hex()}, not "

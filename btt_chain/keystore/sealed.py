@@ -158,7 +158,7 @@ def decode(raw: bytes) -> KeyFile:
             "`btt-chain key insert` takes the secret in it"
         )
     if not isinstance(fields, dict) or "ciphertext" not in fields:
-        raise NotSealed("it is no key file")
+        raise NotSealed("it is not a key file")
     if fields.get("version") != VERSION:
         raise NotSealed(f"its version {fields.get('version')!r} is unknown to this program")
     try:

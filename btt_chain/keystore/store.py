@@ -372,7 +372,7 @@ def _read_private(path: Path, most: int) -> bytes:
     """
     if path.name != SECRET_FILE and _NAME.fullmatch(path.name) is None:
         raise KeyFileForeign(
-            f"{path} is no key file of this program: take it out of the keystore "
+            f"{path} is not a key file of this program: take it out of the keystore "
             "(keys are put in with `btt-chain key insert`)"
         )
     try:

@@ -69,7 +69,7 @@ class BuildTime:
         own = self._own
         if own is None or slot <= own.slot:
             return
-        # A rival of the same slot is no sign of lateness, and a later loss was recorded before.
+        # A rival of the same slot is not a sign of lateness, and a later loss was recorded before.
         if parent != own.hash and number <= own.number and parent_slot < own.slot:
             self._shrink()
             self.untimed, self._last = None, max(slot, self._last)  # a block counts once

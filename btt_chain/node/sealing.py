@@ -101,7 +101,7 @@ def parse_sealing(text: str) -> Sealing:
             return OnDemand()
         case ["interval", ms] if number := whole_number(ms, U64):
             return Interval(number)
-    raise ValueError(f"{text!r} is no way of sealing: instant, manual, or interval:MS (1 or more)")
+    raise ValueError(f"{text!r} is not a way of sealing: instant, manual or interval:MS (from 1)")
 
 
 class Queue(Protocol):

@@ -201,5 +201,5 @@ def read_range(
 def verified(order: StoreState) -> VerifiedRange:
     """Return the range of an order, as `read_range` returned it; TypeError for any other."""
     if not isinstance(order.range, VerifiedRange):
-        raise TypeError(f"{type(order.range).__name__} is no range that was verified here")
+        raise TypeError(f"{type(order.range).__name__} is not a range that was verified here")
     return order.range

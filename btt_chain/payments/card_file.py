@@ -57,11 +57,11 @@ def read_card(text: str) -> CardFile:
     """Return the card of a file's content. Raises PaymentError, which shows no part of it."""
     found = _TEXT.fullmatch(text.strip())
     if found is None:
-        raise PaymentError("this is no file of a card, made by `btt-chain card new`")
+        raise PaymentError("this is not a file of a card, made by `btt-chain card new`")
     try:
         return _card(found[1], bytes.fromhex(found[2]))
     except ValueError:
-        raise PaymentError("the secret in the file is no key of P-256") from None
+        raise PaymentError("the secret in the file is not a key of P-256") from None
 
 
 def _card(scheme: str, secret: bytes) -> CardFile:

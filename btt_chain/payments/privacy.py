@@ -2,8 +2,8 @@
 
 A payment is public, and its receiver's category with it. So a wallet pays health merchants from an
 account of its own for each merchant, `//pay//ADDRESS`, and puts money there in round sums, so that
-the amount that arrives is no amount of an invoice. That transfer still links the two accounts for
-those who search for it; the merchant, and those who look at its payers, see a new account.
+the amount that arrives is not an amount of an invoice. A search for that transfer still links the
+two accounts; the merchant, and readers of the list of its payers, see a new account.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def is_guessable(reference: bytes) -> bool:
 
 
 def ensure_random(reference: bytes) -> bytes:
-    """Return the reference; raise PaymentError if it is no 16 random bytes."""
+    """Return the reference; raise PaymentError if it is not 16 random bytes."""
     if len(reference) != REFERENCE_LENGTH:
         raise PaymentError(f"reference: {len(reference)} bytes instead of {REFERENCE_LENGTH}")
     if is_guessable(reference):

@@ -98,8 +98,8 @@ def read_request(text: str) -> PaymentRequest:
     if lower.startswith("0002"):
         return _of_emv(text)
     raise PaymentError(
-        f"{text[:20]!r} is no payment request: one begins with {PREFIX}1, {SCHEME} or, as the text "
-        "of an EMV code, with 0002"
+        f"{text[:20]!r} is not a payment request: one begins with {PREFIX}1, {SCHEME} or, as the "
+        "text of an EMV code, with 0002"
     )
 
 
@@ -115,7 +115,7 @@ def judge(
     if request.expires_ms is not None and now_ms >= request.expires_ms:
         raise PaymentError("the request has expired; ask the merchant for a new one")
     if merchant is None:
-        raise PaymentError("the account is no registered merchant: nothing would protect the payer")
+        raise PaymentError("the account is not a registered merchant: the payer is not protected")
     if not merchant.is_active:
         raise PaymentError("the merchant is suspended or closing, and accepts no payments")
     if request.currency.code not in merchant.currencies:
@@ -126,7 +126,7 @@ def judge(
     keys = (bytes(merchant.account), *merchant.tills)
     if request.is_signed_by is not None and not request.is_signed_by(keys):
         raise PaymentError(
-            "the request is signed by a key that is no till of the merchant: it may be forged"
+            "the request is signed by a key that is not a till of the merchant: it may be forged"
         )
     return list(_warnings(request, merchant))
 

@@ -21,13 +21,13 @@ def shown(text: str, length: int = LIST_LENGTH) -> str:
     """Return a text with characters that have no visible form as code points, cut to a length."""
     out: list[str] = []
     marks = 0
-    for each in text[: length + 1]:
-        category = unicodedata.category(each)
+    for char in text[: length + 1]:
+        category = unicodedata.category(char)
         marks = marks + 1 if category.startswith("M") else 0
         if category in _HIDDEN or marks > MAX_MARKS:
-            out.append(f"⟨U+{ord(each):04X}⟩")
+            out.append(f"⟨U+{ord(char):04X}⟩")
         else:
-            out.append(each)
+            out.append(char)
     if len(text) > length:
         out[length:] = ["…"]
     return "".join(out)
@@ -35,12 +35,12 @@ def shown(text: str, length: int = LIST_LENGTH) -> str:
 
 def of_bytes(raw: bytes, length: int = LIST_LENGTH) -> str | None:
     """Return bytes as text if they are UTF-8 that is mostly visible, else None."""
-    # Of a long text the last character may be cut: that is no error.
+    # Of a long text the last character may be cut: that is not an error.
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         text = decoder.decode(raw[: 4 * length], final=len(raw) <= 4 * length)
     except UnicodeDecodeError:
         return None
-    if not text or any(unicodedata.category(each) == "Cc" and each not in "\n\t" for each in text):
+    if not text or any(unicodedata.category(char) == "Cc" and char not in "\n\t" for char in text):
         return None
     return shown(text, length)

@@ -49,7 +49,7 @@ class Block:
 
     @classmethod
     def decode(cls, raw: bytes) -> Block:
-        """Return the block that `raw` encodes; `DecodeError` if it is none."""
+        """Return the block that `raw` encodes; `DecodeError` if it does not."""
         return BLOCK.decode(_BLOCK, raw)
 
     def to_json(self) -> BlockJson:

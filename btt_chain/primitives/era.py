@@ -45,7 +45,7 @@ class Mortal:
         if not SHORTEST <= self.period <= LONGEST or self.period.bit_count() != 1:
             raise ValueError(f"a period is a power of two from 4 to 65536, not {self.period}")
         if not 0 <= self.phase < self.period or self.phase % _step(self.period):
-            raise ValueError(f"{self.phase} is no phase of the period {self.period}")
+            raise ValueError(f"{self.phase} is not a phase of the period {self.period}")
 
     @classmethod
     def at(cls, current: int, period: int) -> Mortal:

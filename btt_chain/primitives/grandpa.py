@@ -292,7 +292,7 @@ class Justification:
 
     @classmethod
     def decode(cls, raw: bytes) -> Justification:
-        """Return the justification that `raw` encodes; DecodeError if it is none."""
+        """Return the justification that `raw` encodes; DecodeError if it does not."""
         return JUSTIFICATION.decode(_JUSTIFICATION, raw)
 
 

@@ -65,7 +65,7 @@ class Header:
 
     @classmethod
     def decode(cls, raw: bytes) -> Header:
-        """Return the header that `raw` encodes; `DecodeError` if it is none.
+        """Return the header that `raw` encodes; `DecodeError` if it does not.
 
         The last ones are remembered: a node decodes the same header when it is announced, received,
         and read as the parent of the next.
@@ -114,7 +114,7 @@ class Header:
                 items = [_ITEM.decode_all(bytes.fromhex(item.removeprefix("0x"))) for item in logs]
                 height = int(number, 16)
                 if not 0 <= height <= u32.MAX:
-                    raise ValueError(f"{number} is no block number")
+                    raise ValueError(f"{number} is not a block number")
                 return cls(
                     H256.from_hex(parent),
                     u32(height),

@@ -77,7 +77,7 @@ def threshold(c: tuple[int, int], weight: int, total: int) -> int:
     if c[1] <= 0 or not 0 <= c[0] <= c[1]:
         raise ValueError(f"{c[0]}/{c[1]} is not a fraction from 0 to 1")
     if not 0 < weight <= total:
-        raise ValueError(f"{weight} of {total} is no weight")
+        raise ValueError(f"{weight} of {total} is not a weight")
     common = gcd(c[1] - c[0], c[1])
     base = ((c[1] - c[0]) // common, c[1] // common)
     common = gcd(weight, total)

@@ -179,18 +179,18 @@ class _Types:
                 return self._primitive(only.type)
             case TupleDef([item]):
                 return self._primitive(item)
-        raise DigestError(f"type {frame} is no number")
+        raise DigestError(f"type {frame} is not a number")
 
     def _store(self, frame: int) -> bytes:
         kind = self._primitive(frame)
         if kind not in _STORES:
-            raise DigestError(f"bits are stored in type {frame}, which is no number")
+            raise DigestError(f"bits are stored in type {frame}, which is not a number")
         return _STORES[kind]
 
     def _order(self, frame: int) -> bytes:
         path = self._all[frame].path
         if "Lsb0" not in path and "Msb0" not in path:
-            raise DigestError(f"type {frame} is no order of bits")
+            raise DigestError(f"type {frame} is not an order of bits")
         return b"\1" if "Lsb0" in path else b"\0"
 
     def _reachable(self, roots: Iterable[int]) -> set[int]:

@@ -34,7 +34,7 @@ _CHECKSUM_BY_ACCOUNT = {1: 1, 2: 1, 4: 1, 8: 1, 32: 2, 33: 2}
 
 
 class Ss58Error(ValueError):
-    """The text is no address, or one of another network."""
+    """The text is not an address, or one of another network."""
 
 
 def encode(account: bytes, prefix: int = DEFAULT_PREFIX) -> str:

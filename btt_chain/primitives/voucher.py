@@ -2,7 +2,7 @@
 
     message = SCALE(Voucher)          signature: Ed25519, or ECDSA on P-256 over SHA-256, low s
 
-A voucher is no transaction: it authorises one payment to one merchant, once, until it expires.
+A voucher is not a transaction: it authorises one payment to one merchant, once, until it expires.
 
 A card signs its registration as well, by SCALE(Registration): no account can register the key of
 another one's card.
@@ -64,7 +64,7 @@ class Registration:
     """Content that a card signs to be registered by one owner."""
 
     context: Annotated[bytes, Fixed(10)]
-    """Always `BTT-CARD-R`: the signature is no voucher's."""
+    """Always `BTT-CARD-R`: the signature is not a voucher's."""
     genesis: H256
     card: H256
     owner: AccountId

@@ -61,7 +61,7 @@ def _write(value: Json, parts: list[str]) -> None:
             _write(member, parts)
         parts.append("]" if value else "[]")
     else:
-        raise BadDocument(f"{type(value).__name__} is no JSON value")
+        raise BadDocument(f"{type(value).__name__} is not a JSON value")
 
 
 def _write_object(value: Mapping[str, Json], parts: list[str]) -> None:

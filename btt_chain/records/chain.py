@@ -175,4 +175,4 @@ def _bytes(value: Plain) -> bytes:
     try:
         return from_hex(value)
     except ValueError:
-        raise InvalidAnswer(f"{value!r} is no hash") from None
+        raise InvalidAnswer(f"{value!r} is not a hash") from None

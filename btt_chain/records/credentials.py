@@ -170,13 +170,13 @@ def _decode(token: str) -> tuple[Resource, Resource]:
     """Return header and claims, unverified. Raises BadDocument."""
     parts = token.split(".")
     if len(parts) != 3 or len(token) > MAX_LENGTH:
-        raise BadDocument("the token is no signed JWT")
+        raise BadDocument("the token is not a signed JWT")
     try:
         header, claims = (
             parse(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2]
         )
     except ValueError:
-        raise BadDocument("the token is no signed JWT") from None
+        raise BadDocument("the token is not a signed JWT") from None
     text(header, "alg")
     return header, claims
 

@@ -95,7 +95,7 @@ def instant(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise BadGrant(f"{text[:40]!r} is no date such as 2027-06-30") from None
+        raise BadGrant(f"{text[:40]!r} is not a date such as 2027-06-30") from None
     # Dates at the ends of the calendar cannot be computed with.
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise BadGrant(f"{text[:40]!r} is not from {FIRST_YEAR} to {LAST_YEAR}")

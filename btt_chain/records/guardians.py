@@ -46,7 +46,7 @@ class Share:
     def from_document(cls, found: Resource) -> Share:
         """Return the share of a JSON object. Raises BadDocument, VaultError."""
         if text(found, "type") != TYPE:
-            raise VaultError("the file is no share of a vault")
+            raise VaultError("the file is not a share of a vault")
         first = VaultId.parse(text(found, "first")) if "first" in found else None
         vault, second = (VaultId.parse(text(found, name)) for name in ("vault", "second"))
         return cls(vault, first, second, octets(found, "sealed"))
@@ -80,8 +80,8 @@ def restore(share: Share, keys: VaultKeys) -> VaultKeys:
 
 
 def _unwrap(share: Share, keys: VaultKeys, beginning: bytes) -> bytes:
-    """Open what is sealed in a share. Raises VaultError, also for what is no part of a share."""
+    """Open the sealed content of a share. Raises VaultError, also for content of other files."""
     found = keys.unwrap(share.sealed)
     if not found.startswith(beginning):
-        raise VaultError("what is sealed in the file is no part of a share")
+        raise VaultError("the sealed content of the file is not a part of a share")
     return found.removeprefix(beginning)

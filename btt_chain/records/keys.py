@@ -59,14 +59,14 @@ class VaultId:
         except (binascii.Error, ValueError):
             raw = b""
         if not text.startswith(NAME) or len(raw) != 2 * SEED:
-            raise VaultError(f"{text[:100]!r} is no vault: it begins with {NAME}")
+            raise VaultError(f"{text[:100]!r} is not a vault: it begins with {NAME}")
         if not ed25519.is_public(raw[SEED:]):
-            raise VaultError(f"{text[:100]!r} is no vault: its signing key is not on the curve")
+            raise VaultError(f"{text[:100]!r} is not a vault: its signing key is not on the curve")
         try:
             crypto_scalarmult(_ANY_SECRET, raw[:SEED])
         except CryptoError:
             # Nothing can be sealed to such a key: an answer to it would fail when it is made.
-            raise VaultError(f"{text[:100]!r} is no vault: its sealing key is weak") from None
+            raise VaultError(f"{text[:100]!r} is not a vault: its sealing key is weak") from None
         return cls(raw[:SEED], raw[SEED:])
 
     def wrap(self, secret: bytes) -> bytes:

@@ -125,7 +125,7 @@ async def _fetch(request: AbstractAsyncContextManager[aiohttp.ClientResponse], l
 
 
 def _diagnostics(raw: bytes) -> str:
-    """Return the words of an OperationOutcome, empty if it is none."""
+    """Return the words of an OperationOutcome; empty for other answers."""
     try:
         issue = items(member(read_json(raw), "issue"))[0]
         return text(issue, "diagnostics")

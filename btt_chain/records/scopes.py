@@ -36,7 +36,7 @@ _SCOPE: Final = re.compile(
 
 
 class BadScope(RecordsError):
-    """A text is no scope of SMART on FHIR v2, or grants more than reading."""
+    """A text is not a scope of SMART on FHIR v2, or grants more than reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Scope:
         """Return the scope of a text. Raises BadScope."""
         found = _SCOPE.fullmatch(text) if len(text) <= MAX_LENGTH else None
         if found is None or not found[3]:
-            raise BadScope(f"{text[:80]!r} is no scope such as patient/Observation.rs")
+            raise BadScope(f"{text[:80]!r} is not a scope such as patient/Observation.rs")
         if set(found[3]) - {READ, SEARCH}:
             raise BadScope(f"{text!r} grants more than reading: only .r, .s and .rs are given")
         try:

@@ -43,7 +43,7 @@ class Search:
         """Return the search of a relative URL. Raises BadSearch: no parameter is ignored."""
         found = _PATH.fullmatch(text) if len(text) <= MAX_LENGTH else None
         if found is None:
-            raise BadSearch(f"{text[:80]!r} is no search such as Observation?category=laboratory")
+            raise BadSearch(f"{text[:80]!r} is not a search like Observation?category=laboratory")
         kind, id, rest = found.groups()
         values: dict[str, int] = {"_count": COUNT, "_offset": 0}
         tokens, patient = [], None

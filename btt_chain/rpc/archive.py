@@ -153,7 +153,7 @@ class ArchiveApi:
                 raise invalid_params("genesis has no parent: give `previousHash`")
             previous_hash = header.parent_hash
         elif previous_hash is not None and not self._is_ancestor(previous_hash, hash):
-            raise invalid_params("`previousHash` is no ancestor of `hash`")
+            raise invalid_params("`previousHash` is not an ancestor of `hash`")
         queries = [EVERYTHING] if items is None else items
         previous = previous_hash or hash
         subscription.run(partial(self._stream_diff, subscription, hash, previous, queries))

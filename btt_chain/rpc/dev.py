@@ -104,7 +104,7 @@ class DevApi:
         _check_names(given, ("count", "to", "transactions", "unsafeBlockHeight", *PARACHAIN))
         for name in PARACHAIN:
             if given.get(name):
-                raise _failed(f"{name}: this chain is no parachain, and takes no such messages")
+                raise _failed(f"{name}: this chain is not a parachain, and takes no such messages")
         wires = given.get("transactions")
         transactions = None if wires is None else [_hex(wire) for wire in _list(wires)]
         try:

@@ -111,7 +111,7 @@ def account(given: object) -> bytes:
         try:
             raw = bytes.fromhex(given[2:]) if given.startswith("0x") else ss58.decode(given)[0]
         except ValueError as error:
-            raise BadValue(f"{given[:60]!r} is no address: {error}") from None
+            raise BadValue(f"{given[:60]!r} is not an address: {error}") from None
         if len(raw) == ACCOUNT_BYTES:
             return raw
     raise BadValue("expected an account: an SS58 address, or 0x and 32 bytes in hex")
@@ -385,14 +385,14 @@ def _as_plain(given: object, where: str) -> Plain:
     """Return a JSON value as a plain one. Raises BadValue for a fraction."""
     match given:
         case float():
-            raise BadValue(f"{where}: {given} is no whole number")
+            raise BadValue(f"{where}: {given} is not a whole number")
         case None | bool() | int() | str():
             return given
         case list():
             return [_as_plain(each, where) for each in given]
         case dict():
             return {str(name): _as_plain(inner, where) for name, inner in given.items()}
-    raise BadValue(f"{where}: this is no value of JSON")
+    raise BadValue(f"{where}: this is not a value of JSON")
 
 
 def camel(name: str) -> str:

@@ -98,7 +98,7 @@ def text(value: object) -> str:
 
 
 def flag(value: object) -> bool:
-    """Return True if the value is JSON's true; Unfit if it is no boolean."""
+    """Return True if the value is JSON's true; Unfit if it is not a boolean."""
     if not isinstance(value, bool):
         raise Unfit("expected true or false")
     return value

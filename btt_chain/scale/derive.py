@@ -295,7 +295,7 @@ def variants(
     for kind in kinds:
         base = get_origin(kind) or kind
         if not (isinstance(base, type) and issubclass(base, Variant)) or base.INDEX is None:
-            raise TypeError(f"{kind!r} in the enum {path or '(without a path)'} is no variant")
+            raise TypeError(f"{kind!r} in the enum {path or '(without a path)'} is not a variant")
         members = cache(partial(_members, base, type_arguments(base, get_args(kind))))
         floor = 0 if deferred else sum(part.min_size for _, part, _ in members())
         arms.append(_arm(base, members, base.NAME, floor))
@@ -330,7 +330,7 @@ def _members(kind: type, bound: Mapping[object, object]) -> list[Member]:
     if issubclass(kind, Variant):
         complete(kind)
     if not is_dataclass(kind):
-        raise TypeError(f"{kind!r} is no dataclass")
+        raise TypeError(f"{kind!r} is not a dataclass")
     try:
         hints = hints_of(kind)
     except NameError as error:

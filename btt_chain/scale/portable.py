@@ -73,7 +73,7 @@ class Portable:
     # --- both directions, whole values ---
 
     def decode(self, type_id: int, raw: bytes) -> Plain:
-        """Return the value of type `type_id` that `raw` encodes; `DecodeError` if it is none."""
+        """Return the value of type `type_id` that `raw` encodes; `DecodeError` if it does not."""
         value, at = self.decode_at(type_id, raw, 0)
         if at != len(raw):
             raise DecodeError(self.name(type_id), at, f"{len(raw) - at} bytes too many")
@@ -235,7 +235,7 @@ class _Reader:
         if kind is not PrimitiveKind.char:
             return number, end
         if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
-            raise DecodeError("char", at, f"{number:#x} is no character")
+            raise DecodeError("char", at, f"{number:#x} is not a character")
         return chr(number), end
 
     def compact(self, inner: int, at: int) -> tuple[Plain, int]:

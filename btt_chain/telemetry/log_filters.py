@@ -54,7 +54,7 @@ MAX_LENGTH: Final = 1_000
 
 
 class NoFilter(ValueError):
-    """A part of the text is no filter; the message says how one is written."""
+    """A part of the text is not a filter; the message says how one is written."""
 
 
 class UnknownTarget(ValueError):
@@ -83,7 +83,7 @@ def parse(text: str, is_target: Callable[[str], bool]) -> dict[str, int]:
         name, equals, level = part.rpartition("=")
         if level.lower() not in LEVELS or (equals and not name):
             raise NoFilter(
-                f"{part!r} is no filter; write LEVEL or TARGET=LEVEL with one of "
+                f"{part!r} is not a filter; write LEVEL or TARGET=LEVEL with one of "
                 f"{', '.join(LEVELS)}"
             )
         if name and not is_target(name):
@@ -134,7 +134,7 @@ class LogFilters:
         """Apply filters on top of those in force.
 
         Raises:
-            ValueError: with the reason, if a part is no filter, or its target is unknown.
+            ValueError: with the reason, if a part is not a filter, or its target is unknown.
 
         """
         if len(text) > MAX_LENGTH:

@@ -1,6 +1,6 @@
 """Voter participation in finality, as seen by one node.
 
-The current round is no evidence: just begun, it has no votes. So past rounds are compared, two at
+The current round is not evidence: just begun, it has no votes. So past rounds are compared, two at
 least, because a vote may come too late for one of them. If a round does not end, its missing voters
 are reported.
 """

@@ -53,7 +53,7 @@ def check_new(nodes: Sequence[DevNode], helpers: Sequence[Helper], name: str | N
     if name is None:
         return
     if not name.strip() or name.isdecimal() or any(letter in name for letter in "/, "):
-        raise DevnetError(f"{name!r} is no name of a node: use letters, and neither / nor a comma")
+        raise DevnetError(f"{name!r} is not a name of a node: use letters, without / and commas")
     if name.lower() in _named(nodes, helpers):
         raise DevnetError(f"this devnet has {name!r} already")
 

@@ -88,7 +88,7 @@ class NetworkFile:
 
 
 def read(path: Path) -> NetworkFile:
-    """Read a file. DevnetError, with its name, the key and the line, if it is no such file."""
+    """Read a file. DevnetError, with its name, the key and the line, if it is not such a file."""
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
@@ -169,7 +169,7 @@ class _Table:
         found = _SPAN.fullmatch(value)
         if found is None or float(found[1]) * _UNITS[found[2]] > MAX_SECONDS:
             raise self.wrong(
-                key, f"{value!r} is no time of a day at most: write 10s, 1.5m or 200ms"
+                key, f"{value!r} is not a time of a day at most: write 10s, 1.5m or 200ms"
             )
         return float(found[1]) * _UNITS[found[2]]
 
@@ -268,7 +268,7 @@ class _Reader:
             if node.key is not None:
                 if node.key not in keys:
                     raise table.wrong(
-                        "key", f"{node.key!r} is no key of this chain or taken; it has "
+                        "key", f"{node.key!r} is not a key of this chain or taken; it has "
                         + ", ".join(sorted(keys))
                     )  # fmt: skip
                 keys.remove(node.key)

@@ -82,7 +82,7 @@ class DevNode(Life):
     node_key: str = ""
     """Its secret network key, 64 hex digits."""
     key: str | None = None
-    """The secret URI of its session keys; None if it is no validator."""
+    """The secret URI of its session keys; None if it is not a validator."""
     program: list[str] = field(default_factory=lambda: list(PROGRAM))
     """Command before the word `node`; that of another version to run two versions together."""
     process: ProcessId | None = None

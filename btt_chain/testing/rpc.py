@@ -129,11 +129,11 @@ def batch_results(methods: Sequence[str], raw: bytes) -> list[Json]:
 
 
 def height(header: Json) -> int:
-    """Return the number of a header in JSON. RpcFailed if it is no header."""
+    """Return the number of a header in JSON. RpcFailed if it is not a header."""
     try:
         return header_number(header)
     except ClientError:
-        raise RpcFailed(f"{header!r} is no header") from None
+        raise RpcFailed(f"{header!r} is not a header") from None
 
 
 def _failure(url: str, method: str, error: ClientError) -> RpcFailed:

@@ -176,5 +176,5 @@ def _read_process(written: object) -> ProcessId | None:
 
 def _int(value: object) -> int:
     if not isinstance(value, int):
-        raise DevnetError(f"{STATE_FILE} is damaged: {value!r} is no number")
+        raise DevnetError(f"{STATE_FILE} is damaged: {value!r} is not a number")
     return value

@@ -114,7 +114,7 @@ class Entry:
         except BadJson as error:
             raise Damaged(f"it is not JSON: {error}") from None
         if not isinstance(document, dict) or not isinstance(document.get("address"), str):
-            raise Damaged("it is no account of a wallet: it has no address")
+            raise Damaged("it is not an account of a wallet: it has no address")
         meta = document.get("meta")
         document["meta"] = meta = meta if isinstance(meta, dict) else {}
         if "encoded" in document:

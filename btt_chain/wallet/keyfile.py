@@ -65,10 +65,10 @@ def seal(pair: KeyPair, password: str) -> dict[str, object]:
 
 
 def scheme_of(document: Mapping[str, object]) -> Scheme:
-    """Return the scheme of a key file. Raises Damaged if it is none that can be read."""
+    """Return the scheme of a key file. Raises Damaged if it is not readable."""
     encoding = document.get("encoding")
     if not isinstance(encoding, dict):
-        raise Damaged("it is no key file of polkadot.js: it has no `encoding`")
+        raise Damaged("it is not a key file of polkadot.js: it has no `encoding`")
     content = encoding.get("content")
     if isinstance(content, list) and content[:1] == ["batch-pkcs8"]:
         raise Damaged("it holds several accounts: export each by itself in polkadot.js")
@@ -78,7 +78,7 @@ def scheme_of(document: Mapping[str, object]) -> Scheme:
             "polkadot.js and export it again"
         )
     if not isinstance(content, list) or len(content) != 2 or content[0] != "pkcs8":
-        raise Damaged("its content is no single key")
+        raise Damaged("its content is not a single key")
     name = content[1]
     if not isinstance(name, str) or name not in _SCHEMES:
         raise Damaged(f"its kind of key, {str(name)[:20]!r}, is not of this chain")
@@ -86,7 +86,7 @@ def scheme_of(document: Mapping[str, object]) -> Scheme:
 
 
 def is_sealed(document: Mapping[str, object]) -> bool:
-    """Return True if a key file needs a password. Raises Damaged if it is none."""
+    """Return True if a key file needs a password. Raises Damaged if it is not a key file."""
     scheme_of(document)
     encoding = document["encoding"]
     kind = encoding.get("type") if isinstance(encoding, dict) else None

@@ -190,7 +190,7 @@ def _make_private(folder: Path) -> None:
     """Make a folder that only its owner may enter. Raises WalletError if others may."""
     make_private_folder(folder)
     if not folder.is_dir():
-        raise WalletError(f"{folder} is no folder")
+        raise WalletError(f"{folder} is not a folder")
     if folder.stat().st_mode & OTHERS:
         raise WalletError(f"{folder} can be entered by others: chmod 700 {folder}")
 
@@ -198,7 +198,7 @@ def _make_private(folder: Path) -> None:
 def _read(path: Path, limit: int) -> bytes | None:
     """Return the content of a file, None if there is none. Raises WalletError.
 
-    A file that others may read, or that is no plain file, is refused.
+    A file that others may read, or that is not a plain file, is refused.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
@@ -212,7 +212,7 @@ def _read(path: Path, limit: int) -> bytes | None:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise WalletError(f"{path} is no file")
+            raise WalletError(f"{path} is not a file")
         if found.st_mode & OTHERS:
             raise WalletError(f"{path} can be read by others: chmod 600 {path}")
         with os.fdopen(descriptor, "rb", closefd=False) as file:

@@ -75,10 +75,10 @@ class Bodies:
 
     def _victim(self, newest: Body, size: int) -> Body | None:
         """Return the largest incomplete body of the address with most bytes of such bodies."""
-        waiting = [each for each in self._all if not each.is_complete]
+        waiting = [open_body for open_body in self._all if not open_body.is_complete]
         of_address: dict[str, int] = {newest.address: size}
-        for each in waiting:
-            of_address[each.address] = of_address.get(each.address, 0) + each.size
+        for open_body in waiting:
+            of_address[open_body.address] = of_address.get(open_body.address, 0) + open_body.size
 
         def weight(body: Body) -> tuple[int, int]:
             more = size if body is newest else 0

@@ -73,7 +73,7 @@ class CostAccount:
         self._waste = Bucket(waste, now)
 
     def part_of(self, address: CostAccount, now: float) -> None:
-        """Begin with the remaining budget of the address: a new connection is no new budget."""
+        """Begin with the remaining budget of the address: a new connection is not a new budget."""
         self._work.part_of(address._work, MIN_WORK, now)
         self._waste.part_of(address._waste, MIN_WASTE, now)
 

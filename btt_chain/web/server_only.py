@@ -26,7 +26,7 @@ _lock = threading.RLock()
 
 
 class _Package(ModuleType):
-    """The package, which is executed when a name that is no submodule is first looked up."""
+    """The package, which is executed when a name that is not a submodule is first looked up."""
 
     def __getattr__(self, name: str) -> object:
         if not name.startswith("_") and find_spec(f"{PACKAGE}.{name}") is not None:

@@ -73,12 +73,12 @@ class TurnQueue:
         return self._clock()
 
     async def _wait(self, rank: float) -> None:
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heappush(self._waiting, (rank, next(self._order), place))
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heappush(self._waiting, (rank, next(self._order), turn))
         try:
-            await place
+            await turn
         except asyncio.CancelledError:
-            if not place.cancelled():  # the turn had been assigned already
+            if not turn.cancelled():  # the turn had been assigned already
                 self._is_taken = False
                 self._next()
             raise
@@ -104,7 +104,7 @@ class TurnQueue:
 
     def _next(self) -> None:
         while self._waiting and not self._is_taken and not self._is_paused:
-            place = heappop(self._waiting)[2]
-            if not place.done():  # else its caller has left
+            turn = heappop(self._waiting)[2]
+            if not turn.done():  # else its caller has left
                 self._is_taken = True
-                place.set_result(None)
+                turn.set_result(None)

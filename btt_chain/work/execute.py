@@ -80,7 +80,7 @@ class Executor:
             self._kernels.append(kernel(node, model.constants.get(number)))
 
     def run(self, items: Elements, *, accumulators: bool = False) -> Batch:
-        """Execute a batch that fits into memory; InputRefused if it is no input of the model."""
+        """Execute a batch that fits into memory; InputRefused if the model does not take it."""
         self._check(items)
         made: list[Elements] = [items]
         kept: Accumulators = {}

@@ -44,7 +44,7 @@ _SUM: Final = 32
 
 
 class PackageRefused(WorkError):
-    """The file is no package, is damaged, or its parts do not match."""
+    """The file is not a package, is damaged, or its parts do not match."""
 
 
 # ---- preparation of inputs
@@ -137,7 +137,7 @@ def read_preparation(text: str | bytes) -> Preparation:
     try:
         given = read_object(text)
     except BadJson as broken:
-        raise PackageRefused(f"the preparation is no JSON: {broken}") from None
+        raise PackageRefused(f"the preparation is not JSON: {broken}") from None
     known = {"source", "columns", "window", "modalities", "offset", "divisor", "labels"}
     unknown = sorted(given.keys() - known)
     if unknown:
@@ -179,21 +179,21 @@ def _source(given: dict[str, object]) -> Source:
 
 def _number(value: object, name: str) -> u32:
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < 1e30:
-        raise PackageRefused(f"{value!r} in {name!r} is no number that can be used")
+        raise PackageRefused(f"{value!r} in {name!r} is not a number that can be used")
     return u32(scale_bits(float(value)))
 
 
 def _bits(given: dict[str, object], name: str) -> list[u32]:
     values = given.get(name, [])
     if not isinstance(values, list):
-        raise PackageRefused(f"{name!r} is no list of numbers")
+        raise PackageRefused(f"{name!r} is not a list of numbers")
     return [_number(value, name) for value in values]
 
 
 def _texts(given: dict[str, object], name: str) -> list[str]:
     values = given.get(name, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise PackageRefused(f"{name!r} is no list of texts")
+        raise PackageRefused(f"{name!r} is not a list of texts")
     return values
 
 
@@ -323,7 +323,7 @@ def _header(source: BinaryIO) -> Header:
     head = source.read(_HEAD.size)
     if len(head) < _HEAD.size or not head.startswith(MAGIC):
         raise PackageRefused(
-            "this is no package of a model; make one with `btt-chain model import FILE.onnx -o PKG`"
+            "this is not a package of a model: `btt-chain model import FILE.onnx -o PKG` makes one"
         )
     _, version, length = _HEAD.unpack(head)
     if version != VERSION:

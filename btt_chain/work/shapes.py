@@ -196,7 +196,7 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
     if dims[-1] > MAX_CHANNELS:
         raise ModelRefused.at(name, f"has rows of {dims[-1]}, allowed are {MAX_CHANNELS}")
     if not tensor.kind.low <= tensor.zero <= tensor.kind.high:
-        raise ModelRefused.at(name, f"zero {int(tensor.zero)} is no element of {tensor.kind.name}")
+        raise ModelRefused.at(name, f"zero {int(tensor.zero)} is not a value of {tensor.kind.name}")
     if tensor.committed:
         _check_leaf(name, int(tensor.leaf))
 

@@ -451,7 +451,7 @@ def _of_source(source: str, text: str) -> str:
 
 def _decoded(raw: bytes, where: str) -> str:
     if len(raw) > MAX_FILE:
-        raise Refused(f"{where} is no key: it has more than {MAX_FILE} bytes")
+        raise Refused(f"{where} is not a key: it has more than {MAX_FILE} bytes")
     return secret_of(raw, where).strip()
 
 
@@ -481,7 +481,7 @@ def _check_no_address(text: str, name: str) -> None:
 
 
 def _account(text: str) -> bytes:
-    """Return the account of a name, or of an address of any network. Mistyped if it is none."""
+    """Return the account of a name, or of an address of any network. Mistyped for other texts."""
     from btt_chain.client.accounts import AccountError, read_account
     from btt_chain.primitives import ss58
 

@@ -331,7 +331,7 @@ def leaves_of(opened: Disclosure) -> list[dict[str, object]]:
 
 
 def device_keys(path: Path | None) -> frozenset[bytes] | None:
-    """Return the keys of a JSON list; None without a file. Mistyped if it is none."""
+    """Return the keys of a JSON list; None without a file. Mistyped if the file has none."""
     if path is None:
         return None
     try:

@@ -451,7 +451,7 @@ def _hash_of(data: OpenChain, which: str) -> bytes:
         return hash
     number = whole_number(which)
     if number is None:
-        raise Mistyped(f"{which!r} is no block: give a number or a hash")
+        raise Mistyped(f"{which!r} is not a block: give a number or a hash")
     found = data.client.block_hash(number)
     if found is None:
         raise NotFound(f"there is no block {which}: the best one is {data.client.best().number}")

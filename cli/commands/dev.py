@@ -234,7 +234,7 @@ def snapshot(url: str, timeout: float, as_json: bool) -> None:
 def revert(snapshot: str, url: str, timeout: float, as_json: bool) -> None:
     """Return to a SNAPSHOT; it and all later ones are used up by that."""
     if not re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", snapshot):
-        raise Mistyped(f"{snapshot!r} is no snapshot: `btt-chain dev snapshot` printed its number")
+        raise Mistyped(f"{snapshot!r} is not a snapshot: `btt-chain dev snapshot` prints one")
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:

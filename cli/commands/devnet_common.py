@@ -57,12 +57,12 @@ def opened(named: Path | None) -> Iterator[Devnet]:
 
 
 def read_groups(net: Devnet, text: str) -> list[list[int]]:
-    """Return a typed partition: `0,1/2,3` or `alice,bob/charlie`. Mistyped if it is none."""
+    """Return a typed partition: `0,1/2,3` or `alice,bob/charlie`. Mistyped for other texts."""
     from btt_chain.testing.members import node_named
 
     groups = [[word.strip() for word in group.split(",")] for group in text.split("/")]
     if not all(word for group in groups for word in group):
-        raise Mistyped(f"{text!r} is no partition: write the groups' nodes like 0,1/2,3") from None
+        raise Mistyped(f"{text!r} is not a partition: write groups of nodes like 0,1/2,3") from None
     return [[node_named(net.nodes, word).index for word in group] for group in groups]
 
 

@@ -223,7 +223,7 @@ class View:
     def _events(self) -> Section:
         from rich.text import Text
 
-        # Text: a list in brackets is no markup.
+        # Text: a list in brackets is not markup.
         rows: list[Row] = [
             (f"{number:_}", name, Text(shown)) for number, name, shown in reversed(self.events)
         ]

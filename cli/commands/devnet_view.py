@@ -263,7 +263,7 @@ async def watch_live(net: Devnet, stop: asyncio.Event, schedule: Schedule) -> No
 def keys_pressed(press: Callable[[str], None]) -> Iterator[None]:
     """Call `press` with each key while the terminal is read without waiting for whole lines.
 
-    Ctrl-C remains a signal. If standard input is no terminal, no key is read.
+    Ctrl-C remains a signal. If standard input is not a terminal, no key is read.
     """
     if not sys.stdin.isatty():
         yield

@@ -187,7 +187,7 @@ def address_of(listen: str, *, is_public: bool) -> tuple[str, int]:
     host = host.strip("[]")
     number = whole_number(port, 65_535)
     if not colon or not host or number is None:
-        raise Mistyped(f"{listen!r} is no address: write it like {LISTEN}")
+        raise Mistyped(f"{listen!r} is not an address: write it like {LISTEN}")
     if not is_here(host) and not is_public:
         raise Mistyped(f"other machines could read the pages on {host}: if so, add --public")
     return host, number
@@ -209,7 +209,7 @@ def keep_of(text: str | None) -> int | None:
         return None
     days = whole_number(text.removesuffix("d"), MAX_DAYS)
     if not days:
-        raise Mistyped(f"{text!r} is no number of days: write it like 30d, 1d at least")
+        raise Mistyped(f"{text!r} is not a number of days: write it like 30d, 1d at least")
     return days * 86_400_000
 
 

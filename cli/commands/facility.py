@@ -143,7 +143,7 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 
     view, currency, prefix, moment = run(ask())
     if view is None:
-        raise NotFound(f"{who} is no facility; `btt-chain facility list` shows them")
+        raise NotFound(f"{who} is not a facility; `btt-chain facility list` shows them")
     if as_json:
         show.document(facts(view, prefix))
         return
@@ -348,7 +348,7 @@ def country_number(given: str) -> int:
     """Return the number of a country, given by its letters or number. Mistyped if it has none."""
     number = whole_number(given, 999) or NUMERIC.get(given.upper(), 0)
     if number not in ALPHA_2:
-        raise Mistyped(f"{given!r} is no country of ISO 3166-1: write letters as CN, or 156")
+        raise Mistyped(f"{given!r} is not a country of ISO 3166-1: write letters as CN, or 156")
     return number
 
 

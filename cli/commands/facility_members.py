@@ -72,9 +72,9 @@ def _change(
             accounts = {account_id(other, prefix): other for other in others}
             for account, other in accounts.items():
                 if owner == account:
-                    raise Refused("an issuer is no member of itself")
+                    raise Refused("an issuer is not a member of itself")
                 if is_added and await chain.api(FacilitiesApi.facility, account) is None:
-                    raise NotFound(f"{other} is no registered facility")
+                    raise NotFound(f"{other} is not a registered facility")
             month = int((await current(chain)).month)
             with facility_folder(base_path, secret, chain.genesis, owner) as folder:
                 change = folder.members.add if is_added else folder.members.remove

@@ -30,7 +30,7 @@ def document_hash(given: str, what: str) -> H256:
     if path.is_file():
         return H256(hashlib.sha256(path.read_bytes()).digest())
     if not given.startswith("0x"):
-        raise Mistyped(f"{given!r} is no file; name the file of the {what}, or its hash in hex")
+        raise Mistyped(f"{given!r} is not a file; name the file of the {what}, or its hash in hex")
     return H256(read_id(given, what))
 
 

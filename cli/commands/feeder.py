@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--max-age", type=Seconds(0), default=600.0, show_default=True,
-    help="Seconds after which a file that was not written again is no source; 0: never.",
+    help="Seconds after which a file that was not written again is not a source; 0: never.",
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Read and feed once. Exit code 1 if a key is silent.")
 @click.option("--dry-run", is_flag=True, help="Show the values that would be fed; feed none.")

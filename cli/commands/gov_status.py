@@ -75,7 +75,7 @@ async def print_referendum(index: int, url: str, timeout: float, as_json: bool) 
         shown = chain.chain.metadata.decoder.call(view.call)
         fields["call"] = f"{shown.name}({', '.join(f'{n}: {v}' for n, v in shown.shown.items())})"
     elif view.proposal is not None:
-        fields["call"] = f"0x{view.proposal.hex()}, whose text is not here, or is no call"
+        fields["call"] = f"0x{view.proposal.hex()}, whose text is not here, or is not a call"
     moment = when(view.at, now, chain.slot_ms)
     if view.track is None:
         fields["ended"] = f"{moment}, in slot {view.at}"

@@ -50,7 +50,7 @@ class Since(click.ParamType[int]):
             at = datetime.fromisoformat(text)
             return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time: write 7d, 12h or a date like 2026-11-22", param, ctx)
+            self.fail(f"{value!r} is not a time: write 7d, 12h or 2026-11-22", param, ctx)
 
 
 @examples(

@@ -143,7 +143,7 @@ def rename_sub(
 @call_options
 def remove_sub(sub: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Remove a sub-account; its deposit is returned."""
-    _send("Identity.remove_sub", {"sub": sub}, f"{sub} is no sub-account any more.", url, timeout,
+    _send("Identity.remove_sub", {"sub": sub}, f"{sub} is no longer a sub-account.", url, timeout,
           as_json, options)  # fmt: skip
 
 

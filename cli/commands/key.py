@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
 
 ADDRESS_LIKE: Final = re.compile("[1-9A-HJ-NP-Za-km-z]{46,50}")
-"""Pattern of addresses: a match that is no address is mistyped; no phrase or seed matches."""
+"""Pattern of addresses: a match that is not an address is mistyped; no phrase or seed matches."""
 
 
 def _output_options(command: Command) -> Command:
@@ -142,7 +142,7 @@ def inspect(
         account, own = ss58.decode(text)
     except ss58.Ss58Error as error:
         if ADDRESS_LIKE.fullmatch(text):
-            raise click.UsageError(f"{text!r} is no address: {error}") from None
+            raise click.UsageError(f"{text!r} is not an address: {error}") from None
         word = _password(password, password_interactive, password_filename)
         phrase = text if " " in text and "/" not in text else None
         _print_key(key_pair(text, scheme, word), network, as_json, phrase=phrase)

@@ -139,7 +139,8 @@ def configure(
         keys = [_hex(key) for key in view.tills]
         unknown = gone - set(keys)
         if unknown:
-            raise NotFound(f"{chain.metadata.address(bytes.fromhex(unknown.pop()[2:]))} is no till")
+            till = chain.metadata.address(bytes.fromhex(unknown.pop()[2:]))
+            raise NotFound(f"{till} is not a till")
         added = [key for key in _accounts(chain, tills) if key not in keys]
         kept: list[Plain] = [*(key for key in keys if key not in gone), *added]
         if len(kept) > MAX_TILLS:

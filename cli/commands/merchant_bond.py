@@ -83,6 +83,6 @@ def close(url: str, timeout: float, as_json: bool, **options: object) -> None:
             raise Refused(
                 f"open disputes: {number(record['disputes'])}; the bond waits for their end"
             )
-        return f"Release the bond of {bond}.", call, "The account is no merchant any more."
+        return f"Release the bond of {bond}.", call, "The account is no longer a merchant."
 
     send(url, timeout, sender, make)

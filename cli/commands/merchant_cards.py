@@ -110,7 +110,7 @@ def _voucher(raw: bytes) -> Voucher:
     try:
         return VOUCHER.decode_all(raw)
     except DecodeError as error:
-        raise Mistyped(f"this is no voucher of a card: {error}") from None
+        raise Mistyped(f"this is not a voucher of a card: {error}") from None
 
 
 def _amount(found: Voucher) -> str:

@@ -136,4 +136,4 @@ def _day(text: str, option: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Mistyped(f"{option}: {text!r} is no day such as 2027-01-31") from None
+        raise Mistyped(f"{option}: {text!r} is not a day such as 2027-01-31") from None

@@ -84,7 +84,7 @@ def watch(
 
         if key == secret and not key.startswith(PREFIX):
             raise Mistyped(
-                f"--secret: it is no file that is there, and a secret begins with {PREFIX}; "
+                f"--secret: there is no such file, and a secret begins with {PREFIX}; "
                 "--new-secret makes one"
             )
         try:

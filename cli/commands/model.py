@@ -97,7 +97,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
         _print_header(_header(Path(which)), as_json, {})
         return
     if not is_beginning(which):
-        raise Mistyped(f"there is no package {which!r}, and it is no model: {ID_FORM}")
+        raise Mistyped(f"there is no package {which!r}, and it is not a model: {ID_FORM}")
 
     async def ask() -> None:
         async with await WebSocket.connect(url, timeout) as client:

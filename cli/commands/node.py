@@ -61,7 +61,7 @@ NOT_HERE: Final = {
     **dict.fromkeys(
         ("--execution", "--wasm-execution", "--wasm-runtime-overrides",
          "--wasmtime-instantiation-strategy", "--max-runtime-instances", "--runtime-cache-size"),
-        "the runtime is no Wasm: there is nothing to choose",
+        "the runtime is not Wasm: there is nothing to choose",
     ),
     "--state-pruning": "use --pruning N or --pruning archive",
     **dict.fromkeys(

@@ -86,7 +86,7 @@ def pay(
 
 
 def _hint(typed: str) -> str:
-    """Return a hint for a text that is no request; empty if unknown."""
+    """Return a hint for a text that is not a request; empty if unknown."""
     try:
         read_account(typed)
     except AccountError:
@@ -130,7 +130,7 @@ async def _plan(
     except PaymentError as error:
         raise Refused(str(error)) from None
     if view is None:
-        raise Refused("the account is no registered merchant")
+        raise Refused("the account is not a registered merchant")
     unit = request.currency
     if request.units is None and amount is None:
         raise Mistyped("the request leaves the amount to you: give --amount")
@@ -219,7 +219,7 @@ async def _pay_apart(chain: Chain, plan: Plan, sender: Sender) -> None:
     needed = plan.most + least + fees
     if free < needed:
         amount = round_sum(needed - free, ROUND_UNIT)
-        show.note(f"Put {money.format(amount)} there, a round sum that is no amount of an invoice.")
+        show.note(f"Put {money.format(amount)} there, a round sum unlike an invoice's amount.")
         call = chain.compose(
             "Balances.transfer_keep_alive", dest=_hex(apart.account_id), value=amount
         )

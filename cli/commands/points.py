@@ -292,8 +292,8 @@ def sender_of(own: KeyPair, as_json: bool, options: dict[str, bool]) -> Sender:
 
 
 def account_number(which: str) -> int:
-    """Return the number of `//care//N`. Mistyped if it is none."""
+    """Return the number of `//care//N`. Mistyped for other texts."""
     number = which.removeprefix("//care//")
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
-        raise Mistyped(f"{which!r} is no account of a wallet: write //care//0")
+        raise Mistyped(f"{which!r} is not an account of a wallet: write //care//0")
     return int(number)

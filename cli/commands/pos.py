@@ -296,7 +296,7 @@ async def _run_till(
 
 
 async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
-    """Make the invoice. Refused if the key is no till of an active merchant."""
+    """Make the invoice. Refused if the key is not a till of an active merchant."""
     from cli.common.merchants import (
         amount_of,
         amount_with_currency,
@@ -319,7 +319,7 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
         raise Refused("the merchant is suspended or closing, and accepts no payments")
     if pair.account_id not in (bytes(view.account), *view.tills):
         raise Refused(
-            f"{chain.metadata.address(pair.account_id)} is no till of {named(chain, view)}; "
+            f"{chain.metadata.address(pair.account_id)} is not a till of {named(chain, view)}; "
             "the merchant adds it with `btt-chain merchant configure --till`"
         )
     if asked.code is None:

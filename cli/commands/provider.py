@@ -178,7 +178,7 @@ def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | 
     """Refuse a wrong address before Dask's client would wait a minute for it."""
     if value is None or re.fullmatch(r"((tcp|tls|ws|wss)://)?[^/\s]+:\d{1,5}", value):
         return value
-    raise click.BadParameter(f"'{value}' is no address; write it like tcp://HOST:8786")
+    raise click.BadParameter(f"'{value}' is not an address; write it like tcp://HOST:8786")
 
 
 @examples(
@@ -200,7 +200,7 @@ def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 )  # fmt: skip
 @click.option(
     "--bond", metavar="AMOUNT",
-    help="Register first, with this bond, if the account is no provider.",
+    help="Register first, with this bond, if the account is not a provider.",
 )  # fmt: skip
 @class_option
 @click.option(
@@ -443,7 +443,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     if left:
         show.note(left)
     else:
-        show.good("The account is no provider any more.")
+        show.good("The account is no longer a provider.")
 
 
 async def is_due(chain: ViewClient, who: AccountId) -> bool:
@@ -458,15 +458,15 @@ async def is_due(chain: ViewClient, who: AccountId) -> bool:
 
 
 async def known(chain: ViewClient, who: AccountId) -> ProviderView:
-    """Return a provider. NotFound if it is none."""
+    """Return a provider. NotFound if the account is not registered."""
     view = await chain.api(WorkApi.provider, who)
     if view is None:
-        raise NotFound(f"{_address(who)} is no provider")
+        raise NotFound(f"{_address(who)} is not a provider")
     return view
 
 
 def read_who(text: str) -> AccountId:
-    """Return the account of a text. Mistyped if it is none."""
+    """Return the account of a text. Mistyped if the text is not an account."""
     try:
         return AccountId(read_account(text))
     except AccountError as error:

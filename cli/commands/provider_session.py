@@ -221,7 +221,7 @@ class Opened:
 
 
 def planck_of(currency: Currency, bond: str) -> int:
-    """Return the amount of `--bond` in planck. Mistyped if it is none."""
+    """Return the amount of `--bond` in planck. Mistyped if it is not an amount."""
     try:
         return currency.parse(bond)
     except AmountError as error:

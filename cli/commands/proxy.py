@@ -172,7 +172,7 @@ def remove(
                    and (scope is None or each.scope == _scope(chain, scope))]  # fmt: skip
             if not own:
                 raise NotFound(
-                    f"{delegate} is no such proxy of {chain.metadata.address(sender.account)}"
+                    f"{delegate} is not such a proxy of {chain.metadata.address(sender.account)}"
                 )
             if len(own) > 1:
                 kinds = ", ".join(each.scope for each in own)
@@ -183,7 +183,7 @@ def remove(
             call = chain.compose("Proxy.remove_proxy", delegate=who, proxy_type=one.scope,
                                  delay=one.delay)  # fmt: skip
             done = await send_call(sender, chain, call)
-            report(done, as_json, f"{delegate} is no proxy ({one.scope}) any more.", proxy=who,
+            report(done, as_json, f"{delegate} is no longer a proxy ({one.scope}).", proxy=who,
                    type=one.scope)  # fmt: skip
 
     run(work())
@@ -329,7 +329,7 @@ async def _definition(chain: Chain, real: str, delegate: str) -> Definition:
     found, _ = await _proxies(chain, real)
     own = [each for each in found if each.delegate == delegate]
     if not own:
-        raise Refused(f"{delegate} is no proxy of {real}")
+        raise Refused(f"{delegate} is not a proxy of {real}")
     return own[0]
 
 
@@ -377,7 +377,7 @@ def names_of_addresses(chain: Chain) -> dict[str, str]:
 
 
 def _address(chain: Chain, text: str) -> str:
-    """Return the address of an account as typed. Mistyped if it is none."""
+    """Return the address of an account as typed. Mistyped if the text is not an account."""
     return chain.metadata.address(account(text, chain.metadata.prefix))
 
 
@@ -401,7 +401,7 @@ def _blocks(chain: Chain, text: str) -> int:
     """Return a delay in blocks: a number of them, or a time. Mistyped if it is neither."""
     found = DELAY.fullmatch(text.strip())
     if found is None or (found[2] and found[2] not in UNITS):
-        raise Mistyped(f"--delay: {text!r} is no delay: write blocks, as 600, or a time, as 2d, "
+        raise Mistyped(f"--delay: {text!r} is not a delay: write blocks, as 600, or a time, as 2d, "
                        "6h or 30min")  # fmt: skip
     number = int(found[1])
     if found[2]:

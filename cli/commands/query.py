@@ -421,7 +421,7 @@ def _param(text: str, prefix: int) -> Json:
 
 
 def _text_param(text: str, prefix: int) -> str:
-    """Return a parameter that is no JSON; the address, if it stands for an account."""
+    """Return a parameter that is not JSON; the address, if it stands for an account."""
     if not text.startswith("//") and entry_named(text) is None:
         return text
     address = ss58.encode(account_of(text, prefix), prefix)

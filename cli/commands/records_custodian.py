@@ -133,7 +133,7 @@ async def _serve(
 
             if await lookup(chain, key) is None:
                 raise Refused(
-                    f"{chain.metadata.address(own)} is no custodian with this vault: "
+                    f"{chain.metadata.address(own)} is not a custodian with this vault: "
                     "`btt-chain records register` makes it one"
                 )
             await custodian.poll()

@@ -89,5 +89,5 @@ def restore(file: Path, copy: Path, **options: object) -> None:
         try:
             replace_key(copy, keys)
         except FileNotFoundError:
-            raise Refused(f"{copy} is no backup of a vault") from None
+            raise Refused(f"{copy} is not a backup of a vault") from None
     show.good(f"{copy} opens without a password now")

@@ -170,7 +170,7 @@ async def absences_of(
 
 
 def tree_of(leaves: Sequence[bytes], epoch: int) -> EvidenceTree:
-    """Return the tree of a complete list of leaves. Refused if it is none."""
+    """Return the tree of a complete list of leaves. Refused if the list is not complete."""
     if not is_tree_size(len(leaves)):
         raise Refused(f"epoch {epoch}: a tree has 64, 128, 256, ... leaves, not {len(leaves)}")
     try:

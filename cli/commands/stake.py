@@ -68,7 +68,7 @@ class Term(click.ParamType[int]):
         """Return the days."""
         digits = str(value).removesuffix("d")
         if not (digits.isascii() and digits.isdecimal() and len(digits) < 6):
-            self.fail(f"{value!r} is no term: write the days, like 90d", param, ctx)
+            self.fail(f"{value!r} is not a term: write the days, like 90d", param, ctx)
         return int(digits)
 
 

@@ -109,7 +109,7 @@ class Share(click.ParamType[int]):
         whole, _, fraction = digits.partition(".")
         is_number = (whole + fraction).isascii() and (whole + fraction).isdecimal()
         if not is_number or len(text) > 20:
-            self.fail(f"{value!r} is no share; write it like 20% or 0.2", param, ctx)
+            self.fail(f"{value!r} is not a share; write it like 20% or 0.2", param, ctx)
         if text == whole and int(whole):
             self.fail(f"{value!r}: parts of what? Write 20% or 0.2", param, ctx)
         fraction = fraction.rstrip("0")
@@ -291,7 +291,7 @@ def release(preset: str, year: str | None, as_csv: bool, as_json: bool) -> None:
     wanted = None if year is None else year_named(year)
     if year is not None and wanted is None:
         raise Mistyped(
-            f"{year!r} is no year of the release table: it begins with 2025, the chain's first"
+            f"{year!r} is not a year of the release table: it begins with 2025, the chain's first"
         )
     if as_csv:
         click.echo(release_csv(preset, wanted), nl=False)

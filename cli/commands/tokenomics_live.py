@@ -83,7 +83,7 @@ def _print_burns(burns: Json, currency: Currency) -> None:
 
 def _print_pools(pools: Json, currency: Currency) -> None:
     if not isinstance(pools, list):
-        raise Refused("the node's answer is no list of pools")
+        raise Refused("the node's answer is not a list of pools")
     show.table(
         ["pool", ">at genesis", ">released", ">burned", ">balance"],
         [
@@ -158,7 +158,7 @@ async def fetch_state(client: Connection, hash: bytes) -> dict[bytes, bytes]:
         while True:
             page = await _patient(client, "state_getKeysPaged", "0x", PAGE, start, where)
             if not isinstance(page, list):
-                raise Refused("the node's answer is no list of keys")
+                raise Refused("the node's answer is not a list of keys")
             if not page:
                 return state
             values = await _patient(client, "state_queryStorageAt", page, where)

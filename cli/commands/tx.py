@@ -284,10 +284,10 @@ class _Facts:
             )
         except KeyError as error:
             raise Refused(
-                f"{path} is no file of `btt-chain query facts`: {error} is missing"
+                f"{path} is not a file of `btt-chain query facts`: {error} is missing"
             ) from None
         except (ValueError, TypeError, RecursionError) as error:
-            raise Refused(f"{path} is no file of `btt-chain query facts`: {error}") from None
+            raise Refused(f"{path} is not a file of `btt-chain query facts`: {error}") from None
 
 
 def _sign_offline(path: Path, name: str, arguments: tuple[str, ...], signing: Signing) -> bytes:

@@ -68,7 +68,7 @@ def trace(
     """
     wanted = hash.lower().removeprefix("0x")
     if len(wanted) < MIN_DIGITS or not set(wanted) <= set("0123456789abcdef"):
-        raise Mistyped(f"{hash!r} is no hash: write 0x and at least {MIN_DIGITS} hex digits")
+        raise Mistyped(f"{hash!r} is not a hash: write 0x and at least {MIN_DIGITS} hex digits")
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
@@ -248,7 +248,7 @@ def _access(metadata: ChainMetadata, depth: int, kind: str, key: str, value: str
 
 
 def _own(key: bytes) -> str:
-    """Return the name of a key that is no pallet's."""
+    """Return the name of a key that is not a pallet's."""
     return key.decode() if key[:1] == b":" and key.isascii() else "0x" + key.hex()
 
 

@@ -236,7 +236,7 @@ async def _facts(client: Connection) -> tuple[RuntimeParams, RuntimeVersion, int
         params = RuntimeParams.decode(await read(PARAMS_KEY))
         version = codec(RuntimeVersion).decode_all(await read(CODE_KEY))
     except ValueError:
-        raise Refused(f"the chain at {client.url} is no BTT chain") from None
+        raise Refused(f"the chain at {client.url} is not a BTT chain") from None
     babe = twox_128(b"Babe")
     first = int.from_bytes(await read(babe + twox_128(b"GenesisSlot")), "little")
     current = int.from_bytes(await read(babe + twox_128(b"CurrentSlot")), "little")
@@ -310,7 +310,7 @@ def try_(
 
 
 def _read(file: str) -> dict[bytes, bytes]:
-    """Return the state in a file. Refused if it is none."""
+    """Return the state in a file. Refused if the file has no state."""
     from genesis.build import build
     from genesis.catalogue import load
     from genesis.spec import Raw, SpecError

@@ -488,7 +488,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
             return
         show.record({"sent": sent or ["nothing"]})
         if is_done:
-            show.good("The account is no validator any more, and nothing of it is bonded.")
+            show.good("The account is no longer a validator, and nothing of it is bonded.")
             return
         if state.place is not None or state.is_queued:
             show.note("it validates until a session without it begins: keep the node running")

@@ -119,7 +119,7 @@ def facility_folder(
 
 
 def account_id(given: str, prefix: int) -> AccountId:
-    """Return the account of a text. Mistyped if it is none."""
+    """Return the account of a text. Mistyped if the text is not an account."""
     return AccountId(account(given, prefix))
 
 

@@ -56,7 +56,7 @@ class Settings(NamedTuple):
         except NotFound:
             raise NotFound(f"the configuration file {file} does not exist") from None
         except (ValueError, RecursionError) as error:  # also of a number of thousands of digits
-            raise Mistyped(f"{file} is no TOML: {error}") from None
+            raise Mistyped(f"{file} is not TOML: {error}") from None
         return cls(tables, str(file), os.environ)
 
     def check(self, commands: Sequence[str]) -> None:

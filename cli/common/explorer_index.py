@@ -28,9 +28,9 @@ class ExplorerIndex:
     """The pages of one explorer."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        """Take the address of the explorer. Mistyped if it is none."""
+        """Take the address of the explorer. Mistyped if it is not a web address."""
         if not url.startswith(("http://", "https://")):
-            raise Mistyped(f"--explorer: {url!r} is no web address: write it like {FOUND_AT}")
+            raise Mistyped(f"--explorer: {url!r} is not a web address: write it like {FOUND_AT}")
         self._session = session
         self._url = url.rstrip("/")
 
@@ -92,7 +92,7 @@ class ExplorerIndex:
             if isinstance(page, dict):
                 return page
             break
-        raise Refused(f"{self._url} is no explorer: {path} is not its JSON")
+        raise Refused(f"{self._url} is not an explorer: {path} is not its JSON")
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:
@@ -106,7 +106,7 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _height(value: Json) -> int:
-    """Return the height of a block in a page. Refused if it is none."""
+    """Return the height of a block in a page. Refused if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise Refused(f"the explorer answered {value!r} where a block was expected")
     return value

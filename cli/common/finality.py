@@ -50,7 +50,7 @@ def read_checkpoint(document: dict[str, object]) -> Checkpoint:
 
 
 def check_votes(raw: bytes, header: Header, checkpoint: Checkpoint) -> Votes:
-    """Return the votes of a proof of finality for a header. Raises Refused if it is none.
+    """Return the votes of a proof of finality for a header. Raises Refused if the proof is invalid.
 
     Each header of the proof must be the child of the one before; the last one is voted on.
     """
@@ -93,7 +93,7 @@ def text_of(document: dict[str, object], name: str) -> str:
     if isinstance(found, str) and found.startswith("0x"):
         return found
     raise Refused(
-        f"the file is no proof: it has no {name!r} in hex. The explorer's links `Proof` lead to one"
+        f"the file is not a proof: no {name!r} in hex. The explorer's links `Proof` lead to one"
     )
 
 
@@ -113,5 +113,5 @@ def unhex(text: object, name: str) -> bytes:
     except ValueError:
         pass
     raise Refused(
-        f"the file is no proof: it has no {name!r} in hex. The explorer's links `Proof` lead to one"
+        f"the file is not a proof: no {name!r} in hex. The explorer's links `Proof` lead to one"
     )

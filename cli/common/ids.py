@@ -64,14 +64,14 @@ def is_beginning(text: str) -> bool:
 def read_beginning(text: str, kind: Kind) -> str:
     """Return the hex digits of an id or of its beginning, in lower case. Mistyped otherwise."""
     if not is_beginning(text):
-        raise Mistyped(f"{text!r} is no {kind.name}: {ID_FORM}")
+        raise Mistyped(f"{text!r} is not a {kind.name}: {ID_FORM}")
     return text.removeprefix("0x").lower()
 
 
 async def resolve(client: Node, text: str, kind: Kind, known: Iterable[bytes] = ()) -> bytes:
     """Return the id that a text is, or of which it is the beginning.
 
-    `known` are ids that the chain may have forgotten. Mistyped if it is none, or the beginning of
+    `known` are ids that the chain may have forgotten. Mistyped if the text is not an id, or begins
     several; NotFound if it is the beginning of none. A whole id is not looked up.
     """
     digits = read_beginning(text, kind)

@@ -110,7 +110,7 @@ async def registered(chain: Chain, account: bytes) -> MerchantView:
     found = await lookup(chain, lambda at: merchant_of(chain, account, at))
     if found is None:
         raise NotFound(
-            f"{chain.metadata.address(account)} is no merchant; register it with "
+            f"{chain.metadata.address(account)} is not a merchant; register it with "
             "`btt-chain merchant register`"
         )
     return found

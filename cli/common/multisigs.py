@@ -55,23 +55,23 @@ class Operation:
 
 
 def multisig_named(name: str) -> Entry:
-    """Return a multisig account of the wallet. NotFound, Mistyped if it is none."""
+    """Return a multisig account of the wallet. NotFound or Mistyped for other names."""
     from btt_chain.wallet.entries import Kind
 
     with wallet_errors():
         entry = wallet().get(name)
     if entry.kind is not Kind.MULTISIG:
         raise Mistyped(
-            f"{name} is no multisig account: `btt-chain multisig create NAME --threshold 2 "
+            f"{name} is not a multisig account: `btt-chain multisig create NAME --threshold 2 "
             "SIGNER SIGNER` adds one to the wallet"
         )
     return entry
 
 
 def check_signer(entry: Entry, account: bytes, address: str) -> None:
-    """Refuse an account that is no signer of a multisig."""
+    """Refuse an account that is not a signer of a multisig."""
     if account not in entry.signers:
-        raise Refused(f"{address} is no signer of {entry.name}; `btt-chain account show "
+        raise Refused(f"{address} is not a signer of {entry.name}; `btt-chain account show "
                       f"{entry.name}` lists them")  # fmt: skip
 
 

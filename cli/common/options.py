@@ -244,7 +244,7 @@ class Network(click.ParamType[int]):
         prefix = whole_number(text, MAX_PREFIX)
         if prefix is None:
             self.fail(
-                f"{value!r} is no network; give {', '.join(NETWORKS)} or a number up to "
+                f"{value!r} is not a network; give {', '.join(NETWORKS)} or a number up to "
                 f"{MAX_PREFIX}",
                 param,
                 ctx,

@@ -3,7 +3,7 @@
 `subkey` reads `/home/me/key` as a soft derivation path below the public development phrase, whose
 keys are public. So a mistyped file name would silently become a public key. `//home/me/key` is such
 a name, too: a key below the public phrase is taken if it begins with a development name
-(`//Alice/soft`), or if all its parts are hard (`//net//payer`), which is no usual form of a file
+(`//Alice/soft`), or if all its parts are hard (`//net//payer`), which is not a usual form of a file
 name.
 """
 

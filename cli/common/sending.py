@@ -252,7 +252,7 @@ class Signing:
         return call if self.proxied is None else proxied_call(metadata, call, self.proxied)
 
     def tip_in(self, currency: Currency) -> int:
-        """Return the tip in planck. Mistyped if it is no amount."""
+        """Return the tip in planck. Mistyped if it is not an amount."""
         try:
             return currency.parse(self.tip)
         except AmountError as error:
@@ -260,7 +260,7 @@ class Signing:
 
 
 def _proxied(given: str, own: Proxied | None) -> Proxied:
-    """Return the account of `--proxy-for`. Mistyped if it is none, or the signer is a proxy too."""
+    """Return the account of `--proxy-for`. Mistyped if it is not one, or `--from` is a proxy."""
     if own is not None:
         raise Mistyped("--from names an account that is used by proxy: leave out --proxy-for")
     entry = entry_named(given)

@@ -147,7 +147,7 @@ def call_given(text: str) -> bytes:
 
 
 def from_hex(text: str, what: str) -> bytes:
-    """Return the bytes that were typed in hex. Mistyped if it is none."""
+    """Return the bytes that were typed in hex. Mistyped if the text is not hex."""
     try:
         return bytes.fromhex(text.strip().removeprefix("0x"))
     except ValueError:

@@ -100,7 +100,7 @@ def table(
     for column in columns:
         right = column.startswith(">")
         grid.add_column(
-            # Text: a type like [u8; 32] is no markup.
+            # Text: a type like [u8; 32] is not markup.
             Text(column.removeprefix(">")),
             justify="right" if right else "left",
             overflow="fold",

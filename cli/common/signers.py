@@ -124,8 +124,8 @@ def _unknown(text: str) -> str:
     known = wallet().names()
     near = hint(text, known) if known else f"there is no account in {wallet_folder()}"
     return (
-        f"{text} is no account of the wallet, and no file; {near.rstrip('?')}. A key is a file, a "
-        "phrase of words, 0x and a seed, or a development key such as //Alice"
+        f"{text} is neither an account of the wallet nor a file; {near.rstrip('?')}. A key is a "
+        "file, a phrase of words, 0x and a seed, or a development key such as //Alice"
     )
 
 

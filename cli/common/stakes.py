@@ -126,7 +126,7 @@ def benefit_names(bits: int) -> list[str]:
 
 
 def find(held: Sequence[Held], number: int) -> Held:
-    """Return a stake by its number. NotFound if it is none of these."""
+    """Return a stake by its number. NotFound if these do not have it."""
     for one in held:
         if one.id == number:
             return one

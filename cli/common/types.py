@@ -55,7 +55,7 @@ class Category(click.ParamType[int]):
         """Return the number."""
         text = str(value)
         if not (text.isascii() and text.isdecimal() and len(text) <= 4):
-            self.fail(f"{text!r} is no category. {self.form}", param, ctx)
+            self.fail(f"{text!r} is not a category. {self.form}", param, ctx)
         return int(text)
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
@@ -74,7 +74,7 @@ class Digest(click.ParamType[str]):
         """Return it with `0x`."""
         digits = str(value).removeprefix("0x")
         if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
-            self.fail(f"{value!r} is no hash: write 0x and 64 hex digits", param, ctx)
+            self.fail(f"{value!r} is not a hash: write 0x and 64 hex digits", param, ctx)
         return f"0x{digits}"
 
 

@@ -98,7 +98,7 @@ async def open_custodian(
     from btt_chain.records.remote import RemoteCustodian
 
     if not url.startswith(("http://", "https://")):
-        raise Mistyped(f"--custodian: {url!r} is no URL: write https://host:port")
+        raise Mistyped(f"--custodian: {url!r} is not a URL: write https://host:port")
     async with RemoteCustodian.connect(url, vault.keys, now_ms, expected) as custodian:
         yield custodian
 

@@ -163,7 +163,7 @@ async def asked(client: Connection, method: str, *params: Json) -> Json:
             if lacking is not None:
                 raise MissingFeature(lacking[1], method) from error
             raise NotFound(
-                f"the node at {client.url} has no {method}: it is no BTT chain, or an older one"
+                f"the node at {client.url} has no {method}: it is not a BTT chain, or an older one"
             ) from None
         raise
 
@@ -177,13 +177,13 @@ async def found(client: Connection, method: str, id: bytes, what: str) -> dict[s
 
 
 def read_id(text: str, what: str) -> bytes:
-    """Return the 32 bytes of an id. Mistyped if it is none."""
+    """Return the 32 bytes of an id. Mistyped if the text is not an id."""
     try:
         raw = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
         raw = b""
     if len(raw) != ID_BYTES:
-        raise Mistyped(f"{text!r} is no {what}: an id is 0x and 64 hex digits")
+        raise Mistyped(f"{what}: {text!r} is not an id: write 0x and 64 hex digits")
     return raw
 
 
@@ -201,7 +201,7 @@ def money(currency: Currency, answer: Json) -> str:
 
 
 def account(given: str, prefix: int) -> bytes:
-    """Return the account of a text. Mistyped if it is none."""
+    """Return the account of a text. Mistyped if the text is not an account."""
     try:
         return read_account(given, prefix)
     except AccountError as error:
@@ -209,7 +209,7 @@ def account(given: str, prefix: int) -> bytes:
 
 
 def planck(currency: Currency, given: str) -> int:
-    """Return the amount of a text. Mistyped if it is none."""
+    """Return the amount of a text. Mistyped if the text is not an amount."""
     try:
         return currency.parse(given)
     except AmountError as error:

@@ -14,7 +14,7 @@ once per process. Code refers to the measured defects by these numbers:
  8  sockets stay open when `run` is left        `transport`: closes the host before leaving
  9  async validators deliver twice              `gossip`: none are used
 10  silent losses in small buffers              `gossip`: larger, and counted where they drop
-11  a busy port is no error                     `basic_host` probes it; `transport` checks listeners
+11  a busy port is not an error                 `basic_host` probes it; `transport` checks listeners
 12  AutoConnector dials every address it has    `IdleConnector`
 13  no dead-peer detection                      `sessions`: the status poll closes silent peers
 14  half-open sockets fill the places           `ContainedSwarm._handle_inbound_connection`

@@ -134,7 +134,7 @@ class Node:
         )
         local = self._transport.local_peer
         self._book = PeerBook(local, settings.book, settings.seed)
-        rng = random.Random(settings.seed)  # noqa: S311  (the order of lookups is no secret)
+        rng = random.Random(settings.seed)  # noqa: S311  (the order of lookups is not a secret)
         self._finder = Finder(local, rng, settings.find_every_ms, self._book.guides)
         self._peers = ConnectedPeers(
             settings, self._transport, self._book, self._finder, accounts, outbox

@@ -405,7 +405,7 @@ class RangeSync:
             return
         for slot in slots:
             slot.lacking[pending.peer] = None
-        # It may be on a fork, which is no lie: but others come first.
+        # It may be on a fork, which is not a lie: but others come first.
         self._tracker.pass_over(pending.peer, now)
         if pending.peer == self.leader:
             self._without_bodies(first, "it has not got the bodies of its headers", now)
@@ -427,7 +427,7 @@ class RangeSync:
         if refused is None:
             return
         if refused is Refusal.EARLY:
-            # Early by our clock: the wait is no fault of the peer. But a block that is not due for
+            # Early by our clock: the peer has no fault in the wait. But a block that is not due for
             # long, or needs a runtime we do not have, must not keep us from another peer's chain.
             self._not_before = now + min(max(wait, EARLY_MS), MAX_EARLY_MS)
             if wait < MAX_EARLY_MS:

@@ -30,7 +30,7 @@ BROKEN_CLAIM: Final = 800
 FORGIVE_MS: Final = 600_000
 SILENT: Final = 300
 """Cost of no answer in time, from the second failure in a row on: less than what recovers during
-the rests in between. A slow or busy connection is no offence; its peer is asked later."""
+the rests in between. A slow or busy connection is not an offence; its peer is asked later."""
 FLOOD: Final = 100
 
 MAX_OUT: Final = 2
@@ -180,7 +180,7 @@ class RequestTracker:
     def expire(self, now: int) -> None:
         """Fail requests whose time is over."""
         if self.pending and now - self._looked > STALLED_MS:
-            # Answers may wait unread: a stall of this node is no silence of its peers.
+            # Answers may wait unread: a stall of this node does not make its peers silent.
             self._stalled_at = now
             for pending in self.pending.values():
                 pending.deadline += now - self._looked

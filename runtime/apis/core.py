@@ -436,7 +436,7 @@ class GenesisBuilder(ExecutiveApi, version=1, unsafe=True, max_arguments=MAX_DAT
         except (ValueError, RecursionError) as error:
             return Err(f"no JSON: {error}")
         if not isinstance(config, dict):
-            return Err("the configuration is no object")
+            return Err("the configuration is not an object")
         try:
             write_genesis(self._context.state, config, "config")
         except ValueError as error:

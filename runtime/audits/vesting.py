@@ -28,7 +28,7 @@ def vesting(audited: AuditedState) -> Iterator[Finding]:
             yield Finding("I5", f"{who.hex()}: the format for wallets has other schedules")
         for row in rows:
             if not row.length or not row.start <= row.cliff <= row.end or not row.locked:
-                yield Finding("I5", f"{who.hex()}: {row} is no schedule")
+                yield Finding("I5", f"{who.hex()}: {row} is not a schedule")
                 return
             if row.unvested(now) > row.unvested(max(0, now - 1)) or row.unvested(row.end):
                 yield Finding("I5", f"{who.hex()}: {row} does not come free")

@@ -99,8 +99,8 @@ class SpendOrigin(Protocol):
     def __call__(self, origin: Origin) -> u128 | None:
         """Return the most that `origin` may approve in one spend period, in planck.
 
-        The limit applies to the sum of all origins that have it; None is no limit. Raises BadOrigin
-        for origins that may approve nothing.
+        The limit applies to the sum of all origins that have it; None means no limit. Raises
+        BadOrigin for origins that may approve nothing.
         """
 
 

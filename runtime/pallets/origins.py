@@ -136,7 +136,7 @@ def managed_by(limit_of: Callable[[AccountId], u128], referenda: SpendOrigin) ->
 def spending_up_to(limits: Mapping[Decision, u128 | None]) -> SpendOrigin:
     """Return a check that passes referenda of these kinds, with their spending limits in planck.
 
-    None is no limit; root has none. See `SpendOrigin`.
+    None means no limit; root has none. See `SpendOrigin`.
     """
 
     def check(origin: Origin) -> u128 | None:

@@ -11,15 +11,15 @@ from pathlib import Path
 from scripts.shape.places import Place, place_at
 
 SUBWORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-# Of the rules that count phrases: a part of each match, which is fast to search, and the phrase.
+# Of each rule about a phrase: a part of each match, which is fast to search, and the phrase.
 PHRASES: Mapping[str, tuple[str, re.Pattern[str]]] = {
-    "is-no": ("is no ", re.compile(r"(?<![Tt]here )\bis no (?!longer|more|less|other)\w+")),
+    "is-no": ("is no ", re.compile(r"(?<![Tt]here )\bis no (?!longer|more|less|other)[\w{]+")),
     "if-none": ("if it is n", re.compile(r"\bif it is (?:none)\b")),
 }
 
 
 def phrases(path: str, text: str) -> Iterator[Place]:
-    """Yield the counted phrases of a text, with their lines."""
+    """Yield the phrases of a text that other rules drop, with their lines."""
     for rule, (part, pattern) in PHRASES.items():
         if part not in text:
             continue

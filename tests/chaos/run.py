@@ -47,7 +47,7 @@ GRACE: Final = 60
 
 
 def number(name: str, default: float) -> float:
-    """Return a number of the environment. SystemExit if it is none, or less than nothing."""
+    """Return a number of the environment. SystemExit if it is not a number, or negative."""
     text = os.environ.get(name, "")
     try:
         value = float(text) if text else default

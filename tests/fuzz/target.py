@@ -55,7 +55,7 @@ def load(name: str) -> Target:
     """Import a target."""
     found = importlib.import_module(f"fuzz.targets.{name}").TARGET
     if not isinstance(found, Target):
-        raise TypeError(f"{name}.TARGET is no Target")
+        raise TypeError(f"{name}.TARGET is not a Target")
     return found
 
 

@@ -14,7 +14,7 @@ def main() -> None:
     order = Order.from_json(sys.argv[1])
     kind = SCENARIOS[order.attack].attack
     if kind is None:
-        raise SystemExit(f"{order.attack} is no attack")
+        raise SystemExit(f"{order.attack} is not an attack")
     attack = kind(order)
     print("ready", flush=True)
     sys.stdin.readline()

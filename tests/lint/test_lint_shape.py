@@ -287,15 +287,19 @@ def test_every_exception_of_the_glossary_is_needed() -> None:
         ), f"no file below {under!r} has {word!r} as {pattern.pattern!r}"
 
 
-def test_counted_phrases_are_found_in_code_and_pages(home: Path) -> None:
+def test_phrases_without_a_noun_are_found_but_for_excepted_ones(home: Path) -> None:
+    exception = '[[except]]\nword = "no num"\nunder = "cli/b"\npattern = "no number"\nwhy = "w"\n'
+    (home / "scripts" / "glossary.toml").write_text(GLOSSARY + exception)
     wrong = "it is " + "no number"
     none = "Fails if it is" + " none."
     good = "There is no block, and there is no number: it is no longer, no more, is not one."
     (home / "cli" / "a.py").write_text(f"# {wrong}, {wrong}\n'{none}'\n# {good}\n")
+    (home / "cli" / "b.py").write_text(f"# {wrong}\nf'{{x}} is " + "no {kind}'\n")
     (home / "README.md").write_text(f"{good}\n{wrong}\n")
     assert found(home, "is-no") == [
         "README.md:2 is " + "no number",
         *["cli/a.py:1 is " + "no number"] * 2,
+        "cli/b.py:2 is " + "no {kind",
     ]
     assert found(home, "if-none") == ["cli/a.py:2 if it is" + " none"]
 
@@ -318,7 +322,7 @@ def test_headless_openings_are_found_also_below_constants_and_fields() -> None:
             """Whether."""
             def d(self):
                 """Whose it is."""
-                "That is no docstring."
+                "That is not a docstring."
         def whatever():
             """Whatever comes."""
         def e():

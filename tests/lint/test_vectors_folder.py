@@ -1,4 +1,4 @@
-"""The folder of vector tests: a wrong setting fails, it is no silent skip."""
+"""The folder of vector tests: a wrong setting fails, it is not a silent skip."""
 
 from __future__ import annotations
 

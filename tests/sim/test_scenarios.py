@@ -261,7 +261,7 @@ class ProvableSplitter(VoteSplitter):
     """The round of its first two votes."""
 
     def another(self, node: SimNode, target: Target) -> Target | None:
-        """Return the parent, if it is no lower than what any node has final."""
+        """Return the parent, if it is not lower than what any node has final."""
         lowest = max(final(one) for one in self.world.honest)
         header = node.client.header(target.hash)
         if header is None or target.number <= lowest:

@@ -54,7 +54,7 @@ def test_the_proof_of_a_block_that_ends_a_set_is_looked_at_wherever_it_stands() 
     for batch.done in range(4):
         sample_count.append(batch.must_prove)
 
-    # The third holds the last proof; that the fourth has none is no harm.
+    # The third holds the last proof; that the fourth has none does no harm.
     assert sample_count == [False, True, True, True]
 
 

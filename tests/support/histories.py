@@ -50,7 +50,7 @@ class History(ABC):
         """Check what holds after every step."""
 
     def run(self, numbers: Iterable[int]) -> Self:
-        """Make one step for each seed, and check after each; a seed that shrank to 0 is no step."""
+        """Make one step for each seed, and check after each; a seed that shrank to 0 makes none."""
         for number in filter(None, numbers):
             self.rng.seed(number)
             self.step()

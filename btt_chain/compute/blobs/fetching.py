@@ -139,7 +139,7 @@ class ModelShelf:
                 await self._fetch(name, endpoint)
                 return await self._worker.run(lambda: self._read(model))
             except (FetchFailed, NotKept, BlobError, WorkError, OSError) as error:
-                # One endpoint that serves another model is no reason to skip the next.
+                # One endpoint that serves another model is not a reason to skip the next.
                 whys.append(str(error))
                 self._store.drop(name)
         raise NoModel(f"the model {model.hex()} cannot be had: {'; '.join(whys) or 'no endpoint'}")
@@ -153,7 +153,7 @@ class ModelShelf:
             await self._host.fetch([endpoint], name, self._store, limit=MAX_FILE)
 
     def _read(self, model: bytes) -> Executor:
-        """Return the executor of a stored model. Raises WorkError if it is none, or another."""
+        """Return the executor of a stored model. Raises WorkError if the blob is not that model."""
         package = loads(self._store.load(model_name(model), MAX_FILE))
         if ids.model_id(package.manifest) != model:
             raise WorkError("it is another model")

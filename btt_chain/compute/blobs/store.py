@@ -209,7 +209,7 @@ class BlobStore:
 
     def _path(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None:
-            raise BadName(f"{name[:160]!r} is no name of a blob")
+            raise BadName(f"{name[:160]!r} is not a name of a blob")
         return self.folder / name.replace("/", _SLASH)
 
     def _file(self, name: str) -> BinaryIO:

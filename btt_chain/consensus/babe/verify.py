@@ -182,7 +182,7 @@ def _seal(header: Header) -> tuple[Header, bytes]:
     """Return the unsealed header and the seal; there must be exactly one, at the end."""
     unsealed, seal = header.unsealed()
     if seal is None:
-        raise Refused(Reason.BAD_SEAL, "the last digest is no seal")
+        raise Refused(Reason.BAD_SEAL, "the last digest is not a seal")
     for item in unsealed.digest.logs:
         if type(item) is Seal:
             raise Refused(Reason.BAD_SEAL, "there is more than one seal")

@@ -102,7 +102,7 @@ __all__ = [
 LATE: Final = 4
 """Gossip durations by which a tick may be late; after more, our state may be out of date."""
 MIN_LATE: Final = 1_000
-"""The same in milliseconds where slots are short: a busy machine is no stopped one."""
+"""The same in milliseconds where slots are short: a busy machine is not a stopped one."""
 QUIET_PAUSE: Final = 20
 """Minimum gossip durations between two reactions to lateness: an always late node must vote."""
 ROUNDS_KEPT: Final = 3

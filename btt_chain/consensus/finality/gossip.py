@@ -72,12 +72,12 @@ class GossipValidator:
     # --- messages ---
 
     def decode(self, peer: str, raw: bytes) -> GossipMessage | None:
-        """Return a peer's message; None if it is none."""
+        """Return a peer's message; None if the bytes are not a message."""
         try:
             return decode_message(raw)
         except DecodeError as error:
             price = cost.UNDECODABLE_BYTE * max(1, len(raw))
-            why = f"it sends what is no message of GRANDPA: {error}"
+            why = f"it sends bytes that are not a message of GRANDPA: {error}"
             self._outbox.penalize(peer, price, why, is_certain=True)
             return None
 

@@ -154,7 +154,7 @@ _VOTE: Final = Struct("<BQQB32sI64s32s")
 
 
 def decode_message(raw: bytes) -> GossipMessage:
-    """Return the message that `raw` encodes; DecodeError if it is none, or too large."""
+    """Return the message that `raw` encodes; DecodeError if `raw` is not one, or is too large."""
     if len(raw) != _VOTE.size or raw[0] != Vote.INDEX:
         return VOTE_GOSSIP.decode(GOSSIP, raw)
     _, number, set_id, stage, hash, height, signature, who = _VOTE.unpack(raw)

@@ -138,7 +138,7 @@ class Round:
     # --- votes ---
 
     def add(self, signed: SignedMessage) -> Imported:
-        """Count a prevote or precommit; ValueError for a primary's hint, which is no vote."""
+        """Count a prevote or precommit; ValueError for a primary's hint, which is not a vote."""
         message, who = signed.message, signed.id
         stage, vote = message.STAGE, message.vote
         if stage is Stage.PROPOSE:

@@ -269,7 +269,7 @@ class SpecReader:
             record = self._types.type(listed.item).definition
             if isinstance(record, CompositeDef) and len(record.fields) == 3:
                 return record.fields[1].type, record.fields[2].type
-        raise LookupError("System.Events is no list of events")
+        raise LookupError("System.Events is not a list of events")
 
     def _event_index(self, pallet: str, name: str) -> tuple[int, int]:
         index = self._by_name.get(pallet)

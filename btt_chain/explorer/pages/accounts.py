@@ -55,7 +55,7 @@ def _below(text: str | None) -> tuple[bytes, int]:
     total, _, id = text.partition("-")
     is_number = (total + id).isascii() and total.isdecimal() and id.isdecimal()
     if not is_number or len(total) > 39 or len(id) > 18 or int(total) >= 1 << 128:
-        raise BadRequest(f"{shown(text)} is no place in the list of accounts")
+        raise BadRequest(f"{shown(text)} is not a place in the list of accounts")
     return amount(int(total)), int(id)
 
 

@@ -40,7 +40,7 @@ def hex_of(raw: bytes) -> str:
 
 
 def number_in(value: object) -> int | None:
-    """Return a number of a decoded event, which has large ones as text; None if it is none."""
+    """Return a number of a decoded event, which has large ones as text; None for other values."""
     text = str(value)
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None
 
@@ -72,11 +72,11 @@ def account_of(data: ChainData, text: str) -> bytes:
                 return account
         return read_account(text[:128], data.prefix)
     except (ss58.Ss58Error, AccountError):
-        raise BadRequest(f"{shown(text)} is no address: write it like 5Grw… or 0x…") from None
+        raise BadRequest(f"{shown(text)} is not an address: write it like 5Grw… or 0x…") from None
 
 
 def hash_of(text: str) -> bytes | None:
-    """Return the 32 bytes of a hash in hex; None if it is none."""
+    """Return the 32 bytes of a hash in hex; None for other texts."""
     found = _HEX.fullmatch(text)
     return None if found is None else bytes.fromhex(found[1])
 
@@ -91,7 +91,7 @@ def id_of(text: str, noun: str) -> str:
     """Return a number of 32 bytes in hex; `noun` is as "a job". Raises BadRequest."""
     found = hash_of(text)
     if found is None:
-        raise BadRequest(f"{shown(text)} is no number of {noun}: it is 0x and 64 hex digits")
+        raise BadRequest(f"{shown(text)} is not a number of {noun}: it is 0x and 64 hex digits")
     return hex_of(found)
 
 
@@ -99,7 +99,7 @@ def index_of(text: str, noun: str) -> int:
     """Return a number of 32 bits; `noun` is as "a referendum". Raises BadRequest."""
     found = number_of(text)
     if found is None or found >= MAX_INDEX:
-        raise BadRequest(f"{shown(text)} is no number of {noun}")
+        raise BadRequest(f"{shown(text)} is not a number of {noun}")
     return found
 
 
@@ -115,7 +115,7 @@ def below_height(text: str | None) -> int:
         return END
     found = number_of(text)
     if found is None:
-        raise BadRequest(f"{shown(text)} is no height")
+        raise BadRequest(f"{shown(text)} is not a height")
     return found
 
 
@@ -125,7 +125,7 @@ def below_place(text: str | None) -> tuple[int, int]:
         return END, END
     found = place_of(text)
     if found is None:
-        raise BadRequest(f"{shown(text)} is no place in a list: write it like 1200-3")
+        raise BadRequest(f"{shown(text)} is not a place in a list: write it like 1200-3")
     return found
 
 

@@ -34,7 +34,7 @@ async def merchant_page(context: Context, text: str) -> Fields:
     """Return a merchant as the chain shows it to payers."""
     key = account_of(context.data, text)
     address = context.data.address(key)
-    missing = f"{address} is no merchant."
+    missing = f"{address} is not a merchant."
     found = await apis.find(context, "PayFiApi.merchant", address, missing=missing)
     merchant = apis.record(found.get("merchant"))
     return {

@@ -58,7 +58,7 @@ async def provider_page(context: Context, text: str) -> Fields:
     """Return a provider, the factors of its score, its jobs, earnings and penalties."""
     key = account_of(context.data, text)
     address = context.data.address(key)
-    missing = f"{address} is no provider."
+    missing = f"{address} is not a provider."
     found = await apis.find(context, "WorkApi.provider", address, missing=missing)
     names = await class_names(context)
     row = context.index.account(key)

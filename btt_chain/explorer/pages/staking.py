@@ -68,7 +68,7 @@ async def _offer(context: Context, amount: str | None, tier: str) -> Json:
         return None
     number = number_of(tier)
     if number is None or number > 255:
-        raise BadRequest(f"{shown(tier)} is no tier: they are counted from 0")
+        raise BadRequest(f"{shown(tier)} is not a tier: they are counted from 0")
     currency = context.data.currency
     try:
         # In a form, a bare number is one of whole units.

@@ -155,7 +155,7 @@ async def validator_page(context: Context, text: str) -> Fields:
     rows = [row for row in context.index.blocks_above(above, WINDOW) if row.author == key][::-1]
     fields = await _stakes(context, context.data.address(key))
     if key not in active and not rows and fields["bond"] is None:
-        raise NoSuchPage(f"{context.data.address(key)} is no validator.")
+        raise NoSuchPage(f"{context.data.address(key)} is not a validator.")
     share = active.get(key)
     band = expected(0 if share is None else total, share)
     return {

@@ -192,7 +192,7 @@ def _read(
         case "number":
             number = whole_number(text.replace("_", "").replace(",", ""), MAX_NUMBER - 1)
             if number is None:
-                raise BadField(f"{field.name}: {shown(text)} is no whole number")
+                raise BadField(f"{field.name}: {shown(text)} is not a whole number")
             return number, str(number)
         case "choice":
             if text not in field.choices:

@@ -88,7 +88,7 @@ async def _price(chain: Chain, merchant: bytes, units: int, code: str) -> int:
             return gross
         case {"Err": {"reason": str(reason)}}:
             raise BadField(f"request: it cannot be paid now: {reason}")
-    raise InvalidAnswer("the chain's answer is no price of a payment")
+    raise InvalidAnswer("the chain's answer is not a price of a payment")
 
 
 async def _merchant(chain: Chain, account: bytes) -> MerchantView | None:

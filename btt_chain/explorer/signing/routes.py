@@ -356,7 +356,7 @@ def _form_fields(request: web.Request, raw: bytes) -> Mapping[str, object]:
     try:
         return dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
-        raise BadRequest("this is no form") from None
+        raise BadRequest("this is not a form") from None
 
 
 def _payload(text: str) -> PayloadJson:
@@ -392,7 +392,7 @@ def _hex(text: str, longest: int | None = None) -> bytes:
     try:
         return bytes.fromhex(plain if is_short else "no")
     except ValueError:
-        raise BadRequest(f"{shown(text)} is no signature: 64 or 65 bytes in hex") from None
+        raise BadRequest(f"{shown(text)} is not a signature: 64 or 65 bytes in hex") from None
 
 
 def _quoted(word: str) -> str:

@@ -180,7 +180,7 @@ def _begin(store: ChainStore, remote: Remote, at: str | None) -> Point:
     chain, properties = call("system_chain"), call("system_properties")
     header, body = _block(block)
     if to_hex(header.hash()) != hash:
-        raise CannotFork(f"{remote.url} is no node of this program: its header has another hash")
+        raise CannotFork(f"{remote.url} is not a node of this program: its header has another hash")
     if extrinsics_root(body) != header.extrinsics_root:
         raise CannotFork(f"{remote.url} gives other extrinsics than those of block {hash}")
     if number is not None and int(header.number) != number:

@@ -139,4 +139,4 @@ def bytes_of(answer: Json) -> bytes:
     try:
         return from_hex(answer, prefix=True)
     except ValueError:
-        raise WrongAnswer("the other node's answer is no hex") from None
+        raise WrongAnswer("the other node's answer is not hex") from None

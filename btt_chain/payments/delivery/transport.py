@@ -43,7 +43,7 @@ class Result:
 def checked_url(text: str, *, allow_private: bool) -> URL:
     """Return the URL of a webhook. Raises PaymentError if nothing may be sent there.
 
-    Without `allow_private` it is https, and its host is no address that is not public; a name is
+    Without `allow_private` it is https, and its host, if it is an address, is public; a name is
     checked at each delivery.
     """
     if len(text) > MAX_URL:
@@ -52,9 +52,9 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
         url = URL(text)
         host = url.host
     except ValueError as error:
-        raise PaymentError(f"webhook: {text[:60]!r} is no URL: {error}") from None
+        raise PaymentError(f"webhook: {text[:60]!r} is not a URL: {error}") from None
     if url.scheme not in ("http", "https") or not host:
-        raise PaymentError(f"webhook: {text[:60]!r} is no URL of https")
+        raise PaymentError(f"webhook: {text[:60]!r} is not a URL of https")
     if url.user is not None or url.password is not None:
         raise PaymentError("webhook: the URL has a user or a password; the secret authenticates")
     if is_numeric(host) and parse_ip(host) is None:

@@ -107,7 +107,7 @@ class NodeDemands:
         who = self.chain.metadata.address(self._custodian or self._signer.account_id)
         found = await self.chain.api("HealthRecordsApi.demands", who, at=final.hash)
         if not isinstance(found, list):
-            raise InvalidAnswer(f"{found!r} is no list of demands")
+            raise InvalidAnswer(f"{found!r} is not a list of demands")
         return [_demand(row) for row in found]
 
     async def answer(self, id: bytes, epoch: int, opening: Opening) -> None:
@@ -130,4 +130,4 @@ def _demand(row: Plain) -> OpenDemand:
                 return OpenDemand(from_hex(id), from_hex(leaf), due)
             except ValueError:
                 pass
-    raise InvalidAnswer(f"{row!r} is no demand")
+    raise InvalidAnswer(f"{row!r} is not a demand")

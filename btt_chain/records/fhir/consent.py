@@ -48,7 +48,7 @@ def grant_of(consent: Resource) -> Grant:
     """Return the grant of a Consent in R5 that this program wrote. Raises BadGrant."""
     try:
         if consent.get("resourceType") != "Consent" or consent.get("status") != "active":
-            raise BadGrant("the consent is no active FHIR Consent")
+            raise BadGrant("the consent is not an active FHIR Consent")
         if consent.get("decision") != "deny":
             raise BadGrant("the consent permits by default: only listed provisions may permit")
         provisions = [objects(each) for each in items(consent["provision"])]

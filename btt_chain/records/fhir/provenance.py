@@ -6,7 +6,7 @@
     signature   data: canonical JSON of the proof { leaf, salt?, epoch, kind, leaves, index, path }
                 sigFormat application/json, type 1.2.840.10065.1.12.1.17 (timestamp signature)
 
-The proof is no signature of a key: it leads from the leaf to a root on the chain, which is what
+The proof is not a signature of a key: it leads from the leaf to a root on the chain, which is what
 gives the time. The salt is part of it only in the owner's own export: with it the leaf can be
 computed from the resource.
 """

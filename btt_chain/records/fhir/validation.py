@@ -64,7 +64,7 @@ def type_of(resource: Resource) -> str:
     """Return the type of a resource. Raises BadDocument."""
     kind = resource.get("resourceType")
     if not isinstance(kind, str) or not (kind.isascii() and kind.isalpha() and len(kind) <= 64):
-        raise BadDocument("the document is no FHIR resource: resourceType is missing")
+        raise BadDocument("the document is not a FHIR resource: resourceType is missing")
     return kind
 
 

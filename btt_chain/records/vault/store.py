@@ -88,7 +88,7 @@ def create(folder: Path, keys: VaultKeys, password: Password | None) -> None:
 def replace_key(folder: Path, keys: VaultKeys) -> None:
     """Write the owner's key anew, without a password, after it was restored. Raises VaultError."""
     if _id_of(folder) != str(keys.id):
-        raise VaultError(f"{folder} is no vault of these keys")
+        raise VaultError(f"{folder} is not a vault of these keys")
     _write_owner(folder, keys, None)
 
 
@@ -97,7 +97,7 @@ def needs_password(folder: Path) -> bool:
     try:
         return decode((folder / "owner.key").read_bytes()).cost is not None
     except FileNotFoundError:
-        raise VaultError(f"{folder} is no vault: `btt-chain records init` makes one") from None
+        raise VaultError(f"{folder} is not a vault: `btt-chain records init` makes one") from None
     except NotSealed as error:
         raise VaultError(f"{folder / 'owner.key'}: {error}") from None
 

@@ -82,7 +82,7 @@ def _from_archive(file: Path, tensor: Tensor, most: int, elements: bool) -> NDAr
             with archive.open(chosen) as source:
                 return _array(file, source, tensor, most, elements)
     except _BAD_ARCHIVE as broken:
-        raise UnreadableInput.at(file, f"is no .npz that can be read: {broken}") from None
+        raise UnreadableInput.at(file, f"is not a readable .npz file: {broken}") from None
 
 
 def _array(
@@ -98,7 +98,7 @@ def _array(
             warnings.simplefilter("ignore")  # a header of Python 2 is valid as well
             shape, by_columns, dtype = read_header(source)
     except _BAD_HEADER as broken:
-        raise UnreadableInput.at(file, f"is no .npy array: {broken}") from None
+        raise UnreadableInput.at(file, f"is not a .npy array: {broken}") from None
     if dtype.hasobject:
         raise UnreadableInput.at(
             file, "holds pickled Python objects, which could run anything; save numbers only"
@@ -167,7 +167,7 @@ def read_table(
                     cells = [row[at] for at in columns]  # the rest is not ours to see
                 yield Item(f"{file.name} line {line}", _numbers(file, line, cells, dims[0]))
     except (UnicodeDecodeError, csv.Error) as broken:
-        raise UnreadableInput.at(file, f"is no table of text: {broken}") from None
+        raise UnreadableInput.at(file, f"is not a table of text: {broken}") from None
 
 
 def _rows(file: Path, source: IO[str]) -> Iterator[tuple[int, list[str]]]:

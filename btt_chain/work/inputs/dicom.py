@@ -196,7 +196,7 @@ def _opened(file: Path) -> Dataset:
         return pydicom.dcmread(file)
     except _BROKEN as broken:
         kind = type(broken).__name__
-        raise UnreadableInput.at(file, f"is no DICOM file, or is cut short ({kind})") from None
+        raise UnreadableInput.at(file, f"is not a DICOM file, or is cut short ({kind})") from None
 
 
 def _note_text(whole: Dataset, notes: Notes) -> None:

@@ -121,7 +121,7 @@ def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) ->
         return read_table(file, preparation, tensor, notes)
     if len(tensor.dims) != 3:
         raise UnreadableInput.at(
-            file, f"the model takes items of {tensor.dims}, which is no image: give .npy or .csv"
+            file, f"the model takes items of {tensor.dims}, not images: give .npy or .csv"
         )
     if suffix in SCANS or _is_dicom(file):
         if tensor.dims[2] != 1:
@@ -138,7 +138,7 @@ def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) ->
     if isinstance(preparation.source, Scan):
         raise UnreadableInput.at(
             file,
-            "is no DICOM file: the model is for scans, whose modality and unit an image lacks; "
+            "is not a DICOM file: the model is for scans, whose modality and unit an image lacks; "
             "give the DICOM file, or the numbers from 0 to 1 in .npy",
         )
     if not isinstance(preparation.source, Picture):

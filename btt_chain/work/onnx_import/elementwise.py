@@ -134,7 +134,7 @@ def leaky(node: Node) -> Callable[[float], float]:
     """Return the function of LeakyRelu."""
     alpha = node.attribute("alpha", 0.01)
     if not isinstance(alpha, float) or not math.isfinite(alpha):
-        raise node.refused("alpha is no number")
+        raise node.refused("alpha is not a number")
     return lambda x: max(x, 0.0) + alpha * min(x, 0.0)
 
 

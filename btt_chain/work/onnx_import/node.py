@@ -69,7 +69,7 @@ class Node:
         """Return an attribute that is a whole number. Raises ModelRefused."""
         value = self.attribute(name, default)
         if not isinstance(value, int):
-            raise self.refused(f"{name} is no whole number")
+            raise self.refused(f"{name} is not a whole number")
         return value
 
     def integers(self, name: str, default: Sequence[int]) -> list[int]:

@@ -135,9 +135,9 @@ def loads(raw: bytes, report: Report = no_report) -> Imported:
     except (DecodeError, UnicodeDecodeError, onnx.checker.ValidationError) as broken:
         raise ModelRefused(f"no valid ONNX model: {broken}") from broken
     for node in proto.graph.node:
-        # protobuf returns text that is no UTF-8 as bytes
+        # protobuf returns text that is not UTF-8 as bytes
         if not all(isinstance(text, str) for text in (node.name, *node.input, *node.output)):
-            raise ModelRefused(f"no valid ONNX model: a name of {node.op_type!r} is no UTF-8")
+            raise ModelRefused(f"no valid ONNX model: a name of {node.op_type!r} is not UTF-8")
     check_fields(proto)
     return converted(proto.graph, operator_set(proto), report)
 

@@ -196,7 +196,7 @@ class Merchants(Component):
     def open_dispute(self, who: AccountId, amount: u128 = u128(0)) -> u128:
         """Count an open dispute; reserve up to `amount` of the free bond, and return that part.
 
-        An account that is no merchant any more has no bond.
+        An account that is no longer a merchant has no bond.
         """
         record = self.merchants.get(who)
         if record is None:

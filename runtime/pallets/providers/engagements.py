@@ -117,8 +117,8 @@ class Engagements(Component):
         """Reserve a part of a provider's bond for a job that it is offered; return the amount.
 
         `amount` planck, or all that is active if that is less, as it may be for the chain's own
-        jobs. One place of its capacity is taken. Raises ValueError if it is no provider, or if the
-        job has a place already, both of which are errors of the caller.
+        jobs. One place of its capacity is taken. Raises ValueError if it is not a provider, or if
+        the job has a place already, both of which are errors of the caller.
         """
         ledger = self._ledgers.get(provider)
         if ledger is None or (provider, job) in self.reservations:

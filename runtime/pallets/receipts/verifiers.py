@@ -68,7 +68,7 @@ class VerifierBonds(Component):
     # ---- calls
 
     def join(self, who: AccountId, bond: u128) -> None:
-        """Bond free balance of an account that is no verifier; see `Receipts.join`."""
+        """Bond free balance of an account that is not a verifier; see `Receipts.join`."""
         if bond < self._rules.minimum_bond:
             raise errors.BondTooSmall
         if self._keys.babe_key(who) is None:

@@ -149,7 +149,7 @@ await check("stores a value beside the chain, and changes the node's log lines",
   assert.ok((await offchain.localStorageGet("PERSISTENT", "0x6163")).isNone);
   assert.match((await refusal(offchain.localStorageGet("LOCAL", "0x6162"))).message, /5001/);
   await api.rpc.system.addLogFilter("rpc=debug");
-  assert.match((await refusal(api.rpc.system.addLogFilter("rpc=loud"))).message, /is no filter/);
+  assert.match((await refusal(api.rpc.system.addLogFilter("rpc=loud"))).message, /is not a filter/);
   await api.rpc.system.resetLogFilter();
 });
 

@@ -180,7 +180,7 @@ def pool_of_the_insurer_grows(care: Roles, folder: Path) -> None:
     care.good(*give, INSURER)
     assert int(care.see("query", "rpc", "incentives_current").value["pool"]) - before == 100 * BTT
     assert "has no unit" in care.refusal("facility", "contribute", "100", "--from", INSURER)
-    assert "no file" in care.refusal(*give[:-2], "missing.pdf", "--from", INSURER)
+    assert "is not a file" in care.refusal(*give[:-2], "missing.pdf", "--from", INSURER)
 
 
 def a_credential_counts_once(care: Roles, folder: Path) -> None:
@@ -231,7 +231,7 @@ def issued(care: Roles, folder: Path) -> Path:
              str(claim))  # fmt: skip
     assert "at least 8" in care.refusal(*issue, "--for", CLINICS[0])
     care.again("facility", "member", "add", ISSUER, CLINICS[7])
-    assert "no member" in care.refusal(*issue, "--for", PARTNER)
+    assert "not a member" in care.refusal(*issue, "--for", PARTNER)
     assert "an issuer names the member" in care.refusal(*issue)
     assert care.document(*issue, "--for", CLINICS[0]).value["points"] == 60
     return claim

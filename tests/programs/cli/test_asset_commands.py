@@ -252,7 +252,7 @@ def test_what_is_no_part_is_refused(given: str) -> None:
         ),
         (("exchange", "order", "buy", "7", "1", "1BTT"), "not listed"),
         (("exchange", "cancel", "999"), "no open order of this number"),
-        (("asset", "transfer", "0", "noname", "1"), "is no address"),
+        (("asset", "transfer", "0", "noname", "1"), "is not an address"),
         (("asset", "transfer", "7", "//Bob", "1"), "There is no asset of this number"),
     ],
 )

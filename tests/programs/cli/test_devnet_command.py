@@ -116,7 +116,7 @@ def test_a_dead_program_is_started_again_and_its_death_is_in_status_exit_code_an
         assert seen.verdict == "WARN"
         assert "Sleeper 1x, it ended" in seen.seen
 
-        # One that was killed on purpose stays down, and this is no success either.
+        # One that was killed on purpose stays down, and this is not a success either.
         assert typed("kill", "dreamer", "-d", base).exit_code == 0
         net.helper("Keeper").kill()
         net.helper("Sleeper").kill()
@@ -293,7 +293,7 @@ def test_logs_are_reported_apart(base: Path) -> None:
         (("kill", "7"), ExitCode.NOT_FOUND, "there is no node 7: this devnet has nodes 0 to 1"),
         (("restart", "2"), ExitCode.NOT_FOUND, "nodes 0 to 1"),
         (("logs", "2"), ExitCode.NOT_FOUND, "nodes 0 to 1"),
-        (("partition", "0,/1"), ExitCode.USAGE, "is no partition: write the groups' nodes like"),
+        (("partition", "0,/1"), ExitCode.USAGE, "is not a partition: write groups of nodes like"),
         (
             ("partition", "0,x/1"),
             ExitCode.NOT_FOUND,
@@ -301,7 +301,7 @@ def test_logs_are_reported_apart(base: Path) -> None:
         ),
         (("pause", "eve"), ExitCode.NOT_FOUND, "there is no 'eve' in this devnet"),
         (("add-node", "--name", "bob"), ExitCode.REFUSED, "has 'bob' already"),
-        (("add-node", "--name", "7"), ExitCode.REFUSED, "is no name of a node"),
+        (("add-node", "--name", "7"), ExitCode.REFUSED, "is not a name of a node"),
         (("down", "--delete", "--json", "7"), ExitCode.USAGE, "unexpected extra argument"),
         (("up", "--fresh", "--detach"), ExitCode.REFUSED, "stop it with `btt-chain devnet down`"),
         (("partition", "0,1/1"), ExitCode.REFUSED, "in one group only"),

@@ -77,7 +77,7 @@ def test_facilities_are_listed_by_kind(judged: str) -> None:
     assert "laboratory" in good(judged, "facility", "list")
     assert "there is none" in good(judged, "facility", "list", "--kind", "issuer")
     good(judged, "facility", "refuse", "//Dave", "--sudo", "--from", "//Alice")
-    assert "is no facility" in refusal(judged, "facility", "show", "//Dave")
+    assert "is not a facility" in refusal(judged, "facility", "show", "//Dave")
 
 
 def test_decisions_are_printed_as_proposals(url: str) -> None:
@@ -100,7 +100,7 @@ def test_a_printed_proposal_can_be_typed(judged: str) -> None:
 def test_wrong_arguments_have_words(url: str) -> None:
     apply = ("facility", "apply", "clinic", "--from", "//Bob", "--country")
     for country_ in ("XX", "157", "China"):
-        assert f"{country_!r} is no country of ISO 3166-1" in refusal(url, *apply, country_)
+        assert f"{country_!r} is not a country of ISO 3166-1" in refusal(url, *apply, country_)
     both = ("--description", __file__, "--meta", "0x" + "11" * 32)
     assert "not both" in refusal(url, *apply, "CN", *both)
     assert "NotKnownGood" in refusal(

@@ -218,7 +218,7 @@ def test_a_file_that_holds_no_facts_is_refused(tmp_path: Path) -> None:
     file.write_text("{}")
     result = run("tx", "info", "0x00", "--offline", str(file))
     assert result.exit_code == 1
-    assert "is no file of `btt-chain query facts`" in result.stderr
+    assert "is not a file of `btt-chain query facts`" in result.stderr
 
 
 def test_a_transaction_can_be_left_to_the_pool(url: str) -> None:

@@ -141,8 +141,8 @@ def test_a_majority_of_feeders_attests_a_provider(chain: Path) -> None:
         ("feeder BTT/CNY --source file:a --from //Dave --interval nan", "not a number of seconds"),
         ("feeder BTT/CNY --source file:a --from //Dave --max-age nan", "not a number of seconds"),
         ("feeder BTT/CNY --source file:a --from //Dave --interval 0.1", "is not in the range"),
-        ("feeder BTT --source file:a --from //Dave", "is no key"),
-        ("feeder BTT/CNY --source a --from //Dave", "is no source"),
+        ("feeder BTT --source file:a --from //Dave", "is not a key"),
+        ("feeder BTT/CNY --source a --from //Dave", "is not a source"),
         ("oracle attest //Bob --region 0 --energy F --from //Dave", "'F'"),
     ],
 )

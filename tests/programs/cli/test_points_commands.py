@@ -262,7 +262,7 @@ def spend(care: Care) -> None:
     assert sum(listed["points"].values()) == 56
     assert len(listed["points"]) == 4
     assert "no points on the chain" in care.refusal("points", "cash", "//care//9", *wallet)
-    assert "is no account of a wallet" in care.refusal("points", "cash", "care", *wallet)
+    assert "is not an account of a wallet" in care.refusal("points", "cash", "care", *wallet)
     many = care.refusal("points", "cash", "//care//0", "--points", "999", *wallet)
     assert many.count("Incentives.NotEnoughPoints") == 1
     dry = care.good("points", "cash", "//care//0", "--dry-run", *wallet)
@@ -341,7 +341,7 @@ def test_a_facility_serves_claims_over_http(care: Care, tmp_path: Path) -> None:
         (("auditor", "report", "//Bob", "fail", "--from", "//Eve"), "--index goes with fail"),
         (("points", "earn", "CLAIM", "--wallet", "//P", "--request", "a", "--answer", "CLAIM"),
          "not both"),
-        (("points", "earn", "CLAIM", "--wallet", "//P"), "is no claim"),
+        (("points", "earn", "CLAIM", "--wallet", "//P"), "this claim is not of version"),
         (("points", "cash", "//care//0", "--wallet", "//P", "--offer", "0x00"), "go together"),
         (("points", "stats", "--month", "99"), "has no statistics"),
         (("facility", "month", "//Bob", "--month", "77"), "has not paid for month 77"),
@@ -351,9 +351,9 @@ def test_a_facility_serves_claims_over_http(care: Care, tmp_path: Path) -> None:
          "there is no such file"),
         (("facility", "device", "//Bob", "0x00", "--secret", "/9j+4AAQSkZJRgABAQ=="),
          "does not open with this secret"),
-        (("facility", "member", "add", "//Bob", "//Bob"), "no member of itself"),
-        (("facility", "member", "add", "//Bob", "//Alice"), "no registered facility"),
-        (("facility", "member", "remove", "//Bob", "//Dave"), "is no member"),
+        (("facility", "member", "add", "//Bob", "//Bob"), "not a member of itself"),
+        (("facility", "member", "add", "//Bob", "//Alice"), "not a registered facility"),
+        (("facility", "member", "remove", "//Bob", "//Dave"), "is not a member"),
         (("facility", "subtotals", "//Bob"), "has no members in month"),
         ((*ISSUE, "--for", "//Dave"), "--for is for issuers"),
         ((*ISSUE, "--counter", "1"), "go with --kind device"),

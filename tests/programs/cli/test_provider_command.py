@@ -103,7 +103,7 @@ def test_a_provider_with_an_empty_bond_leaves_at_once(url: str, tmp_path: Path) 
     assert document("leave", "--from", "//Dave", "--url", url)["done"] == ["chill", "deregister"]
     gone = run("status", "//Dave", "--url", url)
     assert gone.exit_code == 4
-    assert "is no provider" in gone.stderr
+    assert "is not a provider" in gone.stderr
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_a_provider_with_an_empty_bond_leaves_at_once(url: str, tmp_path: Path) 
         (("register", "--from", "//Eve", "--bond", "9999999BTT"), 1, "FundsUnavailable"),
         (("register", "--from", "//Eve", "--class", "77"), 1, "Providers.UnknownClass"),
         (("register", "--from", "//Eve", "--listen", "/ip4/127.0.0.1/tcp/x"), 1, "--listen"),
-        (("leave", "--from", "//Eve"), 4, "is no provider"),
+        (("leave", "--from", "//Eve"), 4, "is not a provider"),
         (("run", "--from", "//Eve", "--cluster", "nope"), 2, "write it like tcp://HOST:8786"),
-        (("run", "--from", "//Eve", "--cluster", "x://a:1"), 2, "'x://a:1' is no address"),
+        (("run", "--from", "//Eve", "--cluster", "x://a:1"), 2, "'x://a:1' is not an address"),
         (
             ("run", "--from", "//Eve", "--fast", "--cluster", "tcp://[::1]:1"),
             2,

@@ -96,7 +96,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for vault in ("patient", "hospital", "doctor"):
             found.good(vault, "init")
         found.good("hospital", "admit", found.id("patient"))
-        assert "is no custodian" in found.refusal("hospital", "serve", "--from", "//Bob")
+        assert "is not a custodian" in found.refusal("hospital", "serve", "--from", "//Bob")
         found.good("hospital", "register", "1000BTT", "--from", "//Bob")
         # The program that runs day and night has no key of the hospital's money.
         appoint = ("tx", "call", "Proxy.add_proxy", "//Eve", "NonTransfer", "0")
@@ -267,7 +267,7 @@ def test_a_password_protects_a_vault(world: World, tmp_path: Path) -> None:
     word.write_text("another")
     wrong = world.refusal("locked", "list", "--vault-password-filename", str(word))
     assert "wrong password" in wrong
-    assert "is no vault" in world.refusal("nowhere", "list")
+    assert "is not a vault" in world.refusal("nowhere", "list")
 
 
 def test_a_vault_without_a_name_lies_beside_the_chains(
@@ -278,7 +278,7 @@ def test_a_vault_without_a_name_lies_beside_the_chains(
 
 
 def test_a_custodian_is_named_by_its_url(world: World) -> None:
-    assert "'clinic' is no URL: write https" in world.refusal(
+    assert "'clinic' is not a URL: write https" in world.refusal(
         "doctor", "share", "--custodian", "clinic"
     )
 

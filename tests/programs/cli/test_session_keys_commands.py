@@ -82,4 +82,4 @@ def test_what_cannot_be_proven_is_refused_with_what_to_do(local: list[str]) -> N
     assert "is not in" in run(*wrong, "0x" + "00" * 64).stderr
     assert "session keys have 64 bytes, not 32" in run(*wrong, "0x" + "00" * 32).stderr
     assert "--keys is not hex" in run(*wrong, "hello").stderr
-    assert "--owner: 'Bob' is no address" in run("prove", *local, "--owner", "Bob").stderr
+    assert "--owner: 'Bob' is not an address" in run("prove", *local, "--owner", "Bob").stderr

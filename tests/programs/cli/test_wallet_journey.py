@@ -209,7 +209,7 @@ def test_a_multisig_of_two_of_three_decides_by_number() -> None:
     assert int(account("charlie")["free"]) == before + 5 * 10**18
     text("multisig", "cancel", "board", "--from", "bob")
     assert "no call of board waits" in text("multisig", "pending", "board")
-    assert "is no signer of board" in refused(
+    assert "is not a signer of board" in refused(
         "multisig", "propose", "board", *pay, "--from", "//Dave"
     )
 
@@ -269,7 +269,7 @@ def test_a_proxy_acts_for_an_account_until_it_is_removed() -> None:
         "proxy", "add", "helper", "--type", "Nothing", "--from", "charlie", code=2
     )
     text("proxy", "remove", "helper", "--from", "charlie")
-    assert "is no such proxy" in refused("proxy", "remove", "helper", "--from", "charlie", code=4)
+    assert "not such a proxy" in refused("proxy", "remove", "helper", "--from", "charlie", code=4)
     assert "Proxy.NotProxy" in refused("tx", "transfer", "bob", "1BTT", "--from", "fund")
 
 

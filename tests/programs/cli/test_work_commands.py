@@ -141,8 +141,8 @@ def test_an_import_reports_each_node() -> None:
     [
         ("net.onnx", b"no model", "net.onnx: no valid ONNX model"),
         ("net.json", b'{"labels": ["one"]}', "net.json: 1 labels for 2 outputs"),
-        ("net.json", b"{", "net.json: the preparation is no JSON"),
-        ("net.json", b"\xff", "net.json: the preparation is no JSON: byte 0 is not UTF-8 text"),
+        ("net.json", b"{", "net.json: the preparation is not JSON"),
+        ("net.json", b"\xff", "net.json: the preparation is not JSON: byte 0 is not UTF-8 text"),
     ],
 )
 def test_what_cannot_be_imported_is_refused(
@@ -176,7 +176,7 @@ def test_what_is_no_package_is_said(files: Path) -> None:
     result = run("model", "show", str(files / "net.json"))
 
     assert result.exit_code == 1
-    assert "this is no package of a model" in result.stderr
+    assert "this is not a package of a model" in result.stderr
     assert run("model", "show", "nonsense").exit_code == 2
 
 

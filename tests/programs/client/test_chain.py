@@ -208,7 +208,7 @@ async def test_calls_that_do_not_fit_the_metadata_are_refused(url: str) -> None:
         for arguments, why in (
             ({"dest": "//Bob"}, "value missing; it takes dest, value"),
             ({"dest": "//Bob", "value": 1, "memo": 1}, "no argument memo"),
-            ({"dest": "Bob", "value": 1}, "dest: 'Bob' is no address"),
+            ({"dest": "Bob", "value": 1}, "dest: 'Bob' is not an address"),
             ({"dest": "//Bob", "value": -1}, "value: -1 does not fit"),
         ):
             with pytest.raises(InvalidArgument, match=why):

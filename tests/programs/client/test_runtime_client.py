@@ -98,7 +98,7 @@ async def test_what_the_pool_does_not_take_is_refused(node: Node) -> None:
 
 
 def no_method(_: object) -> None:
-    """Stand for a function that is no method of a runtime API."""
+    """Stand for a function that is not a method of a runtime API."""
 
 
 async def test_a_call_that_there_is_not_is_a_mistake_of_the_program(node: Node) -> None:

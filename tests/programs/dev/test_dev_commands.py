@@ -123,7 +123,7 @@ def test_balances_and_storage_are_set(node: DevNode) -> None:
     [
         (("set-balance", "//Bob", "1"), 2, "has no unit"),
         (("set-balance", "//Bob", "1planck"), 1, "holds at least"),
-        (("set-balance", "somewhere", "1BTT"), 2, "no address"),
+        (("set-balance", "somewhere", "1BTT"), 2, "not an address"),
         (("set-storage", "Sudo", "1"), 2, "no dot"),
         (("set-storage", "Sudo.Nothing", "1"), 4, "Nothing"),
         (("set-storage", "Sudo.Key", "17"), 1, "expected an address"),

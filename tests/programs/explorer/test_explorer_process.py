@@ -91,7 +91,7 @@ def test_an_explorer_serves_a_node_survives_kill_9_and_is_audited(tmp_path: Path
     [
         (["explorer", "--listen", "0.0.0.0:80"], "add --public"),
         (["explorer", "--listen", "nowhere"], "write it like 127.0.0.1:4480"),
-        (["explorer", "--listen", "127.0.0.1:99999"], "is no address"),
+        (["explorer", "--listen", "127.0.0.1:99999"], "is not an address"),
         (["node", "--chain", "local", "--explorer"], "--explorer goes with --dev"),
         (["node", "--dev", "--tmp", "--explorer", "--rpc-port", "0"], "--explorer goes with --dev"),
     ],

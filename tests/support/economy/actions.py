@@ -124,7 +124,7 @@ def hospital(values: RandomValues) -> Callable[[], object]:
 
 
 def payment(values: RandomValues) -> Callable[[], object]:
-    """Pay a merchant, or register it if it is none."""
+    """Pay a merchant, or register the account as one."""
     payfi, payer, shop = values.runtime.payfi, values.signer, values.one_of(PEOPLE)
     units = values.one_of((values.modest(), u128(values.rng.randrange(10**21)), u128(2)))
     reference, plan = values.rng.randbytes(16), u8(values.one_of((0, 1)))

@@ -154,7 +154,7 @@ def test_a_rule_accepts_only_its_kinds_of_evidence() -> None:
     assert activities.points_of(by_device, "device", 1_000_000) == 40
     with pytest.raises(Refusal, match="does not accept"):
         activities.points_of(by_device, "provider", 1_000_000)
-    with pytest.raises(Refusal, match="no kind"):
+    with pytest.raises(Refusal, match="not a kind"):
         activities.points_of(by_device, "rumour", 1_000_000)
 
 

@@ -267,7 +267,7 @@ def test_an_issuer_signs_for_at_least_eight_facilities_with_a_subtotal_for_each(
     clinic.make_keys(MONTH)
     members = [bytes((number,)) * 32 for number in range(1, 9)]
     of_first = activity()._replace(member=members[0])
-    with pytest.raises(Refusal, match="no member"):
+    with pytest.raises(Refusal, match="not a member"):
         clinic.confirm(of_first, rule())
     for who in members[:7]:
         clinic.members.add(who, MONTH)
@@ -277,7 +277,7 @@ def test_an_issuer_signs_for_at_least_eight_facilities_with_a_subtotal_for_each(
     clinic.confirm(of_first, rule())
     clinic.confirm(activity("Li Na")._replace(member=members[1]), rule(base=10))
     clinic.members.remove(members[7], MONTH)
-    with pytest.raises(Refusal, match="no member"):
+    with pytest.raises(Refusal, match="not a member"):
         clinic.members.remove(b"\x63" * 32, MONTH)
     found = clinic.evidence(MONTH).subtotals
     assert [int(each.points) for each in found] == [40, 10, 0, 0, 0, 0, 0, 0]

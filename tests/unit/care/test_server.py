@@ -132,7 +132,7 @@ async def test_a_request_whose_caller_gave_up_is_still_the_only_one() -> None:
 )
 async def test_a_claim_is_never_sent_in_clear_to_another_machine(url: str) -> None:
     request = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
-    with pytest.raises(CareError, match=r"https|no URL"):
+    with pytest.raises(CareError, match=r"https|not a URL"):
         await fetch.signed_by(url, request)
 
 

@@ -116,7 +116,7 @@ def test_a_file_without_a_password_gets_one(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [("{", "is it cut short"), ('{"address": 1}', "no account of a wallet"),
+    [("{", "is it cut short"), ('{"address": 1}', "not an account of a wallet"),
      ("{" * 9_000, "is it cut short"), ("x" * 70_000, "more than 65536 bytes")],
 )  # fmt: skip
 def test_a_file_that_is_no_key_is_refused(content: str, why: str, tmp_path: Path) -> None:

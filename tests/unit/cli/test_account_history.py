@@ -205,5 +205,5 @@ def test_a_time_with_an_offset_is_that_time() -> None:
 
 def test_an_explorer_is_named_by_a_web_address() -> None:
     pages = cast("aiohttp.ClientSession", None)
-    with pytest.raises(Mistyped, match="'localhost' is no web address: write it like http://"):
+    with pytest.raises(Mistyped, match="'localhost' is not a web address: write it like http://"):
         ExplorerIndex(pages, "localhost")

@@ -111,7 +111,7 @@ def test_the_name_of_a_variable_is_the_command_and_the_option() -> None:
         ("[query]\naccount = 1", "[query]: no option 'account'"),
         ("query = 1", "'query' belongs into the table of a command"),
         ("at = 1", "'at' belongs into the table of a command"),
-        ("[", "is no TOML"),
+        ("[", "is not TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(

@@ -71,7 +71,7 @@ def test_examples_can_be_typed(words: tuple[str, ...]) -> None:
             continue
         why = complaint(command, start, typed[len(start) :])
         # Files of an example do not exist here.
-        assert why is None or re.search(r"does not exist|is no file|no such file", why), line
+        assert why is None or re.search(r"does not exist|is not a file|no such file", why), line
 
 
 def complaint(command: click.Command, name: list[str], words: list[str]) -> str | None:

@@ -79,7 +79,7 @@ async def test_what_only_the_folder_has_is_found_and_what_nothing_has_is_not() -
 
 @pytest.mark.parametrize("text", ["", "0x", "0x12", "0xzzzz", "net.btt", "0x" + "1" * 65, "12 34"])
 def test_other_texts_are_refused(text: str) -> None:
-    with pytest.raises(Mistyped, match="is no job: an id is 0x and 64 hex digits"):
+    with pytest.raises(Mistyped, match="is not a job: an id is 0x and 64 hex digits"):
         read_beginning(text, JOB)
 
 

@@ -236,4 +236,4 @@ def test_a_phrase_of_a_wrong_length_is_not_repeated() -> None:
 def test_a_mistyped_address_is_not_taken_for_a_secret() -> None:
     result = run("inspect", "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694tz")
     assert result.exit_code == 2
-    assert "is no address: wrong checksum" in result.stderr
+    assert "is not an address: wrong checksum" in result.stderr

@@ -49,5 +49,5 @@ def test_a_module_goes_by_its_own_name() -> None:
 
 @pytest.mark.parametrize("text", ["loud", "grandpa=", "=debug", "grandpa=loud"])
 def test_a_filter_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(Mistyped, match="is no filter"):
+    with pytest.raises(Mistyped, match="is not a filter"):
         logs.parse_filters(text)

@@ -78,7 +78,7 @@ def test_the_version_is_printed() -> None:
             ["node", "--dev", "--blocks-pruning", "some"],
             "neither a number of blocks nor archive nor archive-canonical",
         ),
-        (["node", "--dev", "--log", "loud"], "'loud' is no filter"),
+        (["node", "--dev", "--log", "loud"], "'loud' is not a filter"),
         (["node", "--chain", "local", "--force-authoring"], "add --validator"),
         (["node", "--chain", "local", "--password", "x"], "add --validator"),
         (["node", "--chain", "local", "--bootnodes", "10.0.0.1:30333"], "expected a multiaddress"),
@@ -105,7 +105,7 @@ def test_the_version_is_printed() -> None:
             "--tip is for sending: add --sudo and --from",
         ),
         (["query", "account", "//Alice", "--timeout", "inf"], "'inf' is not a number of seconds"),
-        (["query", "account", "//Alice", "--url", "nowhere"], "is no URL of a node"),
+        (["query", "account", "//Alice", "--url", "nowhere"], "is not a URL of a node"),
         (["tokenomics", "schedule", "--preset", "dev", "--csv", "--json"], "not both"),
     ],
 )

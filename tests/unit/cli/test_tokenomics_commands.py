@@ -123,7 +123,7 @@ def test_one_year_is_shown_with_every_planck() -> None:
         (["simulate", "--staked-share", "130%"], 2, "more than the whole"),
         (["simulate", "--demand", "100"], 2, "has no unit"),
         (["simulate", "--step", "hour"], 2, "'hour' is not one of 'day', 'month'"),
-        (["audit", "--at", "yesterday", "--url", "nowhere"], 2, "is no URL of a node"),
+        (["audit", "--at", "yesterday", "--url", "nowhere"], 2, "is not a URL of a node"),
         (["supply", "--url", "ws://127.0.0.1:1"], 3, "nothing listens there"),
         (["supplies"], 2, "did you mean supply?"),
     ],

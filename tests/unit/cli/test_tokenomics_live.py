@@ -219,7 +219,7 @@ def test_a_node_of_another_chain_is_reported_to_be_one(
     monkeypatch.setattr(WebSocket, "call", older)
     result = run("tokenomics", "supply", "--url", url)
     assert result.exit_code == 4
-    assert "has no tokenomics_supply: it is no BTT chain" in result.stderr
+    assert "has no tokenomics_supply: it is not a BTT chain" in result.stderr
 
 
 @pytest.mark.parametrize("answer", [5, "-1", "0x5", None, "٥"])

@@ -59,7 +59,7 @@ account show carol                             | 4 | there is no account 'carol'
 account show Bob                               | 4 | did you mean bob
 account show ../bob                            | 4 | there is no account
 account add friend2                            | 2 | Missing argument 'ADDRESS'
-account add friend2 5Grw                       | 2 | is no address
+account add friend2 5Grw                       | 2 | is not an address
 account add friend2 carol                      | 2 | no account of the wallet has this name
 account add friend2 ferdie                     | 2 | did you mean //Ferdie?
 account add friend2 {BOB} --watch --by bob     | 2 | leave out either --watch or --by
@@ -81,9 +81,9 @@ account rename bob a/b                         | 2 | cannot be a name
 account default carol                          | 4 | there is no account 'carol'
 account default friend                         | 2 | cannot sign
 account default bob --none                     | 2 | leave out either NAME or --none
-account list --network nowhere                 | 2 | is no network
+account list --network nowhere                 | 2 | is not a network
 {PAY}                                          | 2 | Missing option '--from'
-{PAY} --from carol                             | 2 | is no account of the wallet, and no file
+{PAY} --from carol                             | 2 | is neither an account of the wallet nor a file
 {PAY} --from bbo                               | 2 | did you mean bob
 {PAY} --from friend                            | 2 | belongs to another person
 {PAY} --from board                             | 2 | multisig propose
@@ -95,7 +95,7 @@ account list --network nowhere                 | 2 | is no network
 {PAY} --from //home/me/key                     | 2 | looks like the path of a file
 {PAY} --from bob --password x                  | 2 | not taken from the command line
 {PAY} --from bob --password-file nofile        | 2 | does not exist
-{PAY} --from //Bob --proxy-for carol           | 2 | --proxy-for: 'carol' is no address
+{PAY} --from //Bob --proxy-for carol           | 2 | --proxy-for: 'carol' is not an address
 {PAY} --from //Bob --proxy-for 0x12            | 2 | an account has 32 bytes
 {PAY} --from //Bob --forse                     | 2 | --force
 {PAY} --from //Bob                             | 3 | nothing listens there
@@ -113,11 +113,11 @@ multisig address -t x //Alice //Bob            | 2 | is not a valid integer
 multisig create board -t 2 //Alice //Bob       | 1 | has an account 'board' already
 multisig create a/b -t 2 //Alice //Bob         | 2 | cannot be a name
 multisig propose carol System.remark x {CLOSED} --from bob  | 4 | there is no account 'carol'
-multisig propose bob System.remark x {CLOSED} --from bob    | 2 | is no multisig account
-multisig pending bob {CLOSED}                  | 2 | is no multisig account
+multisig propose bob System.remark x {CLOSED} --from bob    | 2 | is not a multisig account
+multisig pending bob {CLOSED}                  | 2 | is not a multisig account
 multisig approve {CLOSED} --from bob           | 2 | Missing argument 'NAME'
 multisig approve board 1-1 --call zz {CLOSED} --from bob    | 2 | --call is not hex
-multisig cancel bob {CLOSED} --from bob        | 2 | is no multisig account
+multisig cancel bob {CLOSED} --from bob        | 2 | is not a multisig account
 proxy                                          | 2 | Usage: btt-chain proxy
 proxy list {CLOSED}                            | 2 | Missing argument 'ACCOUNT'
 proxy add bob {CLOSED} --from //Alice          | 2 | Missing option '--type'

@@ -101,7 +101,7 @@ async def test_an_error_without_a_number_answers_the_only_request() -> None:
     async with server(unread) as url, await WebSocket.connect(url, 5) as client:
         with pytest.raises(RpcError, match="Parse error"):
             await client.call("m", "\udcff")
-        with pytest.raises(InvalidArgument, match="a parameter of m is no number"):
+        with pytest.raises(InvalidArgument, match="a parameter of m is not a number"):
             await client.call("m", float("nan"))
 
 
@@ -162,7 +162,7 @@ async def test_what_is_no_subscription_is_refused() -> None:
 
 async def test_who_is_no_node_is_named() -> None:
     async with server(echo) as url:
-        with pytest.raises(Disconnected, match="it answered 200 and is no JSON-RPC WebSocket"):
+        with pytest.raises(Disconnected, match="it answered 200 and is not a JSON-RPC WebSocket"):
             await WebSocket.connect(f"{url}/plain", 5)
     with pytest.raises(Disconnected, match="nothing listens there; is the node running"):
         await WebSocket.connect(url, 5)
@@ -237,7 +237,7 @@ async def test_an_answer_that_is_too_large_is_not_read() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"[" * 100_000])
 async def test_an_answer_that_is_no_json_rpc_is_named(body: bytes) -> None:
     async with http_server(body) as url, Http(url, 5) as client:
-        with pytest.raises(InvalidAnswer, match="answered m with something that is no JSON-RPC"):
+        with pytest.raises(InvalidAnswer, match="answered m with something that is not JSON-RPC"):
             await client.call("m")
 
 
@@ -330,7 +330,7 @@ async def test_a_redirect_to_another_address_is_not_followed() -> None:
         with pytest.raises(Disconnected, match="redirects to another address"):
             await WebSocket.connect(url.replace("http", "ws"), 5)
         async with Http(url, 5) as client:
-            with pytest.raises(InvalidAnswer, match="no JSON-RPC"):
+            with pytest.raises(InvalidAnswer, match="not JSON-RPC"):
                 await client.call("m")
 
 

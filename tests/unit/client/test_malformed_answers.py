@@ -133,10 +133,10 @@ async def test_a_change_set_of_another_form_is_refused(answer: Json) -> None:
     ],
 )
 async def test_a_malformed_header_is_an_invalid_answer(change: dict[str, Json]) -> None:
-    with pytest.raises(InvalidAnswer, match="no header"):
+    with pytest.raises(InvalidAnswer, match="not a header"):
         read_header(HEADER | change)
     node = ScriptedNode(chain_getHeader=HEADER | change)
-    with pytest.raises(InvalidAnswer, match="no header"):
+    with pytest.raises(InvalidAnswer, match="not a header"):
         await typed(node).head()
 
 
@@ -167,7 +167,7 @@ async def test_only_the_newest_head_waits_for_a_slow_caller() -> None:
     assert first.hash == bytes(read_header(node.heads[-1]).hash())
     # An error replaces a head that waits, too.
     node.heads = [genesis, {"number": 7}]
-    with pytest.raises(InvalidAnswer, match="no header"):
+    with pytest.raises(InvalidAnswer, match="not a header"):
         await anext(typed(node).heads())
 
 

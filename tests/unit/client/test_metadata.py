@@ -111,11 +111,11 @@ def test_a_call_is_typed_in_many_ways_and_is_one_call(
         (["dest=//Bob"], "value missing"),
         (["dest=//Bob", "dest=//Eve"], "given twice"),
         (["//Bob", "1"], "value: '1' has no unit; write 1UNIT or 1planck"),
-        (["//Bob", "0x10"], "value: '0x10' is no amount"),
+        (["//Bob", "0x10"], "value: '0x10' is not an amount"),
         (["//Bob", "1BTT"], "unknown unit 'BTT'"),
-        (["Bob", "1UNIT"], "dest: 'Bob' is no address"),
+        (["Bob", "1UNIT"], "dest: 'Bob' is not an address"),
         (["15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5", "1UNIT"], "address of network 0"),
-        (['{"Id": 5.5}', "1UNIT"], "5.5 is no whole number"),
+        (['{"Id": 5.5}', "1UNIT"], "5.5 is not a whole number"),
         (["{", "1UNIT"], "dest: this is not JSON"),
         (["destt=//Bob", "value=1UNIT"], "no argument destt; known are dest, value"),
         (['{"Ident": "//Bob"}', "1UNIT"], "dest: MultiAddress has no 'Ident'; known are Id, Index"),
@@ -146,7 +146,7 @@ def test_a_call_inside_a_call_can_be_written_three_ways(demo: ChainMetadata) -> 
     ("text", "why"),
     [
         ("hello", "expected a call"),
-        ("0xffff", "is no call"),
+        ("0xffff", "is not a call"),
         ('{"call": 5}', '"call" is a name'),
         ('{"call": "System.remark", "args": {"remark": 5}}', "remark"),
         ('{"call": "Balances.burn", "args": {"value": 5}}', "has no call 'burn'"),
@@ -227,7 +227,7 @@ def test_an_unsigned_extrinsic_has_no_signer(demo: ChainMetadata, vectors: dict[
 
 @pytest.mark.parametrize("wire", [b"", b"\0", b"\x04\x84", b"\x08\x84\x00", b"\x08\x99\x00"])
 def test_what_is_no_extrinsic_is_refused(demo: ChainMetadata, wire: bytes) -> None:
-    with pytest.raises(Undecodable, match="this is no"):
+    with pytest.raises(Undecodable, match="this is not"):
         demo.decoder.extrinsic(wire)
 
 
@@ -439,7 +439,7 @@ def test_what_is_no_metadata_is_refused(raw: bytes) -> None:
 
 def test_a_key_that_is_no_key_is_refused(demo: ChainMetadata) -> None:
     _, entry = demo.items.storage("System.Account")
-    with pytest.raises(Undecodable, match="is no key of Account"):
+    with pytest.raises(Undecodable, match="is not a key of Account"):
         demo.storage.keys_of(entry, bytes(40))
 
 

@@ -37,7 +37,7 @@ def test_session_keys_are_the_bytes_of_rotate_keys_or_json(decoder: ChainMetadat
     [
         (f"0x{BABE}", "the input ends too early"),
         (f"0x{BABE}{GRANDPA}00", "1 bytes too many"),
-        (f"0x{BABE}{GRANDPA}0", "this is no hex"),
+        (f"0x{BABE}{GRANDPA}0", "this is not hex"),
         (f"{BABE}{GRANDPA}", FORMS),
         ("//Alice", FORMS),
     ],

@@ -229,9 +229,9 @@ async def test_a_message_in_parts_with_a_ping_between_is_one_answer() -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (of_server(TEXT, b"\xff\xfe"), "sent something that is no JSON-RPC: check"),
-        (of_server(TEXT, b"<html>"), "sent something that is no JSON-RPC: check"),
-        (of_server(TEXT, b"[" * 1_000), "sent something that is no JSON-RPC: check"),
+        (of_server(TEXT, b"\xff\xfe"), "sent something that is not JSON-RPC: check"),
+        (of_server(TEXT, b"<html>"), "sent something that is not JSON-RPC: check"),
+        (of_server(TEXT, b"[" * 1_000), "sent something that is not JSON-RPC: check"),
         (of_server(TEXT, b" " * LIMIT + ANSWER), "sent too large a message: check"),
         (b"\x81\x7f" + b"\xff" * 8, "sent too large a message: check"),
         (b"\x83\x00", "sent a frame that breaks the protocol: check"),
@@ -249,7 +249,7 @@ async def test_a_message_of_too_many_parts_is_not_parsed(monkeypatch: pytest.Mon
         b'{"jsonrpc":"2.0","id":1,"result":[%s]}' % part for part in (b"1,1,1,1,1", b"{},{},{},{}")
     )
     assert await called(answering(of_server(TEXT, most))) == [1] * 5
-    with pytest.raises(Disconnected, match="sent something that is no JSON-RPC"):
+    with pytest.raises(Disconnected, match="sent something that is not JSON-RPC"):
         await called(answering(of_server(TEXT, more)))
 
 
@@ -305,7 +305,7 @@ async def lose_route() -> None:
 
 
 async def test_a_connection_that_breaks_while_a_request_is_sent_is_closed() -> None:
-    """A lost route is no ConnectionError."""
+    """A lost route is not a ConnectionError."""
     logged = list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
     await lose_route()
@@ -383,15 +383,15 @@ async def test_a_server_that_does_not_close_is_left_after_a_time() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "it does not answer by HTTP and is no JSON-RPC WebSocket"),
-        (b"HTTP/1.1 404 Not Found\r\n\r\n", "it answered 404 and is no JSON-RPC WebSocket"),
-        (b"HTTP/1.1 101 Yes\r\n\r\n", "it answered 101 and is no JSON-RPC WebSocket"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "it does not answer by HTTP and is not a JSON-RPC WebSocket"),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", "it answered 404 and is not a JSON-RPC WebSocket"),
+        (b"HTTP/1.1 101 Yes\r\n\r\n", "it answered 101 and is not a JSON-RPC WebSocket"),
         (
             (
                 b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Accept: of another key\r\n\r\n"
             ),
-            "it answered 101 and is no JSON-RPC WebSocket",
+            "it answered 101 and is not a JSON-RPC WebSocket",
         ),
         (
             b"HTTP/1.1 308 There\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
@@ -415,7 +415,7 @@ async def test_an_extension_that_was_not_offered_is_refused() -> None:
         await reader.read()
 
     async with server(talk) as port:
-        with pytest.raises(Disconnected, match="answered 101 and is no JSON-RPC WebSocket"):
+        with pytest.raises(Disconnected, match="answered 101 and is not a JSON-RPC WebSocket"):
             await WebSocket.connect(f"ws://127.0.0.1:{port}", 5)
 
 

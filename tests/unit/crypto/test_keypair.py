@@ -58,7 +58,7 @@ def test_a_uri_is_taken_apart_as_by_substrate(
         ("words/", "position 7 of the secret URI is empty"),
         ("words/xx//", "is empty"),
         ("///pass\nword", "line break"),
-        ("words//\ud800", "no Unicode text"),
+        ("words//\ud800", "not Unicode text"),
     ],
 )
 def test_a_bad_uri_is_refused_with_the_place(uri: str, complaint: str) -> None:

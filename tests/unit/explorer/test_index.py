@@ -218,6 +218,6 @@ async def test_a_node_with_another_final_block_contradicts_the_index(tmp_path: P
 
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "index.db"
-    file.write_bytes(b"this is no database, but a text of some length" * 40)
+    file.write_bytes(b"this is not a database, but a text of some length" * 40)
     with pytest.raises(StoreError, match="not a database"):
         Writer(file)

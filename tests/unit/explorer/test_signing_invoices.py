@@ -72,11 +72,11 @@ async def test_a_request_without_an_amount_takes_the_payers(chain: Chain) -> Non
         ({"request": f"btt:{SHOP}?amount=2&currency=EUR"}, "accepts BTT"),
         ({"request": f"btt:{SUSPENDED}?amount=2"}, "suspended"),
         ({"request": f"btt:{CLINIC}?amount=2"}, "account of its own"),
-        ({"request": f"btt:{ss58.encode(ALICE.account_id)}?amount=2"}, "no registered merchant"),
+        ({"request": f"btt:{ss58.encode(ALICE.account_id)}?amount=2"}, "not a registered merchant"),
         ({"request": f"btt:{SHOP}?amount=0"}, "request: "),
         ({"request": f"btt:{SHOP}?amount=2&exp=1000"}, "expired"),
         ({"request": f"btt:{SHOP}?amount=2&net=00000000"}, "for the chain"),
-        ({}, "no payment request"),
+        ({}, "not a payment request"),
     ],
 )
 async def test_a_request_that_must_not_be_paid_is_refused(

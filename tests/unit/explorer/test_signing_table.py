@@ -13,7 +13,7 @@ from support.chain import DevChain
 from support.explorer import ChainConnection
 from support.requests import CASES, verdict
 
-READ = ("is no registered merchant", "has expired", "is for the chain")
+READ = ("is not a registered merchant", "has expired", "is for the chain")
 """Words about a text that was read: the chain of the test has no merchant."""
 
 

@@ -69,7 +69,7 @@ async def test_a_price_is_read_from_a_web_address() -> None:
         ("broken", "status 500, expected 200"),
         ("missing", "status 404, expected 200"),
         ("cut", "cannot be reached"),
-        ("good", "is no price"),
+        ("good", "is not a price"),
     ],
 )
 async def test_a_source_that_fails_has_no_price(name: str, why: str) -> None:
@@ -115,7 +115,7 @@ async def test_a_file_that_is_old_large_or_missing_has_no_price(tmp_path: Path) 
         await read(FileSource(path, None))
     os.mkfifo(tmp_path / "pipe")
     for other in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(BadValue, match="no regular file"):
+        with pytest.raises(BadValue, match="not a regular file"):
             await read(FileSource(other, None))
     path.write_text("0.39")
     os.utime(path, (0, time.time() - 700))

@@ -88,7 +88,7 @@ def test_a_pointer_names_a_number_of_a_document() -> None:
         (b'{"p": NaN}', "/p", "NaN is not a number"),
         (b'{"p": 1, "p": 2}', "/p", "stands twice"),
         (b'{"q": {"x": 1, "x": 1}, "p": 2}', "/p", "stands twice"),
-        (b'{"p": 1e400}', "/p", "is no price"),
+        (b'{"p": 1e400}', "/p", "is not a price"),
         (b'{"p": -Infinity}', "/p", "-Infinity is not a number"),
         (b"[1]", "/" + "0" * 5_000, "has no"),
         (b"[1]", "/00", "has no"),
@@ -97,8 +97,8 @@ def test_a_pointer_names_a_number_of_a_document() -> None:
         (b"[" * 50_000, "/p", "not JSON"),
         (b"\xff", None, "not UTF-8 text"),
         (b"1" * (MAX_TEXT + 1), None, "longer than"),
-        (b"1", "p", "no JSON pointer"),
-        (b"\x1b[2J", None, "no price"),
+        (b"1", "p", "not a JSON pointer"),
+        (b"\x1b[2J", None, "not a price"),
     ],
 )
 def test_an_answer_without_a_number_is_refused(raw: bytes, pointer: str | None, why: str) -> None:

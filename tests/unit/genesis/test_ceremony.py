@@ -216,7 +216,7 @@ def test_a_stash_that_holds_nothing_is_refused() -> None:
     )
     said = refused(made.signed_by_stash(poor), *(entry(row) for row in ROWS[1:]))
     assert "bitwave.json.stash" in said
-    assert "no bond" in said
+    assert "not a bond" in said
 
 
 def test_parameters_are_for_networks_made_from_testnet_with_an_id_of_their_own() -> None:
@@ -225,7 +225,7 @@ def test_parameters_are_for_networks_made_from_testnet_with_an_id_of_their_own()
         (Plan("dev", ID, "x"), "a ceremony is for the Live chains"),
         (Plan("seed-000", ID, "x", {"slotMs": 1_000}), "slotMs are fixed by its document"),
         (Plan("testnet", "btt-testnet", "x", {"slotMs": 1_000}), "an id of its own"),
-        (Plan("testnet", "no/id", "x"), "no id of a chain"),
+        (Plan("testnet", "no/id", "x"), "not a chain's id"),
     ):
         with pytest.raises(SpecError, match=what):
             plan.chain()

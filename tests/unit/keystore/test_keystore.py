@@ -166,7 +166,7 @@ def _same(raw: bytes, fields: dict[str, object]) -> bool:
         ("", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ('"//Alice"', "key file of Substrate"),
-        ("{}", "no key file"),
+        ("{}", "not a key file"),
         ('{"ciphertext": "", "version": 9}', "version 9 is unknown"),
         ('{"ciphertext": "", "version": 1}', "a field is missing"),
     ],
@@ -206,7 +206,7 @@ def test_a_foreign_file_and_a_renamed_one_are_refused(folder: Path) -> None:
     Keystore.open(folder).insert(BABE, "//Alice")
     foreign = folder / "notes.txt"
     foreign.write_text("buy milk")
-    with pytest.raises(KeyFileForeign, match=r"notes\.txt is no key file"):
+    with pytest.raises(KeyFileForeign, match=r"notes\.txt is not a key file"):
         Keystore.open(folder)
     foreign.unlink()
     path = file_of(folder)

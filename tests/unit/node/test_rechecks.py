@@ -214,7 +214,7 @@ def test_a_recheck_gives_what_a_full_validation_gives(
             continue
         full = verdict(partial(executive.validate_transaction, EXTERNAL, raw))
         if quick is None:
-            # Only where the signature would have to cover something else: then it is no good.
+            # Only where the signature would have to cover something else: then it is invalid.
             assert full == (Invalid, validity.BadProof())
         else:
             assert quick == full

@@ -60,7 +60,7 @@ def test_the_ways_of_sealing_are_read() -> None:
     "text", ["", "interval", "interval:", "interval:0", "interval:-1", "interval:1:2", "interval:²"]
 )
 def test_other_ways_are_refused_with_those_there_are(text: str) -> None:
-    with pytest.raises(ValueError, match="instant, manual, or interval:MS"):
+    with pytest.raises(ValueError, match="instant, manual or interval:MS"):
         parse_sealing(text)
 
 

@@ -393,7 +393,7 @@ def test_what_this_node_signed_itself_bars_nothing_when_it_is_replayed() -> None
 
 
 def test_a_vote_of_before_the_start_that_is_not_on_record_starts_the_watch() -> None:
-    # On the code before it barred the key until a restart: a restored record is no second node.
+    # On the code before it barred the key until a restart: a restored record is not a second node.
     vault = Vault()
     signer = signer_of(vault)
     signer.saw_vote(vault.gran, 3, 6, prevote())  # not in touch yet

@@ -168,7 +168,7 @@ async def test_gossip_before_the_handshake_is_dropped() -> None:
 
 
 async def test_a_peer_that_leaves_takes_no_message_away_from_others() -> None:
-    """Its messages are dropped with its queue, so the copy of another peer is no repetition."""
+    """Its messages are dropped with its queue, so the copy of another peer is not a repetition."""
     async with running(settings()) as victim:
 
         async def script(attacker: Attacker) -> None:

@@ -70,7 +70,7 @@ def test_each_form_is_read_into_the_same_request() -> None:
     "text", ["", "hello", "bitcoin:1Boat", "lnbc1", "0001", "bttinv2", "//Bob"]
 )
 def test_other_texts_are_refused_with_the_forms_that_exist(text: str) -> None:
-    with pytest.raises(PaymentError, match="is no payment request: one begins with bttinv1, btt:"):
+    with pytest.raises(PaymentError, match="not a payment request: one begins with bttinv1, btt:"):
         read_request(text)
 
 
@@ -127,10 +127,10 @@ REFUSED = {
     "an invoice of another chain": (invoice(), VIEW, NOW, None),
     "expired": (invoice(), VIEW, NOW + 600_000, "has expired"),
     "a URI that expired": (write_uri(URI, TILL), VIEW, NOW + 600_000, "has expired"),
-    "no merchant": (invoice(), None, NOW, "no registered merchant"),
+    "no merchant": (invoice(), None, NOW, "not a registered merchant"),
     "suspended": (invoice(), replace(VIEW, is_active=False), NOW, "suspended or closing"),
-    "a till of another merchant": (invoice(THIEF), VIEW, NOW, "a key that is no till"),
-    "a URI signed by a thief": (write_uri(URI, THIEF), VIEW, NOW, "a key that is no till"),
+    "a till of another merchant": (invoice(THIEF), VIEW, NOW, "a key that is not a till"),
+    "a URI signed by a thief": (write_uri(URI, THIEF), VIEW, NOW, "a key that is not a till"),
     "another currency": (invoice(), replace(VIEW, currency="USD"), NOW, "accepts USD and BTT"),
 }
 

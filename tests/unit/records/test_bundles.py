@@ -134,7 +134,7 @@ INNER = bundle("collection", entry(patient()))
 REFUSED = {
     "no type": ({"resourceType": "Bundle", "entry": []}, "Bundle.type"),
     "another type": (bundle("collections"), "Bundle.type"),
-    "a type that is no text": (bundle(["collection"]), "Bundle.type"),
+    "a type that is not a text": (bundle(["collection"]), "Bundle.type"),
     "a deletion": (bundle("transaction", {"request": {"method": "DELETE", "url": "Patient/1"}}),
                    "DELETE Patient/1"),
     "a patch": (bundle("batch", entry(patient(), request={"method": "PATCH"})), "PATCH"),

@@ -177,7 +177,7 @@ async def test_a_consent_is_for_its_reader_purpose_and_time(hospital: Hospital) 
     for client, asked, words in (
         (other, ask(signed), "another reader"),
         (reader, ask(signed, purpose="HRESCH"), "not for the purpose"),
-        (reader, ask(signed, "observation"), "no search"),
+        (reader, ask(signed, "observation"), "not a search"),
         (reader, ask(replace(signed, signature=bytes(64))), "not signed by its patient"),
         (reader, {"purpose": "TREAT", "query": "Observation"}, "grant is missing"),
         (reader, ask(signed, purpose="ETREAT"), "may not read in an emergency"),

@@ -65,8 +65,8 @@ def test_consents_are_valid_fhir_in_both_versions() -> None:
     ("change", "words"),
     [
         ({"decision": "permit"}, "permits by default"),
-        ({"status": "inactive"}, "no active"),
-        ({"resourceType": "Contract"}, "no active"),
+        ({"status": "inactive"}, "not an active"),
+        ({"resourceType": "Contract"}, "not an active"),
         ({"provision": []}, "not the consent of a vault|out of range"),
         ({"subject": {"reference": "Patient/1"}}, "identifier"),
         ({"text": {"status": "generated", "div": "<div>and all else</div>"}}, "says more"),
@@ -147,7 +147,7 @@ def test_a_date_means_its_end() -> None:
     assert instant("2027-01-01") == NOW + timedelta(days=1)
     assert instant("2027-01-01T00:00:00Z") == NOW
     assert instant("2027-01-01T01:00:00+01:00") == NOW
-    with pytest.raises(BadGrant, match="no date"):
+    with pytest.raises(BadGrant, match="not a date"):
         instant("tomorrow")
 
 

@@ -31,15 +31,15 @@ def test_a_scope_is_written_as_it_was_read(text: str) -> None:
     [
         ("patient/Observation.cruds", "only .r, .s and .rs"),
         ("patient/Observation.u", "only .r, .s and .rs"),
-        ("patient/Observation.sr", "no scope such as"),
-        ("patient/Observation.read", "no scope such as"),
-        ("patient/Observation.", "no scope such as"),
-        ("patient/observation.rs", "no scope such as"),
+        ("patient/Observation.sr", "not a scope such as"),
+        ("patient/Observation.read", "not a scope such as"),
+        ("patient/Observation.", "not a scope such as"),
+        ("patient/observation.rs", "not a scope such as"),
         ("patient/Observation.rs?name=x", "not one of category"),
         ("patient/Observation.rs?category", "malformed"),
         ("patient/Observation.rs?category=", "malformed|not one of"),
-        ("openid", "no scope such as"),
-        ("x" * 600, "no scope such as"),
+        ("openid", "not a scope such as"),
+        ("x" * 600, "not a scope such as"),
     ],
 )
 def test_other_texts_are_refused(text: str, words: str) -> None:

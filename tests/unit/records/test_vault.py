@@ -329,5 +329,5 @@ def test_the_name_of_a_vault_is_read_back(vault: Vault) -> None:
     assert VaultId.parse(str(vault.id)) == vault.id
     for bad in ("btt-vault:", "btt-vault:AAAA", str(vault.id)[10:], f"{vault.id}x",
                 str(VaultId(bytes(32), bytes(32)))):  # fmt: skip
-        with pytest.raises(VaultError, match="is no vault"):
+        with pytest.raises(VaultError, match="is not a vault"):
             VaultId.parse(bad)

@@ -223,7 +223,7 @@ async def test_a_difference_needs_an_ancestor_and_states_that_exist(
     one, other = backend.chain.block(zero), backend.chain.block(zero, best=False)
     child = backend.chain.block(other, best=False)
     for hash, previous in ((one, other), (child, one), (zero, one)):
-        with pytest.raises(CallFailed, match="no ancestor") as caught:
+        with pytest.raises(CallFailed, match="not an ancestor") as caught:
             await ws.call("archive_v1_storageDiff", hx(hash), None, hx(previous))
         assert caught.value.code == -32602
     events = await stream(ws, "archive_v1_storageDiff", hx(child), [], hx(other))

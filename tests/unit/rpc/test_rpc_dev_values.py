@@ -137,10 +137,10 @@ def test_whole_maps_are_removed_by_name(form: StorageForm, node: DevNode) -> Non
         ({"System": {"Account": [[[ADDRESS, 1], {}]]}}, "takes 1 keys, 2 given"),
         ({"System": {"Account": [[["5Gr"], {"nonce": 1}]]}}, "System.Account: "),
         ({"System": {"Account": [[[ADDRESS], {"nonces": 1}]]}}, "no field nonces"),
-        ({"System": {"Account": [[[ADDRESS], {"nonce": 1.5}]]}}, "no whole number"),
+        ({"System": {"Account": [[[ADDRESS], {"nonce": 1.5}]]}}, "not a whole number"),
         ({"System": {"Account": [[[ADDRESS], {"nonce": -1}]]}}, "does not fit"),
         ({"Sudo": {"Key": "0xz"}}, "is not hex"),
-        ({"Sudo": {"Key": {"a": object()}}}, "no value of JSON"),
+        ({"Sudo": {"Key": {"a": object()}}}, "not a value of JSON"),
     ],
 )
 def test_wrong_storage_is_refused_in_words(

@@ -222,9 +222,9 @@ async def test_filters_change_levels_until_they_are_reset(http: HttpClient) -> N
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("loud", "'loud' is no filter; write LEVEL or TARGET=LEVEL with one of error, warn"),
-        ("grandpa=", "'grandpa=' is no filter"),
-        ("sync=debug,grandpa=loud", "'grandpa=loud' is no filter"),
+        ("loud", "'loud' is not a filter; write LEVEL or TARGET=LEVEL with one of error, warn"),
+        ("grandpa=", "'grandpa=' is not a filter"),
+        ("sync=debug,grandpa=loud", "'grandpa=loud' is not a filter"),
         ("", "there is no filter"),
         (",", "there is no filter"),
         ("nowhere=debug", "there is no target 'nowhere'"),

@@ -168,7 +168,7 @@ def test_a_bounty_is_no_way_around_the_ceiling() -> None:
 
 
 def test_money_that_comes_back_makes_no_room_below_the_ceiling(chain: EconomyChain) -> None:
-    """A gift to a pool is no part of what genesis gave, and what was released stays released."""
+    """A gift to a pool is not part of what genesis gave, and what was released stays released."""
     args = {"pool": id_of(ECOSYSTEM), "amount": u128(10_000 * BTT)}
     chain.run(release(chain, ECOSYSTEM, 10_000 * BTT))
     room = chain.tokenomics.releases.headroom()

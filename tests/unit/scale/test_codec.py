@@ -309,7 +309,7 @@ def test_a_value_that_does_not_fit_is_refused(part: Codec[object], value: object
         (Bounded[str, 3], "can be bounded"),
         (Compact[i8], "no compact form"),
         (Compact[str], "no compact form"),
-        (Id | u8, "no variant"),
+        (Id | u8, "not a variant"),
     ],
 )
 def test_a_type_without_a_wire_form_is_named(kind: Any, why: str) -> None:

@@ -157,8 +157,8 @@ def test_a_folder_in_the_place_of_a_file_does_not_hide_the_others(wallet: Wallet
     open_before = len(list(Path("/proc/self/fd").iterdir()))
     found, wrong = wallet.entries()
     assert [each.name for each in found] == ["carol"]
-    assert "bob.json is no file" in wrong["bob"]
-    with pytest.raises(WalletError, match="default is no file"):
+    assert "bob.json is not a file" in wrong["bob"]
+    with pytest.raises(WalletError, match="default is not a file"):
         wallet.default()
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
@@ -193,7 +193,7 @@ def test_links_and_pipes_are_no_accounts(wallet: Wallet, tmp_path: Path) -> None
     os.mkfifo(wallet.folder / "pipe.json", 0o600)
     with pytest.raises(WalletError, match="is a link"):
         wallet.get("link")
-    with pytest.raises(WalletError, match="is no file"):
+    with pytest.raises(WalletError, match="is not a file"):
         wallet.get("pipe")
 
 

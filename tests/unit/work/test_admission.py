@@ -65,7 +65,7 @@ BROKEN: dict[str, tuple[Graph, str]] = {
     "later tensor": (graph(Concat(u16(1), ZERO), shaped(6, 6, 8)), "made later or never"),
     "empty axis": (graph(conv(), shaped(6, 0, 4)), "none of them empty"),
     "huge": (graph(conv(), shaped(1 << 14, 1 << 14, 4)), "elements, allowed"),
-    "zero": (graph(conv(), shaped(6, 6, 4, zero=200)), "is no element"),
+    "zero": (graph(conv(), shaped(6, 6, 4, zero=200)), "is not a value"),
     "leaf": (graph(conv(), replace(X, leaf=u16(3000))), "power of two"),
     "softmax zero": (graph(Softmax(ZERO, [u16(300)] * 256), ROW, ROW), "no share is negative"),
     "softmax weights": (

@@ -256,7 +256,7 @@ def rows_of(folder: Path, text: str, columns: str = '["a", "b"]') -> tuple[list[
         ("a,b\n1,2,3,4\n", "[]", "line 2 has 4 columns"),
         ("a,b\n1,2\n,\n3,4\n", '["a", "b"]', "line 3 has empty cells only"),
         ('a,b,note\n1,2,"open\n3,4,x\n', '["a", "b"]', "unexpected end of data"),
-        ('a,b,note\n1,2,"open\n3,4,"x"\n', '["a", "b"]', "no table of text"),
+        ('a,b,note\n1,2,"open\n3,4,"x"\n', '["a", "b"]', "not a table of text"),
         ("1,n/a\n3,4\n", "[]", "line 1 has both names and numbers"),
         ("a,b\n1_000,2\n", '["a", "b"]', "line 2, number 1"),
         ("a,b\n\u0661,2\n", '["a", "b"]', "line 2, number 1"),

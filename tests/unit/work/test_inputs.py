@@ -146,7 +146,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableInput, match=r"x\.npy: holds pickled Python objects"):
         taken(file)
-    with pytest.raises(UnreadableInput, match=r"y.npy: is no .npy array"):
+    with pytest.raises(UnreadableInput, match=r"y.npy: is not a .npy array"):
         taken(tmp_path / "y.npy")
 
 
@@ -308,7 +308,7 @@ def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, why: str)
 def test_bytes_are_no_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"a,b\n\xff\xfe\x00,1\n")
 
-    with pytest.raises(UnreadableInput, match=r"t\.csv: is no table of text"):
+    with pytest.raises(UnreadableInput, match=r"t\.csv: is not a table of text"):
         taken(tmp_path / "t.csv")
 
 
@@ -383,7 +383,7 @@ def test_text_in_an_image_is_warned_of_once(tmp_path: Path) -> None:
 def test_an_image_is_refused_where_scans_are_taken(tmp_path: Path, name: str, more: str) -> None:
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / name)
 
-    with pytest.raises(UnreadableInput, match=f"{name}: is no DICOM file: .* give the DICOM file"):
+    with pytest.raises(UnreadableInput, match=f"{name}: is not a DICOM file: .* give the DICOM"):
         taken(tmp_path / name, IMAGES, f'{{"source": "scan"{more}}}')
 
 
@@ -391,7 +391,7 @@ def test_broken_images_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "whole.png")
     whole = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "none.png").write_bytes(b"this is no image at all")
+    (tmp_path / "none.png").write_bytes(b"this is not an image at all")
     bomb = Image.new("1", (1 << 14, 1 << 13))
     bomb.save(tmp_path / "bomb.png")
     frames = [Image.new("L", (16, 16), grey) for grey in (0, 255)]
@@ -419,7 +419,7 @@ def test_an_image_and_a_scan_need_a_model_whose_source_they_are(tmp_path: Path) 
 def test_an_image_is_refused_where_rows_are_taken(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "x.png")
 
-    with pytest.raises(UnreadableInput, match="which is no image"):
+    with pytest.raises(UnreadableInput, match="not images: give"):
         taken(tmp_path / "x.png")
 
 
@@ -528,7 +528,7 @@ def test_another_modality_is_refused() -> None:
         ("rtplan.dcm", "has no pixels"),
         ("SC_rgb_rle.dcm", "coloured image"),
         ("examples_palette.dcm", "coloured image"),
-        ("no_meta.dcm", "is no DICOM file"),
+        ("no_meta.dcm", "is not a DICOM file"),
         ("meta_missing_tsyntax.dcm", "does not say how it is coded"),
     ],
 )

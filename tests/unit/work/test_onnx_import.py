@@ -234,7 +234,7 @@ def test_other_operators_of_onnxruntime_are_refused_with_what_to_do() -> None:
         ("QLinearGlobalAveragePool", ONE, {"channels_last": 1}, "channels first"),
         ("QLinearSigmoid", ONE[:4], {}, "zero must be written out"),
         ("QLinearAveragePool", ONE, {}, "no size"),
-        ("QLinearLeakyRelu", ONE, {"alpha": float("nan")}, "alpha is no number"),
+        ("QLinearLeakyRelu", ONE, {"alpha": float("nan")}, "alpha is not a number"),
         ("QLinearConcat", ("sy", "zy"), {"axis": 1}, "no inputs"),
         ("QLinearConcat", ("sy", "zy", "x", "sx", "zx"), {"axis": 0}, "channels of images"),
         ("QGemm", ("x", "sx"), {}, "no input"),

@@ -128,5 +128,5 @@ def test_rules_for_which_an_operator_has_no_use_are_refused() -> None:
         concat.record_bytes([tensor, tensor])
     with pytest.raises(TypeError, match="Concat has no accumulators"):
         concat.accumulator_limit([tensor, tensor])
-    with pytest.raises(TypeError, match="Concat is no product"):
+    with pytest.raises(TypeError, match="Concat is not a product"):
         product_of(concat)

@@ -89,18 +89,18 @@ def test_a_preparation_is_read_as_it_is_written() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ("[]", "an object was expected"),
         ('{"sauce": 1}', "'sauce'"),
         ('{"source": "film"}', "known are values"),
         ('{"source": "picture", "window": {"centre": 1, "width": 2}}', "nothing that a source"),
         ('{"source": "scan", "window": 4}', "write the window"),
-        ('{"offset": 4}', "no list"),
-        ('{"offset": ["4"]}', "no number"),
+        ('{"offset": 4}', "not a list"),
+        ('{"offset": ["4"]}', "not a number"),
         ('{"divisor": [NaN]}', "NaN is not a number"),
         ('{"offset": [1e400]}', "beyond 10"),
-        (f'{{"offset": [{10**400}]}}', "no number"),
-        ('{"labels": [1]}', "no list of texts"),
+        (f'{{"offset": [{10**400}]}}', "not a number"),
+        ('{"labels": [1]}', "not a list of texts"),
     ],
 )
 def test_a_preparation_that_says_nothing_is_refused(text: str, why: str) -> None:
@@ -130,9 +130,9 @@ def test_a_preparation_of_another_model_is_refused(model: Model, text: str, why:
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     raw = raw_of(Package(rows_model()))
     for broken, why in (
-        (b"", "no package"),
-        (b"\x93NUMPY" * 10, "no package"),
-        (raw[:10], "no package"),
+        (b"", "not a package"),
+        (b"\x93NUMPY" * 10, "not a package"),
+        (raw[:10], "not a package"),
         (MAGIC + b"\x02\x00" + raw[10:], "version 2"),
         (raw[:10] + b"\xff\xff\xff\xff" + raw[14:], "header of 4294967295 bytes"),
         (raw[:40], "cut short or damaged"),

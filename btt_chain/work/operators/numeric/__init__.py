@@ -64,5 +64,5 @@ def product_of(op: Op) -> type[ProductKernel[Operator]]:
     """Return the kernel of a product; TypeError for other operators."""
     kernel = KERNELS[type(op)]
     if not issubclass(kernel, ProductKernel):
-        raise TypeError(f"{type(op).__name__} is no product")
+        raise TypeError(f"{type(op).__name__} is not a product")
     return kernel

@@ -103,7 +103,7 @@ def test_c_is_a_fraction_from_0_to_1(c: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("weight", [0, -1, 3])
 def test_a_weight_is_a_part_of_the_total(weight: int) -> None:
-    with pytest.raises(ValueError, match="no weight"):
+    with pytest.raises(ValueError, match="not a weight"):
         threshold((1, 4), weight, 2)
 
 

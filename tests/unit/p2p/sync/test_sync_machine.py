@@ -185,7 +185,7 @@ def test_a_liar_is_found_and_the_rest_is_fetched_from_others(how: str) -> None:
         world = World(FakeChain(), peers, seed=place)
         assert world.run(90_000, world.synced)
         blamed |= world.costs
-    # Not to have blocks is no lie: a peer may be on a fork, or have left it.
+    # Not to have blocks is not a lie: a peer may be on a fork, or have left it.
     free = how in ("nothing", "no bodies")
     assert set(blamed) == {"liar"} or (free and set(blamed) <= {"liar"})
 

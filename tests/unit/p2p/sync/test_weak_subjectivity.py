@@ -231,7 +231,7 @@ def test_the_way_to_a_trusted_block_is_bounded(caplog: pytest.LogCaptureFixture)
 
 
 def test_a_peer_whose_final_block_is_another_is_left_alone() -> None:
-    """A node that was deceived is no judge of those who were not."""
+    """A node that was deceived is not a judge of those who were not."""
     fork = History(salt=1)
     world = World(fork, {"a": FakePeer(HONEST), "b": FakePeer(HONEST)})
     world.run(60_000)

@@ -154,7 +154,7 @@ def test_an_offender_is_disabled_chilled_and_gone_after_the_next_election(
     assert stash(3) not in chain.sessions.queued
     chain.sessions.turn()
     report(chain, 3, slot=79)
-    assert chain.sessions.disabled == []  # it is no validator any more
+    assert chain.sessions.disabled == []  # it is no longer a validator
 
 
 def test_who_was_chosen_before_it_offended_is_disabled_in_the_next_session_too(

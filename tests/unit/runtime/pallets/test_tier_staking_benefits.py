@@ -85,7 +85,7 @@ def test_a_stake_is_good_for_more_the_longer_it_is(
     world.clock.slot = int(TIERS[tier].days) * DAY - 1
     assert flags(world, ALICE) == reported
     world.clock.slot += 1
-    assert flags(world, ALICE) == nothing, "what can be taken out at any time is no stake"
+    assert flags(world, ALICE) == nothing, "what can be taken out at any time is not a stake"
     assert flags(world, BOB) == nothing
 
 

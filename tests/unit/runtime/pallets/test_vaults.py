@@ -156,7 +156,7 @@ def test_a_manager_who_trades_with_itself_gets_little_in_a_day(floor: Floor) -> 
     place(signed(BOB), VAULT, Side.Sell, u128(5), 16 * BTT)
     with refused(floor, Vaults.TooGenerous):
         place(signed(BOB), VAULT, Side.Buy, u128(6), 22 * BTT)
-    # What is no worse than the registered value has no limit.
+    # What is not worse than the registered value has no limit.
     place(signed(BOB), VAULT, Side.Sell, u128(90), 20 * BTT)
     floor.clock.slot += DAY_MS // SLOT_MS
     place(signed(BOB), VAULT, Side.Sell, u128(5), 16 * BTT)
@@ -300,7 +300,7 @@ class Managing(History):
     def _try(self, call: Callable[..., object], *arguments: object) -> None:
         """Call, and check that no account's share of what is there became smaller."""
         vaults, id = self.floor.vaults, self.vault
-        self.attempt(vaults.accrue_fee, signed(ALICE), id)  # the manager's fee is no loss of this
+        self.attempt(vaults.accrue_fee, signed(ALICE), id)  # the manager's fee is not a loss
         vault = vaults.vaults.get(id)
         before = None if vault is None else (vaults.holdings(id, vault), int(vault.shares))
         self.attempt(call, *arguments)
