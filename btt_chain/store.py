@@ -7,6 +7,7 @@
 | missing or empty | creates the tables and the first facts, in one transaction |
 | with the version of its layout | opens it |
 | with another version, damaged, locked for too long, or not an SQLite file | raises StoreError |
+| without a version, and with tables: of another program | raises StoreError |
 
 StoreError also reports a disk that is full. Nothing of the transaction is written then.
 """
@@ -34,6 +35,11 @@ Value = int | bytes | str | None
 
 class StoreError(OSError):
     """The file cannot be used, or not at the moment; the message has its path and the reason."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
+        """The message for others than the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +155,14 @@ class Store:
     # ---- internals
 
     def _prepare(self, layout: Layout, facts: Mapping[str, bytes]) -> None:
+        version = self._checked_version(layout)
         for pragma in layout.pragmas:
             self.execute(f"PRAGMA {pragma}")
-        version = self._version()
         if version == 0:
             with self.transaction():
                 # Another process may have created the tables meanwhile.
-                version = self._version()
-                if version == 0:
+                if self._checked_version(layout) == 0:
                     self._create(layout, facts)
-                    version = layout.version
-        if version != layout.version:
-            raise StoreError(
-                f"{self._path}: version {version}, this program writes {layout.version}"
-                + layout.remedy
-            )
 
     def _create(self, layout: Layout, facts: Mapping[str, bytes]) -> None:
         for statement in layout.tables.split(";"):
@@ -172,12 +171,18 @@ class Store:
             self.set_fact(name, value)
         self.execute(f"PRAGMA user_version = {layout.version}")
 
-    def _version(self) -> int:
+    def _checked_version(self, layout: Layout) -> int:
+        """Return the version; 0 for an empty file. Raises StoreError for one of another layout."""
         version: int = self.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, layout.version):
+            reason = f"version {version}, this program writes {layout.version}{layout.remedy}"
+            raise StoreError(self._path, reason)
+        if version == 0 and self.row("SELECT 1 FROM sqlite_schema") is not None:
+            raise StoreError(self._path, "it has the tables of another program")
         return version
 
     def _failed(self, failure: sqlite3.Error) -> StoreError:
-        return StoreError(f"{self._path}: {failure}")
+        return StoreError(self._path, str(failure))
 
 
 def snapshot(path: Path) -> bytes:

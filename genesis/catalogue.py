@@ -202,6 +202,8 @@ def _chain(chain: Chain | str, slot_ms: int | None, runtime: str | None) -> Chai
     if runtime is not None:
         if chain.is_live:
             raise SpecError(f"{chain.preset}: a Live chain has all features")
+        if chain.runtime not in (FULL, runtime):
+            raise SpecError(f"{chain.preset}: its runtime is {chain.runtime}, not {runtime}")
         chain = chain.with_runtime(runtime)
     if slot_ms is None:
         return chain

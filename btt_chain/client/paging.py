@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import count
 from typing import Final, TypeVar
 
 from btt_chain.client.errors import InvalidAnswer
@@ -24,18 +25,22 @@ async def pages(
 ) -> AsyncIterator[Row]:
     """Yield the rows of a list. `read` returns at most `size` rows behind a key, from `first` on.
 
-    Raises InvalidAnswer if the node repeats a page, which could go on for ever.
+    Raises InvalidAnswer if the node repeats pages, which could go on for ever.
     """
-    after = first
-    while True:
+    after = landmark = first
+    # The keys are compared with one of them, which changes at 1, 2, 4, ... pages: so a round of any
+    # length is noticed, and no keys are kept.
+    for number in count(1):
         page = await read(after)
         for row in page:
             yield row
         if len(page) < size:
             return
-        if (last := key(page[-1])) == after:
+        after = key(page[-1])
+        if after == landmark:
             raise InvalidAnswer("the node repeats a page")
-        after = last
+        if number.bit_count() == 1:
+            landmark = after
 
 
 async def listed(

@@ -199,9 +199,12 @@ class ChainView:
             raise asked.RuntimeCallError(str(error)) from error
 
     def is_unsafe_call(self, function: str) -> bool:
-        """Return True if only a trusted caller may use a runtime API method."""
+        """Return True if only a trusted caller may use a runtime API method.
+
+        Without the runtime of the best block, all of them: older blocks still execute calls.
+        """
         runtime = self._best_runtime()
-        return runtime is not None and is_unsafe(runtime, function)
+        return runtime is None or is_unsafe(runtime, function)
 
     def max_call_data(self, function: str) -> int:
         """Return the maximum number of bytes of a runtime API method's arguments."""

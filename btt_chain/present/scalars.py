@@ -161,7 +161,9 @@ class Moment(Count[Number], Generic[Number]):
 
         A time between two slots is the next one. Raises Unfit.
         """
-        digits = text.removeprefix("slot ").removesuffix(" slots").replace("_", "")
+        digits = text.replace("_", "")
+        if self.unit is Unit.SLOT:
+            digits = digits.removeprefix("slot ").removesuffix(" slots")
         if _DIGITS.fullmatch(digits):
             return self.of(int(digits))
         is_span = self.origin is Origin.SPAN
@@ -388,7 +390,7 @@ def lower_initial(name: str) -> str:
 
 
 def _letters(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name[:MAX_SHOWN]).lower()
+    return re.sub(r"[\s_-]", "", name).lower()
 
 
 def _text(json: object) -> str:

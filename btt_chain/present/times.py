@@ -11,9 +11,9 @@ UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 DAYS_ALONE: Final = 10
 """Durations of so many days have no hours."""
 
-_DURATION: Final = re.compile(r"([0-9]{1,15}) ?(day|hour|minute|second|d|h|m|s)s?")
+_DURATION: Final = re.compile(r"([0-9]{1,15}) ?(days?|hours?|minutes?|seconds?|[dhms])")
 _DURATIONS: Final = re.compile(rf"{_DURATION.pattern}(?: ?{_DURATION.pattern})*")
-_SECONDS: Final = {name: length for length, word in UNITS for name in (word, word[0])}
+_SECONDS: Final = {word[0]: length for length, word in UNITS}
 
 
 def span(ms: int) -> str:
@@ -44,7 +44,7 @@ def read_span(text: str) -> int | None:
     text = text.replace("_", "")
     if not _DURATIONS.fullmatch(text):
         return None
-    return 1_000 * sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+    return 1_000 * sum(int(number) * _SECONDS[unit[0]] for number, unit in _DURATION.findall(text))
 
 
 def read_date(text: str) -> int | None:

@@ -259,7 +259,7 @@ class Connections:
         """
         connection.external = True
         connection.bill, connection.account = None, EXTERNAL.account(self.clock())
-        if not connection.placed:
+        if not connection.placed and not connection.is_turned_away:
             self._place_or_turn_away(connection)
 
     def admit(self, connection: HttpConnection, address: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,8 @@ from btt_chain.web.listener import Listener
 
 log = logging.getLogger(__name__)
 
+NO_ADDRESS: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""Errors of an address that this machine does not have."""
 SWEEP_SECONDS: Final = 0.5
 """Seconds between two searches for connections that are late."""
 
@@ -88,9 +91,10 @@ class HttpServer:
             loop = asyncio.get_running_loop()
             infos = await loop.getaddrinfo(host, port, type=kind, flags=flags)
         opened: list[Listener] = []
-        try:
-            for family, _, _, _, address in dict.fromkeys(infos):
-                same_port = opened[0].address[1] if opened else port
+        failure: OSError | None = None
+        for family, _, _, _, address in dict.fromkeys(infos):
+            same_port = opened[0].address[1] if opened else port
+            try:
                 opened.append(
                     Listener(
                         family,
@@ -99,10 +103,15 @@ class HttpServer:
                         self._connections.make_room,
                     )
                 )
-        except OSError:
+            except OSError as problem:
+                failure = problem
+                if problem.errno not in NO_ADDRESS:
+                    break
+        # A name may have an address of IPv6 on a machine without it.
+        if failure is not None and (not opened or failure.errno not in NO_ADDRESS):
             for listener in opened:
                 listener.close()
-            raise
+            raise OSError(failure.errno, failure.strerror, f"{host}:{port}") from failure
         self._listeners += opened
 
     async def _sweep(self) -> None:

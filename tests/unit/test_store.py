@@ -60,6 +60,16 @@ def test_another_file_is_refused_and_stays_as_it_is(tmp_path: Path, content: byt
     assert path.read_bytes() == content
 
 
+def test_a_file_of_another_program_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "photos.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE photos (id INTEGER)")
+    content = path.read_bytes()
+    with pytest.raises(StoreError, match=r"photos\.db: it has the tables of another program"):
+        Store(path, LAYOUT)
+    assert path.read_bytes() == content
+
+
 def test_another_version_is_refused_with_its_remedy(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     Store(path, LAYOUT).close()

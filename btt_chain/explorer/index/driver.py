@@ -152,9 +152,10 @@ class Indexer:
             progress.fault = str(error)
             raise Halted(f"the index stops at block {progress.tip}: {error}") from None
         except StoreError as error:
-            # Nothing of the batch was written.
-            progress.fault = f"the index cannot be written: {error}"
-            raise Halted(f"{progress.fault}, after block {progress.tip}") from None
+            # Nothing of the batch was written. The pages show the fault: without the path.
+            progress.fault = f"the index cannot be written: {error.reason}"
+            after = f"after block {progress.tip}"
+            raise Halted(f"the index cannot be written {after}: {error}") from None
         finally:
             progress.connected = False
             progress.notify()

@@ -39,12 +39,19 @@ async def test_a_reader_that_stops_requests_no_further_page() -> None:
     assert numbers.requests == [0, 10]
 
 
-async def test_a_node_that_repeats_a_page_is_refused() -> None:
+@pytest.mark.parametrize(("begin", "length"), [(0, 1), (0, 2), (3, 1), (5, 7)])
+async def test_a_node_that_repeats_pages_is_refused(begin: int, length: int) -> None:
+    requests = 0
+
     async def read(_after: int) -> list[int]:
-        return [*range(10)]
+        nonlocal requests
+        first = requests if requests < begin else begin + (requests - begin) % length
+        requests += 1
+        return [*range(10 * first + 1, 10 * first + 11)]
 
     with pytest.raises(InvalidAnswer, match="repeats a page"):
         _ = [row async for row in pages(read, lambda row: row, 0, size=10)]
+    assert requests <= 3 * (begin + length)
 
 
 async def test_records_of_an_rpc_method_are_listed_by_their_keys() -> None:

@@ -91,7 +91,7 @@ async def test_a_full_disk_is_said_in_words_and_the_index_goes_on_when_there_is_
 
     def limited(*args: object, **named: object) -> None:
         if is_full:
-            raise StoreError("database or disk is full")
+            raise StoreError(tmp_path / "index.db", "database or disk is full")
         write(*args, **named)
 
     @asynccontextmanager

@@ -89,6 +89,8 @@ def test_a_program_older_than_its_database_still_answers_about_stored_blocks(
     view, first = ChainView(chain.client), chain.client.block_hash(1) or b""
     assert view.body(chain.client.best().hash)
     assert view.runtime_version(first).spec_version == 100
+    assert view.call(first, "Core_version", b"")
+    assert view.is_unsafe_call("Core_execute_block"), "the older block would execute it"
     with pytest.raises(RuntimeCallError, match="install a release"):
         view.metadata(chain.client.best().hash)
     with pytest.raises(RuntimeCallError, match="install a release"):

@@ -20,7 +20,7 @@ async def test_a_root_whose_ledger_could_not_be_written_is_anchored_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise StoreError("database or disk is full")
+        raise StoreError(tmp_path / "custodian.db", "database or disk is full")
 
     now_ms = 0
     with Ledger.open(tmp_path / "custodian.db") as ledger:

@@ -96,6 +96,12 @@ def test_a_section_of_a_pallet_that_the_set_lacks_is_refused() -> None:
     assert "vesting" not in sections_of(MINIMAL, PARAMS)
 
 
+def test_a_chain_that_is_named_after_a_set_has_no_other_one() -> None:
+    with pytest.raises(SpecError, match="dev-minimal: its runtime is minimal, not full"):
+        make("dev-minimal", runtime=FULL)
+    assert make("dev-minimal", runtime=MINIMAL).dumps() == make("dev", runtime=MINIMAL).dumps()
+
+
 def test_a_live_chain_has_all_features() -> None:
     with pytest.raises(SpecError, match="a Live chain has all features"):
         make("testnet", runtime=MINIMAL)

@@ -122,3 +122,15 @@ async def test_a_server_that_is_full_ends_the_connection_longest_without_a_reque
     connections.enter(arrived[0][1], Phase.BUSY)
     assert connections.make_room("127.0.0.1")
     assert [transport.is_cut for transport, _ in arrived] == [False, True, False]
+
+
+async def test_a_forwarded_caller_that_was_turned_away_is_counted_once() -> None:
+    connections = Connections(HttpLimits(connections_per_address=1, answered_refusals=1))
+    arrive(connections, "127.0.0.9")
+    for _ in range(3):
+        transport, connection = arrive(connections, "127.0.0.9")
+        connections.forward(connection)
+        assert connection.is_turned_away
+        assert not transport.is_cut
+        connections.leave(connection)
+    assert connections.make_room("127.0.0.9")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -142,6 +143,27 @@ async def serving(limits: HttpLimits = LIMITS) -> AsyncIterator[Served]:
 
 
 # ---- connections
+
+
+async def test_a_name_is_served_on_its_addresses_that_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = socket.getaddrinfo("127.0.0.1", 0, type=socket.SOCK_STREAM)
+    elsewhere = [(*names[0][:4], ("192.0.2.1", 0))]  # of no machine: RFC 5737
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [*elsewhere, *names])
+    served = Served()
+    server = application_server(served.application(), served.bounds)
+    host, port = await server.start("localhost", 0)
+    monkeypatch.undo()
+    async with ClientSession() as session, session.get(f"http://{host}:{port}/") as answer:
+        assert await answer.text() == "hello"
+    other = application_server(served.application(), served.bounds)
+    with pytest.raises(OSError, match=rf"in use: '127\.0\.0\.1:{port}'"):
+        await other.start("127.0.0.1", port)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: elsewhere)
+    with pytest.raises(OSError, match="localhost:0"):
+        await other.start("localhost", 0)
+    await server.stop()
 
 
 async def test_silent_connections_end_and_the_others_stay() -> None:
