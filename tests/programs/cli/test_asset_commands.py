@@ -166,7 +166,10 @@ def test_orders_meet_in_the_next_block_and_are_reported(url: str, traded: str) -
     assert "2.5 BTT" in table
     assert "500_000_000_000_000_000" not in table
     (mine,) = document("exchange", "orders", scanner, "//Alice", "--url", url)
-    assert (mine["order"], mine["side"], mine["units"]) == (first, "sell", "10")
+    assert (mine["order"], mine["side"], mine["units"]) == (first, "Sell", "10")
+    shown = good("exchange", "orders", scanner, "//Alice", "--url", url)
+    assert "the units" in shown
+    assert f"{BTT}" not in shown
 
     good("exchange", "order", "buy", scanner, "6", "2.5BTT", "--from", "//Eve", "--url", url)
     assert "they trade in the next block" in good("exchange", "book", scanner, "--url", url)
@@ -245,7 +248,7 @@ def test_what_is_no_part_is_refused(given: str) -> None:
         (("vault", "create", "0", "1BTT", "1", "--fee", "3"), "is no percentage"),
         (("vault", "create", "0", "1BTT", "1", "--fee", "3%"), "100 to 200 hundredths"),
         (("exchange", "order", "buy", "0", "1", "2.5"), "'2.5' has no unit"),
-        (("exchange", "order", "buy", "0", "1", "1BTT", "--until", "-5"), "-5 is not in the range"),
+        (("exchange", "order", "buy", "0", "1", "1BTT", "--until", "-5"), "--until: expected an integer"),
         (
             ("exchange", "order", "buy", "0", "99999", "90BTT"),
             "the account has too little free money",

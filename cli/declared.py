@@ -1,0 +1,404 @@
+"""Declared commands: a query is a function of a chain, a sending command a call of a pallet.
+
+    @query(exchange, "btt-chain exchange trades 0", empty="nothing was traded yet")
+    async def trades(chain: ViewClient, asset: AssetId) -> list[Trade]:
+        \"\"\"Show what the last auctions did, the newest last.\"\"\"
+        return await chain.api(ExchangeApi.trades, asset)
+
+    send(oracle, "withdraw", Oracle.withdraw, "btt-chain oracle withdraw --from //Bob",
+         event=events.Withdrawn, done="{bond} are free again", help="Get the bond back, ...")
+
+The docstring is the help. Annotations say how arguments are typed and results are written: each
+type has one rule for that (`btt_chain.present`). `Input` says what a type does not. A parameter
+without a help is an argument, one with a help an option. The chain's metadata encode and decode.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Final, TypeAlias, TypeVar, cast, get_args, get_origin
+
+import click
+
+from btt_chain.client import errors
+from btt_chain.client.accounts import read_account
+from btt_chain.client.views import ViewClient, event_of, name_of
+from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_of
+from btt_chain.present.composites import Part, Tuple, camel_case
+from btt_chain.present.scalars import Account, Count, Truth
+from btt_chain.primitives.account import AccountId, Id, MultiAddress
+from btt_chain.scale import TypeName
+from btt_chain.scale.hints import hints_of
+from cli.common import show
+from cli.common.calls import report
+from cli.common.errors import Mistyped, NotFound
+from cli.common.options import examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
+from cli.common.working import view_chain
+
+Composes: TypeAlias = Callable[..., Awaitable[Mapping[str, object]]]
+"""A function of a `ViewClient`, if it is named the `sender`, and the parameters of its command."""
+Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
+Column: TypeAlias = str | Callable[..., str]
+"""The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
+_Type: TypeAlias = click.Path | click.Choice[str] | click.IntRange | click.types.StringParamType
+Values: TypeAlias = dict[str, tuple[Rule[object], object]]
+
+NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender"})
+"""Parameters of functions and calls that are not typed on the command line."""
+_ID: Final = re.compile(r"(?:T::)?(\w+?)Id(?:Parameter)?")
+"""The name of a type of numbers: `AssetId`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """How a parameter is typed, as a mark of its annotation, or for an argument of a call."""
+
+    metavar: str = ""
+    help: str = ""
+    """Help of an option."""
+    default: str | None = None
+    """Default of an option, as it is typed."""
+    least: int | None = None
+    most: int | None = None
+    """Bounds of a number that are narrower than those of its type."""
+
+
+class Parameter:
+    """A parameter of a command: the rule of its type, and how it is typed."""
+
+    def __init__(self, name: str, hint: object, mark: Input | None = None) -> None:
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        self.key = name
+        self.name = _name(name, hint)
+        self.mark = mark or next((mark for mark in marks if isinstance(mark, Input)), Input())
+        self.is_file = Path in (hint, *get_args(hint)[:1])
+        # A call takes any form of address; an account is typed.
+        self.is_address = get_args(hint)[:1] == get_args(MultiAddress)[:1]
+        self.rule = rule_of(str if self.is_file else AccountId if self.is_address else hint)
+        self.is_optional = isinstance(self.rule, Option)
+        self.label = (
+            f"--{self.key.strip('_').replace('_', '-')}" if self.mark.help else self.metavar
+        )
+
+    @property
+    def metavar(self) -> str:
+        """Placeholder of an argument in the help."""
+        default = "ACCOUNT" if isinstance(self.rule, Account) else self.name.strip("_").upper()
+        return self.mark.metavar or default
+
+    @property
+    def declaration(self) -> click.Parameter:
+        """Parameter of the command."""
+        type, mark = self._type(), self.mark
+        if not mark.help:
+            metavar = None if isinstance(type, click.Choice) else self.metavar
+            return click.Argument(
+                [self.key], type=type, metavar=metavar, required=not self.is_optional
+            )
+        is_flag = isinstance(self.rule, Truth)
+        return click.Option(
+            [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
+            is_flag=is_flag, default=False if is_flag else mark.default, help=mark.help,
+            required=not is_flag and not self.is_optional and mark.default is None,
+            show_default=mark.default is not None,
+        )  # fmt: skip
+
+    def _type(self) -> _Type:
+        rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        if self.is_file:
+            return click.Path(exists=True, dir_okay=False, path_type=Path)
+        if rule.choices:
+            return click.Choice(rule.choices, case_sensitive=False)
+        # A number with a unit is read when the chain is known.
+        if isinstance(rule, Count) and type(rule) is Count:
+            least, most = self.mark.least, self.mark.most
+            return click.IntRange(
+                rule.kind.MIN if least is None else least, rule.kind.MAX if most is None else most
+            )
+        return click.types.StringParamType()
+
+    def parse(self, typed: object, context: Context) -> object:
+        """Return the value of what was typed. Raises Mistyped."""
+        if typed is None or isinstance(typed, bool | Path):
+            return typed
+        try:
+            return self.rule.parse(str(typed), context)
+        except Unfit as error:
+            raise Mistyped(f"{self.label}: {error}") from None
+
+
+def _name(name: str, hint: object) -> str:
+    """Return the name of a value; that of its type for one that is called `id`: `asset`."""
+    marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    names = [mark.name for mark in marks if isinstance(mark, TypeName)]
+    match = _ID.fullmatch(names[0]) if names and name == "id" else None
+    return name if match is None else match[1].lower()
+
+
+def parameters_of(
+    function: Callable[..., object], marks: Mapping[str, Input] | None = None
+) -> list[Parameter]:
+    """Return the typed parameters of a function or a call."""
+    hints, marks = hints_of(function), marks or {}
+    typed = {name: hint for name, hint in hints.items() if name not in NOT_TYPED}
+    return [Parameter(name, hint, marks.get(name)) for name, hint in typed.items()]
+
+
+async def context_of(client: ViewClient) -> Context:
+    """Return what a chain's values are written and read with."""
+    slot_ms = genesis_ms = None
+    try:
+        slot_ms = client.slot_ms
+        genesis_ms = slot_ms * int(str(await client.chain.storage("Babe.GenesisSlot"))) or None
+    except errors.NotFound:
+        pass  # A chain without Babe has no dates: slots are shown as numbers.
+    read = client.prefix
+    return Context(
+        read, client.currency, slot_ms, genesis_ms, lambda text: read_account(text, read)
+    )
+
+
+# ---- queries
+
+
+def query(
+    group: click.Group,
+    *lines: str,
+    columns: Mapping[str, Column] | None = None,
+    key: str = "",
+    spread: str = "",
+    empty: str = "",
+    missing: str = "",
+    view: Callable[..., None] | None = None,
+) -> Callable[[Asks], Asks]:
+    """Add a command that shows what a function returns; `lines` are examples.
+
+    `columns` are those of a table, or the lines of one record, by their titles; without, all
+    fields. Rows of two have the first as field `key` of the second, a record. The fields of the
+    record in the field `spread` are in its place. `empty` is the text for an empty list, `missing`
+    that of the error for None, with parameters in braces. `view` prints the value for readers in
+    another form; `--json` writes it by its type.
+    """
+
+    def declare(function: Asks) -> Asks:
+        parameters = parameters_of(function)
+
+        def command(url: str, timeout: float, as_json: bool, **typed: object) -> None:
+            async def ask() -> tuple[object, Context]:
+                async with view_chain(url, timeout) as chain:
+                    context = await context_of(chain)
+                    values = {p.key: p.parse(typed[p.key], context) for p in parameters}
+                    return await function(chain, **values), context
+
+            value, context = run(ask())
+            if value is None and missing:
+                raise NotFound(missing.format(**typed))
+            rule = rule_of(hints_of(function)["return"])
+            if key or spread:
+                rule, value = joined(rule, value, key, spread)
+            if as_json:
+                show.document(rule.json(value, context))
+            elif value == [] and empty:
+                show.note(empty.format(**typed))
+            elif view is not None:
+                view(value, context)
+            else:
+                print_value(rule, value, columns, context)
+
+        _add(group, click.Command, function.__name__, query_options(command), parameters, lines,
+             inspect.getdoc(function))  # fmt: skip
+        return function
+
+    return declare
+
+
+class Joined:
+    """Several records as one, which has the fields of all."""
+
+    def __init__(self, *records: object) -> None:
+        self.records = records
+
+    def __getattr__(self, name: str) -> object:
+        return next(getattr(record, name) for record in self.records if hasattr(record, name))
+
+
+def joined(rule: Rule[object], value: object, key: str, spread: str) -> tuple[Rule[object], object]:
+    """Return a value, or each of a list, as one record with its `key` and `spread` fields."""
+    if isinstance(rule, Option):
+        return joined(rule.inner, value, key, spread)
+    if isinstance(rule, Items):
+        rows = [joined(rule.item, row, key, spread) for row in cast("Sequence[object]", value)]
+        items = Items(rows[0][0] if rows else rule.item)
+        return cast("Rule[object]", items), [row for _, row in rows]
+    if isinstance(rule, Tuple):
+        number, record = cast("tuple[object, object]", value)
+        first, second = rule.parts
+        parts = [Part(key, first), *_parts(second)]
+        return Record(Joined, parts), Joined(SimpleNamespace(**{key: number}), record)
+    parts = []
+    for part in _parts(rule):
+        parts += _parts(part.rule) if part.name == spread else [part]
+    return Record(Joined, parts), Joined(value, getattr(value, spread))
+
+
+def _parts(rule: Rule[object]) -> Sequence[Part]:
+    if not isinstance(rule, Record):
+        raise TypeError(f"{rule!r} is not the rule of a record")
+    return rule.parts
+
+
+def print_value(
+    rule: Rule[object], value: object, columns: Mapping[str, Column] | None, context: Context
+) -> None:
+    """Print records as a table, one record as lines, another value as its text."""
+    rule = rule.inner if isinstance(rule, Option) else rule
+    item = rule.item if isinstance(rule, Items) else rule
+    if not isinstance(item, Record):
+        show.record({"": rule.text(value, context)})
+        return
+    shown = columns or {part.label: part.name for part in item.parts}
+    cells = [_Cell(item, column) for column in shown.values()]
+    if not isinstance(rule, Items):
+        lines = zip(shown, cells, strict=True)
+        show.record({title: cell.text(value, context) for title, cell in lines})
+        return
+    titles = [
+        f">{title}" if cell.rule is not None and cell.rule.is_number else title
+        for title, cell in zip(shown, cells, strict=True)
+    ]
+    rows = cast("Sequence[object]", value)
+    show.table(titles, [[cell.text(row, context, is_cut=True) for cell in cells] for row in rows])
+
+
+class _Cell:
+    """The writer of a column."""
+
+    def __init__(self, record: Record, column: Column) -> None:
+        self.rule: Rule[object] | None = None
+        self._write = column if callable(column) else None
+        self._path = [] if callable(column) else column.split(".")
+        inner: Rule[object] = record
+        for name in self._path:
+            inner = inner.inner if isinstance(inner, Option) else inner
+            self.rule = inner = next(part.rule for part in _parts(inner) if part.name == name)
+
+    def text(self, value: object, context: Context, *, is_cut: bool = False) -> str:
+        """Return the text of the column for a record."""
+        if self.rule is None:
+            return "" if self._write is None else self._write(value, context)
+        for name in self._path:
+            value = None if value is None else getattr(value, name)
+        if value is None:
+            return "-"
+        return self.rule.cell(value, context) if is_cut else self.rule.text(value, context)
+
+
+# ---- calls
+
+
+def send(
+    group: click.Group,
+    name: str,
+    call: Callable[..., object],
+    *lines: str,
+    help: str,
+    done: str,
+    event: type | None = None,
+    inputs: Mapping[str, Input] | None = None,
+) -> None:
+    """Add a command that sends a call of a pallet; `lines` are examples.
+
+    `done` is the text of success: arguments, fields of the first `event` of that class, and the
+    hash of the `block` are in braces. `--json` has the same values.
+    """
+
+    async def same(chain: ViewClient, **values: object) -> Mapping[str, object]:
+        del chain
+        return values
+
+    parameters = parameters_of(call, inputs)
+    _add_sending(group, name, parameters, same, _Sending(call, done, event), lines, help)
+
+
+def composed(
+    group: click.Group,
+    call: Callable[..., object],
+    *lines: str,
+    done: str,
+    event: type | None = None,
+) -> Callable[[Composes], Composes]:
+    """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
+
+    def declare(function: Composes) -> Composes:
+        _add_sending(
+            group, function.__name__, parameters_of(function), function,
+            _Sending(call, done, event), lines, inspect.getdoc(function),
+        )  # fmt: skip
+        return function
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A call of a sending command, and its result."""
+
+    call: Callable[..., object]
+    done: str
+    event: type | None
+
+
+def _add_sending(
+    group: click.Group, name: str, parameters: Sequence[Parameter], compose: Composes,
+    sending: _Sending, lines: Sequence[str], help: str | None,
+) -> None:  # fmt: skip
+    pallet, _, call = name_of(sending.call).partition(".")
+    takes_sender = "sender" in compose.__annotations__
+
+    def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
+        typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
+        sender = Sender.of(options, as_json)
+
+        async def work() -> None:
+            async with view_chain(url, timeout) as chain:
+                context = await context_of(chain)
+                values = {p.key: p.parse(typed[p.key], context) for p in parameters}
+                written: Values = {p.name: (p.rule, values[p.key]) for p in parameters}
+                for parameter in parameters:
+                    if parameter.is_address:
+                        values[parameter.key] = Id(cast("AccountId", values[parameter.key]))
+                more = {"sender": sender} if takes_sender else {}
+                arguments = await compose(chain, **values, **more)
+                sent = await sender.send(chain, pallet, call.rstrip("_"), **arguments)
+            if sending.event is not None:
+                kind = sending.event
+                happened: object = event_of(sent, f"{pallet}.{kind.__name__}", kind)
+                hints = hints_of(kind)
+                for field in fields(kind):
+                    hint, value = hints[field.name], getattr(happened, field.name)
+                    written[_name(field.name, hint)] = (rule_of(hint), value)
+            texts = {key: rule.text(value, context) for key, (rule, value) in written.items()}
+            facts = {camel_case(key): r.json(value, context) for key, (r, value) in written.items()}
+            text = sending.done.format(**texts, block="0x" + sent.block.hex())
+            report(sent, as_json, text, **facts)
+
+        run(work())
+
+    _add(group, SendingCommand, name, call_options(command), parameters, lines, help)
+
+
+def _add(
+    group: click.Group, kind: type[click.Command], name: str, function: Callable[..., None],
+    parameters: Sequence[Parameter], lines: Sequence[str], help: str | None,
+) -> None:  # fmt: skip
+    """Add a command: its parameters come before the options that all commands have."""
+    command = click.command(name.strip("_").replace("_", "-"), cls=kind, help=help)(function)
+    command.params = [parameter.declaration for parameter in parameters] + command.params
+    group.add_command(examples(*lines)(command))
