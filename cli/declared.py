@@ -27,6 +27,7 @@ import click
 
 from btt_chain.client import errors
 from btt_chain.client.accounts import read_account
+from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient, event_of, name_of
 from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_of
 from btt_chain.present.composites import Part, Tuple, camel_case
@@ -44,6 +45,8 @@ from cli.common.working import view_chain
 
 Composes: TypeAlias = Callable[..., Awaitable[Mapping[str, object]]]
 """A function of a `ViewClient`, if it is named the `sender`, and the parameters of its command."""
+Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
+"""A function that returns more about a call, by what its block did; it may raise Refused."""
 Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
 Column: TypeAlias = str | Callable[..., str]
 """The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
@@ -311,12 +314,13 @@ def send(
     help: str,
     done: str,
     event: type | None = None,
+    facts: Facts | None = None,
     inputs: Mapping[str, Input] | None = None,
 ) -> None:
     """Add a command that sends a call of a pallet; `lines` are examples.
 
-    `done` is the text of success: arguments, fields of the first `event` of that class, and the
-    hash of the `block` are in braces. `--json` has the same values.
+    `done` is the text of success: arguments, fields of the first `event` of that class, what
+    `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
     """
 
     async def same(chain: ViewClient, **values: object) -> Mapping[str, object]:
@@ -324,7 +328,7 @@ def send(
         return values
 
     parameters = parameters_of(call, inputs)
-    _add_sending(group, name, parameters, same, _Sending(call, done, event), lines, help)
+    _add_sending(group, name, parameters, same, _Sending(call, done, event, facts), lines, help)
 
 
 def composed(
@@ -333,13 +337,14 @@ def composed(
     *lines: str,
     done: str,
     event: type | None = None,
+    facts: Facts | None = None,
 ) -> Callable[[Composes], Composes]:
     """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
 
     def declare(function: Composes) -> Composes:
         _add_sending(
             group, function.__name__, parameters_of(function), function,
-            _Sending(call, done, event), lines, inspect.getdoc(function),
+            _Sending(call, done, event, facts), lines, inspect.getdoc(function),
         )  # fmt: skip
         return function
 
@@ -353,6 +358,25 @@ class _Sending:
     call: Callable[..., object]
     done: str
     event: type | None
+    facts: Facts | None
+
+    def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
+        """Print the result, with the arguments and what the block has more."""
+        for name, fact in {} if self.facts is None else self.facts(sent).items():
+            kind: object = type(fact)
+            values[name] = (rule_of(kind), fact)
+        if self.event is not None:
+            pallet, _, _ = name_of(self.call).partition(".")
+            event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)
+            hints = hints_of(self.event)
+            for field in fields(self.event):
+                hint = hints[field.name]
+                values[_name(field.name, hint)] = (rule_of(hint), getattr(event, field.name))
+        texts = {name: rule.text(value, context) for name, (rule, value) in values.items()}
+        members = {
+            camel_case(name): rule.json(value, context) for name, (rule, value) in values.items()
+        }
+        report(sent, as_json, self.done.format(**texts, block="0x" + sent.block.hex()), **members)
 
 
 def _add_sending(
@@ -377,17 +401,7 @@ def _add_sending(
                 more = {"sender": sender} if takes_sender else {}
                 arguments = await compose(chain, **values, **more)
                 sent = await sender.send(chain, pallet, call.rstrip("_"), **arguments)
-            if sending.event is not None:
-                kind = sending.event
-                happened: object = event_of(sent, f"{pallet}.{kind.__name__}", kind)
-                hints = hints_of(kind)
-                for field in fields(kind):
-                    hint, value = hints[field.name], getattr(happened, field.name)
-                    written[_name(field.name, hint)] = (rule_of(hint), value)
-            texts = {key: rule.text(value, context) for key, (rule, value) in written.items()}
-            facts = {camel_case(key): r.json(value, context) for key, (r, value) in written.items()}
-            text = sending.done.format(**texts, block="0x" + sent.block.hex())
-            report(sent, as_json, text, **facts)
+            sending.report(sent, written, context, as_json)
 
         run(work())
 
