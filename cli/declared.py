@@ -47,6 +47,8 @@ Composes: TypeAlias = Callable[..., Awaitable[Mapping[str, object]]]
 """A function of a `ViewClient`, if it is named the `sender`, and the parameters of its command."""
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
 """A function that returns more about a call, by what its block did; it may raise Refused."""
+Done: TypeAlias = str | Callable[..., str]
+"""The text of success with values in braces, or a function of the values and a context."""
 Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
 Column: TypeAlias = str | Callable[..., str]
 """The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
@@ -312,7 +314,7 @@ def send(
     call: Callable[..., object],
     *lines: str,
     help: str,
-    done: str,
+    done: Done,
     event: type | None = None,
     facts: Facts | None = None,
     inputs: Mapping[str, Input] | None = None,
@@ -335,7 +337,7 @@ def composed(
     group: click.Group,
     call: Callable[..., object],
     *lines: str,
-    done: str,
+    done: Done,
     event: type | None = None,
     facts: Facts | None = None,
 ) -> Callable[[Composes], Composes]:
@@ -356,7 +358,7 @@ class _Sending:
     """A call of a sending command, and its result."""
 
     call: Callable[..., object]
-    done: str
+    done: Done
     event: type | None
     facts: Facts | None
 
@@ -372,11 +374,16 @@ class _Sending:
             for field in fields(self.event):
                 hint = hints[field.name]
                 values[_name(field.name, hint)] = (rule_of(hint), getattr(event, field.name))
-        texts = {name: rule.text(value, context) for name, (rule, value) in values.items()}
+        if callable(self.done):
+            plain = {name: value for name, (_, value) in values.items()}
+            text = self.done(SimpleNamespace(**plain), context)
+        else:
+            texts = {name: rule.text(value, context) for name, (rule, value) in values.items()}
+            text = self.done.format(**texts, block="0x" + sent.block.hex())
         members = {
             camel_case(name): rule.json(value, context) for name, (rule, value) in values.items()
         }
-        report(sent, as_json, self.done.format(**texts, block="0x" + sent.block.hex()), **members)
+        report(sent, as_json, text, **members)
 
 
 def _add_sending(
