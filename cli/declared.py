@@ -80,14 +80,15 @@ class Parameter:
 
     def __init__(self, name: str, hint: object, mark: Input | None = None) -> None:
         marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        bare = get_args(hint)[0] if marks else hint
         self.key = name
         self.name = _name(name, hint)
         self.mark = mark or next((mark for mark in marks if isinstance(mark, Input)), Input())
-        self.is_file = Path in (hint, *get_args(hint)[:1])
+        self.is_file = bare in (Path, Path | None)
         # A call takes any form of address; an account is typed.
-        self.is_address = get_args(hint)[:1] == get_args(MultiAddress)[:1]
+        self.is_address = bare == get_args(MultiAddress)[0]
         self.rule = rule_of(str if self.is_file else AccountId if self.is_address else hint)
-        self.is_optional = isinstance(self.rule, Option)
+        self.is_optional = isinstance(self.rule, Option) or bare == Path | None
         self.label = (
             f"--{self.key.strip('_').replace('_', '-')}" if self.mark.help else self.metavar
         )
@@ -118,7 +119,7 @@ class Parameter:
     def _type(self) -> _Type:
         rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
         if self.is_file:
-            return click.Path(exists=True, dir_okay=False, path_type=Path)
+            return click.Path(dir_okay=False, path_type=Path)
         if rule.choices:
             return click.Choice(rule.choices, case_sensitive=False)
         # A number with a unit is read when the chain is known.
@@ -204,14 +205,14 @@ def query(
 
             value, context = run(ask())
             if value is None and missing:
-                raise NotFound(missing.format(**typed))
+                raise NotFound(missing.format(**{p.name: typed[p.key] for p in parameters}))
             rule = rule_of(hints_of(function)["return"])
             if key or spread:
                 rule, value = joined(rule, value, key, spread)
             if as_json:
                 show.document(rule.json(value, context))
             elif value == [] and empty:
-                show.note(empty.format(**typed))
+                show.note(empty)
             elif view is not None:
                 view(value, context)
             else:
@@ -401,7 +402,7 @@ def _add_sending(
             async with view_chain(url, timeout) as chain:
                 context = await context_of(chain)
                 values = {p.key: p.parse(typed[p.key], context) for p in parameters}
-                written: Values = {p.name: (p.rule, values[p.key]) for p in parameters}
+                written = {p.name: (p.rule, values[p.key]) for p in parameters if not p.is_file}
                 for parameter in parameters:
                     if parameter.is_address:
                         values[parameter.key] = Id(cast("AccountId", values[parameter.key]))

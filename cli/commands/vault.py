@@ -22,7 +22,7 @@ from cli.common.working import text
 from cli.declared import Done, Input, composed, query
 from runtime.apis.assets import AssetsApi, AssetView, ExchangeApi, VaultView
 from runtime.frame.aliases import Balance
-from runtime.pallets.vaults import Vaults
+from runtime.pallets.vaults import VaultId, Vaults
 from runtime.splits import BPS, ceil_div
 
 ALL: Final = u128.MAX
@@ -31,7 +31,6 @@ SHARES: Final = Currency("shares")
 """Unit of shares: a vault begins with as many shares as it has money."""
 
 Fee = Annotated[u16, BASIS_POINTS]
-Number = Annotated[u32, Input("VAULT")]
 
 vault = Group(
     "vault",
@@ -110,20 +109,20 @@ def print_contents(contents: Contents, context: Context) -> None:
 )  # fmt: skip
 async def show_(
     chain: ViewClient,
-    number: Number,
+    id: VaultId,
     of: Annotated[AccountId | None, Input("ACCOUNT", "Show what this account has of it, too.")],
 ) -> Contents:
     """Show one vault and what lies in it."""
-    view = await vault_of(chain, number)
+    view = await vault_of(chain, id)
     asset = await chain.api(AssetsApi.asset, view.vault.asset)
     orders = await chain.api(ExchangeApi.orders, view.account, view.vault.asset)
     own = None
     if of is not None:
-        shares, whole = await shares_of(chain, number, of), int(view.vault.shares)
+        shares, whole = await shares_of(chain, id, of), int(view.vault.shares)
         # Rounded as on the chain.
         money, units = (u128(int(total) * shares // whole) for total in (view.money, view.units))
         own = Part(of, u128(shares), money, units)
-    return Contents(number, view, asset, u32(len(orders)), own)
+    return Contents(id, view, asset, u32(len(orders)), own)
 
 
 @composed(
@@ -158,7 +157,7 @@ def moved(verb: str) -> Done:
 )  # fmt: skip
 async def deposit(
     chain: ViewClient,
-    number: Number,
+    id: VaultId,
     amount: Balance,
     most_units: Annotated[
         u64 | None,
@@ -169,16 +168,16 @@ async def deposit(
 
     If the vault trades in the meantime, the same shares may cost more: then nothing happens.
     """
-    view = await vault_of(chain, number)
+    view = await vault_of(chain, id)
     if not view.money:
         raise Refused(
-            f"vault {number} has no money now, only units: wait until it has sold some, "
+            f"vault {id} has no money now, only units: wait until it has sold some, "
             "or name shares in `btt-chain tx call Vaults.deposit_vault`"
         )
     whole = int(view.vault.shares)
     shares = int(amount) * whole // int(view.money)
     most = most_units or ceil_div(int(view.units) * shares, whole)
-    return {"id": number, "shares": shares, "most_money": amount, "most_units": most}
+    return {"id": id, "shares": shares, "most_money": amount, "most_units": most}
 
 
 @composed(
@@ -188,14 +187,14 @@ async def deposit(
 )  # fmt: skip
 async def withdraw(
     chain: ViewClient,
-    number: Number,
+    id: VaultId,
     part: Annotated[str, Input("all|PERCENT|SHARES")],
     sender: Sender,
 ) -> dict[str, object]:
     """Give shares of yours back, all or a part of them, for money and units."""
-    await vault_of(chain, number)
-    own = await shares_of(chain, number, sender.account)
-    return {"id": number, "shares": some_of(own, part)}
+    await vault_of(chain, id)
+    own = await shares_of(chain, id, sender.account)
+    return {"id": id, "shares": some_of(own, part)}
 
 
 async def vault_of(chain: ViewClient, number: u32) -> VaultView:

@@ -131,8 +131,9 @@ def traded(url: str, scanner: str) -> str:
 
 def test_what_is_registered_is_listed_and_shown(url: str, scanner: str) -> None:
     (row,) = document("asset", "list", "--url", url)
-    assert (row["name"], row["state"], row["units"]) == ("CT scanner", "Issued", "1000")
-    assert row["documents"] == "0x" + sha256(b"what it is").hexdigest()
+    info = row["info"]
+    assert (info["name"], info["state"], info["units"]) == ("CT scanner", "Issued", "1000")
+    assert info["documents"] == "0x" + sha256(b"what it is").hexdigest()
     reported = good("asset", "show", scanner, "--url", url)
     assert "20_000 BTT" in reported
     assert "held by 1" in reported
@@ -144,7 +145,7 @@ def test_units_move_and_bring_revenue(url: str, scanner: str) -> None:
     good("asset", "distribute", scanner, "50BTT", "--from", "//Alice", "--url", url)
     (held,) = document("asset", "holdings", "//Dave", "--url", url)
     assert held == {
-        "asset": int(scanner), "units": "100", "onHold": "0", "revenue": str(5 * BTT),
+        "id": int(scanner), "units": "100", "onHold": "0", "revenue": str(5 * BTT),
     }  # fmt: skip
     assert "You got 5 BTT" in good("asset", "claim", scanner, "--from", "//Dave", "--url", url)
     assert (
