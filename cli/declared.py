@@ -43,8 +43,13 @@ from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import view_chain
 
-Composes: TypeAlias = Callable[..., Awaitable[Mapping[str, object]]]
-"""A function of a `ViewClient`, if it is named the `sender`, and the parameters of its command."""
+Arguments: TypeAlias = Mapping[str, object]
+Composes: TypeAlias = Callable[..., Arguments | Awaitable[Arguments]]
+"""A function of a command's parameters that returns the arguments of a call.
+
+It may also have the parameters `chain`, a `ViewClient`, and `sender`.
+"""
+Composing = TypeVar("Composing", bound=Composes)
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
 """A function that returns more about a call, by what its block did; it may raise Refused."""
 Done: TypeAlias = str | Callable[..., str]
@@ -113,7 +118,7 @@ class Parameter:
             [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
             is_flag=is_flag, default=False if is_flag else mark.default, help=mark.help,
             required=not is_flag and not self.is_optional and mark.default is None,
-            show_default=mark.default is not None,
+            show_default=bool(mark.default),
         )  # fmt: skip
 
     def _type(self) -> _Type:
@@ -325,13 +330,8 @@ def send(
     `done` is the text of success: arguments, fields of the first `event` of that class, what
     `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
     """
-
-    async def same(chain: ViewClient, **values: object) -> Mapping[str, object]:
-        del chain
-        return values
-
     parameters = parameters_of(call, inputs)
-    _add_sending(group, name, parameters, same, _Sending(call, done, event, facts), lines, help)
+    _add_sending(group, name, parameters, dict, _Sending(call, done, event, facts), lines, help)
 
 
 def composed(
@@ -341,10 +341,10 @@ def composed(
     done: Done,
     event: type | None = None,
     facts: Facts | None = None,
-) -> Callable[[Composes], Composes]:
+) -> Callable[[Composing], Composing]:
     """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
 
-    def declare(function: Composes) -> Composes:
+    def declare(function: Composing) -> Composing:
         _add_sending(
             group, function.__name__, parameters_of(function), function,
             _Sending(call, done, event, facts), lines, inspect.getdoc(function),
@@ -392,7 +392,7 @@ def _add_sending(
     sending: _Sending, lines: Sequence[str], help: str | None,
 ) -> None:  # fmt: skip
     pallet, _, call = name_of(sending.call).partition(".")
-    takes_sender = "sender" in compose.__annotations__
+    named = getattr(compose, "__annotations__", {})
 
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
         typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
@@ -406,8 +406,11 @@ def _add_sending(
                 for parameter in parameters:
                     if parameter.is_address:
                         values[parameter.key] = Id(cast("AccountId", values[parameter.key]))
-                more = {"sender": sender} if takes_sender else {}
-                arguments = await compose(chain, **values, **more)
+                own = {"chain": chain, "sender": sender}
+                values |= {name: own[name] for name in own.keys() & named.keys()}
+                arguments = compose(**values)
+                if isinstance(arguments, Awaitable):
+                    arguments = await arguments
                 sent = await sender.send(chain, pallet, call.rstrip("_"), **arguments)
             sending.report(sent, written, context, as_json)
 

@@ -141,8 +141,7 @@ async def holdings(chain: ViewClient, account: AccountId) -> list[Holding]:
     "  --value 20_000BTT --units 1000 --from //Alice",
     event=events.AssetRegistered, done="Asset {asset} is registered, and waits for two verifiers.",
 )  # fmt: skip
-async def register(
-    chain: ViewClient,
+def register(
     documents: Path,
     name: Annotated[str, Input(help="What people call it: at most 50 bytes.")],
     symbol: Annotated[
@@ -161,7 +160,6 @@ async def register(
 
     Two verifiers attest it, stakers may object, then `asset issue` makes its units.
     """
-    del chain
     return {
         "kind": kind, "right": right, "documents": hash_of(documents),
         "description": hash_of(description or documents), "name": label(name, "name"),
@@ -250,8 +248,7 @@ def appoint(
     "btt-chain asset verify 0 --role technical --complexity 1 --report report.pdf \\",
     "    --from //Charlie", done="Your verdict on asset {asset} is stored.",
 )  # fmt: skip
-async def verify(
-    chain: ViewClient,
+def verify(
     id: Id,
     role: Annotated[Role, Input(help="The role to verify in.")],
     complexity: Annotated[
@@ -266,7 +263,6 @@ async def verify(
     reject: Annotated[bool, Input(help="Reject the asset instead of attesting it.")],
 ) -> dict[str, object]:
     """Attest an asset, or reject it, as a verifier who read its documents."""
-    del chain
     return {
         "id": id, "role": role, "complexity": complexity, "approve": not reject,
         "report": hash_of(report),
@@ -284,9 +280,8 @@ class Ballot(IntEnum):
     asset, AssetRegistry.vote, "btt-chain asset vote 0 aye --from //Dave",
     done="You voted {vote} on asset {asset}.",
 )  # fmt: skip
-async def vote_(chain: ViewClient, id: Id, vote: Ballot) -> dict[str, object]:
+def vote_(id: Id, vote: Ballot) -> dict[str, object]:
     """Vote on an attested asset, with your stake that lasts until the end of the vote."""
-    del chain
     return {"id": id, "aye": vote is Ballot.Aye}
 
 

@@ -79,8 +79,7 @@ async def trades(chain: ViewClient, asset: u32) -> list[Trade]:
     "btt-chain exchange order sell 0 100 2.5BTT --from //Bob --immediate",
     event=events.OrderPlaced, done="Order {order} is in the book.",
 )  # fmt: skip
-async def order(
-    chain: ViewClient,
+def order(
     side: Side,
     asset: u32,
     units: Annotated[u64, Input(least=1)],
@@ -96,7 +95,6 @@ async def order(
     It trades in the next block at the earliest. What a purchase may cost, its fee included, is on
     hold until then; so are units for sale.
     """
-    del chain
     force = TimeInForce.Immediate if immediate else TimeInForce.UntilCancelled
     return {
         "asset": asset, "side": side, "units": units, "price": price, "time_in_force": force,

@@ -326,15 +326,12 @@ class Choice(IntEnum):
     "btt-chain gov vote 3 aye 500BTT --from //Alice",
     "btt-chain gov vote 3 abstain 20BTT --from //Bob", done="voted, in block {block}",
 )  # fmt: skip
-async def vote(
-    chain: ViewClient, index: Number, side: Choice, amount: Balance
-) -> dict[str, object]:
+def vote(index: Number, side: Choice, amount: Balance) -> dict[str, object]:
     """Vote with AMOUNT, or change your vote; what is put in stays locked.
 
     Vesting money counts for institutions only: a holder who has some votes with that and the
     rest together. Leave something for fees.
     """
-    del chain
     ballot = (
         {"SplitAbstain": {"aye": 0, "nay": 0, "abstain": amount}}
         if side is Choice.Abstain

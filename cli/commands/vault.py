@@ -129,15 +129,13 @@ async def show_(
     vault, Vaults.create_vault, "btt-chain vault create 0 100BTT 40 --fee 1.5% --from //Alice",
     event=Vaults.VaultCreated, done="vault {vault}; `btt-chain vault show {vault}` shows it",
 )  # fmt: skip
-async def create(
-    chain: ViewClient,
+def create(
     asset: u32,
     amount: Balance,
     units: Annotated[u64, Input(least=1)],
     fee: Annotated[Fee, Input(help="Yours for a year: 1% to 2% of it.", default="1%")],
 ) -> dict[str, object]:
     """Begin a vault with money and units of your own, and manage it."""
-    del chain
     return {"asset": asset, "fee_bps": fee, "money": amount, "units": units}
 
 
