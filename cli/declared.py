@@ -9,7 +9,7 @@
          event=events.Withdrawn, done="{bond} are free again", help="Get the bond back, ...")
 
 The docstring is the help. Annotations say how arguments are typed and results are written: each
-type has one rule for that (`btt_chain.present`). `Input` says what a type does not. A parameter
+type has one rule for that (`btt_chain.present`). `Input` has what a type has not. A parameter
 without a help is an argument, one with a help an option. The chain's metadata encode and decode.
 """
 
@@ -30,7 +30,7 @@ from btt_chain.client.accounts import read_account
 from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient, event_of, name_of
 from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_of
-from btt_chain.present.composites import Part, Tuple, camel_case
+from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
 from btt_chain.present.scalars import Account, Count, Truth
 from btt_chain.primitives.account import AccountId, Id, MultiAddress
 from btt_chain.scale import TypeName
@@ -68,7 +68,7 @@ _ID: Final = re.compile(r"(?:T::)?(\w+?)Id(?:Parameter)?")
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """How a parameter is typed, as a mark of its annotation, or for an argument of a call."""
+    """What the type of a parameter does not say, as a mark of it or for an argument of a call."""
 
     metavar: str = ""
     help: str = ""
@@ -94,9 +94,8 @@ class Parameter:
         self.is_address = bare == get_args(MultiAddress)[0]
         self.rule = rule_of(str if self.is_file else AccountId if self.is_address else hint)
         self.is_optional = isinstance(self.rule, Option) or bare == Path | None
-        self.label = (
-            f"--{self.key.strip('_').replace('_', '-')}" if self.mark.help else self.metavar
-        )
+        flag = f"--{name.strip('_').replace('_', '-')}"
+        self.label = flag if self.mark.help else self.metavar
 
     @property
     def metavar(self) -> str:
@@ -129,10 +128,7 @@ class Parameter:
             return click.Choice(rule.choices, case_sensitive=False)
         # A number with a unit is read when the chain is known.
         if isinstance(rule, Count) and type(rule) is Count:
-            least, most = self.mark.least, self.mark.most
-            return click.IntRange(
-                rule.kind.MIN if least is None else least, rule.kind.MAX if most is None else most
-            )
+            return click.IntRange(self.mark.least or rule.kind.MIN, self.mark.most or rule.kind.MAX)
         return click.types.StringParamType()
 
     def parse(self, typed: object, context: Context) -> object:
@@ -164,15 +160,15 @@ def parameters_of(
 
 async def context_of(client: ViewClient) -> Context:
     """Return what a chain's values are written and read with."""
-    slot_ms = genesis_ms = None
+    prefix = client.prefix
     try:
-        slot_ms = client.slot_ms
-        genesis_ms = slot_ms * int(str(await client.chain.storage("Babe.GenesisSlot"))) or None
-    except errors.NotFound:
-        pass  # A chain without Babe has no dates: slots are shown as numbers.
-    read = client.prefix
+        slot_ms: int | None = client.slot_ms
+        genesis = int(str(await client.chain.storage("Babe.GenesisSlot")))
+    except errors.NotFound:  # a chain without Babe has no dates: slots are shown as numbers
+        slot_ms, genesis = None, 0
+    genesis_ms = genesis * slot_ms if genesis and slot_ms else None
     return Context(
-        read, client.currency, slot_ms, genesis_ms, lambda text: read_account(text, read)
+        prefix, client.currency, slot_ms, genesis_ms, lambda text: read_account(text, prefix)
     )
 
 
@@ -268,47 +264,39 @@ def _parts(rule: Rule[object]) -> Sequence[Part]:
 def print_value(
     rule: Rule[object], value: object, columns: Mapping[str, Column] | None, context: Context
 ) -> None:
-    """Print records as a table, one record as lines, another value as its text."""
+    """Print records as a table, or one record as lines."""
     rule = rule.inner if isinstance(rule, Option) else rule
+    is_list = isinstance(rule, Items)
     item = rule.item if isinstance(rule, Items) else rule
-    if not isinstance(item, Record):
-        show.record({"": rule.text(value, context)})
+    titled = columns or {part.label: part.name for part in _parts(item)}
+    writers = [writer_of(item, column, is_cut=is_list) for column in titled.values()]
+    records = cast("Sequence[object]", value) if is_list else [value]
+    rows = [[write(record, context) for _, write in writers] for record in records]
+    if not is_list:
+        show.record(dict(zip(titled, rows[0], strict=True)))
         return
-    shown = columns or {part.label: part.name for part in item.parts}
-    cells = [_Cell(item, column) for column in shown.values()]
-    if not isinstance(rule, Items):
-        lines = zip(shown, cells, strict=True)
-        show.record({title: cell.text(value, context) for title, cell in lines})
-        return
-    titles = [
-        f">{title}" if cell.rule is not None and cell.rule.is_number else title
-        for title, cell in zip(shown, cells, strict=True)
-    ]
-    rows = cast("Sequence[object]", value)
-    show.table(titles, [[cell.text(row, context, is_cut=True) for cell in cells] for row in rows])
+    right = [">" if is_number else "" for is_number, _ in writers]
+    show.table([side + title for side, title in zip(right, titled, strict=True)], rows)
 
 
-class _Cell:
-    """The writer of a column."""
+def writer_of(
+    rule: Rule[object], column: Column, *, is_cut: bool
+) -> tuple[bool, Callable[[object, Context], str]]:
+    """Return True if a column has numbers, and the writer of its cells or of its lines."""
+    if callable(column):
+        return False, column
+    names = column.split(".")
+    for name in names:
+        record = rule.inner if isinstance(rule, Option) else rule
+        rule = next(part.rule for part in _parts(record) if part.name == name)
+    write = rule.cell if is_cut else rule.text
 
-    def __init__(self, record: Record, column: Column) -> None:
-        self.rule: Rule[object] | None = None
-        self._write = column if callable(column) else None
-        self._path = [] if callable(column) else column.split(".")
-        inner: Rule[object] = record
-        for name in self._path:
-            inner = inner.inner if isinstance(inner, Option) else inner
-            self.rule = inner = next(part.rule for part in _parts(inner) if part.name == name)
-
-    def text(self, value: object, context: Context, *, is_cut: bool = False) -> str:
-        """Return the text of the column for a record."""
-        if self.rule is None:
-            return "" if self._write is None else self._write(value, context)
-        for name in self._path:
+    def text(value: object, context: Context) -> str:
+        for name in names:
             value = None if value is None else getattr(value, name)
-        if value is None:
-            return "-"
-        return self.rule.cell(value, context) if is_cut else self.rule.text(value, context)
+        return ABSENT if value is None else write(value, context)
+
+    return rule.is_number, text
 
 
 # ---- calls
@@ -366,8 +354,7 @@ class _Sending:
     def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
         """Print the result, with the arguments and what the block has more."""
         for name, fact in {} if self.facts is None else self.facts(sent).items():
-            kind: object = type(fact)
-            values[name] = (rule_of(kind), fact)
+            values[name] = (rule_of(cast("object", type(fact))), fact)
         if self.event is not None:
             pallet, _, _ = name_of(self.call).partition(".")
             event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)
