@@ -51,7 +51,7 @@ It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
 Composing = TypeVar("Composing", bound=Composes)
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
-"""A function that returns more about a call, by what its block did; it may raise Refused."""
+"""A function that returns more values by the events of a call; it may raise Refused."""
 Done: TypeAlias = str | Callable[..., str]
 """The text of success with values in braces, or a function of the values and a context."""
 Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
@@ -68,7 +68,7 @@ _ID: Final = re.compile(r"(?:T::)?(\w+?)Id(?:Parameter)?")
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What the type of a parameter does not say, as a mark of it or for an argument of a call."""
+    """Properties of a parameter that its type does not have: a mark, or given beside a call."""
 
     metavar: str = ""
     help: str = ""
@@ -159,7 +159,7 @@ def parameters_of(
 
 
 async def context_of(client: ViewClient) -> Context:
-    """Return what a chain's values are written and read with."""
+    """Return the currency, addresses and time of a chain."""
     prefix = client.prefix
     try:
         slot_ms: int | None = client.slot_ms
@@ -180,7 +180,7 @@ def query(
     *lines: str,
     columns: Mapping[str, Column] | None = None,
     key: str = "",
-    spread: str = "",
+    flat: str = "",
     empty: str = "",
     missing: str = "",
     view: Callable[..., None] | None = None,
@@ -189,7 +189,7 @@ def query(
 
     `columns` are those of a table, or the lines of one record, by their titles; without, all
     fields. Rows of two have the first as field `key` of the second, a record. The fields of the
-    record in the field `spread` are in its place. `empty` is the text for an empty list, `missing`
+    record in the field `flat` are in its place. `empty` is the text for an empty list, `missing`
     that of the error for None, with parameters in braces. `view` prints the value for readers in
     another form; `--json` writes it by its type.
     """
@@ -208,8 +208,8 @@ def query(
             if value is None and missing:
                 raise NotFound(missing.format(**{p.name: typed[p.key] for p in parameters}))
             rule = rule_of(hints_of(function)["return"])
-            if key or spread:
-                rule, value = joined(rule, value, key, spread)
+            if key or flat:
+                rule, value = joined(rule, value, key, flat)
             if as_json:
                 show.document(rule.json(value, context))
             elif value == [] and empty:
@@ -236,12 +236,12 @@ class Joined:
         return next(getattr(record, name) for record in self.records if hasattr(record, name))
 
 
-def joined(rule: Rule[object], value: object, key: str, spread: str) -> tuple[Rule[object], object]:
-    """Return a value, or each of a list, as one record with its `key` and `spread` fields."""
+def joined(rule: Rule[object], value: object, key: str, flat: str) -> tuple[Rule[object], object]:
+    """Return a value, or each of a list, as one record with its `key` and `flat` fields."""
     if isinstance(rule, Option):
-        return joined(rule.inner, value, key, spread)
+        return joined(rule.inner, value, key, flat)
     if isinstance(rule, Items):
-        rows = [joined(rule.item, row, key, spread) for row in cast("Sequence[object]", value)]
+        rows = [joined(rule.item, row, key, flat) for row in cast("Sequence[object]", value)]
         items = Items(rows[0][0] if rows else rule.item)
         return cast("Rule[object]", items), [row for _, row in rows]
     if isinstance(rule, Tuple):
@@ -251,8 +251,8 @@ def joined(rule: Rule[object], value: object, key: str, spread: str) -> tuple[Ru
         return Record(Joined, parts), Joined(SimpleNamespace(**{key: number}), record)
     parts = []
     for part in _parts(rule):
-        parts += _parts(part.rule) if part.name == spread else [part]
-    return Record(Joined, parts), Joined(value, getattr(value, spread))
+        parts += _parts(part.rule) if part.name == flat else [part]
+    return Record(Joined, parts), Joined(value, getattr(value, flat))
 
 
 def _parts(rule: Rule[object]) -> Sequence[Part]:
@@ -352,7 +352,7 @@ class _Sending:
     facts: Facts | None
 
     def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
-        """Print the result, with the arguments and what the block has more."""
+        """Print the result with the arguments and the values of the event."""
         for name, fact in {} if self.facts is None else self.facts(sent).items():
             values[name] = (rule_of(cast("object", type(fact))), fact)
         if self.event is not None:

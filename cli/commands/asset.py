@@ -78,7 +78,7 @@ def kind(view: AssetView, context: Context) -> str:
 
 
 def holders(view: AssetView, _: Context) -> str:
-    """Return who may hold an asset."""
+    """Return the accounts that may hold an asset, as text."""
     return "accounts with a judged identity" if view.info.restricted else "any account"
 
 
@@ -169,14 +169,14 @@ def register(
 
 
 def check_issued(sent: Included) -> dict[str, object]:
-    """Raise Refused if stakers rejected an asset, which is no error of the call."""
+    """Raise Refused if stakers rejected an asset, which does not fail the call."""
     if not events_of(sent, "AssetRegistry.AssetIssued", events.AssetIssued):
         raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
     return {}
 
 
 def issued(event: events.AssetIssued, context: Context) -> str:
-    """Return what exists and what it cost."""
+    """Return the number of units and the fee, as text."""
     fee, burned = (context.currency.format(int(part)) for part in (event.fee, event.burned))
     return f"Units that exist now: {event.units:_}. The fee was {fee}, {burned} of it burned."
 

@@ -103,7 +103,7 @@ def order(
 
 
 def on_hold(order: Order, context: Context) -> str:
-    """Return what is on hold for an order."""
+    """Return the hold of an order, as text."""
     is_sale = order.side is Side.Sell
     return "the units" if is_sale else context.currency.format(int(order.escrow))
 

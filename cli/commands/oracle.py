@@ -56,7 +56,7 @@ async def prices(chain: ViewClient) -> list[PriceView]:
 
 
 @query(
-    oracle, "btt-chain oracle feeders", spread="feeder",
+    oracle, "btt-chain oracle feeders", flat="feeder",
     empty="no feeder is admitted: `btt-chain oracle join --help` says how to begin",
     columns={
         "feeder": "account", "state": "state", "bond": "bond", "fed today": "fed",
@@ -84,7 +84,7 @@ def print_feeder(view: FeederView, context: Context) -> None:
 
 
 @query(
-    oracle, "btt-chain oracle show //Dave", spread="feeder", view=print_feeder,
+    oracle, "btt-chain oracle show //Dave", flat="feeder", view=print_feeder,
     missing="{account} is not a feeder; `btt-chain oracle join` bonds one",
 )  # fmt: skip
 async def show_(chain: ViewClient, account: AccountId) -> FeederView | None:

@@ -104,7 +104,7 @@ def print_contents(contents: Contents, context: Context) -> None:
 
 
 @query(
-    vault, "btt-chain vault show 0", "btt-chain vault show 0 --of //Alice", spread="view",
+    vault, "btt-chain vault show 0", "btt-chain vault show 0 --of //Alice", flat="view",
     view=print_contents,
 )  # fmt: skip
 async def show_(

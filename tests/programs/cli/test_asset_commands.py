@@ -250,7 +250,10 @@ def test_what_is_no_part_is_refused(given: str) -> None:
         (("vault", "create", "0", "1BTT", "1", "--fee", "3"), "--fee: '3' is not a percentage"),
         (("vault", "create", "0", "1BTT", "1", "--fee", "3%"), "100 to 200 hundredths"),
         (("exchange", "order", "buy", "0", "1", "2.5"), "'2.5' has no unit"),
-        (("exchange", "order", "buy", "0", "1", "1BTT", "--until", "-5"), "--until: expected an integer"),
+        (
+            ("exchange", "order", "buy", "0", "1", "1BTT", "--until", "-5"),
+            "--until: expected an integer",
+        ),
         (
             ("exchange", "order", "buy", "0", "99999", "90BTT"),
             "the account has too little free money",

@@ -148,14 +148,14 @@ def test_a_column_that_is_not_a_field_is_an_error() -> None:
             print_value(rule_of(Offer), offer(1), {"cost": path}, CONTEXT)
 
 
-def test_a_key_and_spread_fields_are_members_of_one_record() -> None:
+def test_a_key_and_flat_fields_are_members_of_one_record() -> None:
     rows: object = [(u32(7), offer(4))]
     keyed, values = joined(rule_of(list[tuple[u32, Offer]]), rows, "order", "")
     assert keyed.json(values, CONTEXT) == [
         {"order": 7, "side": "Sell", "price": None, "units": "4"}
     ]
     listed = Listed(u32(7), Price(u128(5), u16(150)))
-    spread, value = joined(rule_of(Listed | None), listed, "", "level")
-    assert spread.json(value, CONTEXT) == {"id": 7, "price": "5", "share": 150}
+    flat, value = joined(rule_of(Listed | None), listed, "", "level")
+    assert flat.json(value, CONTEXT) == {"id": 7, "price": "5", "share": 150}
     empty, nothing = joined(rule_of(list[tuple[u32, Offer]]), [], "order", "")
     assert empty.json(nothing, CONTEXT) == []
