@@ -22,7 +22,6 @@ from runtime.pallets.exchange import Exchange, Side
 from runtime.pallets.referral import Referral
 
 CONTEXT = Context(currency=BTT)
-ALICE = AccountId(bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
