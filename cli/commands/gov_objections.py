@@ -2,62 +2,43 @@
 
 from __future__ import annotations
 
-import click
-
+from btt_chain.client.views import ViewClient
+from btt_chain.present import Context
 from btt_chain.scale import u32
-from cli.commands.gov_calls import slot_now
-from cli.commands.gov_view import percent, when
-from cli.common import show
+from cli.commands.gov_view import percent
 from cli.common.errors import NotFound
-from cli.common.options import Group, examples, query_options
-from cli.common.session import run
-from cli.common.types import kebab
-from cli.common.working import view_chain
-from cli.declared import Input, send
+from cli.common.options import Group
+from cli.declared import Input, query, send
 from runtime.apis.governance import ChambersApi, MilestoneView
 from runtime.pallets.chambers import Chambers
-from runtime.splits import BPS
 
 objections = Group("objections")
 """Commands that `btt-chain gov` has."""
 
 
-@examples("btt-chain gov milestones 0", "btt-chain gov milestones 0 --json")
-@objections.command()
-@click.argument("programme", type=click.IntRange(0, 2**32 - 1))
-@query_options
-def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
+def weight_of(view: MilestoneView, _: Context) -> str:
+    """Return the weight of the objections, and the weight that stops the milestone."""
+    whole = int(view.needed) * 10
+    return f"{percent(view.objected, whole)} of {percent(view.needed, whole)}"
+
+
+@query(
+    objections, "btt-chain gov milestones 0", "btt-chain gov milestones 0 --json", key="index",
+    columns={
+        "milestone": "index", "part": "milestone.bps", "state": "milestone.status",
+        "window ends": "until", ">objections": weight_of, "counts": "counts",
+    },
+)  # fmt: skip
+async def milestones(chain: ViewClient, programme: u32) -> list[tuple[u32, MilestoneView]]:
     """Show the milestones of a programme of the Foundation, and who objects to them.
 
     An attested milestone counts after its window, unless members with 10 % of the chambers'
     weights object.
     """
-
-    async def ask() -> tuple[list[MilestoneView], int, int]:
-        async with view_chain(url, timeout) as chain:
-            views = await chain.api(ChambersApi.milestones, u32(programme))
-            return views, await slot_now(chain.chain), chain.slot_ms
-
-    found, now, slot_ms = run(ask())
-    if not found:
+    views = await chain.api(ChambersApi.milestones, programme)
+    if not views:
         raise NotFound(f"there is no programme {programme}; they are numbered from 0")
-    if as_json:
-        show.document([facts(index, view) for index, view in enumerate(found)])
-        return
-    show.table(
-        [">milestone", ">part", "state", "window ends", ">objections", "counts"],
-        [
-            [
-                str(index),
-                percent(view.milestone.bps, BPS),
-                kebab(view.milestone.status.name),
-                "" if view.until is None else when(view.until, now, slot_ms),
-                "" if view.until is None else weight_of(view),
-                "yes" if view.counts else "",
-            ]
-            for index, view in enumerate(found)
-        ],
-    )
+    return [(u32(index), view) for index, view in enumerate(views)]
 
 
 send(
@@ -82,25 +63,3 @@ send(
     help="Free what an account's objections to decided milestones lock.",
     done="unlocked, in block {block}",
 )  # fmt: skip
-
-
-def weight_of(view: MilestoneView) -> str:
-    """Return the weight of the objections, and what stops the milestone."""
-    whole = int(view.needed) * 10
-    return f"{percent(view.objected, whole)} of {percent(view.needed, whole)}"
-
-
-def facts(index: int, view: MilestoneView) -> dict[str, object]:
-    """Return a milestone as JSON."""
-    return {
-        "milestone": index,
-        "bps": view.milestone.bps,
-        "state": kebab(view.milestone.status.name),
-        "description": "0x" + view.milestone.description.hex(),
-        "evidence": "0x" + view.milestone.evidence.hex(),
-        "since": view.milestone.since,
-        "until": view.until,
-        "counts": view.counts,
-        "objected": str(view.objected),
-        "needed": str(view.needed),
-    }
