@@ -2,370 +2,292 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Annotated, Final
 
 import click
 
 from btt_chain.client.paging import PAGE, pages
-from btt_chain.client.views import event_of, events_of
-from btt_chain.primitives.account import AccountId, Id
+from btt_chain.client.transactions import Included
+from btt_chain.client.views import ViewClient, events_of
+from btt_chain.present import Context, rule
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.ss58 import encode
-from btt_chain.scale import u32
-from cli.commands.asset_verifiers import COMMANDS
-from cli.common import show
-from cli.common.errors import Mistyped, NotFound, Refused
+from btt_chain.scale import u8, u32, u64
+from cli.commands.gov_calls import address_of
+from cli.common.deciding import decide, deciding_options
+from cli.common.errors import Mistyped, Refused
 from cli.common.files import hash_of
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.sending import SendingCommand
 from cli.common.session import run
-from cli.common.types import words_of
-from cli.common.working import (
-    account,
-    planck,
-    properties,
-    report_call,
-    text,
-    view_chain,
-)
+from cli.common.working import account, properties, text
+from cli.declared import Input, composed, query, send
 from runtime.apis.assets import AssetsApi, AssetView, Holding
-from runtime.pallets.asset_registry import AssetKind, RightKind, events
-from runtime.pallets.assets import STRING_LIMIT
+from runtime.frame.aliases import Balance, SlotOf
+from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind, Role, State, events
+from runtime.pallets.asset_registry.types import Id
+from runtime.pallets.assets import STRING_LIMIT, Assets
+from runtime.pallets.exchange import Exchange
 
-if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.transactions import Included
+ROLES: Final = ("regulatory", "technical")
+POLICY: Final = "asset_policy"
+"""The track that appoints verifiers."""
 
-KINDS: Final = words_of(AssetKind)
-RIGHTS: Final = words_of(RightKind)
+asset = Group(
+    "asset", help="Register real things, issue their units, hold them and share their revenue."
+)
 
-asset_argument = click.argument("number", metavar="ASSET", type=click.IntRange(0, 2**32 - 1))
-
-
-@click.group(cls=Group)
-def asset() -> None:
-    """Register real things, issue their units, hold them and share their revenue."""
+# ---- queries
 
 
-@examples("btt-chain asset list")
-@asset.command("list")
-@query_options
-def list_(url: str, timeout: float, as_json: bool) -> None:
+def state(view: AssetView, context: Context) -> str:
+    """Return the state of an asset in a word or two."""
+    return rule(State).text(view.info.state, context) + (", frozen" if view.frozen else "")
+
+
+@query(
+    asset, "btt-chain asset list", empty="nothing is registered",
+    columns={
+        "asset": "id", "name": "info.name", "kind": "info.kind", "state": state,
+        "value": "info.value", ">units": lambda view, _: f"{view.info.units:_}",
+        "holders": "holders",
+        "traded": lambda view, _: "-" if view.listing is None else "yes",
+    },
+)  # fmt: skip
+async def list_(chain: ViewClient) -> list[AssetView]:
     """List what is registered."""
-
-    async def ask() -> tuple[list[AssetView], Currency]:
-
-        currency, _ = await properties(url, timeout)
-        async with view_chain(url, timeout) as chain:
-            assets = pages(
-                lambda begin: chain.api(AssetsApi.assets, begin, u32(PAGE)),
-                lambda view: view.id + 1,
-                first=u32(0),
-            )
-            return [view async for view in assets], currency
-
-    found, currency = run(ask())
-    if as_json:
-        show.document([facts(view) for view in found])
-        return
-    if not found:
-        show.note("nothing is registered")
-        return
-    show.table(
-        [">asset", "name", "kind", "state", ">value", ">units", ">holders", "traded"],
-        [
-            [
-                str(view.id),
-                text(view.info.name),
-                view.info.kind.name,
-                state(view),
-                currency.format(view.info.value),
-                f"{view.info.units:_}",
-                str(view.holders),
-                "-" if view.listing is None else "yes",
-            ]
-            for view in found
-        ],
+    assets = pages(
+        lambda begin: chain.api(AssetsApi.assets, begin, u32(PAGE)),
+        lambda view: view.id + 1,
+        first=u32(0),
     )
+    return [view async for view in assets]
 
 
-@examples("btt-chain asset show 0")
-@asset.command("show")
-@asset_argument
-@query_options
-def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
+def title(view: AssetView, _: Context) -> str:
+    """Return an asset's number and names."""
+    return f"{view.id}, {text(view.info.name)} ({text(view.info.symbol)})"
+
+
+def kind(view: AssetView, context: Context) -> str:
+    """Return an asset's kind and the right in it."""
+    kind, right = rule(AssetKind), rule(RightKind)
+    return f"{kind.text(view.info.kind, context)}, {right.text(view.info.right, context)}"
+
+
+def holders(view: AssetView, _: Context) -> str:
+    """Return the accounts that may hold an asset, as text."""
+    return "accounts with a judged identity" if view.info.restricted else "any account"
+
+
+def traded(view: AssetView, context: Context) -> str:
+    """Return since when an asset is traded."""
+    since = None if view.listing is None else rule(SlotOf).text(view.listing.since, context)
+    return f"since {since}" if since else "no"
+
+
+def votes(view: AssetView, context: Context) -> str:
+    """Return the votes of stakers."""
+    poll, money = view.poll, rule(Balance)
+    if poll is None:
+        return "no vote"
+    ayes, nays = money.text(poll.ayes, context), money.text(poll.nays, context)
+    return f"{ayes} for, {nays} against, until {rule(SlotOf).text(poll.ends, context)}"
+
+
+@query(
+    asset, "btt-chain asset show 0",
+    missing="there is no asset {asset}; `btt-chain asset list` shows them",
+    columns={
+        "asset": title, "kind": kind, "state": state, "issuer": "info.issuer",
+        "documents": "info.documents", "value": "info.value",
+        "units": lambda view, _: f"{view.info.units:_}, held by {view.holders}",
+        "may be held by": holders, "revenue so far": "distributed", "traded": traded,
+        "stakers": votes,
+    },
+)  # fmt: skip
+async def show_(chain: ViewClient, id: Id) -> AssetView | None:
     """Show one asset."""
-
-    async def ask() -> tuple[AssetView | None, Currency, int]:
-        async with view_chain(url, timeout) as chain:
-            currency, prefix = chain.currency, chain.prefix
-            return await chain.api(AssetsApi.asset, u32(number)), currency, prefix
-
-    view, currency, prefix = run(ask())
-    if view is None:
-        raise NotFound(f"there is no asset {number}; `btt-chain asset list` shows them")
-    if as_json:
-        show.document(facts(view))
-        return
-    info, poll = view.info, view.poll
-    fields = {
-        "asset": f"{number}, {text(info.name)} ({text(info.symbol)})",
-        "kind": f"{info.kind.name}, {info.right.name}",
-        "state": state(view),
-        "issuer": encode(info.issuer, prefix),
-        "documents": "0x" + info.documents.hex(),
-        "value": currency.format(info.value),
-        "units": f"{info.units:_}, held by {view.holders}",
-        "may be held by": "accounts with a judged identity" if info.restricted else "any account",
-        "revenue so far": currency.format(view.distributed),
-        "traded": "no" if view.listing is None else f"since slot {view.listing.since}",
-    }
-    if poll is not None:
-        votes = f"{currency.format(poll.ayes)} for, {currency.format(poll.nays)} against"
-        fields["stakers"] = f"{votes}, until slot {poll.ends}"
-    show.record(fields)
+    return await chain.api(AssetsApi.asset, id)
 
 
-@examples(
+@query(
+    asset, "btt-chain asset holdings 5Grw...", "btt-chain asset holdings //Alice --json",
+    empty="the account has no units",
+    columns={
+        "asset": "id", "units": "units", "of them for sale": "on_hold",
+        "revenue to claim": "revenue",
+    },
+)  # fmt: skip
+async def holdings(chain: ViewClient, account: AccountId) -> list[Holding]:
+    """Show the units that an account has, and the revenue that waits for it."""
+    begin, rows = u32(0), []
+    while True:
+        page = await chain.api(AssetsApi.assets, begin, u32(PAGE))
+        rows += await chain.api(AssetsApi.holdings, account, begin, u32(PAGE))
+        if len(page) < PAGE:
+            return rows
+        begin = page[-1].id + 1
+
+
+# ---- calls of issuers and holders
+
+
+@composed(
+    asset, AssetRegistry.register,
     "btt-chain asset register scan.pdf --name 'CT scanner' --symbol CT1 --kind equipment \\",
     "  --value 20_000BTT --units 1000 --from //Alice",
-)
-@asset.command()
-@click.argument("documents", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--name", required=True, help="What people call it: at most 50 bytes.")
-@click.option(
-    "--symbol", required=True, help="What wallets show behind a number of units: at most 50 bytes."
-)
-@click.option(
-    "--kind", type=click.Choice(list(KINDS)), required=True, help="What kind of thing it is."
-)
-@click.option(
-    "--right", type=click.Choice(list(RIGHTS)), default="ownership", show_default=True,
-    help="What its units give a right to.",
+    event=events.AssetRegistered, done="Asset {asset} is registered, and waits for two verifiers.",
 )  # fmt: skip
-@click.option("--value", required=True, metavar="AMOUNT", help="What it is worth.")
-@click.option(
-    "--units", type=click.IntRange(1, 2**64 - 1), required=True, help="How many there will ever be."
-)
-@click.option(
-    "--restricted", is_flag=True, help="Only accounts with a judged identity may hold it."
-)
-@click.option(
-    "--description", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What describes it to people; the documents themselves without.",
-)  # fmt: skip
-@call_options
 def register(
-    documents: Path, name: str, symbol: str, kind: str, right: str, value: str, units: int,
-    restricted: bool, description: Path | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+    documents: Path,
+    name: Annotated[str, Input(help="What people call it: at most 50 bytes.")],
+    symbol: Annotated[
+        str, Input(help="What wallets show behind a number of units: at most 50 bytes.")
+    ],
+    kind: Annotated[AssetKind, Input(help="What kind of thing it is.")],
+    right: Annotated[RightKind, Input(help="What its units give a right to.", default="ownership")],
+    value: Annotated[Balance, Input("AMOUNT", "What it is worth.")],
+    units: Annotated[u64, Input(help="How many there will ever be.", least=1)],
+    restricted: Annotated[bool, Input(help="Only accounts with a judged identity may hold it.")],
+    description: Annotated[
+        Path | None, Input(help="What describes it to people; the documents themselves without.")
+    ],
+) -> dict[str, object]:
     """Register something by the hash of its documents. They stay where they are.
 
     Two verifiers attest it, stakers may object, then `asset issue` makes its units.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        done = await sent(
-            url, timeout, sender, "register", kind=KINDS[kind],
-            right=RIGHTS[right], documents=hash_of(documents),
-            description=hash_of(description or documents), name=label(name, "name"),
-            symbol=label(symbol, "symbol"), value=planck(currency, value), units=units,
-            restricted=restricted,
-        )  # fmt: skip
-        event = event_of(done, "AssetRegistry.AssetRegistered", events.AssetRegistered)
-        if as_json:
-            show.document({"asset": event.id, "block": "0x" + done.block.hex()})
-            return
-        show.record({"asset": str(event.id), "block": "0x" + done.block.hex()})
-        show.good("It is registered, and waits for two verifiers.")
-
-    run(work())
-
-
-@examples("btt-chain asset issue 0 --from //Alice")
-@asset.command()
-@asset_argument
-@call_options
-def issue(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        done = await sent(url, timeout, sender, "issue", id=number)
-        issued = events_of(done, "AssetRegistry.AssetIssued", events.AssetIssued)
-        if not issued:
-            raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
-        units, fee, burned = issued[0].units, issued[0].fee, issued[0].burned
-        paid = f"The fee was {currency.format(fee)}, {currency.format(burned)} of it burned."
-        report_call(
-            done, as_json, f"Units that exist now: {units:_}. {paid}", asset=number,
-            units=str(units), fee=str(fee), burned=str(burned),
-        )  # fmt: skip
-
-    run(work())
-
-
-@examples("btt-chain asset transfer 0 5FHn... 100 --from //Alice")
-@asset.command()
-@asset_argument
-@click.argument("dest")
-@click.argument("units", type=click.IntRange(1, 2**64 - 1))
-@call_options
-def transfer(
-    number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
-    """Send units to another account."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        _, prefix = await properties(url, timeout)
-        target = Id(AccountId(account(dest, prefix)))
-        async with view_chain(url, timeout) as chain:
-            done = await sender.send(
-                chain, "Assets", "transfer", id=number, target=target,
-                amount=units,
-            )  # fmt: skip
-        report_call(
-            done, as_json, f"Sent: {show.counted(units, 'unit')}.", asset=number, units=str(units)
-        )
-
-    run(work())
-
-
-@examples("btt-chain asset holdings 5Grw...", "btt-chain asset holdings //Alice --json")
-@asset.command()
-@click.argument("who")
-@query_options
-def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show the units that an account has, and the revenue that waits for it."""
-
-    async def ask() -> tuple[list[Holding], Currency]:
-        from btt_chain.primitives.account import AccountId
-
-        currency, prefix = await properties(url, timeout)
-        owner, begin = AccountId(account(who, prefix)), u32(0)
-        found: list[Holding] = []
-        async with view_chain(url, timeout) as chain:
-            while True:
-                page = await chain.api(AssetsApi.assets, begin, u32(PAGE))
-                found += await chain.api(AssetsApi.holdings, owner, begin, u32(PAGE))
-                if len(page) < PAGE:
-                    return found, currency
-                begin = page[-1].id + 1
-
-    found, currency = run(ask())
-    if as_json:
-        show.document(
-            [
-                {"asset": one.id, "units": str(one.units),
-                 "onHold": str(one.on_hold), "revenue": str(one.revenue)}
-                for one in found
-            ]
-        )  # fmt: skip
-        return
-    if not found:
-        show.note("the account has no units")
-        return
-    show.table(
-        [">asset", ">units", ">of them for sale", ">revenue to claim"],
-        [
-            [
-                str(one.id),
-                f"{one.units:_}",
-                f"{one.on_hold:_}",
-                currency.format(one.revenue),
-            ]
-            for one in found
-        ],
-    )
-
-
-@examples("btt-chain asset distribute 0 100BTT --from //Alice")
-@asset.command(cls=SendingCommand)
-@asset_argument
-@click.argument("amount")
-@call_options
-def distribute(
-    number: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
-    """Set revenue of your asset aside for those who hold its units now."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        given = planck(currency, amount)
-        done = await sent(url, timeout, sender, "distribute_revenue", id=number, amount=given)
-        said = f"{currency.format(int(given))} wait for the holders."
-        report_call(done, as_json, said, asset=number, revenue=str(int(given)))
-
-    run(work())
-
-
-@examples("btt-chain asset claim 0 --from //Bob")
-@asset.command()
-@asset_argument
-@call_options
-def claim(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Get the revenue that your units have brought."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        done = await sent(url, timeout, sender, "claim_revenue", id=number)
-        event = event_of(done, "AssetRegistry.RevenuePaid", events.RevenuePaid)
-        amount = event.amount
-        said = f"You got {currency.format(amount)}."
-        report_call(done, as_json, said, asset=number, revenue=str(amount))
-
-    run(work())
-
-
-for command in COMMANDS:
-    asset.add_command(command)
-
-
-async def sent(
-    url: str, timeout: float, sender: Sender, call: str, **arguments: object
-) -> Included:
-    """Send a call of the registry and wait until it is in a block."""
-    async with view_chain(url, timeout) as chain:
-        return await sender.send(chain, "AssetRegistry", call, **arguments)
-
-
-def label(given: str, what: str) -> bytes:
-    """Return a name in the chain's form. Mistyped if it is empty or too long."""
-    raw = given.strip().encode()
-    if not 1 <= len(raw) <= STRING_LIMIT:
-        raise Mistyped(f"the {what} {given!r} has {len(raw)} bytes, expected 1 to {STRING_LIMIT}")
-    return raw
-
-
-def state(view: AssetView) -> str:
-    """Return the state of an asset in a word or two."""
-    return view.info.state.name + (", frozen" if view.frozen else "")
-
-
-def facts(view: AssetView) -> dict[str, object]:
-    """Return an asset as JSON."""
-    info = view.info
     return {
-        "asset": view.id,
-        "name": text(info.name),
-        "symbol": text(info.symbol),
-        "kind": info.kind.name,
-        "right": info.right.name,
-        "state": info.state.name,
-        "frozen": view.frozen,
-        "issuer": encode(info.issuer),
-        "documents": "0x" + info.documents.hex(),
-        "value": str(info.value),
-        "units": str(info.units),
-        "holders": view.holders,
-        "restricted": info.restricted,
-        "revenue": str(view.distributed),
-        "listed": view.listing is not None,
-    }
+        "kind": kind, "right": right, "documents": hash_of(documents),
+        "description": hash_of(description or documents), "name": label(name, "name"),
+        "symbol": label(symbol, "symbol"), "value": value, "units": units,
+        "restricted": restricted,
+    }  # fmt: skip
+
+
+def check_issued(sent: Included) -> dict[str, object]:
+    """Raise Refused if stakers rejected an asset, which does not fail the call."""
+    if not events_of(sent, "AssetRegistry.AssetIssued", events.AssetIssued):
+        raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
+    return {}
+
+
+def issued(event: events.AssetIssued, context: Context) -> str:
+    """Return the number of units and the fee, as text."""
+    fee, burned = (context.currency.format(int(part)) for part in (event.fee, event.burned))
+    return f"Units that exist now: {event.units:_}. The fee was {fee}, {burned} of it burned."
+
+
+send(
+    asset, "issue", AssetRegistry.issue, "btt-chain asset issue 0 --from //Alice",
+    help="Pay the fee of issuing and get the units of your asset, when stakers have voted.",
+    event=events.AssetIssued, facts=check_issued, done=issued,
+)  # fmt: skip
+send(
+    asset, "transfer", Assets.transfer, "btt-chain asset transfer 0 5FHn... 100 --from //Alice",
+    help="Send units to another account.",
+    inputs={"target": Input("DEST"), "amount": Input("UNITS", least=1)},
+    done="Units sent: {amount}.",
+)  # fmt: skip
+send(
+    asset, "distribute", AssetRegistry.distribute_revenue,
+    "btt-chain asset distribute 0 100BTT --from //Alice",
+    help="Set revenue of your asset aside for those who hold its units now.",
+    done="{amount} wait for the holders.",
+)  # fmt: skip
+send(
+    asset, "claim", AssetRegistry.claim_revenue, "btt-chain asset claim 0 --from //Bob",
+    help="Get the revenue that your units have brought.",
+    event=events.RevenuePaid, done="You got {amount}.",
+)  # fmt: skip
+send(
+    asset, "trade", Exchange.list_asset, "btt-chain asset trade 0 --from //Alice",
+    help="List your asset on the exchange, so that its units can be traded.",
+    done="Asset {asset} is traded; `btt-chain exchange book {asset}` shows its orders.",
+)  # fmt: skip
+
+# ---- calls of verifiers and voters
+
+send(
+    asset, "bond", AssetRegistry.bond_verifier, "btt-chain asset bond 5_000BTT --from //Bob",
+    help="Bond AMOUNT to become a verifier; a decision appoints verifiers to their roles.",
+    inputs={"bond": Input("AMOUNT")}, event=events.VerifierBonded,
+    done="Bonded; `btt-chain asset appoint {who} --role ROLE` has it appointed.",
+)  # fmt: skip
+
+
+@examples("btt-chain asset appoint //Bob --role regulatory",
+          "btt-chain asset appoint //Bob --role regulatory --sudo \\",
+          "    --from //Alice")  # fmt: skip
+@asset.command(cls=SendingCommand)
+@click.argument("who", metavar="ACCOUNT")
+@click.option(
+    "--role", "roles", type=click.Choice(ROLES), multiple=True,
+    help="A role of the verifier; may be repeated. Without it the verifier has none any more.",
+)  # fmt: skip
+@deciding_options
+@query_options
+def appoint(
+    who: str, roles: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
+) -> None:
+    """Have a bonded account appointed: print the proposal, or send it as sudo."""
+    _, prefix = run(properties(url, timeout))
+    has: dict[str, object] = {role: role in roles for role in ROLES}
+    words = [encode(account(who, prefix), prefix), *(str(has[role]).lower() for role in ROLES)]
+    decide(
+        "AssetRegistry.appoint_verifier", {"who": address_of(who, prefix), **has}, words, POLICY,
+        "appointed", url=url, timeout=timeout, as_json=as_json, options=options,
+    )  # fmt: skip
+
+
+@composed(
+    asset, AssetRegistry.verify,
+    "btt-chain asset verify 0 --role technical --complexity 1 --report report.pdf \\",
+    "    --from //Charlie", done="Your verdict on asset {asset} is stored.",
+)  # fmt: skip
+def verify(
+    id: Id,
+    role: Annotated[Role, Input(help="The role to verify in.")],
+    complexity: Annotated[
+        u8,
+        Input(
+            help="How hard it is to value: the fee of issuing is so many per cent.", least=1, most=3
+        ),
+    ],
+    report: Annotated[
+        Path, Input("FILE", "The report on it: its SHA-256 is stored, the file stays here.")
+    ],
+    reject: Annotated[bool, Input(help="Reject the asset instead of attesting it.")],
+) -> dict[str, object]:
+    """Attest an asset, or reject it, as a verifier who read its documents."""
+    return {
+        "id": id, "role": role, "complexity": complexity, "approve": not reject,
+        "report": hash_of(report),
+    }  # fmt: skip
+
+
+class Ballot(IntEnum):
+    """A vote."""
+
+    Nay = 0
+    Aye = 1
+
+
+@composed(
+    asset, AssetRegistry.vote, "btt-chain asset vote 0 aye --from //Dave",
+    done="You voted {vote} on asset {asset}.",
+)  # fmt: skip
+def vote_(id: Id, vote: Ballot) -> dict[str, object]:
+    """Vote on an attested asset, with your stake that lasts until the end of the vote."""
+    return {"id": id, "aye": vote is Ballot.Aye}
+
+
+def label(typed: str, what: str) -> bytes:
+    """Return a name in the chain's form. Mistyped if it is empty or too long."""
+    raw = typed.strip().encode()
+    if not 1 <= len(raw) <= STRING_LIMIT:
+        raise Mistyped(f"the {what} {typed!r} has {len(raw)} bytes, expected 1 to {STRING_LIMIT}")
+    return raw

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import click
 
 from btt_chain.client.paging import pages
+from btt_chain.client.views import ViewClient
+from btt_chain.present import Context
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import whole_number
@@ -23,40 +24,33 @@ from cli.commands import (
     facility_months,
     facility_roles,
 )
-from cli.commands.gov_calls import address_of, slot_now, submit_call
+from cli.commands.gov_calls import address_of, slot_now
 from cli.commands.gov_view import when
 from cli.common import show
 from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import call_options
 from cli.common.session import run
 from cli.common.types import kebab, words_of
 from cli.common.working import account, properties, read_id, view_chain
+from cli.declared import Input, composed, query, send
 from runtime.apis.facilities import PAGE, FacilitiesApi, FacilityView, HospitalCount
-from runtime.pallets.facilities import FacilityState, Kind, Size
+from runtime.pallets.facilities import Facilities, FacilityState, Kind, Size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from btt_chain.client.amount import Currency
-    from btt_chain.client.views import ViewClient
 
 KINDS: Final = words_of(Kind)
-SIZES: Final = words_of(Size)
 
 account_argument = click.argument("who", metavar="ACCOUNT")
-size_option = click.option(
-    "--size", type=click.Choice(list(SIZES)), default="medium", show_default=True, help="Its size."
-)
-description_options = [
-    click.option(
-        "--description",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="A file about it that you publish; only its SHA-256 hash goes to the chain.",
-    ),
-    click.option("--meta", help="The hash of the description, in hex."),
+SizeOption = Annotated[Size, Input(help="Its size.", default="medium")]
+Description = Annotated[
+    Path | None,
+    Input("FILE", "A file about it that you publish; only its SHA-256 hash goes to the chain."),
 ]
+Meta = Annotated[str | None, Input(help="The hash of the description, in hex.")]
 
 
 @click.group(cls=Group)
@@ -164,50 +158,28 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     )
 
 
-@examples("btt-chain facility count")
-@facility.command()
-@query_options
-def count(url: str, timeout: float, as_json: bool) -> None:
-    """Show how many hospitals count, and what the milestone burns need."""
-
-    async def ask() -> tuple[HospitalCount, Currency]:
-        async with view_chain(url, timeout) as chain:
-            currency = chain.currency
-            return await chain.api(FacilitiesApi.count), currency
-
-    found, currency = run(ask())
-    counted = found.counted
-    if as_json:
-        show.document(
-            {
-                "counted": counted,
-                "active": found.active,
-                "bonds": {name: str(amount) for name, amount in asdict(found.bonds).items()},
-                "burns": [
-                    {
-                        "id": burn.id.name,
-                        "hospitals": burn.hospitals,
-                        "planck": str(burn.amount),
-                        "executedAt": burn.executed_at,
-                    }
-                    for burn in found.burns
-                ],
-            }
-        )
-        return
-    show.record({"hospitals that count": str(counted), "active hospitals": str(found.active)})
+def print_count(hospitals: HospitalCount, context: Context) -> None:
+    """Print the number of hospitals, and the burns."""
+    counted = hospitals.counted
+    show.record({"hospitals that count": str(counted), "active hospitals": str(hospitals.active)})
     show.table(
         ["burn", ">at hospitals", ">amount", "state"],
         [
             [
                 burn.id.name,
                 str(burn.hospitals),
-                currency.format(burn.amount),
+                context.currency.format(int(burn.amount)),
                 burn_state(burn.id.name, counted, burn.hospitals, burn.executed_at),
             ]
-            for burn in found.burns
+            for burn in hospitals.burns
         ],
     )
+
+
+@query(facility, "btt-chain facility count", view=print_count)
+async def count(chain: ViewClient) -> HospitalCount:
+    """Show how many hospitals count, and what the milestone burns need."""
+    return await chain.api(FacilitiesApi.count)
 
 
 def burn_state(name: str, counted: int, needed: int, executed: int | None) -> str:
@@ -222,63 +194,46 @@ def burn_state(name: str, counted: int, needed: int, executed: int | None) -> st
 # ---- calls of institutions
 
 
-@examples(
+@composed(
+    facility, Facilities.apply,
     "btt-chain facility apply hospital --country CN --from //Bob",
     "btt-chain facility apply clinic --country 276 --size small --description about.pdf \\",
-    "    --from key.txt",
-)
-@facility.command()
-@click.argument("kind", type=click.Choice(list(KINDS)))
-@click.option("--country", "region", required=True, help="Two letters, or number, of ISO 3166-1.")
-@size_option
-@click.option("--sensitive", is_flag=True, help="Being a patient here is a diagnosis.")
-@description_options[0]
-@description_options[1]
-@call_options
+    "    --from key.txt", done="applied, in block {block}",
+)  # fmt: skip
 def apply(
-    kind: str, region: str, size: str, sensitive: bool, description: Path | None, meta: str | None,
-    url: str, timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+    kind: Kind,
+    country: Annotated[str, Input(help="Two letters, or number, of ISO 3166-1.")],
+    size: SizeOption,
+    sensitive: Annotated[bool, Input(help="Being a patient here is a diagnosis.")],
+    description: Description,
+    meta: Meta,
+) -> dict[str, object]:
     """Apply to be a facility. Its bond goes on hold: 10,000, 1,000 or 500 BTT by kind.
 
     The bond comes back if the application is refused or withdrawn, and four weeks of decisions
     after leaving.
     """
-    args: dict[str, object] = {
-        "kind": KINDS[kind],
-        "size": SIZES[size],
-        "region": country_number(region),
-        "sensitive": sensitive,
+    return {
+        "kind": kind, "size": size, "region": country_number(country), "sensitive": sensitive,
         "meta": meta_of(description, meta),
-    }
-    submit_call("Facilities", "apply", args, "applied", url, timeout, as_json, options)
+    }  # fmt: skip
 
 
-@examples("btt-chain facility update --size large --description about.pdf --from //Bob")
-@facility.command()
-@size_option
-@description_options[0]
-@description_options[1]
-@call_options
-def update(
-    size: str, description: Path | None, meta: str | None, url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@composed(
+    facility, Facilities.update,
+    "btt-chain facility update --size large --description about.pdf --from //Bob",
+    done="updated, in block {block}",
+)  # fmt: skip
+def update(size: SizeOption, description: Description, meta: Meta) -> dict[str, object]:
     """Change the size and the description of your facility."""
-    args: dict[str, object] = {
-        "size": SIZES[size],
-        "meta": meta_of(description, meta),
-    }
-    submit_call("Facilities", "update", args, "updated", url, timeout, as_json, options)
+    return {"size": size, "meta": meta_of(description, meta)}
 
 
-@examples("btt-chain facility leave --from //Bob")
-@facility.command()
-@call_options
-def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Leave, or withdraw an application; the bond comes back, after leaving by itself."""
-    submit_call("Facilities", "leave", {}, "you left", url, timeout, as_json, options)
-
+send(
+    facility, "leave", Facilities.leave, "btt-chain facility leave --from //Bob",
+    help="Leave, or withdraw an application; the bond comes back, after leaving by itself.",
+    done="you left, in block {block}",
+)  # fmt: skip
 
 # ---- calls of decisions
 

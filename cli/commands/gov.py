@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from enum import IntEnum
+from typing import Annotated, Final, TypeAlias
 
 import click
 
 from btt_chain.client.amount import Currency
 from btt_chain.client.errors import ClientError, DispatchFailed
 from btt_chain.client.transactions import Call
-from btt_chain.client.views import event_of, events_of
+from btt_chain.client.views import ViewClient, event_of, events_of
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u32, u128
 from cli.commands.gov_calls import (
-    address_of,
     bounded_call,
     caller_of,
     check_decision,
+    class_of_vote,
     locked_by,
-    remove_vote,
-    report_sent,
     slot_now,
     submit_call,
-    track_class,
     track_number,
 )
-from cli.commands.gov_objections import COMMANDS
+from cli.commands.gov_objections import objections
 from cli.commands.gov_status import print_referenda, print_referendum
 from cli.commands.gov_view import (
-    BILLION,
     CHAMBERS,
     percent,
     power,
@@ -42,14 +39,13 @@ from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import account, planck, properties, view_chain
+from cli.declared import Input, composed, query, send
 from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
-from runtime.pallets.chambers import ElectionView, StateView
+from runtime.frame.aliases import Balance
+from runtime.pallets.chambers import Chambers, ElectionView, StateView
 from runtime.pallets.chambers.formulas import WHOLE
-from runtime.pallets.conviction_voting import Conviction, vote_of
-from runtime.pallets.referenda import events
-
-if TYPE_CHECKING:
-    from btt_chain.client.views import ViewClient
+from runtime.pallets.conviction_voting import Conviction, ConvictionVoting, vote_of
+from runtime.pallets.referenda import Referenda, events
 
 Refunded: TypeAlias = events.SubmissionDepositRefunded | events.DecisionDepositRefunded
 REFUNDS: Final[dict[str, type[Refunded]]] = {
@@ -58,16 +54,17 @@ REFUNDS: Final[dict[str, type[Refunded]]] = {
 }
 """Calls that give deposits back, with their events."""
 
-index_argument = click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
+Number = Annotated[u32, Input("NUMBER")]
 
 
-@click.group(cls=Group)
-def gov() -> None:
-    """Propose, vote, delegate, elect, and see how the four chambers stand.
+gov = Group(
+    "gov",
+    help="""Propose, vote, delegate, elect, and see how the four chambers stand.
 
     A vote locks what it counts with until a week of decisions after the end. Institutions, compute,
     holders and community each have a weight; one ballot counts in every chamber of its account.
-    """
+    """,
+)
 
 
 # ---- queries
@@ -86,60 +83,18 @@ def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
     )
 
 
-@examples("btt-chain gov tracks")
-@gov.command()
-@query_options
-def tracks(url: str, timeout: float, as_json: bool) -> None:
+@query(
+    gov, "btt-chain gov tracks",
+    columns={
+        "track": "id", "name": "name", "prepare": "prepare", "decide": "decide",
+        "confirm": "confirm", "enact": "enact", "ayes above": "approval",
+        "weight here": "participation", "deposit": "decision_deposit",
+        ">deciding": lambda view, _: f"{view.deciding} of {view.max_deciding}",
+    },
+)  # fmt: skip
+async def tracks(chain: ViewClient) -> list[TrackView]:
     """Show the kinds of referenda and their rules."""
-
-    async def ask() -> tuple[list[TrackView], Currency]:
-        async with view_chain(url, timeout) as chain:
-            currency = chain.currency
-            return await chain.api(GovernanceApi.tracks), currency
-
-    views, currency = run(ask())
-    if as_json:
-        show.document(
-            [
-                {
-                    "id": view.id,
-                    "name": view.name,
-                    "deciding": view.deciding,
-                    "most": view.max_deciding,
-                    "queued": view.queued,
-                    "deposit": str(view.decision_deposit),
-                    "slots": {
-                        "prepare": view.prepare,
-                        "decide": view.decide,
-                        "confirm": view.confirm,
-                        "enact": view.enact,
-                    },
-                    "approval": view.approval,
-                    "participation": view.participation,
-                }
-                for view in views
-            ]
-        )
-        return
-    show.table(
-        [
-            ">track", "name", ">prepare", ">decide", ">confirm", ">enact", ">ayes above",
-            ">weight here", ">deposit", ">deciding",
-        ],
-        [
-            [
-                str(view.id),
-                view.name,
-                *(str(int(part)) for part in (view.prepare, view.decide, view.confirm, view.enact)),
-                percent(view.approval, BILLION),
-                percent(view.participation, BILLION),
-                currency.format(view.decision_deposit),
-                f"{view.deciding} of {view.max_deciding}",
-            ]
-            for view in views
-        ],
-        title="periods in slots",
-    )  # fmt: skip
+    return await chain.api(GovernanceApi.tracks)
 
 
 @examples("btt-chain gov chambers", "btt-chain gov chambers --year 2027")
@@ -305,21 +260,16 @@ def propose(
     run(work())
 
 
-@examples("btt-chain gov deposit 3 --from //Bob")
-@gov.command()
-@index_argument
-@call_options
-def deposit(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Place the deposit without which nothing is decided. It comes back."""
-    submit_call(
-        "Referenda", "place_decision_deposit", {"index": index}, "placed",
-        url, timeout, as_json, options,
-    )  # fmt: skip
+send(
+    gov, "deposit", Referenda.place_decision_deposit, "btt-chain gov deposit 3 --from //Bob",
+    help="Place the deposit without which nothing is decided. It comes back.",
+    inputs={"index": Input("NUMBER")}, done="placed, in block {block}",
+)  # fmt: skip
 
 
 @examples("btt-chain gov refund 3 --from //Alice")
 @gov.command()
-@index_argument
+@click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
 @call_options
 def refund(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Give the deposits of a referendum that is over back to the accounts that placed them.
@@ -363,85 +313,70 @@ async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunde
     return returned
 
 
-@examples(
+class Choice(IntEnum):
+    """The side of a vote."""
+
+    Aye = 0
+    Nay = 1
+    Abstain = 2
+
+
+@composed(
+    gov, ConvictionVoting.vote,
     "btt-chain gov vote 3 aye 500BTT --from //Alice",
-    "btt-chain gov vote 3 abstain 20BTT --from //Bob",
-)
-@gov.command(cls=SendingCommand)
-@index_argument
-@click.argument("side", type=click.Choice(("aye", "nay", "abstain")))
-@click.argument("amount")
-@call_options
-def vote(
-    index: int, side: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+    "btt-chain gov vote 3 abstain 20BTT --from //Bob", done="voted, in block {block}",
+)  # fmt: skip
+def vote(index: Number, side: Choice, amount: Balance) -> dict[str, object]:
     """Vote with AMOUNT, or change your vote; what is put in stays locked.
 
     Vesting money counts for institutions only: a holder who has some votes with that and the
     rest together. Leave something for fees.
     """
-    stake = planck(run(properties(url, timeout))[0], amount)
-    choice = (
-        {"SplitAbstain": {"aye": 0, "nay": 0, "abstain": stake}}
-        if side == "abstain"
-        else {"Standard": {"vote": vote_of(aye=side == "aye"), "balance": stake}}
+    ballot = (
+        {"SplitAbstain": {"aye": 0, "nay": 0, "abstain": amount}}
+        if side is Choice.Abstain
+        else {"Standard": {"vote": vote_of(aye=side is Choice.Aye), "balance": amount}}
     )
-    submit_call(
-        "ConvictionVoting", "vote", {"poll_index": index, "vote": choice}, "voted",
-        url, timeout, as_json, options,
-    )  # fmt: skip
+    return {"poll_index": index, "vote": ballot}
 
 
-@examples(
-    "btt-chain gov unvote 3 --from //Alice",
-    "btt-chain gov unvote 3 small_spender --from //Alice",
-)
-@gov.command()
-@index_argument
-@click.argument("track", required=False)
-@call_options
-def unvote(
-    index: int, track: str | None, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+@composed(
+    gov, ConvictionVoting.remove_vote,
+    "btt-chain gov unvote 3 --from //Alice", "btt-chain gov unvote 3 small_spender --from //Alice",
+    done="taken back, in block {block}",
+)  # fmt: skip
+async def unvote(
+    chain: ViewClient, index: Number, track: str | None, sender: Sender
+) -> dict[str, object]:
     """Take a vote back; after the end its money stays locked for a week of decisions.
 
     Without a TRACK it is that of your vote on the referendum.
     """
-    sender = Sender.of(options, as_json)
-    sent = run(remove_vote(index, track, sender, url, timeout))
-    report_sent(sent, "taken back", as_json=as_json)
+    if track is not None:
+        return {"class": await track_number(chain, track), "index": index}
+    voter = bytes(sender.pair.account_id)
+    return {"class": await class_of_vote(chain.chain, voter, int(index)), "index": index}
 
 
-@examples("btt-chain gov delegate grants //Bob 100BTT --from //Alice")
-@gov.command(cls=SendingCommand)
-@click.argument("track")
-@click.argument("to")
-@click.argument("amount")
-@call_options
-def delegate(
-    track: str, to: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+@composed(
+    gov, ConvictionVoting.delegate, "btt-chain gov delegate grants //Bob 100BTT --from //Alice",
+    done="delegated, in block {block}",
+)  # fmt: skip
+async def delegate(
+    chain: ViewClient, track: str, to: Annotated[AccountId, Input("TO")], amount: Balance
+) -> dict[str, object]:
     """Let another vote with AMOUNT of yours in a track, as it likes. Among holders only."""
-    currency, prefix = run(properties(url, timeout))
-    args = {
-        "class": track_class(track, url, timeout),
-        "to": address_of(to, prefix),
-        "conviction": Conviction.Locked1x,
-        "balance": planck(currency, amount),
-    }
-    submit_call("ConvictionVoting", "delegate", args, "delegated", url, timeout, as_json, options)
+    number = await track_number(chain, track)
+    return {"class": number, "to": Id(to), "conviction": Conviction.Locked1x, "balance": amount}
 
 
-@examples("btt-chain gov undelegate grants --from //Alice")
-@gov.command()
-@click.argument("track")
-@call_options
-def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@composed(
+    gov, ConvictionVoting.undelegate, "btt-chain gov undelegate grants --from //Alice",
+    done="you vote yourself again, in block {block}",
+)  # fmt: skip
+async def undelegate(chain: ViewClient, track: str) -> dict[str, object]:
     """Vote yourself again in a track; what was delegated stays locked for a week of decisions."""
-    submit_call(
-        "ConvictionVoting", "undelegate", {"class": track_class(track, url, timeout)},
-        "you vote yourself again", url, timeout, as_json, options,
-    )  # fmt: skip
+    return {"class": await track_number(chain, track)}
 
 
 @examples("btt-chain gov unlock grants --from //Alice")
@@ -475,20 +410,21 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: objec
 # ---- elections
 
 
-@examples("btt-chain gov stand --from //Bob")
-@gov.command()
-@call_options
-def stand(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Stand for a seat of the community, for a deposit. Needs a judged identity."""
-    submit_call("Chambers", "submit_candidacy", {}, "you stand", url, timeout, as_json, options)
-
-
-@examples("btt-chain gov leave --from //Bob")
-@gov.command()
-@call_options
-def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Stand no more; or, if you do not stand, leave your seat."""
-    submit_call("Chambers", "withdraw_candidacy", {}, "you left", url, timeout, as_json, options)
+send(
+    gov, "stand", Chambers.submit_candidacy, "btt-chain gov stand --from //Bob",
+    help="Stand for a seat of the community, for a deposit. Needs a judged identity.",
+    done="you stand, in block {block}",
+)  # fmt: skip
+send(
+    gov, "leave", Chambers.withdraw_candidacy, "btt-chain gov leave --from //Bob",
+    help="Stand no more; or, if you do not stand, leave your seat.",
+    done="you left, in block {block}",
+)  # fmt: skip
+send(
+    gov, "unelect", Chambers.remove_rep_vote, "btt-chain gov unelect --from //Alice",
+    help="Withdraw your backing; your money is free at once.",
+    done="taken back, in block {block}",
+)  # fmt: skip
 
 
 @examples("btt-chain gov elect 100BTT //Bob //Charlie --from //Alice")
@@ -508,13 +444,5 @@ def elect(
     submit_call("Chambers", "vote_representative", args, "backed", url, timeout, as_json, options)
 
 
-@examples("btt-chain gov unelect --from //Alice")
-@gov.command()
-@call_options
-def unelect(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Withdraw your backing; your money is free at once."""
-    submit_call("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)
-
-
-for command in COMMANDS:
+for command in objections.commands.values():
     gov.add_command(command)

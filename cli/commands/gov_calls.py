@@ -71,16 +71,6 @@ def locked_by(track: int, locks: Plain) -> int:
     return 0
 
 
-def track_class(track: str, url: str, timeout: float) -> int:
-    """Return the class of votes of a track, given or named. NotFound if there is none."""
-
-    async def ask() -> int:
-        async with view_chain(url, timeout) as chain:
-            return await track_number(chain, track)
-
-    return run(ask())
-
-
 def caller_of(track: int) -> Plain:
     """Return the origin of referenda of a track."""
     return {"system": "Root"} if track == ROOT_TRACK else {"Origins": Decision(track).name}
@@ -137,21 +127,7 @@ def report_sent(sent: Included, done: str, *, as_json: bool) -> None:
         show.good(f"{done}, in block 0x{sent.block.hex()}")
 
 
-async def remove_vote(
-    index: int, track: str | None, sender: Sender, url: str, timeout: float
-) -> Included:
-    """Take a vote back; without a track it is looked up. NotFound if there is no such vote."""
-    async with view_chain(url, timeout) as chain:
-        if track is not None:
-            class_: int = await track_number(chain, track)
-        else:
-            class_ = await _class_of_vote(chain.chain, bytes(sender.pair.account_id), index)
-        return await sender.send(
-            chain, "ConvictionVoting", "remove_vote", **{"class": class_, "index": index}
-        )
-
-
-async def _class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
+async def class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
     """Return the class in which an account voted on a referendum, also after its end."""
     async for keys, voting in chain.entries("ConvictionVoting.VotingFor", "0x" + who.hex()):
         casting = voting.get("Casting") if isinstance(voting, dict) else None

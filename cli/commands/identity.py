@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from enum import IntEnum
+from typing import TYPE_CHECKING, Annotated, Final
 
 import click
 
 from btt_chain.client.values import field
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from btt_chain.scale.metadata import CompositeDef
 from cli.commands.gov_calls import address_of
-from cli.commands.identity_subs import COMMANDS
+from cli.commands.identity_subs import members
 from cli.common import show
-from cli.common.calls import send_calls
 from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.types import kebab
-from cli.common.working import account, planck, properties
+from cli.common.working import account, properties
+from cli.declared import Input, composed
+from runtime.frame.aliases import Balance
+from runtime.pallets.identity import Identity
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Included
     from btt_chain.scale.portable import Plain
 
-JUDGEMENTS: Final = ("unknown", "reasonable", "known-good", "out-of-date", "low-quality",
-                     "erroneous")  # fmt: skip
 FIELDS: Final = ("display", "legal", "web", "email")
 """Fields that are shown."""
 FINGERPRINT: Final = "pgp_fingerprint"
@@ -38,46 +40,37 @@ MAX_TEXT: Final = 32
 """Maximum length of a field, in bytes."""
 
 account_argument = click.argument("who", metavar="ACCOUNT")
-registrar_option = click.option(
-    "--registrar", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-    help="The number of the registrar.",
-)  # fmt: skip
+Registrar = Annotated[u32, Input(help="The number of the registrar.", default="0")]
 
-
-@click.group(cls=Group)
-def identity() -> None:
-    """Say who you are, and have a registrar judge it.
+identity = Group(
+    "identity",
+    help="""Say who you are, and have a registrar judge it.
 
     Facilities need an identity that is judged known-good. All of it is public, and what is
     written to a chain stays readable for ever.
-    """
+    """,
+)
 
 
-@examples("btt-chain identity set --display 'Hospital One' --web https://one.example --from //Bob")
-@identity.command("set")
-@click.option("--display", required=True, help="The name to show.")
-@click.option("--legal", default="", help="The legal name.")
-@click.option("--web", default="", help="A web address.")
-@click.option("--email", default="", help="An address for mail.")
-@call_options
-def set_(
-    display: str, legal: str, web: str, email: str, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+@composed(
+    identity, Identity.set_identity,
+    "btt-chain identity set --display 'Hospital One' --web https://one.example --from //Bob",
+    done="set, in block {block}",
+)  # fmt: skip
+async def set_(
+    chain: ViewClient,
+    display: Annotated[str, Input(help="The name to show.")],
+    legal: Annotated[str, Input(help="The legal name.", default="")],
+    web: Annotated[str, Input(help="A web address.", default="")],
+    email: Annotated[str, Input(help="An address for mail.", default="")],
+) -> dict[str, object]:
     """Set your identity, for a deposit by its length; judgements of an older one are removed."""
     if not display.strip():
         raise Mistyped("--display is empty: give a name; `btt-chain identity clear` removes it all")
-    given = {"display": display, "legal": legal, "web": web, "email": email}
-    fields = {name: datum(name, value) for name, value in given.items() if value}
-    sender = Sender.of(options, as_json)
-
-    async def work() -> Included:
-        async with open_chain(url, timeout) as chain:
-            info: dict[str, Plain] = dict.fromkeys(info_fields(chain))
-            info |= {name: "None" for name in info if name != FINGERPRINT} | fields
-            return await send_calls(sender, chain, [("Identity.set_identity", {"info": info})])
-
-    done(run(work()), "set", as_json)
+    texts = {"display": display, "legal": legal, "web": web, "email": email}
+    info: dict[str, object] = dict.fromkeys(info_fields(chain.chain))
+    info |= {name: "None" for name in info if name != FINGERPRINT}
+    return {"info": info | {name: datum(name, text) for name, text in texts.items() if text}}
 
 
 @examples("btt-chain identity show //Bob")
@@ -103,52 +96,42 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     )  # fmt: skip
 
 
-@examples("btt-chain identity request --max-fee 5BTT --from //Bob")
-@identity.command(cls=SendingCommand)
-@registrar_option
-@click.option("--max-fee", default="0BTT", show_default=True, help="The most to pay.")
-@call_options
+@composed(
+    identity, Identity.request_judgement,
+    "btt-chain identity request --max-fee 5BTT --from //Bob", done="requested, in block {block}",
+)  # fmt: skip
 def request(
-    registrar: int, max_fee: str, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+    registrar: Registrar,
+    max_fee: Annotated[Balance, Input(help="The most to pay.", default="0BTT")],
+) -> dict[str, object]:
     """Ask a registrar for a judgement; its fee is reserved until it is given."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> Included:
-        async with open_chain(url, timeout) as chain:
-            fee = planck(chain.metadata.currency, max_fee)
-            arguments: dict[str, Plain] = {"reg_index": registrar, "max_fee": fee}
-            return await send_calls(sender, chain, [("Identity.request_judgement", arguments)])
-
-    done(run(work()), "requested", as_json)
+    return {"reg_index": registrar, "max_fee": max_fee}
 
 
-@examples("btt-chain identity judge //Bob known-good --from //Charlie")
-@identity.command()
-@account_argument
-@click.argument("judgement", type=click.Choice(JUDGEMENTS))
-@registrar_option
-@call_options
-def judge(
-    who: str, judgement: str, registrar: int, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+class Judgement(IntEnum):
+    """A judgement that has no fields."""
+
+    Unknown = 0
+    Reasonable = 2
+    KnownGood = 3
+    OutOfDate = 4
+    LowQuality = 5
+    Erroneous = 6
+
+
+@composed(
+    identity, Identity.provide_judgement,
+    "btt-chain identity judge //Bob known-good --from //Charlie", done="judged, in block {block}",
+)  # fmt: skip
+async def judge(
+    chain: ViewClient, who: AccountId, judgement: Judgement, registrar: Registrar
+) -> dict[str, object]:
     """Judge the present identity of an account, as its registrar."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> Included:
-        async with open_chain(url, timeout) as chain:
-            target = account(who, chain.metadata.prefix)
-            found = await identified(chain, target, who)
-            arguments: dict[str, Plain] = {
-                "reg_index": registrar,
-                "target": "0x" + target.hex(),
-                "judgement": "".join(word.title() for word in judgement.split("-")),
-                "identity": found.hash,
-            }
-            return await send_calls(sender, chain, [("Identity.provide_judgement", arguments)])
-
-    done(run(work()), "judged", as_json)
+    identity = await identified(chain.chain, who, encode(who, chain.prefix))
+    return {
+        "reg_index": registrar, "target": Id(who), "judgement": judgement,
+        "identity": identity.hash,
+    }  # fmt: skip
 
 
 @examples("btt-chain identity appoint //Charlie", "btt-chain identity appoint //Charlie --sudo \\",
@@ -167,7 +150,7 @@ def appoint(who: str, url: str, timeout: float, as_json: bool, **options: object
     )  # fmt: skip
 
 
-for command in COMMANDS:
+for command in members.commands.values():
     identity.add_command(command)
 
 
@@ -231,12 +214,3 @@ def datum(name: str, text: str) -> Plain:
     if len(raw) > MAX_TEXT:
         raise Mistyped(f"--{name}: at most {MAX_TEXT} bytes, {len(raw)} were given")
     return {f"Raw{len(raw)}": "0x" + raw.hex()}
-
-
-def done(sent: Included, word: str, as_json: bool) -> None:
-    """Print that a call was done."""
-    block = "0x" + sent.block.hex()
-    if as_json:
-        show.document({"done": word, "block": block})
-    else:
-        show.good(f"{word}, in block {block}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import click
 
 from btt_chain.client.values import field
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u32
 from cli.common import show
-from cli.common.calls import report, send_calls
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.options import Group, examples, query_options
 from cli.common.session import open_chain, run
 from cli.common.wallets import names_of_accounts
 from cli.common.working import account
+from cli.declared import Input, composed, send
+from runtime.pallets.identity import Identity
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -23,32 +25,29 @@ if TYPE_CHECKING:
 MAX_NAME: Final = 32
 """Maximum length of a sub-account's name, in bytes."""
 
-sub_argument = click.argument("sub", metavar="ACCOUNT")
+members = Group("members")
+"""Commands that `btt-chain identity` has."""
 
-
-@examples("btt-chain identity clear --from //Bob")
-@click.command(cls=SendingCommand)
-@call_options
-def clear(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Remove your identity and its sub-accounts; all deposits are returned."""
-    _send("Identity.clear_identity", {}, "The identity is removed.", url, timeout, as_json, options)
-
-
-@examples("btt-chain identity cancel --from //Bob")
-@click.command(cls=SendingCommand)
-@click.option(
-    "--registrar", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-    help="The number of the registrar.",
+send(
+    members, "clear", Identity.clear_identity, "btt-chain identity clear --from //Bob",
+    help="Remove your identity and its sub-accounts; all deposits are returned.",
+    done="The identity is removed.",
 )  # fmt: skip
-@call_options
-def cancel(registrar: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
+
+
+@composed(
+    members, Identity.cancel_request, "btt-chain identity cancel --from //Bob",
+    done="The request is withdrawn.",
+)  # fmt: skip
+def cancel(
+    registrar: Annotated[u32, Input(help="The number of the registrar.", default="0")],
+) -> dict[str, object]:
     """Withdraw a request for a judgement; its fee is returned."""
-    _send("Identity.cancel_request", {"reg_index": registrar}, "The request is withdrawn.", url,
-          timeout, as_json, options)  # fmt: skip
+    return {"reg_index": registrar}
 
 
 @examples("btt-chain identity registrars")
-@click.command()
+@members.command()
 @query_options
 def registrars(url: str, timeout: float, as_json: bool) -> None:
     """List the registrars, and their fees."""
@@ -76,7 +75,7 @@ def registrars(url: str, timeout: float, as_json: bool) -> None:
 
 
 @examples("btt-chain identity subs //Bob")
-@click.command()
+@members.command()
 @click.argument("who", metavar="ACCOUNT")
 @query_options
 def subs(who: str, url: str, timeout: float, as_json: bool) -> None:
@@ -111,78 +110,42 @@ def subs(who: str, url: str, timeout: float, as_json: bool) -> None:
     run(ask())
 
 
-@examples("btt-chain identity add-sub //Dave 'Ward 7' --from //Bob")
-@click.command("add-sub", cls=SendingCommand)
-@sub_argument
-@click.argument("name")
-@call_options
-def add_sub(
-    sub: str, name: str, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+@composed(
+    members, Identity.add_sub, "btt-chain identity add-sub //Dave 'Ward 7' --from //Bob",
+    done="{sub} is a sub-account; it agrees with `btt-chain identity agree`.",
+)  # fmt: skip
+def add_sub(sub: AccountId, name: str) -> dict[str, object]:
     """Name a sub-account; it shares your identity when it agrees."""
-    _send("Identity.add_sub", {"sub": sub, "data": _data(name)}, f"{sub} is a sub-account; it "
-          "agrees with `btt-chain identity agree`.", url, timeout, as_json, options)  # fmt: skip
+    return {"sub": Id(sub), "data": _data(name)}
 
 
-@examples("btt-chain identity rename-sub //Dave 'Ward 8' --from //Bob")
-@click.command("rename-sub", cls=SendingCommand)
-@sub_argument
-@click.argument("name")
-@call_options
-def rename_sub(
-    sub: str, name: str, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+@composed(
+    members, Identity.rename_sub, "btt-chain identity rename-sub //Dave 'Ward 8' --from //Bob",
+    done="{sub} has another name.",
+)  # fmt: skip
+def rename_sub(sub: AccountId, name: str) -> dict[str, object]:
     """Give a sub-account another name."""
-    _send("Identity.rename_sub", {"sub": sub, "data": _data(name)}, f"{sub} has another name.",
-          url, timeout, as_json, options)  # fmt: skip
+    return add_sub(sub, name)
 
 
-@examples("btt-chain identity remove-sub //Dave --from //Bob")
-@click.command("remove-sub", cls=SendingCommand)
-@sub_argument
-@call_options
-def remove_sub(sub: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Remove a sub-account; its deposit is returned."""
-    _send("Identity.remove_sub", {"sub": sub}, f"{sub} is no longer a sub-account.", url, timeout,
-          as_json, options)  # fmt: skip
-
-
-@examples("btt-chain identity agree //Bob --from //Dave")
-@click.command(cls=SendingCommand)
-@click.argument("main", metavar="PARENT")
-@call_options
-def agree(main: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Agree to be a sub-account of PARENT, which named you: you share its identity."""
-    _send("Identity.agree_sub", {"main": main}, f"You are a sub-account of {main}.", url, timeout,
-          as_json, options)  # fmt: skip
-
-
-@examples("btt-chain identity leave --from //Dave")
-@click.command(cls=SendingCommand)
-@call_options
-def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Leave your parent account."""
-    _send("Identity.quit_sub", {}, "You are no sub-account any more.", url, timeout, as_json,
-          options)  # fmt: skip
-
-
-COMMANDS: Final = (clear, cancel, registrars, subs, add_sub, rename_sub, remove_sub, agree, leave)
+send(
+    members, "remove-sub", Identity.remove_sub,
+    "btt-chain identity remove-sub //Dave --from //Bob",
+    help="Remove a sub-account; its deposit is returned.",
+    done="{sub} is no longer a sub-account.",
+)  # fmt: skip
+send(
+    members, "agree", Identity.agree_sub, "btt-chain identity agree //Bob --from //Dave",
+    help="Agree to be a sub-account of PARENT, which named you: you share its identity.",
+    inputs={"main": Input("PARENT")}, done="You are a sub-account of {main}.",
+)  # fmt: skip
+send(
+    members, "leave", Identity.quit_sub, "btt-chain identity leave --from //Dave",
+    help="Leave your parent account.", done="You are no longer a sub-account.",
+)  # fmt: skip
 
 
 # ---- helpers
-
-
-def _send(
-    call: str, arguments: dict[str, Plain], text: str, url: str, timeout: float, as_json: bool,
-    options: dict[str, object],
-) -> None:  # fmt: skip
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            report(await send_calls(sender, chain, [(call, arguments)]), as_json, text)
-
-    run(work())
 
 
 def _data(name: str) -> Plain:

@@ -2,192 +2,145 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Annotated
 
 import click
 
 from btt_chain.client.paging import PAGE, pages
+from btt_chain.client.views import ViewClient
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u32
-from cli.commands.gov_calls import address_of, submit_call
+from cli.commands.gov_calls import address_of
 from cli.common import show
 from cli.common.deciding import decide, deciding_options
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import call_options
 from cli.common.session import run
-from cli.common.working import account, properties, view_chain
+from cli.common.working import account, properties
+from cli.declared import Input, query, send
 from runtime.apis.referral import Offer, QuotaView, RefereeView, ReferralApi
-from runtime.pallets.referral import Terms
+from runtime.pallets.referral import Referral, Terms
 
-if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.primitives.account import AccountId
-
-
-referee_argument = click.argument("referee", metavar="ACCOUNT")
-
-
-@click.group(cls=Group)
-def referral() -> None:
-    """Refer new users of the chain, and be paid when they use it.
+referral = Group(
+    "referral",
+    help="""Refer new users of the chain, and be paid when they use it.
 
     Three milestones of a referee are rewarded: an attested implementation, a hundred paid jobs, a
     thousand BTT spent. No more is paid than half of what its fees lost, less what mining and
     dividends return.
-    """
-
+    """,
+)
 
 # ---- queries
 
 
-@examples("btt-chain referral show //Bob", "btt-chain referral show //Bob --json")
-@referral.command("show")
-@referee_argument
-@query_options
-def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show an account as a referee and as a referrer: fees, milestones, what can be claimed."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account as a referee and as a referrer."""
 
-    async def ask() -> tuple[
-        RefereeView | None, list[Offer], QuotaView, Terms, Currency, int, AccountId
-    ]:
-        currency, prefix = await properties(url, timeout)
-        who = AccountId(account(referee, prefix))
-        async with view_chain(url, timeout) as chain:
-            return (
-                await chain.api(ReferralApi.referee, who),
-                await chain.api(ReferralApi.offers, who),
-                await chain.api(ReferralApi.quota, who),
-                await chain.api(ReferralApi.terms),
-                currency,
-                prefix,
-                who,
-            )
+    account: AccountId
+    referee: RefereeView | None
+    offers: list[Offer]
+    quota: QuotaView
+    terms: Terms
 
-    view, offers, quota, terms, currency, prefix, who = run(ask())
-    if as_json:
-        show.document(
-            {
-                "account": encode(who, prefix),
-                "referee": None if view is None else facts(view, prefix),
-                "offers": [encode(offer.referrer, prefix) for offer in offers],
-                "refereesLeft": quota.referees_left,
-                "planckLeft": str(quota.amount_left),
-            }
-        )
-        return
-    rows = {"account": encode(who, prefix)}
+
+def print_standing(standing: Standing, context: Context) -> None:
+    """Print what an account has reached and may still win."""
+    address, format = rule(AccountId), context.currency.format
+    view, quota = standing.referee, standing.quota
+    lines = {"account": address.text(standing.account, context)}
     if view is None:
-        names = ", ".join(encode(offer.referrer, prefix) for offer in offers)
-        rows["referred by"] = f"not accepted yet: {names}" if offers else "no account"
+        names = ", ".join(address.text(offer.referrer, context) for offer in standing.offers)
+        lines["referred by"] = f"not accepted yet: {names}" if names else "no account"
     else:
-        rows |= progress(view, terms, currency, prefix)
-    rows["may still win"] = (
-        f"{quota.referees_left} referees, {currency.format(quota.amount_left)} this year"
-    )
-    show.record(rows)
+        lines |= progress(view, standing.terms, context)
+    left = f"{quota.referees_left} referees, {format(int(quota.amount_left))} this year"
+    show.record(lines | {"may still win": left})
 
 
-def progress(view: RefereeView, terms: Terms, currency: Currency, prefix: int) -> dict[str, str]:
+def progress(view: RefereeView, terms: Terms, context: Context) -> dict[str, str]:
     """Return a referee's milestones as text."""
-    found, usage = view.referee, view.referee.usage
-    done = "attested" if found.implemented else "not attested"
-    spent, wanted = currency.format(usage.spent), currency.format(terms.spent)
+
+    def money(planck: int) -> str:
+        return context.currency.format(int(planck))
+
+    referee, usage = view.referee, view.referee.usage
+    done = "attested" if referee.implemented else "not attested"
     return {
-        "referred by": encode(found.referrer, prefix),
-        "implementation": f"{done}, for {currency.format(terms.implementation)}",
-        "paid jobs": f"{usage.jobs} of {terms.jobs}, for {currency.format(terms.usage)}",
-        "spent": f"{spent} of {wanted}, for {currency.format(terms.spending)}",
-        "fees lost": currency.format(usage.lost),
-        "mining returns": currency.format(usage.mining),
-        "reached": currency.format(view.reached),
-        "covered by fees": currency.format(view.returnable),
-        "paid": currency.format(found.paid),
-        "can be claimed": currency.format(view.payable),
+        "referred by": rule(AccountId).text(referee.referrer, context),
+        "implementation": f"{done}, for {money(terms.implementation)}",
+        "paid jobs": f"{usage.jobs} of {terms.jobs}, for {money(terms.usage)}",
+        "spent": f"{money(usage.spent)} of {money(terms.spent)}, for {money(terms.spending)}",
+        "fees lost": money(usage.lost),
+        "mining returns": money(usage.mining),
+        "reached": money(view.reached),
+        "covered by fees": money(view.returnable),
+        "paid": money(referee.paid),
+        "can be claimed": money(view.payable),
     }
 
 
-@examples("btt-chain referral list", "btt-chain referral list --by //Alice --json")
-@referral.command("list")
-@click.option("--by", help="Referees of this referrer only.")
-@query_options
-def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the accounts that accepted a referral."""
-
-    async def ask() -> tuple[list[RefereeView], Currency, int]:
-
-        currency, prefix = await properties(url, timeout)
-        async with view_chain(url, timeout) as chain:
-            referees = pages(
-                lambda after: chain.api(ReferralApi.referees, after, u32(PAGE)),
-                lambda view: view.account,
-                first=None,
-            )
-            return [view async for view in referees], currency, prefix
-
-    views, currency, prefix = run(ask())
-    if by is not None:
-        referrer = account(by, prefix)
-        views = [view for view in views if view.referee.referrer == referrer]
-    if as_json:
-        show.document([facts(view, prefix) for view in views])
-        return
-    if not views:
-        show.note("there is none; `btt-chain referral refer --help` says how to refer an account")
-        return
-    show.table(
-        ["referee", "referrer", ">jobs", ">spent", ">paid", ">can be claimed"],
-        [
-            [
-                encode(view.account, prefix),
-                encode(view.referee.referrer, prefix),
-                str(view.referee.usage.jobs),
-                currency.format(view.referee.usage.spent),
-                currency.format(view.referee.paid),
-                currency.format(view.payable),
-            ]
-            for view in views
-        ],
+@query(
+    referral, "btt-chain referral show //Bob", "btt-chain referral show //Bob --json",
+    view=print_standing,
+)  # fmt: skip
+async def show_(chain: ViewClient, account: AccountId) -> Standing:
+    """Show an account as a referee and as a referrer: fees, milestones, what can be claimed."""
+    return Standing(
+        account,
+        await chain.api(ReferralApi.referee, account),
+        await chain.api(ReferralApi.offers, account),
+        await chain.api(ReferralApi.quota, account),
+        await chain.api(ReferralApi.terms),
     )
+
+
+@query(
+    referral, "btt-chain referral list", "btt-chain referral list --by //Alice --json",
+    empty="there is none; `btt-chain referral refer --help` says how to refer an account",
+    columns={
+        "referee": "account", "referrer": "referee.referrer", "jobs": "referee.usage.jobs",
+        "spent": "referee.usage.spent", "paid": "referee.paid", "can be claimed": "payable",
+    },
+)  # fmt: skip
+async def list_(
+    chain: ViewClient,
+    by: Annotated[AccountId | None, Input(help="Referees of this referrer only.")],
+) -> list[RefereeView]:
+    """List the accounts that accepted a referral."""
+    referees = pages(
+        lambda after: chain.api(ReferralApi.referees, after, u32(PAGE)),
+        lambda view: view.account,
+        first=None,
+    )
+    return [view async for view in referees if by is None or view.referee.referrer == by]
 
 
 # ---- calls
 
-
-@examples("btt-chain referral refer //Bob --from //Alice")
-@referral.command()
-@referee_argument
-@call_options
-def refer(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Refer an account that never used the chain. A deposit of 1 BTT goes on hold."""
-    _send("refer", "referee", referee, "referred", url, timeout, as_json, options)
-
-
-@examples("btt-chain referral accept //Alice --from //Bob")
-@referral.command()
-@click.argument("referrer", metavar="ACCOUNT")
-@call_options
-def accept(referrer: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Accept a referral, before the first job or payment. It costs the referee nothing."""
-    _send("accept", "referrer", referrer, "accepted", url, timeout, as_json, options)
-
-
-@examples("btt-chain referral claim //Bob --from //Alice")
-@referral.command()
-@referee_argument
-@call_options
-def claim(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Pay the referrer what is payable for a referee. Any account may do it."""
-    _send("claim", "referee", referee, "claimed", url, timeout, as_json, options)
-
-
-@examples("btt-chain referral withdraw //Bob --from //Alice")
-@referral.command()
-@referee_argument
-@call_options
-def withdraw(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Withdraw a referral that was not accepted; the deposit comes back."""
-    _send("withdraw", "referee", referee, "withdrawn", url, timeout, as_json, options)
+send(
+    referral, "refer", Referral.refer, "btt-chain referral refer //Bob --from //Alice",
+    help="Refer an account that never used the chain. A deposit of 1 BTT goes on hold.",
+    done="referred, in block {block}",
+)  # fmt: skip
+send(
+    referral, "accept", Referral.accept, "btt-chain referral accept //Alice --from //Bob",
+    help="Accept a referral, before the first job or payment. It costs the referee nothing.",
+    done="accepted, in block {block}",
+)  # fmt: skip
+send(
+    referral, "claim", Referral.claim, "btt-chain referral claim //Bob --from //Alice",
+    help="Pay the referrer what is payable for a referee. Any account may do it.",
+    done="claimed, in block {block}",
+)  # fmt: skip
+send(
+    referral, "withdraw", Referral.withdraw, "btt-chain referral withdraw //Bob --from //Alice",
+    help="Withdraw a referral that was not accepted; the deposit comes back.",
+    done="withdrawn, in block {block}",
+)  # fmt: skip
 
 
 @examples(
@@ -195,7 +148,7 @@ def withdraw(referee: str, url: str, timeout: float, as_json: bool, **options: o
     "btt-chain referral attest //Bob --sudo --from //Alice",
 )
 @referral.command()
-@referee_argument
+@click.argument("referee", metavar="ACCOUNT")
 @deciding_options
 @query_options
 def attest(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
@@ -209,37 +162,3 @@ def attest(referee: str, url: str, timeout: float, as_json: bool, **options: obj
         [encode(account(referee, prefix), prefix)], "technical", "attested",
         url=url, timeout=timeout, as_json=as_json, options=options,
     )  # fmt: skip
-
-
-def _send(
-    call: str, argument: str, given: str, done: str, url: str, timeout: float, as_json: bool,
-    options: dict[str, object],
-) -> None:  # fmt: skip
-
-    _, prefix = run(properties(url, timeout))
-    args = {argument: address_of(given, prefix)}
-    submit_call("Referral", call, args, done, url, timeout, as_json, options)
-
-
-# ---- output
-
-
-def facts(view: RefereeView, prefix: int) -> dict[str, object]:
-    """Return a referee as JSON."""
-    found, usage = view.referee, view.referee.usage
-    return {
-        "account": encode(view.account, prefix),
-        "referrer": encode(found.referrer, prefix),
-        "since": found.since,
-        "implemented": found.implemented,
-        "jobs": usage.jobs,
-        "spent": str(usage.spent),
-        "lost": str(usage.lost),
-        "mining": str(usage.mining),
-        "dividends": str(usage.dividends),
-        "reached": str(view.reached),
-        "returnable": str(view.returnable),
-        "paid": str(found.paid),
-        "payable": str(view.payable),
-        "complete": found.complete,
-    }

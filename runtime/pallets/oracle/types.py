@@ -40,7 +40,7 @@ HEARTBEAT_MS: Final = (MINUTE_MS, 30 * MINUTE_MS)
 """Bounds of the fields of a rule."""
 
 Key = Annotated[Bounded[bytes, MAX_KEY], TypeName("T::OracleKey"), CODE]
-Moment = Annotated[u64, TypeName("MomentOf<T>")]
+Moment = Annotated[u64, TypeName("MomentOf<T>"), UNIX_MS]
 """Milliseconds since 1970."""
 
 

@@ -112,7 +112,7 @@ def test_a_feeder_joins_and_leaves(chain: Path) -> None:
     assert "bond free" in good("oracle", "show", "//Bob")
     assert "Oracle.StillBonded" in run("oracle", "withdraw", "--from", "//Bob").stderr
     missing = run("oracle", "show", "//Charlie")
-    assert (missing.exit_code, "is no feeder" in missing.stderr) == (4, True)
+    assert (missing.exit_code, "is not a feeder" in missing.stderr) == (4, True)
 
 
 def test_a_majority_of_feeders_attests_a_provider(chain: Path) -> None:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 
 import pytest
-from click.testing import CliRunner, Result
 
 from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.scale import u8, u32, u64, u128
 from cli.commands.premium import facts, until
-from cli.program import program
 from runtime.constants import BTT
 from runtime.pallets.tier_staking import PremiumView, TierStaking
+from support.commands import document, run
 from support.instant_node import instant_node
 
 ALICE = KeyPair.from_uri("//Alice")
 MONTH_MS = 30 * 86_400_000
-
-
-def run(*args: str) -> Result:
-    return CliRunner().invoke(program, list(args), prog_name="btt-chain")
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +39,11 @@ async def stake(url: str) -> None:
 
 
 def test_services_are_listed_with_what_an_account_has(url: str) -> None:
-    shown = run("premium", "list", "//Bob", "--url", url)
+    shown = run(url, "premium", "list", "//Bob")
     assert shown.exit_code == 0, shown.stderr
     assert "priority for jobs" in shown.stdout
     assert "50 BTT" in shown.stdout
-    (row,) = json.loads(run("premium", "list", "//Bob", "--url", url, "--json").stdout)
+    (row,) = document(url, "premium", "list", "//Bob")
     assert row == {
         "service": 0, "minTier": 0, "price": str(50 * BTT), "entitled": False, "until": "0",
         "hasAccess": False,
@@ -57,15 +51,15 @@ def test_services_are_listed_with_what_an_account_has(url: str) -> None:
 
 
 def test_buying_says_what_it_cost_and_what_was_burned(url: str) -> None:
-    bought = run("premium", "buy", "0", "--months", "2", "--from", "//Alice", "--url", url)
+    bought = run(url, "premium", "buy", "0", "--months", "2", "--from", "//Alice")
     assert bought.exit_code == 0, bought.stderr
     words = bought.stdout + bought.stderr
     assert "for 100 BTT" in words
     assert "2.03 BTT of it were burned" in words
-    (row,) = json.loads(run("premium", "list", "//Alice", "--url", url, "--json").stdout)
-    assert (row["entitled"], row["hasAccess"]) == (True, True)
+    (row,) = document(url, "premium", "list", "//Alice")
+    assert row.pick("entitled", "hasAccess") == (True, True)
     assert int(row["until"]) >= 2 * MONTH_MS
-    table = run("premium", "list", "//Alice", "--url", url).stdout
+    table = run(url, "premium", "list", "//Alice").stdout
     assert "60.0" in table
 
 
@@ -79,7 +73,7 @@ def test_buying_says_what_it_cost_and_what_was_burned(url: str) -> None:
     ],
 )
 def test_a_refusal_says_why(url: str, words: tuple[str, ...], why: str) -> None:
-    refused = run("premium", "buy", *words, "--url", url)
+    refused = run(url, "premium", "buy", *words)
     assert refused.exit_code != 0
     assert why in refused.stderr + refused.stdout
 

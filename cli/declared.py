@@ -1,0 +1,416 @@
+"""Declared commands: a query is a function of a chain, a sending command a call of a pallet.
+
+    @query(exchange, "btt-chain exchange trades 0", empty="nothing was traded yet")
+    async def trades(chain: ViewClient, asset: AssetId) -> list[Trade]:
+        \"\"\"Show what the last auctions did, the newest last.\"\"\"
+        return await chain.api(ExchangeApi.trades, asset)
+
+    send(oracle, "withdraw", Oracle.withdraw, "btt-chain oracle withdraw --from //Bob",
+         event=events.Withdrawn, done="{bond} are free again", help="Get the bond back, ...")
+
+The docstring is the help. Annotations say how arguments are typed and results are written: each
+type has one rule for that (`btt_chain.present`). `Input` has what a type has not. A parameter
+without a help is an argument, one with a help an option. The chain's metadata encode and decode.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Final, TypeAlias, TypeVar, cast, get_args, get_origin
+
+import click
+
+from btt_chain.client import errors
+from btt_chain.client.accounts import read_account
+from btt_chain.client.transactions import Included
+from btt_chain.client.views import ViewClient, event_of, name_of
+from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_of
+from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
+from btt_chain.present.scalars import Account, Count, Truth
+from btt_chain.primitives.account import AccountId, Id, MultiAddress
+from btt_chain.scale import TypeName
+from btt_chain.scale.hints import hints_of
+from cli.common import show
+from cli.common.calls import report
+from cli.common.errors import Mistyped, NotFound
+from cli.common.options import examples, query_options
+from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.session import run
+from cli.common.working import view_chain
+
+Arguments: TypeAlias = Mapping[str, object]
+Composes: TypeAlias = Callable[..., Arguments | Awaitable[Arguments]]
+"""A function of a command's parameters that returns the arguments of a call.
+
+It may also have the parameters `chain`, a `ViewClient`, and `sender`.
+"""
+Composing = TypeVar("Composing", bound=Composes)
+Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
+"""A function that returns more values by the events of a call; it may raise Refused."""
+Done: TypeAlias = str | Callable[..., str]
+"""The text of success with values in braces, or a function of the values and a context."""
+Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
+Column: TypeAlias = str | Callable[..., str]
+"""The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
+_Type: TypeAlias = click.Path | click.Choice[str] | click.IntRange | click.types.StringParamType
+Values: TypeAlias = dict[str, tuple[Rule[object], object]]
+
+NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender"})
+"""Parameters of functions and calls that are not typed on the command line."""
+_ID: Final = re.compile(r"(?:T::)?(\w+?)Id(?:Parameter)?")
+"""The name of a type of numbers: `AssetId`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Properties of a parameter that its type does not have: a mark, or given beside a call."""
+
+    metavar: str = ""
+    help: str = ""
+    """Help of an option."""
+    default: str | None = None
+    """Default of an option, as it is typed."""
+    least: int | None = None
+    most: int | None = None
+    """Bounds of a number that are narrower than those of its type."""
+
+
+class Parameter:
+    """A parameter of a command: the rule of its type, and how it is typed."""
+
+    def __init__(self, name: str, hint: object, mark: Input | None = None) -> None:
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        bare = get_args(hint)[0] if marks else hint
+        self.key = name
+        self.name = _name(name, hint)
+        self.mark = mark or next((mark for mark in marks if isinstance(mark, Input)), Input())
+        self.is_file = bare in (Path, Path | None)
+        # A call takes any form of address; an account is typed.
+        self.is_address = bare == get_args(MultiAddress)[0]
+        self.rule = rule_of(str if self.is_file else AccountId if self.is_address else hint)
+        self.is_optional = isinstance(self.rule, Option) or bare == Path | None
+        flag = f"--{name.strip('_').replace('_', '-')}"
+        self.label = flag if self.mark.help else self.metavar
+
+    @property
+    def metavar(self) -> str:
+        """Placeholder of an argument in the help."""
+        default = "ACCOUNT" if isinstance(self.rule, Account) else self.name.strip("_").upper()
+        return self.mark.metavar or default
+
+    @property
+    def declaration(self) -> click.Parameter:
+        """Parameter of the command."""
+        type, mark = self._type(), self.mark
+        if not mark.help:
+            metavar = None if isinstance(type, click.Choice) else self.metavar
+            return click.Argument(
+                [self.key], type=type, metavar=metavar, required=not self.is_optional
+            )
+        is_flag = isinstance(self.rule, Truth)
+        return click.Option(
+            [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
+            is_flag=is_flag, default=False if is_flag else mark.default, help=mark.help,
+            required=not is_flag and not self.is_optional and mark.default is None,
+            show_default=bool(mark.default),
+        )  # fmt: skip
+
+    def _type(self) -> _Type:
+        rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        if self.is_file:
+            return click.Path(dir_okay=False, path_type=Path)
+        if rule.choices:
+            return click.Choice(rule.choices, case_sensitive=False)
+        # A number with a unit is read when the chain is known.
+        if isinstance(rule, Count) and type(rule) is Count:
+            return click.IntRange(self.mark.least or rule.kind.MIN, self.mark.most or rule.kind.MAX)
+        return click.types.StringParamType()
+
+    def parse(self, typed: object, context: Context) -> object:
+        """Return the value of what was typed. Raises Mistyped."""
+        if typed is None or isinstance(typed, bool | Path):
+            return typed
+        try:
+            return self.rule.parse(str(typed), context)
+        except Unfit as error:
+            raise Mistyped(f"{self.label}: {error}") from None
+
+
+def _name(name: str, hint: object) -> str:
+    """Return the name of a value; that of its type for one that is called `id`: `asset`."""
+    marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    names = [mark.name for mark in marks if isinstance(mark, TypeName)]
+    match = _ID.fullmatch(names[0]) if names and name == "id" else None
+    return name if match is None else match[1].lower()
+
+
+def parameters_of(
+    function: Callable[..., object], marks: Mapping[str, Input] | None = None
+) -> list[Parameter]:
+    """Return the typed parameters of a function or a call."""
+    hints, marks = hints_of(function), marks or {}
+    typed = {name: hint for name, hint in hints.items() if name not in NOT_TYPED}
+    return [Parameter(name, hint, marks.get(name)) for name, hint in typed.items()]
+
+
+async def context_of(client: ViewClient) -> Context:
+    """Return the currency, addresses and time of a chain."""
+    prefix = client.prefix
+    try:
+        slot_ms: int | None = client.slot_ms
+        genesis = int(str(await client.chain.storage("Babe.GenesisSlot")))
+    except errors.NotFound:  # a chain without Babe has no dates: slots are shown as numbers
+        slot_ms, genesis = None, 0
+    genesis_ms = genesis * slot_ms if genesis and slot_ms else None
+    return Context(
+        prefix, client.currency, slot_ms, genesis_ms, lambda text: read_account(text, prefix)
+    )
+
+
+# ---- queries
+
+
+def query(
+    group: click.Group,
+    *lines: str,
+    columns: Mapping[str, Column] | None = None,
+    key: str = "",
+    flat: str = "",
+    empty: str = "",
+    missing: str = "",
+    view: Callable[..., None] | None = None,
+) -> Callable[[Asks], Asks]:
+    """Add a command that shows what a function returns; `lines` are examples.
+
+    `columns` are those of a table, or the lines of one record, by their titles; without, all
+    fields. Rows of two have the first as field `key` of the second, a record. The fields of the
+    record in the field `flat` are in its place. `empty` is the text for an empty list, `missing`
+    that of the error for None, with parameters in braces. `view` prints the value for readers in
+    another form; `--json` writes it by its type.
+    """
+
+    def declare(function: Asks) -> Asks:
+        parameters = parameters_of(function)
+
+        def command(url: str, timeout: float, as_json: bool, **typed: object) -> None:
+            async def ask() -> tuple[object, Context]:
+                async with view_chain(url, timeout) as chain:
+                    context = await context_of(chain)
+                    values = {p.key: p.parse(typed[p.key], context) for p in parameters}
+                    return await function(chain, **values), context
+
+            value, context = run(ask())
+            if value is None and missing:
+                raise NotFound(missing.format(**{p.name: typed[p.key] for p in parameters}))
+            rule = rule_of(hints_of(function)["return"])
+            if key or flat:
+                rule, value = joined(rule, value, key, flat)
+            if as_json:
+                show.document(rule.json(value, context))
+            elif value == [] and empty:
+                show.note(empty)
+            elif view is not None:
+                view(value, context)
+            else:
+                print_value(rule, value, columns, context)
+
+        _add(group, click.Command, function.__name__, query_options(command), parameters, lines,
+             inspect.getdoc(function))  # fmt: skip
+        return function
+
+    return declare
+
+
+class Joined:
+    """Several records as one, which has the fields of all."""
+
+    def __init__(self, *records: object) -> None:
+        self.records = records
+
+    def __getattr__(self, name: str) -> object:
+        return next(getattr(record, name) for record in self.records if hasattr(record, name))
+
+
+def joined(rule: Rule[object], value: object, key: str, flat: str) -> tuple[Rule[object], object]:
+    """Return a value, or each of a list, as one record with its `key` and `flat` fields."""
+    if isinstance(rule, Option):
+        return joined(rule.inner, value, key, flat)
+    if isinstance(rule, Items):
+        rows = [joined(rule.item, row, key, flat) for row in cast("Sequence[object]", value)]
+        items = Items(rows[0][0] if rows else rule.item)
+        return cast("Rule[object]", items), [row for _, row in rows]
+    if isinstance(rule, Tuple):
+        number, record = cast("tuple[object, object]", value)
+        first, second = rule.parts
+        parts = [Part(key, first), *_parts(second)]
+        return Record(Joined, parts), Joined(SimpleNamespace(**{key: number}), record)
+    parts = []
+    for part in _parts(rule):
+        parts += _parts(part.rule) if part.name == flat else [part]
+    return Record(Joined, parts), Joined(value, getattr(value, flat))
+
+
+def _parts(rule: Rule[object]) -> Sequence[Part]:
+    if not isinstance(rule, Record):
+        raise TypeError(f"{rule!r} is not the rule of a record")
+    return rule.parts
+
+
+def print_value(
+    rule: Rule[object], value: object, columns: Mapping[str, Column] | None, context: Context
+) -> None:
+    """Print records as a table, or one record as lines."""
+    rule = rule.inner if isinstance(rule, Option) else rule
+    is_list = isinstance(rule, Items)
+    item = rule.item if isinstance(rule, Items) else rule
+    titled = columns or {part.label: part.name for part in _parts(item)}
+    writers = [writer_of(item, column, is_cut=is_list) for column in titled.values()]
+    records = cast("Sequence[object]", value) if is_list else [value]
+    rows = [[write(record, context) for _, write in writers] for record in records]
+    if not is_list:
+        show.record(dict(zip(titled, rows[0], strict=True)))
+        return
+    right = [">" if is_number else "" for is_number, _ in writers]
+    show.table([side + title for side, title in zip(right, titled, strict=True)], rows)
+
+
+def writer_of(
+    rule: Rule[object], column: Column, *, is_cut: bool
+) -> tuple[bool, Callable[[object, Context], str]]:
+    """Return True if a column has numbers, and the writer of its cells or of its lines."""
+    if callable(column):
+        return False, column
+    names = column.split(".")
+    for name in names:
+        record = rule.inner if isinstance(rule, Option) else rule
+        rule = next(part.rule for part in _parts(record) if part.name == name)
+    write = rule.cell if is_cut else rule.text
+
+    def text(value: object, context: Context) -> str:
+        for name in names:
+            value = None if value is None else getattr(value, name)
+        return ABSENT if value is None else write(value, context)
+
+    return rule.is_number, text
+
+
+# ---- calls
+
+
+def send(
+    group: click.Group,
+    name: str,
+    call: Callable[..., object],
+    *lines: str,
+    help: str,
+    done: Done,
+    event: type | None = None,
+    facts: Facts | None = None,
+    inputs: Mapping[str, Input] | None = None,
+) -> None:
+    """Add a command that sends a call of a pallet; `lines` are examples.
+
+    `done` is the text of success: arguments, fields of the first `event` of that class, what
+    `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
+    """
+    parameters = parameters_of(call, inputs)
+    _add_sending(group, name, parameters, dict, _Sending(call, done, event, facts), lines, help)
+
+
+def composed(
+    group: click.Group,
+    call: Callable[..., object],
+    *lines: str,
+    done: Done,
+    event: type | None = None,
+    facts: Facts | None = None,
+) -> Callable[[Composing], Composing]:
+    """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
+
+    def declare(function: Composing) -> Composing:
+        _add_sending(
+            group, function.__name__, parameters_of(function), function,
+            _Sending(call, done, event, facts), lines, inspect.getdoc(function),
+        )  # fmt: skip
+        return function
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A call of a sending command, and its result."""
+
+    call: Callable[..., object]
+    done: Done
+    event: type | None
+    facts: Facts | None
+
+    def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
+        """Print the result with the arguments and the values of the event."""
+        for name, fact in {} if self.facts is None else self.facts(sent).items():
+            values[name] = (rule_of(cast("object", type(fact))), fact)
+        if self.event is not None:
+            pallet, _, _ = name_of(self.call).partition(".")
+            event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)
+            hints = hints_of(self.event)
+            for field in fields(self.event):
+                hint = hints[field.name]
+                values[_name(field.name, hint)] = (rule_of(hint), getattr(event, field.name))
+        if callable(self.done):
+            plain = {name: value for name, (_, value) in values.items()}
+            text = self.done(SimpleNamespace(**plain), context)
+        else:
+            texts = {name: rule.text(value, context) for name, (rule, value) in values.items()}
+            text = self.done.format(**texts, block="0x" + sent.block.hex())
+        members = {
+            camel_case(name): rule.json(value, context) for name, (rule, value) in values.items()
+        }
+        report(sent, as_json, text, **members)
+
+
+def _add_sending(
+    group: click.Group, name: str, parameters: Sequence[Parameter], compose: Composes,
+    sending: _Sending, lines: Sequence[str], help: str | None,
+) -> None:  # fmt: skip
+    pallet, _, call = name_of(sending.call).partition(".")
+    named = getattr(compose, "__annotations__", {})
+
+    def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
+        typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
+        sender = Sender.of(options, as_json)
+
+        async def work() -> None:
+            async with view_chain(url, timeout) as chain:
+                context = await context_of(chain)
+                values = {p.key: p.parse(typed[p.key], context) for p in parameters}
+                written = {p.name: (p.rule, values[p.key]) for p in parameters if not p.is_file}
+                for parameter in parameters:
+                    if parameter.is_address:
+                        values[parameter.key] = Id(cast("AccountId", values[parameter.key]))
+                own = {"chain": chain, "sender": sender}
+                values |= {name: own[name] for name in own.keys() & named.keys()}
+                arguments = compose(**values)
+                if isinstance(arguments, Awaitable):
+                    arguments = await arguments
+                sent = await sender.send(chain, pallet, call.rstrip("_"), **arguments)
+            sending.report(sent, written, context, as_json)
+
+        run(work())
+
+    _add(group, SendingCommand, name, call_options(command), parameters, lines, help)
+
+
+def _add(
+    group: click.Group, kind: type[click.Command], name: str, function: Callable[..., None],
+    parameters: Sequence[Parameter], lines: Sequence[str], help: str | None,
+) -> None:  # fmt: skip
+    """Add a command: its parameters come before the options that all commands have."""
+    command = click.command(name.strip("_").replace("_", "-"), cls=kind, help=help)(function)
+    command.params = [parameter.declaration for parameter in parameters] + command.params
+    group.add_command(examples(*lines)(command))

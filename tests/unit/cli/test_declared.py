@@ -1,0 +1,160 @@
+"""Declared commands: parameters and output by the annotations of functions and calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import click
+import pytest
+
+from btt_chain.client.amount import BTT
+from btt_chain.present import Context, rule_of
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import BASIS_POINTS
+from btt_chain.scale import TypeName, u16, u32, u64, u128
+from cli import declared
+from cli.common.errors import Mistyped
+from cli.declared import Input, Parameter, joined, parameters_of, print_value
+from runtime.frame.aliases import Balance
+from runtime.pallets.exchange import Exchange, Side
+from runtime.pallets.referral import Referral
+
+CONTEXT = Context(currency=BTT)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    price: Balance
+    share: Annotated[u16, BASIS_POINTS]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    side: Side
+    price: Price | None
+    units: u64
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    id: u32
+    level: Price
+
+
+def offer(units: int, price: int | None = None) -> Offer:
+    level = None if price is None else Price(u128(price), u16(150))
+    return Offer(Side.Sell, level, u64(units))
+
+
+def ask(
+    asset: Annotated[u32, TypeName("AssetId")],
+    who: AccountId | None,
+    levels: Annotated[u32, Input(help="Number of prices.", default="10", least=1, most=50)],
+    immediate: Annotated[bool, Input(help="Now or never.")],
+    price: Annotated[Balance, Input("AMOUNT", "What it costs.")],
+    file: Path | None,
+) -> None:
+    """Ask for something."""
+
+
+def declarations() -> dict[str, click.Parameter]:
+    return {parameter.key: parameter.declaration for parameter in parameters_of(ask)}
+
+
+def test_a_parameter_with_a_help_is_an_option_and_one_without_is_an_argument() -> None:
+    shown = declarations()
+    assert {name for name, param in shown.items() if isinstance(param, click.Option)} == {
+        "levels", "immediate", "price",
+    }  # fmt: skip
+    assert [name for name, param in shown.items() if param.required] == ["asset", "price"]
+    levels, immediate, price = shown["levels"], shown["immediate"], shown["price"]
+    assert isinstance(levels, click.Option)
+    assert (levels.opts, levels.default, levels.show_default) == (["--levels"], "10", True)
+    assert isinstance(levels.type, click.IntRange)
+    assert (levels.type.min, levels.type.max) == (1, 50)
+    assert isinstance(immediate, click.Option)
+    assert immediate.is_flag
+    assert price.metavar == "AMOUNT"
+    assert isinstance(shown["file"].type, click.Path)
+
+
+def test_a_parameter_of_a_call_has_the_bounds_choices_and_metavar_of_its_type() -> None:
+    order = {p.key: p.declaration for p in parameters_of(Exchange.place_order)}
+    assert list(order) == ["asset", "side", "units", "price", "time_in_force", "until"]
+    assert isinstance(order["side"].type, click.Choice)
+    assert order["side"].type.choices == ("buy", "sell")
+    assert isinstance(order["asset"].type, click.IntRange)
+    assert order["asset"].type.max == u32.MAX
+    assert not order["until"].required
+    (cancelled,) = parameters_of(Exchange.cancel_order)
+    assert (cancelled.key, cancelled.name, cancelled.declaration.metavar) == (
+        "id", "order", "ORDER",
+    )  # fmt: skip
+    (referee,) = parameters_of(Referral.refer, {"referee": Input("REFEREE")})
+    assert (referee.is_address, referee.metavar) == (True, "REFEREE")
+
+
+@pytest.mark.parametrize(
+    ("hint", "typed", "value"),
+    [
+        (Balance, "1.5BTT", u128(15 * 10**17)),
+        (Annotated[u16, BASIS_POINTS], "1.25%", u16(125)),
+        (Side, "sell", Side.Sell),
+        (u32, 7, u32(7)),
+        (u32 | None, None, None),
+        (bool, True, True),
+        (Path, Path("scan.pdf"), Path("scan.pdf")),
+    ],
+)
+def test_what_is_typed_becomes_a_value_of_the_type(
+    hint: object, typed: object, value: object
+) -> None:
+    assert Parameter("given", hint).parse(typed, CONTEXT) == value
+
+
+def test_a_mistake_names_its_parameter() -> None:
+    with pytest.raises(Mistyped, match=r"^PRICE: '2\.5' has no unit"):
+        Parameter("price", Balance).parse("2.5", CONTEXT)
+    option = Parameter("max_fee", Balance, Input(help="The most to pay."))
+    with pytest.raises(Mistyped, match=r"^--max-fee: "):
+        option.parse("5 apples", CONTEXT)
+
+
+def test_records_are_a_table_with_numbers_on_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    columns: dict[str, declared.Column] = {
+        "side": "side", "price": "price.price", "share": "price.share",
+        ">double": lambda row, _: str(2 * int(row.units)),
+    }  # fmt: skip
+    rows = [offer(4, 25 * 10**17), offer(1_000)]
+    print_value(rule_of(list[Offer]), rows, columns, CONTEXT)
+    _, head, _, first, second, *_ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["side", "price", "share", "double"]
+    assert first.split() == ["sell", "2.5", "BTT", "1.5", "%", "8"]
+    assert second.split() == ["sell", "-", "-", "2000"]
+    assert len(first) == len(second)
+
+
+def test_a_record_is_a_line_for_each_field(capsys: pytest.CaptureFixture[str]) -> None:
+    print_value(rule_of(Price | None), Price(u128(10**18), u16(100)), None, CONTEXT)
+    assert capsys.readouterr().out.splitlines() == ["price  1 BTT", "share  1 %"]
+
+
+def test_a_column_that_is_not_a_field_is_an_error() -> None:
+    for path in ("cost", "units.cost"):
+        with pytest.raises((TypeError, StopIteration)):
+            print_value(rule_of(Offer), offer(1), {"cost": path}, CONTEXT)
+
+
+def test_a_key_and_flat_fields_are_members_of_one_record() -> None:
+    rows: object = [(u32(7), offer(4))]
+    keyed, values = joined(rule_of(list[tuple[u32, Offer]]), rows, "order", "")
+    assert keyed.json(values, CONTEXT) == [
+        {"order": 7, "side": "Sell", "price": None, "units": "4"}
+    ]
+    listed = Listed(u32(7), Price(u128(5), u16(150)))
+    flat, value = joined(rule_of(Listed | None), listed, "", "level")
+    assert flat.json(value, CONTEXT) == {"id": 7, "price": "5", "share": 150}
+    empty, nothing = joined(rule_of(list[tuple[u32, Offer]]), [], "order", "")
+    assert empty.json(nothing, CONTEXT) == []
