@@ -15,7 +15,6 @@ from cli.common.files import MAX_SECRET, secret_in, secret_of
 from cli.common.secret_uri import check_secret
 from cli.common.synonyms import meant
 from cli.common.types import Seconds
-from runtime.sets import SETS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -111,6 +110,8 @@ def chain_names(
 
 def runtime_option(command: Command) -> Command:
     """Add `--runtime`: the set of features of a chain."""
+    from runtime.sets import SETS  # here: programs beside the node load nothing of the runtime
+
     return click.option(
         "--runtime",
         type=click.Choice(list(SETS), case_sensitive=False),

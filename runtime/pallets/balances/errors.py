@@ -30,7 +30,7 @@ class ExistingVestingSchedule(Error, index=5):
 
 
 class DeadAccount(Error, index=6):
-    """The beneficiary account does not exist."""
+    """Never raised: no call moves reserved money to another account without a name."""
 
 
 class TooManyReserves(Error, index=7):
