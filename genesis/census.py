@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from btt_chain.primitives.account import AccountId
 from genesis.build import Genesis, readable
 from genesis.code import own_set
+from genesis.spec import SpecError
 from runtime.features.work import Work
 from runtime.frame.version import CODE_KEY
 from runtime.genesis import COUNTS, runtime_of
@@ -53,11 +54,11 @@ class Census:
 
 
 def census(genesis: Genesis) -> Census:
-    """Read the state of block zero of a BTT chain."""
-    params = RuntimeParams.decode(genesis.state[PARAMS_KEY])
+    """Read the state of block zero of a BTT chain. SpecError for that of another chain."""
     name = own_set(genesis.state.get(CODE_KEY))
     if name is None:
-        raise ValueError("the state is not of a runtime of this program")
+        raise SpecError("the state is not of a runtime of this program")
+    params = RuntimeParams.decode(genesis.state[PARAMS_KEY])
     runtime = runtime_of(name, params)
     runtime.enter(readable(genesis.state))
     seats = [

@@ -35,6 +35,7 @@ from genesis.presets import CHAINS
 from genesis.spec import ChainSpec, Raw, SpecError, read_spec
 from genesis.tables import table
 from runtime.frame import GenesisError, Section
+from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
 
 ID = "btt-trial"
@@ -247,6 +248,15 @@ def test_a_changed_state_is_found() -> None:
 
     with pytest.raises(SpecError, match="the state has epochSlots 245, and 10 is what"):
         inspect(with_state(trial(), longer))
+
+
+def test_a_state_of_another_runtime_is_refused() -> None:
+    def foreign(top: dict[bytes, bytes]) -> None:
+        top[CODE_KEY] = b"\0asm"
+        del top[PARAMS_KEY]
+
+    with pytest.raises(SpecError, match="not of a runtime of this program"):
+        inspect(with_state(trial(), foreign))
 
 
 def test_other_validators_than_the_entries_are_found() -> None:

@@ -109,6 +109,16 @@ def test_a_live_chain_has_all_features() -> None:
 
 
 @pytest.mark.parametrize("name", SETS)
+def test_components_have_what_their_pallet_has_when_all_are_connected(name: str) -> None:
+    for pallet in SETS[name].build(PARAMS).pallets.values():
+        for part, needs in pallet.needs().items():
+            component = getattr(pallet, part)
+            for need in needs:
+                own, injected = getattr(pallet, need.source), getattr(component, need.attribute)
+                assert injected == own, f"{pallet.name}.{part}: {need.attribute} is another one"
+
+
+@pytest.mark.parametrize("name", SETS)
 def test_the_audit_is_clean_after_two_eras_with_transactions(name: str) -> None:
     node = DevNode(chain="dev-manual" if name == FULL else f"dev-manual-{name}")
     for height in range(45):
