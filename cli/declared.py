@@ -78,6 +78,8 @@ class Input:
     least: int | None = None
     most: int | None = None
     """Bounds of a number that are narrower than those of its type."""
+    check: Callable[[str], object] | None = None
+    """Check of a text before the chain is asked. Raises Mistyped."""
 
 
 class Parameter:
@@ -383,6 +385,9 @@ def _add_sending(
 
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
         typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
+        for parameter in parameters:
+            if parameter.mark.check is not None:
+                parameter.mark.check(str(typed[parameter.key]))
         sender = Sender.of(options, as_json)
 
         async def work() -> None:

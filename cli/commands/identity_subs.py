@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 MAX_NAME: Final = 32
 """Maximum length of a sub-account's name, in bytes."""
 
+
+def _data(name: str) -> Plain:
+    """Return a name in the form of calls. Mistyped if it is empty or too long."""
+    raw = name.encode()
+    if not 0 < len(raw) <= MAX_NAME:
+        raise Mistyped(f"a name has 1 to {MAX_NAME} bytes, {len(raw)} were given")
+    return {f"Raw{len(raw)}": "0x" + raw.hex()}
+
+
+Name = Annotated[str, Input(check=_data)]
+
 members = Group("members")
 """Commands that `btt-chain identity` has."""
 
@@ -114,7 +125,7 @@ def subs(who: str, url: str, timeout: float, as_json: bool) -> None:
     members, Identity.add_sub, "btt-chain identity add-sub //Dave 'Ward 7' --from //Bob",
     done="{sub} is a sub-account; it agrees with `btt-chain identity agree`.",
 )  # fmt: skip
-def add_sub(sub: AccountId, name: str) -> dict[str, object]:
+def add_sub(sub: AccountId, name: Name) -> dict[str, object]:
     """Name a sub-account; it shares your identity when it agrees."""
     return {"sub": Id(sub), "data": _data(name)}
 
@@ -123,7 +134,7 @@ def add_sub(sub: AccountId, name: str) -> dict[str, object]:
     members, Identity.rename_sub, "btt-chain identity rename-sub //Dave 'Ward 8' --from //Bob",
     done="{sub} has another name.",
 )  # fmt: skip
-def rename_sub(sub: AccountId, name: str) -> dict[str, object]:
+def rename_sub(sub: AccountId, name: Name) -> dict[str, object]:
     """Give a sub-account another name."""
     return add_sub(sub, name)
 
@@ -146,14 +157,6 @@ send(
 
 
 # ---- helpers
-
-
-def _data(name: str) -> Plain:
-    """Return a name in the form of calls. Mistyped if it is empty or too long."""
-    raw = name.encode()
-    if not 0 < len(raw) <= MAX_NAME:
-        raise Mistyped(f"a name has 1 to {MAX_NAME} bytes, {len(raw)} were given")
-    return {f"Raw{len(raw)}": "0x" + raw.hex()}
 
 
 async def _subs(chain: Chain, who: str) -> tuple[list[tuple[str, str, bool]], int]:

@@ -18,7 +18,7 @@ def test_a_trader_goes_from_a_document_to_a_trade(newcomer: Newcomer) -> None:
     shell.type("btt-chain identity request --from //Alice")
     shell.type("btt-chain identity judge //Alice reasonable --from //Charlie")
     asset = found(
-        r"asset +(\d+)\n",
+        r"Asset (\d+) is registered",
         shell.type(
             "btt-chain asset register scan.pdf --name 'CT scanner' --symbol CT1 --kind equipment "
             "--value 20_000BTT --units 1000 --from //Alice"
@@ -43,7 +43,7 @@ def test_a_trader_goes_from_a_document_to_a_trade(newcomer: Newcomer) -> None:
     assert "CT scanner" in shell.type("btt-chain asset list")
 
     placed = shell.type(f"btt-chain exchange order sell {asset} 10 2.5BTT --from //Alice")
-    order = found(r"order +(\d+)\n", placed)
+    order = found(r"Order (\d+) is in the book", placed)
     assert "2.5 BTT" in shell.type(f"btt-chain exchange book {asset}")
     shell.type(f"btt-chain exchange order buy {asset} 4 2.5BTT --from //Ferdie")
     shell.type("btt-chain dev mine 2")
