@@ -36,7 +36,7 @@ def test_a_trader_goes_from_a_document_to_a_trade(newcomer: Newcomer) -> None:
             f"btt-chain asset verify {asset} --role {role} --complexity 1 --report report.txt "
             f"--from {who}"
         )
-    assert "Voting" in shell.type(f"btt-chain asset show {asset}")
+    assert "voting" in shell.type(f"btt-chain asset show {asset}")
     shell.type("btt-chain dev travel 4d")
     shell.type(f"btt-chain asset issue {asset} --from //Alice")
     shell.type(f"btt-chain asset trade {asset} --from //Alice")
