@@ -345,8 +345,9 @@ async def test_health_is_examined_once_and_others_see_no_details(
 def event(chain: ChainConnection, name: str, fields: bytes) -> bytes:
     """Return the record of an event of the block itself."""
     pallet, _, kind = name.partition(".")
-    found = next(each for each in chain.chain.runtime.pallets.values() if each.name == pallet)
-    return b"\1" + bytes((found.index, getattr(found, kind).INDEX)) + fields + b"\0"
+    owner = chain.chain.runtime.pallet_named(pallet)
+    (index,) = (index for index, event in owner.EVENTS.items() if event.__name__ == kind)
+    return b"\1" + bytes((owner.index, index)) + fields + b"\0"
 
 
 class Added:
