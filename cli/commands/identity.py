@@ -52,6 +52,12 @@ identity = Group(
 )
 
 
+def check_display(name: str) -> None:
+    """Raise Mistyped for an empty name."""
+    if not name.strip():
+        raise Mistyped("--display is empty: give a name; `btt-chain identity clear` removes it all")
+
+
 @composed(
     identity, Identity.set_identity,
     "btt-chain identity set --display 'Hospital One' --web https://one.example --from //Bob",
@@ -59,14 +65,12 @@ identity = Group(
 )  # fmt: skip
 async def set_(
     chain: ViewClient,
-    display: Annotated[str, Input(help="The name to show.")],
+    display: Annotated[str, Input(help="The name to show.", check=check_display)],
     legal: Annotated[str, Input(help="The legal name.", default="")],
     web: Annotated[str, Input(help="A web address.", default="")],
     email: Annotated[str, Input(help="An address for mail.", default="")],
 ) -> dict[str, object]:
     """Set your identity, for a deposit by its length; judgements of an older one are removed."""
-    if not display.strip():
-        raise Mistyped("--display is empty: give a name; `btt-chain identity clear` removes it all")
     texts = {"display": display, "legal": legal, "web": web, "email": email}
     info: dict[str, object] = dict.fromkeys(info_fields(chain.chain))
     info |= {name: "None" for name in info if name != FINGERPRINT}
