@@ -111,8 +111,8 @@ class DirectCalls:
         self._shortcuts = shortcuts
         self._decoder = decoder
         self._check_signature = check_signature
-        self._by_index = {index: each for each in shortcuts for index in each.infos}
-        self._by_kind: dict[type, Shortcut] = {each.kind: each for each in shortcuts}
+        self._by_index = {index: shortcut for shortcut in shortcuts for index in shortcut.infos}
+        self._by_kind: dict[type, Shortcut] = {shortcut.kind: shortcut for shortcut in shortcuts}
 
     @staticmethod
     def of(

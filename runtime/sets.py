@@ -36,6 +36,9 @@ class RuntimeSet(NamedTuple):
         return self.load()(params)
 
 
+SPEC_VERSION: Final = 100
+"""The `spec_version` of the runtimes that come with the program."""
+
 MINIMAL: Final = "minimal"
 STANDARD: Final = "standard"
 FULL: Final = "full"

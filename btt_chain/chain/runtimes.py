@@ -25,7 +25,7 @@ from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.upgrade import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
-from runtime.sets import FULL, SETS
+from runtime.sets import FULL, SETS, SPEC_VERSION
 from runtime.transactions import SignatureCheck
 from storage.trie.root import ordered_root
 
@@ -41,9 +41,6 @@ class Release(NamedTuple):
     def __str__(self) -> str:
         return f"{self.spec_name} {self.spec_version}"
 
-
-SPEC_VERSION: Final = 100
-"""The `spec_version` of the runtimes that come with the program."""
 
 BUILDERS: Final[Mapping[Release, Builder]] = {
     Release(runtime.spec_name, SPEC_VERSION): runtime.build for runtime in SETS.values()
@@ -211,7 +208,8 @@ class RuntimeRegistry:
 
     def versions(self, spec_name: str) -> list[int]:
         """Return the `spec_version`s of a runtime that this node carries, ascending."""
-        return sorted(each.spec_version for each in self._builders if each.spec_name == spec_name)
+        releases = (release for release in self._builders if release.spec_name == spec_name)
+        return sorted(release.spec_version for release in releases)
 
     def of(self, get: Callable[[bytes], bytes | None]) -> LoadedRuntime:
         """Return the runtime of a state, which `get` reads.

@@ -34,12 +34,12 @@ from cli.common.session import open_chain, run
 from cli.common.working import asked
 from runtime.frame.version import CODE_KEY, RuntimeVersion
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.sets import SPEC_VERSION
 from storage.trie import state_root
 
 if TYPE_CHECKING:
     from btt_chain.chain.rehearsal import Rehearsal
     from btt_chain.chain.runtimes import Carried, Release
-    from runtime.frame import RuntimeVersion
     from runtime.frame.call import Call
 
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
@@ -54,8 +54,6 @@ MAX_SHOWN: Final = 20
 """Maximum number of the audit's findings that are shown."""
 
 
-INCLUDED: Final = 100
-"""The runtime version that comes with the program."""
 PACKAGES: Final = "btt_chain.runtimes"
 """Group of the entry points by which packages add versions."""
 
@@ -96,7 +94,7 @@ def origins(spec_name: str) -> Mapping[int, str]:
     from importlib.metadata import entry_points
 
     if not entry_points(group=PACKAGES):
-        return {INCLUDED: "the program"}
+        return {SPEC_VERSION: "the program"}
     return {number: runtime.origin for number, runtime in versions_of(spec_name).items()}
 
 

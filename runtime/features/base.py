@@ -18,6 +18,7 @@ from runtime.frame import Reason, Runtime, RuntimeVersion
 from runtime.frame.version import CowText, api_versions
 from runtime.pallets.system import System
 from runtime.params import RuntimeParams
+from runtime.sets import SPEC_VERSION
 
 R = TypeVar("R", bound="FeatureRuntime")
 
@@ -66,7 +67,7 @@ class FeatureRuntime(Runtime):
     """
 
     SPEC_NAME: ClassVar[str]
-    SPEC_VERSION: ClassVar[int] = 100
+    SPEC_VERSION: ClassVar[int] = SPEC_VERSION
     OWN: ClassVar[Declarations]
     """The class's own declarations, without those that it inherits."""
 
@@ -112,7 +113,7 @@ class FeatureRuntime(Runtime):
     def apis(cls) -> tuple[type[RuntimeApi], ...]:
         """Return the runtime APIs of all features, in their order."""
         own = [api for feature in cls.features() for api in feature.OWN.apis]
-        order = {name: place for place, name in enumerate(API_ORDER)}
+        order = {name: rank for rank, name in enumerate(API_ORDER)}
         return tuple(sorted(own, key=lambda api: order.get(api.__name__, len(order))))
 
     @classmethod

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from btt_chain.chain.runtimes import BUILDERS, ENTRY_POINTS
-from cli.commands.upgrade import INCLUDED, PACKAGES
+from cli.commands.upgrade import PACKAGES
 from runtime import VERSION
 
 
 def test_the_included_version_and_the_entry_points_are_those_of_the_node() -> None:
-    assert (VERSION.spec_version, ENTRY_POINTS) == (INCLUDED, PACKAGES)
-    assert {release.spec_version for release in BUILDERS} == {INCLUDED}
+    assert ENTRY_POINTS == PACKAGES
+    assert {release.spec_version for release in BUILDERS} == {VERSION.spec_version}
