@@ -251,7 +251,7 @@ performance-doc: ## Write docs/performance.md from its template and the recorded
 PALLETS ?=
 
 .PHONY: weights
-weights: setup ## Measure what calls cost, and write it to runtime/weights (PALLETS=Balances,block: these only)
+weights: setup ## Measure what calls cost, and write it to the pallets' folders (PALLETS=Balances,block: these only)
 	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --only "$(PALLETS)"
 	BTT_GOLDEN=write $(BIN)/pytest -q tests/unit/runtime/test_metadata.py tests/docs/test_wire_examples.py
 

@@ -23,7 +23,9 @@ from btt_chain.primitives.account import AccountId  # noqa: E402
 from btt_chain.scale import u128  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
 from runtime.frame.weight import PICOS_PER_MILLI  # noqa: E402
-from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Side  # noqa: E402
+from runtime.pallets.exchange.auctions import MAX_MATCHES  # noqa: E402
+from runtime.pallets.exchange.book import MAX_LEVELS  # noqa: E402
+from runtime.pallets.exchange.types import Side  # noqa: E402
 from storage.overlay import Overlay  # noqa: E402
 from support.asset_runtime import ALICE, BOB  # noqa: E402
 from support.market_floor import SCANNER, Market  # noqa: E402

@@ -22,7 +22,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u128
 from runtime.constants import BTT
-from runtime.pallets.transaction_payment import ONE
+from runtime.pallets.transaction_payment.pallet import ONE
 from storage.database import ChainStore
 from storage.retention import BlockRetention
 from support.chain import BOB, DevChain, account, genesis_header

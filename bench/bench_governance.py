@@ -22,7 +22,7 @@ from runtime.frame import ROOT, PostInfo, signed  # noqa: E402
 from runtime.frame.origin import decided  # noqa: E402
 from runtime.frame.weight import PICOS_PER_MILLI  # noqa: E402
 from runtime.limits import block_weights  # noqa: E402
-from runtime.pallets.conviction_voting import Conviction, Standard, vote_of  # noqa: E402
+from runtime.pallets.conviction_voting.types import Conviction, Standard, vote_of  # noqa: E402
 from runtime.pallets.origins import Decision  # noqa: E402
 from support.assembly import Assembly  # noqa: E402
 from support.governance import ALICE, BOB, CAROL  # noqa: E402

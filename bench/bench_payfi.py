@@ -22,8 +22,9 @@ from btt_chain.scale import u32, u64, u128  # noqa: E402
 from runtime.accounts import PAYFI  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
 from runtime.limits import payment_hooks  # noqa: E402
-from runtime.pallets.payfi import Batch, Legs, Queue, Volume, events  # noqa: E402
+from runtime.pallets.payfi import events  # noqa: E402
 from runtime.pallets.payfi.settlement import Place  # noqa: E402
+from runtime.pallets.payfi.types import Batch, Legs, Queue, Volume  # noqa: E402
 from support.payfi import ALICE, DAY, FOUNDATION, REST, SHOP, START, PayFiRuntime, Time, ref  # noqa: E402
 
 PAYMENTS = 10_000

@@ -23,7 +23,7 @@ from btt_chain.crypto.vrf import SchnorrkelVrf  # noqa: E402
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction  # noqa: E402
 from btt_chain.scale import u32  # noqa: E402
 from runtime.frame import Call, Origin, PostInfo  # noqa: E402
-from runtime.pallets.jobs import JobState  # noqa: E402
+from runtime.pallets.jobs.types import JobState  # noqa: E402
 from runtime.params import WorkRules  # noqa: E402
 from storage.overlay import Overlay  # noqa: E402
 from support.market import Claim, Market  # noqa: E402

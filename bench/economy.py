@@ -21,7 +21,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.schedules import VestingInfo
 from runtime.splits import split_compute
 from support.economy.chain import PEOPLE, EconomyChain, Ledger, Operators, Step, person

@@ -29,9 +29,14 @@ from btt_chain.scale import u8, u16, u32, u64, u128  # noqa: E402
 from runtime.accounts import PAYFI  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
 from runtime.frame import Weight  # noqa: E402
-from runtime.pallets.payfi import Legs, Merchant, Volume, events  # noqa: E402
+from runtime.pallets.payfi import events  # noqa: E402
 from runtime.pallets.payfi.settlement import PLACES, Place  # noqa: E402
-from runtime.pallets.payfi.types import MerchantActive  # noqa: E402
+from runtime.pallets.payfi.types import (  # noqa: E402
+    Legs,
+    Merchant,
+    MerchantActive,
+    Volume,
+)
 from support.payfi import ALICE, BTT_CODE, BUCKET, FOUNDATION, META, PayFiRuntime  # noqa: E402
 
 RUNS: Final = 10_000

@@ -24,7 +24,7 @@ from genesis.tables import all_holders, unheld
 from runtime.features.work import Work
 from runtime.frame.version import CODE_KEY
 from runtime.genesis import SYMBOL_FIELD, runtime_of, write_genesis
-from runtime.pallets.babe import Engine
+from runtime.pallets.babe.types import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
 from storage.trie import EMPTY_ROOT, state_root

@@ -36,7 +36,7 @@ from genesis.presets import Liquidity
 from runtime.accounts import EXCHANGE, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import GenesisError, Section
-from runtime.pallets.balances import is_pool
+from runtime.pallets.balances.types import is_pool
 from runtime.schedules import Schedule
 
 COMMUNITY_PERCENT: Final = {"stak": 40, "hlth": 30, "refr": 15, "grnt": 15}

@@ -47,11 +47,14 @@ from genesis.tables import table
 from genesis.validators import Validator
 from runtime.constants import BTT, DAY_MS, MILLI_BTT, MONTH_MS
 from runtime.frame import NONE, DispatchError, signed
-from runtime.pallets.balances import is_pool
+from runtime.pallets.balances.types import is_pool
 from runtime.pallets.jobs.pricing import FEE_BPS
-from runtime.pallets.mining import Mining, Providers
-from runtime.pallets.tier_staking import YEAR365_MS, TierStaking
-from runtime.pallets.tokenomics import BurnReason, Tokenomics
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.mining.types import Providers
+from runtime.pallets.tier_staking.formulas import YEAR365_MS
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.splits import BPS, PPM, ComputeSplit, split_compute
 from runtime.table import BttRuntime

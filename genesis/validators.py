@@ -24,7 +24,7 @@ from btt_chain.primitives.digits import to_hex
 from genesis.accounts import address, dev_account, dev_key, dev_path
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import GenesisError, Section
-from runtime.pallets.balances import is_pool
+from runtime.pallets.balances.types import is_pool
 
 BOND: Final = 10_000 * int(BTT)
 """Minimum and default bond of each validator in block zero, in planck."""

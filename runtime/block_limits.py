@@ -8,9 +8,9 @@ from typing import Final
 from btt_chain.primitives import validity
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid
+from runtime.block_weights import EXTRINSIC_BYTE
 from runtime.frame import BlockLength, BlockWeights, DispatchClass, DispatchInfo, InvalidBlock
 from runtime.frame.host import Host
-from runtime.weights.block import EXTRINSIC_BYTE
 
 MAX_INHERENTS: Final = 16
 """Allowance for inherents in a block's extrinsics: weight limits do not restrict them."""

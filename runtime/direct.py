@@ -32,9 +32,9 @@ from runtime.extensions import SignedExtra
 from runtime.fee_shares import NO_TIP, FeeShares
 from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.kept import Kept, UsualCall
-from runtime.pallets.balances import Balances
-from runtime.pallets.system import System
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.system.pallet import System
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from runtime.transactions import (
     SignatureCheck,
     Signer,

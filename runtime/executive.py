@@ -37,8 +37,8 @@ from runtime.frame import (
 )
 from runtime.implicits import FindDigest, no_digest
 from runtime.kept import FindKept, Kept, UsualCall, nothing_kept
-from runtime.pallets.system import System
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.system.pallet import System
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from runtime.pool_terms import PoolTerms
 from runtime.transactions import (
     SignatureCheck,

@@ -13,10 +13,11 @@ from btt_chain.scale import u128
 from runtime.frame import DispatchClass, DispatchInfo, PostInfo
 from runtime.frame.host import Deposited
 from runtime.frame.runtime import AS_DECLARED
-from runtime.pallets.balances import Balances, events
+from runtime.pallets.balances import events
 from runtime.pallets.balances.packed import credited, topped_up
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import is_pool
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 
 NO_TIP: Final = u128(0)
 NO_TIP_RAW: Final = bytes(16)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from btt_chain.scale import encode, u32, u64
 from runtime.constants import DAY_MS, SYMBOL
 from runtime.frame import GenesisError, Pallet, Section, State
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams, WorkRules
 from runtime.sets import FULL, SETS
 

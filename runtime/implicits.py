@@ -16,7 +16,7 @@ from runtime.extensions import (
     SignedExtra,
 )
 from runtime.frame import RuntimeVersion
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 GENESIS_BLOCK: Final = u32(0)
 

@@ -9,7 +9,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, bare
 from btt_chain.scale import Compact, DecodeError, Fixed, TypeName, codec, path, u64
 from runtime.frame import Runtime
-from runtime.pallets.timestamp import Timestamp
+from runtime.pallets.timestamp.pallet import Timestamp
 
 TIMESTAMP: Final = b"timstap0"
 """Identifier of the time in inherent data, in milliseconds since 1970. Source: sp_timestamp."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.scale import u32, u64
+from runtime.block_weights import BASE_BLOCK, BASE_EXTRINSIC
 from runtime.frame import BlockLength, BlockWeights, Weight
 from runtime.frame.weight import (
     PICOS_PER_MILLI,
@@ -12,7 +13,6 @@ from runtime.frame.weight import (
     PerClassLimits,
     WeightsPerClass,
 )
-from runtime.weights.block import BASE_BLOCK, BASE_EXTRINSIC
 
 SLOT_PERCENT: Final = 50
 """Percentage of a slot that the execution of a block may take by its weight.

@@ -13,13 +13,13 @@ from runtime.block_limits import BlockLimits
 from runtime.fee_shares import NO_TIP_RAW, FeeShares, Parts, is_usual
 from runtime.frame import DispatchInfo, PostInfo
 from runtime.kept import InvoicePayment, UsualCall
-from runtime.pallets.balances import Balances, events
+from runtime.pallets.balances import events
 from runtime.pallets.balances.packed import NO_PROVIDER, NOT_FROZEN, credited
-from runtime.pallets.payfi import PayFi
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.payfi.fees import BTT
 from runtime.pallets.payfi.packed import Entry, PackedPayments
-from runtime.pallets.payfi.pallet import PAID
-from runtime.pallets.system import System
+from runtime.pallets.payfi.pallet import PAID, PayFi
+from runtime.pallets.system.pallet import System
 from runtime.transactions import LAST_NONCE, NO_ACCOUNT, prefix_size
 
 PAY: Final = 4

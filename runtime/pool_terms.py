@@ -15,8 +15,8 @@ from btt_chain.primitives.validity import Invalid, ValidTransaction
 from btt_chain.scale import u64, u128
 from runtime.block_limits import BlockLimits
 from runtime.frame import DispatchClass, DispatchInfo
-from runtime.pallets.system import System
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.system.pallet import System
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from runtime.transactions import Signer
 
 MAX_KEPT: Final = 4_096

@@ -31,7 +31,7 @@ from runtime.extensions import SIGNED_EXTRA, SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.implicits import FindDigest, Implicits
 from runtime.kept import Kept
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 ACCOUNT: Final = codec(AccountInfo)
 NO_REFERENCES: Final = bytes(8)

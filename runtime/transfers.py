@@ -13,9 +13,10 @@ from runtime.fee_shares import NO_TIP_RAW, FeeShares, Parts, is_usual
 from runtime.frame import DispatchInfo
 from runtime.frame.runtime import AS_DECLARED
 from runtime.kept import Transfer, UsualCall
-from runtime.pallets.balances import Balances, events
+from runtime.pallets.balances import events
 from runtime.pallets.balances.packed import NOT_FROZEN, credited
-from runtime.pallets.system import System
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.system.pallet import System
 from runtime.transactions import LAST_NONCE, NO_ACCOUNT, NO_REFERENCES, prefix_size
 
 ALLOW_DEATH, KEEP_ALIVE = 0, 3

@@ -2,7 +2,7 @@
 
     python scripts/lint_weights.py
 
-A call's weight is a name of a generated module of `runtime/weights` (`weights.BURN`,
+A call's weight is a name of its pallet's generated module `weights` (`weights.BURN`,
 `weights.vest(28)`), or a function of its pallet that uses one. Its benchmark is declared in
 `bench/weights/pallets` under the names of pallet and call. Hand-written numbers of picoseconds
 are refused anywhere in a pallet. Prints each breach with its place; exits with 1.
@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
-BY_HAND: Final = "its weight is written by hand: take it from runtime.weights"
+BY_HAND: Final = "its weight is written by hand: take it from the pallet's weights"
 UNMEASURED: Final = "no benchmark measures it: add one to bench/weights/pallets"
 
 
@@ -50,7 +50,7 @@ def lint(
             if name not in measured:
                 found.append(Finding(method.lineno, f"{name}: {UNMEASURED}"))
     found.extend(
-        Finding(node.lineno, f"{node.id}: weights come from runtime.weights")
+        Finding(node.lineno, f"{node.id}: take weights from the pallet's module")
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and node.id in UNITS
     )

@@ -27,7 +27,7 @@ from runtime.constants import BTT
 from runtime.frame import Call
 from runtime.limits import NORMAL_PERCENT, block_budget
 from runtime.pallets.identity.types import IdentityInfo
-from runtime.pallets.proxy import ProxyType
+from runtime.pallets.proxy.types import ProxyType
 
 MAX_CALLS: Final = 9_000
 """Maximum number of prepared signers; a call that needs more of them is not a worst case."""

@@ -12,14 +12,16 @@ from bench.weights.declare import Benchmark, Point, load
 from bench.weights.state import Bench
 from bench.weights.write import (
     MARGIN_PERCENT,
+    RUNTIME,
     Weighed,
     block_module,
+    file_of,
     module_of,
     total,
     weigh,
 )
 from bench.weights.write import write as write_module
-from runtime.weights import block
+from runtime import block_weights as block
 
 LOWEST: Final = 0.3
 HIGHEST: Final = 1.5
@@ -46,10 +48,11 @@ def write(bench: Bench, only: Sequence[str]) -> int:
     if not only or "block" in only:
         costs = database.measure(bench)
         print(f"block: {costs}")
-        write_module("block", block_module(costs))
+        write_module(RUNTIME / "block_weights.py", block_module(costs))
     else:
         costs = declared_costs()
     failed = 0
+    names = {pallet.name: pallet for pallet in bench.runtime.pallets.values()}
     for pallet, benchmarks in chosen([name.partition(".")[0] for name in only]).items():
         found: list[Weighed] = []
         for each in benchmarks:
@@ -62,7 +65,7 @@ def write(bench: Bench, only: Sequence[str]) -> int:
             found.append(weighed)
             print(f"{each.key:44} {' + '.join(f'{part / 1e6:.2f}' for part in weighed.formula)} us")
         if len(found) == len(benchmarks):
-            write_module(pallet, module_of(pallet, found))
+            write_module(file_of(names[pallet]), module_of(pallet, found))
     return 1 if failed else 0
 
 

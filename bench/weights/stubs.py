@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PACKAGE: Final = "runtime.weights"
+RUNTIME: Final = ROOT / "runtime"
+PALLETS: Final = "runtime.pallets."
+BLOCK: Final = "block_weights"
 UNMEASURED: Final = 10_000_000_000
 """Ten milliseconds."""
 HEAD: Final = '"""Weights that are not measured yet: run `make weights`."""\n\n'
@@ -31,7 +33,9 @@ def missing() -> dict[str, list[str]]:
 
 
 def _path(module: str) -> Path:
-    return ROOT / "runtime" / "weights" / f"{module}.py"
+    if module == BLOCK:
+        return RUNTIME / f"{BLOCK}.py"
+    return RUNTIME / "pallets" / module / "weights.py"
 
 
 def add() -> list[str]:
@@ -53,9 +57,9 @@ def add() -> list[str]:
 def used() -> dict[str, set[str]]:
     """Return the names that the runtime takes from each module of weights."""
     found: dict[str, set[str]] = {}
-    for path in sorted((ROOT / "runtime").rglob("*.py")):
+    for path in sorted(RUNTIME.rglob("*.py")):
         text = path.read_text()
-        if PACKAGE not in text:
+        if "weights" not in text:
             continue
         tree = ast.parse(text)
         modules = dict(imported(tree))
@@ -69,11 +73,15 @@ def used() -> dict[str, set[str]]:
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield the alias of each weights module in a module, and its own name."""
+    """Yield the alias of each weights module in a module, and its pallet's folder or `BLOCK`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            for alias in node.names:
-                yield alias.asname or alias.name, alias.name
+        if not isinstance(node, ast.ImportFrom) or node.module is None:
+            continue
+        for alias in node.names:
+            if alias.name == "weights" and node.module.startswith(PALLETS):
+                yield alias.asname or alias.name, node.module.removeprefix(PALLETS)
+            elif alias.name == BLOCK and node.module == "runtime":
+                yield alias.asname or alias.name, BLOCK
 
 
 def defined_in(text: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Write measured benchmarks to `runtime/weights/`: modules of integers that the pallets use."""
+"""Write measured benchmarks: the module `weights` of each pallet, integers that it uses.
+
+What surrounds calls is in `runtime/block_weights.py`.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ from bench.weights.database import Costs
 from bench.weights.declare import Benchmark
 from bench.weights.fit import fit
 from bench.weights.state import Bench, Sample
-from runtime.frame.pallet import snake
+from runtime.frame import Pallet
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-WEIGHTS: Final = ROOT / "runtime" / "weights"
+RUNTIME: Final = ROOT / "runtime"
 MARGIN_PERCENT: Final = 115
 """Declared percentage of the measured weight: for other machines, fuller caches, deeper tries."""
 ROUND: Final = 100_000
@@ -160,11 +163,14 @@ def block_module(costs: Costs) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(name: str, text: str) -> Path:
-    """Write a generated module; return its path."""
-    path = WEIGHTS / f"{snake(name)}.py"
+def file_of(pallet: Pallet) -> Path:
+    """Return the path of a pallet's generated module, in the folder of the pallet."""
+    return RUNTIME.joinpath(*type(pallet).__module__.split(".")[1:-1], "weights.py")
+
+
+def write(path: Path, text: str) -> None:
+    """Write a generated module."""
     path.write_text(text)
     formatter = Path(sys.executable).with_name("ruff")
     subprocess.run([formatter, "check", "--fix", "--quiet", path], cwd=ROOT, check=True)
     subprocess.run([formatter, "format", "--quiet", path], cwd=ROOT, check=True)
-    return path

@@ -16,8 +16,8 @@ from runtime.features.work import Work
 from runtime.frame import MigrationFailed, Runtime, RuntimeVersion
 from runtime.frame.migration import note_version, pending
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.system import System
-from runtime.pallets.upgrade import SCHEDULED_KEY, coming
+from runtime.pallets.system.pallet import System
+from runtime.pallets.upgrade.pallet import SCHEDULED_KEY, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
 

@@ -23,7 +23,7 @@ from runtime.apis.metadata import digest, metadata
 from runtime.executive import Executive, RootedState
 from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.upgrade import Due, coming
+from runtime.pallets.upgrade.pallet import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.sets import FULL, SETS, SPEC_VERSION
 from runtime.transactions import SignatureCheck

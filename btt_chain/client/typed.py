@@ -36,14 +36,14 @@ from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec
-from runtime.apis.base import api_name, declared
 from runtime.frame import Call as RuntimeCall
 from runtime.frame import EventRecord, Runtime
+from runtime.frame.api import api_name, declared
 from runtime.frame.error import WireError, WireModule
 from runtime.frame.event import Event
 from runtime.frame.host import ApplyExtrinsic
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.params import PARAMS_KEY, RuntimeParams
 
 __all__ = [

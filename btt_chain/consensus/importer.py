@@ -25,9 +25,10 @@ from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
 from runtime.frame import Runtime
-from runtime.pallets.babe import Babe, Engine
-from runtime.pallets.session import Session
-from runtime.pallets.timestamp import Timestamp
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.babe.types import Engine
+from runtime.pallets.session.pallet import Session
+from runtime.pallets.timestamp.pallet import Timestamp
 from storage.blocks import Proof
 from storage.state import StateUnavailable
 

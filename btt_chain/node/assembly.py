@@ -35,7 +35,7 @@ from btt_chain.primitives.voters import AuthorityId
 from p2p.sync.delayed import ANNOUNCE_MS
 from p2p.sync.machine import Sync
 from runtime.apis.reports import AnyProof, report_extrinsic
-from runtime.pallets.grandpa import Grandpa
+from runtime.pallets.grandpa.pallet import Grandpa
 from runtime.params import RuntimeParams
 
 _VRF: Final = SchnorrkelVrf()

@@ -44,9 +44,9 @@ from genesis.build import to_raw
 from genesis.checkpoint import Checkpoint, with_checkpoint
 from genesis.spec import ChainSpec
 from p2p.network import AUTHORITY, Network
-from runtime.apis.base import MAX_ARGUMENTS, ApiError
 from runtime.apis.core import is_unsafe, max_arguments
 from runtime.frame import InvalidBlock, Runtime, RuntimeVersion
+from runtime.frame.api import MAX_ARGUMENTS, ApiError
 from runtime.transactions import Malformed
 from storage.fork import ForkProvesNothing, NotRead
 from storage.kv import StorageError

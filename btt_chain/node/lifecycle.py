@@ -34,8 +34,8 @@ from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
 from genesis.checkpoint import checkpoint_of
 from genesis.spec import ChainSpec
-from runtime.pallets.babe import Babe
-from runtime.pallets.babe import Engine as SlotEngine
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.babe.types import Engine as SlotEngine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import ChainStore
 from storage.kv import StorageError

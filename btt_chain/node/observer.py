@@ -17,7 +17,7 @@ from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.telemetry.metrics import Metrics
 from runtime.frame import StateRootMismatch
-from runtime.pallets.session import Session
+from runtime.pallets.session.pallet import Session
 
 log = logging.getLogger("btt_chain.node.blocks")
 babe_log = logging.getLogger("btt_chain.node.babe")

@@ -11,7 +11,7 @@ from typing import Final
 
 from btt_chain.chain.client import Client
 from btt_chain.primitives.header import Header
-from runtime.pallets.upgrade import Due, coming
+from runtime.pallets.upgrade.pallet import Due, coming
 from storage.state import StateUnavailable
 
 CHANGE_SLOTS: Final = 8

@@ -32,8 +32,9 @@ from btt_chain.node.pool import PoolService
 from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.scale import codec
 from runtime.frame import InvalidBlock
-from runtime.pallets.babe import Babe, Engine
-from runtime.pallets.timestamp import Timestamp
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.babe.types import Engine
+from runtime.pallets.timestamp.pallet import Timestamp
 from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from btt_chain.rpc.backend import ScheduledRuntime, UpgradeState
 from btt_chain.scale import codec
 from runtime.frame import RuntimeVersion
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.upgrade import Due, coming
+from runtime.pallets.upgrade.pallet import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
 
 log: Final = logging.getLogger(__name__)

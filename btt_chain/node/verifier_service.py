@@ -56,16 +56,16 @@ from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError
 from btt_chain.work import ids
 from p2p.errors import NetworkError
-from runtime.apis.base import api_name
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import Duty
 from runtime.frame import Runtime
-from runtime.pallets.babe import Babe
+from runtime.frame.api import api_name
+from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.evidence import BABE_KEY
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import Duty
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.receipts import Receipts
+from runtime.pallets.receipts.pallet import Receipts
 from runtime.pallets.receipts.types import Missing, Valid
-from runtime.pallets.session import Session
+from runtime.pallets.session.pallet import Session
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:

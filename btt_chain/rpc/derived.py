@@ -23,7 +23,7 @@ from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Views
 from btt_chain.scale import Codec, codec, u32
 from btt_chain.scale.hints import hints_of
-from runtime.apis.base import api_name
+from runtime.frame.api import api_name
 
 Handler: TypeAlias = Callable[..., Json]
 

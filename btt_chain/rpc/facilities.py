@@ -10,7 +10,7 @@ from typing import Final
 
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.views import Views
-from runtime.apis import facilities
+from runtime.pallets.facilities import api as facilities
 
 PAGE: Final = 100
 """Maximum number of facilities in one answer."""

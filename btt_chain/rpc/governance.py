@@ -14,7 +14,8 @@ from btt_chain.present import Json
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.views import Views
 from btt_chain.scale import Integer, u32, u128
-from runtime.apis import governance
+from runtime.pallets.chambers.api import ChambersApi
+from runtime.pallets.referenda import api
 
 PAGE: Final = 100
 """Maximum number of referenda in one answer."""
@@ -36,12 +37,12 @@ def by_chamber(kind: type[Integer]) -> Callable[[Views, object], Json]:
 class GovernanceApi(Views):
     """Governance from the runtime at a block, by default the best one."""
 
-    chambers = derived("gov_chambers", governance.ChambersApi.state)
-    weights = derived("gov_weights", governance.ChambersApi.weights, convert=by_chamber(u32))
-    power = derived("gov_power", governance.ChambersApi.power, convert=by_chamber(u128))
-    tally = derived("gov_tally", governance.ChambersApi.tally)
-    election = derived("gov_election", governance.ChambersApi.election)
-    tracks = derived("gov_tracks", governance.GovernanceApi.tracks)
-    milestones = derived("gov_milestones", governance.ChambersApi.milestones)
-    referendum = derived("gov_referendum", governance.GovernanceApi.referendum)
-    referenda = derived("gov_referenda", governance.GovernanceApi.referenda, page=PAGE)
+    chambers = derived("gov_chambers", ChambersApi.state)
+    weights = derived("gov_weights", ChambersApi.weights, convert=by_chamber(u32))
+    power = derived("gov_power", ChambersApi.power, convert=by_chamber(u128))
+    tally = derived("gov_tally", ChambersApi.tally)
+    election = derived("gov_election", ChambersApi.election)
+    tracks = derived("gov_tracks", api.GovernanceApi.tracks)
+    milestones = derived("gov_milestones", ChambersApi.milestones)
+    referendum = derived("gov_referendum", api.GovernanceApi.referendum)
+    referenda = derived("gov_referenda", api.GovernanceApi.referenda, page=PAGE)

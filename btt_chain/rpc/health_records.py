@@ -15,8 +15,8 @@ from btt_chain.rpc.params import U32, Hash, MaxItems, Parsed
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Views
 from btt_chain.scale import codec, u32
-from runtime.apis.health_records import HealthRecordsApi, Path
-from runtime.pallets.health_records import BatchKind, OldRoot
+from runtime.pallets.health_records.api import HealthRecordsApi, Path
+from runtime.pallets.health_records.types import BatchKind, OldRoot
 
 PAGE: Final = 100
 """Maximum number of custodians in one answer."""

@@ -12,8 +12,8 @@ from btt_chain.present import Json
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.params import Parsed, Unfit, text
 from btt_chain.rpc.views import Views
-from runtime.apis import oracle
-from runtime.apis.oracle import DataProviderId, FeederView
+from runtime.pallets.oracle import api as oracle
+from runtime.pallets.oracle.api import DataProviderId, FeederView
 from runtime.pallets.oracle.types import MAX_KEY
 
 

@@ -14,7 +14,7 @@ from btt_chain.rpc.params import Parsed, Unfit, hex_bytes, text
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.views import Views
 from btt_chain.scale import Err, Ok
-from runtime.apis import payfi
+from runtime.pallets.payfi import api as payfi
 
 REFUSED = 8_100
 """Code of a payment that would be refused."""

@@ -13,7 +13,7 @@ from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.system import RUNTIME_ERROR
 from btt_chain.scale import DecodeError, codec
-from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
+from runtime.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
 
 DECODE_ERROR = 2
 """Substrate's code for an undecodable extrinsic, in payment calls."""

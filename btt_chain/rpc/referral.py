@@ -10,7 +10,7 @@ from typing import Final
 
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.views import Views
-from runtime.apis import referral
+from runtime.pallets.referral import api as referral
 
 PAGE: Final = 100
 """Maximum number of referees in one answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.views import Views
-from runtime.apis import staking
+from runtime.pallets.tier_staking import api as staking
 
 
 class StakingApi(Views):

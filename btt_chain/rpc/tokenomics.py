@@ -13,8 +13,9 @@ from btt_chain.rpc.params import Hash
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Views
 from btt_chain.scale import u128
-from runtime.apis import economy
-from runtime.pallets.tokenomics import BurnReason, Supply
+from runtime.pallets.mining.api import MiningApi
+from runtime.pallets.tokenomics import api
+from runtime.pallets.tokenomics.types import BurnReason, Supply
 
 
 class TokenomicsApi(Views):
@@ -30,7 +31,7 @@ class TokenomicsApi(Views):
         }
         return self.object(supply) | {"burnedBy": by_reason}
 
-    release = derived("tokenomics_release", economy.TokenomicsApi.release)
-    pools = derived("tokenomics_pools", economy.TokenomicsApi.pools)
-    operator = derived("mining_operator", economy.MiningApi.operator)
-    estimate = derived("mining_estimate", economy.MiningApi.estimate)
+    release = derived("tokenomics_release", api.TokenomicsApi.release)
+    pools = derived("tokenomics_pools", api.TokenomicsApi.pools)
+    operator = derived("mining_operator", MiningApi.operator)
+    estimate = derived("mining_estimate", MiningApi.estimate)

@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.rpc.derived import derived
 from btt_chain.rpc.views import Views
 from btt_chain.scale import u64
-from runtime.apis import work as api
+from runtime.pallets.jobs import api
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 
 PAGE: Final = 100

@@ -33,10 +33,10 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.ids import model_id
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView, WorkQuote
 from runtime.constants import BTT
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, Tier, Urgency
+from runtime.pallets.jobs.views import JobView, WorkQuote
 from runtime.pallets.models.types import CheckMode
 
 if TYPE_CHECKING:

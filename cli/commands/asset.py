@@ -24,12 +24,14 @@ from cli.common.sending import SendingCommand
 from cli.common.session import run
 from cli.common.working import account, properties, text
 from cli.declared import Input, composed, query, send
-from runtime.apis.assets import AssetsApi, AssetView, Holding
 from runtime.frame.aliases import Balance, SlotOf
-from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind, Role, State, events
-from runtime.pallets.asset_registry.types import Id
-from runtime.pallets.assets import STRING_LIMIT, Assets
-from runtime.pallets.exchange import Exchange
+from runtime.pallets.asset_registry import events
+from runtime.pallets.asset_registry.api import AssetsApi, AssetView, Holding
+from runtime.pallets.asset_registry.pallet import AssetRegistry
+from runtime.pallets.asset_registry.types import AssetKind, Id, RightKind, Role, State
+from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.assets.types import STRING_LIMIT
+from runtime.pallets.exchange.pallet import Exchange
 
 ROLES: Final = ("regulatory", "technical")
 POLICY: Final = "asset_policy"

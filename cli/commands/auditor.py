@@ -43,10 +43,10 @@ from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
-from runtime.apis.facilities import FacilitiesApi
-from runtime.apis.incentives import PAGE, AuditView, IncentivesApi
-from runtime.pallets.facilities import Kind
-from runtime.pallets.incentives import Fail, NotOpened, Pass
+from runtime.pallets.facilities.api import FacilitiesApi
+from runtime.pallets.facilities.types import Kind
+from runtime.pallets.incentives.api import PAGE, AuditView, IncentivesApi
+from runtime.pallets.incentives.types import Fail, NotOpened, Pass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,12 @@ from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import Group
 from cli.declared import Input, composed, query, send
-from runtime.apis.assets import MAX_LEVELS, AssetsApi, AssetView, Book, ExchangeApi, PriceLevel
 from runtime.frame.aliases import Balance, SlotOf
-from runtime.pallets.exchange import Exchange, Order, Side, TimeInForce, Trade, events
+from runtime.pallets.asset_registry.api import AssetsApi, AssetView
+from runtime.pallets.exchange import events
+from runtime.pallets.exchange.api import MAX_LEVELS, Book, ExchangeApi, PriceLevel
+from runtime.pallets.exchange.pallet import Exchange
+from runtime.pallets.exchange.types import Order, Side, TimeInForce, Trade
 
 BAR: Final = 24
 """Width of the longest bar in a table of depth."""

@@ -34,8 +34,9 @@ from cli.common.session import run
 from cli.common.types import kebab, words_of
 from cli.common.working import account, properties, read_id, view_chain
 from cli.declared import Input, composed, query, send
-from runtime.apis.facilities import PAGE, FacilitiesApi, FacilityView, HospitalCount
-from runtime.pallets.facilities import Facilities, FacilityState, Kind, Size
+from runtime.pallets.facilities.api import PAGE, FacilitiesApi, FacilityView, HospitalCount
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.types import FacilityState, Kind, Size
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -25,8 +25,8 @@ from cli.common.sending import call_options
 from cli.common.session import run
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
-from runtime.apis.incentives import IncentivesApi
-from runtime.pallets.incentives import AuditPhase
+from runtime.pallets.incentives.api import IncentivesApi
+from runtime.pallets.incentives.types import AuditPhase
 
 if TYPE_CHECKING:
     from collections.abc import Callable

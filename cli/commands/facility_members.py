@@ -20,7 +20,7 @@ from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, json_option
 from cli.common.session import run
 from cli.common.working import view_chain
-from runtime.apis.facilities import FacilitiesApi
+from runtime.pallets.facilities.api import FacilitiesApi
 
 if TYPE_CHECKING:
     from btt_chain.care.evidence import Subtotal

@@ -34,12 +34,12 @@ from cli.common.sending import Sender, call_options
 from cli.common.session import run
 from cli.common.types import words_of
 from cli.common.working import view_chain
-from runtime.apis.incentives import IncentivesApi
-from runtime.apis.oracle import DataProviderId, OracleApi
-from runtime.pallets.facilities import Size
-from runtime.pallets.incentives import AuditPhase, events
+from runtime.pallets.facilities.types import Size
+from runtime.pallets.incentives import events
+from runtime.pallets.incentives.api import IncentivesApi
 from runtime.pallets.incentives.formulas import subscription
-from runtime.pallets.incentives.types import PRICE_KEY
+from runtime.pallets.incentives.types import PRICE_KEY, AuditPhase
+from runtime.pallets.oracle.api import DataProviderId, OracleApi
 
 if TYPE_CHECKING:
     from btt_chain.care.facility import Closing

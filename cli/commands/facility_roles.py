@@ -18,7 +18,7 @@ from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import planck, properties, read_id, view_chain
-from runtime.apis.incentives import IncentivesApi
+from runtime.pallets.incentives.api import IncentivesApi
 
 if TYPE_CHECKING:
     from btt_chain.scale.portable import Plain

@@ -40,12 +40,16 @@ from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import account, planck, properties, view_chain
 from cli.declared import Input, composed, query, send
-from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
 from runtime.frame.aliases import Balance
-from runtime.pallets.chambers import Chambers, ElectionView, StateView
+from runtime.pallets.chambers.api import ChambersApi
 from runtime.pallets.chambers.formulas import WHOLE
-from runtime.pallets.conviction_voting import Conviction, ConvictionVoting, vote_of
-from runtime.pallets.referenda import Referenda, events
+from runtime.pallets.chambers.pallet import Chambers
+from runtime.pallets.chambers.types import ElectionView, StateView
+from runtime.pallets.conviction_voting.pallet import ConvictionVoting
+from runtime.pallets.conviction_voting.types import Conviction, vote_of
+from runtime.pallets.referenda import events
+from runtime.pallets.referenda.api import GovernanceApi, TrackView
+from runtime.pallets.referenda.pallet import Referenda
 
 Refunded: TypeAlias = events.SubmissionDepositRefunded | events.DecisionDepositRefunded
 REFUNDS: Final[dict[str, type[Refunded]]] = {

@@ -14,10 +14,10 @@ from cli.common.sending import Sender
 from cli.common.session import run
 from cli.common.trying import failure_of
 from cli.common.working import account, view_chain
-from runtime.apis.governance import GovernanceApi, ReferendumView
 from runtime.pallets.origins import Decision
-from runtime.pallets.preimage import MAX_INLINE
-from runtime.pallets.referenda import ROOT_TRACK
+from runtime.pallets.preimage.pallet import MAX_INLINE
+from runtime.pallets.referenda.api import GovernanceApi, ReferendumView
+from runtime.pallets.referenda.tracks import ROOT_TRACK
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain as StateAt

@@ -9,8 +9,8 @@ from cli.commands.gov_view import percent
 from cli.common.errors import NotFound
 from cli.common.options import Group
 from cli.declared import Input, query, send
-from runtime.apis.governance import ChambersApi, MilestoneView
-from runtime.pallets.chambers import Chambers
+from runtime.pallets.chambers.api import ChambersApi, MilestoneView
+from runtime.pallets.chambers.pallet import Chambers
 
 objections = Group("objections")
 """Commands that `btt-chain gov` has."""

@@ -24,7 +24,8 @@ from cli.common.errors import NotFound
 from cli.common.working import (
     view_chain,
 )
-from runtime.apis.governance import PAGE, ChambersApi, GovernanceApi
+from runtime.pallets.chambers.api import ChambersApi
+from runtime.pallets.referenda.api import PAGE, GovernanceApi
 
 
 async def print_referenda(url: str, timeout: float, as_json: bool) -> None:

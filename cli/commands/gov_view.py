@@ -8,9 +8,10 @@ from btt_chain.client.amount import Currency
 from btt_chain.primitives.ss58 import encode
 from cli.commands.gov_calls import track_of
 from cli.common import show
-from runtime.apis.governance import PollView, ReferendumView
+from runtime.pallets.chambers.api import PollView
 from runtime.pallets.chambers.formulas import WHOLE
 from runtime.pallets.chambers.types import SEAT_POWER, ChamberView, SeatView
+from runtime.pallets.referenda.api import ReferendumView
 
 WIDTH: Final = 40
 """Characters of a bar."""

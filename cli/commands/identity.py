@@ -26,7 +26,7 @@ from cli.common.types import kebab
 from cli.common.working import account, properties
 from cli.declared import Input, composed
 from runtime.frame.aliases import Balance
-from runtime.pallets.identity import Identity
+from runtime.pallets.identity.pallet import Identity
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain

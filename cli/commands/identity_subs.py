@@ -16,7 +16,7 @@ from cli.common.session import open_chain, run
 from cli.common.wallets import names_of_accounts
 from cli.common.working import account
 from cli.declared import Input, composed, send
-from runtime.pallets.identity import Identity
+from runtime.pallets.identity.pallet import Identity
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain

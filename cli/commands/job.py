@@ -70,7 +70,7 @@ from cli.common.working import (
     view_chain,
     work_chain,
 )
-from runtime.apis.work import WorkApi
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder, Record
     from btt_chain.compute.requester.gateway import Gateway
-    from runtime.apis.work_views import JobView
+    from runtime.pallets.jobs.views import JobView
 
 
 @click.group(cls=Group)

@@ -15,9 +15,9 @@ from cli.common import show
 from cli.common.options import examples, query_options
 from cli.common.session import run
 from cli.common.working import chain_facts, view_chain
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import WorkQuote
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, Urgency
+from runtime.pallets.jobs.views import WorkQuote
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency

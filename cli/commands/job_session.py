@@ -25,8 +25,8 @@ from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, resolve
 from cli.common.working import asked, chain_facts, follow_work, found, is_local, money
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView, WorkQuote
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import JobView, WorkQuote
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -95,7 +95,7 @@ class Session:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
         from btt_chain.compute.requester.folder import new_record
         from btt_chain.work.ids import model_id
-        from runtime.apis.work import WorkApi
+        from runtime.pallets.jobs.api import WorkApi
         from runtime.pallets.jobs.events import Posted
         from runtime.pallets.jobs.types import Check, Urgency
 

@@ -31,7 +31,7 @@ from cli.common.working import (
 
 if TYPE_CHECKING:
     from btt_chain.work.package import Header, Preparation
-    from runtime.pallets.models import CheckMode
+    from runtime.pallets.models.types import CheckMode
 
 
 @click.group(cls=Group)
@@ -237,7 +237,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 def mode_of(check: str, macs: int) -> CheckMode:
     """Return the check mode of `--check` for items of that many multiplications."""
     from btt_chain.compute.verifier.checking import VECTORS_FROM
-    from runtime.pallets.models import CheckMode
+    from runtime.pallets.models.types import CheckMode
 
     if check == "vectors" or (check == "auto" and macs >= VECTORS_FROM):
         return CheckMode.Vectors

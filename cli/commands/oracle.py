@@ -13,9 +13,11 @@ from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.options import Group
 from cli.declared import Input, query, send
-from runtime.apis.oracle import FeederView, OracleApi, PriceView
 from runtime.frame.aliases import Balance, MomentOf
-from runtime.pallets.oracle import FeederState, Oracle, TimestampedValue, events
+from runtime.pallets.oracle import events
+from runtime.pallets.oracle.api import FeederView, OracleApi, PriceView
+from runtime.pallets.oracle.pallet import Oracle
+from runtime.pallets.oracle.types import FeederState, TimestampedValue
 
 oracle = Group(
     "oracle",

@@ -25,7 +25,7 @@ from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
 from cli.common.session import run
 from cli.common.working import read_id, view_chain
-from runtime.apis.incentives import IncentivesApi
+from runtime.pallets.incentives.api import IncentivesApi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

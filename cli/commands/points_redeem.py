@@ -31,7 +31,7 @@ from cli.common.points_wallet import is_spent, opened, wallet_folder, wallet_of,
 from cli.common.sending import Sender, sending_options
 from cli.common.session import first_step, run
 from cli.common.working import view_chain
-from runtime.pallets.incentives import EpochState
+from runtime.pallets.incentives.types import EpochState
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

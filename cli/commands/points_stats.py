@@ -15,8 +15,8 @@ from cli.common.options import examples, query_options
 from cli.common.session import run
 from cli.common.types import kebab
 from cli.common.working import view_chain
-from runtime.apis.incentives import IncentivesApi
-from runtime.apis.incentives_stats import Statistics
+from runtime.pallets.incentives.api import IncentivesApi
+from runtime.pallets.incentives.stats import Statistics
 
 HIDDEN: Final = "< 11"
 

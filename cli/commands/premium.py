@@ -14,8 +14,9 @@ from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import account, planck, report_call, view_chain
-from runtime.apis.staking import StakingApi
-from runtime.pallets.tier_staking import PremiumView, events
+from runtime.pallets.tier_staking import events
+from runtime.pallets.tier_staking.api import StakingApi
+from runtime.pallets.tier_staking.types import PremiumView
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient

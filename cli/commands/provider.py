@@ -38,10 +38,10 @@ from cli.common.options import (
 from cli.common.sending import Sender, call_options, signer_of, signer_options
 from cli.common.session import run, run_until_stopped
 from cli.common.working import NETWORK, chain_facts, lacks_extra, view_chain, work_chain
-from runtime.apis.economy import MiningApi
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView, ProviderView
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import ENDED, JobState
+from runtime.pallets.jobs.views import JobView, ProviderView
+from runtime.pallets.mining.api import MiningApi
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency

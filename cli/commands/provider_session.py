@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.primitives.digest import H256
-    from runtime.apis.work_views import ProviderView
+    from runtime.pallets.jobs.views import ProviderView
     from runtime.pallets.providers.types import ProviderInfo
 
 
@@ -51,7 +51,7 @@ async def provide(
     """
     from btt_chain.compute.provider.daemon import Providing, Settings
     from btt_chain.compute.provider.upkeep import NotRegistered, OtherKeys
-    from runtime.apis.work import WorkApi
+    from runtime.pallets.jobs.api import WorkApi
 
     def report(text: str) -> None:
         show.line({"event": text}) if as_json else show.note(text)
@@ -214,7 +214,7 @@ class Opened:
 
         A call before, whose connection broke, may have come into a block.
         """
-        from runtime.apis.work import WorkApi
+        from runtime.pallets.jobs.api import WorkApi
 
         view: ProviderView | None = await chain.api(WorkApi.provider, self.account)
         return view is not None and view.info == info

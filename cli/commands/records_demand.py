@@ -20,7 +20,7 @@ from cli.common.sending import Sender, call_options
 from cli.common.session import open_chain
 from cli.common.vaults import open_custodian, open_vault, run, vault_options
 from cli.common.working import view_chain
-from runtime.apis.health_records import HealthRecordsApi
+from runtime.pallets.health_records.api import HealthRecordsApi
 from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE
 
 if TYPE_CHECKING:

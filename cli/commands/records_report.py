@@ -23,7 +23,7 @@ from cli.common.options import Command, Group, examples
 from cli.common.sending import Sender, call_options
 from cli.common.vaults import open_vault, run, vault_options
 from cli.common.working import account, view_chain
-from runtime.apis.health_records import HealthRecordsApi
+from runtime.pallets.health_records.api import HealthRecordsApi
 from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE, PROMISED_EPOCHS, BatchKind
 
 if TYPE_CHECKING:

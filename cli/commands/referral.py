@@ -20,8 +20,9 @@ from cli.common.options import Group, examples, query_options
 from cli.common.session import run
 from cli.common.working import account, properties
 from cli.declared import Input, query, send
-from runtime.apis.referral import Offer, QuotaView, RefereeView, ReferralApi
-from runtime.pallets.referral import Referral, Terms
+from runtime.pallets.referral.api import Offer, QuotaView, RefereeView, ReferralApi
+from runtime.pallets.referral.pallet import Referral
+from runtime.pallets.referral.types import Terms
 
 referral = Group(
     "referral",

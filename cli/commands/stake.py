@@ -33,8 +33,8 @@ from cli.common.stakes import (
     read_terms,
 )
 from cli.common.working import account, planck
-from runtime.pallets.tier_staking import Tier
 from runtime.pallets.tier_staking.formulas import term_ms
+from runtime.pallets.tier_staking.types import Tier
 from runtime.splits import BPS
 
 if TYPE_CHECKING:

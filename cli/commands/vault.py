@@ -20,9 +20,10 @@ from cli.common.options import Group
 from cli.common.sending import Sender
 from cli.common.working import text
 from cli.declared import Done, Input, composed, query
-from runtime.apis.assets import AssetsApi, AssetView, ExchangeApi, VaultView
 from runtime.frame.aliases import Balance
-from runtime.pallets.vaults import VaultId, Vaults
+from runtime.pallets.asset_registry.api import AssetsApi, AssetView
+from runtime.pallets.exchange.api import ExchangeApi, VaultView
+from runtime.pallets.vaults.pallet import VaultId, Vaults
 from runtime.splits import BPS, ceil_div
 
 ALL: Final = u128.MAX

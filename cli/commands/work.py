@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.verifier.checking import Finding
     from btt_chain.work.bench import Row
-    from runtime.apis.work_views import JobView, ReceiptView
+    from runtime.pallets.jobs.views import JobView, ReceiptView
 
 MAX_STORE: Final = 4 << 30
 """Maximum bytes of models that a check may fetch."""
@@ -80,7 +80,7 @@ def verify(
 async def _verify(
     text: str, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
 ) -> int:
-    from runtime.apis.work import WorkApi
+    from runtime.pallets.jobs.api import WorkApi
     from runtime.pallets.jobs.types import Tier
 
     async with work_chain(url, timeout) as chain:
@@ -118,7 +118,7 @@ async def _look(
     )
     from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
     from btt_chain.compute.verifier.checking import Look, look_at
-    from runtime.apis.work import WorkApi
+    from runtime.pallets.jobs.api import WorkApi
 
     provider = [] if view.provider_info is None else lines_of(view.provider_info.endpoints)
     model = await chain.api(WorkApi.model, view.model)

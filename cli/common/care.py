@@ -20,9 +20,9 @@ from cli.commands.gov_calls import slot_now
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command, connection_options, read_text
 from cli.common.working import account
-from runtime.apis.facilities import FacilitiesApi
-from runtime.apis.incentives import CurrentMonth, EpochView, IncentivesApi
-from runtime.pallets.facilities import Kind
+from runtime.pallets.facilities.api import FacilitiesApi
+from runtime.pallets.facilities.types import Kind
+from runtime.pallets.incentives.api import CurrentMonth, EpochView, IncentivesApi
 
 if TYPE_CHECKING:
     from btt_chain.care.facility import FacilityFolder

@@ -12,7 +12,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 from cli.common.care import care_folder, care_folder_option, words
 from cli.common.options import Command, key_pair, read_secret
-from runtime.apis.incentives import IncentivesApi
+from runtime.pallets.incentives.api import IncentivesApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from btt_chain.client.views import shaped
 from runtime.pallets.balances.types import BalanceLock
-from runtime.pallets.vesting import LOCK_ID
+from runtime.pallets.vesting.pallet import LOCK_ID
 from runtime.schedules import Schedule
 
 if TYPE_CHECKING:

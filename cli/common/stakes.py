@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.views import shaped
 from cli.common.errors import NotFound
-from runtime.pallets.tier_staking import ONE, Benefit, Tier, accrued, affordable_bps
-from runtime.pallets.tier_staking.formulas import term_ms
+from runtime.pallets.tier_staking.formulas import ONE, accrued, affordable_bps, term_ms
+from runtime.pallets.tier_staking.types import Benefit, Tier
 from runtime.splits import BPS
 
 if TYPE_CHECKING:

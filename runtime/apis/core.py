@@ -45,7 +45,12 @@ from btt_chain.scale import (
     u64,
     u128,
 )
-from runtime.apis.base import (
+from runtime.apis.execution import ExecutionContext, ExecutiveApi
+from runtime.executive import Executive, RootedState
+from runtime.extensions import Extra
+from runtime.features.base import FeatureRuntime
+from runtime.frame import InvalidBlock, Runtime, RuntimeCall, RuntimeVersion, Weight, WireError
+from runtime.frame.api import (
     MAX_ARGUMENTS,
     MAX_TRANSACTION,
     ApiError,
@@ -53,11 +58,6 @@ from runtime.apis.base import (
     NoSuchMethod,
     RuntimeApi,
 )
-from runtime.apis.execution import ExecutionContext, ExecutiveApi
-from runtime.executive import Executive, RootedState
-from runtime.extensions import Extra
-from runtime.features.base import FeatureRuntime
-from runtime.frame import InvalidBlock, Runtime, RuntimeCall, RuntimeVersion, Weight, WireError
 from runtime.genesis import write_genesis
 from runtime.inherents import (
     CheckInherentsResult,
@@ -67,11 +67,12 @@ from runtime.inherents import (
     create_inherents,
 )
 from runtime.limits import MAX_LENGTH
-from runtime.pallets import session
-from runtime.pallets.babe import Babe, Bytes32
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.babe.types import Bytes32
 from runtime.pallets.evidence import KeyTypeId
-from runtime.pallets.grandpa import Grandpa
-from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
+from runtime.pallets.grandpa.pallet import Grandpa
+from runtime.pallets.session import pallet as session
+from runtime.pallets.transaction_payment.pallet import FeeDetails, RuntimeDispatchInfo
 
 
 @path(

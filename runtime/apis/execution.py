@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
-from runtime.apis.base import RuntimeApi
 from runtime.executive import Executive, RootedState
 from runtime.frame import Runtime
+from runtime.frame.api import RuntimeApi
 
 MetadataSource = Callable[[int], bytes]
 """Returns the metadata of a version."""

@@ -34,10 +34,11 @@ from btt_chain.scale.metadata import (
 )
 from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import Composite, Field, Shape, VariantOf, VariantShape
-from runtime.apis import base, core
+from runtime.apis import core
 from runtime.constants import DECIMALS
 from runtime.extensions import EXTENSIONS, Extra
 from runtime.frame import Pallet, Runtime
+from runtime.frame import api as base
 from runtime.frame.host import EVENT
 from runtime.frame.items import StorageItem
 from runtime.frame.runtime import (
@@ -48,7 +49,7 @@ from runtime.frame.runtime import (
     errors_codec,
     events_codec,
 )
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 
 def metadata(runtime: Runtime, version: int) -> bytes:

@@ -10,9 +10,9 @@ from btt_chain.primitives import babe_equivocation, grandpa_equivocation
 from btt_chain.primitives.extrinsic import bare
 from btt_chain.scale import codec
 from runtime.frame import Runtime, State
-from runtime.pallets.babe import Babe
+from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.evidence import MembershipProof
-from runtime.pallets.grandpa import Grandpa
+from runtime.pallets.grandpa.pallet import Grandpa
 
 AnyProof = babe_equivocation.EquivocationProof | grandpa_equivocation.EquivocationProof
 

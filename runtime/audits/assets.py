@@ -10,11 +10,12 @@ from runtime.audits.holds import values_of
 from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
-from runtime.pallets import assets
-from runtime.pallets.asset_registry import AssetRegistry, State
-from runtime.pallets.assets import Assets
-from runtime.pallets.exchange import Exchange, Side
-from runtime.pallets.exchange.types import book_key
+from runtime.pallets.asset_registry.pallet import AssetRegistry
+from runtime.pallets.asset_registry.types import State
+from runtime.pallets.assets import types as assets
+from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.exchange.pallet import Exchange
+from runtime.pallets.exchange.types import Side, book_key
 
 
 def units(audited: AuditedState) -> Iterator[Finding]:

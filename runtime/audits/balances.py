@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from runtime.audits.holds import unexplained, unknown_names
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.balances import is_pool
 from runtime.pallets.balances.formulas import amount_of, lock_level, sum_of
+from runtime.pallets.balances.types import is_pool
 
 
 def issuance(audited: AuditedState) -> Iterator[Finding]:

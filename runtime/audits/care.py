@@ -11,10 +11,10 @@ from runtime.audits.holds import values_of
 from runtime.audits.incentives import incentives
 from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
-from runtime.pallets.facilities import Facilities
-from runtime.pallets.health_records import HealthRecords
-from runtime.pallets.referral import Referral
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.health_records.pallet import HealthRecords
 from runtime.pallets.referral.formulas import returnable
+from runtime.pallets.referral.pallet import Referral
 
 
 def referrals(audited: AuditedState) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from runtime.audits.pools import burns, development, pools, programmes, reserve
 from runtime.audits.state import FeatureAudit
 from runtime.features.core import Core
 from runtime.frame import Reason
-from runtime.pallets import identity
-from runtime.pallets.authorities import Authorities
+from runtime.pallets.authorities.pallet import Authorities
+from runtime.pallets.identity import types as identity
 
 
 def identity_deposits(runtime: Core) -> int:

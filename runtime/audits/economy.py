@@ -7,11 +7,12 @@ from runtime.audits.state import FeatureAudit
 from runtime.audits.vesting import vesting
 from runtime.features.work import Work
 from runtime.frame import Reason
-from runtime.pallets import multisig, proxy
-from runtime.pallets.multisig import Multisig
-from runtime.pallets.proxy import Proxy
-from runtime.pallets.tier_staking import TierStaking
-from runtime.pallets.vesting import LOCK_ID
+from runtime.pallets.multisig import pallet as multisig
+from runtime.pallets.multisig.pallet import Multisig
+from runtime.pallets.proxy import types as proxy
+from runtime.pallets.proxy.pallet import Proxy
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.vesting.pallet import LOCK_ID
 
 
 def proxy_deposits(runtime: Work) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.facilities import Facilities, Facility, FacilityState, Kind
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.types import Facility, FacilityState, Kind
 
 
 def facilities(audited: AuditedState) -> Iterator[Finding]:

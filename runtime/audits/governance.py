@@ -9,14 +9,17 @@ from runtime.audits.objections import objections
 from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
-from runtime.pallets import bounties, chambers, conviction_voting, referenda
 from runtime.pallets.balances.formulas import amount_of
-from runtime.pallets.bounties import Bounties
-from runtime.pallets.chambers import Chambers
+from runtime.pallets.bounties import types as bounties
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.chambers import types as chambers
+from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
-from runtime.pallets.conviction_voting import ConvictionVoting
-from runtime.pallets.preimage import Preimage, Unrequested
-from runtime.pallets.referenda import Referenda
+from runtime.pallets.conviction_voting import pallet as conviction_voting
+from runtime.pallets.conviction_voting.pallet import ConvictionVoting
+from runtime.pallets.preimage.pallet import Preimage, Unrequested
+from runtime.pallets.referenda import types as referenda
+from runtime.pallets.referenda.pallet import Referenda
 
 
 def votes(audited: AuditedState) -> Iterator[Finding]:

@@ -12,9 +12,16 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
 from runtime.accounts import HEALTH
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.incentives import Epoch, EpochState, Incentives, Month, MonthPhase
 from runtime.pallets.incentives.epochs import modulus_hash
-from runtime.pallets.incentives.types import KAPPA_BPS, ExpiringPoints
+from runtime.pallets.incentives.pallet import Incentives
+from runtime.pallets.incentives.types import (
+    KAPPA_BPS,
+    Epoch,
+    EpochState,
+    ExpiringPoints,
+    Month,
+    MonthPhase,
+)
 from runtime.splits import BPS
 
 

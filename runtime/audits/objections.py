@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from btt_chain.primitives.account import AccountId
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances.formulas import amount_of
-from runtime.pallets.chambers import Chamber, Chambers
+from runtime.pallets.chambers.formulas import Chamber
+from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
 
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from runtime.audits.state import AuditedState, Finding
 from runtime.frame import DispatchError
-from runtime.pallets.oracle import FeederState, Oracle
 from runtime.pallets.oracle.feeders import ADMITTED
+from runtime.pallets.oracle.pallet import Oracle
 from runtime.pallets.oracle.prices import combine, is_near, within_window
-from runtime.pallets.oracle.types import EXPIRES_MS, JUMP_BPS, MIN_COUNT
+from runtime.pallets.oracle.types import EXPIRES_MS, JUMP_BPS, MIN_COUNT, FeederState
 
 MAX_AGE: Final = EXPIRES_MS[1]
 MAX_JUMP: Final = JUMP_BPS[1]

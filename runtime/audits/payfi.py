@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.payfi import ANALYTICS, Batch, Legs, PayFi, Payment, PaymentState
 from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
 from runtime.pallets.payfi.dispute_types import Dispute
 from runtime.pallets.payfi.fees import fee_of
+from runtime.pallets.payfi.pallet import PayFi
 from runtime.pallets.payfi.payments import PROMISED
-from runtime.pallets.payfi.types import Invoice, Terms
+from runtime.pallets.payfi.types import (
+    ANALYTICS,
+    Batch,
+    Invoice,
+    Legs,
+    Payment,
+    PaymentState,
+    Terms,
+)
 
 Batches = dict[tuple[u32, AccountId], Batch]
 """Batches by bucket and merchant."""

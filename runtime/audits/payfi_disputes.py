@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from btt_chain.scale import u8
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.payfi import PayFi, PaymentState
 from runtime.pallets.payfi.deadlines import AUTHS, DISPUTES, RETIRED, key_of
 from runtime.pallets.payfi.dispute_phases import DisputePhase
+from runtime.pallets.payfi.pallet import PayFi
+from runtime.pallets.payfi.types import PaymentState
 
 
 def disputes_and_cards(audited: AuditedState) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from runtime.audits.payfi_disputes import disputes_and_cards
 from runtime.audits.state import FeatureAudit, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
-from runtime.pallets.oracle import Oracle
-from runtime.pallets.payfi import PayFi
+from runtime.pallets.oracle.pallet import Oracle
+from runtime.pallets.payfi.pallet import PayFi
 
 
 def holds(runtime: Work) -> Iterator[HoldRecord]:

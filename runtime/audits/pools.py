@@ -7,8 +7,8 @@ from typing import Final
 
 from runtime.accounts import DEVELOPMENT_FUND, MINING, RESERVE, TREASURY
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.tokenomics import BurnReason, MilestoneStatus
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
+from runtime.pallets.tokenomics.types import BurnReason, MilestoneStatus
 from runtime.splits import BPS
 
 CONFIRMED: Final = MilestoneStatus.Confirmed

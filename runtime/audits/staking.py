@@ -8,7 +8,6 @@ from btt_chain.primitives.account import AccountId
 from runtime.accounts import STAKING
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances.formulas import amount_of
-from runtime.pallets.tier_staking import ONE, Benefit, Stake, TierStaking, accrued
 from runtime.pallets.tier_staking.contributions import (
     CREDENTIAL_POINTS,
     MAX_CREDENTIALS,
@@ -17,6 +16,9 @@ from runtime.pallets.tier_staking.contributions import (
     REFERRAL_POINTS,
     VOTE_POINTS,
 )
+from runtime.pallets.tier_staking.formulas import ONE, accrued
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tier_staking.types import Benefit, Stake
 
 
 def stakes(audited: AuditedState) -> Iterator[Finding]:

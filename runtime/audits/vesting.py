@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances.formulas import amount_of
-from runtime.pallets.vesting import LOCK_ID, Vesting
+from runtime.pallets.vesting.pallet import LOCK_ID, Vesting
 from runtime.schedules import total_unvested
 
 

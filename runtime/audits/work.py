@@ -11,8 +11,9 @@ from runtime.audits.mining import mining
 from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
-from runtime.pallets.jobs import ENDED, JobState
-from runtime.pallets.receipts import Phase, Receipts
+from runtime.pallets.jobs.types import ENDED, JobState
+from runtime.pallets.receipts.pallet import Receipts
+from runtime.pallets.receipts.types import Phase
 
 CHECKED: Final = (JobState.Committed, JobState.Checking, JobState.Pending)
 """States of a job that has a receipt."""

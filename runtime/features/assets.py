@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from btt_chain.scale import u64
 from runtime.accounts import ASSET_KEEPER, EXCHANGE, TREASURY
-from runtime.apis.assets import ASSET_APIS
 from runtime.constants import BTT
 from runtime.features.base import stage
 from runtime.features.economy import Economy
-from runtime.pallets.asset_registry import AssetRegistry
-from runtime.pallets.assets import Assets as Units
-from runtime.pallets.exchange import Exchange
+from runtime.pallets.asset_registry.api import AssetsApi
+from runtime.pallets.asset_registry.pallet import AssetRegistry
+from runtime.pallets.assets.pallet import Assets as Units
+from runtime.pallets.exchange.api import ExchangeApi
+from runtime.pallets.exchange.pallet import Exchange
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.vaults import Vaults
+from runtime.pallets.vaults.pallet import Vaults
 from runtime.params import RuntimeParams
 
 
-class Assets(Economy, apis=ASSET_APIS, audit="..audits.assets"):
+class Assets(Economy, apis=(AssetsApi, ExchangeApi), audit="..audits.assets"):
     """Things in units, and their trade."""
 
     # fmt: off

@@ -13,10 +13,10 @@ from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.scale import u8, u32
-from runtime.apis.base import Method, RuntimeApi
 from runtime.frame import Reason, Runtime, RuntimeVersion
+from runtime.frame.api import Method, RuntimeApi
 from runtime.frame.version import CowText, api_versions
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.params import RuntimeParams
 from runtime.sets import SPEC_VERSION
 

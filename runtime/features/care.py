@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from btt_chain.scale import u32, u64
 from runtime.accounts import REFERRAL
-from runtime.apis.facilities import FACILITY_APIS
-from runtime.apis.health_records import HEALTH_RECORD_APIS
-from runtime.apis.incentives import INCENTIVE_APIS
-from runtime.apis.referral import REFERRAL_APIS
 from runtime.constants import BTT, YEAR_MS
 from runtime.features.base import stage
 from runtime.features.governance import Governance
 from runtime.features.payments import Payments
 from runtime.frame import Reason
 from runtime.pallets.chambers.types import FacilityBonds
-from runtime.pallets.facilities import Facilities
-from runtime.pallets.health_records import HealthRecords
-from runtime.pallets.incentives import Incentives
+from runtime.pallets.facilities.api import FACILITY_APIS
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.health_records.api import HEALTH_RECORD_APIS
+from runtime.pallets.health_records.pallet import HealthRecords
+from runtime.pallets.incentives.api import INCENTIVE_APIS
+from runtime.pallets.incentives.pallet import Incentives
 from runtime.pallets.jobs.types import Requesters
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.referral import Referral
+from runtime.pallets.referral.api import REFERRAL_APIS
+from runtime.pallets.referral.pallet import Referral
 from runtime.pallets.tokenomics.milestone_burns import Hospitals
 from runtime.params import RuntimeParams
 

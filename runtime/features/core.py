@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime import block_weights as block
 from runtime.accounts import DEVELOPMENT_FUND, TREASURY
 from runtime.apis.core import CORE_APIS
 from runtime.apis.dry_run import DryRunApi
-from runtime.apis.economy import TokenomicsApi
 from runtime.block_limits import BlockLimits
 from runtime.constants import BTT, MILLI_BTT
 from runtime.direct import Shortcut
@@ -16,27 +16,26 @@ from runtime.features.base import FeatureRuntime, stage
 from runtime.fee_shares import FeeShares
 from runtime.frame import DbWeight, Reason, ensure_root
 from runtime.limits import block_length, block_weights
-from runtime.pallets.authorities import Authorities
+from runtime.pallets.authorities.pallet import Authorities
 from runtime.pallets.authorities.types import NoWork, WorkScores
-from runtime.pallets.babe import Babe
-from runtime.pallets.balances import Balances
-from runtime.pallets.grandpa import Grandpa
-from runtime.pallets.identity import Identity
-from runtime.pallets.offences import Offences
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.grandpa.pallet import Grandpa
+from runtime.pallets.identity.pallet import Identity
+from runtime.pallets.offences.pallet import Offences
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.session import Session
-from runtime.pallets.sudo import Sudo
-from runtime.pallets.system import System
-from runtime.pallets.timestamp import Timestamp
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.session.pallet import Session
+from runtime.pallets.sudo.pallet import Sudo
+from runtime.pallets.system.pallet import System
+from runtime.pallets.timestamp.pallet import Timestamp
+from runtime.pallets.tokenomics.api import TokenomicsApi
 from runtime.pallets.tokenomics.milestone_burns import Hospitals
-from runtime.pallets.tokenomics.pallet import Staked
-from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.pallets.upgrade import Upgrade
-from runtime.pallets.utility import Utility
+from runtime.pallets.tokenomics.pallet import Staked, Tokenomics
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
+from runtime.pallets.upgrade.pallet import Upgrade
+from runtime.pallets.utility.pallet import Utility
 from runtime.params import RuntimeParams
 from runtime.transfers import DirectTransfers
-from runtime.weights import block
 
 DB_WEIGHT: Final = DbWeight(read=u64(block.READ), write=u64(block.WRITE))
 WEIGHT_FEE: Final = u128(10**6)

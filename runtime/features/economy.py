@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from runtime.accounts import TREASURY
-from runtime.apis.staking import StakingApi
 from runtime.constants import BTT, MILLI_BTT
 from runtime.features.base import stage
 from runtime.features.work import Work
 from runtime.pallets.jobs.types import Benefits, Share
-from runtime.pallets.multisig import Multisig
+from runtime.pallets.multisig.pallet import Multisig
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.proxy import Proxy, ProxyType
-from runtime.pallets.tier_staking import TierStaking
+from runtime.pallets.proxy.pallet import Proxy
+from runtime.pallets.proxy.types import ProxyType
+from runtime.pallets.tier_staking.api import StakingApi
+from runtime.pallets.tier_staking.pallet import TierStaking
 from runtime.pallets.tokenomics.pallet import Staked
-from runtime.pallets.vesting import Vesting
+from runtime.pallets.vesting.pallet import Vesting
 from runtime.params import RuntimeParams
 
 EARNINGS: Final = (

@@ -5,28 +5,30 @@ from __future__ import annotations
 from btt_chain.primitives.arithmetic import Permill
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import ASSET_KEEPER, EXCHANGE, GRANTS, PAYFI, POOLS, TREASURY
-from runtime.apis.governance import GOVERNANCE_APIS
 from runtime.constants import BTT, MILLI_BTT
 from runtime.features.base import stage
 from runtime.features.economy import Economy
 from runtime.frame import Reason, Weight, ensure_root
 from runtime.limits import block_budget, heaviest_call
-from runtime.pallets.bounties import Bounties
-from runtime.pallets.chambers import Chambers
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.chambers.api import ChambersApi
+from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.types import FacilityBonds, NoFacilities
-from runtime.pallets.conviction_voting import ConvictionVoting, votes_within
+from runtime.pallets.conviction_voting.pallet import ConvictionVoting, votes_within
 from runtime.pallets.origins import Decision, ensure_decided, managed_by, spending_up_to
-from runtime.pallets.preimage import Preimage
-from runtime.pallets.referenda import Referenda, tracks
-from runtime.pallets.scheduler import Scheduler
-from runtime.pallets.treasury import Treasury
-from runtime.pallets.whitelist import Whitelist
+from runtime.pallets.preimage.pallet import Preimage
+from runtime.pallets.referenda.api import GovernanceApi
+from runtime.pallets.referenda.pallet import Referenda
+from runtime.pallets.referenda.tracks import tracks
+from runtime.pallets.scheduler.pallet import Scheduler
+from runtime.pallets.treasury.pallet import Treasury
+from runtime.pallets.whitelist.pallet import Whitelist
 from runtime.params import RuntimeParams
 
 
 class Governance(
     Economy,
-    apis=GOVERNANCE_APIS,
+    apis=(ChambersApi, GovernanceApi),
     offsetting=(Reason(15, Preimage.HoldReason.Preimage),),
     audit="..audits.governance",
 ):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from btt_chain.scale import u64
 from runtime.accounts import PAYFI, TREASURY
-from runtime.apis.oracle import OracleApi
-from runtime.apis.payfi import PAYFI_APIS
 from runtime.block_limits import BlockLimits
 from runtime.direct import Shortcut
 from runtime.features.base import stage
@@ -13,9 +11,11 @@ from runtime.features.economy import Economy
 from runtime.fee_shares import FeeShares
 from runtime.frame import Reason
 from runtime.limits import payment_hooks
-from runtime.pallets.oracle import Oracle
+from runtime.pallets.oracle.api import OracleApi
+from runtime.pallets.oracle.pallet import Oracle
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.payfi import PayFi
+from runtime.pallets.payfi.api import PAYFI_APIS
+from runtime.pallets.payfi.pallet import PayFi
 from runtime.params import RuntimeParams
 from runtime.payments import DirectPayments
 

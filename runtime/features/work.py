@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from btt_chain.scale import u32
 from runtime.accounts import MINING
-from runtime.apis.economy import MiningApi
-from runtime.apis.work import WorkApi
 from runtime.constants import BTT
 from runtime.features.base import stage
 from runtime.features.core import Core
 from runtime.frame import Reason
 from runtime.pallets.authorities.types import WorkScores
-from runtime.pallets.jobs import Jobs
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.types import (
     Benefits,
     NoBenefits,
@@ -20,11 +19,12 @@ from runtime.pallets.jobs.types import (
     Requesters,
     Share,
 )
-from runtime.pallets.mining import Mining
-from runtime.pallets.models import Models
+from runtime.pallets.mining.api import MiningApi
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.models.pallet import Models
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.providers import Providers
-from runtime.pallets.receipts import Receipts
+from runtime.pallets.providers.pallet import Providers
+from runtime.pallets.receipts.pallet import Receipts
 from runtime.pallets.tokenomics.pallet import Staked
 from runtime.params import RuntimeParams
 

@@ -16,7 +16,7 @@ from btt_chain.scale import Path, TypeName, Variant, path, u128
 from runtime.frame import ROOT, BadOrigin, Origin, OriginCheck, signed
 from runtime.frame.aliases import Account
 from runtime.frame.origin import OriginKind, SpendOrigin, decided
-from runtime.pallets.balances import is_pool
+from runtime.pallets.balances.types import is_pool
 
 
 @path("btt_runtime::governance::origins::pallet_custom_origins::Origin")

@@ -33,8 +33,9 @@ from btt_chain.primitives.voucher import (
 from btt_chain.scale import u64
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.payfi import PaymentState, errors
+from runtime.pallets.payfi import errors
 from runtime.pallets.payfi.card_types import Proof
+from runtime.pallets.payfi.types import PaymentState
 from support.payfi import ALICE, DAY_MS, SHOP
 from support.payfi_cards import GENESIS, LIMITS, Tills, with_changes
 from support.runtime import refused

@@ -30,7 +30,7 @@ from runtime.frame import EventRecord
 from runtime.frame.event import Event
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
 from runtime.pallets.payfi.events import Disputed, Paid, Refunded, Resolved, Settled
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 
 MERCHANT_MONEY: Final = 1_100 * BTT
 """Money of a merchant, of which 1,000 BTT are its bond; //Alice has enough for 40 of them."""

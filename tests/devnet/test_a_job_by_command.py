@@ -41,15 +41,15 @@ from devnet import launcher
 from genesis.accounts import address, dev_account
 from genesis.catalogue import make
 from genesis.presets import CHAINS
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView
 from runtime.constants import BTT
 from runtime.pallets.jobs import events as jobs_events
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier, Urgency
+from runtime.pallets.jobs.views import JobView
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers import events as providers_events
-from runtime.pallets.receipts import Receipts
 from runtime.pallets.receipts import events as receipts_events
+from runtime.pallets.receipts.pallet import Receipts
 from runtime.params import WorkRules
 from support.vectors import REPOSITORY
 from support.work.history import History

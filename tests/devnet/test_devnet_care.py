@@ -36,8 +36,8 @@ from genesis.catalogue import make
 from genesis.presets import CHAINS
 from runtime.constants import BTT
 from runtime.frame import Call
-from runtime.pallets.facilities import Bonds, Kind, Size
-from runtime.pallets.identity import KnownGood
+from runtime.pallets.facilities.types import Bonds, Kind, Size
+from runtime.pallets.identity.types import KnownGood
 from support.vectors import REPOSITORY
 
 pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(1_500)]

@@ -23,10 +23,10 @@ from genesis.catalogue import make
 from genesis.presets import CHAINS
 from runtime.constants import BTT
 from runtime.frame import Call
-from runtime.pallets.facilities import Bonds, Kind, Size
-from runtime.pallets.identity import Data, IdentityInfo, KnownGood
+from runtime.pallets.facilities.types import Bonds, Kind, Size
+from runtime.pallets.identity.types import Data, IdentityInfo, KnownGood
 from runtime.pallets.origins import RawSigned, SystemOrigin
-from runtime.pallets.sudo import Sudo
+from runtime.pallets.sudo.pallet import Sudo
 
 pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900)]
 

@@ -28,8 +28,8 @@ from devnet.paying import AGAIN, Ledger, Links, Tally, account, keys, moment, se
 from devnet.replay import final_blocks, replay
 from devnet.watched import Watched, quick
 from runtime.accounts import PAYFI
-from runtime.apis.oracle import OracleApi, PriceState
-from runtime.apis.payfi import PayFiApi
+from runtime.pallets.oracle.api import OracleApi, PriceState
+from runtime.pallets.payfi.api import PayFiApi
 from support.feeders import HANG, running
 
 MERCHANTS: Final = int(os.environ.get("BTT_MERCHANTS", "20"))

@@ -30,7 +30,7 @@ from genesis.presets import CHAINS
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import Call
-from runtime.pallets.sudo import Sudo
+from runtime.pallets.sudo.pallet import Sudo
 from runtime.params import RuntimeParams
 from support.document import Document
 from support.explorer import explorer_process

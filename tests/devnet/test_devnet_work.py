@@ -39,10 +39,10 @@ from btt_chain.work.package import load
 from genesis.catalogue import make
 from genesis.presets import CHAINS
 from runtime.apis.core import BabeApi
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView
 from runtime.constants import BTT
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import JobState
+from runtime.pallets.jobs.views import JobView
 from runtime.pallets.receipts.types import Wrong, WrongEdge
 from runtime.splits import split_compute
 from support.vectors import REPOSITORY

@@ -13,7 +13,7 @@ from cli.program import program
 from genesis.allocation import Kind
 from genesis.schedule import release
 from genesis.tables import table
-from runtime.pallets.tier_staking import TIERS
+from runtime.pallets.tier_staking.formulas import TIERS
 from runtime.splits import BPS
 
 ROOT = Path(__file__).resolve().parents[2]

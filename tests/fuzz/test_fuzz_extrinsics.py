@@ -17,11 +17,11 @@ from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
 from btt_chain.scale import DecodeError, u64
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
-from runtime.apis.base import ApiError
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA
 from runtime.frame import Call, InvalidBlock
+from runtime.frame.api import ApiError
 from runtime.frame.runtime import MAX_NESTING
 from support.chain import BOB, CHARLIE, DevChain, address
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.pallets.authorities import block_shares
+from runtime.pallets.authorities.formulas import block_shares
 from support.block_lottery import (
     CAPPED,
     FOUR,

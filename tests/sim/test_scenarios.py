@@ -24,10 +24,10 @@ from p2p.protocols.messages import Announce
 from p2p.sync.fork_sync import MAX_DEPTH
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock
-from runtime.pallets.authorities import Authorities
-from runtime.pallets.babe import Babe
-from runtime.pallets.offences import Offences
-from runtime.pallets.session import Session, SessionKeys
+from runtime.pallets.authorities.pallet import Authorities
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.offences.pallet import Offences
+from runtime.pallets.session.pallet import Session, SessionKeys
 from support.sim import accounts
 from support.sim.byzantine import (
     BadAuthor,

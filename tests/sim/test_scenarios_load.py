@@ -16,8 +16,8 @@ from runtime import VERSION, BttRuntime
 from runtime.constants import BTT
 from runtime.frame import Runtime
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.babe import Babe
-from runtime.pallets.upgrade import SCHEDULED_KEY
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.upgrade.pallet import SCHEDULED_KEY
 from runtime.params import RuntimeParams
 from support.next_runtime.btt_next_runtime import NEXT, NextRuntime
 from support.sim import accounts

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from runtime.pallets.babe import Babe
+from runtime.pallets.babe.pallet import Babe
 from support.sim.nodes import SimNode
 from support.sim.plays import Payers, best, final, make, settle, watched
 from support.sim.scenario import CLOCKS, Scenario, Stage

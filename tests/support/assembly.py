@@ -9,10 +9,11 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, Pallet, Reason, ensure_root, signed
-from runtime.pallets.chambers import SEAT_POWER, Chamber, Chambers
-from runtime.pallets.chambers.types import Milestones
-from runtime.pallets.conviction_voting import Conviction, Standard, vote_of
-from runtime.pallets.tier_staking import StakedMoney
+from runtime.pallets.chambers.formulas import Chamber
+from runtime.pallets.chambers.pallet import Chambers
+from runtime.pallets.chambers.types import SEAT_POWER, Milestones
+from runtime.pallets.conviction_voting.types import Conviction, Standard, vote_of
+from runtime.pallets.tier_staking.types import StakedMoney
 from runtime.pallets.tokenomics import errors
 from support.governance import CAROL, Forum
 

@@ -9,10 +9,10 @@ from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY, pool_account
 from runtime.constants import BTT
 from runtime.frame import ROOT, Reason, signed
-from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind, Role
-from runtime.pallets.asset_registry.types import HoldReason
-from runtime.pallets.assets import Assets
-from runtime.pallets.tier_staking import StakedMoney
+from runtime.pallets.asset_registry.pallet import AssetRegistry
+from runtime.pallets.asset_registry.types import AssetKind, HoldReason, RightKind, Role
+from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.tier_staking.types import StakedMoney
 from support.runtime import TestRuntime
 
 ALICE, BOB, CAROL, LEGAL, TECH, DAVE = PEOPLE = tuple(

@@ -33,7 +33,8 @@ from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call, DispatchError, Origin
 from runtime.genesis import write_genesis
-from runtime.pallets.babe import Babe, Beacon
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.babe.types import Beacon
 from runtime.params import RuntimeParams
 from runtime.transactions import check_signature
 from support.runtime import DictState

@@ -15,7 +15,7 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.balances import is_pool
+from runtime.pallets.balances.types import is_pool
 from support.runtime import TestRuntime
 
 ED = u128(100)

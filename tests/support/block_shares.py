@@ -9,10 +9,10 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.block_shares import SHARE_UNIT
 from runtime.constants import BTT
 from runtime.decay import DECAY_SUM, SCORE_UNIT
-from runtime.pallets.authorities import block_shares, work_part
+from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.authorities.types import WORK_FACTOR
-from runtime.pallets.jobs import JobFees
-from runtime.pallets.mining import Params
+from runtime.pallets.jobs.types import JobFees
+from runtime.pallets.mining.types import Params
 from runtime.splits import split_compute
 from support.stakes import stash
 

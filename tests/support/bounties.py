@@ -16,16 +16,11 @@ from runtime.frame import (
     ensure_root,
     signed,
 )
-from runtime.pallets.balances import Balances
-from runtime.pallets.bounties import (
-    RESERVE_ID,
-    Bounties,
-    BountyStatus,
-)
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.bounties.types import RESERVE_ID, BountyStatus
 from runtime.pallets.origins import spending_up_to
-from runtime.pallets.treasury import (
-    Treasury,
-)
+from runtime.pallets.treasury.pallet import Treasury
 from support.runtime import TestRuntime
 
 ALICE, BOB, CAROL, DAVE, CLERK = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))

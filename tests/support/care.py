@@ -11,11 +11,12 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import OPERATIONS, REFERRAL, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.facilities import Kind
-from runtime.pallets.health_records import BatchKind, HealthRecords
-from runtime.pallets.jobs import JobFees
+from runtime.pallets.facilities.types import Kind
+from runtime.pallets.health_records.pallet import HealthRecords
+from runtime.pallets.health_records.types import BatchKind
+from runtime.pallets.jobs.types import JobFees
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.referral import Referral
+from runtime.pallets.referral.pallet import Referral
 from support.facilities import MORE, RICH, FacilityRuntime
 from support.governance import CAROL, PEOPLE, address
 from support.runtime import StillClock

@@ -26,8 +26,8 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.facilities import Kind, Size
-from runtime.pallets.incentives import Fail, NotOpened, Pass, Verdict
+from runtime.pallets.facilities.types import Kind, Size
+from runtime.pallets.incentives.types import Fail, NotOpened, Pass, Verdict
 from support.care_programs import rule
 from support.incentives import (
     AUDITORS,

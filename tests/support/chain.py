@@ -32,7 +32,7 @@ from runtime.accounts import EXCHANGE, PAYFI, POOLS
 from runtime.constants import BTT
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.frame import Call, EventRecord
-from runtime.pallets.babe import Engine
+from runtime.pallets.babe.types import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import ChainStore
 from storage.memory import MemoryKV

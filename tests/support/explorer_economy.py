@@ -16,26 +16,31 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from genesis.build import build
 from genesis.catalogue import make
 from runtime import BttRuntime
-from runtime.apis.incentives_stats import Statistics, publish
 from runtime.constants import BTT
-from runtime.pallets.asset_registry import AssetInfo, State
-from runtime.pallets.asset_registry.types import AssetKind, Report, RightKind, Role, Valuation
-from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.asset_registry.types import (
+    AssetInfo,
+    AssetKind,
+    Report,
+    RightKind,
+    Role,
+    State,
+    Valuation,
+)
+from runtime.pallets.conviction_voting.types import Standard, vote_of
 from runtime.pallets.evidence import BABE_EQUIVOCATION
-from runtime.pallets.exchange import Listing, Side, Trade
-from runtime.pallets.facilities import Facility, FacilityState, Kind, Size
-from runtime.pallets.incentives import Group, GroupTally
-from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
-from runtime.pallets.jobs.types import NO_HASH
+from runtime.pallets.exchange.types import Listing, Side, Trade
+from runtime.pallets.facilities.types import Facility, FacilityState, Kind, Size
+from runtime.pallets.incentives.stats import Statistics, publish
+from runtime.pallets.incentives.types import Group, GroupTally
+from runtime.pallets.jobs.types import NO_HASH, Check, Job, JobState, Outcome, Tier, Urgency
 from runtime.pallets.models.types import CheckMode, ModelRecord
-from runtime.pallets.offences import Charge, Exposure, OffenceDetails, Queued
+from runtime.pallets.offences.pallet import Charge, Exposure, OffenceDetails, Queued
 from runtime.pallets.origins import RawRoot, SystemOrigin
-from runtime.pallets.payfi import Merchant
-from runtime.pallets.payfi.types import Batch, Cause, Legs, MerchantSuspended, Queue
-from runtime.pallets.preimage import Inline
+from runtime.pallets.payfi.types import Batch, Cause, Legs, Merchant, MerchantSuspended, Queue
+from runtime.pallets.preimage.pallet import Inline
 from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
-from runtime.pallets.receipts import Phase, Receipt, Seat, Wrong
-from runtime.pallets.scheduler import After
+from runtime.pallets.receipts.types import Phase, Receipt, Seat, Wrong
+from runtime.pallets.scheduler.types import After
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account, address

@@ -8,8 +8,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u16, u32, u64
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.facilities import Facilities, Facility, Kind, Size
-from runtime.pallets.identity import Data, Identity, IdentityInfo, Judgement, KnownGood
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.types import Facility, Kind, Size
+from runtime.pallets.identity.pallet import Identity
+from runtime.pallets.identity.types import Data, IdentityInfo, Judgement, KnownGood
 from runtime.pallets.origins import Decision, ensure_decided
 from support.governance import CAROL, PEOPLE, GovernanceRuntime, address
 

@@ -23,20 +23,15 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
-from runtime.pallets.conviction_voting import ConvictionVoting, Standard, vote_of
-from runtime.pallets.conviction_voting.types import MAX_VOTES
+from runtime.pallets.conviction_voting.pallet import ConvictionVoting
+from runtime.pallets.conviction_voting.types import MAX_VOTES, Standard, vote_of
 from runtime.pallets.origins import Decision, DecisionOrigin, SystemOrigin, ensure_decided
-from runtime.pallets.preimage import Inline, Preimage
-from runtime.pallets.referenda import (
-    Ballot,
-    Electorate,
-    Ongoing,
-    Referenda,
-    ReferendumStatus,
-    Tally,
-    tracks,
-)
-from runtime.pallets.scheduler import After, Scheduler
+from runtime.pallets.preimage.pallet import Inline, Preimage
+from runtime.pallets.referenda.pallet import Referenda
+from runtime.pallets.referenda.tracks import tracks
+from runtime.pallets.referenda.types import Ballot, Electorate, Ongoing, ReferendumStatus, Tally
+from runtime.pallets.scheduler.pallet import Scheduler
+from runtime.pallets.scheduler.types import After
 from support.runtime import TestRuntime
 
 ALICE, BOB, CAROL, DAVE, EVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))

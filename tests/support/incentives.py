@@ -22,10 +22,12 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, HEALTH, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, ensure_root, signed
-from runtime.pallets.balances import Balances
-from runtime.pallets.facilities import Facilities, Facility, FacilityState, Kind, Size
-from runtime.pallets.incentives import Epoch, Incentives, Month, Verdict
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.types import Facility, FacilityState, Kind, Size
+from runtime.pallets.incentives.pallet import Incentives
+from runtime.pallets.incentives.types import Epoch, Month, Verdict
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from support.payfi import Feeds, Registrars, Time
 from support.runtime import SmallRuntime
 

@@ -28,18 +28,21 @@ from runtime.accounts import MINING, POOLS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed
 from runtime.frame.timers import time_of
-from runtime.pallets.babe import Beacon
-from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency, events
+from runtime.pallets.babe.types import Beacon
+from runtime.pallets.jobs import events
+from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.stalls import GAP_SLOTS
-from runtime.pallets.mining import Mining
-from runtime.pallets.models import Models
+from runtime.pallets.jobs.types import ENDED, Check, Job, JobState, Tier, Urgency
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.models.pallet import Models
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.providers import ProviderInfo, ProviderKind, Providers
-from runtime.pallets.receipts import LeafProof, Phase, Receipt, Receipts, Seat, Valid
+from runtime.pallets.providers.pallet import Providers
+from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.attestations import VERDICT
 from runtime.pallets.receipts.constants import PHASES
+from runtime.pallets.receipts.pallet import Receipts
 from runtime.pallets.receipts.tally import missed_before
-from runtime.pallets.receipts.types import Verdict
+from runtime.pallets.receipts.types import LeafProof, Phase, Receipt, Seat, Valid, Verdict
 from runtime.params import WorkRules
 from support.runtime import StillClock, TestRuntime, reconfigure
 from support.simulated_vrf import SimulatedVrf

@@ -6,7 +6,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.exchange import Exchange, Side, TimeInForce
+from runtime.pallets.exchange.pallet import Exchange
+from runtime.pallets.exchange.types import Side, TimeInForce
 from support.asset_runtime import ALICE, BOB, CAROL, COLLECTOR, AssetRuntime
 
 PREMIUM = 30

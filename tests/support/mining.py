@@ -14,8 +14,9 @@ from runtime.accounts import MINING
 from runtime.constants import BTT, DAY_MS
 from runtime.emission import emitted
 from runtime.frame import ROOT, ensure_root, signed
-from runtime.pallets.balances import Balances
-from runtime.pallets.mining import Mining, Params
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.mining.types import Params
 from runtime.splits import PPM
 from support.runtime import TestRuntime
 

@@ -14,9 +14,9 @@ from runtime.accounts import EXCHANGE, MINING, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import Call, signed
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
-from runtime.pallets.payfi import Rates
 from runtime.pallets.payfi.policies import Policy
-from runtime.pallets.proxy import ProxyType
+from runtime.pallets.payfi.types import Rates
+from runtime.pallets.proxy.types import ProxyType
 from runtime.pallets.tier_staking.types import Window
 from runtime.transactions import NO_ACCOUNT
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address

@@ -17,7 +17,7 @@ from runtime.accounts import PAYFI
 from runtime.constants import BTT
 from runtime.extensions import IMPLICIT, Implicit
 from runtime.frame import Call
-from runtime.pallets.payfi import Rates
+from runtime.pallets.payfi.types import Rates
 from runtime.transactions import NO_ACCOUNT
 from support.chain import ALICE, BOB, CHARLIE, DAVE, account, address
 from support.conservation.arguments.table import CALLS

@@ -13,15 +13,17 @@ from runtime.accounts import PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import DispatchError
 from runtime.frame.traits import Reasons
-from runtime.pallets.payfi import Batch, Legs, Rates
 from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.payfi.types import (
     Allowance,
+    Batch,
     Cause,
     DayVolume,
     Invoice,
+    Legs,
     MerchantClosing,
     MerchantSuspended,
+    Rates,
     Volume,
 )
 from runtime.pallets.tier_staking.types import Window

@@ -9,10 +9,10 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, PostInfo, Reason, ensure_root, signed
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.mining import errors
-from runtime.pallets.oracle import Oracle, Rule
-from runtime.pallets.oracle.types import MIN_BOND
+from runtime.pallets.oracle.pallet import Oracle
+from runtime.pallets.oracle.types import MIN_BOND, Rule
 from runtime.pallets.tokenomics.types import BurnReason
 from support.runtime import SmallRuntime
 

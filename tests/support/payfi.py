@@ -15,11 +15,12 @@ from runtime.constants import BTT
 from runtime.frame import DispatchError, Reason, signed
 from runtime.frame.traits import Slot
 from runtime.limits import payment_hooks
-from runtime.pallets.babe import Beacon
-from runtime.pallets.balances import Balances
-from runtime.pallets.payfi import Legs, PayFi, Payment, PaymentState
-from runtime.pallets.payfi.types import HoldReason
-from runtime.pallets.tokenomics import BurnReason, Tokenomics
+from runtime.pallets.babe.types import Beacon
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.payfi.pallet import PayFi
+from runtime.pallets.payfi.types import HoldReason, Legs, Payment, PaymentState
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.tokenomics.types import BurnReason
 from support.runtime import SmallRuntime
 
 SHOP, KIOSK, ALICE, BOB, CAROL, TILL = PEOPLE = tuple(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, GRANTS, PAYFI, TREASURY, pool_account
 from runtime.pallets.balances import events as balances_events
-from runtime.pallets.balances import is_pool, sub_account
-from runtime.pallets.bounties import Bounty
+from runtime.pallets.balances.types import is_pool, sub_account
 from runtime.pallets.bounties import events as bounties_events
+from runtime.pallets.bounties.types import Bounty
 from runtime.pallets.exchange import events as exchange_events
 from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.tokenomics import events as tokenomics_events
 from runtime.pallets.tokenomics.ledger import ALL_POOLS
-from runtime.pallets.treasury import Treasury
-from runtime.pallets.vaults import Vaults
+from runtime.pallets.treasury.pallet import Treasury
+from runtime.pallets.vaults.pallet import Vaults
 from support.chain import DevChain
 
 Leg = tuple[AccountId, AccountId | None, int]

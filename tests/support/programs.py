@@ -7,7 +7,7 @@ from functools import lru_cache
 from btt_chain.chain.runtimes import LoadedRuntime, Release, RuntimeRegistry, UnsupportedRuntime
 from btt_chain.scale import u64
 from runtime import BttRuntime
-from runtime.pallets.upgrade import Upgrade
+from runtime.pallets.upgrade.pallet import Upgrade
 from support.chain import ALICE, SHARED_RUNTIMES, DevChain
 from support.next_runtime.btt_next_runtime import NEXT, NextRuntime
 

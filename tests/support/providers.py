@@ -10,11 +10,13 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import MINING
 from runtime.constants import BTT
 from runtime.frame import DispatchError, Reason, ensure_root, signed
-from runtime.pallets.authorities import Authorities, NoAbsences
-from runtime.pallets.mining import Mining
-from runtime.pallets.models import Models
-from runtime.pallets.providers import Ledger, ProviderInfo, ProviderKind, Providers
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.authorities.pallet import Authorities
+from runtime.pallets.authorities.types import NoAbsences
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.models.pallet import Models
+from runtime.pallets.providers.pallet import Providers
+from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from support.stakes import StakeChain, stash
 
 ERA = 600

@@ -10,14 +10,8 @@ from btt_chain.scale import u16, u32, u64
 from btt_chain.work import ids
 from runtime.frame import NONE
 from runtime.frame.error import Error
-from runtime.pallets.receipts import (
-    Missing,
-    Seat,
-    Valid,
-    Verdict,
-    Wrong,
-)
 from runtime.pallets.receipts.tally import missed_before
+from runtime.pallets.receipts.types import Missing, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
 from support.market import (
     SALT,

@@ -61,7 +61,7 @@ from p2p.address import parse, parse_peer
 from runtime import VERSION
 from runtime.frame.version import CODE_KEY, CowText, RuntimeVersion
 from runtime.frame.weight import DispatchClass, Weight
-from runtime.pallets.transaction_payment import FeeDetails, InclusionFee, RuntimeDispatchInfo
+from runtime.pallets.transaction_payment.pallet import FeeDetails, InclusionFee, RuntimeDispatchInfo
 from storage.trie import ordered_root, read_proof
 from storage.trie.trie import EMPTY_ROOT, Trie
 

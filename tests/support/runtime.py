@@ -16,10 +16,10 @@ from runtime.frame import DbWeight, DispatchError, Pallet, Reason, Runtime, Runt
 from runtime.frame.traits import Slot
 from runtime.frame.version import CowApis, CowText
 from runtime.limits import block_length, block_weights
-from runtime.pallets.balances import Balances
-from runtime.pallets.system import System
-from runtime.pallets.tokenomics import Tokenomics
-from runtime.pallets.vesting import Vesting
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.system.pallet import System
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.vesting.pallet import Vesting
 
 VERSION = RuntimeVersion(
     CowText("test"), CowText("test"), u32(1), u32(1), u32(1), CowApis(), u32(1), u8(1)

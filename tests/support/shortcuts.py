@@ -17,7 +17,7 @@ from runtime.direct import DirectCalls
 from runtime.frame import DispatchInfo, PostInfo
 from runtime.frame.items import DoubleMap, HashedKeys, Map, Value
 from runtime.pallets.balances import fees, fungible
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 V = TypeVar("V")
 

@@ -10,8 +10,9 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import Call, DispatchError, Reason, signed
-from runtime.pallets.authorities import Authorities, NoWork, WorkScores
-from runtime.pallets.offences import Offences
+from runtime.pallets.authorities.pallet import Authorities
+from runtime.pallets.authorities.types import NoWork, WorkScores
+from runtime.pallets.offences.pallet import Offences
 from support.runtime import TestRuntime
 
 RICH = 1_000_000 * int(BTT)

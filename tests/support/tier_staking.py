@@ -17,16 +17,11 @@ from runtime.frame import (
     Reason,
     signed,
 )
-from runtime.pallets.balances import Balances
-from runtime.pallets.tier_staking import (
-    ONE,
-    QUARTER_MS,
-    TIERS,
-    Benefit,
-    TierStaking,
-    accrued,
-)
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.tier_staking.formulas import ONE, QUARTER_MS, TIERS, accrued
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tier_staking.types import Benefit
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PlatformSplit
 from support.runtime import TestRuntime
 

@@ -14,9 +14,7 @@ from runtime.constants import BTT, DAY_MS, MONTH_MS
 from runtime.frame import (
     signed,
 )
-from runtime.pallets.tokenomics import (
-    PoolId,
-)
+from runtime.pallets.tokenomics.types import PoolId
 from support.runtime import TestRuntime
 
 SLOT_MS = 6_000

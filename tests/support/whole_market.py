@@ -15,7 +15,7 @@ from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call, Origin, PostInfo
-from runtime.pallets.babe import Beacon
+from runtime.pallets.babe.types import Beacon
 from runtime.params import PARAMS_KEY, RuntimeParams, WorkRules
 from runtime.transactions import check_signature
 from support.economy.chain import Ledger

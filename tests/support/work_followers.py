@@ -22,7 +22,7 @@ from btt_chain.scale import u16
 from btt_chain.testing import DevNode
 from btt_chain.work.ids import model_id
 from btt_chain.work.package import save
-from runtime.apis.work import WorkApi
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.models.types import CheckMode
 from support.followers import Follower
 from support.program_faults import HANG, Beside

@@ -23,15 +23,17 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128, u256
 from runtime.constants import BTT
-from runtime.pallets.asset_registry import AssetKind, RightKind, Role
 from runtime.pallets.asset_registry.types import (
     MAX_FORGOTTEN,
+    AssetKind,
     Mode,
     Params,
     Poll,
     Report,
     Request,
     Revenue,
+    RightKind,
+    Role,
     State,
     Verifier,
     Vote,

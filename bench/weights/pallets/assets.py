@@ -13,9 +13,16 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import Reason
-from runtime.pallets.asset_registry import AssetInfo, AssetKind, RightKind
-from runtime.pallets.asset_registry.types import MAX_VALUATIONS, HoldReason, State, Valuation
-from runtime.pallets.assets import STRING_LIMIT
+from runtime.pallets.asset_registry.types import (
+    MAX_VALUATIONS,
+    AssetInfo,
+    AssetKind,
+    HoldReason,
+    RightKind,
+    State,
+    Valuation,
+)
+from runtime.pallets.assets.types import STRING_LIMIT
 from runtime.pallets.identity.types import MAX_SUBS
 
 ID = u32(7)

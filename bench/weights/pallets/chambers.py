@@ -26,7 +26,7 @@ from runtime.pallets.chambers.types import (
     Seat,
 )
 from runtime.pallets.identity.types import MAX_SUBS
-from runtime.pallets.tokenomics import MilestoneStatus
+from runtime.pallets.tokenomics.types import MilestoneStatus
 
 BACKING = u128(10 * BTT)
 OVER, BEFORE = u32(70), u32(69)

@@ -26,14 +26,14 @@ from runtime.constants import BTT
 from runtime.decay import KEPT
 from runtime.frame import NONE, ROOT, Call, signed
 from runtime.frame.bonding import UnlockChunk
-from runtime.pallets.authorities import MAX_CHUNKS, Exposure, Ledger
+from runtime.pallets.authorities.types import MAX_CHUNKS, Exposure, Ledger
 from runtime.pallets.babe.types import ABSENT_AFTER, MAX_GAP
 from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
 from runtime.pallets.identity.types import MAX_REGISTRARS, Judgement, Reasonable, Registration
-from runtime.pallets.offences import Charge, OffenceDetails, Queued, opaque, report_id
-from runtime.pallets.offences import Exposure as Charged
+from runtime.pallets.offences.pallet import Charge, OffenceDetails, Queued, opaque, report_id
+from runtime.pallets.offences.pallet import Exposure as Charged
 from runtime.pallets.providers.scores import EraScore
-from runtime.pallets.session import Seat, SessionKeys
+from runtime.pallets.session.pallet import Seat, SessionKeys
 
 BOND = 100_000 * BTT
 SEATS = (1, 100)

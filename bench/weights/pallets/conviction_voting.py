@@ -35,11 +35,10 @@ from runtime.pallets.conviction_voting.types import (
     vote_of,
 )
 from runtime.pallets.identity.types import Reasonable
-from runtime.pallets.referenda import Ongoing
 from runtime.pallets.referenda.tracks import track_of
-from runtime.pallets.referenda.types import WasApproved
-from runtime.pallets.scheduler import MAX_SCHEDULED
-from runtime.pallets.vesting import MAX_SCHEDULES
+from runtime.pallets.referenda.types import Ongoing, WasApproved
+from runtime.pallets.scheduler.types import MAX_SCHEDULED
+from runtime.pallets.vesting.pallet import MAX_SCHEDULES
 
 TRACK = u16(0)
 IN_TRACK = {"class": TRACK}

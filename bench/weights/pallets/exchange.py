@@ -11,7 +11,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.pallets.asset_registry.types import State
-from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Side
+from runtime.pallets.exchange.auctions import MAX_MATCHES
+from runtime.pallets.exchange.book import MAX_LEVELS
 from runtime.pallets.exchange.types import (
     MAX_IMMEDIATE,
     MAX_OWN_ORDERS,
@@ -20,6 +21,7 @@ from runtime.pallets.exchange.types import (
     Listing,
     Order,
     Params,
+    Side,
     TimeInForce,
     Trade,
     book_key,

@@ -10,8 +10,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.facilities import Bonds, Facility, FacilityState, Kind, Size
 from runtime.pallets.facilities.pallet import LEAVING, MAX_REMOVALS, MAX_REVIEWS
+from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kind, Size
 from runtime.pallets.identity.types import MAX_REGISTRARS, KnownGood, Reasonable, Registration
 
 CHINA = u16(156)

@@ -21,7 +21,11 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import MAX_HEIGHT, MAX_LEAVES, Opening, node_hash
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.health_records import (
+from runtime.pallets.health_records.anchors import MAX_PRUNED
+from runtime.pallets.health_records.revocations import EXPIRING, MAX_EXPIRED
+from runtime.pallets.health_records.types import (
+    KEPT_EPOCHS,
+    PROMISED_EPOCHS,
     Batch,
     BatchKind,
     Custodian,
@@ -31,9 +35,6 @@ from runtime.pallets.health_records import (
     Terms,
     epoch_key,
 )
-from runtime.pallets.health_records.anchors import MAX_PRUNED
-from runtime.pallets.health_records.revocations import EXPIRING, MAX_EXPIRED
-from runtime.pallets.health_records.types import KEPT_EPOCHS, PROMISED_EPOCHS
 
 SEED = bytes(range(1, 33))
 KEY = ed25519.public_from_seed(SEED)

@@ -20,24 +20,7 @@ from btt_chain.primitives.point_voucher import Denomination, PointVoucher
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.constants import BTT
-from runtime.pallets.facilities import Facility, FacilityState, Kind, Size
-from runtime.pallets.incentives import (
-    Audit,
-    AuditorEntry,
-    AuditPhase,
-    Epoch,
-    EpochState,
-    Fail,
-    Group,
-    GroupTally,
-    Month,
-    MonthPhase,
-    Offer,
-    Pass,
-    PointsAccount,
-    Progress,
-    Seat,
-)
+from runtime.pallets.facilities.types import Facility, FacilityState, Kind, Size
 from runtime.pallets.incentives.epochs import modulus_hash
 from runtime.pallets.incentives.months import Step
 from runtime.pallets.incentives.types import (
@@ -48,9 +31,24 @@ from runtime.pallets.incentives.types import (
     MAX_OFFERS,
     MAX_PRUNED,
     MAX_VOUCHERS,
+    Audit,
+    AuditorEntry,
+    AuditPhase,
     EligibleAuditor,
+    Epoch,
+    EpochState,
     ExpiringPoints,
+    Fail,
+    Group,
+    GroupTally,
+    Month,
+    MonthPhase,
+    Offer,
+    Pass,
+    PointsAccount,
+    Progress,
     Reselection,
+    Seat,
 )
 from runtime.pallets.incentives.vouchers import Batch
 from runtime.pallets.oracle import types as oracle

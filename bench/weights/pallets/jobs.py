@@ -21,11 +21,22 @@ from btt_chain.work.graph import Manifest
 from runtime.accounts import MINING
 from runtime.constants import BTT
 from runtime.frame.timers import Ahead
-from runtime.pallets.babe import BEACONS, Beacon
-from runtime.pallets.jobs import Check, Job, JobState, Market, Tier, Urgency
+from runtime.pallets.babe.types import BEACONS, Beacon
 from runtime.pallets.jobs.pallet import MAX_FORGOTTEN
 from runtime.pallets.jobs.store import DEADLINES, FORGETTING
-from runtime.pallets.jobs.types import MAX_ATTEMPTS, MAX_ITEMS, MAX_SETS, NO_HASH, ProtocolSet
+from runtime.pallets.jobs.types import (
+    MAX_ATTEMPTS,
+    MAX_ITEMS,
+    MAX_SETS,
+    NO_HASH,
+    Check,
+    Job,
+    JobState,
+    Market,
+    ProtocolSet,
+    Tier,
+    Urgency,
+)
 from runtime.pallets.providers.conduct import Conduct
 from runtime.pallets.providers.types import MAX_MEMBERS
 

@@ -9,7 +9,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.scale import u16, u32, u128
 from runtime.frame import Call, signed
-from runtime.pallets.multisig import MAX_SIGNATORIES, Operation, Timepoint
+from runtime.pallets.multisig.pallet import MAX_SIGNATORIES, Operation, Timepoint
 
 OTHERS = (1, MAX_SIGNATORIES - 1)
 WHEN = Timepoint(u32(BLOCK - 1), u32(1))

@@ -9,6 +9,7 @@ from bench.weights.pallets.mining import operator
 from bench.weights.state import Bench
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
+from runtime.pallets.oracle import weights
 from runtime.pallets.oracle.prices import part_ms
 from runtime.pallets.oracle.types import (
     MAX_BUCKETS,
@@ -27,7 +28,6 @@ from runtime.pallets.oracle.types import (
     Waiting,
     Watch,
 )
-from runtime.weights import oracle as weights
 
 PRICE = 4 * 10**17
 NEVER = u64(u64.MAX)

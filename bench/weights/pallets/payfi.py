@@ -16,12 +16,19 @@ from runtime.constants import BTT
 from runtime.frame import Call, Origin, signed
 from runtime.pallets.identity.types import MAX_REGISTRARS, Judgement, OutOfDate, Registration
 from runtime.pallets.oracle.types import Round, Rule, TimestampedValue
-from runtime.pallets.payfi import (
+from runtime.pallets.payfi.dispute_phases import DisputePhase
+from runtime.pallets.payfi.dispute_types import Dispute, DisputeReason
+from runtime.pallets.payfi.pallet import PayFi
+from runtime.pallets.payfi.payer_rules import MAX_POLICIES
+from runtime.pallets.payfi.settlement import PLACES
+from runtime.pallets.payfi.types import (
     ANALYTICS,
+    MAX_TILLS,
+    RING_DAYS,
     Batch,
     DayReport,
     DayVolume,
-    PayFi,
+    MerchantClosing,
     Payment,
     PaymentState,
     Queue,
@@ -29,11 +36,6 @@ from runtime.pallets.payfi import (
     Report,
     Volume,
 )
-from runtime.pallets.payfi.dispute_phases import DisputePhase
-from runtime.pallets.payfi.dispute_types import Dispute, DisputeReason
-from runtime.pallets.payfi.payer_rules import MAX_POLICIES
-from runtime.pallets.payfi.settlement import PLACES
-from runtime.pallets.payfi.types import MAX_TILLS, RING_DAYS, MerchantClosing
 from runtime.pallets.tier_staking.types import Window
 
 CNY = b"CNY"

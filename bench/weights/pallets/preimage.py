@@ -10,8 +10,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32
 from runtime.frame import ROOT, Call
 from runtime.pallets.origins import RawRoot, SystemOrigin
-from runtime.pallets.preimage import MAX_HASHES, MAX_SIZE, Inline, Lookup
-from runtime.pallets.scheduler import MAX_SCHEDULED, RetryConfig, Task
+from runtime.pallets.preimage.pallet import MAX_HASHES, MAX_SIZE, Inline, Lookup
+from runtime.pallets.scheduler.types import MAX_SCHEDULED, RetryConfig, Task
 
 LONG = 1 << 20
 NAME = bytes(32)

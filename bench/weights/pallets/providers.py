@@ -13,7 +13,6 @@ from btt_chain.scale import u8, u16, u32, u128
 from runtime.constants import BTT
 from runtime.decay import KEPT
 from runtime.frame.bonding import UnlockChunk
-from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.providers.conduct import MAX_TIMES, Conduct, Timed
 from runtime.pallets.providers.scores import MAX_DELEGATORS, EraScore, ScoreDelegation
 from runtime.pallets.providers.types import (
@@ -21,6 +20,8 @@ from runtime.pallets.providers.types import (
     MAX_CLASSES,
     MAX_MEMBERS,
     Ledger,
+    ProviderInfo,
+    ProviderKind,
 )
 
 ERA: Final = 100

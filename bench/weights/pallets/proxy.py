@@ -9,7 +9,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u128
 from runtime.frame import Call, signed
-from runtime.pallets.proxy import (
+from runtime.pallets.proxy.types import (
     MAX_PENDING,
     MAX_PROXIES,
     Announcement,

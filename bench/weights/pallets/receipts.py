@@ -34,10 +34,8 @@ from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Window
 from runtime.constants import BTT
 from runtime.frame import NONE, Reason
 from runtime.frame.timers import NO_TIMER
-from runtime.pallets.jobs import Check, Job, JobState, Tier
 from runtime.pallets.jobs.store import DEADLINES
-from runtime.pallets.jobs.types import MAX_ITEMS
-from runtime.pallets.receipts import LeafProof, Phase, Receipt, Seat, Valid
+from runtime.pallets.jobs.types import MAX_ITEMS, Check, Job, JobState, Tier
 from runtime.pallets.receipts.attestations import VERDICT
 from runtime.pallets.receipts.constants import (
     MAX_REQUESTED,
@@ -50,14 +48,19 @@ from runtime.pallets.receipts.types import (
     MAX_ROUNDS,
     MAX_VERIFIERS,
     Challenge,
+    LeafProof,
     Missing,
+    Phase,
     PlantedError,
+    Receipt,
+    Seat,
+    Valid,
     Verdict,
     Verifier,
     Wrong,
     WrongEdge,
 )
-from runtime.pallets.session import SessionKeys
+from runtime.pallets.session.pallet import SessionKeys
 from runtime.params import MAX_COMMITTEE
 
 HEIGHT: Final = MAX_LINES

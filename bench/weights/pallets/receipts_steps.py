@@ -21,7 +21,6 @@ from btt_chain.scale import u8, u16, u32, u64
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.pallets.identity.types import MAX_SUBS, Reasonable
-from runtime.pallets.receipts import Phase, Receipt, Valid
 from runtime.pallets.receipts.constants import (
     FORGETTING,
     MAX_REQUESTED,
@@ -32,9 +31,12 @@ from runtime.pallets.receipts.constants import (
 from runtime.pallets.receipts.types import (
     MAX_REPLACEMENTS,
     Missing,
+    Phase,
     Proven,
+    Receipt,
+    Valid,
 )
-from runtime.pallets.referral import Referee
+from runtime.pallets.referral.types import Referee
 from runtime.params import MAX_COMMITTEE
 
 

@@ -8,11 +8,10 @@ from bench.weights.state import BLOCK, Bench
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u128
 from runtime.pallets.origins import RawRoot, SystemOrigin
-from runtime.pallets.preimage import Inline
-from runtime.pallets.referenda import Ongoing, Tally
+from runtime.pallets.preimage.pallet import Inline
 from runtime.pallets.referenda.tracks import track_of
-from runtime.pallets.referenda.types import MAX_QUEUED, WasApproved
-from runtime.pallets.scheduler import MAX_SCHEDULED, After
+from runtime.pallets.referenda.types import MAX_QUEUED, Ongoing, Tally, WasApproved
+from runtime.pallets.scheduler.types import MAX_SCHEDULED, After
 
 ROOT_CALLER = SystemOrigin(RawRoot())
 ROOT_TRACK = u16(0)

@@ -9,7 +9,7 @@ from bench.weights.state import Bench, address
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.referral import Quota, Referee, Terms, Usage
+from runtime.pallets.referral.types import Quota, Referee, Terms, Usage
 
 SPENT = Usage(u32(100), 2_000 * BTT, 2_000 * BTT, u128(0), u128(0), u128(0))
 """Fees that pay for all rewards."""

@@ -8,7 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import GRANTS
 from runtime.constants import BTT
-from runtime.pallets.bounties import (
+from runtime.pallets.bounties.types import (
     MAX_REASON,
     RESERVE_ID,
     Active,
@@ -20,9 +20,9 @@ from runtime.pallets.bounties import (
     Funded,
     Proposed,
 )
-from runtime.pallets.treasury import MAX_APPROVALS, AssetKind, Proposal, SpendStatus
-from runtime.pallets.treasury import Attempted as Paid
-from runtime.pallets.treasury import Pending as Promised
+from runtime.pallets.treasury.pallet import MAX_APPROVALS, AssetKind, Proposal, SpendStatus
+from runtime.pallets.treasury.pallet import Attempted as Paid
+from runtime.pallets.treasury.pallet import Pending as Promised
 
 VALUE = u128(100 * BTT)
 QUEUE = (0, MAX_APPROVALS)

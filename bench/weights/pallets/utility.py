@@ -11,7 +11,8 @@ from btt_chain.scale import u16
 from runtime.frame import ROOT, Call, Origin, signed
 from runtime.pallets.identity.types import IdentityInfo
 from runtime.pallets.origins import RawSigned, SystemOrigin
-from runtime.pallets.proxy import ProxyType, Within
+from runtime.pallets.proxy.pallet import Within
+from runtime.pallets.proxy.types import ProxyType
 
 MANY = 100
 """Calls that are measured together, so that preparing the first one counts little."""

@@ -9,8 +9,7 @@ from bench.weights.state import BLOCK, MONEY, Bench
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT, DAY_MS
-from runtime.pallets.exchange import Side
-from runtime.pallets.exchange.types import MAX_OWN_ORDERS
+from runtime.pallets.exchange.types import MAX_OWN_ORDERS, Side
 
 VAULT = u32(0)
 UNITS = 5_000

@@ -7,7 +7,7 @@ from bench.weights.state import BLOCK, Bench, address
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
 from runtime.constants import BTT
-from runtime.pallets.vesting import MAX_SCHEDULES
+from runtime.pallets.vesting.pallet import MAX_SCHEDULES
 from runtime.schedules import VestingInfo
 
 SCHEDULES = (0, MAX_SCHEDULES)

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from btt_chain.compute.provider.records import Record
 from btt_chain.primitives.digest import H256
-from runtime.apis.work_views import JobView
+from runtime.pallets.jobs.views import JobView
 
 
 class Weigh(NamedTuple):

@@ -69,8 +69,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView, ModelView, Rules
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import JobView, ModelView, Rules
 
 R = TypeVar("R")
 

@@ -48,8 +48,8 @@ from btt_chain.compute.provider.records import Record
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32
-from runtime.apis.work_views import JobView, ProviderView, ReceiptView
 from runtime.pallets.jobs.types import ENDED, JobState
+from runtime.pallets.jobs.views import JobView, ProviderView, ReceiptView
 from runtime.pallets.receipts.types import Phase
 
 Views: TypeAlias = Mapping[H256, JobView | None]

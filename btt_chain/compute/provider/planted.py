@@ -10,8 +10,8 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.primitives.digest import H256
 from btt_chain.work import ids
-from runtime.apis.work_views import JobView
 from runtime.pallets.jobs.types import Tier
+from runtime.pallets.jobs.views import JobView
 
 DEFAULT_VRF: Final = SchnorrkelVrf()
 

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, codec, path, u8, u32, u64
-from runtime.apis.work_views import JobView
 from runtime.pallets.jobs.types import MAX_ITEMS
+from runtime.pallets.jobs.views import JobView
 
 
 @path("btt_provider::Flip")

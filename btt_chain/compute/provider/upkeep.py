@@ -11,9 +11,9 @@ from btt_chain.compute.environment import Chain
 from btt_chain.daemon import Absent, Presence
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
-from runtime.apis.economy import MiningApi
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import ProviderView
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import ProviderView
+from runtime.pallets.mining.api import MiningApi
 
 log = logging.getLogger(__name__)
 

@@ -54,8 +54,8 @@ from btt_chain.work.graph import Graph
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import Elements, dtype_of, tensor_of
-from runtime.apis.work_views import JobView, ModelView
 from runtime.pallets.jobs.types import Tier
+from runtime.pallets.jobs.views import JobView, ModelView
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts.types import LeafProof
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from btt_chain.compute.verifier.checking import Finding, Source
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.work.execute import Executor
-    from runtime.apis.work_views import JobView
+    from runtime.pallets.jobs.views import JobView
 
 R = TypeVar("R")
 

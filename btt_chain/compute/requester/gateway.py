@@ -53,9 +53,9 @@ from btt_chain.daemon import is_past
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32
 from btt_chain.work.layout import tensor_layout
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import JobState, Tier
+from runtime.pallets.jobs.views import JobView
 from runtime.pallets.receipts.types import Missing, Phase
 
 log = logging.getLogger(__name__)

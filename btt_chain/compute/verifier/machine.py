@@ -22,7 +22,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Fixed, codec, path, u32
 from btt_chain.work import ids
 from btt_chain.work.fraud import EdgeProof, FraudProof
-from runtime.apis.work_views import Duty, ReceiptView, Task
+from runtime.pallets.jobs.views import Duty, ReceiptView, Task
 from runtime.pallets.receipts.types import Verdict
 
 RESEND_SLOTS: Final = 3

@@ -12,7 +12,7 @@ from runtime.accounts import POOLS
 from runtime.features.core import Core
 from runtime.frame import Runtime, State
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.params import PARAMS_KEY
 
 FIXED = (CODE_KEY, PARAMS_KEY)

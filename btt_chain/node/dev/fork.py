@@ -49,7 +49,8 @@ from btt_chain.rpc.server import RpcConfig
 from genesis.catalogue import presets
 from runtime.frame import InvalidBlock
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.babe import Babe, Engine
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.babe.types import Engine
 from storage.database import ChainStore
 from storage.kv import Corrupt
 from storage.overlay import Overlay

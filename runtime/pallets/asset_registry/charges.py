@@ -8,7 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import Component
 from runtime.pallets.asset_registry.types import Fees, Stakers
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import ASSET, charge, discounted, split_platform
 
 

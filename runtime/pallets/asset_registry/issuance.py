@@ -10,7 +10,7 @@ from runtime.pallets.asset_registry.charges import Charges
 from runtime.pallets.asset_registry.registration import Registrations
 from runtime.pallets.asset_registry.types import AssetInfo, Params, Poll, State
 from runtime.pallets.asset_registry.voting import Voting
-from runtime.pallets.assets import Assets
+from runtime.pallets.assets.pallet import Assets
 
 
 class Issuance(Component):

@@ -37,7 +37,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.traits import Clock, IdentityInspect, MutateHold
-from runtime.pallets.asset_registry import errors, events, types
+from runtime.pallets.asset_registry import errors, events, types, weights
 from runtime.pallets.asset_registry.charges import Charges
 from runtime.pallets.asset_registry.issuance import Issuance
 from runtime.pallets.asset_registry.registration import Registrations, ensure_issuer
@@ -62,9 +62,8 @@ from runtime.pallets.asset_registry.types import (
 from runtime.pallets.asset_registry.valuation import Valuations
 from runtime.pallets.asset_registry.verification import Verification
 from runtime.pallets.asset_registry.voting import Voting
-from runtime.pallets.assets import Assets
-from runtime.pallets.balances import lookup
-from runtime.weights import asset_registry as weights
+from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.balances.types import lookup
 
 
 class AssetRegistry(Pallet, events=events, errors=errors):

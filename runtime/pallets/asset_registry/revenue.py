@@ -24,7 +24,7 @@ from runtime.pallets.asset_registry.types import (
     Share,
     earned_by,
 )
-from runtime.pallets.assets import Assets
+from runtime.pallets.assets.pallet import Assets
 
 
 class Holders(Component):

@@ -12,8 +12,8 @@ from btt_chain.primitives.meaning import TEXT
 from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
 from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.frame.traits import Discounts
-from runtime.pallets.assets import STRING_LIMIT
-from runtime.pallets.tier_staking import StakedMoney
+from runtime.pallets.assets.types import STRING_LIMIT
+from runtime.pallets.tier_staking.types import StakedMoney
 from runtime.pallets.tokenomics import traits
 from runtime.splits import BPS
 

@@ -27,7 +27,7 @@ from runtime.pallets.asset_registry.types import (
     Role,
     Verifier,
 )
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 
 
 class Verification(Component):

@@ -32,7 +32,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf
 from runtime.frame.traits import NamedReservable
-from runtime.pallets.assets import errors, events
+from runtime.pallets.assets import errors, events, weights
 from runtime.pallets.assets.types import (
     NOTHING,
     RESERVE_ID,
@@ -50,9 +50,8 @@ from runtime.pallets.assets.types import (
     Sufficient,
     Watcher,
 )
-from runtime.pallets.balances import is_pool, lookup
-from runtime.pallets.system import MAX_CONSUMERS, System
-from runtime.weights import assets as weights
+from runtime.pallets.balances.types import is_pool, lookup
+from runtime.pallets.system.pallet import MAX_CONSUMERS, System
 
 
 class Assets(Pallet, crate="pallet_assets", instances=True, events=events, errors=errors):

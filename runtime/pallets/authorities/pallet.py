@@ -47,7 +47,7 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf
 from runtime.frame.origin import OriginKind
 from runtime.frame.traits import MutateHold, Operators
-from runtime.pallets.authorities import errors, events
+from runtime.pallets.authorities import errors, events, weights
 from runtime.pallets.authorities.bonds import Bonds
 from runtime.pallets.authorities.candidates import CandidateList
 from runtime.pallets.authorities.elections import Elections
@@ -69,8 +69,7 @@ from runtime.pallets.authorities.types import (
     SessionKeys,
     WorkScores,
 )
-from runtime.pallets.balances import lookup
-from runtime.weights import authorities as weights
+from runtime.pallets.balances.types import lookup
 
 
 def over_elections(call: Callable[[int], int]) -> Callable[..., DispatchInfo]:

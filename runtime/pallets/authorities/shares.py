@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64
 from runtime.frame import Constant, Origin, OriginCheck, Pallet, Value, call, ensure_root
-from runtime.pallets.authorities import errors, events
+from runtime.pallets.authorities import errors, events, weights
 from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.authorities.types import (
     HIGHEST_FACTOR,
@@ -15,7 +15,6 @@ from runtime.pallets.authorities.types import (
     WORK_FACTOR,
     AuthorLimits,
 )
-from runtime.weights import authorities as weights
 
 
 class SharePlanning(Pallet, crate="pallet_authorities"):

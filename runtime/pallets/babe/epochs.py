@@ -23,7 +23,7 @@ from btt_chain.scale import u32, u64
 from runtime.frame import Component, Value
 from runtime.pallets.babe.randomness import EpochRandomness
 from runtime.pallets.babe.types import DEFAULT_CONFIG, MAX_SKIPPED, Authorities, SkippedEpochs
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 
 class Epochs(Component):

@@ -53,6 +53,7 @@ from runtime.frame import (
     call,
     traits,
 )
+from runtime.pallets.babe import weights
 from runtime.pallets.babe.absences import Absences
 from runtime.pallets.babe.beacons import BeaconLog
 from runtime.pallets.babe.epochs import Epochs
@@ -76,8 +77,7 @@ from runtime.pallets.evidence import (
     Offences,
     Reports,
 )
-from runtime.pallets.system import System
-from runtime.weights import babe as weights
+from runtime.pallets.system.pallet import System
 
 E = TypeVar("E", bound=IntEnum)
 

@@ -9,7 +9,7 @@ from runtime.pallets.balances import events
 from runtime.pallets.balances.formulas import fee_lock_level, lock_level, untouchable
 from runtime.pallets.balances.packed import charged
 from runtime.pallets.balances.types import Freezes, Locks
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 
 class FeePayments(Component):

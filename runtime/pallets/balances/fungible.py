@@ -20,7 +20,7 @@ from runtime.pallets.balances.packed import (
     topped_up,
 )
 from runtime.pallets.balances.types import is_pool
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 
 class Fungible(Component):

@@ -32,7 +32,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf
 from runtime.frame.traits import Reasons
-from runtime.pallets.balances import errors, events
+from runtime.pallets.balances import errors, events, weights
 from runtime.pallets.balances.fees import FeePayments
 from runtime.pallets.balances.fungible import Fungible
 from runtime.pallets.balances.hold import FungibleHold
@@ -50,8 +50,7 @@ from runtime.pallets.balances.types import (
     is_pool,
     lookup,
 )
-from runtime.pallets.system import System
-from runtime.weights import balances as weights
+from runtime.pallets.system.pallet import System
 
 Amount = Annotated[u128, TypeName("T::Balance")]
 CompactAmount = Annotated[Compact[u128], TypeName("T::Balance")]

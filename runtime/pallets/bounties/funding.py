@@ -9,8 +9,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
 from runtime.frame import Component, Map, Value
 from runtime.frame.traits import Inspect, Mutate, Payer
-from runtime.pallets.balances import sub_account
-from runtime.pallets.bounties import events
+from runtime.pallets.balances.types import sub_account
+from runtime.pallets.bounties import events, weights
 from runtime.pallets.bounties.deposits import Deposits
 from runtime.pallets.bounties.types import (
     Approved,
@@ -19,8 +19,7 @@ from runtime.pallets.bounties.types import (
     Bounty,
     Funded,
 )
-from runtime.pallets.treasury import MAX_APPROVALS, attempted
-from runtime.weights import bounties as weights
+from runtime.pallets.treasury.pallet import MAX_APPROVALS, attempted
 
 
 class Currency(Inspect, Mutate, Protocol):

@@ -36,8 +36,8 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdLookupOf
 from runtime.frame.origin import SpendOrigin
 from runtime.frame.traits import Clock, Payer, SlashNamed
-from runtime.pallets.balances import lookup
-from runtime.pallets.bounties import errors, events
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.bounties import errors, events, weights
 from runtime.pallets.bounties.deposits import Deposits
 from runtime.pallets.bounties.funding import Currency, Funding
 from runtime.pallets.bounties.types import (
@@ -54,7 +54,6 @@ from runtime.pallets.bounties.types import (
     Proposed,
     Text,
 )
-from runtime.weights import bounties as weights
 
 
 class Money(Currency, SlashNamed, Protocol):

@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import path, u128
 from runtime.pallets.chambers.types import ChamberRecord, Share, WorkDay
-from runtime.pallets.referenda import Ballot, Tally
+from runtime.pallets.referenda.types import Ballot, Tally
 
 WHOLE: Final = 7_000
 """Sum of the weights of all chambers."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u128
 from runtime.frame import Component, GenesisError, Section, Value
-from runtime.pallets.balances import is_pool
+from runtime.pallets.balances.types import is_pool
 from runtime.pallets.chambers import errors, events
 from runtime.pallets.chambers.types import (
     MAX_INSTITUTIONS,

@@ -40,8 +40,8 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, BalanceOf, CompactBalanceOf
 from runtime.frame.traits import Clock, IdentityInspect
-from runtime.pallets.balances import lookup
-from runtime.pallets.chambers import errors, events
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.chambers import errors, events, weights
 from runtime.pallets.chambers.elections import Elections
 from runtime.pallets.chambers.formulas import OBJECTION_PERCENT, Mode
 from runtime.pallets.chambers.membership import Membership
@@ -65,7 +65,6 @@ from runtime.pallets.chambers.types import (
     StateView,
 )
 from runtime.pallets.chambers.work import Work
-from runtime.weights import chambers as weights
 
 
 def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> DispatchInfo:

@@ -23,7 +23,7 @@ from runtime.pallets.chambers.types import (
     Share,
 )
 from runtime.pallets.chambers.work import Work
-from runtime.pallets.referenda import Ballot, Tally
+from runtime.pallets.referenda.types import Ballot, Tally
 
 CLEARED: Final = 50
 """Maximum number of ballots of finished referenda that one block removes."""

@@ -19,7 +19,7 @@ from runtime.pallets.chambers.types import (
     Stakes,
 )
 from runtime.pallets.chambers.work import Work
-from runtime.pallets.tier_staking import StakedMoney
+from runtime.pallets.tier_staking.types import StakedMoney
 
 NOTHING_STAKED: Final = StakedMoney(u128(0), u128(0))
 

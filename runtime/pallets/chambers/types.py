@@ -11,7 +11,7 @@ from btt_chain.primitives.meaning import SLOT
 from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u64, u128
 from runtime.frame.aliases import Account, Balance, Planck, SlotOf
 from runtime.frame.traits import Reasons, SlashNamed
-from runtime.pallets.tier_staking import StakedMoney
+from runtime.pallets.tier_staking.types import StakedMoney
 
 CHAMBERS: Final = 4
 MAX_INSTITUTIONS: Final = 32

@@ -36,7 +36,8 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf
 from runtime.frame.traits import Clock, Reasons
-from runtime.pallets.balances import lookup
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.conviction_voting import weights
 from runtime.pallets.conviction_voting.types import (
     MAX_CLASSES,
     MAX_VOTES,
@@ -54,10 +55,8 @@ from runtime.pallets.conviction_voting.types import (
     ballot_of,
     stake_of,
 )
-from runtime.pallets.referenda import Ballot, Electorate, Tally
 from runtime.pallets.referenda.tracks import TABLE
-from runtime.pallets.referenda.types import MAX_QUEUED
-from runtime.weights import conviction_voting as weights
+from runtime.pallets.referenda.types import MAX_QUEUED, Ballot, Electorate, Tally
 
 LOCK_ID: Final = b"pyconvot"
 """Identifier of the lock on voting money."""

@@ -10,7 +10,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u8, u32, u128
 from runtime.frame.aliases import Account, Balance, BlockNumber
-from runtime.pallets.referenda import NO_BALLOT, Ballot
+from runtime.pallets.referenda.types import NO_BALLOT, Ballot
 
 MAX_VOTES: Final = 512
 """Maximum number of votes of one account in one class."""

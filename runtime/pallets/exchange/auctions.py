@@ -14,8 +14,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Clock, Discounts, MutateHold
-from runtime.pallets.assets import Assets
-from runtime.pallets.exchange import errors, events
+from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.exchange import errors, events, weights
 from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
 from runtime.pallets.exchange.book import OrderBook
 from runtime.pallets.exchange.types import (
@@ -31,10 +31,9 @@ from runtime.pallets.exchange.types import (
     Trades,
     meets,
 )
-from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics.traits import Fees
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import ASSET, BPS, PlatformSplit, ceil_div, split_platform
-from runtime.weights import exchange as weights
 
 MAX_MATCHES: Final = 128
 """Maximum number of orders per side that one auction reads; other crossing orders wait."""

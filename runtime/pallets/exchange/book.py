@@ -10,7 +10,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.frame import Component, DoubleMap, Hasher, Map, ReasonOf, Value
 from runtime.frame.traits import MutateHold
-from runtime.pallets.assets import Assets
+from runtime.pallets.assets.pallet import Assets
 from runtime.pallets.exchange import errors, events
 from runtime.pallets.exchange.auction import Level
 from runtime.pallets.exchange.types import (

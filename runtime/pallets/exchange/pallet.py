@@ -40,8 +40,8 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import CompactBalanceOf, SlotOf
 from runtime.frame.traits import Clock, Discounts, MutateHold
-from runtime.pallets.assets import Assets
-from runtime.pallets.exchange import errors, events, types
+from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.exchange import errors, events, types, weights
 from runtime.pallets.exchange.auction import Level
 from runtime.pallets.exchange.auctions import Auctions
 from runtime.pallets.exchange.book import MAX_LEVELS, OrderBook
@@ -61,10 +61,9 @@ from runtime.pallets.exchange.types import (
     max_fee,
     meets,
 )
-from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics.traits import Fees
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import ASSET, charge, discounted, split_platform
-from runtime.weights import exchange as weights
 
 
 class Placed(NamedTuple):

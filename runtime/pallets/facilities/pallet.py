@@ -51,8 +51,8 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdLookupOf, HashOf
 from runtime.frame.timers import TimerQueues
 from runtime.frame.traits import Clock, Judgements
-from runtime.pallets.balances import lookup
-from runtime.pallets.facilities import errors, events
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.facilities import errors, events, weights
 from runtime.pallets.facilities.operators import OperatorIndex
 from runtime.pallets.facilities.penalties import Penalties
 from runtime.pallets.facilities.roster import Roster
@@ -65,7 +65,6 @@ from runtime.pallets.facilities.types import (
     Money,
     Size,
 )
-from runtime.weights import facilities as weights
 
 LEAVING: Final = 0
 """The timer queue of facilities that left."""

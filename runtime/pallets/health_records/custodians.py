@@ -27,7 +27,7 @@ from runtime.pallets.health_records.types import (
     Terms,
     TimedClock,
 )
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, FINDER_BPS
 
 

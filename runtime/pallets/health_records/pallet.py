@@ -37,8 +37,8 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.timers import TimerQueues
-from runtime.pallets.balances import lookup
-from runtime.pallets.health_records import errors, events, types
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.health_records import errors, events, types, weights
 from runtime.pallets.health_records.anchors import Anchors
 from runtime.pallets.health_records.custodians import Custodians
 from runtime.pallets.health_records.promises import ANSWER_EPOCHS, Promises
@@ -56,8 +56,7 @@ from runtime.pallets.health_records.types import (
     Terms,
     TimedClock,
 )
-from runtime.pallets.system import System
-from runtime.weights import health_records as weights
+from runtime.pallets.system.pallet import System
 
 
 class HealthRecords(Pallet, events=events, errors=errors):

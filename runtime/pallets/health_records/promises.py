@@ -37,7 +37,7 @@ from runtime.pallets.health_records.types import (
     Money,
     Terms,
 )
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 ANSWER_EPOCHS: Final = 72
 """Number of epochs in which a custodian has to answer a demand."""

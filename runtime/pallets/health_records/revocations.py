@@ -16,7 +16,7 @@ from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.timers import TimerQueues
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.types import Fees, Terms, TimedClock
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PAYFI, split_platform
 
 EXPIRING: Final = 0

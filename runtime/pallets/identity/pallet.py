@@ -40,8 +40,8 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf
 from runtime.frame.deposits import change_deposit
 from runtime.frame.traits import Mutate, SlashNamed
-from runtime.pallets.balances import lookup
-from runtime.pallets.identity import errors, events
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.identity import errors, events, weights
 from runtime.pallets.identity.events import Registrar
 from runtime.pallets.identity.registrars import Registrars
 from runtime.pallets.identity.subs import SubAccounts
@@ -59,7 +59,6 @@ from runtime.pallets.identity.types import (
     Reasonable,
     Registration,
 )
-from runtime.weights import identity as weights
 
 CompactRegistrar = Annotated[Compact[u32], TypeName("RegistrarIndex")]
 

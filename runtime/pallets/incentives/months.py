@@ -23,7 +23,7 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Inspect
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.incentives import events, formulas
 from runtime.pallets.incentives.types import (
     CLOSE_DAYS,

@@ -47,10 +47,10 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, CompactBalanceOf, HashOf
 from runtime.frame.traits import Operators, Prices
-from runtime.pallets.babe import BeaconClock
-from runtime.pallets.balances import lookup
+from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.balances.types import lookup
 from runtime.pallets.facilities.types import Size
-from runtime.pallets.incentives import errors, events
+from runtime.pallets.incentives import errors, events, weights
 from runtime.pallets.incentives.auditors import Auditors
 from runtime.pallets.incentives.audits import Audits
 from runtime.pallets.incentives.epochs import Epochs
@@ -80,8 +80,7 @@ from runtime.pallets.incentives.types import (
     Vouchers,
 )
 from runtime.pallets.incentives.vouchers import Vouchers as VoucherBook
-from runtime.pallets.system import System
-from runtime.weights import incentives as weights
+from runtime.pallets.system.pallet import System
 
 
 def by_vouchers(_: Incentives, vouchers: list[PointVoucher]) -> DispatchInfo:

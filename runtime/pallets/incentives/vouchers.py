@@ -16,7 +16,7 @@ from runtime.pallets.incentives.epochs import Epochs
 from runtime.pallets.incentives.months import Months
 from runtime.pallets.incentives.points import Points
 from runtime.pallets.incentives.types import MAX_EPOCHS, Epoch, EpochState, MonthPhase
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 
 class Vouchers(Component):

@@ -15,7 +15,7 @@ from btt_chain.scale import u128
 from runtime.frame import Component, Reason, Value
 from runtime.pallets.jobs.store import JobRules
 from runtime.pallets.jobs.types import Currency, Job, Mining, Payer
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import split_compute
 
 

@@ -11,8 +11,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from btt_chain.work import ids
 from runtime.frame import Component
-from runtime.pallets.babe import BeaconClock
-from runtime.pallets.jobs import events, phases
+from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.jobs import events, phases, weights
 from runtime.pallets.jobs.escrow import Escrows
 from runtime.pallets.jobs.outcomes import Outcomes
 from runtime.pallets.jobs.phases import Action
@@ -26,7 +26,6 @@ from runtime.pallets.jobs.types import (
     Tier,
 )
 from runtime.pallets.providers.types import MAX_MEMBERS
-from runtime.weights import jobs as weights
 
 POSTING_SLOTS: Final = 600
 RETRY_SLOTS: Final = 10

@@ -37,8 +37,8 @@ from runtime.frame import (
 from runtime.frame.aliases import BlockNumber, CompactBalanceOf, HashOf
 from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import IdentityInspect
-from runtime.pallets.babe import BeaconClock
-from runtime.pallets.jobs import errors, events, phases, pricing
+from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.jobs import errors, events, phases, pricing, weights
 from runtime.pallets.jobs.deliveries import PATIENCE_EPOCHS, Deliveries
 from runtime.pallets.jobs.escrow import Escrows
 from runtime.pallets.jobs.matching import (
@@ -94,9 +94,8 @@ from runtime.pallets.jobs.types import (
     Urgency,
     Usage,
 )
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.splits import COMPUTE, DEVELOPMENT_BPS, FOUNDATION_BPS, RESERVE_BPS
-from runtime.weights import jobs as weights
 
 MAX_DEADLINES: Final = 16
 MAX_FORGOTTEN: Final = 256

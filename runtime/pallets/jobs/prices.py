@@ -10,8 +10,9 @@ from typing import Final
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u128
 from btt_chain.work import ids
+from runtime import block_weights as block
 from runtime.frame import Component, Hasher, Map, Value
-from runtime.pallets.jobs import errors, events, pricing
+from runtime.pallets.jobs import errors, events, pricing, weights
 from runtime.pallets.jobs.store import JobRules
 from runtime.pallets.jobs.types import (
     MAX_DEADLINE,
@@ -28,8 +29,6 @@ from runtime.pallets.jobs.types import (
     Urgency,
 )
 from runtime.splits import ceil_div
-from runtime.weights import block
-from runtime.weights import jobs as weights
 
 DEADLINE_FACTOR: Final = 2
 """A constant of `Jobs`."""

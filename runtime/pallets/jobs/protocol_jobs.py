@@ -9,7 +9,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64
 from runtime.frame import Component, DispatchError, Hasher, Map, Section, Value
 from runtime.frame.traits import Clock
-from runtime.pallets.jobs import errors, events, pricing
+from runtime.pallets.jobs import errors, events, pricing, weights
 from runtime.pallets.jobs.escrow import Escrows
 from runtime.pallets.jobs.prices import Prices
 from runtime.pallets.jobs.store import JobStore
@@ -25,7 +25,6 @@ from runtime.pallets.jobs.types import (
     Tier,
     Urgency,
 )
-from runtime.weights import jobs as weights
 
 MAX_SETS_AT_ONCE: Final = 4
 """Maximum number of protocol jobs that one block posts."""

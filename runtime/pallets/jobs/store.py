@@ -13,7 +13,7 @@ from btt_chain.scale import codec, u8, u32, u64
 from btt_chain.work import ids
 from runtime.frame import Component, DoubleMap, Hasher, Map
 from runtime.frame.timers import NO_TIMER, ShiftedQueues
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.jobs import errors, events
 from runtime.pallets.jobs.stalls import StallTracker
 from runtime.pallets.jobs.types import (
@@ -29,7 +29,7 @@ from runtime.pallets.jobs.types import (
     Tier,
     Urgency,
 )
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 KEEP_EPOCHS: Final = 14
 CANCELLED_SLOTS: Final = 50

@@ -18,8 +18,8 @@ from runtime.frame.aliases import Balance, BlockNumber, SlotCount, SlotNumber
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import MutateHold
 from runtime.pallets.mining.types import Recorded
-from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics.traits import FeeScale, HeldBurns, HeldPayments
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import ComputeSplit
 
 NO_HASH: Final = H256(bytes(32))

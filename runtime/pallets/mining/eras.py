@@ -10,7 +10,7 @@ from btt_chain.scale import u32, u128
 from runtime.constants import DAY_MS
 from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Clock
-from runtime.pallets.mining import errors, events
+from runtime.pallets.mining import errors, events, weights
 from runtime.pallets.mining.ledger import EmissionLedger
 from runtime.pallets.mining.prices import Prices
 from runtime.pallets.mining.schedule import Schedule
@@ -25,7 +25,6 @@ from runtime.pallets.mining.types import (
     Steps,
 )
 from runtime.splits import BPS, PPM
-from runtime.weights import mining as weights
 
 CLAIM_DAYS: Final = 84
 EXPIRY_STEPS: Final = 8

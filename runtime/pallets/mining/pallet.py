@@ -22,6 +22,7 @@ from typing import Annotated, Final
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, u16, u32, u64, u128
+from runtime import block_weights as block
 from runtime.emission import score
 from runtime.frame import (
     Const,
@@ -40,7 +41,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf
 from runtime.frame.traits import Clock, Payer
-from runtime.pallets.mining import errors, events
+from runtime.pallets.mining import errors, events, weights
 from runtime.pallets.mining.eras import Eras, Work
 from runtime.pallets.mining.ledger import EmissionLedger
 from runtime.pallets.mining.prices import Prices
@@ -65,8 +66,6 @@ from runtime.pallets.mining.types import (
     Recorded,
 )
 from runtime.splits import PPM
-from runtime.weights import block
-from runtime.weights import mining as weights
 
 MAX_CLAIM_ERAS: Final = 64
 """Maximum number of eras that one claim covers."""

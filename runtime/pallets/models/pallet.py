@@ -37,7 +37,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf
 from runtime.frame.traits import MutateHold
-from runtime.pallets.models import errors
+from runtime.pallets.models import errors, weights
 from runtime.pallets.models.genesis import ensure_exact, read_class, read_model
 from runtime.pallets.models.types import (
     MAX_KNOWN,
@@ -53,7 +53,6 @@ from runtime.pallets.models.types import (
 from runtime.pallets.providers.types import Endpoints, are_endpoints
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.pallets.tokenomics.types import BurnReason
-from runtime.weights import models as weights
 
 NO_BOND: Final = u128(0)
 BASE_PRICE: Final = u128(7 * 10**13)

@@ -43,7 +43,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
-from runtime.pallets.oracle import errors, events
+from runtime.pallets.oracle import errors, events, weights
 from runtime.pallets.oracle.attestations import Attestations
 from runtime.pallets.oracle.feeders import Feeders
 from runtime.pallets.oracle.quotes import Quotes
@@ -62,7 +62,6 @@ from runtime.pallets.oracle.types import (
     Time,
 )
 from runtime.pallets.tokenomics.traits import HeldBurns
-from runtime.weights import oracle as weights
 
 
 def by_values(_: Oracle, values: list[tuple[bytes, int]]) -> DispatchInfo:

@@ -22,8 +22,8 @@ from runtime.frame.traits import IdentityInspect, MutateHold
 from runtime.pallets.payfi import errors, events, panel
 from runtime.pallets.payfi.dispute_types import Arbiter, ArbiterList
 from runtime.pallets.payfi.types import HoldReason, Payment
-from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics.traits import HeldBurns
+from runtime.pallets.tokenomics.types import BurnReason
 
 BOND: Final = u128(100 * BTT)
 FINE: Final = u128(10 * BTT)

@@ -36,7 +36,7 @@ from runtime.pallets.payfi.deadlines import AUTHS, Deadlines, key_of
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
 from runtime.pallets.payfi.types import HoldReason, Invoice, Money
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 
 class Charge(NamedTuple):

@@ -8,6 +8,7 @@ from btt_chain.primitives.voucher import Voucher
 from btt_chain.scale import u128
 from runtime.frame import Origin, Pallet, PostInfo, call
 from runtime.frame.aliases import CompactBalanceOf
+from runtime.pallets.payfi import weights
 from runtime.pallets.payfi.authorisations import Authorisations
 from runtime.pallets.payfi.card_types import (
     AuthId,
@@ -22,8 +23,7 @@ from runtime.pallets.payfi.cards import Cards
 from runtime.pallets.payfi.fees import BTT
 from runtime.pallets.payfi.hook_limits import HookLimits, weight_of
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES
-from runtime.pallets.system import System
-from runtime.weights import pay_fi as weights
+from runtime.pallets.system.pallet import System
 
 
 def dearest_charge() -> int:

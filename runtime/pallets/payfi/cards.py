@@ -40,7 +40,7 @@ from runtime.pallets.payfi.card_types import Card, CardState, Limits, Proof, Ret
 from runtime.pallets.payfi.deadlines import RETIRED, Deadlines
 from runtime.pallets.payfi.limits import VOUCHER_DAYS, Breach
 from runtime.pallets.payfi.types import HoldReason
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 DEPOSIT: Final = u128(BTT // 10)
 RETIRED_DAYS: Final = VOUCHER_DAYS + 1

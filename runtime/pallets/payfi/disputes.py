@@ -17,7 +17,7 @@ from runtime.constants import BTT
 from runtime.frame import Component, Constant, Hasher, Map, ReasonOf
 from runtime.frame.timers import NO_TIMER
 from runtime.frame.traits import MutateHold
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.payfi import errors, events, panel
 from runtime.pallets.payfi.arbiters import Arbiters
 from runtime.pallets.payfi.calendar import Calendar

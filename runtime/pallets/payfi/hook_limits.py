@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from runtime.weights import pay_fi as weights
+from runtime.pallets.payfi import weights
 
 SETTLING_PERCENT: Final = 60
 """Percentage of the hooks' weight in which batches settle."""

@@ -68,9 +68,9 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import Discounts, IdentityInspect, Moments, Prices, Stalls
-from runtime.pallets.babe import BeaconClock
-from runtime.pallets.balances import lookup
-from runtime.pallets.payfi import errors, events, types
+from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.payfi import errors, events, types, weights
 from runtime.pallets.payfi.arbiters import Arbiters
 from runtime.pallets.payfi.authorisations import Authorisations
 from runtime.pallets.payfi.calendar import Calendar
@@ -110,7 +110,6 @@ from runtime.pallets.payfi.types import (
 )
 from runtime.pallets.payfi.volumes import Volumes
 from runtime.pallets.tokenomics.traits import Fees, HeldBurns
-from runtime.weights import pay_fi as weights
 
 PAID: Final = {
     (policies, first, converts): PostInfo(weights.pay(policies, first, converts))

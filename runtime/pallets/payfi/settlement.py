@@ -33,8 +33,8 @@ from runtime.pallets.payfi.types import (
     Queue,
 )
 from runtime.pallets.payfi.volumes import Volumes
-from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics.traits import Fees
+from runtime.pallets.tokenomics.types import BurnReason
 
 PLACES: Final = 5
 """Number of buckets that a payment may go into."""

@@ -41,7 +41,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
 from runtime.frame.traits import Clock, Operators
-from runtime.pallets.providers import errors, events
+from runtime.pallets.providers import errors, events, weights
 from runtime.pallets.providers.bonds import Bonds
 from runtime.pallets.providers.conduct import ERAS_WATCHED
 from runtime.pallets.providers.engagements import Engagements
@@ -69,7 +69,6 @@ from runtime.pallets.providers.types import (
 from runtime.pallets.providers.work_scores import WorkScores
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.splits import FINDER_BPS, PPM
-from runtime.weights import providers as weights
 
 ProviderInfoOf = ProviderInfo
 

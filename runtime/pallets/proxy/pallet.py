@@ -35,8 +35,8 @@ from runtime.frame.call import Dispatchable
 from runtime.frame.deposits import change_deposit
 from runtime.frame.origin import OriginKind
 from runtime.frame.traits import NamedReservable
-from runtime.pallets.balances import lookup
-from runtime.pallets.proxy import errors, events
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.proxy import errors, events, weights
 from runtime.pallets.proxy.announcements import Announcements
 from runtime.pallets.proxy.types import (
     MAX_PENDING,
@@ -55,8 +55,7 @@ from runtime.pallets.proxy.types import (
     pure_account,
     stepped,
 )
-from runtime.pallets.system import System
-from runtime.weights import proxy as weights
+from runtime.pallets.system.pallet import System
 
 InnerCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
 

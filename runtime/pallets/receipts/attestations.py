@@ -15,11 +15,11 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec
 from btt_chain.work import ids
 from runtime.frame import Component
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.records import Records, seat_of
 from runtime.pallets.receipts.types import Phase, Verdict
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 VERDICT: Final = codec(Verdict)
 

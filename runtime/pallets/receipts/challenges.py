@@ -15,7 +15,7 @@ from btt_chain.scale import u16, u32, u128
 from btt_chain.work.errors import ProofRefused
 from runtime.frame import Component, Constant, ReasonOf
 from runtime.frame.timers import TimerQueues
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import MAX_REQUESTED, PROOF_BPS, REQUESTS, Rules
 from runtime.pallets.receipts.openings import is_leaf, shown
@@ -32,7 +32,7 @@ from runtime.pallets.receipts.types import (
     Receipt,
     Seat,
 )
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, ceil_div
 
 

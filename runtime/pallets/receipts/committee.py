@@ -10,7 +10,7 @@ from btt_chain.scale import u8, u32
 from btt_chain.work import ids
 from runtime.frame import Component, Constant, DoubleMap
 from runtime.frame.traits import Operators
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.receipts import events
 from runtime.pallets.receipts.constants import VOTER_FACTOR, Rules
 from runtime.pallets.receipts.phases import Trigger

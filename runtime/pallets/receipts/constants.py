@@ -9,8 +9,8 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from runtime.frame import Component
+from runtime.pallets.receipts import weights
 from runtime.pallets.receipts.types import MAX_CHALLENGES, Phase
-from runtime.weights import receipts as weights
 
 VOTER_FACTOR: Final = 2
 WITHHELD_PPM: Final = 50_000

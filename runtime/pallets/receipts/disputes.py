@@ -28,7 +28,7 @@ from runtime.pallets.receipts.types import (
     WrongEdge,
 )
 from runtime.pallets.receipts.verifiers import VerifierBonds
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, ceil_div, shared
 
 Proof = FraudProof | tuple[EdgeProof, bool]

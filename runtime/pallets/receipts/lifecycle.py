@@ -12,7 +12,7 @@ from btt_chain.scale import u8, u32
 from btt_chain.work import ids
 from runtime.frame import Component, Constant
 from runtime.frame.timers import NO_TIMER, TimerQueues
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.jobs.types import JobState, Outcome
 from runtime.pallets.receipts import errors, events, phases
 from runtime.pallets.receipts.challenges import Challenges
@@ -48,7 +48,7 @@ from runtime.pallets.receipts.types import (
     Seat,
 )
 from runtime.pallets.receipts.verifiers import VerifierBonds
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 
 VOTES: Final[Mapping[Ruling, Trigger]] = MappingProxyType(
     {

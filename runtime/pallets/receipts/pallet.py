@@ -49,8 +49,8 @@ from runtime.frame.aliases import AccountIdOf, BlockNumber, CompactBalanceOf, Ha
 from runtime.frame.origin import OriginKind
 from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import Operators
-from runtime.pallets.babe import BeaconClock
-from runtime.pallets.receipts import errors, events, types
+from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.receipts import errors, events, types, weights
 from runtime.pallets.receipts.attestations import Attestations, Reveal
 from runtime.pallets.receipts.challenges import Challenges
 from runtime.pallets.receipts.committee import Committees
@@ -84,8 +84,7 @@ from runtime.pallets.receipts.unsigned import (
     UnsignedCalls,
 )
 from runtime.pallets.receipts.verifiers import VerifierBonds
-from runtime.pallets.system import System
-from runtime.weights import receipts as weights
+from runtime.pallets.system.pallet import System
 
 
 def by_items(_: Receipts, __: bytes, was: Opening, right: Opening) -> DispatchInfo:

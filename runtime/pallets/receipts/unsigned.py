@@ -14,7 +14,7 @@ from btt_chain.scale import u64
 from btt_chain.work.fraud import EdgeProof, FraudProof
 from btt_chain.work.graph import PROOF_BYTES
 from runtime.frame import Call, Component, DispatchError
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.receipts import errors
 from runtime.pallets.receipts.attestations import Attestations, Reveal
 from runtime.pallets.receipts.disputes import Disputes, Proof

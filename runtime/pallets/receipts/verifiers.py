@@ -8,7 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u128
 from runtime.frame import Component, Constant, DispatchError, Map, Reason, Section, Value
-from runtime.pallets.babe import BeaconClock
+from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import Rules
 from runtime.pallets.receipts.types import (
@@ -21,7 +21,7 @@ from runtime.pallets.receipts.types import (
     Roster,
     Verifier,
 )
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, FINDER_BPS
 
 

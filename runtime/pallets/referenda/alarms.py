@@ -7,9 +7,9 @@ from typing import Final
 from btt_chain.scale import u16, u32
 from runtime.frame import Component
 from runtime.pallets.origins import RawRoot, SystemOrigin
-from runtime.pallets.preimage import Inline
+from runtime.pallets.preimage.pallet import Inline
 from runtime.pallets.referenda.types import ReferendumStatus
-from runtime.pallets.scheduler import Scheduler
+from runtime.pallets.scheduler.pallet import Scheduler
 
 ALARM_PRIORITY: Final = 128
 NUDGE: Final = 5

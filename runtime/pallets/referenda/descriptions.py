@@ -5,7 +5,7 @@ from __future__ import annotations
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32
 from runtime.frame import Component, Map
-from runtime.pallets.preimage import Preimage
+from runtime.pallets.preimage.pallet import Preimage
 from runtime.pallets.referenda import errors, events
 
 

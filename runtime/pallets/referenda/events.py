@@ -7,7 +7,7 @@ from typing import Annotated
 from btt_chain.scale import TypeName, u16, u32, u128
 from runtime.frame import Event
 from runtime.frame.aliases import AccountIdOf, HashOf
-from runtime.pallets.preimage import BoundedCall
+from runtime.pallets.preimage.pallet import BoundedCall
 from runtime.pallets.referenda.types import Tally
 
 Index = Annotated[u32, TypeName("ReferendumIndex")]

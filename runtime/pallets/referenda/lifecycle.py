@@ -41,7 +41,8 @@ from runtime.pallets.referenda.types import (
     WasRejected,
     WasTimedOut,
 )
-from runtime.pallets.scheduler import After, At, Scheduler
+from runtime.pallets.scheduler.pallet import Scheduler
+from runtime.pallets.scheduler.types import After, At
 
 ENACTMENT_PRIORITY: Final = 63
 FULL_QUEUE_TRIES: Final = 14

@@ -32,8 +32,8 @@ from runtime.pallets.origins import (
     RawRoot,
     SystemOrigin,
 )
-from runtime.pallets.preimage import Lookup, Preimage
-from runtime.pallets.referenda import errors, events
+from runtime.pallets.preimage.pallet import Lookup, Preimage
+from runtime.pallets.referenda import errors, events, weights
 from runtime.pallets.referenda.alarms import NUDGE, ONE_FEWER, Alarms
 from runtime.pallets.referenda.descriptions import Descriptions
 from runtime.pallets.referenda.events import Index, Proposal, TrackId
@@ -55,8 +55,8 @@ from runtime.pallets.referenda.types import (
     WasKilled,
     WasRejected,
 )
-from runtime.pallets.scheduler import DispatchTime, Scheduler
-from runtime.weights import referenda as weights
+from runtime.pallets.scheduler.pallet import Scheduler
+from runtime.pallets.scheduler.types import DispatchTime
 
 
 class Referenda(Pallet, instances=True, events=events, errors=errors):

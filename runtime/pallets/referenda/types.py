@@ -10,9 +10,9 @@ from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import Path, TypeName, Variant, path, u16, u32, u128
 from runtime.frame.aliases import Account, Balance, BlockNumber
 from runtime.pallets.origins import OriginCaller
-from runtime.pallets.preimage import BoundedCall
+from runtime.pallets.preimage.pallet import BoundedCall
 from runtime.pallets.referenda.curves import Curve
-from runtime.pallets.scheduler import Address, DispatchTime
+from runtime.pallets.scheduler.types import Address, DispatchTime
 
 MAX_QUEUED: Final = 100
 """Maximum number of queued referenda of one track."""

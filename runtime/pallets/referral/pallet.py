@@ -43,9 +43,9 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf
 from runtime.frame.traits import Clock, Operators, Payer
-from runtime.pallets.balances import lookup
-from runtime.pallets.jobs import JobFees
-from runtime.pallets.referral import errors, events
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.jobs.types import JobFees
+from runtime.pallets.referral import errors, events, weights
 from runtime.pallets.referral.formulas import is_complete, payable, remainder
 from runtime.pallets.referral.types import (
     Contributions,
@@ -56,7 +56,6 @@ from runtime.pallets.referral.types import (
     Register,
     Terms,
 )
-from runtime.weights import referral as weights
 
 
 class Referral(Pallet, events=events, errors=errors):

@@ -9,11 +9,10 @@ from btt_chain.scale import Err, Ok, Result, u32
 from runtime.frame import Call, Component, DispatchError, Weight, WireError
 from runtime.frame.traits import Clock
 from runtime.pallets.origins import caller
-from runtime.pallets.preimage import Preimage
-from runtime.pallets.scheduler import events
+from runtime.pallets.preimage.pallet import Preimage
+from runtime.pallets.scheduler import events, weights
 from runtime.pallets.scheduler.tasks import Agenda
 from runtime.pallets.scheduler.types import MAX_SCHEDULED, Address, RetryConfig, Task
-from runtime.weights import scheduler as weights
 
 LOOKS: Final = weights.look(0) + weights.look(MAX_SCHEDULED)
 """Maximum weight of finding a block's first task, in picoseconds."""

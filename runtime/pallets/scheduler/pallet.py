@@ -30,8 +30,8 @@ from runtime.frame import (
 from runtime.frame.origin import OriginKind
 from runtime.frame.traits import Clock
 from runtime.pallets.origins import DecisionOrigin, SystemOrigin, written
-from runtime.pallets.preimage import Inline, Legacy, Lookup, Preimage
-from runtime.pallets.scheduler import errors, events
+from runtime.pallets.preimage.pallet import Inline, Legacy, Lookup, Preimage
+from runtime.pallets.scheduler import errors, events, weights
 from runtime.pallets.scheduler.execution import Execution
 from runtime.pallets.scheduler.tasks import Agenda
 from runtime.pallets.scheduler.types import (
@@ -50,8 +50,7 @@ from runtime.pallets.scheduler.types import (
     Tries,
     When,
 )
-from runtime.pallets.utility import carrying_weight
-from runtime.weights import scheduler as weights
+from runtime.pallets.utility.pallet import carrying_weight
 
 
 def schedule_info(scheduler: Scheduler, *args: object) -> DispatchInfo:

@@ -7,7 +7,7 @@ from typing import Final
 from btt_chain.scale import u32
 from runtime.frame import Component, Hasher, Map
 from runtime.frame.traits import Clock
-from runtime.pallets.preimage import Preimage
+from runtime.pallets.preimage.pallet import Preimage
 from runtime.pallets.scheduler import errors, events
 from runtime.pallets.scheduler.types import Address, Name, RetryConfig, SlotKey, Task, Tasks
 

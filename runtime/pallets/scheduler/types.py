@@ -10,7 +10,7 @@ from btt_chain.scale import Bounded, Fixed, FixedBytes, Path, TypeName, Variant,
 from runtime.frame import RuntimeCall
 from runtime.frame.aliases import BlockNumber
 from runtime.pallets.origins import OriginCaller
-from runtime.pallets.preimage import BoundedCall
+from runtime.pallets.preimage.pallet import BoundedCall
 
 MAX_SCHEDULED: Final = 100
 """Maximum number of tasks of one slot."""

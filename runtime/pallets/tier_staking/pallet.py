@@ -37,8 +37,8 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, BalanceOf, CompactBalanceOf
 from runtime.frame.traits import Clock, IdentityInspect, Inspect, Mutate, MutateHold
-from runtime.pallets.balances import lookup
-from runtime.pallets.tier_staking import errors, events
+from runtime.pallets.balances.types import lookup
+from runtime.pallets.tier_staking import errors, events, weights
 from runtime.pallets.tier_staking.contributions import Contributions
 from runtime.pallets.tier_staking.dividends import DividendAccounting, Dividends
 from runtime.pallets.tier_staking.formulas import QUARTER_MS, TIERS, WARM_UP_MS
@@ -60,7 +60,6 @@ from runtime.pallets.tier_staking.types import (
     TierIndex,
 )
 from runtime.splits import BPS, mul_div
-from runtime.weights import tier_staking as weights
 
 QUARTERS: Final = 32
 """Number of quarters over which the initial budget spends the contribution pool."""

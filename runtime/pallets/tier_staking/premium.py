@@ -23,7 +23,7 @@ from runtime.pallets.tier_staking.types import (
     PremiumService,
     PremiumView,
 )
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PREMIUM, split_platform
 
 JOB_PRIORITY: Final = u32(0)

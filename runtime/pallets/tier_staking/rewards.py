@@ -13,8 +13,8 @@ from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import accrued, affordable_bps, elapsed, term_ms
 from runtime.pallets.tier_staking.time import MsClock
 from runtime.pallets.tier_staking.types import PoolState, Stake, StakeQuote, Tier
-from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics.traits import Burns, Fees
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, mul_div
 
 

@@ -6,7 +6,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND
 from runtime.frame import Component, Value
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.ledger import PoolLedger, id_of
 

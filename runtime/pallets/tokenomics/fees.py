@@ -8,7 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.frame import Component, Reason, TokenError, TokenErrorKind, Value
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tokenomics.dividends import Dividends
 from runtime.pallets.tokenomics.payments import Payments
 from runtime.pallets.tokenomics.types import BurnReason

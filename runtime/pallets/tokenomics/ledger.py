@@ -19,7 +19,7 @@ from runtime.accounts import (
     pool_identifier,
 )
 from runtime.frame import Component, Hasher, Map
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tokenomics.types import Pool, PoolId, PoolStatus
 
 ALL_POOLS: Final = (*POOLS, TREASURY)

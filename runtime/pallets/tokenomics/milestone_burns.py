@@ -10,7 +10,7 @@ from btt_chain.scale import u64, u128
 from runtime.accounts import ECOSYSTEM, FOUNDATION_PROGRAMMES, TREASURY
 from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Clock
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.ledger import PoolLedger
 from runtime.pallets.tokenomics.payments import Payments

@@ -44,8 +44,8 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf, SlotOf
 from runtime.frame.traits import Clock
-from runtime.pallets.balances import Balances
-from runtime.pallets.tokenomics import errors, events
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.tokenomics import errors, events, weights
 from runtime.pallets.tokenomics.config import Config, read_config
 from runtime.pallets.tokenomics.dividends import Dividends
 from runtime.pallets.tokenomics.fees import FeeDistribution
@@ -67,7 +67,6 @@ from runtime.pallets.tokenomics.types import (
     Supply,
 )
 from runtime.splits import ComputeSplit, PlatformSplit
-from runtime.weights import tokenomics as weights
 
 
 class Staked(Protocol):

@@ -8,7 +8,8 @@ from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, STAKING
 from runtime.frame import Component, Map, Reason
-from runtime.pallets.balances import Balances, is_pool, lookup
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.balances.types import is_pool, lookup
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.dividends import Dividends
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, OPEN_TO_GIFTS, PoolLedger, id_of

@@ -7,7 +7,7 @@ from runtime.accounts import MINING
 from runtime.emission import emitted
 from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Clock
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.formulas import (
     FIRST_YEAR,

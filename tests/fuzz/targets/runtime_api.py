@@ -9,7 +9,7 @@ from btt_chain.primitives.extrinsic import opaque
 from fuzz.target import Target
 from fuzz.wires import CALLS, CHAIN, WIRES
 from runtime import BttRuntime
-from runtime.apis.base import ApiError
+from runtime.frame.api import ApiError
 
 METHODS: Final = [f"{api.__name__}_{name}" for api in BttRuntime.apis() for name in api.METHODS]
 BEST: Final = CHAIN.client.best().hash

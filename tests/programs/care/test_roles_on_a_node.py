@@ -26,7 +26,7 @@ from cli.program import program
 from devnet.test_devnet_care import AUDITORS, RULE, SECRET, CarePrograms, account, steps
 from devnet.test_devnet_hospitals import ALICE, REGISTRAR, by, sudo
 from runtime.constants import BTT
-from runtime.pallets.facilities import Bonds, Kind
+from runtime.pallets.facilities.types import Bonds, Kind
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3_600)]
 

@@ -23,8 +23,8 @@ from cli.common.errors import Mistyped
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import Call
-from runtime.pallets.asset_registry import Role
-from runtime.pallets.identity import IdentityInfo, Reasonable
+from runtime.pallets.asset_registry.types import Role
+from runtime.pallets.identity.types import IdentityInfo, Reasonable
 from runtime.params import RuntimeParams
 from support.commands import document, good, run
 from support.instant_node import instant_node

@@ -13,8 +13,8 @@ from btt_chain.client.amount import BTT
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.scale import u32, u128
 from cli.commands.gov_view import AWAY, WIDTH, bar, percent, picture, power, when
-from runtime.apis.governance import PollView
-from runtime.pallets.chambers import ChamberView
+from runtime.pallets.chambers.api import PollView
+from runtime.pallets.chambers.types import ChamberView
 from support import commands
 from support.document import Document
 from support.instant_node import instant_node

@@ -12,7 +12,8 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.scale import u8, u32, u64, u128
 from cli.commands.premium import facts, until
 from runtime.constants import BTT
-from runtime.pallets.tier_staking import PremiumView, TierStaking
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tier_staking.types import PremiumView
 from support.commands import document, run
 from support.instant_node import instant_node
 

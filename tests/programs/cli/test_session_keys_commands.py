@@ -14,7 +14,7 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import codec
 from cli.program import program
-from runtime.pallets.session import SessionKeys, proves
+from runtime.pallets.session.pallet import SessionKeys, proves
 from support.instant_node import instant_node
 
 BOB = KeyPair.from_uri("//Bob")

@@ -21,7 +21,7 @@ from cli.commands.doctor_rules import Verdict, judge_runtime
 from cli.program import program
 from runtime import BttRuntime
 from runtime.frame import Migration
-from runtime.pallets.upgrade import SCHEDULED_KEY, ScheduledUpgrade
+from runtime.pallets.upgrade.pallet import SCHEDULED_KEY, ScheduledUpgrade
 from runtime.params import RuntimeParams
 from support.instant_node import instant_node
 from support.next_runtime.btt_next_runtime import NEXT, NextRuntime

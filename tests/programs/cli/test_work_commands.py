@@ -34,7 +34,7 @@ from btt_chain.rpc.server import RpcConfig
 from btt_chain.work.onnx_import import loads
 from cli.commands.model import mode_of
 from cli.program import program
-from runtime.pallets.models import CheckMode
+from runtime.pallets.models.types import CheckMode
 
 ROOT = Path(__file__).parents[3]
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"

@@ -25,9 +25,9 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import EncodeError, u128
 from runtime.apis.core import AccountNonceApi
-from runtime.apis.work import WorkApi
 from runtime.constants import BTT
 from runtime.pallets.balances import events
+from runtime.pallets.jobs.api import WorkApi
 from support.node import Node, dev_node
 
 ALICE, EVE = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Eve")

@@ -15,7 +15,7 @@ from btt_chain.feeder.chain import NodeOracle, NotAdmitted, key_of, pair_of
 from btt_chain.feeder.machine import OnChain, Rule
 from btt_chain.feeder.values import Trade
 from btt_chain.scale.portable import Plain
-from runtime.pallets.exchange import Trade as Batch
+from runtime.pallets.exchange.types import Trade as Batch
 from support.instant_node import instant_node
 
 KEY, ONE, MINUTE = "BTT/CNY", 10**18, 60_000

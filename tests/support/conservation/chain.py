@@ -23,16 +23,17 @@ from runtime.accounts import (
 )
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets import health_records, providers
-from runtime.pallets.asset_registry import AssetKind as ThingKind
-from runtime.pallets.asset_registry import RightKind, Role
-from runtime.pallets.facilities import Bonds
-from runtime.pallets.health_records import Custodian
-from runtime.pallets.identity import Data, IdentityInfo, KnownGood
+from runtime.pallets.asset_registry.types import AssetKind as ThingKind
+from runtime.pallets.asset_registry.types import RightKind, Role
+from runtime.pallets.facilities.types import Bonds
+from runtime.pallets.health_records import types as health_records
+from runtime.pallets.health_records.types import Custodian
+from runtime.pallets.identity.types import Data, IdentityInfo, KnownGood
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.oracle import Feeder, FeederState, Rule
-from runtime.pallets.payfi import ANALYTICS, Rates
-from runtime.pallets.tier_staking import TIERS
+from runtime.pallets.oracle.types import Feeder, FeederState, Rule
+from runtime.pallets.payfi.types import ANALYTICS, Rates
+from runtime.pallets.providers import types as providers
+from runtime.pallets.tier_staking.formulas import TIERS
 from support import market
 from support.chain import CHARLIE, DAVE, START
 from support.conservation.arguments import incentives

@@ -15,8 +15,8 @@ from runtime.accounts import POOLS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import Call, Weight
 from runtime.frame.items import Map
-from runtime.pallets.multisig import Timepoint
-from runtime.pallets.proxy import ProxyType
+from runtime.pallets.multisig.pallet import Timepoint
+from runtime.pallets.proxy.types import ProxyType
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import PoolId
 from support.chain import START, DevChain

@@ -9,15 +9,15 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, ECOSYSTEM, GRANTS, OPERATIONS
 from runtime.constants import BTT
-from runtime.pallets.bounties import Active, AwaitsCurator, Awarded, Funded, Proposed
-from runtime.pallets.exchange import Side
-from runtime.pallets.facilities import FacilityState
-from runtime.pallets.jobs import JobState
-from runtime.pallets.receipts import Phase
-from runtime.pallets.referenda import WasKilled
+from runtime.pallets.bounties.types import Active, AwaitsCurator, Awarded, Funded, Proposed
+from runtime.pallets.exchange.types import Side
+from runtime.pallets.facilities.types import FacilityState
+from runtime.pallets.jobs.types import JobState
+from runtime.pallets.receipts.types import Phase
+from runtime.pallets.referenda.types import WasKilled
 from runtime.pallets.tokenomics.ledger import id_of
 from runtime.pallets.tokenomics.types import BurnId
-from runtime.pallets.treasury import Pending
+from runtime.pallets.treasury.pallet import Pending
 from support.chain import START, account
 from support.conservation.chain import FOUNDATION, KEEPER, SCANNER
 from support.conservation.signers import KNOWN

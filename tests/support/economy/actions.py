@@ -10,8 +10,8 @@ from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u64, u128
 from runtime.frame import DispatchInfo, signed
-from runtime.pallets.tier_staking import Contribution
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tier_staking.types import Contribution
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import ASSET, PAYFI, split_compute, split_platform
 from support.economy.chain import PEOPLE
 from support.economy.values import RandomValues

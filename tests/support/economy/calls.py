@@ -14,13 +14,13 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import NONE, ROOT, Origin, Weight, signed
 from runtime.frame.call import Dispatchable
-from runtime.pallets.authorities import LOWEST_MINIMUM
-from runtime.pallets.mining import Params
-from runtime.pallets.multisig import Timepoint
-from runtime.pallets.proxy import ProxyType
-from runtime.pallets.tier_staking import PremiumService
-from runtime.pallets.tokenomics import BurnId, CeilingMode
-from runtime.pallets.treasury import AssetKind, Treasury
+from runtime.pallets.authorities.types import LOWEST_MINIMUM
+from runtime.pallets.mining.types import Params
+from runtime.pallets.multisig.pallet import Timepoint
+from runtime.pallets.proxy.types import ProxyType
+from runtime.pallets.tier_staking.types import PremiumService
+from runtime.pallets.tokenomics.types import BurnId, CeilingMode
+from runtime.pallets.treasury.pallet import AssetKind, Treasury
 from support.economy.actions import random_action
 from support.economy.chain import PEOPLE, EconomyChain, Step
 from support.economy.choices import (

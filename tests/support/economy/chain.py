@@ -30,9 +30,9 @@ from runtime.audits import Finding, audit
 from runtime.executive import Executive
 from runtime.frame import ROOT, Call, DispatchError, Origin, signed
 from runtime.genesis import write_genesis
-from runtime.pallets.mining import Mining
-from runtime.pallets.tier_staking import TierStaking
-from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.transactions import check_signature
 from storage.overlay import Overlay

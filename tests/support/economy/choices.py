@@ -5,9 +5,9 @@ from __future__ import annotations
 from btt_chain.primitives.account import Id
 from btt_chain.scale import u8, u32, u64, u128
 from runtime import accounts
-from runtime.pallets.bounties import Bounties
-from runtime.pallets.tokenomics import MilestoneStatus
-from runtime.pallets.treasury import Treasury
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.tokenomics.types import MilestoneStatus
+from runtime.pallets.treasury.pallet import Treasury
 from support.economy.chain import PEOPLE
 from support.economy.values import RandomValues
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from btt_chain.primitives.account import Id
 from btt_chain.scale import u128
-from runtime.pallets.bounties import Bounties
-from runtime.pallets.treasury import AssetKind, Treasury
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.treasury.pallet import AssetKind, Treasury
 from support.economy.actions import Action
 from support.economy.chain import PEOPLE, Step
 from support.economy.choices import a_new_stake

@@ -14,11 +14,11 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime import accounts
 from runtime.constants import BTT, MILLI_BTT
-from runtime.pallets.bounties import Bounties
-from runtime.pallets.tier_staking import Tier
-from runtime.pallets.tokenomics import PoolId
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.tier_staking.types import Tier
 from runtime.pallets.tokenomics.ledger import id_of
-from runtime.pallets.treasury import Treasury
+from runtime.pallets.tokenomics.types import PoolId
+from runtime.pallets.treasury.pallet import Treasury
 from runtime.schedules import VestingInfo
 from support.economy.chain import PEOPLE, EconomyChain
 

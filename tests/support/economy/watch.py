@@ -9,9 +9,9 @@ from runtime import accounts
 from runtime.pallets.balances.formulas import lock_level
 from runtime.pallets.mining import events as mining_events
 from runtime.pallets.tier_staking import events as tier_staking_events
-from runtime.pallets.tokenomics import CeilingMode
 from runtime.pallets.tokenomics import events as tokenomics_events
 from runtime.pallets.tokenomics.ledger import id_of
+from runtime.pallets.tokenomics.types import CeilingMode
 from support.economy import oracle
 from support.economy.chain import EconomyChain
 

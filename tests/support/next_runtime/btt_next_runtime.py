@@ -20,7 +20,7 @@ from runtime.frame import Event, Hasher, Map, Migration, Origin, Pallet, Section
 from runtime.frame.origin import OriginKind
 from runtime.frame.runtime import P
 from runtime.frame.weight import PICOS_PER_MICRO
-from runtime.pallets import sudo as old
+from runtime.pallets.sudo import pallet as old
 from runtime.params import RuntimeParams
 
 NEXT = replace(VERSION, spec_version=u32(101))

@@ -14,7 +14,7 @@ from genesis.accounts import dev_path
 from runtime import BttRuntime
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.frame import Call
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.params import RuntimeParams
 from support.sim.images import SLOT_MS
 from support.sim.nodes import SimNode

@@ -11,8 +11,8 @@ from btt_chain.care import blind
 from btt_chain.care.auditing import Result
 from btt_chain.scale import u32
 from runtime.frame import signed
-from runtime.pallets.incentives import EpochState
 from runtime.pallets.incentives import errors as refusals
+from runtime.pallets.incentives.types import EpochState
 from support.care_region import Region, lifts
 from support.incentives import FRIEND, POINT
 from support.runtime import refused

@@ -24,7 +24,7 @@ from runtime.frame import MigrationFailed, RuntimeVersion
 from runtime.frame.host import Finalization
 from runtime.frame.migration import LAST_UPGRADE_KEY, Migration
 from runtime.frame.version import CODE_KEY, LastRuntimeUpgradeInfo
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.params import RuntimeParams
 from storage.trie import state_root
 from support.chain import ALICE, BOB, DevChain, account

@@ -18,8 +18,9 @@ from cli import declared
 from cli.common.errors import Mistyped
 from cli.declared import Input, Parameter, joined, parameters_of, print_value
 from runtime.frame.aliases import Balance
-from runtime.pallets.exchange import Exchange, Side
-from runtime.pallets.referral import Referral
+from runtime.pallets.exchange.pallet import Exchange
+from runtime.pallets.exchange.types import Side
+from runtime.pallets.referral.pallet import Referral
 
 CONTEXT = Context(currency=BTT)
 

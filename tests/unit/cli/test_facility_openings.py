@@ -13,7 +13,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from cli.commands.facility_audits import openings
 from cli.common.errors import Refused
-from runtime.pallets.incentives import AuditPhase, Seat
+from runtime.pallets.incentives.types import AuditPhase, Seat
 
 if TYPE_CHECKING:
     from btt_chain.client.views import ViewClient

@@ -14,7 +14,7 @@ from cli.common.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from btt_chain.compute.requester.folder import Folder, Record
-    from runtime.apis.work_views import WorkQuote
+    from runtime.pallets.jobs.views import WorkQuote
 
 RECORD = cast("Record", SimpleNamespace(job=H256(b"\7" * 32)))
 

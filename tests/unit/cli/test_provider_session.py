@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from btt_chain.compute.provider.folder import Folder
     from btt_chain.compute.provider.upkeep import Registration
     from btt_chain.crypto.keypair import KeyPair
-    from runtime.apis.work_views import ProviderView
+    from runtime.pallets.jobs.views import ProviderView
 
 
 class FakeChain:

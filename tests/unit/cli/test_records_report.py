@@ -18,10 +18,10 @@ from cli.commands.records_report import (
     tree_of,
 )
 from cli.common.errors import Mistyped, Refused
-from runtime.apis.health_records import HealthRecordsApi
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.health_records import BatchKind
+from runtime.pallets.health_records.api import HealthRecordsApi
+from runtime.pallets.health_records.types import BatchKind
 from support.care import SALT, CareRuntime, log_of, promise
 from support.governance import ALICE, BOB
 

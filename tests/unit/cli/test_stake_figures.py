@@ -12,14 +12,8 @@ from btt_chain.scale import u8, u32, u128
 from cli.common.errors import NotFound
 from cli.common.stakes import BENEFITS, Held, Offer, Pool, find, net_of, offered
 from runtime.constants import BTT
-from runtime.pallets.tier_staking import (
-    WARM_UP_MS,
-    Benefit,
-    Tier,
-    accrued,
-    affordable_bps,
-)
-from runtime.pallets.tier_staking.formulas import term_ms
+from runtime.pallets.tier_staking.formulas import WARM_UP_MS, accrued, affordable_bps, term_ms
+from runtime.pallets.tier_staking.types import Benefit, Tier
 from runtime.splits import mul_div
 
 DAY_MS = 86_400_000

@@ -36,8 +36,8 @@ from btt_chain.scale.metadata import (
 )
 from btt_chain.scale.portable import ACCOUNT_ID, Plain
 from runtime import BttRuntime
-from runtime.apis.base import Method
 from runtime.apis.metadata import metadata
+from runtime.frame.api import Method
 from runtime.params import RuntimeParams
 
 ALICE = AccountId(b"\x0a" * 32)

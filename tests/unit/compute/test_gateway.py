@@ -61,10 +61,10 @@ from btt_chain.work.layout import tensor_layout
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.package import Package, Preparation
 from btt_chain.work.tensors import Kind
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView, ReceiptView
 from runtime.frame.event import Event
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
+from runtime.pallets.jobs.views import JobView, ReceiptView
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts import events
 from runtime.pallets.receipts.types import Challenge, Phase

@@ -35,8 +35,8 @@ from btt_chain.compute.provider.records import Flip, PlantedError, Record
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
-from runtime.apis.work_views import JobView, ProviderView, ReceiptView
 from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier, Urgency
+from runtime.pallets.jobs.views import JobView, ProviderView, ReceiptView
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.types import Challenge, Phase
 

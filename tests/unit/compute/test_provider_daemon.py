@@ -43,10 +43,10 @@ from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
 from btt_chain.work.package import Package
 from btt_chain.work.tensors import Kind
-from runtime.apis.economy import MiningApi
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import JobView, ModelView, ProviderView, ReceiptView, Rules
+from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
+from runtime.pallets.jobs.views import JobView, ModelView, ProviderView, ReceiptView, Rules
+from runtime.pallets.mining.api import MiningApi
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.types import Phase

@@ -47,8 +47,8 @@ from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.merkle import check_opening
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.tensors import Kind
-from runtime.apis.work_views import JobView, ModelView
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
+from runtime.pallets.jobs.views import JobView, ModelView
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts.openings import shown
 from runtime.pallets.receipts.types import Valid, Wrong

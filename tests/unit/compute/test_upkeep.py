@@ -20,8 +20,8 @@ from btt_chain.compute.provider.upkeep import (
     Upkeep,
 )
 from btt_chain.primitives.account import AccountId
-from runtime.apis.economy import MiningApi
-from runtime.apis.work import WorkApi
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.mining.api import MiningApi
 
 ACCOUNT = AccountId(b"\x01" * 32)
 

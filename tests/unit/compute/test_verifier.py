@@ -40,11 +40,11 @@ from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.scale import u32
 from btt_chain.work import ids
 from btt_chain.work.execute import Executor
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import Duty
 from runtime.frame import DispatchError
-from runtime.pallets.jobs import JobState
-from runtime.pallets.receipts import Missing, Phase, Valid
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.types import JobState
+from runtime.pallets.jobs.views import Duty
+from runtime.pallets.receipts.types import Missing, Phase, Valid
 from runtime.params import WorkRules
 from support.market import GENESIS, Claim, Market, net
 from support.receipts_served import AtOnce, Served

@@ -20,9 +20,9 @@ from btt_chain.explorer.pages.validators import _shares, expected
 from btt_chain.primitives.block_shares import SHARE_UNIT
 from btt_chain.scale import compact_decode, compact_encode, encode, u32, u64
 from btt_chain.scale.portable import Plain
-from runtime.apis.incentives_stats import Statistics
 from runtime.constants import BTT
-from runtime.pallets.tier_staking import accrued
+from runtime.pallets.incentives.stats import Statistics
+from runtime.pallets.tier_staking.formulas import accrued
 from support.chain import ALICE, BOB
 from support.document import Document
 from support.explorer import ChainConnection, hex_of, index_chain, pages_of, unhex

@@ -19,9 +19,9 @@ from btt_chain.explorer.pages.jobs import COURSE, STATES, steps
 from btt_chain.explorer.pages.payments import histogram
 from btt_chain.explorer.render import STATIC, static
 from btt_chain.scale import encode, u32, u128
-from runtime.apis.incentives_stats import Statistics
 from runtime.constants import BTT
-from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.conviction_voting.types import Standard, vote_of
+from runtime.pallets.incentives.stats import Statistics
 from support.chain import BOB, DevChain
 from support.document import Document
 from support.explorer import ChainConnection, index_chain, pages_of

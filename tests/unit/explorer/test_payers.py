@@ -17,7 +17,7 @@ from btt_chain.scale import u8, u16, u128
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.payfi import Rates
+from runtime.pallets.payfi.types import Rates
 from support.chain import ALICE, BOB, CHARLIE, DevChain, account, address
 from support.explorer import ChainConnection, index_chain, pages_of
 

@@ -21,8 +21,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u128
 from runtime import BttRuntime
 from runtime.constants import BTT
-from runtime.pallets.payfi import Merchant
-from runtime.pallets.payfi.types import Cause, MerchantActive, MerchantSuspended
+from runtime.pallets.payfi.types import Cause, Merchant, MerchantActive, MerchantSuspended
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account
 from support.explorer import ChainConnection
 

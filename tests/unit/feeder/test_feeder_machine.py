@@ -18,8 +18,8 @@ from btt_chain.feeder.machine import (
     Rule,
     Silent,
 )
-from runtime.pallets.oracle import Rule as RuntimeRule
 from runtime.pallets.oracle.types import MIN_COUNT
+from runtime.pallets.oracle.types import Rule as RuntimeRule
 
 MINUTE = 60_000
 RULE = Rule(20 * MINUTE, 50, 15 * MINUTE)

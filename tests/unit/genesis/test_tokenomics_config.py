@@ -22,9 +22,10 @@ from genesis.tables import table
 from runtime import BttRuntime
 from runtime.constants import MONTH_MS
 from runtime.frame import ROOT, Call, Weight, signed
-from runtime.pallets.multisig import Timepoint
-from runtime.pallets.tokenomics import BurnId, CeilingMode, MilestoneStatus, Tokenomics
+from runtime.pallets.multisig.pallet import Timepoint
 from runtime.pallets.tokenomics.formulas import contractual
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.tokenomics.types import BurnId, CeilingMode, MilestoneStatus
 from runtime.params import PARAMS_KEY, RuntimeParams
 from support.runtime import DictState
 

@@ -43,7 +43,7 @@ from runtime.accounts import TREASURY
 from runtime.features.work import Work
 from runtime.frame import GenesisError
 from runtime.genesis import runtime_of
-from runtime.pallets.oracle import Oracle
+from runtime.pallets.oracle.pallet import Oracle
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.sets import FULL
 from support.runtime import DictState

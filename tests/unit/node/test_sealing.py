@@ -25,7 +25,7 @@ from btt_chain.node.sealing import (
 from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock
-from runtime.pallets.babe import Engine
+from runtime.pallets.babe.types import Engine
 from support.chain import ALICE, BOB, CHARLIE, DevChain, address
 from support.virtual_time import VirtualLoop, run_virtually
 

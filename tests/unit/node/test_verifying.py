@@ -38,11 +38,11 @@ from btt_chain.work.package import Package
 from p2p.host.streams import read_frame, write_frame
 from p2p.network import protocol_name
 from p2p.protocols.work import PIECE, QUESTION_BYTES, WORK, Piece, encode_piece
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import Duty, ModelView
 from runtime.frame import DispatchError
-from runtime.pallets.jobs import JobState
-from runtime.pallets.receipts import Missing, Phase, Valid, Wrong
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.types import JobState
+from runtime.pallets.jobs.views import Duty, ModelView
+from runtime.pallets.receipts.types import Missing, Phase, Valid, Wrong
 from support import blobs
 from support.chain import DevChain
 from support.market import GENESIS, Claim, Market, net

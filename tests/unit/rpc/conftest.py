@@ -14,7 +14,7 @@ from btt_chain.rpc.server import RpcConfig
 from genesis.build import build
 from genesis.catalogue import make
 from runtime import BttRuntime
-from runtime.apis.base import ApiError
+from runtime.frame.api import ApiError
 from support.rpc_backend import ModelBackend
 from support.rpc_client import HttpClient, WsClient
 from support.runtime import DictState

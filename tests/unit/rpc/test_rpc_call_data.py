@@ -16,8 +16,8 @@ from btt_chain.rpc.registry import Registry, method
 from btt_chain.scale import u64
 from btt_chain.web.budget import LOCAL, Bill, CostAccount
 from runtime import BttRuntime
-from runtime.apis.base import MAX_ARGUMENTS, MAX_TRANSACTION
 from runtime.apis.core import max_arguments
+from runtime.frame.api import MAX_ARGUMENTS, MAX_TRANSACTION
 from runtime.params import RuntimeParams
 from support.rpc_client import CallFailed, HttpClient
 

@@ -13,7 +13,7 @@ from genesis.accounts import address, dev_account
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.health_records import (
+from runtime.pallets.health_records.types import (
     Batch,
     BatchKind,
     Custodian,
@@ -24,7 +24,7 @@ from runtime.pallets.health_records import (
     epoch_key,
     old_root_leaf,
 )
-from runtime.pallets.jobs import JobFees
+from runtime.pallets.jobs.types import JobFees
 from support.rpc_client import HttpClient
 
 pytestmark = pytest.mark.usefixtures("runtime")

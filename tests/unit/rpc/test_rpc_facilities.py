@@ -12,8 +12,8 @@ from genesis.accounts import address, dev_account
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.facilities import Kind, Size
-from runtime.pallets.identity import Data, IdentityInfo, KnownGood
+from runtime.pallets.facilities.types import Kind, Size
+from runtime.pallets.identity.types import Data, IdentityInfo, KnownGood
 from support.rpc_client import HttpClient
 
 pytestmark = pytest.mark.usefixtures("runtime")

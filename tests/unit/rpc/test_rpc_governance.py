@@ -11,10 +11,10 @@ from genesis.accounts import address, dev_account
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.conviction_voting.types import Standard, vote_of
 from runtime.pallets.origins import Decision, DecisionOrigin
-from runtime.pallets.preimage import Inline, Lookup
-from runtime.pallets.scheduler import After
+from runtime.pallets.preimage.pallet import Inline, Lookup
+from runtime.pallets.scheduler.types import After
 from support.rpc_client import HttpClient
 
 pytestmark = pytest.mark.usefixtures("runtime")

@@ -9,7 +9,7 @@ from genesis.accounts import address, dev_account
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.oracle import Rule
+from runtime.pallets.oracle.types import Rule
 from support.rpc_client import CallFailed, HttpClient
 
 DAVE, EVE, FERDIE = (dev_account(f"//{name}") for name in ("Dave", "Eve", "Ferdie"))

@@ -12,9 +12,9 @@ from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
 from runtime.limits import payment_hooks
-from runtime.pallets.payfi import ANALYTICS
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
 from runtime.pallets.payfi.hook_limits import hook_limits
+from runtime.pallets.payfi.types import ANALYTICS
 from support.rpc_client import CallFailed, HttpClient, Json
 
 pytestmark = pytest.mark.usefixtures("runtime")

@@ -13,7 +13,8 @@ from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.mining.shares import added
 from runtime.pallets.mining.types import Running
-from runtime.pallets.tier_staking import ContributionPoints, Quarter, accrued
+from runtime.pallets.tier_staking.formulas import accrued
+from runtime.pallets.tier_staking.types import ContributionPoints, Quarter
 from support.rpc_client import CallFailed, HttpClient
 
 ALICE = dev_account("//Alice")

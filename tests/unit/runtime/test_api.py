@@ -23,7 +23,6 @@ from genesis.catalogue import make
 from genesis.presets import CHAINS
 from genesis.spec import Plain
 from runtime import VERSION, BttRuntime
-from runtime.apis.base import ApiError, NoSuchMethod
 from runtime.apis.core import (
     ApplyResult,
     BabeConfiguration,
@@ -37,16 +36,17 @@ from runtime.apis.core import (
     is_unsafe,
 )
 from runtime.apis.execution import ExecutionContext
+from runtime.block_weights import BASE_EXTRINSIC
 from runtime.frame import Call, DispatchClass, RuntimeVersion, Weight
+from runtime.frame.api import ApiError, NoSuchMethod
 from runtime.frame.version import CODE_KEY
 from runtime.inherents import MAX_DRIFT_MS, CheckInherentsResult, InherentData
 from runtime.pallets.evidence import KeyTypeId, MembershipProof
-from runtime.pallets.transaction_payment import (
+from runtime.pallets.transaction_payment.pallet import (
     FeeDetails,
     RuntimeDispatchInfo,
     TransactionPayment,
 )
-from runtime.weights.block import BASE_EXTRINSIC
 from support.babe_chain import EPOCH, BabeChain, validators
 from support.babe_chain import START as FIRST
 from support.chain import BOB, CHARLIE, START, DevChain, account, address

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import astuple
 
 from btt_chain.scale import u32, u64
-from runtime.apis.assets import PAGE, AssetsApi, AssetView, Book, ExchangeApi
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.asset_registry import State
-from runtime.pallets.exchange import Listing
+from runtime.pallets.asset_registry.api import AssetsApi, AssetView
+from runtime.pallets.asset_registry.types import State
+from runtime.pallets.exchange.api import PAGE, Book, ExchangeApi
+from runtime.pallets.exchange.types import Listing
 from support.asset_runtime import ALICE, BOB, CAROL, DAVE
 from support.market_floor import SCANNER, Market
 

@@ -14,12 +14,12 @@ from btt_chain.scale import codec, u8, u32, u64, u128
 from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.frame import ROOT, Reason, signed
-from runtime.pallets.asset_registry import AssetKind, RightKind, Role
+from runtime.pallets.asset_registry.types import AssetKind, RightKind, Role
 from runtime.pallets.balances.types import Hold
-from runtime.pallets.exchange import Side, TimeInForce
-from runtime.pallets.identity import Data, IdentityInfo, KnownGood
-from runtime.pallets.jobs import JobState
-from runtime.pallets.receipts import Receipts
+from runtime.pallets.exchange.types import Side, TimeInForce
+from runtime.pallets.identity.types import Data, IdentityInfo, KnownGood
+from runtime.pallets.jobs.types import JobState
+from runtime.pallets.receipts.pallet import Receipts
 from support.market import ALICE, BOB, RANDOMNESS, Claim
 from support.whole_market import WholeMarket
 

@@ -8,8 +8,8 @@ from random import Random
 from btt_chain.scale import u128
 from runtime import BttRuntime
 from runtime.decay import AGE
-from runtime.pallets.authorities import Authorities
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.authorities.pallet import Authorities
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from support.economy.chain import EconomyChain
 from support.economy.oracle import BTT
 

@@ -17,8 +17,8 @@ from btt_chain.primitives.header import Header
 from genesis.build import build
 from genesis.catalogue import make
 from runtime.frame import InvalidBlock
-from runtime.pallets.babe import Babe
-from runtime.pallets.session import Session
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.session.pallet import Session
 from storage.database import ChainStore
 from storage.memory import MemoryKV
 

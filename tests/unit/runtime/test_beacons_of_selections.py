@@ -8,9 +8,9 @@ import pytest
 
 from btt_chain.scale import u32
 from btt_chain.work import ids
-from runtime.pallets.babe import Beacon
-from runtime.pallets.jobs import JobState
-from runtime.pallets.receipts import Phase
+from runtime.pallets.babe.types import Beacon
+from runtime.pallets.jobs.types import JobState
+from runtime.pallets.receipts.types import Phase
 from runtime.params import WorkRules
 from support.market import Claim, Market
 

@@ -8,14 +8,14 @@ from btt_chain.node.parts import Settings
 from btt_chain.scale import u64
 from genesis.presets import CHAINS
 from runtime import BttRuntime
+from runtime.block_weights import BASE_EXTRINSIC, EXTRINSIC_BYTE
 from runtime.frame import DispatchInfo
 from runtime.frame.weight import PICOS_PER_MILLI
 from runtime.limits import SLOT_PERCENT, block_budget, block_weights, heaviest_call
+from runtime.pallets.balances.weights import TRANSFER_KEEP_ALIVE
+from runtime.pallets.models import weights as models
 from runtime.pallets.providers.pallet import joining
 from runtime.params import RuntimeParams
-from runtime.weights import models
-from runtime.weights.balances import TRANSFER_KEEP_ALIVE
-from runtime.weights.block import BASE_EXTRINSIC, EXTRINSIC_BYTE
 
 SLOTS = (500, 1_000, 2_000, 6_000)
 TRANSFER_BYTES = 150

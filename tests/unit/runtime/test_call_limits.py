@@ -45,11 +45,11 @@ from btt_chain.scale.shape import (
 from btt_chain.txpool import TransactionInvalid
 from runtime import BttRuntime
 from runtime.frame import Call, InvalidBlock
-from runtime.pallets.babe import by_headers
+from runtime.pallets.babe import weights
+from runtime.pallets.babe.reports import by_headers
 from runtime.pallets.evidence import MembershipProof
 from runtime.params import RuntimeParams
 from runtime.transactions import Malformed
-from runtime.weights import babe as weights
 from support.babe_chain import EPOCH, START, BabeChain, validators
 from support.chain import BOB, DevChain
 

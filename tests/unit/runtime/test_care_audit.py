@@ -11,8 +11,8 @@ from btt_chain.crypto import ed25519
 from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
-from runtime.pallets.health_records import Batch, BatchKind, Custodian, Log, LogId, epoch_key
-from runtime.pallets.jobs import JobFees
+from runtime.pallets.health_records.types import Batch, BatchKind, Custodian, Log, LogId, epoch_key
+from runtime.pallets.jobs.types import JobFees
 from support.economy.chain import PEOPLE, EconomyChain
 from support.economy.oracle import BTT
 

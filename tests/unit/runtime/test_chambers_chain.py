@@ -15,8 +15,9 @@ from genesis.catalogue import make
 from runtime import BttRuntime
 from runtime.constants import BTT, DAY_MS, MONTH_MS
 from runtime.frame import ROOT, signed
-from runtime.pallets.chambers import RESERVE_ID, Chamber
-from runtime.pallets.identity import IdentityInfo, Reasonable
+from runtime.pallets.chambers.formulas import Chamber
+from runtime.pallets.chambers.types import RESERVE_ID
+from runtime.pallets.identity.types import IdentityInfo, Reasonable
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.params import RuntimeParams
 from support.runtime import DictState

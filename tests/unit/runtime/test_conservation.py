@@ -43,18 +43,18 @@ from runtime.frame import (
     TokenErrorKind,
     Weight,
 )
-from runtime.pallets.assets import Consumer
-from runtime.pallets.balances import Balances
+from runtime.pallets.assets.types import Consumer
 from runtime.pallets.balances import events as balances_events
 from runtime.pallets.balances.formulas import amount_of, lock_level
-from runtime.pallets.bounties import RESERVE_ID
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.bounties.types import RESERVE_ID
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy import events as proxy_events
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import NO_HASH
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from runtime.schedules import Schedule, VestingInfo
 from support.chain import BOB, CHARLIE, DAVE, START, DevChain, account, in_transaction
 from support.conservation.arguments.table import CALLS, NESTING, PLAIN

@@ -29,13 +29,15 @@ from runtime.frame.traits import Reasons
 from runtime.kept import InvoicePayment
 from runtime.pallets.balances.events import Withdraw
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
-from runtime.pallets.payfi import Batch, Legs, PayFi, Rates, errors
+from runtime.pallets.payfi import errors
 from runtime.pallets.payfi import events as payfi_events
+from runtime.pallets.payfi.pallet import PayFi
 from runtime.pallets.payfi.policies import Policy
-from runtime.pallets.system import System
+from runtime.pallets.payfi.types import Batch, Legs, Rates
+from runtime.pallets.system.pallet import System
 from runtime.pallets.tier_staking.types import Window
-from runtime.pallets.tokenomics import Tokenomics
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from runtime.transactions import SignatureCheck
 from storage.overlay import Overlay
 from support.chain import BOB, CHARLIE, START, DevChain, Signing, account, address

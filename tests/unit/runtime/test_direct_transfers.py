@@ -29,8 +29,8 @@ from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
 from runtime.frame import Call, InvalidBlock, Pallet, Reason
 from runtime.frame.traits import Reasons
-from runtime.pallets.babe import Babe
-from runtime.pallets.system import System
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.system.pallet import System
 from runtime.pallets.tier_staking.types import Window
 from runtime.params import RuntimeParams
 from runtime.transactions import Malformed, check_signature

@@ -9,9 +9,9 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.extrinsic import bare, opaque
 from btt_chain.primitives.validity import TransactionValidityError
 from btt_chain.scale import Err, Ok, Result, decode, encode, u16, u32, u64, u128
-from runtime.apis.base import ApiError
 from runtime.apis.dry_run import CallDryRunEffects, DryRunError, TransactionEffects
 from runtime.frame import Call, Weight
+from runtime.frame.api import ApiError
 from runtime.frame.error import WireBadOrigin, WireExhausted, WireModule, WireToken
 from runtime.frame.weight import Pays
 from runtime.pallets.balances import events as balances_events
@@ -24,8 +24,8 @@ from runtime.pallets.origins import (
     RawSigned,
     SystemOrigin,
 )
-from runtime.pallets.system import System
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.system.pallet import System
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from support.chain import ALICE, BOB, START, DevChain, account, address
 
 TransactionResult = Result[TransactionEffects, TransactionValidityError]

@@ -26,15 +26,15 @@ from runtime.accounts import (
 )
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Call, DispatchError, Origin, TokenError, Weight, signed
-from runtime.pallets.bounties import Bounties
+from runtime.pallets.bounties.pallet import Bounties
 from runtime.pallets.mining.errors import ReceiptReplayed
 from runtime.pallets.origins import RawSigned, SystemOrigin
-from runtime.pallets.proxy import ProxyType
+from runtime.pallets.proxy.types import ProxyType
 from runtime.pallets.tier_staking import errors as tier_staking_errors
-from runtime.pallets.tokenomics import BurnReason, CeilingMode
 from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics.ledger import id_of
-from runtime.pallets.treasury import AssetKind
+from runtime.pallets.tokenomics.types import BurnReason, CeilingMode
+from runtime.pallets.treasury.pallet import AssetKind
 from runtime.schedules import VestingInfo
 from runtime.splits import split_compute
 from support.economy import oracle

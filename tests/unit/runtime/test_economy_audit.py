@@ -29,11 +29,11 @@ from runtime.frame import Reason
 from runtime.frame.traits import Reasons
 from runtime.pallets.balances.types import BalanceLock, Hold, ReserveData
 from runtime.pallets.mining.shares import Step
-from runtime.pallets.proxy import ProxyType
-from runtime.pallets.tier_staking import ContributionPoints, Quarter
-from runtime.pallets.tokenomics import BurnId, BurnReason, Pool, PoolId
+from runtime.pallets.proxy.types import ProxyType
+from runtime.pallets.tier_staking.types import ContributionPoints, Quarter
 from runtime.pallets.tokenomics.ledger import id_of
-from runtime.pallets.vesting import LOCK_ID
+from runtime.pallets.tokenomics.types import BurnId, BurnReason, Pool, PoolId
+from runtime.pallets.vesting.pallet import LOCK_ID
 from runtime.schedules import VestingInfo
 from runtime.splits import split_compute
 from support.economy.chain import PEOPLE, EconomyChain, person

@@ -26,8 +26,8 @@ from runtime.accounts import (
 from runtime.constants import BTT
 from runtime.frame import DispatchError
 from runtime.pallets.mining import errors
-from runtime.pallets.tokenomics import BurnId, BurnReason, CeilingMode
 from runtime.pallets.tokenomics.ledger import id_of
+from runtime.pallets.tokenomics.types import BurnId, BurnReason, CeilingMode
 from support.economy import oracle
 from support.economy.chain import PEOPLE, PRESETS, EconomyChain
 from support.economy.oracle import DAY, MONTH, MONTHS, YEAR

@@ -16,14 +16,14 @@ from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
 from btt_chain.scale import codec, u32, u64, u128
 from btt_chain.txpool import PoolError, TransactionInvalid, ValidityUnknown
+from runtime.block_weights import EXTRINSIC_BYTE
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock, RuntimeVersion, Weight
 from runtime.frame.error import TokenErrorKind, WireToken
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.balances import events as balances_events
-from runtime.pallets.system import System
-from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.weights.block import EXTRINSIC_BYTE
+from runtime.pallets.system.pallet import System
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from support.chain import ALICE, BOB, CHARLIE, START, DevChain, address
 
 

@@ -20,9 +20,10 @@ from runtime.accounts import ECOSYSTEM
 from runtime.frame import BadOrigin, signed
 from runtime.frame.origin import decided
 from runtime.frame.traits import Reasons
-from runtime.pallets.chambers import Chamber, Share
-from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
-from runtime.pallets.facilities import (
+from runtime.pallets.chambers.formulas import Chamber
+from runtime.pallets.chambers.types import OBJECTION_LOCK_ID, Share
+from runtime.pallets.facilities import errors as facilities_errors
+from runtime.pallets.facilities.types import (
     Bonds,
     Facility,
     FacilityState,
@@ -30,8 +31,7 @@ from runtime.pallets.facilities import (
     Kind,
     Size,
 )
-from runtime.pallets.facilities import errors as facilities_errors
-from runtime.pallets.identity import (
+from runtime.pallets.identity.types import (
     Data,
     IdentityInfo,
     Judgement,
@@ -40,8 +40,8 @@ from runtime.pallets.identity import (
     Reasonable,
 )
 from runtime.pallets.origins import Decision
-from runtime.pallets.tokenomics import BurnId
 from runtime.pallets.tokenomics import errors as tokenomics_errors
+from runtime.pallets.tokenomics.types import BurnId
 from support.economy.chain import PEOPLE, EconomyChain, Step, person
 from support.economy.oracle import BTT
 from support.tiers import amount

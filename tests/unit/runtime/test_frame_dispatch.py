@@ -56,8 +56,8 @@ from runtime.frame.error import Arithmetic, ArithmeticErrorKind, ModuleError, Wi
 from runtime.frame.host import EventRecord, Happened
 from runtime.frame.runtime import MAX_NESTING, Runtime
 from runtime.frame.weight import DispatchClass, DispatchInfo
-from runtime.pallets.system import System
-from runtime.pallets.utility import Utility
+from runtime.pallets.system.pallet import System
+from runtime.pallets.utility.pallet import Utility
 from support.chain import DevChain
 from support.runtime import SmallRuntime
 

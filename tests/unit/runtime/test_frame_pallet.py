@@ -45,7 +45,7 @@ from runtime.frame import (
 )
 from runtime.frame.pallet import snake
 from runtime.pallets.referenda import errors, events
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from runtime.params import RuntimeParams, WorkRules
 from support.runtime import VERSION, SmallRuntime
 

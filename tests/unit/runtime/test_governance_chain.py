@@ -11,15 +11,15 @@ from btt_chain.scale import Ok, u32, u64
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import Call
-from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.conviction_voting.types import Standard, vote_of
 from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, SystemOrigin
-from runtime.pallets.preimage import Inline
-from runtime.pallets.referenda import WasApproved
+from runtime.pallets.preimage.pallet import Inline
 from runtime.pallets.referenda.lifecycle import enactment_name
-from runtime.pallets.scheduler import After
+from runtime.pallets.referenda.types import WasApproved
 from runtime.pallets.scheduler.events import Dispatched
-from runtime.pallets.system import System
-from runtime.pallets.treasury import Treasury
+from runtime.pallets.scheduler.types import After
+from runtime.pallets.system.pallet import System
+from runtime.pallets.treasury.pallet import Treasury
 from runtime.params import RuntimeParams
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account
 

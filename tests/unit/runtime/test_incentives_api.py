@@ -12,8 +12,16 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
-from runtime.apis.incentives import AuditView, CurrentMonth, EpochView, IncentivesApi, PointsView
-from runtime.apis.incentives_stats import (
+from runtime.frame import ROOT, signed
+from runtime.pallets.facilities.types import Kind
+from runtime.pallets.incentives.api import (
+    AuditView,
+    CurrentMonth,
+    EpochView,
+    IncentivesApi,
+    PointsView,
+)
+from runtime.pallets.incentives.stats import (
     MIN_FACILITIES,
     STEP,
     THRESHOLD,
@@ -23,10 +31,7 @@ from runtime.apis.incentives_stats import (
     rows_of,
     suppressed,
 )
-from runtime.frame import ROOT, signed
-from runtime.pallets.facilities import Kind
-from runtime.pallets.incentives import EpochState, Group, GroupTally, Pass
-from runtime.pallets.incentives.types import PROVIDERS
+from runtime.pallets.incentives.types import PROVIDERS, EpochState, Group, GroupTally, Pass
 from support.incentives import (
     AUDITORS,
     CLINIC,

@@ -17,8 +17,8 @@ from runtime.accounts import HEALTH
 from runtime.audits.incentives import problems
 from runtime.constants import BTT
 from runtime.frame import DispatchError, signed
-from runtime.pallets.facilities import Size
-from runtime.pallets.incentives import EpochState, Fail, NotOpened, Pass, PointsAccount
+from runtime.pallets.facilities.types import Size
+from runtime.pallets.incentives.types import EpochState, Fail, NotOpened, Pass, PointsAccount
 from support.incentives import (
     CLINIC,
     DAY,

@@ -15,12 +15,11 @@ from runtime import BttRuntime
 from runtime.accounts import HEALTH
 from runtime.audits.incentives import problems
 from runtime.constants import BTT
-from runtime.pallets.facilities import Bonds, Facility, FacilityState, Kind, Size
-from runtime.pallets.identity import Data, IdentityInfo, KnownGood
-from runtime.pallets.identity.types import Registration
-from runtime.pallets.incentives import EpochState, Incentives, Pass
-from runtime.pallets.oracle import Rule, TimestampedValue
-from runtime.pallets.oracle.types import Round
+from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kind, Size
+from runtime.pallets.identity.types import Data, IdentityInfo, KnownGood, Registration
+from runtime.pallets.incentives.pallet import Incentives
+from runtime.pallets.incentives.types import EpochState, Pass
+from runtime.pallets.oracle.types import Round, Rule, TimestampedValue
 from runtime.params import RuntimeParams
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account
 from support.incentives import PSS, SHA384, modulus, rsa_key

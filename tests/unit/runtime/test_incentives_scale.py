@@ -16,8 +16,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.incentives import Epoch, EpochState, MonthPhase
-from runtime.pallets.incentives.types import LIFE_MONTHS
+from runtime.pallets.incentives.types import LIFE_MONTHS, Epoch, EpochState, MonthPhase
 from storage.overlay import Overlay
 
 FACILITIES, VOUCHERS, PART = 10_000, 1_000_000, 50_000

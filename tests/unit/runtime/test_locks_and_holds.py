@@ -44,13 +44,14 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import WireToken
-from runtime.pallets.balances import Reasons
-from runtime.pallets.bounties import Bounties
-from runtime.pallets.multisig import Multisig, Timepoint
+from runtime.frame.traits import Reasons
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.multisig.pallet import Multisig, Timepoint
 from runtime.pallets.origins import spending_up_to
-from runtime.pallets.proxy import Proxy, ProxyType
-from runtime.pallets.system import System
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.proxy.pallet import Proxy
+from runtime.pallets.proxy.types import ProxyType
+from runtime.pallets.system.pallet import System
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from runtime.schedules import VestingInfo
 from support.chain import ALICE as RICH
 from support.chain import DevChain

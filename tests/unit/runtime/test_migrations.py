@@ -20,7 +20,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.version import LastRuntimeUpgradeInfo
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from support.runtime import VERSION, DictState, SmallRuntime
 
 

@@ -22,13 +22,13 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.point_voucher import Denomination, PointVoucher
 from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from runtime.frame import signed
-from runtime.pallets.facilities import Kind, Size
-from runtime.pallets.identity import Data, IdentityInfo, KnownGood
-from runtime.pallets.jobs import JobFees
-from runtime.pallets.mining import Params
-from runtime.pallets.payfi import Rates
-from runtime.pallets.referral import Terms
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.facilities.types import Kind, Size
+from runtime.pallets.identity.types import Data, IdentityInfo, KnownGood
+from runtime.pallets.jobs.types import JobFees
+from runtime.pallets.mining.types import Params
+from runtime.pallets.payfi.types import Rates
+from runtime.pallets.referral.types import Terms
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import split_compute
 from support.economy.chain import PEOPLE, EconomyChain, Step
 from support.economy.oracle import BTT, DAY, MONTH

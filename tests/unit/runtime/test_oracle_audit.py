@@ -14,9 +14,8 @@ from btt_chain.scale import u8, u16, u64, u128
 from runtime.audits.oracle import feeders, price_problems
 from runtime.constants import DAY_MS
 from runtime.frame import ROOT, DispatchError, signed
-from runtime.pallets.oracle import FeederState, Rule, TimestampedValue
 from runtime.pallets.oracle.prices import is_near
-from runtime.pallets.oracle.types import MIN_BOND, Bucket
+from runtime.pallets.oracle.types import MIN_BOND, Bucket, FeederState, Rule, TimestampedValue
 from support.oracle import CNY, FEEDERS, MINUTE, START, USD, OracleRuntime
 
 NEAR = st.sampled_from((1000, 1000, 1005, 1040, 1090, 1099, 1101, 950, 910, 890, 400, 1, 10**36))

@@ -25,12 +25,12 @@ from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
-from runtime.pallets.payfi import PaymentState, Rates
 from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.arbiters import BOND
 from runtime.pallets.payfi.card_types import Limits, Proof
 from runtime.pallets.payfi.dispute_types import Contest, DisputeReason, Outcome, Resolution
-from runtime.pallets.system import System
+from runtime.pallets.payfi.types import PaymentState, Rates
+from runtime.pallets.system.pallet import System
 from runtime.params import RuntimeParams
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address
 

@@ -12,8 +12,8 @@ from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, signed
 from runtime.pallets.oracle import errors as oracle_errors
 from runtime.pallets.oracle.types import Round, Rule, TimestampedValue, Waiting
-from runtime.pallets.payfi import Rates
 from runtime.pallets.payfi import errors as payfi_errors
+from runtime.pallets.payfi.types import Rates
 from support.chain import ALICE, BOB, DevChain, account
 
 SHOP, PAYER = account(ALICE), account(BOB)

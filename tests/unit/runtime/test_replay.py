@@ -12,7 +12,7 @@ from btt_chain.txpool import TransactionInvalid
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import Call
-from runtime.pallets.system import System
+from runtime.pallets.system.pallet import System
 from support.chain import BOB, CHARLIE, DAVE, DevChain, account, address
 
 VICTIM = KeyPair.from_uri("//Victim")

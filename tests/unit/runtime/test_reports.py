@@ -31,11 +31,11 @@ from btt_chain.scale import u32, u64
 from runtime.apis.reports import AnyProof, report_extrinsic
 from runtime.frame import NONE, DispatchError, PostInfo, signed
 from runtime.pallets.authorities import events as authorities_events
-from runtime.pallets.babe import Babe
+from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.evidence import MembershipProof
-from runtime.pallets.grandpa import Grandpa
-from runtime.pallets.offences import Offences
-from runtime.pallets.session import SessionKeys
+from runtime.pallets.grandpa.pallet import Grandpa
+from runtime.pallets.offences.pallet import Offences
+from runtime.pallets.session.pallet import SessionKeys
 from runtime.params import RuntimeParams
 from support.babe_chain import BOND, EPOCH, START, BabeChain, Validator, validators
 from support.runtime import refused

@@ -13,7 +13,7 @@ from btt_chain.scale import codec, u32
 from runtime.frame import ROOT, BadOrigin, DispatchClass, DispatchInfo, PostInfo, signed
 from runtime.frame.version import CODE_KEY, CowText, LastRuntimeUpgradeInfo
 from runtime.frame.weight import Pays
-from runtime.pallets.system import System, event_info
+from runtime.pallets.system.pallet import System, event_info
 from support.runtime import VERSION, SmallRuntime
 
 WHO = AccountId(b"\1" * 32)

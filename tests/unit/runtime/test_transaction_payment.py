@@ -19,6 +19,7 @@ from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.primitives.extrinsic import bare, opaque, unwrap
 from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import TransactionInvalid
+from runtime.block_weights import BASE_EXTRINSIC
 from runtime.constants import BTT
 from runtime.frame import (
     ROOT,
@@ -31,10 +32,10 @@ from runtime.frame import (
     Weight,
     signed,
 )
-from runtime.pallets.balances import Balances
 from runtime.pallets.balances import events as balances_events
-from runtime.pallets.system import System
-from runtime.pallets.transaction_payment import (
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.system.pallet import System
+from runtime.pallets.transaction_payment.pallet import (
     FLOOR,
     ONE,
     FeeDetails,
@@ -42,9 +43,8 @@ from runtime.pallets.transaction_payment import (
     TransactionPayment,
     next_multiplier,
 )
-from runtime.pallets.utility import Utility
+from runtime.pallets.utility.pallet import Utility
 from runtime.schedules import VestingInfo
-from runtime.weights.block import BASE_EXTRINSIC
 from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
 
 A = TypeVar("A")

@@ -15,7 +15,7 @@ from runtime.frame import ROOT, BadOrigin
 from runtime.frame.origin import decided
 from runtime.pallets.origins import Decision
 from runtime.pallets.tokenomics import errors
-from runtime.pallets.treasury import Treasury
+from runtime.pallets.treasury.pallet import Treasury
 from support.economy.chain import EconomyChain, Step, person
 
 ROW = {"seed-002": 31_500_000, "seed-004": 2_310_000}

@@ -17,12 +17,12 @@ from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMod
 from runtime.frame import NONE, Call
 from runtime.frame import signed as signed_by
 from runtime.pallets.authorities import events as authorities_events
-from runtime.pallets.babe import Babe
+from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
-from runtime.pallets.offences import Offences
-from runtime.pallets.offences import opaque as opaque_time_slot
-from runtime.pallets.session import Session, SessionKeys
-from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.offences.pallet import Offences
+from runtime.pallets.offences.pallet import opaque as opaque_time_slot
+from runtime.pallets.session.pallet import Session, SessionKeys
+from runtime.pallets.transaction_payment.pallet import TransactionPayment
 from runtime.params import RuntimeParams
 from support.babe_chain import BOND, EPOCH, START, BabeChain, Validator, validators
 

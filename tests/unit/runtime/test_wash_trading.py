@@ -28,7 +28,7 @@ from btt_chain.work import ids
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.jobs import Check, JobState, Tier
+from runtime.pallets.jobs.types import Check, JobState, Tier
 from runtime.pallets.mining.types import PARTS
 from runtime.params import WorkRules
 from runtime.splits import split_compute

@@ -6,8 +6,9 @@ import pytest
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import decode, u32, u64
-from runtime.apis.work import WorkApi
-from runtime.apis.work_views import (
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.types import Check, Job, JobState, Outcome, Tier, Urgency
+from runtime.pallets.jobs.views import (
     ClassPrice,
     Duty,
     JobView,
@@ -17,8 +18,7 @@ from runtime.apis.work_views import (
     Task,
     WorkQuote,
 )
-from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
-from runtime.pallets.receipts import Phase, Valid, Wrong
+from runtime.pallets.receipts.types import Phase, Valid, Wrong
 from support.chain import DevChain
 from support.market import ALICE, BOB, RULES, Claim, Market, net, person
 
@@ -217,7 +217,7 @@ def test_a_job_that_was_forgotten_is_nowhere(market: Market) -> None:
 
 
 def test_what_ended_does_not_hide_what_is_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.apis.work.MAX_LENGTH", 1)
+    monkeypatch.setattr("runtime.pallets.jobs.api.MAX_LENGTH", 1)
     market = Market(providers=1)
     for _ in range(5):
         job = market.post()
@@ -233,7 +233,7 @@ def test_what_ended_does_not_hide_what_is_to_be_done(monkeypatch: pytest.MonkeyP
 def test_receipts_that_only_wait_do_not_hide_those_to_look_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("runtime.apis.work.MAX_LENGTH", 1)
+    monkeypatch.setattr("runtime.pallets.jobs.api.MAX_LENGTH", 1)
     market = Market(verifiers=3)
     for _ in range(4):
         waiting = market.checking(market.post(), HONEST)

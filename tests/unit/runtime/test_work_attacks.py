@@ -24,9 +24,9 @@ from btt_chain.scale import u16, u32, u64
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import DispatchError
-from runtime.pallets.jobs import Check, JobState, Outcome
 from runtime.pallets.jobs import errors as jobs_errors
-from runtime.pallets.receipts import Phase, Seat, Valid, Verdict, Wrong
+from runtime.pallets.jobs.types import Check, JobState, Outcome
+from runtime.pallets.receipts.types import Phase, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
 from support.market import ALICE, BOB, GENESIS, RANDOMNESS, SALT, Claim, Market, person
 

@@ -9,8 +9,8 @@ import numpy as np
 from btt_chain.scale import u32
 from runtime.audits import audit
 from runtime.frame import ROOT
-from runtime.pallets.jobs import JobState, Outcome
 from runtime.pallets.jobs import events as jobs_events
+from runtime.pallets.jobs.types import JobState, Outcome
 from support.whole_market import WholeMarket
 from unit.runtime.pallets.test_work_machine import WholeWorkMachine
 

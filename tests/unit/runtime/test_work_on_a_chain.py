@@ -17,11 +17,12 @@ from runtime.accounts import POOLS
 from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.frame import Call, signed
-from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency, events
+from runtime.pallets.jobs import events
+from runtime.pallets.jobs.types import Check, Job, JobState, Outcome, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.providers import ProviderInfo, ProviderKind
-from runtime.pallets.receipts import Phase, Receipt, Seat, Valid, Verdict, Wrong
+from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.attestations import VERDICT
+from runtime.pallets.receipts.types import Phase, Receipt, Seat, Valid, Verdict, Wrong
 from runtime.params import RuntimeParams, WorkRules
 from support.babe_chain import BOND, BabeChain, Validator, validators
 from support.market import ENDPOINT, RANDOMNESS, SALT, Claim, inputs_root, net

@@ -15,8 +15,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
+from runtime.pallets.payfi import weights
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES
-from runtime.weights import pay_fi as weights
 from storage.overlay import Overlay
 
 

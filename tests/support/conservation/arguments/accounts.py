@@ -8,9 +8,9 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.identity import Data, Erroneous, FeePaid, IdentityInfo, KnownGood
-from runtime.pallets.multisig import Timepoint
-from runtime.pallets.proxy import ProxyType
+from runtime.pallets.identity.types import Data, Erroneous, FeePaid, IdentityInfo, KnownGood
+from runtime.pallets.multisig.pallet import Timepoint
+from runtime.pallets.proxy.types import ProxyType
 from runtime.schedules import VestingInfo
 from support.conservation.arguments.common import Arguments, announced, calls, origin
 from support.conservation.chain import INFO

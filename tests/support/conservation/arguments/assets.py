@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets import asset_registry, exchange
-from runtime.pallets.asset_registry import AssetKind as ThingKind
-from runtime.pallets.asset_registry import Mode, RightKind, Role
-from runtime.pallets.exchange import Side, TimeInForce
+from runtime.pallets.asset_registry import types as asset_registry
+from runtime.pallets.asset_registry.types import AssetKind as ThingKind
+from runtime.pallets.asset_registry.types import Mode, RightKind, Role
+from runtime.pallets.exchange import types as exchange
+from runtime.pallets.exchange.types import Side, TimeInForce
 from runtime.pallets.tokenomics.types import NO_HASH
 from support.chain import START
 from support.conservation.arguments.common import Arguments, announced

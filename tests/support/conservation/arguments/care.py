@@ -12,8 +12,9 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import EvidenceTree, Opening, leaf_hash
 from btt_chain.scale import u32, u128
 from runtime.constants import BTT
-from runtime.pallets import health_records, referral
-from runtime.pallets.health_records import BatchKind
+from runtime.pallets.health_records import types as health_records
+from runtime.pallets.health_records.types import BatchKind
+from runtime.pallets.referral import types as referral
 from support.conservation.arguments.common import Arguments
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from btt_chain.primitives.babe_digests import AllowedSlots, NextConfigDescriptor
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64
-from runtime.pallets.authorities import LOWEST_MINIMUM
-from runtime.pallets.session import SessionKeys
+from runtime.pallets.authorities.types import LOWEST_MINIMUM
+from runtime.pallets.session.pallet import SessionKeys
 from support.conservation.arguments.common import Arguments, of_zeros
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.pallets.mining.types import Params
-from runtime.pallets.tier_staking import TIERS, PremiumService
+from runtime.pallets.tier_staking.formulas import TIERS
+from runtime.pallets.tier_staking.types import PremiumService
 from runtime.pallets.tokenomics.types import NO_HASH, BurnId, CeilingMode
-from runtime.pallets.treasury import AssetKind
+from runtime.pallets.treasury.pallet import AssetKind
 from support.conservation.arguments.common import Arguments
 from support.conservation.signers import FAR
 

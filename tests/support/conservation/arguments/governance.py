@@ -8,11 +8,11 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime import VERSION
-from runtime.pallets.chambers import Mode as ChamberMode
-from runtime.pallets.conviction_voting import Conviction, Split, SplitAbstain, Standard, Vote
+from runtime.pallets.chambers.formulas import Mode as ChamberMode
+from runtime.pallets.conviction_voting.types import Conviction, Split, SplitAbstain, Standard, Vote
 from runtime.pallets.origins import Decision, DecisionOrigin, SystemOrigin
-from runtime.pallets.preimage import MAX_INLINE, Inline, Lookup
-from runtime.pallets.scheduler import After
+from runtime.pallets.preimage.pallet import MAX_INLINE, Inline, Lookup
+from runtime.pallets.scheduler.types import After
 from support.conservation.arguments.common import Arguments, announced, noted, origin
 from support.conservation.signers import ED, KNOWN
 

@@ -12,8 +12,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.point_voucher import Denomination, PointVoucher
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.facilities import Facility, FacilityState, Kind, Size
-from runtime.pallets.incentives import (
+from runtime.pallets.facilities.types import Facility, FacilityState, Kind, Size
+from runtime.pallets.incentives.epochs import modulus_hash
+from runtime.pallets.incentives.types import (
+    EligibleAuditor,
     Epoch,
     EpochState,
     Fail,
@@ -25,8 +27,6 @@ from runtime.pallets.incentives import (
     Pass,
     Progress,
 )
-from runtime.pallets.incentives.epochs import modulus_hash
-from runtime.pallets.incentives.types import EligibleAuditor
 from runtime.pallets.tokenomics.types import NO_HASH
 from support.conservation.arguments.common import Arguments
 from support.conservation.signers import KNOWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btt_chain.scale import u16
-from runtime.pallets.facilities import Bonds, Kind, Size
+from runtime.pallets.facilities.types import Bonds, Kind, Size
 from runtime.pallets.tokenomics.types import NO_HASH
 from support.conservation.arguments.common import Arguments
 from support.conservation.arguments.economy import one_milestone

@@ -9,9 +9,9 @@ from btt_chain.primitives.account import Id, MultiAddress
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import REGISTRATION, Ed25519Key, Registration, card_id
 from btt_chain.scale import u8, u16, u32, u64
-from runtime.pallets.payfi import Rates
 from runtime.pallets.payfi.card_types import Limits, Proof
 from runtime.pallets.payfi.dispute_types import Accept, Contest, DisputeReason
+from runtime.pallets.payfi.types import Rates
 from runtime.pallets.tokenomics.types import NO_HASH
 from support.conservation.arguments.common import Arguments, of_zeros
 from support.conservation.signers import KNOWN

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btt_chain.scale import u16, u128
-from runtime.pallets.oracle import EnergyClass, Rule
-from runtime.pallets.oracle.types import MIN_BOND
+from runtime.pallets.oracle.types import MIN_BOND, EnergyClass, Rule
 from support.conservation.arguments.common import Arguments
 from support.conservation.chain import CNY, USD
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from btt_chain.scale import u8, u16, u32, u64
 from btt_chain.work import ids
-from runtime.pallets import jobs, models, providers
-from runtime.pallets.jobs import ENDED, Check, Tier, Urgency
+from runtime.pallets.jobs import types as jobs
+from runtime.pallets.jobs.types import ENDED, Check, Tier, Urgency
+from runtime.pallets.models import types as models
 from runtime.pallets.models.pallet import CLASSES
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.receipts import Valid
+from runtime.pallets.providers import types as providers
+from runtime.pallets.receipts.types import Valid
 from runtime.pallets.tokenomics.types import NO_HASH
 from support.conservation.arguments.common import Arguments, of_zeros
 from support.conservation.chain import NET

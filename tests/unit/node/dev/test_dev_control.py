@@ -22,7 +22,7 @@ from btt_chain.txpool import PoolError
 from runtime.accounts import MINING
 from runtime.constants import BTT
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.tier_staking import TierStaking
+from runtime.pallets.tier_staking.pallet import TierStaking
 from storage.memory import MemoryKV
 from support.chain import ALICE, BOB, CHARLIE, address
 from support.dev_node import DevNode

@@ -36,19 +36,12 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.asset_registry import (
-    AssetKind,
-    AssetRegistry,
-    Mode,
-    Params,
-    RightKind,
-    Role,
-    State,
-)
 from runtime.pallets.asset_registry import errors as asset_registry_errors
 from runtime.pallets.asset_registry import events as asset_registry_events
+from runtime.pallets.asset_registry.pallet import AssetRegistry
+from runtime.pallets.asset_registry.types import AssetKind, Mode, Params, RightKind, Role, State
 from runtime.pallets.assets import errors as assets_errors
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tokenomics.types import BurnReason
 from support.asset_runtime import (
     ALICE,
     BOB,

@@ -12,7 +12,9 @@ from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
 from runtime.frame import TokenError, TokenErrorKind, signed
 from runtime.frame.error import ConsumerRemaining
-from runtime.pallets.assets import Assets, AssetStatus, DepositHeld, errors, events
+from runtime.pallets.assets import errors, events
+from runtime.pallets.assets.pallet import Assets
+from runtime.pallets.assets.types import AssetStatus, DepositHeld
 from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 

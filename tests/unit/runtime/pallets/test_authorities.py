@@ -17,22 +17,20 @@ from runtime.decay import DECAY_SUM, SCORE_UNIT
 from runtime.frame import ROOT, BadOrigin, GenesisError, TokenError, TokenErrorKind, signed
 from runtime.frame.bonding import UnlockChunk
 from runtime.frame.error import Error
-from runtime.pallets.authorities import (
+from runtime.pallets.authorities import errors, events
+from runtime.pallets.authorities.formulas import block_shares, work_part
+from runtime.pallets.authorities.pallet import Authorities
+from runtime.pallets.authorities.selection import even_count
+from runtime.pallets.authorities.types import (
     HIGHEST_MINIMUM,
     LOWEST_MINIMUM,
     MAX_BOND,
-    Authorities,
     Exposure,
     Ledger,
     NoAbsences,
     NoKeys,
     NoWork,
-    block_shares,
-    errors,
-    events,
-    work_part,
 )
-from runtime.pallets.authorities.selection import even_count
 from support.histories import History, seeds, unreached
 from support.runtime import refused
 from support.stakes import MINIMUM, RICH, StakeChain, btt, stash

@@ -26,7 +26,8 @@ from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u64
 from runtime.frame import GenesisError, InvalidBlock
-from runtime.pallets.babe import Babe, Engine
+from runtime.pallets.babe.pallet import Babe
+from runtime.pallets.babe.types import Engine
 from support.babe_chain import beacon_after
 from support.runtime import SmallRuntime
 from support.simulated_vrf import SimulatedVrf

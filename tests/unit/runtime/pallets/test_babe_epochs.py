@@ -20,7 +20,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.primitives.lottery import slot_input
 from btt_chain.scale import u32, u64
 from runtime.frame import ROOT, InvalidBlock
-from runtime.pallets.babe import Babe
+from runtime.pallets.babe.pallet import Babe
 from runtime.params import RuntimeParams
 from support.babe_chain import EPOCH, START, BabeChain, beacon_after, validators
 from support.simulated_vrf import SimulatedVrf

@@ -17,8 +17,10 @@ from runtime.frame import (
     Origin,
     TokenErrorKind,
 )
-from runtime.pallets.balances import Balances, Reasons, events
-from runtime.pallets.system import System
+from runtime.frame.traits import Reasons
+from runtime.pallets.balances import events
+from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.system.pallet import System
 from support.balances import (
     ALICE,
     BOB,

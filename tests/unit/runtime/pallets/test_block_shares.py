@@ -18,9 +18,10 @@ from btt_chain.primitives.block_shares import SHARE_UNIT
 from btt_chain.scale import u64
 from runtime.constants import BTT
 from runtime.decay import AGE, DECAY_SUM, SCORE_UNIT, WINDOW, decayed
-from runtime.pallets.authorities import block_shares, formulas, work_part
+from runtime.pallets.authorities import formulas
+from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.authorities.types import HIGHEST_FACTOR, LOWEST_FACTOR
-from runtime.pallets.transaction_payment import FLOOR, author_limit
+from runtime.pallets.transaction_payment.pallet import FLOOR, author_limit
 from support.block_shares import (
     BOND,
     FACTOR,

@@ -11,9 +11,12 @@ from btt_chain.scale import u32, u128
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, PostInfo, TokenError, TokenErrorKind, signed
-from runtime.pallets.balances import Reasons, sub_account
+from runtime.frame.traits import Reasons
 from runtime.pallets.balances import errors as balances_errors
-from runtime.pallets.bounties import (
+from runtime.pallets.balances.types import sub_account
+from runtime.pallets.bounties import errors as bounties_errors
+from runtime.pallets.bounties import events as bounties_events
+from runtime.pallets.bounties.types import (
     MAX_REASON,
     Active,
     Approved,
@@ -24,11 +27,7 @@ from runtime.pallets.bounties import (
     Funded,
     Proposed,
 )
-from runtime.pallets.bounties import errors as bounties_errors
-from runtime.pallets.bounties import events as bounties_events
-from runtime.pallets.treasury import (
-    MAX_APPROVALS,
-)
+from runtime.pallets.treasury.pallet import MAX_APPROVALS
 from runtime.schedules import VestingInfo
 from support.bounties import (
     ALICE,

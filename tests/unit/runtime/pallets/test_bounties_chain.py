@@ -16,22 +16,20 @@ from runtime import BttRuntime
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Error, Origin, TokenError, TokenErrorKind, signed
-from runtime.pallets.balances import is_pool, sub_account
-from runtime.pallets.bounties import (
+from runtime.pallets.balances.types import is_pool, sub_account
+from runtime.pallets.bounties.pallet import Bounties
+from runtime.pallets.bounties.types import (
     Active,
     Approved,
     ApprovedWithCurator,
     AwaitsCurator,
     Awarded,
-    Bounties,
     Bounty,
     BountyStatus,
     Funded,
     Proposed,
 )
-from runtime.pallets.treasury import (
-    AssetKind,
-)
+from runtime.pallets.treasury.pallet import AssetKind
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.schedules import VestingInfo
 from support.bounties import (

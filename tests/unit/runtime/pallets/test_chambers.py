@@ -24,25 +24,15 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.origin import decided
-from runtime.pallets.chambers import (
-    SEAT_POWER,
-    Chamber,
-    ChamberRecord,
-    Mode,
-    Share,
-    errors,
-    events,
-    formulas,
-)
-from runtime.pallets.conviction_voting import (
-    ConvictionVoting,
-    Split,
-    SplitAbstain,
-)
+from runtime.pallets.chambers import errors, events, formulas
+from runtime.pallets.chambers.formulas import Chamber, Mode
+from runtime.pallets.chambers.types import SEAT_POWER, ChamberRecord, Share
+from runtime.pallets.conviction_voting.pallet import ConvictionVoting
+from runtime.pallets.conviction_voting.types import Split, SplitAbstain
 from runtime.pallets.origins import Decision, DecisionOrigin
-from runtime.pallets.referenda import NO_BALLOT, Ballot, Tally, WasApproved, WasRejected
 from runtime.pallets.referenda.curves import flat, passing
 from runtime.pallets.referenda.tracks import TABLE
+from runtime.pallets.referenda.types import NO_BALLOT, Ballot, Tally, WasApproved, WasRejected
 from support.assembly import SLOT_MS, STAKE_LASTS, Assembly, Vault
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, address
 from support.histories import History, seeds, unreached

@@ -11,14 +11,9 @@ from btt_chain.scale import u8, u16, u32, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
 from runtime.limits import block_weights
-from runtime.pallets.chambers import (
-    Chamber,
-)
-from runtime.pallets.conviction_voting import (
-    Standard,
-    vote_of,
-)
-from runtime.pallets.referenda import NO_BALLOT, Ballot, Tally, WasRejected
+from runtime.pallets.chambers.formulas import Chamber
+from runtime.pallets.conviction_voting.types import Standard, vote_of
+from runtime.pallets.referenda.types import NO_BALLOT, Ballot, Tally, WasRejected
 from support.assembly import SLOT_MS, Assembly
 from support.governance import ALICE, BOB
 

@@ -11,15 +11,22 @@ from runtime.constants import BTT
 from runtime.frame import PostInfo, TokenError, signed
 from runtime.frame.error import Error
 from runtime.frame.origin import decided
+from runtime.frame.traits import Reasons
 from runtime.frame.weight import DispatchClass
 from runtime.limits import block_weights, heaviest_call
-from runtime.pallets.balances import Reasons
-from runtime.pallets.conviction_voting import (
+from runtime.pallets.conviction_voting import weights
+from runtime.pallets.conviction_voting.pallet import (
     LOCK_ID,
+    MAX_MOVED,
+    ConvictionVoting,
+    delegation_weight,
+    votes_within,
+)
+from runtime.pallets.conviction_voting.types import (
+    MAX_VOTES,
     AccountVote,
     Casting,
     Conviction,
-    ConvictionVoting,
     Delegating,
     Delegations,
     PriorLock,
@@ -29,14 +36,11 @@ from runtime.pallets.conviction_voting import (
     Vote,
     VoteCasting,
     VoteDelegating,
+    stake_of,
     vote_of,
-    votes_within,
 )
-from runtime.pallets.conviction_voting.pallet import MAX_MOVED, delegation_weight
-from runtime.pallets.conviction_voting.types import MAX_VOTES, stake_of
 from runtime.pallets.origins import Decision, DecisionOrigin
-from runtime.pallets.referenda import Ongoing, Tally
-from runtime.weights import conviction_voting as weights
+from runtime.pallets.referenda.types import Ongoing, Tally
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, SMALL_SPENDER, WEALTH, Forum
 from support.histories import History, seeds, unreached
 from support.runtime import refused

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import codec, i64
-from runtime.pallets.referenda import (
+from runtime.pallets.referenda.curves import (
+    AnyCurve,
+    Curve,
     FixedI64,
     LinearDecreasing,
     Reciprocal,
@@ -20,7 +22,6 @@ from runtime.pallets.referenda import (
     flat,
     passing,
 )
-from runtime.pallets.referenda.curves import AnyCurve, Curve
 
 WHOLE = Perbill.WHOLE
 PARTS = st.integers(0, WHOLE)

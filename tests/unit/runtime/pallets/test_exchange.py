@@ -11,23 +11,23 @@ from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, TokenError, TokenErrorKind, signed
 from runtime.limits import block_weights
 from runtime.pallets.assets import errors as assets_errors
-from runtime.pallets.exchange import (
-    MAX_AUCTIONS,
-    MAX_LEVELS,
-    MAX_MATCHES,
-    Exchange,
+from runtime.pallets.exchange import errors as exchange_errors
+from runtime.pallets.exchange import events as exchange_events
+from runtime.pallets.exchange import weights
+from runtime.pallets.exchange.auctions import MAX_AUCTIONS, MAX_MATCHES, MAX_ORDERS_READ
+from runtime.pallets.exchange.book import MAX_LEVELS
+from runtime.pallets.exchange.pallet import Exchange, deepest
+from runtime.pallets.exchange.types import (
+    MAX_IMMEDIATE,
+    MAX_OWN_ORDERS,
     Order,
     Params,
     Side,
     TimeInForce,
+    Total,
+    level_key,
 )
-from runtime.pallets.exchange import errors as exchange_errors
-from runtime.pallets.exchange import events as exchange_events
-from runtime.pallets.exchange.auctions import MAX_ORDERS_READ
-from runtime.pallets.exchange.pallet import deepest
-from runtime.pallets.exchange.types import MAX_IMMEDIATE, MAX_OWN_ORDERS, Total, level_key
-from runtime.pallets.tokenomics import BurnReason
-from runtime.weights import exchange as weights
+from runtime.pallets.tokenomics.types import BurnReason
 from support.asset_runtime import (
     ALICE,
     BOB,

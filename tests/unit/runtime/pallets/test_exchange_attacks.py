@@ -24,8 +24,10 @@ from hypothesis import strategies as st
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64, u128
 from runtime.constants import BTT
-from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Side, TimeInForce, errors
-from runtime.pallets.exchange.types import Crossing
+from runtime.pallets.exchange import errors
+from runtime.pallets.exchange.auctions import MAX_MATCHES
+from runtime.pallets.exchange.book import MAX_LEVELS
+from runtime.pallets.exchange.types import Crossing, Side, TimeInForce
 from support.asset_runtime import ALICE, BOB, CAROL, DAVE
 from support.market_floor import SCANNER, Market
 from support.runtime import refused

@@ -15,8 +15,9 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, signed
 from runtime.frame.origin import decided
-from runtime.pallets.facilities import Bonds, FacilityState, Kind, Size, errors, events
-from runtime.pallets.identity import (
+from runtime.pallets.facilities import errors, events
+from runtime.pallets.facilities.types import Bonds, FacilityState, Kind, Size
+from runtime.pallets.identity.types import (
     Erroneous,
     IdentityInfo,
     KnownGood,

@@ -21,8 +21,8 @@ from btt_chain.primitives.voters import AuthorityId
 from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u32, u64
 from runtime.frame import ROOT, BadOrigin, signed
-from runtime.pallets.grandpa import Grandpa, Live
-from runtime.pallets.session import SessionKeys
+from runtime.pallets.grandpa.pallet import Grandpa, Live
+from runtime.pallets.session.pallet import SessionKeys
 from support.babe_chain import START, BabeChain, validators
 from support.runtime import SmallRuntime, refused
 

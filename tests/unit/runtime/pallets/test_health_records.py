@@ -18,18 +18,17 @@ from btt_chain.scale import u32, u128
 from runtime.constants import BTT
 from runtime.frame import BadOrigin, TokenError, signed
 from runtime.frame.origin import decided
-from runtime.pallets.facilities import Kind
-from runtime.pallets.health_records import (
+from runtime.pallets.facilities.types import Kind
+from runtime.pallets.health_records import errors, events
+from runtime.pallets.health_records.promises import ANSWER_EPOCHS, REPORT_EPOCHS
+from runtime.pallets.health_records.revocations import MAX_EXPIRED
+from runtime.pallets.health_records.types import (
+    KEPT_EPOCHS,
     BatchKind,
     OldRoot,
     Terms,
-    errors,
-    events,
     old_root_leaf,
 )
-from runtime.pallets.health_records.promises import ANSWER_EPOCHS, REPORT_EPOCHS
-from runtime.pallets.health_records.revocations import MAX_EXPIRED
-from runtime.pallets.health_records.types import KEPT_EPOCHS
 from runtime.pallets.origins import Decision
 from support.care import KEPT, KEY, CareRuntime, absences, log_of, promise
 from support.facilities import RICH

@@ -9,10 +9,10 @@ from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import TokenError
-from runtime.pallets.balances import Reasons
+from runtime.frame.traits import Reasons
 from runtime.pallets.balances import events as balances_events
-from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.tokenomics import events as tokenomics_events
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import split_compute
 from support.market import ALICE, BOB, RICH, Market, person
 

@@ -13,14 +13,19 @@ from btt_chain.scale import DecodeError, EncodeError, codec, u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Error, Origin, signed
-from runtime.pallets.balances import Reasons
+from runtime.frame.traits import Reasons
 from runtime.pallets.balances import errors as balances_errors
-from runtime.pallets.identity import (
+from runtime.pallets.identity import errors as identity_errors
+from runtime.pallets.identity import events as identity_events
+from runtime.pallets.identity.pallet import Identity
+from runtime.pallets.identity.types import (
+    DATA,
+    MAX_REGISTRARS,
+    MAX_SUBS,
     RESERVE_ID,
     Data,
     Erroneous,
     FeePaid,
-    Identity,
     IdentityInfo,
     Judgement,
     KnownGood,
@@ -29,9 +34,6 @@ from runtime.pallets.identity import (
     Reasonable,
     Unknown,
 )
-from runtime.pallets.identity import errors as identity_errors
-from runtime.pallets.identity import events as identity_events
-from runtime.pallets.identity.types import DATA, MAX_REGISTRARS, MAX_SUBS
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, WEALTH, GovernanceRuntime
 from support.histories import History, seeds, unreached
 from support.runtime import refused

@@ -15,10 +15,18 @@ from btt_chain.primitives.point_voucher import Denomination
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.facilities import Kind, Size
 from runtime.pallets.facilities.errors import OperatorTaken
-from runtime.pallets.incentives import EpochState, Fail, Month, Pass, errors, formulas
-from runtime.pallets.incentives.types import AUDITOR_FINE, MAX_PRUNED, PointsAccount
+from runtime.pallets.facilities.types import Kind, Size
+from runtime.pallets.incentives import errors, formulas
+from runtime.pallets.incentives.types import (
+    AUDITOR_FINE,
+    MAX_PRUNED,
+    EpochState,
+    Fail,
+    Month,
+    Pass,
+    PointsAccount,
+)
 from support.incentives import (
     CHINA,
     CLINIC,

@@ -8,7 +8,8 @@ from btt_chain.primitives import audit_selection
 from btt_chain.scale import u32
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.incentives import (
+from runtime.pallets.incentives import errors
+from runtime.pallets.incentives.types import (
     AuditPhase,
     EpochState,
     Fail,
@@ -16,7 +17,6 @@ from runtime.pallets.incentives import (
     NotOpened,
     Pass,
     Verdict,
-    errors,
 )
 from support.incentives import (
     AUDITORS,

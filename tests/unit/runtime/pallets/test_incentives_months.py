@@ -9,10 +9,10 @@ from btt_chain.scale import u32
 from runtime.accounts import DEVELOPMENT_FUND, HEALTH, OPERATIONS
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.facilities import Kind, Size
-from runtime.pallets.incentives import EpochState, MonthPhase, errors
-from runtime.pallets.incentives.types import MAX_PRUNED
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.facilities.types import Kind, Size
+from runtime.pallets.incentives import errors
+from runtime.pallets.incentives.types import MAX_PRUNED, EpochState, MonthPhase
+from runtime.pallets.tokenomics.types import BurnReason
 from support.incentives import (
     AUDITORS,
     CLINIC,

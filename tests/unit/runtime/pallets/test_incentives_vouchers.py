@@ -10,12 +10,12 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.point_voucher import Denomination, PointVoucher
 from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime import block_weights as block
 from runtime.accounts import HEALTH
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, signed
 from runtime.pallets.incentives import errors
 from runtime.pallets.incentives.types import CREDENTIAL_BOUND, CREDENTIAL_FEE
-from runtime.weights import block
 from support.incentives import (
     CLINIC,
     DAY,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.scale import u16, u32, u64, u128
+from runtime import block_weights as block
 from runtime.frame import ROOT
-from runtime.pallets.jobs import Market as Prices
-from runtime.pallets.models import ModelClass
-from runtime.weights import block
-from runtime.weights import jobs as weights
+from runtime.pallets.jobs import weights
+from runtime.pallets.jobs.types import Market as Prices
+from runtime.pallets.models.types import ModelClass
 from support.market import EPOCH, Market
 
 CLASSES = 6

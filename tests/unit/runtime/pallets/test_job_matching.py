@@ -11,13 +11,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.jobs import (
-    JobState,
-    NoBenefits,
-    Outcome,
-    Urgency,
-    events,
-)
+from runtime.pallets.jobs import events
 from runtime.pallets.jobs.matching import (
     BUDGET,
     MAX_SELECTIONS,
@@ -25,7 +19,7 @@ from runtime.pallets.jobs.matching import (
     PICOS,
     WORST_SELECTION,
 )
-from runtime.pallets.jobs.types import NoBenefit
+from runtime.pallets.jobs.types import JobState, NoBenefit, NoBenefits, Outcome, Urgency
 from support.market import (
     ALICE,
     BOB,

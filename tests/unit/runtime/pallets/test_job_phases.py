@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.pallets.jobs import ENDED, JobState, Outcome, errors, phases
+from runtime.pallets.jobs import errors, phases
 from runtime.pallets.jobs.phases import TRANSITIONS, Action, Transition
-from runtime.pallets.jobs.types import MAX_ATTEMPTS
+from runtime.pallets.jobs.types import ENDED, MAX_ATTEMPTS, JobState, Outcome
 
 
 def documented() -> dict[tuple[JobState, Action], Transition]:

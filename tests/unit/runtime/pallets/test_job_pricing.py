@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.scale import u128
-from runtime.pallets.jobs import Params, Tier, Urgency, pricing
+from runtime.pallets.jobs import pricing
+from runtime.pallets.jobs.types import Params, Tier, Urgency
 
 PARAMS = Params()
 AMOUNT = st.integers(0, 10**24)

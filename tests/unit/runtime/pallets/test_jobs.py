@@ -14,24 +14,13 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, signed
 from runtime.frame.error import DispatchError
-from runtime.pallets.jobs import (
-    Check,
-    JobFees,
-    JobState,
-    Outcome,
-    Params,
-    Tier,
-    Urgency,
-    errors,
-    events,
-)
-from runtime.pallets.jobs import (
-    Market as Prices,
-)
+from runtime.pallets.jobs import errors, events
+from runtime.pallets.jobs.types import Check, JobFees, JobState, Outcome, Params, Tier, Urgency
+from runtime.pallets.jobs.types import Market as Prices
 from runtime.pallets.mining.types import KAPPA
 from runtime.pallets.providers.conduct import step_of
-from runtime.pallets.receipts import Valid
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.receipts.types import Valid
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.params import WorkRules
 from runtime.splits import split_compute
 from support.market import (

@@ -9,8 +9,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Overflow, Underflow, encode, u32, u64, u128
 from runtime.constants import BTT, YEAR_MS
 from runtime.frame import signed
-from runtime.pallets.mining import NoProviders, errors, events
-from runtime.pallets.mining.types import PARTS
+from runtime.pallets.mining import errors, events
+from runtime.pallets.mining.types import PARTS, NoProviders
 from runtime.splits import PPM
 from support.mining import (
     ALICE,

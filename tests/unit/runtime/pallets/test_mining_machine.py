@@ -11,7 +11,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import MILLI_BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.mining import Mining
+from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.mining.types import MAX_KAPPA
 from support.histories import History, seeds, unreached
 from support.mining import (

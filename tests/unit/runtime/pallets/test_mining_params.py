@@ -10,8 +10,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import encode, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, GenesisError, signed
-from runtime.pallets.mining import Estimate, Params, errors, events, factors
-from runtime.pallets.mining.types import MAX_KAPPA, MIN_PRICE, PARTS, RegionWork
+from runtime.pallets.mining import errors, events, factors
+from runtime.pallets.mining.types import MAX_KAPPA, MIN_PRICE, PARTS, Estimate, Params, RegionWork
 from runtime.splits import PPM
 from support.mining import (
     ALICE,

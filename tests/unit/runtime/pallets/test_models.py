@@ -28,9 +28,10 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import Error
-from runtime.pallets.models import CLASSES, CheckMode, ModelClass, Models, Params, errors
-from runtime.pallets.models.pallet import by_nodes
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.models import errors
+from runtime.pallets.models.pallet import CLASSES, Models, by_nodes
+from runtime.pallets.models.types import CheckMode, ModelClass, Params
+from runtime.pallets.tokenomics.types import BurnReason
 from support.histories import History, seeds, unreached
 from support.providers import ENDPOINT, ProviderChain
 from support.runtime import refused

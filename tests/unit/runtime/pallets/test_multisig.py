@@ -17,10 +17,10 @@ from runtime.frame import ROOT, BadOrigin, Call, Error, TokenError, Weight, sign
 from runtime.frame.error import WireToken
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import errors
-from runtime.pallets.multisig import Multisig, Operation, Timepoint
-from runtime.pallets.system import System
-from runtime.pallets.utility import Utility, carrying_weight
-from runtime.weights import multisig as weights
+from runtime.pallets.multisig import weights
+from runtime.pallets.multisig.pallet import Multisig, Operation, Timepoint
+from runtime.pallets.system.pallet import System
+from runtime.pallets.utility.pallet import Utility, carrying_weight
 from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 

@@ -13,13 +13,15 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT, YEAR_MS
 from runtime.frame import ROOT, TokenError, signed
-from runtime.pallets.chambers import Chamber, ChamberRecord, Share, formulas
 from runtime.pallets.chambers import errors as chambers_errors
 from runtime.pallets.chambers import events as chambers_events
-from runtime.pallets.chambers.types import MAX_OBJECTIONS, OBJECTION_LOCK_ID
-from runtime.pallets.tokenomics import Milestone, MilestoneStatus, PoolId, Programme, Tokenomics
+from runtime.pallets.chambers import formulas
+from runtime.pallets.chambers.formulas import Chamber
+from runtime.pallets.chambers.types import MAX_OBJECTIONS, OBJECTION_LOCK_ID, ChamberRecord, Share
 from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics import events as tokenomics_events
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.tokenomics.types import Milestone, MilestoneStatus, PoolId, Programme
 from support.assembly import SLOT_MS, Assembly
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE
 from support.histories import History, seeds, unreached

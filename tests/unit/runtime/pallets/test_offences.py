@@ -13,8 +13,9 @@ from btt_chain.scale import compact_encode, u32, u128
 from runtime.accounts import TREASURY
 from runtime.frame import signed
 from runtime.pallets.authorities import events
+from runtime.pallets.babe import weights as babe_weights
 from runtime.pallets.evidence import BABE_EQUIVOCATION, GRANDPA_EQUIVOCATION
-from runtime.pallets.offences import (
+from runtime.pallets.offences.pallet import (
     PRUNED_PER_BLOCK,
     Exposure,
     OffenceDetails,
@@ -23,7 +24,6 @@ from runtime.pallets.offences import (
     report_id,
     slash_of,
 )
-from runtime.weights import babe as babe_weights
 from support.runtime import refused
 from support.stakes import MINIMUM, StakeChain, stash
 

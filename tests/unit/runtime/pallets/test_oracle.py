@@ -15,14 +15,22 @@ from runtime.constants import BTT, DAY_MS
 from runtime.frame import ROOT, BadOrigin, GenesisError, signed
 from runtime.frame.traits import Reasons
 from runtime.pallets.mining import errors as mining_errors
-from runtime.pallets.oracle import EnergyClass, FeederState, Rule, TimestampedValue
 from runtime.pallets.oracle import errors as oracle_errors
 from runtime.pallets.oracle import events as oracle_events
+from runtime.pallets.oracle import weights
 from runtime.pallets.oracle.attestations import quorum
 from runtime.pallets.oracle.feeders import is_too_many
 from runtime.pallets.oracle.pallet import by_values
-from runtime.pallets.oracle.types import MAX_FEEDERS, MAX_KEYS, MAX_VALUE, MIN_BOND
-from runtime.weights import oracle as weights
+from runtime.pallets.oracle.types import (
+    MAX_FEEDERS,
+    MAX_KEYS,
+    MAX_VALUE,
+    MIN_BOND,
+    EnergyClass,
+    FeederState,
+    Rule,
+    TimestampedValue,
+)
 from support.oracle import (
     CNY,
     FEEDERS,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.scale import u8, u16, u64, u128
-from runtime.pallets.oracle import Rule, TimestampedValue, Waiting, errors
+from runtime.pallets.oracle import errors
 from runtime.pallets.oracle.prices import (
     Quote,
     advance,
@@ -22,7 +22,7 @@ from runtime.pallets.oracle.prices import (
     recorded,
     within_window,
 )
-from runtime.pallets.oracle.types import MAX_BUCKETS, Bucket
+from runtime.pallets.oracle.types import MAX_BUCKETS, Bucket, Rule, TimestampedValue, Waiting
 from support.oracle import CNY, FEEDERS, MINUTE, ONE, START, OracleRuntime
 from support.runtime import refused
 

@@ -22,7 +22,7 @@ from runtime.pallets.origins import (
     spending_up_to,
     written,
 )
-from runtime.pallets.utility import Utility
+from runtime.pallets.utility.pallet import Utility
 from support.governance import Diary, GovernanceRuntime
 from support.runtime import refused
 

@@ -16,7 +16,8 @@ from btt_chain.scale import codec, u32, u128
 from btt_chain.txpool import PoolError
 from runtime.direct import DirectCalls
 from runtime.frame import DispatchError
-from runtime.pallets.balances import Reasons, fungible
+from runtime.frame.traits import Reasons
+from runtime.pallets.balances import fungible
 from runtime.pallets.balances.packed import (
     charged,
     credited,

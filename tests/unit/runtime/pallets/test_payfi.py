@@ -22,11 +22,11 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
-from runtime.pallets.payfi import PaymentState, Rates, errors, events
+from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
 from runtime.pallets.payfi.policies import Policy, Shared
 from runtime.pallets.payfi.settlement import PLACES
-from runtime.pallets.payfi.types import Batch, Cause
+from runtime.pallets.payfi.types import Batch, Cause, PaymentState, Rates
 from support.payfi import (
     ALICE,
     BOB,

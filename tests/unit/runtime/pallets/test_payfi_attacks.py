@@ -9,13 +9,12 @@ import pytest
 from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import DispatchError, signed
-from runtime.pallets.payfi import PaymentState, Rates
 from runtime.pallets.payfi import errors as payfi_errors
 from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.dispute_types import Resolution
 from runtime.pallets.payfi.fees import fee_of, terms_of
 from runtime.pallets.payfi.policies import DenyList, Policy
-from runtime.pallets.payfi.types import Cause
+from runtime.pallets.payfi.types import Cause, PaymentState, Rates
 from runtime.pallets.tier_staking import errors as tier_staking_errors
 from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CAROL, CNY, DAY, KIOSK, SHOP
 from support.payfi_disputes import ANSWER, Court

@@ -10,8 +10,7 @@ import pytest
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import PAYFI
 from runtime.audits.payfi import payfi_findings
-from runtime.pallets.payfi import Batch, Payment, PaymentState, Queue, Volume
-from runtime.pallets.payfi.types import MerchantActive
+from runtime.pallets.payfi.types import Batch, MerchantActive, Payment, PaymentState, Queue, Volume
 from support.payfi import ALICE, BOB, BUCKET, CNY, HOUR, SHOP, PayFiRuntime
 
 FIRST = u64(0)

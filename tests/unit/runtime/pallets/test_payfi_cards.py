@@ -18,13 +18,12 @@ from runtime.constants import BTT
 from runtime.features.economy import SCOPES
 from runtime.frame import ROOT, DispatchError, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
-from runtime.pallets.payfi import PaymentState, errors, events
+from runtime.pallets.payfi import errors, events, weights
 from runtime.pallets.payfi.authorisations import reference_of
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits, Proof
 from runtime.pallets.payfi.cards import DEPOSIT
-from runtime.pallets.payfi.types import Invoice
-from runtime.pallets.proxy import ProxyType
-from runtime.weights import pay_fi as weights
+from runtime.pallets.payfi.types import Invoice, PaymentState
+from runtime.pallets.proxy.types import ProxyType
 from support.payfi import (
     ALICE,
     BOB,

@@ -15,14 +15,20 @@ from runtime.accounts import PAYFI, TREASURY
 from runtime.audits.payfi import payfi_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, signed
-from runtime.pallets.payfi import ANALYTICS, Legs, PaymentState, errors, events
+from runtime.pallets.payfi import errors, events, weights
 from runtime.pallets.payfi.arbiters import BOND, FINE
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason, Resolution
 from runtime.pallets.payfi.disputes import STALE_SLOTS, deposit_of, is_excessive
-from runtime.pallets.payfi.types import Cause, MerchantActive, MerchantSuspended
-from runtime.pallets.tokenomics import BurnReason
-from runtime.weights import pay_fi as weights
+from runtime.pallets.payfi.types import (
+    ANALYTICS,
+    Cause,
+    Legs,
+    MerchantActive,
+    MerchantSuspended,
+    PaymentState,
+)
+from runtime.pallets.tokenomics.types import BurnReason
 from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, KIOSK, RICH, SHOP, SLOT_MS, TILL
 from support.payfi_disputes import ANSWER, ARBITERS, EVIDENCE, JUDGEMENT, REPLY, Court
 from support.runtime import refused

@@ -10,10 +10,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
-from runtime.pallets.payfi import PaymentState
 from runtime.pallets.payfi.card_types import Retired
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Outcome, Resolution
+from runtime.pallets.payfi.types import PaymentState
 from support.payfi import ALICE, SHOP
 from support.payfi_cards import BLUE, RED, Tills
 from support.payfi_disputes import ARBITERS, Court

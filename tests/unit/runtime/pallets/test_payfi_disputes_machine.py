@@ -32,11 +32,10 @@ from runtime.audits.payfi import payfi_findings
 from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, Reason, signed
-from runtime.pallets.payfi import PaymentState
 from runtime.pallets.payfi import events as payfi_events
 from runtime.pallets.payfi.dispute_phases import DisputePhase
-from runtime.pallets.payfi.types import HoldReason
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.payfi.types import HoldReason, PaymentState
+from runtime.pallets.tokenomics.types import BurnReason
 from support import tiers
 from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, INDEX, KIOSK, PEOPLE, SHOP
 from support.payfi_cards import BLUE, LIMITS, RED, CardInHand, Tills

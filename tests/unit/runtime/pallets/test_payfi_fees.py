@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from btt_chain.scale import u16, u32, u128
 from runtime.constants import BTT
-from runtime.pallets.payfi import Legs, Rates, Terms
 from runtime.pallets.payfi.fees import (
     DECIMALS,
     fee_of,
@@ -24,6 +23,7 @@ from runtime.pallets.payfi.fees import (
     standard_bps,
     terms_of,
 )
+from runtime.pallets.payfi.types import Legs, Rates, Terms
 from runtime.splits import BPS
 
 FULL = 100_000 * int(BTT)

@@ -12,10 +12,10 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import PAYFI
 from runtime.constants import BTT
 from runtime.limits import NORMAL_PERCENT, PAYMENT_HOOKS_PERCENT, block_weights, payment_hooks
-from runtime.pallets.payfi import Legs, PaymentState, events
+from runtime.pallets.payfi import events, weights
 from runtime.pallets.payfi.hook_limits import IDLE, PRUNE_COSTS, end_weight, hook_limits
 from runtime.pallets.payfi.settlement import Place
-from runtime.weights import pay_fi as weights
+from runtime.pallets.payfi.types import Legs, PaymentState
 from support.payfi import ALICE, BUCKET, DAY, SHOP, START, PayFiRuntime, Time
 from support.tiers import amount
 

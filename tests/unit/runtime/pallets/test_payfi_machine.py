@@ -31,8 +31,8 @@ from runtime.audits.payfi import payfi_findings
 from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, signed
-from runtime.pallets.payfi import Batch, PaymentState, Rates
 from runtime.pallets.payfi import events as payfi_events
+from runtime.pallets.payfi.types import Batch, PaymentState, Rates
 from support.payfi import (
     ALICE,
     BOB,

@@ -18,8 +18,8 @@ from btt_chain.scale import u128
 from runtime.accounts import PAYFI
 from runtime.audits.payfi import payfi_findings
 from runtime.frame import signed
-from runtime.pallets.payfi import PaymentState
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
+from runtime.pallets.payfi.types import PaymentState
 from support.payfi import ALICE, BUCKET, CNY, HOUR, RICH, SHOP, PayFiRuntime
 from support.tiers import amount
 

@@ -19,8 +19,8 @@ from runtime.frame import (
     TokenError,
     signed,
 )
-from runtime.pallets.balances import Reasons
-from runtime.pallets.preimage import (
+from runtime.frame.traits import Reasons
+from runtime.pallets.preimage.pallet import (
     MAX_HASHES,
     MAX_INLINE,
     MAX_SIZE,

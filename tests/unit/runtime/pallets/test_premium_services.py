@@ -14,9 +14,10 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS
 from runtime.audits import audit
 from runtime.constants import BTT, DAY_MS
 from runtime.frame import ROOT, DispatchError, GenesisError, TokenError, signed
-from runtime.pallets.tier_staking import PremiumService, errors, events
+from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.premium import JOB_PRIORITY, MAX_SERVICES, MIN_PRICE
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.tier_staking.types import PremiumService
+from runtime.pallets.tokenomics.types import BurnReason
 from support.economy.chain import EconomyChain, person
 from support.runtime import refused
 from support.tier_staking import ALICE, BOB, CAROL, DAY, World, btt, flags, warm

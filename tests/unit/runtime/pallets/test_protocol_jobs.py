@@ -12,17 +12,10 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, signed
 from runtime.frame.error import DispatchError
-from runtime.pallets.jobs import (
-    Check,
-    JobState,
-    Outcome,
-    Params,
-    errors,
-    events,
-    pricing,
-)
-from runtime.pallets.providers import ProviderInfo, ProviderKind
-from runtime.pallets.receipts import Phase
+from runtime.pallets.jobs import errors, events, pricing
+from runtime.pallets.jobs.types import Check, JobState, Outcome, Params
+from runtime.pallets.providers.types import ProviderInfo, ProviderKind
+from runtime.pallets.receipts.types import Phase
 from support.market import (
     ALICE,
     BOB,

@@ -15,9 +15,8 @@ from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
 from runtime.decay import KEPT, SCORE_UNIT, WINDOW
 from runtime.frame import signed
-from runtime.pallets.authorities import block_shares, work_part
 from runtime.pallets.authorities import events as authorities_events
-from runtime.pallets.providers import DelegatedScore, ScoreView
+from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.providers import errors as providers_errors
 from runtime.pallets.providers import events as providers_events
 from runtime.pallets.providers.scores import (
@@ -27,6 +26,7 @@ from runtime.pallets.providers.scores import (
     credited,
     score_at,
 )
+from runtime.pallets.providers.types import DelegatedScore, ScoreView
 from support.providers import ERA, ProviderChain, job
 from support.runtime import refused
 from support.stakes import btt, stash

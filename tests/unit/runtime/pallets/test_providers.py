@@ -19,9 +19,10 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.bonding import UnlockChunk
-from runtime.pallets.providers import Params, ProviderInfo, Providers, errors, events
-from runtime.pallets.providers.pallet import joining
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.providers import errors, events
+from runtime.pallets.providers.pallet import Providers, joining
+from runtime.pallets.providers.types import Params, ProviderInfo
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
 from support.providers import CPU, ERA, ProviderChain, job, provider_info
 from support.runtime import DictState, refused

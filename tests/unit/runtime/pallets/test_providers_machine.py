@@ -10,8 +10,9 @@ from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, TokenError, signed
 from runtime.frame.error import Error
-from runtime.pallets.providers import Params, Providers
-from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.providers.pallet import Providers
+from runtime.pallets.providers.types import Params
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
 from support.histories import History, seeds, unreached
 from support.providers import ProviderChain, job, provider_info

@@ -18,21 +18,21 @@ from runtime.features.economy import SCOPES as CHAIN_SCOPES
 from runtime.frame import NONE, ROOT, BadOrigin, Call, PostInfo, Weight, signed
 from runtime.frame.error import ModuleError, WireModule
 from runtime.pallets.balances import errors as balances_errors
-from runtime.pallets.proxy import (
+from runtime.pallets.proxy import errors as proxy_errors
+from runtime.pallets.proxy import events as proxy_events
+from runtime.pallets.proxy import weights
+from runtime.pallets.proxy.pallet import Proxy
+from runtime.pallets.proxy.types import (
     Announcement,
     DepositKind,
-    Proxy,
     ProxyDefinition,
     ProxyType,
     Scopes,
     covers,
     pure_account,
 )
-from runtime.pallets.proxy import errors as proxy_errors
-from runtime.pallets.proxy import events as proxy_events
-from runtime.pallets.utility import Utility
-from runtime.weights import proxy as weights
-from runtime.weights import utility as utility_weights
+from runtime.pallets.utility import weights as utility_weights
+from runtime.pallets.utility.pallet import Utility
 from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 

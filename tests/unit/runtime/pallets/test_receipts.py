@@ -19,15 +19,10 @@ from btt_chain.scale import u8, u16, u32, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import NONE, BadOrigin, Call
-from runtime.pallets.jobs import JobState, Outcome
 from runtime.pallets.jobs import errors as jobs_errors
-from runtime.pallets.receipts import (
-    Phase,
-    Seat,
-    Valid,
-    Wrong,
-)
+from runtime.pallets.jobs.types import JobState, Outcome
 from runtime.pallets.receipts import errors as receipts_errors
+from runtime.pallets.receipts.types import Phase, Seat, Valid, Wrong
 from support.market import (
     ALICE,
     GENESIS,

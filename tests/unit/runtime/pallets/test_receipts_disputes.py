@@ -10,16 +10,9 @@ from btt_chain.primitives.validity import Future, Invalid
 from btt_chain.scale import u16, u32
 from btt_chain.work import ids
 from runtime.frame import TokenError
-from runtime.pallets.jobs import Check, JobState, Outcome, Tier
-from runtime.pallets.receipts import (
-    Phase,
-    Seat,
-    Valid,
-    Verdict,
-    Wrong,
-    errors,
-    events,
-)
+from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier
+from runtime.pallets.receipts import errors, events
+from runtime.pallets.receipts.types import Phase, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
 from support.market import (
     ALICE,

@@ -11,16 +11,9 @@ from btt_chain.scale import u16, u32, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.jobs import Check, JobState, Outcome
-from runtime.pallets.receipts import (
-    Missing,
-    Phase,
-    Seat,
-    Valid,
-    Verdict,
-    errors,
-)
-from runtime.pallets.receipts.types import MAX_REPLACEMENTS
+from runtime.pallets.jobs.types import Check, JobState, Outcome
+from runtime.pallets.receipts import errors
+from runtime.pallets.receipts.types import MAX_REPLACEMENTS, Missing, Phase, Seat, Valid, Verdict
 from runtime.params import WorkRules
 from support.market import (
     ALICE,

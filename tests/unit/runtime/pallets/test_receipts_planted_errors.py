@@ -9,14 +9,11 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.validity import Invalid
 from btt_chain.scale import u32
 from btt_chain.work import ids
-from runtime.pallets.jobs import JobState, Outcome
-from runtime.pallets.receipts import (
-    Phase,
-    errors,
-    events,
-)
+from runtime.pallets.jobs.types import JobState, Outcome
+from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.constants import PLANTED_ERROR_POOL
 from runtime.pallets.receipts.tally import missed_before
+from runtime.pallets.receipts.types import Phase
 from runtime.params import WorkRules
 from support.market import (
     ALICE,

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.scale import u16, u32
-from runtime.pallets.jobs import JobState, Outcome, events
-from runtime.pallets.receipts import (
-    Missing,
-    Phase,
-    Seat,
-    Valid,
-    Verdict,
-)
+from runtime.pallets.jobs import events
+from runtime.pallets.jobs.types import JobState, Outcome
+from runtime.pallets.receipts.types import Missing, Phase, Seat, Valid, Verdict
 from support.market import (
     ALICE,
     Market,

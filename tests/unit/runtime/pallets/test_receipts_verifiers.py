@@ -13,15 +13,9 @@ from btt_chain.primitives.validity import TransactionSource
 from btt_chain.scale import u64, u128
 from runtime.constants import BTT
 from runtime.frame import NONE, BadOrigin, GenesisError, signed
-from runtime.pallets.jobs import JobState, Outcome
-from runtime.pallets.receipts import (
-    Phase,
-    Seat,
-    Valid,
-    Verdict,
-    errors,
-)
-from runtime.pallets.receipts.types import OUTAGE_SLOTS
+from runtime.pallets.jobs.types import JobState, Outcome
+from runtime.pallets.receipts import errors
+from runtime.pallets.receipts.types import OUTAGE_SLOTS, Phase, Seat, Valid, Verdict
 from support.market import (
     ALICE,
     BOB,

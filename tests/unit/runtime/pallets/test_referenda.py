@@ -16,30 +16,29 @@ from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, ROOT, BadOrigin, Error, Origin, signed
 from runtime.frame.origin import decided
-from runtime.pallets.balances import Reasons
+from runtime.frame.traits import Reasons
 from runtime.pallets.balances import errors as balances_errors
-from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.conviction_voting.types import Standard, vote_of
 from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, RawSigned, SystemOrigin
-from runtime.pallets.preimage import Inline, Lookup
-from runtime.pallets.referenda import (
+from runtime.pallets.preimage.pallet import Inline, Lookup
+from runtime.pallets.referenda import errors as referenda_errors
+from runtime.pallets.referenda import events as referenda_events
+from runtime.pallets.referenda.lifecycle import enactment_name
+from runtime.pallets.referenda.pallet import Referenda
+from runtime.pallets.referenda.tracks import ROOT_DEPOSIT, tracks
+from runtime.pallets.referenda.types import (
     RESERVE_ID,
     Deposit,
     Ongoing,
-    Referenda,
     ReferendumInfo,
     Tally,
     WasApproved,
     WasKilled,
     WasRejected,
     WasTimedOut,
-    tracks,
 )
-from runtime.pallets.referenda import errors as referenda_errors
-from runtime.pallets.referenda import events as referenda_events
-from runtime.pallets.referenda.lifecycle import enactment_name
-from runtime.pallets.referenda.tracks import ROOT_DEPOSIT
-from runtime.pallets.scheduler import After, At
 from runtime.pallets.scheduler import events as scheduler_events
+from runtime.pallets.scheduler.types import After, At
 from support.governance import (
     ALICE,
     BOB,

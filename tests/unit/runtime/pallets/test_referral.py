@@ -14,12 +14,12 @@ from runtime.accounts import REFERRAL
 from runtime.constants import BTT
 from runtime.frame import BadOrigin, TokenError, signed
 from runtime.frame.origin import decided
-from runtime.pallets.jobs import JobFees
+from runtime.pallets.jobs.types import JobFees
 from runtime.pallets.origins import Decision
-from runtime.pallets.referral import Referee, Terms, Usage
 from runtime.pallets.referral import errors as referral_errors
 from runtime.pallets.referral import events as referral_events
 from runtime.pallets.referral.formulas import MIN_REMAINDER, payable, reached, remainder, returnable
+from runtime.pallets.referral.types import Referee, Terms, Usage
 from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.splits import split_compute
 from support.care import FOUNDATION, POOL, YEAR, CareRuntime

@@ -18,8 +18,10 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.balances import Balances, Reasons, errors
+from runtime.frame.traits import Reasons
+from runtime.pallets.balances import errors
 from runtime.pallets.balances import events as balances_events
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import MAX_HOLDS, MAX_RESERVES
 from support.balances import (
     ALICE,

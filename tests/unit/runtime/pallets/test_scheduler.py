@@ -13,14 +13,10 @@ from runtime.frame import ROOT, BadOrigin, Origin, signed
 from runtime.frame.origin import decided
 from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.pallets.origins import Decision, RawRoot, SystemOrigin, ensure_decided
-from runtime.pallets.preimage import MAX_INLINE, Inline, Lookup
-from runtime.pallets.scheduler import (
-    MAX_SCHEDULED,
-    RetryConfig,
-    errors,
-)
+from runtime.pallets.preimage.pallet import MAX_INLINE, Inline, Lookup
+from runtime.pallets.scheduler import errors, weights
 from runtime.pallets.scheduler import events as scheduler_events
-from runtime.weights import scheduler as weights
+from runtime.pallets.scheduler.types import MAX_SCHEDULED, RetryConfig
 from support.governance import ALICE, Diary, GovernanceRuntime
 from support.runtime import reconfigure, refused
 

@@ -16,7 +16,7 @@ from btt_chain.scale import codec, u32, u64
 from btt_chain.scale.compact import compact_encode
 from btt_chain.scale.errors import DecodeError
 from runtime.frame import ConsumerRemaining, GenesisError, signed
-from runtime.pallets.session import FixedValidators, Session, SessionKeys
+from runtime.pallets.session.pallet import FixedValidators, Session, SessionKeys
 from support.babe_chain import EPOCH, START, BabeChain, Validator, validators
 from support.runtime import SmallRuntime, refused
 

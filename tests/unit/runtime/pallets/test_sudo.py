@@ -20,9 +20,9 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import WireBadOrigin
-from runtime.pallets.sudo import Sudo
-from runtime.pallets.utility import Utility, carrying_weight
-from runtime.weights import sudo as weights
+from runtime.pallets.sudo import weights
+from runtime.pallets.sudo.pallet import Sudo
+from runtime.pallets.utility.pallet import Utility, carrying_weight
 from support.runtime import TestRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)

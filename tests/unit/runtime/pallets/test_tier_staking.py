@@ -20,14 +20,8 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.tier_staking import (
-    TIERS,
-    YEAR365_MS,
-    accrued,
-    affordable_bps,
-    errors,
-    events,
-)
+from runtime.pallets.tier_staking import errors, events
+from runtime.pallets.tier_staking.formulas import TIERS, YEAR365_MS, accrued, affordable_bps
 from support.runtime import refused
 from support.tier_staking import (
     ALICE,

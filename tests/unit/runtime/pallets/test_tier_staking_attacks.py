@@ -22,18 +22,12 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.balances import Reasons
-from runtime.pallets.tier_staking import (
-    ONE,
-    TIERS,
-    Contribution,
-    PremiumService,
-    TierStaking,
-    accrued,
-    errors,
-    events,
-)
-from runtime.pallets.tokenomics import BurnReason
+from runtime.frame.traits import Reasons
+from runtime.pallets.tier_staking import errors, events
+from runtime.pallets.tier_staking.formulas import ONE, TIERS, accrued
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tier_staking.types import Contribution, PremiumService
+from runtime.pallets.tokenomics.types import BurnReason
 from runtime.schedules import VestingInfo
 from runtime.splits import split_compute
 from support.economy.chain import EconomyChain, person

@@ -21,17 +21,9 @@ from runtime.frame import (
     Origin,
     signed,
 )
-from runtime.pallets.tier_staking import (
-    ONE,
-    TIERS,
-    Benefit,
-    Contribution,
-    Position,
-    Tier,
-    errors,
-    events,
-)
-from runtime.pallets.tier_staking.formulas import window_of
+from runtime.pallets.tier_staking import errors, events
+from runtime.pallets.tier_staking.formulas import ONE, TIERS, window_of
+from runtime.pallets.tier_staking.types import Benefit, Contribution, Position, Tier
 from support.runtime import refused
 from support.tier_staking import (
     ALICE,

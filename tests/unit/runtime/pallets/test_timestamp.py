@@ -5,7 +5,7 @@ import pytest
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64
 from runtime.frame import NONE, ROOT, BadOrigin, DispatchClass, InvalidBlock, Origin, signed
-from runtime.pallets.timestamp import Timestamp
+from runtime.pallets.timestamp.pallet import Timestamp
 from support.runtime import SmallRuntime, refused
 
 NOW = u64(1_700_000_000_000)

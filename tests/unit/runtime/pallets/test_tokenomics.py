@@ -31,15 +31,10 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.tokenomics import (
-    BurnId,
-    BurnReason,
-    CeilingMode,
-    Tokenomics,
-    errors,
-    events,
-)
+from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.formulas import ceiling, label_year, time_cap
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.tokenomics.types import BurnId, BurnReason, CeilingMode
 from runtime.splits import split_compute
 from support.histories import History, seeds, unreached
 from support.runtime import refused

@@ -30,16 +30,10 @@ from runtime.frame import (
     TokenError,
     TokenErrorKind,
 )
-from runtime.pallets.tokenomics import (
-    BurnId,
-    BurnReason,
-    CeilingMode,
-    MilestoneStatus,
-    Tokenomics,
-    errors,
-    events,
-)
+from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.formulas import time_cap
+from runtime.pallets.tokenomics.pallet import Tokenomics
+from runtime.pallets.tokenomics.types import BurnId, BurnReason, CeilingMode, MilestoneStatus
 from runtime.splits import PAYFI, split_compute, split_platform
 from support.runtime import refused
 from support.tokenomics import (

@@ -24,8 +24,9 @@ from runtime.frame import (
     ensure_root,
     signed,
 )
-from runtime.pallets.balances import Reasons
-from runtime.pallets.treasury import (
+from runtime.frame.traits import Reasons
+from runtime.pallets.treasury import weights
+from runtime.pallets.treasury.pallet import (
     MAX_APPROVALS,
     AssetKind,
     Attempted,
@@ -35,7 +36,6 @@ from runtime.pallets.treasury import (
     Treasury,
     attempted,
 )
-from runtime.weights import treasury as weights
 from support.histories import History, seeds, unreached
 from support.runtime import TestRuntime, refused
 

@@ -12,8 +12,8 @@ from runtime.frame import ROOT, BadOrigin, Error, RuntimeVersion, ensure_root, s
 from runtime.frame.origin import decided
 from runtime.frame.version import CODE_KEY, CowText
 from runtime.pallets.origins import Decision
-from runtime.pallets.system import System
-from runtime.pallets.upgrade import Upgrade, coming
+from runtime.pallets.system.pallet import System
+from runtime.pallets.upgrade.pallet import Upgrade, coming
 from support.governance import ALICE
 from support.runtime import VERSION, TestRuntime, refused
 

@@ -30,11 +30,11 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import WireBadOrigin, WireModule, WireToken
+from runtime.pallets.balances import weights as balances_weights
 from runtime.pallets.origins import RawNone, RawRoot, RawSigned, SystemOrigin
-from runtime.pallets.system import System
-from runtime.pallets.utility import Utility, carrying_weight
-from runtime.weights import balances as balances_weights
-from runtime.weights import utility as weights
+from runtime.pallets.system.pallet import System
+from runtime.pallets.utility import weights
+from runtime.pallets.utility.pallet import Utility, carrying_weight
 from support.runtime import TestRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)

@@ -25,9 +25,9 @@ from runtime.accounts import EXCHANGE
 from runtime.constants import BTT, DAY_MS, YEAR_MS
 from runtime.frame import ROOT, signed
 from runtime.pallets.assets import errors as assets_errors
-from runtime.pallets.exchange import Side, TimeInForce
 from runtime.pallets.exchange import errors as exchange_errors
-from runtime.pallets.vaults import Vaults
+from runtime.pallets.exchange.types import Side, TimeInForce
+from runtime.pallets.vaults.pallet import Vaults
 from support.asset_runtime import ALICE, BOB, CAROL, DAVE, PEOPLE, RICH, UNITS
 from support.histories import History, seeds, unreached
 from support.market_floor import SCANNER, Market

@@ -21,10 +21,10 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.balances import Reasons
-from runtime.pallets.vesting import LOCK_ID, Releases, Vesting, merge, schedule_of
+from runtime.frame.traits import Reasons
+from runtime.pallets.vesting import weights
+from runtime.pallets.vesting.pallet import LOCK_ID, Releases, Vesting, merge, schedule_of
 from runtime.schedules import Schedule, VestingInfo, vested
-from runtime.weights import vesting as weights
 from support.runtime import TestRuntime, refused
 
 SLOT_MS = 6_000

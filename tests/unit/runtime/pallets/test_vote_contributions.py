@@ -12,13 +12,8 @@ from btt_chain.scale import u16, u32, u128
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.frame.origin import decided
-from runtime.pallets.conviction_voting import (
-    Conviction,
-    ConvictionVoting,
-    SplitAbstain,
-    Standard,
-    vote_of,
-)
+from runtime.pallets.conviction_voting.pallet import ConvictionVoting
+from runtime.pallets.conviction_voting.types import Conviction, SplitAbstain, Standard, vote_of
 from runtime.pallets.origins import Decision
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, Forum
 from support.histories import History, seeds, unreached

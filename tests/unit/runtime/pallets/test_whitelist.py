@@ -12,7 +12,7 @@ from runtime.frame.error import PostDispatchInfo
 from runtime.frame.origin import decided
 from runtime.frame.weight import PICOS_PER_MICRO, Pays
 from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.whitelist import Whitelist
+from runtime.pallets.whitelist.pallet import Whitelist
 from support.governance import ALICE, Diary, GovernanceRuntime
 from support.runtime import refused
 

@@ -18,11 +18,14 @@ from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import ROOT
-from runtime.pallets.jobs import ENDED, Check, Jobs, JobState, Outcome, Tier, events
+from runtime.pallets.jobs import events
+from runtime.pallets.jobs.pallet import Jobs
+from runtime.pallets.jobs.types import ENDED, Check, JobState, Outcome, Tier
 from runtime.pallets.providers import events as providers_events
-from runtime.pallets.receipts import Missing, Phase, Receipts, Seat, Valid, Verdict, Wrong
 from runtime.pallets.receipts import events as receipts_events
+from runtime.pallets.receipts.pallet import Receipts
 from runtime.pallets.receipts.tally import missed_before
+from runtime.pallets.receipts.types import Missing, Phase, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
 from support.market import (
     ALICE,

@@ -1,0 +1,1 @@
+"""Grandpa: the voters on finality."""

@@ -1,0 +1,1 @@
+"""Multisig: one account, several owners, and a number of them that must agree."""

@@ -1,0 +1,1 @@
+"""Offences: breaches of the rules by validators, and their penalties."""

@@ -1,0 +1,1 @@
+"""Preimage: the bytes behind a hash, stored until they are needed."""

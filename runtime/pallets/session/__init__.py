@@ -1,0 +1,1 @@
+"""Session: the keys of validators that author blocks and vote, by session."""

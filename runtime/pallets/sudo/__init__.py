@@ -1,0 +1,1 @@
+"""Sudo: one key with root rights on development networks."""

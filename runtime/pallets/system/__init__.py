@@ -1,0 +1,1 @@
+"""System: accounts, the current block, and its events."""

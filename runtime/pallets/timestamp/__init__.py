@@ -1,0 +1,1 @@
+"""Timestamp: the time of the block, as set by its author."""

@@ -1,0 +1,1 @@
+"""TransactionPayment: transaction fees and their recipients."""

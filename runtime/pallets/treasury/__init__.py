@@ -1,0 +1,1 @@
+"""Treasury: the chain's common funds, and their spending."""

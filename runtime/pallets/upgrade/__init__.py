@@ -1,0 +1,1 @@
+"""Upgrade: changes of the runtime version at a scheduled slot."""

@@ -1,0 +1,1 @@
+"""Utility: batches of calls, and calls for other accounts."""

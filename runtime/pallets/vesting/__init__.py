@@ -1,0 +1,1 @@
+"""Vesting: money that its owner can spend only later."""

@@ -1,0 +1,1 @@
+"""Whitelist: approved calls that a faster track may make as root."""
