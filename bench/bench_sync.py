@@ -37,8 +37,8 @@ from bench.machine import Spent, cpu_of, memory_of, own_cpu_of, stopwatch  # noq
 from bench.report import Row  # noqa: E402
 from btt_chain.chain.gc import settle_memory  # noqa: E402
 from btt_chain.consensus.importer import Importer  # noqa: E402
-from btt_chain.node.lifecycle import open_chain  # noqa: E402
-from btt_chain.node.pool import PoolService  # noqa: E402
+from btt_chain.node.service.lifecycle import open_chain  # noqa: E402
+from btt_chain.node.transactions.pool import PoolService  # noqa: E402
 from btt_chain.primitives.header import Header  # noqa: E402
 from btt_chain.testing import DevNode, RpcFailed  # noqa: E402
 from btt_chain.testing.process import free_ports  # noqa: E402

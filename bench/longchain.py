@@ -22,13 +22,13 @@ from btt_chain.chain.gc import settle_memory
 from btt_chain.consensus.author import Pace
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord
-from btt_chain.node.assembly import Plan, assemble
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.engine import Engine
-from btt_chain.node.lifecycle import OpenChain, open_chain, params_of
-from btt_chain.node.observer import NodeWatcher
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import pace_of
+from btt_chain.node.dev.sealing import pace_of
+from btt_chain.node.engine.assembly import Plan, assemble
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.engine.observer import NodeWatcher
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import OpenChain, open_chain, params_of
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.validity import TransactionSource

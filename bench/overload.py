@@ -3,8 +3,8 @@
 A real network is as slow as the machine is busy with other work. Here the engines of four
 validators run in one process. The processor time that each step takes is measured, and its node is
 busy for `--slow` times that long: 2 is four validators on two cores. A node takes its turns as
-`btt_chain.node.driver` does: votes, what is due, a block, announces, transactions, then one batch
-of each sender. A message costs `WIRE_MS` on both ends, and its bytes `KIB_MS`.
+`btt_chain.node.engine.driver` does: votes, what is due, a block, announces, transactions, then one
+batch of each sender. A message costs `WIRE_MS` on both ends, and its bytes `KIB_MS`.
 
 What is measured: transfers in final blocks, slots with a block, time until final, and the bytes and
 messages on the wires, for each load.
@@ -30,8 +30,8 @@ from bench.load import percentile  # noqa: E402
 from btt_chain.chain.gc import settle_memory  # noqa: E402
 from btt_chain.consensus.author import Pace  # noqa: E402
 from btt_chain.consensus.babe.verify import slot_of  # noqa: E402
-from btt_chain.node.engine import Engine  # noqa: E402
-from btt_chain.node.event_queues import EventQueues, GossipQueue  # noqa: E402
+from btt_chain.node.engine.engine import Engine  # noqa: E402
+from btt_chain.node.engine.event_queues import EventQueues, GossipQueue  # noqa: E402
 from btt_chain.primitives.account import Id  # noqa: E402
 from btt_chain.primitives.digest import H256  # noqa: E402
 from btt_chain.scale import u8, u16, u128  # noqa: E402

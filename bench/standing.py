@@ -23,7 +23,7 @@ from btt_chain.chain.gc import hold_off
 from btt_chain.web.server_only import import_without_client
 hold_off()
 import_without_client()
-import btt_chain.node.lifecycle
+import btt_chain.node.service.lifecycle
 """
 """Import of a node as `btt-chain node` does it: without collections, and without aiohttp's client.
 A plain import takes a third longer."""

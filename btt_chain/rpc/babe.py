@@ -24,7 +24,7 @@ BABE_ERROR: Final = 9_000
 
 
 class Authorship(Protocol):
-    """The epoch and the node's keys (`btt_chain.node.authorship.AuthorshipView`)."""
+    """The epoch and the node's keys (`btt_chain.node.keys.authorship.AuthorshipView`)."""
 
     def epoch(self) -> Epoch | None:
         """Return the epoch of the current slot; None before it is known.

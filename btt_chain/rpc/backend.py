@@ -1,9 +1,9 @@
 """The node's interface for the RPC: the `Backend` Protocol, its errors and its events.
 
-`btt_chain/node/backend.py` implements it; so does `tests/support/rpc_backend.py`, with a small
-chain in memory for the tests: a new method is needed in both. Everything here is called on the
-event loop's thread and must return quickly; walks over many keys are requested in pages, so that
-the loop can turn in between.
+`btt_chain/node/service/backend.py` implements it; so does `tests/support/rpc_backend.py`, with a
+small chain in memory for the tests: a new method is needed in both. Everything here is called on
+the event loop's thread and must return quickly; walks over many keys are requested in pages, so
+that the loop can turn in between.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ UNAVAILABLE: Final = 5_001
 
 
 class LocalStorage(Protocol):
-    """Stored values (`btt_chain.node.local_storage.LocalStorageView`)."""
+    """Stored values (`btt_chain.node.service.local_storage.LocalStorageView`)."""
 
     def get(self, key: bytes) -> bytes | None:
         """Return a value; None if there is none."""

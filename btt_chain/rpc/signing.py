@@ -11,7 +11,7 @@ from btt_chain.rpc.registry import method
 
 
 class Signing(Protocol):
-    """The signer, for the RPC (`btt_chain.node.signing.Signer`)."""
+    """The signer, for the RPC (`btt_chain.node.keys.signing.Signer`)."""
 
     def states(self) -> Sequence[KeyState]:
         """Return the state of each key, with the reason."""

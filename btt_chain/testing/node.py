@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.node.identity import peer_id
+from btt_chain.node.keys.identity import peer_id
 from btt_chain.own_files import own_tree
 from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
 from btt_chain.testing.process import Life, ProcessId, inherited, own_files

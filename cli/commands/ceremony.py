@@ -95,8 +95,8 @@ def entry(
     the same entry: nothing is lost by an interruption.
     """
     from btt_chain.keystore import Keystore
-    from btt_chain.node.identity import network_key, peer_id
-    from btt_chain.node.paths import Paths, default_base_path
+    from btt_chain.node.keys.identity import network_key, peer_id
+    from btt_chain.node.service.paths import Paths, default_base_path
     from genesis.ceremony import Entry, read_entry
     from runtime.frame import GenesisError, Section
 

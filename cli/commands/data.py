@@ -36,8 +36,8 @@ from storage.kv import StorageError
 
 if TYPE_CHECKING:
     from btt_chain.chain.client import Client
-    from btt_chain.node.config import NodeConfig
-    from btt_chain.node.lifecycle import OpenChain
+    from btt_chain.node.service.config import NodeConfig
+    from btt_chain.node.service.lifecycle import OpenChain
     from btt_chain.primitives.header import Header
 
 CHUNK: Final = 16 << 20
@@ -66,7 +66,7 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
     Keys and the node's identity are kept, and the record of what validators signed; on a
     development chain, which no other node has, that record goes as well.
     """
-    from btt_chain.node.paths import Paths, default_base_path
+    from btt_chain.node.service.paths import Paths, default_base_path
     from genesis.catalogue import chain_named, load
 
     name = chain_name(dev, chain)
@@ -210,9 +210,9 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     Each block is executed and checked like one that comes from a peer. A new database is made
     if there is none; blocks that are known are passed over, so that it can be run again.
     """
-    from btt_chain.node.config import NodeConfig
-    from btt_chain.node.lifecycle import is_by_hand, open_chain
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.config import NodeConfig
+    from btt_chain.node.service.lifecycle import is_by_hand, open_chain
+    from btt_chain.node.service.paths import default_base_path
 
     # Pipes work like files: `import-blocks <(gunzip -c blocks.gz)`.
     config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
@@ -250,8 +250,8 @@ class Imported:
 
 def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
     """Import blocks, and finalize those with a proof in the file."""
-    from btt_chain.node.lifecycle import reading_engine
-    from btt_chain.node.unix_clock import unix_ms
+    from btt_chain.node.engine.unix_clock import unix_ms
+    from btt_chain.node.service.lifecycle import reading_engine
     from p2p.sync.types import Block
 
     client, engine = data.client, reading_engine(data, config)

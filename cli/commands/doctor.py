@@ -106,7 +106,7 @@ def doctor(
     checks += look_at_machine(url, is_up=is_up)
     checks += look_at_programs(url)
     if base_path is not None or chain is not None:
-        from btt_chain.node.paths import default_base_path
+        from btt_chain.node.service.paths import default_base_path
 
         checks += look_at_data(base_path or default_base_path(), chain, is_up=is_up)
     if as_json:
@@ -392,7 +392,7 @@ def _key(pallet: str, item: str) -> str:
 
 def _named(account: bytes) -> str:
     """Return the address, followed by the name of a well-known development account."""
-    from btt_chain.node.log_lines import called
+    from btt_chain.node.engine.log_lines import called
 
     address, name = ss58.encode(account), called(account)
     return address if "…" in name else f"{address} ({name})"
@@ -463,7 +463,7 @@ def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
     checks = [judge_disk(shutil.disk_usage(place).free, place)]
     if chain is None:
         return checks
-    from btt_chain.node.paths import Paths
+    from btt_chain.node.service.paths import Paths
     from genesis.catalogue import load
     from genesis.spec import SpecError
 
@@ -481,8 +481,8 @@ def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
 
 def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> Check:
     """Check that a node could open the database; one in use is not touched."""
-    from btt_chain.node.config import NodeConfig
-    from btt_chain.node.lifecycle import WrongChain, open_chain
+    from btt_chain.node.service.config import NodeConfig
+    from btt_chain.node.service.lifecycle import WrongChain, open_chain
 
     if not database.exists():
         return ok("database", f"none yet at {database}: the node makes it")

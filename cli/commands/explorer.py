@@ -286,7 +286,7 @@ def check_installed() -> None:
 
 def default_base() -> Path:
     """Return the folder of the index if none is named."""
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     return default_base_path() / "explorer"
 

@@ -25,7 +25,7 @@ from storage.kv import Locked
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
-    from btt_chain.node.paths import Paths
+    from btt_chain.node.service.paths import Paths
     from genesis.census import Census
     from genesis.ceremony import Ceremony, Entry
     from genesis.presets import Chain
@@ -326,7 +326,7 @@ def _inspected(spec: Path) -> Ceremony:
 
 
 def _paths(found: Ceremony, base_path: Path | None) -> Paths:
-    from btt_chain.node.paths import Paths, default_base_path
+    from btt_chain.node.service.paths import Paths, default_base_path
 
     return Paths(base_path or default_base_path(), found.spec.id)
 
@@ -375,8 +375,8 @@ def _compare(found: Ceremony, holders: Path) -> None:
 
 def _must_be_at_block_zero(spec: Path, paths: Paths) -> None:
     """Raise Refused if the chain has run on this machine."""
-    from btt_chain.node.config import NodeConfig
-    from btt_chain.node.lifecycle import open_chain
+    from btt_chain.node.service.config import NodeConfig
+    from btt_chain.node.service.lifecycle import open_chain
 
     if not paths.database.exists():
         return

@@ -37,7 +37,7 @@ from cli.common.options import Command, chain_names, examples, runtime_option
 from cli.common.streams import ENDING
 
 if TYPE_CHECKING:
-    from btt_chain.node.config import NodeConfig
+    from btt_chain.node.service.config import NodeConfig
 
 MANUAL_DEV: Final = "dev-manual"
 """The development chain whose blocks are sealed by hand."""
@@ -361,7 +361,7 @@ def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="btt-chain-") as made:
             yield Path(made)
         return
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     yield given or default_base_path()
 
@@ -404,7 +404,7 @@ def explorer_beside(base: Path, rpc_port: int, port: int | None) -> Iterator[Non
 
 def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
     """Return the configuration of the options; Mistyped if they contradict each other."""
-    from btt_chain.node.config import NodeConfig
+    from btt_chain.node.service.config import NodeConfig
     from btt_chain.rpc.limits import HTTP_LIMITS
     from btt_chain.rpc.server import RpcConfig
     from btt_chain.web.access import OriginCheck
@@ -481,7 +481,7 @@ def run(config: NodeConfig) -> None:
     """Run a node here; Refused with the reason if it cannot continue."""
     import uvloop
 
-    from btt_chain.node.lifecycle import run_node
+    from btt_chain.node.service.lifecycle import run_node
 
     with plain_errors():
         uvloop.run(run_node(config))

@@ -88,8 +88,8 @@ def inspect(
 
 def _place(file: Path | None, dev: bool, chain: str | None, base_path: Path | None) -> Path | None:
     """Return the file of the key; None: standard input or output."""
-    from btt_chain.node.identity import KEY_FILE
-    from btt_chain.node.paths import Paths, default_base_path
+    from btt_chain.node.keys.identity import KEY_FILE
+    from btt_chain.node.service.paths import Paths, default_base_path
     from genesis.catalogue import chain_named, load
 
     if not dev and chain is None:
@@ -139,6 +139,6 @@ def _seed(raw: bytes, where: str, *, binary: bool) -> bytes:
 
 def _peer_id(seed: bytes) -> str:
     from btt_chain.crypto.keypair import KeyPair, Scheme
-    from btt_chain.node.identity import peer_id
+    from btt_chain.node.keys.identity import peer_id
 
     return peer_id(KeyPair.from_seed(seed, Scheme.ED25519))

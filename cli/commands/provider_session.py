@@ -253,7 +253,7 @@ async def opened(
     from btt_chain.compute.folder import Damaged
     from btt_chain.compute.provider.folder import Folder
     from btt_chain.compute.provider.upkeep import Registration
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     account = AccountId(pair.account_id)
     try:

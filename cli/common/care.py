@@ -90,7 +90,7 @@ def is_file_name(text: str) -> bool:
 
 def care_folder(base: Path | None, role: str, genesis: bytes, owner: bytes) -> Path:
     """Return the folder of a role and an account on a chain."""
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     return (
         (base or default_base_path()) / "care" / genesis.hex()[:16] / f"{role}-{owner.hex()[:16]}"

@@ -14,7 +14,7 @@ from cli.common.options import Command, chain_names
 from genesis.presets import ALIASES, CHAINS
 
 if TYPE_CHECKING:
-    from btt_chain.node.lifecycle import OpenChain
+    from btt_chain.node.service.lifecycle import OpenChain
 
 
 def data_options(command: Command) -> Command:
@@ -51,9 +51,9 @@ def chain_name(dev: bool, chain: str | None) -> str:
 @contextmanager
 def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
     """Open the chain's data, closed at the end; errors become one line."""
-    from btt_chain.node.config import NodeConfig
-    from btt_chain.node.lifecycle import open_chain
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.config import NodeConfig
+    from btt_chain.node.service.lifecycle import open_chain
+    from btt_chain.node.service.paths import default_base_path
 
     config = NodeConfig(chain, base_path or default_base_path())
     with plain_errors():
@@ -82,10 +82,10 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.chain.runtimes import UnsupportedRuntime
     from btt_chain.consensus.finality.records import BadRecord
     from btt_chain.keystore.errors import KeystoreError, RecordError
-    from btt_chain.node.descriptors import TooFewDescriptors
-    from btt_chain.node.lifecycle import WrongChain
-    from btt_chain.node.sealing import SealingFailed
-    from btt_chain.node.service import PortTaken
+    from btt_chain.node.dev.sealing import SealingFailed
+    from btt_chain.node.service.descriptors import TooFewDescriptors
+    from btt_chain.node.service.lifecycle import WrongChain
+    from btt_chain.node.service.service import PortTaken
     from genesis.checkpoint import UntrustedDatabase
     from genesis.spec import SpecError
     from p2p.errors import NetworkError

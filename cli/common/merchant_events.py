@@ -43,7 +43,7 @@ _AMOUNTS: Final = ("amount", "deposit", "to_payer", "to_merchant", "unpaid", "se
 
 def journal_path(base: Path | None, genesis: bytes, merchant: bytes) -> Path:
     """Return the place of a merchant's journal."""
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     folder = (base or default_base_path()) / "merchants"
     return folder / f"{genesis.hex()[:16]}-{merchant.hex()[:16]}" / FILE

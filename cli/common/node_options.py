@@ -18,7 +18,7 @@ from cli.common.secret_uri import check_secret
 from cli.common.validator_keys import keystore_password
 
 if TYPE_CHECKING:
-    from btt_chain.node.config import NetworkConfig, ValidatorConfig
+    from btt_chain.node.service.config import NetworkConfig, ValidatorConfig
 
 DEV_NAMES: Final = ("alice", "bob", "charlie", "dave", "eve", "ferdie", "one", "two")
 """The well-known development keys, each a flag as in Substrate."""
@@ -233,7 +233,7 @@ def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
 
     None for a chain that is run `alone`, unless one of the options is for peers.
     """
-    from btt_chain.node.config import NetworkConfig
+    from btt_chain.node.service.config import NetworkConfig
 
     if alone and not asked_for(*NETWORK_NAMES):
         return None
@@ -254,7 +254,7 @@ def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
 
 def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
     """Return the validator's configuration; None if it does not validate. Raises Mistyped."""
-    from btt_chain.node.config import ValidatorConfig
+    from btt_chain.node.service.config import ValidatorConfig
 
     for uri in given["dev_keys"]:
         check_secret(uri)

@@ -18,7 +18,7 @@ from cli.common.options import Command, password
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
-    from btt_chain.node.paths import Paths
+    from btt_chain.node.service.paths import Paths
 
 
 KEY_TYPES: Final = ("babe", "gran")
@@ -44,7 +44,7 @@ class Place:
 
 def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
     """Return the paths of the chain's keys and records."""
-    from btt_chain.node.paths import Paths, default_base_path
+    from btt_chain.node.service.paths import Paths, default_base_path
     from genesis.build import build
     from genesis.catalogue import load
     from genesis.presets import ChainType

@@ -57,7 +57,7 @@ def custodian_option(command: Command) -> Command:
 
 def folder_of(options: dict[str, object]) -> Path:
     """Return the vault's folder, which is removed from `options`."""
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     folder = options.pop("folder")
     return folder if isinstance(folder, Path) else default_base_path() / "vault"

@@ -36,7 +36,7 @@ def wallet_folder() -> Path:
     given = os.environ.get("BTT_WALLET")
     if given:
         return Path(given)
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     return default_base_path() / "wallet"
 

@@ -77,7 +77,7 @@ def folder_option(command: Command) -> Command:
 def folder_of(base: Path | None, genesis: bytes) -> Folder:
     """Return the gateway's folder for a chain. OSError if it cannot be created."""
     from btt_chain.compute.requester.folder import Folder
-    from btt_chain.node.paths import default_base_path
+    from btt_chain.node.service.paths import default_base_path
 
     return Folder(base or default_base_path(), genesis)
 

@@ -13,10 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 from btt_chain.chain.client import Client
-from btt_chain.node.lifecycle import settle_genesis
-from btt_chain.node.paths import Paths
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer
+from btt_chain.node.dev.sealing import ManualSealer
+from btt_chain.node.service.lifecycle import settle_genesis
+from btt_chain.node.service.paths import Paths
+from btt_chain.node.transactions.pool import PoolService
 from crash.wallet import PEOPLE, Claims, transfers
 from genesis.catalogue import load, presets
 from genesis.spec import ChainSpec

@@ -83,7 +83,7 @@ def wrap(owner: object, name: str, around: Around) -> None:
 
 def journal(file: str) -> None:
     """Write down what is signed, before any other node can have it."""
-    from btt_chain.node.signing import Signer
+    from btt_chain.node.keys.signing import Signer
     from btt_chain.primitives.grandpa import stage_of, target_of
 
     out = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -145,7 +145,7 @@ def die(what: str) -> None:
     _die_with_note(doom)
 
     from btt_chain.consensus.finality.gadget import Gadget
-    from btt_chain.node.signing import Signer
+    from btt_chain.node.keys.signing import Signer
     from storage.database import ChainStore
 
     for owner, name, deed in (
@@ -186,7 +186,7 @@ def _die_recording(doom: Doom) -> None:
 
 
 def _die_with_note(doom: Doom) -> None:
-    from btt_chain.node import engine
+    from btt_chain.node.engine import engine
     from p2p import network
     from p2p.host.libp2p_network import Libp2pNetwork
 
@@ -237,7 +237,7 @@ def _afterwards(doom: Doom, what: str) -> Around:
 
 def clock(file: str) -> None:
     """Shift what the node takes for the time of day."""
-    from btt_chain.node import unix_clock
+    from btt_chain.node.engine import unix_clock
 
     offset = Path(file)
 
@@ -249,7 +249,7 @@ def clock(file: str) -> None:
 
 def fast(how: str) -> None:
     """Let the node's clock run faster than time, to grow a long chain in a short while."""
-    from btt_chain.node import unix_clock
+    from btt_chain.node.engine import unix_clock
 
     times, _, file = how.partition(":")
     offset, begun, written = Path(file), time.time_ns(), 0
@@ -273,7 +273,7 @@ def two_blocks() -> None:
     """Make a second block for each own slot, and announce both to all peers."""
     from btt_chain.consensus.babe.worker import Authored, SlotWorker
     from btt_chain.keystore import BABE
-    from btt_chain.node.engine import Engine
+    from btt_chain.node.engine.engine import Engine
     from p2p import network
     from p2p.protocols.messages import Announce
 
@@ -331,7 +331,7 @@ def two_votes() -> None:
     """Vote a second time in each step, for the parent of what was voted for."""
     from btt_chain.consensus.finality.gadget import Gadget
     from btt_chain.keystore import GRANDPA
-    from btt_chain.node.signing import Signer
+    from btt_chain.node.keys.signing import Signer
     from btt_chain.primitives.digest import H256
     from btt_chain.primitives.grandpa import (
         AuthoritySignature,
@@ -372,7 +372,7 @@ def two_votes() -> None:
 
 def lie(kind: str) -> None:
     """Answer questions for blocks wrongly."""
-    from btt_chain.node import engine
+    from btt_chain.node.engine import engine
     from p2p import network
     from p2p.protocols.messages import BlockAnswer
 
@@ -402,7 +402,7 @@ def lie(kind: str) -> None:
 
 def slow(ms: str) -> None:
     """Make the import of blocks take its time."""
-    from btt_chain.node.engine import Engine
+    from btt_chain.node.engine.engine import Engine
 
     def around(plain: Callable[..., Any]) -> Callable[..., Any]:
         def import_next(self: Any) -> None:
@@ -416,7 +416,7 @@ def slow(ms: str) -> None:
 
 def gain(blocks: str) -> None:
     """Let a chain be long enough for warp sync that takes a test no hour to make."""
-    from btt_chain.node import assembly
+    from btt_chain.node.engine import assembly
 
     def around(plain: Callable[..., Any]) -> Callable[..., Any]:
         def warp_plan(*given: Any, **named: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from btt_chain.chain.client import Client
 from btt_chain.client.chain import read_header
 from btt_chain.client.wire import list_of, member, to_bytes
-from btt_chain.node.lifecycle import settle_genesis
+from btt_chain.node.service.lifecycle import settle_genesis
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.testing import Rpc

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btt_chain.node.pool import included
+from btt_chain.node.transactions.pool import included
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btt_chain.node.backpressure import Backpressure
+from btt_chain.node.transactions.backpressure import Backpressure
 from btt_chain.txpool import Limit, Limits, PoolError
 from support.sim.accounts import transfer
 from support.sim.invariants import Invariants

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.node.import_queue import Batch
-from btt_chain.node.prechecks import Prechecks
+from btt_chain.node.blocks.import_queue import Batch
+from btt_chain.node.blocks.prechecks import Prechecks
 from btt_chain.primitives.digest import GRANDPA, H256, Consensus, Digest, DigestItem
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32

@@ -10,8 +10,8 @@ from typing import TypedDict, Unpack
 from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import RuntimeRegistry, extrinsics_root
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer
+from btt_chain.node.dev.sealing import ManualSealer
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import (
     AccountId,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.dev.control import DevControl
-from btt_chain.node.lifecycle import header_over
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ChosenSealing, ManualSealer, OnDemand
+from btt_chain.node.dev.sealing import ChosenSealing, ManualSealer, OnDemand
+from btt_chain.node.service.lifecycle import header_over
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId, AccountInfo, Id, MultiSignature
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Immortal

@@ -27,7 +27,7 @@ from btt_chain.explorer.index.source import Source
 from btt_chain.explorer.index.specs import Specs
 from btt_chain.explorer.index.store import Writer
 from btt_chain.explorer.server import LIMITS, Server
-from btt_chain.node.backend import ChainView
+from btt_chain.node.service.backend import ChainView
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import opaque

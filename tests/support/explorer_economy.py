@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer
+from btt_chain.node.dev.sealing import ManualSealer
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128

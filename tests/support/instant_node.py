@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from btt_chain.node.backend import Identity
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.lifecycle import key_manager_of, open_chain
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import Instant
-from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.node.dev.sealing import Instant
+from btt_chain.node.service.backend import Identity
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import key_manager_of, open_chain
+from btt_chain.node.service.service import Service, ServiceConfig
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.rpc.server import RpcConfig
 
 

@@ -18,8 +18,7 @@ from btt_chain.consensus.author import Edit
 from btt_chain.node.dev import edits
 from btt_chain.node.dev.dry_run import Diff, dry_run, mock_transaction
 from btt_chain.node.dev.impersonation import Impersonation
-from btt_chain.node.dev.snapshots import Snapshots
-from btt_chain.node.sealing import (
+from btt_chain.node.dev.sealing import (
     BlockOrder,
     ChosenSealing,
     Instant,
@@ -29,6 +28,7 @@ from btt_chain.node.sealing import (
     Sealing,
     SealRefused,
 )
+from btt_chain.node.dev.snapshots import Snapshots
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.validity import Invalid, Unknown

@@ -23,16 +23,13 @@ from btt_chain.client.errors import ClientError, printable
 from btt_chain.client.jsonrpc import Json
 from btt_chain.consensus.author import Pace, make_block, manual_claim
 from btt_chain.crypto.development import dev_key
-from btt_chain.node.backend import Identity
 from btt_chain.node.dev.accounts import dev_accounts
 from btt_chain.node.dev.cache import CACHE_MIB, MIB, ForkCache, MemoryStore
 from btt_chain.node.dev.errors import RemoteAway
 from btt_chain.node.dev.proven import ProvenState
 from btt_chain.node.dev.remote import OtherChain, Remote
 from btt_chain.node.dev.remote_state import RemoteState
-from btt_chain.node.lifecycle import WrongChain, stopped_by_signals
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import (
+from btt_chain.node.dev.sealing import (
     EDITED_KEY,
     UNCOUNTABLE,
     Instant,
@@ -40,7 +37,10 @@ from btt_chain.node.sealing import (
     SealRefused,
     parse_sealing,
 )
-from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
+from btt_chain.node.service.backend import Identity
+from btt_chain.node.service.lifecycle import WrongChain, stopped_by_signals
+from btt_chain.node.service.service import DEVELOPMENT, Service, ServiceConfig
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex, whole_number
 from btt_chain.primitives.extrinsic import unwrap

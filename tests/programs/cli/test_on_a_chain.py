@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.lifecycle import open_chain
-from btt_chain.node.paths import Paths
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer
+from btt_chain.node.dev.sealing import ManualSealer
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import open_chain
+from btt_chain.node.service.paths import Paths
+from btt_chain.node.transactions.pool import PoolService
 from cli.commands.data import BlockReader
 from cli.common.errors import Refused
 from cli.program import program

@@ -22,8 +22,8 @@ from click.testing import CliRunner, Result
 
 from btt_chain.chain.client import Client
 from btt_chain.client import BlockingChain, KeyPair
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer
+from btt_chain.node.dev.sealing import ManualSealer
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.files import Lock
 from btt_chain.scale.portable import Plain
 from cli.program import program

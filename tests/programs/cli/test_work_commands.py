@@ -24,12 +24,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from btt_chain.compute.requester.folder import Folder
 from btt_chain.compute.verifier.checking import VECTORS_FROM
-from btt_chain.node.backend import Identity
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.lifecycle import open_chain
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import Instant
-from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.node.dev.sealing import Instant
+from btt_chain.node.service.backend import Identity
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import open_chain
+from btt_chain.node.service.service import Service, ServiceConfig
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.work.onnx_import import loads
 from cli.commands.model import mode_of

@@ -13,8 +13,8 @@ from btt_chain.node.dev.control import DevControl
 from btt_chain.node.dev.errors import RemoteAway
 from btt_chain.node.dev.fork import CannotFork, Fork, ForkConfig, open_fork
 from btt_chain.node.dev.remote_state import FIRST_PAGE
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ChosenSealing, ManualSealer, OnDemand
+from btt_chain.node.dev.sealing import ChosenSealing, ManualSealer, OnDemand
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.testing.node import DevNode
 from btt_chain.testing.single import dev_node
 from runtime import BttRuntime

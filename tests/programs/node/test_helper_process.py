@@ -18,7 +18,7 @@ from btt_chain.chain.prechecks.process import NICE
 from btt_chain.chain.prechecks.store import FULL, PrecheckedStore
 from btt_chain.chain.prechecks.wire import Answer, Verdicts
 from btt_chain.consensus.importer import Importer
-from btt_chain.node.prechecks import Prechecks
+from btt_chain.node.blocks.prechecks import Prechecks
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
 from btt_chain.testing.process import ProcessId

@@ -51,10 +51,10 @@ def test_a_node_is_imported_without_libp2p_and_what_few_nodes_use() -> None:
         *("libp2p", "trio", "zeroconf", "cryptography", "numpy", "btt_chain.compute"),
         *("btt_chain.client.chain", "btt_chain.client.metadata", "runtime.audits"),
         # Only nodes with an engine, and with a network, use these.
-        *("btt_chain.node.engine", "btt_chain.consensus.finality.gadget", "p2p.sync"),
+        *("btt_chain.node.engine.engine", "btt_chain.consensus.finality.gadget", "p2p.sync"),
     ]
     seen = run(
-        "import sys, btt_chain.node.lifecycle\n"
+        "import sys, btt_chain.node.service.lifecycle\n"
         f"print([name for name in {unused} if name in sys.modules])"
     )
     assert seen == "[]"
@@ -62,7 +62,7 @@ def test_a_node_is_imported_without_libp2p_and_what_few_nodes_use() -> None:
 
 def test_modules_of_a_node_use_data_classes_that_compile_their_methods_later() -> None:
     seen = run(
-        "import sys, dataclasses, btt_chain.node.lifecycle\n"
+        "import sys, dataclasses, btt_chain.node.service.lifecycle\n"
         "from btt_chain.packages import PACKAGES\n"
         "print([name for name, module in sys.modules.items()\n"
         "       if name.partition('.')[0] in PACKAGES\n"

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 PROGRAM = """
 import sys
-import btt_chain.node.assembly, btt_chain.node.service, cli.program, cli.commands.records
+import btt_chain.node.engine.assembly, btt_chain.node.service.service
+import cli.program, cli.commands.records
 print(sorted({name.split(".")[0] for name in sys.modules} & {"fhir", "fhir_core", "pydantic"}))
 """
 

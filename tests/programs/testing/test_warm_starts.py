@@ -42,7 +42,7 @@ print(json.dumps({
     "wakeup": signal.set_wakeup_fd(-1),
     "threads": len(os.listdir("/proc/self/task")),
     "hash": hash("a network"),
-    "ours": "btt_chain.node.lifecycle" in sys.modules,
+    "ours": "btt_chain.node.service.lifecycle" in sys.modules,
     "input": sys.stdin.read(),
 }))
 print("to stderr", file=sys.stderr)

@@ -25,7 +25,8 @@ def run(program: str) -> str:
 def test_a_node_serves_without_the_client() -> None:
     seen = run(
         f"{PREPARED}"
-        "import btt_chain.node.lifecycle, btt_chain.node.prometheus, btt_chain.web.server\n"
+        "import btt_chain.node.service.lifecycle, btt_chain.node.service.prometheus\n"
+        "import btt_chain.web.server\n"
         "print([name for name in ('aiohttp.client', 'aiohttp.connector') if name in sys.modules])"
     )
     assert seen == "[]"

@@ -10,9 +10,9 @@ from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import RuntimeRegistry
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.finality.signatures import Signatures
-from btt_chain.node.assembly import Plan, assemble
-from btt_chain.node.engine import Engine
-from btt_chain.node.pool import PoolService
+from btt_chain.node.engine.assembly import Plan, assemble
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.header import Header
 from p2p.accounts import Accounts
 from p2p.protocols.messages import Announce

@@ -19,7 +19,7 @@ from operator import gt
 from typing import Final
 
 from btt_chain.consensus.finality.signatures import all_signed
-from btt_chain.node.assembly import first_voters
+from btt_chain.node.engine.assembly import first_voters
 from btt_chain.primitives.digest import GRANDPA, H256
 from btt_chain.primitives.grandpa import (
     ChangeScheduled,

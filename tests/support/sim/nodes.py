@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Client
-from btt_chain.node.engine import Engine
+from btt_chain.node.engine.engine import Engine
 from p2p import network
 from p2p.accounts import Accounts
 from p2p.network import Event

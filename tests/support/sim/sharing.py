@@ -25,7 +25,7 @@ from btt_chain.consensus.babe.verify import SealCheck, Verified
 from btt_chain.consensus.finality.messages import GossipMessage
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.consensus.importer import Importer, Slots
-from btt_chain.node.engine import Engine
+from btt_chain.node.engine.engine import Engine
 from btt_chain.primitives.grandpa import AnyMessage, SignedMessage
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.voters import AuthorityId

@@ -1,8 +1,8 @@
 """A network of nodes in one thread, with simulated time, wires and disks.
 
-Every node is the real thing: `btt_chain.node.engine.Engine` with client, pool, sync, GRANDPA and
-slot worker over a real store in memory. Everything follows from the seed, so a failure is reported
-with its seed and can be repeated.
+Every node is the real thing: `btt_chain.node.engine.engine.Engine` with client, pool, sync, GRANDPA
+and slot worker over a real store in memory. Everything follows from the seed, so a failure is
+reported with its seed and can be repeated.
 
     world = World(seed=7, validators=5)
     Invariants(world)
@@ -24,8 +24,8 @@ from functools import partial
 from typing import Final
 
 from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
-from btt_chain.node.engine import Engine
-from btt_chain.node.faults import faults
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.engine.faults import faults
 from btt_chain.scale import u64
 from genesis.accounts import dev_path
 from genesis.build import Genesis

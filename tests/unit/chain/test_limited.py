@@ -9,8 +9,8 @@ import pytest
 from btt_chain.chain import limited
 from btt_chain.chain.client import UnknownBlock
 from btt_chain.chain.limited import Deadline, TimeLimit, limited_overlay
-from btt_chain.node import backend
-from btt_chain.node.backend import ChainView
+from btt_chain.node.service import backend
+from btt_chain.node.service.backend import ChainView
 from btt_chain.rpc.backend import RuntimeCallError, TimeLimitReached
 from btt_chain.scale import u128
 from support.chain import ALICE, BOB, DevChain, address

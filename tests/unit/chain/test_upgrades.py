@@ -13,7 +13,7 @@ from btt_chain.chain.runtimes import (
     UnsupportedRuntime,
     UnsupportedUpgrade,
 )
-from btt_chain.node.sealing import SealRefused
+from btt_chain.node.dev.sealing import SealRefused
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
 from btt_chain.primitives.validity import BadProof
@@ -194,7 +194,7 @@ def test_a_version_of_another_form_than_the_chain_decided_on_is_not_carried() ->
 def test_the_pool_forgets_at_once_what_was_signed_for_the_runtime_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("btt_chain.node.pool.RECHECKS", 1)
+    monkeypatch.setattr("btt_chain.node.transactions.pool.RECHECKS", 1)
     chain = planned(new=True)
     run_to(chain)
     for nonce in (5, 6, 7):  # the ones before them are missing: they wait

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from btt_chain.node.service import PortTaken
+from btt_chain.node.service.service import PortTaken
 from btt_chain.testing import process
 from cli.common.chain_data import plain_errors
 from cli.common.errors import Refused

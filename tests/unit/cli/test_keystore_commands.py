@@ -21,7 +21,7 @@ from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, Keystore, SigningRecord
 from btt_chain.keystore.errors import KeystoreError
 from btt_chain.keystore.record import recorded_keys
-from btt_chain.node.paths import Paths
+from btt_chain.node.service.paths import Paths
 from cli.commands.keystore import on_chain
 from cli.common.validator_keys import place_of
 from cli.program import program

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import Ledger, SigningRecord
 from btt_chain.keystore.record import read, record_path, recorded_keys
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.lifecycle import open_chain
-from btt_chain.node.paths import Paths
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import open_chain
+from btt_chain.node.service.paths import Paths
 from btt_chain.primitives import ss58
 from cli.program import program
 

@@ -16,12 +16,12 @@ from click.testing import CliRunner, Result
 from btt_chain.consensus.finality.records import SCHEMA_KEY, VOTERS_KEY
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import SigningRecord
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.identity import KEY_FILE
-from btt_chain.node.lifecycle import open_chain
-from btt_chain.node.paths import Paths
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer
+from btt_chain.node.dev.sealing import ManualSealer
+from btt_chain.node.keys.identity import KEY_FILE
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import open_chain
+from btt_chain.node.service.paths import Paths
+from btt_chain.node.transactions.pool import PoolService
 from cli.commands.node import explorer_beside
 from cli.common.errors import ExitCode
 from cli.program import program

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.node.identity import network_key, peer_id
+from btt_chain.node.keys.identity import network_key, peer_id
 from cli.program import program
 from p2p.address import parse
 

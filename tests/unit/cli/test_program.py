@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from btt_chain.node.config import ValidatorConfig
+from btt_chain.node.service.config import ValidatorConfig
 from btt_chain.rpc.access import DEFAULT_ORIGINS
 from cli import main
 from cli.commands.node import node_config

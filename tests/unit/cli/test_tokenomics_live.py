@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Json, WebSocket
-from btt_chain.node.backend import Identity
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.lifecycle import open_chain
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import Instant
-from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.node.dev.sealing import Instant
+from btt_chain.node.service.backend import Identity
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.lifecycle import open_chain
+from btt_chain.node.service.service import Service, ServiceConfig
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.rpc.server import RpcConfig
 from cli.commands import tokenomics_live
 from cli.common.errors import Refused

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from btt_chain.client.errors import MALFORMED
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.explorer.index.reading import SpecReader
-from btt_chain.node.backend import ChainView
+from btt_chain.node.service.backend import ChainView
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import u128
 from btt_chain.scale.portable import Plain

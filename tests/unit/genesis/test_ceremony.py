@@ -13,7 +13,7 @@ import pytest
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.node.identity import peer_id
+from btt_chain.node.keys.identity import peer_id
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from genesis.build import build

@@ -12,7 +12,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified
 from btt_chain.consensus.importer import Importer
-from btt_chain.node.announces import (
+from btt_chain.node.blocks.announces import (
     HELD,
     HELD_MS,
     HELD_OF_ONE,

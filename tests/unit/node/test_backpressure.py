@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.node import pool as service
-from btt_chain.node.backpressure import BLOCKS, RECORDED, Backpressure
+from btt_chain.node.transactions import pool as service
+from btt_chain.node.transactions.backpressure import BLOCKS, RECORDED, Backpressure
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.scale import u128
 from btt_chain.txpool import AlreadyImported, Limit, Limits, PoolFull

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from btt_chain.node.build_time import MIN_PERCENT, BuildTime, MadeBlock
-from btt_chain.node.parts import Settings
+from btt_chain.node.blocks.build_time import MIN_PERCENT, BuildTime, MadeBlock
+from btt_chain.node.engine.parts import Settings
 from support.sim.wires import Links
 from support.sim.world import World
 

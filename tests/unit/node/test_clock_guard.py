@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.node.clock_guard import MAX_LAG, MEMORY, ClockGuard
+from btt_chain.node.blocks.clock_guard import MAX_LAG, MEMORY, ClockGuard
 
 HOUR = 3_600
 NOW = 10_000

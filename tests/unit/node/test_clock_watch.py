@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btt_chain.node.clock_watch import ClockNews, ClockWatch, middle
+from btt_chain.node.blocks.clock_watch import ClockNews, ClockWatch, middle
 from p2p.network import ClockReceived
 
 SLOT = 6_000

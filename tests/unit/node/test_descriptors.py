@@ -7,9 +7,9 @@ import resource
 
 import pytest
 
-from btt_chain.node.config import NetworkConfig, NodeConfig
-from btt_chain.node.descriptors import TooFewDescriptors, callers_within, raise_limit
-from btt_chain.node.lifecycle import limit_callers
+from btt_chain.node.service.config import NetworkConfig, NodeConfig
+from btt_chain.node.service.descriptors import TooFewDescriptors, callers_within, raise_limit
+from btt_chain.node.service.lifecycle import limit_callers
 
 
 def test_callers_get_what_the_node_and_its_peers_leave() -> None:

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from btt_chain.node.backpressure import Backpressure
-from btt_chain.node.driver import Driver
-from btt_chain.node.engine import Engine
+from btt_chain.node.engine.driver import Driver
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.transactions.backpressure import Backpressure
 from p2p.limits import MAX_REQUESTS
 from p2p.network import (
     Action,

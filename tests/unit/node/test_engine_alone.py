@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.chain import client as client_module
-from btt_chain.node import pool as pool_module
+from btt_chain.node.transactions import pool as pool_module
 from btt_chain.txpool import Status, StatusEvent
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
 from support.sim.accounts import transfer

@@ -9,14 +9,14 @@ import pytest
 
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBlock
 from btt_chain.consensus.finality.environment import ArmTimer
-from btt_chain.node.finality import BAD_PROOF, FinalityDriver
-from btt_chain.node.head_status import HeadStatus
-from btt_chain.node.import_queue import ImportQueue
-from btt_chain.node.offences import OffenceReporter
-from btt_chain.node.parts import Parts, Watcher
-from btt_chain.node.prechecks import Prechecks
-from btt_chain.node.steady_clock import SteadyClock
-from btt_chain.node.sync_driver import SYNC_EVERY, SYNC_IDLE, SyncDriver
+from btt_chain.node.blocks.import_queue import ImportQueue
+from btt_chain.node.blocks.prechecks import Prechecks
+from btt_chain.node.blocks.sync_driver import SYNC_EVERY, SYNC_IDLE, SyncDriver
+from btt_chain.node.engine.parts import Parts, Watcher
+from btt_chain.node.engine.steady_clock import SteadyClock
+from btt_chain.node.finality.grandpa import BAD_PROOF, FinalityDriver
+from btt_chain.node.finality.head_status import HeadStatus
+from btt_chain.node.finality.offences import OffenceReporter
 from p2p import network
 from p2p.network import AUTHORITY, Penalise, Status
 from p2p.sync.types import Action, Block, BlockId, ImportBlocks, PrecheckBlocks

@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
-from btt_chain.node.backpressure import Backpressure
-from btt_chain.node.driver import TRANSACTIONS_MS, Driver
-from btt_chain.node.engine import Engine
-from btt_chain.node.event_queues import BOUNDS, SLACK_MS, EventQueues, GossipQueue
+from btt_chain.node.engine.driver import TRANSACTIONS_MS, Driver
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.engine.event_queues import BOUNDS, SLACK_MS, EventQueues, GossipQueue
+from btt_chain.node.transactions.backpressure import Backpressure
 from p2p.fair_queue import OVERHEAD
 from p2p.network import (
     ANNOUNCE,

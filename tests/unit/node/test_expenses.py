@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btt_chain.node.expenses import NEVER, REPORT_MS, REPORT_US, USELESS_MS, Expenses
+from btt_chain.node.engine.expenses import NEVER, REPORT_MS, REPORT_US, USELESS_MS, Expenses
 from p2p.network import GRANDPA, TX, Charge
 
 

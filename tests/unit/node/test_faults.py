@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from btt_chain.node.announce_intake import AnnounceIntake
-from btt_chain.node.block_import import BlockImport, Outcome
-from btt_chain.node.driver import FAULT_COST, Driver
-from btt_chain.node.engine import Engine
-from btt_chain.node.faults import FATAL, contain, faults
-from btt_chain.node.finality import FinalityDriver
-from btt_chain.node.import_queue import RETRY_MS, ImportQueue
-from btt_chain.node.sync_driver import SyncDriver
+from btt_chain.node.blocks.announce_intake import AnnounceIntake
+from btt_chain.node.blocks.block_import import BlockImport, Outcome
+from btt_chain.node.blocks.import_queue import RETRY_MS, ImportQueue
+from btt_chain.node.blocks.sync_driver import SyncDriver
+from btt_chain.node.engine.driver import FAULT_COST, Driver
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.engine.faults import FATAL, contain, faults
+from btt_chain.node.finality.grandpa import FinalityDriver
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
@@ -49,11 +49,11 @@ from storage.kv import StorageError
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
-    from btt_chain.node.announces import Announces
-    from btt_chain.node.build_time import BuildTime
-    from btt_chain.node.offences import OffenceReporter
-    from btt_chain.node.parts import Parts, Watcher
-    from btt_chain.node.steady_clock import SteadyClock
+    from btt_chain.node.blocks.announces import Announces
+    from btt_chain.node.blocks.build_time import BuildTime
+    from btt_chain.node.engine.parts import Parts, Watcher
+    from btt_chain.node.engine.steady_clock import SteadyClock
+    from btt_chain.node.finality.offences import OffenceReporter
 
 HASH = H256(bytes(32))
 STATUS = Status(1, 0, HASH, 0, HASH)

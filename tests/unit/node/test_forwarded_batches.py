@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.node import tx_gossip
+from btt_chain.node.transactions import gossip as tx_gossip
 from p2p.network import TX, Disconnected, GossipReceived, Publish
 from p2p.protocols.messages import TxBatch
 from support.sim.accounts import transfer

@@ -9,10 +9,10 @@ from typing import Final
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node import tx_intake
-from btt_chain.node.pool import MAX_UNCHECKED
-from btt_chain.node.tx_gossip import LARGE_EVERY_MS
-from btt_chain.node.tx_intake import MAX_FORGED, TX_COST
+from btt_chain.node.transactions import intake as tx_intake
+from btt_chain.node.transactions.gossip import LARGE_EVERY_MS
+from btt_chain.node.transactions.intake import MAX_FORGED, TX_COST
+from btt_chain.node.transactions.pool import MAX_UNCHECKED
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool import Status, StatusEvent, TransactionInvalid
 from p2p.limits import Rate

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node.backpressure import Backpressure
-from btt_chain.node.held_transactions import MAX_BYTES, MAX_TRIES, Held, HeldTransactions
-from btt_chain.node.tx_intake import MAX_FORGED
+from btt_chain.node.transactions.backpressure import Backpressure
+from btt_chain.node.transactions.held import MAX_BYTES, MAX_TRIES, Held, HeldTransactions
+from btt_chain.node.transactions.intake import MAX_FORGED
 from btt_chain.primitives.validity import Invalid, Payment
 from btt_chain.txpool import Limit, Limits
 from p2p.fair_queue import OVERHEAD

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.chain.runtimes import RuntimeRegistry
-from btt_chain.node import runtime_change
-from btt_chain.node.import_queue import RETRY_MS, ImportQueue, ImportStep
-from btt_chain.node.runtime_change import CHANGE_SLOTS, RuntimeChanges
-from btt_chain.node.steady_clock import SteadyClock
+from btt_chain.node.blocks import runtime_change
+from btt_chain.node.blocks.import_queue import RETRY_MS, ImportQueue, ImportStep
+from btt_chain.node.blocks.runtime_change import CHANGE_SLOTS, RuntimeChanges
+from btt_chain.node.engine.steady_clock import SteadyClock
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.digest import H256, Digest, DigestItem, RuntimeEnvironmentUpdated
 from btt_chain.primitives.header import Header

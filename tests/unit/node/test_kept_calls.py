@@ -9,7 +9,7 @@ import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.node.pool import PoolService
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.limits import EXTRINSIC

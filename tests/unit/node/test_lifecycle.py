@@ -10,10 +10,11 @@ import pytest
 
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Password
 from btt_chain.keystore.errors import PasswordNeeded
-from btt_chain.node import lifecycle
-from btt_chain.node.config import NodeConfig, ValidatorConfig
-from btt_chain.node.identity import KEY_FILE, network_key, peer_id, pick_name
-from btt_chain.node.lifecycle import (
+from btt_chain.node.dev.sealing import Instant, Interval, ManualSealer
+from btt_chain.node.keys.identity import KEY_FILE, network_key, peer_id, pick_name
+from btt_chain.node.service import lifecycle
+from btt_chain.node.service.config import NodeConfig, ValidatorConfig
+from btt_chain.node.service.lifecycle import (
     OpenChain,
     WrongChain,
     block_retention,
@@ -23,9 +24,8 @@ from btt_chain.node.lifecycle import (
     pruning_of,
     sealing_of,
 )
-from btt_chain.node.paths import Paths
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import Instant, Interval, ManualSealer
+from btt_chain.node.service.paths import Paths
+from btt_chain.node.transactions.pool import PoolService
 from genesis.build import build
 from genesis.catalogue import load, make
 from genesis.presets import CHAINS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btt_chain.node import log_lines
+from btt_chain.node.engine import log_lines
 from genesis.accounts import dev_account
 
 HASH = bytes.fromhex("abcdef0123") + bytes(27)

@@ -12,7 +12,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.finality.records import round_change
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Ledger, MemoryRecord, Record
-from btt_chain.node.signing_record_check import look_back
+from btt_chain.node.keys.record_check import look_back
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.digest import BABE as BABE_ENGINE
 from btt_chain.primitives.digest import H256, Digest, Seal

@@ -6,7 +6,7 @@ import sys
 from typing import cast
 
 from btt_chain.chain.client import Client
-from btt_chain.node.backend import DOCUMENTED, ChainView
+from btt_chain.node.service.backend import DOCUMENTED, ChainView
 from btt_chain.scale import shape, u64
 from runtime import BttRuntime
 from runtime.apis.metadata import describe

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 
 from btt_chain.chain.notify import BlockRef
-from btt_chain.node.offences import TRIES, WAITING, OffenceReporter
-from btt_chain.node.parts import Parts, Watcher
+from btt_chain.node.engine.parts import Parts, Watcher
+from btt_chain.node.finality.offences import TRIES, WAITING, OffenceReporter
 from btt_chain.primitives.babe import Slot
 from btt_chain.primitives.babe_digests import AuthorityId
 from btt_chain.primitives.babe_equivocation import EquivocationProof

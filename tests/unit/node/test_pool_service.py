@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node import pool as pool_module
-from btt_chain.node.pool import included
+from btt_chain.node.transactions import pool as pool_module
+from btt_chain.node.transactions.pool import included
 from btt_chain.primitives.extrinsic import bare, unwrap
 from btt_chain.scale import u64, u128
 from btt_chain.txpool import PoolError, Status, StatusEvent, TransactionInvalid

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from btt_chain.chain.notify import ChainEvent, NewBlock
-from btt_chain.node.authoring import WAIT_SHARE
+from btt_chain.node.blocks.authoring import WAIT_SHARE
 from btt_chain.primitives.babe import Primary, pre_digest
 from support.sim.nodes import SimNode
 from support.sim.wires import Links

@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from btt_chain.node.prometheus import LIMITS, PrometheusServer
+from btt_chain.node.service.prometheus import LIMITS, PrometheusServer
 from btt_chain.telemetry.metrics import Metrics
 from btt_chain.web.listener import REFUSAL
 

@@ -8,8 +8,8 @@ import pytest
 
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.explorer.index.source import NoState, Source
-from btt_chain.node.backend import ChainView
-from btt_chain.node.source import PublicChain, SyncChain
+from btt_chain.node.blocks.source import PublicChain, SyncChain
+from btt_chain.node.service.backend import ChainView
 from btt_chain.primitives.digest import GRANDPA
 from p2p.protocols.messages import BODY, HEADER, JUSTIFICATION, BlockRequest, Direction
 from p2p.protocols.serve import blocks

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.chain.signature_cache import SignatureCache
-from btt_chain.node import pool as service
+from btt_chain.node.transactions import pool as service
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.arithmetic import FixedU128

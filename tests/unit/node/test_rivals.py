@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btt_chain.node.rivals import ERA, claimed_tag, unchecked_priority
+from btt_chain.node.transactions.rivals import ERA, claimed_tag, unchecked_priority
 from btt_chain.primitives.extrinsic import bare, opaque
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.scale import compact_encode

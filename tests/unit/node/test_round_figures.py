@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from btt_chain.node.service import Service
+from btt_chain.node.service.service import Service
 from btt_chain.telemetry.metrics import Metrics
 from btt_chain.telemetry.voter_participation import VoterParticipation
 from support.sim.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node.tx_gossip import GATHER_MS, TxGossip
+from btt_chain.node.transactions.gossip import GATHER_MS, TxGossip
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.txpool import Status, StatusEvent, TransactionInvalid

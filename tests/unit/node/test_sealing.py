@@ -10,8 +10,8 @@ from btt_chain.chain.client import UnknownBlock
 from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.consensus.author import Pace
-from btt_chain.node import sealing as sealing_module
-from btt_chain.node.sealing import (
+from btt_chain.node.dev import sealing as sealing_module
+from btt_chain.node.dev.sealing import (
     Instant,
     Interval,
     ManualSealer,

@@ -14,10 +14,10 @@ import pytest
 
 from btt_chain.chain.client import Client
 from btt_chain.consensus.finality.gadget import RoundReport
-from btt_chain.node.backend import Identity
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
-from btt_chain.node.service import PortTaken, Service, ServiceConfig, waited_for
+from btt_chain.node.dev.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
+from btt_chain.node.service.backend import Identity
+from btt_chain.node.service.service import PortTaken, Service, ServiceConfig, waited_for
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.voters import AuthorityId, Power
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u128

@@ -8,7 +8,7 @@ from btt_chain.keystore import BABE, GRANDPA, Keystore, Ledger, MemoryRecord, Re
 from btt_chain.keystore.launch import SLOTS, YOUNG
 from btt_chain.keystore.ledger import UNKNOWN, Round
 from btt_chain.keystore.states import State
-from btt_chain.node.signing import LATE, Signer
+from btt_chain.node.keys.signing import LATE, Signer
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import AnyMessage, Stage, Target, is_signed, message_for
 from btt_chain.primitives.voters import AuthorityId

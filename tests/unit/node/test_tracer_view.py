@@ -10,8 +10,8 @@ import pytest
 
 from btt_chain.chain import trace as trace_module
 from btt_chain.chain.trace import CannotTrace, Trace, TraceJob
-from btt_chain.node import backend
-from btt_chain.node.backend import TracerView
+from btt_chain.node.service import backend
+from btt_chain.node.service.backend import TracerView
 from btt_chain.rpc import trace as rpc_trace
 from btt_chain.rpc.trace import Note, Step, TraceApi, TraceError
 from storage.memory import MemoryKV

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from btt_chain.node.assembly import Plan
-from btt_chain.node.trust import Trust, check_database, warn_if_old
+from btt_chain.node.blocks.trust import Trust, check_database, warn_if_old
+from btt_chain.node.engine.assembly import Plan
 from genesis.build import build
 from genesis.catalogue import make
 from genesis.checkpoint import (

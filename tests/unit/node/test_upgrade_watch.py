@@ -8,10 +8,10 @@ import logging
 import pytest
 
 from btt_chain.chain.runtimes import Release, RuntimeRegistry
-from btt_chain.node.backend import ChainView, PoolView, SealerView
-from btt_chain.node.lifecycle import lacks_runtime
-from btt_chain.node.sealing import ManualSealer
-from btt_chain.node.upgrades import UpgradeWatch, upgrade_state
+from btt_chain.node.blocks.upgrades import UpgradeWatch, upgrade_state
+from btt_chain.node.dev.sealing import ManualSealer
+from btt_chain.node.service.backend import ChainView, PoolView, SealerView
+from btt_chain.node.service.lifecycle import lacks_runtime
 from btt_chain.rpc.backend import RuntimeCallError, SealError
 from btt_chain.txpool import ValidityUnknown
 from runtime import BttRuntime
@@ -22,7 +22,7 @@ from support.programs import DAY, planned
 def said(chain: DevChain, watch: UpgradeWatch, caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the log lines of two checks."""
     caplog.clear()
-    with caplog.at_level(logging.INFO, "btt_chain.node.upgrades"):
+    with caplog.at_level(logging.INFO, "btt_chain.node.blocks.upgrades"):
         watch.look(int(chain.now * 1_000))
         watch.look(int(chain.now * 1_000))
     return [f"{record.levelname} {record.getMessage()}" for record in caplog.records]

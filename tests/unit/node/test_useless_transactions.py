@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node import tx_intake
-from btt_chain.node.expenses import REPORT_MS
-from btt_chain.node.tx_intake import (
+from btt_chain.node.engine.expenses import REPORT_MS
+from btt_chain.node.transactions import intake as tx_intake
+from btt_chain.node.transactions.intake import (
     DEAR_US,
     IMPOSSIBLE_COST,
     IMPOSSIBLE_US_PER_KIB,

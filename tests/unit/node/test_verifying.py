@@ -27,9 +27,9 @@ from btt_chain.compute.blobs.transport import model_name, roots_name, transcript
 from btt_chain.compute.verifier.machine import Case, Record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE
-from btt_chain.node import verifier_service
-from btt_chain.node.pool import PoolService
-from btt_chain.node.verifier_service import ClientChain, Settings, Verifying
+from btt_chain.node.service import verifier_service
+from btt_chain.node.service.verifier_service import ClientChain, Settings, Verifying
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.validity import Invalid

@@ -13,8 +13,8 @@ from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.environment import Offence
 from btt_chain.consensus.finality.proofs import prove_finality
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.node import assembly
-from btt_chain.node.state_import import LINK_PREFIX, PROOF_PREFIX, StateImport, warp_plan
+from btt_chain.node.blocks.state_import import LINK_PREFIX, PROOF_PREFIX, StateImport, warp_plan
+from btt_chain.node.engine import assembly
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AuthoritySignature,

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from btt_chain.node.observer import MISMATCH_EVERY, NodeWatcher
+from btt_chain.node.engine.observer import MISMATCH_EVERY, NodeWatcher
 from btt_chain.primitives.digest import H256
 from btt_chain.telemetry.metrics import Metrics
 from runtime.frame import InvalidBlock, StateRootMismatch

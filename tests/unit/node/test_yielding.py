@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
-from btt_chain.node.backpressure import Backpressure
-from btt_chain.node.driver import Driver
-from btt_chain.node.engine import Engine
-from btt_chain.node.yielding import LONG_MS, MAX_YIELD_MS, TURNS, LoopYield
+from btt_chain.node.engine.driver import Driver
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.engine.yielding import LONG_MS, MAX_YIELD_MS, TURNS, LoopYield
+from btt_chain.node.transactions.backpressure import Backpressure
 from p2p.network import Action, Network
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.node.local_storage import MAX_BYTES, RECORD, LocalStorageView
+from btt_chain.node.service.local_storage import MAX_BYTES, RECORD, LocalStorageView
 from btt_chain.primitives import ss58
 from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
 from btt_chain.primitives.epoch import Epoch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.node.parts import Settings
+from btt_chain.node.engine.parts import Settings
 from btt_chain.scale import u64
 from genesis.presets import CHAINS
 from runtime import BttRuntime

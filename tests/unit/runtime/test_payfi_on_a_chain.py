@@ -6,7 +6,7 @@ import pytest
 
 from btt_chain.crypto import p256
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.node.sealing import BlockOrder
+from btt_chain.node.dev.sealing import BlockOrder
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import (
     CONTEXT,

@@ -18,7 +18,7 @@ from btt_chain.consensus.babe.verify import Reason, Refused
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto import sr25519
 from btt_chain.crypto.signature import Scheme
-from btt_chain.node.prechecks import Prechecks
+from btt_chain.node.blocks.prechecks import Prechecks
 from btt_chain.primitives.babe import pre_digest, pre_runtime
 from btt_chain.primitives.babe_digests import NextEpochData, NextEpochDescriptor, consensus
 from btt_chain.primitives.digest import H256, Digest, DigestItem, Seal

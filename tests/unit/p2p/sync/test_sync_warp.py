@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import Release, RuntimeRegistry, UnsupportedRuntime, extrinsics_root
-from btt_chain.node.state_import import admission
+from btt_chain.node.blocks.state_import import admission
 from btt_chain.primitives.digest import GRANDPA, H256, Digest, DigestItem
 from btt_chain.primitives.grandpa import (
     ChangeScheduled,

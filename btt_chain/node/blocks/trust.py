@@ -14,7 +14,7 @@ from typing import Final
 from btt_chain.chain.client import Client
 from btt_chain.consensus.babe.verify import Refused, slot_of
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.state_import import read_trusted
+from btt_chain.node.blocks.state_import import read_trusted
 from btt_chain.primitives.header import Header
 from genesis.checkpoint import Checkpoint, UntrustedDatabase, good_for_ms
 from p2p.sync.types import BlockId, Proven

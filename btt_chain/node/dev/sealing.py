@@ -28,7 +28,7 @@ from btt_chain.consensus.author import (
 )
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.pool import PoolService
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.scale import codec
 from runtime.frame import InvalidBlock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
-from btt_chain.node.parts import Parts
+from btt_chain.node.engine.parts import Parts
 from p2p.network import AUTHORITY, FULL, Status
 from p2p.sync.types import BlockId
 

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.node.config import NetworkConfig
-from btt_chain.node.identity import peer_id
-from btt_chain.node.paths import Paths
-from btt_chain.node.unix_clock import unix_ms
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.keys.identity import peer_id
+from btt_chain.node.service.config import NetworkConfig
+from btt_chain.node.service.paths import Paths
 from genesis.spec import ChainSpec, SpecError
 from p2p import address
 from p2p.deferred import DeferredNetwork

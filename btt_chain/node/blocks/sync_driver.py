@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from btt_chain.node.faults import contain
-from btt_chain.node.finality import FinalityDriver
-from btt_chain.node.import_queue import ImportQueue
-from btt_chain.node.parts import Parts
-from btt_chain.node.steady_clock import SteadyClock
+from btt_chain.node.blocks.import_queue import ImportQueue
+from btt_chain.node.engine.faults import contain
+from btt_chain.node.engine.parts import Parts
+from btt_chain.node.engine.steady_clock import SteadyClock
+from btt_chain.node.finality.grandpa import FinalityDriver
 from p2p import network
 from p2p.network import Event, Penalise
 from p2p.sync.types import (

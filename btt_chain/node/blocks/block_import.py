@@ -9,9 +9,9 @@ from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.finality.gadget import BadHeader
 from btt_chain.consensus.importer import Imported, NotTrusted
-from btt_chain.node.build_time import BuildTime
-from btt_chain.node.faults import report
-from btt_chain.node.parts import Parts, Watcher
+from btt_chain.node.blocks.build_time import BuildTime
+from btt_chain.node.engine.faults import report
+from btt_chain.node.engine.parts import Parts, Watcher
 from p2p.sync.types import Block, Refusal
 from runtime.frame import InvalidBlock
 from storage.state import StateUnavailable

@@ -45,10 +45,10 @@ from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.expenses import Expenses, Meter
-from btt_chain.node.held_transactions import Held, HeldTransactions
-from btt_chain.node.pool import MAX_UNCHECKED, PoolService
-from btt_chain.node.tx_gossip import TxGossip, remember
+from btt_chain.node.engine.expenses import Expenses, Meter
+from btt_chain.node.transactions.gossip import TxGossip, remember
+from btt_chain.node.transactions.held import Held, HeldTransactions
+from btt_chain.node.transactions.pool import MAX_UNCHECKED, PoolService
 from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, SIGNED_V4
 from btt_chain.primitives.validity import (
     AncientBirthBlock,

@@ -32,22 +32,22 @@ from typing import Final
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import slot_of
-from btt_chain.node.announce_intake import AnnounceIntake
-from btt_chain.node.announces import Announces
-from btt_chain.node.authoring import Authoring
-from btt_chain.node.block_import import BlockImport, Outcome
-from btt_chain.node.expenses import Expenses, Meter
-from btt_chain.node.faults import contain
-from btt_chain.node.finality import FinalityDriver
-from btt_chain.node.head_status import HeadStatus
-from btt_chain.node.import_queue import ImportQueue
-from btt_chain.node.offences import OffenceReporter
-from btt_chain.node.parts import Parts, Settings, Watcher
-from btt_chain.node.runtime_change import RuntimeChanges
-from btt_chain.node.steady_clock import SteadyClock
-from btt_chain.node.sync_driver import SyncDriver
-from btt_chain.node.tx_gossip import TxGossip
-from btt_chain.node.tx_intake import TxIntake
+from btt_chain.node.blocks.announce_intake import AnnounceIntake
+from btt_chain.node.blocks.announces import Announces
+from btt_chain.node.blocks.authoring import Authoring
+from btt_chain.node.blocks.block_import import BlockImport, Outcome
+from btt_chain.node.blocks.import_queue import ImportQueue
+from btt_chain.node.blocks.runtime_change import RuntimeChanges
+from btt_chain.node.blocks.sync_driver import SyncDriver
+from btt_chain.node.engine.expenses import Expenses, Meter
+from btt_chain.node.engine.faults import contain
+from btt_chain.node.engine.parts import Parts, Settings, Watcher
+from btt_chain.node.engine.steady_clock import SteadyClock
+from btt_chain.node.finality.grandpa import FinalityDriver
+from btt_chain.node.finality.head_status import HeadStatus
+from btt_chain.node.finality.offences import OffenceReporter
+from btt_chain.node.transactions.gossip import TxGossip
+from btt_chain.node.transactions.intake import TxIntake
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
 from p2p import network

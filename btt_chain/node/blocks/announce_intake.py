@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Final
 
 from btt_chain.consensus.babe.verify import Refused
-from btt_chain.node.announces import NO_VERDICT, Announces, Received
-from btt_chain.node.faults import contain
-from btt_chain.node.offences import OffenceReporter
-from btt_chain.node.parts import Parts
-from btt_chain.node.steady_clock import SteadyClock
-from btt_chain.node.sync_driver import SyncDriver
+from btt_chain.node.blocks.announces import NO_VERDICT, Announces, Received
+from btt_chain.node.blocks.sync_driver import SyncDriver
+from btt_chain.node.engine.faults import contain
+from btt_chain.node.engine.parts import Parts
+from btt_chain.node.engine.steady_clock import SteadyClock
+from btt_chain.node.finality.offences import OffenceReporter
 from btt_chain.scale import DecodeError
 from p2p import network
 from p2p.network import GossipReceived, Penalise, Publish

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.pool import PoolService
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.extrinsic import extrinsic_hashes
 from p2p import network
 from p2p.network import Publish

@@ -19,7 +19,7 @@ from btt_chain.crypto.keypair import Scheme
 from btt_chain.crypto.signature import verify
 from btt_chain.keystore import BABE, GRANDPA, Ledger, Place, RecordError
 from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
-from btt_chain.node.signing import Vault
+from btt_chain.node.keys.signing import Vault
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.grandpa import (
     Justification,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE, KeyManager, Keystore
-from btt_chain.node.backend import Kept
-from btt_chain.node.unix_clock import unix_ms
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.service.backend import Kept
 from btt_chain.primitives.epoch import Epoch
 from btt_chain.rpc import backend as asked
 
 if TYPE_CHECKING:
     from btt_chain.consensus.importer import Importer
-    from btt_chain.node.engine import Engine
+    from btt_chain.node.engine.engine import Engine
 
 
 class AuthorshipView:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from btt_chain.keystore import Password
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.paths import default_base_path
+from btt_chain.node.service.paths import default_base_path
 from btt_chain.rpc.server import RpcConfig
 
 

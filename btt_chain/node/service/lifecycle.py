@@ -19,15 +19,15 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.backend import Identity
-from btt_chain.node.config import NodeConfig
-from btt_chain.node.descriptors import callers_within, raise_limit
-from btt_chain.node.identity import network_key, peer_id, pick_name
-from btt_chain.node.paths import Paths
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
-from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
-from btt_chain.node.unix_clock import unix_ms
+from btt_chain.node.dev.sealing import Interval, Sealing, pace_of, parse_sealing
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.keys.identity import network_key, peer_id, pick_name
+from btt_chain.node.service.backend import Identity
+from btt_chain.node.service.config import NodeConfig
+from btt_chain.node.service.descriptors import callers_within, raise_limit
+from btt_chain.node.service.paths import Paths
+from btt_chain.node.service.service import DEVELOPMENT, Service, ServiceConfig
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.digits import whole_number
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
@@ -44,9 +44,9 @@ from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
     from btt_chain.consensus.author import Pace
-    from btt_chain.node.engine import Engine
-    from btt_chain.node.trust import Trust
-    from btt_chain.node.verifier_service import Verifying
+    from btt_chain.node.blocks.trust import Trust
+    from btt_chain.node.engine.engine import Engine
+    from btt_chain.node.service.verifier_service import Verifying
     from p2p.network import Network
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def trust_of(config: NodeConfig, spec: ChainSpec, client: Client) -> Trust | Non
     checkpoint = checkpoint_of(spec)
     if checkpoint is None and config.trusted_block is None:
         return None
-    from btt_chain.node.trust import Trust, check_database
+    from btt_chain.node.blocks.trust import Trust, check_database
     from p2p.sync.types import BlockId
 
     block = None if config.trusted_block is None else BlockId(*config.trusted_block)
@@ -351,9 +351,9 @@ def engine_of(
     WrongChain if the chain has no validators.
     """
     # Nodes that seal by hand have no engine; they start without its modules.
-    from btt_chain.node.assembly import Plan, assemble, lacks_voters
-    from btt_chain.node.observer import NodeWatcher
-    from btt_chain.node.trust import Trust
+    from btt_chain.node.blocks.trust import Trust
+    from btt_chain.node.engine.assembly import Plan, assemble, lacks_voters
+    from btt_chain.node.engine.observer import NodeWatcher
 
     if lacks_voters(chain.client):
         reason = build(chain.spec).no_validating or "block zero has no voters"
@@ -420,7 +420,7 @@ def network_of(
     """
     if config.network is None:
         return None
-    from btt_chain.node.networking import open_network
+    from btt_chain.node.service.networking import open_network
 
     return open_network(
         chain.client, chain.spec, chain.paths, config.network, key, is_authority=is_authority
@@ -438,7 +438,7 @@ def verifying_of(
     """Return the checker of useful work with a validator's keys; None for other nodes."""
     if engine is None or config.validator is None or not config.validator.verify_work:
         return None
-    from btt_chain.node.verifier_service import ClientChain, Settings, Verifying
+    from btt_chain.node.service.verifier_service import ClientChain, Settings, Verifying
 
     private = None if config.network is None else config.network.allow_private
     settings = Settings(
@@ -527,7 +527,7 @@ async def run_node(config: NodeConfig) -> None:
         stop = stopped_by_signals()
         log_start(chain, identity, name)
         if chain.spec.is_live and engine is not None:
-            from btt_chain.node.trust import Trust, warn_if_old
+            from btt_chain.node.blocks.trust import Trust, warn_if_old
 
             trust = chain.trust or Trust()
             warn_if_old(chain.client, trust, params_of(chain), unix_ms())

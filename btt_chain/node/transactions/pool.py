@@ -16,8 +16,8 @@ from btt_chain.chain.notify import ChainEvent, NewBest, NewBlock
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.backpressure import Backpressure
-from btt_chain.node.rivals import claimed_tag, unchecked_priority
+from btt_chain.node.transactions.backpressure import Backpressure
+from btt_chain.node.transactions.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import (

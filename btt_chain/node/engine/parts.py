@@ -12,9 +12,9 @@ from btt_chain.consensus.babe.worker import Authored, SlotWorker
 from btt_chain.consensus.finality.gadget import Broken, Gadget
 from btt_chain.consensus.importer import Importer
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.pool import PoolService
-from btt_chain.node.prechecks import Prechecks
-from btt_chain.node.signing import Signer
+from btt_chain.node.blocks.prechecks import Prechecks
+from btt_chain.node.keys.signing import Signer
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
 from p2p.protocols.serve import ChainSource

@@ -49,7 +49,7 @@ from btt_chain.daemon import Backoff
 from btt_chain.extras import needs_extra
 from btt_chain.keystore import BABE
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.pool import PoolService
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import bare, opaque
 from btt_chain.scale import DecodeError

@@ -35,7 +35,7 @@ from btt_chain.keystore.launch import LaunchWatch, Verdict
 from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
 from btt_chain.keystore.states import KeyState, State, state_of
 from btt_chain.keystore.watch import Standing
-from btt_chain.node.clock_guard import SealingClock
+from btt_chain.node.blocks.clock_guard import SealingClock
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,

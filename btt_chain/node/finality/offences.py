@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from btt_chain.node.parts import Parts, Watcher
+from btt_chain.node.engine.parts import Parts, Watcher
 from btt_chain.primitives import babe_equivocation
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool import PoolError

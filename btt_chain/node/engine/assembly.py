@@ -18,17 +18,17 @@ from btt_chain.consensus.finality.signatures import Signatures, Verify
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.engine import Engine
-from btt_chain.node.expenses import Meter, processor_time_us
-from btt_chain.node.parts import Parts, Settings, Watcher
-from btt_chain.node.pool import PoolService
-from btt_chain.node.prechecks import Helper, Prechecks
-from btt_chain.node.signing import Signer, Vault
-from btt_chain.node.signing_record_check import look_back
-from btt_chain.node.source import PublicChain, SyncChain
-from btt_chain.node.state_import import StateImport, warp_plan
-from btt_chain.node.trust import Trust, guarded
-from btt_chain.node.unix_clock import unix_ms
+from btt_chain.node.blocks.prechecks import Helper, Prechecks
+from btt_chain.node.blocks.source import PublicChain, SyncChain
+from btt_chain.node.blocks.state_import import StateImport, warp_plan
+from btt_chain.node.blocks.trust import Trust, guarded
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.engine.expenses import Meter, processor_time_us
+from btt_chain.node.engine.parts import Parts, Settings, Watcher
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.keys.record_check import look_back
+from btt_chain.node.keys.signing import Signer, Vault
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import AnyMessage, SignedMessage, Stage, Target
 from btt_chain.primitives.voters import AuthorityId

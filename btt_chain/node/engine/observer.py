@@ -12,7 +12,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.babe.worker import Authored
 from btt_chain.consensus.finality.gadget import Broken
-from btt_chain.node import log_lines
+from btt_chain.node.engine import log_lines
 from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.telemetry.metrics import Metrics

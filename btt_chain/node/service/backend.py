@@ -22,12 +22,12 @@ from btt_chain.consensus.finality.proofs import FinalityProof, prove_finality
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.keystore import KeyManager
 from btt_chain.lazyclass import dataclass
+from btt_chain.node.blocks.upgrades import upgrade_state
 from btt_chain.node.dev.control import DevControl
 from btt_chain.node.dev.errors import RemoteAway
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer, SealRefused, changes_of
-from btt_chain.node.unix_clock import unix_ms
-from btt_chain.node.upgrades import upgrade_state
+from btt_chain.node.dev.sealing import ManualSealer, SealRefused, changes_of
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import backend as asked
@@ -53,8 +53,8 @@ from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
 
 if TYPE_CHECKING:
-    from btt_chain.node.engine import Engine
-    from btt_chain.node.signing import Signer
+    from btt_chain.node.engine.engine import Engine
+    from btt_chain.node.keys.signing import Signer
 
 Result = TypeVar("Result")
 

@@ -10,10 +10,10 @@ from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import Refused, slot_of
 from btt_chain.consensus.babe.worker import Authored, Forbidden, Postponed
-from btt_chain.node.build_time import BuildTime, MadeBlock
-from btt_chain.node.clock_guard import ClockGuard
-from btt_chain.node.parts import Parts, Settings, Watcher
-from btt_chain.node.signing_record_check import chain_age
+from btt_chain.node.blocks.build_time import BuildTime, MadeBlock
+from btt_chain.node.blocks.clock_guard import ClockGuard
+from btt_chain.node.engine.parts import Parts, Settings, Watcher
+from btt_chain.node.keys.record_check import chain_age
 from btt_chain.primitives.header import Header
 from runtime.frame import InvalidBlock
 from storage.state import StateUnavailable

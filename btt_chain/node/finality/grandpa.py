@@ -9,8 +9,8 @@ from btt_chain.consensus.finality import gadget as grandpa
 from btt_chain.consensus.finality.environment import ArmTimer
 from btt_chain.consensus.finality.gadget import Broken, Offence, Save, Want
 from btt_chain.consensus.finality.voter import Finalize
-from btt_chain.node.offences import OffenceReporter
-from btt_chain.node.parts import Parts, Watcher
+from btt_chain.node.engine.parts import Parts, Watcher
+from btt_chain.node.finality.offences import OffenceReporter
 from btt_chain.primitives.digest import GRANDPA
 from btt_chain.primitives.grandpa import Justification
 from btt_chain.scale import DecodeError

@@ -14,8 +14,20 @@ from btt_chain.chain.gc import settle_memory
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.keystore import KeyManager
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.authorship import authorship_of
-from btt_chain.node.backend import (
+from btt_chain.node.blocks.upgrades import UpgradeWatch
+from btt_chain.node.dev.accounts import log_accounts
+from btt_chain.node.dev.control import DevControl
+from btt_chain.node.dev.sealing import (
+    ChosenSealing,
+    ManualSealer,
+    OnDemand,
+    Sealing,
+    run_chosen_sealing,
+)
+from btt_chain.node.engine.faults import contain, faults
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.keys.authorship import authorship_of
+from btt_chain.node.service.backend import (
     ChainView,
     FinalityView,
     Identity,
@@ -25,20 +37,8 @@ from btt_chain.node.backend import (
     SealerView,
     TracerView,
 )
-from btt_chain.node.dev.accounts import log_accounts
-from btt_chain.node.dev.control import DevControl
-from btt_chain.node.faults import contain, faults
-from btt_chain.node.local_storage import LocalStorageView
-from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import (
-    ChosenSealing,
-    ManualSealer,
-    OnDemand,
-    Sealing,
-    run_chosen_sealing,
-)
-from btt_chain.node.unix_clock import unix_ms
-from btt_chain.node.upgrades import UpgradeWatch
+from btt_chain.node.service.local_storage import LocalStorageView
+from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.voters import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import UpgradeState
@@ -53,9 +53,9 @@ from storage.state import StateUnavailable
 if TYPE_CHECKING:
     from btt_chain.consensus.finality.environment import RoundReport
     from btt_chain.consensus.finality.gadget import Gadget
-    from btt_chain.node.engine import Engine
-    from btt_chain.node.prometheus import PrometheusServer
-    from btt_chain.node.verifier_service import Verifying
+    from btt_chain.node.engine.engine import Engine
+    from btt_chain.node.service.prometheus import PrometheusServer
+    from btt_chain.node.service.verifier_service import Verifying
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class Service:
             self.rpc.server.dispatcher.turns.is_busy = lambda: is_pressed(engine)
         self.prometheus: PrometheusServer | None = None
         if config.metrics is not None and config.metrics_port is not None:
-            from btt_chain.node.prometheus import PrometheusServer
+            from btt_chain.node.service.prometheus import PrometheusServer
 
             self.prometheus = PrometheusServer(
                 config.metrics, config.metrics_port, external=config.metrics_external
@@ -242,7 +242,7 @@ class Service:
     def _chain_job(self) -> Coroutine[object, object, None]:
         """Return the job that makes and imports blocks."""
         if self._config.engine is not None:
-            from btt_chain.node.driver import Driver
+            from btt_chain.node.engine.driver import Driver
 
             engine, network = self._config.engine, self._config.network
             if self.metrics is None:

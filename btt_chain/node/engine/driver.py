@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from btt_chain.node.clock_watch import ClockWatch
-from btt_chain.node.engine import Engine
-from btt_chain.node.event_queues import EventQueues, GossipQueue
-from btt_chain.node.faults import contain, report
-from btt_chain.node.unix_clock import unix_ms
-from btt_chain.node.yielding import LoopYield
+from btt_chain.node.blocks.clock_watch import ClockWatch
+from btt_chain.node.engine.engine import Engine
+from btt_chain.node.engine.event_queues import EventQueues, GossipQueue
+from btt_chain.node.engine.faults import contain, report
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.engine.yielding import LoopYield
 from p2p import network
 from p2p.network import (
     Answer,

@@ -1,0 +1,1 @@
+"""Finality in a node, and reports of offences."""
