@@ -17,8 +17,9 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from btt_chain.consensus.finality.gadget import Gadget  # noqa: E402
+from btt_chain.consensus.finality.gadget import Gadget, Stored  # noqa: E402
 from btt_chain.consensus.finality.signatures import Signatures  # noqa: E402
+from btt_chain.consensus.finality.voter_environment import Settings  # noqa: E402
 from btt_chain.primitives.grandpa import Stage  # noqa: E402
 from unit.consensus.finality.finality_world import many, signed, who  # noqa: E402
 from unit.consensus.finality.gadget_world import (  # noqa: E402
@@ -45,11 +46,9 @@ def run(voters: int, rounds: int, verify: Signatures) -> tuple[float, float]:
         node.tree,
         node.keys,
         verify,
-        node.aux.get,
-        [(who(name), weight) for name, weight in weights.items()],
-        gossip_ms=T,
-        behind=0,
-        now_ms=0,
+        Stored(node.aux.get, [(who(name), weight) for name, weight in weights.items()]),
+        Settings(T, 0),
+        0,
     )
     node.take(node.gadget.start(0), 0)
     head, now = genesis_header(), 0

@@ -25,8 +25,9 @@ from typing import Final
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from btt_chain.consensus.finality.gadget import Gadget  # noqa: E402
+from btt_chain.consensus.finality.gadget import Gadget, Stored  # noqa: E402
 from btt_chain.consensus.finality.signatures import Signatures  # noqa: E402
+from btt_chain.consensus.finality.voter_environment import Settings  # noqa: E402
 from btt_chain.primitives.grandpa import Stage  # noqa: E402
 from p2p.host.muxer import LightYamux  # noqa: E402
 from p2p.host.rpc_queue import GatheringQueue  # noqa: E402
@@ -140,8 +141,7 @@ def voting(voters: int) -> float:
     node = Node(names[0], weights, Keys(names[:1]))
     authorities = [(who(name), weight) for name, weight in weights.items()]
     node.gadget = Gadget(
-        node.tree, node.keys, Signatures(), node.aux.get, authorities,
-        gossip_ms=T, behind=0, now_ms=0,
+        node.tree, node.keys, Signatures(), Stored(node.aux.get, authorities), Settings(T, 0), 0
     )  # fmt: skip
     node.take(node.gadget.start(0), 0)
     head, now, calls = genesis_header(), 0, 0

@@ -7,7 +7,7 @@ allocated, one value has one encoding, and malformed input raises `DecodeError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from btt_chain.scale.budget import MAX_DEPTH, METER
 from btt_chain.scale.errors import DecodeError, EncodeError
@@ -23,14 +23,25 @@ MAX_LENGTH = (1 << 32) - 1
 """The length of a list is a compact u32."""
 
 
+class Traits(NamedTuple, Generic[T]):
+    """Properties of the values of some types."""
+
+    flat: Flat | None = None
+    """The layout, if all values have one fixed layout: a hint for compiling records."""
+    one_byte: Sequence[T] | None = None
+    """Values of a compact integer whose form is a single byte: another hint."""
+    limit: int | None = None
+    """The largest number of items of a collection, MAX_LENGTH if only the wire format bounds it."""
+
+
+PLAIN: Traits[Any] = Traits()
+
+
 class Codec(Generic[T]):
     """The wire form of one type: both directions and its description, from one source.
 
     `encode(value)` returns bytes; `decode(raw, at)` returns the value that starts at offset `at`
-    and the offset after it. `min_size` is the minimum number of bytes of a value. Two hints for
-    compiling records: `flat` if all values have one fixed layout, `one_byte` for compact integers
-    (the values whose form is a single byte). `limit` is the largest number of items of a
-    collection, MAX_LENGTH if only the wire format bounds it.
+    and the offset after it. `min_size` is the minimum number of bytes of a value.
     """
 
     __slots__ = (
@@ -47,18 +58,14 @@ class Codec(Generic[T]):
         decode: Decode[T],
         shape: Shape,
         min_size: int,
-        flat: Flat | None = None,
-        one_byte: Sequence[T] | None = None,
-        limit: int | None = None,
+        traits: Traits[T] = PLAIN,
     ) -> None:
         self.name = name
         self.encode = encode
         self.decode = decode
         self.shape = shape
         self.min_size = min_size
-        self.flat = flat
-        self.one_byte = one_byte
-        self.limit = limit
+        self.flat, self.one_byte, self.limit = traits
 
     def decode_all(self, raw: bytes) -> T:
         """Return the value that `raw` encodes; remaining bytes are an error."""
@@ -89,16 +96,13 @@ class DeferredCodec(Codec[T]):
         compile: Callable[[], tuple[Encode[T], Decode[T]]],
         shape: Shape,
         min_size: int,
-        flat: Flat | None = None,
-        limit: int | None = None,
+        traits: Traits[T] = PLAIN,
     ) -> None:
         self._compile = compile
         self.name = name
         self.shape = shape
         self.min_size = min_size
-        self.flat = flat
-        self.one_byte = None
-        self.limit = limit
+        self.flat, self.one_byte, self.limit = traits
 
     def __getattr__(self, name: str) -> object:
         if name not in {"encode", "decode"}:

@@ -20,6 +20,7 @@ from btt_chain.scale.base import (
     DeferredCodec,
     Encode,
     Params,
+    Traits,
 )
 from btt_chain.scale.budget import METER, charge
 from btt_chain.scale.compact import compact_decode, compact_encode
@@ -83,7 +84,7 @@ def integer(kind: type[I]) -> Codec[I]:
     elif full and size == 16 and not signed:
         flat = source.double_word(kind)
     shape = Shape(lambda: Primitive(primitive))
-    inner = Codec(name, encode, decode, shape, size, flat)
+    inner = Codec(name, encode, decode, shape, size, Traits(flat))
     if not kind.PATH:
         return inner
     return newtype(inner, name, kind.PATH, docs=class_docs(kind), type_name=primitive)
@@ -128,7 +129,9 @@ def compact_of(inner: Codec[I], kind: type[I]) -> Codec[I]:
         return new(kind, value), end
 
     shape = Shape(lambda: CompactOf(inner))
-    return Codec(name, encode, decode, shape, 1, None, one_byte if len(one_byte) == 64 else None)
+    return Codec(
+        name, encode, decode, shape, 1, Traits(one_byte=one_byte if len(one_byte) == 64 else None)
+    )
 
 
 def _bool() -> Codec[bool]:
@@ -175,7 +178,7 @@ def byte_string(limit: int = MAX_LENGTH) -> Codec[bytes]:
             raise DecodeError("Vec<u8>", at, f"{size} bytes claimed, {limit} are the most")
         return raw[start:end], end
 
-    return Codec("Vec<u8>", encode, decode, Shape(lambda: SequenceOf(U8)), 1, limit=limit)
+    return Codec("Vec<u8>", encode, decode, Shape(lambda: SequenceOf(U8)), 1, Traits(limit=limit))
 
 
 BYTES = byte_string()
@@ -220,7 +223,7 @@ def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()
         return (value if plain else new(kind, value)), end
 
     flat = source.octets(kind, size) if size else None
-    inner = Codec(name, encode, decode, Shape(lambda: ArrayOf(size, U8)), size, flat)
+    inner = Codec(name, encode, decode, Shape(lambda: ArrayOf(size, U8)), size, Traits(flat))
     return newtype(inner, name, path, docs=docs, type_name=f"[u8; {size}]") if path else inner
 
 
@@ -259,7 +262,7 @@ def vec(item: Codec[V], limit: int = MAX_LENGTH) -> Codec[list[V]]:
         return encode, decode
 
     shape = Shape(lambda: SequenceOf(item))
-    return DeferredCodec(name, compiled, shape, 1, limit=limit)
+    return DeferredCodec(name, compiled, shape, 1, Traits(limit=limit))
 
 
 def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
@@ -328,7 +331,7 @@ def mapping(key: Codec[K], value: Codec[V], limit: int = MAX_LENGTH) -> Codec[di
     shape = Shape(
         lambda: Composite((Field(None, pairs),)), path="BTreeMap", params=(("K", key), ("V", value))
     )
-    return Codec(name, encode, decode, shape, 1, limit=limit)
+    return Codec(name, encode, decode, shape, 1, Traits(limit=limit))
 
 
 # --- records ----------------------------------------------------------------
@@ -351,7 +354,7 @@ def tuple_of(*parts: AnyCodec) -> AnyCodec:
 
     size = sum(part.min_size for part in parts)
     flat = group(accesses, None)
-    return DeferredCodec(name, compiled, Shape(lambda: TupleOf(parts)), size, flat)
+    return DeferredCodec(name, compiled, Shape(lambda: TupleOf(parts)), size, Traits(flat))
 
 
 def record(make: Callable[..., T], name: str, /, **parts: AnyCodec) -> Codec[T]:
@@ -392,8 +395,8 @@ def newtype(
         lambda: Composite((Field(None, plain, plain.name),)), path=path, params=params, docs=docs
     )
     if isinstance(inner, DeferredCodec):
-        return DeferredCodec(name, functions, shape, inner.min_size, inner.flat)
-    return Codec(name, *functions(), shape, inner.min_size, inner.flat)
+        return DeferredCodec(name, functions, shape, inner.min_size, Traits(inner.flat))
+    return Codec(name, *functions(), shape, inner.min_size, Traits(inner.flat))
 
 
 def bounded(inner: Codec[S], limit: int, path: str, params: Params) -> Codec[S]:
@@ -416,7 +419,7 @@ def bounded(inner: Codec[S], limit: int, path: str, params: Params) -> Codec[S]:
         path=path,
         params=(*params, ("S", None)),
     )
-    return Codec(name, encode, decode, shape, inner.min_size, limit=limit)
+    return Codec(name, encode, decode, shape, inner.min_size, Traits(limit=limit))
 
 
 def at_most_bytes(inner: Codec[T], limit: int) -> Codec[T]:
@@ -439,7 +442,7 @@ def at_most_bytes(inner: Codec[T], limit: int) -> Codec[T]:
             raise DecodeError(name, at, f"{end - at} bytes, {limit} are the most")
         return value, end
 
-    return Codec(name, encode, decode, inner.shape, inner.min_size, limit=inner.limit)
+    return Codec(name, encode, decode, inner.shape, inner.min_size, Traits(limit=inner.limit))
 
 
 # --- special forms ----------------------------------------------------------

@@ -21,7 +21,7 @@ from typing_extensions import TypeForm
 
 from btt_chain.scale import codecs as build
 from btt_chain.scale import enums
-from btt_chain.scale.base import AnyCodec, Codec, DeferredCodec, Params
+from btt_chain.scale.base import AnyCodec, Codec, DeferredCodec, Params, Traits
 from btt_chain.scale.bounded import (
     COMPACT,
     Array,
@@ -275,7 +275,7 @@ def _struct(kind: type, bound: Mapping[object, object]) -> AnyCodec:
         docs=class_docs(kind),
     )
     size = sum(part.min_size for _, part, _ in members)
-    return DeferredCodec(kind.__name__, compiled, shape, size, build.group(parts, kind))
+    return DeferredCodec(kind.__name__, compiled, shape, size, Traits(build.group(parts, kind)))
 
 
 def variants(

@@ -40,7 +40,7 @@ from p2p.host.guard import CostGuard
 from p2p.host.notifications import Notifications
 from p2p.host.penalties import Penalties
 from p2p.host.requests import Requests
-from p2p.host.sessions import Sessions
+from p2p.host.sessions import KnownPeers, Sessions
 from p2p.host.transport import Transport
 from p2p.kademlia.finder import Finder
 from p2p.limits import Gate
@@ -146,13 +146,8 @@ class Node:
         )
         self._notifications = Notifications(self._transport, self._peers, self._penalties, outbox)
         self._sessions = Sessions(
-            settings,
             self._transport,
-            self._book,
-            accounts,
-            reserved,
-            self._peers,
-            self._penalties,
+            KnownPeers(self._book, accounts, reserved, self._peers, self._penalties),
             self._dialer,
             self._discovery,
             self._notifications,

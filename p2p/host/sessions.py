@@ -8,7 +8,7 @@ requests the other's status every few seconds.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import trio
 from libp2p.abc import INetConn, INetStream, INetwork, INotifee
@@ -34,7 +34,6 @@ from p2p.network import STATUS, ClockReceived, Connected, Event, Status, StatusR
 from p2p.peers import NO_PLACE, PeerBook
 from p2p.reputation import FATAL
 from p2p.reserved import ReservedAddresses
-from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
 from p2p.wire import Hello, decode_hello, encode_hello
 
@@ -49,35 +48,35 @@ MISSES: Final = 3
 NOT_ALLOWED: Final = "it is not one of the peers allowed now"
 
 
+class KnownPeers(NamedTuple):
+    """The records of peers that the host's parts share."""
+
+    book: PeerBook
+    accounts: Accounts
+    reserved: ReservedAddresses
+    connected: ConnectedPeers
+    penalties: Penalties
+
+
 class Sessions:
     """Admission of peers: the operator's orders, connections, handshakes and status."""
 
     def __init__(
         self,
-        settings: NetworkSettings,
         transport: Transport,
-        book: PeerBook,
-        accounts: Accounts,
-        reserved: ReservedAddresses,
-        peers: ConnectedPeers,
-        penalties: Penalties,
+        known: KnownPeers,
         dialer: Dialer,
         discovery: Discovery,
         notifications: Notifications,
         outbox: Mailbox[Event],
     ) -> None:
-        self._settings = settings
         self._transport = transport
-        self._book = book
-        self._accounts = accounts
-        self._reserved = reserved
-        self._peers = peers
-        self._penalties = penalties
+        self._book, self._accounts, self._reserved, self._peers, self._penalties = known
         self._dialer = dialer
         self._discovery = discovery
         self._notifications = notifications
         self._outbox = outbox
-        self.status: Status = settings.status
+        self.status: Status = transport.settings.status
         """Status that this node reports."""
 
     def begin(self) -> None:
@@ -103,7 +102,7 @@ class Sessions:
         self._accounts.set_reserved(name, now_ms(), reserved=False)
         self._peers.update_views()
         peer = self._peers.by_name(name)
-        if peer is not None and self._settings.book.reserved_only:
+        if peer is not None and self._transport.settings.book.reserved_only:
             self._peers.disconnect(peer, "only reserved peers are kept")
 
     def allow_only(self, names: tuple[str, ...] | None) -> None:
@@ -198,7 +197,7 @@ class Sessions:
 
     async def _handshake(self, peer: Peer) -> str | None:
         """Greet a dialled peer, or await its greeting. Return why it is refused, or None."""
-        with trio.move_on_after(self._settings.handshake_ms / 1_000):
+        with trio.move_on_after(self._transport.settings.handshake_ms / 1_000):
             if not peer.outbound:
                 await peer.admitted.wait()
                 return None
@@ -207,7 +206,7 @@ class Sessions:
 
     async def _greet_too(self, peer: Peer) -> None:
         """Greet a peer that dialled us while we dialled it, unless it has greeted us already."""
-        with trio.move_on_after(self._settings.handshake_ms / 1_000):
+        with trio.move_on_after(self._transport.settings.handshake_ms / 1_000):
             if peer.admitted.is_set():
                 return
             why = await self._first_greeting(peer)
@@ -242,7 +241,7 @@ class Sessions:
             raise Refused("it has no place for us")
         hello = decode_hello(answer)
         within = round((trio.current_time() - begun) * 500)
-        ahead = hello.clock_ms - (self._settings.clock() - within)
+        ahead = hello.clock_ms - (self._transport.settings.clock() - within)
         self._on_hello(peer, hello)
         self._outbox.put(ClockReceived(peer.name, ahead, within))
 
@@ -252,15 +251,17 @@ class Sessions:
         return self._hello()
 
     def _hello(self) -> bytes:
-        clock_ms = max(self._settings.clock(), 0)
+        clock_ms = max(self._transport.settings.clock(), 0)
         addresses = self._transport.reported_addresses()
-        return encode_hello(Hello(self._settings.genesis, self.status, addresses, clock_ms))
+        return encode_hello(
+            Hello(self._transport.settings.genesis, self.status, addresses, clock_ms)
+        )
 
     def _on_hello(self, peer: Peer, hello: Hello) -> None:
         """Admit a peer, or update its status. Raises Refused."""
         if peer.gone:
             raise Refused(peer.why)
-        if hello.genesis != self._settings.genesis:
+        if hello.genesis != self._transport.settings.genesis:
             self._discovery.note_foreign(peer.name)
             raise Refused(f"its genesis is {hello.genesis.hex()}")
         fresh = peer.status is None
@@ -311,7 +312,7 @@ class Sessions:
     async def _poll(self, peer: Peer) -> None:
         """Request the status repeatedly; disconnect a peer that does not answer (defect 13)."""
         missed = 0
-        pause = self._settings.poll_ms / 1_000
+        pause = self._transport.settings.poll_ms / 1_000
         while missed < MISSES:
             await trio.sleep(pause if missed == 0 else pause / 5)
             try:

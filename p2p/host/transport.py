@@ -48,7 +48,7 @@ class Transport:
         self, settings: NetworkSettings, new_gate: Callable[[], Gate], traffic: Counter[str]
     ) -> None:
         """`traffic` counts bytes in and out."""
-        self._settings = settings
+        self.settings = settings
         self._new_gate = new_gate
         self._traffic = traffic
         self._protocols = {
@@ -67,7 +67,7 @@ class Transport:
 
         `on_stream` counts a stream of a peer and returns True if it is admitted.
         """
-        settings = self._settings
+        settings = self.settings
         listen = [Multiaddr(text) for text in self._to_bind()]
         for text in self._to_bind():
             probe_port(text)
@@ -81,7 +81,7 @@ class Transport:
     def _to_bind(self) -> Sequence[str]:
         """Return the addresses to listen on: after a failure the same ports as before."""
         if not self.addresses:
-            return self._settings.listen
+            return self.settings.listen
         return [text.partition("/p2p/")[0] for text in self.addresses]
 
     def check_listeners(self, wanted: int) -> None:
@@ -111,7 +111,7 @@ class Transport:
 
     def reported_addresses(self) -> tuple[str, ...]:
         """Return the listen addresses that we report."""
-        public = [f"{text}/p2p/{self.local_peer}" for text in self._settings.public]
+        public = [f"{text}/p2p/{self.local_peer}" for text in self.settings.public]
         return tuple((public or list(self.addresses))[:OWN_ADDRESSES])
 
     def start_soon(self, task: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.scale import DecodeError
@@ -70,6 +70,23 @@ class _Rate:
     count: int = 0
 
 
+class SyncOptions(NamedTuple):
+    """Options of sync; the defaults are for a node without pool, checkpoint and warp sync."""
+
+    warp: WarpPlan | None = None
+    """The state of a recent final block is fetched first; without it, or after that, blocks are
+    imported one by one."""
+    pool: Pool = dict
+    """Returns the transactions of the pool, by hash."""
+    announce_ms: int = ANNOUNCE_MS
+    """Time that a block which only votes name waits for its announce before it is requested."""
+    least: int = 0
+    """Height of the trusted block: below it the node is far behind."""
+
+
+DEFAULTS: Final = SyncOptions()
+
+
 class Sync:
     """Synchronization with the chain of other nodes."""
 
@@ -81,18 +98,12 @@ class Sync:
         new_id: Callable[[], int],
         seed: int,
         now: int,
-        warp: WarpPlan | None = None,
-        pool: Pool = dict,
-        announce_ms: int = ANNOUNCE_MS,
-        least: int = 0,
+        options: SyncOptions = DEFAULTS,
     ) -> None:
-        """`body_root` returns the extrinsics root of a body, `new_id` an id for a request or batch.
-
-        With `warp` the state of a recent final block is fetched first; without it, or after that,
-        blocks are imported one by one. `pool` returns the transactions of the pool, by hash.
-        A block that only votes name waits `announce_ms` for its announce before it is requested.
-        `least` is the height of the trusted block: below it the node is far behind.
+        """Begin; `body_root` returns the extrinsics root of a body, `new_id` an id for a request or
+        batch.
         """
+        warp, pool, announce_ms, least = options
         self._least = least
         self._tracker = RequestTracker(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
         self._import_queue = ImportQueue(self._tracker)

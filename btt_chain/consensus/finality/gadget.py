@@ -37,7 +37,7 @@ Source: Substrate's `sc_consensus_grandpa`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality import records
@@ -109,6 +109,17 @@ ROUNDS_KEPT: Final = 3
 """Rounds below ours whose votes are kept for neighbours."""
 
 
+class Stored(NamedTuple):
+    """The auxiliary column, where GRANDPA's records are."""
+
+    read: records.Read
+    genesis: Sequence[tuple[AuthorityId, int]]
+    """Voters of set 0, with which a column without records begins."""
+    sync: Sync | None = None
+    """Writes changes before each vote, and waits until they and all that was stored before are on
+    the disk."""
+
+
 class Gadget:
     """GRANDPA of one node, resumed from the store."""
 
@@ -117,21 +128,16 @@ class Gadget:
         blocks: Blocks,
         signer: VoteSigner,
         verify: Verify,
-        read: records.Read,
-        genesis: Sequence[tuple[AuthorityId, int]],
-        *,
-        gossip_ms: int,
-        behind: int,
+        stored: Stored,
+        settings: Settings,
         now_ms: int,
-        sync: Sync | None = None,
     ) -> None:
-        """Resume from the store, or begin with the voters of `genesis` (set 0).
+        """Resume from what is stored; `verify` is a `Signatures`. Call `start` next.
 
-        `verify` is a `Signatures`, `read` reads the auxiliary column, `gossip_ms` is T, `behind`
-        the distance of votes below the best block. Before each vote `sync` writes changes of that
-        column and waits until they, and all that was stored before, are on the disk. Call `start`
-        next. Raises `records.BadRecord`.
+        Raises `records.BadRecord`.
         """
+        read, genesis, sync = stored
+        gossip_ms = settings.gossip_ms
         self._gossip: Final = gossip_ms
         self._allowed: Final = max(LATE * gossip_ms, MIN_LATE)
         self._peers: Final = Peers()
@@ -147,7 +153,7 @@ class Gadget:
         self._finalizer: Final = Finalizer(
             blocks, self._sets, self._best, self._held, verify, outbox
         )
-        settings, last = Settings(gossip_ms, behind), last_round(read, self._sets, votes)
+        last = last_round(read, self._sets, votes)
         self._environment: Final = VoterEnvironment(
             settings, shared, signer, sync, self._finalizer, last
         )

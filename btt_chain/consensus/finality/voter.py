@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.graph import descends
@@ -59,7 +59,7 @@ class Chain(RuleChain, HeaderSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A voter's waiting times, in milliseconds."""
+    """A voter's waiting times, in milliseconds, and its distance from the best block."""
 
     gossip: int
     """Time for a message to reach all voters: a round's prevote comes 2 of these after its start at
@@ -67,6 +67,19 @@ class Timing:
     """
     commit: int
     """Time to wait after a round for another voter's commit."""
+    behind: int
+    """Distance of votes below the best head, in blocks."""
+
+
+class Basis(NamedTuple):
+    """State with which a voter begins."""
+
+    final: Target
+    """The highest final block."""
+    last: LastRound
+    """The round after which it begins."""
+    recorded: Mapping[tuple[int, Stage], Target]
+    """Its votes of this set that are on record, by round and stage."""
 
 
 # --- actions ----------------------------------------------------------------
@@ -156,23 +169,17 @@ class Voter:
         me: AuthorityId | None,
         chain: Chain,
         timing: Timing,
-        behind: int,
-        final: Target,
-        last: LastRound,
-        recorded: Mapping[tuple[int, Stage], Target],
+        basis: Basis,
         now: int,
     ) -> None:
-        """Start after `last`; `final` is the highest final block.
-
-        `me` is None for observers; `behind` is the distance of votes below the best head;
-        `recorded` are our votes of this set that are on record, by round and stage.
-        """
+        """Start from `basis`; `me` is None for observers."""
+        final, last, recorded = basis
         self.set: Final = authorities
         self.me = me if me is not None and me in authorities.voters else None
         """The key that votes; None for observers."""
         self._chain = chain
         self._timing = timing
-        self._rule = VotingRule(chain, behind)
+        self._rule = VotingRule(chain, timing.behind)
         self._final = final
         self._recorded = dict(recorded)
         self._early = _Early()

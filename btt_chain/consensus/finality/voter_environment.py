@@ -17,7 +17,7 @@ from btt_chain.consensus.finality.environment import Blocks, Offence, Save, Sync
 from btt_chain.consensus.finality.finalizer import Finalizer
 from btt_chain.consensus.finality.messages import GOSSIP, CommitGossip, CommitMessage, encode_vote
 from btt_chain.consensus.finality.shared import Shared
-from btt_chain.consensus.finality.voter import Finalize, LastRound, Timing, Voter
+from btt_chain.consensus.finality.voter import Basis, Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import Stage, Target
@@ -169,11 +169,8 @@ class VoterEnvironment:
             self._sets.current,
             me,
             self._chain,
-            Timing(gossip, 2 * gossip + turn * gossip // 2),
-            self._settings.behind,
-            self._sets.as_of,
-            last,
-            self._recorded(me),
+            Timing(gossip, 2 * gossip + turn * gossip // 2, self._settings.behind),
+            Basis(self._sets.as_of, last, self._recorded(me)),
             self._clock.now,
         )
 

@@ -46,18 +46,16 @@ class SyncDriver:
         finality: FinalityDriver,
         *,
         send: Callable[[network.Action], None],
-        peers: Iterable[str],
         on_history: Callable[[], None],
     ) -> None:
-        """`send` takes actions for the network, `peers` are the connected nodes; `on_history` is
-        called when lower blocks were stored.
+        """`send` takes actions for the network; `on_history` is called when lower blocks were
+        stored.
         """
         self._parts = parts
         self._queue = queue
         self._clock = clock
         self._finality = finality
         self._send = send
-        self._peers = peers
         self._on_history = on_history
         self.due = 0
         """Steady time of the next `tick`."""
@@ -108,7 +106,7 @@ class SyncDriver:
                     self.handle(StateStored())
                 case FinishState():
                     self._parts.state.finish(action)
-                    self._finality.restart(self._clock.now, self._peers)
+                    self._finality.restart(self._clock.now)
                     self.handle(StateFinished())
                 case ImportHistory(blocks):
                     self._parts.state.history(blocks)

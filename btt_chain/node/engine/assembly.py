@@ -13,8 +13,9 @@ from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.worker import SlotWorker
 from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.client_chain import ClientChain
-from btt_chain.consensus.finality.gadget import Gadget
+from btt_chain.consensus.finality.gadget import Gadget, Stored
 from btt_chain.consensus.finality.signatures import Signatures, Verify
+from btt_chain.consensus.finality.voter_environment import Settings as VoterSettings
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.lazyclass import dataclass
@@ -33,7 +34,7 @@ from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import AnyMessage, SignedMessage, Stage, Target
 from btt_chain.primitives.voters import AuthorityId
 from p2p.sync.delayed import ANNOUNCE_MS
-from p2p.sync.machine import Sync
+from p2p.sync.machine import Sync, SyncOptions
 from runtime.apis.reports import AnyProof, report_extrinsic
 from runtime.pallets.grandpa.pallet import Grandpa
 from runtime.params import RuntimeParams
@@ -122,12 +123,13 @@ def assemble(
             ClientChain(client),
             signer or NoVotes(),
             verify,
-            client.store.aux_get,
-            first_voters(client),
-            gossip_ms=plan.gossip_ms,
-            behind=plan.behind,
-            now_ms=at,
-            sync=lambda changes: client.store.aux_put(changes, sync=True),
+            Stored(
+                client.store.aux_get,
+                first_voters(client),
+                lambda changes: client.store.aux_put(changes, sync=True),
+            ),
+            VoterSettings(plan.gossip_ms, plan.behind),
+            at,
         )
 
     gadget = voting(now)
@@ -161,10 +163,12 @@ def _sync(client: Client, pool: PoolService, plan: Plan, voters: AuthoritySet, n
         new_id=itertools.count(1).__next__,
         seed=plan.seed,
         now=now,
-        warp=warp,
-        pool=pool.pool.members,
-        announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
-        least=max(plan.trust.blocks, default=0),
+        options=SyncOptions(
+            warp=warp,
+            pool=pool.pool.members,
+            announce_ms=min(ANNOUNCE_MS, plan.gossip_ms // 2),
+            least=max(plan.trust.blocks, default=0),
+        ),
     )
 
 

@@ -99,14 +99,15 @@ class Engine:
         self._build_time = self._authoring.build_time
         self._import = BlockImport(parts, watcher, self._build_time)
         self._offences = OffenceReporter(parts, watcher)
+        self._peers: dict[str, None] = {}
         self._finality = FinalityDriver(
             parts,
             self._offences,
             watcher,
             send=self._out.append,
             want=self._want,
+            peers=self._peers,
         )
-        self._peers: dict[str, None] = {}
         self._heads = HeadStatus(parts, validator=settings.validator)
         self._sync = SyncDriver(
             parts,
@@ -114,7 +115,6 @@ class Engine:
             self._clock,
             self._finality,
             send=self._out.append,
-            peers=self._peers,
             on_history=self._heads.mark_changed,
         )
         self._runtime = RuntimeChanges(parts.client)

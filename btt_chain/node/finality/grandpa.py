@@ -33,13 +33,17 @@ class FinalityDriver:
         *,
         send: Callable[[network.Action], None],
         want: Callable[[BlockId, str], None],
+        peers: Iterable[str],
     ) -> None:
-        """`send` takes actions for the network; `want` requests a block that a peer voted for."""
+        """`send` takes actions for the network, `want` requests a block that a peer voted for;
+        `peers` are the connected nodes.
+        """
         self._parts = parts
         self._offences = offences
         self._watch = watcher
         self._send = send
         self._want = want
+        self._peers = peers
         self.due: int | None = None
         """Time of the gadget's next tick, None for none."""
         self._listeners: dict[object, Callable[[bytes], None]] = {}
@@ -61,14 +65,14 @@ class FinalityDriver:
         if self.due is not None:
             self.due = now_ms
 
-    def restart(self, now_ms: int, peers: Iterable[str]) -> None:
+    def restart(self, now_ms: int) -> None:
         """Restart voting from the block whose state was fetched."""
         self.due = None
         before, gadget = self._parts.gadget, self._parts.voting(now_ms)
         self._parts.gadget = gadget
         gadget.succeed(before)
         self.apply(gadget.start(now_ms), now_ms)
-        for peer in peers:
+        for peer in self._peers:
             self.apply(gadget.connected(peer, now_ms), now_ms)
 
     def process_proof(self, raw: bytes, peer: str | None, now_ms: int) -> None:

@@ -74,6 +74,7 @@ class Case:
             cast("Watcher", None),
             send=self.sent.append,
             want=lambda block, peer: None,
+            peers=(),
         )
         self.driver = SyncDriver(
             self.parts,
@@ -81,7 +82,6 @@ class Case:
             self.clock,
             self.finality,
             send=self.sent.append,
-            peers=(),
             on_history=lambda: None,
         )
 

@@ -186,7 +186,7 @@ def test_a_peer_of_another_chain_is_charged_for_what_is_invalid_on_any_chain_alo
     parts = SimpleNamespace(sync=SimpleNamespace(is_apart=lambda peer: peer == "apart"))
     driver = FinalityDriver(
         cast("Parts", parts), cast("OffenceReporter", None), cast("Watcher", None),
-        send=done.append, want=lambda *_: None,
+        send=done.append, want=lambda *_: None, peers=(),
     )  # fmt: skip
     actions = [
         Penalise("apart", 1, "not our voter"),
@@ -235,7 +235,7 @@ def test_sync_gets_the_outcome_of_a_proof_whose_check_fails_unexpectedly() -> No
         cast("Parts", SimpleNamespace(sync=sync, client=final)), ImportQueue(6_000),
         cast("SteadyClock", SimpleNamespace(now=0, steady=0)),
         cast("FinalityDriver", SimpleNamespace(process_proof=fail)),
-        send=list[Action]().append, peers=(), on_history=lambda: None,
+        send=list[Action]().append, on_history=lambda: None,
     )  # fmt: skip
     driver._judge(ImportJustification(target, b"", "peer"))
     assert outcomes == [JustificationJudged(target, "peer", accepted=False)]

@@ -15,12 +15,14 @@ from btt_chain.consensus.finality.gadget import (
     Gadget,
     Offence,
     Save,
+    Stored,
     Want,
 )
 from btt_chain.consensus.finality.justification import Rule, verify
 from btt_chain.consensus.finality.messages import GOSSIP, Vote, VoteMessage
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.consensus.finality.voter import Finalize
+from btt_chain.consensus.finality.voter_environment import Settings
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256, Digest
@@ -230,11 +232,9 @@ class Node:
             self.tree,
             self.keys,
             SIGNATURES,
-            self.aux.get,
-            [(who(name), weight) for name, weight in self.genesis.items()],
-            gossip_ms=T,
-            behind=self.behind,
-            now_ms=now,
+            Stored(self.aux.get, [(who(name), weight) for name, weight in self.genesis.items()]),
+            Settings(T, self.behind),
+            now,
         )
 
     def has(self, data: bytes) -> bool:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.voter import (
     Action,
+    Basis,
     LastRound,
     SendCommit,
     SendVote,
@@ -37,7 +38,7 @@ from unit.consensus.finality.finality_world import (
 
 A = TypeVar("A")
 T = 100
-TIMING = Timing(gossip=T, commit=T)
+TIMING = Timing(gossip=T, commit=T, behind=0)
 
 
 class View:
@@ -89,10 +90,7 @@ def make(
         None if me is None else who(me),
         view,
         TIMING,
-        behind=0,
-        final=base,
-        last=LastRound(0, base) if last is None else last,
-        recorded=recorded or {},
+        Basis(base, LastRound(0, base) if last is None else last, recorded or {}),
         now=0,
     )
 

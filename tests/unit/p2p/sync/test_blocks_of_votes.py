@@ -7,7 +7,7 @@ from itertools import count
 from p2p.network import Ask, Connected
 from p2p.protocols.messages import BlockRequest
 from p2p.sync.delayed import ANNOUNCE_MS, MAX_NAMED, Delayed, DelayedBlocks
-from p2p.sync.machine import Sync
+from p2p.sync.machine import Sync, SyncOptions
 from p2p.sync.types import Action, BlockId
 from support.sync_world import BODIES, FakeChain, FakePeer, World, body_root, branch
 
@@ -96,7 +96,7 @@ def test_the_wait_is_that_of_the_node_and_only_so_many_blocks_wait() -> None:
         new_id=lambda: next(ids),
         seed=1,
         now=0,
-        announce_ms=25,
+        options=SyncOptions(announce_ms=25),
     )
     sync.handle(Connected("a", FakeChain(CHAIN[:10]).status()), 0)
     for number in range(MAX_NAMED):

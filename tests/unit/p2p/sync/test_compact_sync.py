@@ -20,7 +20,7 @@ from p2p.protocols.compact import (
     encode_transactions,
 )
 from p2p.sync.compact import WRONG_BODY
-from p2p.sync.machine import Sync
+from p2p.sync.machine import Sync, SyncOptions
 from support.sync_world import BODIES, GENESIS, FakeChain, FakePeer, Twist, World, body_root, child
 
 TRANSACTIONS = 40
@@ -61,7 +61,7 @@ class Case:
     def _sync(self, world: World) -> Sync:
         return Sync(
             world.chain, body_root=body_root, new_id=world.new_id, seed=3, now=world.now,
-            pool=lambda: self.pool,
+            options=SyncOptions(pool=lambda: self.pool),
         )  # fmt: skip
 
     def run(self) -> None:

@@ -31,7 +31,7 @@ from p2p.protocols.messages import (
     WarpRequest,
 )
 from p2p.protocols.serve import PAGE_BYTES, StateRange, warp
-from p2p.sync.machine import Sync
+from p2p.sync.machine import Sync, SyncOptions
 from p2p.sync.types import (
     BeginState,
     BlockId,
@@ -308,7 +308,7 @@ def warp_world(
             new_id=world.new_id,
             seed=world.seed,
             now=world.now,
-            warp=plan,
+            options=SyncOptions(warp=plan),
         )
 
     return StoreWorld(chain, peers, make=make, loss=loss, seed=seed)

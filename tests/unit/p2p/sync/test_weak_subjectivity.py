@@ -19,7 +19,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
 from p2p.network import BLOCKS
 from p2p.protocols.messages import BlockRequest
-from p2p.sync.machine import Sync
+from p2p.sync.machine import Sync, SyncOptions
 from p2p.sync.trusted_way import MAX_WAY
 from p2p.sync.types import BlockId, Proven
 from p2p.sync.voter_search import VoterSearch
@@ -121,7 +121,7 @@ def world_of(
             new_id=world.new_id,
             seed=world.seed,
             now=world.now,
-            warp=plan,
+            options=SyncOptions(warp=plan),
         )
 
     found = {name: FakePeer(chain) for name, chain in peers.items()}
