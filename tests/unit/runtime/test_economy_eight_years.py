@@ -244,13 +244,6 @@ def test_the_years_of_the_chain_are_those_of_the_oracle(name: str) -> None:
         before = out
 
 
-def test_the_first_day_of_the_first_document_is_as_printed() -> None:
-    chain = EconomyChain("seed-000")
-    chain.block()
-    chain.at(DAY)
-    assert int(chain.mining.emitted_now()) == 3449691991786447638603
-
-
 def test_supply_is_reported_as_it_is_owned() -> None:
     chain = EconomyChain("seed-000")
     preset = oracle.PRESETS["seed-000"]

@@ -405,7 +405,7 @@ def note(event: object) -> None:
 
 
 STEPS = settings(  # 10^5 of them in the full tier
-    max_examples=tiers.amount(50, 400), stateful_step_count=tiers.amount(60, 250), deadline=None
+    max_examples=tiers.amount(30, 400), stateful_step_count=tiers.amount(60, 250), deadline=None
 )
 ENDS = {
     "Paid", "Settled", "Refunded", "Charged", "Authorised", "Captured", "Voided",

@@ -292,7 +292,7 @@ def note(event: object) -> None:
 
 
 STEPS = settings(  # 10^5 of them in the full tier
-    max_examples=amount(40, 1_500), stateful_step_count=amount(60, 70), deadline=None
+    max_examples=amount(24, 1_500), stateful_step_count=amount(60, 70), deadline=None
 )
 ENDS = {
     "Paid", "Settled", "returned", "refunded", "disputed before settlement", "disputed late",
