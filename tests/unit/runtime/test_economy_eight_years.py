@@ -290,6 +290,9 @@ def test_block_zero_says_what_the_documents_do(name: str) -> None:
     ]
     burns = dict(tokenomics.milestone_burns.milestone_burns.items())
     assert [int(burns[burn].amount) for burn in BurnId] == list(preset.burns)
+    assert tokenomics.releases.ceiling_mode.value is CeilingMode.Enforce
+    assert tokenomics.preset.value == chain.table.id
+    assert len(dict(tokenomics.programmes.programmes.items())) == len(preset.programmes)
     for number, amount in enumerate(map(preset.amount, preset.programmes.values())):
         programme = tokenomics.programmes.programmes[u32(number)]
         assert (int(programme.amount), int(programme.months)) == (amount, 48)
