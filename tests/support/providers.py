@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -38,6 +38,12 @@ def provider_info(*classes: int, capacity: int = 4, endpoints: bytes = ENDPOINT)
         bytes(32),
         endpoints,
     )
+
+
+A, B, C, D, E = (stash(number) for number in range(1, 6))
+PRICE = int(BTT)
+NEED = 10 * PRICE
+SEED = bytes(range(32))
 
 
 def job(number: int) -> H256:
@@ -193,3 +199,24 @@ class ProviderChain(StakeChain):
             for row in dict(providers.work_scores.delegators.items()).values()
         )
         assert list(dict(providers.providers.items())) == list(ledgers)
+
+
+def begun() -> ProviderChain:
+    """Return a chain in its first era, without providers."""
+    chain = ProviderChain()
+    chain.begin()
+    return chain
+
+
+def draw(
+    chain: ProviderChain,
+    *,
+    seed: bytes = SEED,
+    model_class: int = CPU,
+    need: int = NEED,
+    requester: AccountId | None = None,
+    refused: Sequence[AccountId] = (),
+    protocol: bool = False,
+) -> tuple[AccountId | None, int]:
+    """Select a provider for a job; return it, and the number of operators to select from."""
+    return chain.providers.engagements.select(seed, model_class, need, requester, refused, protocol)

@@ -146,9 +146,10 @@ PROGRAMME = {
     "months": 48,
     "milestones": [[10_000, "0x" + "00" * 32]],
 }
-ALL_ROWS = [
-    (0, 420_000), (3, 958_125), (4, 1_228_500), (6, 1_769_250), (12, 3_741_500), (13, 0),
-    (24, 8_106_000), (36, 11_882_500), (42, 13_361_250), (48, 14_490_000), (60, 15_540_000),
-    (96, 16_800_000),
-]  # fmt: skip
-"""Month, and what all rows have released at the most in BTT (docs/economy.md)."""
+
+
+def begun(**changes: object) -> TokenomicsRuntime:
+    """Return a runtime after genesis, with changes of its configuration."""
+    runtime = TokenomicsRuntime()
+    runtime.begin(**changes)
+    return runtime

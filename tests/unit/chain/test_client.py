@@ -30,7 +30,7 @@ from support.chain import BOB, CHARLIE, DevChain, account, address, genesis_head
 
 @pytest.fixture(params=[None, 256], ids=["archive", "window"])
 def chain(request: pytest.FixtureRequest) -> DevChain:
-    return DevChain(pruning=request.param)
+    return DevChain(pruning=request.param, shared=True)
 
 
 def listen(client: Client) -> list[ChainEvent]:

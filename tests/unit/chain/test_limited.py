@@ -59,7 +59,7 @@ def test_the_clock_of_the_processor_is_read_only_when_it_can_have_reached_the_en
 
 @pytest.fixture
 def chain() -> DevChain:
-    return DevChain()
+    return DevChain(shared=True)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def chain(name: str) -> Chain:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_nothing_is_made_and_nothing_is_lost(name: str) -> None:
-    months = list(simulated(chain(name), Plan(months=12, daily=False)))
+    months = list(simulated(chain(name), Plan(months=3, daily=False)))
     supply = table(name).supply
     for month in months:
         assert month.supply_planck + month.burned_planck == supply
@@ -65,7 +65,7 @@ def test_what_is_emitted_and_locked_is_what_the_schedule_says() -> None:
     for row in schedule("seed-000"):
         if row.key in keys:
             vested[row.month] += row.vested_planck
-    for month in simulated(chain("seed-000"), Plan(months=96, daily=False, staked_ppm=100_000)):
+    for month in simulated(chain("seed-000"), Plan(months=24, daily=False, staked_ppm=100_000)):
         assert month.emitted_planck == emitted[month.month]
         assert month.locked_planck == promised - vested[month.month]
         assert month.mining_paid_planck + month.mining_unallocated_planck <= month.emitted_planck
@@ -130,8 +130,8 @@ def test_the_chain_reports_the_years_as_the_table_does(name: str) -> None:
         assert reported.headroom == year.headroom_planck - allowances or number == 2025
 
 
-@pytest.mark.parametrize("name", CHAINS)
-def test_every_preset_can_be_simulated(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in CHAINS if name not in DOCUMENTS])
+def test_every_other_preset_can_be_simulated(name: str) -> None:
     months = list(simulated(chain(name), Plan(months=1, daily=False)))
     assert [month.month for month in months] == [0, 1]
     assert {month.preset for month in months} == {name}

@@ -25,7 +25,7 @@ from runtime.frame import ROOT, Call, Weight, signed
 from runtime.pallets.multisig.pallet import Timepoint
 from runtime.pallets.tokenomics.formulas import contractual
 from runtime.pallets.tokenomics.pallet import Tokenomics
-from runtime.pallets.tokenomics.types import BurnId, CeilingMode, MilestoneStatus
+from runtime.pallets.tokenomics.types import MilestoneStatus
 from runtime.params import PARAMS_KEY, RuntimeParams
 from support.runtime import DictState
 
@@ -72,41 +72,6 @@ def test_the_supply_is_the_documents_and_what_is_liquid_circulates(preset: str) 
     assert tokenomics(preset).releases.released_now() >= liquid
 
 
-@pytest.mark.parametrize(
-    ("preset", "programmes", "threshold", "launch"),
-    [
-        ("dev", 4, 10_000, 30_000),
-        ("seed-000", 4, 10_000, 30_000),
-        ("seed-001", 4, 100_000, 1_000_000),
-        ("seed-002", 1, 100_000, 1_000_000),
-        ("seed-004", 1, 10_000, 30_000),
-    ],
-)
-def test_each_document_has_its_own_programmes_and_burns(
-    preset: str, programmes: int, threshold: int, launch: int
-) -> None:
-    ledger = tokenomics(preset)
-
-    found = [ledger.programmes.programmes.get(u32(number)) for number in range(programmes)]
-    assert all(found)
-    assert ledger.programmes.programmes.get(u32(programmes)) is None
-    total = ledger.genesis_supply.value
-    assert sum(int(each.amount) for each in found if each) == total * 17 // 100
-    assert ledger.threshold() == threshold * BTT
-    assert ledger.milestone_burns.milestone_burns[BurnId.MainnetLaunch].amount == launch * BTT
-    assert len(dict(ledger.milestone_burns.milestone_burns.items())) == 4
-    assert [int(bps) for bps in ledger.releases.release_table.value] == [
-        2200,
-        1800,
-        1500,
-        1200,
-        1000,
-        2300,
-    ]
-    assert ledger.releases.ceiling_mode.value is CeilingMode.Enforce
-    assert ledger.preset.value == CHAINS[preset].document
-
-
 def test_a_programme_has_sixteen_quarters() -> None:
     programme = tokenomics("seed-000").programmes.programmes[u32(1)]
 
@@ -115,27 +80,6 @@ def test_a_programme_has_sixteen_quarters() -> None:
     assert [int(item.bps) for item in programme.milestones] == [625] * 16
     text = b"foundation_ai_integration: quarter 16"
     assert programme.milestones[15].description == blake2_256(text)
-
-
-@pytest.mark.parametrize("preset", ["seed-000", "seed-001", "seed-002", "seed-004"])
-def test_the_years_of_a_document_add_up_to_what_its_rows_release(preset: str) -> None:
-    document = table(preset)
-    years = [tokenomics(preset).releases.release(year) for year in range(2025, 2031)]
-    by_kind = {"linear": 0, "immediate": 0, "mining": 0}
-    for row in document.rows:
-        if row.kind.value in by_kind:
-            by_kind[row.kind.value] += row.amount
-
-    assert sum(int(year.table) for year in years) == document.supply
-    assert sum(int(year.mining) for year in years) == by_kind["mining"]
-    by_contract = sum(int(year.contractual) for year in years)
-    paid = by_contract - by_kind["linear"] - by_kind["immediate"]
-    if preset in {"seed-000", "seed-001"}:
-        assert paid == 0
-    else:  # allowances of the members of joint rows come out of the treasury's row
-        balance = runtime(preset).balances.total(AccountId(b"modlpy/trsry" + bytes(20)))
-        row = next(row for row in document.rows if row.kind.value == "treasury")
-        assert paid == row.amount - int(balance)
 
 
 def test_vesting_and_the_ledger_report_the_same_at_any_time() -> None:

@@ -174,7 +174,7 @@ def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_no_other_account_val
         make("dev-manual", validators=1)
 
 
-@pytest.mark.parametrize("count", range(1, 33))
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 15, 16, 17, 23, 24, 31, 32])
 def test_a_local_chain_has_as_many_validators_as_are_wanted(count: int) -> None:
     zero = build(make("local", validators=count))
     runtime = runtime_at(zero)

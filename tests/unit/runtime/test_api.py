@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def chain() -> DevChain:
-    return DevChain()
+    return DevChain(shared=True)
 
 
 def ask(

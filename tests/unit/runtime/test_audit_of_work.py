@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -21,6 +20,7 @@ from runtime.pallets.identity.types import Data, IdentityInfo, KnownGood
 from runtime.pallets.jobs.types import JobState
 from runtime.pallets.receipts.pallet import Receipts
 from support.market import ALICE, BOB, RANDOMNESS, Claim
+from support.tampering import alter, shift, shift_value
 from support.whole_market import WholeMarket
 
 HONEST = Claim(4)
@@ -88,20 +88,8 @@ def test_an_honest_market_is_found_to_be_one(market: WholeMarket) -> None:
 
 
 def escrow_too_small(market: WholeMarket) -> None:
-    id, job = next((id, job) for id, job in market.jobs.store.jobs.items() if job.requester)
-    job.price = u128(job.price + 1)
-    market.jobs.store.jobs[id] = job
-
-
-def escrow_not_counted(market: WholeMarket) -> None:
-    market.jobs.escrows.escrowed.value += 1
-
-
-def bond_of_a_provider(market: WholeMarket) -> None:
-    who = market.provider_accounts[0]
-    ledger = market.providers.ledgers[who]
-    ledger.active = type(ledger.active)(int(ledger.active) + 1)
-    market.providers.ledgers[who] = ledger
+    jobs = market.jobs.store.jobs
+    shift(jobs, next(id for id, job in jobs.items() if job.requester), price=1)
 
 
 def reservation(market: WholeMarket) -> None:
@@ -113,37 +101,20 @@ def reservation_without_a_job(market: WholeMarket) -> None:
     market.providers.engagements.reservations[market.provider_accounts[0], RANDOMNESS] = u128(0)
 
 
-def bond_of_a_verifier(market: WholeMarket) -> None:
-    who = market.verifier_accounts[0]
-    known = market.receipts.bonds.verifiers[who]
-    market.receipts.bonds.verifiers[who] = replace(known, bond=u128(known.bond + 1))
-
-
-def roster(market: WholeMarket) -> None:
+def verifier_left_out(market: WholeMarket) -> None:
     market.receipts.bonds.roster.value = market.receipts.bonds.roster.value[1:]
 
 
 def receipt_without_a_job(market: WholeMarket) -> None:
-    id = next(id for id, job in market.jobs.store.jobs.items() if job.state is JobState.Checking)
-    job = market.jobs.store.jobs[id]
-    job.state = JobState.Computing
-    market.jobs.store.jobs[id] = job
+    jobs = market.jobs.store.jobs
+    checking = next(id for id, job in jobs.items() if job.state is JobState.Checking)
+    alter(jobs, checking, state=JobState.Computing)
 
 
 def challenge(market: WholeMarket) -> None:
-    id, found = next(iter(market.receipts.receipts.items()))
-    found.challenges[0].deposit = u128(found.challenges[0].deposit + 1)
-    market.receipts.receipts[id] = found
-
-
-def model_bond(market: WholeMarket) -> None:
-    record = market.models.models[market.model]
-    market.models.models[market.model] = replace(record, bond=type(record.bond)(1))
-
-
-def model_jobs(market: WholeMarket) -> None:
-    record = market.models.models[market.model]
-    market.models.models[market.model] = replace(record, open=type(record.open)(99))
+    id, receipt = next(iter(market.receipts.receipts.items()))
+    receipt.challenges[0].deposit = u128(receipt.challenges[0].deposit + 1)
+    market.receipts.receipts[id] = receipt
 
 
 def hold_without_a_record(market: WholeMarket) -> None:
@@ -153,13 +124,11 @@ def hold_without_a_record(market: WholeMarket) -> None:
 
 
 def unit_made_up(market: WholeMarket) -> None:
-    account = market.whole.assets.account[SCANNER, ALICE]
-    market.whole.assets.account[SCANNER, ALICE] = replace(account, balance=u128(1_001))
+    shift(market.whole.assets.account, (SCANNER, ALICE), balance=1)
 
 
 def supply_made_up(market: WholeMarket) -> None:
-    details = market.whole.assets.asset[SCANNER]
-    market.whole.assets.asset[SCANNER] = replace(details, supply=u128(1_001))
+    shift(market.whole.assets.asset, SCANNER, supply=1)
 
 
 def more_units_than_registered(market: WholeMarket) -> None:
@@ -173,8 +142,7 @@ def units_not_on_hold(market: WholeMarket) -> None:
 
 def order_without_escrow(market: WholeMarket) -> None:
     orders = market.whole.exchange.order_book.orders
-    id, order = next((id, one) for id, one in orders.items() if one.escrow)
-    orders[id] = replace(order, escrow=u128(order.escrow - 1))
+    shift(orders, next(id for id, order in orders.items() if order.escrow), escrow=-1)
 
 
 def order_not_in_the_book(market: WholeMarket) -> None:
@@ -187,30 +155,44 @@ def order_without_owner(market: WholeMarket) -> None:
     del own[next(place for place, _ in own.items())]
 
 
-def revenue_owed(market: WholeMarket) -> None:
-    revenue = market.whole.asset_registry.holders.revenue[SCANNER]
-    market.whole.asset_registry.holders.revenue[SCANNER] = replace(revenue, fed=u128(1))
+WRONG: dict[str, tuple[Callable[[WholeMarket], None], str]] = {
+    "escrow too small": (escrow_too_small, "I4"),
+    "escrow not counted": (lambda market: shift_value(market.jobs.escrows.escrowed, 1), "I4"),
+    "bond of a provider": (
+        lambda market: shift(market.providers.ledgers, market.provider_accounts[0], active=1),
+        "I4",
+    ),
+    "reservation": (reservation, "I4"),
+    "reservation without a job": (reservation_without_a_job, "I4"),
+    "bond of a verifier": (
+        lambda market: shift(market.receipts.bonds.verifiers, market.verifier_accounts[0], bond=1),
+        "I4",
+    ),
+    "verifier left out": (verifier_left_out, "I4"),
+    "receipt without a job": (receipt_without_a_job, "I4"),
+    "challenge": (challenge, "I4"),
+    "bond of a model": (lambda market: shift(market.models.models, market.model, bond=1), "I4"),
+    "jobs of a model": (lambda market: shift(market.models.models, market.model, open=99), "I4"),
+    "hold without a record": (hold_without_a_record, "I4"),
+    "unit made up": (unit_made_up, "I10"),
+    "supply made up": (supply_made_up, "I10"),
+    "more units than registered": (more_units_than_registered, "I10"),
+    "units not on hold": (units_not_on_hold, "I10"),
+    "order without escrow": (order_without_escrow, "I4"),
+    "order not in the book": (order_not_in_the_book, "I10"),
+    "order without an owner": (order_without_owner, "I10"),
+    "revenue owed": (
+        lambda market: shift(market.whole.asset_registry.holders.revenue, SCANNER, fed=1),
+        "I4",
+    ),
+    "deposit of an identity": (
+        lambda market: shift(market.whole.identity.identity_of, ALICE, deposit=1),
+        "I4",
+    ),
+}
 
 
-def identity_deposit(market: WholeMarket) -> None:
-    known = market.whole.identity.identity_of[ALICE]
-    market.whole.identity.identity_of[ALICE] = replace(known, deposit=u128(1))
-
-
-WRONG: list[tuple[Callable[[WholeMarket], None], str]] = [
-    (escrow_too_small, "I4"), (escrow_not_counted, "I4"), (bond_of_a_provider, "I4"),
-    (reservation, "I4"), (reservation_without_a_job, "I4"), (bond_of_a_verifier, "I4"),
-    (roster, "I4"), (receipt_without_a_job, "I4"), (challenge, "I4"), (model_bond, "I4"),
-    (model_jobs, "I4"), (hold_without_a_record, "I4"), (unit_made_up, "I10"),
-    (supply_made_up, "I10"), (more_units_than_registered, "I10"), (units_not_on_hold, "I10"),
-    (order_without_escrow, "I4"), (order_not_in_the_book, "I10"), (order_without_owner, "I10"),
-    (revenue_owed, "I4"), (identity_deposit, "I4"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("tamper", "invariant"), [pytest.param(*row, id=row[0].__name__) for row in WRONG]
-)
+@pytest.mark.parametrize(("tamper", "invariant"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_found(
     market: WholeMarket, tamper: Callable[[WholeMarket], None], invariant: str
 ) -> None:

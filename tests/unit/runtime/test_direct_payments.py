@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 
 import pytest
 
-from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId, AccountInfo, Address32
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.era import Mortal
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.validity import Invalid, ValidTransaction
 from btt_chain.scale import Compact, codec, u8, u16, u32, u64, u128
-from btt_chain.txpool import PoolError
 from runtime import BttRuntime
 from runtime.accounts import PAYFI
 from runtime.constants import BTT, MILLI_BTT
 from runtime.direct import DirectCalls
-from runtime.executive import Executive
 from runtime.frame import Call, DispatchClass, TokenError, signed
 from runtime.frame import items as storage_items
 from runtime.frame.error import Arithmetic
@@ -35,22 +32,30 @@ from runtime.pallets.payfi.pallet import PayFi
 from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.payfi.types import Batch, Legs, Rates
 from runtime.pallets.system.pallet import System
-from runtime.pallets.tier_staking.types import Window
 from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.transaction_payment.pallet import TransactionPayment
-from runtime.transactions import SignatureCheck
-from storage.overlay import Overlay
-from support.chain import BOB, CHARLIE, START, DevChain, Signing, account, address
-from support.direct import Ways, admission
+from support.chain import BOB, CHARLIE, START, DevChain, account, address
+from support.direct import (
+    EVER,
+    LOCKED,
+    NEW,
+    PAYERS,
+    POOR,
+    STAKED,
+    Ways,
+    accept_all,
+    admission,
+    begin,
+    damaged,
+    lose_author_and_fund,
+    refusal,
+    some_signed,
+    submit_some,
+    view,
+)
 
-PAYERS = [
-    KeyPair.from_uri(f"//payer//{number}", list(Scheme)[number % 2]) for number in range(8)
-] + [KeyPair.from_uri("//ecdsa", Scheme.ECDSA)]
-LOCKED, STAKED, POOR = PAYERS[0], PAYERS[1], PAYERS[2]
 SHOP, KIOSK, CLUB = SHOPS = [KeyPair.from_uri(f"//shop//{number}") for number in range(3)]
 """SHOP has a judged identity and a discount, KIOSK has neither, CLUB also has a policy."""
-NEW, UNFUNDED = KeyPair.from_uri("//New"), KeyPair.from_uri("//Unfunded")
-EVER = Window(u64(u64.MAX), u64(0), u64(0))
 LIMIT = 50 * int(BTT)
 """Maximum payment to KIOSK; twice as much is its limit of a day."""
 
@@ -76,8 +81,7 @@ def prepare(runtime: BttRuntime) -> None:
 def prepare_without_author(runtime: BttRuntime) -> None:
     """Prepare a chain whose author and fund have no accounts: the treasury gets their shares."""
     prepare(runtime)
-    runtime.babe.sealer.value = account(UNFUNDED)
-    del runtime.system.account[runtime.fees.development_fund]
+    lose_author_and_fund(runtime)
 
 
 def prepare_with_paying_author(runtime: BttRuntime) -> None:
@@ -95,7 +99,7 @@ def prepare_with_pool_as_author(runtime: BttRuntime) -> None:
 def new_chain(preparation: Callable[[BttRuntime], None] = prepare) -> DevChain:
     rich = {pair.account_id: START for pair in (*PAYERS, *SHOPS)}
     extra = rich | {POOR.account_id: int(MILLI_BTT) * 9}
-    return DevChain(extra=extra, economy={}, prepare=preparation)
+    return DevChain(extra=extra, economy={}, prepare=preparation, shared=True)
 
 
 @pytest.fixture
@@ -144,52 +148,30 @@ def some_call(chain: DevChain, rng: random.Random) -> Call:
     return call
 
 
-def submit_some(chain: DevChain, rng: random.Random) -> None:
-    best = chain.client.best()
-    for pair in (*PAYERS, *SHOPS):
-        first = int(chain.account(pair).nonce)
-        for nonce in range(first, first + rng.randint(1, 4)):
-            how = Signing(nonce=nonce, tip=rng.choice((0, 0, 0, 0, 0, 7, int(MILLI_BTT))))
-            if rng.random() < 0.5:
-                era = Mortal.at(best.number, 64)
-                how["era"], how["birth"] = era, chain.client.block_hash(era.birth(best.number))
-            with suppress(PoolError):
-                chain.send(pair, some_call(chain, rng), **how)
-
-
 @pytest.mark.parametrize(
-    "preparation",
+    ("preparation", "drops_caches"),
     [
-        prepare,
-        prepare_without_author,
-        prepare_with_paying_author,
-        prepare_with_pool_as_author,
+        (prepare, False),
+        (prepare, True),
+        (prepare_without_author, False),
+        (prepare_with_paying_author, True),
+        (prepare_with_pool_as_author, False),
     ],
 )
-@pytest.mark.parametrize("seed", range(3))
 def test_blocks_made_in_one_way_are_valid_in_the_other(
-    seed: int,
     preparation: Callable[[BttRuntime], None],
+    drops_caches: bool,
     ways: Ways,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if seed == 2:  # what is kept is dropped all the time
+    if drops_caches:  # what is kept is dropped all the time
         for name in ("KEY_CACHE_SIZE", "PEEK_CACHE_SIZE", "PREFIX_CACHE_SIZE"):
             monkeypatch.setattr(storage_items, name, 1)
-    rng, chain = random.Random(seed), new_chain(preparation)
-    peer, taken = chain.another(), [0, 0]
-    for number in range(12):
-        ways.is_allowed = number % 2 == 0
-        before = ways.taken
-        submit_some(chain, rng)
-        block = chain.block(chain.seal())
-        ways.is_allowed = not ways.is_allowed
-        peer.import_block(*block)  # the header has the roots of state and events
-        taken[number % 2] += ways.taken - before
-    assert peer.best() == chain.client.best()
-    # Of blocks that were made, and of those that were imported. The pool account cannot be both
-    # the author and the payee: that is the general way.
-    assert min(taken) > (2 if preparation is prepare_with_pool_as_author else 20)
+    rng, chain = random.Random(0), new_chain(preparation)
+    senders = [*PAYERS, *SHOPS]
+    passes = ways.alternate(chain, lambda: submit_some(chain, rng, senders, some_call))
+    # The pool account cannot be both the author and the payee: that is the general way.
+    assert min(passes) > (2 if preparation is prepare_with_pool_as_author else 20)
 
 
 def opened(chain: DevChain, merchant: KeyPair = SHOP) -> int:
@@ -200,35 +182,19 @@ def opened(chain: DevChain, merchant: KeyPair = SHOP) -> int:
     return nonce + 1
 
 
-def begin(
-    chain: DevChain, check_signature: SignatureCheck | None = None
-) -> tuple[Executive, Overlay]:
-    """Begin the best block, which is empty, again on its parent's state."""
-    header, body = chain.block(chain.client.best().hash)
-    runtime = chain.client.runtime_at(header.parent_hash)
-    executive = runtime.blocks if check_signature is None else runtime.alone(check_signature)
-    overlay = chain.client.overlay(header.parent_hash)
-    executive.initialize_block(overlay, header)
-    assert executive.apply_extrinsic(body[0]) is None
-    return executive, overlay
-
-
 def both_ways(chain: DevChain, ways: Ways, wires: list[bytes]) -> list[type]:
-    """Apply transactions to the best state in one pass and in the general way.
-
-    Both have the same effects; return the errors of their calls.
-    """
+    """Apply transactions to the best state in both ways; return the errors of their calls."""
     chain.seal()
-    found, ways.taken = [], 0
-    for ways.is_allowed in (True, False):
+
+    def execute() -> tuple[list[type], object]:
         executive, overlay = begin(chain)
         results = [executive.apply_extrinsic(unwrap(wire)) for wire in wires]
         host = executive.runtime.host
-        kinds: list[type] = [type(result) for result in results]
-        used, happened = (host.weights, host.length), host.happened()
-        found.append((kinds, overlay.changes(), happened, used, executive.finalize_block()))
-    assert found[0] == found[1]
-    return found[0][0]
+        used, happened = (host.weights[:], host.length), host.happened()
+        rest = (overlay.changes(), happened, used, executive.finalize_block())
+        return [type(result) for result in results], rest
+
+    return ways.both(execute)[0]
 
 
 def test_a_usual_payment_is_made_in_one_pass(ways: Ways) -> None:
@@ -312,8 +278,8 @@ def test_a_record_that_others_wrote_is_read_again(merchant: KeyPair, ways: Ways)
         unwrap(chain.sign(BOB, pay(chain, merchant, reference=n), nonce=nonce + n))
         for n in range(3)
     ]
-    found, ways.taken = [], 0
-    for ways.is_allowed in (True, False):
+
+    def execute() -> object:
         executive, overlay = begin(chain)
         executive.apply_extrinsic(wires[0])
         overlay.begin()
@@ -323,8 +289,9 @@ def test_a_record_that_others_wrote_is_read_again(merchant: KeyPair, ways: Ways)
         allowances = executive.runtime.pallet(PayFi).merchants.allowances
         del allowances[account(merchant)]
         executive.apply_extrinsic(wires[2])
-        found.append((overlay.changes(), executive.runtime.host.happened()))
-    assert found[0] == found[1]
+        return overlay.changes(), executive.runtime.host.happened()
+
+    ways.both(execute)
     assert ways.taken == 4
 
 
@@ -335,16 +302,17 @@ def test_a_batch_takes_what_its_sums_can_hold(gross: int, count: int, ways: Ways
     nonce = opened(chain)
     chain.seal()
     wires = [unwrap(chain.sign(BOB, pay(chain, reference=n), nonce=nonce + n)) for n in range(3)]
-    found, ways.taken = [], 0
-    for ways.is_allowed in (True, False):
+
+    def execute() -> object:
         executive, overlay = begin(chain)
         batches = executive.runtime.pallet(PayFi).settlement.batches
         ((key, batch),) = batches.items()
         parts = (u128(gross // 200) for _ in range(4))
         batches[key] = Batch(Legs(u128(gross), *parts), u32(count), batch.last_ms)
         results = [type(executive.apply_extrinsic(wire)) for wire in wires]
-        found.append((results, overlay.changes(), executive.runtime.host.happened()))
-    assert found[0] == found[1]
+        return results, overlay.changes(), executive.runtime.host.happened()
+
+    ways.both(execute)
     room = (u32.MAX - count, 2 if gross > u128.MAX - 3 * int(BTT) else 3)
     assert ways.taken == min(*room, 3)
 
@@ -355,16 +323,17 @@ def test_a_pool_account_with_little_money_takes_the_general_way(free: int, ways:
     nonce = opened(chain)
     chain.seal()
     wire = unwrap(chain.sign(BOB, pay(chain, reference=9), nonce=nonce))
-    found, ways.taken = [], 0
-    for ways.is_allowed in (True, False):
+
+    def execute() -> object:
         executive, overlay = begin(chain)
         accounts = executive.runtime.pallet(System).account
         pool = accounts[PAYFI]
         pool.data.free, pool.providers = u128(free), u32(1)
         accounts[PAYFI] = pool
         executive.apply_extrinsic(wire)
-        found.append((overlay.changes(), executive.runtime.host.happened()))
-    assert found[0] == found[1]
+        return overlay.changes(), executive.runtime.host.happened()
+
+    ways.both(execute)
     assert ways.taken == 0
 
 
@@ -386,20 +355,19 @@ def test_a_payer_has_enough_for_the_whole_fee_and_to_stay(ways: Ways) -> None:
     assert actual < taken
     chain.seal()
     wire = unwrap(chain.sign(BOB, pay(chain, reference=2), nonce=nonce))
-    ways.taken = 0
+
+    def execute(fee: int) -> tuple[bool, object]:
+        executive, overlay = begin(chain)
+        accounts = executive.runtime.pallet(System).account
+        payer = accounts[account(BOB)]
+        payer.data.free = u128(int(BTT) + int(MILLI_BTT) + fee)
+        accounts[account(BOB)] = payer
+        is_paid = executive.apply_extrinsic(wire) is None
+        return is_paid, (overlay.changes(), executive.runtime.host.happened())
+
     for fee, expected in ((taken, 1), (taken - 1, 0), (actual, 0), (actual - 1, 0)):
-        found = []
-        for ways.is_allowed in (True, False):
-            executive, overlay = begin(chain)
-            accounts = executive.runtime.pallet(System).account
-            payer = accounts[account(BOB)]
-            payer.data.free = u128(int(BTT) + int(MILLI_BTT) + fee)
-            accounts[account(BOB)] = payer
-            result = type(executive.apply_extrinsic(wire))
-            found.append((result, overlay.changes(), executive.runtime.host.happened()))
-        assert found[0] == found[1]
-        assert (found[0][0] is type(None), ways.taken) == (bool(expected), expected)
-        ways.taken = 0
+        is_paid, _ = ways.both(partial(execute, fee))
+        assert (is_paid, ways.taken) == (bool(expected), expected)
 
 
 def test_a_fee_that_cannot_be_computed_fails_the_payment_alone(ways: Ways) -> None:
@@ -407,14 +375,14 @@ def test_a_fee_that_cannot_be_computed_fails_the_payment_alone(ways: Ways) -> No
     nonce = opened(chain)
     chain.seal()
     wires = [unwrap(chain.sign(BOB, pay(chain, reference=n), nonce=nonce + n)) for n in range(2)]
-    found, ways.taken = [], 0
-    for ways.is_allowed in (True, False):
+
+    def execute() -> tuple[list[type], object]:
         executive, overlay = begin(chain)
         executive.runtime.pallet(Tokenomics).high_value_threshold.value = u128(0)
         results = [type(executive.apply_extrinsic(wire)) for wire in wires]
-        found.append((results, overlay.changes(), executive.runtime.host.happened()))
-    assert found[0] == found[1]
-    assert found[0][0] == [Arithmetic, Arithmetic]
+        return results, (overlay.changes(), executive.runtime.host.happened())
+
+    assert ways.both(execute)[0] == [Arithmetic, Arithmetic]
     assert ways.taken == 0
 
 
@@ -458,52 +426,22 @@ def test_a_bad_signature_is_refused_before_any_change() -> None:
     assert (overlay.changes(), executive.runtime.host.events) == before
 
 
-def accept_all(_signature: object, _payload: bytes, _who: object) -> bool:
-    """Accept any signature."""
-    return True
-
-
-def view(chain: DevChain, check_signature: SignatureCheck | None = None) -> Executive:
-    """Return an executive with a view of the best state: the one of the pool, or a new one."""
-    best = chain.client.best().hash
-    runtime = chain.client.runtime_at(best)
-    executive = runtime.pool if check_signature is None else runtime.alone(check_signature)
-    executive.open_pool_view(chain.client.overlay(best), H256(best))
-    return executive
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_payment_is_admitted_as_if_it_were_decoded(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng, chain = random.Random(seed), new_chain()
+def test_a_payment_is_admitted_as_if_it_were_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, chain = random.Random(0), new_chain()
     for _ in range(3):
         chain.seal()
-    signed_ones = []
-    for pair in PAYERS:
-        for nonce in (0, 1, 63, 64, 1 << 14, (1 << 32) - 2):
-            how = Signing(nonce=nonce, tip=rng.choice((0, 0, 1)))
-            if rng.random() < 0.5:
-                how["era"] = era = Mortal.at(3, 64)
-                how["birth"] = chain.client.block_hash(era.birth(3))
-            signed_ones.append(unwrap(chain.sign(pair, some_call(chain, rng), **how)))
-    raws = list(signed_ones)
-    for raw in rng.sample(signed_ones, 12):
-        for at in (*range(3), *range(30, 40), *range(95, len(raw))):
-            raws.append(raw[:at] + bytes((rng.randrange(256),)) + raw[at + 1 :])
-            raws.append(raw[:at])
-            raws.append(raw[:at] + b"\0" + raw[at:])
+    usual_ones = some_signed(chain, rng, some_call)
+    raws = usual_ones + damaged(rng, rng.sample(usual_ones, 8))
     executive, trusting = view(chain), view(chain, accept_all)
     assert executive._direct is not None
-    in_place = [executive._direct._read(raw) for raw in signed_ones]
-    kinds = [found is not None and isinstance(found[0], InvoicePayment) for found in in_place]
-    assert sum(kinds) > 10
+    in_place = [executive._direct._read(raw) for raw in usual_ones]
+    assert sum(read is not None and isinstance(read[0], InvoicePayment) for read in in_place) > 10
     # Behind the signature each changed byte has a meaning only where all signatures are accepted.
-    found = [(admission(executive, raw), admission(trusting, raw)) for raw in raws]
-    assert sum(isinstance(second[0], ValidTransaction) for _, second in found) > len(signed_ones)
+    admitted = [(admission(executive, raw), admission(trusting, raw)) for raw in raws]
+    assert sum(isinstance(second[0], ValidTransaction) for _, second in admitted) > len(usual_ones)
     monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
     executive, trusting = view(chain), view(chain, accept_all)
-    assert found == [(admission(executive, raw), admission(trusting, raw)) for raw in raws]
+    assert admitted == [(admission(executive, raw), admission(trusting, raw)) for raw in raws]
 
 
 def test_a_payment_to_another_address_is_decoded(ways: Ways) -> None:
@@ -555,8 +493,8 @@ def test_an_unusual_payment_takes_the_general_way(
     opened(chain)
     chain.seal()
     raw = forge(unwrap(chain.sign(BOB, pay(chain, reference=9), nonce=nonce)))
-    found, ways.taken = [], 0
-    for ways.is_allowed in (True, False):
+
+    def execute() -> object:
         executive, overlay = begin(chain, accept_all)
         accounts = executive.runtime.pallet(System).account
         payer = accounts[account(BOB)]
@@ -565,14 +503,7 @@ def test_an_unusual_payment_takes_the_general_way(
         payer.nonce = u32(3)
         accounts[AccountId(bytes(32))] = payer
         result = refusal(executive, raw)
-        found.append((result, overlay.changes(), executive.runtime.host.happened()))
-    assert found[0] == found[1]
+        return result, overlay.changes(), executive.runtime.host.happened()
+
+    ways.both(execute)
     assert ways.taken == 0
-
-
-def refusal(executive: Executive, raw: bytes) -> object:
-    """Apply an extrinsic; return the error of its call, or why it is refused."""
-    try:
-        return executive.apply_extrinsic(raw)
-    except (Invalid, ArithmeticError) as refused:
-        return type(refused), str(refused)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from enum import IntEnum
-from typing import TypedDict
 
 import pytest
 
-from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId, Address32, Id, MultiAddress
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.era import Era, Mortal
+from btt_chain.primitives.era import Mortal
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid, TransactionSource
 from btt_chain.scale import u32, u64, u128
 from btt_chain.scale.compact import compact_encode
-from btt_chain.txpool import PoolError
 from runtime import BttRuntime, implicits
 from runtime.accounts import DEVELOPMENT_FUND
 from runtime.constants import BTT, MILLI_BTT
@@ -31,18 +27,25 @@ from runtime.frame import Call, InvalidBlock, Pallet, Reason
 from runtime.frame.traits import Reasons
 from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.system.pallet import System
-from runtime.pallets.tier_staking.types import Window
 from runtime.params import RuntimeParams
 from runtime.transactions import Malformed, check_signature
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address
-from support.direct import Ways, admission
-
-PAYERS = [
-    KeyPair.from_uri(f"//payer//{number}", list(Scheme)[number % 2]) for number in range(8)
-] + [KeyPair.from_uri("//ecdsa", Scheme.ECDSA)]
-LOCKED, STAKED, POOR = PAYERS[0], PAYERS[1], PAYERS[2]
-NEW, UNFUNDED = KeyPair.from_uri("//New"), KeyPair.from_uri("//Unfunded")
-EVER = Window(u64(u64.MAX), u64(0), u64(0))
+from support.direct import (
+    EVER,
+    LOCKED,
+    NEW,
+    PAYERS,
+    POOR,
+    STAKED,
+    UNFUNDED,
+    Ways,
+    admission,
+    damaged,
+    lose_author_and_fund,
+    some_signed,
+    submit_some,
+    view,
+)
 
 
 def prepare(runtime: BttRuntime) -> None:
@@ -54,8 +57,7 @@ def prepare(runtime: BttRuntime) -> None:
 def prepare_without_author(runtime: BttRuntime) -> None:
     """Prepare a chain whose author and fund have no accounts: the treasury gets their shares."""
     prepare(runtime)
-    runtime.babe.sealer.value = account(UNFUNDED)
-    del runtime.system.account[runtime.fees.development_fund]
+    lose_author_and_fund(runtime)
 
 
 def prepare_near_limit(runtime: BttRuntime) -> None:
@@ -66,21 +68,13 @@ def prepare_near_limit(runtime: BttRuntime) -> None:
 
 def new_chain(preparation: Callable[[BttRuntime], None] = prepare) -> DevChain:
     rich = {pair.account_id: START for pair in PAYERS}
-    return DevChain(extra=rich | {POOR.account_id: int(MILLI_BTT) * 3}, prepare=preparation)
+    extra = rich | {POOR.account_id: int(MILLI_BTT) * 3}
+    return DevChain(extra=extra, prepare=preparation, shared=True)
 
 
 @pytest.fixture
 def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
     return Ways(monkeypatch)
-
-
-class How(TypedDict):
-    """Random options of a signature."""
-
-    nonce: int
-    tip: int
-    era: Era | None
-    birth: bytes | None
 
 
 def some_call(chain: DevChain, rng: random.Random) -> Call:
@@ -98,36 +92,13 @@ def some_call(chain: DevChain, rng: random.Random) -> Call:
     return chain.call("System", "remark", remark=b"between") if kind < 0.1 else call
 
 
-def submit_some(chain: DevChain, rng: random.Random) -> None:
-    best = chain.client.best()
-    for pair in PAYERS:
-        first = int(chain.account(pair).nonce)
-        for nonce in range(first, first + rng.randint(1, 3)):
-            era = Mortal.at(best.number, 64) if rng.random() < 0.5 else None
-            birth = None if era is None else chain.client.block_hash(era.birth(best.number))
-            tip = rng.choice((0, 0, 0, 0, 0, 7, int(MILLI_BTT)))
-            how = How(nonce=nonce, tip=tip, era=era, birth=birth)
-            with suppress(PoolError):
-                chain.send(pair, some_call(chain, rng), **how)
-
-
 @pytest.mark.parametrize("preparation", [prepare, prepare_without_author, prepare_near_limit])
-@pytest.mark.parametrize("seed", range(3))
 def test_blocks_made_in_one_way_are_valid_in_the_other(
-    seed: int, preparation: Callable[[BttRuntime], None], ways: Ways
+    preparation: Callable[[BttRuntime], None], ways: Ways
 ) -> None:
-    rng, chain = random.Random(seed), new_chain(preparation)
-    peer, taken = chain.another(), [0, 0]
-    for number in range(12):
-        ways.is_allowed = number % 2 == 0
-        before = ways.taken
-        submit_some(chain, rng)
-        block = chain.block(chain.seal())
-        ways.is_allowed = not ways.is_allowed
-        peer.import_block(*block)  # the header has the roots of state and events
-        taken[number % 2] += ways.taken - before
-    assert peer.best() == chain.client.best()
-    assert min(taken) > 20  # of blocks that were made, and of those that were imported
+    rng, chain = random.Random(0), new_chain(preparation)
+    passes = ways.alternate(chain, lambda: submit_some(chain, rng, PAYERS, some_call))
+    assert min(passes) > 20
 
 
 def test_shares_that_can_create_no_account_go_to_the_treasury(ways: Ways) -> None:
@@ -158,7 +129,7 @@ def opened(chain: DevChain) -> tuple[Header, list[bytes]]:
 
 
 def test_a_usual_transfer_is_made_in_one_pass(ways: Ways) -> None:
-    chain = DevChain()
+    chain = DevChain(shared=True)
     opened(chain)
     assert ways.taken == 1
     chain.pool.submit(usual(chain, tip=1, nonce=2))
@@ -190,7 +161,7 @@ def test_only_the_transfer_that_reaches_the_limit_of_the_era_takes_the_general_w
 
 
 def test_a_bad_signature_is_refused_in_the_way_of_all_others() -> None:
-    chain = DevChain()
+    chain = DevChain(shared=True)
     header, body = opened(chain)
     executive = chain.client.runtime_at(header.parent_hash).blocks
     forged = bytearray(body[1])
@@ -206,7 +177,7 @@ def test_a_bad_signature_is_refused_in_the_way_of_all_others() -> None:
 
 
 def test_the_same_transfer_twice_in_a_block_is_refused() -> None:
-    chain = DevChain()
+    chain = DevChain(shared=True)
     header, body = opened(chain)
     peer = chain.another()
     peer.import_block(*chain.block(header.parent_hash))
@@ -214,32 +185,19 @@ def test_the_same_transfer_twice_in_a_block_is_refused() -> None:
         peer.import_block(header, [*body, body[1]])
 
 
-@pytest.mark.parametrize("cut", range(1, 60))
-def test_a_transfer_that_is_cut_short_is_malformed(cut: int) -> None:
-    chain = cut_chain()
-    raw = unwrap(usual(chain))[:-cut]
-    executive = chain.client.runtime_at(chain.client.best().hash).blocks
-    header, _ = chain.block(chain.client.best().hash)
+def test_a_transfer_that_is_cut_short_is_malformed() -> None:
+    chain = DevChain(shared=True)
+    header, _ = opened(chain)
+    raw, executive = unwrap(usual(chain)), chain.client.runtime_at(header.parent_hash).blocks
     executive.initialize_block(chain.client.overlay(header.parent_hash), header)
-    with pytest.raises(Invalid) as refused:
-        executive.apply_extrinsic(raw)
-    assert refused.value.reason in (validity.Call(), validity.BadProof())
-
-
-_CUT: list[DevChain] = []
-
-
-def cut_chain() -> DevChain:
-    """Return one chain with a block, for all lengths."""
-    if not _CUT:
-        chain = DevChain()
-        opened(chain)
-        _CUT.append(chain)
-    return _CUT[0]
+    for cut in range(1, 60):
+        with pytest.raises(Invalid) as refused:
+            executive.apply_extrinsic(raw[:-cut])
+        assert refused.value.reason in (validity.Call(), validity.BadProof())
 
 
 def test_the_account_of_zeros_pays_nothing() -> None:
-    chain = DevChain(extra={bytes(32): START})
+    chain = DevChain(extra={bytes(32): START}, shared=True)
     header, _ = opened(chain)
     raw = unwrap(usual(chain, nonce=2))
     forged = raw[:2] + bytes(AccountId(bytes(32))) + raw[34:]
@@ -249,64 +207,46 @@ def test_the_account_of_zeros_pays_nothing() -> None:
         executive.apply_extrinsic(forged)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_transfer_is_admitted_as_if_it_were_decoded(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng, chain = random.Random(seed), new_chain()
+def test_a_transfer_is_admitted_as_if_it_were_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, chain = random.Random(0), new_chain()
     for _ in range(5):
         chain.seal()
-    raws = []
-    for pair in PAYERS:
-        for nonce in (0, 1, 63, 64, 1 << 14, (1 << 32) - 2):
-            era = Mortal.at(5, 64) if rng.random() < 0.5 else None
-            birth = None if era is None else chain.client.block_hash(era.birth(5))
-            how = How(nonce=nonce, tip=rng.choice((0, 0, 1)), era=era, birth=birth)
-            raws.append(unwrap(chain.sign(pair, some_call(chain, rng), **how)))
-    signed = list(raws)
-    for raw in rng.sample(signed, 20):
-        for at in (*range(3), *range(30, 40), *range(95, len(raw))):
-            raws.append(raw[:at] + bytes((rng.randrange(256),)) + raw[at + 1 :])
-            raws.append(raw[:at])
-            raws.append(raw[:at] + b"\0" + raw[at:])
-    executive = chain.client.runtime_at(chain.client.best().hash).pool
-    best = chain.client.best().hash
-    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    usual_ones = some_signed(chain, rng, some_call)
+    raws = usual_ones + damaged(rng, rng.sample(usual_ones, 8))
+    executive = view(chain)
     direct = executive._direct
     assert direct is not None
-    assert sum(direct._read(raw) is not None for raw in signed) > 10
-    found = [admission(executive, raw) for raw in raws]
+    assert sum(direct._read(raw) is not None for raw in usual_ones) > 10
+    admitted = [admission(executive, raw) for raw in raws]
     monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
-    executive.open_pool_view(chain.client.overlay(best), H256(best))
-    assert found == [admission(executive, raw) for raw in raws]
+    executive = view(chain)
+    assert admitted == [admission(executive, raw) for raw in raws]
 
 
 def test_an_amount_that_no_balance_can_hold_is_malformed_for_the_pool(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    chain = DevChain()
+    chain = DevChain(shared=True)
     call = chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=BTT)
     above = call.raw[:35] + compact_encode(1 << 128)
     raw = unwrap(chain.sign(BOB, Call(call.pallet, call.index, call.args, above)))
-    best = chain.client.best().hash
-    executive = chain.client.runtime_at(best).pool
-    executive.open_pool_view(chain.client.overlay(best), H256(best))
-    found = admission(executive, raw)
-    assert found[0] is Malformed
+    executive = view(chain)
+    admitted = admission(executive, raw)
+    assert admitted[0] is Malformed
     monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
-    assert found == admission(executive, raw)
+    assert admitted == admission(executive, raw)
 
 
 @pytest.mark.parametrize(("nonce", "references"), [(2, 0), (u32.MAX, 1)])
 def test_a_payer_without_references_or_a_next_nonce_sends_nothing(
     nonce: int, references: int, ways: Ways
 ) -> None:
-    chain = DevChain()
+    chain = DevChain(shared=True)
     header, body = opened(chain)
     raw = unwrap(usual(chain, nonce=nonce))
-    executive, found = chain.client.runtime_at(header.parent_hash).blocks, []
-    ways.taken = 0
-    for ways.is_allowed in (True, False):
+    executive = chain.client.runtime_at(header.parent_hash).blocks
+
+    def execute() -> object:
         overlay = chain.client.overlay(header.parent_hash)
         executive.initialize_block(overlay, header)
         executive.apply_extrinsic(body[0])
@@ -316,19 +256,20 @@ def test_a_payer_without_references_or_a_next_nonce_sends_nothing(
         accounts[account(BOB)] = payer
         with pytest.raises(Invalid) as refused:
             executive.apply_extrinsic(raw)
-        found.append((str(refused.value), overlay.changes()))
-    assert found[0] == found[1]
+        return str(refused.value), overlay.changes()
+
+    ways.both(execute)
     assert ways.taken == 0
 
 
 def test_the_author_is_read_again_after_another_extrinsic(ways: Ways) -> None:
-    chain = DevChain(extra={DEVELOPMENT_FUND: int(BTT)})
+    chain = DevChain(extra={DEVELOPMENT_FUND: int(BTT)}, shared=True)
     header, body = opened(chain)
     executive = chain.client.runtime_at(header.parent_hash).blocks
     remark = chain.sign(CHARLIE, chain.call("System", "remark", remark=b""))
     author = executive.runtime.pallet(Babe).sealer
-    found = []
-    for ways.is_allowed in (True, False):
+
+    def execute() -> object:
         overlay = chain.client.overlay(header.parent_hash)
         executive.initialize_block(overlay, header)
         for raw in body:
@@ -336,19 +277,18 @@ def test_the_author_is_read_again_after_another_extrinsic(ways: Ways) -> None:
         author.value = account(DAVE)
         for wire in (remark, usual(chain, nonce=2)):
             executive.apply_extrinsic(unwrap(wire))
-        found.append((overlay.changes(), executive.runtime.host.happened()))
-    assert found[0] == found[1]
-    assert ways.taken == 4  # two of them in the blocks that were opened
+        return overlay.changes(), executive.runtime.host.happened()
+
+    ways.both(execute)
+    assert ways.taken == 2
 
 
 def test_a_pool_view_keeps_a_limited_number_of_eras(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(implicits, "MAX_ERAS", 3)
-    chain = DevChain()
+    chain = DevChain(shared=True)
     for _ in range(5):
         chain.seal()
-    best = chain.client.best().hash
-    executive = chain.client.runtime_at(best).pool
-    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    executive = view(chain)
     for exponent in range(2, 9):
         extra = SignedExtra(Mortal.at(5, 1 << exponent), u32(0), u128(0), MetadataHashMode.Disabled)
         data = executive.decoder.implicits.of_encoded(SIGNED_EXTRA.encode(extra))[1]

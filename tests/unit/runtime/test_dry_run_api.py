@@ -34,7 +34,7 @@ CallResult = Result[CallDryRunEffects, DryRunError]
 
 @pytest.fixture
 def chain() -> DevChain:
-    made = DevChain()
+    made = DevChain(shared=True)
     made.seal()
     return made
 

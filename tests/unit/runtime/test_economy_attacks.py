@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -14,31 +13,24 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.accounts import (
-    DEVELOPMENT_FUND,
     ECOSYSTEM,
-    FOUNDATION_PROGRAMMES,
     GRANTS,
-    MINING,
     POOLS,
-    RESERVE,
     STAKING,
     TREASURY,
 )
 from runtime.constants import BTT
-from runtime.frame import ROOT, BadOrigin, Call, DispatchError, Origin, TokenError, Weight, signed
+from runtime.frame import BadOrigin, Call, DispatchError, Origin, TokenError, Weight, signed
 from runtime.pallets.bounties.pallet import Bounties
-from runtime.pallets.mining.errors import ReceiptReplayed
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy.types import ProxyType
-from runtime.pallets.tier_staking import errors as tier_staking_errors
 from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics.ledger import id_of
-from runtime.pallets.tokenomics.types import BurnReason, CeilingMode
+from runtime.pallets.tokenomics.types import CeilingMode
 from runtime.pallets.treasury.pallet import AssetKind
 from runtime.schedules import VestingInfo
-from runtime.splits import split_compute
 from support.economy import oracle
-from support.economy.chain import BALANCES, PEOPLE, PRESETS, EconomyChain, Step, person
+from support.economy.chain import PEOPLE, PRESETS, EconomyChain, Step, person
 from support.economy.oracle import DAY, MONTH, TIERS, YEAR
 
 ANN, BEN, CHO, DEE, ELI, FAY = PEOPLE
@@ -167,32 +159,6 @@ def test_a_bounty_is_no_way_around_the_ceiling() -> None:
     assert chain.audit() == []
 
 
-def test_money_that_comes_back_makes_no_room_below_the_ceiling(chain: EconomyChain) -> None:
-    """A gift to a pool is not part of what genesis gave, and what was released stays released."""
-    args = {"pool": id_of(ECOSYSTEM), "amount": u128(10_000 * BTT)}
-    chain.run(release(chain, ECOSYSTEM, 10_000 * BTT))
-    room = chain.tokenomics.releases.headroom()
-    chain.run(chain.by(FAY, "Tokenomics", "top_up_pool", **args))
-    assert chain.tokenomics.releases.headroom() <= room
-    out = int(chain.tokenomics.releases.released_total.value)
-    self_paid = {"pool": id_of(ECOSYSTEM), "amount": u128(BTT), "beneficiary": Id(ECOSYSTEM)}
-    chain.take(chain.root("Tokenomics", "release_discretionary", **self_paid))
-    assert chain.tokenomics.releases.released_total.value >= out
-    assert chain.audit() == []
-
-
-def test_a_pause_holds_every_way_of_releasing(chain: EconomyChain) -> None:
-    attest_everything(chain)
-    until = {"until": u64(chain.slots(4 * MONTH))}
-    chain.run(chain.root("Tokenomics", "pause_discretionary", **until))
-    chain.at(3 * MONTH)
-    refused(chain, release(chain, GRANTS, 1), tokenomics_errors.Paused)
-    claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(0))
-    refused(chain, claim, tokenomics_errors.Paused)
-    chain.at(4 * MONTH + DAY)
-    assert chain.take(claim) is None
-
-
 # ---- insiders: locked money earns nothing
 
 
@@ -221,17 +187,6 @@ def insider() -> EconomyChain:
     return chain
 
 
-Way = Callable[[EconomyChain], list[Step]]
-
-
-def by_bond(chain: EconomyChain) -> list[Step]:
-    return [chain.by(INSIDER, "Authorities", "bond", amount=u128(LOCKED))]
-
-
-def by_bond_and_unbond(chain: EconomyChain) -> list[Step]:
-    return [*by_bond(chain), chain.by(INSIDER, "Authorities", "unbond", amount=u128(LOCKED // 2))]
-
-
 def by_deposits(chain: EconomyChain) -> list[Step]:
     others = [
         chain.by(
@@ -249,47 +204,8 @@ def by_deposits(chain: EconomyChain) -> list[Step]:
     ]
 
 
-def by_another_schedule(chain: EconomyChain) -> list[Step]:
-    plan = VestingInfo(u128(100 * BTT), u128(100 * BTT), u32(1))
-    args = {"target": Id(INSIDER), "schedule": plan}
-    merge = {"schedule1_index": u32(0), "schedule2_index": u32(1)}
-    return [
-        chain.by(DEE, "Vesting", "vested_transfer", **args),
-        chain.by(INSIDER, "Vesting", "merge_schedules", **merge),
-        chain.by(INSIDER, "Vesting", "vest"),
-    ]
-
-
-WAYS: dict[str, Way] = {
-    "at once": lambda _: [],
-    "behind a bond": by_bond,
-    "behind half a bond": by_bond_and_unbond,
-    "behind deposits": by_deposits,
-    "behind a second schedule": by_another_schedule,
-    "behind all of it": lambda chain: [*by_bond_and_unbond(chain), *by_deposits(chain)],
-}
-
-
 def staked(chain: EconomyChain, who: AccountId) -> int:
     return sum(int(one.amount) for _, one in chain.staking.ledger.stakes.under(who))
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_locked_money_cannot_be_staked(way: str) -> None:
-    chain = insider()
-    for step in WAYS[way](chain):
-        assert chain.take(step) is None
-    errors = (tier_staking_errors.LockedFundsNotStakable, TokenError)
-    refused(chain, stake(chain, INSIDER, OWN + 1, 3), *errors)
-    deposits = sum(int(entry.amount) for entry in chain.runtime.balances.reserves[INSIDER])
-    most = chain.usable(INSIDER)
-    assert OWN - deposits - 10**15 <= most <= OWN
-    assert chain.take(stake(chain, INSIDER, most, 3)) is None
-    refused(chain, stake(chain, INSIDER, 1_000 * BTT, 0))
-    refused(chain, chain.by(INSIDER, "Balances", "transfer_allow_death", dest=Id(FAY),
-                            value=u128(10**16)))  # fmt: skip
-    assert staked(chain, INSIDER) <= OWN
-    assert chain.audit() == []
 
 
 def test_locked_money_cannot_be_staked_through_proxy_multisig_or_batch() -> None:
@@ -346,61 +262,6 @@ def test_whatever_an_insider_does_locked_money_stays_apart_from_stakes(
 # ---- stakes: benefits, rounding, the pool
 
 
-def test_benefits_cannot_be_had_for_a_moment(chain: EconomyChain) -> None:
-    staking = chain.staking
-    chain.run(stake(chain, ANN, 100_000 * BTT, 4))
-    opened = chain.time
-    chain.at(opened + DAY - chain.slot_ms)
-    assert staking.positions.discount_bps(ANN) == 0
-    assert int(staking.benefits(ANN).vote_bps) == 10_000
-    refused(
-        chain, chain.by(ANN, "TierStaking", "unstake", id=u32(0)), tier_staking_errors.StillLocked
-    )
-    chain.at(opened + DAY)
-    assert staking.positions.discount_bps(ANN) == 2_000
-    assert int(staking.benefits(ANN).vote_bps) == 15_000
-    chain.at(opened + TIERS[4].term)
-    assert staking.positions.discount_bps(ANN) == 0
-    assert staking.positions.active_stake(ANN) == 0
-
-
-def test_better_benefits_of_an_extended_stake_warm_up_again(chain: EconomyChain) -> None:
-    chain.run(stake(chain, ANN, 50_000 * BTT, 0))
-    chain.days(2, chain.by(ANN, "TierStaking", "extend", id=u32(0), tier=u8(3)))
-    assert not chain.failures
-    assert chain.staking.positions.discount_bps(ANN) == 0
-    chain.days(1)
-    assert chain.staking.positions.discount_bps(ANN) == 2_000
-
-
-def test_claiming_often_gains_nothing_but_less_than_a_planck_of_burn_each_time() -> None:
-    patient, hasty = begun(), begun()
-    amount, tier = 50_000 * BTT + 12_345, TIERS[3]
-    for chain in (patient, hasty):
-        chain.run(stake(chain, ANN, amount, 3))
-    opened, claims = hasty.time, 1_500
-    before = int(hasty.runtime.balances.total_burned.value)
-    for _ in range(claims):
-        hasty.run(hasty.by(ANN, "TierStaking", "claim", id=u32(0)))
-    for chain in (patient, hasty):
-        chain.at(opened + tier.term, chain.by(ANN, "TierStaking", "unstake", id=u32(0)))
-        assert not chain.failures
-    gross = oracle.accrued(amount, tier.bps, tier.term, tier.term)
-    burnt, paid = oracle.claim(gross, tier.burn_bps)
-    assert patient.free(ANN) == BALANCES[ANN] + paid
-    gained = hasty.free(ANN) - patient.free(ANN)
-    assert 0 <= gained <= claims
-    burned = int(hasty.runtime.balances.total_burned.value) - before
-    assert burned == burnt - gained
-    assert (
-        patient.staking.reward_pool.state().committed
-        == hasty.staking.reward_pool.state().committed
-        == 0
-    )
-    fee = hasty.runtime.fees.weight_fee * 10**8  # what the cheapest call costs, and more
-    assert gained < fee
-
-
 def test_splitting_a_stake_gains_nothing(chain: EconomyChain) -> None:
     term, parts = TIERS[0].term, 20
     chain.run(stake(chain, ANN, 20_000 * BTT + 19, 0))
@@ -412,28 +273,6 @@ def test_splitting_a_stake_gains_nothing(chain: EconomyChain) -> None:
     )
     assert whole == oracle.accrued(20_000 * BTT + 19, 300, term, term)
     assert pieces_commit <= whole
-
-
-def test_no_account_leaves_a_long_term_early_with_its_rate(chain: EconomyChain) -> None:
-    chain.run(stake(chain, ANN, 100_000 * BTT, 4))
-    chain.at(chain.time + YEAR)
-    for step in (
-        chain.by(ANN, "TierStaking", "unstake", id=u32(0)),
-        chain.by(ANN, "TierStaking", "extend", id=u32(0), tier=u8(0)),
-        chain.by(ANN, "TierStaking", "extend", id=u32(0), tier=u8(3)),
-        (signed(ANN), chain.call("TierStaking", "force_unstake", who=Id(ANN), id=u32(0))),
-        chain.by(ANN, "Balances", "transfer_allow_death", dest=Id(BEN), value=u128(60_000 * BTT)),
-    ):
-        refused(chain, step)
-
-
-def test_one_account_cannot_grab_the_pool(chain: EconomyChain) -> None:
-    give = {"source": Id(BEN), "dest": Id(ANN), "value": u128(110_000 * BTT)}
-    chain.run(chain.root("Balances", "force_transfer", **give))
-    pool = int(chain.staking.reward_pool.state().free)
-    chain.run(stake(chain, ANN, 180_000 * BTT, 4))
-    refused(chain, stake(chain, ANN, 60_000 * BTT, 3), tier_staking_errors.CommitCapExceeded)
-    assert int(chain.staking.positions.holdings[ANN].commit) <= pool // 10
 
 
 def test_what_is_promised_can_be_paid_whatever_an_account_gives_to_the_pool() -> None:
@@ -583,169 +422,3 @@ def test_a_limited_proxy_cannot_give_its_owners_money_away(
             chain.take(chain.by(ANN, "Proxy", "proxy", **proxied))
             assert int(chain.runtime.balances.total(BEN)) == owned, call
             assert int(chain.runtime.balances.free(BEN)) <= owned
-
-
-# ---- the reserve and the Foundation
-
-
-def test_the_reserve_needs_both_keys_and_never_gives_more_than_there_is() -> None:
-    chain = begun()
-    spender, row = chain.tokenomics.reserve_fund.reserve.value, chain.free(RESERVE)
-
-    def spend(amount: int, who: AccountId = spender) -> tuple[Origin, Call]:
-        args = {"amount": u128(amount), "beneficiary": Id(FAY), "reason_hash": NO_HASH}
-        return chain.by(who, "Tokenomics", "spend_reserve", **args)
-
-    def unlock(cap: int, days: int) -> Step:
-        expiry = u64(chain.runtime.babe.now() + chain.slots(days * DAY))
-        return chain.root("Tokenomics", "unlock_reserve", cap=u128(cap), expiry=expiry)
-
-    refused(chain, spend(1), tokenomics_errors.ReserveLocked)
-    refused(chain, unlock(row + 1, 9), tokenomics_errors.CapExceeded)
-    chain.run(unlock(row // 2, 9))
-    refused(chain, spend(1, ANN), BadOrigin)
-    refused(chain, (ROOT, spend(1)[1]), BadOrigin)
-    refused(chain, spend(row // 2 + 1), tokenomics_errors.CapExceeded)
-    chain.run(spend(row // 4))
-    refused(chain, spend(row // 4 + 1), tokenomics_errors.CapExceeded)
-    refused(chain, unlock(row - row // 4 + 1, 9), tokenomics_errors.CapExceeded)  # spent is spent
-    chain.days(9)
-    refused(chain, spend(1), tokenomics_errors.ReserveLocked)
-    chain.run(unlock(row - row // 4, 9), spend(row - row // 4))
-    refused(chain, unlock(1, 9), tokenomics_errors.CapExceeded)
-    assert chain.free(RESERVE) == 0
-    assert chain.audit() == []
-
-
-def test_milestones_all_at_once_pay_nothing_before_their_months() -> None:
-    chain = begun()
-    attest_everything(chain)
-    chain.at(MONTH - chain.slot_ms)
-    claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(0))
-    refused(chain, claim, tokenomics_errors.NothingToClaim)
-    chain.at(MONTH)
-    assert chain.take(claim) is None
-    refused(chain, claim, tokenomics_errors.NothingToClaim)
-    foundation = chain.tokenomics.foundation.value
-    assert chain.free(foundation) == oracle.time_cap(oracle.PRESETS["seed-000"].amount(7), MONTH)
-
-
-def test_months_alone_pay_nothing_before_their_milestones(chain: EconomyChain) -> None:
-    chain.at(7 * YEAR)
-    for number, _ in enumerate(FOUNDATION_PROGRAMMES):
-        claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(number))
-        refused(chain, claim, tokenomics_errors.NothingToClaim)
-    foundation = chain.tokenomics.foundation.value
-    args = {"programme": u32(0), "index": u32(3), "evidence_hash": NO_HASH}
-    chain.run(chain.by(foundation, "Tokenomics", "attest_milestone", **args))
-    claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(0))
-    refused(chain, claim, tokenomics_errors.NothingToClaim)  # there is time to object
-    chain.root("Tokenomics", "object_milestone", programme=u32(0), index=u32(3))
-    chain.days(14)
-    assert chain.take(claim) is None
-    assert chain.free(foundation) == oracle.PRESETS["seed-000"].amount(7) * 625 // 10_000
-
-
-# ---- work
-
-
-def record(chain: EconomyChain, who: AccountId, mark: int, units: int, fees: int) -> Step:
-    receipt = H256(mark.to_bytes(32, "big"))
-    return lambda: chain.mining.record(who, receipt, units, u128(fees), verified=False)
-
-
-def test_paying_oneself_for_work_loses_money_even_with_all_stakes() -> None:
-    """Ann buys all the work there is from herself, and holds every stake."""
-    chain = begun()
-    chain.run(stake(chain, ANN, 50_000 * BTT, 3))
-    before = int(chain.runtime.balances.total(ANN))
-    gross, paid = 40 * BTT, 0
-    epoch = int(chain.params.epoch_slots)
-    for mark in range(40):
-        split = split_compute(gross, int(chain.tokenomics.threshold()))
-        fees = gross - int(split.contributors)
-        paid += gross
-        chain.block(
-            partial(
-                chain.tokenomics.take,
-                ANN,
-                split,
-                BurnReason.Compute,
-                [(ANN, split.contributors)],
-            ),
-            record(chain, ANN, mark, 10**9, fees),
-            slot=chain.slot + epoch // 2,
-        )
-    chain.block(slot=chain.slot + 2 * epoch)
-    last = int(chain.mining.eras.era_index.value) - 1
-    eras = {"era_from": u32(max(0, last - 60)), "era_to": u32(last)}
-    chain.run(
-        chain.by(ANN, "Mining", "claim_rewards", **eras),
-        chain.by(ANN, "TierStaking", "claim_dividend", id=u32(0)),
-    )
-    assert chain.mining.ledger.paid.value > 0
-    lost = before - int(chain.runtime.balances.total(ANN))
-    assert lost > 0
-    # What the fees cost, less kappa of them and the stakers' part of the development leg.
-    assert lost * 1_000 > paid * 200
-    assert chain.audit() == []
-
-
-def test_a_receipt_counts_once(chain: EconomyChain) -> None:
-    chain.run(record(chain, ANN, 1, 10**6, BTT))
-    refused(chain, record(chain, BEN, 1, 10**6, BTT), ReceiptReplayed)
-    chain.days(200)
-    refused(chain, record(chain, ANN, 1, 10**6, BTT), ReceiptReplayed)
-
-
-def test_work_after_a_long_rest_earns_no_more_than_an_era_gives(chain: EconomyChain) -> None:
-    chain.at(2 * YEAR - DAY)
-    began = int(chain.mining.eras.began.value)
-    length = int(chain.mining.era_length)
-    chain.run(record(chain, ANN, 1, 10**15, 10**6 * BTT))
-    chain.block(slot=chain.slot + 2 * length)
-    free = chain.free(ANN)
-    now = u32(int(chain.mining.eras.era_index.value) - 1)
-    chain.run(chain.by(ANN, "Mining", "claim_rewards", era_from=now, era_to=now))
-    era = length * chain.slot_ms
-    pool = oracle.PRESETS["seed-000"].mining_pool
-    nominal = oracle.emitted(pool, (began + 1) * era) - oracle.emitted(pool, began * era)
-    assert 0 < chain.free(ANN) - free <= nominal
-    assert chain.free(MINING) >= pool - nominal
-
-
-def test_machines_that_pose_as_many_earn_no_more(chain: EconomyChain) -> None:
-    """One machine as five providers, against another one of the same work."""
-    fees, units = 5 * BTT, 5 * 10**5
-    many = [BEN, CHO, DEE, ELI, FAY]
-    chain.run(
-        record(chain, ANN, 1, units, fees),
-        *(record(chain, who, 2 + at, units // 5, fees // 5) for at, who in enumerate(many)),
-    )
-    era = chain.mining.eras.era_index.value
-    chain.block(slot=chain.slot + 2 * int(chain.mining.era_length))
-    got = {}
-    for who in (ANN, *many):
-        free = chain.free(who)
-        chain.take(chain.by(who, "Mining", "claim_rewards", era_from=era, era_to=era))
-        got[who] = chain.free(who) - free
-    assert got[ANN] > 0
-    assert sum(got[who] for who in many) <= got[ANN]
-
-
-def test_the_stakers_part_of_the_development_fund_cannot_be_spent_by_others() -> None:
-    chain = begun()
-    chain.run(stake(chain, BEN, 50_000 * BTT, 3))
-    split = split_compute(10_000 * BTT, int(chain.tokenomics.threshold()))
-    earners = [(CHO, split.contributors)]
-    chain.run(lambda: chain.tokenomics.take(ANN, split, BurnReason.Compute, earners))
-    inflow = int(split.development)
-    refused(chain, release(chain, DEVELOPMENT_FUND, 1), tokenomics_errors.PoolExhausted)
-    chain.days(1)
-    refused(chain, release(chain, DEVELOPMENT_FUND, inflow), tokenomics_errors.PoolExhausted)
-    assert chain.take(release(chain, DEVELOPMENT_FUND, inflow - inflow // 5)) is None
-    refused(chain, release(chain, DEVELOPMENT_FUND, 1), tokenomics_errors.PoolExhausted)
-    free = chain.free(BEN)
-    chain.run(chain.by(BEN, "TierStaking", "claim_dividend", id=u32(0)))
-    assert inflow // 5 - 1 <= chain.free(BEN) - free <= inflow // 5
-    assert chain.audit() == []

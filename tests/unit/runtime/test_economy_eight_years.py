@@ -244,13 +244,6 @@ def test_the_years_of_the_chain_are_those_of_the_oracle(name: str) -> None:
         before = out
 
 
-def test_the_first_day_of_the_first_document_is_as_printed() -> None:
-    chain = EconomyChain("seed-000")
-    chain.block()
-    chain.at(DAY)
-    assert int(chain.mining.emitted_now()) == 3449691991786447638603
-
-
 def test_supply_is_reported_as_it_is_owned() -> None:
     chain = EconomyChain("seed-000")
     preset = oracle.PRESETS["seed-000"]
@@ -297,6 +290,9 @@ def test_block_zero_says_what_the_documents_do(name: str) -> None:
     ]
     burns = dict(tokenomics.milestone_burns.milestone_burns.items())
     assert [int(burns[burn].amount) for burn in BurnId] == list(preset.burns)
+    assert tokenomics.releases.ceiling_mode.value is CeilingMode.Enforce
+    assert tokenomics.preset.value == chain.table.id
+    assert len(dict(tokenomics.programmes.programmes.items())) == len(preset.programmes)
     for number, amount in enumerate(map(preset.amount, preset.programmes.values())):
         programme = tokenomics.programmes.programmes[u32(number)]
         assert (int(programme.amount), int(programme.months)) == (amount, 48)

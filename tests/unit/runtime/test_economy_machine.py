@@ -81,8 +81,9 @@ def test_every_call_of_these_pallets_can_be_chosen() -> None:
             assert argument == "call" or rules & ARGUMENTS.keys(), (name, argument)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_random_calls_are_well_formed(seed: int) -> None:
-    calls = RandomCalls(EconomyChain("seed-000"), seed)
-    for name in calls.calls():
-        calls.call(name)
+def test_random_calls_are_well_formed() -> None:
+    chain = EconomyChain("seed-000")
+    for seed in range(40):
+        calls = RandomCalls(chain, seed)
+        for name in calls.calls():
+            calls.call(name)

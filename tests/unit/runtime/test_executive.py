@@ -29,7 +29,7 @@ from support.chain import ALICE, BOB, CHARLIE, START, DevChain, address
 
 @pytest.fixture
 def chain() -> DevChain:
-    return DevChain()
+    return DevChain(shared=True)
 
 
 def pay(chain: DevChain, to: KeyPair, amount: int) -> Call:
@@ -96,7 +96,7 @@ def test_a_failed_call_costs_its_fee_and_nonce_and_nothing_else(
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_every_signature_scheme_can_send(scheme: Scheme) -> None:
     pair = KeyPair.from_uri("//Unknown", scheme)
-    chain = DevChain(extra={pair.account_id: START})
+    chain = DevChain(extra={pair.account_id: START}, shared=True)
     events = chain.run(pair, pay(chain, CHARLIE, int(BTT)))
     assert isinstance(events[-1], System.ExtrinsicSuccess)
 

@@ -31,7 +31,7 @@ FIRST = u32(0)
 @pytest.fixture
 def chain() -> DevChain:
     """Return a chain on which BOB and CHARLIE are seated as institutions: 70 % of the weight."""
-    made = DevChain(extra={bytes(TREASURY): 1_000 * int(BTT)})
+    made = DevChain(extra={bytes(TREASURY): 1_000 * int(BTT)}, shared=True)
     seats = [
         made.call("Chambers", "add_institution", who=Id(account(pair)), allocation=900 * BTT)
         for pair in (BOB, CHARLIE)

@@ -17,6 +17,7 @@ from runtime.frame import ROOT, DispatchError, signed
 from runtime.pallets.oracle.prices import is_near
 from runtime.pallets.oracle.types import MIN_BOND, Bucket, FeederState, Rule, TimestampedValue
 from support.oracle import CNY, FEEDERS, MINUTE, START, USD, OracleRuntime
+from support.tiers import amount
 
 NEAR = st.sampled_from((1000, 1000, 1005, 1040, 1090, 1099, 1101, 950, 910, 890, 400, 1, 10**36))
 PLACES = st.integers(0, 6)
@@ -111,7 +112,7 @@ class Prices(RuleBasedStateMachine):
             return None
 
 
-Prices.TestCase.settings = settings(max_examples=max(30, settings().max_examples // 3))
+Prices.TestCase.settings = settings(max_examples=amount(12, 100))
 TestPrices = Prices.TestCase
 
 

@@ -61,7 +61,7 @@ def prepare(runtime: BttRuntime) -> None:
 
 @pytest.fixture
 def chain() -> DevChain:
-    return DevChain(economy={}, prepare=prepare, params=PARAMS)
+    return DevChain(economy={}, prepare=prepare, params=PARAMS, shared=True)
 
 
 def pay(chain: DevChain) -> bytes:
@@ -130,7 +130,7 @@ def test_what_is_kept_of_one_fork_is_not_read_on_another(chain: DevChain) -> Non
 
 
 def test_a_payment_settled_on_one_fork_and_disputed_on_the_other(chain: DevChain) -> None:
-    other = DevChain(economy={}, prepare=prepare, params=PARAMS)
+    other = DevChain(economy={}, prepare=prepare, params=PARAMS, shared=True)
     paid = pay(chain)
     other.client.import_block(*chain.block(paid))
     other.now = chain.now
@@ -182,7 +182,7 @@ def test_a_panel_is_selected_by_the_randomness_of_later_blocks() -> None:
         runtime.payfi.set_arbiters(ROOT, [account(judge) for judge in judges])
 
     extra = {judges[-1].account_id: START}
-    chain = DevChain(economy={}, prepare=with_arbiters, params=PARAMS, extra=extra)
+    chain = DevChain(economy={}, prepare=with_arbiters, params=PARAMS, extra=extra, shared=True)
     pay(chain)
     dispute(chain)
     chain.seal()

@@ -21,7 +21,7 @@ OTHER = KeyPair.from_uri("//Other")
 
 @pytest.fixture
 def chain() -> DevChain:
-    return DevChain()
+    return DevChain(shared=True)
 
 
 def pay(chain: DevChain, to: KeyPair, amount: int) -> Call:

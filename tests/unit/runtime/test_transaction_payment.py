@@ -56,7 +56,7 @@ QUARTER = Fraction(1, 4)
 
 @pytest.fixture
 def chain() -> DevChain:
-    return DevChain()
+    return DevChain(shared=True)
 
 
 def pay(chain: DevChain, amount: int) -> Call:
@@ -354,7 +354,7 @@ VESTED = 500 * int(BTT)
 
 def with_locked_money() -> DevChain:
     """A chain on which an account has 2 BTT, and 500 more that come free much later."""
-    chain = DevChain(extra={LOCKED.account_id: 2 * int(BTT)})
+    chain = DevChain(extra={LOCKED.account_id: 2 * int(BTT)}, shared=True)
     schedule = VestingInfo(u128(VESTED), u128(BTT), u32(1_000_000))
     given = chain.call("Vesting", "vested_transfer", target=address(LOCKED), schedule=schedule)
     assert isinstance(chain.run(BOB, given)[-1], System.ExtrinsicSuccess)
@@ -395,7 +395,7 @@ def test_who_has_nothing_but_locked_money_still_pays_fees() -> None:
 
 
 def test_a_closed_account_is_not_opened_again_by_a_refund() -> None:
-    chain = DevChain(extra={LOCKED.account_id: START})
+    chain = DevChain(extra={LOCKED.account_id: START}, shared=True)
     first = chain.sign(LOCKED, pay(chain, 1))
     chain.pool.submit(first)
     chain.seal()
@@ -423,7 +423,7 @@ def test_a_batch_of_nothing_is_an_ordinary_transaction(chain: DevChain) -> None:
 
 def test_a_fee_may_not_close_the_account() -> None:
     poor = KeyPair.from_uri("//Poor")
-    chain = DevChain(extra={poor.account_id: 10**15 + 10**13})
+    chain = DevChain(extra={poor.account_id: 10**15 + 10**13}, shared=True)
     with pytest.raises(TransactionInvalid) as refused:
         chain.send(poor, pay(chain, 0))
     assert isinstance(refused.value.reason, validity.Payment)

@@ -33,6 +33,7 @@ from runtime.pallets.mining.types import PARTS
 from runtime.params import WorkRules
 from runtime.splits import split_compute
 from support.market import ALICE, EPOCH, RANDOMNESS, Claim, Market, person
+from support.tiers import amount
 
 HONEST = Claim(4)
 INSIDERS = (DEVELOPMENT_FUND, TREASURY)
@@ -42,8 +43,8 @@ KAPPA = 180_000
 """Of every fee, in parts of a million."""
 THRESHOLD = 10_000 * int(BTT)
 """The price from which burns are at their highest, as genesis has it."""
-PRICES = (1, 100_000, 2_000_000, 2_000_000_000)
-"""Mebibytes of data: prices from the least one to 20,000 BTT, where the burn is at its highest."""
+LOWEST, HIGHEST = 1, 2_000_000_000
+"""Mebibytes of data: the least price, and 20,000 BTT, where the burn is at its highest."""
 
 
 def paid_oneself(
@@ -87,7 +88,7 @@ def claim_all(market: Market) -> None:
         market.tried(who, "Mining.claim_rewards", era_from=u32(0), era_to=last)
 
 
-@pytest.mark.parametrize("mib", PRICES)
+@pytest.mark.parametrize("mib", [LOWEST, HIGHEST])
 def test_the_arithmetic_of_paying_oneself_is_that_of_the_design(mib: int) -> None:
     _, price, fees, outsider, insider = paid_oneself(mib)
     split = split_compute(price, THRESHOLD)
@@ -107,30 +108,6 @@ def test_the_arithmetic_of_paying_oneself_is_that_of_the_design(mib: int) -> Non
     assert mean < -0.76 * price
 
 
-def test_the_table_of_the_design_at_two_percent_of_burn() -> None:
-    """p = 1, p = 0.3 and the insider, as parts of the price, for this kappa and for others."""
-    burn = Fraction(2, 100)
-    fees, earned = burn + Fraction(3, 10) * (1 - burn), Fraction(7, 10) * (1 - burn)
-    legs = Fraction(25, 100) * (1 - burn)
-
-    def net(kappa: Fraction, p: Fraction) -> Fraction:
-        return p * (earned + kappa * fees) - 1
-
-    kappa = Fraction(KAPPA, PPM)
-    assert [round(float(net(kappa, p)), 4) for p in (Fraction(1), Fraction(3, 10))] == [
-        -0.2575,
-        -0.7772,
-    ]
-    assert round(float(net(kappa, Fraction(1)) + legs), 4) == -0.0125
-    assert net(Fraction(99, 100), Fraction(1)) < 0 < net(Fraction(101, 100), Fraction(1))
-    assert net(Fraction(25, 100), Fraction(1)) + legs > 0, "kappa = 0.25 would pay insiders"
-    # Where insiders begin to gain is above kappa at every burn there is.
-    for bps in (100, 200, 300):
-        b = Fraction(bps, 10_000)
-        begins = (Fraction(5, 100) * (1 - b) + b) / (b + Fraction(3, 10) * (1 - b))
-        assert begins > kappa
-
-
 @given(
     price=st.integers(10**15, 10**26),
     p=st.integers(0, PPM),
@@ -148,11 +125,11 @@ def test_no_price_and_no_share_of_the_selections_gains(price: int, p: int, jobs:
     assert insider < 0
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=amount(3, 6))
 @given(
     keys=st.integers(1, 12),
     others=st.integers(1, 4),
-    mib=st.sampled_from(PRICES[1:3]),
+    mib=st.sampled_from((100_000, 2_000_000)),
     check=st.sampled_from(Check),
 )
 def test_a_run_of_own_jobs_costs_what_the_selections_imply_and_never_gains(
@@ -224,7 +201,7 @@ def test_with_too_few_selectable_operators_nothing_is_mined_or_scored() -> None:
     assert not [row for row in market.providers.work_scores.windows.items() if any(row[1])]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=amount(5, 12))
 @given(
     honest=st.lists(st.integers(1, 10**6), min_size=1, max_size=4),
     share=st.integers(1, 66),
@@ -273,13 +250,13 @@ def test_keys_are_selected_by_bond_and_not_by_their_number() -> None:
     """A hundred keys with the bond of one are selected about as often as the one."""
     names = [person(f"key {number}") for number in range(100)]
     one, other = person("one"), person("other")
-    runs, wins, split = 200, 0, 0
+    runs, wins, split = 100, 0, 0
     for number in range(runs):
         seed = number.to_bytes(32, "big")
         wins += ids.raced(seed, [one, other], [10_000, 10_000])[0] == 0
         split += ids.raced(seed, [*names, other], [*[100] * 100, 10_000])[0] < 100
-    assert abs(wins - runs // 2) < 40
-    assert abs(split - runs // 2) < 40
+    assert abs(wins - runs // 2) < 20
+    assert abs(split - runs // 2) < 20
 
 
 def test_capacity_that_is_only_registered_earns_nothing() -> None:

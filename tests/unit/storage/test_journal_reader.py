@@ -63,7 +63,7 @@ def _kept(store: ChainStore) -> list[bytes]:
 
 @pytest.mark.parametrize("pruning", [None, 3])
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=() if seed < 2 else pytest.mark.full) for seed in range(12)]
+    "seed", [pytest.param(seed, marks=() if seed < 1 else pytest.mark.full) for seed in range(12)]
 )
 def test_a_state_beside_the_head_is_that_of_the_trie(seed: int, pruning: int | None) -> None:
     rng = random.Random(seed)

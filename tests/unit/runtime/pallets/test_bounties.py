@@ -11,7 +11,6 @@ from btt_chain.scale import u32, u128
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, PostInfo, TokenError, TokenErrorKind, signed
-from runtime.frame.traits import Reasons
 from runtime.pallets.balances import errors as balances_errors
 from runtime.pallets.balances.types import sub_account
 from runtime.pallets.bounties import errors as bounties_errors
@@ -140,16 +139,6 @@ def test_a_long_description_weighs_and_costs_more(chain: GrantsChain) -> None:
     assert chain.info(long).weight > chain.info(short).weight
     chain.dispatch(signed(ALICE), long)
     assert chain.deposit(ALICE) == BASE + PER_BYTE * 1_001
-
-
-def test_the_deposit_may_be_of_vesting_money(chain: GrantsChain) -> None:
-    chain.balances.set_lock(b"vesting ", ALICE, 1_000 * BTT, Reasons.Misc)
-    chain.propose()
-    assert chain.deposit(ALICE) == BOND
-    assert chain.balances.reducible_balance(ALICE) == 0
-    chain.bounties.approve_bounty(ROOT, FIRST)
-    chain.spend()
-    assert chain.balances.reducible_balance(ALICE) == 0, "and is not spendable when it comes back"
 
 
 def test_a_rejected_proposal_costs_the_deposit(chain: GrantsChain) -> None:

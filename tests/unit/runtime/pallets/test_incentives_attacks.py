@@ -15,8 +15,7 @@ from btt_chain.primitives.point_voucher import Denomination
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import signed
-from runtime.pallets.facilities.errors import OperatorTaken
-from runtime.pallets.facilities.types import Kind, Size
+from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives import errors, formulas
 from runtime.pallets.incentives.types import (
     AUDITOR_FINE,
@@ -28,7 +27,6 @@ from runtime.pallets.incentives.types import (
     PointsAccount,
 )
 from support.incentives import (
-    CHINA,
     CLINIC,
     HOSPITAL,
     PATIENT,
@@ -115,15 +113,6 @@ def test_without_a_price_there_is_no_subscription(care: CareRuntime) -> None:
     care.feeds.prices.clear()
     with refused(care, NoPrice):
         care.subscribe(CLINIC)
-
-
-def test_a_large_payer_cannot_take_the_budget_of_others(care: CareRuntime) -> None:
-    care.set_price(2 * 10**17)
-    care.subscribe(CLINIC, Size.Large)
-    care.subscribe(HOSPITAL, Size.Small)
-    care.to_month(1)
-    budget = int(care.month(1).budget)
-    assert int(care.incentives.subscriptions.right(CLINIC, 1)) * POINT <= budget // 5
 
 
 def test_the_key_of_another_facility_signs_nothing_for_the_own_month(care: CareRuntime) -> None:
@@ -240,14 +229,3 @@ def test_the_beginning_of_a_month_costs_the_same_with_many_facilities(care: Care
         return weight
 
     assert begin(1) == begin(2_000)
-
-
-def test_an_operator_with_ten_clinics_has_one_facility(care: CareRuntime) -> None:
-    """The registry refuses a second facility of a kind; so no operator gets a share twice."""
-    care.people.operators[patient(1)] = CLINIC
-    care.balances.transfer(CLINIC, patient(1), u128(10_000 * BTT))
-    with refused(care, OperatorTaken):
-        care.facilities.apply(
-            signed(patient(1)), Kind.Clinic, Size.Small, CHINA, False,
-            hashed("x"),
-        )  # fmt: skip

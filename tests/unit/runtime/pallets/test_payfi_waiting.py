@@ -1,7 +1,6 @@
 """I33: who is not refused is paid in one to two hours, on a chain with half of its slots empty.
 
-* P4, a queue that others fill: `test_the_last_place_of_a_full_queue_settles_within_two_hours`
-* P3, settled on one fork and disputed on the other: `test_forks_agree_with_themselves`
+P4, a queue that others fill: `test_the_last_place_of_a_full_queue_settles_within_two_hours`.
 """
 
 from __future__ import annotations
@@ -13,14 +12,6 @@ import pytest
 
 from bench.bench_payfi import at_random, in_a_full_queue
 from bench.settle_times import waits
-from btt_chain.primitives.digest import H256
-from btt_chain.scale import u128
-from runtime.accounts import PAYFI
-from runtime.audits.payfi import payfi_findings
-from runtime.frame import signed
-from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
-from runtime.pallets.payfi.types import PaymentState
-from support.payfi import ALICE, BUCKET, CNY, HOUR, RICH, SHOP, PayFiRuntime
 from support.tiers import amount
 
 pytestmark = pytest.mark.hypothesis  # so that `make test-full` runs it with all payments
@@ -40,7 +31,7 @@ def test_in_runs_with_any_queue_of_others_no_payment_waits_longer_than_two_hours
     is_usual: bool,
 ) -> None:
     """A run of `bench/settle_times.py` is a chain with another queue and other empty slots."""
-    minutes = waits(amount(100, 10_000), 1, is_usual=is_usual)
+    minutes = waits(amount(40, 10_000), 1, is_usual=is_usual)
     assert minutes[0] >= 60
     assert minutes[-1] <= 120
     assert not is_usual or median(minutes) <= 66
@@ -49,31 +40,3 @@ def test_in_runs_with_any_queue_of_others_no_payment_waits_longer_than_two_hours
 @pytest.mark.parametrize("offset", amount((0, 9), tuple(range(10))))
 def test_the_last_place_of_a_full_queue_settles_within_two_hours(offset: int) -> None:
     assert 60 <= in_a_full_queue(offset) <= 120
-
-
-def test_forks_agree_with_themselves() -> None:
-    """One payment, settled on one side; disputed a slot before, and given back, on the other."""
-    runtime = PayFiRuntime()
-    id = runtime.pay(ALICE, SHOP, 5_000, CNY)
-    runtime.run(HOUR - 1)
-    before, slot = dict(runtime.state.data), runtime.time.slot
-
-    runtime.run(BUCKET + 1)
-    assert runtime.state_of(id) is PaymentState.Settled
-    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))
-    runtime.payfi.dispute(signed(ALICE), id, u128(10**18), DisputeReason.Other, H256(bytes(32)))
-    assert runtime.payfi.disputes.disputes[id].late
-    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))
-
-    runtime.state.data = before
-    runtime.time.slot = slot
-    whole = runtime.payment(id).legs.gross
-    runtime.payfi.dispute(signed(ALICE), id, whole, DisputeReason.Other, H256(bytes(32)))
-    assert not runtime.payfi.disputes.disputes[id].late
-    runtime.run(BUCKET + 1)
-    assert runtime.money(PAYFI) == whole  # it left its batch, and does not settle
-    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))
-    runtime.payfi.answer(signed(SHOP), id, Accept())
-    assert runtime.state_of(id) is PaymentState.Returned
-    assert (runtime.money(ALICE), runtime.money(PAYFI)) == (RICH, 0)
-    assert not list(payfi_findings(runtime.payfi, runtime.money(PAYFI)))

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.scale import u8, u32, u128
-from runtime.constants import BTT
 from runtime.frame import (
     PostInfo,
     signed,
@@ -26,21 +25,14 @@ from runtime.pallets.providers.conduct import (
     upper_edge,
 )
 from runtime.splits import PPM
-from support.providers import ProviderChain, job
+from support.providers import A, B, ProviderChain, begun, job
 from support.runtime import refused
-from support.stakes import btt, stash
-
-A, B, C, D, E = (stash(number) for number in range(1, 6))
-PRICE = int(BTT)
-NEED = 10 * PRICE
-SEED = bytes(range(32))
+from support.stakes import btt
 
 
 @pytest.fixture
 def chain() -> ProviderChain:
-    made = ProviderChain()
-    made.begin()
-    return made
+    return begun()
 
 
 # ---- declines

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,41 +9,18 @@ from hypothesis import strategies as st
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u128
 from btt_chain.work import ids
-from runtime.constants import BTT
 from runtime.frame import (
     signed,
 )
 from runtime.pallets.providers.selection import Eligibility
 from runtime.pallets.providers.types import Ledger
-from support.providers import CPU, ProviderChain, job
+from support.providers import CPU, NEED, A, B, C, D, E, ProviderChain, begun, draw, job
 from support.stakes import btt, stash
-
-A, B, C, D, E = (stash(number) for number in range(1, 6))
-PRICE = int(BTT)
-NEED = 10 * PRICE
-SEED = bytes(range(32))
 
 
 @pytest.fixture
 def chain() -> ProviderChain:
-    made = ProviderChain()
-    made.begin()
-    return made
-
-
-def draw(
-    chain: ProviderChain,
-    *,
-    seed: bytes = SEED,
-    model_class: int = CPU,
-    need: int = NEED,
-    requester: AccountId | None = None,
-    refused_: Sequence[AccountId] = (),
-    protocol: bool = False,
-) -> tuple[AccountId | None, int]:
-    return chain.providers.engagements.select(
-        seed, model_class, need, requester, refused_, protocol
-    )
+    return begun()
 
 
 # ---- selection
@@ -58,10 +33,10 @@ def test_a_selection_excludes_the_requester_and_refused_providers(chain: Provide
     assert draw(chain)[1] == 3
     assert draw(chain, requester=A)[1] == 2
     for number in range(20):
-        who, operators = draw(chain, seed=bytes([number]) * 32, requester=A, refused_=[C])
+        who, operators = draw(chain, seed=bytes([number]) * 32, requester=A, refused=[C])
         assert who in (D, E)
         assert operators == 1
-    assert draw(chain, requester=A, refused_=[C, D, E]) == (None, 0)
+    assert draw(chain, requester=A, refused=[C, D, E]) == (None, 0)
     assert draw(chain, model_class=1) == (None, 0)
 
 
@@ -69,7 +44,7 @@ def is_eligible(chain: ProviderChain, who: AccountId, model_class: int, need: in
     """Return True if `who` is selected if all other members of the class are refused."""
     members = chain.providers.membership.members[u16(model_class)]
     others = [member for member in members if member != who]
-    return draw(chain, model_class=model_class, need=need, refused_=others)[0] == who
+    return draw(chain, model_class=model_class, need=need, refused=others)[0] == who
 
 
 def test_a_provider_that_cannot_do_a_job_is_not_selected(chain: ProviderChain) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
@@ -24,36 +24,24 @@ from runtime.pallets.providers.pallet import Providers, joining
 from runtime.pallets.providers.types import Params, ProviderInfo
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
-from support.providers import CPU, ERA, ProviderChain, job, provider_info
+from support.providers import (
+    ERA,
+    A,
+    B,
+    C,
+    ProviderChain,
+    begun,
+    draw,
+    job,
+    provider_info,
+)
 from support.runtime import DictState, refused
 from support.stakes import RICH, btt, stash
-
-A, B, C, D, E = (stash(number) for number in range(1, 6))
-PRICE = int(BTT)
-NEED = 10 * PRICE
-SEED = bytes(range(32))
 
 
 @pytest.fixture
 def chain() -> ProviderChain:
-    made = ProviderChain()
-    made.begin()
-    return made
-
-
-def draw(
-    chain: ProviderChain,
-    *,
-    seed: bytes = SEED,
-    model_class: int = CPU,
-    need: int = NEED,
-    requester: AccountId | None = None,
-    refused_: Sequence[AccountId] = (),
-    protocol: bool = False,
-) -> tuple[AccountId | None, int]:
-    return chain.providers.engagements.select(
-        seed, model_class, need, requester, refused_, protocol
-    )
+    return begun()
 
 
 # ---- registration

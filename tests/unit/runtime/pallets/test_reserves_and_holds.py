@@ -27,7 +27,6 @@ from support.balances import (
     ALICE,
     BOB,
     BOND,
-    BY_ALICE,
     BY_BOB,
     CAROL,
     ED,
@@ -159,19 +158,6 @@ def test_a_bond_may_be_of_vesting_money_a_stake_may_not(runtime: BalancesRuntime
     runtime.balances.hold(BOND, ALICE, u128(5_000))
     assert account(runtime, ALICE) == (5_000, 5_000, 9_000, 1, 1)
     assert runtime.balances.reducible_balance(ALICE) == 1_000
-    check_the_ledger(runtime)
-
-
-def test_a_stake_does_not_stand_in_for_locked_money(runtime: BalancesRuntime) -> None:
-    runtime.balances.transfer(BOB, ALICE, u128(4_900))
-    runtime.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
-
-    runtime.balances.hold(STAKE, ALICE, u128(4_900))
-
-    assert account(runtime, ALICE) == (10_000, 4_900, 14_900, 1, 1)
-    assert runtime.balances.reducible_balance(ALICE) == 0
-    with refused(runtime, token(TokenErrorKind.Frozen)):
-        runtime.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(1))
     check_the_ledger(runtime)
 
 

@@ -24,7 +24,7 @@ from runtime.frame import (
 )
 from runtime.frame.traits import Reasons
 from runtime.pallets.tier_staking import errors, events
-from runtime.pallets.tier_staking.formulas import ONE, TIERS, accrued
+from runtime.pallets.tier_staking.formulas import ONE
 from runtime.pallets.tier_staking.pallet import TierStaking
 from runtime.pallets.tier_staking.types import Contribution, PremiumService
 from runtime.pallets.tokenomics.types import BurnReason
@@ -73,23 +73,6 @@ def test_insiders_cannot_stake_what_is_still_vesting(world: World) -> None:
         world.balances.transfer(insider, BOB, u128(1))
     with refused(world, errors.LockedFundsNotStakable):
         world.stake(insider, 1_000, 0)
-
-
-def test_a_stake_does_not_stand_in_for_locked_money(world: World) -> None:
-    """Lock 100, free 150, stake 50: all of the remaining 100 stay locked."""
-    world.staking.set_tier(ROOT, u8(0), replace(TIERS[0], minimum=btt(1)))
-    holder = AccountId(b"\x12" * 32)
-    world.balances.transfer(ALICE, holder, btt(150))
-    world.balances.set_lock(b"vesting ", holder, btt(100), Reasons.Misc)
-    number = world.stake(holder, 50, 0)
-    data = world.system.account[holder].data
-    assert (data.free, data.reserved) == (btt(100), btt(50))
-    assert data.free - max(0, int(data.frozen) - int(data.reserved)) == 0, "as wallets show it"
-    assert world.balances.reducible_balance(holder) == 0
-    world.wait(30)
-    world.staking.unstake(signed(holder), number)
-    earned = accrued(int(btt(50)), 300, 30 * DAY_MS)
-    assert world.balances.reducible_balance(holder) == btt(50) + earned
 
 
 def test_a_bond_under_a_lock_frees_no_locked_money_for_a_stake(world: World) -> None:

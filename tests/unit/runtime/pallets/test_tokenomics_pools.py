@@ -53,6 +53,7 @@ from support.tokenomics import (
     WINDOW,
     TokenomicsRuntime,
     Traffic,
+    begun,
     btt,
     pool,
 )
@@ -60,17 +61,13 @@ from support.tokenomics import (
 
 @pytest.fixture
 def runtime() -> TokenomicsRuntime:
-    runtime = TokenomicsRuntime()
-    runtime.begin()
-    return runtime
+    return begun()
 
 
 @pytest.fixture
 def tight() -> TokenomicsRuntime:
     """A chain whose first year releases 3 % of the supply: 210,000 BTT beside what is liquid."""
-    runtime = TokenomicsRuntime()
-    runtime.begin(releaseTable=[300, 9_700])
-    return runtime
+    return begun(releaseTable=[300, 9_700])
 
 
 # ---- the Foundation's programmes

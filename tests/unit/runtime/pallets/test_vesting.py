@@ -10,7 +10,7 @@ from btt_chain.crypto.hashing import blake2_128_concat, twox_128
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u128
-from runtime.constants import BTT, DAY_MS, MONTH_MS
+from runtime.constants import BTT, MONTH_MS
 from runtime.frame import (
     ROOT,
     BadOrigin,
@@ -24,7 +24,7 @@ from runtime.frame import (
 from runtime.frame.traits import Reasons
 from runtime.pallets.vesting import weights
 from runtime.pallets.vesting.pallet import LOCK_ID, Releases, Vesting, merge, schedule_of
-from runtime.schedules import Schedule, VestingInfo, vested
+from runtime.schedules import Schedule, VestingInfo
 from support.runtime import TestRuntime, refused
 
 SLOT_MS = 6_000
@@ -37,76 +37,6 @@ MILLI = u128(10**15)
 
 
 # ---- formulas of schedules
-
-
-ROWS = {
-    "bitwave": (2_100_000, 6, 36),
-    "cdhg": (1_050_000, 3, 30),
-    "mdao": (630_000, 3, 30),
-    "crypto": (420_000, 3, 30),
-    "team": (1_680_000, 12, 48),
-}
-"""Amount in BTT, lock-up and duration in months."""
-
-BY_MONTH_AFTER_LOCK_UP = [
-    (0, 0, 0, 0, 0, 0),
-    (3, 0, 0, 0, 0, 0),
-    (4, 0, 35_000, 21_000, 14_000, 0),
-    (6, 0, 105_000, 63_000, 42_000, 0),
-    (12, 350_000, 315_000, 189_000, 126_000, 0),
-    (24, 1_050_000, 735_000, 441_000, 294_000, 420_000),
-    (33, 1_575_000, 1_050_000, 630_000, 420_000, 735_000),
-    (36, 1_750_000, 1_050_000, 630_000, 420_000, 840_000),
-    (42, 2_100_000, 1_050_000, 630_000, 420_000, 1_050_000),
-    (48, 2_100_000, 1_050_000, 630_000, 420_000, 1_260_000),
-    (60, 2_100_000, 1_050_000, 630_000, 420_000, 1_680_000),
-]
-BY_MONTH_WITH_CLIFF = [
-    (0, 0, 0, 0, 0, 0),
-    (3, 0, 105_000, 63_000, 42_000, 0),
-    (4, 0, 140_000, 84_000, 56_000, 0),
-    (6, 350_000, 210_000, 126_000, 84_000, 0),
-    (12, 700_000, 420_000, 252_000, 168_000, 420_000),
-    (13, 758_333, 455_000, 273_000, 182_000, 455_000),
-    (24, 1_400_000, 840_000, 504_000, 336_000, 840_000),
-    (33, 1_925_000, 1_050_000, 630_000, 420_000, 1_155_000),
-    (36, 2_100_000, 1_050_000, 630_000, 420_000, 1_260_000),
-    (48, 2_100_000, 1_050_000, 630_000, 420_000, 1_680_000),
-]
-
-
-@pytest.mark.parametrize("row", BY_MONTH_AFTER_LOCK_UP)
-def test_vesting_after_a_lock_up_follows_the_table(row: tuple[int, ...]) -> None:
-    month, *expected = row
-    for (amount, lock_up, duration), btt in zip(ROWS.values(), expected, strict=True):
-        begin = lock_up * MONTH
-        free = vested(amount * BTT, begin, duration * MONTH, begin, month * MONTH)
-        assert free == btt * BTT
-
-
-@pytest.mark.parametrize("row", BY_MONTH_WITH_CLIFF)
-def test_vesting_with_a_cliff_follows_the_table(row: tuple[int, ...]) -> None:
-    month, *expected = row
-    for (amount, lock_up, duration), btt in zip(ROWS.values(), expected, strict=True):
-        free = vested(amount * BTT, 0, duration * MONTH, lock_up * MONTH, month * MONTH)
-        assert free // BTT == btt
-
-
-def test_vesting_is_exact_to_the_planck() -> None:
-    def bitwave(month: int) -> int:
-        return vested(2_100_000 * BTT, 6 * MONTH, 36 * MONTH, 6 * MONTH, month * MONTH)
-
-    assert bitwave(7) == 58_333_333_333_333_333_333_333
-    assert bitwave(8) == 116_666_666_666_666_666_666_666
-    assert bitwave(42) == 2_100_000 * BTT
-
-
-@pytest.mark.parametrize("slot_ms", [1_000, 2_000, 6_000])
-def test_the_length_of_a_slot_does_not_change_what_a_month_frees(slot_ms: int) -> None:
-    month = MONTH_MS // slot_ms
-    assert MONTH_MS % slot_ms == DAY_MS % slot_ms == 0
-    free = vested(2_100_000 * BTT, 6 * month, 36 * month, 6 * month, 7 * month)
-    assert free == 58_333_333_333_333_333_333_333
 
 
 def test_products_beyond_128_bits_do_no_harm() -> None:

@@ -483,8 +483,8 @@ class WholeWorkMachine(WorkMachine):
 
 TestWholeWork = WholeWorkMachine.TestCase
 TestWholeWork.settings = settings(
-    max_examples=2,
-    stateful_step_count=6,
+    max_examples=amount(1, 2),  # test_work_long_runs.py goes further, with fewer audits
+    stateful_step_count=amount(5, 6),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
