@@ -21,6 +21,7 @@ from btt_chain.primitives.voters import AuthorityId as GrandpaId
 from btt_chain.scale import u128
 from p2p import network
 from p2p.protocols.messages import Announce
+from p2p.sync import fork_sync
 from p2p.sync.fork_sync import MAX_DEPTH
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock
@@ -495,15 +496,21 @@ def test_f16_validators_come_and_go_and_every_node_changes_at_the_same_block() -
         assert ended is not None
 
 
-def test_f17_a_deep_unfinalized_fork_is_left_for_the_better_one() -> None:
+@pytest.mark.parametrize(
+    ("depth", "slots"), [(32, 100), pytest.param(MAX_DEPTH, 360, marks=pytest.mark.full)]
+)
+def test_f17_a_deep_unfinalized_fork_is_left_for_the_better_one(
+    depth: int, slots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fork_sync, "MAX_DEPTH", depth)
     world = make(17)
     with watched(world):
         world.run(2)
         world.links.partition([[0, 1], [2, 3]])
         world.cut()
-        world.run(360)
+        world.run(slots)
         # Deeper than one fetch of sync goes, and votes of both sides stand on their tops.
-        assert min(best(node) - final(node) for node in world.nodes) > MAX_DEPTH
+        assert min(best(node) - final(node) for node in world.nodes) > depth
         world.links.heal()
         world.cut()
         settle(world, 30)
