@@ -58,10 +58,10 @@ async def test_a_list_has_all_jobs_of_all_accounts_unless_said(
     http: HttpClient, runtime: BttRuntime, job: H256
 ) -> None:
     id = "0x" + job.hex()
-    found = await http.call("work_job", id)
-    assert await http.call("work_jobs") == await http.call("work_jobs", address(ALICE)) == [found]
+    view = await http.call("work_job", id)
+    assert await http.call("work_jobs") == await http.call("work_jobs", address(ALICE)) == [view]
     assert await http.call("work_jobs", address(BOB)) == []
-    assert await http.call("work_jobs", None, True) == [found]
+    assert await http.call("work_jobs", None, True) == [view]
     assert await http.call("work_jobs", None, True, id, 5) == []
     runtime.jobs.cancel(signed(ALICE), job)
     assert await http.call("work_jobs", address(ALICE), True) == []
