@@ -56,10 +56,10 @@ CODES: Final = {408: "timeout", 413: "too-long", 429: "throttled", 503: "transie
 class RecordsServer:
     """The server of one custodian."""
 
-    def __init__(self, custodian: Custodian, chain: bytes, limits: HttpLimits = LIMITS) -> None:
+    def __init__(self, custodian: Custodian, chain: bytes) -> None:
         self._custodian = custodian
         self._chain = chain
-        self._bounds = RequestBounds(limits, _refused)
+        self._bounds = RequestBounds(LIMITS, _refused)
         self._uploads = Bodies(MAX_UPLOADS)
         app = web.Application(middlewares=[self._bounds.middleware, _explained])
         app.router.add_get("/custodian", self._describe)

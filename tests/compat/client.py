@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,7 @@ from storage.trie import verify_proof
 from support.node import Node, dev_node
 
 HERE: Final = Path(__file__).parent
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 FOUR_A_SECOND: Final = "interval:250"
 TWO_A_SECOND: Final = "interval:500"
 """For polkadot-api: where its look into a block takes longer than the next two blocks take to be
@@ -87,6 +88,10 @@ class Script:
     command: Sequence[str]
     cwd: Path
 
+    def on(self, *words: str) -> Script:
+        """Return it with more arguments."""
+        return replace(self, command=[*self.command, *words])
+
     def run(self, nodes: Sequence[Asked], seconds: float = SCRIPT_SECONDS) -> ClientRun:
         """Run it against nodes and read what it says; it is cut short after so many seconds."""
         run = ClientRun()
@@ -119,6 +124,22 @@ def node_script(name: str) -> Script:
             f"tests/compat/node_modules is missing, `make compat-setup`: {name} did NOT run"
         )
     return Script([program, str(HERE / "js" / f"{name}.mjs")], HERE)
+
+
+def browser() -> str:
+    """Return the command of a browser; skip where there is none."""
+    command = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if command is None:
+        pytest.skip("no chromium: the explorer's pages were NOT looked at in a browser")
+    return command
+
+
+def browser_script(name: str) -> Script:
+    """A script of `js/` with the browser as its first argument; skip where one is missing."""
+    script = node_script(name).on(browser())
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        pytest.skip(f"playwright-core is missing, `make compat-setup`: {name} did NOT run")
+    return script
 
 
 def python_script(name: str, environment: str) -> Script:

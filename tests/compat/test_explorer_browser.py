@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 
 import pytest
 
@@ -11,14 +10,13 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.scale.portable import Plain
-from compat.client import HERE, ClientRun, Script, node_script, report
+from compat.client import ClientRun, browser_script, report
 from support.explorer import explorer_process
 from support.instant_node import instant_node
 
 pytestmark = pytest.mark.compat
 
 HOSTILE = "<script>globalThis.hacked = 1; alert(1)</script>\u202e" + "W" * 900
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 async def make_blocks(url: str) -> None:
@@ -47,18 +45,12 @@ async def make_blocks(url: str) -> None:
 @pytest.fixture(scope="module", params=["some", pytest.param("all", marks=pytest.mark.full)])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
     """Visit some pages, or all."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("no chromium: the explorer's pages were NOT looked at in a browser")
-    script = node_script("explorer")
-    if not (HERE / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("playwright-core is missing, `make compat-setup`: the browser did NOT run")
+    script = browser_script("explorer")
     folder = tmp_path_factory.mktemp("browser")
     with instant_node(folder / "node") as url:
         asyncio.run(make_blocks(url))
         with explorer_process(url, folder / "index") as (_, address):
-            words = [browser, address, url.replace("ws://", "http://"), request.param]
-            return Script([*script.command, *words], script.cwd).run([])
+            return script.on(address, url.replace("ws://", "http://"), request.param).run([])
 
 
 def test_the_pages_are_good_in_a_browser(run: ClientRun, subtests: pytest.Subtests) -> None:

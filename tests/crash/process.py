@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import resource
 import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from btt_chain.testing.node import HOME, PROGRAM
+from btt_chain.testing.process import ProcessId, inherited
+
 HANG = 120.0
 """Seconds after which whatever is waited for will not come; a healthy node takes about one."""
 
 _ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
+_NUMBERS: Final = itertools.count()
 
 
 class NodeProcess:
-    """`btt-chain node --dev` over a base path, with whatever it writes.
+    """`btt-chain node --dev` over a base path; its output is in a file beside that.
 
     Its blocks are sealed by hand as `sealing` says; with None, Alice makes and finalizes them.
     """
@@ -31,54 +35,41 @@ class NodeProcess:
         sealing: str | None = "interval:100",
         pruning: str = "archive",
         blocks_pruning: str = "archive-canonical",
-        limit: Callable[[], None] | None = None,
+        file_limit: int | None = None,
     ) -> None:
-        """Start it; `limit` runs in the new process before the node does."""
+        """Start it; no file of it grows beyond `file_limit` bytes."""
+        self._log = base.parent / f"{base.name}-{next(_NUMBERS)}.log"
         command = [
-            *(sys.executable, "-m", "cli.main", "node", "--dev"),
-            *("--base-path", str(base), "--rpc-port", "0"),
+            *(*PROGRAM, "node", "--dev", "--base-path", str(base), "--rpc-port", "0"),
             *("--pruning", pruning, "--blocks-pruning", blocks_pruning),
             *(() if sealing is None else ("--sealing", sealing)),
         ]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=REPOSITORY,
-            preexec_fn=limit,  # noqa: PLW1509  it makes one system call, and takes no lock
-        )
-        self.lines: list[str] = []
-        self._news = threading.Condition()
-        self._ended = False
-        self._reader = threading.Thread(target=self._read, name="stderr", daemon=True)
-        self._reader.start()
+        self._process = ProcessId.spawn(command, inherited() | {"PYTHONPATH": HOME}, self._log)
+        if file_limit is not None:
+            limits = (file_limit, file_limit)
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limits)
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
-        self.process.stderr.close()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
+    @property
+    def lines(self) -> list[str]:
+        """Its output so far."""
+        return self._log.read_text(errors="replace").splitlines()
+
+    @property
+    def is_alive(self) -> bool:
+        """True until it has ended."""
+        return self._process.state() is not None
 
     def port(self) -> int:
         """Wait until the node answers; its port."""
-        with self._news:
-            arrived = self._news.wait_for(lambda: self._ended or self._port() is not None, HANG)
-        found = self._port()
-        assert arrived, f"the node neither answers nor ends:\n{self.text()}"
-        assert found is not None, f"the node ended before it answered:\n{self.text()}"
-        return found
-
-    def _port(self) -> int | None:
-        for line in self.lines:
-            if found := _ADDRESS.search(line):
-                return int(found[1])
-        return None
+        deadline = time.monotonic() + HANG
+        while time.monotonic() < deadline:
+            is_alive = self.is_alive
+            address = _ADDRESS.search("\n".join(self.lines))
+            if address is not None:
+                return int(address[1])
+            assert is_alive, f"the node ended before it answered:\n{self.text()}"
+            time.sleep(0.02)
+        raise AssertionError(f"the node neither answers nor ends:\n{self.text()}")
 
     def text(self) -> str:
         """Return the output, for a failing test."""
@@ -86,13 +77,13 @@ class NodeProcess:
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens if the node is gone."""
-        with suppress(ProcessLookupError):
-            self.process.send_signal(number)
+        self._process.send(number)
 
     def wait(self, seconds: float = HANG) -> int:
         """Wait for its end; the exit code, negative for a signal."""
-        code = self.process.wait(seconds)
-        self._reader.join(HANG)
+        assert self._process.wait(seconds), f"the node does not end:\n{self.text()}"
+        code = self._process.exit_code()
+        assert code is not None
         return code
 
     def kill(self) -> None:
@@ -107,12 +98,12 @@ class NodeProcess:
 
     def refusal(self) -> str:
         """Wait for the end of a node that cannot go on: code 1, and one plain line, returned."""
-        code = self.wait()
-        errors = [line for line in self.lines if line.startswith("error: ")]
+        code, lines = self.wait(), self.lines
+        errors = [line for line in lines if line.startswith("error: ")]
         assert code == 1, f"exit code {code}:\n{self.text()}"
-        assert "Traceback (most recent call last):" not in self.lines, self.text()
+        assert "Traceback (most recent call last):" not in lines, self.text()
         assert len(errors) == 1, self.text()
-        assert self.lines[-1] == errors[0], self.text()
+        assert lines[-1] == errors[0], self.text()
         return errors[0]
 
 
@@ -123,11 +114,11 @@ def running(
     sealing: str | None = "interval:100",
     pruning: str = "archive",
     blocks_pruning: str = "archive-canonical",
-    limit: Callable[[], None] | None = None,
+    file_limit: int | None = None,
 ) -> Iterator[NodeProcess]:
     """A node that is killed at the end, if nothing ended it before."""
     node = NodeProcess(
-        base, sealing=sealing, pruning=pruning, blocks_pruning=blocks_pruning, limit=limit
+        base, sealing=sealing, pruning=pruning, blocks_pruning=blocks_pruning, file_limit=file_limit
     )
     try:
         yield node

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,14 +84,10 @@ async def goes_on(base: Path, claims: Claims) -> None:
     audit(base, claims, None)
 
 
-def stunted(size: int) -> Callable[[], None]:
-    """Files stop growing in the middle of a record of LevelDB's log: as on a full disk."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 async def test_a_node_whose_write_fails_halfway_says_so_and_loses_nothing(tmp_path: Path) -> None:
+    """Files stop growing in the middle of a record of LevelDB's log: as on a full disk."""
     claims = Claims()
-    with running(tmp_path, limit=stunted(3 * MIB)) as node:
+    with running(tmp_path, file_limit=3 * MIB) as node:
         async with open_wallet(node.port(), claims) as found:
             await found.spend("limit")
         line = node.refusal()
@@ -103,7 +98,7 @@ async def test_a_node_whose_write_fails_halfway_says_so_and_loses_nothing(tmp_pa
 
 
 async def test_a_node_stops_when_a_block_on_demand_cannot_be_written(tmp_path: Path) -> None:
-    with running(tmp_path, sealing="manual", limit=stunted(300_000)) as node:
+    with running(tmp_path, sealing="manual", file_limit=300_000) as node:
         async with open_wallet(node.port(), Claims()) as found:
             with pytest.raises(RpcError, match="writing to the database"):
                 await seal_for_ever(found)

@@ -64,7 +64,7 @@ async def test_more_interrupts_do_not_make_it_stop_worse(tmp_path: Path) -> None
         async with open_wallet(node.port(), claims) as found:
             spending = asyncio.create_task(found.spend("storm"))
             await claims.reach(3, spending)
-            while node.process.poll() is None:
+            while node.is_alive:
                 node.send(signal.SIGINT)
                 await asyncio.sleep(0.001)
             await spending

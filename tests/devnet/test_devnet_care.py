@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,30 +23,28 @@ from typing import Final
 
 import pytest
 
-from btt_chain.client.typed import RuntimeClient, open_runtime
+from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.activity_rule import ActivityRule
-from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u128
 from btt_chain.testing.plugin import DevnetFactory
-from devnet.test_devnet_hospitals import INFO, JUDGED, META, REGISTRAR, by, sudo
+from devnet.test_devnet_hospitals import ALICE, REGISTRAR, by, steps, sudo
 from devnet.watched import command, until
 from genesis.catalogue import make
 from genesis.presets import CHAINS
 from runtime.constants import BTT
-from runtime.frame import Call
-from runtime.pallets.facilities.types import Bonds, Kind, Size
-from runtime.pallets.identity.types import KnownGood
+from runtime.pallets.facilities.types import Bonds, Kind
 from support.vectors import REPOSITORY
 
 pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(1_500)]
 
 DAY_MS: Final = 7_000
 HANG: Final = 400.0
-ALICE: Final = KeyPair.from_uri("//Alice")
 CLINIC, OFFICE = "//Clinic", "//Office"
 AUDITORS: Final = ("//Dave", "//Eve", "//Ferdie")
+MONEY: Final = {CLINIC: 10_000, OFFICE: 1, **dict.fromkeys(AUDITORS, 500)}
+KINDS: Final = {CLINIC: Kind.Clinic, **dict.fromkeys(AUDITORS, Kind.Auditor)}
 SECRET: Final = "a secret of this region"
 PATIENTS: Final = ("//Patient1", "//Patient2")
 RULE: Final = ActivityRule(
@@ -113,8 +111,13 @@ class CarePrograms:
                 served.kill()
 
 
-async def prepare(url: str) -> None:
-    """Register the clinic and the auditors, feed a price, set a rule."""
+async def prepare(
+    url: str, money: Mapping[str, int], kinds: Mapping[str, Kind], *, is_sensitive: bool = False
+) -> None:
+    """Give accounts BTT, make facilities of some, set a rule, and let the auditors feed a price.
+
+    `is_sensitive`: the clinics are.
+    """
     async with open_runtime(url) as chain:
         await sudo(
             chain,
@@ -123,39 +126,21 @@ async def prepare(url: str) -> None:
             chain.inner("Incentives", "set_rule", id=u16(3), rule=RULE),
         )
         gifts = [
-            chain.inner("Balances", "transfer_keep_alive", dest=Id(account(who)), value=u128(much))
-            for who, much in (
-                (CLINIC, 10_000 * BTT), (OFFICE, BTT), *((each, 500 * BTT) for each in AUDITORS),
+            chain.inner(
+                "Balances", "transfer_keep_alive", dest=Id(account(who)), value=u128(amount * BTT)
             )
-        ]  # fmt: skip
+            for who, amount in money.items()
+        ]
         await chain.submit("Utility", "batch_all", signer=ALICE, calls=gifts)
-        for who in (CLINIC, *AUDITORS):
-            kind = Kind.Clinic if who == CLINIC else Kind.Auditor
-            await sudo(chain, *steps(chain, account(who), kind))
+        for who, kind in kinds.items():
+            sensitive = is_sensitive and kind is Kind.Clinic
+            await sudo(chain, *steps(chain, account(who), kind, is_sensitive=sensitive))
         values = [(b"BTT/CNY", u128(4 * 10**17))]
-        for who in AUDITORS:
-            feed = chain.inner("Oracle", "feed_values", values=values)
-            await sudo(chain, by(chain, account(who), feed))
-
-
-def steps(
-    chain: RuntimeClient, who: AccountId, kind: Kind, *, is_sensitive: bool = False
-) -> list[Call]:
-    """Return the calls that make an account an active facility."""
-    judgement = chain.inner(
-        "Identity", "provide_judgement",
-        reg_index=u32(0), target=Id(who), judgement=KnownGood(), identity=H256(JUDGED),
-    )  # fmt: skip
-    application = chain.inner(
-        "Facilities", "apply", kind=kind, size=Size.Small, region=u16(156),
-        sensitive=is_sensitive, meta=META,
-    )  # fmt: skip
-    return [
-        by(chain, who, chain.inner("Identity", "set_identity", info=INFO)),
-        by(chain, REGISTRAR, judgement),
-        by(chain, who, application),
-        chain.inner("Facilities", "confirm", who=Id(who)),
-    ]
+        feeds = [
+            by(chain, account(who), chain.inner("Oracle", "feed_values", values=values))
+            for who in AUDITORS
+        ]
+        await sudo(chain, *feeds)
 
 
 def free_port() -> int:
@@ -201,7 +186,7 @@ def test_a_month_of_programs_of_which_the_clinic_s_is_killed(
     net = devnet(validators=2, slot_ms=1_000, spec=quick())
     net.wait_for_finality(1)
     region, port = CarePrograms(net[0].ws, tmp_path / "care"), free_port()
-    asyncio.run(prepare(region.url))
+    asyncio.run(prepare(region.url, MONEY, KINDS))
     appoint = ("tx", "call", "Proxy.add_proxy", OFFICE, "NonTransfer", "0", "--from", CLINIC)
     region.good(*appoint)
     paid = region.month() + 1

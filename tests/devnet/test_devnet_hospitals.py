@@ -107,15 +107,21 @@ async def register(url: str) -> None:
             await sudo(chain, *(call for who in people for call in steps(chain, who)))
 
 
-def steps(chain: RuntimeClient, who: AccountId) -> list[Call]:
-    """Return the calls of a hospital, its registrar and the Technical track, as root makes them."""
+def steps(
+    chain: RuntimeClient,
+    who: AccountId,
+    kind: Kind = Kind.Hospital,
+    *,
+    is_sensitive: bool = False,
+) -> list[Call]:
+    """Return the calls of a facility, its registrar and the Technical track, as root makes them."""
     judgement = chain.inner(
         "Identity", "provide_judgement",
         reg_index=u32(0), target=Id(who), judgement=KnownGood(), identity=JUDGED,
     )  # fmt: skip
     application = chain.inner(
         "Facilities", "apply",
-        kind=Kind.Hospital, size=Size.Small, region=u16(156), sensitive=False, meta=META,
+        kind=kind, size=Size.Small, region=u16(156), sensitive=is_sensitive, meta=META,
     )  # fmt: skip
     return [
         by(chain, who, chain.inner("Identity", "set_identity", info=INFO)),

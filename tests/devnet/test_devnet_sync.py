@@ -30,13 +30,14 @@ from devnet.watched import (
     Watched,
     Words,
     command,
+    quick,
     until,
     voters_at,
 )
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
-BLOCKS = int(os.environ.get("BTT_SYNC_BLOCKS", "250"))
+BLOCKS = int(os.environ.get("BTT_SYNC_BLOCKS", "150"))
 SPEED = 25
 SETS = 3
 """Number of changes of the voters, which is that of the links in a warp proof."""
@@ -48,7 +49,7 @@ LOG = os.environ.get("BTT_LOG", "info")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A validator with a long chain, and a node that follows it."""
     base: Path = tmp_path_factory.mktemp("long") / "net"
-    field = Watched(base, validators=1)
+    field = Watched(base, validators=1, spec=quick(1))
     net = field.net
     clock = base / "clock"
     field.act(0, f"fast={SPEED}:{clock}")
@@ -246,6 +247,7 @@ def at(node: DevNode, number: int) -> str:
     return hash
 
 
+@pytest.mark.full
 def test_f19_on_a_short_chain_warp_sync_is_left_out_at_once(long: Watched) -> None:
     late = join(long, "short", [long.net[0]], "gain=1000000", sync="warp")
     words = Words(late)

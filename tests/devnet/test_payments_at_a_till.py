@@ -51,11 +51,9 @@ def test_a_merchants_day(shop: Shop, tmp_path: Path) -> None:
             first, second = sell(shop, "12.5"), sell(shop, "3")
             part = shop.run("merchant", "refund", second, "--amount", "1BTT", "--from", CAFE)
             assert part.returncode == 0, part.stderr
-            assert watcher.stdout is not None
-            assert json.loads(watcher.stdout.readline())
+            assert watcher.document()
             # In the middle: the next run goes on where the journal ends.
-            watcher.send_signal(signal.SIGKILL)
-            watcher.wait()
+            watcher.stop(signal.SIGKILL)
         settled = until_settled(shop, first)
         assert int(settled["fee"]) == 10**17
         until_settled(shop, second)
@@ -74,7 +72,7 @@ def sell(shop: Shop, amount: str) -> str:
     """Sell something at the till; the number of the final payment."""
     with shop.till(amount, "--from", f"{CAFE}//till", "--merchant", CAFE) as (till, invoice):
         paid = shop.document("pay", invoice["text"], "--from", "//Alice")
-        code, events = till.end()
+        code, events = till.code(), till.documents()
     assert code == 0, events
     assert [event["event"] for event in events] == ["seen", "final", "receipt"]
     assert events[-1]["payment"] == paid["payment"]

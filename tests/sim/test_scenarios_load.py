@@ -24,7 +24,7 @@ from support.sim import accounts
 from support.sim.byzantine import BadAuthor, Byzantine, Liar, corrupt
 from support.sim.images import SLOT_MS, simulated
 from support.sim.nodes import SimNode
-from support.sim.plays import LONG, Payers, best, final, make, settle, watched
+from support.sim.plays import LONG, Payers, best, final, full, make, settle, watched
 from support.sim.sharing import SharedRuntimes
 from support.sim.world import World
 
@@ -59,7 +59,7 @@ def asked_by(world: World, node: SimNode) -> list[int]:
     return [asked for asker, life, _, asked in world.wires.open.values() if asker == node.index]
 
 
-@pytest.mark.parametrize("cheat", [None, Liar, BadAuthor])
+@pytest.mark.parametrize("cheat", [None, Liar, full(BadAuthor)])
 def test_f19_a_late_joiner_that_begins_with_a_state_gets_it_though_one_peer_lies(
     cheat: type[Byzantine] | None,
 ) -> None:
@@ -90,7 +90,7 @@ def begin(world: World) -> None:
     until(world, lambda: node.client.store.state_import.progress is not None, slots=60)
 
 
-@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("times", [full(1), 4])
 def test_f19_the_peer_that_serves_a_state_may_vanish_midway_again_and_again(times: int) -> None:
     world = make(192, observers=1, late=[4], warp=8)
     with watched(world):
@@ -111,9 +111,9 @@ def test_f19_the_peer_that_serves_a_state_may_vanish_midway_again_and_again(time
     ("point", "passes"),
     [
         ("send", 0),
-        pytest.param("send", 1, marks=pytest.mark.full),
+        full("send", 1),
         ("write block", 2),
-        pytest.param("written block", 0, marks=pytest.mark.full),
+        full("written block", 0),
     ],
 )
 def test_f19_the_late_joiner_itself_may_die_on_its_way(point: str, passes: int) -> None:

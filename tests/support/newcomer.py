@@ -27,7 +27,6 @@ COLUMNS: Final = 120
 ROWS: Final = 40
 
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>78]|\r")
-_PROMPT: Final = re.compile(r"@(\d+)> $")
 _MADE: Final = re.compile(r"\b0x[0-9a-f]{8,}|\b[1-9A-HJ-NP-Za-km-z]{44,}\b")
 """An address, a key, a hash or the beginning of one."""
 

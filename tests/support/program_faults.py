@@ -15,7 +15,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,12 +193,6 @@ class Port:
     def hang(self) -> None:
         """Accept connections, and let nothing through, as a node that was stopped by SIGSTOP."""
         self._do(self._hang())
-
-    def lead_to(self, target: str) -> None:
-        """Cut all connections; new ones are to another node."""
-        self.refuse()
-        self._target = int(target.rpartition(":")[2])
-        self.open()
 
     # ---- in the thread
 
@@ -479,13 +473,3 @@ FAULTS: Final[dict[str, Fault]] = {
     )
 }  # fmt: skip
 """All that happens to a node, and to the clock, by its name."""
-
-
-def ends_in_order(programs: Sequence[Beside]) -> None:
-    """Check that programs end on a hang-up as on SIGTERM: with code 0 and without a traceback."""
-    for program in programs:
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            if not program.is_alive:
-                program.start()
-                program.wait_for(re.compile(r"."), program.mark())
-            program.end(number)

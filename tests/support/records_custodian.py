@@ -15,7 +15,6 @@ from btt_chain.records.remote import RemoteCustodian
 from btt_chain.records.server import RecordsServer
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
 from btt_chain.records.vault.store import Vault
-from btt_chain.web.limits import HttpLimits
 from support.records import grant, new_vault
 from support.records_chain import GENESIS, HOUR_MS, MemoryChain
 
@@ -87,12 +86,3 @@ async def a_hospital(folder: Path) -> AsyncIterator[Hospital]:
 
 def ask(signed: SignedGrant, query: str = "Observation", purpose: str = "TREAT") -> Resource:
     return {"grant": signed.document(), "purpose": purpose, "query": query}
-
-
-@asynccontextmanager
-async def served(hospital: Hospital, limits: HttpLimits) -> AsyncIterator[str]:
-    """Serve the custodian once more, with other limits."""
-    server = RecordsServer(hospital.custodian, GENESIS, limits)
-    port = await server.start("127.0.0.1", 0)
-    yield f"http://127.0.0.1:{port}"
-    await server.stop()

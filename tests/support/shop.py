@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,11 +16,9 @@ import standardwebhooks
 from click.testing import CliRunner
 
 from cli.program import program
-from support.vectors import REPOSITORY
+from support.running import Running, running
 
-HANG: Final = 120
-"""Seconds after which a program hangs: several times what a busy machine needs."""
-
+_NUMBERS: Final = itertools.count()
 
 Document = dict[str, Any]
 """A JSON document that a command printed."""
@@ -34,26 +30,6 @@ class Done(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
-
-
-@dataclass(slots=True)
-class Till:
-    """A running `btt-chain pos --json`."""
-
-    process: subprocess.Popen[str]
-
-    def line(self) -> Document:
-        """Return the next document that it prints."""
-        assert self.process.stdout is not None
-        text = self.process.stdout.readline()
-        assert text, self.process.stderr and self.process.stderr.read()
-        found: Document = json.loads(text)
-        return found
-
-    def end(self) -> tuple[int, list[Document]]:
-        """Return its exit code and the documents that are left."""
-        out, _ = self.process.communicate(timeout=HANG)
-        return self.process.returncode, [json.loads(line) for line in out.splitlines()]
 
 
 @dataclass(slots=True)
@@ -84,27 +60,17 @@ class Shop:
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    @contextmanager
-    def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+    def started(self, *words: str) -> AbstractContextManager[Running]:
         """Start a program, and end it at last."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", *words],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
-            | self.variables(),
-        )  # fmt: skip
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
+        log = self.home / f"{words[0]}-{next(_NUMBERS)}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return running(log, *words, env=self.variables())
 
     @contextmanager
-    def till(self, *words: str) -> Iterator[tuple[Till, Document]]:
+    def till(self, *words: str) -> Iterator[tuple[Running, Document]]:
         """Start `pos`, and yield it with its invoice."""
-        with self.started("pos", *words, "--json") as process:
-            till = Till(process)
-            yield till, till.line()
+        with self.started("pos", *words, "--json") as till:
+            yield till, till.document()
 
     def open(self, who: str, category: int, *more: str) -> None:
         """Fund an account and its till, and register it as a merchant."""

@@ -6,9 +6,6 @@ Jobs are over the public set, whose model and rows come with the program.
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +22,8 @@ from btt_chain.work.package import save
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.models.types import CheckMode
 from support.followers import Follower
-from support.program_faults import HANG, Beside
+from support.program_faults import Beside
+from support.running import running
 
 NOWHERE: Final = b"/ip4/127.0.0.1/tcp/1/p2p/12D3KooWNoname"
 """Endpoint of the model, which nothing has to serve."""
@@ -53,15 +51,14 @@ def submitted(folder: Path, url: str, *more: str) -> dict[str, str]:
     package, rows = folder.with_suffix(".btt"), folder.with_suffix(".npy")
     save(sets.package(), package)
     np.save(rows, np.frombuffer(sets.rows(), np.int8).reshape(40, 30))
-    command = (
-        sys.executable, "-m", "btt_chain", "job", "submit", "--model", str(package), "--elements",
-        "--from", "//Alice", "--yes", "--base-path", str(folder), "--url", url, "--json", *more,
-        str(rows),
+    words = (
+        "job", "submit", "--model", str(package), "--elements", "--from", "//Alice", "--yes",
+        "--base-path", str(folder), "--url", url, "--json", *more, str(rows),
     )  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+    with running(folder.with_suffix(".submit.log"), *words) as program:
+        assert program.code() == 0, program.text()
+        document: dict[str, str] = program.document()
+        return document
 
 
 def _provider(url: str, _folder: Path, home: Path, account: str = "//Charlie") -> list[str]:

@@ -1,4 +1,4 @@
-"""async-substrate-interface, unmodified, against a node; and frames that no client sends."""
+"""async-substrate-interface, unmodified, against a started node."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import asyncio
 import logging
 import sys
 
-from compat.py import (
-    asynchronous_frames,
-    asynchronous_pool,
-    asynchronous_reading,
-    asynchronous_sending,
-)
+from compat.py import asynchronous_pool, asynchronous_reading, asynchronous_sending
 from compat.py.asynchronous_client import Asynchronous
 from compat.py.checks import done, run_async
 
@@ -25,7 +20,6 @@ async def main() -> None:
         asynchronous_reading,
         asynchronous_sending,
         asynchronous_pool,
-        asynchronous_frames,
     )
     done()
 

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
-
-from websockets.asyncio.client import (  # type: ignore[import-not-found]
-    ClientConnection,
-    connect,
-)
 
 from compat.py.keys import Key, new_account, person
 
 BTT = 10**18
-NOWHERE = "0x" + "11" * 32
-SECONDS = 15
-TIMESTAMP_NOW = "f0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb"
 Call = Any
 Receipt = Any
 
@@ -29,8 +16,6 @@ class Asynchronous:
 
     node: Any
     manual: Any
-    wire: Wire
-    manual_wire: Wire
 
     def __init__(self, clocked: str, manual: str) -> None:
         self.clocked_url = clocked
@@ -80,105 +65,17 @@ class Asynchronous:
         return numbers
 
     async def seal(self) -> None:
-        await self.manual_wire.call("engine_createBlock", True, True)
+        await self.manual.rpc_request("engine_createBlock", [True, True])
 
     async def next_nonce(self) -> int:
         """Alice's next nonce on the node that seals on demand, once its pool is empty."""
         await self.seal()
         address = self.alice.ss58_address
-        return int(await self.manual_wire.call("system_accountNextIndex", address))
+        return int(await self.manual.get_account_next_index(address, use_cache=False))
 
     async def signed(self, nonce: int, tip: int = 0) -> Any:
         call = await self.transfer(self.bob, BTT)
         return await self.manual.create_signed_extrinsic(call, self.alice, nonce=nonce, tip=tip)
-
-    async def refused(self, extrinsic: Any, code: int, *words: str) -> None:
-        """Expect an error object with this code, and these words in its message or data."""
-        hexed = extrinsic if isinstance(extrinsic, str) else str(extrinsic.data)
-        error = await self.manual_wire.error("author_submitExtrinsic", hexed)
-        assert error["code"] == code, error
-        text = f"{error['message']}: {error.get('data')}"
-        for word in words:
-            assert word in text, (word, error)
-
-    @asynccontextmanager
-    async def watching(self, extrinsic: Any) -> AsyncIterator[Watch]:
-        """Statuses of a transaction, one by one."""
-        method = "author_submitAndWatchExtrinsic"
-        id = await self.manual_wire.call(method, str(extrinsic.data))
-        yield Watch(id, self.manual_wire)
-
-
-class Watch:
-    """The statuses of one transaction."""
-
-    def __init__(self, id: str, wire: Wire) -> None:
-        self.id = id
-        self.wire = wire
-
-    async def next(self) -> Any:
-        return await self.wire.next_of(self.id)
-
-    def empty(self) -> bool:
-        return not self.wire.received[self.id]
-
-
-class Wire:
-    """JSON-RPC over a WebSocket without a client in between."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.received: defaultdict[str, deque[Any]] = defaultdict(deque)
-        self.count = 0
-
-    @classmethod
-    async def open(cls, url: str) -> Wire:
-        return cls(await connect(url, compression=None))
-
-    async def send(self, message: object) -> None:
-        await self.socket.send(json.dumps(message))
-
-    async def receive(self) -> Any:
-        async with asyncio.timeout(SECONDS):
-            return json.loads(await self.socket.recv())
-
-    async def exchange(self, message: object) -> Any:
-        return await self.exchange_text(json.dumps(message))
-
-    async def exchange_text(self, frame: str) -> Any:
-        await self.socket.send(frame)
-        return await self.receive()
-
-    async def answer(self, method: str, params: Sequence[object]) -> Any:
-        self.count += 1
-        id = f"{method} {self.count}"
-        await self.send({"jsonrpc": "2.0", "id": id, "method": method, "params": list(params)})
-        while True:
-            message = await self.receive()
-            if message.get("id") == id:
-                return message
-            self.keep(message)
-
-    def keep(self, notification: Any) -> None:
-        """Keep a notification until it is read."""
-        params = notification["params"]
-        self.received[params["subscription"]].append(params["result"])
-
-    async def next_of(self, subscription: str) -> Any:
-        """Return the next notification of a subscription."""
-        while not self.received[subscription]:
-            self.keep(await self.receive())
-        return self.received[subscription].popleft()
-
-    async def call(self, method: str, *params: object) -> Any:
-        answer = await self.answer(method, params)
-        assert "error" not in answer, (method, answer)
-        return answer["result"]
-
-    async def error(self, method: str, *params: object) -> Any:
-        answer = await self.answer(method, params)
-        assert "result" not in answer, (method, answer)
-        return answer["error"]
 
 
 def sorted_accounts(*people: Key) -> list[str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from async_substrate_interface.async_substrate import AsyncSubstrateInterface
 
-from compat.py.asynchronous_client import BTT, NOWHERE, Wire, plain
-from compat.py.checks import check, fact, need
+from compat.py.asynchronous_client import BTT, plain
+from compat.py.checks import check, need
 from compat.py.keys import new_account
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ async def connects_and_loads_the_metadata_version_15(client: Asynchronous) -> No
     runtime = await client.node.init_runtime()
     assert (runtime.runtime_version, runtime.transaction_version) == (100, 1)
     assert runtime.metadata_v15 is not None
-    client.wire = await Wire.open(client.clocked_url)
 
 
 @check
@@ -66,14 +65,6 @@ async def reads_a_block_with_its_extrinsics(client: Asynchronous) -> None:
     assert (call["call_module"], call["call_function"]) == ("Timestamp", "set"), call
     header = await client.node.get_block_header(block_hash=block_hash)
     assert header["header"]["parentHash"] == await client.node.get_block_hash(1)
-
-
-@check
-async def finds_no_block_where_there_is_none(client: Asynchronous) -> None:
-    assert await client.wire.call("chain_getBlock", NOWHERE) is None
-    error = await client.wire.error("state_getStorage", "0x00", NOWHERE)
-    assert error["code"] == 4003, error
-    assert error["message"].startswith("Client error: UnknownBlock"), error
 
 
 @check
@@ -117,21 +108,6 @@ async def queries_many_keys_at_once(client: Asynchronous) -> None:
     assert len(found) == 3
     assert found[0]["data"]["free"] == await client.free(client.bob)
     assert found[1] > 1.6e12
-
-
-@check
-async def reads_proofs_of_what_is_there_and_of_what_is_not(client: Asynchronous) -> None:
-    head = await client.node.get_chain_finalised_head()
-    create = client.node.create_storage_key
-    keys = [
-        (await create("System", "Account", [client.bob.ss58_address])).to_hex(),
-        (await create("System", "Account", [new_account().ss58_address])).to_hex(),
-        (await create("System", "Digest")).to_hex(),
-    ]
-    proof = await client.wire.call("state_getReadProof", keys, head)
-    values = [await client.wire.call("state_getStorage", key, head) for key in keys]
-    root = (await client.wire.call("chain_getHeader", head))["stateRoot"]
-    fact("read proof", {"root": root, "proof": proof["proof"], "keys": keys, "values": values})
 
 
 # ---- subscriptions

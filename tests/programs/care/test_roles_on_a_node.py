@@ -18,15 +18,11 @@ from typing import Final
 import pytest
 from click.testing import CliRunner, Result
 
-from btt_chain.client.typed import open_runtime
-from btt_chain.primitives.account import Id
-from btt_chain.scale import u16, u128
 from btt_chain.testing import dev_node
 from cli.program import program
-from devnet.test_devnet_care import AUDITORS, RULE, SECRET, CarePrograms, account, steps
-from devnet.test_devnet_hospitals import ALICE, REGISTRAR, by, sudo
+from devnet.test_devnet_care import AUDITORS, SECRET, CarePrograms, account, prepare
 from runtime.constants import BTT
-from runtime.pallets.facilities.types import Bonds, Kind
+from runtime.pallets.facilities.types import Kind
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(3_600)]
 
@@ -39,33 +35,6 @@ KINDS: Final = {
     ISSUER: Kind.Issuer, EDUCATOR: Kind.Educator, PARTNER: Kind.Partner, INSURER: Kind.Insurer,
     **dict.fromkeys(CLINICS, Kind.Clinic), **dict.fromkeys(AUDITORS, Kind.Auditor),
 }  # fmt: skip
-
-
-async def prepare(url: str) -> None:
-    """Register all facilities, set a rule, feed a price."""
-    async with open_runtime(url) as chain:
-        await sudo(
-            chain,
-            chain.inner("Identity", "add_registrar", account=Id(REGISTRAR)),
-            chain.inner("Facilities", "set_bonds", bonds=Bonds(*[u128(200 * BTT)] * 3)),
-            chain.inner("Incentives", "set_rule", id=u16(3), rule=RULE),
-        )
-        gifts = [
-            chain.inner(
-                "Balances", "transfer_keep_alive", dest=Id(account(who)), value=u128(n * BTT)
-            )
-            for who, n in MONEY.items()
-        ]
-        await chain.submit("Utility", "batch_all", signer=ALICE, calls=gifts)
-        for who, kind in KINDS.items():
-            sensitive = kind is Kind.Clinic
-            await sudo(chain, *steps(chain, account(who), kind, is_sensitive=sensitive))
-        values = [(b"BTT/CNY", u128(4 * 10**17))]
-        feeds = [
-            by(chain, account(who), chain.inner("Oracle", "feed_values", values=values))
-            for who in AUDITORS
-        ]
-        await sudo(chain, *feeds)
 
 
 class Roles(CarePrograms):
@@ -123,7 +92,7 @@ def roles(folder: Path) -> Iterator[Roles]:
     with dev_node(folder / "node") as node:
         care = Roles(node.ws, folder / "care")
         care.see("dev", "travel", "1s")
-        asyncio.run(prepare(node.ws))
+        asyncio.run(prepare(node.ws, MONEY, KINDS, is_sensitive=True))
         yield care
 
 

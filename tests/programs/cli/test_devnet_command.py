@@ -47,6 +47,15 @@ def base(tmp_path: Path) -> Iterator[Path]:
         yield net.base
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A network of two that is up, for tests that change nothing of it."""
+    base = tmp_path_factory.mktemp("devnet") / "net"
+    with Devnet.create(base, validators=2, program=FAKE, spec="{}") as net:
+        net.up()
+        yield net.base
+
+
 def typed(*words: str | int | Path) -> Result:
     return CliRunner().invoke(devnet, [str(word) for word in words])
 
@@ -67,11 +76,11 @@ def test_up_detached_returns_when_all_answer_and_down_stops_them(tmp_path: Path)
     assert not Devnet.open(tmp_path / "net").is_running
 
 
-def test_status_shows_each_node(base: Path) -> None:
-    shown = typed("status", "-d", base)
+def test_status_shows_each_node(unchanged: Path) -> None:
+    shown = typed("status", "-d", unchanged)
     assert shown.exit_code == 0
     assert [name in shown.stdout for name in ("Alice", "Bob", "running")] == [True] * 3
-    document = json.loads(typed("status", "-d", base, "--json").stdout)
+    document = json.loads(typed("status", "-d", unchanged, "--json").stdout)
     assert {node["state"] for node in document["nodes"]} == {"running"}
 
 
@@ -280,11 +289,11 @@ def test_the_network_is_cut_and_healed(base: Path) -> None:
     assert Devnet.open(base).groups is None
 
 
-def test_logs_are_reported_apart(base: Path) -> None:
-    both = typed("logs", "-d", base).stdout
+def test_logs_are_reported_apart(unchanged: Path) -> None:
+    both = typed("logs", "-d", unchanged).stdout
     assert "Alice  started with" in both
     assert "Bob    started with" in both
-    assert typed("logs", "1", "--lines", "1", "-d", base).stdout.startswith("started with")
+    assert typed("logs", "1", "--lines", "1", "-d", unchanged).stdout.startswith("started with")
 
 
 @pytest.mark.parametrize(
@@ -310,9 +319,9 @@ def test_logs_are_reported_apart(base: Path) -> None:
     ],
 )
 def test_a_mistake_is_answered(
-    base: Path, words: tuple[str, ...], code: ExitCode, said: str
+    unchanged: Path, words: tuple[str, ...], code: ExitCode, said: str
 ) -> None:
-    answered = typed(*words, "-d", base)
+    answered = typed(*words, "-d", unchanged)
     assert answered.exit_code == code
     assert said in answered.stderr
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,6 @@ import pytest
 from cli.commands.facility import burn_state, country, country_number
 from cli.common.errors import Mistyped
 from support.commands import document, good, refusal
-from support.instant_node import instant_node
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    base: Path = tmp_path_factory.mktemp("node")
-    with instant_node(base) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

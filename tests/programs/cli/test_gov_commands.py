@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
 
-import pytest
 from click.testing import Result
 
 from btt_chain.client.amount import BTT
@@ -17,18 +14,10 @@ from runtime.pallets.chambers.api import PollView
 from runtime.pallets.chambers.types import ChamberView
 from support import commands
 from support.document import Document
-from support.instant_node import instant_node
 
 DAY = 60
 """Slots of a day of decisions on a development chain."""
 BITWAVE = "//holder//bitwave"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    base: Path = tmp_path_factory.mktemp("node")
-    with instant_node(base) as url:
-        yield url
 
 
 def run(url: str, *args: str) -> Result:

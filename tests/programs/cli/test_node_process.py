@@ -26,6 +26,7 @@ import pytest
 
 from btt_chain.testing.process import free_ports
 from cli import main
+from support.running import running
 
 HOME = Path(main.__file__).resolve().parent.parent
 PATIENCE = 200.0
@@ -47,30 +48,20 @@ def killed_if_it_hangs(process: subprocess.Popen[str]) -> Iterator[None]:
     [
         (("--dev",), "btt-dev", "finalized #3 "),
         (("--dev", "--sealing", "interval:100"), "btt-dev-manual", "block 1 "),
-        (("--chain", "dev-manual"), "btt-dev-manual", "block 1 "),
     ],
 )
 def test_a_node_ends_in_order_and_takes_its_data_along(
     flags: tuple[str, ...], chain: str, first: str, tmp_path: Path
 ) -> None:
-    with (
-        subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "node", *flags, "--tmp", "--rpc-port", "0"],
-            cwd=HOME,
-            env={**os.environ, "TMPDIR": str(tmp_path)},
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as node,
-        killed_if_it_hangs(node),
-    ):
-        assert node.stderr is not None
-        assert any(first in line for line in node.stderr)
-        assert list(tmp_path.glob(f"btt-chain-*/chains/{chain}/db"))
-        node.send_signal(signal.SIGTERM)
-        rest = node.stderr.read()
-    assert node.returncode == 0
-    assert rest.endswith("stopped\n")
-    assert not list(tmp_path.iterdir())
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    words, env = ("node", *flags, "--tmp", "--rpc-port", "0"), {"TMPDIR": str(temporary)}
+    with running(tmp_path / "log", *words, env=env) as node:
+        node.wait_for(first)
+        assert list(temporary.glob(f"btt-chain-*/chains/{chain}/db"))
+        assert node.stop() == 0
+    assert node.text().endswith("stopped\n")
+    assert not list(temporary.iterdir())
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +25,6 @@ from cli.common.errors import Refused
 from cli.program import program
 from storage.kv import DiskFull, StorageError
 from storage.state import StateStore
-from support.instant_node import instant_node
 
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
@@ -72,13 +70,6 @@ def document(*args: str) -> Any:
 
 
 # ---- a running node
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A node on the dev chain in another thread; a block for each transaction."""
-    with instant_node(tmp_path_factory.mktemp("node")) as url:
-        yield url
 
 
 def test_a_transfer_arrives_and_its_fee_is_what_was_estimated(url: str) -> None:

@@ -62,7 +62,7 @@ def test_a_till_says_seen_and_then_final_and_prints_the_receipt(shop: Shop) -> N
         assert (state["amount"], state["stage"]) == ("1.5 BTT", "waiting")
         assert state["svg"].startswith("<svg")
         paid = shop.document("pay", invoice["text"], "--from", "//Alice")
-        code, events = till.end()
+        code, events = till.code(), till.documents()
     assert code == 0
     assert [event["event"] for event in events] == ["seen", "final", "receipt"]
     assert "not paid yet" in events[0]["words"]
@@ -92,7 +92,7 @@ def test_another_amount_with_the_reference_neither_pays_nor_blocks_the_invoice(s
         assert sent.returncode == 0, sent.stderr
         paid = shop.run("pay", invoice["text"], "--from", "//Alice")
         assert paid.returncode == 0, paid.stderr
-        code, events = till.end()
+        code, events = till.code(), till.documents()
     assert code == 0
     assert events[-1]["payer"] == address("//Alice")
     look = ("merchant", "show", CAFE, "--reference", invoice["reference"], "--amount")
@@ -439,11 +439,9 @@ def test_a_watcher_killed_in_the_middle_loses_nothing(shop: Shop, tmp_path: Path
         hook = ("--webhook", url, "--secret", str(secret), "--allow-private", "--base-path", base)
         for _ in range(2):
             with shop.started("merchant", "watch", CAFE, *hook, "--json") as watcher:
-                assert watcher.stdout is not None
                 for _ in range(2):
-                    watcher.stdout.readline()
-                watcher.send_signal(signal.SIGKILL)
-                watcher.wait()
+                    watcher.document()
+                watcher.stop(signal.SIGKILL)
             shop.document("pay", f"btt:{address(CAFE)}?amount=1", "--from", "//Bob")
         done = shop.run("merchant", "watch", CAFE, *hook, "--once", "--retry")
         assert done.returncode == 0, done.stderr
@@ -461,11 +459,9 @@ def test_a_watcher_ends_in_order_when_a_service_manager_stops_it(
     shop: Shop, tmp_path: Path
 ) -> None:
     with shop.started("merchant", "watch", CAFE, "--base-path", str(tmp_path)) as watcher:
-        assert watcher.stderr is not None
-        assert "watching" in watcher.stderr.readline()
-        watcher.send_signal(signal.SIGTERM)
-        assert watcher.wait(timeout=120) == 0
-        assert "Traceback" not in watcher.stderr.read()
+        watcher.wait_for("watching")
+        assert watcher.stop() == 0
+        assert "Traceback" not in watcher.text()
 
 
 def test_a_receiver_that_is_gone_ends_the_watcher_and_keeps_the_events(
@@ -477,8 +473,7 @@ def test_a_receiver_that_is_gone_ends_the_watcher_and_keeps_the_events(
     with receiver.serving() as url:
         hook = ("--webhook", url, "--secret", receiver.secret, "--allow-private", *base)
         with shop.started("merchant", "watch", CAFE, *hook) as watcher:
-            _, err = watcher.communicate(timeout=120)
-        assert (watcher.returncode, "answered 410 Gone" in err) == (1, True), err
+            assert (watcher.code(), "answered 410 Gone" in watcher.text()) == (1, True)
     again = shop.run("merchant", "watch", CAFE, "--once", *base)
     assert "waiting for a run with --webhook: " in again.stderr
 
@@ -556,7 +551,7 @@ def test_an_invoice_in_another_currency_is_paid_at_the_price_of_the_oracle(
         assert paid.returncode == 0, paid.stderr
         assert paid.stderr.startswith("Pay 50.00 CNY, now 125 BTT, at most 126.25 BTT to 5")
         assert "units: 50.00 CNY, currency: CNY, max_btt: 126.25 BTT" in paid.stdout
-        code, events = till.end()
+        code, events = till.code(), till.documents()
     assert code == 0
     # 0.8 % and 0.75 % for the conversion.
     assert (events[-1]["amount"], events[-1]["fee"]) == (
@@ -573,17 +568,17 @@ def test_a_till_never_says_paid_before_the_block_is_final(tmp_path: Path) -> Non
             shop.open(CAFE, 5_814)
         with shop.till("1", "--from", CAFE) as (till, invoice):
             with shop.started("pay", invoice["text"], "--from", "//Alice") as payer:
-                while payer.poll() is None:
+                while payer.is_alive:
                     shop.document("query", "rpc", "engine_createBlock", "true", "false")
-                assert payer.returncode == 0
+                assert payer.code() == 0
             for _ in range(3):
                 shop.document("query", "rpc", "engine_createBlock", "true", "false")
-            seen = till.line()
+            seen = till.document()
             assert (seen["event"], "not paid yet" in seen["words"]) == ("seen", True)
-            assert till.process.poll() is None
+            assert till.is_alive
             best = shop.document("query", "rpc", "chain_getBlockHash")
             shop.document("query", "rpc", "engine_finalizeBlock", best)
-            code, events = till.end()
+            code, events = till.code(), till.documents()
     assert code == 0
     assert [event["event"] for event in events] == ["final", "receipt"]
 

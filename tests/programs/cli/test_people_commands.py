@@ -14,16 +14,9 @@ import pytest
 from cli.common.chain_time import ChainTime
 from runtime.pallets.tier_staking.time import MsClock
 from support.commands import document, good, run
-from support.instant_node import instant_node
 
 DAY_MS = 86_400_000
 EVE = "5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with instant_node(tmp_path_factory.mktemp("node")) as found:
-        yield found
 
 
 # ---- stake

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -28,6 +25,7 @@ from btt_chain.primitives.files import Lock
 from btt_chain.scale.portable import Plain
 from cli.program import program
 from support.instant_node import instant_node
+from support.running import running
 
 MONTH = 1_800
 """Slots of a month of the development chain: 30 days of a minute."""
@@ -317,22 +315,14 @@ def holding(care: Care) -> Iterator[None]:
 
 def test_a_facility_serves_claims_over_http(care: Care, tmp_path: Path) -> None:
     """The command itself: its first line has the address, and it answers there."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "btt_chain", "facility", "serve", "//Bob", "--port", "0", "--json",
-         "--secret", SECRET, "--base-path", str(tmp_path), "--url", care.url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+    with running(
+        tmp_path / "log", "facility", "serve", "//Bob", "--port", "0", "--json",
+        "--secret", SECRET, "--base-path", str(tmp_path), "--url", care.url,
     ) as served:  # fmt: skip
-        assert served.stdout is not None
-        stop = threading.Timer(60, served.kill)
-        stop.start()
-        where = json.loads(served.stdout.readline())
+        where = served.document()
         with pytest.raises(urllib.error.HTTPError, match="409"):
             urllib.request.urlopen(f"http://127.0.0.1:{where['port']}/sign", b"{}", timeout=20)
-        served.terminate()
-        assert served.wait(20) == 0
-        stop.cancel()
+        assert served.stop() == 0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from click.testing import CliRunner, Result
 pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work]'")
 
 from cli.program import program
-from support.instant_node import instant_node
 
 BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
 
@@ -27,13 +25,6 @@ def document(*args: str) -> Any:
     result = run(*args, "--json")
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A node of the development chain in another thread; a block for each transaction."""
-    with instant_node(tmp_path_factory.mktemp("node")) as where:
-        yield where
 
 
 def test_the_life_of_a_registration(url: str, tmp_path: Path) -> None:

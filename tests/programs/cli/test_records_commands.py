@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,8 +22,8 @@ from cli.common.vaults import folder_of
 from cli.program import program
 from support.instant_node import instant_node
 from support.records import SECRET_WORD, bundle, records_of_a_patient
+from support.running import running
 
-ROOT = Path(__file__).resolve().parents[3]
 SOON = (datetime.now(UTC) + timedelta(days=30)).strftime("%Y-%m-%d")
 
 
@@ -101,23 +98,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         # The program that runs day and night has no key of the hospital's money.
         appoint = ("tx", "call", "Proxy.add_proxy", "//Eve", "NonTransfer", "0")
         found.chain(*appoint, "--from", "//Bob")
-        environment = os.environ | {
-            "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "BTT_URL": url,
-            "BTT_VAULT": str(folder / "hospital"),
-        }  # fmt: skip
         hospital_id = found.id("hospital")
-        with subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "records", "serve", "--proxy-for", "//Bob", "--from",
-             "//Eve", "--port", "0", "--interval", "0.5", "--max-block-age", "3600", "--json"],
-            env=environment, stdout=subprocess.PIPE, text=True,
+        with running(
+            folder / "log", "records", "serve", "--proxy-for", "//Bob", "--from", "//Eve", "--port",
+            "0", "--interval", "0.5", "--max-block-age", "3600", "--json",
+            env={"BTT_URL": url, "BTT_VAULT": str(folder / "hospital")},
         ) as server:  # fmt: skip
-            assert server.stdout is not None
-            line = json.loads(server.stdout.readline())
+            line = server.document()
             assert line["vault"] == hospital_id
             found.hospital = line["url"]
             yield found
-            server.send_signal(signal.SIGINT)
-            assert server.wait(30) == 0
+            assert server.stop(signal.SIGINT) == 0
 
 
 def granted_and_shared(world: World, folder: Path) -> tuple[str, Path]:

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from support import commands
 from support.document import Document
-from support.instant_node import instant_node
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    base: Path = tmp_path_factory.mktemp("node")
-    with instant_node(base) as url:
-        yield url
 
 
 def good(url: str, *args: str) -> str:

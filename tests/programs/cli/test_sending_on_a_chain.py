@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +10,6 @@ from click.testing import CliRunner, Result
 
 from cli.common import sending
 from cli.program import program
-from support.instant_node import instant_node
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with instant_node(tmp_path_factory.mktemp("node")) as found:
-        yield found
 
 
 def run(url: str, *args: str, typed: str | None = None) -> Result:
@@ -121,17 +112,3 @@ def test_an_immortal_transaction_may_be_asked_for_beside_a_lifetime_of_the_confi
 ) -> None:
     monkeypatch.setenv("BTT_TX_TRANSFER_MORTAL", "8")
     assert "immortal: it stays valid" in transfer(url, "--immortal").stdout
-
-
-def test_a_call_that_fails_in_its_block_ends_with_its_reason(url: str) -> None:
-    result = run(url, "gov", "deposit", "77", "--from", "//Alice")
-    assert result.exit_code == 1
-    assert "Referenda." in result.stderr
-
-
-def test_an_account_without_money_is_refused(url: str, tmp_path: Path) -> None:
-    key = tmp_path / "key.txt"
-    key.write_text("0x" + "77" * 32)
-    result = run(url, "tx", "transfer", "//Bob", "1BTT", "--from", str(key))
-    assert result.exit_code == 1
-    assert "Inability to pay some fees" in result.stderr

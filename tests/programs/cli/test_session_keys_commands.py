@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import codec
 from cli.program import program
 from runtime.pallets.session.pallet import SessionKeys, proves
-from support.instant_node import instant_node
 
 BOB = KeyPair.from_uri("//Bob")
 ALICE_KEYS = KeyPair.from_uri("//Alice").public + KeyPair.from_uri("//Alice", Scheme.ED25519).public
@@ -35,12 +33,6 @@ def checked(done: Result) -> tuple[bytes, bytes]:
     assert proves(keys, AccountId(BOB.public), proof)
     assert not proves(keys, AccountId(KeyPair.from_uri("//Eve").public), proof)
     return raw, proof
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with instant_node(tmp_path_factory.mktemp("node")) as url:
-        yield url
 
 
 @pytest.fixture

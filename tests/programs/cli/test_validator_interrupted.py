@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from click.testing import CliRunner, Result
 
@@ -12,7 +10,6 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
 from cli.program import program
 from support.document import Document
-from support.instant_node import instant_node
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
@@ -53,12 +50,6 @@ class Kills:
     def stop(self) -> None:
         """Kill no more."""
         self.at = 0
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with instant_node(tmp_path_factory.mktemp("node")) as found:
-        yield found
 
 
 @pytest.fixture

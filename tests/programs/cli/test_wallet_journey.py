@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from btt_chain.wallet.store import Wallet
 from cli.common import trying
 from cli.program import program
 from support.document import Document
-from support.instant_node import instant_node
 
 PASSWORD = "correct horse battery"
 
@@ -28,12 +26,6 @@ def stretched(password: str, salt: bytes, _: object) -> bytes:
 
 
 NAMES = ("Alice", "Bob", "Charlie")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with instant_node(tmp_path_factory.mktemp("node")) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,19 +20,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from btt_chain.compute.requester.folder import Folder
 from btt_chain.compute.verifier.checking import VECTORS_FROM
-from btt_chain.node.dev.sealing import Instant
-from btt_chain.node.service.backend import Identity
-from btt_chain.node.service.config import NodeConfig
-from btt_chain.node.service.lifecycle import open_chain
-from btt_chain.node.service.service import Service, ServiceConfig
-from btt_chain.node.transactions.pool import PoolService
-from btt_chain.rpc.server import RpcConfig
 from btt_chain.work.onnx_import import loads
 from cli.commands.model import mode_of
 from cli.program import program
 from runtime.pallets.models.types import CheckMode
+from support.running import running
 
-ROOT = Path(__file__).parents[3]
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 SOMEWHERE = "/ip4/127.0.0.1/tcp/4711/p2p/12D3KooWNoname"
 NO_ID = "0x" + "00" * 32
@@ -95,25 +84,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert sent.exit_code == 0, sent.stderr
     return folder
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A node of the development chain in another thread; a block for each transaction."""
-    chain = open_chain(NodeConfig("dev-manual", tmp_path_factory.mktemp("node")))
-    identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
-    config = ServiceConfig(identity, RpcConfig(port=0), Instant())
-    service = Service(chain.client, PoolService(chain.client), config)
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
-    thread.start()
-    ready = asyncio.run_coroutine_threadsafe(asyncio.wait_for(service.ready.wait(), 60), loop)
-    ready.result(90)
-    yield f"ws://127.0.0.1:{service.rpc.port}"
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
-    loop.close()
-    chain.close()
 
 
 # ---- models
@@ -355,6 +325,7 @@ def test_inputs_are_offered_to_the_chain_as_governance_takes_them(
     assert "gov propose Jobs.add_protocol_set --track params" in shown.stderr
 
 
+@pytest.mark.usefixtures("registered")
 def test_without_a_gateway_nothing_is_offered(url: str, files: Path, tmp_path: Path) -> None:
     result = run(
         "job", "offer", str(files / "in.csv"), "--model", str(files / "net.btt"),
@@ -464,49 +435,32 @@ def test_a_node_that_is_away_is_no_connection(files: Path, tmp_path: Path) -> No
         assert run(*command, "--url", nowhere).exit_code == 3, command
 
 
-def started(*args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *args],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
-
-
 def test_a_job_that_is_waited_for_is_served_until_it_is_over(
     url: str, files: Path, registered: str, tmp_path: Path
 ) -> None:
-    with started(
-        "job", "submit", str(files / "in.csv"), "--model", str(files / "net.btt"), "--wait",
-        "--from", "//Alice", "--base-path", str(tmp_path), "--url", url,
+    with running(
+        tmp_path / "log", "job", "submit", str(files / "in.csv"), "--model",
+        str(files / "net.btt"), "--wait", "--from", "//Alice", "--base-path", str(tmp_path),
+        "--url", url,
     ) as waiting:  # fmt: skip
-        assert waiting.stderr is not None
-        said: list[str] = []
-        for line in waiting.stderr:
-            said.append(line)
-            if line.startswith("posted: waiting"):
-                break
+        waiting.wait_for("posted: waiting")
         jobs = document("job", "list", "--base-path", str(tmp_path), "--url", url)
-        assert "/p2p/" in jobs[0]["endpoints"][0], said
+        assert "/p2p/" in jobs[0]["endpoints"][0], waiting.text()
         done = run("job", "cancel", jobs[0]["id"], "--from", "//Alice", "--url", url)
         assert done.exit_code == 0, done.stderr
-        rest = waiting.stderr.read()
-
-    assert waiting.returncode == 1
-    assert "refunded: your money is back (Cancelled)" in rest
+        assert waiting.code() == 1
+    assert "refunded: your money is back (Cancelled)" in waiting.text()
     folder = Folder(tmp_path, genesis_of(url))
     assert [record.over for record in folder.records()] == [True]
     folder.lock().close()  # no gateway runs any more
 
 
 def test_a_gateway_serves_until_it_is_stopped(url: str, files: Path, tmp_path: Path) -> None:
-    with started("job", "gateway", "--base-path", str(tmp_path), "--url", url) as serving:
-        assert serving.stderr is not None
-        first = serving.stderr.readline()
-        again = run("job", "gateway", "--base-path", str(tmp_path), "--url", url)
-        serving.send_signal(signal.SIGINT)
-        serving.wait(60)
-
-    assert "serving at /ip4/127.0.0.1/tcp/" in first
-    assert serving.returncode == 130
+    words = ("job", "gateway", "--base-path", str(tmp_path), "--url", url)
+    with running(tmp_path / "log", *words) as serving:
+        serving.wait_for("serving at /ip4/127.0.0.1/tcp/")
+        again = run(*words)
+        assert serving.stop(signal.SIGINT) == 130
     assert again.exit_code == 1
     assert "is locked by process" in again.stderr
 

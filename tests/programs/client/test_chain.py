@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,18 +31,11 @@ from btt_chain.client.transactions import NONCE_TAKEN, block_of
 from btt_chain.client.values import field
 from btt_chain.scale.portable import Plain
 from btt_chain.txpool import AlreadyImported, TooLowPriority
-from support.instant_node import instant_node
 
 ALICE, BOB = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Bob")
 ALICE_ADDRESS = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 BOB_ADDRESS = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
 BTT = 10**18
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with instant_node(tmp_path_factory.mktemp("node")) as found:
-        yield found
 
 
 def transfer(chain: Chain | BlockingChain, value: int = BTT) -> Call:

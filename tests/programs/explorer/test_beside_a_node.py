@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from btt_chain.testing.process import free_ports
-from support.vectors import REPOSITORY
+from support.running import running
 
 PATIENCE = 200
 
@@ -35,30 +32,15 @@ def is_served(address: str) -> bool:
 
 
 def test_an_explorer_beside_a_node_ends_with_a_node_that_is_killed(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    words = ["node", "--dev", "--base-path", str(tmp_path / "node"), "--explorer"]
-    pages_port = ["--explorer-port", "0"]
     rpc, p2p = free_ports(2)
-    ports = ["--rpc-port", str(rpc), "--port", str(p2p)]
-    with log.open("w") as out:
-        node = subprocess.Popen(
-            [sys.executable, "-P", "-m", "cli.main", *words, *pages_port, *ports],
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        pages: list[str] = []
-
-        def has_address() -> bool:
-            pages[:] = re.findall(r"explorer: (http://\S+)", log.read_text())
-            return bool(pages) and is_served(f"{pages[0]}audit.json")
-
-        until("the pages answer", has_address)
-        assert "cannot connect" not in log.read_text()
-        node.send_signal(signal.SIGKILL)
-        node.wait(PATIENCE)
+    words = (
+        "node", "--dev", "--base-path", str(tmp_path / "node"), "--explorer", "--explorer-port",
+        "0", "--rpc-port", str(rpc), "--port", str(p2p),
+    )  # fmt: skip
+    with running(tmp_path / "log", *words) as node:
+        pages = re.search(r"http://\S+", node.wait_for("explorer: http://"))
+        assert pages is not None
+        until("the pages answer", lambda: is_served(f"{pages[0]}audit.json"))
+        assert "cannot connect" not in node.text()
+        node.stop(signal.SIGKILL)
         until("the explorer ends", lambda: not is_served(f"{pages[0]}audit.json"))
-    finally:
-        node.kill()
-        node.wait(PATIENCE)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from compat.client import HERE, Script, node_script, report
+from compat.client import browser_script, report
 from support.explorer_economy import JOBS, MODEL, RECEIPT
 from support.explorer_served import served_economy
 
@@ -17,7 +16,6 @@ pytestmark = [pytest.mark.compat, pytest.mark.full, pytest.mark.timeout(2_100)]
 
 SECONDS = 1_800
 """Limit for a hanging script: forty pages take minutes on a busy machine."""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATHS = [
     "", "blocks", "block/2", "txs", "tx/1-1", "accounts", "account/Alice", "validators",
     "validator/Alice", "calls", "pallet/Balances", "storage/System.Account?key=//Alice",
@@ -36,13 +34,8 @@ FORMS = ("light,en,1100", "dark,zh-CN,360")
 def test_every_page_fits_its_width_and_is_accessible(
     tmp_path: Path, form: str, subtests: pytest.Subtests
 ) -> None:
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("no chromium: the explorer's pages were NOT looked at in a browser")
-    script = node_script("explorer_pages")
-    if not (HERE / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("playwright-core is missing, `make compat-setup`: the browser did NOT run")
+    script = browser_script("explorer_pages")
     with served_economy(tmp_path) as address:
-        words = [browser, address, json.dumps(PATHS), form, os.environ.get("BTT_PICTURES", "")]
-        run = Script([*script.command, *words], script.cwd).run([], SECONDS)
+        words = (address, json.dumps(PATHS), form, os.environ.get("BTT_PICTURES", ""))
+        run = script.on(*words).run([], SECONDS)
     report(run, subtests, least=len(PATHS))

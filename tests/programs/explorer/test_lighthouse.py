@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from compat.client import HERE
+from compat.client import HERE, browser
 from support.explorer_served import served_economy
 
 pytestmark = [pytest.mark.compat, pytest.mark.full, pytest.mark.timeout(1800)]
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FOLDER = HERE / "lighthouse"
 PATHS = [
     "", "blocks", "block/2", "tx/2-1", "accounts", "account/Alice", "validators", "governance",
@@ -23,12 +21,12 @@ PATHS = [
 
 
 def test_twelve_pages_have_the_full_scores_of_lighthouse(tmp_path: Path) -> None:
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None or not (FOLDER / "node_modules" / "lighthouse").is_dir():
-        pytest.skip("no chromium, or no lighthouse, `make lighthouse`: the pages were NOT rated")
+    program = browser()
+    if not (FOLDER / "node_modules" / "lighthouse").is_dir():
+        pytest.skip("no lighthouse, `make lighthouse`: the pages were NOT rated")
     with served_economy(tmp_path) as address:
         run = subprocess.run(
-            ["node", FOLDER / "pages.mjs", browser, address, json.dumps(PATHS)],
+            ["node", FOLDER / "pages.mjs", program, address, json.dumps(PATHS)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     rated = {each["path"]: each for each in map(json.loads, run.stdout.splitlines())}

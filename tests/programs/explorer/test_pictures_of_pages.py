@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from btt_chain.scale import u128
-from compat.client import HERE
+from compat.client import browser_script
 from runtime.constants import BTT
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, address
 from support.explorer_economy import JOBS, economy_chain
@@ -22,7 +21,6 @@ from support.explorer_served import served_economy
 
 pytestmark = [pytest.mark.compat, pytest.mark.full, pytest.mark.timeout(600)]
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MAX_BYTES = 150_000
 NAMES = ["home", "job", "referendum", "market", "tokenomics"]
 
@@ -42,17 +40,14 @@ def busy_chain() -> DevChain:
 def test_the_pictures_of_the_page_are_made_and_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None or not (HERE / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("no chromium, or no playwright-core, `make compat-setup`: NO pictures")
+    script = browser_script("explorer_pictures")
     folder = Path(os.environ.get("BTT_PICTURES", tmp_path)).resolve()
     monkeypatch.setattr("support.explorer_economy.HOSTILE_NAME", b"Lung scanner")
     with served_economy(tmp_path, busy_chain, "BTT Development") as pages:
-        words = [browser, str(pages), str(folder), "0x" + bytes(JOBS[2]).hex()]
+        words = (str(pages), str(folder), "0x" + bytes(JOBS[2]).hex())
         run = subprocess.run(
-            ["node", HERE / "js" / "explorer_pictures.mjs", *words],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            script.on(*words).command, cwd=script.cwd, capture_output=True, text=True, check=False
+        )
     made = [json.loads(line) for line in run.stdout.splitlines()]
     assert [each["name"] for each in made] == NAMES, run.stderr
     for each in made:

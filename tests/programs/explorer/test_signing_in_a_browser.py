@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 
 import pytest
 
 from btt_chain.client.chain import Chain
 from btt_chain.crypto.keypair import KeyPair
-from compat.client import HERE, ClientRun, Script, node_script, report
+from compat.client import ClientRun, browser_script, report
 from support.explorer import explorer_process
 from support.instant_node import instant_node
 
 pytestmark = [pytest.mark.compat, pytest.mark.full]
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 async def open_a_referendum(url: str) -> None:
@@ -31,17 +28,12 @@ async def open_a_referendum(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip("no chromium: signing in the browser did NOT run")
-    script = node_script("explorer_signing")
-    if not (HERE / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("playwright-core is missing, `make compat-setup`: the browser did NOT run")
+    script = browser_script("explorer_signing")
     folder = tmp_path_factory.mktemp("signing")
     with instant_node(folder / "node") as url:
         asyncio.run(open_a_referendum(url))
         with explorer_process(url, folder / "index") as (_, address):
-            return Script([*script.command, browser, address], script.cwd).run([])
+            return script.on(address).run([])
 
 
 def test_transactions_are_signed_in_a_browser(run: ClientRun, subtests: pytest.Subtests) -> None:

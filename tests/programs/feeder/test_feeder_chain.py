@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,16 +15,9 @@ from btt_chain.feeder.machine import OnChain, Rule
 from btt_chain.feeder.values import Trade
 from btt_chain.scale.portable import Plain
 from runtime.pallets.exchange.types import Trade as Batch
-from support.instant_node import instant_node
 
 KEY, ONE, MINUTE = "BTT/CNY", 10**18, 60_000
 DEFAULT = Rule(20 * MINUTE, 50, 15 * MINUTE)
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with instant_node(tmp_path_factory.mktemp("feeder") / "node") as found:
-        yield found
 
 
 async def test_a_feeder_sees_its_own_value_once_it_has_fed(url: str) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from support.sim import accounts
 from support.sim.invariants import Invariants
 from support.sim.nodes import SimNode
@@ -16,6 +18,11 @@ SHIFT = int(os.environ.get("BTT_SHIFT", "0")) * 1_000
 """Other seeds for the same scenarios: `make chaos` plays them many times."""
 LONG = os.environ.get("BTT_LONG") == "1"
 """Full length of the scenarios; `make chaos` runs them so."""
+
+
+def full(*values: object) -> object:
+    """Return the parameters of a run that is left to the full tier."""
+    return pytest.param(*values, marks=pytest.mark.full)
 
 
 def make(seed: int, **how: Any) -> World:

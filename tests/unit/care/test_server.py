@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from btt_chain.care.server import LIMITS, serving
 from btt_chain.care.wallet import Wallet
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.point_voucher import Denomination
-from btt_chain.web.listener import REFUSAL
 from support.care_programs import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule, some_key
 
 AUDITOR = b"\x0a" * 32
@@ -70,38 +68,6 @@ async def test_malformed_and_large_bodies_are_refused(tmp_path: Path) -> None:
                     assert response.status == 409
             async with session.get("/elsewhere") as response:
                 assert response.status == 404
-
-
-async def test_an_address_is_slowed_down(tmp_path: Path) -> None:
-    with FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic:
-        async with (
-            serving(clinic, "127.0.0.1", 0, lambda: 0.0) as (host, port),
-            aiohttp.ClientSession(f"http://{host}:{port}") as session,
-        ):
-
-            async def status() -> int:
-                async with session.get(f"/audit/1/{'0' * 64}") as response:
-                    return response.status
-
-            found = [await status() for _ in range(int(LIMITS.burst) + 2)]
-            assert found == [404] * int(LIMITS.burst) + [429] * 2
-
-
-async def test_silent_connections_are_few_and_end(tmp_path: Path) -> None:
-    limits = replace(LIMITS, connections=4, idle_seconds=0.3)
-    with FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic:
-        async with serving(clinic, "127.0.0.1", 0, time.monotonic, limits) as (host, port):
-            silent = [await asyncio.open_connection(host, port) for _ in range(4)]
-            await asyncio.sleep(0)
-            reader, writer = await asyncio.open_connection(host, port)
-            assert await asyncio.wait_for(reader.read(), 20) == REFUSAL
-            writer.close()
-            for reading, writing in silent:
-                with suppress(ConnectionError):
-                    assert await asyncio.wait_for(reading.read(), 20) == b""
-                writing.close()
-            with pytest.raises(Refusal, match="nothing is sealed"):
-                await fetch.opening_of(f"http://{host}:{port}", 3, AUDITOR)
 
 
 async def test_a_request_whose_caller_gave_up_is_still_the_only_one() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -267,24 +268,23 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("wire", ANSWERS.values(), ids=ANSWERS.keys())
-async def test_a_server_that_answers_wrongly_is_left_for_an_honest_one(
-    tmp_path: Path, wire: bytes
-) -> None:
+async def test_a_server_that_answers_wrongly_is_left_for_an_honest_one(tmp_path: Path) -> None:
+    served = [b""]
+
     async def wrong(stream: INetStream) -> None:
         await next_question(stream)
-        await stream.write(wire)
+        await stream.write(served[0])
         await stream.close()
 
-    into = empty(tmp_path)
     async with hostile(wrong) as liar, serving(filled(tmp_path)) as server, fetching() as client:
-        with pytest.raises(FetchFailed) as failed:
-            await client.fetch([liar], NAME, into, limit=len(DATA))
-        assert not isinstance(failed.value, NotThere)
-        assert into.total_bytes == 0
-        await client.fetch([liar, *server.endpoints()], NAME, into, limit=len(DATA))
-
-    assert into.load(NAME, len(DATA)) == DATA
+        for name, served[0] in ANSWERS.items():
+            into = BlobStore(tmp_path / name)
+            with pytest.raises(FetchFailed) as failed:
+                await client.fetch([liar], NAME, into, limit=len(DATA))
+            assert not isinstance(failed.value, NotThere), name
+            assert into.total_bytes == 0, name
+            await client.fetch([liar, *server.endpoints()], NAME, into, limit=len(DATA))
+            assert into.load(NAME, len(DATA)) == DATA, name
 
 
 async def test_bytes_that_have_not_the_hash_that_was_named_are_not_kept(tmp_path: Path) -> None:
@@ -372,18 +372,18 @@ QUESTIONS = {
 }
 
 
-@pytest.mark.parametrize("payload", QUESTIONS.values(), ids=QUESTIONS.keys())
 async def test_a_question_that_is_none_ends_the_connection_and_nothing_else(
-    tmp_path: Path, payload: bytes
+    tmp_path: Path,
 ) -> None:
-    async def script(attacker: Attacker) -> None:
+    async def script(payload: bytes, attacker: Attacker) -> None:
         stream = await attacker.stream()
         await write_frame(stream, payload)
         await attacker.is_cut_off()
 
     async with serving(filled(tmp_path)) as server:
-        await attack(server.endpoints()[0], script)
-        assert server.counters()["bans"] == 1
+        for bans, (name, payload) in enumerate(QUESTIONS.items(), 1):
+            await attack(server.endpoints()[0], partial(script, payload))
+            assert server.counters()["bans"] == bans, name
         await still_serves(server)
 
 
@@ -395,17 +395,15 @@ WIRES = {
 }
 
 
-@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES.keys())
-async def test_a_frame_that_is_none_ends_the_connection_and_nothing_else(
-    tmp_path: Path, wire: bytes
-) -> None:
-    async def script(attacker: Attacker) -> None:
+async def test_a_frame_that_is_none_ends_the_connection_and_nothing_else(tmp_path: Path) -> None:
+    async def script(wire: bytes, attacker: Attacker) -> None:
         stream = await attacker.stream()
         await stream.write(wire)
         await attacker.is_cut_off()
 
     async with serving(filled(tmp_path)) as server:
-        await attack(server.endpoints()[0], script)
+        for wire in WIRES.values():
+            await attack(server.endpoints()[0], partial(script, wire))
         await still_serves(server)
 
 

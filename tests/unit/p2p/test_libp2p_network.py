@@ -338,16 +338,6 @@ async def test_a_banned_peer_is_cut_off_and_stays_out() -> None:
         assert [ban.why for ban in one.network.bans()] == ["an invalid commit, twice"]
 
 
-async def test_neighbours_of_neighbours_are_found() -> None:
-    async with (
-        running(settings()) as hub,
-        running(settings(hub.address)) as left,
-        running(settings(hub.address)) as right,
-    ):
-        await left.connected(2)
-        await right.connected(2)
-
-
 async def test_only_reserved_peers_are_admitted_with_reserved_only() -> None:
     async with running(settings()) as friend:
         alone = BookConfig(reserved=(parse(friend.address),), reserved_only=True)

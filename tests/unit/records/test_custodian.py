@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -47,10 +46,9 @@ from btt_chain.records.shapes import items, member, objects
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
 from btt_chain.scale import u32
 from btt_chain.store import StoreError
-from btt_chain.web.listener import REFUSAL
 from support.records import NOW_MS, grant, records_of_a_patient
 from support.records_chain import GENESIS, HOUR_MS
-from support.records_custodian import Hospital, a_hospital, ask, restarted, served
+from support.records_custodian import Hospital, a_hospital, ask, restarted
 
 
 @pytest.fixture
@@ -487,23 +485,6 @@ async def test_a_session_ends_with_the_revocation_of_its_consent(hospital: Hospi
         await fetch(server, "Patient")
 
 
-async def test_silent_connections_are_few_and_end(hospital: Hospital) -> None:
-    limits = replace(LIMITS, connections=4, idle_seconds=0.3)
-    async with served(hospital, limits) as url, aiohttp.ClientSession() as client:
-        port = int(url.rpartition(":")[2])
-        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
-        await asyncio.sleep(0.05)
-        refused, writer = await asyncio.open_connection("127.0.0.1", port)
-        assert await asyncio.wait_for(refused.read(), 20) == REFUSAL
-        writer.close()
-        for reader, writer in silent:
-            with suppress(ConnectionError):
-                assert await asyncio.wait_for(reader.read(), 20) == b""
-            writer.close()
-        async with client.get(url + "/custodian") as answer:
-            assert answer.status == 200
-
-
 async def test_the_server_is_bounded(hospital: Hospital) -> None:
     async with aiohttp.ClientSession() as client:
         async with client.delete(hospital.url + "/fhir/Observation/o1") as answer:
@@ -524,27 +505,6 @@ async def test_the_server_is_bounded(hospital: Hospital) -> None:
         refused = [document for status, document in answers if status == 429]
         assert refused
         assert {document["issue"][0]["code"] for document in refused} == {"throttled"}
-
-
-async def test_messages_of_unknown_senders_hold_no_more_than_the_sum(hospital: Hospital) -> None:
-    limits = replace(LIMITS, body_bytes=100_000, all_body_bytes=250_000)
-    head = b"POST /vault HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
-    async with served(hospital, limits) as url:
-        port = int(url.rpartition(":")[2])
-        flood = [await asyncio.open_connection("127.0.0.1", port) for _ in range(16)]
-        for _, writer in flood:
-            writer.write(head + bytes(90_000))
-        # Two of them fit; each other one is refused, and says so.
-        answers = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _ in flood]
-        async with asyncio.timeout(20):
-            while sum(each.done() for each in answers) < 14:
-                await asyncio.sleep(0.01)
-        lines = [await each for each in answers if each.done() and not each.exception()]
-        assert {line.split()[1] for line in lines} <= {b"503"}
-        for each in answers:
-            each.cancel()
-        for _, writer in flood:
-            writer.close()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -27,13 +26,12 @@ from btt_chain.records.errors import AccessDenied, VaultError
 from btt_chain.records.keys import VaultId, VaultKeys
 from btt_chain.records.messages import CONTEXT, WINDOW_MS, BadMessage, receive, send
 from btt_chain.records.searching import Search
-from btt_chain.records.server import LIMITS
 from btt_chain.records.shapes import items
 from btt_chain.records.signed_grants import CONTEXT as GRANT_CONTEXT
 from btt_chain.records.signed_grants import SignedGrant
 from support.records import SECRET_WORD, observation, records_of_a_patient
 from support.records_chain import GENESIS, HOUR_MS
-from support.records_custodian import Hospital, a_hospital, ask, served
+from support.records_custodian import Hospital, a_hospital, ask
 
 PROMPT = 20.0
 """Seconds within which everything here ends, on a busy machine."""
@@ -109,25 +107,6 @@ async def test_bodies_of_any_bytes_and_types_are_refused(hospital: Hospital) -> 
         head = f"POST /vault HTTP/1.1\r\nHost: x\r\nContent-Encoding: {coding}\r\n"
         answer = await raw(hospital, f"{head}Content-Length: {len(packed)}", packed)
         assert answer[9:12] == b"415"
-
-
-async def test_a_slow_body_ends_with_its_time(hospital: Hospital) -> None:
-    async with served(hospital, replace(LIMITS, request_seconds=0.5)) as url:
-        port = int(url.rpartition(":")[2])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"POST /vault HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
-
-        async def drip() -> None:
-            while True:
-                writer.write(b"x")
-                await asyncio.sleep(0.05)
-
-        dripping = asyncio.create_task(drip())
-        async with asyncio.timeout(PROMPT):
-            head = await reader.readuntil(b"\r\n\r\n")
-        dripping.cancel()
-        writer.close()
-        assert head[9:12] == b"408"
 
 
 END = "9999-12-31"

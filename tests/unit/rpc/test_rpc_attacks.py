@@ -129,37 +129,6 @@ async def test_incomplete_requests_take_so_much_memory_in_all_and_no_more(
 # ---- connections
 
 
-async def test_idle_connections_make_room_for_those_that_ask(
-    serve: Serve,
-    connect: Connect,
-) -> None:
-    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=10)))
-    for _ in range(40):
-        await connect(service.port)
-    async with ClientSession() as session:
-        assert await HttpClient(session, service.port).call("system_name") == "model node"
-    assert len(service.server.connections.all) <= 10
-
-
-async def test_where_all_connections_are_used_another_is_refused_with_503(
-    serve: Serve, connect: Connect, session: ClientSession
-) -> None:
-    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, connections=3)))
-    url = f"http://127.0.0.1:{service.port}/"
-    clients = [WsClient(await session.ws_connect(url)) for _ in range(3)]
-    for client in clients:
-        await client.call("chain_subscribeNewHeads")
-    assert (await sent(connect, service.port)).startswith(b"HTTP/1.1 503 ")
-    await clients[0].socket.close()
-    for _ in range(200):
-        if len(service.server.connections.all) < 3:
-            break
-        await asyncio.sleep(0.01)
-    assert await HttpClient(session, service.port).call("system_name") == "model node"
-    for client in clients:
-        await client.socket.close()
-
-
 async def test_a_silent_websocket_makes_room_unless_it_waits_for_notifications(
     serve: Serve,
     connect: Connect,
@@ -199,16 +168,6 @@ async def test_a_lack_of_descriptors_delays_the_next_connection_and_ends_nothing
         async with ClientSession() as other:
             assert await HttpClient(other, service.port).call("system_name") == "model node"
     assert not failures
-
-
-async def test_a_head_that_never_ends_is_cut_off(serve: Serve, connect: Connect) -> None:
-    service = await serve(RpcConfig(port=0, http=replace(HTTP_LIMITS, head_seconds=0.2)))
-    _, writer = await connect(service.port)
-    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\n")
-    await asyncio.sleep(0.3)
-    writer.write(b"X-Slow: 1\r\n")
-    service.server.connections.sweep()
-    assert not service.server.connections.all
 
 
 async def test_a_body_that_trickles_is_cut_off(serve: Serve, connect: Connect) -> None:

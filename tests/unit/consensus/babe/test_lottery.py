@@ -6,7 +6,6 @@ import hashlib
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import accumulate
-from math import sqrt
 
 import pytest
 from hypothesis import assume, given, settings
@@ -21,7 +20,7 @@ from btt_chain.primitives.lottery import (
     threshold,
     wins,
 )
-from unit.consensus.babe.babe_world import PAIRS, REAL, SIMULATED, make_epoch
+from unit.consensus.babe.babe_world import PAIRS, REAL, SIMULATED
 
 WHOLE = 1 << 128
 
@@ -112,32 +111,6 @@ def test_no_authority_wins_with_c_0_and_all_win_with_c_1() -> None:
 
     assert not any(wins(output, threshold((0, 1), 1, 2)) for output in outputs)
     assert all(wins(output, threshold((1, 1), 1, 2)) for output in outputs)
-
-
-@pytest.mark.parametrize("weights", [(1, 1, 1, 1), (1, 10, 100, 10_000)])
-def test_each_author_wins_its_share_of_slots(weights: tuple[int, int, int, int]) -> None:
-    slots, epoch = 10_000, make_epoch(weights=weights)
-    for index, pair in enumerate(PAIRS):
-        won = sum(
-            wins(SIMULATED.evaluate(pair, epoch.input(slot)), epoch.threshold(index))
-            for slot in range(slots)
-        )
-
-        p = epoch.threshold(index) / WHOLE
-        assert abs(won - slots * p) <= 4 * sqrt(slots * p * (1 - p))
-
-
-@pytest.mark.parametrize("rule", list(SecondaryRule))
-def test_slots_without_a_winner_are_shared_out_by_the_rule(rule: SecondaryRule) -> None:
-    weights, slots = (1, 10, 100, 900), 10_000
-    cumulated = list(accumulate(weights))
-    counts = [0] * 4
-    for slot in range(slots):
-        counts[secondary_author(rule, b"\x05" * 32, slot, cumulated)] += 1
-
-    for count, weight in zip(counts, weights, strict=True):
-        p = weight / 1011 if rule is SecondaryRule.Weighted else 1 / 4
-        assert abs(count - slots * p) <= 4 * sqrt(slots * p * (1 - p))
 
 
 def test_the_secondary_author_is_the_one_computed_by_hand() -> None:

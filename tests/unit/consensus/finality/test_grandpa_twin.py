@@ -26,6 +26,7 @@ from btt_chain.primitives.grandpa import (
 )
 from btt_chain.primitives.voters import Power, VoterSet
 from btt_chain.scale import u64
+from support.tiers import amount
 from unit.consensus.finality.finality_world import (
     PRECOMMIT,
     PREVOTE,
@@ -39,6 +40,7 @@ from unit.consensus.finality.finality_world import (
     who,
 )
 
+EXAMPLES = amount(50, 500)
 NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie", "Greta")
 
 
@@ -180,7 +182,7 @@ def play(case: Case) -> tuple[Round, Twin]:
     return votes, twin
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_after_every_vote_the_round_says_what_its_plain_twin_says(case: Case) -> None:
     votes, twin = play(case)
@@ -193,7 +195,7 @@ def test_after_every_vote_the_round_says_what_its_plain_twin_says(case: Case) ->
         assert equivocators(votes, stage) == double
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_what_is_proven_both_rules_accept_and_what_is_not_has_a_reason(case: Case) -> None:
     votes, twin = play(case)
@@ -219,7 +221,7 @@ def test_what_is_proven_both_rules_accept_and_what_is_not_has_a_reason(case: Cas
     assert none_at_it or needs_equivocators or votes_are_ahead
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(cases(stages=(PRECOMMIT,)), st.data())
 def test_a_commit_is_valid_if_its_votes_reach_its_target(case: Case, data: st.DataObject) -> None:
     world = case.world
