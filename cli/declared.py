@@ -221,7 +221,7 @@ def query(
             else:
                 print_value(rule, value, columns, context)
 
-        _add(group, click.Command, function.__name__, query_options(command), parameters, lines,
+        _add(group, function.__name__, query_options(command), parameters, lines,
              inspect.getdoc(function))  # fmt: skip
         return function
 
@@ -408,14 +408,15 @@ def _add_sending(
 
         run(work())
 
-    _add(group, SendingCommand, name, call_options(command), parameters, lines, help)
+    _add(group, name, call_options(command), parameters, lines, help)
 
 
 def _add(
-    group: click.Group, kind: type[click.Command], name: str, function: Callable[..., None],
+    group: click.Group, name: str, function: Callable[..., None],
     parameters: Sequence[Parameter], lines: Sequence[str], help: str | None,
 ) -> None:  # fmt: skip
     """Add a command: its parameters come before the options that all commands have."""
-    command = click.command(name.strip("_").replace("_", "-"), cls=kind, help=help)(function)
+    title = name.strip("_").replace("_", "-")
+    command = click.command(title, cls=SendingCommand, help=help)(function)
     command.params = [parameter.declaration for parameter in parameters] + command.params
     group.add_command(examples(*lines)(command))
