@@ -115,12 +115,14 @@ class Parameter:
                 [self.key], type=type, metavar=metavar, required=not self.is_optional
             )
         is_flag = isinstance(self.rule, Truth)
-        return click.Option(
+        option = click.Option(
             [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
-            is_flag=is_flag, default=False if is_flag else mark.default, help=mark.help,
+            is_flag=is_flag or None, help=mark.help,
             required=not is_flag and not self.is_optional and mark.default is None,
-            show_default=bool(mark.default),
         )  # fmt: skip
+        if mark.default is not None:  # click takes a default of None for a value that is there
+            option.default, option.show_default = mark.default, True
+        return option
 
     def _type(self) -> _Type:
         rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
@@ -386,7 +388,7 @@ def _add_sending(
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
         typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
         for parameter in parameters:
-            if parameter.mark.check is not None:
+            if parameter.mark.check is not None and typed[parameter.key] is not None:
                 parameter.mark.check(str(typed[parameter.key]))
         sender = Sender.of(options, as_json)
 

@@ -56,7 +56,19 @@ BENEFITS: Final = {
 TierOption = Annotated[
     TierIndex | None, Input(help="Number of the tier, as `stake tiers` shows it.")
 ]
-TermOption = Annotated[str | None, Input("DAYS", "Days of the tier instead, as 90d.")]
+
+
+def days_of(term: str) -> int:
+    """Return the days of `--term`. Mistyped if the text is not a term."""
+    digits = term.removesuffix("d")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 6):
+        raise Mistyped(f"--term: {term!r} is not a term: write the days, like 90d")
+    return int(digits)
+
+
+TermOption = Annotated[
+    str | None, Input("DAYS", "Days of the tier instead, as 90d.", check=days_of)
+]
 
 stake = Group(
     "stake",
@@ -144,17 +156,15 @@ async def current_tiers(chain: ViewClient) -> list[Tier]:
 
 async def chosen_tier(chain: ViewClient, tier: u8 | None, term: str | None) -> tuple[u8, Tier]:
     """Return the tier that the options name. Mistyped, NotFound."""
-    days = None if term is None else term.removesuffix("d")
-    if days is not None and not (days.isascii() and days.isdecimal() and len(days) < 6):
-        raise Mistyped(f"--term: {term!r} is not a term: write the days, like 90d")
+    days = None if term is None else days_of(term)
     if (tier is None) == (days is None):
         raise Mistyped("how long? Give one of --tier and --term; `btt-chain stake tiers` has both")
     rows = await current_tiers(chain)
     for number, terms in enumerate(rows):
-        if tier == number or (days is not None and int(days) == terms.days):
+        if tier == number or days == terms.days:
             return u8(number), terms
     listed = ", ".join(f"{number} ({terms.days}d)" for number, terms in enumerate(rows))
-    wanted = f"tier {tier}" if days is None else f"term of {show.counted(int(days), 'day')}"
+    wanted = f"tier {tier}" if days is None else f"term of {show.counted(days, 'day')}"
     raise NotFound(f"there is no {wanted}; there are {listed}")
 
 
