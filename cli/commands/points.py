@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import click
 
 from btt_chain.care.messages import Answer, Claim
+from btt_chain.care.wallet import Kept, State
+from btt_chain.client.views import ViewClient
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.iso3166 import ALPHA_2
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32
 from cli.commands.points_redeem import redeem
-from cli.commands.points_stats import stats
 from cli.common import show
 from cli.common.care import account_id, calendar, current, keys_of, slot_of, words
 from cli.common.chain_time import ChainTime
@@ -25,14 +31,12 @@ from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
 from cli.common.session import run
 from cli.common.working import read_id, view_chain
+from cli.declared import Input, query
 from runtime.apis.incentives import IncentivesApi
+from runtime.apis.incentives_stats import Statistics
+from runtime.pallets.facilities import Kind
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from btt_chain.care.wallet import Kept
-    from btt_chain.client.views import ViewClient
-    from btt_chain.crypto.keypair import KeyPair
+HIDDEN: Final = "< 11"
 
 
 @click.group(cls=Group)
@@ -44,8 +48,47 @@ def points() -> None:
     """
 
 
-points.add_command(stats)
 points.add_command(redeem)
+
+
+# ---- statistics
+
+
+def print_statistics(statistics: Statistics, context: Context) -> None:
+    """Print the statistics of a month as a table."""
+    if not statistics.rows:
+        show.note(f"month {statistics.month}: fewer than five facilities, so nothing is shown")
+        return
+    kinds = [f">{rule(Kind).text(cell.kind, context)}" for cell in statistics.rows[0].cells]
+    show.table(
+        ["countries", ">facilities", *kinds],
+        [
+            [
+                " ".join(ALPHA_2.get(int(region), "?") for region in row.regions),
+                str(row.facilities),
+                *(HIDDEN if cell.points is None else str(cell.points) for cell in row.cells),
+            ]
+            for row in statistics.rows
+        ],
+    )
+
+
+@query(
+    points, "btt-chain points stats", "btt-chain points stats --month 4 --json",
+    view=print_statistics,
+)  # fmt: skip
+async def stats(
+    chain: ViewClient,
+    month: Annotated[u32 | None, Input(help="[default: the last settled one]")],
+) -> Statistics:
+    """Show the public statistics of a month. Numbers below 11 are never shown."""
+    last = int((await current(chain)).month)
+    wanted = range(last, max(-1, last - 3), -1) if month is None else (int(month),)
+    for number in wanted:
+        statistics = await chain.api(IncentivesApi.stats, u32(number))
+        if statistics is not None:
+            return statistics
+    raise NotFound(f"month {wanted[0]} has no statistics: months appear once they are settled")
 
 
 # ---- collecting
@@ -121,7 +164,7 @@ async def _earn(
     given: Collecting, pair: KeyPair, base_path: Path | None, url: str, timeout: float
 ) -> tuple[int, str]:
     """Return the points that were collected, and the request."""
-    from btt_chain.care.fetch import signed_by
+    from btt_chain.care.fetch import signed_by  # here: its HTTP client takes half a second
 
     claim = given.claim
     async with view_chain(url, timeout) as chain:
@@ -204,8 +247,6 @@ async def as_on_chain(chain: ViewClient, kept: Kept, balances: dict[bytes, int])
 
     A node is asked about vouchers of accounts with points only: these are seen on the chain.
     """
-    from btt_chain.care.wallet import State
-
     is_sent = (
         kept.state in (State.Held, State.Sent)
         and kept.voucher.redeemer in balances
