@@ -6,25 +6,23 @@ import csv
 import io
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.client.amount import Currency
+from btt_chain.client.chain import Chain
 from btt_chain.present.times import date
 from btt_chain.primitives.csv_cells import text_cell
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
-from cli.common.account_history import document, entries
+from cli.common.account_history import Entry, document, entries
 from cli.common.block_scan import BlockScan
 from cli.common.errors import CannotConnect, Mistyped, Refused
 from cli.common.explorer_index import FOUND_AT, ExplorerIndex, is_here, session
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
 from cli.common.working import account
-
-if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.chain import Chain
-    from cli.common.account_history import Entry
 
 BLOCKS: Final = 1_000
 """Number of blocks that are read unless said otherwise."""
@@ -150,7 +148,7 @@ async def _indexed(
     """Return the blocks of an account in an explorer's index; None if there is no explorer."""
     if explorer is None and not await is_here():
         return None
-    where, own = explorer or FOUND_AT, "0x" + chain.genesis.hex()
+    where, own = explorer or FOUND_AT, to_hex(chain.genesis)
     async with session() as connection:
         index = ExplorerIndex(connection, where)
         try:

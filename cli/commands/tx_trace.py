@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import Undecodable
+from btt_chain.client.jsonrpc import Json
+from btt_chain.client.metadata import ChainMetadata
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Json
-    from btt_chain.client.metadata import ChainMetadata
 
 MAX_SHOWN: Final = 160
 """Characters of a value that are shown to people."""
@@ -73,7 +72,7 @@ def trace(
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
             number, at, index, found = await _find(chain, wanted, block, search)
-            there = await chain.at_block("0x" + at.hex())
+            there = await chain.at_block(to_hex(at))
             found_trace = await _ask(chain, at, storage=storage)
             steps = list(lines(there.metadata, found_trace, index))
             failed = next((step for step in reversed(steps) if step.kind == "error"), None)
@@ -81,7 +80,7 @@ def trace(
                 show.document(
                     {
                         "hash": found,
-                        "block": {"number": number, "hash": "0x" + at.hex()},
+                        "block": {"number": number, "hash": to_hex(at)},
                         "index": index,
                         "success": steps[-1].kind != "failed",
                         "steps": [
@@ -94,7 +93,7 @@ def trace(
                     }
                 )  # fmt: skip
                 return
-            show.record({"hash": found, "block": f"{number} 0x{at.hex()}, extrinsic {index}"})
+            show.record({"hash": found, "block": f"{number} {to_hex(at)}, extrinsic {index}"})
             for step in steps:
                 if storage or step.kind not in {"read", "write"}:
                     _print(step)
@@ -114,7 +113,7 @@ async def _find(
     """Return number and hash of a transaction's block, its index there, and its whole hash."""
     at = await chain.block_hash(block or "best")
     for _ in range(1 if block else search):
-        answer = await chain.connection.call("chain_getBlock", "0x" + at.hex())
+        answer = await chain.connection.call("chain_getBlock", to_hex(at))
         if not isinstance(answer, dict) or not isinstance(inner := answer["block"], dict):
             break
         header, wires = inner["header"], inner["extrinsics"]
@@ -137,7 +136,7 @@ async def _find(
 
 async def _ask(chain: Chain, at: bytes, *, storage: bool) -> dict[str, Json]:
     """Return the trace of a block, without reads and writes if with them it is too large."""
-    block = "0x" + at.hex()
+    block = to_hex(at)
     if storage:
         answer = await chain.connection.call("state_traceBlock", block, "", "", "")
         if "choose some by" not in _problem(answer):
@@ -249,7 +248,7 @@ def _access(metadata: ChainMetadata, depth: int, kind: str, key: str, value: str
 
 def _own(key: bytes) -> str:
     """Return the name of a key that is not a pallet's."""
-    return key.decode() if key[:1] == b":" and key.isascii() else "0x" + key.hex()
+    return key.decode() if key[:1] == b":" and key.isascii() else to_hex(key)
 
 
 def _origin(metadata: ChainMetadata, text: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from btt_chain.client.decoding import EventView
-    from btt_chain.scale.portable import Plain
-    from cli.common.block_scan import ReadBlock
+from btt_chain.client.decoding import EventView
+from btt_chain.scale.portable import Plain
+from cli.common.block_scan import ReadBlock
 
 GAINS: Final = frozenset(("Deposit", "Minted", "Restored"))
 LOSSES: Final = frozenset(("Withdraw", "Burned", "Slashed", "Suspended", "BurnedHeld"))
