@@ -472,6 +472,7 @@ class Sender:
         block, wire = await self._delivered(client.chain, call, wire)
         done = await client.executed(wire, block)
         if self.signing.proxied is not None:
+            # Here: only calls by the program's own runtime, which has it imported, come by.
             from runtime.pallets.proxy.events import ProxyExecuted
 
             for event in done.events:
