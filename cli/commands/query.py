@@ -25,7 +25,7 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.metadata import StorageEntry
 from cli.commands import browse
 from cli.common import show
-from cli.common.block_facts import BlockFacts, read_facts
+from cli.common.block_facts import BlockFacts, extrinsic_document, read_facts
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import json_or_text, write_json
 from cli.common.options import Group, connection_options, examples, query_options
@@ -282,17 +282,7 @@ def _block_json(found: BlockView) -> dict[str, object]:
         "hash": to_hex(found.hash),
         "number": found.number,
         "header": found.header,
-        "extrinsics": [
-            {
-                "hash": view.hash,
-                "signer": view.signer,
-                "signature": view.signature,
-                "extensions": view.extra,
-                "call": view.call.name,
-                "arguments": view.call.arguments,
-            }
-            for view in found.extrinsics
-        ],
+        "extrinsics": [extrinsic_document(view) for view in found.extrinsics],
         "events": None
         if events is None
         else [

@@ -25,6 +25,7 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.commands.tx_trace import trace
 from cli.common import show
+from cli.common.block_facts import extrinsic_document
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import read_object_file
 from cli.common.options import (
@@ -226,16 +227,7 @@ def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: 
 
 def _print_extrinsic(view: ExtrinsicView, as_json: bool) -> None:
     if as_json:
-        show.document(
-            {
-                "hash": view.hash,
-                "signer": view.signer,
-                "signature": view.signature,
-                "extensions": view.extra,
-                "call": view.call.name,
-                "arguments": view.call.arguments,
-            }
-        )
+        show.document(extrinsic_document(view))
         return
     show.record(
         {

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import click
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import Undecodable
+from btt_chain.client.extrinsics import hash_of
 from btt_chain.client.jsonrpc import Json
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.crypto.hashing import blake2_256
+from btt_chain.client.wire import header_number, list_of, member, records_of, to_bytes
 from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -83,15 +84,9 @@ def trace(
                         "block": {"number": number, "hash": to_hex(at)},
                         "index": index,
                         "success": steps[-1].kind != "failed",
-                        "steps": [
-                            {
-                                "depth": step.depth, "kind": step.kind, "name": step.name,
-                                "value": step.value,
-                            }
-                            for step in steps
-                        ],
+                        "steps": [asdict(step) for step in steps],
                     }
-                )  # fmt: skip
+                )
                 return
             show.record({"hash": found, "block": f"{number} {to_hex(at)}, extrinsic {index}"})
             for step in steps:
@@ -114,19 +109,18 @@ async def _find(
     at = await chain.block_hash(block or "best")
     for _ in range(1 if block else search):
         answer = await chain.connection.call("chain_getBlock", to_hex(at))
-        if not isinstance(answer, dict) or not isinstance(inner := answer["block"], dict):
+        if answer is None:
             break
-        header, wires = inner["header"], inner["extrinsics"]
-        if not isinstance(header, dict) or not isinstance(wires, list):
-            break
-        number = int(str(header["number"]), 16)
-        for index, wire in enumerate(wires):
-            name = blake2_256(bytes.fromhex(str(wire)[2:])).hex()
-            if name.startswith(wanted):
-                return number, at, index, "0x" + name
+        inner = member(answer, "block")
+        header = member(inner, "header")
+        number = header_number(header)
+        for index, wire in enumerate(list_of(member(inner, "extrinsics"))):
+            name = hash_of(to_bytes(wire))
+            if name.removeprefix("0x").startswith(wanted):
+                return number, at, index, name
         if not number:
             break
-        at = bytes.fromhex(str(header["parentHash"])[2:])
+        at = to_bytes(member(header, "parentHash"))
     where = f"block {block}" if block else f"the last {search} blocks"
     raise NotFound(
         f"there is no transaction 0x{wanted} in {where}; name its block with --block, or search "
@@ -161,12 +155,12 @@ def _trace(answer: Json) -> dict[str, Json]:
 
 def lines(metadata: ChainMetadata, trace: dict[str, Json], index: int) -> Iterator[Line]:
     """Yield the steps of the extrinsic of this index; the last one is `done` or `failed`."""
-    parents = {each["id"]: each["parentId"] for each in _dicts(trace["spans"])}
+    parents = {each["id"]: each["parentId"] for each in records_of(trace["spans"])}
     begin: Json = None
     depths: dict[Json, int] = {}
     seen: set[tuple[Json, str, str]] = set()
     failed = False
-    for event in _dicts(trace["events"]):
+    for event in records_of(trace["events"]):
         data, span = event["data"], event["parentId"]
         values = data["stringValues"] if isinstance(data, dict) else None
         if not isinstance(values, dict):
@@ -266,7 +260,3 @@ def _print(step: Line) -> None:
     value = step.value if len(step.value) <= MAX_SHOWN else f"{step.value[:MAX_SHOWN]} ..."
     text = "  ".join(part for part in (step.name, value) if part)
     show.labelled("  " * step.depth + step.kind.ljust(6), text, colours.get(step.kind))
-
-
-def _dicts(value: Json) -> Sequence[dict[str, Json]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from btt_chain.client.chain import BlockView, Chain, read_header
+from btt_chain.client.decoding import ExtrinsicView
 from btt_chain.client.errors import NotFound, RpcError
 from btt_chain.client.wire import list_of, member, to_bytes
 from btt_chain.primitives import babe_digests, grandpa
@@ -53,6 +54,18 @@ class BlockFacts:
             "fees": None if self.fees is None else str(self.fees),
             "digest": list(self.digest),
         }
+
+
+def extrinsic_document(view: ExtrinsicView) -> dict[str, object]:
+    """Return an extrinsic as JSON."""
+    return {
+        "hash": view.hash,
+        "signer": view.signer,
+        "signature": view.signature,
+        "extensions": view.extra,
+        "call": view.call.name,
+        "arguments": view.call.arguments,
+    }
 
 
 async def read_facts(chain: Chain, block: BlockView) -> BlockFacts:
