@@ -33,9 +33,6 @@ from cli.common.session import open_chain, run
 from cli.common.wallets import entry_named
 from cli.common.working import account as account_of
 
-PAGE: Final = 1000
-"""Keys per request: the maximum of a node."""
-
 _AT = click.option(
     "--at", metavar="BLOCK", help="The block: a number, a hash, best (default) or finalized."
 )
