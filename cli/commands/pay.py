@@ -23,6 +23,7 @@ from btt_chain.payments.request import MerchantView, PaymentRequest, judge, read
 from btt_chain.primitives.currency import Currency
 from btt_chain.primitives.digits import to_hex
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import Mistyped, Refused
 from cli.common.merchants import (
     InvoiceKey,
@@ -222,10 +223,7 @@ async def _pay_apart(chain: Chain, plan: Plan, sender: Sender) -> None:
         call = chain.compose(
             "Balances.transfer_keep_alive", dest=to_hex(apart.account_id), value=amount
         )
-        wire, _ = await sender.prepare(chain, call)
-        done = await sender.included(chain, call, wire)
-        if done.error is not None:
-            raise Refused(f"the account for this merchant could not be funded: {done.error}")
+        await sender.send_call(chain, call)
     signing = replace(sender.signing, pair=apart, nonce=None)
     await _pay(chain, plan, replace(sender, signing=signing, sent=0))
 
@@ -235,19 +233,13 @@ def _report(chain: Chain, plan: Plan, done: Included, sender: Sender) -> None:
         raise Refused(f"not paid: {done.error}")
     (paid,) = (event for event in done.events if event.name == "PayFi.Paid")
     payment = str(paid.fields["payment"])
-    if sender.as_json:
-        show.document(
-            {"payment": payment, "merchant": chain.metadata.address(plan.merchant.account),
-             "payer": chain.metadata.address(sender.pair.account_id),
-             "amount": plan.amount, "planck": str(paid.fields["gross"]),
-             "reference": to_hex(plan.reference), "hash": done.hash,
-             "block": {"hash": to_hex(done.block), "number": done.number},
-             "finalized": done.is_final, "warnings": plan.warnings,
-             "protected": str(plan.merchant.free_bond)}
-        )  # fmt: skip
-        return
-    show.record({"payment": payment, "block": f"{done.number:_} {to_hex(done.block)}"})
-    if done.is_final:
-        show.good(f"Paid {plan.amount}; the block is final.")
-    else:
-        show.good(f"Paid {plan.amount}, in a block that is not final yet.")
+    if not sender.as_json:
+        show.record({"payment": payment, "block": f"{done.number:_} {to_hex(done.block)}"})
+    finality = "; the block is final." if done.is_final else ", in a block that is not final yet."
+    report(
+        done, sender.as_json, f"Paid {plan.amount}{finality}",
+        payment=payment, merchant=chain.metadata.address(plan.merchant.account),
+        payer=chain.metadata.address(sender.pair.account_id), amount=plan.amount,
+        planck=str(paid.fields["gross"]), reference=to_hex(plan.reference),
+        warnings=plan.warnings, protected=str(plan.merchant.free_bond),
+    )  # fmt: skip
