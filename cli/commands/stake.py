@@ -15,6 +15,7 @@ from btt_chain.present import Context, rule, rule_of
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u8, u32, u64, u128
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.calls import report, send_calls, total
 from cli.common.chain_time import ChainTime, until
@@ -31,6 +32,7 @@ from runtime.pallets.tier_staking import (
     Benefit,
     Holdings,
     PoolState,
+    Position,
     Stake,
     StakeQuote,
     Tier,
@@ -207,36 +209,23 @@ class OpenStake:
         return f"its owner cannot end it before; if governance did, {lost} of reward would be lost"
 
 
-async def open_stakes(chain: ViewClient, who: bytes, now: int) -> list[OpenStake]:
-    """Return the open stakes of an account, by number, with their figures at `now`."""
-    account = to_hex(who)
-    stored = await chain.chain.storage("TierStaking.Holdings", account)
-    holdings = Holdings() if stored is None else shaped(Holdings, stored)
-    accumulated = int(str(await chain.chain.storage("TierStaking.AccDividend")))
-    warm_up = int(str(chain.chain.constant("TierStaking.WarmUp")))
-    positions = sorted(holdings.positions, key=lambda position: position.id)
-    values = await chain.chain.storage_many(
-        "TierStaking.Stakes", [[account, int(position.id)] for position in positions]
+def open_stake(
+    position: Position, terms: Stake, now: int, warm_up: int, accumulated: int
+) -> OpenStake:
+    """Return a stake with its figures at `now`; `accumulated` are the dividends of one planck."""
+    earned = int(accrued(terms.amount, terms.bps, elapsed(terms, now)))
+    due = earned - int(terms.gross_claimed)
+    return OpenStake(
+        stake=position.id,
+        terms=terms,
+        benefits=position.benefits,
+        benefits_from=u64(int(position.since) + warm_up),
+        due=u128(due),
+        due_net=u128(net_of(due, terms.burn_bps)),
+        dividend=u128(int(terms.amount) * (accumulated - int(terms.acc_snapshot)) // ONE),
+        forfeited=u128(net_of(int(terms.commit) - earned, terms.burn_bps)),
+        now=u64(now),
     )
-    stakes = []
-    for position, value in zip(positions, values, strict=True):
-        terms = shaped(Stake, value)
-        earned = int(accrued(terms.amount, terms.bps, elapsed(terms, now)))
-        due = earned - int(terms.gross_claimed)
-        stakes.append(
-            OpenStake(
-                position.id,
-                terms,
-                position.benefits,
-                u64(int(position.since) + warm_up),
-                u128(due),
-                u128(net_of(due, terms.burn_bps)),
-                u128(int(terms.amount) * (accumulated - int(terms.acc_snapshot)) // ONE),
-                u128(net_of(int(terms.commit) - earned, terms.burn_bps)),
-                u64(now),
-            )
-        )
-    return stakes
 
 
 def net_of(gross: int, burn_bps: int) -> int:
@@ -244,14 +233,24 @@ def net_of(gross: int, burn_bps: int) -> int:
     return gross - gross * int(burn_bps) // BPS
 
 
-async def stakes_now(chain: ViewClient, who: bytes) -> list[OpenStake]:
-    """Return the open stakes of an account, with their figures in the best block."""
-    return await open_stakes(chain, who, (await ChainTime.read(chain.chain)).ms)
+async def open_stakes(chain: ViewClient, who: bytes, *, is_next: bool = False) -> list[OpenStake]:
+    """Return the open stakes of an account, by number.
 
-
-async def stakes_next(chain: ViewClient, who: bytes) -> list[OpenStake]:
-    """Return the open stakes of an account, with their figures in a block that is made now."""
-    return await open_stakes(chain, who, (await ChainTime.read(chain.chain)).at_next_block().ms)
+    Their figures are those of the best block, or with `is_next` of a block that is made now.
+    """
+    time, account = await ChainTime.read(chain.chain), to_hex(who)
+    now = (time.at_next_block() if is_next else time).ms
+    stored = await chain.chain.storage("TierStaking.Holdings", account)
+    holdings = Holdings() if stored is None else shaped(Holdings, stored)
+    positions = sorted(holdings.positions, key=lambda position: position.id)
+    keys: list[list[Plain]] = [[account, int(position.id)] for position in positions]
+    values = await chain.chain.storage_many("TierStaking.Stakes", keys)
+    accumulated = int(str(await chain.chain.storage("TierStaking.AccDividend")))
+    warm_up = int(str(chain.chain.constant("TierStaking.WarmUp")))
+    return [
+        open_stake(position, shaped(Stake, value), now, warm_up, accumulated)
+        for position, value in zip(positions, values, strict=True)
+    ]
 
 
 def find(stakes: Sequence[OpenStake], number: int) -> OpenStake:
@@ -277,7 +276,7 @@ async def list_(chain: ViewClient, account: AccountId) -> list[OpenStake]:
 
     Those that are over earn nothing more; `stake unstake` closes one.
     """
-    return await stakes_now(chain, account)
+    return await open_stakes(chain, account)
 
 
 def print_stake(row: OpenStake, context: Context) -> None:
@@ -311,7 +310,7 @@ async def show_(
     of: Annotated[AccountId, Input("ACCOUNT", "The owner of the stake.")],
 ) -> OpenStake:
     """Show one stake, and what an end before its term would cost."""
-    return find(await stakes_now(chain, of), id)
+    return find(await open_stakes(chain, of), id)
 
 
 # ---- calls
@@ -393,7 +392,7 @@ async def extend(
 ) -> dict[str, object]:
     """Restart a stake with a term that ends later. What it earned so far is paid."""
     number, _ = await chosen_tier(chain, tier, term)
-    find(await stakes_now(chain, sender.account), id)
+    find(await open_stakes(chain, sender.account), id)
     return {"id": id, "tier": number}
 
 
@@ -403,7 +402,7 @@ async def extend(
 )  # fmt: skip
 async def unstake(chain: ViewClient, sender: Sender, id: StakeId) -> dict[str, object]:
     """Close a stake whose term is over: the rest of its reward is paid, and the money is free."""
-    row = find(await stakes_next(chain, sender.account), id)
+    row = find(await open_stakes(chain, sender.account, is_next=True), id)
     if not row.is_over:
         context = await context_of(chain)
         raise Refused(
@@ -445,7 +444,7 @@ def claim(
 
 async def claims(chain: ViewClient, who: bytes, numbers: Sequence[int]) -> list[Named]:
     """Return the calls that claim what is due to an account: of these stakes, or everything."""
-    stakes = await stakes_next(chain, who)
+    stakes = await open_stakes(chain, who, is_next=True)
     calls: list[Named] = []
     for row in [find(stakes, number) for number in numbers] or stakes:
         if row.due:

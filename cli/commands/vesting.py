@@ -82,20 +82,27 @@ def next_dates(schedules: Sequence[Schedule], slot: int, step: int, count: int) 
     return sorted(steps | cliffs | ({end} if end > slot else set()))
 
 
+def vested_at(
+    schedules: Sequence[Schedule], lock: int, slot: int, dates: Sequence[int] = ()
+) -> Vested:
+    """Return schedules at a slot, with what they lock then and at later dates."""
+    unvested = total_unvested(schedules, slot)
+    rows = [Released(row, row.vested(slot), row.unvested(slot)) for row in schedules]
+    later = [Locked(u32(date), total_unvested(schedules, date)) for date in dates]
+    return Vested(u32(slot), unvested, u128(max(0, lock - int(unvested))), rows, later)
+
+
 async def read_vested(chain: ViewClient, who: bytes, slot: int, months: int) -> Vested:
     """Return the schedules of an account at a slot, and what is locked in the next months."""
     stored = await chain.chain.storage("Vesting.SchedulesExt", to_hex(who))
     schedules = shaped(list[Schedule], stored or [])
-    unvested = total_unvested(schedules, slot)
     # The lock holds more than is unvested until it is updated.
     locks = shaped(
         list[BalanceLock], await chain.chain.storage("Balances.Locks", to_hex(who)) or []
     )
     lock = sum(int(row.amount) for row in locks if row.id == LOCK_ID)
-    rows = [Released(row, row.vested(slot), row.unvested(slot)) for row in schedules]
     dates = next_dates(schedules, slot, MONTH_MS // chain.slot_ms, months)
-    later = [Locked(u32(date), total_unvested(schedules, date)) for date in dates]
-    return Vested(u32(slot), unvested, u128(max(0, lock - int(unvested))), rows, later)
+    return vested_at(schedules, lock, slot, dates)
 
 
 def print_vested(vested: Vested, context: Context) -> None:
@@ -122,8 +129,11 @@ def print_vested(vested: Vested, context: Context) -> None:
         context,
     )  # fmt: skip
     show.heading("Next dates")
-    at = {"at": lambda row, _: vested.when(int(row.slot), context), "locked then": "unvested"}
-    print_value(rule_of(list[Locked]), vested.dates, at, context)
+    print_value(
+        rule_of(list[Locked]), vested.dates,
+        {"at": lambda row, _: vested.when(int(row.slot), context), "locked then": "unvested"},
+        context,
+    )  # fmt: skip
     if vested.claimable:
         show.note("unlock what is released: btt-chain vesting claim --from KEY")
 
