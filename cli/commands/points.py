@@ -19,11 +19,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.iso3166 import ALPHA_2
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.primitives.ss58 import encode
-from btt_chain.scale import u32
+from btt_chain.scale import u32, u64
 from cli.commands.points_redeem import redeem
 from cli.common import show
 from cli.common.care import account_id, calendar, current, keys_of, slot_of, words
-from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import write
 from cli.common.options import Group, examples, json_option, url_options
@@ -31,9 +30,10 @@ from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
 from cli.common.session import run
 from cli.common.working import read_id, view_chain
-from cli.declared import Input, query
+from cli.declared import Input, context_of, query
 from runtime.apis.incentives import IncentivesApi
 from runtime.apis.incentives_stats import Statistics
+from runtime.frame.aliases import SlotOf
 from runtime.pallets.facilities import Kind
 
 HIDDEN: Final = "< 11"
@@ -192,19 +192,18 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
     """List the vouchers of the wallet, and the points of its accounts."""
     pair = wallet_of(wallet)
 
-    async def ask() -> tuple[list[Kept], dict[bytes, int], int, ChainTime, int]:
+    async def ask() -> tuple[list[Kept], dict[bytes, int], int, int, Context]:
         async with view_chain(url, timeout) as chain:
-            prefix = chain.chain.metadata.prefix
             with opened(base_path, pair, chain.genesis) as found:
                 vouchers, missing = found.vouchers(), len(found.claims())
             balances = await balances_of(chain, vouchers)
             shown = [await as_on_chain(chain, kept, balances) for kept in vouchers]
-            return shown, balances, missing, await ChainTime.read(chain.chain), prefix
+            return shown, balances, missing, await slot_of(chain), await context_of(chain)
 
-    vouchers, balances, missing, time, prefix = run(ask())
+    vouchers, balances, missing, now, context = run(ask())
     rows = [
         {
-            "facility": encode(kept.voucher.facility, prefix),
+            "facility": encode(kept.voucher.facility, context.prefix),
             "month": int(kept.voucher.month),
             "points": kept.points,
             "state": kept.state.name.lower(),
@@ -215,19 +214,20 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
     ]
     if as_json:
         show.document(
-            {"vouchers": rows, "now": time.slot, "claimsToCollect": missing,
-             "points": {encode(who, prefix): count for who, count in balances.items()}}
+            {"vouchers": rows, "now": now, "claimsToCollect": missing,
+             "points": {encode(who, context.prefix): count for who, count in balances.items()}}
         )  # fmt: skip
         return
     if not rows:
         show.note("the wallet is empty; `btt-chain points earn --help` says how to collect")
         return
+    when = rule(SlotOf)
     left = [balances.get(kept.voucher.redeemer, 0) for kept in vouchers]
     show.table(
         ["facility", ">month", ">points", "state", "account", "due", ">left on the chain"],
         [
             [
-                *map(str, (row | {"due": time.when(kept.due)}).values()),
+                *map(str, (row | {"due": when.text(u64(kept.due), context)}).values()),
                 str(count) if row["state"] == "redeemed" else "-",
             ]
             for row, kept, count in zip(rows, vouchers, left, strict=True)
@@ -237,7 +237,7 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
         {
             "points on the chain": str(sum(balances.values())),
             "claims to collect": str(missing),
-            "the chain's time": time.when(time.slot),
+            "the chain's time": when.text(u64(now), context),
         }
     )
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import click
 
-from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import Currency
 from btt_chain.client.chain import BlockView, Chain, find_block, read_properties
 from btt_chain.client.errors import RpcError
@@ -26,7 +25,7 @@ from btt_chain.scale.metadata import StorageEntry
 from cli.commands import browse
 from cli.common import show
 from cli.common.block_facts import BlockFacts, extrinsic_document, read_facts
-from cli.common.errors import Mistyped, NotFound
+from cli.common.errors import NotFound
 from cli.common.files import json_or_text, write_json
 from cli.common.options import Group, connection_options, examples, query_options
 from cli.common.session import open_chain, run
@@ -205,10 +204,7 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 
     async def ask() -> None:
         async with open_chain(url, timeout, at) as chain:
-            try:
-                who = read_account(address, chain.metadata.prefix)
-            except AccountError as error:
-                raise Mistyped(str(error)) from None
+            who = account_of(address, chain.metadata.prefix)
             info = await chain.storage("System.Account", to_hex(who))
             data = field(info, "data")
             free, reserved, frozen = (

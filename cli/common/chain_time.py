@@ -53,14 +53,6 @@ class ChainTime:
         """Milliseconds since the first block, in whole slots."""
         return self.slot * self.slot_ms
 
-    def date(self, ms: int) -> str:
-        """Return the date of a time in ms since the first block; empty if the chain has no date."""
-        return date(self.genesis_slot * self.slot_ms + ms) if self.genesis_slot else ""
-
-    def when(self, slot: int) -> str:
-        """Return the date of a slot since the first block; its number if the chain has no date."""
-        return self.date(int(slot) * self.slot_ms) or f"slot {int(slot)}"
-
     def until(self, ms: int) -> str:
         """Return a time in ms since the first block as date and distance; `over` if it is past."""
         genesis = self.genesis_slot * self.slot_ms

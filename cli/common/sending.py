@@ -460,10 +460,7 @@ class Sender:
 
         Raises DispatchFailed if it failed in its block.
         """
-        return await self.submit_call(client, client.compose(pallet, name, **args))
-
-    async def submit_call(self, client: RuntimeClient, call: Call) -> Executed:
-        """Show and send a composed call; return its events. Raises DispatchFailed."""
+        call = client.compose(pallet, name, **args)
         wire, _ = await self.prepare(client.chain, call)
         return await self.executed(client, call, wire)
 

@@ -91,8 +91,8 @@ def test_vesting_money_is_shown_and_unlocked(url: str) -> None:
     assert run(url, *sent, json.dumps(schedule)).exit_code == 0
     found = document(url, "vesting", "show", "//Ferdie")
     (row,) = found["schedules"]
-    schedule = row["schedule"].pick("locked", "start", "length")
-    assert schedule == (str(2_000 * 10**18), 0, 2_000)
+    terms = row["schedule"].pick("locked", "start", "length")
+    assert terms == (str(2_000 * 10**18), 0, 2_000)
     assert int(row["vested"]) + int(row["unvested"]) == 2_000 * 10**18
     assert found["dates"][-1]["unvested"] == "0"
     shown = good(url, "vesting", "show", "//Ferdie", "--months", "0")
