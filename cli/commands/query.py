@@ -304,7 +304,7 @@ def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> Non
     show.table(
         [">#", "call", "arguments", "signer"],
         [
-            [str(at), view.call.name, _arguments(view.call.shown), view.signer or "-"]
+            [str(at), view.call.name, view.call.inner, view.signer or "-"]
             for at, view in enumerate(found.extrinsics)
         ],
         title="Extrinsics",
@@ -317,10 +317,6 @@ def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> Non
         [["-" if e.extrinsic is None else str(e.extrinsic), e.name, e.shown] for e in found.events],
         title="Events",
     )
-
-
-def _arguments(shown: dict[str, str]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in shown.items())
 
 
 # ---- everything else

@@ -202,9 +202,8 @@ def _steps(metadata: ChainMetadata, texts: dict[str, str], depth: int) -> Iterat
     match texts["method"]:
         case "Call":
             call = metadata.decoder.call(bytes.fromhex(texts["call"]))
-            inner = ", ".join(f"{name}: {value}" for name, value in call.shown.items())
             origin = _origin(metadata, texts["origin"])
-            yield Line(depth, "call", f"{call.name}({inner})", f"{origin}, {_us(texts['weight'])}")
+            yield Line(depth, "call", call.line, f"{origin}, {_us(texts['weight'])}")
         case "Get":
             yield _access(metadata, depth, "read", texts["key"], texts["result"])
         case "Put":
