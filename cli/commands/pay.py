@@ -35,7 +35,7 @@ from cli.common.merchants import (
     number,
     paid_with,
     quoted,
-)  # fmt: skip
+)
 from cli.common.options import examples, read_text
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run

@@ -60,8 +60,6 @@ SHOWN_MONTHS: Final = (6, 12, 24, 48, 96)
 """Months that fit on a screen."""
 MAX_MONTHS: Final = 1_200
 """Maximum number of months."""
-WHOLE: Final = 1_000_000
-"""The whole of a share in millionths."""
 
 
 @click.group(cls=Group)
@@ -412,7 +410,7 @@ def simulate(
     """
     from genesis.simulate import Plan, simulated
 
-    if staked_share > WHOLE:
+    if staked_share > MILLIONTHS.whole:
         raise Mistyped("--staked-share is more than the whole")
     plan = Plan(
         months=months, staked_ppm=int(staked_share), demand=int(demand),
