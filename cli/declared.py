@@ -115,12 +115,14 @@ class Parameter:
                 [self.key], type=type, metavar=metavar, required=not self.is_optional
             )
         is_flag = isinstance(self.rule, Truth)
-        return click.Option(
+        option = click.Option(
             [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
-            is_flag=is_flag, default=False if is_flag else mark.default, help=mark.help,
+            is_flag=is_flag or None, help=mark.help,
             required=not is_flag and not self.is_optional and mark.default is None,
-            show_default=bool(mark.default),
         )  # fmt: skip
+        if mark.default is not None:  # click takes a default of None for a value that is there
+            option.default, option.show_default = mark.default, True
+        return option
 
     def _type(self) -> _Type:
         rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
@@ -221,7 +223,7 @@ def query(
             else:
                 print_value(rule, value, columns, context)
 
-        _add(group, click.Command, function.__name__, query_options(command), parameters, lines,
+        _add(group, function.__name__, query_options(command), parameters, lines,
              inspect.getdoc(function))  # fmt: skip
         return function
 
@@ -386,7 +388,7 @@ def _add_sending(
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
         typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
         for parameter in parameters:
-            if parameter.mark.check is not None:
+            if parameter.mark.check is not None and typed[parameter.key] is not None:
                 parameter.mark.check(str(typed[parameter.key]))
         sender = Sender.of(options, as_json)
 
@@ -408,14 +410,15 @@ def _add_sending(
 
         run(work())
 
-    _add(group, SendingCommand, name, call_options(command), parameters, lines, help)
+    _add(group, name, call_options(command), parameters, lines, help)
 
 
 def _add(
-    group: click.Group, kind: type[click.Command], name: str, function: Callable[..., None],
+    group: click.Group, name: str, function: Callable[..., None],
     parameters: Sequence[Parameter], lines: Sequence[str], help: str | None,
 ) -> None:  # fmt: skip
     """Add a command: its parameters come before the options that all commands have."""
-    command = click.command(name.strip("_").replace("_", "-"), cls=kind, help=help)(function)
+    title = name.strip("_").replace("_", "-")
+    command = click.command(title, cls=SendingCommand, help=help)(function)
     command.params = [parameter.declaration for parameter in parameters] + command.params
     group.add_command(examples(*lines)(command))

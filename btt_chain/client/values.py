@@ -48,6 +48,16 @@ class CallView:
     arguments: dict[str, Plain]
     shown: dict[str, str]
 
+    @property
+    def inner(self) -> str:
+        """The arguments in readable form, on one line."""
+        return ", ".join(f"{name}: {text}" for name, text in self.shown.items())
+
+    @property
+    def line(self) -> str:
+        """The call in readable form, on one line."""
+        return f"{self.name}({self.inner})"
+
 
 class Values:
     """Decoded values of one runtime's types, in the forms that programs and readers take."""

@@ -11,9 +11,9 @@ UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 DAYS_ALONE: Final = 10
 """Durations of so many days have no hours."""
 
-_DURATION: Final = re.compile(r"([0-9]{1,15}) ?(days?|hours?|minutes?|seconds?|[dhms])")
+_DURATION: Final = re.compile(r"([0-9]{1,15}) ?(weeks?|days?|hours?|minutes?|seconds?|[wdhms])")
 _DURATIONS: Final = re.compile(rf"{_DURATION.pattern}(?: ?{_DURATION.pattern})*")
-_SECONDS: Final = {word[0]: length for length, word in UNITS}
+_SECONDS: Final = {"w": 7 * 86_400, **{word[0]: length for length, word in UNITS}}
 
 
 def span(ms: int) -> str:

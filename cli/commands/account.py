@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.crypto import mnemonic
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.signature import Scheme
+from btt_chain.crypto.signature import verify as is_signed
+from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import from_hex, to_hex
+from btt_chain.primitives.strict_json import BadJson, read_json
+from btt_chain.wallet.entries import Entry, Kind
 from btt_chain.wallet.errors import WalletError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -35,10 +44,6 @@ from cli.common.wallets import (
     wallet_errors,
     wallet_folder,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.wallet.entries import Entry
 
 MAX_FILE: Final = 64 << 10
 """Maximum bytes of a file to import."""
@@ -77,8 +82,6 @@ def new(name: str, words: str, scheme: str, as_json: bool, **options: object) ->
 
     The password opens the file; the phrase is the key itself, wherever the file may go.
     """
-    from btt_chain.crypto import mnemonic
-
     with wallet_errors():
         wallet().check_free(name)
     word = _new_password(Passwords.of(options), name)
@@ -141,7 +144,7 @@ def export(name: str, output: Path | None, secret: bool, **options: object) -> N
         entry = wallet().get(name)
     if secret:
         pair = key_of(entry, passwords)
-        text = "0x" + (pair.seed or pair.secret).hex() + "\n"
+        text = to_hex(pair.seed or pair.secret) + "\n"
     else:
         text = entry.encode().decode()
     if output is None:
@@ -162,8 +165,6 @@ def export(name: str, output: Path | None, secret: bool, **options: object) -> N
 @json_option
 def list_(network: int, as_json: bool) -> None:
     """List the accounts of the wallet."""
-    from btt_chain.primitives import ss58
-
     with wallet_errors():
         found, wrong = wallet().entries()
         default = wallet().default()
@@ -199,9 +200,6 @@ def list_(network: int, as_json: bool) -> None:
 @json_option
 def show_(name: str, network: int, as_json: bool) -> None:
     """Show an account: its address, and of a multisig or a proxy what it consists of."""
-    from btt_chain.primitives import ss58
-    from btt_chain.wallet.entries import Kind
-
     with wallet_errors():
         entry = wallet().get(name)
         facts = _facts(entry, network)
@@ -247,8 +245,6 @@ def add(
     It is another person's account; with --watch your own one without a key, and with --by one for
     which you are a proxy: `--from NAME` then signs with the key of the proxy.
     """
-    from btt_chain.wallet.entries import Entry, Kind
-
     if watch and by is not None:
         raise Mistyped("leave out either --watch or --by")
     if scope is not None and by is None:
@@ -280,9 +276,9 @@ def sign(name: str, message: str | None, is_hex: bool, as_json: bool, **options:
         entry = wallet().get(name)
     raw = _message(message, is_hex=is_hex)
     pair = key_of(entry, Passwords.of(options))
-    signature = "0x" + pair.sign(raw).hex()
+    signature = to_hex(pair.sign(raw))
     if as_json:
-        show.document({"account": "0x" + pair.account_id.hex(), "signature": signature})
+        show.document({"account": to_hex(pair.account_id), "signature": signature})
     else:
         click.echo(signature)
 
@@ -301,11 +297,7 @@ def verify(signature: str, who: str, message: str | None, is_hex: bool, as_json:
     Any of the three kinds of key may have signed, and the message may be in the brackets that
     wallets in browsers put around it.
     """
-    from btt_chain.crypto.signature import Scheme
-    from btt_chain.crypto.signature import verify as is_signed
-    from cli.common.session import from_hex
-
-    account, raw = _account(who), from_hex(signature, "the signature")
+    account, raw = _account(who), _raw(signature, "the signature")
     text = _message(message, is_hex=is_hex)
     wrapped = b"<Bytes>" + text + b"</Bytes>"
     right = any(
@@ -369,8 +361,6 @@ def rename(old: str, new_name: str, as_json: bool) -> None:
 @json_option
 def default(name: str | None, clears: bool, as_json: bool) -> None:
     """Choose the account that signs where --from is left out; without NAME show it."""
-    from btt_chain.wallet.entries import Kind
-
     if clears and name is not None:
         raise Mistyped("leave out either NAME or --none")
     with wallet_errors():
@@ -393,8 +383,6 @@ def default(name: str | None, clears: bool, as_json: bool) -> None:
 
 
 def _add_key(name: str, pair: KeyPair, word: str) -> Entry:
-    from btt_chain.wallet.entries import Entry
-
     with wallet_errors():
         entry = Entry.key(name, pair, word)
         wallet().add(entry)
@@ -403,8 +391,6 @@ def _add_key(name: str, pair: KeyPair, word: str) -> Entry:
 
 def _add_file(name: str, document: str, passwords: Passwords) -> Entry:
     """Store a file of polkadot.js under a name. Refused if it is damaged or the password wrong."""
-    from btt_chain.wallet.entries import Entry, Kind
-
     with wallet_errors():
         entry = Entry.decode(name, document.encode())
         if entry.kind is Kind.KEY:
@@ -459,8 +445,6 @@ def _document(text: str) -> str | None:
     """Return a text if it is a JSON document; None for a secret."""
     if not text.startswith("{"):
         return None
-    from btt_chain.primitives.strict_json import BadJson, read_json
-
     try:
         read_json(text, halves=True)
     except BadJson as error:
@@ -469,8 +453,6 @@ def _document(text: str) -> str | None:
 
 
 def _check_no_address(text: str, name: str) -> None:
-    from btt_chain.primitives import ss58
-
     try:
         ss58.decode(text)
     except ss58.Ss58Error:
@@ -482,9 +464,6 @@ def _check_no_address(text: str, name: str) -> None:
 
 def _account(text: str) -> bytes:
     """Return the account of a name, or of an address of any network. Mistyped for other texts."""
-    from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.primitives import ss58
-
     try:
         found = ss58.decode(text)[0]
         if len(found) == 32:
@@ -498,12 +477,15 @@ def _account(text: str) -> bytes:
 
 
 def _message(given: str | None, *, is_hex: bool) -> bytes:
-    from cli.common.session import from_hex
+    raw = sys.stdin.buffer.read() if given is None else given.encode()
+    return _raw(raw.decode("ascii", "replace"), "the message") if is_hex else raw
 
-    if given is None:
-        raw = sys.stdin.buffer.read()
-        return from_hex(raw.decode("ascii", "replace"), "the message") if is_hex else raw
-    return from_hex(given, "the message") if is_hex else given.encode()
+
+def _raw(text: str, what: str) -> bytes:
+    try:
+        return from_hex(text.strip())
+    except ValueError:
+        raise Mistyped(f"{what} is not hex") from None
 
 
 def _kind_of(entry: Entry) -> str:
@@ -512,16 +494,13 @@ def _kind_of(entry: Entry) -> str:
 
 def _facts(entry: Entry, network: int | None = None) -> dict[str, object]:
     """Return an account as a part of a JSON document, without anything secret."""
-    from btt_chain.primitives import ss58
-    from btt_chain.wallet.entries import Kind
-
     prefix = ss58.DEFAULT_PREFIX if network is None else network
     facts: dict[str, object] = {
         "name": entry.name,
         "kind": entry.kind.value,
         "scheme": entry.scheme or None,
         "address": ss58.encode(entry.account, prefix),
-        "account": "0x" + entry.account.hex(),
+        "account": to_hex(entry.account),
     }
     if entry.kind is Kind.MULTISIG:
         facts["threshold"] = entry.threshold

@@ -6,14 +6,17 @@ import csv
 import io
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-from btt_chain.present.times import date
+from btt_chain.client.amount import Currency
+from btt_chain.client.chain import Chain
+from btt_chain.present.times import date, read_date, read_span
 from btt_chain.primitives.csv_cells import text_cell
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
-from cli.common.account_history import document, entries
+from cli.common.account_history import Entry, document, entries
 from cli.common.block_scan import BlockScan
 from cli.common.errors import CannotConnect, Mistyped, Refused
 from cli.common.explorer_index import FOUND_AT, ExplorerIndex, is_here, session
@@ -21,14 +24,8 @@ from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
 from cli.common.working import account
 
-if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.chain import Chain
-    from cli.common.account_history import Entry
-
 BLOCKS: Final = 1_000
 """Number of blocks that are read unless said otherwise."""
-UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 class Since(click.ParamType[int]):
@@ -42,15 +39,12 @@ class Since(click.ParamType[int]):
         """Return the time."""
         if isinstance(value, int):
             return value
-        text = str(value)
-        digits, unit = text[:-1], text[-1:]
-        if unit in UNITS and digits.isascii() and digits.isdecimal() and len(digits) < 6:
-            return int((time.time() - int(digits) * UNITS[unit]) * 1_000)
-        try:
-            at = datetime.fromisoformat(text)
-            return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
-        except (ValueError, OverflowError):
+        ms, back = read_date(str(value)), read_span(str(value))
+        if back is not None:
+            ms = max(0, int(time.time() * 1_000) - back)
+        if ms is None:
             self.fail(f"{value!r} is not a time: write 7d, 12h or 2026-11-22", param, ctx)
+        return ms
 
 
 @examples(
@@ -150,7 +144,7 @@ async def _indexed(
     """Return the blocks of an account in an explorer's index; None if there is no explorer."""
     if explorer is None and not await is_here():
         return None
-    where, own = explorer or FOUND_AT, "0x" + chain.genesis.hex()
+    where, own = explorer or FOUND_AT, to_hex(chain.genesis)
     async with session() as connection:
         index = ExplorerIndex(connection, where)
         try:

@@ -7,28 +7,39 @@ import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import printable
+from btt_chain.client.transactions import Included
 from btt_chain.payments.doubts import PROTECTED
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.privacy import account_for, round_sum
 from btt_chain.payments.reference import new_reference
+from btt_chain.payments.request import MerchantView, PaymentRequest, judge, read_request
+from btt_chain.primitives.currency import Currency
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import Mistyped, Refused
+from cli.common.merchants import (
+    InvoiceKey,
+    amount_of,
+    ensure_money,
+    fields,
+    merchant_of,
+    named,
+    number,
+    paid_with,
+    quoted,
+)
 from cli.common.options import examples, read_text
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.working import planck
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Included
-    from btt_chain.payments.request import MerchantView, PaymentRequest
-    from btt_chain.primitives.currency import Currency
 
 MARGIN_BPS: Final = 100
 """Default rise of the price that a payment in another currency may have until its block."""
@@ -63,8 +74,6 @@ def pay(
     doubtful about the request is printed before anything is signed. Health services are paid from
     an account of their own, //pay//ADDRESS below the key.
     """
-    from btt_chain.payments.request import read_request
-
     try:
         read = read_request(read_text(request))
     except PaymentError as error:
@@ -121,9 +130,6 @@ async def _plan(
     chain: Chain, request: PaymentRequest, amount: str | None, most: str | None
 ) -> Plan:
     """Check a request on the chain. Refused if it must not be paid."""
-    from btt_chain.payments.request import judge
-    from cli.common.merchants import InvoiceKey, amount_of, merchant_of, paid_with, quoted
-
     view = await merchant_of(chain, request.merchant)
     try:
         warnings = judge(request, view, chain.genesis, time.time_ns() // 1_000_000)
@@ -160,8 +166,6 @@ async def _plan(
 
 def _introduce(chain: Chain, plan: Plan) -> None:
     """Print the sentence about the payment, all that is doubtful about it, and its protection."""
-    from cli.common.merchants import named
-
     money = chain.metadata.currency
     cost = ""
     if plan.unit.code != "BTT":
@@ -177,12 +181,10 @@ def _introduce(chain: Chain, plan: Plan) -> None:
 
 
 async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
-    from cli.common.merchants import ensure_money
-
     call = chain.compose(
-        "PayFi.pay", merchant=_hex(plan.merchant.account), units=plan.units,
-        currency=_hex(plan.unit.code.encode()), max_btt=plan.most, reference=_hex(plan.reference),
-        memo=None,
+        "PayFi.pay", merchant=to_hex(plan.merchant.account), units=plan.units,
+        currency=to_hex(plan.unit.code.encode()), max_btt=plan.most,
+        reference=to_hex(plan.reference), memo=None,
     )  # fmt: skip
     if not sender.is_forced:
         await ensure_money(chain, sender.account, plan.gross, "the payment")
@@ -194,7 +196,7 @@ async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
         show.note(
             "the payment may be made already; before you try again, look with `btt-chain merchant "
             f"show {chain.metadata.address(plan.merchant.account)} --reference "
-            f"{_hex(plan.reference)} --amount {plan.amount.replace(' ', '')}`"
+            f"{to_hex(plan.reference)} --amount {plan.amount.replace(' ', '')}`"
         )
         raise
     _report(chain, plan, done, sender)
@@ -202,15 +204,13 @@ async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
 
 async def _pay_apart(chain: Chain, plan: Plan, sender: Sender) -> None:
     """Pay from the merchant's own account, and put a round sum there first if it needs one."""
-    from cli.common.merchants import fields, number
-
     money = chain.metadata.currency
     apart = account_for(sender.pair, plan.merchant.account)
     address = chain.metadata.address(apart.account_id)
     show.note(
         f"It is a health service: it is paid from {address}, an account for this merchant alone."
     )
-    account = fields(await chain.storage("System.Account", _hex(apart.account_id)))
+    account = fields(await chain.storage("System.Account", to_hex(apart.account_id)))
     free = number(fields(account["data"])["free"])
     least = number(chain.constant("Balances.ExistentialDeposit"))
     probe = chain.compose("System.remark", remark="0x" + "00" * 64)
@@ -221,12 +221,9 @@ async def _pay_apart(chain: Chain, plan: Plan, sender: Sender) -> None:
         amount = round_sum(needed - free, ROUND_UNIT)
         show.note(f"Put {money.format(amount)} there, a round sum unlike an invoice's amount.")
         call = chain.compose(
-            "Balances.transfer_keep_alive", dest=_hex(apart.account_id), value=amount
+            "Balances.transfer_keep_alive", dest=to_hex(apart.account_id), value=amount
         )
-        wire, _ = await sender.prepare(chain, call)
-        done = await sender.included(chain, call, wire)
-        if done.error is not None:
-            raise Refused(f"the account for this merchant could not be funded: {done.error}")
+        await sender.send_call(chain, call)
     signing = replace(sender.signing, pair=apart, nonce=None)
     await _pay(chain, plan, replace(sender, signing=signing, sent=0))
 
@@ -236,23 +233,13 @@ def _report(chain: Chain, plan: Plan, done: Included, sender: Sender) -> None:
         raise Refused(f"not paid: {done.error}")
     (paid,) = (event for event in done.events if event.name == "PayFi.Paid")
     payment = str(paid.fields["payment"])
-    if sender.as_json:
-        show.document(
-            {"payment": payment, "merchant": chain.metadata.address(plan.merchant.account),
-             "payer": chain.metadata.address(sender.pair.account_id),
-             "amount": plan.amount, "planck": str(paid.fields["gross"]),
-             "reference": _hex(plan.reference), "hash": done.hash,
-             "block": {"hash": _hex(done.block), "number": done.number},
-             "finalized": done.is_final, "warnings": plan.warnings,
-             "protected": str(plan.merchant.free_bond)}
-        )  # fmt: skip
-        return
-    show.record({"payment": payment, "block": f"{done.number:_} {_hex(done.block)}"})
-    if done.is_final:
-        show.good(f"Paid {plan.amount}; the block is final.")
-    else:
-        show.good(f"Paid {plan.amount}, in a block that is not final yet.")
-
-
-def _hex(raw: bytes) -> str:
-    return "0x" + bytes(raw).hex()
+    if not sender.as_json:
+        show.record({"payment": payment, "block": f"{done.number:_} {to_hex(done.block)}"})
+    finality = "; the block is final." if done.is_final else ", in a block that is not final yet."
+    report(
+        done, sender.as_json, f"Paid {plan.amount}{finality}",
+        payment=payment, merchant=chain.metadata.address(plan.merchant.account),
+        payer=chain.metadata.address(sender.pair.account_id), amount=plan.amount,
+        planck=str(paid.fields["gross"]), reference=to_hex(plan.reference),
+        warnings=plan.warnings, protected=str(plan.merchant.free_bond),
+    )  # fmt: skip

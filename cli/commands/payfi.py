@@ -2,91 +2,80 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
 
-import click
-
+from btt_chain.client.views import ViewClient, shaped
+from btt_chain.present import Context, rule_of
+from btt_chain.scale import u32, u128
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.options import Group, examples, query_options
-from cli.common.session import open_chain, run
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
+from cli.common.merchants import bucket_ms, number, span_of, time_of
+from cli.common.options import Group
+from cli.declared import Column, print_value, query
+from runtime.frame.aliases import Balance
+from runtime.pallets.payfi.types import Batch
 
 BAR: Final = 32
 """Width of the longest bar."""
-_MINUTES: Final = 60
+MINUTES: Final = 60
 """Minutes of an hour of payments, however short the chain's hour is."""
 
-
-@click.group(cls=Group)
-def payfi() -> None:
-    """See how payments settle."""
+payfi = Group("payfi", help="See how payments settle.")
 
 
-@examples("btt-chain payfi queue", "btt-chain payfi queue --json")
-@payfi.command()
-@query_options
-def queue(url: str, timeout: float, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The payments that settle in one bucket."""
+
+    bucket: u32
+    minutes: u32
+    """Minutes of the chain's hour that are left."""
+    merchants: u32
+    payments: u32
+    gross: Balance
+
+
+def print_queue(rows: list[Waiting], context: Context) -> None:
+    """Print the buckets with a bar for their payments."""
+    most = max(int(row.payments) for row in rows)
+    columns: dict[str, Column] = {
+        ">bucket": lambda row, _: str(row.bucket),
+        ">due in": lambda row, _: f"{row.minutes} min",
+        **{name: name for name in ("merchants", "payments", "gross")},
+        "": lambda row, _: "█" * max(1, BAR * int(row.payments) // most),
+    }
+    print_value(rule_of(list[Waiting]), rows, columns, context)
+
+
+@query(
+    payfi, "btt-chain payfi queue", "btt-chain payfi queue --json", view=print_queue,
+    empty="nothing waits for settlement",
+)  # fmt: skip
+async def queue(chain: ViewClient) -> list[Waiting]:
     """Show what waits for settlement, as a histogram of the time that is left.
 
     A payment settles in the batch of its merchant and bucket, one to two hours after it was made.
     Minutes are those of the chain's hour, which is shorter on development chains.
     """
-    from cli.common.merchants import span_of
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            rows = await _rows(chain)
-            if as_json:
-                show.document(rows)
-                return
-            if not rows:
-                show.note("nothing waits for settlement")
-                return
-            money = chain.metadata.currency
-            most = max(int(str(row["payments"])) for row in rows)
-            hour = await span_of(chain, hours=1)
-            show.table(
-                [">bucket", ">due in", ">merchants", ">payments", ">gross", ""],
-                [
-                    [
-                        str(row["bucket"]),
-                        f"{row['minutes']} min",
-                        f"{int(str(row['merchants'])):_}",
-                        f"{int(str(row['payments'])):_}",
-                        money.format(int(str(row["gross"]))),
-                        "█" * max(1, BAR * int(str(row["payments"])) // most),
-                    ]
-                    for row in rows
-                ],
-            )
-            if hour != "1 hour":
-                show.note(f"an hour of payments is {hour} on this chain, and has these 60 min")
-
-    run(work())
-
-
-async def _rows(chain: Chain) -> list[dict[str, str | int]]:
-    """Return the buckets with batches: merchants, payments, gross, minutes that are left."""
-    from cli.common.merchants import bucket_ms, fields, number, time_of
-
-    length = await bucket_ms(chain)
-    best = await chain.best()
-    now = await time_of(chain, best.hash)
-    found: dict[int, list[int]] = {}
-    async for keys, batch in chain.entries("PayFi.Batches", at=best.hash):
-        values = fields(batch)
-        row = found.setdefault(number(keys[0]), [0, 0, 0])
-        row[0] += 1
-        row[1] += number(values["count"])
-        row[2] += number(fields(values["legs"])["gross"])
+    length, best = await bucket_ms(chain.chain), await chain.chain.best()
     if length <= 0:
         raise Refused("the chain's hour of payments is too short")
-    minute = length * 6 / _MINUTES
+    now, minute = await time_of(chain.chain, best.hash), length * 6 / MINUTES
+    batches: dict[int, list[Batch]] = defaultdict(list)
+    async for keys, batch in chain.chain.entries("PayFi.Batches", at=best.hash):
+        batches[number(keys[0])].append(shaped(Batch, batch))
+    hour = await span_of(chain.chain, hours=1)
+    if batches and hour != "1 hour":
+        show.note(f"an hour of payments is {hour} on this chain, and has these 60 min")
     return [
-        {"bucket": bucket, "minutes": max(0, round((bucket * length - now) / minute)),
-         "merchants": merchants, "payments": payments, "gross": str(gross)}
-        for bucket, (merchants, payments, gross) in sorted(found.items())
-    ]  # fmt: skip
+        Waiting(
+            u32(bucket),
+            u32(max(0, round((bucket * length - now) / minute))),
+            u32(len(rows)),
+            u32(sum(int(row.count) for row in rows)),
+            u128(sum(int(row.legs.gross) for row in rows)),
+        )
+        for bucket, rows in sorted(batches.items())
+    ]

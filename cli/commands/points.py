@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import click
 
 from btt_chain.care.messages import Answer, Claim
+from btt_chain.care.wallet import Kept, State
+from btt_chain.client.views import ViewClient
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.iso3166 import ALPHA_2
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.primitives.ss58 import encode
+from btt_chain.scale import u32, u64
 from cli.commands.points_redeem import redeem
-from cli.commands.points_stats import stats
 from cli.common import show
 from cli.common.care import account_id, calendar, current, keys_of, slot_of, words
-from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import write
 from cli.common.options import Group, examples, json_option, url_options
@@ -25,14 +30,13 @@ from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
 from cli.common.session import run
 from cli.common.working import read_id, view_chain
+from cli.declared import Input, context_of, query
+from runtime.frame.aliases import SlotOf
+from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives.api import IncentivesApi
+from runtime.pallets.incentives.stats import Statistics
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from btt_chain.care.wallet import Kept
-    from btt_chain.client.views import ViewClient
-    from btt_chain.crypto.keypair import KeyPair
+HIDDEN: Final = "< 11"
 
 
 @click.group(cls=Group)
@@ -44,8 +48,47 @@ def points() -> None:
     """
 
 
-points.add_command(stats)
 points.add_command(redeem)
+
+
+# ---- statistics
+
+
+def print_statistics(statistics: Statistics, context: Context) -> None:
+    """Print the statistics of a month as a table."""
+    if not statistics.rows:
+        show.note(f"month {statistics.month}: fewer than five facilities, so nothing is shown")
+        return
+    kinds = [f">{rule(Kind).text(cell.kind, context)}" for cell in statistics.rows[0].cells]
+    show.table(
+        ["countries", ">facilities", *kinds],
+        [
+            [
+                " ".join(ALPHA_2.get(int(region), "?") for region in row.regions),
+                str(row.facilities),
+                *(HIDDEN if cell.points is None else str(cell.points) for cell in row.cells),
+            ]
+            for row in statistics.rows
+        ],
+    )
+
+
+@query(
+    points, "btt-chain points stats", "btt-chain points stats --month 4 --json",
+    view=print_statistics,
+)  # fmt: skip
+async def stats(
+    chain: ViewClient,
+    month: Annotated[u32 | None, Input(help="[default: the last settled one]")],
+) -> Statistics:
+    """Show the public statistics of a month. Numbers below 11 are never shown."""
+    last = int((await current(chain)).month)
+    wanted = range(last, max(-1, last - 3), -1) if month is None else (int(month),)
+    for number in wanted:
+        statistics = await chain.api(IncentivesApi.stats, u32(number))
+        if statistics is not None:
+            return statistics
+    raise NotFound(f"month {wanted[0]} has no statistics: months appear once they are settled")
 
 
 # ---- collecting
@@ -121,7 +164,7 @@ async def _earn(
     given: Collecting, pair: KeyPair, base_path: Path | None, url: str, timeout: float
 ) -> tuple[int, str]:
     """Return the points that were collected, and the request."""
-    from btt_chain.care.fetch import signed_by
+    from btt_chain.care.fetch import signed_by  # here: its HTTP client takes half a second
 
     claim = given.claim
     async with view_chain(url, timeout) as chain:
@@ -149,19 +192,18 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
     """List the vouchers of the wallet, and the points of its accounts."""
     pair = wallet_of(wallet)
 
-    async def ask() -> tuple[list[Kept], dict[bytes, int], int, ChainTime, int]:
+    async def ask() -> tuple[list[Kept], dict[bytes, int], int, int, Context]:
         async with view_chain(url, timeout) as chain:
-            prefix = chain.chain.metadata.prefix
             with opened(base_path, pair, chain.genesis) as found:
                 vouchers, missing = found.vouchers(), len(found.claims())
             balances = await balances_of(chain, vouchers)
             shown = [await as_on_chain(chain, kept, balances) for kept in vouchers]
-            return shown, balances, missing, await ChainTime.read(chain.chain), prefix
+            return shown, balances, missing, await slot_of(chain), await context_of(chain)
 
-    vouchers, balances, missing, time, prefix = run(ask())
+    vouchers, balances, missing, now, context = run(ask())
     rows = [
         {
-            "facility": encode(kept.voucher.facility, prefix),
+            "facility": encode(kept.voucher.facility, context.prefix),
             "month": int(kept.voucher.month),
             "points": kept.points,
             "state": kept.state.name.lower(),
@@ -172,19 +214,20 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
     ]
     if as_json:
         show.document(
-            {"vouchers": rows, "now": time.slot, "claimsToCollect": missing,
-             "points": {encode(who, prefix): count for who, count in balances.items()}}
+            {"vouchers": rows, "now": now, "claimsToCollect": missing,
+             "points": {encode(who, context.prefix): count for who, count in balances.items()}}
         )  # fmt: skip
         return
     if not rows:
         show.note("the wallet is empty; `btt-chain points earn --help` says how to collect")
         return
+    when = rule(SlotOf)
     left = [balances.get(kept.voucher.redeemer, 0) for kept in vouchers]
     show.table(
         ["facility", ">month", ">points", "state", "account", "due", ">left on the chain"],
         [
             [
-                *map(str, (row | {"due": time.when(kept.due)}).values()),
+                *map(str, (row | {"due": when.text(u64(kept.due), context)}).values()),
                 str(count) if row["state"] == "redeemed" else "-",
             ]
             for row, kept, count in zip(rows, vouchers, left, strict=True)
@@ -194,7 +237,7 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
         {
             "points on the chain": str(sum(balances.values())),
             "claims to collect": str(missing),
-            "the chain's time": time.when(time.slot),
+            "the chain's time": when.text(u64(now), context),
         }
     )
 
@@ -204,8 +247,6 @@ async def as_on_chain(chain: ViewClient, kept: Kept, balances: dict[bytes, int])
 
     A node is asked about vouchers of accounts with points only: these are seen on the chain.
     """
-    from btt_chain.care.wallet import State
-
     is_sent = (
         kept.state in (State.Held, State.Sent)
         and kept.voucher.redeemer in balances

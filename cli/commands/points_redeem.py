@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import click
 
-from btt_chain.care.schedule import calls_by_month
+from btt_chain.care.schedule import Run, calls_by_month
+from btt_chain.care.wallet import Kept, State, Wallet
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import Disconnected, NotIncluded
 from btt_chain.client.extrinsics import default_period
-from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.views import ViewClient
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.daemon import Daemon
 from btt_chain.primitives.files import Held, Lock, make_private_folder
-from cli.commands.gov_calls import slot_now
 from cli.common import show
 from cli.common.care import calendar, epoch_of, slot_of
 from cli.common.chain_time import ChainTime
@@ -32,14 +33,6 @@ from cli.common.sending import Sender, sending_options
 from cli.common.session import first_step, run
 from cli.common.working import view_chain
 from runtime.pallets.incentives.types import EpochState
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from btt_chain.care.schedule import Run
-    from btt_chain.care.wallet import Kept, Wallet
-    from btt_chain.client.jsonrpc import Json
-    from btt_chain.crypto.keypair import KeyPair
 
 Result = TypeVar("Result")
 MIN_CROWD: Final = 11
@@ -259,8 +252,6 @@ class Redeeming:
     async def _send(
         self, chain: ViewClient, wallet: Wallet, call: Sequence[Kept], found: Outcome
     ) -> None:
-        from btt_chain.care.wallet import State
-
         vouchers, now = [kept.voucher for kept in call], await slot_of(chain)
         try:
             await self.sender.send(chain, "Incentives", "redeem", vouchers=vouchers)
@@ -286,12 +277,10 @@ async def settle(chain: ViewClient, wallet: Wallet) -> None:
     A voucher that a final block lacks may still come: its transaction waits in a pool, or its block
     is on another branch. It counts again when the last final block lies behind its lifetime.
     """
-    from btt_chain.care.wallet import State
-
     sent = wallet.sent()
     if sent:
         final = await chain.chain.at_block("finalized")
-        over, now = default_period(final.metadata), await slot_now(final)
+        over, now = default_period(final.metadata), (await ChainTime.read(final)).slot
         for kept in sent:
             if await is_spent(chain, kept, final.at):
                 wallet.mark([kept], State.Redeemed)
@@ -306,8 +295,6 @@ async def genesis_of(chain: ViewClient) -> bytes:
 
 def is_held(kept: Kept) -> bool:
     """Return True if a voucher waits to be redeemed."""
-    from btt_chain.care.wallet import State
-
     return kept.state is State.Held
 
 
@@ -318,8 +305,6 @@ async def counting(
 
     Those that are on the chain are recorded: a run may have been killed after it sent them.
     """
-    from btt_chain.care.wallet import State
-
     final = (await chain.chain.finalized()).hash
     due: list[Kept] = []
     not_counted: list[Kept] = []

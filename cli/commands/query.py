@@ -6,39 +6,31 @@ Works with any Substrate chain: names and types are from the metadata of the que
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import click
 
-from btt_chain.client.accounts import AccountError, read_account
-from btt_chain.client.chain import find_block, read_properties
+from btt_chain.client.amount import Currency
+from btt_chain.client.chain import BlockView, Chain, find_block, read_properties
 from btt_chain.client.errors import RpcError
 from btt_chain.client.items import docs_of
-from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.client.jsonrpc import Json, WebSocket
 from btt_chain.client.values import brief, field
 from btt_chain.client.wire import member
+from btt_chain.present.times import date
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
+from btt_chain.scale.metadata import StorageEntry
 from cli.commands import browse
 from cli.common import show
-from cli.common.block_facts import read_facts
-from cli.common.errors import Mistyped, NotFound
+from cli.common.block_facts import BlockFacts, extrinsic_document, read_facts
+from cli.common.errors import NotFound
 from cli.common.files import json_or_text, write_json
 from cli.common.options import Group, connection_options, examples, query_options
 from cli.common.session import open_chain, run
 from cli.common.wallets import entry_named
 from cli.common.working import account as account_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.chain import BlockView, Chain
-    from btt_chain.client.jsonrpc import Json
-    from btt_chain.scale.metadata import StorageEntry
-    from cli.common.block_facts import BlockFacts
-
-PAGE: Final = 1000
-"""Keys per request: the maximum of a node."""
 
 _AT = click.option(
     "--at", metavar="BLOCK", help="The block: a number, a hash, best (default) or finalized."
@@ -100,7 +92,7 @@ def storage(
             if as_json:
                 show.document(
                     {
-                        "key": "0x" + key.hex(),
+                        "key": to_hex(key),
                         "value": catalogue.values.for_json(kind, value),
                         "isDefault": raw is None,
                     }
@@ -127,7 +119,7 @@ async def _print_entries(
             {
                 "entries": [
                     {
-                        "key": "0x" + key.hex(),
+                        "key": to_hex(key),
                         "keys": catalogue.storage.keys_of(entry, key),
                         "value": catalogue.values.for_json(*catalogue.storage.stored(entry, raw)),
                     }
@@ -212,11 +204,8 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 
     async def ask() -> None:
         async with open_chain(url, timeout, at) as chain:
-            try:
-                who = read_account(address, chain.metadata.prefix)
-            except AccountError as error:
-                raise Mistyped(str(error)) from None
-            info = await chain.storage("System.Account", "0x" + who.hex())
+            who = account_of(address, chain.metadata.prefix)
+            info = await chain.storage("System.Account", to_hex(who))
             data = field(info, "data")
             free, reserved, frozen = (
                 int(str(field(data, name))) for name in ("free", "reserved", "frozen")
@@ -262,9 +251,9 @@ async def _find_block(
     """
     async with await WebSocket.connect(url, timeout) as client:
         hash = await find_block(client, which)
-        header = await client.call("chain_getHeader", "0x" + hash.hex())
+        header = await client.call("chain_getHeader", to_hex(hash))
     if header is None:
-        raise NotFound(f"the node has no block 0x{hash.hex()}")
+        raise NotFound(f"the node has no block {to_hex(hash)}")
     parent = str(member(header, "parentHash"))
     # The genesis block has no parent.
     at = parent if parent.strip("0x") else "0"
@@ -283,20 +272,10 @@ async def _find_block(
 def _block_json(found: BlockView) -> dict[str, object]:
     events = found.events
     return {
-        "hash": "0x" + found.hash.hex(),
+        "hash": to_hex(found.hash),
         "number": found.number,
         "header": found.header,
-        "extrinsics": [
-            {
-                "hash": view.hash,
-                "signer": view.signer,
-                "signature": view.signature,
-                "extensions": view.extra,
-                "call": view.call.name,
-                "arguments": view.call.arguments,
-            }
-            for view in found.extrinsics
-        ],
+        "extrinsics": [extrinsic_document(view) for view in found.extrinsics],
         "events": None
         if events is None
         else [
@@ -307,9 +286,6 @@ def _block_json(found: BlockView) -> dict[str, object]:
 
 
 def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> None:
-    from btt_chain.client.wire import member
-    from btt_chain.present.times import date
-
     header = found.header
     show.record(
         {
@@ -318,7 +294,7 @@ def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> Non
             "author": facts.author or "-",
             "size": show.counted(facts.size, "byte"),
             "fees": "-" if facts.fees is None else currency.format(facts.fees),
-            "hash": "0x" + found.hash.hex(),
+            "hash": to_hex(found.hash),
             "parent": str(member(header, "parentHash")),
             "state root": str(member(header, "stateRoot")),
             "extrinsics root": str(member(header, "extrinsicsRoot")),
@@ -328,7 +304,7 @@ def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> Non
     show.table(
         [">#", "call", "arguments", "signer"],
         [
-            [str(at), view.call.name, _arguments(view.call.shown), view.signer or "-"]
+            [str(at), view.call.name, view.call.inner, view.signer or "-"]
             for at, view in enumerate(found.extrinsics)
         ],
         title="Extrinsics",
@@ -341,10 +317,6 @@ def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> Non
         [["-" if e.extrinsic is None else str(e.extrinsic), e.name, e.shown] for e in found.events],
         title="Events",
     )
-
-
-def _arguments(shown: dict[str, str]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in shown.items())
 
 
 # ---- everything else
@@ -365,10 +337,10 @@ def facts(output: str | None, url: str, timeout: float) -> None:
             final = await chain.finalized()
             metadata = await chain.connection.call("state_getMetadata")
             document = {
-                "genesisHash": "0x" + chain.genesis.hex(),
+                "genesisHash": to_hex(chain.genesis),
                 "specVersion": chain.facts.spec_version,
                 "transactionVersion": chain.facts.transaction_version,
-                "block": {"number": final.number, "hash": "0x" + final.hash.hex()},
+                "block": {"number": final.number, "hash": to_hex(final.hash)},
                 "properties": await chain.connection.call("system_properties"),
                 "metadata": metadata,
             }

@@ -10,10 +10,9 @@ import click
 from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, rule
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u32
-from cli.commands.gov_calls import address_of
 from cli.common import show
 from cli.common.deciding import decide, deciding_options
 from cli.common.options import Group, examples, query_options
@@ -158,8 +157,9 @@ def attest(referee: str, url: str, timeout: float, as_json: bool, **options: obj
     The Foundation's multisig may also send the call `Referral.attest_implementation`.
     """
     _, prefix = run(properties(url, timeout))
+    who = AccountId(account(referee, prefix))
     decide(
-        "Referral.attest_implementation", {"referee": address_of(referee, prefix)},
-        [encode(account(referee, prefix), prefix)], "technical", "attested",
+        "Referral.attest_implementation", {"referee": Id(who)}, [encode(who, prefix)],
+        "technical", "attested",
         url=url, timeout=timeout, as_json=as_json, options=options,
     )  # fmt: skip

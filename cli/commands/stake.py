@@ -3,375 +3,417 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Final
 
 import click
 
-from btt_chain.present.times import span
+from btt_chain.client.transactions import Included
+from btt_chain.client.views import ViewClient, shaped
+from btt_chain.present import Context, rule, rule_of
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
+from btt_chain.scale import u8, u32, u64, u128
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.calls import report, send_calls, total
-from cli.common.chain_time import ChainTime
+from cli.common.chain_time import ChainTime, until
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import (
-    Command,
-    Group,
-    examples,
-    query_options,
-)
+from cli.common.options import Group, examples
 from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import open_chain, run
-from cli.common.stakes import (
-    Held,
-    Offer,
-    benefit_names,
-    find,
-    offered,
-    read_contributions,
-    read_held,
-    read_pool,
-    read_promised,
-    read_terms,
+from cli.common.session import run
+from cli.common.working import view_chain
+from cli.declared import Column, Input, composed, context_of, print_value, query
+from runtime.frame.aliases import Balance, ChainMoment
+from runtime.pallets.tier_staking import events
+from runtime.pallets.tier_staking.api import StakingApi
+from runtime.pallets.tier_staking.formulas import ONE, accrued, elapsed, term_ms
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tier_staking.types import (
+    Benefit,
+    Holdings,
+    PoolState,
+    Position,
+    Stake,
+    StakeId,
+    StakeQuote,
+    Tier,
+    TierIndex,
 )
-from cli.common.working import account, planck
-from runtime.pallets.tier_staking.formulas import term_ms
-from runtime.pallets.tier_staking.types import Tier
 from runtime.splits import BPS
 
 if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Included
     from cli.common.calls import Named
 
-MAX_STAKE: Final = 2**32 - 1
+BENEFITS: Final = {
+    Benefit.PRIORITY: "priority for jobs",
+    Benefit.DISCOUNT: "fees 20 % lower",
+    Benefit.VOTE: "1.5 votes",
+    Benefit.SPECIAL: "special services",
+}
+"""Names of the bits of a tier's benefits."""
 
-stake_argument = click.argument("number", metavar="STAKE", type=click.IntRange(0, MAX_STAKE))
+TierOption = Annotated[
+    TierIndex | None, Input(help="Number of the tier, as `stake tiers` shows it.")
+]
 
 
-@click.group(cls=Group)
-def stake() -> None:
-    """Stake money for a term, and be paid for it.
+def days_of(term: str) -> int:
+    """Return the days of `--term`. Mistyped if the text is not a term."""
+    digits = term.removesuffix("d")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 6):
+        raise Mistyped(f"--term: {term!r} is not a term: write the days, like 90d")
+    return int(digits)
+
+
+TermOption = Annotated[
+    str | None, Input("DAYS", "Days of the tier instead, as 90d.", check=days_of)
+]
+
+stake = Group(
+    "stake",
+    help="""Stake money for a term, and be paid for it.
 
     The whole reward is reserved when a stake is opened. It can be claimed at any time; the money
     itself is free when the term is over, not before.
-    """
+    """,
+)
+
+# ---- tiers
 
 
-class Term(click.ParamType[int]):
-    """A term in days, as `90` or `90d`."""
+@dataclass(frozen=True, slots=True)
+class TierOffer:
+    """A tier, and the reward of a stake that is opened now."""
 
-    name = "DAYS"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return the days."""
-        digits = str(value).removesuffix("d")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) < 6):
-            self.fail(f"{value!r} is not a term: write the days, like 90d", param, ctx)
-        return int(digits)
+    tier: u8
+    terms: Tier
+    quote: StakeQuote | None
+    """None without an amount, and for one below the tier's minimum."""
 
 
-def term_options(command: Command) -> Command:
-    """Add `--tier` and `--term`, which name the same."""
-    tier = click.option(
-        "--tier", type=click.IntRange(0, 255), help="Number of the tier, as `stake tiers` shows it."
-    )
-    term = click.option("--term", type=Term(), help="Days of the tier instead, as 90d.")
-    return tier(term(command))
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The reward pool, and the tiers with the rewards of an amount."""
+
+    amount: Balance | None
+    pool: PoolState
+    tiers: list[TierOffer]
 
 
-# ---- queries
+def benefit_names(bits: int) -> str:
+    """Return the benefits of a tier besides its reward, as text."""
+    return ", ".join(name for bit, name in BENEFITS.items() if bits & bit)
 
 
-@examples("btt-chain stake tiers", "btt-chain stake tiers 10_000BTT")
-@stake.command(cls=SendingCommand)
-@click.argument("amount", required=False)
-@query_options
-def tiers(amount: str | None, url: str, timeout: float, as_json: bool) -> None:
+def print_tiers(offers: Offers, context: Context) -> None:
+    """Print the tiers as a table, with the rewards of the amount if there is one."""
+    whole = offers.amount
+
+    def share(offer: TierOffer, _: Context) -> str:
+        if offer.quote is None or whole is None:
+            return "too little"
+        return show.percent(offer.quote.net, whole) + ("*" if offer.quote.reduced else "")
+
+    reward: dict[str, Column] = {"reward": "quote.net", ">of the stake": share}
+    columns: dict[str, Column] = {
+        "tier": "tier",
+        ">term": lambda offer, _: show.counted(offer.terms.days, "day"),
+        "a year": "terms.reward_bps",
+        ">burned of it": lambda offer, _: (
+            show.percent(offer.terms.burn_bps, BPS) if offer.terms.burn_bps else "-"
+        ),
+        "at least": "terms.minimum",
+        **(reward if whole else {}),
+        "benefits": lambda offer, _: benefit_names(offer.terms.benefits),
+    }
+    print_value(rule_of(list[TierOffer]), offers.tiers, columns, context)
+    if any(offer.quote is not None and offer.quote.reduced for offer in offers.tiers):
+        show.note(
+            "* less than the tier's rate: the reward pool, or an account's part of it, has no "
+            "more; such a stake needs --min-reward"
+        )
+
+
+@query(stake, "btt-chain stake tiers", "btt-chain stake tiers 10_000BTT", view=print_tiers)
+async def tiers(chain: ViewClient, amount: Balance | None) -> Offers:
     """Show the tiers; with AMOUNT the reward that such a stake would earn in its term."""
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            currency = chain.metadata.currency
-            whole = None if amount is None else planck(currency, amount)
-            rows, pool = await read_terms(chain), await read_pool(chain)
-        offers = [
-            None if not whole or whole < row.minimum else offered(whole, row, pool) for row in rows
-        ]
-        if as_json:
-            show.document({"free": str(pool.free), "tiers": tier_documents(rows, offers)})
-            return
-        print_tiers(currency, rows, offers, whole)
-        if any(offer is not None and not offer.is_full for offer in offers):
-            show.note(
-                "* less than the tier's rate: the reward pool, or an account's part of it, has no "
-                "more; such a stake needs --min-reward"
-            )
-
-    run(ask())
+    offers = [
+        TierOffer(
+            u8(number),
+            terms,
+            await chain.api(StakingApi.quote, amount, u32(number)) if amount else None,
+        )
+        for number, terms in enumerate(await current_tiers(chain))
+    ]
+    return Offers(amount, await chain.api(StakingApi.pool), offers)
 
 
-def tier_documents(rows: Sequence[Tier], offers: Sequence[Offer | None]) -> list[dict[str, object]]:
-    """Return the tiers as JSON; amounts in planck, rates in hundredths of a percent."""
+async def current_tiers(chain: ViewClient) -> list[Tier]:
+    """Return the terms of new stakes."""
+    return shaped(list[Tier], await chain.chain.storage("TierStaking.CurrentTiers"))
+
+
+async def chosen_tier(chain: ViewClient, tier: u8 | None, term: str | None) -> tuple[u8, Tier]:
+    """Return the tier that the options name. Mistyped, NotFound."""
+    days = None if term is None else days_of(term)
+    if (tier is None) == (days is None):
+        raise Mistyped("how long? Give one of --tier and --term; `btt-chain stake tiers` has both")
+    rows = await current_tiers(chain)
+    for number, terms in enumerate(rows):
+        if tier == number or days == terms.days:
+            return u8(number), terms
+    listed = ", ".join(f"{number} ({terms.days}d)" for number, terms in enumerate(rows))
+    wanted = f"tier {tier}" if days is None else f"term of {show.counted(days, 'day')}"
+    raise NotFound(f"there is no {wanted}; there are {listed}")
+
+
+# ---- open stakes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStake:
+    """An open stake, with what it has earned at a time."""
+
+    stake: StakeId
+    terms: Stake
+    benefits: u8
+    benefits_from: ChainMoment
+    """Time from which it has benefits besides its reward."""
+    due: Balance
+    """Reward that can be claimed, before burns."""
+    due_net: Balance
+    """Reward that a claim pays."""
+    dividend: Balance
+    """Dividends that can be claimed."""
+    forfeited: Balance
+    """Reward of the rest of the term, after burns: what an early end forfeits."""
+    now: ChainMoment
+
+    @property
+    def is_over(self) -> bool:
+        """Return True if it can be closed."""
+        return self.now >= self.terms.term_end
+
+    def ends(self, context: Context) -> str:
+        """Return the end of its term as text."""
+        return until(int(self.terms.term_end), int(self.now), context)
+
+    def early_end(self, context: Context) -> str:
+        """Return a sentence on the consequences of an end before the term."""
+        if self.is_over:
+            return "its term is over, and it can be closed"
+        lost = context.currency.format(int(self.forfeited))
+        return f"its owner cannot end it before; if governance did, {lost} of reward would be lost"
+
+
+def open_stake(
+    position: Position, terms: Stake, now: int, warm_up: int, accumulated: int
+) -> OpenStake:
+    """Return a stake with its figures at `now`; `accumulated` are the dividends of one planck."""
+    earned = int(accrued(terms.amount, terms.bps, elapsed(terms, now)))
+    due = earned - int(terms.gross_claimed)
+    return OpenStake(
+        stake=position.id,
+        terms=terms,
+        benefits=position.benefits,
+        benefits_from=u64(int(position.since) + warm_up),
+        due=u128(due),
+        due_net=u128(net_of(due, terms.burn_bps)),
+        dividend=u128(int(terms.amount) * (accumulated - int(terms.acc_snapshot)) // ONE),
+        forfeited=u128(net_of(int(terms.commit) - earned, terms.burn_bps)),
+        now=u64(now),
+    )
+
+
+def net_of(gross: int, burn_bps: int) -> int:
+    """Return a reward after its burn."""
+    return gross - gross * int(burn_bps) // BPS
+
+
+async def open_stakes(chain: ViewClient, who: bytes, *, is_next: bool = False) -> list[OpenStake]:
+    """Return the open stakes of an account, by number.
+
+    Their figures are those of the best block, or with `is_next` of a block that is made now.
+    """
+    time, account = await ChainTime.read(chain.chain), to_hex(who)
+    now = (time.at_next_block() if is_next else time).ms
+    stored = await chain.chain.storage("TierStaking.Holdings", account)
+    holdings = Holdings() if stored is None else shaped(Holdings, stored)
+    positions = sorted(holdings.positions, key=lambda position: position.id)
+    keys: list[list[Plain]] = [[account, int(position.id)] for position in positions]
+    values = await chain.chain.storage_many("TierStaking.Stakes", keys)
+    accumulated = int(str(await chain.chain.storage("TierStaking.AccDividend")))
+    warm_up = int(str(chain.chain.constant("TierStaking.WarmUp")))
     return [
-        {
-            "tier": number,
-            "days": row.days,
-            "rewardBps": row.reward_bps,
-            "burnBps": row.burn_bps,
-            "minimum": str(row.minimum),
-            "benefits": benefit_names(row.benefits),
-            "reward": None if offer is None else str(offer.net),
-            "burned": None if offer is None else str(offer.burned),
-            "isFull": None if offer is None else offer.is_full,
-        }
-        for number, (row, offer) in enumerate(zip(rows, offers, strict=True))
+        open_stake(position, shaped(Stake, value), now, warm_up, accumulated)
+        for position, value in zip(positions, values, strict=True)
     ]
 
 
-def print_tiers(
-    currency: Currency, rows: Sequence[Tier], offers: Sequence[Offer | None], whole: int | None
-) -> None:
-    """Print the tiers as a table, with the rewards of `whole` planck."""
-    minimums = show.amounts(currency, [row.minimum for row in rows])
-    rewards = show.amounts(currency, [None if offer is None else offer.net for offer in offers])
-    columns = [">tier", ">term", ">a year", ">burned of it", ">at least", "benefits"]
-    if whole is not None:
-        columns[5:5] = [">reward", ">of the stake"]
-    table = []
-    for number, (row, offer) in enumerate(zip(rows, offers, strict=True)):
-        burned = show.percent(row.burn_bps, BPS) if row.burn_bps else "-"
-        cells = [str(number), show.counted(row.days, "day"), show.percent(row.reward_bps, BPS)]
-        cells += [burned, minimums[number]]
-        if whole is not None:
-            share = "too little" if offer is None else show.percent(offer.net, whole)
-            mark = "*" if offer is not None and not offer.is_full else ""
-            cells += [rewards[number] + mark, share]
-        table.append([*cells, ", ".join(benefit_names(row.benefits))])
-    show.table(columns, table)
+def find(stakes: Sequence[OpenStake], number: int) -> OpenStake:
+    """Return a stake by its number. NotFound if these do not have it."""
+    for row in stakes:
+        if row.stake == number:
+            return row
+    numbers = ", ".join(str(row.stake) for row in stakes) or "none"
+    raise NotFound(f"the account has no open stake {number}; open are: {numbers}")
 
 
-@examples("btt-chain stake list //Alice", "btt-chain stake list 5FHneW46... --json")
-@stake.command("list")
-@click.argument("who", metavar="ACCOUNT")
-@query_options
-def list_(who: str, url: str, timeout: float, as_json: bool) -> None:
-    """List the stakes of ACCOUNT: what they earned, and how long they still last."""
-    currency, time, found = run(positions(who, url, timeout))
-    if as_json:
-        show.document([document(one) for one in found])
-        return
-    if not found:
-        show.note("no stake is open; `btt-chain stake tiers` shows what can be opened")
-        return
-    show.table(
-        [">stake", ">amount", ">a year", ">to claim", ">still to earn", "ends"],
-        zip(
-            [str(one.id) for one in found],
-            show.amounts(currency, [one.amount for one in found]),
-            [show.percent(one.bps, BPS) for one in found],
-            show.amounts(currency, [one.due_net + one.dividend for one in found]),
-            show.amounts(currency, [one.still_to_earn for one in found]),
-            [time.until(one.term_end) for one in found],
-            strict=True,
-        ),
-    )
-    if any(one.is_over for one in found):
-        show.note("stakes that are over earn nothing more: `btt-chain stake unstake STAKE`")
+@query(
+    stake, "btt-chain stake list //Alice", "btt-chain stake list 5FHneW46... --json", flat="terms",
+    empty="no stake is open; `btt-chain stake tiers` shows what can be opened",
+    columns={
+        "stake": "stake", "amount": "amount", "a year": "bps",
+        ">to claim": lambda row, context: context.currency.format(int(row.due_net + row.dividend)),
+        "still to earn": "forfeited", "ends": OpenStake.ends,
+    },
+)  # fmt: skip
+async def list_(chain: ViewClient, account: AccountId) -> list[OpenStake]:
+    """List the stakes of ACCOUNT: what they earned, and how long they still last.
+
+    Those that are over earn nothing more; `stake unstake` closes one.
+    """
+    return await open_stakes(chain, account)
 
 
-async def positions(who: str, url: str, timeout: float) -> tuple[Currency, ChainTime, list[Held]]:
-    """Return the currency and time of a chain, and the stakes of an account."""
-    async with open_chain(url, timeout) as chain:
-        time = await ChainTime.read(chain)
-        found = await read_held(chain, account(who, chain.metadata.prefix), time.ms)
-        return chain.metadata.currency, time, found
-
-
-def document(one: Held) -> dict[str, object]:
-    """Return a stake as JSON; amounts in planck before burns, times in ms since the first block."""
-    return {
-        "stake": one.id,
-        "tier": one.tier,
-        "amount": str(one.amount),
-        "rewardBps": one.bps,
-        "burnBps": one.burn_bps,
-        "opened": str(one.opened),
-        "termEnd": str(one.term_end),
-        "endsInMs": str(max(0, one.term_end - one.now)),
-        "commit": str(one.commit),
-        "claimed": str(one.claimed),
-        "due": str(one.due),
-        "dueNet": str(one.due_net),
-        "dividend": str(one.dividend),
-        "benefitsFrom": str(one.warm_at),
-    }
-
-
-@examples("btt-chain stake show 0 --of //Alice")
-@stake.command("show")
-@stake_argument
-@click.option("--of", "who", metavar="ACCOUNT", required=True, help="The owner of the stake.")
-@query_options
-def show_(number: int, who: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show one stake, and what an end before its term would cost."""
-    currency, time, found = run(positions(who, url, timeout))
-    one = find(found, number)
-    if as_json:
-        show.document({**document(one), "forfeited": str(one.still_to_earn)})
-        return
-    money = currency.format
-    benefits = ", ".join(benefit_names(one.benefits)) or "none besides the reward"
-    if one.benefits and time.ms < one.warm_at < one.term_end:
-        benefits += f", from {time.until(one.warm_at)}"
-    rate = f"{show.percent(one.bps, BPS)} a year"
-    burned = f", {show.percent(one.burn_bps, BPS)} of it burned" if one.burn_bps else ""
+def print_stake(row: OpenStake, context: Context) -> None:
+    """Print a stake with its reward, its benefits, and what an early end would cost."""
+    money, when = rule(Balance), rule(ChainMoment)
+    benefits = benefit_names(row.benefits) or "none besides the reward"
+    if row.benefits and row.now < row.benefits_from < row.terms.term_end:
+        benefits += f", from {until(int(row.benefits_from), int(row.now), context)}"
+    burned = row.terms.burn_bps
     show.record(
         {
-            "stake": str(one.id),
-            "amount": money(one.amount),
-            "opened": time.date(one.opened) or "-",
-            "ends": time.until(one.term_end),
-            "reward": rate + burned,
-            "to claim": f"{money(one.due_net)} of rewards, {money(one.dividend)} of dividends",
-            "still to earn": money(one.still_to_earn),
+            "stake": str(row.stake),
+            "amount": money.text(u128(row.terms.amount), context),
+            "opened": when.text(row.terms.opened, context),
+            "ends": row.ends(context),
+            "reward": f"{show.percent(row.terms.bps, BPS)} a year"
+            + (f", {show.percent(burned, BPS)} of it burned" if burned else ""),
+            "to claim": f"{money.text(row.due_net, context)} of rewards, "
+            f"{money.text(row.dividend, context)} of dividends",
+            "still to earn": money.text(row.forfeited, context),
             "benefits": benefits,
-            "early end": early_end(currency, one),
+            "early end": row.early_end(context),
         }
     )
 
 
-def early_end(currency: Currency, one: Held) -> str:
-    """Return a sentence on the consequences of an end before the term."""
-    if one.is_over:
-        return "its term is over, and it can be closed"
-    lost = currency.format(one.still_to_earn)
-    return f"its owner cannot end it before; if governance did, {lost} of reward would be lost"
+@query(stake, "btt-chain stake show 0 --of //Alice", flat="terms", view=print_stake)
+async def show_(
+    chain: ViewClient,
+    id: StakeId,
+    of: Annotated[AccountId, Input("ACCOUNT", "The owner of the stake.")],
+) -> OpenStake:
+    """Show one stake, and what an end before its term would cost."""
+    return find(await open_stakes(chain, of), id)
 
 
 # ---- calls
 
 
-@examples(
+@composed(
+    stake, TierStaking.stake,
     "btt-chain stake open 1_000BTT --term 30d --from //Alice",
     "btt-chain stake open 50_000BTT --tier 3 --min-reward 100BTT --from //Alice",
-)
-@stake.command("open", cls=SendingCommand)
-@click.argument("amount")
-@term_options
-@click.option(
-    "--min-reward", metavar="AMOUNT",
-    help="Open it also if the pool can reserve less than the full reward, but this much in all.",
+    event=events.Staked, done="Stake {stake} is open: {amount} at tier {tier}.",
 )  # fmt: skip
-@call_options
-def open_(
-    amount: str, tier: int | None, term: int | None, min_reward: str | None, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+async def open_(
+    chain: ViewClient,
+    sender: Sender,
+    amount: Balance,
+    tier: TierOption,
+    term: TermOption,
+    min_reward: Annotated[
+        Balance | None,
+        Input(
+            "AMOUNT",
+            "Open it also if the pool can reserve less than the full reward, but this much in all.",
+        ),
+    ],
+) -> dict[str, object]:
     """Stake AMOUNT for the term of a tier. It cannot be withdrawn before the end."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            currency = chain.metadata.currency
-            whole = planck(currency, amount)
-            least = None if min_reward is None else planck(currency, min_reward)
-            number, terms = the_tier(await read_terms(chain), tier, term)
-            offer = await _offer(chain, sender.account, whole, terms, least)
-            time = await ChainTime.read(chain)
-            end = time.ms + term_ms(terms)
-            if not as_json:
-                until = time.date(end)
-                show.note(
-                    f"locked for {span(term_ms(terms))}{', until ' if until else ''}{until}; "
-                    f"reward {currency.format(offer.net)} ({show.percent(offer.net, whole)})"
-                )
-            done = await send_calls(
-                sender, chain,
-                [("TierStaking.stake", {"amount": whole, "tier": number, "min_reward": least})],
-            )  # fmt: skip
-        id = total(done, "TierStaking.Staked", "id")
-        report(
-            done, as_json, f"Stake {id} is open: {currency.format(whole)} at tier {number}.",
-            stake=id, tier=number, amount=str(whole), termEnd=str(end),
-            commit=str(total(done, "TierStaking.Staked", "commit")),
-        )  # fmt: skip
-
-    run(work())
-
-
-async def _offer(chain: Chain, who: bytes, whole: int, terms: Tier, least: int | None) -> Offer:
-    """Return the reward of a new stake. Refused if the chain would not open it."""
-    money = chain.metadata.currency.format
-    if whole < terms.minimum:
+    number, terms = await chosen_tier(chain, tier, term)
+    context = await context_of(chain)
+    money = context.currency.format
+    quote = await chain.api(StakingApi.quote, amount, u32(number))
+    if quote is None:
         days = show.counted(terms.days, "day")
-        raise Refused(f"a stake for {days} is at least {money(terms.minimum)}")
-    offer = offered(whole, terms, await read_pool(chain), await read_promised(chain, who))
-    if not offer.is_full and least is None:
+        raise Refused(f"a stake for {days} is at least {money(int(terms.minimum))}")
+    if quote.reduced and min_reward is None:
         raise Refused(
-            f"the pool can reserve {money(offer.net)} for this stake, less than its tier pays: "
-            "stake less, or accept it with --min-reward"
+            f"the pool can reserve {money(int(quote.net))} for this stake, less than its tier "
+            "pays: stake less, or accept it with --min-reward"
         )
-    return offer
+    if not sender.as_json:
+        now = (await ChainTime.read(chain.chain)).ms
+        show.note(
+            f"the stake ends {until(now + term_ms(terms), now, context)}; "
+            f"reward {money(int(quote.net))} ({show.percent(quote.net, amount)})"
+        )
+    return {"amount": amount, "tier": number, "min_reward": min_reward}
 
 
-def the_tier(rows: Sequence[Tier], tier: int | None, term: int | None) -> tuple[int, Tier]:
-    """Return the tier that the options name. Mistyped, NotFound."""
-    if (tier is None) == (term is None):
-        raise Mistyped("how long? Give one of --tier and --term; `btt-chain stake tiers` has both")
-    for number, terms in enumerate(rows):
-        if tier == number or term == terms.days:
-            return number, terms
-    known = ", ".join(f"{number} ({terms.days}d)" for number, terms in enumerate(rows))
-    asked = f"tier {tier}" if term is None else f"term of {show.counted(term, 'day')}"
-    raise NotFound(f"there is no {asked}; there are {known}")
+def paid_by(sent: Included) -> dict[str, u128]:
+    """Return the amounts that a transaction paid to a staker."""
+    return {
+        "rewards": u128(total(sent, "TierStaking.RewardPaid", "paid")),
+        "dividends": u128(total(sent, "TierStaking.DividendPaid", "amount")),
+        "contributions": u128(total(sent, "TierStaking.ContributionPaid", "amount")),
+    }
 
 
-@examples("btt-chain stake extend 0 --term 90d --from //Alice")
-@stake.command(cls=SendingCommand)
-@stake_argument
-@term_options
-@call_options
-def extend(
-    number: int, tier: int | None, term: int | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+def paid(values: SimpleNamespace, context: Context) -> str:
+    """Return the sum that a transaction paid to a staker, as text."""
+    return f"{context.currency.format(int(values.rewards + values.dividends))} were paid"
+
+
+def extended(values: SimpleNamespace, context: Context) -> str:
+    """Return the result of an extension as text."""
+    return f"Stake {values.stake} has the term of tier {values.tier}; {paid(values, context)}."
+
+
+def closed(values: SimpleNamespace, context: Context) -> str:
+    """Return the result of a closing as text."""
+    amount = context.currency.format(int(values.amount))
+    return f"Stake {values.stake} is closed: {amount} are free, and {paid(values, context)}."
+
+
+@composed(
+    stake, TierStaking.extend, "btt-chain stake extend 0 --term 90d --from //Alice",
+    event=events.Extended, facts=paid_by, done=extended,
+)  # fmt: skip
+async def extend(
+    chain: ViewClient, sender: Sender, id: StakeId, tier: TierOption, term: TermOption
+) -> dict[str, object]:
     """Restart a stake with a term that ends later. What it earned so far is paid."""
-    sender = Sender.of(options, as_json)
+    number, _ = await chosen_tier(chain, tier, term)
+    find(await open_stakes(chain, sender.account), id)
+    return {"id": id, "tier": number}
 
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            currency = chain.metadata.currency
-            new, terms = the_tier(await read_terms(chain), tier, term)
-            time = await ChainTime.read(chain)
-            one = find(await read_held(chain, sender.account, time.ms), number)
-            end, days = time.ms + term_ms(terms), show.counted(terms.days, "day")
-            if one.amount < terms.minimum:
-                least = currency.format(terms.minimum)
-                raise Refused(f"a stake for {days} is at least {least}")
-            if end <= one.term_end:
-                raise Refused(
-                    f"stake {number} ends {time.until(one.term_end)}, not before a new term of "
-                    f"{days}: choose a longer one"
-                )
-            done = await send_calls(
-                sender, chain, [("TierStaking.extend", {"id": number, "tier": new})]
-            )
-        report(
-            done, as_json,
-            f"Stake {number} has a new term of {days}; "
-            f"{currency.format(sum(paid_by(done).values()))} were paid.",
-            stake=number, tier=new, termEnd=str(end),
-            commit=str(total(done, "TierStaking.Extended", "commit")),
-        )  # fmt: skip
 
-    run(work())
+@composed(
+    stake, TierStaking.unstake, "btt-chain stake unstake 0 --from //Alice",
+    event=events.Unstaked, facts=paid_by, done=closed,
+)  # fmt: skip
+async def unstake(chain: ViewClient, sender: Sender, id: StakeId) -> dict[str, object]:
+    """Close a stake whose term is over: the rest of its reward is paid, and the money is free."""
+    row = find(await open_stakes(chain, sender.account, is_next=True), id)
+    if not row.is_over:
+        context = await context_of(chain)
+        raise Refused(
+            f"stake {id} ends {row.ends(context)}; {row.early_end(context)}. "
+            f"What it earned so far is paid by `btt-chain stake claim {id}`"
+        )
+    return {"id": id}
 
 
 @examples("btt-chain stake claim --from //Alice", "btt-chain stake claim 0 2 --from //Alice")
 @stake.command(cls=SendingCommand)
-@click.argument("numbers", metavar="[STAKE]...", nargs=-1, type=click.IntRange(0, MAX_STAKE))
+@click.argument("numbers", metavar="[STAKE]...", nargs=-1, type=click.IntRange(0, u32.MAX))
 @call_options
 def claim(
     numbers: tuple[int, ...], url: str, timeout: float, as_json: bool, **options: object
@@ -383,78 +425,36 @@ def claim(
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            money = chain.metadata.currency.format
+        async with view_chain(url, timeout) as chain:
             calls = await claims(chain, sender.account, sorted(set(numbers)))
             if not calls:
                 raise Refused("nothing can be claimed now")
-            done = await send_calls(sender, chain, calls)
-        paid = paid_by(done)
+            sent = await send_calls(sender, chain.chain, calls)
+            money = chain.currency.format
+        amounts = paid_by(sent)
+        parts = ", ".join(f"{money(int(amount))} of {name}" for name, amount in amounts.items())
         report(
-            done, as_json,
-            f"{money(sum(paid.values()))} were paid: {money(paid['rewards'])} of rewards, "
-            f"{money(paid['dividends'])} of dividends, {money(paid['contributions'])} for "
-            "contributions.",
-            **{name: str(amount) for name, amount in paid.items()},
+            sent, as_json, f"{money(sum(map(int, amounts.values())))} were paid: {parts}.",
+            **{name: str(amount) for name, amount in amounts.items()},
         )  # fmt: skip
 
     run(work())
 
 
-async def claims(chain: Chain, who: bytes, numbers: Sequence[int]) -> list[Named]:
+async def claims(chain: ViewClient, who: bytes, numbers: Sequence[int]) -> list[Named]:
     """Return the calls that claim what is due to an account: of these stakes, or everything."""
-    time = (await ChainTime.read(chain)).at_next_block()
-    found = await read_held(chain, who, time.ms)
+    stakes = await open_stakes(chain, who, is_next=True)
     calls: list[Named] = []
-    for one in [find(found, number) for number in numbers] or found:
-        if one.due:
-            calls.append(("TierStaking.claim", {"id": one.id}))
-        if one.dividend:
-            calls.append(("TierStaking.claim_dividend", {"id": one.id}))
+    for row in [find(stakes, number) for number in numbers] or stakes:
+        if row.due:
+            calls.append(("TierStaking.claim", {"id": int(row.stake)}))
+        if row.dividend:
+            calls.append(("TierStaking.claim_dividend", {"id": int(row.stake)}))
     if not numbers:
+        view = await chain.api(StakingApi.contributions, AccountId(who))
         calls += [
-            ("TierStaking.claim_contribution", {"quarter": quarter})
-            for quarter, amount in await read_contributions(chain, who)
+            ("TierStaking.claim_contribution", {"quarter": int(quarter)})
+            for quarter, amount in view.claimable
             if amount
         ]
     return calls
-
-
-def paid_by(done: Included) -> dict[str, int]:
-    """Return the amount that a transaction paid to a staker, in planck."""
-    return {
-        "rewards": total(done, "TierStaking.RewardPaid", "paid"),
-        "dividends": total(done, "TierStaking.DividendPaid", "amount"),
-        "contributions": total(done, "TierStaking.ContributionPaid", "amount"),
-    }
-
-
-@examples("btt-chain stake unstake 0 --from //Alice")
-@stake.command(cls=SendingCommand)
-@stake_argument
-@call_options
-def unstake(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Close a stake whose term is over: the rest of its reward is paid, and the money is free."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            currency = chain.metadata.currency
-            time = (await ChainTime.read(chain)).at_next_block()
-            one = find(await read_held(chain, sender.account, time.ms), number)
-            if not one.is_over:
-                raise Refused(
-                    f"stake {number} ends {time.until(one.term_end)}; {early_end(currency, one)}. "
-                    f"What it earned so far is paid by `btt-chain stake claim {number}`"
-                )
-            done = await send_calls(sender, chain, [("TierStaking.unstake", {"id": number})])
-        paid = paid_by(done)
-        report(
-            done, as_json,
-            f"Stake {number} is closed: {currency.format(one.amount)} are free, and "
-            f"{currency.format(sum(paid.values()))} were paid.",
-            stake=number, amount=str(one.amount), rewards=str(paid["rewards"]),
-            dividends=str(paid["dividends"]),
-        )  # fmt: skip
-
-    run(work())

@@ -1,35 +1,61 @@
 """`btt-chain tokenomics`: promised and actual supply, and an audit.
 
 `schedule`, `emission`, `release`, `simulate` and `plot` need no node: they run the runtime's own
-functions and pallets here. `supply` and `audit` query a running chain.
+functions and pallets here. `supply` and `audit` query a running chain. The modules of `genesis` are
+imported inside of functions: they take most of a second, which `supply` has no need of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import click
+from typing_extensions import TypeForm
 
-from btt_chain.client.amount import BTT, AmountError
+from btt_chain.client.amount import BTT
+from btt_chain.present import Context, Unfit, rule
+from btt_chain.primitives.meaning import MILLIONTHS
+from btt_chain.scale import u32
+from cli.commands.tokenomics_live import print_audit, print_supply
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, hint
 from cli.common.options import (
     Command,
     Group,
+    chain_names,
     examples,
     json_option,
     query_options,
 )
+from cli.common.session import run
+from runtime.frame.aliases import Balance
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from genesis.presets import Chain
+    from genesis.schedule import Emitted, Release, Vested
     from genesis.simulate import Month
 
-PPM: Final = 1_000_000
+Value = TypeVar("Value")
+Row = TypeVar("Row", bound=NamedTuple)
+Makes: TypeAlias = Callable[..., Sequence[Row]]
+"""A function of a chain and options that returns rows."""
+Column: TypeAlias = str | Callable[[Value], str]
+"""The field of an amount, or a function of a row."""
+
+
+class Monthly(Protocol):
+    """A row about the end of a month."""
+
+    @property
+    def month(self) -> int:
+        """The number of the month."""
+
+
+MonthlyRow = TypeVar("MonthlyRow", bound=Monthly)
+
 SHOWN_MONTHS: Final = (6, 12, 24, 48, 96)
 """Months that fit on a screen."""
 MAX_MONTHS: Final = 1_200
@@ -48,14 +74,21 @@ def tokenomics() -> None:
 # ---- options
 
 
-def _preset_names(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
+class Presented(click.ParamType[Value]):
+    """A value of a type, by the rule of the type; amounts are in BTT."""
 
-    from genesis.presets import ALIASES, CHAINS
+    def __init__(self, name: str, kind: TypeForm[Value]) -> None:
+        self.name = name
+        self._rule = rule(kind)
 
-    return [CompletionItem(name) for name in (*CHAINS, *ALIASES) if name.startswith(incomplete)]
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Value:
+        """Return the value."""
+        try:
+            return self._rule.parse(str(value), Context(currency=BTT))
+        except Unfit as error:
+            self.fail(str(error), param, ctx)
 
 
 def preset_option(command: Command) -> Command:
@@ -65,16 +98,9 @@ def preset_option(command: Command) -> Command:
         default="seed-000",
         show_default=True,
         metavar="NAME",
-        shell_complete=_preset_names,
+        shell_complete=lambda *typed: chain_names(*typed)[1:],
         help="The chain's preset: seed-000, seed-001, seed-002, seed-004, dev, ...",
     )(command)
-
-
-def csv_option(command: Command) -> Command:
-    """Add `--csv`: lines for spreadsheets."""
-    return click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with every planck.")(
-        command
-    )
 
 
 def _chain_of(preset: str) -> Chain:
@@ -88,54 +114,35 @@ def _chain_of(preset: str) -> Chain:
     return chain
 
 
-def _one_form(as_csv: bool, as_json: bool) -> None:
-    if as_csv and as_json:
-        raise Mistyped("give --csv or --json, not both")
+def rows_of_preset(
+    print_rows: Callable[[Sequence[Row], str], None], *lines: str
+) -> Callable[[Makes[Row]], Makes[Row]]:
+    """Add a command that prints the rows that a function returns for the chain of `--preset`.
 
+    `print_rows` prints them for people; `--csv` and `--json` have every planck. `lines` are
+    examples.
+    """
 
-class Share(click.ParamType[int]):
-    """A part of a whole, `20%` or `0.2`; the value is in millionths, exactly."""
+    def declare(function: Makes[Row]) -> Makes[Row]:
+        @wraps(function)
+        def command(preset: str, as_csv: bool, as_json: bool, **options: object) -> None:
+            if as_csv and as_json:
+                raise Mistyped("give --csv or --json, not both")
+            rows = function(_chain_of(preset), **options)
+            if as_csv:
+                from genesis.schedule import as_csv as text
 
-    name = "share"
+                click.echo(text(rows, rows[0]._fields), nl=False)
+            elif as_json:
+                show.document(records(rows))
+            else:
+                print_rows(rows, preset)
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return the share in millionths."""
-        if isinstance(value, int):
-            return value
-        text = str(value).strip()
-        digits, decimals = (text[:-1], 4) if text.endswith("%") else (text, 6)
-        whole, _, fraction = digits.partition(".")
-        is_number = (whole + fraction).isascii() and (whole + fraction).isdecimal()
-        if not is_number or len(text) > 20:
-            self.fail(f"{value!r} is not a share; write it like 20% or 0.2", param, ctx)
-        if text == whole and int(whole):
-            self.fail(f"{value!r}: parts of what? Write 20% or 0.2", param, ctx)
-        fraction = fraction.rstrip("0")
-        if len(fraction) > decimals:
-            self.fail(f"{value!r} is finer than a millionth of the whole", param, ctx)
-        share = int((whole or "0") + fraction.ljust(decimals, "0"))
-        if share > PPM:
-            self.fail(f"{value!r} is more than the whole", param, ctx)
-        return share
+        csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with every planck.")
+        examples(*lines)(tokenomics.command()(preset_option(csv(json_option(command)))))
+        return function
 
-
-class Money(click.ParamType[int]):
-    """An amount with its unit, `100_000BTT`; the value is in planck."""
-
-    name = "amount"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return the amount in planck."""
-        if isinstance(value, int):
-            return value
-        try:
-            return BTT.parse(str(value))
-        except AmountError as error:
-            self.fail(str(error), param, ctx)
+    return declare
 
 
 # ---- output
@@ -154,11 +161,11 @@ def whole_coins(planck: int) -> str:
     return f"{planck // 10**18:_}"
 
 
-def runway(months: int | None) -> str:
-    """Return the duration of a supply as text."""
-    if months is None:
+def runway(month: Month) -> str:
+    """Return the duration for which the staking pool lasts as text."""
+    if month.runway_months is None:
         return "-"
-    return f"{months} months" if months <= MAX_MONTHS else "> 100 years"
+    return f"{month.runway_months} months" if month.runway_months <= MAX_MONTHS else "> 100 years"
 
 
 def percent(part: int, whole: int) -> str:
@@ -180,36 +187,26 @@ def records(rows: Iterable[NamedTuple]) -> list[dict[str, object]]:
     ]
 
 
+def print_by_month(
+    rows: Sequence[MonthlyRow], columns: Mapping[str, Column[MonthlyRow]], title: str
+) -> None:
+    """Print a row for each month, with amounts in BTT."""
+
+    def cell(row: MonthlyRow, column: Column[MonthlyRow]) -> str:
+        return coins(getattr(row, f"{column}_planck")) if isinstance(column, str) else column(row)
+
+    show.table(
+        [f">{column}" for column in ("month", *columns)],
+        [[str(row.month), *(cell(row, column) for column in columns.values())] for row in rows],
+        title=title,
+    )
+
+
 # ---- promises
 
 
-@examples(
-    "btt-chain tokenomics schedule --preset seed-000",
-    "btt-chain tokenomics schedule --preset seed-002 --csv > schedule.csv",
-)
-@tokenomics.command()
-@preset_option
-@csv_option
-@json_option
-def schedule(preset: str, as_csv: bool, as_json: bool) -> None:
-    """Show how much of each row has come free, by the month.
-
-    Rows that time frees: linear ones as they vest, the Foundation's programmes at their time cap
-    (the most that milestones on time release), mining as it is emitted. The months go from 0 to
-    96. The numbers are those of the runtime's own functions, not of a table beside it.
-    """
-    _one_form(as_csv, as_json)
-    _chain_of(preset)
-    from genesis.schedule import schedule as months
-    from genesis.schedule import schedule_csv
-
-    if as_csv:
-        click.echo(schedule_csv(preset), nl=False)
-        return
-    rows = list(months(preset))
-    if as_json:
-        show.document(records(rows))
-        return
+def print_schedule(rows: Sequence[Vested], preset: str) -> None:
+    """Print the schedule of each row in some of the months."""
     by_key: dict[str, list[int]] = {}
     for row in rows:
         by_key.setdefault(row.key, []).append(row.vested_planck)
@@ -224,99 +221,80 @@ def schedule(preset: str, as_csv: bool, as_json: bool) -> None:
     show.note("--csv has every month and every planck")
 
 
-@examples("btt-chain tokenomics emission --preset seed-000 --csv")
-@tokenomics.command()
-@preset_option
-@csv_option
-@json_option
-def emission(preset: str, as_csv: bool, as_json: bool) -> None:
+@rows_of_preset(
+    print_schedule,
+    "btt-chain tokenomics schedule --preset seed-000",
+    "btt-chain tokenomics schedule --preset seed-002 --csv > schedule.csv",
+)
+def schedule(chain: Chain) -> Sequence[Vested]:
+    """Show how much of each row has come free, by the month.
+
+    Rows that time frees: linear ones as they vest, the Foundation's programmes at their time cap
+    (the most that milestones on time release), mining as it is emitted. The months go from 0 to
+    96. The numbers are those of the runtime's own functions, not of a table beside it.
+    """
+    from genesis.schedule import schedule as months
+
+    return list(months(chain.preset))
+
+
+def print_emission(rows: Sequence[Emitted], preset: str) -> None:
+    """Print the emission at the end of each quarter."""
+    pool = rows[-1].cumulative_planck
+    before = [0, *(row.cumulative_planck for row in rows)]
+    print_by_month(
+        [row for row in rows if row.month % 3 == 0],
+        {
+            "emitted so far": "cumulative",
+            "in this month": lambda row: coins(row.cumulative_planck - before[row.month]),
+            "% of the pool": lambda row: percent(row.cumulative_planck, pool),
+        },
+        f"Mining's emission at most, {preset}, in BTT",
+    )
+
+
+@rows_of_preset(print_emission, "btt-chain tokenomics emission --preset seed-000 --csv")
+def emission(chain: Chain) -> Sequence[Emitted]:
     """Show what mining gives out at most, by the month.
 
     The pool is emitted in four bands of two years: 40, 30, 20 and 10 per cent of it. At the end
     of month 96 it is the pool to the last planck.
     """
-    _one_form(as_csv, as_json)
-    _chain_of(preset)
     from genesis.schedule import emission as months
-    from genesis.schedule import emission_csv
 
-    if as_csv:
-        click.echo(emission_csv(preset), nl=False)
-        return
-    rows = list(months(preset))
-    if as_json:
-        show.document(records(rows))
-        return
-    pool = rows[-1].cumulative_planck
-    before = [0, *(row.cumulative_planck for row in rows)]
-    show.table(
-        [">month", ">emitted so far", ">in this month", ">% of the pool"],
-        [
-            [
-                str(row.month),
-                coins(row.cumulative_planck),
-                coins(row.cumulative_planck - before[row.month]),
-                percent(row.cumulative_planck, pool),
-            ]
-            for row in rows
-            if row.month % 3 == 0
-        ],
-        title=f"Mining's emission at most, {preset}, in BTT",
-    )
+    return list(months(chain.preset))
 
 
-@examples(
-    "btt-chain tokenomics release",
-    "btt-chain tokenomics release --preset seed-002 --year 2026",
-    "btt-chain tokenomics release --csv",
-)
-@tokenomics.command()
-@preset_option
-@click.option("--year", metavar="Y", help="One year by its label: 2025 is the chain's first.")
-@csv_option
-@json_option
-def release(preset: str, year: str | None, as_csv: bool, as_json: bool) -> None:
-    """Set the documents' table beside what the rows give.
+RELEASE: Final = {
+    "table": ("table", "the table's share"),
+    "vesting": ("vesting", "vesting"),
+    "mining": ("mining", "mining, emitted"),
+    "immediate": ("at\nstart", "free from the start"),
+    "foundation_cap": ("Found-\nation", "Foundation, time cap"),
+    "rows": ("rows", "rows together"),
+    "gap": ("table\n- rows", "table less rows"),
+    "cumulative_table": ("", "table, from genesis"),
+    "cumulative_rows": ("", "rows, from genesis"),
+    "headroom": ("ceiling\nleaves", "the ceiling leaves"),
+    "headroom_after_foundation": ("after the\nFoundation", "after the Foundation"),
+}
+"""Titles of the amounts of a year: of a column, if the table of all years has it, and of a line."""
 
-    The rows are what comes free by contract: vesting, mining, what is free from the start, and
-    the Foundation's programmes at their time cap. What the ceiling leaves is for the Foundation,
-    the ecosystem fund and grants together. Years are counted from genesis; the first is called
-    2025 whenever the chain starts.
-    """
-    _one_form(as_csv, as_json)
-    _chain_of(preset)
-    from genesis.schedule import release as years
-    from genesis.schedule import release_csv, year_named
 
-    wanted = None if year is None else year_named(year)
-    if year is not None and wanted is None:
-        raise Mistyped(
-            f"{year!r} is not a year of the release table: it begins with 2025, the chain's first"
-        )
-    if as_csv:
-        click.echo(release_csv(preset, wanted), nl=False)
-        return
-    rows = [row for row in years(preset) if wanted in {None, row.year}]
-    if as_json:
-        show.document(records(rows))
-        return
-    if wanted is not None:
-        _print_year(rows[0]._asdict(), preset)
+def print_release(rows: Sequence[Release], preset: str) -> None:
+    """Print a table of years, or the amounts of one."""
+    if len(rows) == 1:
+        show.heading(f"Release in {rows[0].year}, {preset}")
+        lines = {}
+        for name, (_, label) in RELEASE.items():
+            planck = getattr(rows[0], f"{name}_planck")
+            lines[label] = f"-{BTT.format(-planck)}" if planck < 0 else BTT.format(planck)
+        show.record(lines)
         return
     supply = sum(row.table_planck for row in rows)
-    columns = {
-        "table": "table",
-        "vesting": "vesting",
-        "mining": "mining",
-        "immediate": "at\nstart",
-        "foundation_cap": "Found-\nation",
-        "rows": "rows",
-        "gap": "table\n- rows",
-        "headroom": "ceiling\nleaves",
-        "headroom_after_foundation": "after the\nFoundation",
-    }
+    columns = {name: title for name, (title, _) in RELEASE.items() if title}
     show.table(
-        ["year", *(f">{column}" for column in columns.values())],
+        ["year", *(f">{title}" for title in columns.values())],
         [
             [row.year, *(percent(getattr(row, f"{name}_planck"), supply) for name in columns)]
             for row in rows
@@ -329,38 +307,63 @@ def release(preset: str, year: str | None, as_csv: bool, as_json: bool) -> None:
     )
 
 
-def _print_year(row: dict[str, Any], preset: str) -> None:
-    names = {
-        "table": "the table's share",
-        "vesting": "vesting",
-        "mining": "mining, emitted",
-        "immediate": "free from the start",
-        "foundation_cap": "Foundation, time cap",
-        "rows": "rows together",
-        "gap": "table less rows",
-        "cumulative_table": "table, from genesis",
-        "cumulative_rows": "rows, from genesis",
-        "headroom": "the ceiling leaves",
-        "headroom_after_foundation": "after the Foundation",
-    }
-    show.heading(f"Release in {row['year']}, {preset}")
-    fields = {}
-    for name, label in names.items():
-        planck = row[f"{name}_planck"]
-        fields[label] = f"-{BTT.format(-planck)}" if planck < 0 else BTT.format(planck)
-    show.record(fields)
+@rows_of_preset(
+    print_release,
+    "btt-chain tokenomics release",
+    "btt-chain tokenomics release --preset seed-002 --year 2026",
+    "btt-chain tokenomics release --csv",
+)
+@click.option("--year", metavar="Y", help="One year by its label: 2025 is the chain's first.")
+def release(chain: Chain, year: str | None) -> Sequence[Release]:
+    """Set the documents' table beside what the rows give.
+
+    The rows are what comes free by contract: vesting, mining, what is free from the start, and
+    the Foundation's programmes at their time cap. What the ceiling leaves is for the Foundation,
+    the ecosystem fund and grants together. Years are counted from genesis; the first is called
+    2025 whenever the chain starts.
+    """
+    from genesis.schedule import release as years
+    from genesis.schedule import year_named
+
+    label = None if year is None else year_named(year)
+    if year is not None and label is None:
+        raise Mistyped(
+            f"{year!r} is not a year of the release table: it begins with 2025, the chain's first"
+        )
+    return [row for row in years(chain.preset) if label in {None, row.year}]
 
 
 # ---- simulated
 
 
-@examples(
+def print_months(rows: Sequence[Month], preset: str) -> None:
+    """Print the months of a simulated economy."""
+    print_by_month(
+        rows,
+        {name: name for name in ("supply", "burned", "circulating", "released", "staked")},
+        f"Simulated from genesis, {preset}, in BTT",
+    )
+    print_by_month(
+        rows,
+        {
+            "mining\nemitted": "emitted",
+            "mining\npaid": "mining_paid",
+            "un-\nallocated": "mining_unallocated",
+            "pool\nfree": "stake_free",
+            "pool\npromised": "stake_committed",
+            "pool\nlasts": runway,
+        },
+        "Mining, and the staking pool, in BTT",
+    )
+    show.note("What people do here is assumed (docs/economy.md); the amounts are the pallets' own.")
+
+
+@rows_of_preset(
+    print_months,
     "btt-chain tokenomics simulate --months 24 --staked-share 20% --demand 100_000BTT",
     "btt-chain tokenomics simulate --months 1 --protocol-speed 100",
     "btt-chain tokenomics simulate --preset seed-002 --months 96 --step month --csv",
 )
-@tokenomics.command()
-@preset_option
 @click.option(
     "--months",
     type=click.IntRange(1, 96),
@@ -370,14 +373,14 @@ def _print_year(row: dict[str, Any], preset: str) -> None:
 )
 @click.option(
     "--staked-share",
-    type=Share(),
+    type=Presented("share", Annotated[u32, MILLIONTHS]),
     default="20%",
     show_default=True,
     help="How much of what circulates is staked, in equal parts over the five tiers.",
 )
 @click.option(
     "--demand",
-    type=Money(),
+    type=Presented("amount", Balance),
     default="100_000BTT",
     show_default=True,
     help="For how much compute is bought in a month.",
@@ -397,89 +400,29 @@ def _print_year(row: dict[str, Any], preset: str) -> None:
     show_default=True,
     help="How far apart the simulated blocks are.",
 )
-@csv_option
-@json_option
 def simulate(
-    preset: str,
-    months: int,
-    staked_share: int,
-    demand: int,
-    protocol_speed: int,
-    step: str,
-    as_csv: bool,
-    as_json: bool,
-) -> None:
+    chain: Chain, months: int, staked_share: u32, demand: int, protocol_speed: int, step: str
+) -> Sequence[Month]:
     """Run the real pallets from genesis on.
 
     Holders stake what has come free, customers buy compute, providers claim their rewards, the
     Foundation claims what its milestones allow. Every amount is what the pallets say.
     """
-    _one_form(as_csv, as_json)
-    chain = _chain_of(preset)
-    from genesis.simulate import Month, Plan, simulated
+    from genesis.simulate import Plan, simulated
 
+    if staked_share > MILLIONTHS.whole:
+        raise Mistyped("--staked-share is more than the whole")
     plan = Plan(
-        months=months, staked_ppm=staked_share, demand=demand, protocol_speed=protocol_speed,
-        daily=step == "day",
+        months=months, staked_ppm=int(staked_share), demand=int(demand),
+        protocol_speed=protocol_speed, daily=step == "day",
     )  # fmt: skip
-    rows: list[Month] = []
+    rows = []
     with show.progress() as bar:
         task = bar.add_task("simulating months", total=months + 1)
         for row in simulated(chain, plan):
             rows.append(row)
             bar.advance(task)
-    if as_csv:
-        from genesis.schedule import as_csv as text
-
-        click.echo(text(rows, Month._fields), nl=False)
-        return
-    if as_json:
-        show.document(records(rows))
-        return
-    _print_months(rows, preset)
-
-
-def _print_months(rows: list[Month], preset: str) -> None:
-    show.table(
-        [">month", ">supply", ">burned", ">circulating", ">released", ">staked"],
-        [
-            [
-                str(row.month),
-                coins(row.supply_planck),
-                coins(row.burned_planck),
-                coins(row.circulating_planck),
-                coins(row.released_planck),
-                coins(row.staked_planck),
-            ]
-            for row in rows
-        ],
-        title=f"Simulated from genesis, {preset}, in BTT",
-    )
-    show.table(
-        [
-            ">month",
-            ">mining\nemitted",
-            ">mining\npaid",
-            ">un-\nallocated",
-            ">pool\nfree",
-            ">pool\npromised",
-            ">pool\nlasts",
-        ],
-        [
-            [
-                str(row.month),
-                coins(row.emitted_planck),
-                coins(row.mining_paid_planck),
-                coins(row.mining_unallocated_planck),
-                coins(row.stake_free_planck),
-                coins(row.stake_committed_planck),
-                runway(row.runway_months),
-            ]
-            for row in rows
-        ],
-        title="Mining, and the staking pool, in BTT",
-    )
-    show.note("What people do here is assumed (docs/economy.md); the amounts are the pallets' own.")
+    return rows
 
 
 @examples("btt-chain tokenomics plot --preset seed-000 --out pictures")
@@ -526,9 +469,6 @@ def supply(at: str | None, url: str, timeout: float, as_json: bool) -> None:
     What there was at genesis, what was burned and why, what circulates, and every pool. As of the
     last final block, unless --at names another.
     """
-    from cli.commands.tokenomics_live import print_supply
-    from cli.common.session import run
-
     run(print_supply(url, timeout, at or "finalized", as_json))
 
 
@@ -546,7 +486,4 @@ def audit(at: str | None, url: str, timeout: float, as_json: bool) -> int:
     names, and checks every invariant of the economy on it here, without trusting the node. Exit
     code 1 if one does not hold.
     """
-    from cli.commands.tokenomics_live import print_audit
-    from cli.common.session import run
-
     return run(print_audit(url, timeout, at or "finalized", as_json))

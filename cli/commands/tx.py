@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from btt_chain.client.chain import read_chain_metadata
+from btt_chain.client.chain import Chain, read_chain_metadata
+from btt_chain.client.decoding import ExtrinsicView
 from btt_chain.client.errors import NotIncluded
 from btt_chain.client.extrinsics import Draft, SigningContext, default_period, era_at, hash_of
 from btt_chain.client.extrinsics import sign as signed
+from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.signed_metadata import runtime_name, signed_digest
-from btt_chain.client.transactions import Call
+from btt_chain.client.transactions import Call, Included
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from cli.commands.tx_trace import trace
 from cli.common import show
+from cli.common.block_facts import extrinsic_document
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import read_object_file
 from cli.common.options import (
@@ -42,12 +46,6 @@ from cli.common.sending import (
 )
 from cli.common.session import from_hex, open_chain, run
 from cli.common.wallets import names_used
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.decoding import ExtrinsicView
-    from btt_chain.client.metadata import ChainMetadata
-    from btt_chain.client.transactions import Included
 
 
 @click.group(cls=Group)
@@ -160,9 +158,9 @@ def sign(
     for known, account in names_used().items():
         show.note(f"{known} is {ss58.encode(account)}")
     if as_json:
-        show.document({"extrinsic": "0x" + wire.hex(), "hash": hash_of(wire)})
+        show.document({"extrinsic": to_hex(wire), "hash": hash_of(wire)})
     else:
-        click.echo("0x" + wire.hex())
+        click.echo(to_hex(wire))
 
 
 @examples(
@@ -229,16 +227,7 @@ def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: 
 
 def _print_extrinsic(view: ExtrinsicView, as_json: bool) -> None:
     if as_json:
-        show.document(
-            {
-                "hash": view.hash,
-                "signer": view.signer,
-                "signature": view.signature,
-                "extensions": view.extra,
-                "call": view.call.name,
-                "arguments": view.call.arguments,
-            }
-        )
+        show.document(extrinsic_document(view))
         return
     show.record(
         {
@@ -351,7 +340,7 @@ def _report(chain: Chain, done: Included, result: dict[str, object], as_json: bo
     if as_json:
         result |= {
             "hash": done.hash,
-            "block": {"hash": "0x" + done.block.hex(), "number": done.number},
+            "block": {"hash": to_hex(done.block), "number": done.number},
             "index": done.index,
             "finalized": done.is_final,
             "fee": None if done.fee is None else str(done.fee),
@@ -361,7 +350,7 @@ def _report(chain: Chain, done: Included, result: dict[str, object], as_json: bo
         }
         show.document(result)
     else:
-        lines = {"block": f"{done.number:_} 0x{done.block.hex()}, extrinsic {done.index}"}
+        lines = {"block": f"{done.number:_} {to_hex(done.block)}, extrinsic {done.index}"}
         if done.fee is not None:
             lines["fee"] = f"{chain.metadata.currency.format(done.fee)} (paid)"
         show.record(lines, width=WIDTH)

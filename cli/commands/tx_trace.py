@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Final
 
 import click
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import Undecodable
-from btt_chain.crypto.hashing import blake2_256
+from btt_chain.client.extrinsics import hash_of
+from btt_chain.client.jsonrpc import Json
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.wire import header_number, list_of, member, records_of, to_bytes
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Json
-    from btt_chain.client.metadata import ChainMetadata
 
 MAX_SHOWN: Final = 160
 """Characters of a value that are shown to people."""
@@ -73,7 +73,7 @@ def trace(
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
             number, at, index, found = await _find(chain, wanted, block, search)
-            there = await chain.at_block("0x" + at.hex())
+            there = await chain.at_block(to_hex(at))
             found_trace = await _ask(chain, at, storage=storage)
             steps = list(lines(there.metadata, found_trace, index))
             failed = next((step for step in reversed(steps) if step.kind == "error"), None)
@@ -81,20 +81,14 @@ def trace(
                 show.document(
                     {
                         "hash": found,
-                        "block": {"number": number, "hash": "0x" + at.hex()},
+                        "block": {"number": number, "hash": to_hex(at)},
                         "index": index,
                         "success": steps[-1].kind != "failed",
-                        "steps": [
-                            {
-                                "depth": step.depth, "kind": step.kind, "name": step.name,
-                                "value": step.value,
-                            }
-                            for step in steps
-                        ],
+                        "steps": [asdict(step) for step in steps],
                     }
-                )  # fmt: skip
+                )
                 return
-            show.record({"hash": found, "block": f"{number} 0x{at.hex()}, extrinsic {index}"})
+            show.record({"hash": found, "block": f"{number} {to_hex(at)}, extrinsic {index}"})
             for step in steps:
                 if storage or step.kind not in {"read", "write"}:
                     _print(step)
@@ -114,20 +108,19 @@ async def _find(
     """Return number and hash of a transaction's block, its index there, and its whole hash."""
     at = await chain.block_hash(block or "best")
     for _ in range(1 if block else search):
-        answer = await chain.connection.call("chain_getBlock", "0x" + at.hex())
-        if not isinstance(answer, dict) or not isinstance(inner := answer["block"], dict):
+        answer = await chain.connection.call("chain_getBlock", to_hex(at))
+        if answer is None:
             break
-        header, wires = inner["header"], inner["extrinsics"]
-        if not isinstance(header, dict) or not isinstance(wires, list):
-            break
-        number = int(str(header["number"]), 16)
-        for index, wire in enumerate(wires):
-            name = blake2_256(bytes.fromhex(str(wire)[2:])).hex()
-            if name.startswith(wanted):
-                return number, at, index, "0x" + name
+        inner = member(answer, "block")
+        header = member(inner, "header")
+        number = header_number(header)
+        for index, wire in enumerate(list_of(member(inner, "extrinsics"))):
+            name = hash_of(to_bytes(wire))
+            if name.removeprefix("0x").startswith(wanted):
+                return number, at, index, name
         if not number:
             break
-        at = bytes.fromhex(str(header["parentHash"])[2:])
+        at = to_bytes(member(header, "parentHash"))
     where = f"block {block}" if block else f"the last {search} blocks"
     raise NotFound(
         f"there is no transaction 0x{wanted} in {where}; name its block with --block, or search "
@@ -137,7 +130,7 @@ async def _find(
 
 async def _ask(chain: Chain, at: bytes, *, storage: bool) -> dict[str, Json]:
     """Return the trace of a block, without reads and writes if with them it is too large."""
-    block = "0x" + at.hex()
+    block = to_hex(at)
     if storage:
         answer = await chain.connection.call("state_traceBlock", block, "", "", "")
         if "choose some by" not in _problem(answer):
@@ -162,12 +155,12 @@ def _trace(answer: Json) -> dict[str, Json]:
 
 def lines(metadata: ChainMetadata, trace: dict[str, Json], index: int) -> Iterator[Line]:
     """Yield the steps of the extrinsic of this index; the last one is `done` or `failed`."""
-    parents = {each["id"]: each["parentId"] for each in _dicts(trace["spans"])}
+    parents = {each["id"]: each["parentId"] for each in records_of(trace["spans"])}
     begin: Json = None
     depths: dict[Json, int] = {}
     seen: set[tuple[Json, str, str]] = set()
     failed = False
-    for event in _dicts(trace["events"]):
+    for event in records_of(trace["events"]):
         data, span = event["data"], event["parentId"]
         values = data["stringValues"] if isinstance(data, dict) else None
         if not isinstance(values, dict):
@@ -209,9 +202,8 @@ def _steps(metadata: ChainMetadata, texts: dict[str, str], depth: int) -> Iterat
     match texts["method"]:
         case "Call":
             call = metadata.decoder.call(bytes.fromhex(texts["call"]))
-            inner = ", ".join(f"{name}: {value}" for name, value in call.shown.items())
             origin = _origin(metadata, texts["origin"])
-            yield Line(depth, "call", f"{call.name}({inner})", f"{origin}, {_us(texts['weight'])}")
+            yield Line(depth, "call", call.line, f"{origin}, {_us(texts['weight'])}")
         case "Get":
             yield _access(metadata, depth, "read", texts["key"], texts["result"])
         case "Put":
@@ -249,7 +241,7 @@ def _access(metadata: ChainMetadata, depth: int, kind: str, key: str, value: str
 
 def _own(key: bytes) -> str:
     """Return the name of a key that is not a pallet's."""
-    return key.decode() if key[:1] == b":" and key.isascii() else "0x" + key.hex()
+    return key.decode() if key[:1] == b":" and key.isascii() else to_hex(key)
 
 
 def _origin(metadata: ChainMetadata, text: str) -> str:
@@ -267,7 +259,3 @@ def _print(step: Line) -> None:
     value = step.value if len(step.value) <= MAX_SHOWN else f"{step.value[:MAX_SHOWN]} ..."
     text = "  ".join(part for part in (step.name, value) if part)
     show.labelled("  " * step.depth + step.kind.ljust(6), text, colours.get(step.kind))
-
-
-def _dicts(value: Json) -> Sequence[dict[str, Json]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,151 +1,194 @@
-"""`btt-chain vesting`: money that is released over time."""
+"""`btt-chain vesting`: money that is released over time. Times are slots since the first block."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Annotated, Final
 
-import click
-
+from btt_chain.client.transactions import Included
+from btt_chain.client.views import ViewClient, shaped
+from btt_chain.present import Context, rule, rule_of
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digits import to_hex
+from btt_chain.scale import u32, u128
 from cli.common import show
-from cli.common.calls import report, send_calls
-from cli.common.chain_time import ChainTime
+from cli.common.calls import total
+from cli.common.chain_time import ChainTime, until
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, examples, query_options
-from cli.common.schedules import Vested, first_release, next_dates, read_vested
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import open_chain, run
-from cli.common.working import account
-from runtime.schedules import Schedule
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.declared import Input, composed, context_of, print_value, query
+from runtime.frame.aliases import Balance, SlotNumber
+from runtime.pallets.balances.types import BalanceLock
+from runtime.pallets.vesting.pallet import LOCK_ID, Vesting
+from runtime.schedules import Schedule, total_unvested
 
 MONTH_MS: Final = 30 * 86_400_000
 MAX_DATES: Final = 120
 
-
-@click.group(cls=Group)
-def vesting() -> None:
-    """See what is released when, and unlock what has been released."""
+vesting = Group("vesting", help="See what is released when, and unlock what has been released.")
 
 
-@examples("btt-chain vesting show //Alice", "btt-chain vesting show 5FHneW46... --months 12")
-@vesting.command("show")
-@click.argument("who", metavar="ACCOUNT")
-@click.option(
-    "--months", type=click.IntRange(0, MAX_DATES), default=3, show_default=True,
-    help="Next months of 30 days to show.",
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A schedule, and what it has released and still locks."""
+
+    schedule: Schedule
+    vested: Balance
+    unvested: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The amount that all schedules of an account lock at a slot."""
+
+    slot: SlotNumber
+    unvested: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class Vested:
+    """The schedules of an account, what is locked at a slot, and what can be unlocked then."""
+
+    slot: SlotNumber
+    unvested: Balance
+    claimable: Balance
+    """Amount that was released since the lock was last updated."""
+    schedules: list[Released]
+    dates: list[Locked]
+
+    def when(self, slot: int, context: Context) -> str:
+        """Return a slot as a date; with its distance if it is to come."""
+        if slot <= self.slot or context.slot_ms is None:
+            return rule(SlotNumber).text(u32(slot), context)
+        return until(slot * context.slot_ms, int(self.slot) * context.slot_ms, context)
+
+
+def first_release(schedule: Schedule) -> int:
+    """Return the slot of a schedule's first release."""
+    return max(int(schedule.start), int(schedule.cliff))
+
+
+def next_dates(schedules: Sequence[Schedule], slot: int, step: int, count: int) -> list[int]:
+    """Return the next slots to show: every `step` from now on, all cliffs, and the last end.
+
+    At most `count` of the steps; none after the end.
+    """
+    end = max((schedule.end for schedule in schedules), default=slot)
+    steps = {slot + step * n for n in range(1, count + 1) if slot + step * n < end}
+    cliffs = {first for first in map(first_release, schedules) if first > slot}
+    return sorted(steps | cliffs | ({end} if end > slot else set()))
+
+
+def vested_at(
+    schedules: Sequence[Schedule], lock: int, slot: int, dates: Sequence[int] = ()
+) -> Vested:
+    """Return schedules at a slot, with what they lock then and at later dates."""
+    unvested = total_unvested(schedules, slot)
+    rows = [Released(row, row.vested(slot), row.unvested(slot)) for row in schedules]
+    later = [Locked(u32(date), total_unvested(schedules, date)) for date in dates]
+    return Vested(u32(slot), unvested, u128(max(0, lock - int(unvested))), rows, later)
+
+
+async def read_vested(chain: ViewClient, who: bytes, slot: int, months: int) -> Vested:
+    """Return the schedules of an account at a slot, and what is locked in the next months."""
+    stored = await chain.chain.storage("Vesting.SchedulesExt", to_hex(who))
+    schedules = shaped(list[Schedule], stored or [])
+    # The lock holds more than is unvested until it is updated.
+    locks = shaped(
+        list[BalanceLock], await chain.chain.storage("Balances.Locks", to_hex(who)) or []
+    )
+    lock = sum(int(row.amount) for row in locks if row.id == LOCK_ID)
+    dates = next_dates(schedules, slot, MONTH_MS // chain.slot_ms, months)
+    return vested_at(schedules, lock, slot, dates)
+
+
+def print_vested(vested: Vested, context: Context) -> None:
+    """Print the schedules of an account, and what is locked at the next dates."""
+    if not vested.schedules:
+        show.note("nothing of this account is vesting")
+        return
+    money = context.currency.format
+    show.record(
+        {
+            "locked": money(int(vested.unvested)),
+            "released": money(sum(int(row.vested) for row in vested.schedules)),
+            "to unlock": money(int(vested.claimable)),
+        }
+    )
+    show.heading("Schedules")
+    print_value(
+        rule_of(list[Released]), vested.schedules,
+        {
+            "amount": "schedule.locked", "released": "vested", "locked": "unvested",
+            "first release": lambda row, _: vested.when(first_release(row.schedule), context),
+            "all released": lambda row, _: vested.when(row.schedule.end, context),
+        },
+        context,
+    )  # fmt: skip
+    show.heading("Next dates")
+    print_value(
+        rule_of(list[Locked]), vested.dates,
+        {"at": lambda row, _: vested.when(int(row.slot), context), "locked then": "unvested"},
+        context,
+    )  # fmt: skip
+    if vested.claimable:
+        show.note("unlock what is released: btt-chain vesting claim --from KEY")
+
+
+@query(
+    vesting, "btt-chain vesting show //Alice", "btt-chain vesting show 5FHneW46... --months 12",
+    view=print_vested,
 )  # fmt: skip
-@query_options
-def show_(who: str, months: int, url: str, timeout: float, as_json: bool) -> None:
+async def show_(
+    chain: ViewClient,
+    account: AccountId,
+    months: Annotated[
+        u32, Input(help="Next months of 30 days to show.", default="3", least=0, most=MAX_DATES)
+    ],
+) -> Vested:
     """Show the schedules of ACCOUNT: what is free, what is locked, and the next dates."""
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            time = await ChainTime.read(chain)
-            found = await read_vested(chain, account(who, chain.metadata.prefix))
-            currency = chain.metadata.currency
-        dates = next_dates(found.schedules, time.slot, MONTH_MS // time.slot_ms, months)
-        if as_json:
-            show.document(_document(found, time, dates))
-            return
-        if not found.schedules:
-            show.note("nothing of this account is vesting")
-            return
-        money, slot = currency.format, time.slot
-        show.record(
-            {
-                "locked": money(found.unvested(slot)),
-                "released": money(sum(int(each.vested(slot)) for each in found.schedules)),
-                "to unlock": money(found.claimable(slot)),
-            }
-        )
-        schedules = found.schedules
-        show.table(
-            [">amount", ">released", ">locked", "first release", "all released"],
-            zip(
-                show.amounts(currency, [each.locked for each in schedules]),
-                show.amounts(currency, [each.vested(slot) for each in schedules]),
-                show.amounts(currency, [each.unvested(slot) for each in schedules]),
-                [_when(time, first_release(each)) for each in schedules],
-                [_when(time, each.end) for each in schedules],
-                strict=True,
-            ),
-            title="Schedules",
-        )
-        show.table(
-            ["at", ">locked then"],
-            zip(
-                [_when(time, each) for each in dates],
-                show.amounts(currency, [found.unvested(each) for each in dates]),
-                strict=True,
-            ),
-            title="Next dates",
-        )
-        if found.claimable(slot):
-            show.note("unlock what is released: btt-chain vesting claim --from KEY")
-
-    run(ask())
+    time = await ChainTime.read(chain.chain)
+    return await read_vested(chain, account, time.slot, int(months))
 
 
-def _when(time: ChainTime, slot: int) -> str:
-    """Return a slot as a date; with its distance if it is to come."""
-    ms = int(slot) * time.slot_ms
-    return time.until(ms) if slot > time.slot else time.date(ms) or "at the start"
-
-
-def _document(found: Vested, time: ChainTime, dates: list[int]) -> dict[str, object]:
-    """Return schedules as JSON: planck, and slots since the first block."""
-
-    def row(each: Schedule) -> dict[str, object]:
-        return {
-            "locked": str(each.locked), "start": each.start, "length": each.length,
-            "cliff": each.cliff, "vested": str(each.vested(time.slot)),
-            "unvested": str(each.unvested(time.slot)),
-        }  # fmt: skip
-
+def freed_by(sent: Included) -> dict[str, u128]:
+    """Return the amount that a transaction unlocked, and what stays locked."""
     return {
-        "slot": time.slot,
-        "slotMs": time.slot_ms,
-        "unvested": str(found.unvested(time.slot)),
-        "claimable": str(found.claimable(time.slot)),
-        "schedules": [row(each) for each in found.schedules],
-        "dates": [{"slot": each, "unvested": str(found.unvested(each))} for each in dates],
+        "unlocked": u128(total(sent, "Balances.Unlocked", "amount")),
+        "locked": u128(total(sent, "Vesting.VestingUpdated", "unvested")),
     }
 
 
-@examples(
-    "btt-chain vesting claim --from //Alice",
+def freed(values: SimpleNamespace, context: Context) -> str:
+    """Return the result of a claim as text."""
+    free, locked = (context.currency.format(int(n)) for n in (values.unlocked, values.locked))
+    return f"{free} are free now; {locked} are still locked."
+
+
+@composed(
+    vesting, Vesting.vest_other, "btt-chain vesting claim --from //Alice",
     "btt-chain vesting claim --for 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty --from //Alice",
-)
-@vesting.command(cls=SendingCommand)
-@click.option(
-    "--for", "other", metavar="ACCOUNT", help="Unlock money of this account, and pay the fee."
-)
-@call_options
-def claim(other: str | None, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    facts=freed_by, done=freed,
+)  # fmt: skip
+async def claim(
+    chain: ViewClient,
+    sender: Sender,
+    for_: Annotated[
+        AccountId | None, Input("ACCOUNT", "Unlock money of this account, and pay the fee.")
+    ],
+) -> dict[str, object]:
     """Unlock what has been released. Only then can it be spent."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            money = chain.metadata.currency.format
-            mine = sender.account
-            who = mine if other is None else account(other, chain.metadata.prefix)
-            time = (await ChainTime.read(chain)).at_next_block()
-            before = await read_vested(chain, who)
-            if not before.schedules:
-                raise NotFound(f"nothing of {chain.metadata.address(who)} is vesting")
-            if not before.claimable(time.slot):
-                first = min(map(first_release, before.schedules))
-                soon = f"; the first release is {_when(time, first)}" if first > time.slot else ""
-                raise Refused(f"nothing was released since the last time{soon}")
-            call = ("Vesting.vest", {}) if who == mine else (
-                "Vesting.vest_other", {"target": "0x" + who.hex()}
-            )  # fmt: skip
-            done = await send_calls(sender, chain, [call])
-            after = await read_vested(chain, who)
-        free = before.lock - after.lock
-        report(
-            done, as_json, f"{money(free)} are free now; {money(after.lock)} are still locked.",
-            unlocked=str(free), locked=str(after.lock),
-        )  # fmt: skip
-
-    run(work())
+    who = for_ or AccountId(sender.account)
+    slot = (await ChainTime.read(chain.chain)).at_next_block().slot
+    vested = await read_vested(chain, who, slot, 0)
+    if not vested.schedules:
+        raise NotFound(f"nothing of {chain.chain.metadata.address(who)} is vesting")
+    if not vested.claimable:
+        first = min(first_release(row.schedule) for row in vested.schedules)
+        when = vested.when(first, await context_of(chain))
+        soon = f"; the first release is {when}" if first > slot else ""
+        raise Refused(f"nothing was released since the last time{soon}")
+    return {"target": Id(who)}

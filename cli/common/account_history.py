@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from btt_chain.client.decoding import EventView
-    from btt_chain.scale.portable import Plain
-    from cli.common.block_scan import ReadBlock
+from btt_chain.client.decoding import EventView
+from btt_chain.scale.portable import Plain
+from cli.common.block_scan import ReadBlock
 
 GAINS: Final = frozenset(("Deposit", "Minted", "Restored"))
 LOSSES: Final = frozenset(("Withdraw", "Burned", "Slashed", "Suspended", "BurnedHeld"))
@@ -56,7 +55,7 @@ def entries(block: ReadBlock, address: str) -> Iterator[Entry]:
             continue
         known = events is not None
         yield Entry(
-            block.number, index, block.ms, view.call.name, _shown(view.call.shown), view.signer,
+            block.number, index, block.ms, view.call.name, view.call.inner, view.signer,
             view.hash, _succeeded(own) if known else None,
             _fee(own, address) if known else None,
             sum(change_by(each, address) for each in own) if known else None,
@@ -109,10 +108,6 @@ def _names(value: Plain | Mapping[str, Plain], address: str) -> bool:
     if isinstance(value, Mapping):
         return any(_names(each, address) for each in value.values())
     return isinstance(value, list | tuple) and any(_names(each, address) for each in value)
-
-
-def _shown(arguments: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in arguments.items())
 
 
 def document(entry: Entry) -> dict[str, object]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from btt_chain.client.chain import read_header
+from btt_chain.client.chain import BlockView, Chain, read_header
+from btt_chain.client.decoding import ExtrinsicView
 from btt_chain.client.errors import NotFound, RpcError
 from btt_chain.client.wire import list_of, member, to_bytes
 from btt_chain.primitives import babe_digests, grandpa
@@ -23,12 +23,9 @@ from btt_chain.primitives.digest import (
 )
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.errors import DecodeError
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.block_scan import time_of
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import BlockView, Chain
-    from btt_chain.scale.portable import Plain
 
 ENGINES = {BABE: "BABE", GRANDPA: "GRANDPA"}
 
@@ -57,6 +54,18 @@ class BlockFacts:
             "fees": None if self.fees is None else str(self.fees),
             "digest": list(self.digest),
         }
+
+
+def extrinsic_document(view: ExtrinsicView) -> dict[str, object]:
+    """Return an extrinsic as JSON."""
+    return {
+        "hash": view.hash,
+        "signer": view.signer,
+        "signature": view.signature,
+        "extensions": view.extra,
+        "call": view.call.name,
+        "arguments": view.call.arguments,
+    }
 
 
 async def read_facts(chain: Chain, block: BlockView) -> BlockFacts:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from btt_chain.client.chain import Chain
+from btt_chain.client.decoding import EventView, ExtrinsicView
 from btt_chain.client.errors import NotFound, RpcError
+from btt_chain.client.jsonrpc import Json
 from btt_chain.client.wire import integer_of, list_of, member, to_bytes
-
-if TYPE_CHECKING:
-    from btt_chain.client.decoding import EventView, ExtrinsicView
-    from btt_chain.client.jsonrpc import Json
+from btt_chain.primitives.digits import to_hex
 
 BATCH: Final = 32
 """Blocks that are fetched at once."""
@@ -40,7 +39,7 @@ class RawBlock:
 
     def precedes(self, later: RawBlock) -> bool:
         """Return True if the block is the parent of a later one."""
-        return later.parent == "0x" + self.hash.hex()
+        return later.parent == to_hex(self.hash)
 
 
 @dataclass(frozen=True, slots=True)

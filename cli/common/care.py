@@ -16,7 +16,7 @@ from btt_chain.client.accounts import FILE_NAME
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.point_voucher import Modulus
 from btt_chain.scale import u32
-from cli.commands.gov_calls import slot_now
+from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command, connection_options, read_text
 from cli.common.working import account
@@ -151,7 +151,7 @@ async def calendar(chain: ViewClient) -> Calendar:
 
 async def slot_of(chain: ViewClient) -> int:
     """Return the chain's time, in slots since genesis."""
-    return await slot_now(chain.chain)
+    return (await ChainTime.read(chain.chain)).slot
 
 
 async def keys_of(chain: ViewClient, facility: AccountId, month: int) -> list[Modulus]:

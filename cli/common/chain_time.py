@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from btt_chain.present import Context
 from btt_chain.present.times import date, span
 
 if TYPE_CHECKING:
@@ -52,18 +53,15 @@ class ChainTime:
         """Milliseconds since the first block, in whole slots."""
         return self.slot * self.slot_ms
 
-    def date(self, ms: int) -> str:
-        """Return the date of a time in ms since the first block; empty if the chain has no date."""
-        return date(self.genesis_slot * self.slot_ms + ms) if self.genesis_slot else ""
-
-    def when(self, slot: int) -> str:
-        """Return the date of a slot since the first block; its number if the chain has no date."""
-        return self.date(int(slot) * self.slot_ms) or f"slot {int(slot)}"
-
     def until(self, ms: int) -> str:
         """Return a time in ms since the first block as date and distance; `over` if it is past."""
-        if ms <= self.ms:
-            return "over"
-        when = self.date(ms)
-        left = f"in {span(ms - self.ms)}"
-        return f"{when} ({left})" if when else left
+        genesis = self.genesis_slot * self.slot_ms
+        return until(ms, self.ms, Context(genesis_ms=genesis or None))
+
+
+def until(ms: int, now: int, context: Context) -> str:
+    """Return a time in ms since the first block as date and distance; `over` if it is past."""
+    if ms <= now:
+        return "over"
+    left = f"in {span(ms - now)}"
+    return left if context.genesis_ms is None else f"{date(context.genesis_ms + ms)} ({left})"

@@ -1,4 +1,8 @@
-"""Options that several commands share, with the same names and effects."""
+"""Options that several commands share, with the same names and effects.
+
+Keys, addresses, chains and the runtime are imported inside of functions: `btt-chain --help` imports
+this module, and loads none of them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from cli.common.config import path_of, settings_of
 from cli.common.errors import Mistyped, hint
@@ -17,8 +22,6 @@ from cli.common.synonyms import meant
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from btt_chain.crypto.keypair import KeyPair, Scheme
 
 DEFAULT_URL: Final = "ws://127.0.0.1:9944"
@@ -99,8 +102,6 @@ def chain_names(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return completions of `--chain`: the included chains, or a file."""
-    from click.shell_completion import CompletionItem
-
     from genesis.presets import ALIASES, CHAINS
 
     names = [name for name in (*CHAINS, *ALIASES) if name.startswith(incomplete)]
@@ -110,7 +111,7 @@ def chain_names(
 
 def runtime_option(command: Command) -> Command:
     """Add `--runtime`: the set of features of a chain."""
-    from runtime.sets import SETS  # here: programs beside the node load nothing of the runtime
+    from runtime.sets import SETS
 
     return click.option(
         "--runtime",

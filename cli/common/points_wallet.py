@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.care.wallet import Kept, Wallet
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.digest import H256
 from cli.common.care import care_folder, care_folder_option, words
 from cli.common.options import Command, key_pair, read_secret
 from runtime.pallets.incentives.api import IncentivesApi
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from btt_chain.care.wallet import Kept, Wallet
-    from btt_chain.client.views import ViewClient
-    from btt_chain.crypto.keypair import KeyPair
 
 
 def wallet_options(command: Command) -> Command:
@@ -44,8 +40,6 @@ def wallet_folder(base: Path | None, pair: KeyPair, genesis: bytes) -> Path:
 @contextmanager
 def opened(base: Path | None, pair: KeyPair, genesis: bytes) -> Iterator[Wallet]:
     """Open a wallet's folder; errors become those of commands."""
-    from btt_chain.care.wallet import Wallet
-
     with words(), Wallet.open(wallet_folder(base, pair, genesis), pair, genesis) as wallet:
         yield wallet
 

@@ -353,7 +353,7 @@ class Sender:
             self._end_dry_run(chain, view, fee, trial)
         await self._check(chain, trial, nonce)
         if not self.is_confirmed:
-            await self._confirm(chain, _said(view))
+            await self._confirm(chain, view.line)
         return wire, fee
 
     async def _fee(self, chain: Chain, wire: bytes) -> int | None:
@@ -369,7 +369,7 @@ class Sender:
         """Return the facts shown of a call before it is sent."""
         signing, metadata = self.signing, chain.metadata
         name = f" ({signing.name})" if signing.name else ""
-        facts: dict[str, str | list[str]] = {"call": _said(view)}
+        facts: dict[str, str | list[str]] = {"call": view.line}
         used = names_used()
         if used:
             facts["names"] = [f"{each} is {metadata.address(used[each])}" for each in used]
@@ -460,10 +460,7 @@ class Sender:
 
         Raises DispatchFailed if it failed in its block.
         """
-        return await self.submit_call(client, client.compose(pallet, name, **args))
-
-    async def submit_call(self, client: RuntimeClient, call: Call) -> Executed:
-        """Show and send a composed call; return its events. Raises DispatchFailed."""
+        call = client.compose(pallet, name, **args)
         wire, _ = await self.prepare(client.chain, call)
         return await self.executed(client, call, wire)
 
@@ -472,6 +469,7 @@ class Sender:
         block, wire = await self._delivered(client.chain, call, wire)
         done = await client.executed(wire, block)
         if self.signing.proxied is not None:
+            # Here: only calls by the program's own runtime, which has it imported, come by.
             from runtime.pallets.proxy.events import ProxyExecuted
 
             for event in done.events:
@@ -503,11 +501,6 @@ def note_foreign(chain: Chain) -> None:
     if chain.transactions.digest is None:
         name = chain.facts.spec_name or "an unknown runtime"
         show.note(f"note: the chain runs {name}, not {RUNTIME}: its node alone says what calls do")
-
-
-def _said(view: CallView) -> str:
-    """Return a call on one line."""
-    return f"{view.name}({', '.join(f'{name}: {text}' for name, text in view.shown.items())})"
 
 
 def failed(error: str) -> DispatchFailed:

@@ -1,4 +1,7 @@
-"""Shared by `records`: the vault's folder and password, and errors of records."""
+"""Shared by `records`: the vault's folder and password, and errors of records.
+
+Vaults and custodians are imported inside of functions: they take half a second and a second.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from btt_chain.node.service.paths import default_base_path
 from btt_chain.records.errors import RecordsError, UnknownRecord
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import write
 from cli.common.options import Command, password
+from cli.common.session import run as run_client
 
 if TYPE_CHECKING:
     from btt_chain.records.keys import VaultId
@@ -57,8 +62,6 @@ def custodian_option(command: Command) -> Command:
 
 def folder_of(options: dict[str, object]) -> Path:
     """Return the vault's folder, which is removed from `options`."""
-    from btt_chain.node.service.paths import default_base_path
-
     folder = options.pop("folder")
     return folder if isinstance(folder, Path) else default_base_path() / "vault"
 
@@ -105,8 +108,6 @@ async def open_custodian(
 
 def run(work: Coroutine[object, object, Result]) -> Result:
     """Run the asynchronous part of a command of records."""
-    from cli.common.session import run as run_client
-
     with as_refusals():
         return run_client(work)
 

@@ -27,8 +27,7 @@ from cli.common.sending import LOCAL
 from cli.common.session import open_chain
 
 if TYPE_CHECKING:
-    from btt_chain.client.transactions import Included
-    from btt_chain.client.typed import Executed, RuntimeClient
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.requester.folder import Folder
     from btt_chain.work.package import Package
 
@@ -214,14 +213,6 @@ def planck(currency: Currency, given: str) -> int:
         return currency.parse(given)
     except AmountError as error:
         raise Mistyped(str(error)) from None
-
-
-def report_call(done: Executed | Included, as_json: bool, text: str, **facts: object) -> None:
-    """Print the result of a call: a sentence for readers, or JSON for programs."""
-    if as_json:
-        show.document({**facts, "block": "0x" + done.block.hex()})
-    else:
-        show.good(text)
 
 
 def text(raw: bytes) -> str:

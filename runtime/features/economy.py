@@ -123,6 +123,7 @@ class Economy(Work, apis=(StakingApi,), audit="..audits.economy"):
         """Connect pallets that depend on each other."""
         super().connect()
         self.fees.connect(self.tier_staking.positions)
+        self.tokenomics.is_vesting = True
 
     def staked(self) -> tuple[Staked, ...]:
         """Return the pallets with stakes."""

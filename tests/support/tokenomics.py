@@ -106,6 +106,7 @@ class TokenomicsRuntime(TestRuntime):
         )
         self.balances.connect(self.tokenomics)
         self.tokenomics.connect([self.registry], self.registry)
+        self.tokenomics.is_vesting = True
 
     def begin(self, **changes: object) -> None:
         pools = [[ss58(AccountId(b"modlbtt/" + name.encode() + bytes(20))), str(btt * ONE)]

@@ -103,6 +103,8 @@ class Tokenomics(Pallet, events=events, errors=errors):
     """Origin that may set the mode of the release ceiling."""
     staked: Sequence[Staked] = ()
     """Pallets with stakes: `connect` sets them."""
+    is_vesting: bool = False
+    """True if the chain locks the contractual rows until they are released."""
     hospitals: Hospitals = NoHospitals()
     """The registry that hospitals are counted in: `connect` sets it."""
 
@@ -367,7 +369,8 @@ class Tokenomics(Pallet, events=events, errors=errors):
 
     def supply(self) -> Supply:
         """Return the supply and its parts: see `ReleaseControl.supply`."""
-        return self.releases.supply(self.currency, sum(each.staked_total() for each in self.staked))
+        staked = sum(pallet.staked_total() for pallet in self.staked)
+        return self.releases.supply(self.currency, staked, is_vesting=self.is_vesting)
 
     # ---- internals
 

@@ -52,15 +52,17 @@ class ReleaseControl(Component):
 
     # ---- public interface: supply
 
-    def supply(self, currency: Balances, staked: int) -> Supply:
+    def supply(self, currency: Balances, staked: int, *, is_vesting: bool) -> Supply:
         """Return the supply, and its circulating, locked and staked parts.
 
         `circulating` is the issuance without the balances of pools (including the treasury) and
-        without `locked`, the unreleased part of the contractual rows. Both follow the rows'
-        contracts: schedules ended early or merged by root calls, and locks by holders, change
-        neither. `staked` is the sum of tier stakes and bonds, which circulate.
+        without `locked`, the unreleased part of the contractual rows; without vesting nothing of
+        them is locked. Both follow the rows' contracts: schedules ended early or merged by root
+        calls, and locks by holders, change neither. `staked` is the sum of tier stakes and bonds,
+        which circulate.
         """
-        issuance, locked = int(currency.total_issuance.value), self.unvested()
+        issuance = int(currency.total_issuance.value)
+        locked = self.unvested() if is_vesting else 0
         return Supply(
             genesis=self.genesis_supply.value,
             burned=currency.total_burned.value,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.present import Context
 from btt_chain.scale import u8, u32, u64, u128
-from cli.commands.premium import facts, until
+from cli.commands.premium import until
 from runtime.constants import BTT
 from runtime.pallets.tier_staking.pallet import TierStaking
 from runtime.pallets.tier_staking.types import PremiumView
@@ -60,8 +63,8 @@ def test_buying_says_what_it_cost_and_what_was_burned(url: str) -> None:
     (row,) = document(url, "premium", "list", "//Alice")
     assert row.pick("entitled", "hasAccess") == (True, True)
     assert int(row["until"]) >= 2 * MONTH_MS
-    table = run(url, "premium", "list", "//Alice").stdout
-    assert "60.0" in table
+    (line,) = run(url, "premium", "list", "//Alice").stdout.splitlines()[3:4]
+    assert re.search(r"priority for jobs +50 BTT +0 +yes +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", line)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,8 @@ def test_a_refusal_says_why(url: str, words: tuple[str, ...], why: str) -> None:
 
 
 def test_access_that_cannot_be_used_now_is_marked() -> None:
+    context = Context(genesis_ms=1_800_000_000_000)
     view = PremiumView(u32(0), u8(0), u128(BTT), False, u64(MONTH_MS), False)
-    assert until(view) == "30.00 (not now)"
-    assert facts(view, is_personal=True)["until"] == str(MONTH_MS)
-    assert set(facts(view, is_personal=False)) == {"service", "minTier", "price"}
+    assert until(view, context) == "2027-02-14 08:00 UTC (not now)"
+    assert until(replace(view, has_access=True), context) == "2027-02-14 08:00 UTC"
+    assert until(replace(view, until=u64(0)), context) == "-"

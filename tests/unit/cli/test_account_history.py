@@ -201,6 +201,8 @@ def test_a_page_of_an_explorer_may_come_in_parts() -> None:
 def test_a_time_with_an_offset_is_that_time() -> None:
     since = Since().convert("2026-11-22T02:00+02:00", None, None)
     assert since == Since().convert("2026-11-22", None, None)
+    week, days = (Since().convert(text, None, None) for text in ("1w", "7d"))
+    assert 0 <= days - week < 10_000
 
 
 def test_an_explorer_is_named_by_a_web_address() -> None:

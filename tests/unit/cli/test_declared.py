@@ -81,6 +81,14 @@ def test_a_parameter_with_a_help_is_an_option_and_one_without_is_an_argument() -
     assert isinstance(shown["file"].type, click.Path)
 
 
+def test_an_option_without_a_default_is_required_unless_its_type_is_optional() -> None:
+    required = Parameter("of", AccountId, Input(help="The owner.")).declaration
+    optional = Parameter("of", AccountId | None, Input(help="The owner.")).declaration
+    assert click.Command("show", params=[optional]).make_context("show", []).params == {"of": None}
+    with pytest.raises(click.MissingParameter, match="of"):
+        click.Command("show", params=[required]).make_context("show", [])
+
+
 def test_a_parameter_of_a_call_has_the_bounds_choices_and_metavar_of_its_type() -> None:
     order = {p.key: p.declaration for p in parameters_of(Exchange.place_order)}
     assert list(order) == ["asset", "side", "units", "price", "time_in_force", "until"]

@@ -1,65 +1,49 @@
-"""Figures of stakes that commands show: the same as the pallet's own."""
+"""Figures of stakes that commands show."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from btt_chain.scale import u8, u32, u128
+from btt_chain.client.amount import BTT as CURRENCY
+from btt_chain.present import Context
+from btt_chain.scale import u8, u32, u64, u128, u256
+from cli.commands.stake import BENEFITS, OpenStake, find, net_of, open_stake
 from cli.common.errors import NotFound
-from cli.common.stakes import BENEFITS, Held, Offer, Pool, find, net_of, offered
 from runtime.constants import BTT
-from runtime.pallets.tier_staking.formulas import WARM_UP_MS, accrued, affordable_bps, term_ms
-from runtime.pallets.tier_staking.types import Benefit, Tier
-from runtime.splits import mul_div
+from runtime.pallets.tier_staking.formulas import ONE, WARM_UP_MS
+from runtime.pallets.tier_staking.types import Benefit, Position, Stake
 
 DAY_MS = 86_400_000
-
-AMOUNTS = st.integers(BTT, 10**9 * BTT)
-BPS = st.integers(0, 10_000)
-
-
-def terms(days: int, reward_bps: int = 300, burn_bps: int = 0) -> Tier:
-    return Tier(u32(days), u32(reward_bps), u128(BTT), u32(burn_bps), u8(0))
+TERMS = Stake(
+    u128(1_000 * BTT), u8(0), u64(0), u64(30 * DAY_MS), u128(24 * BTT), u128(0), u256(0),
+    u32(300), u32(500),
+)  # fmt: skip
+POSITION = Position(u32(3), u8(0), u8(1), u64(0), u64(30 * DAY_MS), u128(1_000 * BTT))
 
 
-def held(**changes: int) -> Held:
-    one = Held(
-        id=3, tier=0, amount=1_000 * BTT, opened=0, term_end=30 * DAY_MS, commit=24 * BTT,
-        claimed=BTT, bps=300, burn_bps=500, warm_at=WARM_UP_MS, benefits=0, dividend=0,
-        now=10 * DAY_MS,
-    )  # fmt: skip
-    return replace(one, **changes)
+def stake_after(days: int, claimed: int = 0) -> OpenStake:
+    terms = replace(TERMS, gross_claimed=u128(claimed))
+    return open_stake(POSITION, terms, days * DAY_MS, WARM_UP_MS, 2 * ONE)
 
 
-@given(AMOUNTS, st.integers(2, 3_650), BPS, BPS, st.integers(0, 10**9 * BTT), st.integers(0, BTT))
-def test_an_offer_is_what_the_pallet_would_reserve(
-    amount: int, days: int, bps: int, burn: int, free: int, promised: int
-) -> None:
-    tier = terms(days, bps, burn)
-    full, room = int(accrued(amount, bps, term_ms(tier))), min(free, free + BTT - promised)
-    found = offered(amount, tier, Pool(free, free + BTT), promised)
-    assert found.is_full == (full <= room)
-    if found.is_full:
-        assert found.gross == full
-    else:
-        rate = affordable_bps(amount, term_ms(tier), room)
-        assert found.gross == accrued(amount, rate, term_ms(tier)) <= room
-    assert found.net == found.gross - int(mul_div(found.gross, burn, 10_000))
+def test_a_stake_has_earned_a_part_of_its_reward_and_forfeits_the_rest() -> None:
+    stake, earned = stake_after(10, claimed=BTT // 2), 1_000 * BTT * 300 * 10 // (10_000 * 365)
+    assert int(stake.due) == earned - BTT // 2
+    assert int(stake.due_net) == net_of(int(stake.due), 500)
+    assert int(stake.forfeited) == net_of(24 * BTT - earned, 500)
+    assert int(stake.dividend) == 2_000 * BTT
+    assert int(stake.benefits_from) == WARM_UP_MS
 
 
-def test_an_account_at_its_cap_is_offered_nothing() -> None:
-    assert offered(BTT, terms(30), Pool(BTT, 5), promised=7) == Offer(0, 0, False)
-
-
-def test_what_an_early_end_loses_is_the_unearned_part_after_its_burn() -> None:
-    one = held()
-    assert one.still_to_earn == net_of(24 * BTT - one.earned, 500)
-    assert held(now=30 * DAY_MS).is_over
-    assert not one.is_over
+def test_a_stake_that_is_over_earns_nothing_more_and_can_be_closed() -> None:
+    context = Context(currency=CURRENCY)
+    early, over, later = map(stake_after, (10, 30, 99))
+    assert replace(later, now=over.now) == over
+    assert "cannot end it before" in early.early_end(context)
+    assert over.early_end(context) == "its term is over, and it can be closed"
+    assert (early.ends(context), over.ends(context)) == ("in 20 days", "over")
 
 
 def test_every_benefit_of_the_pallet_has_a_name() -> None:
@@ -67,8 +51,8 @@ def test_every_benefit_of_the_pallet_has_a_name() -> None:
 
 
 def test_a_stake_that_is_not_open_is_answered_with_those_that_are() -> None:
-    assert find([held()], 3).id == 3
+    assert find([stake_after(0)], 3).stake == 3
     with pytest.raises(NotFound, match="no open stake 4; open are: 3"):
-        find([held()], 4)
+        find([stake_after(0)], 4)
     with pytest.raises(NotFound, match="open are: none"):
         find([], 0)

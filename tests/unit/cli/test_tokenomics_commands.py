@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.commands.tokenomics import Share, coins, percent
+from cli.commands.tokenomics import coins, percent
 from cli.program import program
 from genesis.presets import DOCUMENTS
 
@@ -119,7 +118,8 @@ def test_one_year_is_shown_with_every_planck() -> None:
         (["emission", "--preset", "nowhere"], 4, "known are dev, dev-manual, local"),
         (["plot"], 2, "Missing option '--out'"),
         (["simulate", "--months", "0"], 2, "1<=x<=96"),
-        (["simulate", "--staked-share", "20"], 2, "Write 20% or 0.2"),
+        (["simulate", "--staked-share", "20"], 2, "'20' is not a percentage"),
+        (["simulate", "--staked-share", "0.00001%"], 2, "4 decimals at most"),
         (["simulate", "--staked-share", "130%"], 2, "more than the whole"),
         (["simulate", "--demand", "100"], 2, "has no unit"),
         (["simulate", "--step", "hour"], 2, "'hour' is not one of 'day', 'month'"),
@@ -160,23 +160,6 @@ def test_percents_are_to_the_nearest_thousandth() -> None:
     assert percent(2, 3) == "66.667"
     assert percent(-1, 3) == "-33.333"
     assert percent(-1, 10**9) == "0.000"
-
-
-@pytest.mark.parametrize(
-    ("text", "share"),
-    [
-        ("20%", 200_000), ("0.2", 200_000), ("0", 0), ("0%", 0), ("100%", 1_000_000),
-        ("1.0", 1_000_000), ("12.5%", 125_000), ("0.0001%", 1), ("0.000001", 1), (".5", 500_000),
-    ],
-)  # fmt: skip
-def test_shares_are_exact(text: str, share: int) -> None:
-    assert Share().convert(text, None, None) == share
-
-
-@pytest.mark.parametrize("text", ["", "%", "x", "1e-1", "-5%", "0.0000001", "1.2.3", "٢٠%", "2"])
-def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        Share().convert(text, None, None)
 
 
 # ---- pictures

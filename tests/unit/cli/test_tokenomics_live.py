@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from btt_chain.client.amount import BTT as CURRENCY
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Json, WebSocket
 from btt_chain.node.dev.sealing import Instant
@@ -22,6 +23,7 @@ from btt_chain.node.transactions.pool import PoolService
 from btt_chain.rpc.server import RpcConfig
 from cli.commands import tokenomics_live
 from cli.common.errors import Refused
+from cli.common.working import money
 from cli.program import program
 from runtime import audits as auditing
 from runtime.audits import Finding
@@ -225,4 +227,4 @@ def test_a_node_of_another_chain_is_reported_to_be_one(
 @pytest.mark.parametrize("answer", [5, "-1", "0x5", None, "٥"])
 def test_an_amount_that_is_none_is_refused(answer: Json) -> None:
     with pytest.raises(Refused, match="where an amount was expected"):
-        tokenomics_live.amount(answer)
+        money(CURRENCY, answer)

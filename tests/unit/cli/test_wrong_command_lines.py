@@ -57,7 +57,7 @@ WRONG = [
     ("history //Alice --limit none", 2, "'none' is not a valid integer"),
     ("history //Alice --limit 100001", 2, "100001"),
     ("history //Alice --blocks -5", 2, "-5"),
-    ("history //Alice --since 7days", 2, "is not a time"),
+    ("history //Alice --since 7moons", 2, "is not a time"),
     ("history //Alice --since d", 2, "is not a time"),
     ("history //Alice --since 2026-13-01", 2, "is not a time"),
     ("history //Alice --since 7d --blocks 9", 2, "one of --blocks and --since"),

@@ -132,3 +132,14 @@ def test_the_audit_is_clean_after_two_eras_with_transactions(name: str) -> None:
     assert node.account(ALICE.account_id).nonce == 9
     assert node.audit() == []
     assert len(audits_of(node.runtime())) == {MINIMAL: 2, STANDARD: 5, FULL: 7}[name]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_only_a_chain_with_vesting_counts_what_is_to_vest_as_locked(name: str) -> None:
+    node = DevNode(chain="dev-manual" if name == FULL else f"dev-manual-{name}")
+    supply = node.runtime().tokenomics.supply()
+    unvested = node.runtime().tokenomics.releases.unvested()
+    assert unvested > 0
+    assert supply.locked == (0 if name == MINIMAL else unvested)
+    pooled = node.runtime().tokenomics.ledger.pooled()
+    assert supply.circulating == supply.issuance - pooled - supply.locked
