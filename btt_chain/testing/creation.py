@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from btt_chain.crypto.development import dev_path
-from btt_chain.own_files import own_folder, replace_own
+from btt_chain.own_files import own_folder, read_own, replace_own
 from btt_chain.rpc.access import DEFAULT_ORIGINS
 from btt_chain.testing import state
 from btt_chain.testing.errors import DevnetError
@@ -19,7 +19,13 @@ from btt_chain.testing.network_file import NamedNode
 from btt_chain.testing.node import DevNode
 from btt_chain.testing.ports import Reservation
 from btt_chain.testing.process import is_taken, listener, own_files
-from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
+from btt_chain.testing.specification import (
+    FULL,
+    MAX_VALIDATORS,
+    lacks,
+    local_specification,
+    runtime_of,
+)
 
 VALIDATORS: Final = 4
 SLOT_MS: Final = 500
@@ -33,6 +39,8 @@ HOSPITAL: Final = "//Hospital"
 """Account that posts the market's jobs."""
 FEEDERS: Final = ("//Dave", "//Eve", "//Ferdie")
 """Accounts that are admitted feeders from the genesis block on."""
+ORACLE: Final = "oracle"
+"""Section of a specification whose chain has prices."""
 PRICES: Final = {"cny": "0.40", "usd": "0.056", "hkd": "0.44", "eur": "0.048"}
 """Prices of BTT on a new devnet with feeders; figures for trying out."""
 PRICE_FILES: Final = ("a.json", "b.json", "c.json")
@@ -57,6 +65,8 @@ class Settings:
     """Port of the explorer's pages; None for no explorer."""
     nodes: Sequence[NamedNode] = ()
     """Names, keys and ports of all nodes; empty: validators with the names of their keys."""
+    runtime: str | None = None
+    """Set of features of the chain; None: as in the network that was created there, else all."""
 
 
 class Ports(NamedTuple):
@@ -87,11 +97,13 @@ def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservat
     if before is None:
         spec = settings.spec
         if spec is None:
-            spec = local_specification(count, slot_ms)
+            spec = local_specification(count, slot_ms, settings.runtime or FULL)
+        _check_features(base, settings, spec)
         with own_files():
             replace_own(base / state.SPEC_FILE, spec, 0o644)
     else:
         _check_alike(base, before, count, slot_ms)
+        _check_features(base, settings, stored_specification(base))
     named = settings.nodes or [NamedNode(key_name(dev_path(place))) for place in range(count)]
     nodes = before.nodes if before is not None else _new_nodes(base, named)
     if settings.nodes:
@@ -187,6 +199,28 @@ def _check_alike(base: Path, plan: state.Plan, validators: int, slot_ms: int) ->
             f"the chain in {base} was made for {plan.validators} validators and slots of "
             f"{plan.slot_ms} ms: ask for the same, begin anew with --fresh, or choose another "
             "--base-path"
+        )
+
+
+def stored_specification(base: Path) -> str:
+    """Return the text of the specification of the network in `base`. Raises DevnetError."""
+    with own_files():
+        return read_own(base / state.SPEC_FILE)
+
+
+def _check_features(base: Path, settings: Settings, spec: str) -> None:
+    """Raise DevnetError if a chain has another set of features than the settings need."""
+    runtime = runtime_of(spec)
+    if settings.runtime not in (None, runtime):
+        raise DevnetError(
+            f"the chain of {base} has the runtime {runtime or 'of a raw specification'}, not "
+            f"{settings.runtime}: leave out --runtime, begin anew with --fresh, or choose another "
+            "--base-path"
+        )
+    if settings.feeders and lacks(spec, ORACLE):
+        raise DevnetError(
+            f"the runtime {runtime} has no oracle for prices: leave out --feeders, or begin a "
+            f"chain with --runtime {FULL}"
         )
 
 

@@ -32,6 +32,7 @@ from btt_chain.testing.creation import (
     key_name,
     new_plan,
     node_flags,
+    stored_specification,
 )
 from btt_chain.testing.errors import (
     DevnetError,
@@ -47,6 +48,7 @@ from btt_chain.testing.node import (
 )
 from btt_chain.testing.ports import Reservation
 from btt_chain.testing.process import STOP_SECONDS, own_files, uninterrupted
+from btt_chain.testing.specification import runtime_of
 from btt_chain.testing.waiting import check_agreement, wait_until
 
 FUNDED: Final = 6
@@ -93,11 +95,12 @@ class Devnet:
         nodes: Sequence[NamedNode] = (),
         usual_rpc_port: int | None = None,
         is_explorer_port_fixed: bool = True,
+        runtime: str | None = None,
     ) -> Self:
         """Create a network in `base`, or open the one that was created there with equal settings.
 
-        None for `validators` or `slot_ms`: those of the network in `base`; of a new one four, and
-        500 ms.
+        None for `validators`, `slot_ms` or `runtime`: those of the network in `base`; of a new one
+        four, 500 ms, and `full`, the set of all features.
         Node i gets RPC port `rpc_base_port` + i, and likewise for the network and the metrics; None
         chooses free ports, which other networks that start at the same time do not choose. Without
         `rpc_base_port`, the RPC ports are `usual_rpc_port` + i if all of these are free. `log` is
@@ -107,13 +110,15 @@ class Devnet:
         three feeders report the prices in the files of `base/prices`. With `explorer_port`, an
         explorer serves its pages there, or, unless it is fixed, at a free port. `nodes` names all
         nodes, as a file does (`network_file`). Nothing is started. DevnetError if a network runs
-        there, or one with other validators or slots was made there.
+        there, one with other validators, slots or features was made there, or the features lack
+        the prices of feeders.
         """
         with own_files():
             base = own_link(base)
         settings = Settings(
-            validators, slot_ms, log, program, spec, providers, feeders, explorer_port, nodes
-        )
+            validators, slot_ms, log, program, spec, providers, feeders, explorer_port, nodes,
+            runtime,
+        )  # fmt: skip
         asked = Ports(
             rpc_base_port, port_base, prometheus_base_port, usual_rpc_port, is_explorer_port_fixed
         )
@@ -155,6 +160,11 @@ class Devnet:
     def slot_ms(self) -> int:
         """Milliseconds of a slot."""
         return self._plan.slot_ms
+
+    @property
+    def runtime(self) -> str | None:
+        """Set of features of the chain; None if it has a raw specification, which names none."""
+        return runtime_of(stored_specification(self.base))
 
     @property
     def groups(self) -> list[list[int]] | None:

@@ -32,8 +32,8 @@ _KEY: Final = re.compile(r"\s*([\w-]+)\s*=")
 _OPPOSITE: Final = {"kill": "restart", "pause": "resume", "partition": "heal"}
 ACTIONS: Final = (*_OPPOSITE, "restart", "resume", "heal")
 _TOP: Final = (
-    "preset", "slot_ms", "log", "rpc_base_port", "providers", "feeders", "explorer", "end", "nodes",
-    "faults",
+    "preset", "runtime", "slot_ms", "log", "rpc_base_port", "providers", "feeders", "explorer",
+    "end", "nodes", "faults",
 )  # fmt: skip
 _NODE: Final = ("name", "validator", "key", "rpc_port", "args")
 _FAULT: Final = ("at", "for", *ACTIONS)
@@ -77,6 +77,8 @@ class NetworkFile:
     """In the order of their times."""
     preset: str | None
     """Text of a specification; None: the chain `local`."""
+    runtime: str | None
+    """Set of features of the chain `local`."""
     slot_ms: int | None
     log: str | None
     rpc_base_port: int | None
@@ -195,6 +197,7 @@ class _Reader:
             tuple(nodes),
             tuple(sorted(faults, key=lambda fault: fault.at)),
             self._specification(top),
+            top.get("runtime", str),
             top.number_of("slot_ms", 200, 60_000),
             top.get("log", str),
             top.number_of("rpc_base_port", 1, 65_000),

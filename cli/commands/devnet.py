@@ -25,13 +25,13 @@ from btt_chain.testing import Devnet, network_file, state
 from cli.commands.devnet_common import FOLDER, base_option, opened, plain_errors
 from cli.commands.devnet_faults import COMMANDS
 from cli.commands.devnet_interrupts import Interrupts
-from cli.commands.devnet_report import document, introduce, pid, show_helpers, trouble
+from cli.commands.devnet_report import document, features, introduce, pid, show_helpers, trouble
 from cli.commands.devnet_schedule import Schedule
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.logs import log_option, parse_filters
 from cli.common.node_options import asked_for
-from cli.common.options import Command, Group, examples, json_option
+from cli.common.options import Command, Group, examples, json_option, runtime_option
 
 if TYPE_CHECKING:
     from btt_chain.testing import DevNode, NodeStatus
@@ -59,6 +59,7 @@ class Wanted:
     explorer: bool
     explorer_port: int
     log: str | None = None
+    runtime: str | None = None
     spec: str | None = None
     nodes: Sequence[NamedNode] = ()
 
@@ -131,6 +132,7 @@ def up_options(command: Command) -> Command:
             type=click.IntRange(min=200),
             help="Milliseconds of a slot. [default: as before, or 500]",
         ),
+        runtime_option("as before, or full"),
         port_options,
         click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),
         json_option,
@@ -162,6 +164,7 @@ def devnet(ctx: click.Context) -> None:
 
 @examples(
     "btt-chain devnet up --providers 2 --feeders",
+    "btt-chain devnet up --runtime minimal --providers 2 --tmp",
     "btt-chain devnet up --validators 7 --base-path net --detach",
     "btt-chain devnet up -f examples/devnet/faults.toml --fresh",
 )
@@ -252,6 +255,7 @@ def _print_status(net: Devnet, found: Sequence[NodeStatus], wrong: Sequence[str]
             for said, node in zip(found, net.nodes, strict=True)
         ],
     )  # fmt: skip
+    show.note(features(net))
     show_helpers(net)
     if net.groups is not None:
         from cli.commands.devnet_screen import spelt
@@ -308,6 +312,7 @@ def _from_file(path: Path, wanted: Wanted) -> tuple[Wanted, Schedule]:
         explorer=wanted.explorer or found.explorer,
         log=found.log,
         spec=found.preset,
+        runtime=wanted.runtime or found.runtime,
         nodes=found.nodes,
     )
     return made, Schedule.of(path, found)
@@ -330,6 +335,7 @@ def _created(base: Path, filters: str, wanted: Wanted) -> Devnet:
         base,
         validators=wanted.validators,
         slot_ms=wanted.slot_ms,
+        runtime=wanted.runtime,
         rpc_base_port=wanted.rpc_base_port,
         usual_rpc_port=usual,
         port_base=wanted.p2p_base_port,

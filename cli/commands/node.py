@@ -189,7 +189,7 @@ def rpc_options(command: Command) -> Command:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where data is kept. [default: ~/.local/share/btt-chain]",
 )
-@runtime_option
+@runtime_option()
 @click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
 @click.option("--name", help="What the node calls itself in its log. [default: a random name]")
 @click.option(

@@ -84,7 +84,7 @@ class BlockType(click.ParamType[str]):
     type=click.IntRange(min=1),
     help="The length of a slot; dev, local and fast only. It must divide a day and a month.",
 )
-@runtime_option
+@runtime_option()
 @click.option(
     "--secondary-rule",
     type=click.Choice(["uniform", "weighted"], case_sensitive=False),

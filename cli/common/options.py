@@ -108,16 +108,16 @@ def chain_names(
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
 
 
-def runtime_option(command: Command) -> Command:
-    """Add `--runtime`: the set of features of a chain."""
+def runtime_option(default: str = "full") -> Callable[[Command], Command]:
+    """Return a decorator that adds `--runtime`: the set of features of a chain."""
     from runtime.sets import SETS  # here: programs beside the node load nothing of the runtime
 
     return click.option(
         "--runtime",
         type=click.Choice(list(SETS), case_sensitive=False),
         help="The features of the runtime: useful work alone; also vesting, stakes, governance and "
-        "assets; or all. [default: full]",
-    )(command)
+        f"assets; or all. [default: {default}]",
+    )
 
 
 def url_options(command: Command) -> Command:

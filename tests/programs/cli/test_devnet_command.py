@@ -31,6 +31,7 @@ from support.program_faults import HANG, until
 from support.vectors import REPOSITORY
 
 FAKE = (sys.executable, str(REPOSITORY / "tests" / "support" / "fake_node.py"))
+MINIMAL = '{"genesis": {"runtimeGenesis": {"config": {"params": {"runtime": "minimal"}}}}}'
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 
 
@@ -387,6 +388,22 @@ def test_a_file_names_the_nodes_and_its_faults_are_done(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert not any("failed" in line["event"] for line in lines if "event" in line)
     assert lines[-1]["stopped"] == 3
+
+
+def test_a_file_and_the_options_name_the_set_of_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Devnet, "create", partial(Devnet.create, program=FAKE, spec=MINIMAL))
+    file, base = tmp_path / "net.toml", tmp_path / "net"
+    file.write_text(f'runtime = "standard"\nend = "10ms"\n{FILE}')
+    for words, runtime in (((), "standard"), (("--runtime", "full"), "full")):
+        refused = typed("up", "-f", file, "-d", base, *words)
+        assert refused.exit_code == ExitCode.REFUSED
+        assert f"has the runtime minimal, not {runtime}" in refused.stderr
+    done = typed("up", "-f", file, "-d", base, "--runtime", "minimal", "--json")
+    assert json.loads(done.stdout.splitlines()[0])["runtime"] == "minimal", done.stderr
+    assert "runtime minimal\n" in typed("status", "-d", base).stderr
+    assert "no oracle" in typed("up", "-d", base, "--feeders").stderr
 
 
 @pytest.mark.parametrize(
