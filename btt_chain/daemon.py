@@ -18,7 +18,8 @@ pauses. A connection is only given to `work` when the node's view can be believe
 
 Each change is reported in one line. Presence of a record counts in any block, absence only in a
 final one (`Presence`). A deadline is past by the last final block and by the clock (`is_past`).
-What a program sent is read at the block that included it.
+What a program sent is read at the block that included it. `run_until_stopped` ends a program in
+order when a service manager stops it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import signal
+import sys
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Final, TypeVar
 
 from btt_chain.client.chain import BlockRef, Chain, heads, read_head
@@ -35,6 +41,7 @@ from btt_chain.client.jsonrpc import TIMEOUT, Connection, WebSocket
 from btt_chain.client.wire import member, to_bytes
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digits import to_hex
+from btt_chain.signals import ending_signals
 
 Result = TypeVar("Result")
 
@@ -242,6 +249,86 @@ async def read_view(connection: Connection, previous: BlockRef | None = None) ->
     if previous is not None and final.number >= previous.number:
         at_known = await _hash_at(connection, previous.number)
     return NodeView(genesis, final, is_syncing, should_have_peers, at_known)
+
+
+# ---- running until a signal
+
+
+def run_until_stopped(
+    work: Coroutine[object, object, Result],
+    report: Callable[[str], None],
+    imports: Sequence[str] = (),
+) -> Result | None:
+    """Run a program until it ends, or until SIGTERM or SIGHUP: then without a result.
+
+    It ends in order, and `report` gets the name of the signal. Its exit code is 0, as that of a
+    node: a service manager stops it that way. `imports` are the modules that `work` needs and that
+    take long to import: they would delay the end.
+    """
+    stopped = False
+    early: list[signal.Signals] = []
+
+    async def stoppable() -> Result | None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def stop(number: signal.Signals) -> None:
+            nonlocal stopped
+            if task is not None and not stopped:  # a second signal does not disturb the end
+                stopped = True
+                report(f"stopped by {number.name}")
+                task.cancel()
+
+        for number in ending_signals():
+            loop.add_signal_handler(number, stop, number)
+        if early:
+            report(f"stopped by {early[0].name}")
+            work.close()
+            return None
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not stopped:
+                raise
+            return None
+
+    with _before_the_loop(work, early) as begin:
+        for name in imports:
+            import_module(name)
+        begin()
+        return asyncio.run(stoppable())
+
+
+@contextmanager
+def _before_the_loop(
+    work: Coroutine[object, object, object], early: list[signal.Signals]
+) -> Iterator[Callable[[], None]]:
+    """End the program at once on a signal to stop, with code 0: nothing has begun yet.
+
+    After a call of the function that is given, signals are added to `early` instead: an event loop
+    that is being made must not be interrupted.
+    """
+    has_begun = False
+
+    def end(number: int, _frame: object) -> None:
+        if has_begun:
+            early.append(signal.Signals(number))
+            return
+        work.close()
+        sys.exit()
+
+    def begin() -> None:
+        nonlocal has_begun
+        has_begun = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield begin
+        return
+    before = {number: signal.signal(number, end) for number in ending_signals()}
+    try:
+        yield begin
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # ---- the driver

@@ -19,6 +19,7 @@ import click
 from btt_chain.chain.gc import hold_off
 from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
+from btt_chain.signals import ENDING
 from btt_chain.web.server_only import import_without_client
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
@@ -34,7 +35,6 @@ from cli.common.node_options import (
     validator_options,
 )
 from cli.common.options import Command, chain_names, examples, runtime_option
-from cli.common.streams import ENDING
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig
