@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.common import show
-from cli.common.chain_data import plain_errors
+from cli.common.chain_data import live_chain, live_chain_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
-from cli.common.options import examples, key_pair, read_secret, scheme_option
+from cli.common.options import (
+    data_path_option,
+    examples,
+    key_pair,
+    read_secret,
+    scheme_option,
+)
 from cli.common.validator_keys import (
     KINDS,
     keystore_password,
@@ -33,20 +39,8 @@ if TYPE_CHECKING:
     "-o bitwave.json",
 )
 @click.command("ceremony-entry")
-@click.option(
-    "--chain",
-    "preset",
-    metavar="NAME",
-    required=True,
-    help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
-)
-@click.option("--id", "chain_id", help="The id of the network. [default: the chain's]")
-@click.option(
-    "-d",
-    "--base-path",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the node's data is kept. [default: ~/.local/share/btt-chain]",
-)
+@live_chain_options
+@data_path_option
 @click.option("--name", required=True, help="The name of the organisation.")
 @click.option("--stash", metavar="ADDRESS", help="The account whose money is bonded.")
 @click.option(
@@ -172,12 +166,9 @@ def sign(file: Path, suri: str, scheme: str, output: str | None) -> None:
 
 
 def _chain_id(preset: str, given: str | None) -> str:
-    from genesis.catalogue import chain_named
     from genesis.ceremony import check_chain_id
 
-    chain = chain_named(preset)
-    if chain is None or not chain.is_live:
-        raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
+    chain = live_chain(preset)
     with plain_errors():
         check_chain_id(given or chain.id)
     return given or chain.id

@@ -22,7 +22,7 @@ import click
 
 from btt_chain.extras import needs_extra
 from btt_chain.testing import Devnet, network_file, state
-from cli.commands.devnet_common import FOLDER, base_option, opened, plain_errors
+from cli.commands.devnet_common import FOLDER, VARIABLE, base_option, opened, plain_errors
 from cli.commands.devnet_faults import COMMANDS
 from cli.commands.devnet_interrupts import Interrupts
 from cli.commands.devnet_report import document, features, introduce, pid, show_helpers, trouble
@@ -31,7 +31,15 @@ from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.logs import log_option, parse_filters
 from cli.common.node_options import asked_for
-from cli.common.options import Command, Group, examples, json_option, runtime_option
+from cli.common.options import (
+    Command,
+    Group,
+    add_options,
+    base_path_option,
+    examples,
+    json_option,
+    runtime_option,
+)
 
 if TYPE_CHECKING:
     from btt_chain.testing import DevNode, NodeStatus
@@ -67,7 +75,8 @@ class Wanted:
 def port_options(command: Command) -> Command:
     """Add the first ports of the nodes."""
     port = click.IntRange(1, 65_000)
-    options = [
+    return add_options(
+        command,
         click.option(
             "--rpc-base-port",
             type=port,
@@ -80,16 +89,14 @@ def port_options(command: Command) -> Command:
         click.option(
             "--prometheus-base-port", type=port, help="For metrics. [default: free ports]"
         ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )
 
 
 def up_options(command: Command) -> Command:
     """Add the options of a new devnet."""
     port = click.IntRange(1, 65_000)
-    options = [
+    return add_options(
+        command,
         click.option(
             "-f",
             "--file",
@@ -117,13 +124,8 @@ def up_options(command: Command) -> Command:
             help=f"Its port. [default: {EXPLORER_PORT}; a free port if that is in use]",
         ),
         click.option("--feeders", is_flag=True, help="Add feeders: prices of BASE_PATH/prices."),
-        click.option(
-            "-d",
-            "--base-path",
-            envvar="BTT_DEVNET",
-            show_envvar=True,
-            type=click.Path(file_okay=False, path_type=Path),
-            help=f"Keep data here, and go on with what is there. [default: ./{FOLDER}]",
+        base_path_option(
+            f"Keep data here, and go on with what is there. [default: ./{FOLDER}]", VARIABLE
         ),
         click.option("--fresh", is_flag=True, help="Delete the chain that is there, begin anew."),
         click.option("--tmp", is_flag=True, help="Use a new directory, deleted at the end."),
@@ -137,10 +139,7 @@ def up_options(command: Command) -> Command:
         click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),
         json_option,
         log_option,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )
 
 
 @examples(

@@ -23,7 +23,14 @@ from btt_chain.web.addresses import is_here
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.logs import log_option, parse_filters, start
-from cli.common.options import DEFAULT_URL, Command, Group, examples, json_option
+from cli.common.options import (
+    DEFAULT_URL,
+    Command,
+    Group,
+    base_path_option,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from btt_chain.explorer.audit import Trie
@@ -41,12 +48,7 @@ NODE_SECONDS: Final = 30.0
 
 def explorer_options(command: Command) -> Command:
     """Add the options of an index."""
-    base = click.option(
-        "-d",
-        "--base-path",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The folder of the index. [default: ~/.local/share/btt-chain/explorer]",
-    )
+    base = base_path_option("The folder of the index. [default: ~/.local/share/btt-chain/explorer]")
     url = click.option(
         "--url",
         envvar="BTT_URL",

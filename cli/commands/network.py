@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -10,11 +11,18 @@ import click
 
 from btt_chain.client.amount import BTT, AmountError, Currency
 from cli.common import show
-from cli.common.chain_data import plain_errors
+from cli.common.chain_data import live_chain, live_chain_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
-from cli.common.options import Command, Group, examples, json_option
-from cli.common.types import RandomnessType
+from cli.common.options import (
+    Command,
+    Group,
+    add_options,
+    data_path_option,
+    examples,
+    json_option,
+)
+from cli.common.types import RANDOMNESS
 from cli.common.validator_keys import (
     KINDS,
     keystore_password,
@@ -28,15 +36,9 @@ if TYPE_CHECKING:
     from btt_chain.node.paths import Paths
     from genesis.census import Census
     from genesis.ceremony import Ceremony, Entry
-    from genesis.presets import Chain
 
-PARAMETER_OPTIONS: Final = {
-    "slotMs": ("--slot-ms", "Milliseconds of a slot"),
-    "epochSlots": ("--epoch-slots", "Slots of an epoch, which is a session"),
-    "reelectionEpochs": ("--reelection-epochs", "Epochs until validators and voters change"),
-    "unbondingEpochs": ("--unbonding-epochs", "Epochs until unbonded money is free"),
-    "reportEpochs": ("--report-epochs", "Epochs in which an offence can be reported"),
-}
+CHOSEN: Final = ("slotMs", "epochSlots", "reelectionEpochs", "unbondingEpochs", "reportEpochs")
+"""Parameters with an option."""
 
 SHOWN: Final = 2
 """Number of accounts of a row in a line."""
@@ -70,11 +72,14 @@ def network() -> None:
 
 
 def _parameter_options(command: Command) -> Command:
-    for name, (flag, text) in reversed(PARAMETER_OPTIONS.items()):
-        command = click.option(
-            flag, name, type=click.IntRange(min=1), help=f"{text}; made from testnet only."
-        )(command)
-    return command
+    options = [
+        click.option(
+            "--" + re.sub("([A-Z])", r"-\1", name).lower(), name, type=click.IntRange(min=1),
+            help=f"{WORDS[name].capitalize()}; made from testnet only.",
+        )
+        for name in CHOSEN
+    ]  # fmt: skip
+    return add_options(command, *options)
 
 
 @examples(
@@ -90,14 +95,7 @@ def _parameter_options(command: Command) -> Command:
     metavar="ENTRY|FOLDER...",
     type=click.Path(exists=True, path_type=Path),
 )
-@click.option(
-    "--chain",
-    "preset",
-    metavar="NAME",
-    required=True,
-    help="The Live chain that it is made from: testnet, mainnet, seed-001, ...",
-)
-@click.option("--id", "chain_id", help="The id of the network. [default: the chain's]")
+@live_chain_options
 @click.option("--name", "chain_name", help="Its name for people. [default: the chain's]")
 @click.option("--holders", type=FILE, required=True, help="Who holds the rows of the allocation.")
 @click.option(
@@ -110,7 +108,7 @@ def _parameter_options(command: Command) -> Command:
 @click.option("--bond", metavar="AMOUNT", help="What each validator bonds. [default: 10000BTT]")
 @click.option(
     "--randomness",
-    type=RandomnessType(),
+    type=RANDOMNESS,
     help="The randomness of the first two epochs: 32 public bytes that were unknown when "
     "the keys were made. [default: from the id]",
 )
@@ -143,7 +141,7 @@ def init(
     from genesis.ceremony import Plan, assemble, load_entry, load_parameters
     from genesis.validators import BOND
 
-    base = _live(preset)
+    base = live_chain(preset)
     try:
         planck = BOND if bond is None else BTT.parse(bond)
     except AmountError as error:
@@ -183,26 +181,11 @@ def _loaded(path: Path, load: Callable[[bytes, str], T]) -> T:
     return load(path.read_bytes(), path.name)
 
 
-def _live(preset: str) -> Chain:
-    from genesis.catalogue import chain_named
-
-    chain = chain_named(preset)
-    if chain is None or not chain.is_live:
-        raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
-    return chain
-
-
 # ---- check and accept
 
 
 def _place_options(command: Command) -> Command:
-    command = keystore_password_options(command)
-    return click.option(
-        "-d",
-        "--base-path",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where the node's data is kept. [default: ~/.local/share/btt-chain]",
-    )(command)
+    return add_options(command, data_path_option, keystore_password_options)
 
 
 @examples(

@@ -34,7 +34,15 @@ from cli.common.node_options import (
     validator_of,
     validator_options,
 )
-from cli.common.options import Command, chain_names, examples, runtime_option
+from cli.common.options import (
+    Command,
+    add_options,
+    chain_names,
+    data_path_option,
+    examples,
+    runtime_option,
+)
+from cli.common.types import Form
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig
@@ -94,44 +102,28 @@ class NodeCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-class PruningType(click.ParamType[str]):
-    """A number of blocks, or one of some words."""
+def pruning_type(*words: str) -> Form[str]:
+    """Return the type of a number of blocks, or one of some words."""
 
-    def __init__(self, *words: str) -> None:
-        self._words = words
-        self.name = "|".join(("N", *words))
+    def read(text: str) -> str | None:
+        word = text.lower()
+        return word if word in words or whole_number(word) is not None else None
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the text, if it is one of them."""
-        text = str(value).lower()
-        if text not in self._words and whole_number(text) is None:
-            words = " nor ".join(self._words)
-            self.fail(f"{value!r} is neither a number of blocks nor {words}", param, ctx)
-        return text
+    refusal = f"neither a number of blocks nor {' nor '.join(words)}"
+    return Form("|".join(("N", *words)), read, refusal)
 
 
-class SealingType(click.ParamType[str]):
-    """`instant`, `manual`, `interval:MS`."""
-
-    name = "instant|interval:MS|manual"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the text, if it is one of the three."""
-        text = str(value)
-        kind, _, ms = text.partition(":")
-        timed = kind == "interval" and bool(whole_number(ms, U64))
-        if text not in {"instant", "manual"} and not timed:
-            self.fail(f"{value!r} is neither instant, manual nor interval:MS", param, ctx)
-        return text
+def _sealing(text: str) -> str | None:
+    """Return `instant`, `manual` or `interval:MS`; None for other texts."""
+    kind, _, ms = text.partition(":")
+    is_timed = kind == "interval" and bool(whole_number(ms, U64))
+    return text if is_timed or text in {"instant", "manual"} else None
 
 
 def rpc_options(command: Command) -> Command:
     """Add the options of the RPC server."""
-    options = [
+    return add_options(
+        command,
         click.option(
             "--rpc-port",
             type=click.IntRange(0, 65_535),
@@ -165,10 +157,7 @@ def rpc_options(command: Command) -> Command:
             show_default=True,
             help="The most connections from other machines.",
         ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )
 
 
 @examples(
@@ -183,30 +172,25 @@ def rpc_options(command: Command) -> Command:
     shell_complete=chain_names,
     help="A chain that comes along, or its file.",
 )
-@click.option(
-    "-d",
-    "--base-path",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where data is kept. [default: ~/.local/share/btt-chain]",
-)
+@data_path_option
 @runtime_option()
 @click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
 @click.option("--name", help="What the node calls itself in its log. [default: a random name]")
 @click.option(
     "--pruning",
-    type=PruningType("archive"),
+    type=pruning_type("archive"),
     help="Of how many final blocks the state is kept, 256 at least. [default: the chain's]",
 )
 @click.option(
     "--blocks-pruning",
-    type=PruningType("archive", "archive-canonical"),
+    type=pruning_type("archive", "archive-canonical"),
     help="Of how many final blocks the extrinsics are kept; archive-canonical: of all, archive: "
     "also blocks that did not become final. Headers stay. [default: archive where --pruning is, "
     "else archive-canonical]",
 )
 @click.option(
     "--sealing",
-    type=SealingType(),
+    type=Form("instant|interval:MS|manual", _sealing, "neither instant, manual nor interval:MS"),
     help="When blocks are made, on chains sealed by hand. [default: the chain's slot]",
 )
 @click.option(

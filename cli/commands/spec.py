@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from btt_chain.primitives.digits import U32, whole_number
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
 from cli.common.files import write
 from cli.common.node_options import asked_for, was_typed
 from cli.common.options import chain_names, examples, runtime_option, url_options
-from cli.common.types import RandomnessType
+from cli.common.types import RANDOMNESS, Form
 from genesis import catalogue
 
 if TYPE_CHECKING:
@@ -40,19 +41,9 @@ class ValidatorsType(click.ParamType["int | Path"]):
         return Path(_FILE.convert(text, param, ctx))
 
 
-class BlockType(click.ParamType[str]):
-    """`final`, or the height of a block."""
-
-    name = "final|N"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the text, if it is one of the two."""
-        text = str(value)
-        if text != "final" and not (text.isascii() and text.isdecimal() and len(text) < 11):
-            self.fail(f"{value!r} is neither final nor the height of a block", param, ctx)
-        return text
+def _block(text: str) -> str | None:
+    """Return `final`, or the height of a block; None for other texts."""
+    return text if text == "final" or whole_number(text, U32) is not None else None
 
 
 @examples(
@@ -94,7 +85,7 @@ class BlockType(click.ParamType[str]):
 )
 @click.option(
     "--randomness",
-    type=RandomnessType(),
+    type=RANDOMNESS,
     help="The randomness of the first two epochs: 32 public bytes that were unknown when the "
     "validators chose their keys. [default: from the chain's id]",
 )
@@ -113,7 +104,7 @@ class BlockType(click.ParamType[str]):
 )
 @click.option(
     "--block",
-    type=BlockType(),
+    type=Form("final|N", _block, "neither final nor the height of a block"),
     default="final",
     show_default=True,
     help="The block of --checkpoint.",

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
-from cli.common.options import Command, chain_names
+from cli.common.options import Command, add_options, chain_names, data_path_option
 from genesis.presets import ALIASES, CHAINS
 
 if TYPE_CHECKING:
     from btt_chain.node.lifecycle import OpenChain
+    from genesis.presets import Chain
 
 
 def data_options(command: Command) -> Command:
     """Add the options of the chain and its data."""
-    options = [
+    return add_options(
+        command,
         click.option("--dev", is_flag=True, help="The same as --chain dev."),
         click.option(
             "--chain",
@@ -27,16 +29,33 @@ def data_options(command: Command) -> Command:
             shell_complete=chain_names,
             help="The chain, as for `node`.",
         ),
+        data_path_option,
+    )
+
+
+def live_chain_options(command: Command) -> Command:
+    """Add the options of the Live chain that a network is made from, and of the network's id."""
+    return add_options(
+        command,
         click.option(
-            "-d",
-            "--base-path",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Where data is kept. [default: ~/.local/share/btt-chain]",
+            "--chain",
+            "preset",
+            metavar="NAME",
+            required=True,
+            help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
         ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+        click.option("--id", "chain_id", help="The id of the network. [default: the chain's]"),
+    )
+
+
+def live_chain(preset: str) -> Chain:
+    """Return the Live chain that a network is made from. NotFound for another name."""
+    from genesis.catalogue import chain_named
+
+    chain = chain_named(preset)
+    if chain is None or not chain.is_live:
+        raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
+    return chain
 
 
 def chain_name(dev: bool, chain: str | None) -> str:

@@ -88,6 +88,31 @@ def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
     return add
 
 
+def add_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Decorate a command so that its help shows the options in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def base_path_option(help: str, envvar: str | None = None) -> Callable[[Command], Command]:
+    """Return a decorator that adds `--base-path`: the folder of a program's data."""
+    return click.option(
+        "-d",
+        "--base-path",
+        envvar=envvar,
+        show_envvar=envvar is not None,
+        type=click.Path(file_okay=False, path_type=Path),
+        help=help,
+    )
+
+
+data_path_option: Final = base_path_option(
+    "Where data is kept. [default: ~/.local/share/btt-chain]"
+)
+"""Decorator that adds `--base-path`: the folder of a node's data."""
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`: a document for programs instead of tables for readers."""
     return click.option(
