@@ -44,44 +44,27 @@ if TYPE_CHECKING:
 @click.option("--name", required=True, help="The name of the organisation.")
 @click.option("--stash", metavar="ADDRESS", help="The account whose money is bonded.")
 @click.option(
-    "--from",
-    "suri",
+    "--from", "suri",
     help="Sign with the key of the stash at once: its secret URI, a file that holds it, or - .",
-)
+)  # fmt: skip
 @scheme_option
 @click.option(
-    "--public-addr",
-    "address",
-    metavar="MULTIADDR",
+    "--public-addr", "address", metavar="MULTIADDR",
     help="Where newcomers reach this node, or the sentry node in front of it (then with its "
     "/p2p/PEER): a bootnode of the network.",
-)
+)  # fmt: skip
 @click.option("--babe", metavar="HEX", help="Which babe key, if the keystore has several.")
 @click.option("--gran", metavar="HEX", help="Which gran key, if the keystore has several.")
 @keystore_password_options
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    default="-",
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
     help="The file; - is standard output.",
-)
+)  # fmt: skip
 def entry(
-    preset: str,
-    chain_id: str | None,
-    base_path: Path | None,
-    name: str,
-    stash: str | None,
-    suri: str | None,
-    scheme: str,
-    address: str | None,
-    babe: str | None,
-    gran: str | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-    output: str,
-) -> None:
+    preset: str, chain_id: str | None, base_path: Path | None, name: str, stash: str | None,
+    suri: str | None, scheme: str, address: str | None, babe: str | None, gran: str | None,
+    password: str | None, password_filename: Path | None, password_interactive: bool, output: str,
+) -> None:  # fmt: skip
     """Make a validator's signed entry for the start of a network.
 
     It takes the session keys of the keystore, or makes them there, and signs with them. The stash
@@ -137,18 +120,14 @@ def _report(made: Entry, keystore: Path) -> None:
 @click.command("ceremony-sign")
 @click.argument("file", type=FILE)
 @click.option(
-    "--from",
-    "suri",
-    required=True,
+    "--from", "suri", required=True,
     help="The key of the stash: its secret URI, a file that holds it, or - .",
-)
+)  # fmt: skip
 @scheme_option
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True),
     help="Where the signed entry goes. [default: into FILE itself]",
-)
+)  # fmt: skip
 def sign(file: Path, suri: str, scheme: str, output: str | None) -> None:
     """Sign the entry FILE with the key of its stash; no network and no keystore is needed."""
     from genesis.accounts import address

@@ -78,8 +78,7 @@ def port_options(command: Command) -> Command:
     return add_options(
         command,
         click.option(
-            "--rpc-base-port",
-            type=port,
+            "--rpc-base-port", type=port,
             help="JSON-RPC of node 0; node i has this + i. [default: as before, or "
             f"{RPC_PORT}; free ports if those are in use]",
         ),
@@ -89,7 +88,7 @@ def port_options(command: Command) -> Command:
         click.option(
             "--prometheus-base-port", type=port, help="For metrics. [default: free ports]"
         ),
-    )
+    )  # fmt: skip
 
 
 def up_options(command: Command) -> Command:
@@ -98,29 +97,20 @@ def up_options(command: Command) -> Command:
     return add_options(
         command,
         click.option(
-            "-f",
-            "--file",
-            type=click.Path(dir_okay=False, path_type=Path),
+            "-f", "--file", type=click.Path(dir_okay=False, path_type=Path),
             help="A file with nodes by name, and with faults at times; see `docs/cli.md`.",
         ),
         click.option(
-            "-n",
-            "--validators",
-            type=click.IntRange(1, 32),
+            "-n", "--validators", type=click.IntRange(1, 32),
             help="How many nodes make blocks: Alice, Bob, ... [default: as before, or 4]",
         ),
         click.option(
-            "--providers",
-            type=click.IntRange(0, 16),
-            default=0,
-            show_default=True,
+            "--providers", type=click.IntRange(0, 16), default=0, show_default=True,
             help="How many compute beside them; a market posts jobs all the while.",
         ),
         click.option("--explorer", is_flag=True, help="Add an explorer: pages for the browser."),
         click.option(
-            "--explorer-port",
-            type=port,
-            default=EXPLORER_PORT,
+            "--explorer-port", type=port, default=EXPLORER_PORT,
             help=f"Its port. [default: {EXPLORER_PORT}; a free port if that is in use]",
         ),
         click.option("--feeders", is_flag=True, help="Add feeders: prices of BASE_PATH/prices."),
@@ -130,8 +120,7 @@ def up_options(command: Command) -> Command:
         click.option("--fresh", is_flag=True, help="Delete the chain that is there, begin anew."),
         click.option("--tmp", is_flag=True, help="Use a new directory, deleted at the end."),
         click.option(
-            "--slot-ms",
-            type=click.IntRange(min=200),
+            "--slot-ms", type=click.IntRange(min=200),
             help="Milliseconds of a slot. [default: as before, or 500]",
         ),
         runtime_option("as before, or full"),
@@ -139,7 +128,7 @@ def up_options(command: Command) -> Command:
         click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),
         json_option,
         log_option,
-    )
+    )  # fmt: skip
 
 
 @examples(
@@ -273,12 +262,9 @@ for _command in COMMANDS:
 @click.argument("member", metavar="[NODE]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
 @click.option(
-    "--lines",
-    type=click.IntRange(min=0),
-    default=40,
-    show_default=True,
+    "--lines", type=click.IntRange(min=0), default=40, show_default=True,
     help="How many of each log's last lines.",
-)
+)  # fmt: skip
 @base_option
 def logs(member: str | None, base_path: Path | None, *, follow: bool, lines: int) -> None:
     """Print the end of the log of NODE, a number or a name also of a helper; or of all nodes."""

@@ -92,11 +92,9 @@ _KEY_FILE: Final = re.compile(r"[a-z]{4}-([0-9a-f]{64})\.json")
     "Look at the data there as well. [default: ~/.local/share/btt-chain, with --chain]"
 )
 @click.option(
-    "--chain",
-    metavar="NAME|FILE",
-    shell_complete=chain_names,
+    "--chain", metavar="NAME|FILE", shell_complete=chain_names,
     help="Whose data; needed for the database, the keys and the signing record.",
-)
+)  # fmt: skip
 @json_option
 def doctor(
     url: str, timeout: float, base_path: Path | None, chain: str | None, *, as_json: bool

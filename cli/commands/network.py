@@ -74,11 +74,13 @@ def network() -> None:
 def _parameter_options(command: Command) -> Command:
     options = [
         click.option(
-            "--" + re.sub("([A-Z])", r"-\1", name).lower(), name, type=click.IntRange(min=1),
+            "--" + re.sub("([A-Z])", r"-\1", name).lower(),
+            name,
+            type=click.IntRange(min=1),
             help=f"{WORDS[name].capitalize()}; made from testnet only.",
         )
         for name in CHOSEN
-    ]  # fmt: skip
+    ]
     return add_options(command, *options)
 
 
@@ -89,48 +91,32 @@ def _parameter_options(command: Command) -> Command:
 )
 @network.command()
 @click.argument(
-    "entries",
-    nargs=-1,
-    required=True,
-    metavar="ENTRY|FOLDER...",
+    "entries", nargs=-1, required=True, metavar="ENTRY|FOLDER...",
     type=click.Path(exists=True, path_type=Path),
-)
+)  # fmt: skip
 @live_chain_options
 @click.option("--name", "chain_name", help="Its name for people. [default: the chain's]")
 @click.option("--holders", type=FILE, required=True, help="Who holds the rows of the allocation.")
 @click.option(
-    "--params",
-    "params_file",
-    type=FILE,
+    "--params", "params_file", type=FILE,
     help='A file of parameters: {"slotMs": 1000, "epochSlots": 100, ...}.',
-)
+)  # fmt: skip
 @_parameter_options
 @click.option("--bond", metavar="AMOUNT", help="What each validator bonds. [default: 10000BTT]")
 @click.option(
-    "--randomness",
-    type=RANDOMNESS,
+    "--randomness", type=RANDOMNESS,
     help="The randomness of the first two epochs: 32 public bytes that were unknown when "
     "the keys were made. [default: from the id]",
-)
+)  # fmt: skip
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    default="-",
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
     help="The file of the specification; - is standard output.",
-)
+)  # fmt: skip
 def init(
-    entries: tuple[Path, ...],
-    preset: str,
-    chain_id: str | None,
-    chain_name: str | None,
-    holders: Path,
-    params_file: Path | None,
-    bond: str | None,
-    randomness: bytes | None,
-    output: str,
-    **parameters: int | None,
-) -> None:
+    entries: tuple[Path, ...], preset: str, chain_id: str | None, chain_name: str | None,
+    holders: Path, params_file: Path | None, bond: str | None, randomness: bytes | None,
+    output: str, **parameters: int | None,
+) -> None:  # fmt: skip
     """Put entries, holders and parameters together into one raw chain specification.
 
     The result depends on these files only, not on who makes it or in which order they are named:
@@ -196,22 +182,15 @@ def _place_options(command: Command) -> Command:
 @click.argument("spec", type=FILE)
 @click.option("--entry", type=FILE, help="Your entry: must be in the specification unchanged.")
 @click.option(
-    "--holders",
-    type=FILE,
+    "--holders", type=FILE,
     help="Make the specification again from its entries and this file, and compare.",
-)
+)  # fmt: skip
 @_place_options
 @json_option
 def check(
-    spec: Path,
-    entry: Path | None,
-    holders: Path | None,
-    base_path: Path | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-    as_json: bool,
-) -> None:
+    spec: Path, entry: Path | None, holders: Path | None, base_path: Path | None,
+    password: str | None, password_filename: Path | None, password_interactive: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Check a specification before its network starts, and show what it says.
 
     Every signature is checked, the state of block zero is compared with the entries, and your own
@@ -251,20 +230,14 @@ def check(
 @network.command()
 @click.argument("spec", type=FILE)
 @click.option(
-    "--genesis-hash",
-    required=True,
-    metavar="HEX",
+    "--genesis-hash", required=True, metavar="HEX",
     help="The hash on which all validators have agreed.",
-)
+)  # fmt: skip
 @_place_options
 def accept(
-    spec: Path,
-    genesis_hash: str,
-    base_path: Path | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-) -> None:
+    spec: Path, genesis_hash: str, base_path: Path | None, password: str | None,
+    password_filename: Path | None, password_interactive: bool,
+) -> None:  # fmt: skip
     """Begin the signing records of your session keys on a network that has not started yet.
 
     You vouch that it has not, and that nothing was signed with these keys: a record that is begun

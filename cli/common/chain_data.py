@@ -24,13 +24,11 @@ def data_options(command: Command) -> Command:
         command,
         click.option("--dev", is_flag=True, help="The same as --chain dev."),
         click.option(
-            "--chain",
-            metavar="NAME|FILE",
-            shell_complete=chain_names,
+            "--chain", metavar="NAME|FILE", shell_complete=chain_names,
             help="The chain, as for `node`.",
         ),
         data_path_option,
-    )
+    )  # fmt: skip
 
 
 def live_chain_options(command: Command) -> Command:
@@ -38,14 +36,11 @@ def live_chain_options(command: Command) -> Command:
     return add_options(
         command,
         click.option(
-            "--chain",
-            "preset",
-            metavar="NAME",
-            required=True,
+            "--chain", "preset", metavar="NAME", required=True,
             help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
         ),
         click.option("--id", "chain_id", help="The id of the network. [default: the chain's]"),
-    )
+    )  # fmt: skip
 
 
 def live_chain(preset: str) -> Chain:

@@ -64,20 +64,17 @@ def keystore_password_options(command: Command) -> Command:
     return add_options(
         command,
         click.option(
-            "--password",
-            envvar=PASSWORD_VARIABLE,
-            show_envvar=True,
+            "--password", envvar=PASSWORD_VARIABLE, show_envvar=True,
             help="The keystore's password; as an argument, others on this machine can read it.",
         ),
         click.option(
-            "--password-filename",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            "--password-filename", type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="A file that holds the keystore's password.",
         ),
         click.option(
             "--password-interactive", is_flag=True, help="Ask for the keystore's password."
         ),
-    )
+    )  # fmt: skip
 
 
 def keystore_password(
