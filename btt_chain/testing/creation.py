@@ -16,7 +16,7 @@ from btt_chain.testing import state
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.helper import PROVIDER, Helper
 from btt_chain.testing.network_file import NamedNode
-from btt_chain.testing.node import DevNode
+from btt_chain.testing.node import PROGRAM, DevNode
 from btt_chain.testing.ports import Reservation
 from btt_chain.testing.process import is_taken, listener, own_files
 from btt_chain.testing.specification import (
@@ -51,17 +51,17 @@ PRICE_FILES: Final = ("a.json", "b.json", "c.json")
 class Settings:
     """Settings of a network (`Devnet.create`)."""
 
-    validators: int | None
+    validators: int | None = None
     """None: as in the network that was created there, else VALIDATORS."""
-    slot_ms: int | None
+    slot_ms: int | None = None
     """None: as in the network that was created there, else SLOT_MS."""
-    log: str
-    program: Sequence[str]
-    spec: str | None
+    log: str = "info"
+    program: Sequence[str] = PROGRAM
+    spec: str | None = None
     """Text of a specification; None makes one."""
-    providers: int
-    feeders: bool
-    explorer_port: int | None
+    providers: int = 0
+    feeders: bool = False
+    explorer_port: int | None = None
     """Port of the explorer's pages; None for no explorer."""
     nodes: Sequence[NamedNode] = ()
     """Names, keys and ports of all nodes; empty: validators with the names of their keys."""
@@ -72,9 +72,9 @@ class Settings:
 class Ports(NamedTuple):
     """First port of each kind; None chooses free ones."""
 
-    rpc: int | None
-    p2p: int | None
-    prometheus: int | None
+    rpc: int | None = None
+    p2p: int | None = None
+    prometheus: int | None = None
     usual_rpc: int | None = None
     """First JSON-RPC port where `rpc` is None, if it and those behind it are free."""
     is_explorer_fixed: bool = True

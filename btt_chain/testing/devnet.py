@@ -113,19 +113,24 @@ class Devnet:
         there, one with other validators, slots or features was made there, or the features lack
         the prices of feeders.
         """
-        with own_files():
-            base = own_link(base)
         settings = Settings(
             validators, slot_ms, log, program, spec, providers, feeders, explorer_port, nodes,
             runtime,
         )  # fmt: skip
-        asked = Ports(
+        ports = Ports(
             rpc_base_port, port_base, prometheus_base_port, usual_rpc_port, is_explorer_port_fixed
         )
-        ports = Reservation()
-        plan = new_plan(base, settings, asked, ports)
+        return cls.planned(base, settings, ports)
+
+    @classmethod
+    def planned(cls, base: Path, settings: Settings, ports: Ports) -> Self:
+        """Create a network, as `create`."""
+        with own_files():
+            base = own_link(base)
+        reservation = Reservation()
+        plan = new_plan(base, settings, ports, reservation)
         state.write(base, plan)
-        return cls(base, plan, ports)
+        return cls(base, plan, reservation)
 
     @classmethod
     def open(cls, base: Path) -> Self:

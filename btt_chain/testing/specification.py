@@ -60,9 +60,9 @@ def runtime_of(text: str) -> str | None:
 
     Raises DevnetError if the text is not JSON.
     """
-    sections = _inside(_parsed(text), "genesis", "runtimeGenesis")
-    config = sections.get("config", sections.get("patch"))
-    return None if config is None else str(_inside(config, "params").get("runtime", FULL))
+    genesis = _inside(text, "genesis", "runtimeGenesis")
+    params = _inside(text, "genesis", "runtimeGenesis", next(iter(genesis), ""), "params")
+    return str(params.get("runtime", FULL)) if genesis else None
 
 
 def lacks(text: str, pallet: str) -> bool:
@@ -70,19 +70,16 @@ def lacks(text: str, pallet: str) -> bool:
 
     Raises DevnetError if the text is not JSON.
     """
-    config = _inside(_parsed(text), "genesis", "runtimeGenesis", "config")
+    config = _inside(text, "genesis", "runtimeGenesis", "config")
     return bool(config) and pallet not in config
 
 
-def _parsed(text: str) -> object:
+def _inside(text: str, *names: str) -> Mapping[str, object]:
+    """Return the object below these members of a specification; empty if there is none."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise DevnetError(f"the specification is not JSON: {error}") from None
-
-
-def _inside(value: object, *names: str) -> Mapping[str, object]:
-    """Return the object below these members; empty if there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
