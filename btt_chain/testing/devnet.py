@@ -211,11 +211,10 @@ class Devnet:
         With `is_kept`, programs beside them that die are started again until `down`.
         NodeDied or NotInTime, with the end of the log; the running nodes keep running.
         """
-        with locked(self.base), uninterrupted():
+        with self._changing(is_read=True):
             started = [node for node in self.nodes if not node.is_alive]
             for node in started:
                 node.start(partition.boot_nodes(self._plan, node))
-            self._save()
         deadline = time.monotonic() + seconds
         for node in self.nodes:
             node.wait_until_answers(max(deadline - time.monotonic(), 1.0))
@@ -225,14 +224,13 @@ class Devnet:
         workers = [helper.key for helper in self.helpers if helper.is_provider]
         if workers:
             _fund(partition.side(self._plan, self.nodes[0]), workers, seconds)
-        with locked(self.base), uninterrupted():
+        with self._changing(is_read=True):
             if is_kept and not any(helper.name == KEEPER for helper in self.helpers):
                 self.helpers.append(keeper_of(self.base))
             for helper in self.helpers:
                 if not helper.is_alive:
                     helper.start()
                     helper.deaths, helper.last_death = 0, ""
-            self._save()
 
     def helper(self, name: str) -> Helper:
         """Return the provider, market or feeder with this name. DevnetError if there is none."""
@@ -248,11 +246,9 @@ class Devnet:
     def down(self, seconds: float = STOP_SECONDS) -> list[DevNode]:
         """Stop all nodes at once; kill those alive after `seconds`, and return them."""
         self.ports.close()
-        with locked(self.base), uninterrupted():
-            self.reload()
+        with self._changing():
             for helper in self.helpers:
                 helper.is_wanted = False
-            self._save()
         running = [node for node in self.nodes if node.is_alive]
         for helper in self.helpers:
             helper.ask_to_end()
@@ -272,11 +268,9 @@ class Devnet:
         if not member.is_alive:
             raise DevnetError(f"{member.title} is down already")
         if isinstance(member, Helper):
-            with locked(self.base), uninterrupted():
-                self.reload()
+            with self._changing():
                 member = self.helper(member.name)
                 member.is_wanted = False
-                self._save()
         member.kill()
         return member
 
@@ -285,9 +279,8 @@ class Devnet:
 
         `which` is a node's index, or a name as for `member`.
         """
-        with locked(self.base), uninterrupted():
-            kept = self.member(str(which))
-            self.reload()
+        kept = self.member(str(which))
+        with self._changing():
             member = self.member(str(which))
             member.stop()
             if isinstance(member, DevNode):
@@ -296,15 +289,13 @@ class Devnet:
                 member.start(partition.boot_nodes(self._plan, member))
             else:
                 member.start()
-            self._save()
         if isinstance(member, DevNode):
             member.wait_until_answers(seconds)
             partition.apply(self._plan, [member])
 
     def add_node(self, name: str | None = None, seconds: float = START_SECONDS) -> DevNode:
         """Start one more node that follows the chain without validating; waits until it answers."""
-        with locked(self.base), uninterrupted():
-            self.reload()
+        with self._changing():
             members.check_new(self.nodes, self.helpers, name)
             index = len(self.nodes)
             rpc, port, metrics = self.ports.free(3)
@@ -321,7 +312,6 @@ class Devnet:
             )
             self.nodes.append(node)
             node.start(partition.boot_nodes(self._plan, node))
-            self._save()
         node.wait_until_answers(seconds)
         return node
 
@@ -333,20 +323,15 @@ class Devnet:
         A node in no group has no peers. Nodes that are down are partitioned when they start again.
         DevnetError for a node that is in two groups or does not exist.
         """
-        with locked(self.base), uninterrupted():
-            self.reload()
+        with self._changing():
             for index in (index for group in groups for index in group):
                 self.node(index)
             partition.split(self._plan, groups)
-            self._save()
 
     def heal(self) -> None:
         """End the partition; nodes find each other by themselves."""
-        with locked(self.base), uninterrupted():
-            self.reload()
-            if self.groups is not None:
-                partition.heal(self._plan)
-                self._save()
+        with self._changing():
+            partition.heal(self._plan)
 
     # ---- waiting and watching
 
@@ -393,6 +378,15 @@ class Devnet:
         return check_agreement(self.nodes)
 
     # ---- internals
+
+    @contextmanager
+    def _changing(self, *, is_read: bool = False) -> Iterator[None]:
+        """Change the stored plan, read now unless it `is_read`: alone, and without interruption."""
+        with locked(self.base), uninterrupted():
+            if not is_read:
+                self.reload()
+            yield
+            self._save()
 
     def _save(self) -> None:
         state.write(self.base, self._plan)

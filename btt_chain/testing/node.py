@@ -15,9 +15,8 @@ from urllib.request import urlopen
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
-from btt_chain.own_files import own_tree
-from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
-from btt_chain.testing.process import Life, ProcessId, inherited, own_files
+from btt_chain.testing.errors import NodeDied, NotInTime, RpcFailed
+from btt_chain.testing.process import Life, ProcessId
 from btt_chain.testing.rpc import Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
@@ -129,16 +128,8 @@ class DevNode(Life):
 
     def start(self, bootnodes: Sequence[str] = ()) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
-        if self.is_alive:
-            raise DevnetError(f"{self.title} runs already")
-        with own_files():
-            own_tree(self.folder)
-        environment = inherited() | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
-        if self.program == list(PROGRAM):
-            environment["PYTHONPATH"] = HOME
-        self.process = ProcessId.spawn(
-            [*self.program, *self.arguments(bootnodes)], environment, self.log
-        )
+        path = {"PYTHONPATH": HOME} if self.program == list(PROGRAM) else {}
+        self.spawn([*self.program, *self.arguments(bootnodes)], path)
 
     def arguments(self, bootnodes: Sequence[str] = ()) -> list[str]:
         """Return the arguments of `btt-chain`."""
