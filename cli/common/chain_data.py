@@ -45,9 +45,7 @@ def live_chain_options(command: Command) -> Command:
 
 def live_chain(preset: str) -> Chain:
     """Return the Live chain that a network is made from. NotFound for another name."""
-    from genesis.catalogue import chain_named
-
-    chain = chain_named(preset)
+    chain = _chain_named(preset)
     if chain is None or not chain.is_live:
         raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
     return chain
@@ -80,13 +78,17 @@ def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
 
 def known_chain(name: str) -> str:
     """Return the name of a chain or of a file; NotFound if it is neither."""
-    from genesis.catalogue import chain_named
-
-    if chain_named(name) is None and not Path(name).is_file():
+    if _chain_named(name) is None and not Path(name).is_file():
         known = (*CHAINS, *ALIASES)
         near = f"; {hint(name, known)}" if similar_names(name, known) else ""
         raise NotFound(f"{name} is neither a file nor one of the chains {', '.join(known)}{near}")
     return name
+
+
+def _chain_named(name: str) -> Chain | None:
+    from genesis.catalogue import chain_named
+
+    return chain_named(name)
 
 
 @contextmanager
