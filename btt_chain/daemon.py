@@ -263,72 +263,60 @@ def run_until_stopped(
 
     It ends in order, and `report` gets the name of the signal. Its exit code is 0, as that of a
     node: a service manager stops it that way. `imports` are the modules that `work` needs and that
-    take long to import: they would delay the end.
+    take long to import: a signal meanwhile ends the program at once, for nothing has begun.
     """
-    stopped = False
-    early: list[signal.Signals] = []
+    is_importing = True
+    task: asyncio.Task[object] | None = None
+    stopped: signal.Signals | None = None
+
+    def on_signal(number: int, _frame: object) -> None:
+        nonlocal stopped
+        if is_importing:
+            work.close()
+            sys.exit()
+        if stopped is None:  # a second signal does not disturb the end
+            stopped = signal.Signals(number)
+            if task is not None and not task.done():
+                # Not here: the program may be writing a line at this moment.
+                task.get_loop().call_soon_threadsafe(end)
+
+    def end() -> None:
+        if stopped is not None and task is not None and not task.done():
+            report(f"stopped by {stopped.name}")
+            task.cancel()
 
     async def stoppable() -> Result | None:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-
-        def stop(number: signal.Signals) -> None:
-            nonlocal stopped
-            if task is not None and not stopped:  # a second signal does not disturb the end
-                stopped = True
-                report(f"stopped by {number.name}")
-                task.cancel()
-
-        for number in ending_signals():
-            loop.add_signal_handler(number, stop, number)
-        if early:
-            report(f"stopped by {early[0].name}")
+        nonlocal task
+        task = asyncio.current_task()
+        if stopped is not None:
+            report(f"stopped by {stopped.name}")
             work.close()
             return None
         try:
             return await work
         except asyncio.CancelledError:
-            if not stopped:
+            if stopped is None:
                 raise
             return None
 
-    with _before_the_loop(work, early) as begin:
+    with _handled(on_signal):
         for name in imports:
             import_module(name)
-        begin()
+        is_importing = False
         return asyncio.run(stoppable())
 
 
 @contextmanager
-def _before_the_loop(
-    work: Coroutine[object, object, object], early: list[signal.Signals]
-) -> Iterator[Callable[[], None]]:
-    """End the program at once on a signal to stop, with code 0: nothing has begun yet.
-
-    After a call of the function that is given, signals are added to `early` instead: an event loop
-    that is being made must not be interrupted.
-    """
-    has_begun = False
-
-    def end(number: int, _frame: object) -> None:
-        if has_begun:
-            early.append(signal.Signals(number))
-            return
-        work.close()
-        sys.exit()
-
-    def begin() -> None:
-        nonlocal has_begun
-        has_begun = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield begin
-        return
-    before = {number: signal.signal(number, end) for number in ending_signals()}
+def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Call a handler on signals that end programs; only the main thread can."""
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = ending_signals() if is_main else ()
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
-        yield begin
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 # ---- the driver
