@@ -40,12 +40,9 @@ STEPS: Final = 20_000
 Value = int | bytes | str | None
 
 _MISTAKES: Final = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.InterfaceError,
-    sqlite3.NotSupportedError,
-    sqlite3.DataError,
-)
+    sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError,
+    sqlite3.NotSupportedError, sqlite3.DataError,
+)  # fmt: skip
 """Errors of a statement or its values, whatever the file is."""
 
 

@@ -54,11 +54,9 @@ class WorkFolder:
     def _check_version(self) -> None:
         """Raise OtherVersion if the files are not of this program's version."""
         file = self.path / "version"
-        try:
-            version = file.read_bytes()
-        except FileNotFoundError:
+        if not file.exists():
             write_durably(file, VERSION)
-            return
+        version = file.read_bytes()
         if version != VERSION:
             raise OtherVersion(
                 f"{self.path}: version {version[:20].decode(errors='replace')}, this program "

@@ -117,7 +117,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(PaymentApi(backend))
     registry.add(TokenomicsApi(backend))
     registry.add(WorkApi(backend))
-    FeatureGroups(registry, backend).follow(hub)
+    FeatureGroups(registry, backend, hub)
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))
@@ -146,17 +146,16 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
 
 
 class FeatureGroups:
-    """The groups of features in a registry: those that the runtime of the best block has."""
+    """The groups of features in a registry: those that the runtime of the best block has.
 
-    def __init__(self, registry: Registry, backend: WholeBackend) -> None:
-        """Add the groups of the chain, and an error for the methods of others."""
+    The methods of others have an error that names the runtime.
+    """
+
+    def __init__(self, registry: Registry, backend: WholeBackend, hub: Hub) -> None:
         self._registry = registry
         self._backend = backend
         self._version: RuntimeVersion | None = None
         self._set(version_of(backend.chain))
-
-    def follow(self, hub: Hub) -> None:
-        """Add and remove groups from now on, where a new best block has another runtime."""
         hub.listen(self._on_chain_event)
 
     def _on_chain_event(self, event: ChainEvent) -> None:

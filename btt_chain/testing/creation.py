@@ -123,12 +123,10 @@ def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservat
     helpers = _providers(base, nodes, settings.providers, known)
     if settings.feeders or any(helper.key in FEEDERS for helper in known):
         helpers += _feeders(base, nodes)
-    explorer = [helper for helper in known if helper.name == EXPLORER]
-    if explorer_port is not None:
-        explorer = [_explorer(base, nodes[0], explorer_port)]
-    elif explorer:
-        explorer = [_explorer(base, nodes[0], int(explorer[0].words[-1].rpartition(":")[2]))]
-    helpers += explorer
+    stored = explorer_listen(known)
+    if explorer_port is not None or stored is not None:
+        listen = stored if explorer_port is None else f"127.0.0.1:{explorer_port}"
+        helpers.append(_explorer(base, nodes[0], str(listen)))
     _check_ports(nodes, ports)
     return state.Plan(nodes, slot_ms, count, helpers=helpers)
 
@@ -153,7 +151,11 @@ def _explorer_port(settings: Settings, ports: Ports, reservation: Reservation) -
     if port is None or reservation.take(port):
         return port
     if ports.is_explorer_fixed:
-        raise _explorer_port_taken(port)
+        who = listener(port) or "another program"
+        raise DevnetError(
+            f"port {port} of the explorer is taken by {who}: stop it, or choose another port with "
+            "--explorer-port"
+        )
     return reservation.free(1)[0]
 
 
@@ -231,16 +233,12 @@ def _new_nodes(base: Path, named: Sequence[NamedNode]) -> list[DevNode]:
     free = iter([path for path in map(dev_path, range(count)) if path not in given])
     return [
         DevNode(
-            index=place,
-            name=each.name,
-            folder=state.node_folder(base, place),
-            flags=[],
-            rpc_port=0,
-            node_key=secrets.token_hex(32),
+            index=place, name=each.name, folder=state.node_folder(base, place), flags=[],
+            rpc_port=0, node_key=secrets.token_hex(32),
             key=(each.key or next(free)) if each.is_validator else None,
         )
         for place, each in enumerate(named)
-    ]
+    ]  # fmt: skip
 
 
 def _check_names(base: Path, nodes: Sequence[DevNode], named: Sequence[NamedNode]) -> None:
@@ -304,12 +302,12 @@ def _feeders(base: Path, nodes: Sequence[DevNode]) -> list[Helper]:
     return made
 
 
-def _explorer(base: Path, node: DevNode, port: int) -> Helper:
+def _explorer(base: Path, node: DevNode, listen: str) -> Helper:
     """Return the explorer of a node; the last of its words is where it listens."""
     folder = state.helper_folder(base, EXPLORER)
     words = [
         "-m", "cli.main", "explorer", "--url", node.ws, "--base-path", str(folder),
-        "--listen", f"127.0.0.1:{port}",
+        "--listen", listen,
     ]  # fmt: skip
     return Helper(EXPLORER, folder, words, "")
 
@@ -322,16 +320,13 @@ def keeper_of(base: Path) -> Helper:
 
 def explorer_address(helpers: Sequence[Helper]) -> str | None:
     """Return the address of a network's explorer; None if it has none."""
-    found = [helper.words[-1] for helper in helpers if helper.name == EXPLORER]
-    return f"http://{found[0]}/" if found else None
+    listen = explorer_listen(helpers)
+    return None if listen is None else f"http://{listen}/"
 
 
-def _explorer_port_taken(port: int) -> DevnetError:
-    who = listener(port) or "another program"
-    return DevnetError(
-        f"port {port} of the explorer is taken by {who}: stop it, or choose another port with "
-        "--explorer-port"
-    )
+def explorer_listen(helpers: Sequence[Helper]) -> str | None:
+    """Return where a network's explorer listens, as host and port; None if it has none."""
+    return next((helper.words[-1] for helper in helpers if helper.name == EXPLORER), None)
 
 
 def key_name(path: str) -> str:

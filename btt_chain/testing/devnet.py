@@ -34,18 +34,10 @@ from btt_chain.testing.creation import (
     node_flags,
     stored_specification,
 )
-from btt_chain.testing.errors import (
-    DevnetError,
-    NoSuchNode,
-)
+from btt_chain.testing.errors import DevnetError, NoSuchNode
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.network_file import NamedNode
-from btt_chain.testing.node import (
-    PROGRAM,
-    START_SECONDS,
-    DevNode,
-    NodeStatus,
-)
+from btt_chain.testing.node import PROGRAM, START_SECONDS, DevNode, NodeStatus
 from btt_chain.testing.ports import Reservation
 from btt_chain.testing.process import STOP_SECONDS, own_files, uninterrupted
 from btt_chain.testing.specification import runtime_of
@@ -78,25 +70,14 @@ class Devnet:
 
     @classmethod
     def create(
-        cls,
-        base: Path,
-        *,
-        validators: int | None = None,
-        slot_ms: int | None = None,
-        rpc_base_port: int | None = None,
-        port_base: int | None = None,
-        prometheus_base_port: int | None = None,
-        log: str = "info",
-        program: Sequence[str] = PROGRAM,
-        spec: str | None = None,
-        providers: int = 0,
-        feeders: bool = False,
-        explorer_port: int | None = None,
-        nodes: Sequence[NamedNode] = (),
-        usual_rpc_port: int | None = None,
-        is_explorer_port_fixed: bool = True,
-        runtime: str | None = None,
-    ) -> Self:
+        cls, base: Path, *, validators: int | None = None, slot_ms: int | None = None,
+        rpc_base_port: int | None = None, port_base: int | None = None,
+        prometheus_base_port: int | None = None, log: str = "info",
+        program: Sequence[str] = PROGRAM, spec: str | None = None, providers: int = 0,
+        feeders: bool = False, explorer_port: int | None = None,
+        nodes: Sequence[NamedNode] = (), usual_rpc_port: int | None = None,
+        is_explorer_port_fixed: bool = True, runtime: str | None = None,
+    ) -> Self:  # fmt: skip
         """Create a network in `base`, or open the one that was created there with equal settings.
 
         None for `validators`, `slot_ms` or `runtime`: those of the network in `base`; of a new one
@@ -300,16 +281,12 @@ class Devnet:
             index = len(self.nodes)
             rpc, port, metrics = self.ports.free(3)
             node = DevNode(
-                index=index,
-                name=name or f"Observer-{index}",
+                index=index, name=name or f"Observer-{index}",
                 folder=state.node_folder(self.base, index),
-                flags=node_flags(self.base, None, "info"),
-                rpc_port=rpc,
-                port=port,
-                prometheus_port=metrics,
-                node_key=secrets.token_hex(32),
+                flags=node_flags(self.base, None, "info"), rpc_port=rpc, port=port,
+                prometheus_port=metrics, node_key=secrets.token_hex(32),
                 program=list(self.nodes[0].program),
-            )
+            )  # fmt: skip
             self.nodes.append(node)
             node.start(partition.boot_nodes(self._plan, node))
         node.wait_until_answers(seconds)
@@ -355,11 +332,9 @@ class Devnet:
         self, number: int, nodes: Sequence[int] | None = None, seconds: float = WAIT_SECONDS
     ) -> list[NodeStatus]:
         """Wait until block `number` is final on each node (all that run)."""
+        what = f"finality of block {number}"
         return wait_until(
-            _chosen(self, nodes),
-            f"finality of block {number}",
-            lambda node: node.finalized >= number,
-            seconds,
+            _chosen(self, nodes), what, lambda node: node.finalized >= number, seconds
         )
 
     def wait_for_peers(

@@ -54,5 +54,6 @@ class Helper(Life):
     def start(self) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
         # Several of them share the machine with the nodes.
-        self.spawn([*PYTHON, *self.words], {"PYTHONPATH": HOME, "OPENBLAS_NUM_THREADS": "1"})
+        limits = {"PYTHONPATH": HOME, "OPENBLAS_NUM_THREADS": "1"}
+        self.process = self.spawned([*PYTHON, *self.words], limits)
         self.is_wanted = True

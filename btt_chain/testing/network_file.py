@@ -194,18 +194,12 @@ class _Reader:
         providers = top.number_of("providers", 0, 16) or 0
         faults = [fault for pair in self._each(top, "faults", self._fault) for fault in pair]
         return NetworkFile(
-            tuple(nodes),
-            tuple(sorted(faults, key=lambda fault: fault.at)),
-            self._specification(top),
-            top.get("runtime", str),
-            top.number_of("slot_ms", 200, 60_000),
-            top.get("log", str),
-            top.number_of("rpc_base_port", 1, 65_000),
-            providers,
-            top.get("feeders", bool) or False,
-            top.get("explorer", bool) or False,
-            top.seconds("end"),
-        )
+            tuple(nodes), tuple(sorted(faults, key=lambda fault: fault.at)),
+            self._specification(top), top.get("runtime", str),
+            top.number_of("slot_ms", 200, 60_000), top.get("log", str),
+            top.number_of("rpc_base_port", 1, 65_000), providers, top.get("feeders", bool) or False,
+            top.get("explorer", bool) or False, top.seconds("end"),
+        )  # fmt: skip
 
     def _each(self, top: _Table, name: str, read: Callable[[_Table], Item]) -> list[Item]:
         tables = top.values.get(name, [])
@@ -226,12 +220,9 @@ class _Reader:
         if key is not None and is_validator is False:
             raise table.wrong("key", "a node that does not validate has no key")
         return NamedNode(
-            name,
-            is_validator is not False,
-            key,
-            table.number_of("rpc_port", 1, 65_535),
+            name, is_validator is not False, key, table.number_of("rpc_port", 1, 65_535),
             tuple(args),
-        )
+        )  # fmt: skip
 
     def _fault(self, table: _Table) -> list[Fault]:
         table.check_keys(_FAULT)

@@ -129,7 +129,7 @@ class DevNode(Life):
     def start(self, bootnodes: Sequence[str] = ()) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
         path = {"PYTHONPATH": HOME} if self.program == list(PROGRAM) else {}
-        self.spawn([*self.program, *self.arguments(bootnodes)], path)
+        self.process = self.spawned([*self.program, *self.arguments(bootnodes)], path)
 
     def arguments(self, bootnodes: Sequence[str] = ()) -> list[str]:
         """Return the arguments of `btt-chain`."""
@@ -214,17 +214,11 @@ class DevNode(Life):
         said = health if isinstance(health, dict) else {}
         peers = said.get("peers")
         return NodeStatus(
-            self.index,
-            self.name,
-            NodeState.RUNNING,
-            best=height(best),
-            best_hash=str(best_hash),
-            finalized=height(final),
-            finalized_hash=str(final_hash),
-            peers=peers if isinstance(peers, int) else 0,
-            pool=self._pool(rpc) if with_pool else 0,
+            self.index, self.name, NodeState.RUNNING, best=height(best), best_hash=str(best_hash),
+            finalized=height(final), finalized_hash=str(final_hash),
+            peers=peers if isinstance(peers, int) else 0, pool=self._pool(rpc) if with_pool else 0,
             is_syncing=said.get("isSyncing") is True,
-        )
+        )  # fmt: skip
 
     def _pool(self, rpc: Rpc) -> int:
         """Return the number of ready transactions: from metrics; a full pool is megabytes."""

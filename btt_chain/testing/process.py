@@ -211,8 +211,8 @@ class Life:
         """True if it runs and was stopped by SIGSTOP."""
         return self.process is not None and self.process.state() == "T"
 
-    def spawn(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start the process, its output to the log; does not wait. DevnetError if it runs already.
+    def spawned(self, command: Sequence[str], environment: dict[str, str]) -> ProcessId:
+        """Start a process, its output to the log, and return it. DevnetError if it runs already.
 
         `environment` is added to that of this process.
         """
@@ -221,7 +221,7 @@ class Life:
         with own_files():
             own_tree(self.folder)
         lines = {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
-        self.process = ProcessId.spawn(command, inherited() | lines | environment, self.log)
+        return ProcessId.spawn(command, inherited() | lines | environment, self.log)
 
     def ask_to_end(self) -> None:
         """Send SIGTERM, and SIGCONT, so that a paused process receives it; does not wait."""
