@@ -55,6 +55,7 @@ class WorkFolder:
         """Raise OtherVersion if the files are not of this program's version."""
         file = self.path / "version"
         if not file.exists():
+            # New, or of before there was this file: the first version.
             write_durably(file, VERSION)
         version = file.read_bytes()
         if version != VERSION:
