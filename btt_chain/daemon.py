@@ -18,7 +18,8 @@ pauses. A connection is only given to `work` when the node's view can be believe
 
 Each change is reported in one line. Presence of a record counts in any block, absence only in a
 final one (`Presence`). A deadline is past by the last final block and by the clock (`is_past`).
-What a program sent is read at the block that included it.
+What a program sent is read at the block that included it. `run_until_stopped` ends a program in
+order when a service manager stops it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import signal
+import sys
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Final, TypeVar
 
 from btt_chain.client.chain import BlockRef, Chain, heads, read_head
@@ -35,6 +41,7 @@ from btt_chain.client.jsonrpc import TIMEOUT, Connection, WebSocket
 from btt_chain.client.wire import member, to_bytes
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digits import to_hex
+from btt_chain.signals import ending_signals
 
 Result = TypeVar("Result")
 
@@ -242,6 +249,74 @@ async def read_view(connection: Connection, previous: BlockRef | None = None) ->
     if previous is not None and final.number >= previous.number:
         at_known = await _hash_at(connection, previous.number)
     return NodeView(genesis, final, is_syncing, should_have_peers, at_known)
+
+
+# ---- running until a signal
+
+
+def run_until_stopped(
+    work: Coroutine[object, object, Result],
+    report: Callable[[str], None],
+    imports: Sequence[str] = (),
+) -> Result | None:
+    """Run a program until it ends, or until SIGTERM or SIGHUP: then without a result.
+
+    It ends in order, and `report` gets the name of the signal. Its exit code is 0, as that of a
+    node: a service manager stops it that way. `imports` are the modules that `work` needs and that
+    take long to import: a signal meanwhile ends the program at once, for nothing has begun.
+    """
+    is_importing = True
+    task: asyncio.Task[object] | None = None
+    stopped: signal.Signals | None = None
+
+    def on_signal(number: int, _frame: object) -> None:
+        nonlocal stopped
+        if is_importing:
+            work.close()
+            sys.exit()
+        if stopped is None:  # a second signal does not disturb the end
+            stopped = signal.Signals(number)
+            if task is not None and not task.done():
+                # Not here: the program may be writing a line at this moment.
+                task.get_loop().call_soon_threadsafe(end)
+
+    def end() -> None:
+        if stopped is not None and task is not None and not task.done():
+            report(f"stopped by {stopped.name}")
+            task.cancel()
+
+    async def stoppable() -> Result | None:
+        nonlocal task
+        task = asyncio.current_task()
+        if stopped is not None:
+            report(f"stopped by {stopped.name}")
+            work.close()
+            return None
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if stopped is None:
+                raise
+            return None
+
+    with _handled(on_signal):
+        for name in imports:
+            import_module(name)
+        is_importing = False
+        return asyncio.run(stoppable())
+
+
+@contextmanager
+def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Call a handler on signals that end programs; only the main thread can."""
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = ending_signals() if is_main else ()
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 # ---- the driver

@@ -11,6 +11,8 @@ from btt_chain.primitives.files import Lock, make_private_folder, write_durably
 
 KEY: Final = 32
 """Bytes of a key."""
+VERSION: Final = b"1"
+"""Version of the files in a folder, which its file `version` has."""
 
 
 class Damaged(Exception):
@@ -21,14 +23,19 @@ class Damaged(Exception):
     """
 
 
+class OtherVersion(OSError):
+    """The files of a folder are of another version; the message has its path and the remedy."""
+
+
 class WorkFolder:
     """A private folder in which one program works."""
 
     def __init__(self, folder: Path, *parts: str) -> None:
-        """Open or create it and its parts. Raises OSError."""
+        """Open or create it and its parts. Raises OtherVersion, OSError."""
         self.path: Final = folder
         for part in parts:
             make_private_folder(folder / part)
+        self._check_version()
 
     def lock(self) -> Lock:
         """Become the program that works here. Raises Held while another one does."""
@@ -43,6 +50,19 @@ class WorkFolder:
     def network_seed(self) -> bytes:
         """The seed of the network identity. Raises Damaged, OSError."""
         return self.key("network-key")
+
+    def _check_version(self) -> None:
+        """Raise OtherVersion if the files are not of this program's version."""
+        file = self.path / "version"
+        if not file.exists():
+            # New, or of before there was this file: the first version.
+            write_durably(file, VERSION)
+        version = file.read_bytes()
+        if version != VERSION:
+            raise OtherVersion(
+                f"{self.path}: version {version[:20].decode(errors='replace')}, this program "
+                f"writes {VERSION.decode()}: use the program that wrote it"
+            )
 
     def key(self, name: str) -> bytes:
         """Return a secret key; it is created at its first use. Raises Damaged, OSError."""

@@ -19,7 +19,6 @@ from jinja2 import TemplateError
 from btt_chain.explorer import economy, openapi, subscan
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.exporting import Exports
-from btt_chain.explorer.index.queries import TooSlow
 from btt_chain.explorer.language import LANGUAGES, Language, chosen, language
 from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, Hub, no_place
 from btt_chain.explorer.pages.audit import index_state
@@ -30,6 +29,7 @@ from btt_chain.explorer.render import GROUP, STATIC, Renderer, static
 from btt_chain.explorer.routes import MAX_KEYS, PAGES, Asked, Page
 from btt_chain.explorer.signing.routes import Signing
 from btt_chain.present.visible import shown
+from btt_chain.store import TooSlow
 from btt_chain.web.bounds import Handler, RequestBounds, RequestRefused
 from btt_chain.web.budget import EXTERNAL, Accounts, CostAccount
 from btt_chain.web.limits import HttpLimits

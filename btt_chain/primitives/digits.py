@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+U32: Final = (1 << 32) - 1
 U64: Final = (1 << 64) - 1
 U128: Final = (1 << 128) - 1
 

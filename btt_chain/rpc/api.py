@@ -1,6 +1,6 @@
 """The whole API: every group of methods over one backend, in one registry.
 
-A group that needs a runtime API is imported and added if the chain's runtime has it.
+A group that needs a runtime API is imported and added while the runtime of the best block has it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from btt_chain.rpc.archive import ArchiveApi
 from btt_chain.rpc.author import AuthorApi
 from btt_chain.rpc.babe import Authorship, BabeApi
-from btt_chain.rpc.backend import Backend, BackendError, Chain
+from btt_chain.rpc.backend import Backend, BackendError, Chain, ChainEvent, NewBest
 from btt_chain.rpc.chain import ChainApi
 from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
@@ -117,7 +117,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(PaymentApi(backend))
     registry.add(TokenomicsApi(backend))
     registry.add(WorkApi(backend))
-    add_features(registry, backend)
+    FeatureGroups(registry, backend, hub)
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))
@@ -145,17 +145,39 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     return registry
 
 
-def add_features(registry: Registry, backend: WholeBackend) -> None:
-    """Add the groups whose runtime API the chain has, and an error for the methods of others."""
-    version = version_of(backend.chain)
-    apis = [] if version is None else [id for id, _ in version.apis.value]
-    for api, start, place in GROUPS:
-        if api_id(api) in apis:
-            module, _, name = place.partition(":")
-            registry.add(getattr(import_module(f"{__package__}.{module}"), name)(backend))
-        elif version is not None:
-            name = version.spec_name.value
-            registry.elsewhere[start] = f"this chain's runtime, {name}, has no {{}}"
+class FeatureGroups:
+    """The groups of features in a registry: those that the runtime of the best block has.
+
+    The methods of others have an error that names the runtime.
+    """
+
+    def __init__(self, registry: Registry, backend: WholeBackend, hub: Hub) -> None:
+        self._registry = registry
+        self._backend = backend
+        self._version: RuntimeVersion | None = None
+        self._set(version_of(backend.chain))
+        hub.listen(self._on_chain_event)
+
+    def _on_chain_event(self, event: ChainEvent) -> None:
+        if isinstance(event, NewBest):
+            self._set(self._backend.chain.runtime_version(event.hash))
+
+    def _set(self, version: RuntimeVersion | None) -> None:
+        if version is None or version == self._version:
+            return
+        before = [] if self._version is None else [api for api, _ in self._version.apis.value]
+        self._version = version
+        apis = [api for api, _ in version.apis.value]
+        for name, start, place in GROUPS:
+            api = api_id(name)
+            if api not in apis:
+                reason = f"this chain's runtime, {version.spec_name.value}, has no {{}}"
+                self._registry.remove(start, reason)
+            elif api not in before:
+                module, _, group = place.partition(":")
+                self._registry.elsewhere.pop(start, None)
+                kind = getattr(import_module(f"{__package__}.{module}"), group)
+                self._registry.add(kind(self._backend))
 
 
 def version_of(chain: Chain) -> RuntimeVersion | None:

@@ -176,6 +176,12 @@ class Registry:
             mark: Mark = getattr(handler, MARK)
             self._bind(handler, mark)
 
+    def remove(self, start: str, reason: str) -> None:
+        """Remove the methods whose names begin so; `reason` is their error, `{}` in it the name."""
+        self.elsewhere[start] = reason
+        for name in [name for name in self.methods if name.startswith(start)]:
+            del self.methods[name]
+
     def _bind(self, handler: Callable[..., object], mark: Mark) -> None:
         signature = Signature(handler, skip=0 if mark.kind is Kind.PLAIN else 1)
         is_async = inspect.iscoroutinefunction(handler)

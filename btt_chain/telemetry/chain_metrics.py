@@ -23,17 +23,15 @@ class ChainMetrics:
         self.leaves = registry.gauge("substrate_number_leaves", "Leaves of the chain (forks)")
         self.import_time = registry.histogram(
             "substrate_block_verification_and_import_time",
-            "Seconds to verify, execute and store a block",
-            ("result",),
-        )
+            "Seconds to verify, execute and store a block", ("result",),
+        )  # fmt: skip
         self.imports = registry.counter(
             "substrate_import_queue_processed_total", "Blocks that came in", ("result",)
         )
         self.finality_lag = registry.histogram(
             "btt_finality_lag_blocks",
-            "Blocks between the best and the last final one, at each finalization",
-            buckets=BLOCKS,
-        )
+            "Blocks between the best and the last final one, at each finalization", buckets=BLOCKS,
+        )  # fmt: skip
         self.reorganisations = registry.counter(
             "btt_reorganisations_total", "Times that the best chain changed to another fork"
         )

@@ -105,10 +105,9 @@ class KeyMetrics:
     def __init__(self, registry: Registry) -> None:
         """Register the gauge, with every label at zero."""
         self._keys: Final = registry.gauge(
-            "btt_session_keys",
-            "Session keys here, by type and by what they may do",
+            "btt_session_keys", "Session keys here, by type and by what they may do",
             ("type", "state"),
-        )
+        )  # fmt: skip
         self.on_keys(())
 
     def on_keys(self, keys: Iterable[tuple[str, str]]) -> None:
@@ -155,9 +154,7 @@ def _identify(
     registry: Registry, name: str, version: str, chain: str, *, is_authority: bool
 ) -> None:
     registry.gauge(
-        "substrate_build_info",
-        "Always 1; the labels say what runs",
-        ("name", "version", "chain"),
+        "substrate_build_info", "Always 1; the labels say what runs", ("name", "version", "chain")
     ).labels(name=name, version=version, chain=chain).set(1)
     registry.gauge("substrate_node_roles", "1 full node, 4 authority").set(
         ROLE_AUTHORITY if is_authority else ROLE_FULL

@@ -21,14 +21,12 @@ class NetworkMetrics:
         )
         self.requests = registry.histogram(
             "substrate_sub_libp2p_requests_out_success_total",
-            "Seconds from a request of ours to its answer",
-            ("protocol",),
-        )
+            "Seconds from a request of ours to its answer", ("protocol",),
+        )  # fmt: skip
         self.requests_failed = registry.counter(
-            "substrate_sub_libp2p_requests_out_failure_total",
-            "Requests of ours that failed",
+            "substrate_sub_libp2p_requests_out_failure_total", "Requests of ours that failed",
             ("protocol", "reason"),
-        )
+        )  # fmt: skip
         self.penalties = registry.counter("btt_peer_penalties_total", "Penalties of peers")
         self.bans = registry.counter("btt_peer_bans_total", "Peers banned")
         self.peer_cost = registry.counter(
@@ -63,14 +61,9 @@ class NetworkMetrics:
         self.nodes_known.set(count)
 
     def on_traffic(
-        self,
-        bytes_in: int,
-        bytes_out: int,
-        packets_out: int,
-        penalties: int,
-        bans: int,
+        self, bytes_in: int, bytes_out: int, packets_out: int, penalties: int, bans: int,
         lookups: int,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Add bytes and packets of the network, penalties and bans of peers, and walks through the
         network.
         """

@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from btt_chain.crypto.development import dev_path
-from btt_chain.own_files import own_folder, replace_own
+from btt_chain.own_files import own_folder, read_own, replace_own
 from btt_chain.rpc.access import DEFAULT_ORIGINS
 from btt_chain.testing import state
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.helper import PROVIDER, Helper
 from btt_chain.testing.network_file import NamedNode
-from btt_chain.testing.node import DevNode
+from btt_chain.testing.node import PROGRAM, DevNode
 from btt_chain.testing.ports import Reservation
 from btt_chain.testing.process import is_taken, listener, own_files
-from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
+from btt_chain.testing.specification import (
+    FULL,
+    MAX_VALIDATORS,
+    lacks,
+    local_specification,
+    runtime_of,
+)
 
 VALIDATORS: Final = 4
 SLOT_MS: Final = 500
@@ -33,6 +39,8 @@ HOSPITAL: Final = "//Hospital"
 """Account that posts the market's jobs."""
 FEEDERS: Final = ("//Dave", "//Eve", "//Ferdie")
 """Accounts that are admitted feeders from the genesis block on."""
+ORACLE: Final = "oracle"
+"""Section of a specification whose chain has prices."""
 PRICES: Final = {"cny": "0.40", "usd": "0.056", "hkd": "0.44", "eur": "0.048"}
 """Prices of BTT on a new devnet with feeders; figures for trying out."""
 PRICE_FILES: Final = ("a.json", "b.json", "c.json")
@@ -43,28 +51,30 @@ PRICE_FILES: Final = ("a.json", "b.json", "c.json")
 class Settings:
     """Settings of a network (`Devnet.create`)."""
 
-    validators: int | None
+    validators: int | None = None
     """None: as in the network that was created there, else VALIDATORS."""
-    slot_ms: int | None
+    slot_ms: int | None = None
     """None: as in the network that was created there, else SLOT_MS."""
-    log: str
-    program: Sequence[str]
-    spec: str | None
+    log: str = "info"
+    program: Sequence[str] = PROGRAM
+    spec: str | None = None
     """Text of a specification; None makes one."""
-    providers: int
-    feeders: bool
-    explorer_port: int | None
+    providers: int = 0
+    feeders: bool = False
+    explorer_port: int | None = None
     """Port of the explorer's pages; None for no explorer."""
     nodes: Sequence[NamedNode] = ()
     """Names, keys and ports of all nodes; empty: validators with the names of their keys."""
+    runtime: str | None = None
+    """Set of features of the chain; None: as in the network that was created there, else all."""
 
 
 class Ports(NamedTuple):
     """First port of each kind; None chooses free ones."""
 
-    rpc: int | None
-    p2p: int | None
-    prometheus: int | None
+    rpc: int | None = None
+    p2p: int | None = None
+    prometheus: int | None = None
     usual_rpc: int | None = None
     """First JSON-RPC port where `rpc` is None, if it and those behind it are free."""
     is_explorer_fixed: bool = True
@@ -87,11 +97,13 @@ def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservat
     if before is None:
         spec = settings.spec
         if spec is None:
-            spec = local_specification(count, slot_ms)
+            spec = local_specification(count, slot_ms, settings.runtime or FULL)
+        _check_features(base, settings, spec)
         with own_files():
             replace_own(base / state.SPEC_FILE, spec, 0o644)
     else:
         _check_alike(base, before, count, slot_ms)
+        _check_features(base, settings, stored_specification(base))
     named = settings.nodes or [NamedNode(key_name(dev_path(place))) for place in range(count)]
     nodes = before.nodes if before is not None else _new_nodes(base, named)
     if settings.nodes:
@@ -111,12 +123,10 @@ def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservat
     helpers = _providers(base, nodes, settings.providers, known)
     if settings.feeders or any(helper.key in FEEDERS for helper in known):
         helpers += _feeders(base, nodes)
-    explorer = [helper for helper in known if helper.name == EXPLORER]
-    if explorer_port is not None:
-        explorer = [_explorer(base, nodes[0], explorer_port)]
-    elif explorer:
-        explorer = [_explorer(base, nodes[0], int(explorer[0].words[-1].rpartition(":")[2]))]
-    helpers += explorer
+    stored = explorer_listen(known)
+    if explorer_port is not None or stored is not None:
+        listen = stored if explorer_port is None else f"127.0.0.1:{explorer_port}"
+        helpers.append(_explorer(base, nodes[0], str(listen)))
     _check_ports(nodes, ports)
     return state.Plan(nodes, slot_ms, count, helpers=helpers)
 
@@ -141,7 +151,11 @@ def _explorer_port(settings: Settings, ports: Ports, reservation: Reservation) -
     if port is None or reservation.take(port):
         return port
     if ports.is_explorer_fixed:
-        raise _explorer_port_taken(port)
+        who = listener(port) or "another program"
+        raise DevnetError(
+            f"port {port} of the explorer is taken by {who}: stop it, or choose another port with "
+            "--explorer-port"
+        )
     return reservation.free(1)[0]
 
 
@@ -190,6 +204,28 @@ def _check_alike(base: Path, plan: state.Plan, validators: int, slot_ms: int) ->
         )
 
 
+def stored_specification(base: Path) -> str:
+    """Return the text of the specification of the network in `base`. Raises DevnetError."""
+    with own_files():
+        return read_own(base / state.SPEC_FILE)
+
+
+def _check_features(base: Path, settings: Settings, spec: str) -> None:
+    """Raise DevnetError if a chain has another set of features than the settings need."""
+    runtime = runtime_of(spec)
+    if settings.runtime not in (None, runtime):
+        raise DevnetError(
+            f"the chain of {base} has the runtime {runtime or 'of a raw specification'}, not "
+            f"{settings.runtime}: leave out --runtime, begin anew with --fresh, or choose another "
+            "--base-path"
+        )
+    if settings.feeders and lacks(spec, ORACLE):
+        raise DevnetError(
+            f"the runtime {runtime} has no oracle for prices: leave out --feeders, or begin a "
+            f"chain with --runtime {FULL}"
+        )
+
+
 def _new_nodes(base: Path, named: Sequence[NamedNode]) -> list[DevNode]:
     """Return nodes with new network keys; validators without a key get the free ones in order."""
     count = sum(each.is_validator for each in named)
@@ -197,16 +233,12 @@ def _new_nodes(base: Path, named: Sequence[NamedNode]) -> list[DevNode]:
     free = iter([path for path in map(dev_path, range(count)) if path not in given])
     return [
         DevNode(
-            index=place,
-            name=each.name,
-            folder=state.node_folder(base, place),
-            flags=[],
-            rpc_port=0,
-            node_key=secrets.token_hex(32),
+            index=place, name=each.name, folder=state.node_folder(base, place), flags=[],
+            rpc_port=0, node_key=secrets.token_hex(32),
             key=(each.key or next(free)) if each.is_validator else None,
         )
         for place, each in enumerate(named)
-    ]
+    ]  # fmt: skip
 
 
 def _check_names(base: Path, nodes: Sequence[DevNode], named: Sequence[NamedNode]) -> None:
@@ -270,12 +302,12 @@ def _feeders(base: Path, nodes: Sequence[DevNode]) -> list[Helper]:
     return made
 
 
-def _explorer(base: Path, node: DevNode, port: int) -> Helper:
+def _explorer(base: Path, node: DevNode, listen: str) -> Helper:
     """Return the explorer of a node; the last of its words is where it listens."""
     folder = state.helper_folder(base, EXPLORER)
     words = [
         "-m", "cli.main", "explorer", "--url", node.ws, "--base-path", str(folder),
-        "--listen", f"127.0.0.1:{port}",
+        "--listen", listen,
     ]  # fmt: skip
     return Helper(EXPLORER, folder, words, "")
 
@@ -288,16 +320,13 @@ def keeper_of(base: Path) -> Helper:
 
 def explorer_address(helpers: Sequence[Helper]) -> str | None:
     """Return the address of a network's explorer; None if it has none."""
-    found = [helper.words[-1] for helper in helpers if helper.name == EXPLORER]
-    return f"http://{found[0]}/" if found else None
+    listen = explorer_listen(helpers)
+    return None if listen is None else f"http://{listen}/"
 
 
-def _explorer_port_taken(port: int) -> DevnetError:
-    who = listener(port) or "another program"
-    return DevnetError(
-        f"port {port} of the explorer is taken by {who}: stop it, or choose another port with "
-        "--explorer-port"
-    )
+def explorer_listen(helpers: Sequence[Helper]) -> str | None:
+    """Return where a network's explorer listens, as host and port; None if it has none."""
+    return next((helper.words[-1] for helper in helpers if helper.name == EXPLORER), None)
 
 
 def key_name(path: str) -> str:

@@ -32,21 +32,15 @@ from btt_chain.testing.creation import (
     key_name,
     new_plan,
     node_flags,
+    stored_specification,
 )
-from btt_chain.testing.errors import (
-    DevnetError,
-    NoSuchNode,
-)
+from btt_chain.testing.errors import DevnetError, NoSuchNode
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.network_file import NamedNode
-from btt_chain.testing.node import (
-    PROGRAM,
-    START_SECONDS,
-    DevNode,
-    NodeStatus,
-)
+from btt_chain.testing.node import PROGRAM, START_SECONDS, DevNode, NodeStatus
 from btt_chain.testing.ports import Reservation
 from btt_chain.testing.process import STOP_SECONDS, own_files, uninterrupted
+from btt_chain.testing.specification import runtime_of
 from btt_chain.testing.waiting import check_agreement, wait_until
 
 FUNDED: Final = 6
@@ -76,28 +70,18 @@ class Devnet:
 
     @classmethod
     def create(
-        cls,
-        base: Path,
-        *,
-        validators: int | None = None,
-        slot_ms: int | None = None,
-        rpc_base_port: int | None = None,
-        port_base: int | None = None,
-        prometheus_base_port: int | None = None,
-        log: str = "info",
-        program: Sequence[str] = PROGRAM,
-        spec: str | None = None,
-        providers: int = 0,
-        feeders: bool = False,
-        explorer_port: int | None = None,
-        nodes: Sequence[NamedNode] = (),
-        usual_rpc_port: int | None = None,
-        is_explorer_port_fixed: bool = True,
-    ) -> Self:
+        cls, base: Path, *, validators: int | None = None, slot_ms: int | None = None,
+        rpc_base_port: int | None = None, port_base: int | None = None,
+        prometheus_base_port: int | None = None, log: str = "info",
+        program: Sequence[str] = PROGRAM, spec: str | None = None, providers: int = 0,
+        feeders: bool = False, explorer_port: int | None = None,
+        nodes: Sequence[NamedNode] = (), usual_rpc_port: int | None = None,
+        is_explorer_port_fixed: bool = True, runtime: str | None = None,
+    ) -> Self:  # fmt: skip
         """Create a network in `base`, or open the one that was created there with equal settings.
 
-        None for `validators` or `slot_ms`: those of the network in `base`; of a new one four, and
-        500 ms.
+        None for `validators`, `slot_ms` or `runtime`: those of the network in `base`; of a new one
+        four, 500 ms, and `full`, the set of all features.
         Node i gets RPC port `rpc_base_port` + i, and likewise for the network and the metrics; None
         chooses free ports, which other networks that start at the same time do not choose. Without
         `rpc_base_port`, the RPC ports are `usual_rpc_port` + i if all of these are free. `log` is
@@ -107,20 +91,27 @@ class Devnet:
         three feeders report the prices in the files of `base/prices`. With `explorer_port`, an
         explorer serves its pages there, or, unless it is fixed, at a free port. `nodes` names all
         nodes, as a file does (`network_file`). Nothing is started. DevnetError if a network runs
-        there, or one with other validators or slots was made there.
+        there, one with other validators, slots or features was made there, or the features lack
+        the prices of feeders.
         """
-        with own_files():
-            base = own_link(base)
         settings = Settings(
-            validators, slot_ms, log, program, spec, providers, feeders, explorer_port, nodes
-        )
-        asked = Ports(
+            validators, slot_ms, log, program, spec, providers, feeders, explorer_port, nodes,
+            runtime,
+        )  # fmt: skip
+        ports = Ports(
             rpc_base_port, port_base, prometheus_base_port, usual_rpc_port, is_explorer_port_fixed
         )
-        ports = Reservation()
-        plan = new_plan(base, settings, asked, ports)
+        return cls.planned(base, settings, ports)
+
+    @classmethod
+    def planned(cls, base: Path, settings: Settings, ports: Ports) -> Self:
+        """Create a network, as `create`."""
+        with own_files():
+            base = own_link(base)
+        reservation = Reservation()
+        plan = new_plan(base, settings, ports, reservation)
         state.write(base, plan)
-        return cls(base, plan, ports)
+        return cls(base, plan, reservation)
 
     @classmethod
     def open(cls, base: Path) -> Self:
@@ -155,6 +146,11 @@ class Devnet:
     def slot_ms(self) -> int:
         """Milliseconds of a slot."""
         return self._plan.slot_ms
+
+    @property
+    def runtime(self) -> str | None:
+        """Set of features of the chain; None if it has a raw specification, which names none."""
+        return runtime_of(stored_specification(self.base))
 
     @property
     def groups(self) -> list[list[int]] | None:
@@ -196,11 +192,10 @@ class Devnet:
         With `is_kept`, programs beside them that die are started again until `down`.
         NodeDied or NotInTime, with the end of the log; the running nodes keep running.
         """
-        with locked(self.base), uninterrupted():
+        with self._changing(is_read=True):
             started = [node for node in self.nodes if not node.is_alive]
             for node in started:
                 node.start(partition.boot_nodes(self._plan, node))
-            self._save()
         deadline = time.monotonic() + seconds
         for node in self.nodes:
             node.wait_until_answers(max(deadline - time.monotonic(), 1.0))
@@ -210,14 +205,13 @@ class Devnet:
         workers = [helper.key for helper in self.helpers if helper.is_provider]
         if workers:
             _fund(partition.side(self._plan, self.nodes[0]), workers, seconds)
-        with locked(self.base), uninterrupted():
+        with self._changing(is_read=True):
             if is_kept and not any(helper.name == KEEPER for helper in self.helpers):
                 self.helpers.append(keeper_of(self.base))
             for helper in self.helpers:
                 if not helper.is_alive:
                     helper.start()
                     helper.deaths, helper.last_death = 0, ""
-            self._save()
 
     def helper(self, name: str) -> Helper:
         """Return the provider, market or feeder with this name. DevnetError if there is none."""
@@ -233,11 +227,9 @@ class Devnet:
     def down(self, seconds: float = STOP_SECONDS) -> list[DevNode]:
         """Stop all nodes at once; kill those alive after `seconds`, and return them."""
         self.ports.close()
-        with locked(self.base), uninterrupted():
-            self.reload()
+        with self._changing():
             for helper in self.helpers:
                 helper.is_wanted = False
-            self._save()
         running = [node for node in self.nodes if node.is_alive]
         for helper in self.helpers:
             helper.ask_to_end()
@@ -257,11 +249,9 @@ class Devnet:
         if not member.is_alive:
             raise DevnetError(f"{member.title} is down already")
         if isinstance(member, Helper):
-            with locked(self.base), uninterrupted():
-                self.reload()
+            with self._changing():
                 member = self.helper(member.name)
                 member.is_wanted = False
-                self._save()
         member.kill()
         return member
 
@@ -270,9 +260,8 @@ class Devnet:
 
         `which` is a node's index, or a name as for `member`.
         """
-        with locked(self.base), uninterrupted():
-            kept = self.member(str(which))
-            self.reload()
+        kept = self.member(str(which))
+        with self._changing():
             member = self.member(str(which))
             member.stop()
             if isinstance(member, DevNode):
@@ -281,32 +270,25 @@ class Devnet:
                 member.start(partition.boot_nodes(self._plan, member))
             else:
                 member.start()
-            self._save()
         if isinstance(member, DevNode):
             member.wait_until_answers(seconds)
             partition.apply(self._plan, [member])
 
     def add_node(self, name: str | None = None, seconds: float = START_SECONDS) -> DevNode:
         """Start one more node that follows the chain without validating; waits until it answers."""
-        with locked(self.base), uninterrupted():
-            self.reload()
+        with self._changing():
             members.check_new(self.nodes, self.helpers, name)
             index = len(self.nodes)
             rpc, port, metrics = self.ports.free(3)
             node = DevNode(
-                index=index,
-                name=name or f"Observer-{index}",
+                index=index, name=name or f"Observer-{index}",
                 folder=state.node_folder(self.base, index),
-                flags=node_flags(self.base, None, "info"),
-                rpc_port=rpc,
-                port=port,
-                prometheus_port=metrics,
-                node_key=secrets.token_hex(32),
+                flags=node_flags(self.base, None, "info"), rpc_port=rpc, port=port,
+                prometheus_port=metrics, node_key=secrets.token_hex(32),
                 program=list(self.nodes[0].program),
-            )
+            )  # fmt: skip
             self.nodes.append(node)
             node.start(partition.boot_nodes(self._plan, node))
-            self._save()
         node.wait_until_answers(seconds)
         return node
 
@@ -318,20 +300,15 @@ class Devnet:
         A node in no group has no peers. Nodes that are down are partitioned when they start again.
         DevnetError for a node that is in two groups or does not exist.
         """
-        with locked(self.base), uninterrupted():
-            self.reload()
+        with self._changing():
             for index in (index for group in groups for index in group):
                 self.node(index)
             partition.split(self._plan, groups)
-            self._save()
 
     def heal(self) -> None:
         """End the partition; nodes find each other by themselves."""
-        with locked(self.base), uninterrupted():
-            self.reload()
-            if self.groups is not None:
-                partition.heal(self._plan)
-                self._save()
+        with self._changing():
+            partition.heal(self._plan)
 
     # ---- waiting and watching
 
@@ -355,11 +332,9 @@ class Devnet:
         self, number: int, nodes: Sequence[int] | None = None, seconds: float = WAIT_SECONDS
     ) -> list[NodeStatus]:
         """Wait until block `number` is final on each node (all that run)."""
+        what = f"finality of block {number}"
         return wait_until(
-            _chosen(self, nodes),
-            f"finality of block {number}",
-            lambda node: node.finalized >= number,
-            seconds,
+            _chosen(self, nodes), what, lambda node: node.finalized >= number, seconds
         )
 
     def wait_for_peers(
@@ -378,6 +353,15 @@ class Devnet:
         return check_agreement(self.nodes)
 
     # ---- internals
+
+    @contextmanager
+    def _changing(self, *, is_read: bool = False) -> Iterator[None]:
+        """Change the stored plan, read now unless it `is_read`: alone, and without interruption."""
+        with locked(self.base), uninterrupted():
+            if not is_read:
+                self.reload()
+            yield
+            self._save()
 
     def _save(self) -> None:
         state.write(self.base, self._plan)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from btt_chain.own_files import own_tree
-from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.node import HOME
-from btt_chain.testing.process import Life, ProcessId, inherited, own_files
+from btt_chain.testing.process import Life, ProcessId
 
 PYTHON: Final = (sys.executable, "-P")
 PROVIDER: Final = "//Provider//"
@@ -55,14 +53,7 @@ class Helper(Life):
 
     def start(self) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
-        if self.is_alive:
-            raise DevnetError(f"{self.name} runs already")
-        with own_files():
-            own_tree(self.folder)
-        environment = inherited() | {
-            "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200", "PYTHONPATH": HOME,
-            # Several of them share the machine with the nodes.
-            "OPENBLAS_NUM_THREADS": "1",
-        }  # fmt: skip
-        self.process = ProcessId.spawn([*PYTHON, *self.words], environment, self.log)
+        # Several of them share the machine with the nodes.
+        limits = {"PYTHONPATH": HOME, "OPENBLAS_NUM_THREADS": "1"}
+        self.process = self.spawned([*PYTHON, *self.words], limits)
         self.is_wanted = True

@@ -9,9 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -26,7 +24,7 @@ from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings
 from btt_chain.compute.requester.folder import Folder, Record, new_record
 from btt_chain.compute.requester.gateway import ENDED, Gateway
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.daemon import Daemon, NotReady
+from btt_chain.daemon import Daemon, NotReady, run_until_stopped
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
@@ -245,16 +243,6 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-async def _until_stopped(work: Coroutine[object, object, None]) -> None:
-    """Run until SIGTERM or SIGHUP, and then end in order."""
-    running, loop = asyncio.create_task(work), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, running.cancel)
-    await asyncio.wait((running,))
-    if not running.cancelled():
-        running.result()
-
-
 def main() -> None:
     """Read the command line, and run until stopped."""
     parser = argparse.ArgumentParser(prog="btt_chain.testing.market", description=__doc__)
@@ -270,8 +258,7 @@ def main() -> None:
         help="whose score counts for whom",
     )  # fmt: skip
     given = parser.parse_args()
-    work = run(given.url, given.base_path, given.uri, given.every, given.lend)
-    asyncio.run(_until_stopped(work))
+    run_until_stopped(run(given.url, given.base_path, given.uri, given.every, given.lend), say)
 
 
 if __name__ == "__main__":

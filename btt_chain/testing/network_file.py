@@ -32,8 +32,8 @@ _KEY: Final = re.compile(r"\s*([\w-]+)\s*=")
 _OPPOSITE: Final = {"kill": "restart", "pause": "resume", "partition": "heal"}
 ACTIONS: Final = (*_OPPOSITE, "restart", "resume", "heal")
 _TOP: Final = (
-    "preset", "slot_ms", "log", "rpc_base_port", "providers", "feeders", "explorer", "end", "nodes",
-    "faults",
+    "preset", "runtime", "slot_ms", "log", "rpc_base_port", "providers", "feeders", "explorer",
+    "end", "nodes", "faults",
 )  # fmt: skip
 _NODE: Final = ("name", "validator", "key", "rpc_port", "args")
 _FAULT: Final = ("at", "for", *ACTIONS)
@@ -77,6 +77,8 @@ class NetworkFile:
     """In the order of their times."""
     preset: str | None
     """Text of a specification; None: the chain `local`."""
+    runtime: str | None
+    """Set of features of the chain `local`."""
     slot_ms: int | None
     log: str | None
     rpc_base_port: int | None
@@ -192,17 +194,12 @@ class _Reader:
         providers = top.number_of("providers", 0, 16) or 0
         faults = [fault for pair in self._each(top, "faults", self._fault) for fault in pair]
         return NetworkFile(
-            tuple(nodes),
-            tuple(sorted(faults, key=lambda fault: fault.at)),
-            self._specification(top),
-            top.number_of("slot_ms", 200, 60_000),
-            top.get("log", str),
-            top.number_of("rpc_base_port", 1, 65_000),
-            providers,
-            top.get("feeders", bool) or False,
-            top.get("explorer", bool) or False,
-            top.seconds("end"),
-        )
+            tuple(nodes), tuple(sorted(faults, key=lambda fault: fault.at)),
+            self._specification(top), top.get("runtime", str),
+            top.number_of("slot_ms", 200, 60_000), top.get("log", str),
+            top.number_of("rpc_base_port", 1, 65_000), providers, top.get("feeders", bool) or False,
+            top.get("explorer", bool) or False, top.seconds("end"),
+        )  # fmt: skip
 
     def _each(self, top: _Table, name: str, read: Callable[[_Table], Item]) -> list[Item]:
         tables = top.values.get(name, [])
@@ -223,12 +220,9 @@ class _Reader:
         if key is not None and is_validator is False:
             raise table.wrong("key", "a node that does not validate has no key")
         return NamedNode(
-            name,
-            is_validator is not False,
-            key,
-            table.number_of("rpc_port", 1, 65_535),
+            name, is_validator is not False, key, table.number_of("rpc_port", 1, 65_535),
             tuple(args),
-        )
+        )  # fmt: skip
 
     def _fault(self, table: _Table) -> list[Fault]:
         table.check_keys(_FAULT)

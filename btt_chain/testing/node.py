@@ -15,9 +15,8 @@ from urllib.request import urlopen
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.keys.identity import peer_id
-from btt_chain.own_files import own_tree
-from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
-from btt_chain.testing.process import Life, ProcessId, inherited, own_files
+from btt_chain.testing.errors import NodeDied, NotInTime, RpcFailed
+from btt_chain.testing.process import Life, ProcessId
 from btt_chain.testing.rpc import Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
@@ -129,16 +128,8 @@ class DevNode(Life):
 
     def start(self, bootnodes: Sequence[str] = ()) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
-        if self.is_alive:
-            raise DevnetError(f"{self.title} runs already")
-        with own_files():
-            own_tree(self.folder)
-        environment = inherited() | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
-        if self.program == list(PROGRAM):
-            environment["PYTHONPATH"] = HOME
-        self.process = ProcessId.spawn(
-            [*self.program, *self.arguments(bootnodes)], environment, self.log
-        )
+        path = {"PYTHONPATH": HOME} if self.program == list(PROGRAM) else {}
+        self.process = self.spawned([*self.program, *self.arguments(bootnodes)], path)
 
     def arguments(self, bootnodes: Sequence[str] = ()) -> list[str]:
         """Return the arguments of `btt-chain`."""
@@ -223,17 +214,11 @@ class DevNode(Life):
         said = health if isinstance(health, dict) else {}
         peers = said.get("peers")
         return NodeStatus(
-            self.index,
-            self.name,
-            NodeState.RUNNING,
-            best=height(best),
-            best_hash=str(best_hash),
-            finalized=height(final),
-            finalized_hash=str(final_hash),
-            peers=peers if isinstance(peers, int) else 0,
-            pool=self._pool(rpc) if with_pool else 0,
+            self.index, self.name, NodeState.RUNNING, best=height(best), best_hash=str(best_hash),
+            finalized=height(final), finalized_hash=str(final_hash),
+            peers=peers if isinstance(peers, int) else 0, pool=self._pool(rpc) if with_pool else 0,
             is_syncing=said.get("isSyncing") is True,
-        )
+        )  # fmt: skip
 
     def _pool(self, rpc: Rpc) -> int:
         """Return the number of ready transactions: from metrics; a full pool is megabytes."""

@@ -41,28 +41,26 @@ def apply(plan: Plan, nodes: Sequence[DevNode]) -> None:
 
 
 def _separate(plan: Plan, node: DevNode, groups: Sequence[Sequence[int]]) -> None:
-    friends = next((group for group in groups if node.index in group), [])
-    _allow(node, [plan.nodes[i].peer_id for i in friends if i != node.index])
+    _allow(node, [friend.peer_id for friend in _friends(plan, node, groups)])
 
 
 def side(plan: Plan, node: DevNode) -> list[DevNode]:
     """Return a node and the running ones that it can connect to."""
-    group: Sequence[int] = range(len(plan.nodes))
-    if plan.groups is not None:
-        group = next((group for group in plan.groups if node.index in group), [])
-    others = [
-        other for other in plan.nodes
-        if other is not node and other.index in group and other.is_alive and not other.is_paused
-    ]  # fmt: skip
-    return [node, *others]
+    friends = _friends(plan, node, plan.groups)
+    return [node, *(other for other in friends if other.is_alive and not other.is_paused)]
 
 
 def boot_nodes(plan: Plan, node: DevNode) -> list[str]:
     """Return the boot nodes of a node: all others, or those on its side of a partition."""
-    side: Sequence[int] = range(len(plan.nodes))
-    if plan.groups is not None:
-        side = next((group for group in plan.groups if node.index in group), [])
-    return [other.address for other in plan.nodes if other is not node and other.index in side]
+    return [other.address for other in _friends(plan, node, plan.groups)]
+
+
+def _friends(plan: Plan, node: DevNode, groups: Sequence[Sequence[int]] | None) -> list[DevNode]:
+    """Return the other nodes of a node's group; all others if there are no groups."""
+    group: Sequence[int] = range(len(plan.nodes))
+    if groups is not None:
+        group = next((group for group in groups if node.index in group), [])
+    return [plan.nodes[index] for index in group if index != node.index]
 
 
 def _allow(node: DevNode, peers: Sequence[str] | None) -> None:

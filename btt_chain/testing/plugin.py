@@ -25,15 +25,9 @@ class DevnetFactory(Protocol):
     """The type of the fixture `devnet`."""
 
     def __call__(
-        self,
-        *,
-        up: bool = True,
-        validators: int = 4,
-        slot_ms: int = 1_000,
-        log: str = "info",
-        program: Sequence[str] | None = None,
-        spec: str | None = None,
-    ) -> Devnet:
+        self, *, up: bool = True, validators: int = 4, slot_ms: int = 1_000, log: str = "info",
+        program: Sequence[str] | None = None, spec: str | None = None,
+    ) -> Devnet:  # fmt: skip
         """Create a network as `Devnet.create` does, below `tmp_path`; start it if `up`."""
 
 
@@ -71,24 +65,15 @@ def devnet(
         count = 0
 
         def start(
-            *,
-            up: bool = True,
-            validators: int = 4,
-            slot_ms: int = 1_000,
-            log: str = "info",
-            program: Sequence[str] | None = None,
-            spec: str | None = None,
-        ) -> Devnet:
+            *, up: bool = True, validators: int = 4, slot_ms: int = 1_000, log: str = "info",
+            program: Sequence[str] | None = None, spec: str | None = None,
+        ) -> Devnet:  # fmt: skip
             nonlocal count
             count += 1
             net = Devnet.create(
-                tmp_path / f"net-{count}",
-                validators=validators,
-                slot_ms=slot_ms,
-                log=log,
-                program=PROGRAM if program is None else program,
-                spec=spec,
-            )
+                tmp_path / f"net-{count}", validators=validators, slot_ms=slot_ms, log=log,
+                program=PROGRAM if program is None else program, spec=spec,
+            )  # fmt: skip
             stack.enter_context(net)
             if up:
                 net.up()

@@ -23,14 +23,15 @@ from typing import Final
 
 import psutil
 
-from btt_chain.own_files import open_own
+from btt_chain.own_files import open_own, own_tree
+from btt_chain.signals import ENDING
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.warm import starter_for, wait_status
 
 STOP_SECONDS: Final = 4.0
 """Seconds from SIGTERM to SIGKILL."""
 _PAUSE: Final = 0.05
-_DEFERRED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DEFERRED: Final = (signal.SIGINT, *ENDING)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 MIN_PORT: Final = 11_000
 """First port that `free_ports` chooses: above the node's usual RPC ports."""
@@ -209,6 +210,18 @@ class Life:
     def is_paused(self) -> bool:
         """True if it runs and was stopped by SIGSTOP."""
         return self.process is not None and self.process.state() == "T"
+
+    def spawned(self, command: Sequence[str], environment: dict[str, str]) -> ProcessId:
+        """Start a process, its output to the log, and return it. DevnetError if it runs already.
+
+        `environment` is added to that of this process.
+        """
+        if self.is_alive:
+            raise DevnetError(f"{self.title} runs already")
+        with own_files():
+            own_tree(self.folder)
+        lines = {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+        return ProcessId.spawn(command, inherited() | lines | environment, self.log)
 
     def ask_to_end(self) -> None:
         """Send SIGTERM, and SIGCONT, so that a paused process receives it; does not wait."""

@@ -22,12 +22,9 @@ def dev_node(
     """
     (port,) = free_ports(1)
     node = DevNode(
-        index=0,
-        name="dev",
-        folder=folder,
-        flags=["--dev", "--sealing", sealing, *flags],
+        index=0, name="dev", folder=folder, flags=["--dev", "--sealing", sealing, *flags],
         rpc_port=port,
-    )
+    )  # fmt: skip
     node.start()
     try:
         node.wait_until_answers(seconds)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -24,26 +26,17 @@ FILES: Final = (STATE_FILE, SPEC_FILE, LOCK_FILE)
 LAYOUT: Final = 1
 
 
+@dataclass(slots=True)
 class Plan:
     """The stored plan: the nodes with their ports and processes, and the partition."""
 
-    __slots__ = ("groups", "helpers", "nodes", "slot_ms", "validators")
-
-    def __init__(
-        self,
-        nodes: list[DevNode],
-        slot_ms: int,
-        validators: int,
-        groups: list[list[int]] | None = None,
-        helpers: list[Helper] | None = None,
-    ) -> None:
-        self.nodes = nodes
-        self.slot_ms = slot_ms
-        self.validators = validators
-        self.groups = groups
-        """The partition in force, None if the network is whole."""
-        self.helpers = helpers or []
-        """The market, the providers and the feeders; in a detached network their keeper."""
+    nodes: list[DevNode]
+    slot_ms: int
+    validators: int
+    groups: list[list[int]] | None = None
+    """The partition in force, None if the network is whole."""
+    helpers: list[Helper] = field(default_factory=list)
+    """The market, the providers and the feeders; in a detached network their keeper."""
 
 
 def exists(base: Path) -> bool:
@@ -58,8 +51,8 @@ def write(base: Path, plan: Plan) -> None:
         "slotMs": plan.slot_ms,
         "validators": plan.validators,
         "groups": plan.groups,
-        "nodes": [_node_json(node) for node in plan.nodes],
-        "helpers": [_helper_json(helper) for helper in plan.helpers],
+        "nodes": [_json(node) for node in plan.nodes],
+        "helpers": [_json(helper) for helper in plan.helpers],
     }
     with own_files():
         # Private, because it contains the nodes' network keys.
@@ -107,71 +100,47 @@ def helper_folder(base: Path, name: str) -> Path:
     return base / name.lower()
 
 
-def _helper_json(helper: Helper) -> dict[str, object]:
-    process = helper.process
+def _json(member: DevNode | Helper) -> dict[str, object]:
+    """Return the fields of a node or program, but its folder, which follows from its name."""
+    process = member.process
+    names = [each.name for each in fields(member) if each.name not in ("folder", "process")]
     return {
-        "name": helper.name,
-        "words": helper.words,
-        "key": helper.key,
+        **{re.sub("_(.)", lambda found: found[1].upper(), name): getattr(member, name)
+           for name in names},
         "process": process and [process.pid, process.started, process.boot],
-        "isWanted": helper.is_wanted,
-        "deaths": helper.deaths,
-        "lastDeath": helper.last_death,
-    }
+    }  # fmt: skip
 
 
 def _read_helper(base: Path, written: dict[str, object]) -> Helper:
-    name, words = str(written["name"]), written["words"]
+    name = str(written["name"])
     return Helper(
-        name=name,
-        folder=helper_folder(base, name),
-        words=[str(word) for word in words] if isinstance(words, list) else [],
-        key=str(written["key"]),
-        process=_read_process(written["process"]),
-        is_wanted=written.get("isWanted") is not False,
-        deaths=_int(written.get("deaths", 0)),
+        name=name, folder=helper_folder(base, name), words=_texts(written["words"]),
+        key=str(written["key"]), process=_read_process(written["process"]),
+        is_wanted=written.get("isWanted") is not False, deaths=_int(written.get("deaths", 0)),
         last_death=str(written.get("lastDeath", "")),
-    )
-
-
-def _node_json(node: DevNode) -> dict[str, object]:
-    process = node.process
-    return {
-        "index": node.index,
-        "name": node.name,
-        "flags": node.flags,
-        "rpcPort": node.rpc_port,
-        "port": node.port,
-        "prometheusPort": node.prometheus_port,
-        "nodeKey": node.node_key,
-        "key": node.key,
-        "program": node.program,
-        "process": process and [process.pid, process.started, process.boot],
-    }
+    )  # fmt: skip
 
 
 def _read_node(base: Path, written: dict[str, object]) -> DevNode:
-    flags, program = written["flags"], written["program"]
     key = written["key"]
     return DevNode(
-        index=_int(written["index"]),
-        name=str(written["name"]),
-        folder=node_folder(base, _int(written["index"])),
-        flags=[str(flag) for flag in flags] if isinstance(flags, list) else [],
-        rpc_port=_int(written["rpcPort"]),
-        port=_int(written["port"]),
-        prometheus_port=_int(written["prometheusPort"]),
-        node_key=str(written["nodeKey"]),
-        key=None if key is None else str(key),
-        program=[str(word) for word in program] if isinstance(program, list) else [],
+        index=_int(written["index"]), name=str(written["name"]),
+        folder=node_folder(base, _int(written["index"])), flags=_texts(written["flags"]),
+        rpc_port=_int(written["rpcPort"]), port=_int(written["port"]),
+        prometheus_port=_int(written["prometheusPort"]), node_key=str(written["nodeKey"]),
+        key=None if key is None else str(key), program=_texts(written["program"]),
         process=_read_process(written["process"]),
-    )
+    )  # fmt: skip
 
 
 def _read_process(written: object) -> ProcessId | None:
     if not isinstance(written, list):
         return None
     return ProcessId(_int(written[0]), _int(written[1]), str(written[2]))
+
+
+def _texts(value: object) -> list[str]:
+    return [str(text) for text in value] if isinstance(value, list) else []
 
 
 def _int(value: object) -> int:

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.common import show
-from cli.common.chain_data import plain_errors
+from cli.common.chain_data import live_chain, live_chain_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
-from cli.common.options import examples, key_pair, read_secret, scheme_option
+from cli.common.options import (
+    data_path_option,
+    examples,
+    key_pair,
+    read_secret,
+    scheme_option,
+)
 from cli.common.validator_keys import (
     KINDS,
     keystore_password,
@@ -33,61 +39,32 @@ if TYPE_CHECKING:
     "-o bitwave.json",
 )
 @click.command("ceremony-entry")
-@click.option(
-    "--chain",
-    "preset",
-    metavar="NAME",
-    required=True,
-    help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
-)
-@click.option("--id", "chain_id", help="The id of the network. [default: the chain's]")
-@click.option(
-    "-d",
-    "--base-path",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the node's data is kept. [default: ~/.local/share/btt-chain]",
-)
+@live_chain_options
+@data_path_option
 @click.option("--name", required=True, help="The name of the organisation.")
 @click.option("--stash", metavar="ADDRESS", help="The account whose money is bonded.")
 @click.option(
-    "--from",
-    "suri",
+    "--from", "suri",
     help="Sign with the key of the stash at once: its secret URI, a file that holds it, or - .",
-)
+)  # fmt: skip
 @scheme_option
 @click.option(
-    "--public-addr",
-    "address",
-    metavar="MULTIADDR",
+    "--public-addr", "address", metavar="MULTIADDR",
     help="Where newcomers reach this node, or the sentry node in front of it (then with its "
     "/p2p/PEER): a bootnode of the network.",
-)
+)  # fmt: skip
 @click.option("--babe", metavar="HEX", help="Which babe key, if the keystore has several.")
 @click.option("--gran", metavar="HEX", help="Which gran key, if the keystore has several.")
 @keystore_password_options
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    default="-",
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
     help="The file; - is standard output.",
-)
+)  # fmt: skip
 def entry(
-    preset: str,
-    chain_id: str | None,
-    base_path: Path | None,
-    name: str,
-    stash: str | None,
-    suri: str | None,
-    scheme: str,
-    address: str | None,
-    babe: str | None,
-    gran: str | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-    output: str,
-) -> None:
+    preset: str, chain_id: str | None, base_path: Path | None, name: str, stash: str | None,
+    suri: str | None, scheme: str, address: str | None, babe: str | None, gran: str | None,
+    password: str | None, password_filename: Path | None, password_interactive: bool, output: str,
+) -> None:  # fmt: skip
     """Make a validator's signed entry for the start of a network.
 
     It takes the session keys of the keystore, or makes them there, and signs with them. The stash
@@ -143,18 +120,14 @@ def _report(made: Entry, keystore: Path) -> None:
 @click.command("ceremony-sign")
 @click.argument("file", type=FILE)
 @click.option(
-    "--from",
-    "suri",
-    required=True,
+    "--from", "suri", required=True,
     help="The key of the stash: its secret URI, a file that holds it, or - .",
-)
+)  # fmt: skip
 @scheme_option
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True),
     help="Where the signed entry goes. [default: into FILE itself]",
-)
+)  # fmt: skip
 def sign(file: Path, suri: str, scheme: str, output: str | None) -> None:
     """Sign the entry FILE with the key of its stash; no network and no keystore is needed."""
     from genesis.accounts import address
@@ -172,12 +145,9 @@ def sign(file: Path, suri: str, scheme: str, output: str | None) -> None:
 
 
 def _chain_id(preset: str, given: str | None) -> str:
-    from genesis.catalogue import chain_named
     from genesis.ceremony import check_chain_id
 
-    chain = chain_named(preset)
-    if chain is None or not chain.is_live:
-        raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
+    chain = live_chain(preset)
     with plain_errors():
         check_chain_id(given or chain.id)
     return given or chain.id

@@ -12,8 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,21 +21,30 @@ import click
 
 from btt_chain.extras import needs_extra
 from btt_chain.testing import Devnet, network_file, state
-from cli.commands.devnet_common import FOLDER, base_option, opened, plain_errors
+from btt_chain.testing.creation import Ports, Settings
+from cli.commands.devnet_common import FOLDER, VARIABLE, base_option, opened, plain_errors
 from cli.commands.devnet_faults import COMMANDS
 from cli.commands.devnet_interrupts import Interrupts
-from cli.commands.devnet_report import document, introduce, pid, show_helpers, trouble
+from cli.commands.devnet_report import document, features, introduce, pid, show_helpers, trouble
 from cli.commands.devnet_schedule import Schedule
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.logs import log_option, parse_filters
 from cli.common.node_options import asked_for
-from cli.common.options import Command, Group, examples, json_option
+from cli.common.options import (
+    Command,
+    Group,
+    add_options,
+    base_path_option,
+    examples,
+    json_option,
+    runtime_option,
+)
 
 if TYPE_CHECKING:
     from btt_chain.testing import DevNode, NodeStatus
     from btt_chain.testing.helper import Helper
-    from btt_chain.testing.network_file import NamedNode
+    from btt_chain.testing.network_file import NetworkFile
 
 STOP_SECONDS: Final = 4.0
 """Seconds from the request to stop until nodes are killed."""
@@ -45,31 +53,13 @@ RPC_PORT: Final = 9944
 EXPLORER_PORT: Final = 4480
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The network that `up` was asked for; None: as it was stored, else as usual."""
-
-    validators: int | None
-    slot_ms: int | None
-    rpc_base_port: int | None
-    p2p_base_port: int | None
-    prometheus_base_port: int | None
-    providers: int
-    feeders: bool
-    explorer: bool
-    explorer_port: int
-    log: str | None = None
-    spec: str | None = None
-    nodes: Sequence[NamedNode] = ()
-
-
 def port_options(command: Command) -> Command:
     """Add the first ports of the nodes."""
     port = click.IntRange(1, 65_000)
-    options = [
+    return add_options(
+        command,
         click.option(
-            "--rpc-base-port",
-            type=port,
+            "--rpc-base-port", type=port,
             help="JSON-RPC of node 0; node i has this + i. [default: as before, or "
             f"{RPC_PORT}; free ports if those are in use]",
         ),
@@ -79,66 +69,47 @@ def port_options(command: Command) -> Command:
         click.option(
             "--prometheus-base-port", type=port, help="For metrics. [default: free ports]"
         ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )  # fmt: skip
 
 
 def up_options(command: Command) -> Command:
     """Add the options of a new devnet."""
     port = click.IntRange(1, 65_000)
-    options = [
+    return add_options(
+        command,
         click.option(
-            "-f",
-            "--file",
-            type=click.Path(dir_okay=False, path_type=Path),
+            "-f", "--file", type=click.Path(dir_okay=False, path_type=Path),
             help="A file with nodes by name, and with faults at times; see `docs/cli.md`.",
         ),
         click.option(
-            "-n",
-            "--validators",
-            type=click.IntRange(1, 32),
+            "-n", "--validators", type=click.IntRange(1, 32),
             help="How many nodes make blocks: Alice, Bob, ... [default: as before, or 4]",
         ),
         click.option(
-            "--providers",
-            type=click.IntRange(0, 16),
-            default=0,
-            show_default=True,
+            "--providers", type=click.IntRange(0, 16), default=0, show_default=True,
             help="How many compute beside them; a market posts jobs all the while.",
         ),
         click.option("--explorer", is_flag=True, help="Add an explorer: pages for the browser."),
         click.option(
-            "--explorer-port",
-            type=port,
-            default=EXPLORER_PORT,
+            "--explorer-port", type=port, default=EXPLORER_PORT,
             help=f"Its port. [default: {EXPLORER_PORT}; a free port if that is in use]",
         ),
         click.option("--feeders", is_flag=True, help="Add feeders: prices of BASE_PATH/prices."),
-        click.option(
-            "-d",
-            "--base-path",
-            envvar="BTT_DEVNET",
-            show_envvar=True,
-            type=click.Path(file_okay=False, path_type=Path),
-            help=f"Keep data here, and go on with what is there. [default: ./{FOLDER}]",
+        base_path_option(
+            f"Keep data here, and go on with what is there. [default: ./{FOLDER}]", VARIABLE
         ),
         click.option("--fresh", is_flag=True, help="Delete the chain that is there, begin anew."),
         click.option("--tmp", is_flag=True, help="Use a new directory, deleted at the end."),
         click.option(
-            "--slot-ms",
-            type=click.IntRange(min=200),
+            "--slot-ms", type=click.IntRange(min=200),
             help="Milliseconds of a slot. [default: as before, or 500]",
         ),
+        runtime_option("as before, or full"),
         port_options,
         click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),
         json_option,
         log_option,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )  # fmt: skip
 
 
 @examples(
@@ -162,6 +133,7 @@ def devnet(ctx: click.Context) -> None:
 
 @examples(
     "btt-chain devnet up --providers 2 --feeders",
+    "btt-chain devnet up --runtime minimal --providers 2 --tmp",
     "btt-chain devnet up --validators 7 --base-path net --detach",
     "btt-chain devnet up -f examples/devnet/faults.toml --fresh",
 )
@@ -169,17 +141,25 @@ def devnet(ctx: click.Context) -> None:
 @up_options
 def up(
     base_path: Path | None, *, detach: bool, as_json: bool, filters: str, fresh: bool, tmp: bool,
-    file: Path | None, **made: Any,
+    file: Path | None, explorer: bool, explorer_port: int, rpc_base_port: int | None,
+    p2p_base_port: int | None, prometheus_base_port: int | None, **made: Any,
 ) -> None:  # fmt: skip
     """Start all nodes and watch them; Ctrl-C stops all."""
     parse_filters(filters)
-    wanted, schedule = Wanted(**made), Schedule()
+    settings, schedule = Settings(log=filters, **made), Schedule()
     if file is not None:
         with plain_errors():
-            wanted, schedule = _from_file(file, wanted)
+            network = network_file.read(file)
+        settings, schedule = _with_file(settings, network), Schedule.of(file, network)
+        rpc_base_port, explorer = (
+            rpc_base_port or network.rpc_base_port,
+            explorer or network.explorer,
+        )
         if detach and (schedule.faults or schedule.end is not None):
             raise Mistyped("--detach leaves none to do the faults of the file: leave it out")
-    _check_extras(wanted)
+    if explorer:
+        settings = replace(settings, explorer_port=explorer_port)
+    _check_extras(settings)
     if tmp and (base_path is not None or fresh or detach):
         raise Mistyped("--tmp has a new directory, deleted at the end: give no other of them")
     base = Path(tempfile.mkdtemp(prefix="btt-devnet-")) if tmp else base_path or Path(FOLDER)
@@ -190,7 +170,12 @@ def up(
             if fresh:
                 _delete(base)
                 is_new = True
-            net = _created(base, filters, wanted)
+            is_fixed = asked_for("explorer_port")
+            net = _created(
+                base,
+                settings,
+                Ports(rpc_base_port, p2p_base_port, prometheus_base_port, None, is_fixed),
+            )
             schedule.check(net)
             interrupts.net = net
             _start(net, interrupts, detach=detach, as_json=as_json)
@@ -252,6 +237,7 @@ def _print_status(net: Devnet, found: Sequence[NodeStatus], wrong: Sequence[str]
             for said, node in zip(found, net.nodes, strict=True)
         ],
     )  # fmt: skip
+    show.note(features(net))
     show_helpers(net)
     if net.groups is not None:
         from cli.commands.devnet_screen import spelt
@@ -270,12 +256,9 @@ for _command in COMMANDS:
 @click.argument("member", metavar="[NODE]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
 @click.option(
-    "--lines",
-    type=click.IntRange(min=0),
-    default=40,
-    show_default=True,
+    "--lines", type=click.IntRange(min=0), default=40, show_default=True,
     help="How many of each log's last lines.",
-)
+)  # fmt: skip
 @base_option
 def logs(member: str | None, base_path: Path | None, *, follow: bool, lines: int) -> None:
     """Print the end of the log of NODE, a number or a name also of a helper; or of all nodes."""
@@ -293,55 +276,37 @@ def logs(member: str | None, base_path: Path | None, *, follow: bool, lines: int
             _print_log(one, text, width)
 
 
-def _from_file(path: Path, wanted: Wanted) -> tuple[Wanted, Schedule]:
-    """Return the network of a file; options of the command line stand over it."""
-    if wanted.validators is not None:
+def _with_file(settings: Settings, network: NetworkFile) -> Settings:
+    """Return the settings of a file; options of the command line stand over it."""
+    if settings.validators is not None:
         raise Mistyped("the file says which nodes there are: leave out --validators")
-    found = network_file.read(path)
-    made = replace(
-        wanted,
-        validators=sum(node.is_validator for node in found.nodes),
-        slot_ms=wanted.slot_ms or found.slot_ms,
-        rpc_base_port=wanted.rpc_base_port or found.rpc_base_port,
-        providers=wanted.providers or found.providers,
-        feeders=wanted.feeders or found.feeders,
-        explorer=wanted.explorer or found.explorer,
-        log=found.log,
-        spec=found.preset,
-        nodes=found.nodes,
+    return replace(
+        settings,
+        validators=sum(node.is_validator for node in network.nodes),
+        slot_ms=settings.slot_ms or network.slot_ms,
+        providers=settings.providers or network.providers,
+        feeders=settings.feeders or network.feeders,
+        log=network.log or settings.log,
+        spec=network.preset,
+        runtime=settings.runtime or network.runtime,
+        nodes=network.nodes,
     )
-    return made, Schedule.of(path, found)
 
 
-def _check_extras(wanted: Wanted) -> None:
+def _check_extras(settings: Settings) -> None:
     """Raise Refused if a program beside the nodes needs a package that is not installed."""
-    if wanted.providers and find_spec("numpy") is None:
+    if settings.providers and find_spec("numpy") is None:
         raise Refused(needs_extra("--providers needs", "work"))
-    if wanted.explorer:
+    if settings.explorer_port is not None:
         from cli.commands.explorer import check_installed
 
         check_installed()
 
 
-def _created(base: Path, filters: str, wanted: Wanted) -> Devnet:
+def _created(base: Path, settings: Settings, ports: Ports) -> Devnet:
     usual = state.read(base).nodes[0].rpc_port if state.exists(base) else RPC_PORT
-    create = Devnet.create if wanted.spec is None else partial(Devnet.create, spec=wanted.spec)
-    net = create(
-        base,
-        validators=wanted.validators,
-        slot_ms=wanted.slot_ms,
-        rpc_base_port=wanted.rpc_base_port,
-        usual_rpc_port=usual,
-        port_base=wanted.p2p_base_port,
-        prometheus_base_port=wanted.prometheus_base_port,
-        log=wanted.log or filters,
-        nodes=wanted.nodes,
-        providers=wanted.providers,
-        feeders=wanted.feeders,
-        explorer_port=wanted.explorer_port if wanted.explorer else None,
-        is_explorer_port_fixed=asked_for("explorer_port"),
-    )
-    if wanted.rpc_base_port is None and net.nodes and net.nodes[0].rpc_port != usual:
+    net = Devnet.planned(base, settings, ports._replace(usual_rpc=usual))
+    if ports.rpc is None and net.nodes and net.nodes[0].rpc_port != usual:
         show.note(
             f"port {usual}, or one behind it, is in use: node 0 ({net.nodes[0].name}) answers at "
             f"{net.nodes[0].ws}"

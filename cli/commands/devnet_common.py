@@ -7,26 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import click
-
 from btt_chain.testing import Devnet, DevnetError, NodeDied, NoDevnet, NoSuchNode, NotInTime, state
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Command
+from cli.common.options import base_path_option
 
 FOLDER: Final = ".btt-devnet"
 """Folder of a network whose place was not named, below the current one."""
+VARIABLE: Final = "BTT_DEVNET"
+"""Variable of the environment that names its place."""
 
-
-def base_option(command: Command) -> Command:
-    """Add `--base-path`: the devnet of the command."""
-    return click.option(
-        "-d",
-        "--base-path",
-        envvar="BTT_DEVNET",
-        show_envvar=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        help=f"The devnet's folder. [default: {FOLDER} here or in a folder above]",
-    )(command)
+base_option: Final = base_path_option(
+    f"The devnet's folder. [default: {FOLDER} here or in a folder above]", VARIABLE
+)
+"""Decorator that adds `--base-path`: the devnet of the command."""
 
 
 def located(named: Path | None) -> Path:

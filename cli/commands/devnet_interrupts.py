@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from cli.common.streams import ending_signals
+from btt_chain.signals import ending_signals
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def introduce(net: Devnet, seconds: float, option: str) -> None:
     """Print the addresses and places of the network; `option` names it to the other commands."""
-    show.note(f"{len(net)} nodes answer after {seconds:.1f} s; data and logs: {net.base}")
+    show.note(
+        f"{len(net)} nodes answer after {seconds:.1f} s; {features(net)}; data and logs: {net.base}"
+    )
     show.table(
         (">#", "name", "rpc", "metrics", ">pid"),
         [(str(n.index), n.name, n.ws, n.metrics_url, pid(n)) for n in net.nodes],
@@ -36,6 +38,7 @@ def document(net: Devnet, nodes: Sequence[NodeStatus]) -> dict[str, object]:
     return {
         "basePath": str(net.base),
         "slotMs": net.slot_ms,
+        "runtime": net.runtime,
         "groups": net.groups,
         "nodes": [
             {
@@ -78,6 +81,11 @@ def document(net: Devnet, nodes: Sequence[NodeStatus]) -> dict[str, object]:
             {"name": each.name, "uri": each.uri, "address": each.address} for each in net.funded()
         ],
     }
+
+
+def features(net: Devnet) -> str:
+    """Return the set of features of the chain, in words."""
+    return f"runtime {net.runtime or 'of a raw specification'}"
 
 
 def show_helpers(net: Devnet) -> None:

@@ -13,17 +13,17 @@ import termios
 import tty
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from btt_chain.client.errors import ClientError, RpcError
+from btt_chain.client.chain import read_header
+from btt_chain.client.errors import ClientError
 from btt_chain.client.wire import member, to_bytes
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
-from btt_chain.primitives.header import Header
-from btt_chain.scale.compact import compact_decode
 from cli.commands.devnet_events import rows_of
 from cli.commands.devnet_screen import EVENTS_KEPT, SLOTS_KEPT, Balance, Block, View
 from cli.common import show
+from cli.common.block_facts import author_of
 from cli.common.errors import Refused
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Watcher:
         """Watch a network that has been started."""
         from btt_chain.testing.creation import explorer_address
         from btt_chain.testing.keeper import Keeper
+        from genesis.accounts import address, dev_account
 
         self.net = net
         self.view = View(str(net.base), explorer_address(net.helpers))
@@ -62,7 +63,9 @@ class Watcher:
         self._states: dict[int, str] = {}
         self._seen: dict[int, Block] = {}
         """Blocks of the best chain that were read, by height."""
-        self._authors = _Authors(net)
+        self._validators = {
+            address(dev_account(node.key)): node.name for node in net.nodes if node.key is not None
+        }
         self._chain: Chain | None = None
         self._source = -1
         """Index of the node that is connected."""
@@ -163,56 +166,16 @@ class Watcher:
     async def _open(self, chain: Chain, view: BlockView, hash: str) -> Block:
         block = Block(view.number, hash)
         block.transactions = sum(each.signer is not None for each in view.extrinsics)
-        block.slot, block.author = await self._authors.of(chain, view)
+        logs = read_header(view.header).digest.logs
+        with suppress(NoPreDigest):
+            block.slot = int(pre_digest(logs).claim.slot)
+        author = await author_of(chain, view, logs)
+        block.author = self._validators.get(author or "", author or "?")
         return block
 
     def _events_of(self, chain: Chain, view: BlockView) -> list[tuple[int, str, str]]:
         rows = rows_of(view.events or [], chain.metadata.currency, self._names)
         return [(view.number, name, shown) for name, shown in rows]
-
-
-class _Authors:
-    """Authors of blocks, from the claim in a header and the authorities of its epoch."""
-
-    def __init__(self, net: Devnet) -> None:
-        from genesis.accounts import dev_key
-
-        self._names = {
-            dev_key(node.key).public: node.name for node in net.nodes if node.key is not None
-        }
-        self._keys: list[bytes] = []
-        self._until = -1
-        """The slot after the last of those authorities' epoch."""
-
-    async def of(self, chain: Chain, view: BlockView) -> tuple[int | None, str]:
-        """Return slot and author's name of a block; None and `?` if its header has no claim."""
-        if not isinstance(view.header, dict):
-            return None, "?"
-        try:
-            claim = pre_digest(Header.from_json(view.header).digest.logs).claim
-        except NoPreDigest:
-            return None, "?"
-        slot, index = int(claim.slot), int(claim.authority_index)
-        if slot >= self._until:
-            await self._learn(chain, view.hash, slot)
-        key = self._keys[index] if index < len(self._keys) else b""
-        return slot, self._names.get(key, f"authority {index}")
-
-    async def _learn(self, chain: Chain, hash: bytes, slot: int) -> None:
-        """Read the epoch in the state after a block; without the API, names stay numbers."""
-        self._until = slot + 1
-        try:
-            answer = await chain.connection.call(
-                "state_call", "BabeApi_current_epoch", "0x", "0x" + hash.hex()
-            )
-        except RpcError:
-            return
-        raw = to_bytes(answer)
-        start, length = (int.from_bytes(raw[i : i + 8], "little") for i in (8, 16))
-        count, at = compact_decode(raw, 24)
-        # Key (32 bytes) and weight (8 bytes) of each.
-        self._keys = [raw[at + 40 * i : at + 40 * i + 32] for i in range(count)]
-        self._until = start + length
 
 
 async def _accounts(chain: Chain, funded: Sequence[Funds]) -> list[Balance]:

@@ -33,7 +33,7 @@ from btt_chain.scale.compact import compact_decode
 from btt_chain.telemetry.voter_participation import RoundSeen, VoterParticipation
 from btt_chain.testing import Devnet, DevnetError
 from btt_chain.web.addresses import is_here
-from cli.commands.devnet_common import located
+from cli.commands.devnet_common import VARIABLE, located
 from cli.commands.devnet_report import trouble
 from cli.commands.doctor_rules import (
     Check,
@@ -57,7 +57,13 @@ from cli.commands.doctor_rules import (
 from cli.common import show
 from cli.common.errors import ExitCode, NotFound
 from cli.common.key_state import key_reports
-from cli.common.options import chain_names, connection_options, examples, json_option
+from cli.common.options import (
+    base_path_option,
+    chain_names,
+    connection_options,
+    examples,
+    json_option,
+)
 from storage.kv import Locked, StorageError
 
 if TYPE_CHECKING:
@@ -72,8 +78,6 @@ ROUNDS_WANTED: Final = 3
 """Number of completed rounds, so that a slightly late voter is not reported as missing."""
 ROUNDS_PATIENCE: Final = 15.0
 """Seconds to watch the rounds of finality; one that takes ten is waiting for a voter."""
-
-
 _KEY_FILE: Final = re.compile(r"[a-z]{4}-([0-9a-f]{64})\.json")
 
 
@@ -84,18 +88,13 @@ _KEY_FILE: Final = re.compile(r"[a-z]{4}-([0-9a-f]{64})\.json")
 )
 @click.command()
 @connection_options
-@click.option(
-    "-d",
-    "--base-path",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Look at the data there as well. [default: ~/.local/share/btt-chain, with --chain]",
+@base_path_option(
+    "Look at the data there as well. [default: ~/.local/share/btt-chain, with --chain]"
 )
 @click.option(
-    "--chain",
-    metavar="NAME|FILE",
-    shell_complete=chain_names,
+    "--chain", metavar="NAME|FILE", shell_complete=chain_names,
     help="Whose data; needed for the database, the keys and the signing record.",
-)
+)  # fmt: skip
 @json_option
 def doctor(
     url: str, timeout: float, base_path: Path | None, chain: str | None, *, as_json: bool
@@ -141,9 +140,6 @@ def _print(checks: Sequence[Check]) -> None:
         show.note("nothing is wrong")
         return
     show.note(f"{failed} stop the node, {warned} to look at")
-
-
-# ---- evaluation
 
 
 # ---- queries to the node
@@ -425,7 +421,7 @@ def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
 
 def look_at_programs(url: str) -> list[Check]:
     """Check the programs beside the nodes, if the node is one of the devnet of this folder."""
-    named = os.environ.get("BTT_DEVNET")
+    named = os.environ.get(VARIABLE)
     try:
         net = Devnet.open(located(None if named is None else Path(named)))
     except (NotFound, DevnetError):

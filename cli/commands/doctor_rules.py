@@ -5,46 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from cli.common.key_state import KeyReport
 from cli.common.validators import few_text
 
-if TYPE_CHECKING:
-    pass
-
-
 GIB: Final = 1 << 30
-
-
 LITTLE_SPACE: Final = 5 * GIB
-
-
 NO_SPACE: Final = GIB
 """Bytes of free space below which a node stops (storage/leveldb.py)."""
-
-
 FEW_FILES: Final = 1_024
-
-
 TOO_FEW_FILES: Final = 256
-
-
 LAG_WARN: Final = 8
-
-
 LAG_FAIL: Final = 64
 """Blocks between the best and the last final one; idle validators are one or two apart."""
-
-
 CLOCK_WARN: Final = 1.0
-
-
 CLOCK_FAIL: Final = 5.0
 """Seconds. Other nodes refuse the blocks of a validator whose clock is off by a slot."""
-
-
+BY_NTP: Final = "set the clock by NTP (timedatectl set-ntp true)"
 SHOWN: Final = 6
 """Maximum number of voters named in a line."""
 
@@ -81,6 +61,13 @@ def warn(name: str, seen: str, todo: str) -> Check:
 def fail(name: str, seen: str, todo: str) -> Check:
     """Return a check that found a fault that stops the node."""
     return Check(name, Verdict.FAIL, seen, todo)
+
+
+def graded(name: str, seen: str, todo: str, *, is_poor: bool, is_bad: bool) -> Check:
+    """Return a check that fails if its figure is bad, and warns if it is poor."""
+    if is_bad:
+        return fail(name, seen, todo)
+    return warn(name, seen, todo) if is_poor else ok(name, seen)
 
 
 def judge_peers(peers: int, *, should_have: bool, is_syncing: bool) -> list[Check]:
@@ -136,7 +123,7 @@ def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = F
         return fail(
             "clock",
             "it is behind the others, though its blocks are of this moment",
-            "this clock is slow: set the clock by NTP (timedatectl set-ntp true)",
+            f"this clock is slow: {BY_NTP}",
         )
     if offset is None:
         return warn("clock", "no block of another validator came to compare with",
@@ -144,19 +131,18 @@ def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = F
     seen = f"a new block was {offset:.1f} s old" if offset >= 0 else (
         f"a new block came {-offset:.1f} s before its time"
     )  # fmt: skip
-    todo = "set the clock by NTP (timedatectl set-ntp true)"
     # A block may be a slot old by production and transmission; one from the future shows a wrong
     # clock.
-    late = offset - slot
-    if offset < -CLOCK_FAIL:
-        return fail("clock", seen, f"this clock is slow: {todo}")
-    if offset < -CLOCK_WARN:
-        return warn("clock", seen, f"this clock may be slow: {todo}")
-    if late > CLOCK_FAIL:
-        return fail("clock", seen, f"this clock is fast, or blocks take long to arrive: {todo}")
-    if late > CLOCK_WARN:
-        return warn("clock", seen, f"this clock may be fast, or blocks take long: {todo}")
-    return ok("clock", seen)
+    error = max(-offset, offset - slot)
+    is_bad = error > CLOCK_FAIL
+    fault = "slow" if offset < 0 else "fast, or blocks take long to arrive"
+    return graded(
+        "clock",
+        seen,
+        f"this clock {'is' if is_bad else 'may be'} {fault}: {BY_NTP}",
+        is_poor=error > CLOCK_WARN,
+        is_bad=is_bad,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +175,12 @@ def judge_finality(
     """Check that blocks become final, and name missing voters; `votes` is None if unknown."""
     lag = best - final
     seen = f"block {final}, {lag} behind the best"
+    grade = partial(graded, "finality", seen, is_poor=lag >= LAG_WARN, is_bad=lag >= LAG_FAIL)
     if is_syncing:
         # It receives no votes that it could count.
         return [ok("finality", f"{seen}, while catching up")]
     if votes is None:
-        if lag < LAG_WARN:
-            return [ok("finality", seen)]
-        todo = "this node cannot name the missing voters (no grandpa_roundState)"
-        return [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+        return [grade("this node cannot name the missing voters (no grandpa_roundState)")]
     quorum, voting = votes.quorum, votes.quorum.voters - len(votes.missing)
     heads = f"votes of {voting} of {quorum.voters} voters received, {quorum.needed} needed"
     who = ", ".join(votes.missing[:SHOWN])
@@ -210,11 +194,7 @@ def judge_finality(
             fail("voters", f"{heads}; no votes, {quorum.share} % of the weight: {who}",
                  _own_votes(votes) or "look whether they run, and whom they are connected with"),
         ]  # fmt: skip
-    if lag < LAG_WARN:
-        checks = [ok("finality", seen)]
-    else:
-        todo = "look again in a minute; if it grows, docs/runbooks.md: finality stalls"
-        checks = [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    checks = [grade("look again in a minute; if it grows, docs/runbooks.md: finality stalls")]
     if not votes.missing:
         return [*checks, ok("voters", heads)]
     own = _own_votes(votes)
@@ -299,18 +279,12 @@ def judge_runtime(status: Mapping[str, Any]) -> Check:
 def judge_disk(free: int, where: Path) -> Check:
     """Check the free space of a disk."""
     seen = f"{free / GIB:.1f} GiB free at {where}"
-    if free < NO_SPACE:
-        return fail("disk", seen, "the node stops below 1 GiB: make room")
-    if free < LITTLE_SPACE:
-        return warn("disk", seen, "make room before it is needed")
-    return ok("disk", seen)
+    todo = "make room: the node stops below 1 GiB"
+    return graded("disk", seen, todo, is_poor=free < LITTLE_SPACE, is_bad=free < NO_SPACE)
 
 
 def judge_files(limit: int) -> Check:
     """Check the limit of open files of a process."""
     seen = f"{limit} may be open at once"
-    if limit < TOO_FEW_FILES:
-        return fail("open files", seen, "LimitNOFILE=65536 in the unit, or ulimit -n 65536")
-    if limit < FEW_FILES:
-        return warn("open files", seen, "LimitNOFILE=65536 in the unit, or ulimit -n 65536")
-    return ok("open files", seen)
+    todo = "LimitNOFILE=65536 in the unit, or ulimit -n 65536"
+    return graded("open files", seen, todo, is_poor=limit < FEW_FILES, is_bad=limit < TOO_FEW_FILES)

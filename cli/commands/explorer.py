@@ -23,7 +23,14 @@ from btt_chain.web.addresses import is_here
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.logs import log_option, parse_filters, start
-from cli.common.options import DEFAULT_URL, Command, Group, examples, json_option
+from cli.common.options import (
+    DEFAULT_URL,
+    Command,
+    Group,
+    base_path_option,
+    examples,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from btt_chain.explorer.audit import Trie
@@ -41,12 +48,7 @@ NODE_SECONDS: Final = 30.0
 
 def explorer_options(command: Command) -> Command:
     """Add the options of an index."""
-    base = click.option(
-        "-d",
-        "--base-path",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The folder of the index. [default: ~/.local/share/btt-chain/explorer]",
-    )
+    base = base_path_option("The folder of the index. [default: ~/.local/share/btt-chain/explorer]")
     url = click.option(
         "--url",
         envvar="BTT_URL",
@@ -67,49 +69,30 @@ def explorer_options(command: Command) -> Command:
 @click.group(cls=Group, invoke_without_command=True)
 @explorer_options
 @click.option(
-    "--listen",
-    default=LISTEN,
-    show_default=True,
-    metavar="HOST:PORT",
+    "--listen", default=LISTEN, show_default=True, metavar="HOST:PORT",
     help="Where the pages are served; port 0 takes a free one.",
-)
+)  # fmt: skip
 @click.option("--public", is_flag=True, help="Let other machines read the pages.")
 @click.option(
-    "--trusted-proxy",
-    "proxies",
-    multiple=True,
-    metavar="ADDRESS",
+    "--trusted-proxy", "proxies", multiple=True, metavar="ADDRESS",
     help="Count requests by this proxy for the caller in X-Forwarded-For. Address or network; "
     "repeatable.",
-)
+)  # fmt: skip
 @click.option(
-    "--from",
-    "first",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
+    "--from", "first", type=click.IntRange(min=0), default=0, show_default=True,
     help="The first block of a new index, for a node without the states of older ones.",
-)
+)  # fmt: skip
 @click.option(
-    "--keep",
-    metavar="DAYS",
+    "--keep", metavar="DAYS",
     help="Delete extrinsics and events that are older, such as 30d; accounts and totals stay.",
-)
+)  # fmt: skip
 @click.option("--until-input-ends", is_flag=True, hidden=True, help="End with standard input.")
 @log_option
 @click.pass_context
 def explorer(
-    ctx: click.Context,
-    url: str,
-    base_path: Path | None,
-    listen: str,
-    public: bool,
-    proxies: tuple[str, ...],
-    first: int,
-    keep: str | None,
-    until_input_ends: bool,
-    filters: str,
-) -> None:
+    ctx: click.Context, url: str, base_path: Path | None, listen: str, public: bool,
+    proxies: tuple[str, ...], first: int, keep: str | None, until_input_ends: bool, filters: str,
+) -> None:  # fmt: skip
     """Index the chain of a node and show it as web pages, until Ctrl-C.
 
     The index is one file, made by JSON-RPC only; it can be deleted at any time and is made again.
@@ -240,15 +223,9 @@ def _end_with_input() -> None:
 
 
 def _settings(
-    url: str,
-    base_path: Path | None,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    first: int = 0,
-    *,
-    keep_ms: int | None = None,
-    is_public: bool = False,
-) -> Settings:
+    url: str, base_path: Path | None, host: str = "127.0.0.1", port: int = 0, first: int = 0, *,
+    keep_ms: int | None = None, is_public: bool = False,
+) -> Settings:  # fmt: skip
     check_installed()
     from btt_chain.explorer.service import Settings
 

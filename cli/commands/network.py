@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -10,11 +11,18 @@ import click
 
 from btt_chain.client.amount import BTT, AmountError, Currency
 from cli.common import show
-from cli.common.chain_data import plain_errors
+from cli.common.chain_data import live_chain, live_chain_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
-from cli.common.options import Command, Group, examples, json_option
-from cli.common.types import RandomnessType
+from cli.common.options import (
+    Command,
+    Group,
+    add_options,
+    data_path_option,
+    examples,
+    json_option,
+)
+from cli.common.types import RANDOMNESS
 from cli.common.validator_keys import (
     KINDS,
     keystore_password,
@@ -28,15 +36,9 @@ if TYPE_CHECKING:
     from btt_chain.node.service.paths import Paths
     from genesis.census import Census
     from genesis.ceremony import Ceremony, Entry
-    from genesis.presets import Chain
 
-PARAMETER_OPTIONS: Final = {
-    "slotMs": ("--slot-ms", "Milliseconds of a slot"),
-    "epochSlots": ("--epoch-slots", "Slots of an epoch, which is a session"),
-    "reelectionEpochs": ("--reelection-epochs", "Epochs until validators and voters change"),
-    "unbondingEpochs": ("--unbonding-epochs", "Epochs until unbonded money is free"),
-    "reportEpochs": ("--report-epochs", "Epochs in which an offence can be reported"),
-}
+CHOSEN: Final = ("slotMs", "epochSlots", "reelectionEpochs", "unbondingEpochs", "reportEpochs")
+"""Parameters with an option."""
 
 SHOWN: Final = 2
 """Number of accounts of a row in a line."""
@@ -70,11 +72,16 @@ def network() -> None:
 
 
 def _parameter_options(command: Command) -> Command:
-    for name, (flag, text) in reversed(PARAMETER_OPTIONS.items()):
-        command = click.option(
-            flag, name, type=click.IntRange(min=1), help=f"{text}; made from testnet only."
-        )(command)
-    return command
+    options = [
+        click.option(
+            "--" + re.sub("([A-Z])", r"-\1", name).lower(),
+            name,
+            type=click.IntRange(min=1),
+            help=f"{WORDS[name].capitalize()}; made from testnet only.",
+        )
+        for name in CHOSEN
+    ]
+    return add_options(command, *options)
 
 
 @examples(
@@ -84,55 +91,32 @@ def _parameter_options(command: Command) -> Command:
 )
 @network.command()
 @click.argument(
-    "entries",
-    nargs=-1,
-    required=True,
-    metavar="ENTRY|FOLDER...",
+    "entries", nargs=-1, required=True, metavar="ENTRY|FOLDER...",
     type=click.Path(exists=True, path_type=Path),
-)
-@click.option(
-    "--chain",
-    "preset",
-    metavar="NAME",
-    required=True,
-    help="The Live chain that it is made from: testnet, mainnet, seed-001, ...",
-)
-@click.option("--id", "chain_id", help="The id of the network. [default: the chain's]")
+)  # fmt: skip
+@live_chain_options
 @click.option("--name", "chain_name", help="Its name for people. [default: the chain's]")
 @click.option("--holders", type=FILE, required=True, help="Who holds the rows of the allocation.")
 @click.option(
-    "--params",
-    "params_file",
-    type=FILE,
+    "--params", "params_file", type=FILE,
     help='A file of parameters: {"slotMs": 1000, "epochSlots": 100, ...}.',
-)
+)  # fmt: skip
 @_parameter_options
 @click.option("--bond", metavar="AMOUNT", help="What each validator bonds. [default: 10000BTT]")
 @click.option(
-    "--randomness",
-    type=RandomnessType(),
+    "--randomness", type=RANDOMNESS,
     help="The randomness of the first two epochs: 32 public bytes that were unknown when "
     "the keys were made. [default: from the id]",
-)
+)  # fmt: skip
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    default="-",
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
     help="The file of the specification; - is standard output.",
-)
+)  # fmt: skip
 def init(
-    entries: tuple[Path, ...],
-    preset: str,
-    chain_id: str | None,
-    chain_name: str | None,
-    holders: Path,
-    params_file: Path | None,
-    bond: str | None,
-    randomness: bytes | None,
-    output: str,
-    **parameters: int | None,
-) -> None:
+    entries: tuple[Path, ...], preset: str, chain_id: str | None, chain_name: str | None,
+    holders: Path, params_file: Path | None, bond: str | None, randomness: bytes | None,
+    output: str, **parameters: int | None,
+) -> None:  # fmt: skip
     """Put entries, holders and parameters together into one raw chain specification.
 
     The result depends on these files only, not on who makes it or in which order they are named:
@@ -143,7 +127,7 @@ def init(
     from genesis.ceremony import Plan, assemble, load_entry, load_parameters
     from genesis.validators import BOND
 
-    base = _live(preset)
+    base = live_chain(preset)
     try:
         planck = BOND if bond is None else BTT.parse(bond)
     except AmountError as error:
@@ -183,26 +167,11 @@ def _loaded(path: Path, load: Callable[[bytes, str], T]) -> T:
     return load(path.read_bytes(), path.name)
 
 
-def _live(preset: str) -> Chain:
-    from genesis.catalogue import chain_named
-
-    chain = chain_named(preset)
-    if chain is None or not chain.is_live:
-        raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
-    return chain
-
-
 # ---- check and accept
 
 
 def _place_options(command: Command) -> Command:
-    command = keystore_password_options(command)
-    return click.option(
-        "-d",
-        "--base-path",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where the node's data is kept. [default: ~/.local/share/btt-chain]",
-    )(command)
+    return add_options(command, data_path_option, keystore_password_options)
 
 
 @examples(
@@ -213,22 +182,15 @@ def _place_options(command: Command) -> Command:
 @click.argument("spec", type=FILE)
 @click.option("--entry", type=FILE, help="Your entry: must be in the specification unchanged.")
 @click.option(
-    "--holders",
-    type=FILE,
+    "--holders", type=FILE,
     help="Make the specification again from its entries and this file, and compare.",
-)
+)  # fmt: skip
 @_place_options
 @json_option
 def check(
-    spec: Path,
-    entry: Path | None,
-    holders: Path | None,
-    base_path: Path | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-    as_json: bool,
-) -> None:
+    spec: Path, entry: Path | None, holders: Path | None, base_path: Path | None,
+    password: str | None, password_filename: Path | None, password_interactive: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Check a specification before its network starts, and show what it says.
 
     Every signature is checked, the state of block zero is compared with the entries, and your own
@@ -268,20 +230,14 @@ def check(
 @network.command()
 @click.argument("spec", type=FILE)
 @click.option(
-    "--genesis-hash",
-    required=True,
-    metavar="HEX",
+    "--genesis-hash", required=True, metavar="HEX",
     help="The hash on which all validators have agreed.",
-)
+)  # fmt: skip
 @_place_options
 def accept(
-    spec: Path,
-    genesis_hash: str,
-    base_path: Path | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-) -> None:
+    spec: Path, genesis_hash: str, base_path: Path | None, password: str | None,
+    password_filename: Path | None, password_interactive: bool,
+) -> None:  # fmt: skip
     """Begin the signing records of your session keys on a network that has not started yet.
 
     You vouch that it has not, and that nothing was signed with these keys: a record that is begun

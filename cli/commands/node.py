@@ -19,6 +19,7 @@ import click
 from btt_chain.chain.gc import hold_off
 from btt_chain.primitives.digits import U64, whole_number
 from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
+from btt_chain.signals import ENDING
 from btt_chain.web.server_only import import_without_client
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
@@ -33,14 +34,26 @@ from cli.common.node_options import (
     validator_of,
     validator_options,
 )
-from cli.common.options import Command, chain_names, examples, runtime_option
-from cli.common.streams import ENDING
+from cli.common.options import (
+    Command,
+    add_options,
+    chain_names,
+    data_path_option,
+    examples,
+    runtime_option,
+)
+from cli.common.types import Form
 
 if TYPE_CHECKING:
     from btt_chain.node.service.config import NodeConfig
 
 MANUAL_DEV: Final = "dev-manual"
 """The development chain whose blocks are sealed by hand."""
+
+AS_GIVEN: Final = (
+    "name", "pruning", "blocks_pruning", "sealing", "mock_signatures", "sync", "trusted_block",
+)  # fmt: skip
+"""Options that are settings of the node as they are."""
 
 NOT_HERE: Final = {
     # Flags that Substrate users try, and their replacements.
@@ -94,81 +107,51 @@ class NodeCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-class PruningType(click.ParamType[str]):
-    """A number of blocks, or one of some words."""
+def pruning_type(*words: str) -> Form[str]:
+    """Return the type of a number of blocks, or one of some words."""
 
-    def __init__(self, *words: str) -> None:
-        self._words = words
-        self.name = "|".join(("N", *words))
+    def read(text: str) -> str | None:
+        word = text.lower()
+        return word if word in words or whole_number(word) is not None else None
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the text, if it is one of them."""
-        text = str(value).lower()
-        if text not in self._words and whole_number(text) is None:
-            words = " nor ".join(self._words)
-            self.fail(f"{value!r} is neither a number of blocks nor {words}", param, ctx)
-        return text
+    refusal = f"neither a number of blocks nor {' nor '.join(words)}"
+    return Form("|".join(("N", *words)), read, refusal)
 
 
-class SealingType(click.ParamType[str]):
-    """`instant`, `manual`, `interval:MS`."""
-
-    name = "instant|interval:MS|manual"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the text, if it is one of the three."""
-        text = str(value)
-        kind, _, ms = text.partition(":")
-        timed = kind == "interval" and bool(whole_number(ms, U64))
-        if text not in {"instant", "manual"} and not timed:
-            self.fail(f"{value!r} is neither instant, manual nor interval:MS", param, ctx)
-        return text
+def _sealing(text: str) -> str | None:
+    """Return `instant`, `manual` or `interval:MS`; None for other texts."""
+    kind, _, ms = text.partition(":")
+    is_timed = kind == "interval" and bool(whole_number(ms, U64))
+    return text if is_timed or text in {"instant", "manual"} else None
 
 
 def rpc_options(command: Command) -> Command:
     """Add the options of the RPC server."""
-    options = [
+    return add_options(
+        command,
         click.option(
-            "--rpc-port",
-            type=click.IntRange(0, 65_535),
-            default=9944,
-            show_default=True,
+            "--rpc-port", type=click.IntRange(0, 65_535), default=9944, show_default=True,
             help="The port of JSON-RPC, HTTP and WebSocket; 0 takes a free one.",
         ),
         click.option("--rpc-external", is_flag=True, help="Answer other machines too."),
         click.option(
-            "--unsafe-rpc-external",
-            is_flag=True,
-            help="The same, also with --rpc-methods unsafe.",
+            "--unsafe-rpc-external", is_flag=True, help="The same, also with --rpc-methods unsafe."
         ),
         click.option(
-            "--rpc-methods",
-            type=click.Choice(["auto", "safe", "unsafe"], case_sensitive=False),
-            default="auto",
-            show_default=True,
+            "--rpc-methods", type=click.Choice(["auto", "safe", "unsafe"], case_sensitive=False),
+            default="auto", show_default=True,
             help="Who may call unsafe methods: local callers, none, all.",
         ),
         click.option(
-            "--rpc-cors",
-            metavar="ORIGINS",
+            "--rpc-cors", metavar="ORIGINS",
             help="Web pages that may call, comma-separated; all, or none. "
             "[default: local pages and https://polkadot.js.org; none with --validator]",
         ),
         click.option(
-            "--rpc-max-connections",
-            type=click.IntRange(min=1),
-            default=100,
-            show_default=True,
+            "--rpc-max-connections", type=click.IntRange(min=1), default=100, show_default=True,
             help="The most connections from other machines.",
         ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )  # fmt: skip
 
 
 @examples(
@@ -178,84 +161,56 @@ def rpc_options(command: Command) -> Command:
 @click.command(cls=NodeCommand)
 @click.option("--dev", is_flag=True, help="The development chain: the same as --chain dev.")
 @click.option(
-    "--chain",
-    metavar="NAME|FILE",
-    shell_complete=chain_names,
+    "--chain", metavar="NAME|FILE", shell_complete=chain_names,
     help="A chain that comes along, or its file.",
-)
-@click.option(
-    "-d",
-    "--base-path",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where data is kept. [default: ~/.local/share/btt-chain]",
-)
-@runtime_option
+)  # fmt: skip
+@data_path_option
+@runtime_option()
 @click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
 @click.option("--name", help="What the node calls itself in its log. [default: a random name]")
 @click.option(
-    "--pruning",
-    type=PruningType("archive"),
+    "--pruning", type=pruning_type("archive"),
     help="Of how many final blocks the state is kept, 256 at least. [default: the chain's]",
-)
+)  # fmt: skip
 @click.option(
-    "--blocks-pruning",
-    type=PruningType("archive", "archive-canonical"),
+    "--blocks-pruning", type=pruning_type("archive", "archive-canonical"),
     help="Of how many final blocks the extrinsics are kept; archive-canonical: of all, archive: "
     "also blocks that did not become final. Headers stay. [default: archive where --pruning is, "
     "else archive-canonical]",
-)
+)  # fmt: skip
 @click.option(
     "--sealing",
-    type=SealingType(),
+    type=Form("instant|interval:MS|manual", _sealing, "neither instant, manual nor interval:MS"),
     help="When blocks are made, on chains sealed by hand. [default: the chain's slot]",
-)
+)  # fmt: skip
 @click.option(
-    "--fork",
-    "fork_url",
-    metavar="URL",
+    "--fork", "fork_url", metavar="URL",
     help="With --dev: go on from a block of another node of this chain, sealed by hand, for "
     "yourself alone; its state is read when it is needed.",
-)
+)  # fmt: skip
 @click.option("--at", metavar="BLOCK", help="The block of --fork. [default: the last final one]")
 @click.option(
-    "--fork-cache",
-    metavar="MIB",
-    type=click.IntRange(16, 65_536),
+    "--fork-cache", metavar="MIB", type=click.IntRange(16, 65_536),
     help="How much of that node's state --fork keeps on the disk. [default: 256]",
-)
+)  # fmt: skip
 @click.option(
-    "--mock-signature-host",
-    "mock_signatures",
-    is_flag=True,
+    "--mock-signature-host", "mock_signatures", is_flag=True,
     help="On development chains sealed by hand: accept 0xdeadbeef, then 0xcd, as a signature.",
-)
+)  # fmt: skip
 @click.option("--explorer", is_flag=True, help="With --dev: also serve pages for the browser.")
 @click.option(
-    "--explorer-port",
-    type=click.IntRange(0, 65_535),
-    default=4480,
-    show_default=True,
+    "--explorer-port", type=click.IntRange(0, 65_535), default=4480, show_default=True,
     help="Their port; 0 takes a free one.",
-)
+)  # fmt: skip
 @validator_options
 @network_options
 @rpc_options
 @forwarding_option
 @log_option
 def node(
-    dev: bool,
-    chain: str | None,
-    base_path: Path | None,
-    tmp: bool,
-    name: str | None,
-    pruning: str | None,
-    blocks_pruning: str | None,
-    sealing: str | None,
-    explorer: bool,
-    explorer_port: int,
-    filters: str,
-    **given: Any,
-) -> None:
+    dev: bool, chain: str | None, base_path: Path | None, tmp: bool, explorer: bool,
+    explorer_port: int, filters: str, **given: Any,
+) -> None:  # fmt: skip
     """Run a node until it is stopped.
 
     It follows the chain; with --validator it makes blocks and votes as well. --dev is a chain of
@@ -266,7 +221,7 @@ def node(
     check_flags(given, dev=dev, chain=chain, own_folder=own_folder, explorer=explorer)
     chain = known_chain(chain or "dev")
     if dev:
-        chain = development(given, sealing)
+        chain = development(given)
     alone = is_development(chain)
     start(parse_filters(filters))
     with (
@@ -277,13 +232,7 @@ def node(
             chain,
             base,
             given,
-            name=name,
-            pruning=pruning,
-            blocks_pruning=blocks_pruning,
-            sealing=sealing,
-            mock_signatures=given["mock_signatures"],
-            sync=given["sync"],
-            trusted_block=given["trusted_block"],
+            **{name: given[name] for name in AS_GIVEN},
             sync_helper=given["sync_helper"] == "auto",
             network=network_of(given, alone=alone),
             validator=validator_of(given),
@@ -314,12 +263,13 @@ def prepare_process() -> None:
     import_without_client()
 
 
-def development(given: dict[str, object], sealing: str | None) -> str:
+def development(given: dict[str, object]) -> str:
     """Return the chain of --dev, and set its author unless blocks are sealed by hand."""
     from genesis.presets import CHAINS
 
-    chain = CHAINS["dev" if sealing is None else MANUAL_DEV]
-    if sealing is None:
+    is_by_slots = given["sealing"] is None
+    chain = CHAINS["dev" if is_by_slots else MANUAL_DEV]
+    if is_by_slots:
         given["dev_names"] = given["dev_names"] or ("alice",)
         given["force_authoring"] = True
     runtime = given["runtime"]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from btt_chain.primitives.digits import U32, whole_number
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
 from cli.common.files import write
 from cli.common.node_options import asked_for, was_typed
 from cli.common.options import chain_names, examples, runtime_option, url_options
-from cli.common.types import RandomnessType
+from cli.common.types import RANDOMNESS, Form
 from genesis import catalogue
 
 if TYPE_CHECKING:
@@ -40,19 +41,9 @@ class ValidatorsType(click.ParamType["int | Path"]):
         return Path(_FILE.convert(text, param, ctx))
 
 
-class BlockType(click.ParamType[str]):
-    """`final`, or the height of a block."""
-
-    name = "final|N"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the text, if it is one of the two."""
-        text = str(value)
-        if text != "final" and not (text.isascii() and text.isdecimal() and len(text) < 11):
-            self.fail(f"{value!r} is neither final nor the height of a block", param, ctx)
-        return text
+def _block(text: str) -> str | None:
+    """Return `final`, or the height of a block; None for other texts."""
+    return text if text == "final" or whole_number(text, U32) is not None else None
 
 
 @examples(
@@ -64,66 +55,49 @@ class BlockType(click.ParamType[str]):
 )
 @click.command("build-spec")
 @click.option(
-    "--chain",
-    "name",
-    metavar="NAME|FILE",
-    shell_complete=chain_names,
-    default="dev",
-    show_default=True,
-    help="A chain that comes along, or its file.",
-)
+    "--chain", "name", metavar="NAME|FILE", shell_complete=chain_names, default="dev",
+    show_default=True, help="A chain that comes along, or its file.",
+)  # fmt: skip
 @click.option("--raw", is_flag=True, help="Spell the state of block zero out, key by key.")
 @click.option("--holders", type=_FILE, help="Who holds the rows of the allocation.")
 @click.option(
-    "--validators",
-    type=ValidatorsType(),
+    "--validators", type=ValidatorsType(),
     help="The first validators: how many development keys (dev, local), or a file of keys.",
-)
+)  # fmt: skip
 @click.option(
-    "--slot-ms",
-    type=click.IntRange(min=1),
+    "--slot-ms", type=click.IntRange(min=1),
     help="The length of a slot; dev, local and fast only. It must divide a day and a month.",
-)
-@runtime_option
+)  # fmt: skip
+@runtime_option()
 @click.option(
-    "--secondary-rule",
-    type=click.Choice(["uniform", "weighted"], case_sensitive=False),
+    "--secondary-rule", type=click.Choice(["uniform", "weighted"], case_sensitive=False),
     help="Authors of slots without a lottery winner: each validator's alike, or by weight. Stock "
     "light clients, polkadot.js and bridges stop at the first such block of a weighted chain. "
     "[default: uniform]",
-)
+)  # fmt: skip
 @click.option(
-    "--randomness",
-    type=RandomnessType(),
+    "--randomness", type=RANDOMNESS,
     help="The randomness of the first two epochs: 32 public bytes that were unknown when the "
     "validators chose their keys. [default: from the chain's id]",
-)
+)  # fmt: skip
 @click.option(
-    "--bootnode",
-    "boot_nodes",
-    multiple=True,
-    metavar="ADDRESS",
+    "--bootnode", "boot_nodes", multiple=True, metavar="ADDRESS",
     help="A node to call first: /ip4/10.0.0.1/tcp/30333/p2p/12D3KooW...; may be repeated.",
-)
+)  # fmt: skip
 @click.option(
-    "--checkpoint",
-    is_flag=True,
+    "--checkpoint", is_flag=True,
     help="Add a final block of a running node and its voters, at which newcomers begin. Block zero "
     "is written as with --raw.",
-)
+)  # fmt: skip
 @click.option(
-    "--block",
-    type=BlockType(),
-    default="final",
-    show_default=True,
-    help="The block of --checkpoint.",
-)
+    "--block", type=Form("final|N", _block, "neither final nor the height of a block"),
+    default="final", show_default=True, help="The block of --checkpoint.",
+)  # fmt: skip
 @click.option(
-    "--light",
-    is_flag=True,
+    "--light", is_flag=True,
     help="With --checkpoint: for light clients alone, with the root of the state of block zero "
     "instead of the state.",
-)
+)  # fmt: skip
 @url_options
 @click.option("--holders-template", is_flag=True, help="Print a file for --holders to fill in.")
 @click.option(
@@ -131,17 +105,9 @@ class BlockType(click.ParamType[str]):
     help="The file; - is standard output.",
 )  # fmt: skip
 def build_spec(
-    name: str,
-    raw: bool,
-    checkpoint: bool,
-    block: str,
-    light: bool,
-    url: str,
-    timeout: float,
-    holders_template: bool,
-    output: str,
-    **chosen: Any,
-) -> None:
+    name: str, raw: bool, checkpoint: bool, block: str, light: bool, url: str, timeout: float,
+    holders_template: bool, output: str, **chosen: Any,
+) -> None:  # fmt: skip
     """Print the specification of a chain."""
     from genesis.build import to_raw
 
@@ -196,13 +162,9 @@ def _with_checkpoint(
 
 
 def _made(
-    chain: Chain,
-    *,
-    holders: Path | None,
-    validators: int | Path | None,
-    secondary_rule: str | None,
-    **more: Any,
-) -> ChainSpec:
+    chain: Chain, *, holders: Path | None, validators: int | Path | None,
+    secondary_rule: str | None, **more: Any,
+) -> ChainSpec:  # fmt: skip
     """Return the specification of a chain with the options."""
     from btt_chain.primitives.lottery import SecondaryRule
 

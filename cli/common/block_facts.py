@@ -82,12 +82,15 @@ async def read_facts(chain: Chain, block: BlockView) -> BlockFacts:
             if event.name == "TransactionPayment.TransactionFeePaid"
         )
     logs = header.digest.logs
-    author = await _author(chain, block, logs) if block.number else None
+    author = await author_of(chain, block, logs) if block.number else None
     return BlockFacts(author, time_of(block.extrinsics), size, fees, tuple(map(in_words, logs)))
 
 
-async def _author(chain: Chain, block: BlockView, logs: Sequence[DigestItem]) -> str | None:
-    """Return the author: the account that earns from the block, else the claim's validator."""
+async def author_of(chain: Chain, block: BlockView, logs: Sequence[DigestItem]) -> str | None:
+    """Return the author: the account that earns from the block, else the claim's validator.
+
+    None if the state after the block has neither.
+    """
     for item in ("Babe.BlockAuthor", "Babe.Sealer"):
         found = await _stored(chain, item, block.hash)
         if isinstance(found, str):

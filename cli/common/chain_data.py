@@ -10,33 +10,45 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
-from cli.common.options import Command, chain_names
+from cli.common.options import Command, add_options, chain_names, data_path_option
 from genesis.presets import ALIASES, CHAINS
 
 if TYPE_CHECKING:
     from btt_chain.node.service.lifecycle import OpenChain
+    from genesis.presets import Chain
 
 
 def data_options(command: Command) -> Command:
     """Add the options of the chain and its data."""
-    options = [
+    return add_options(
+        command,
         click.option("--dev", is_flag=True, help="The same as --chain dev."),
         click.option(
-            "--chain",
-            metavar="NAME|FILE",
-            shell_complete=chain_names,
+            "--chain", metavar="NAME|FILE", shell_complete=chain_names,
             help="The chain, as for `node`.",
         ),
+        data_path_option,
+    )  # fmt: skip
+
+
+def live_chain_options(command: Command) -> Command:
+    """Add the options of the Live chain that a network is made from, and of the network's id."""
+    return add_options(
+        command,
         click.option(
-            "-d",
-            "--base-path",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Where data is kept. [default: ~/.local/share/btt-chain]",
+            "--chain", "preset", metavar="NAME", required=True,
+            help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
         ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+        click.option("--id", "chain_id", help="The id of the network. [default: the chain's]"),
+    )  # fmt: skip
+
+
+def live_chain(preset: str) -> Chain:
+    """Return the Live chain that a network is made from. NotFound for another name."""
+    chain = _chain_named(preset)
+    if chain is None or not chain.is_live:
+        raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
+    return chain
 
 
 def chain_name(dev: bool, chain: str | None) -> str:
@@ -66,13 +78,17 @@ def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
 
 def known_chain(name: str) -> str:
     """Return the name of a chain or of a file; NotFound if it is neither."""
-    from genesis.catalogue import chain_named
-
-    if chain_named(name) is None and not Path(name).is_file():
+    if _chain_named(name) is None and not Path(name).is_file():
         known = (*CHAINS, *ALIASES)
         near = f"; {hint(name, known)}" if similar_names(name, known) else ""
         raise NotFound(f"{name} is neither a file nor one of the chains {', '.join(known)}{near}")
     return name
+
+
+def _chain_named(name: str) -> Chain | None:
+    from genesis.catalogue import chain_named
+
+    return chain_named(name)
 
 
 @contextmanager

@@ -91,6 +91,31 @@ def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
     return add
 
 
+def add_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Decorate a command so that its help shows the options in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def base_path_option(help: str, envvar: str | None = None) -> Callable[[Command], Command]:
+    """Return a decorator that adds `--base-path`: the folder of a program's data."""
+    return click.option(
+        "-d",
+        "--base-path",
+        envvar=envvar,
+        show_envvar=envvar is not None,
+        type=click.Path(file_okay=False, path_type=Path),
+        help=help,
+    )
+
+
+data_path_option: Final = base_path_option(
+    "Where data is kept. [default: ~/.local/share/btt-chain]"
+)
+"""Decorator that adds `--base-path`: the folder of a node's data."""
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`: a document for programs instead of tables for readers."""
     return click.option(
@@ -109,16 +134,16 @@ def chain_names(
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
 
 
-def runtime_option(command: Command) -> Command:
-    """Add `--runtime`: the set of features of a chain."""
-    from runtime.sets import SETS
+def runtime_option(default: str = "full") -> Callable[[Command], Command]:
+    """Return a decorator that adds `--runtime`: the set of features of a chain."""
+    from runtime.sets import SETS  # here: programs beside the node load nothing of the runtime
 
     return click.option(
         "--runtime",
         type=click.Choice(list(SETS), case_sensitive=False),
         help="The features of the runtime: useful work alone; also vesting, stakes, governance and "
-        "assets; or all. [default: full]",
-    )(command)
+        f"assets; or all. [default: {default}]",
+    )
 
 
 def url_options(command: Command) -> Command:

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
+from btt_chain.signals import ENDING
+
 _STREAMS: Final = (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))
 """Streams and the modes of /dev/null in their place: input is empty, and output fails."""
-
-ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a command: of a service manager, and of a terminal that was closed."""
 
 
 def open_missing() -> None:
@@ -77,11 +76,6 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def ending_signals() -> tuple[signal.Signals, ...]:
-    """Return the signals that end a program that runs until it is stopped, but ignored ones."""
-    return tuple(each for each in ENDING if signal.getsignal(each) is not signal.SIG_IGN)
 
 
 def _end(number: int, _frame: object) -> NoReturn:

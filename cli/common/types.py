@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
 Member = TypeVar("Member", bound=IntEnum)
+Value = TypeVar("Value")
 
 
 def kebab(name: str) -> str:
@@ -78,20 +79,29 @@ class Digest(click.ParamType[str]):
         return f"0x{digits}"
 
 
-class RandomnessType(click.ParamType[bytes]):
-    """32 bytes in hex."""
+class Form(click.ParamType[Value]):
+    """Values that have one form of text."""
 
-    name = "HEX"
+    def __init__(self, name: str, read: Callable[[str], Value | None], refusal: str) -> None:
+        """`read` returns None for other texts, of which `refusal` says what they are not."""
+        self.name = name
+        self._read = read
+        self._refusal = refusal
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> bytes:
-        """Return the bytes."""
-        text = str(value).removeprefix("0x")
-        try:
-            raw = bytes.fromhex(text)
-        except ValueError:
-            raw = b""
-        if len(raw) != 32 or len(text) != 64:
-            self.fail(f"{value!r} is not 32 bytes as 64 hex digits", param, ctx)
-        return raw
+    ) -> Value:
+        """Return the value of a text."""
+        found = self._read(str(value))
+        if found is None:
+            self.fail(f"{value!r} is {self._refusal}", param, ctx)
+        return found
+
+
+def hash_bytes(text: str) -> bytes | None:
+    """Return 32 bytes that are written in hex; None for other texts."""
+    digits = text.removeprefix("0x")
+    return bytes.fromhex(digits) if re.fullmatch("[0-9a-fA-F]{64}", digits) else None
+
+
+RANDOMNESS: Final = Form("HEX", hash_bytes, "not 32 bytes as 64 hex digits")

@@ -14,19 +14,14 @@ import click
 from cli.common import show
 from cli.common.chain_data import chain_name
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import Command, password
+from cli.common.options import Command, add_options, password
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
     from btt_chain.node.service.paths import Paths
 
-
 KEY_TYPES: Final = ("babe", "gran")
-
-
 PASSWORD_VARIABLE: Final = "BTT_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
-
-
 KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
 """The session keys of an entry, and their types in the keystore."""
 
@@ -66,25 +61,20 @@ def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
 
 def keystore_password_options(command: Command) -> Command:
     """Add `--password` and its safer variants, for the files of the keystore."""
-    options = [
+    return add_options(
+        command,
         click.option(
-            "--password",
-            envvar=PASSWORD_VARIABLE,
-            show_envvar=True,
+            "--password", envvar=PASSWORD_VARIABLE, show_envvar=True,
             help="The keystore's password; as an argument, others on this machine can read it.",
         ),
         click.option(
-            "--password-filename",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            "--password-filename", type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="A file that holds the keystore's password.",
         ),
         click.option(
             "--password-interactive", is_flag=True, help="Ask for the keystore's password."
         ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )  # fmt: skip
 
 
 def keystore_password(

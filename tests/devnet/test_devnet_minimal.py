@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work]'")
 
 from btt_chain.client.typed import open_runtime
 from btt_chain.testing import Devnet
+from btt_chain.testing.state import SPEC_FILE
 from btt_chain.testing.warm import cold_starts
+from cli.commands.devnet import devnet
 from runtime.pallets.jobs.events import Finalized
 from support import without_features
 from support.work.history import History
@@ -38,7 +41,7 @@ become fewer."""
 
 
 def specification() -> str:
-    """Return a specification that a process without the other features makes."""
+    """Return the specification of the network, made by a process without the other features."""
     options = ["--chain", "local", "--runtime", "minimal", "--slot-ms", str(SLOT_MS)]
     command = [*without_features.program(), "build-spec", *options]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -55,11 +58,9 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def net(tmp_path: Path, modules: Path) -> Iterator[Devnet]:
-    spec = specification()
-    assert json.loads(spec)["genesis"]["runtimeGenesis"]["config"]["params"]["runtime"] == "minimal"
     network = Devnet.create(
         tmp_path / "net",
-        spec=spec,
+        runtime="minimal",
         slot_ms=SLOT_MS,
         providers=2,
         program=without_features.program(),
@@ -105,7 +106,10 @@ def test_jobs_are_computed_verified_and_paid_without_the_other_features(
     history = History()
     assert asyncio.run(paid(net, history)) > 0
     net.wait_for_finality(history.number)
+    status = CliRunner().invoke(devnet, ["status", "--base-path", str(net.base), "--json"])
+    assert (json.loads(status.stdout)["runtime"], status.exit_code) == ("minimal", 0)
     net.down()
+    assert (net.base / SPEC_FILE).read_text() == specification()
     lines = closure(modules)
     assert not [name for name in lines if without_features.is_refused(name)]
     total = sum(lines.values())

@@ -58,6 +58,7 @@ SKIPPED = {
     "btt-chain node --dev --runtime minimal --tmp": "tests/programs/node/test_minimal_node.py",
     "btt-chain node --chain minimal.json --alice --tmp": NETWORK,
     "btt-chain devnet": NETWORK,
+    "btt-chain devnet up --runtime minimal --providers 2": NETWORK,
     "btt-chain doctor": DOCTOR,
     "btt-chain gov refund 0 --from //Alice": "ten minutes of the chain later",
     "btt-chain job submit --model net.btt --from //Alice --wait table.csv": WORK,

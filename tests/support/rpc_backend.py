@@ -59,7 +59,7 @@ from btt_chain.txpool import (
 )
 from p2p.address import parse, parse_peer
 from runtime import VERSION
-from runtime.frame.version import CODE_KEY, CowText, RuntimeVersion
+from runtime.frame.version import CODE_KEY, CowApis, CowText, RuntimeVersion, api_id
 from runtime.frame.weight import DispatchClass, Weight
 from runtime.pallets.transaction_payment.pallet import FeeDetails, InclusionFee, RuntimeDispatchInfo
 from storage.trie import ordered_root, read_proof
@@ -73,15 +73,16 @@ METADATA = b"meta\x0e" + bytes(200)
 State = dict[bytes, bytes]
 
 
-def version(spec: int = 1) -> RuntimeVersion:
-    """A runtime version with the APIs of all features."""
+def version(spec: int = 1, *, without: Sequence[str] = ()) -> RuntimeVersion:
+    """A runtime version with the APIs of all features but some."""
+    left_out = list(map(api_id, without))
     return RuntimeVersion(
         spec_name=CowText("model"),
         impl_name=CowText("model-impl"),
         authoring_version=u32(1),
         spec_version=u32(spec),
         impl_version=u32(0),
-        apis=VERSION.apis,
+        apis=CowApis([entry for entry in VERSION.apis.value if entry[0] not in left_out]),
         transaction_version=u32(1),
         system_version=u8(1),
     )
@@ -201,9 +202,9 @@ class ModelChain:
             self.set_best(hash)
         self.emit(Finalized(tuple(new), tuple(dead)))
 
-    def upgrade(self, spec: int) -> bytes:
-        """A block that changes the runtime."""
-        return self.block(changes={CODE_KEY: codec(RuntimeVersion).encode(version(spec))})
+    def upgrade(self, spec: int, *, without: Sequence[str] = ()) -> bytes:
+        """A block that changes the runtime, to one without some of the APIs."""
+        return self.block(changes={CODE_KEY: version(spec, without=without).encoded()})
 
     def lineage(self, hash: bytes) -> list[bytes]:
         """From genesis to a block."""

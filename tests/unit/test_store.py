@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.store import FACTS, Layout, Store, StoreError, snapshot
+from btt_chain.store import FACTS, Layout, Reader, Store, StoreError, TooSlow, snapshot
 
 LAYOUT = Layout(2, FACTS + "CREATE TABLE words (word TEXT NOT NULL UNIQUE);")
 
@@ -101,17 +101,41 @@ def test_a_failed_transaction_changes_nothing_and_the_next_one_works(tmp_path: P
         assert words(store) == ["two"]
 
 
-def test_a_broken_rule_of_a_table_is_the_error_of_the_store(tmp_path: Path) -> None:
+def test_a_broken_rule_of_a_table_is_a_mistake_of_the_program(tmp_path: Path) -> None:
     with Store(tmp_path / "a.db", LAYOUT) as store:
         add(store, "one")
-        with (
-            pytest.raises(StoreError, match=r"a\.db: UNIQUE const"),
-            store.transaction(),
-        ):
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"), store.transaction():
             store.execute_many("INSERT INTO words VALUES (?)", [("two",), ("one",)])
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            add(store, "one")
+        with pytest.raises(sqlite3.ProgrammingError):
+            store.rows("SELECT ?, ?", (1,))
         assert words(store) == ["one"]
-        with pytest.raises(StoreError, match="no such table"):
-            store.rows("SELECT 1 FROM missing")
+
+
+def test_a_file_without_a_table_is_the_error_of_the_store(tmp_path: Path) -> None:
+    with (
+        Store(tmp_path / "a.db", LAYOUT) as store,
+        pytest.raises(StoreError, match=r"a\.db: no such table"),
+    ):
+        store.rows("SELECT 1 FROM missing")
+
+
+def test_a_reader_changes_nothing_and_its_queries_end_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "a ?#%.db"
+    with pytest.raises(StoreError, match="unable to open"):
+        Reader(path, 1.0)
+    with Store(path, LAYOUT) as store, Reader(path, 0.05) as reader:
+        add(store, "one")
+        assert [word for (word,) in reader.rows("SELECT word FROM words")] == ["one"]
+        with pytest.raises(StoreError, match="readonly"):
+            reader.rows("DELETE FROM words")
+        count = (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+        )
+        with pytest.raises(TooSlow):
+            reader.row(count)
+        assert reader.row("SELECT count(*) FROM words") is not None
 
 
 def test_a_full_disk_ends_the_transaction_and_the_store_goes_on(tmp_path: Path) -> None:

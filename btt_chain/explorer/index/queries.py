@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Row
 from typing import Final, TypeVar
 
 import zstandard
@@ -15,21 +14,16 @@ from btt_chain.explorer.index import schema
 from btt_chain.explorer.index.reading import OF_BLOCK, Balance, Role
 from btt_chain.explorer.index.store import PRUNED, short_hash, split_body, unpack
 from btt_chain.primitives.header import Header
+from btt_chain.store import Reader
 
 Found = TypeVar("Found")
 
 STATEMENT_SECONDS: Final = 0.2
 """Maximum time of a statement."""
-STEPS: Final = 20_000
-"""Instructions of SQLite between two checks of the clock, about a millisecond."""
 END: Final = 1 << 62
 """Above every height and every index."""
 LARGEST: Final = b"\xff" * 17
 """Above every amount."""
-
-
-class TooSlow(Exception):
-    """A query took longer than a page may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +119,13 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         """Open a file that exists. It is not written; any thread may read it."""
-        name = f"{path.absolute().as_uri()}?mode=ro"
-        self._db = sqlite3.connect(name, uri=True, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA query_only = 1")
-        self._end = 0.0
-        self._db.set_progress_handler(lambda: time.monotonic() > self._end, STEPS)
+        self._reader = Reader(path, STATEMENT_SECONDS)
+        self._all = self._reader.rows
+        self._one = self._reader.row
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
-
-    def _all(self, statement: str, values: Sequence[int | bytes | str] = ()) -> list[sqlite3.Row]:
-        """Return the rows of a statement. Raises TooSlow."""
-        self._end = time.monotonic() + STATEMENT_SECONDS
-        try:
-            return self._db.execute(statement, values).fetchall()
-        except sqlite3.OperationalError as error:
-            if "interrupted" in str(error):
-                raise TooSlow("The query took too long.") from None
-            raise
-
-    def _one(self, statement: str, values: Sequence[int | bytes | str] = ()) -> sqlite3.Row | None:
-        return next(iter(self._all(statement, values)), None)
+        self._reader.close()
 
     # ---- blocks
 
@@ -295,7 +273,7 @@ def _first(found: Iterator[Found]) -> Found | None:
     return next(found, None)
 
 
-def _block(row: sqlite3.Row) -> BlockRow:
+def _block(row: Row) -> BlockRow:
     (height, hash, parent, author, slot, ms, spec, extrinsics, signed, events, count, size, fees,
      issuance, is_justified, is_final, complaint) = row  # fmt: skip
     return BlockRow(
@@ -305,7 +283,7 @@ def _block(row: sqlite3.Row) -> BlockRow:
     )  # fmt: skip
 
 
-def _place(row: sqlite3.Row) -> Place:
+def _place(row: Row) -> Place:
     height, i, _, signer, nonce, pallet, call, ok, fee, tip = row
     return Place(
         height, i, signer, nonce, pallet, call, None if ok is None else bool(ok),
@@ -313,7 +291,7 @@ def _place(row: sqlite3.Row) -> Place:
     )  # fmt: skip
 
 
-def _account(row: sqlite3.Row) -> AccountRow:
+def _account(row: Row) -> AccountRow:
     id, key, _, free, reserved, frozen = row
     parts = (int.from_bytes(part, "big") for part in (free, reserved, frozen))
     return AccountRow(id, key, Balance(*parts))

@@ -29,6 +29,7 @@ from btt_chain.node.service.paths import Paths
 from btt_chain.node.service.service import DEVELOPMENT, Service, ServiceConfig
 from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.digits import whole_number
+from btt_chain.signals import ending_signals
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
@@ -540,9 +541,8 @@ async def run_node(config: NodeConfig) -> None:
 def stopped_by_signals() -> asyncio.Event:
     """Return an event that SIGINT, SIGTERM and SIGHUP set; SIGHUP stays ignored under `nohup`."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGINT, *ending_signals()):
+        loop.add_signal_handler(number, stop.set)
     return stop
 
 

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.testing import Devnet
+from btt_chain.testing.creation import Ports, Settings
 from btt_chain.testing.helper import Helper
 from cli.commands.devnet import devnet
 from cli.commands.devnet_common import FOLDER
@@ -31,12 +32,23 @@ from support.program_faults import HANG, until
 from support.vectors import REPOSITORY
 
 FAKE = (sys.executable, str(REPOSITORY / "tests" / "support" / "fake_node.py"))
+MINIMAL = '{"genesis": {"runtimeGenesis": {"config": {"params": {"runtime": "minimal"}}}}}'
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 
 
 @pytest.fixture(autouse=True)
 def _stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Devnet, "create", partial(Devnet.create, program=FAKE, spec="{}"))
+    use_stand_ins(monkeypatch, "{}")
+
+
+def use_stand_ins(monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    def planned(base: Path, settings: Settings, ports: Ports) -> Devnet:
+        return plan(base, replace(settings, program=FAKE, spec=spec), ports)
+
+    monkeypatch.setattr(Devnet, "planned", planned)
+
+
+plan = Devnet.planned
 
 
 @pytest.fixture
@@ -232,9 +244,12 @@ def test_a_start_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
 
 WATCHED = """
 import sys
-from functools import partial
+from dataclasses import replace
 from btt_chain.testing import Devnet
-Devnet.create = partial(Devnet.create, program={fake!r}, spec="{{}}")
+plan = Devnet.planned
+Devnet.planned = lambda base, settings, ports: plan(
+    base, replace(settings, program={fake!r}, spec="{{}}"), ports
+)
 from cli.main import main
 main()
 """
@@ -396,6 +411,22 @@ def test_a_file_names_the_nodes_and_its_faults_are_done(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert not any("failed" in line["event"] for line in lines if "event" in line)
     assert lines[-1]["stopped"] == 3
+
+
+def test_a_file_and_the_options_name_the_set_of_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_stand_ins(monkeypatch, MINIMAL)
+    file, base = tmp_path / "net.toml", tmp_path / "net"
+    file.write_text(f'runtime = "standard"\nend = "10ms"\n{FILE}')
+    for words, runtime in (((), "standard"), (("--runtime", "full"), "full")):
+        refused = typed("up", "-f", file, "-d", base, *words)
+        assert refused.exit_code == ExitCode.REFUSED
+        assert f"has the runtime minimal, not {runtime}" in refused.stderr
+    done = typed("up", "-f", file, "-d", base, "--runtime", "minimal", "--json")
+    assert json.loads(done.stdout.splitlines()[0])["runtime"] == "minimal", done.stderr
+    assert "runtime minimal\n" in typed("status", "-d", base).stderr
+    assert "no oracle" in typed("up", "-d", base, "--feeders").stderr
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from btt_chain.testing.creation import HOSPITAL, MARKET
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.market import EXAMPLE
 from btt_chain.testing.process import MIN_PORT, free_ports, inherited, is_taken
+from btt_chain.testing.specification import lacks, runtime_of
 from btt_chain.testing.state import SPEC_FILE
 from genesis.presets import CHAINS
 
@@ -59,6 +60,29 @@ def test_feeders_are_found_again_and_keep_the_prices_of_their_files(tmp_path: Pa
         assert {"BTT/CNY", f"file:{files[1]}#/{{quote_}}"} <= set(feeder.words)
         assert [helper.is_provider for helper in net.helpers] == [False, True, False, False, False]
     assert files[0].read_text() == '{"cny": "0.41"}'
+
+
+def test_the_set_of_features_is_in_the_genesis_and_decides_what_runs(tmp_path: Path) -> None:
+    base = tmp_path / "net"
+    with pytest.raises(DevnetError, match="the runtime standard has no oracle for prices"):
+        Devnet.create(base, validators=1, runtime="standard", feeders=True)
+    assert not (base / SPEC_FILE).exists()
+    net = Devnet.create(base, validators=1, runtime="standard", providers=1)
+    assert (net.runtime, len(net.helpers)) == ("standard", 2)
+    again = Devnet.create(base)
+    assert (again.runtime, len(again.helpers)) == ("standard", 2)
+    with pytest.raises(DevnetError, match=r"has the runtime standard, not full: .* --fresh"):
+        Devnet.create(base, runtime="full")
+    with pytest.raises(DevnetError, match="'least' is not one of 'minimal', 'standard', 'full'"):
+        Devnet.create(tmp_path / "other", runtime="least")
+
+
+def test_a_raw_specification_names_no_set() -> None:
+    assert runtime_of('{"genesis": {"raw": {"top": {}}}}') is None
+    assert runtime_of('{"genesis": {"runtimeGenesis": {"patch": {"params": {}}}}}') == "full"
+    assert not lacks('{"genesis": {"runtimeGenesis": {"patch": {}}}}', "oracle")
+    with pytest.raises(DevnetError, match="the specification is not JSON"):
+        runtime_of("[")
 
 
 def test_feeders_need_no_providers(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from btt_chain.compute.blobs.transport import (
     result_name,
     roots_name,
 )
-from btt_chain.compute.folder import Damaged
+from btt_chain.compute.folder import VERSION, Damaged, OtherVersion
 from btt_chain.compute.provider.workshop import Processor, Workshop, payload_of
 from btt_chain.compute.requester.folder import (
     Folder,
@@ -739,6 +739,16 @@ def test_what_is_kept_is_private_and_says_nothing_in_the_log(
         assert mode == (0o700 if path.is_dir() else 0o600), path
     for secret in (record.secret, seed):
         assert secret.hex() not in caplog.text + repr(record.keys)
+
+
+def test_a_folder_of_another_version_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, GENESIS)
+    version = folder.path / "version"
+    assert version.read_bytes() == VERSION
+    version.write_bytes(b"2")
+    with pytest.raises(OtherVersion, match="version 2, this program writes 1: use the program"):
+        Folder(tmp_path, GENESIS)
+    assert version.read_bytes() == b"2"
 
 
 def test_one_serves_at_a_time(tmp_path: Path) -> None:

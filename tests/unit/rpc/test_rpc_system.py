@@ -9,6 +9,7 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.api import RpcService
+from btt_chain.rpc.protocol import METHOD_NOT_FOUND
 from btt_chain.rpc.server import RpcConfig
 from support.rpc_backend import ALICE, ModelBackend, transfer
 from support.rpc_client import CallFailed, HttpClient
@@ -52,6 +53,32 @@ async def test_the_node_describes_itself(http: HttpClient, backend: ModelBackend
             "bestNumber": 1,
         }
     ]
+
+
+async def test_the_methods_are_those_of_the_runtime_of_the_best_block(
+    http: HttpClient, backend: ModelBackend
+) -> None:
+    async def names() -> set[str]:
+        return set((await http.call("rpc_methods"))["methods"])
+
+    before = await names()
+    chain = backend.chain
+    parent = chain.block()
+    chain.upgrade(2, without=("GovernanceApi", "OracleApi"))
+    lost = before - await names()
+    assert {name.partition("_")[0] for name in lost} == {"gov", "oracle"}
+    for name in ("gov_tracks", "oracle_prices"):
+        assert name in lost
+        with pytest.raises(CallFailed) as failed:
+            await http.call(name)
+        assert failed.value.code == METHOD_NOT_FOUND
+        message = f"Method not found: this chain's runtime, model, has no {name}"
+        assert failed.value.message == message
+    chain.upgrade(3, without=("OracleApi",))
+    assert {name.partition("_")[0] for name in before - await names()} == {"oracle"}
+    # A longer fork without the upgrades replaces their blocks.
+    chain.set_best(chain.block(parent, changes={b"fork": b""}, best=False))
+    assert await names() == before
 
 
 async def test_a_type_of_its_own_is_a_custom_type(http: HttpClient, backend: ModelBackend) -> None:

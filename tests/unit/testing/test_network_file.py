@@ -55,7 +55,7 @@ def test_nodes_have_keys_ports_and_arguments(tmp_path: Path) -> None:
         ("slot_ms = ", "Invalid value (at"),
         ("", "line 1: nodes: no validator"),
         ("nodes = 3\n", "line 1: nodes: not a list of tables"),
-        ("slots = 5\n" + ONE, "line 1: slots: no such key; known are preset, slot_ms"),
+        ("slots = 5\n" + ONE, "line 1: slots: no such key; known are preset, runtime"),
         ("slot_ms = '1s'\n" + ONE, "line 1: slot_ms: '1s' is not a whole number"),
         ("slot_ms = true\n" + ONE, "line 1: slot_ms: True is not a whole number"),
         ("\nslot_ms = 100\n" + ONE, "line 2: slot_ms: 100 is not within 200 and 60000"),
