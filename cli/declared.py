@@ -19,6 +19,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from json import dumps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Final, TypeAlias, TypeVar, cast, get_args, get_origin
@@ -33,10 +34,12 @@ from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_
 from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
 from btt_chain.present.scalars import Account, Count, Truth
 from btt_chain.primitives.account import AccountId, Id, MultiAddress
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import TypeName
 from btt_chain.scale.hints import hints_of
 from cli.common import show
 from cli.common.calls import report
+from cli.common.deciding import by_sudo, deciding_options, is_sent_by_sudo, print_proposal
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
@@ -82,6 +85,21 @@ class Input:
     """Check of a text before the chain is asked. Raises Mistyped."""
 
 
+class Word(click.Choice[str]):
+    """A name of a type: in any case, with hyphens or without."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the name with hyphens."""
+        typed = [word for word in self.choices if _letters(word) == _letters(str(value))]
+        return super().convert(typed[0] if typed else value, param, ctx)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
+
+
 class Parameter:
     """A parameter of a command: the rule of its type, and how it is typed."""
 
@@ -95,6 +113,7 @@ class Parameter:
         # A call takes any form of address; an account is typed.
         self.is_address = bare == get_args(MultiAddress)[0]
         self.rule = rule_of(str if self.is_file else AccountId if self.is_address else hint)
+        self.is_list = isinstance(self.rule, Items)
         self.is_optional = isinstance(self.rule, Option) or bare == Path | None
         flag = f"--{name.strip('_').replace('_', '-')}"
         self.label = flag if self.mark.help else self.metavar
@@ -112,22 +131,24 @@ class Parameter:
         if not mark.help:
             metavar = None if isinstance(type, click.Choice) else self.metavar
             return click.Argument(
-                [self.key], type=type, metavar=metavar, required=not self.is_optional
-            )
+                [self.key], type=type, metavar=metavar, required=not self.is_optional,
+                nargs=-1 if self.is_list else 1,
+            )  # fmt: skip
         is_flag = isinstance(self.rule, Truth)
         return click.Option(
             [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
             is_flag=is_flag, default=False if is_flag else mark.default, help=mark.help,
-            required=not is_flag and not self.is_optional and mark.default is None,
-            show_default=bool(mark.default),
+            required=not (is_flag or self.is_optional or self.is_list) and mark.default is None,
+            show_default=bool(mark.default), multiple=self.is_list,
         )  # fmt: skip
 
     def _type(self) -> _Type:
         rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        rule = rule.item if isinstance(rule, Items) else rule
         if self.is_file:
             return click.Path(dir_okay=False, path_type=Path)
         if rule.choices:
-            return click.Choice(rule.choices, case_sensitive=False)
+            return Word(rule.choices, case_sensitive=False)
         # A number with a unit is read when the chain is known.
         if isinstance(rule, Count) and type(rule) is Count:
             return click.IntRange(self.mark.least or rule.kind.MIN, self.mark.most or rule.kind.MAX)
@@ -138,6 +159,9 @@ class Parameter:
         if typed is None or isinstance(typed, bool | Path):
             return typed
         try:
+            if isinstance(self.rule, Items):
+                items = cast("tuple[object, ...]", typed)
+                return [self.rule.item.parse(str(item), context) for item in items]
             return self.rule.parse(str(typed), context)
         except Unfit as error:
             raise Mistyped(f"{self.label}: {error}") from None
@@ -320,8 +344,8 @@ def send(
     `done` is the text of success: arguments, fields of the first `event` of that class, what
     `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
     """
-    parameters = parameters_of(call, inputs)
-    _add_sending(group, name, parameters, dict, _Sending(call, done, event, facts), lines, help)
+    sending = _Sending(call, dict, parameters_of(call, inputs), done, event, facts)
+    _add_sending(group, name, sending, lines, help)
 
 
 def composed(
@@ -335,10 +359,48 @@ def composed(
     """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
 
     def declare(function: Composing) -> Composing:
-        _add_sending(
-            group, function.__name__, parameters_of(function), function,
-            _Sending(call, done, event, facts), lines, inspect.getdoc(function),
-        )  # fmt: skip
+        sending = _Sending(call, function, parameters_of(function), done, event, facts)
+        _add_sending(group, function.__name__, sending, lines, inspect.getdoc(function))
+        return function
+
+    return declare
+
+
+def decided(
+    group: click.Group, call: Callable[..., object], *lines: str, track: str = "", done: Done
+) -> Callable[[Composing], Composing]:
+    """Add a command that prints the proposal of a call to a track, or sends the call as sudo.
+
+    A function returns the arguments, as for `composed`. If it has a parameter `track`, that is the
+    track.
+    """
+
+    def declare(function: Composing) -> Composing:
+        sending = _Sending(call, function, parameters_of(function), done)
+
+        def command(url: str, timeout: float, as_json: bool, sudo: bool, **options: object) -> None:
+            typed = sending.typed(options)
+            sender = Sender.of(options, as_json) if is_sent_by_sudo(options, sudo=sudo) else None
+
+            async def work() -> None:
+                async with view_chain(url, timeout) as chain:
+                    values, context = await sending.values(chain, typed)
+                    arguments = await sending.arguments(values, chain, sender)
+                    composed = chain.compose(*sending.path, **arguments)
+                    if sender is None:
+                        print_proposal(
+                            ".".join(sending.path), composed.raw,
+                            sending.words(arguments, context), str(typed.get("track", track)),
+                            as_json=as_json,
+                        )  # fmt: skip
+                        return
+                    sent = await by_sudo(sender, chain.chain, composed)
+                sending.report(sent, values, context, as_json)
+
+            run(work())
+
+        _add(group, SendingCommand, function.__name__, deciding_options(query_options(command)),
+             sending.parameters, lines, inspect.getdoc(function))  # fmt: skip
         return function
 
     return declare
@@ -346,30 +408,79 @@ def composed(
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """A call of a sending command, and its result."""
+    """A call of a command, the function that composes it, and its result."""
 
     call: Callable[..., object]
+    compose: Composes
+    parameters: Sequence[Parameter]
     done: Done
-    event: type | None
-    facts: Facts | None
+    event: type | None = None
+    facts: Facts | None = None
 
-    def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
+    @property
+    def path(self) -> tuple[str, str]:
+        """Names of the pallet and the call."""
+        pallet, _, call = name_of(self.call).partition(".")
+        return pallet, call.rstrip("_")
+
+    def typed(self, options: dict[str, object]) -> Mapping[str, object]:
+        """Return what was typed for the parameters, which is removed from `options`."""
+        typed = {parameter.key: options.pop(parameter.key) for parameter in self.parameters}
+        for parameter in self.parameters:
+            if parameter.mark.check is not None and typed[parameter.key] is not None:
+                parameter.mark.check(str(typed[parameter.key]))
+        return typed
+
+    async def values(
+        self, chain: ViewClient, typed: Mapping[str, object]
+    ) -> tuple[Mapping[str, object], Context]:
+        """Return the values of the parameters. Raises Mistyped."""
+        context = await context_of(chain)
+        return {p.key: p.parse(typed[p.key], context) for p in self.parameters}, context
+
+    async def arguments(
+        self, values: Mapping[str, object], chain: ViewClient, sender: Sender | None
+    ) -> Arguments:
+        """Return the arguments of the call."""
+        composing = {
+            p.key: Id(cast("AccountId", values[p.key])) if p.is_address else values[p.key]
+            for p in self.parameters
+        }
+        named = getattr(self.compose, "__annotations__", {})
+        own = {"chain": chain, "sender": sender}
+        arguments = self.compose(**composing, **{name: own[name] for name in own.keys() & named})
+        return await arguments if isinstance(arguments, Awaitable) else arguments
+
+    def words(self, arguments: Arguments, context: Context) -> list[str]:
+        """Return the arguments of the call as they are typed."""
+        words = []
+        for parameter in parameters_of(self.call):
+            value = arguments[parameter.key.rstrip("_")]
+            json = parameter.rule.json(value.account if isinstance(value, Id) else value, context)
+            words.append(json if isinstance(json, str) else dumps(json))
+        return words
+
+    def report(
+        self, sent: Included, typed: Mapping[str, object], context: Context, as_json: bool
+    ) -> None:
         """Print the result with the arguments and the values of the event."""
+        values: Values = {p.name: (p.rule, typed[p.key]) for p in self.parameters if not p.is_file}
         for name, fact in {} if self.facts is None else self.facts(sent).items():
             values[name] = (rule_of(cast("object", type(fact))), fact)
         if self.event is not None:
-            pallet, _, _ = name_of(self.call).partition(".")
-            event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)
+            name = f"{self.path[0]}.{self.event.__name__}"
+            event: object = event_of(sent, name, self.event)
             hints = hints_of(self.event)
             for field in fields(self.event):
                 hint = hints[field.name]
                 values[_name(field.name, hint)] = (rule_of(hint), getattr(event, field.name))
+        block = to_hex(sent.block)
         if callable(self.done):
             plain = {name: value for name, (_, value) in values.items()}
-            text = self.done(SimpleNamespace(**plain), context)
+            text = self.done(SimpleNamespace(**plain, block=block), context)
         else:
             texts = {name: rule.text(value, context) for name, (rule, value) in values.items()}
-            text = self.done.format(**texts, block="0x" + sent.block.hex())
+            text = self.done.format(**texts, block=block)
         members = {
             camel_case(name): rule.json(value, context) for name, (rule, value) in values.items()
         }
@@ -377,38 +488,22 @@ class _Sending:
 
 
 def _add_sending(
-    group: click.Group, name: str, parameters: Sequence[Parameter], compose: Composes,
-    sending: _Sending, lines: Sequence[str], help: str | None,
-) -> None:  # fmt: skip
-    pallet, _, call = name_of(sending.call).partition(".")
-    named = getattr(compose, "__annotations__", {})
-
+    group: click.Group, name: str, sending: _Sending, lines: Sequence[str], help: str | None
+) -> None:
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
-        typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
-        for parameter in parameters:
-            if parameter.mark.check is not None:
-                parameter.mark.check(str(typed[parameter.key]))
+        typed = sending.typed(options)
         sender = Sender.of(options, as_json)
 
         async def work() -> None:
             async with view_chain(url, timeout) as chain:
-                context = await context_of(chain)
-                values = {p.key: p.parse(typed[p.key], context) for p in parameters}
-                written = {p.name: (p.rule, values[p.key]) for p in parameters if not p.is_file}
-                for parameter in parameters:
-                    if parameter.is_address:
-                        values[parameter.key] = Id(cast("AccountId", values[parameter.key]))
-                own = {"chain": chain, "sender": sender}
-                values |= {name: own[name] for name in own.keys() & named.keys()}
-                arguments = compose(**values)
-                if isinstance(arguments, Awaitable):
-                    arguments = await arguments
-                sent = await sender.send(chain, pallet, call.rstrip("_"), **arguments)
-            sending.report(sent, written, context, as_json)
+                values, context = await sending.values(chain, typed)
+                arguments = await sending.arguments(values, chain, sender)
+                sent = await sender.send(chain, *sending.path, **arguments)
+            sending.report(sent, values, context, as_json)
 
         run(work())
 
-    _add(group, SendingCommand, name, call_options(command), parameters, lines, help)
+    _add(group, SendingCommand, name, call_options(command), sending.parameters, lines, help)
 
 
 def _add(

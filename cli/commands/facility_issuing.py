@@ -38,7 +38,7 @@ from cli.common.care import (
 )
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import read_object_file
-from cli.common.options import connection_options, examples, json_option, query_options
+from cli.common.options import Group, connection_options, examples, json_option, query_options
 from cli.common.session import first_step, from_hex, run, run_until_stopped
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 PERCENT: Final = 10_000
 """Parts per million of a percent."""
 OUT_MODE: Final = 0o600
+
+issuing = Group("issuing")
+"""Commands that `btt-chain facility` has."""
 
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The file to write."
@@ -78,7 +81,7 @@ def new_file(path: Path) -> Iterator[None]:
     "btt-chain facility issue //Bob 3 4711 --evidence steps.json --kind device --device 0x5e... \\",
     "    --counter 12 --signature 0x9a... --out claim.json --secret secret.txt",
 )
-@click.command("issue")
+@issuing.command("issue")
 @who_argument
 @click.argument("rule", type=click.IntRange(0, 65_535))
 @click.argument("patient")
@@ -163,7 +166,7 @@ def issue(
 
 
 @examples("btt-chain facility claims //Bob 'Li Wei' --out claims --secret secret.txt")
-@click.command("claims")
+@issuing.command("claims")
 @folder_options
 @click.argument("patient")
 @month_option
@@ -208,7 +211,7 @@ def claims(
 
 
 @examples("btt-chain facility sign //Bob request.json --out answer.json --secret secret.txt")
-@click.command("sign")
+@issuing.command("sign")
 @who_argument
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @out_option
@@ -236,7 +239,7 @@ def sign(
 
 
 @examples("btt-chain facility serve //Bob --port 8088 --secret secret.txt")
-@click.command("serve")
+@issuing.command("serve")
 @who_argument
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -277,7 +280,7 @@ def serve(
 
 
 @examples("btt-chain facility device //Bob 0x5e... --secret secret.txt")
-@click.command("device")
+@issuing.command("device")
 @who_argument
 @click.argument("key")
 @secret_option
@@ -313,6 +316,3 @@ def device_proof(
     if device is None or counter is None or signature is None:
         raise Mistyped("--kind device needs --device, --counter and --signature")
     return DeviceProof(from_hex(device, "the key"), counter, from_hex(signature, "the signature"))
-
-
-COMMANDS: Final = (issue, claims, sign, serve, device)

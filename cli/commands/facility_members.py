@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from btt_chain.care.evidence import Subtotal
 
 
-@click.group("member", cls=Group)
+members = Group("members")
+"""Commands that `btt-chain facility` has."""
+
+
+@members.group("member", cls=Group)
 def member() -> None:
     """The facilities for which an issuer signs: at least eight.
 
@@ -107,7 +111,7 @@ def list_(
 
 
 @examples("btt-chain facility subtotals //Bob --month 4 --secret secret.txt")
-@click.command("subtotals")
+@members.command("subtotals")
 @folder_options
 @month_option
 @json_option
@@ -144,6 +148,3 @@ def _subtotals(
 
     number, found, prefix = run(work())
     return number, [(encode(each.facility, prefix), int(each.points)) for each in found]
-
-
-COMMANDS: Final = (member, subtotals)

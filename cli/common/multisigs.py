@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from btt_chain.client.accounts import read_account
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
+from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.values import field
 from btt_chain.client.wire import member, to_bytes
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.era import Era
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.scale import codec, compact_decode
 from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.metadata import SequenceDef, VariantDef
+from btt_chain.scale.portable import Plain, Portable
+from btt_chain.wallet.entries import Entry, Kind
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.wallets import wallet, wallet_errors
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.metadata import ChainMetadata
-    from btt_chain.scale.portable import Plain, Portable
-    from btt_chain.wallet.entries import Entry
 
 MAX_DEPTH: Final = 16
 """Maximum nesting of calls that are searched."""
@@ -56,8 +55,6 @@ class Operation:
 
 def multisig_named(name: str) -> Entry:
     """Return a multisig account of the wallet. NotFound or Mistyped for other names."""
-    from btt_chain.wallet.entries import Kind
-
     with wallet_errors():
         entry = wallet().get(name)
     if entry.kind is not Kind.MULTISIG:
@@ -77,15 +74,15 @@ def check_signer(entry: Entry, account: bytes, address: str) -> None:
 
 def others(entry: Entry, account: bytes) -> list[Plain]:
     """Return the other signers in the order that the chain wants."""
-    return ["0x" + each.hex() for each in entry.signers if each != account]
+    return [to_hex(each) for each in entry.signers if each != account]
 
 
 async def operations(chain: Chain, entry: Entry) -> list[Operation]:
     """Return the calls of a multisig account that wait, oldest first."""
     found: list[Operation] = []
-    owner = "0x" + entry.account.hex()
+    owner = to_hex(entry.account)
     async for keys, value in chain.entries("Multisig.Multisigs", owner):
-        found.append(await _operation(chain, bytes.fromhex(str(keys[1])[2:]), value))
+        found.append(await _operation(chain, from_hex(keys[1]), value))
     return sorted(found, key=lambda each: (each.height, each.index, each.call_hash))
 
 
@@ -106,7 +103,7 @@ async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> 
         each for each in waiting
         if number in (each.number, str(each.height))
         or (number.startswith("0x") and len(number) > 5
-            and f"0x{each.call_hash.hex()}".startswith(number.lower()))
+            and to_hex(each.call_hash).startswith(number.lower()))
     ]  # fmt: skip
     if len(fits) != 1:
         if fits:
@@ -207,10 +204,6 @@ def _fields(types: Portable, call_type: int, raw: bytes, at: int) -> list[int]:
 
 async def weight_of(chain: Chain, call: bytes) -> dict[str, Plain]:
     """Return the declared weight of a call, in the form of calls."""
-    from btt_chain.client.wire import to_bytes
-    from btt_chain.primitives.digits import to_hex
-    from btt_chain.scale import compact_decode
-
     data = call + len(call).to_bytes(4, "little")
     name = "TransactionPaymentCallApi_query_call_info"
     raw = to_bytes(await chain.connection.call("state_call", name, to_hex(data)))

@@ -353,7 +353,7 @@ class Sender:
             self._end_dry_run(chain, view, fee, trial)
         await self._check(chain, trial, nonce)
         if not self.is_confirmed:
-            await self._confirm(chain, _said(view))
+            await self._confirm(chain, call_text(view))
         return wire, fee
 
     async def _fee(self, chain: Chain, wire: bytes) -> int | None:
@@ -369,7 +369,7 @@ class Sender:
         """Return the facts shown of a call before it is sent."""
         signing, metadata = self.signing, chain.metadata
         name = f" ({signing.name})" if signing.name else ""
-        facts: dict[str, str | list[str]] = {"call": _said(view)}
+        facts: dict[str, str | list[str]] = {"call": call_text(view)}
         used = names_used()
         if used:
             facts["names"] = [f"{each} is {metadata.address(used[each])}" for each in used]
@@ -505,7 +505,7 @@ def note_foreign(chain: Chain) -> None:
         show.note(f"note: the chain runs {name}, not {RUNTIME}: its node alone says what calls do")
 
 
-def _said(view: CallView) -> str:
+def call_text(view: CallView) -> str:
     """Return a call on one line."""
     return f"{view.name}({', '.join(f'{name}: {text}' for name, text in view.shown.items())})"
 

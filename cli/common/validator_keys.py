@@ -15,18 +15,14 @@ from cli.common import show
 from cli.common.chain_data import chain_name
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command, password
+from cli.common.wallets import Passwords
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
     from btt_chain.node.paths import Paths
 
-
 KEY_TYPES: Final = ("babe", "gran")
-
-
 PASSWORD_VARIABLE: Final = "BTT_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
-
-
 KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
 """The session keys of an entry, and their types in the keystore."""
 
@@ -87,10 +83,17 @@ def keystore_password_options(command: Command) -> Command:
     return command
 
 
+def keystore_password_of(options: dict[str, object]) -> Password | None:
+    """Return the password of the `keystore_password_options`, which are removed from `options`."""
+    typed = Passwords.of(options)
+    return keystore_password(typed.given, typed.file, typed.interactive)
+
+
 def keystore_password(
     given: str | None, filename: Path | None, interactive: bool
 ) -> Password | None:
     """Return the password of the keystore; None: the secret beside its files is used."""
+    # Imported here: cryptography takes a tenth of a second, and few commands need it.
     from btt_chain.keystore import Password
 
     if filename is not None or interactive:

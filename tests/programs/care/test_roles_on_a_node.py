@@ -211,7 +211,7 @@ def an_offer_is_placed(care: Roles, folder: Path) -> str:
     assert care.see("facility", "offers", PARTNER).value == []
     care.good(*place, PARTNER)
     (row,) = care.see("facility", "offers", PARTNER).value
-    return str(row["offer"])
+    return str(row["hash"])
 
 
 def issued(care: Roles, folder: Path) -> Path:

@@ -11,14 +11,16 @@ import pytest
 
 from btt_chain.client.amount import BTT
 from btt_chain.present import Context, rule_of
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import TypeName, u16, u32, u64, u128
 from cli import declared
 from cli.common.errors import Mistyped
-from cli.declared import Input, Parameter, joined, parameters_of, print_value
+from cli.declared import Input, Parameter, _Sending, joined, parameters_of, print_value
 from runtime.frame.aliases import Balance
 from runtime.pallets.exchange import Exchange, Side
+from runtime.pallets.facilities import Facilities
+from runtime.pallets.payfi.dispute_types import DisputeReason
 from runtime.pallets.referral import Referral
 
 CONTEXT = Context(currency=BTT)
@@ -112,6 +114,33 @@ def test_what_is_typed_becomes_a_value_of_the_type(
     hint: object, typed: object, value: object
 ) -> None:
     assert Parameter("given", hint).parse(typed, CONTEXT) == value
+
+
+def test_a_list_is_an_argument_of_many_words_and_an_option_that_is_repeated() -> None:
+    argument = Parameter("who", list[AccountId])
+    option = Parameter("side", list[Side], Input(help="A side."))
+    assert (argument.declaration.nargs, argument.declaration.required) == (-1, True)
+    assert isinstance(option.declaration, click.Option)
+    assert (option.declaration.multiple, option.declaration.required) == (True, False)
+    assert option.parse(("buy", "Sell"), CONTEXT) == [Side.Buy, Side.Sell]
+    assert option.parse((), CONTEXT) == []
+
+
+@pytest.mark.parametrize("typed", ["not-received", "NotReceived", "notreceived", "not_received"])
+def test_a_name_is_typed_with_hyphens_or_without(typed: str) -> None:
+    choice = Parameter("reason", DisputeReason).declaration.type
+    assert choice.convert(typed, None, None) == "not-received"
+    with pytest.raises(click.BadParameter, match="is not one of 'not-received'"):
+        choice.convert("received", None, None)
+
+
+def test_the_words_of_a_proposal_are_those_that_its_call_takes() -> None:
+    """Arguments come in the order of the call, whatever the order of the function."""
+    sending = _Sending(Facilities.suspend, dict, [], "")
+    arguments = {"suspended": False, "who": Id(AccountId(b"\x0a" * 32))}
+    address = "5CHsKQwQDWKMqk3gLCvb2oftFQ7MyVMUDzZhNg9w45t1WCTL"
+    assert sending.path == ("Facilities", "suspend")
+    assert sending.words(arguments, CONTEXT) == [address, "false"]
 
 
 def test_a_mistake_names_its_parameter() -> None:
