@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import Annotated, Final, TypeAlias
 
 import click
 
-from btt_chain.client.amount import Currency
 from btt_chain.client.errors import ClientError, DispatchFailed
 from btt_chain.client.transactions import Call
 from btt_chain.client.views import ViewClient, event_of, events_of
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.primitives.ss58 import encode
-from btt_chain.scale import u32, u128
+from btt_chain.primitives.meaning import ByMember
+from btt_chain.scale import u16, u32, u128
 from cli.commands.gov_calls import (
     bounded_call,
     caller_of,
     check_decision,
     class_of_vote,
-    locked_by,
-    slot_now,
-    submit_call,
     track_number,
 )
 from cli.commands.gov_objections import objections
-from cli.commands.gov_status import print_referenda, print_referendum
-from cli.commands.gov_view import (
-    CHAMBERS,
-    percent,
-    power,
-    seats_facts,
-    when,
-)
+from cli.commands.gov_view import percent, power, print_referenda, print_referendum
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.sending import Sender, call_options
 from cli.common.session import run
-from cli.common.working import account, planck, properties, view_chain
-from cli.declared import Input, composed, query, send
+from cli.common.working import view_chain
+from cli.declared import Input, composed, context_of, query, send
 from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
-from runtime.frame.aliases import Balance
-from runtime.pallets.chambers import Chambers, ElectionView, StateView
+from runtime.frame.aliases import Balance, SlotNumber
+from runtime.pallets.chambers import Chamber, Chambers, ElectionView, SeatView, StateView
 from runtime.pallets.chambers.formulas import WHOLE
 from runtime.pallets.conviction_voting import Conviction, ConvictionVoting, vote_of
 from runtime.pallets.referenda import Referenda, events
 
+FIRST_YEAR: Final = 2025
+"""First year with weights."""
+
+Powers = Annotated[list[u128], ByMember(Chamber)]
+Locks = list[tuple[u16, u128]]
 Refunded: TypeAlias = events.SubmissionDepositRefunded | events.DecisionDepositRefunded
 REFUNDS: Final[dict[str, type[Refunded]]] = {
     "refund_submission_deposit": events.SubmissionDepositRefunded,
@@ -76,11 +73,15 @@ gov = Group(
 @query_options
 def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
     """List referenda, or show one with the four chambers' tally."""
-    run(
-        print_referenda(url, timeout, as_json)
-        if index is None
-        else print_referendum(index, url, timeout, as_json)
-    )
+
+    async def ask() -> None:
+        async with view_chain(url, timeout) as chain:
+            if index is None:
+                await print_referenda(chain, as_json)
+            else:
+                await print_referendum(chain, index, as_json)
+
+    run(ask())
 
 
 @query(
@@ -97,112 +98,77 @@ async def tracks(chain: ViewClient) -> list[TrackView]:
     return await chain.api(GovernanceApi.tracks)
 
 
-@examples("btt-chain gov chambers", "btt-chain gov chambers --year 2027")
-@gov.command()
-@click.option("--year", type=click.IntRange(2025, 2**32 - 1), help="Weights of another year.")
-@query_options
-def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
-    """Show the chambers: weights, electorates, and who has a seat."""
+def print_seats(seats: list[SeatView], title: str, column: str, context: Context) -> None:
+    """Print members or candidates with their amounts."""
+    if seats:
+        account, money = rule(AccountId), rule(Balance)
+        rows = [[account.text(seat.who, context), money.text(seat.amount, context)]
+                for seat in seats]  # fmt: skip
+        show.table(["account", column], rows, title=title)
 
-    async def ask() -> tuple[StateView, list[u32], Currency, int]:
-        async with view_chain(url, timeout) as chain:
-            currency, prefix = chain.currency, chain.prefix
-            state = await chain.api(ChambersApi.state)
-            weights = await chain.api(ChambersApi.weights, u32(year or state.year))
-            return state, weights, currency, prefix
 
-    state, weights, currency, prefix = run(ask())
-    named = dict(zip(CHAMBERS, weights, strict=True))
-    totals = [int(total) for total in state.electorates]
-    if as_json:
-        show.document(
-            {
-                "mode": state.mode,
-                "year": year or state.year,
-                "weights": {name: int(weight) for name, weight in named.items()},
-                "electorates": dict(zip(named, map(str, totals), strict=True)),
-                "institutions": seats_facts(state.institutions, prefix),
-                "representatives": seats_facts(state.representatives, prefix),
-            }
-        )
-        return
+def print_chambers(state: StateView, context: Context) -> None:
+    """Print the chambers, and the seats of two."""
+    rows = zip(Chamber, state.weights, state.electorates, strict=True)
     show.table(
         ["chamber", ">weight", ">electorate"],
         [
-            [name, percent(int(weight), WHOLE), power(name, total, currency)]
-            for (name, weight), total in zip(named.items(), totals, strict=True)
+            [chamber.name.lower(), percent(weight, WHOLE), power(chamber, total, context.currency)]
+            for chamber, weight, total in rows
         ],
-        title=f"year {year or state.year}, weights {state.mode.lower()}",
+        title=f"year {state.year}, weights {state.mode.lower()}",
     )
-    for title, seats in (
-        ("institutions", state.institutions),
-        ("representatives", state.representatives),
-    ):
-        if seats:
-            rows = [[encode(one.who, prefix), currency.format(one.amount)] for one in seats]
-            show.table(["account", ">BTT"], rows, title=title)
+    print_seats(state.institutions, "institutions", ">BTT", context)
+    print_seats(state.representatives, "representatives", ">BTT", context)
 
 
-@examples("btt-chain gov power //Alice", "btt-chain gov power //Alice 500BTT --json")
-@gov.command("power")
-@click.argument("who", metavar="ACCOUNT")
-@click.argument("amount", required=False)
-@query_options
-def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
+@query(
+    gov, "btt-chain gov chambers", "btt-chain gov chambers --year 2027", view=print_chambers
+)  # fmt: skip
+async def chambers(
+    chain: ViewClient,
+    year: Annotated[u32 | None, Input(help="Weights of another year.", least=FIRST_YEAR)],
+) -> StateView:
+    """Show the chambers: weights, electorates, and who has a seat."""
+    state = await chain.api(ChambersApi.state)
+    if year is None:
+        return state
+    return replace(state, year=year, weights=await chain.api(ChambersApi.weights, year))
+
+
+def print_power(powers: Powers, context: Context) -> None:
+    """Print the power in each chamber."""
+    rows = zip(Chamber, powers, strict=True)
+    show.record(
+        {chamber.name.lower(): power(chamber, part, context.currency) for chamber, part in rows}
+    )
+
+
+@query(
+    gov, "btt-chain gov power //Alice", "btt-chain gov power //Alice 500BTT --json",
+    view=print_power,
+)  # fmt: skip
+async def power_(chain: ViewClient, account: AccountId, amount: Balance | None) -> Powers:
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
-
-    async def ask() -> tuple[list[u128], Currency]:
-        currency, prefix = await properties(url, timeout)
-        voter = AccountId(account(who, prefix))
-        locked = None if amount is None else u128(planck(currency, amount))
-        async with view_chain(url, timeout) as chain:
-            return await chain.api(ChambersApi.power, voter, locked), currency
-
-    powers, currency = run(ask())
-    named = dict(zip(CHAMBERS, map(int, powers), strict=True))
-    if as_json:
-        show.document({name: str(part) for name, part in named.items()})
-        return
-    show.record({name: power(name, part, currency) for name, part in named.items()})
+    return await chain.api(ChambersApi.power, account, amount)
 
 
-@examples("btt-chain gov elections")
-@gov.command()
-@query_options
-def elections(url: str, timeout: float, as_json: bool) -> None:
-    """Show who stands for the community's seats, and who sits."""
-
-    async def ask() -> tuple[ElectionView, Currency, int, str]:
-        async with view_chain(url, timeout) as chain:
-            found = await chain.api(ChambersApi.election)
-            ends = when(found.ends, await slot_now(chain.chain), chain.slot_ms)
-            return found, chain.currency, chain.prefix, ends
-
-    view, currency, prefix, ends = run(ask())
-    if as_json:
-        show.document(
-            {
-                "election": view.number,
-                "ends": view.ends,
-                "seats": view.seats,
-                "candidates": seats_facts(view.candidates, prefix),
-                "representatives": seats_facts(view.representatives, prefix),
-            }
-        )
-        return
+def print_election(view: ElectionView, context: Context) -> None:
+    """Print an election, its candidates, and the seats."""
     show.record(
         {
-            "election": f"{view.number}, ends {ends}, in slot {view.ends}",
+            "election": f"{view.number}, ends {rule(SlotNumber).text(view.ends, context)}",
             "seats": f"{view.seats}, {len(view.representatives)} taken",
         }
     )
-    for title, seats in (
-        ("candidates", view.candidates),
-        ("representatives", view.representatives),
-    ):
-        if seats:
-            rows = [[encode(one.who, prefix), currency.format(one.amount)] for one in seats]
-            show.table(["account", ">backed by"], rows, title=title)
+    print_seats(view.candidates, "candidates", ">backed by", context)
+    print_seats(view.representatives, "representatives", ">backed by", context)
+
+
+@query(gov, "btt-chain gov elections", view=print_election)
+async def elections(chain: ViewClient) -> ElectionView:
+    """Show who stands for the community's seats, and who sits."""
+    return await chain.api(ChambersApi.election)
 
 
 # ---- referenda
@@ -252,10 +218,8 @@ def propose(
                         f"referendum {index} is submitted, but its deposit for the decision "
                         f"is not placed ({error}); `btt-chain gov deposit {index}` places it"
                     ) from None
-        if as_json:
-            show.document({"referendum": index, "block": "0x" + sent.block.hex()})
-        else:
-            show.good(f"referendum {index}; `btt-chain gov status {index}` shows it")
+        text = f"referendum {index}; `btt-chain gov status {index}` shows it"
+        report(sent, as_json, text, referendum=index)
 
     run(work())
 
@@ -280,14 +244,14 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
 
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
-            currency, prefix = chain.currency, chain.prefix
+            context = await context_of(chain)
             returned = await _refund(chain, index, sender)
-        paid = [(encode(one.who, prefix), one.amount) for one in returned]
+        paid = [(rule(AccountId).text(refund.who, context), refund.amount) for refund in returned]
         if as_json:
             show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
             return
         for who, amount in paid:
-            show.good(f"{currency.format(amount)} went back to {who}")
+            show.good(f"{context.currency.format(int(amount))} went back to {who}")
 
     run(work())
 
@@ -389,20 +353,13 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: objec
 
     async def work() -> None:
         async with view_chain(url, timeout) as chain:
-            id = await track_number(chain, track)
-            sent = await sender.send(
-                chain, "ConvictionVoting", "unlock", target=Id(AccountId(sender.account)),
-                **{"class": id},
-            )  # fmt: skip
-            locks = await chain.chain.storage(
-                "ConvictionVoting.ClassLocksFor", "0x" + sender.account.hex()
-            )
-            currency = chain.currency
-        left = locked_by(id, locks)
-        if as_json:
-            show.document({"track": id, "locked": str(left), "block": "0x" + sent.block.hex()})
-            return
-        show.good(f"{currency.format(left) if left else 'nothing'} stays locked by this track")
+            number, voter = await track_number(chain, track), AccountId(sender.account)
+            call = {"class": number, "target": Id(voter)}
+            sent = await sender.send(chain, "ConvictionVoting", "unlock", **call)
+            locks = await chain.storage(Locks, "ConvictionVoting.ClassLocksFor", voter) or []
+        left = next((int(amount) for track, amount in locks if track == number), 0)
+        text = f"{chain.currency.format(left) if left else 'nothing'} stays locked by this track"
+        report(sent, as_json, text, track=number, locked=str(left))
 
     run(work())
 
@@ -427,21 +384,15 @@ send(
 )  # fmt: skip
 
 
-@examples("btt-chain gov elect 100BTT //Bob //Charlie --from //Alice")
-@gov.command(cls=SendingCommand)
-@click.argument("amount")
-@click.argument("names", nargs=-1, required=True, metavar="CANDIDATE...")
-@call_options
+@composed(
+    gov, Chambers.vote_representative,
+    "btt-chain gov elect 100BTT //Bob //Charlie --from //Alice", done="backed, in block {block}",
+)  # fmt: skip
 def elect(
-    amount: str, names: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+    amount: Balance, candidates: Annotated[list[AccountId], Input("CANDIDATE...")]
+) -> dict[str, object]:
     """Back up to ten candidates, each with all of AMOUNT; it stays locked until `unelect`."""
-    currency, prefix = run(properties(url, timeout))
-    args = {
-        "candidates": [AccountId(account(name, prefix)) for name in names],
-        "value": planck(currency, amount),
-    }
-    submit_call("Chambers", "vote_representative", args, "backed", url, timeout, as_json, options)
+    return {"candidates": candidates, "value": amount}
 
 
 for command in objections.commands.values():

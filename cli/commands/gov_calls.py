@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from btt_chain.client.errors import DispatchFailed
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import NotFound, Refused, hint
 from cli.common.sending import Sender
 from cli.common.session import run
 from cli.common.trying import failure_of
-from cli.common.working import account, view_chain
-from runtime.apis.governance import GovernanceApi, ReferendumView
+from cli.common.working import view_chain
+from runtime.apis.governance import GovernanceApi
 from runtime.pallets.origins import Decision
 from runtime.pallets.preimage import MAX_INLINE
 from runtime.pallets.referenda import ROOT_TRACK
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain as StateAt
-    from btt_chain.client.transactions import Call, Included
+    from btt_chain.client.transactions import Call
     from btt_chain.client.views import ViewClient
     from btt_chain.scale.portable import Plain
 
@@ -35,23 +36,11 @@ async def track_names(chain: ViewClient) -> dict[int, str]:
     return {int(view.id): view.name for view in tracks}
 
 
-def call_of(view: ReferendumView, chain: StateAt) -> str:
-    """Return the name of a referendum's call; its hash if the call is not available."""
-    if view.call is not None:
-        return chain.metadata.decoder.call(view.call).name
-    return "-" if view.proposal is None else "0x" + view.proposal.hex()
-
-
 async def slot_now(chain: StateAt) -> int:
     """Return the time of a chain, in slots since its first block."""
     slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
     current, genesis = (int(str(value)) for value in slots)
     return current - genesis
-
-
-def track_of(view: ReferendumView, names: dict[int, str]) -> str:
-    """Return the name of a referendum's track, or its number."""
-    return "-" if view.track is None else names.get(int(view.track), str(int(view.track)))
 
 
 async def track_number(chain: ViewClient, text: str) -> int:
@@ -61,14 +50,6 @@ async def track_number(chain: ViewClient, text: str) -> int:
         if text in (name, str(number)):
             return number
     raise NotFound(f"there is no track {text!r}; {hint(text, list(names.values()))}")
-
-
-def locked_by(track: int, locks: Plain) -> int:
-    """Return the planck that a track locks, by the value of `ConvictionVoting.ClassLocksFor`."""
-    for row in locks if isinstance(locks, list) else []:
-        if isinstance(row, list) and row[0] == track:
-            return int(str(row[1]))
-    return 0
 
 
 def caller_of(track: int) -> Plain:
@@ -112,19 +93,12 @@ def submit_call(
     """Sign and send a call, and print its result."""
     sender = Sender.of(options, as_json)
 
-    async def work() -> Included:
+    async def work() -> None:
         async with view_chain(url, timeout) as chain:
-            return await sender.send(chain, pallet, call, **args)
+            sent = await sender.send(chain, pallet, call, **args)
+        report(sent, as_json, f"{done}, in block {to_hex(sent.block)}")
 
-    report_sent(run(work()), done, as_json=as_json)
-
-
-def report_sent(sent: Included, done: str, *, as_json: bool) -> None:
-    """Print the result of a call."""
-    if as_json:
-        show.document({"done": done, "block": "0x" + sent.block.hex()})
-    else:
-        show.good(f"{done}, in block 0x{sent.block.hex()}")
+    run(work())
 
 
 async def class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
@@ -136,8 +110,3 @@ async def class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
             if isinstance(vote, list) and vote[0] == index:
                 return int(str(keys[-1]))
     raise NotFound(f"{chain.metadata.address(who)} has no vote on referendum {index}")
-
-
-def address_of(text: str, prefix: int) -> object:
-    """Return the address of an account in the form of calls. Mistyped if there is none."""
-    return Id(AccountId(account(text, prefix)))
