@@ -6,15 +6,17 @@ A call is named by its number: the block and the extrinsic of its proposal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 import click
 
-from btt_chain.client.transactions import Call
+from btt_chain.client.chain import Chain
+from btt_chain.client.transactions import Call, Included
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.present.times import span
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.primitives.ss58 import DEFAULT_PREFIX
+from btt_chain.scale.portable import Plain
+from btt_chain.wallet.entries import Entry, multisig_account
 from cli.common import show
 from cli.common.calls import report, send_call
 from cli.common.errors import Mistyped, Refused
@@ -36,20 +38,13 @@ from cli.common.options import (
     query_options,
     wallet_option,
 )
-from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.sending import Sender, SendingCommand, call_options, call_text
 from cli.common.session import call_given, open_chain, run
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import names_of_accounts, wallet, wallet_errors
 from cli.common.working import account
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Included
-    from btt_chain.scale.portable import Plain
-    from btt_chain.wallet.entries import Entry
-
-MAX_SIGNERS: Final = 100
+from runtime.pallets.multisig import MAX_SIGNATORIES
 
 name_argument = click.argument("name")
 number_argument = click.argument("number", required=False)
@@ -67,7 +62,7 @@ def multisig() -> None:
 def signers_arguments(command: Command) -> Command:
     """Add the signers and the threshold."""
     threshold = click.option(
-        "--threshold", "-t", type=click.IntRange(2, MAX_SIGNERS), required=True,
+        "--threshold", "-t", type=click.IntRange(2, MAX_SIGNATORIES), required=True,
         help="Number of signers that must approve.",
     )  # fmt: skip
     signers = click.argument("signers", nargs=-1, required=True, metavar="SIGNER SIGNER...")
@@ -90,14 +85,12 @@ def call_option(command: Command) -> Command:
 @json_option
 def address(signers: tuple[str, ...], threshold: int, network: int, as_json: bool) -> None:
     """Show the address of a multisig account; no node is needed."""
-    from btt_chain.wallet.entries import multisig_account
-
     members = _members(signers)
     with wallet_errors():
         account = multisig_account(members, threshold)
     if as_json:
         show.document(
-            {"address": ss58.encode(account, network), "account": "0x" + account.hex(),
+            {"address": ss58.encode(account, network), "account": to_hex(account),
              "threshold": threshold,
              "signers": [ss58.encode(each, network) for each in sorted(members)]}
         )  # fmt: skip
@@ -113,8 +106,6 @@ def address(signers: tuple[str, ...], threshold: int, network: int, as_json: boo
 @json_option
 def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -> None:
     """Add a multisig account to the wallet. Nothing is sent: such an account needs no setup."""
-    from btt_chain.wallet.entries import Entry
-
     with wallet_errors():
         entry = Entry.multisig(name, _members(signers), threshold)
         wallet().add(entry)
@@ -171,7 +162,7 @@ def propose(
                 done, as_json,
                 f"Proposed as number {number}: another signer approves it with "
                 f"`btt-chain multisig approve {name} {number}`.",
-                number=number, callHash="0x" + digest.hex(), call="0x" + inner.raw.hex(),
+                number=number, callHash=to_hex(digest), call=to_hex(inner.raw),
             )  # fmt: skip
 
     run(work())
@@ -255,7 +246,7 @@ def cancel(
             call = chain.compose(
                 "Multisig.cancel_as_multi", threshold=entry.threshold,
                 other_signatories=others(entry, sender.account), timepoint=found.timepoint,
-                call_hash="0x" + found.call_hash.hex(),
+                call_hash=to_hex(found.call_hash),
             )  # fmt: skip
             done = await send_call(sender, chain, call)
             report(done, as_json, f"Number {found.number} is cancelled.", number=found.number)
@@ -289,9 +280,8 @@ def _act(
                 )
             inner = _bytes_of(found, raw)
             if inner is not None and not as_json:
-                shown = chain.metadata.decoder.call(inner)
-                said = ", ".join(f"{key}: {text}" for key, text in shown.shown.items())
-                show.record({"number": found.number, "does": f"{shown.name}({said})"})
+                does = call_text(chain.metadata.decoder.call(inner))
+                show.record({"number": found.number, "does": does})
             if inner is None:
                 check_known(found, may_be_hash=missing > 0 and sender.is_forced)
             body = None if inner is None else Call(inner)
@@ -308,7 +298,7 @@ def check_known(found: Operation, *, may_be_hash: bool) -> None:
         show.note(f"note: only the hash of number {found.number} is known: it could be any call")
         return
     raise Mistyped(
-        f"the chain has only the hash of number {found.number}, 0x{found.call_hash.hex()}: give "
+        f"the chain has only the hash of number {found.number}, {to_hex(found.call_hash)}: give "
         "the call with --call HEX"
     )
 
@@ -339,7 +329,7 @@ async def _approval(
         return carrying(chain.metadata, "Multisig.as_multi", arguments, inner)
     if found is None:
         raise Mistyped("a proposal needs the call")
-    arguments["call_hash"] = "0x" + found.call_hash.hex()
+    arguments["call_hash"] = to_hex(found.call_hash)
     return chain.compose("Multisig.approve_as_multi", **arguments)
 
 
@@ -369,9 +359,8 @@ def _deposit(chain: Chain, entry: Entry) -> int:
 
 def _shown(chain: Chain, found: Operation) -> str:
     if found.call is None:
-        return f"unknown, hash 0x{found.call_hash.hex()}"
-    view = chain.metadata.decoder.call(found.call)
-    return f"{view.name}({', '.join(f'{key}: {text}' for key, text in view.shown.items())})"
+        return f"unknown, hash {to_hex(found.call_hash)}"
+    return call_text(chain.metadata.decoder.call(found.call))
 
 
 def _row(chain: Chain, entry: Entry, found: Operation, age_ms: int) -> list[str]:
@@ -390,8 +379,8 @@ def _facts(chain: Chain, entry: Entry, found: Operation) -> dict[str, object]:
     view = None if found.call is None else chain.metadata.decoder.call(found.call)
     return {
         "number": found.number,
-        "callHash": "0x" + found.call_hash.hex(),
-        "encoded": None if found.call is None else "0x" + found.call.hex(),
+        "callHash": to_hex(found.call_hash),
+        "encoded": hex_or_none(found.call),
         "call": None if view is None else view.name,
         "arguments": None if view is None else view.arguments,
         "approvals": [chain.metadata.address(each) for each in found.approvals],
