@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.care.auditing import Disclosure, Place, seal
+from btt_chain.client.views import ViewClient
+from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
 from cli.common import show
 from cli.common.care import (
@@ -26,13 +30,6 @@ from cli.common.working import view_chain
 from cli.declared import Input, send
 from runtime.apis.incentives import IncentivesApi
 from runtime.pallets.incentives import AuditPhase, Incentives
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from btt_chain.care.auditing import Disclosure
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
 
 audits = Group("audits")
 """Commands that `btt-chain facility` has."""
@@ -95,8 +92,6 @@ async def openings(
 
     It is sealed to the keys that the auditors had when the month was settled.
     """
-    from btt_chain.care.auditing import Place, seal
-
     view = await chain.api(IncentivesApi.audit, owner, u32(month))
     if view is None:
         raise NotFound(f"there is no audit of month {month} now")

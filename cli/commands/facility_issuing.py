@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.care.activities import month_of
 from btt_chain.care.evidence import DeviceProof, Statement
-from btt_chain.care.messages import Request
+from btt_chain.care.facility import Activity
+from btt_chain.care.messages import Claim, Request
 from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.daemon import Daemon
+from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.care import (
     account_id,
@@ -43,12 +46,6 @@ from cli.common.session import first_step, from_hex, run, run_until_stopped
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from btt_chain.care.messages import Claim
-    from btt_chain.primitives.account import AccountId
-
 PERCENT: Final = 10_000
 """Parts per million of a percent."""
 OUT_MODE: Final = 0o600
@@ -73,6 +70,16 @@ def new_file(path: Path) -> Iterator[None]:
     finally:
         if not path.stat().st_size:
             path.unlink()
+
+
+def check_address(url: str) -> None:
+    """Check a URL of `facility serve`. Refused if wallets would not use it."""
+    if url:
+        # Imported here: aiohttp takes a third of a second.
+        from btt_chain.care.fetch import checked_url
+
+        with words():
+            checked_url(url)
 
 
 @examples(
@@ -121,8 +128,6 @@ def issue(
     has the points: give it to the patient only. The same evidence of a patient counts once a day:
     after a crash, run the same command again, and it writes the same claim.
     """
-    from btt_chain.care.facility import Activity
-
     proof = device_proof(kind, device, counter, signature)
     statement = Statement(kind, quality * PERCENT, dict(read_object_file(evidence)), proof)
 
@@ -147,11 +152,7 @@ def issue(
             write_private(out, claim.encode().encode())
             return claim, is_known
 
-    if serve_url:
-        from btt_chain.care.fetch import checked_url
-
-        with words():
-            checked_url(serve_url)
+    check_address(serve_url)
     # Before anything is recorded: a claim that cannot be written would have to be asked for again.
     with new_file(out):
         claim, is_known = run(work())
@@ -184,11 +185,7 @@ def claims(
 
     They are the same claims, so that a second copy brings no second points.
     """
-    from btt_chain.care.fetch import checked_url
-
-    if serve_url:
-        with words():
-            checked_url(serve_url)
+    check_address(serve_url)
 
     async def work() -> tuple[int, list[Claim]]:
         async with view_chain(url, timeout) as chain:
@@ -258,6 +255,7 @@ def serve(
     Put a proxy with TLS in front of it: wallets send claims by https only, and by http to this
     machine.
     """
+    # Imported here: aiohttp takes a third of a second.
     from btt_chain.care.server import serving
 
     async def folder_of(connection: Connection) -> tuple[AccountId, bytes]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.care.evidence import Subtotal
+from btt_chain.care.members import MIN_MEMBERS
 from btt_chain.primitives.ss58 import encode
 from cli.common import show
 from cli.common.care import (
@@ -21,10 +22,6 @@ from cli.common.options import Group, examples, json_option
 from cli.common.session import run
 from cli.common.working import view_chain
 from runtime.apis.facilities import FacilitiesApi
-
-if TYPE_CHECKING:
-    from btt_chain.care.evidence import Subtotal
-
 
 members = Group("members")
 """Commands that `btt-chain facility` has."""
@@ -98,8 +95,6 @@ def list_(
     as_json: bool,
 ) -> None:  # fmt: skip
     """List the members in a month (the current one by default)."""
-    from btt_chain.care.members import MIN_MEMBERS
-
     rows = _subtotals(who, month, secret, base_path, url, timeout)[1]
     if as_json:
         show.document([name for name, _ in rows])

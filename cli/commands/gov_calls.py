@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed
+from btt_chain.client.transactions import Call
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digits import to_hex
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.calls import report
 from cli.common.errors import NotFound, Refused, hint
@@ -20,12 +24,6 @@ from runtime.pallets.origins import Decision
 from runtime.pallets.preimage import MAX_INLINE
 from runtime.pallets.referenda import ROOT_TRACK
 
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain as StateAt
-    from btt_chain.client.transactions import Call
-    from btt_chain.client.views import ViewClient
-    from btt_chain.scale.portable import Plain
-
 BEYOND: Final = re.compile(r"^(BadOrigin|RootNotAllowed|\w+\.InsufficientPermission)\b")
 """Errors of calls that the caller may never make."""
 
@@ -36,7 +34,7 @@ async def track_names(chain: ViewClient) -> dict[int, str]:
     return {int(view.id): view.name for view in tracks}
 
 
-async def slot_now(chain: StateAt) -> int:
+async def slot_now(chain: Chain) -> int:
     """Return the time of a chain, in slots since its first block."""
     slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
     current, genesis = (int(str(value)) for value in slots)
@@ -57,7 +55,7 @@ def caller_of(track: int) -> Plain:
     return {"system": "Root"} if track == ROOT_TRACK else {"Origins": Decision(track).name}
 
 
-async def check_decision(chain: StateAt, sender: Sender, track: int, call: Call) -> None:
+async def check_decision(chain: Chain, sender: Sender, track: int, call: Call) -> None:
     """Refuse a proposal whose call is beyond what the track may decide, unless forced.
 
     A call that would fail for another reason gets a note: things may change until the decision.
@@ -101,7 +99,7 @@ def submit_call(
     run(work())
 
 
-async def class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
+async def class_of_vote(chain: Chain, who: bytes, index: int) -> int:
     """Return the class in which an account voted on a referendum, also after its end."""
     async for keys, voting in chain.entries("ConvictionVoting.VotingFor", "0x" + who.hex()):
         casting = voting.get("Casting") if isinstance(voting, dict) else None

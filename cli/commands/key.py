@@ -198,8 +198,6 @@ def vanity(pattern: str, scheme: str, network: int, as_json: bool, output: str) 
 
     Each further letter takes 58 times as long: four are found in minutes, six in days.
     """
-    from btt_chain.crypto.keypair import KeyPair
-
     alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
     strange = sorted(set(pattern) - set(alphabet))
     if strange or not pattern:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from btt_chain.client.amount import Currency
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import NotFound
 from btt_chain.keystore import Keystore, Password, SigningRecord
@@ -17,17 +16,16 @@ from btt_chain.keystore.errors import RecordError, RecordExists, RecordInUse
 from btt_chain.keystore.record import read, record_path
 from btt_chain.keystore.store import SCHEMES as SCHEME_OF
 from btt_chain.keystore.store import stored_keys
+from btt_chain.primitives import ss58
 from btt_chain.primitives.digits import to_hex
-from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, Refused
-from cli.common.key_state import key_reports
+from cli.common.key_state import KEY_TYPES, key_reports
 from cli.common.options import DEFAULT_URL, SCHEMES, examples, json_option, read_secret
 from cli.common.session import open_chain, run
 from cli.common.types import Seconds
 from cli.common.validator_keys import (
-    KEY_TYPES,
     Place,
     keystore_password_of,
     keystore_password_options,
@@ -35,7 +33,7 @@ from cli.common.validator_keys import (
     place_of,
     plain_key_errors,
 )
-from cli.common.validators import NOT_ELECTED
+from cli.common.validators import Validator, owner_of, read_validator, seat_text
 
 # ---- insert
 
@@ -276,13 +274,12 @@ async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
 async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
     owners: dict[str, str] = {}
     findings = []
-    for kind, found in keys.items():
-        for public in found:
-            typed = json.dumps(["0x" + kind.encode().hex(), to_hex(public)])
-            owner = await chain.storage("Session.KeyOwner", typed)
-            if isinstance(owner, str):
+    for kind, publics in keys.items():
+        for public in publics:
+            owner = await owner_of(chain, kind, to_hex(public))
+            if owner is not None:
                 owners[kind] = owner
-        if not found:
+        if not publics:
             continue
         text = f"registered by {owners[kind]}" if kind in owners else "not registered: "
         if kind not in owners:
@@ -293,44 +290,17 @@ async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]
         text = f"the keys belong to different stashes, {' and '.join(stashes)}"
         findings.append(Finding("stash", False, text))
     for stash in stashes:
-        findings += [await _bond(chain, stash), await _seat(chain, stash)]
+        state = await read_validator(chain, ss58.decode(stash)[0])
+        findings += bond_and_seat(state, chain.metadata.currency)
     return findings
 
 
-async def _bond(chain: Chain, stash: str) -> Finding:
-    ledger = await chain.storage("Authorities.Ledger", stash)
-    minimum = _number(await chain.storage("Authorities.MinimumBond"))
-    active = _number(ledger.get("active")) if isinstance(ledger, dict) else 0
-    money = chain.metadata.currency.format
-    if active < minimum:
-        text = f"{money(active)} of at least {money(minimum)}: send Authorities.bond"
-        return Finding("bond", False, text)
-    return Finding("bond", True, money(active))
-
-
-async def _seat(chain: Chain, stash: str) -> Finding:
-    validators = _names(await chain.storage("Session.Validators"))
-    disabled = await chain.storage("Session.DisabledValidators")
-    if stash in validators:
-        at = validators.index(stash)
-        if isinstance(disabled, list) and at in map(_number, disabled):
-            return Finding("active set", False, "disabled for an offence, until the next session")
-        return Finding("active set", True, f"validator {at} of {len(validators)}")
-    queued = await chain.storage("Session.QueuedKeys")
-    if isinstance(queued, list) and stash in (_first(entry) for entry in queued):
-        return Finding("active set", True, "validates from the next session on")
-    text = "not elected: a candidate joins two sessions after Authorities.validate at the earliest"
-    return Finding("active set", False, f"{text}; {NOT_ELECTED}")
-
-
-def _names(value: Plain) -> Sequence[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
-
-
-def _first(entry: Plain) -> Plain:
-    return entry[0] if isinstance(entry, list) and entry else None
-
-
-def _number(value: Plain) -> int:
-    """Return a number of our JSON, in which numbers of many bits are text."""
-    return int(value) if isinstance(value, (int, str)) else 0
+def bond_and_seat(state: Validator, currency: Currency) -> list[Finding]:
+    """Return what is missing of a bond, and of a seat in the set."""
+    bond = currency.format(state.active)
+    is_bonded = state.active >= state.minimum_bond
+    if not is_bonded:
+        minimum = currency.format(state.minimum_bond)
+        bond += f" of at least {minimum}: send Authorities.bond"
+    is_seated = state.is_queued if state.place is None else not state.is_disabled
+    return [Finding("bond", is_bonded, bond), Finding("active set", is_seated, seat_text(state))]

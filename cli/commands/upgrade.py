@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,6 +70,7 @@ def upgrade() -> None:
 
 def runtimes() -> Mapping[Release, Carried]:
     """Return the runtime versions of this program. Refused if a package is wrong."""
+    # Imported here: the table of pallets takes half a second, and `status` needs none.
     from btt_chain.chain.runtimes import BadPackage, carried
 
     try:
@@ -91,8 +93,6 @@ def origins(spec_name: str) -> Mapping[int, str]:
 
     Refused if a package is wrong. Without packages nothing is imported: the runtime takes a second.
     """
-    from importlib.metadata import entry_points
-
     if not entry_points(group=PACKAGES):
         return {SPEC_VERSION: "the program"}
     return {number: runtime.origin for number, runtime in versions_of(spec_name).items()}
@@ -287,6 +287,7 @@ def try_(
     if sum((dev or chain is not None, state is not None, url is not None)) != 1:
         raise Mistyped("whose state? Give --chain (or --dev), --state or --url, one of them")
     builders = {release: runtime.build for release, runtime in runtimes().items()}
+    # Imported here, as in `runtimes`.
     from btt_chain.chain.rehearsal import CannotRehearse, rehearse
 
     try:
@@ -309,6 +310,7 @@ def try_(
 
 def _read(file: str) -> dict[bytes, bytes]:
     """Return the state in a file. Refused if the file has no state."""
+    # Imported here, as in `runtimes`.
     from genesis.build import build
     from genesis.catalogue import load
     from genesis.spec import Raw, SpecError
@@ -331,6 +333,7 @@ def _fetched(url: str) -> dict[bytes, bytes]:
 @contextmanager
 def _over(state: dict[bytes, bytes]) -> Iterator[Any]:
     """Yield an overlay over a state, and a function that returns its root."""
+    # Imported here, as in `runtimes`.
     from genesis.build import readable
     from genesis.code import state_version
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-from btt_chain.client.chain import read_header
+from btt_chain.client.chain import Chain, read_header
 from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import Json
 from btt_chain.client.wire import list_of, member
 from btt_chain.primitives import ss58
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.scale.portable import Plain
 from cli.common import show
-from cli.common.calls import report, send_calls
+from cli.common.calls import Named, report, send_calls
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.key_state import key_reports
+from cli.common.key_state import KEY_TYPES, KeyReport, key_reports
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import open_chain, run
 from cli.common.trying import waiting_before
-from cli.common.validator_keys import KEY_TYPES
 from cli.common.validators import (
     Validator,
     few_text,
@@ -33,13 +34,6 @@ from cli.common.validators import (
     seat_text,
 )
 from cli.common.working import account, planck
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Json
-    from btt_chain.scale.portable import Plain
-    from cli.common.calls import Named
-    from cli.common.key_state import KeyReport
 
 BLOCKS_COUNTED: Final = 200
 """Maximum number of blocks of the session of which `status` counts the authors."""

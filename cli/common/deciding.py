@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.client.chain import Chain
+from btt_chain.client.transactions import Call, Included
 from cli.common import show
 from cli.common.errors import Mistyped
 from cli.common.options import Command
@@ -17,10 +19,6 @@ from cli.common.signers import carrying
 TYPED: Final = click.core.ParameterSource.COMMANDLINE
 ASKING: Final = ("dry_run", "yes", "force")
 """Options that ask for less than sending, which is what happens without `--sudo`."""
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Call, Included
 
 
 def deciding_options(command: Command) -> Command:
