@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import click
@@ -10,9 +11,13 @@ import click
 from btt_chain.client.chain import Chain, read_header
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Json
+from btt_chain.client.views import ViewClient, shaped
 from btt_chain.client.wire import list_of, member
 from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.digits import from_hex, to_hex
+from btt_chain.scale import u128
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.calls import Named, report, send_calls
@@ -34,18 +39,21 @@ from cli.common.validators import (
     seat_text,
 )
 from cli.common.working import account, planck
+from cli.declared import query
+from runtime.frame.aliases import Balance
 
 BLOCKS_COUNTED: Final = 200
 """Maximum number of blocks of the session of which `status` counts the authors."""
 
 
-@click.group(cls=Group)
-def validator() -> None:
-    """Make and finalize blocks, with a bond that answers for it.
+validator = Group(
+    "validator",
+    help="""Make and finalize blocks, with a bond that answers for it.
 
     --url is the validator's own node: its session keys are made there. --from is the stash, whose
     money is bonded. Every command can be repeated: it goes on where it stopped.
-    """
+    """,
+)
 
 
 # ---- join
@@ -149,7 +157,7 @@ async def check_nothing_waits(chain: Chain, sender: Sender) -> None:
 
 async def has_keys(chain: Chain, keys: bytes) -> bool:
     """Return True if the node has all of a set of session keys."""
-    answer: Json = await chain.connection.call("author_hasSessionKeys", "0x" + keys.hex())
+    answer: Json = await chain.connection.call("author_hasSessionKeys", to_hex(keys))
     return answer is True
 
 
@@ -172,16 +180,14 @@ async def unused_keys(chain: Chain, stash: bytes) -> Named | None:
         ]  # fmt: skip
         if not free:
             return None
-        keys += bytes.fromhex(free[-1].removeprefix("0x"))
-    proof = await chain.connection.call(
-        "author_proveUnusedKeys", "0x" + keys.hex(), "0x" + stash.hex()
-    )
-    return registration(chain, "0x" + keys.hex(), proof)
+        keys += from_hex(free[-1])
+    proof = await chain.connection.call("author_proveUnusedKeys", to_hex(keys), to_hex(stash))
+    return registration(chain, to_hex(keys), proof)
 
 
 async def new_keys(chain: Chain, stash: bytes) -> Named:
     """Make session keys in the node; return the call that registers them, with their proof."""
-    made = await chain.connection.call("author_rotateKeysWithOwner", "0x" + stash.hex())
+    made = await chain.connection.call("author_rotateKeysWithOwner", to_hex(stash))
     keys, proof = (made.get("keys"), made.get("proof")) if isinstance(made, dict) else (None, None)
     return registration(chain, keys, proof)
 
@@ -354,7 +360,7 @@ async def _votes(chain: Chain, state: Validator) -> bool | None:
         answer = await chain.connection.call("grandpa_roundState")
     except RpcError:
         return None
-    key = ss58.encode(bytes.fromhex(state.keys["grandpa"][2:]))
+    key = ss58.encode(from_hex(state.keys["grandpa"]))
     rounds = list_of(member(answer, "background"))
     if not rounds:
         return None
@@ -368,48 +374,40 @@ async def _votes(chain: Chain, state: Validator) -> bool | None:
 # ---- list
 
 
-@examples("btt-chain validator list")
-@validator.command("list")
-@query_options
-def list_(url: str, timeout: float, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class ListedValidator:
+    """A validator, or a candidate."""
+
+    stash: AccountId
+    bond: Balance | None
+    active: bool
+    queued: bool
+    candidate: bool
+
+
+@query(
+    validator, "btt-chain validator list",
+    columns={
+        "stash": "stash", "bond": "bond", "this session": "active", "next session": "queued",
+        "candidate": "candidate",
+    },
+)  # fmt: skip
+async def list_(chain: ViewClient) -> list[ListedValidator]:
     """List the validators and candidates with their bonds, the greatest first."""
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            sessions = await read_sessions(chain)
-            active = await chain.storage("Session.Validators")
-            queued = await chain.storage("Session.QueuedKeys")
-            bonds = {
-                str(keys[0]): int(str(bond))
-                async for keys, bond in chain.entries("Authorities.Candidates")
-            }
-            currency = chain.metadata.currency
-        names = [str(name) for name in active] if isinstance(active, list) else []
-        next_ = [str(row[0]) for row in queued if isinstance(row, list)] if isinstance(
-            queued, list
-        ) else []  # fmt: skip
-        accounts = sorted({*names, *next_, *bonds}, key=lambda who: (-bonds.get(who, 0), who))
-        rows = [(who, bonds.get(who), who in names, who in next_, who in bonds) for who in accounts]
-        if as_json:
-            show.document(
-                [
-                    {"stash": who, "bond": None if bond is None else str(bond), "active": now,
-                     "queued": soon, "candidate": stands}
-                    for who, bond, now, soon, stands in rows
-                ]
-            )  # fmt: skip
-            return
-        amounts = show.amounts(currency, [bond for _, bond, *_ in rows])
-        show.table(
-            ["stash", ">bond", "this session", "next session", "candidate"],
-            [
-                [who, amount, *("yes" if flag else "-" for flag in flags)]
-                for (who, _, *flags), amount in zip(rows, amounts, strict=True)
-            ],
-        )
-        show.note(f"session {sessions.index}; the next begins {sessions.when(sessions.index + 1)}")
-
-    run(ask())
+    active = await chain.storage(list[AccountId], "Session.Validators") or []
+    queued = await chain.storage(list[tuple[AccountId, object]], "Session.QueuedKeys") or []
+    bonds = {
+        shaped(AccountId, keys[0]): u128(int(str(bond)))
+        async for keys, bond in chain.chain.entries("Authorities.Candidates")
+    }
+    soon = {stash for stash, _ in queued}
+    sessions = await read_sessions(chain.chain)
+    show.note(f"session {sessions.index}; the next begins {sessions.when(sessions.index + 1)}")
+    rows = [
+        ListedValidator(stash, bonds.get(stash), stash in active, stash in soon, stash in bonds)
+        for stash in {*active, *soon, *bonds}
+    ]
+    return sorted(rows, key=lambda row: (-int(row.bond or 0), row.stash))
 
 
 # ---- rotate
