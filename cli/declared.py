@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from json import dumps
 from pathlib import Path
@@ -53,6 +53,8 @@ Composes: TypeAlias = Callable[..., Arguments | Awaitable[Arguments]]
 It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
 Composing = TypeVar("Composing", bound=Composes)
+Sends = TypeVar("Sends", bound=Callable[..., Awaitable[None]])
+Command: TypeAlias = Callable[..., None]
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
 """A function that returns more values by the events of a call; it may raise Refused."""
 Done: TypeAlias = str | Callable[..., str]
@@ -131,8 +133,8 @@ class Parameter:
         if not mark.help:
             metavar = None if isinstance(type, click.Choice) else self.metavar
             return click.Argument(
-                [self.key], type=type, metavar=metavar, required=not self.is_optional,
-                nargs=-1 if self.is_list else 1,
+                [self.key], type=type, metavar=metavar, nargs=-1 if self.is_list else 1,
+                required=not self.is_optional and mark.default is None,
             )  # fmt: skip
         is_flag = isinstance(self.rule, Truth)
         return click.Option(
@@ -176,12 +178,31 @@ def _name(name: str, hint: object) -> str:
 
 
 def parameters_of(
-    function: Callable[..., object], marks: Mapping[str, Input] | None = None
+    function: Callable[..., object],
+    marks: Mapping[str, Input] | None = None,
+    without: Collection[str] = (),
 ) -> list[Parameter]:
     """Return the typed parameters of a function or a call."""
     hints, marks = hints_of(function), marks or {}
-    typed = {name: hint for name, hint in hints.items() if name not in NOT_TYPED}
-    return [Parameter(name, hint, marks.get(name)) for name, hint in typed.items()]
+    names = [name for name in hints if name not in NOT_TYPED and name not in without]
+    return [Parameter(name, hints[name], marks.get(name)) for name in names]
+
+
+def typed_for(parameters: Sequence[Parameter], options: dict[str, object]) -> dict[str, object]:
+    """Return what was typed for parameters, which is removed from `options`. Raises Mistyped."""
+    typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
+    for parameter in parameters:
+        if parameter.mark.check is not None and typed[parameter.key] is not None:
+            parameter.mark.check(str(typed[parameter.key]))
+    return typed
+
+
+async def values_of(
+    parameters: Sequence[Parameter], typed: Mapping[str, object], chain: ViewClient
+) -> tuple[dict[str, object], Context]:
+    """Return the values of what was typed. Raises Mistyped."""
+    context = await context_of(chain)
+    return {p.key: p.parse(typed[p.key], context) for p in parameters}, context
 
 
 async def context_of(client: ViewClient) -> Context:
@@ -226,8 +247,7 @@ def query(
         def command(url: str, timeout: float, as_json: bool, **typed: object) -> None:
             async def ask() -> tuple[object, Context]:
                 async with view_chain(url, timeout) as chain:
-                    context = await context_of(chain)
-                    values = {p.key: p.parse(typed[p.key], context) for p in parameters}
+                    values, context = await values_of(parameters, typed, chain)
                     return await function(chain, **values), context
 
             value, context = run(ask())
@@ -379,12 +399,12 @@ def decided(
         sending = _Sending(call, function, parameters_of(function), done)
 
         def command(url: str, timeout: float, as_json: bool, sudo: bool, **options: object) -> None:
-            typed = sending.typed(options)
+            typed = typed_for(sending.parameters, options)
             sender = Sender.of(options, as_json) if is_sent_by_sudo(options, sudo=sudo) else None
 
             async def work() -> None:
                 async with view_chain(url, timeout) as chain:
-                    values, context = await sending.values(chain, typed)
+                    values, context = await values_of(sending.parameters, typed, chain)
                     arguments = await sending.arguments(values, chain, sender)
                     composed = chain.compose(*sending.path, **arguments)
                     if sender is None:
@@ -406,6 +426,41 @@ def decided(
     return declare
 
 
+def sending(
+    group: click.Group, *lines: str, options: Sequence[Callable[[Command], Command]] = ()
+) -> Callable[[Sends], Sends]:
+    """Add a command whose function sends calls, with `chain` and `sender`, and prints the result.
+
+    Its other parameters are typed; those of `options` are not parsed.
+    """
+
+    def declare(function: Sends) -> Sends:
+        def command(url: str, timeout: float, as_json: bool, **rest: object) -> None:
+            typed, others = typed_for(parameters, rest), {name: rest.pop(name) for name in names}
+            sender = Sender.of(rest, as_json)
+
+            async def work() -> None:
+                async with view_chain(url, timeout) as chain:
+                    values, _ = await values_of(parameters, typed, chain)
+                    await function(chain, sender, **values, **others)
+
+            run(work())
+
+        own = click.Command("options")
+        for option in options:
+            option(own)
+        names = [str(param.name) for param in own.params]
+        parameters = parameters_of(function, without=names)
+        wrapped = call_options(command)
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        _add(group, SendingCommand, function.__name__, wrapped, parameters, lines,
+             inspect.getdoc(function))  # fmt: skip
+        return function
+
+    return declare
+
+
 @dataclass(frozen=True, slots=True)
 class _Sending:
     """A call of a command, the function that composes it, and its result."""
@@ -422,21 +477,6 @@ class _Sending:
         """Names of the pallet and the call."""
         pallet, _, call = name_of(self.call).partition(".")
         return pallet, call.rstrip("_")
-
-    def typed(self, options: dict[str, object]) -> Mapping[str, object]:
-        """Return what was typed for the parameters, which is removed from `options`."""
-        typed = {parameter.key: options.pop(parameter.key) for parameter in self.parameters}
-        for parameter in self.parameters:
-            if parameter.mark.check is not None and typed[parameter.key] is not None:
-                parameter.mark.check(str(typed[parameter.key]))
-        return typed
-
-    async def values(
-        self, chain: ViewClient, typed: Mapping[str, object]
-    ) -> tuple[Mapping[str, object], Context]:
-        """Return the values of the parameters. Raises Mistyped."""
-        context = await context_of(chain)
-        return {p.key: p.parse(typed[p.key], context) for p in self.parameters}, context
 
     async def arguments(
         self, values: Mapping[str, object], chain: ViewClient, sender: Sender | None
@@ -491,12 +531,12 @@ def _add_sending(
     group: click.Group, name: str, sending: _Sending, lines: Sequence[str], help: str | None
 ) -> None:
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
-        typed = sending.typed(options)
+        typed = typed_for(sending.parameters, options)
         sender = Sender.of(options, as_json)
 
         async def work() -> None:
             async with view_chain(url, timeout) as chain:
-                values, context = await sending.values(chain, typed)
+                values, context = await values_of(sending.parameters, typed, chain)
                 arguments = await sending.arguments(values, chain, sender)
                 sent = await sender.send(chain, *sending.path, **arguments)
             sending.report(sent, values, context, as_json)

@@ -45,12 +45,12 @@ from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import read_json_file
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, call_options
+from cli.common.sending import Sender
 from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
-from cli.declared import Input, composed, send
+from cli.declared import Input, composed, send, sending
 from runtime.apis.facilities import FacilitiesApi
 from runtime.apis.incentives import AuditView, IncentivesApi
 from runtime.pallets.facilities import Kind
@@ -74,26 +74,16 @@ auditor = Group(
 )
 
 
-@examples("btt-chain auditor enlist --secret secret.txt --from auditor.key")
-@auditor.command()
-@secret_option
-@care_folder_option
-@call_options
-def enlist(
-    secret: str, base_path: Path | None, url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@sending(
+    auditor, "btt-chain auditor enlist --secret secret.txt --from auditor.key",
+    options=(secret_option, care_folder_option),
+)  # fmt: skip
+async def enlist(chain: ViewClient, sender: Sender, secret: str, base_path: Path | None) -> None:
     """Enlist for audits, with the key to which facilities seal what they open."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            who = AccountId(sender.account)
-            key = public_of(sealing_key(base_path, secret, chain.genesis, who))
-            done = await sender.send(chain, "Incentives", "enlist", key=key)
-            report_call(done, as_json, f"enlisted, in block {to_hex(done.block)}", key=to_hex(key))
-
-    run(work())
+    key = public_of(sealing_key(base_path, secret, chain.genesis, sender.account))
+    sent = await sender.send(chain, "Incentives", "enlist", key=key)
+    text = f"enlisted, in block {to_hex(sent.block)}"
+    report_call(sent, sender.as_json, text, key=to_hex(key))
 
 
 send(

@@ -26,11 +26,9 @@ from cli.common.care import (
     secret_option,
 )
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, examples
-from cli.common.sending import Sender, call_options
-from cli.common.session import run
-from cli.common.working import view_chain
-from cli.declared import Input, composed, query
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.declared import Input, composed, query, sending
 from runtime.apis.incentives import EpochView, IncentivesApi, RuleView
 from runtime.apis.oracle import DataProviderId, OracleApi
 from runtime.frame.aliases import Balance, SlotOf
@@ -106,84 +104,61 @@ async def price_of(chain: ViewClient, size: Size) -> int | None:
     return None if price is None else int(subscription(size, price.value))
 
 
-@examples("btt-chain facility keys --secret secret.txt --from clinic.key")
-@months.command("keys")
-@month_option
-@secret_option
-@care_folder_option
-@call_options
-def keys(
-    month: int | None, secret: str, base_path: Path | None, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@sending(
+    months, "btt-chain facility keys --secret secret.txt --from clinic.key",
+    options=(month_option, secret_option, care_folder_option),
+)  # fmt: skip
+async def keys(
+    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
+) -> None:
     """Make the four keys of a month (the next one by default) and publish them.
 
     The keys stay in the folder, encrypted; their public parts go to the chain before the month
     begins. Run again, it publishes the same keys.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            who = AccountId(sender.account)
-            number = int((await current(chain)).month) + 1 if month is None else month
-            with facility_folder(base_path, secret, chain.genesis, who) as folder:
-                made = await asyncio.to_thread(folder.make_keys, number)
-            on_chain = await keys_of(chain, who, number)
-            if on_chain and on_chain != made:
-                raise Refused(
-                    f"the chain has other keys of month {number}: use the folder that has them"
-                )
-            if on_chain and as_json:
-                show.document({"month": number, "block": None})
-            elif on_chain:
-                show.note(f"the keys of month {number} are on the chain already")
-            else:
-                call = chain.compose("Incentives", "publish_keys", month=number, keys=made)
-                done = await sender.send_call(chain.chain, call)
-                text = f"the keys of month {number} are published, in block {to_hex(done.block)}"
-                report(done, as_json, text, month=number)
-
-    run(work())
+    who = AccountId(sender.account)
+    number = int((await current(chain)).month) + 1 if month is None else month
+    with facility_folder(base_path, secret, chain.genesis, who) as folder:
+        moduli = await asyncio.to_thread(folder.make_keys, number)
+    on_chain = await keys_of(chain, who, number)
+    if on_chain and on_chain != moduli:
+        raise Refused(f"the chain has other keys of month {number}: use the folder that has them")
+    if on_chain and sender.as_json:
+        show.document({"month": number, "block": None})
+    elif on_chain:
+        show.note(f"the keys of month {number} are on the chain already")
+    else:
+        sent = await sender.send(chain, "Incentives", "publish_keys", month=number, keys=moduli)
+        text = f"the keys of month {number} are published, in block {to_hex(sent.block)}"
+        report(sent, sender.as_json, text, month=number)
 
 
-@examples("btt-chain facility close --secret secret.txt --from clinic.key")
-@months.command("close")
-@month_option
-@secret_option
-@care_folder_option
-@call_options
-def close(
-    month: int | None, secret: str, base_path: Path | None, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@sending(
+    months, "btt-chain facility close --secret secret.txt --from clinic.key",
+    options=(month_option, secret_option, care_folder_option),
+)  # fmt: skip
+async def close(
+    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
+) -> None:
     """Close a month (the last one by default), in the first three days of the next one.
 
     The commitment to all evidence goes to the chain, with the sum of points. It is final.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            number = await last_month(chain) if month is None else month
-            if number >= int((await current(chain)).month):
-                raise Refused(f"month {number} is not over yet")
-            who = AccountId(sender.account)
-            # An activity that is recorded after the root is computed would be missing under it.
-            with facility_folder(base_path, secret, chain.genesis, who) as folder:
-                closing = folder.closing(number) if sender.is_dry_run else folder.close(number)
-            done = await sender.send(
-                chain, "Incentives", "close_month", month=number,
-                root=closing.root, leaves=closing.leaves, points=closing.points,
-            )  # fmt: skip
-            report(
-                done, as_json,
-                f"month {number} is closed with {closing.points} points, in block "
-                f"{to_hex(done.block)}", month=number, root=to_hex(closing.root),
-                leaves=closing.leaves, points=closing.points,
-            )  # fmt: skip
-
-    run(work())
+    number = await last_month(chain) if month is None else month
+    if number >= int((await current(chain)).month):
+        raise Refused(f"month {number} is not over yet")
+    # An activity that is recorded after the root is computed would be missing under it.
+    with facility_folder(base_path, secret, chain.genesis, sender.account) as folder:
+        closing = folder.closing(number) if sender.is_dry_run else folder.close(number)
+    sent = await sender.send(
+        chain, "Incentives", "close_month", month=number, root=closing.root,
+        leaves=closing.leaves, points=closing.points,
+    )  # fmt: skip
+    text = f"month {number} is closed with {closing.points} points"
+    report(
+        sent, sender.as_json, f"{text}, in block {to_hex(sent.block)}", month=number,
+        root=to_hex(closing.root), leaves=closing.leaves, points=closing.points,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from btt_chain.client.views import ViewClient, event_of, events_of
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.meaning import ByMember
+from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u16, u32, u128
 from cli.commands.gov_calls import (
     bounded_call,
@@ -28,10 +29,10 @@ from cli.common import show
 from cli.common.calls import report
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, call_options
+from cli.common.sending import Sender
 from cli.common.session import run
 from cli.common.working import view_chain
-from cli.declared import Input, composed, context_of, query, send
+from cli.declared import Input, composed, query, send, sending
 from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.chambers import Chamber, Chambers, ElectionView, SeatView, StateView
@@ -174,54 +175,46 @@ async def elections(chain: ViewClient) -> ElectionView:
 # ---- referenda
 
 
-@examples(
+@sending(
+    gov,
     "btt-chain gov propose Treasury.spend_local 400BTT //Bob --track small_spender --from //Alice",
-)
-@gov.command()
-@click.argument("name", metavar="PALLET.CALL")
-@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@click.option("--track", required=True, help="Who is to make the call: see `gov tracks`.")
-@click.option(
-    "--after",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Slots from the approval to the call; the track has a least number.",
-)
-@click.option("--no-deposit", is_flag=True, help="Leave the deposit for the decision to others.")
-@call_options
-def propose(
-    name: str, arguments: tuple[str, ...], track: str, after: int, no_deposit: bool, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+)  # fmt: skip
+async def propose(
+    chain: ViewClient,
+    sender: Sender,
+    name: Annotated[str, Input("PALLET.CALL")],
+    arguments: Annotated[list[str], Input("[ARG|NAME=ARG]...", default="")],
+    track: Annotated[str, Input(help="Who is to make the call: see `gov tracks`.")],
+    after: Annotated[
+        u32,
+        Input(
+            help="Slots from the approval to the call; the track has a least number.", default="0"
+        ),
+    ],
+    no_deposit: Annotated[bool, Input(help="Leave the deposit for the decision to others.")],
+) -> None:
     """Propose a call that a track decides about, for a deposit.
 
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            raw = chain.chain.metadata.arguments.encode_call(name, arguments)
-            id = await track_number(chain, track)
-            await check_decision(chain.chain, sender, id, Call(raw))
-            sent = await sender.send(
-                chain, "Referenda", "submit", proposal_origin=caller_of(id),
-                proposal=await bounded_call(chain, sender, raw), enactment_moment={"After": after},
-            )  # fmt: skip
-            index = int(event_of(sent, "Referenda.Submitted", events.Submitted).index)
-            if not no_deposit:
-                try:
-                    await sender.send(chain, "Referenda", "place_decision_deposit", index=index)
-                except ClientError as error:
-                    raise Refused(
-                        f"referendum {index} is submitted, but its deposit for the decision "
-                        f"is not placed ({error}); `btt-chain gov deposit {index}` places it"
-                    ) from None
-        text = f"referendum {index}; `btt-chain gov status {index}` shows it"
-        report(sent, as_json, text, referendum=index)
-
-    run(work())
+    raw = chain.chain.metadata.arguments.encode_call(name, arguments)
+    number = await track_number(chain, track)
+    await check_decision(chain.chain, sender, number, Call(raw))
+    sent = await sender.send(
+        chain, "Referenda", "submit", proposal_origin=caller_of(number),
+        proposal=await bounded_call(chain, sender, raw), enactment_moment={"After": after},
+    )  # fmt: skip
+    index = int(event_of(sent, "Referenda.Submitted", events.Submitted).index)
+    if not no_deposit:
+        try:
+            await sender.send(chain, "Referenda", "place_decision_deposit", index=index)
+        except ClientError as error:
+            raise Refused(
+                f"referendum {index} is submitted, but its deposit for the decision is not placed "
+                f"({error}); `btt-chain gov deposit {index}` places it"
+            ) from None
+    text = f"referendum {index}; `btt-chain gov status {index}` shows it"
+    report(sent, sender.as_json, text, referendum=index)
 
 
 send(
@@ -231,39 +224,18 @@ send(
 )  # fmt: skip
 
 
-@examples("btt-chain gov refund 3 --from //Alice")
-@gov.command()
-@click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
-@call_options
-def refund(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@sending(gov, "btt-chain gov refund 3 --from //Alice")
+async def refund(chain: ViewClient, sender: Sender, index: Number) -> None:
     """Give the deposits of a referendum that is over back to the accounts that placed them.
 
     Any account may. Those of one that was killed are lost.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            context = await context_of(chain)
-            returned = await _refund(chain, index, sender)
-        paid = [(rule(AccountId).text(refund.who, context), refund.amount) for refund in returned]
-        if as_json:
-            show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
-            return
-        for who, amount in paid:
-            show.good(f"{context.currency.format(int(amount))} went back to {who}")
-
-    run(work())
-
-
-async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunded]:
-    """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
-    view = await chain.api(GovernanceApi.referendum, u32(index))
+    view = await chain.api(GovernanceApi.referendum, index)
     if view is None:
         raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
     if view.track is not None:
         raise Refused(f"referendum {index} is not over; its deposits stay until it is")
-    returned: list[Refunded] = []
+    refunds: list[Refunded] = []
     refusal: DispatchFailed | None = None
     for call, event in REFUNDS.items():
         try:
@@ -271,10 +243,15 @@ async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunde
         except DispatchFailed as error:
             refusal = error  # the other one may be available all the same
         else:
-            returned += events_of(sent, f"Referenda.{event.NAME}", event)
-    if refusal is not None and not returned:
+            refunds += events_of(sent, f"Referenda.{event.NAME}", event)
+    if refusal is not None and not refunds:
         raise refusal
-    return returned
+    paid = [(encode(refund.who, chain.prefix), refund.amount) for refund in refunds]
+    if sender.as_json:
+        show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
+        return
+    for who, amount in paid:
+        show.good(f"{chain.currency.format(amount)} went back to {who}")
 
 
 class Choice(IntEnum):
@@ -343,25 +320,16 @@ async def undelegate(chain: ViewClient, track: str) -> dict[str, object]:
     return {"class": await track_number(chain, track)}
 
 
-@examples("btt-chain gov unlock grants --from //Alice")
-@gov.command()
-@click.argument("track")
-@call_options
-def unlock(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@sending(gov, "btt-chain gov unlock grants --from //Alice")
+async def unlock(chain: ViewClient, sender: Sender, track: str) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            number, voter = await track_number(chain, track), AccountId(sender.account)
-            call = {"class": number, "target": Id(voter)}
-            sent = await sender.send(chain, "ConvictionVoting", "unlock", **call)
-            locks = await chain.storage(Locks, "ConvictionVoting.ClassLocksFor", voter) or []
-        left = next((int(amount) for track, amount in locks if track == number), 0)
-        text = f"{chain.currency.format(left) if left else 'nothing'} stays locked by this track"
-        report(sent, as_json, text, track=number, locked=str(left))
-
-    run(work())
+    number, voter = await track_number(chain, track), AccountId(sender.account)
+    call = {"class": number, "target": Id(voter)}
+    sent = await sender.send(chain, "ConvictionVoting", "unlock", **call)
+    locks = await chain.storage(Locks, "ConvictionVoting.ClassLocksFor", voter) or []
+    left = next((int(amount) for locked, amount in locks if locked == number), 0)
+    text = f"{chain.currency.format(left) if left else 'nothing'} stays locked by this track"
+    report(sent, sender.as_json, text, track=number, locked=str(left))
 
 
 # ---- elections

@@ -7,9 +7,7 @@ announces each call first, and executes it when the delay is over, unless the ac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
-
-import click
+from typing import Annotated
 
 from btt_chain.client.transactions import Call
 from btt_chain.client.views import ViewClient
@@ -23,18 +21,16 @@ from btt_chain.scale import u32, u128
 from cli.common import show
 from cli.common.calls import report
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, examples
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import call_given, run
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.common.session import call_given
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import account_writer, wallet, wallet_errors
-from cli.common.working import account, view_chain
-from cli.declared import Input, Word, composed, query
+from cli.declared import Input, composed, query, sending
 from runtime.frame.aliases import Balance
 from runtime.pallets.proxy import Announcement, Proxy, ProxyDefinition, ProxyType, events
 
-TYPES: Final = rule(ProxyType)
 Delegate = Annotated[AccountId, Input("PROXY")]
 Number = Annotated[str | None, Input("NUMBER")]
 
@@ -68,8 +64,8 @@ def print_delegation(delegation: Delegation, context: Context) -> None:
         show.table(
             ["proxy", "type", "delay"],
             [
-                [write(one.delegate), one.proxy_type.name, blocks(one.delay, context.slot_ms)]
-                for one in delegation.proxies
+                [write(entry.delegate), entry.proxy_type.name, blocks(entry.delay, context.slot_ms)]
+                for entry in delegation.proxies
             ],
         )
         show.note(f"{rule(Balance).text(delegation.deposit, context)} is reserved for them")
@@ -123,131 +119,103 @@ def add(
     return {"delegate": Id(delegate), "proxy_type": type_, "delay": delay}
 
 
-@examples("btt-chain proxy remove bob --from alice", "btt-chain proxy remove --all --from alice")
-@proxy.command(cls=SendingCommand)
-@click.argument("delegate", metavar="PROXY", required=False)
-@click.option("--type", "scope", type=Word(TYPES.choices), help="Only the proxy of this type.")
-@click.option("--all", "removes_all", is_flag=True, help="All proxies of the account.")
-@call_options
-def remove(
-    delegate: str | None, scope: str | None, removes_all: bool, url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@sending(
+    proxy, "btt-chain proxy remove bob --from alice", "btt-chain proxy remove --all --from alice"
+)  # fmt: skip
+async def remove(
+    chain: ViewClient,
+    sender: Sender,
+    delegate: Annotated[AccountId | None, Input("PROXY")],
+    type_: Annotated[ProxyType | None, Input(help="Only the proxy of this type.")],
+    all_: Annotated[bool, Input(help="All proxies of the account.")],
+) -> None:
     """End what PROXY may do for the signer; the deposit is returned."""
-    if removes_all == (delegate is not None):
+    if all_ == (delegate is not None):
         raise Mistyped("give either a PROXY or --all")
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            definitions, _ = await proxies_of(chain, AccountId(sender.account))
-            if delegate is None:
-                if not definitions:
-                    raise NotFound("the account has no proxies")
-                sent = await sender.send(chain, "Proxy", "remove_proxies")
-                count = len(definitions)
-                report(sent, as_json, f"{count} proxies are removed.", removed=count)
-                return
-            who = account(delegate, chain.prefix)
-            kind = None if scope is None else TYPES.parse(scope, Context())
-            own = [one for one in definitions
-                   if one.delegate == who and kind in (None, one.proxy_type)]  # fmt: skip
-            if not own:
-                address = chain.chain.metadata.address(sender.account)
-                raise NotFound(f"{delegate} is not such a proxy of {address}")
-            if len(own) > 1:
-                kinds = ", ".join(one.proxy_type.name for one in own)
-                raise Mistyped(
-                    f"{delegate} is a proxy in several ways: give --type, one of {kinds}"
-                )
-            (removed,) = own
-            sent = await sender.send(
-                chain, "Proxy", "remove_proxy", delegate=Id(removed.delegate),
-                proxy_type=removed.proxy_type, delay=removed.delay,
-            )  # fmt: skip
-            report(
-                sent, as_json, f"{delegate} is no longer a proxy ({removed.proxy_type.name}).",
-                proxy=chain.chain.metadata.address(who), type=removed.proxy_type.name,
-            )  # fmt: skip
-
-    run(work())
+    definitions, _ = await proxies_of(chain, AccountId(sender.account))
+    if delegate is None:
+        if not definitions:
+            raise NotFound("the account has no proxies")
+        sent, count = await sender.send(chain, "Proxy", "remove_proxies"), len(definitions)
+        report(sent, sender.as_json, f"{count} proxies are removed.", removed=count)
+        return
+    own = [entry for entry in definitions
+           if entry.delegate == delegate and type_ in (None, entry.proxy_type)]  # fmt: skip
+    address = chain.chain.metadata.address
+    if not own:
+        raise NotFound(f"{address(delegate)} is not such a proxy of {address(sender.account)}")
+    if len(own) > 1:
+        kinds = ", ".join(entry.proxy_type.name for entry in own)
+        raise Mistyped(
+            f"{address(delegate)} is a proxy in several ways: give --type, one of {kinds}"
+        )
+    kind = own[0].proxy_type
+    sent = await sender.send(
+        chain, "Proxy", "remove_proxy", delegate=Id(delegate), proxy_type=kind, delay=own[0].delay
+    )  # fmt: skip
+    text = f"{address(delegate)} is no longer a proxy ({kind.name})."
+    report(sent, sender.as_json, text, proxy=address(delegate), type=kind.name)
 
 
 # ---- announced calls
 
 
-@examples("btt-chain proxy announce alice Balances.transfer_keep_alive carol 5BTT --from bob")
-@proxy.command(cls=SendingCommand)
-@click.argument("real", metavar="ACCOUNT")
-@click.argument("call_name", metavar="PALLET.CALL")
-@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@call_options
-def announce(
-    real: str, call_name: str, arguments: tuple[str, ...], url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
-    """Announce a call as ACCOUNT, of which the signer is a proxy with a delay."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            who = AccountId(account(real, chain.prefix))
-            own = await definition_of(chain, who, AccountId(sender.account))
-            inner = Call(chain.chain.metadata.arguments.encode_call(call_name, arguments))
-            digest = blake2_256(inner.raw)
-            failure = await failure_of(chain.chain, signed_by(who), inner)
-            if failure is not None:
-                show.note(f"note: as things stand, {real} could not make this call: {failure}")
-            with wallet_errors():
-                wallet().remember_call(digest, inner.raw)
-            sent = await sender.send(chain, "Proxy", "announce", real=Id(who), call_hash=digest)
-            report(
-                sent, as_json,
-                f"Announced as number {sent.number}. In {blocks(own.delay, chain.slot_ms)}: "
-                f"`btt-chain proxy execute {real} {sent.number}`.",
-                number=sent.number, callHash=to_hex(digest), call=to_hex(inner.raw),
-                dueAtBlock=sent.number + int(own.delay),
-            )  # fmt: skip
-
-    run(work())
-
-
-@examples("btt-chain proxy execute alice 184 --from bob")
-@proxy.command(cls=SendingCommand)
-@click.argument("real", metavar="ACCOUNT")
-@click.argument("number", required=False)
-@click.option(
-    "--call", "given", metavar="HEX|FILE",
-    help="The encoded call, if it was announced from another wallet.",
+@sending(
+    proxy,
+    "btt-chain proxy announce alice Balances.transfer_keep_alive carol 5BTT --from bob",
 )  # fmt: skip
-@call_options
-def execute(
-    real: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+async def announce(
+    chain: ViewClient,
+    sender: Sender,
+    real: AccountId,
+    name: Annotated[str, Input("PALLET.CALL")],
+    arguments: Annotated[list[str], Input("[ARG|NAME=ARG]...", default="")],
+) -> None:
+    """Announce a call as ACCOUNT, of which the signer is a proxy with a delay."""
+    own = await definition_of(chain, real, AccountId(sender.account))
+    inner = Call(chain.chain.metadata.arguments.encode_call(name, arguments))
+    digest, account = blake2_256(inner.raw), chain.chain.metadata.address(real)
+    failure = await failure_of(chain.chain, signed_by(real), inner)
+    if failure is not None:
+        show.note(f"note: as things stand, {account} could not make this call: {failure}")
+    with wallet_errors():
+        wallet().remember_call(digest, inner.raw)
+    sent = await sender.send(chain, "Proxy", "announce", real=Id(real), call_hash=digest)
+    report(
+        sent, sender.as_json,
+        f"Announced as number {sent.number}. In {blocks(own.delay, chain.slot_ms)}: "
+        f"`btt-chain proxy execute {account} {sent.number}`.",
+        number=sent.number, callHash=to_hex(digest), call=to_hex(inner.raw),
+        dueAtBlock=sent.number + int(own.delay),
+    )  # fmt: skip
+
+
+@sending(proxy, "btt-chain proxy execute alice 184 --from bob")
+async def execute(
+    chain: ViewClient,
+    sender: Sender,
+    real: AccountId,
+    number: Number,
+    call: Annotated[
+        str | None,
+        Input("HEX|FILE", "The encoded call, if it was announced from another wallet."),
+    ],
+) -> None:
     """Make an announced call as ACCOUNT, when its delay is over."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            who, own = AccountId(account(real, chain.prefix)), AccountId(sender.account)
-            announced = await announced_call(chain, own, who, number)
-            delay = int((await definition_of(chain, who, own)).delay)
-            left = int(announced.height) + delay - (await chain.chain.best()).number
-            if left > 0:
-                raise Refused(
-                    f"number {announced.height} can be executed in {blocks(left, chain.slot_ms)}"
-                )
-            call = carrying(
-                chain.chain.metadata, "Proxy.proxy_announced",
-                {"delegate": to_hex(own), "real": to_hex(who), "force_proxy_type": None},
-                Call(bytes_of(announced, given)),
-            )  # fmt: skip
-            sent = await sender.send_call(chain.chain, call)
-            height = int(announced.height)
-            report(sent, as_json, f"Number {height} is executed.", number=height)
-
-    run(work())
+    own = AccountId(sender.account)
+    announced = await announced_call(chain, own, real, number)
+    delay = int((await definition_of(chain, real, own)).delay)
+    height = int(announced.height)
+    left = height + delay - (await chain.chain.best()).number
+    if left > 0:
+        raise Refused(f"number {height} can be executed in {blocks(left, chain.slot_ms)}")
+    outer = carrying(
+        chain.chain.metadata, "Proxy.proxy_announced",
+        {"delegate": to_hex(own), "real": to_hex(real), "force_proxy_type": None},
+        Call(bytes_of(announced, call)),
+    )  # fmt: skip
+    sent = await sender.send_call(chain.chain, outer)
+    report(sent, sender.as_json, f"Number {height} is executed.", number=height)
 
 
 @composed(

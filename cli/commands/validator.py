@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import click
 
@@ -20,11 +20,11 @@ from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.scale import u128
 from btt_chain.scale.portable import Plain
 from cli.common import show
-from cli.common.calls import Named, report, send_calls
+from cli.common.calls import Named, one_call, report
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.key_state import KEY_TYPES, KeyReport, key_reports
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
+from cli.common.sending import Sender
 from cli.common.session import open_chain, run
 from cli.common.trying import waiting_before
 from cli.common.validators import (
@@ -38,8 +38,8 @@ from cli.common.validators import (
     read_validator,
     seat_text,
 )
-from cli.common.working import account, planck
-from cli.declared import query
+from cli.common.working import account
+from cli.declared import Input, query, sending
 from runtime.frame.aliases import Balance
 
 BLOCKS_COUNTED: Final = 200
@@ -59,58 +59,53 @@ validator = Group(
 # ---- join
 
 
-@examples(
-    "btt-chain validator join --from stash.txt --bond 10_000BTT",
+@sending(
+    validator, "btt-chain validator join --from stash.txt --bond 10_000BTT",
     "btt-chain validator join --from //Eve --url ws://127.0.0.1:9948",
-)
-@validator.command(cls=SendingCommand)
-@click.option(
-    "--bond", metavar="AMOUNT", help="Bond at least this much. [default: the minimum of the chain]"
-)
-@call_options
-def join(bond: str | None, url: str, timeout: float, as_json: bool, **options: object) -> None:
+)  # fmt: skip
+async def join(
+    chain: ViewClient,
+    sender: Sender,
+    bond: Annotated[
+        Balance | None,
+        Input("AMOUNT", "Bond at least this much. [default: the minimum of the chain]"),
+    ],
+) -> None:
     """Become a candidate: make session keys in the node, register them, bond, ask to validate.
 
     The node must be in sync and have the keys. What is done already is left as it is. All calls are
     one transaction. Keys of an earlier attempt that came to nothing are used, instead of new ones.
     A validator that was removed for absence comes back by this command, too.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            wanted = None if bond is None else planck(chain.metadata.currency, bond)
-            stash = sender.account
-            await check_nothing_waits(chain, sender)
-            before = await read_validator(chain, stash)
-            check_join(chain, before, wanted)
-            missing = joining(before, wanted)
-            if not missing.needs_keys and not await has_keys(chain, before.raw_keys):
-                raise Refused(
-                    "the account has registered session keys that this node does not have: connect "
-                    "to the node that has them, or make new ones here with `btt-chain validator "
-                    "rotate`"
-                )
-            if missing.is_done:
-                _print_joined(before, as_json, "nothing is missing")
-                return
-            names = [*(["Session.set_keys"] if missing.needs_keys else [])]
-            names += [name for name, _ in missing.calls]
-            if sender.is_dry_run and missing.needs_keys:
-                _print_plan(names, as_json)
-                return
-            await check_node(chain)
-            await check_sync(chain)
-            calls = list(missing.calls)
-            if missing.needs_keys:
-                calls.insert(0, await unused_keys(chain, stash) or await new_keys(chain, stash))
-            await send_calls(sender, chain, calls)
-            _print_joined(await read_validator(chain, stash), as_json, *names)
-            few = few_text(int(str(await chain.storage("Authorities.CounterForCandidates"))))
-            if few and not as_json:
-                show.note(few)
-
-    run(work())
+    node = chain.chain
+    wanted, stash = None if bond is None else int(bond), sender.account
+    await check_nothing_waits(node, sender)
+    before = await read_validator(node, stash)
+    check_join(node, before, wanted)
+    missing = joining(before, wanted)
+    if not missing.needs_keys and not await has_keys(node, before.raw_keys):
+        raise Refused(
+            "the account has registered session keys that this node does not have: connect to the "
+            "node that has them, or make new ones here with `btt-chain validator rotate`"
+        )
+    if missing.is_done:
+        _print_joined(before, sender.as_json, "nothing is missing")
+        return
+    names = [*(["Session.set_keys"] if missing.needs_keys else [])]
+    names += [name for name, _ in missing.calls]
+    if sender.is_dry_run and missing.needs_keys:
+        _print_plan(names, sender.as_json)
+        return
+    await check_node(node)
+    await check_sync(node)
+    calls = list(missing.calls)
+    if missing.needs_keys:
+        calls.insert(0, await unused_keys(node, stash) or await new_keys(node, stash))
+    await sender.send_call(node, one_call(node, calls))
+    _print_joined(await read_validator(node, stash), sender.as_json, *names)
+    few = few_text(int(str(await node.storage("Authorities.CounterForCandidates"))))
+    if few and not sender.as_json:
+        show.note(few)
 
 
 def check_join(chain: Chain, state: Validator, bond: int | None) -> None:
@@ -413,79 +408,65 @@ async def list_(chain: ViewClient) -> list[ListedValidator]:
 # ---- rotate
 
 
-@examples("btt-chain validator rotate --from stash.txt")
-@validator.command(cls=SendingCommand)
-@call_options
-def rotate(url: str, timeout: float, as_json: bool, **options: object) -> None:
+@sending(validator, "btt-chain validator rotate --from stash.txt")
+async def rotate(chain: ViewClient, sender: Sender) -> None:
     """Make new session keys in the node, and register them in the place of the present ones.
 
     The present keys sign for two more sessions: the node that has them must run until then.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            state = await read_validator(chain, sender.account)
-            if state.keys is None:
-                raise NotFound(
-                    f"{state.address} has no session keys: begin with `btt-chain validator join`"
-                )
-            await check_nothing_waits(chain, sender)
-            await check_node(chain)
-            if sender.is_dry_run:
-                _print_plan(["Session.set_keys"], as_json)
-                return
-            # Unused keys may be those of an earlier rotation, which were to go.
-            name, arguments = await new_keys(chain, sender.account)
-            done = await send_calls(sender, chain, [(name, arguments)])
-            session = (await read_sessions(chain)).index + 2
-            when = (await read_sessions(chain)).when(session)
-        report(
-            done, as_json,
-            f"The new keys sign from session {session} on, {when}; keep the node with the old ones "
-            "running until then.",
-            keys=arguments["keys"], session=session,
-        )  # fmt: skip
-
-    run(work())
+    node = chain.chain
+    state = await read_validator(node, sender.account)
+    if state.keys is None:
+        raise NotFound(
+            f"{state.address} has no session keys: begin with `btt-chain validator join`"
+        )
+    await check_nothing_waits(node, sender)
+    await check_node(node)
+    if sender.is_dry_run:
+        _print_plan(["Session.set_keys"], sender.as_json)
+        return
+    # Unused keys may be those of an earlier rotation, which were to go.
+    name, arguments = await new_keys(node, sender.account)
+    done = await sender.send_call(node, node.compose(name, **arguments))
+    sessions = await read_sessions(node)
+    session = sessions.index + 2
+    report(
+        done, sender.as_json,
+        f"The new keys sign from session {session} on, {sessions.when(session)}; keep the node "
+        "with the old ones running until then.",
+        keys=arguments["keys"], session=session,
+    )  # fmt: skip
 
 
 # ---- leave
 
 
-@examples("btt-chain validator leave --from stash.txt")
-@validator.command(cls=SendingCommand)
-@call_options
-def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
+@sending(validator, "btt-chain validator leave --from stash.txt")
+async def leave(chain: ViewClient, sender: Sender) -> None:
     """Stop validating, and get the bond back: repeat it until it says that all is done.
 
     It ends the candidacy and unbonds everything, withdraws what is free when the unbonding is over,
     and removes the session keys last. Keep the node running as long as it validates.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            stash = sender.account
-            await check_nothing_waits(chain, sender)
-            stage = leaving(await read_validator(chain, stash))
-            if stage.calls:
-                await send_calls(sender, chain, stage.calls)
-            state = await read_validator(chain, stash)
-        next_ = leaving(state).next_session
-        sent = [name for name, _ in stage.calls]
-        is_done = next_ is None and not leaving(state).calls
-        if as_json:
-            show.document({"done": sent, "nextSession": next_, "left": is_done, **document(state)})
-            return
-        show.record({"sent": sent or ["nothing"]})
-        if is_done:
-            show.good("The account is no longer a validator, and nothing of it is bonded.")
-            return
-        if state.place is not None or state.is_queued:
-            show.note("it validates until a session without it begins: keep the node running")
-        if next_ is not None:
-            when = state.sessions.when(next_)
-            show.note(f"come back in session {next_}, {when}, and repeat this command")
-
-    run(work())
+    node = chain.chain
+    stash = sender.account
+    await check_nothing_waits(node, sender)
+    stage = leaving(await read_validator(node, stash))
+    if stage.calls:
+        await sender.send_call(node, one_call(node, stage.calls))
+    state = await read_validator(node, stash)
+    next_ = leaving(state).next_session
+    sent = [name for name, _ in stage.calls]
+    is_done = next_ is None and not leaving(state).calls
+    if sender.as_json:
+        show.document({"done": sent, "nextSession": next_, "left": is_done, **document(state)})
+        return
+    show.record({"sent": sent or ["nothing"]})
+    if is_done:
+        show.good("The account is no longer a validator, and nothing of it is bonded.")
+        return
+    if state.place is not None or state.is_queued:
+        show.note("it validates until a session without it begins: keep the node running")
+    if next_ is not None:
+        when = state.sessions.when(next_)
+        show.note(f"come back in session {next_}, {when}, and repeat this command")
