@@ -6,10 +6,13 @@ A call is named by its number: the block and the extrinsic of its proposal.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import click
 
 from btt_chain.client.chain import Chain
-from btt_chain.client.transactions import Call, Included
+from btt_chain.client.transactions import Call
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.present.times import span
 from btt_chain.primitives import ss58
@@ -18,7 +21,7 @@ from btt_chain.primitives.ss58 import DEFAULT_PREFIX
 from btt_chain.scale.portable import Plain
 from btt_chain.wallet.entries import Entry, multisig_account
 from cli.common import show
-from cli.common.calls import report, send_call
+from cli.common.calls import report
 from cli.common.errors import Mistyped, Refused
 from cli.common.multisigs import (
     Operation,
@@ -38,25 +41,28 @@ from cli.common.options import (
     query_options,
     wallet_option,
 )
-from cli.common.sending import Sender, SendingCommand, call_options, call_text
+from cli.common.sending import Sender, call_text
 from cli.common.session import call_given, open_chain, run
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import names_of_accounts, wallet, wallet_errors
 from cli.common.working import account
-from runtime.pallets.multisig import MAX_SIGNATORIES
+from cli.declared import Input, composed, sending
+from runtime.pallets.multisig import MAX_SIGNATORIES, Multisig
 
-name_argument = click.argument("name")
-number_argument = click.argument("number", required=False)
+Number = Annotated[str | None, Input("NUMBER")]
+GivenCall = Annotated[
+    str | None, Input("HEX|FILE", "The encoded call, if the chain has only its hash.")
+]
 
-
-@click.group(cls=Group)
-def multisig() -> None:
-    """Decide together: an account of several signers, of whom some must agree.
+multisig = Group(
+    "multisig",
+    help="""Decide together: an account of several signers, of whom some must agree.
 
     NAME is a multisig account of the wallet, which `create` adds. Each signer has it in a wallet of
     its own: the same signers and threshold give the same account everywhere.
-    """
+    """,
+)
 
 
 def signers_arguments(command: Command) -> Command:
@@ -67,14 +73,6 @@ def signers_arguments(command: Command) -> Command:
     )  # fmt: skip
     signers = click.argument("signers", nargs=-1, required=True, metavar="SIGNER SIGNER...")
     return signers(threshold(command))
-
-
-def call_option(command: Command) -> Command:
-    """Add `--call`: the call itself, where the chain has only its hash."""
-    return click.option(
-        "--call", "given", metavar="HEX|FILE",
-        help="The encoded call, if the chain has only its hash.",
-    )(command)  # fmt: skip
 
 
 @examples("btt-chain multisig address --threshold 2 //Alice //Bob //Charlie")
@@ -100,7 +98,7 @@ def address(signers: tuple[str, ...], threshold: int, network: int, as_json: boo
 
 @examples("btt-chain multisig create treasury --threshold 2 alice bob 5FLSigC9...")
 @multisig.command()
-@name_argument
+@click.argument("name")
 @signers_arguments
 @wallet_option
 @json_option
@@ -118,59 +116,51 @@ def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -
     show.good(f"{name} is added")
 
 
-@examples("btt-chain multisig propose treasury Balances.transfer_keep_alive bob 5BTT --from alice")
-@multisig.command(cls=SendingCommand)
-@name_argument
-@click.argument("call_name", metavar="PALLET.CALL")
-@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@call_options
-def propose(
-    name: str, call_name: str, arguments: tuple[str, ...], url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@sending(
+    multisig,
+    "btt-chain multisig propose treasury Balances.transfer_keep_alive bob 5BTT --from alice",
+)  # fmt: skip
+async def propose(
+    chain: ViewClient,
+    sender: Sender,
+    name: str,
+    call_name: Annotated[str, Input("PALLET.CALL")],
+    arguments: Annotated[list[str], Input("[ARG|NAME=ARG]...", default="")],
+) -> None:
     """Propose a call as a multisig account, and approve it as the first signer.
 
     A deposit is reserved until the call is executed or cancelled.
     """
-    entry = multisig_named(name)
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            _check(chain, entry, sender)
-            inner = Call(chain.metadata.arguments.encode_call(call_name, arguments))
-            digest = blake2_256(inner.raw)
-            for waiting in await operations(chain, entry):
-                if waiting.call_hash == digest:
-                    raise Refused(
-                        f"this call waits already, as number {waiting.number}: approve that"
-                    )
-            call = await _approval(chain, entry, sender, None, inner)
-            currency, deposit = chain.metadata.currency, _deposit(chain, entry)
-            show.note(
-                f"{entry.threshold} of {len(entry.signers)} signers must approve; "
-                f"{currency.format(deposit)} is reserved until then."
-            )
-            failure = await failure_of(chain, signed_by(entry.account), inner)
-            if failure is not None:
-                show.note(f"note: as things stand, {name} could not make this call: {failure}")
-            with wallet_errors():
-                wallet().remember_call(digest, inner.raw)
-            done = await send_call(sender, chain, call)
-            number = f"{done.number}-{done.index}"
-            report(
-                done, as_json,
-                f"Proposed as number {number}: another signer approves it with "
-                f"`btt-chain multisig approve {name} {number}`.",
-                number=number, callHash=to_hex(digest), call=to_hex(inner.raw),
-            )  # fmt: skip
-
-    run(work())
+    node, entry = chain.chain, multisig_named(name)
+    check_signer(entry, sender.account, node.metadata.address(sender.account))
+    inner = Call(node.metadata.arguments.encode_call(call_name, arguments))
+    digest = blake2_256(inner.raw)
+    for waiting in await operations(node, entry):
+        if waiting.call_hash == digest:
+            raise Refused(f"this call waits already, as number {waiting.number}: approve that")
+    call = await _approval(node, entry, sender, None, inner)
+    show.note(
+        f"{entry.threshold} of {len(entry.signers)} signers must approve; "
+        f"{chain.currency.format(_deposit(node, entry))} is reserved until then."
+    )
+    failure = await failure_of(node, signed_by(entry.account), inner)
+    if failure is not None:
+        show.note(f"note: as things stand, {name} could not make this call: {failure}")
+    with wallet_errors():
+        wallet().remember_call(digest, inner.raw)
+    sent = await sender.send_call(node, call)
+    number = f"{sent.number}-{sent.index}"
+    report(
+        sent, sender.as_json,
+        f"Proposed as number {number}: another signer approves it with "
+        f"`btt-chain multisig approve {name} {number}`.",
+        number=number, callHash=to_hex(digest), call=to_hex(inner.raw),
+    )  # fmt: skip
 
 
 @examples("btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json")
 @multisig.command()
-@name_argument
+@click.argument("name")
 @query_options
 def pending(name: str, url: str, timeout: float, as_json: bool) -> None:
     """List the calls that wait for approvals, with their numbers."""
@@ -194,102 +184,79 @@ def pending(name: str, url: str, timeout: float, as_json: bool) -> None:
     run(ask())
 
 
-@examples("btt-chain multisig approve treasury 184-1 --from bob",
-          "btt-chain multisig approve treasury --from bob")  # fmt: skip
-@multisig.command(cls=SendingCommand)
-@name_argument
-@number_argument
-@call_option
-@call_options
-def approve(
-    name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
-    """Approve a call by its number; the last approval executes it."""
-    _act(name, number, given, options, url, timeout, as_json, must_run=False)
-
-
-@examples("btt-chain multisig execute treasury 184-1 --from bob")
-@multisig.command(cls=SendingCommand)
-@name_argument
-@number_argument
-@call_option
-@call_options
-def execute(
-    name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
-    """Execute a call that has its approvals, that of the signer included."""
-    _act(name, number, given, options, url, timeout, as_json, must_run=True)
-
-
-@examples("btt-chain multisig cancel treasury 184-1 --from alice")
-@multisig.command(cls=SendingCommand)
-@name_argument
-@number_argument
-@call_options
-def cancel(
-    name: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
+@sending(
+    multisig, "btt-chain multisig approve treasury 184-1 --from bob",
+    "btt-chain multisig approve treasury --from bob",
+)  # fmt: skip
+async def approve(
+    chain: ViewClient, sender: Sender, name: str, number: Number, call: GivenCall
 ) -> None:
+    """Approve a call by its number; the last approval executes it."""
+    await _act(chain.chain, sender, name, number, call, must_run=False)
+
+
+@sending(multisig, "btt-chain multisig execute treasury 184-1 --from bob")
+async def execute(
+    chain: ViewClient, sender: Sender, name: str, number: Number, call: GivenCall
+) -> None:
+    """Execute a call that has its approvals, that of the signer included."""
+    await _act(chain.chain, sender, name, number, call, must_run=True)
+
+
+@composed(
+    multisig, Multisig.cancel_as_multi,
+    "btt-chain multisig cancel treasury 184-1 --from alice", done="The call is cancelled.",
+)  # fmt: skip
+async def cancel(chain: ViewClient, name: str, number: Number, sender: Sender) -> dict[str, object]:
     """Cancel a call that you proposed; the deposit is returned."""
-    entry = multisig_named(name)
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            _check(chain, entry, sender)
-            found = await operation_numbered(chain, entry, number)
-            if found.depositor != sender.account:
-                by = chain.metadata.address(found.depositor)
-                raise Refused(f"only the account that proposed number {found.number} may cancel "
-                              f"it: {by}")  # fmt: skip
-            call = chain.compose(
-                "Multisig.cancel_as_multi", threshold=entry.threshold,
-                other_signatories=others(entry, sender.account), timepoint=found.timepoint,
-                call_hash=to_hex(found.call_hash),
-            )  # fmt: skip
-            done = await send_call(sender, chain, call)
-            report(done, as_json, f"Number {found.number} is cancelled.", number=found.number)
-
-    run(work())
+    node, entry = chain.chain, multisig_named(name)
+    check_signer(entry, sender.account, node.metadata.address(sender.account))
+    operation = await operation_numbered(node, entry, number)
+    if operation.depositor != sender.account:
+        by = node.metadata.address(operation.depositor)
+        raise Refused(
+            f"only the account that proposed number {operation.number} may cancel it: {by}"
+        )
+    return {
+        "threshold": entry.threshold, "other_signatories": others(entry, sender.account),
+        "timepoint": operation.timepoint, "call_hash": operation.call_hash,
+    }  # fmt: skip
 
 
 # ---- helpers
 
 
-def _act(
-    name: str, number: str | None, given: str | None, options: dict[str, object], url: str,
-    timeout: float, as_json: bool, *, must_run: bool,
+async def _act(
+    chain: Chain, sender: Sender, name: str, number: str | None, typed: str | None, *,
+    must_run: bool,
 ) -> None:  # fmt: skip
     """Approve or execute a call."""
     entry = multisig_named(name)
-    raw = None if given is None else call_given(given)
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            _check(chain, entry, sender)
-            found = await operation_numbered(chain, entry, number)
-            missing = entry.threshold - len({*found.approvals, sender.account})
-            if must_run and missing > 0:
-                raise Refused(f"number {found.number} needs {missing} more approvals")
-            if missing > 0 and sender.account in found.approvals:
-                raise Refused(
-                    f"you have approved number {found.number} already; it waits for {missing} more "
-                    "approvals"
-                )
-            inner = _bytes_of(found, raw)
-            if inner is not None and not as_json:
-                does = call_text(chain.metadata.decoder.call(inner))
-                show.record({"number": found.number, "does": does})
-            if inner is None:
-                check_known(found, may_be_hash=missing > 0 and sender.is_forced)
-            body = None if inner is None else Call(inner)
-            call = await _approval(chain, entry, sender, found, body, executes=missing <= 0)
-            done = await send_call(sender, chain, call)
-            _say(done, found, missing, as_json)
-
-    run(work())
+    raw = None if typed is None else call_given(typed)
+    check_signer(entry, sender.account, chain.metadata.address(sender.account))
+    operation = await operation_numbered(chain, entry, number)
+    label = f"number {operation.number}"
+    missing = entry.threshold - len({*operation.approvals, sender.account})
+    if must_run and missing > 0:
+        raise Refused(f"{label} needs {missing} more approvals")
+    if missing > 0 and sender.account in operation.approvals:
+        raise Refused(f"you have approved {label} already; it waits for {missing} more approvals")
+    inner = _bytes_of(operation, raw)
+    if inner is not None and not sender.as_json:
+        does = call_text(chain.metadata.decoder.call(inner))
+        show.record({"number": operation.number, "does": does})
+    if inner is None:
+        check_known(operation, may_be_hash=missing > 0 and sender.is_forced)
+    body = None if inner is None else Call(inner)
+    call = await _approval(chain, entry, sender, operation, body, executes=missing <= 0)
+    sent = await sender.send_call(chain, call)
+    executed = any(event.name == "Multisig.MultisigExecuted" for event in sent.events)
+    report(
+        sent, sender.as_json,
+        f"{label.capitalize()} is executed." if executed
+        else f"Approved; {label} needs {missing} more.",
+        number=operation.number, executed=executed, missing=max(missing, 0),
+    )  # fmt: skip
 
 
 def check_known(found: Operation, *, may_be_hash: bool) -> None:
@@ -301,16 +268,6 @@ def check_known(found: Operation, *, may_be_hash: bool) -> None:
         f"the chain has only the hash of number {found.number}, {to_hex(found.call_hash)}: give "
         "the call with --call HEX"
     )
-
-
-def _say(done: Included, found: Operation, missing: int, as_json: bool) -> None:
-    executed = any(event.name == "Multisig.MultisigExecuted" for event in done.events)
-    text = (
-        f"Number {found.number} is executed."
-        if executed
-        else f"Approved; number {found.number} needs {missing} more."
-    )
-    report(done, as_json, text, number=found.number, executed=executed, missing=max(missing, 0))
 
 
 async def _approval(
@@ -335,10 +292,6 @@ async def _approval(
 
 def _members(signers: tuple[str, ...]) -> list[bytes]:
     return [account(each, DEFAULT_PREFIX) for each in signers]
-
-
-def _check(chain: Chain, entry: Entry, sender: Sender) -> None:
-    check_signer(entry, sender.account, chain.metadata.address(sender.account))
 
 
 def _bytes_of(found: Operation, given: bytes | None) -> bytes | None:
