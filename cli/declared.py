@@ -53,7 +53,7 @@ Composes: TypeAlias = Callable[..., Arguments | Awaitable[Arguments]]
 It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
 Composing = TypeVar("Composing", bound=Composes)
-Sends = TypeVar("Sends", bound=Callable[..., Awaitable[None]])
+Runs = TypeVar("Runs", bound=Callable[..., Awaitable[None]])
 Command: TypeAlias = Callable[..., None]
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
 """A function that returns more values by the events of a call; it may raise Refused."""
@@ -65,7 +65,7 @@ Column: TypeAlias = str | Callable[..., str]
 _Type: TypeAlias = click.Path | click.Choice[str] | click.IntRange | click.types.StringParamType
 Values: TypeAlias = dict[str, tuple[Rule[object], object]]
 
-NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender"})
+NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender", "as_json"})
 """Parameters of functions and calls that are not typed on the command line."""
 _ID: Final = re.compile(r"(?:T::)?(\w+?)Id(?:Parameter)?")
 """The name of a type of numbers: `AssetId`."""
@@ -131,7 +131,8 @@ class Parameter:
         """Parameter of the command."""
         type, mark = self._type(), self.mark
         if not mark.help:
-            metavar = None if isinstance(type, click.Choice) else self.metavar
+            metavar = f"[{self.metavar}]" if self.is_optional else self.metavar
+            metavar = None if isinstance(type, click.Choice) else metavar
             return click.Argument(
                 [self.key], type=type, metavar=metavar, nargs=-1 if self.is_list else 1,
                 required=not self.is_optional and mark.default is None,
@@ -189,7 +190,7 @@ def parameters_of(
 
 
 def typed_for(parameters: Sequence[Parameter], options: dict[str, object]) -> dict[str, object]:
-    """Return what was typed for parameters, which is removed from `options`. Raises Mistyped."""
+    """Return the typed values of parameters, removed from `options`. Raises Mistyped."""
     typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
     for parameter in parameters:
         if parameter.mark.check is not None and typed[parameter.key] is not None:
@@ -426,36 +427,40 @@ def decided(
     return declare
 
 
-def sending(
+def program(
     group: click.Group, *lines: str, options: Sequence[Callable[[Command], Command]] = ()
-) -> Callable[[Sends], Sends]:
-    """Add a command whose function sends calls, with `chain` and `sender`, and prints the result.
+) -> Callable[[Runs], Runs]:
+    """Add a command whose function has the `chain`, does everything, and prints the result.
 
-    Its other parameters are typed; those of `options` are not parsed.
+    A function with a `sender` sends calls; `as_json` is the option. Its other parameters are typed;
+    those of `options` are not parsed.
     """
 
-    def declare(function: Sends) -> Sends:
+    def declare(function: Runs) -> Runs:
+        named = getattr(function, "__annotations__", {})
+
         def command(url: str, timeout: float, as_json: bool, **rest: object) -> None:
-            typed, others = typed_for(parameters, rest), {name: rest.pop(name) for name in names}
-            sender = Sender.of(rest, as_json)
+            typed, own = typed_for(parameters, rest), {name: rest.pop(name) for name in names}
+            own |= {"as_json": as_json} if "as_json" in named else {}
+            own |= {"sender": Sender.of(rest, as_json)} if "sender" in named else {}
 
             async def work() -> None:
                 async with view_chain(url, timeout) as chain:
                     values, _ = await values_of(parameters, typed, chain)
-                    await function(chain, sender, **values, **others)
+                    await function(chain, **values, **own)
 
             run(work())
 
-        own = click.Command("options")
+        others = click.Command("")
         for option in options:
-            option(own)
-        names = [str(param.name) for param in own.params]
+            option(others)
+        names = [str(parameter.name) for parameter in others.params]
         parameters = parameters_of(function, without=names)
-        wrapped = call_options(command)
+        wrapped = call_options(command) if "sender" in named else query_options(command)
         for option in reversed(options):
             wrapped = option(wrapped)
-        _add(group, SendingCommand, function.__name__, wrapped, parameters, lines,
-             inspect.getdoc(function))  # fmt: skip
+        kind = SendingCommand if "sender" in named else click.Command
+        _add(group, kind, function.__name__, wrapped, parameters, lines, inspect.getdoc(function))
         return function
 
     return declare

@@ -50,7 +50,7 @@ from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
-from cli.declared import Input, composed, send, sending
+from cli.declared import Input, composed, program, send
 from runtime.apis.facilities import FacilitiesApi
 from runtime.apis.incentives import AuditView, IncentivesApi
 from runtime.pallets.facilities import Kind
@@ -74,7 +74,7 @@ auditor = Group(
 )
 
 
-@sending(
+@program(
     auditor, "btt-chain auditor enlist --secret secret.txt --from auditor.key",
     options=(secret_option, care_folder_option),
 )  # fmt: skip

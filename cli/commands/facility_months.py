@@ -28,7 +28,7 @@ from cli.common.care import (
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import Input, composed, query, sending
+from cli.declared import Input, composed, program, query
 from runtime.apis.incentives import EpochView, IncentivesApi, RuleView
 from runtime.apis.oracle import DataProviderId, OracleApi
 from runtime.frame.aliases import Balance, SlotOf
@@ -104,7 +104,7 @@ async def price_of(chain: ViewClient, size: Size) -> int | None:
     return None if price is None else int(subscription(size, price.value))
 
 
-@sending(
+@program(
     months, "btt-chain facility keys --secret secret.txt --from clinic.key",
     options=(month_option, secret_option, care_folder_option),
 )  # fmt: skip
@@ -133,7 +133,7 @@ async def keys(
         report(sent, sender.as_json, text, month=number)
 
 
-@sending(
+@program(
     months, "btt-chain facility close --secret secret.txt --from clinic.key",
     options=(month_option, secret_option, care_folder_option),
 )  # fmt: skip

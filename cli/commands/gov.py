@@ -6,8 +6,6 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import Annotated, Final, TypeAlias
 
-import click
-
 from btt_chain.client.errors import ClientError, DispatchFailed
 from btt_chain.client.transactions import Call
 from btt_chain.client.views import ViewClient, event_of, events_of
@@ -28,11 +26,9 @@ from cli.commands.gov_view import percent, power, print_referenda, print_referen
 from cli.common import show
 from cli.common.calls import report
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, examples, query_options
+from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.common.session import run
-from cli.common.working import view_chain
-from cli.declared import Input, composed, query, send, sending
+from cli.declared import Input, composed, program, query, send
 from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.chambers import Chamber, Chambers, ElectionView, SeatView, StateView
@@ -68,21 +64,15 @@ gov = Group(
 # ---- queries
 
 
-@examples("btt-chain gov status", "btt-chain gov status 3")
-@gov.command()
-@click.argument("index", metavar="[NUMBER]", type=click.IntRange(0, 2**32 - 1), required=False)
-@query_options
-def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
+@program(gov, "btt-chain gov status", "btt-chain gov status 3")
+async def status(
+    chain: ViewClient, as_json: bool, index: Annotated[u32 | None, Input("NUMBER")]
+) -> None:
     """List referenda, or show one with the four chambers' tally."""
-
-    async def ask() -> None:
-        async with view_chain(url, timeout) as chain:
-            if index is None:
-                await print_referenda(chain, as_json)
-            else:
-                await print_referendum(chain, index, as_json)
-
-    run(ask())
+    if index is None:
+        await print_referenda(chain, as_json)
+    else:
+        await print_referendum(chain, index, as_json)
 
 
 @query(
@@ -175,7 +165,7 @@ async def elections(chain: ViewClient) -> ElectionView:
 # ---- referenda
 
 
-@sending(
+@program(
     gov,
     "btt-chain gov propose Treasury.spend_local 400BTT //Bob --track small_spender --from //Alice",
 )  # fmt: skip
@@ -224,7 +214,7 @@ send(
 )  # fmt: skip
 
 
-@sending(gov, "btt-chain gov refund 3 --from //Alice")
+@program(gov, "btt-chain gov refund 3 --from //Alice")
 async def refund(chain: ViewClient, sender: Sender, index: Number) -> None:
     """Give the deposits of a referendum that is over back to the accounts that placed them.
 
@@ -320,7 +310,7 @@ async def undelegate(chain: ViewClient, track: str) -> dict[str, object]:
     return {"class": await track_number(chain, track)}
 
 
-@sending(gov, "btt-chain gov unlock grants --from //Alice")
+@program(gov, "btt-chain gov unlock grants --from //Alice")
 async def unlock(chain: ViewClient, sender: Sender, track: str) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
     number, voter = await track_number(chain, track), AccountId(sender.account)

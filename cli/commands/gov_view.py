@@ -171,12 +171,12 @@ async def print_referenda(chain: ViewClient, as_json: bool) -> None:
         show.note(f"only the last {PAGE} are shown; `btt-chain gov status NUMBER` shows any")
 
 
-async def print_referendum(chain: ViewClient, index: int, as_json: bool) -> None:
+async def print_referendum(chain: ViewClient, index: u32, as_json: bool) -> None:
     """Print one referendum and the tally of its chambers. NotFound if there is none."""
-    view = await chain.api(GovernanceApi.referendum, u32(index))
+    view = await chain.api(GovernanceApi.referendum, index)
     if view is None:
         raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
-    poll = await chain.api(ChambersApi.tally, u32(index))
+    poll = await chain.api(ChambersApi.tally, index)
     names, context = await track_names(chain), await context_of(chain)
     if as_json:
         tally = None if poll is None else tally_facts(poll)

@@ -6,8 +6,6 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Annotated, Final, cast
 
-import click
-
 from btt_chain.client.values import field
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
@@ -19,12 +17,10 @@ from btt_chain.scale import u32, u128
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, examples, query_options
-from cli.common.session import run
+from cli.common.options import Group
 from cli.common.types import kebab
 from cli.common.wallets import account_writer
-from cli.common.working import account, view_chain
-from cli.declared import Input, composed, decided, query, send
+from cli.declared import Input, composed, decided, program, query, send
 from runtime.frame.aliases import Balance
 from runtime.pallets.identity import Identity, IdentityInfo, RegistrarInfo
 from runtime.pallets.identity.types import RAW_SIZE
@@ -89,18 +85,10 @@ def set_(
     return {"info": unset | named}
 
 
-@examples("btt-chain identity show //Bob")
-@identity.command("show")
-@click.argument("who", metavar="ACCOUNT")
-@query_options
-def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
+@program(identity, "btt-chain identity show //Bob")
+async def show_(chain: ViewClient, as_json: bool, account: AccountId) -> None:
     """Show the identity of an account, and the judgements of it."""
-
-    async def ask() -> tuple[Plain, str]:
-        async with view_chain(url, timeout) as chain:
-            return await registration_of(chain, account(who, chain.prefix), who)
-
-    registration, digest = run(ask())
+    registration, digest = await registration_of(chain, account)
     info, judgements = field(registration, "info"), field(registration, "judgements")
     texts = {name: text_of(field(info, name)) for name in FIELDS}
     words = {str(number): judgement_word(judgement) for number, judgement in pairs(judgements)}
@@ -123,11 +111,12 @@ def judgement_word(judgement: Plain) -> str:
     return kebab(next(iter(judgement)) if isinstance(judgement, dict) else str(judgement))
 
 
-async def registration_of(chain: ViewClient, who: bytes, typed: str) -> tuple[Plain, str]:
+async def registration_of(chain: ViewClient, who: AccountId) -> tuple[Plain, str]:
     """Return the identity of an account, and the hash that judgements name. NotFound without."""
     registration = await chain.chain.storage("Identity.IdentityOf", to_hex(who))
     if registration is None:
-        raise NotFound(f"{typed} has no identity; `btt-chain identity set` makes one")
+        address = encode(who, chain.prefix)
+        raise NotFound(f"{address} has no identity; `btt-chain identity set` makes one")
     items = chain.chain.metadata.items
     _, call = items.call("Identity.set_identity")
     info = items.types.encode(call.fields[0].type, field(registration, "info"))
@@ -195,7 +184,7 @@ async def judge(
     chain: ViewClient, who: AccountId, judgement: Judgement, registrar: Registrar
 ) -> dict[str, object]:
     """Judge the present identity of an account, as its registrar."""
-    _, digest = await registration_of(chain, who, encode(who, chain.prefix))
+    _, digest = await registration_of(chain, who)
     return {
         "reg_index": registrar, "target": Id(who), "judgement": judgement, "identity": digest,
     }  # fmt: skip

@@ -296,7 +296,7 @@ async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]
 
 
 def bond_and_seat(state: Validator, currency: Currency) -> list[Finding]:
-    """Return what is missing of a bond, and of a seat in the set."""
+    """Return the missing parts of a bond, and of a seat in the set."""
     bond = currency.format(state.active)
     is_bonded = state.active >= state.minimum_bond
     if not is_bonded:

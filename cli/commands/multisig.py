@@ -38,16 +38,15 @@ from cli.common.options import (
     examples,
     json_option,
     network_options,
-    query_options,
     wallet_option,
 )
 from cli.common.sending import Sender, call_text
-from cli.common.session import call_given, open_chain, run
+from cli.common.session import call_given
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import names_of_accounts, wallet, wallet_errors
 from cli.common.working import account
-from cli.declared import Input, composed, sending
+from cli.declared import Input, composed, program
 from runtime.pallets.multisig import MAX_SIGNATORIES, Multisig
 
 Number = Annotated[str | None, Input("NUMBER")]
@@ -116,7 +115,7 @@ def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -
     show.good(f"{name} is added")
 
 
-@sending(
+@program(
     multisig,
     "btt-chain multisig propose treasury Balances.transfer_keep_alive bob 5BTT --from alice",
 )  # fmt: skip
@@ -158,33 +157,27 @@ async def propose(
     )  # fmt: skip
 
 
-@examples("btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json")
-@multisig.command()
-@click.argument("name")
-@query_options
-def pending(name: str, url: str, timeout: float, as_json: bool) -> None:
+@program(
+    multisig, "btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json"
+)  # fmt: skip
+async def pending(chain: ViewClient, as_json: bool, name: str) -> None:
     """List the calls that wait for approvals, with their numbers."""
-    entry = multisig_named(name)
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            waiting = await operations(chain, entry)
-            if as_json:
-                show.document([_facts(chain, entry, each) for each in waiting])
-            elif waiting:
-                best = (await chain.best()).number
-                slot_ms = int(str(chain.constant("Babe.ExpectedBlockTime")))
-                show.table(
-                    ["number", "call", "approved by", ">missing", ">since", ">deposit"],
-                    [_row(chain, entry, each, (best - each.height) * slot_ms) for each in waiting],
-                )
-            else:
-                show.note(f"no call of {name} waits for approvals")
-
-    run(ask())
+    node, entry = chain.chain, multisig_named(name)
+    waiting = await operations(node, entry)
+    if as_json:
+        show.document([_facts(node, entry, operation) for operation in waiting])
+    elif waiting:
+        best = (await node.best()).number
+        ages = [(best - operation.height) * chain.slot_ms for operation in waiting]
+        show.table(
+            ["number", "call", "approved by", ">missing", ">since", ">deposit"],
+            [_row(node, entry, *row) for row in zip(waiting, ages, strict=True)],
+        )
+    else:
+        show.note(f"no call of {name} waits for approvals")
 
 
-@sending(
+@program(
     multisig, "btt-chain multisig approve treasury 184-1 --from bob",
     "btt-chain multisig approve treasury --from bob",
 )  # fmt: skip
@@ -195,7 +188,7 @@ async def approve(
     await _act(chain.chain, sender, name, number, call, must_run=False)
 
 
-@sending(multisig, "btt-chain multisig execute treasury 184-1 --from bob")
+@program(multisig, "btt-chain multisig execute treasury 184-1 --from bob")
 async def execute(
     chain: ViewClient, sender: Sender, name: str, number: Number, call: GivenCall
 ) -> None:

@@ -27,7 +27,7 @@ from cli.common.session import call_given
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import account_writer, wallet, wallet_errors
-from cli.declared import Input, composed, query, sending
+from cli.declared import Input, composed, program, query
 from runtime.frame.aliases import Balance
 from runtime.pallets.proxy import Announcement, Proxy, ProxyDefinition, ProxyType, events
 
@@ -119,7 +119,7 @@ def add(
     return {"delegate": Id(delegate), "proxy_type": type_, "delay": delay}
 
 
-@sending(
+@program(
     proxy, "btt-chain proxy remove bob --from alice", "btt-chain proxy remove --all --from alice"
 )  # fmt: skip
 async def remove(
@@ -160,7 +160,7 @@ async def remove(
 # ---- announced calls
 
 
-@sending(
+@program(
     proxy,
     "btt-chain proxy announce alice Balances.transfer_keep_alive carol 5BTT --from bob",
 )  # fmt: skip
@@ -190,7 +190,7 @@ async def announce(
     )  # fmt: skip
 
 
-@sending(proxy, "btt-chain proxy execute alice 184 --from bob")
+@program(proxy, "btt-chain proxy execute alice 184 --from bob")
 async def execute(
     chain: ViewClient,
     sender: Sender,

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-import click
-
 from btt_chain.client.chain import Chain, read_header
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Json
@@ -23,9 +21,8 @@ from cli.common import show
 from cli.common.calls import Named, one_call, report
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.key_state import KEY_TYPES, KeyReport, key_reports
-from cli.common.options import Group, examples, query_options
+from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.common.session import open_chain, run
 from cli.common.trying import waiting_before
 from cli.common.validators import (
     Validator,
@@ -39,7 +36,7 @@ from cli.common.validators import (
     seat_text,
 )
 from cli.common.working import account
-from cli.declared import Input, query, sending
+from cli.declared import Input, program, query
 from runtime.frame.aliases import Balance
 
 BLOCKS_COUNTED: Final = 200
@@ -59,7 +56,7 @@ validator = Group(
 # ---- join
 
 
-@sending(
+@program(
     validator, "btt-chain validator join --from stash.txt --bond 10_000BTT",
     "btt-chain validator join --from //Eve --url ws://127.0.0.1:9948",
 )  # fmt: skip
@@ -216,56 +213,46 @@ def _print_joined(state: Validator, as_json: bool, *done: str) -> None:
 # ---- status
 
 
-@examples("btt-chain validator status", "btt-chain validator status //Bob --json")
-@validator.command()
-@click.argument("who", metavar="[STASH]", required=False)
-@query_options
-def status(who: str | None, url: str, timeout: float, as_json: bool) -> None:
+@program(validator, "btt-chain validator status", "btt-chain validator status //Bob --json")
+async def status(
+    chain: ViewClient, as_json: bool, who: Annotated[AccountId | None, Input("STASH")]
+) -> None:
     """Show a validator: its seat, keys, blocks, votes, bond, offences, and the next session.
 
     Without STASH that of the session keys of the node.
     """
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            reports = await _reports(chain)
-            if who is None:
-                stash = await _stash_of(chain, reports)
-            else:
-                stash = account(who, chain.metadata.prefix)
-            state = await read_validator(chain, stash)
-            here = None if state.keys is None else await _are_here(chain, state.raw_keys)
-            made, counted = await _blocks(chain, state)
-            voted = await _votes(chain, state)
-            offences = await read_offences(chain, state.address)
-        if as_json:
-            show.document(
-                {**document(state), "keysHere": here, "blocks": made, "ofBlocks": counted,
-                 "votes": voted, "offences": offences,
-                 "signing": [{"type": each.kind, "publicKey": each.public, "state": each.state}
-                             for each in _registered(state, reports)]}
-            )  # fmt: skip
-            return
-        money = chain.metadata.currency.format
-        sessions = state.sessions
-        bond = f"{money(state.active)}, at least {money(state.minimum_bond)} is needed"
-        fields: dict[str, str | list[str]] = {
-            "stash": state.address,
-            "seat": seat_text(state),
-            "keys": _keys_text(state, here),
-            "signing": [f"{each.kind}: {each.text}" for each in _registered(state, reports)],
-            "bond": [bond, *(
-                f"{money(value)} unbonding, free {sessions.when(due)}"
-                for value, due in state.unlocking
-            )],
-            "blocks": "-" if made is None else f"{made} of the last {counted} of this session",
-            "votes": {None: "-", True: "seen in the last rounds", False: "missing"}[voted],
-            "offences": f"{offences} reported lately" if offences else "none",
-            "next session": f"{sessions.index + 1}, {sessions.when(sessions.index + 1)}",
-        }  # fmt: skip
-        show.record({name: value for name, value in fields.items() if value})
-
-    run(ask())
+    node = chain.chain
+    reports = await _reports(node)
+    state = await read_validator(node, await _stash_of(node, reports) if who is None else who)
+    here = None if state.keys is None else await _are_here(node, state.raw_keys)
+    blocks, counted = await _blocks(node, state)
+    voted = await _votes(node, state)
+    offences = await read_offences(node, state.address)
+    if as_json:
+        show.document(
+            {**document(state), "keysHere": here, "blocks": blocks, "ofBlocks": counted,
+             "votes": voted, "offences": offences,
+             "signing": [{"type": report.kind, "publicKey": report.public, "state": report.state}
+                         for report in _registered(state, reports)]}
+        )  # fmt: skip
+        return
+    money, sessions = chain.currency.format, state.sessions
+    bond = f"{money(state.active)}, at least {money(state.minimum_bond)} is needed"
+    fields: dict[str, str | list[str]] = {
+        "stash": state.address,
+        "seat": seat_text(state),
+        "keys": _keys_text(state, here),
+        "signing": [f"{report.kind}: {report.text}" for report in _registered(state, reports)],
+        "bond": [bond, *(
+            f"{money(value)} unbonding, free {sessions.when(due)}"
+            for value, due in state.unlocking
+        )],
+        "blocks": "-" if blocks is None else f"{blocks} of the last {counted} of this session",
+        "votes": {None: "-", True: "seen in the last rounds", False: "missing"}[voted],
+        "offences": f"{offences} reported lately" if offences else "none",
+        "next session": f"{sessions.index + 1}, {sessions.when(sessions.index + 1)}",
+    }  # fmt: skip
+    show.record({name: value for name, value in fields.items() if value})
 
 
 def document(state: Validator) -> dict[str, object]:
@@ -408,7 +395,7 @@ async def list_(chain: ViewClient) -> list[ListedValidator]:
 # ---- rotate
 
 
-@sending(validator, "btt-chain validator rotate --from stash.txt")
+@program(validator, "btt-chain validator rotate --from stash.txt")
 async def rotate(chain: ViewClient, sender: Sender) -> None:
     """Make new session keys in the node, and register them in the place of the present ones.
 
@@ -441,7 +428,7 @@ async def rotate(chain: ViewClient, sender: Sender) -> None:
 # ---- leave
 
 
-@sending(validator, "btt-chain validator leave --from stash.txt")
+@program(validator, "btt-chain validator leave --from stash.txt")
 async def leave(chain: ViewClient, sender: Sender) -> None:
     """Stop validating, and get the bond back: repeat it until it says that all is done.
 
