@@ -228,14 +228,7 @@ def _print_key(pair: KeyPair, network: int, as_json: bool, *, phrase: str | None
     facts = {} if phrase is None else {"secretPhrase": phrase}
     if pair.seed is not None:
         facts["secretSeed"] = to_hex(pair.seed)
-    facts |= {
-        "publicKey": to_hex(pair.public),
-        "ss58PublicKey": ss58.encode(pair.public, network),
-        "accountId": "0x" + pair.account_id.hex(),
-        "ss58Address": ss58.encode(pair.account_id, network),
-        "networkId": _network_name(network),
-        "scheme": str(pair.scheme),
-    }
+    facts |= _facts(pair.public, pair.account_id, network, str(pair.scheme))
     _print_facts(facts, as_json)
 
 
@@ -243,8 +236,18 @@ def _print_public(
     public: bytes, scheme: str, network: int, as_json: bool, given_for: int | None = None
 ) -> None:
     """Print a public key; `given_for` is the network of the given address, if it is another."""
-    account = ecdsa.account_of(public) if len(public) == ecdsa.PUBLIC_LENGTH else public
-    facts = {
+    is_full = len(public) == ecdsa.PUBLIC_LENGTH
+    facts = _facts(public, ecdsa.account_of(public) if is_full else public, network, scheme)
+    if given_for is not None:
+        facts["givenNetworkId"] = _network_name(given_for)
+    # The address of an ECDSA key is a hash: the key cannot be derived from it.
+    if scheme == "ecdsa" and not is_full:
+        del facts["publicKey"], facts["ss58PublicKey"]
+    _print_facts(facts, as_json)
+
+
+def _facts(public: bytes, account: bytes, network: int, scheme: str) -> dict[str, str]:
+    return {
         "publicKey": to_hex(public),
         "ss58PublicKey": ss58.encode(public, network),
         "accountId": to_hex(account),
@@ -252,12 +255,6 @@ def _print_public(
         "networkId": _network_name(network),
         "scheme": scheme,
     }
-    if given_for is not None:
-        facts["givenNetworkId"] = _network_name(given_for)
-    # The address of an ECDSA key is a hash: the key cannot be derived from it.
-    if scheme == "ecdsa" and len(public) != ecdsa.PUBLIC_LENGTH:
-        del facts["publicKey"], facts["ss58PublicKey"]
-    _print_facts(facts, as_json)
 
 
 _LABELS = {

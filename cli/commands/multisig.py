@@ -12,7 +12,7 @@ import click
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.transactions import Call
-from btt_chain.client.views import ViewClient
+from btt_chain.client.views import ViewClient, plain
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.present.times import span
 from btt_chain.primitives import ss58
@@ -24,7 +24,7 @@ from cli.common import show
 from cli.common.calls import report
 from cli.common.errors import Mistyped, Refused
 from cli.common.multisigs import (
-    Operation,
+    Waiting,
     check_signer,
     multisig_named,
     operation_numbered,
@@ -165,10 +165,10 @@ async def pending(chain: ViewClient, as_json: bool, name: str) -> None:
     node, entry = chain.chain, multisig_named(name)
     waiting = await operations(node, entry)
     if as_json:
-        show.document([_facts(node, entry, operation) for operation in waiting])
+        show.document([_facts(node, entry, call) for call in waiting])
     elif waiting:
         best = (await node.best()).number
-        ages = [(best - operation.height) * chain.slot_ms for operation in waiting]
+        ages = [(best - int(call.operation.when.height)) * chain.slot_ms for call in waiting]
         show.table(
             ["number", "call", "approved by", ">missing", ">since", ">deposit"],
             [_row(node, entry, *row) for row in zip(waiting, ages, strict=True)],
@@ -204,15 +204,14 @@ async def cancel(chain: ViewClient, name: str, number: Number, sender: Sender) -
     """Cancel a call that you proposed; the deposit is returned."""
     node, entry = chain.chain, multisig_named(name)
     check_signer(entry, sender.account, node.metadata.address(sender.account))
-    operation = await operation_numbered(node, entry, number)
+    waiting = await operation_numbered(node, entry, number)
+    operation = waiting.operation
     if operation.depositor != sender.account:
         by = node.metadata.address(operation.depositor)
-        raise Refused(
-            f"only the account that proposed number {operation.number} may cancel it: {by}"
-        )
+        raise Refused(f"only the account that proposed number {waiting.number} may cancel it: {by}")
     return {
         "threshold": entry.threshold, "other_signatories": others(entry, sender.account),
-        "timepoint": operation.timepoint, "call_hash": operation.call_hash,
+        "timepoint": operation.when, "call_hash": waiting.call_hash,
     }  # fmt: skip
 
 
@@ -227,59 +226,59 @@ async def _act(
     entry = multisig_named(name)
     raw = None if typed is None else call_given(typed)
     check_signer(entry, sender.account, chain.metadata.address(sender.account))
-    operation = await operation_numbered(chain, entry, number)
-    label = f"number {operation.number}"
-    missing = entry.threshold - len({*operation.approvals, sender.account})
+    waiting = await operation_numbered(chain, entry, number)
+    label, approvals = f"number {waiting.number}", waiting.operation.approvals
+    missing = entry.threshold - len({*approvals, sender.account})
     if must_run and missing > 0:
         raise Refused(f"{label} needs {missing} more approvals")
-    if missing > 0 and sender.account in operation.approvals:
+    if missing > 0 and sender.account in approvals:
         raise Refused(f"you have approved {label} already; it waits for {missing} more approvals")
-    inner = _bytes_of(operation, raw)
+    inner = _bytes_of(waiting, raw)
     if inner is not None and not sender.as_json:
         does = call_text(chain.metadata.decoder.call(inner))
-        show.record({"number": operation.number, "does": does})
+        show.record({"number": waiting.number, "does": does})
     if inner is None:
-        check_known(operation, may_be_hash=missing > 0 and sender.is_forced)
+        check_known(waiting, may_be_hash=missing > 0 and sender.is_forced)
     body = None if inner is None else Call(inner)
-    call = await _approval(chain, entry, sender, operation, body, executes=missing <= 0)
+    call = await _approval(chain, entry, sender, waiting, body, executes=missing <= 0)
     sent = await sender.send_call(chain, call)
     executed = any(event.name == "Multisig.MultisigExecuted" for event in sent.events)
     report(
         sent, sender.as_json,
         f"{label.capitalize()} is executed." if executed
         else f"Approved; {label} needs {missing} more.",
-        number=operation.number, executed=executed, missing=max(missing, 0),
+        number=waiting.number, executed=executed, missing=max(missing, 0),
     )  # fmt: skip
 
 
-def check_known(found: Operation, *, may_be_hash: bool) -> None:
+def check_known(waiting: Waiting, *, may_be_hash: bool) -> None:
     """Refuse to approve a call of which only the hash is known: it could be any. Mistyped."""
     if may_be_hash:
-        show.note(f"note: only the hash of number {found.number} is known: it could be any call")
+        show.note(f"note: only the hash of number {waiting.number} is known: it could be any call")
         return
     raise Mistyped(
-        f"the chain has only the hash of number {found.number}, {to_hex(found.call_hash)}: give "
-        "the call with --call HEX"
+        f"the chain has only the hash of number {waiting.number}, {to_hex(waiting.call_hash)}: "
+        "give the call with --call HEX"
     )
 
 
 async def _approval(
-    chain: Chain, entry: Entry, sender: Sender, found: Operation | None, inner: Call | None, *,
+    chain: Chain, entry: Entry, sender: Sender, waiting: Waiting | None, inner: Call | None, *,
     executes: bool = True,
 ) -> Call:  # fmt: skip
     """Return the call that approves: with the call itself, or with its hash alone."""
     arguments: dict[str, Plain] = {
         "threshold": entry.threshold,
         "other_signatories": others(entry, sender.account),
-        "maybe_timepoint": None if found is None else found.timepoint,
+        "maybe_timepoint": None if waiting is None else plain(waiting.operation.when),
         "max_weight": {"ref_time": 0, "proof_size": 0},
     }
     if inner is not None and executes:
         arguments["max_weight"] = await weight_of(chain, inner.raw)
         return carrying(chain.metadata, "Multisig.as_multi", arguments, inner)
-    if found is None:
+    if waiting is None:
         raise Mistyped("a proposal needs the call")
-    arguments["call_hash"] = to_hex(found.call_hash)
+    arguments["call_hash"] = to_hex(waiting.call_hash)
     return chain.compose("Multisig.approve_as_multi", **arguments)
 
 
@@ -287,12 +286,12 @@ def _members(signers: tuple[str, ...]) -> list[bytes]:
     return [account(each, DEFAULT_PREFIX) for each in signers]
 
 
-def _bytes_of(found: Operation, given: bytes | None) -> bytes | None:
+def _bytes_of(waiting: Waiting, given: bytes | None) -> bytes | None:
     """Return the bytes of a call. Refused if those that are given are of another one."""
     if given is None:
-        return found.call
-    if blake2_256(given) != found.call_hash:
-        raise Refused(f"--call is another call than number {found.number}")
+        return waiting.call
+    if blake2_256(given) != waiting.call_hash:
+        raise Refused(f"--call is another call than number {waiting.number}")
     return given
 
 
@@ -303,35 +302,35 @@ def _deposit(chain: Chain, entry: Entry) -> int:
     return base + factor * entry.threshold
 
 
-def _shown(chain: Chain, found: Operation) -> str:
-    if found.call is None:
-        return f"unknown, hash {to_hex(found.call_hash)}"
-    return call_text(chain.metadata.decoder.call(found.call))
+def _shown(chain: Chain, waiting: Waiting) -> str:
+    if waiting.call is None:
+        return f"unknown, hash {to_hex(waiting.call_hash)}"
+    return call_text(chain.metadata.decoder.call(waiting.call))
 
 
-def _row(chain: Chain, entry: Entry, found: Operation, age_ms: int) -> list[str]:
-    known = names_of_accounts()
+def _row(chain: Chain, entry: Entry, waiting: Waiting, age_ms: int) -> list[str]:
+    names, approvals = names_of_accounts(), waiting.operation.approvals
     return [
-        found.number,
-        _shown(chain, found),
-        ", ".join(known.get(each) or chain.metadata.address(each) for each in found.approvals),
-        str(max(0, entry.threshold - len(found.approvals))),
+        waiting.number,
+        _shown(chain, waiting),
+        ", ".join(names.get(signer) or chain.metadata.address(signer) for signer in approvals),
+        str(max(0, entry.threshold - len(approvals))),
         span(age_ms),
-        chain.metadata.currency.format(found.deposit),
+        chain.metadata.currency.format(waiting.operation.deposit),
     ]
 
 
-def _facts(chain: Chain, entry: Entry, found: Operation) -> dict[str, object]:
-    view = None if found.call is None else chain.metadata.decoder.call(found.call)
+def _facts(chain: Chain, entry: Entry, waiting: Waiting) -> dict[str, object]:
+    view = None if waiting.call is None else chain.metadata.decoder.call(waiting.call)
     return {
-        "number": found.number,
-        "callHash": to_hex(found.call_hash),
-        "encoded": hex_or_none(found.call),
+        "number": waiting.number,
+        "callHash": to_hex(waiting.call_hash),
+        "encoded": hex_or_none(waiting.call),
         "call": None if view is None else view.name,
         "arguments": None if view is None else view.arguments,
-        "approvals": [chain.metadata.address(each) for each in found.approvals],
+        "approvals": [chain.metadata.address(each) for each in waiting.operation.approvals],
         "threshold": entry.threshold,
-        "missing": max(0, entry.threshold - len(found.approvals)),
-        "depositor": chain.metadata.address(found.depositor),
-        "deposit": str(found.deposit),
+        "missing": max(0, entry.threshold - len(waiting.operation.approvals)),
+        "depositor": chain.metadata.address(waiting.operation.depositor),
+        "deposit": str(waiting.operation.deposit),
     }

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.client.accounts import read_account
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.client.values import field
+from btt_chain.client.views import shaped
 from btt_chain.client.wire import member, to_bytes
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digits import from_hex, to_hex
@@ -23,34 +22,25 @@ from btt_chain.scale.portable import Plain, Portable
 from btt_chain.wallet.entries import Entry, Kind
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.wallets import wallet, wallet_errors
+from runtime.pallets.multisig import Operation
 
 MAX_DEPTH: Final = 16
 """Maximum nesting of calls that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Waiting:
     """A call that waits for approvals."""
 
-    height: int
-    index: int
-    """The block and the extrinsic of the proposal."""
     call_hash: bytes
-    deposit: int
-    depositor: bytes
-    approvals: tuple[bytes, ...]
+    operation: Operation
     call: bytes | None
     """Its bytes; None if the chain and the wallet have only its hash."""
 
     @property
     def number(self) -> str:
         """The number of the proposal: its block and extrinsic, which no other one has."""
-        return f"{self.height}-{self.index}"
-
-    @property
-    def timepoint(self) -> dict[str, Plain]:
-        """The place of the proposal in the form of calls."""
-        return {"height": self.height, "index": self.index}
+        return f"{self.operation.when.height}-{self.operation.when.index}"
 
 
 def multisig_named(name: str) -> Entry:
@@ -77,16 +67,20 @@ def others(entry: Entry, account: bytes) -> list[Plain]:
     return [to_hex(each) for each in entry.signers if each != account]
 
 
-async def operations(chain: Chain, entry: Entry) -> list[Operation]:
+async def operations(chain: Chain, entry: Entry) -> list[Waiting]:
     """Return the calls of a multisig account that wait, oldest first."""
-    found: list[Operation] = []
-    owner = to_hex(entry.account)
-    async for keys, value in chain.entries("Multisig.Multisigs", owner):
-        found.append(await _operation(chain, from_hex(keys[1]), value))
-    return sorted(found, key=lambda each: (each.height, each.index, each.call_hash))
+    waiting = []
+    async for keys, value in chain.entries("Multisig.Multisigs", to_hex(entry.account)):
+        operation, digest = shaped(Operation, value), from_hex(keys[1])
+        place = int(operation.when.height), int(operation.when.index)
+        waiting.append(Waiting(digest, operation, await find_call(chain, *place, digest)))
+    return sorted(
+        waiting,
+        key=lambda call: (call.operation.when.height, call.operation.when.index, call.call_hash),
+    )
 
 
-async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> Operation:
+async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> Waiting:
     """Return a waiting call by its number, its block or the beginning of its hash.
 
     Without a number the only one. NotFound or Mistyped if there is no such call, or several.
@@ -101,7 +95,7 @@ async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> 
         return waiting[0]
     fits = [
         each for each in waiting
-        if number in (each.number, str(each.height))
+        if number in (each.number, str(each.operation.when.height))
         or (number.startswith("0x") and len(number) > 5
             and to_hex(each.call_hash).startswith(number.lower()))
     ]  # fmt: skip
@@ -110,24 +104,6 @@ async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> 
             raise Mistyped(f"{number} stands for several calls: give a number of {known}")
         raise NotFound(f"no call {number} of {entry.name} waits for approvals; known are {known}")
     return fits[0]
-
-
-async def _operation(chain: Chain, call_hash: bytes, value: Plain) -> Operation:
-    when, approvals = field(value, "when"), field(value, "approvals")
-    height, index = int(str(field(when, "height"))), int(str(field(when, "index")))
-    prefix = chain.metadata.prefix
-    return Operation(
-        height,
-        index,
-        call_hash,
-        int(str(field(value, "deposit"))),
-        read_account(str(field(value, "depositor")), prefix),
-        tuple(
-            read_account(str(each), prefix)
-            for each in (approvals if isinstance(approvals, list) else [])
-        ),
-        await find_call(chain, height, index, call_hash),
-    )
 
 
 async def find_call(chain: Chain, height: int, index: int, call_hash: bytes) -> bytes | None:
