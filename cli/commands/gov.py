@@ -21,7 +21,6 @@ from cli.commands.gov_calls import (
     class_of_vote,
     track_number,
 )
-from cli.commands.gov_objections import objections
 from cli.commands.gov_view import percent, power, print_referenda, print_referendum
 from cli.common import show
 from cli.common.calls import report
@@ -29,7 +28,7 @@ from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
 from cli.declared import Input, composed, program, query, send
-from runtime.apis.governance import ChambersApi, GovernanceApi, TrackView
+from runtime.apis.governance import ChambersApi, GovernanceApi, MilestoneView, TrackView
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.chambers import Chamber, Chambers, ElectionView, SeatView, StateView
 from runtime.pallets.chambers.formulas import WHOLE
@@ -353,5 +352,53 @@ def elect(
     return {"candidates": candidates, "value": amount}
 
 
-for command in objections.commands.values():
-    gov.add_command(command)
+# ---- objections to milestones
+
+
+def weight_of(view: MilestoneView, _: Context) -> str:
+    """Return the weight of the objections, and the weight that stops the milestone."""
+    whole = int(view.needed) * 10
+    return f"{percent(view.objected, whole)} of {percent(view.needed, whole)}"
+
+
+@query(
+    gov, "btt-chain gov milestones 0", "btt-chain gov milestones 0 --json", key="index",
+    columns={
+        "milestone": "index", "part": "milestone.bps", "state": "milestone.status",
+        "window ends": "until", ">objections": weight_of, "counts": "counts",
+    },
+)  # fmt: skip
+async def milestones(chain: ViewClient, programme: u32) -> list[tuple[u32, MilestoneView]]:
+    """Show the milestones of a programme of the Foundation, and who objects to them.
+
+    An attested milestone counts after its window, unless members with 10 % of the chambers'
+    weights object.
+    """
+    views = await chain.api(ChambersApi.milestones, programme)
+    if not views:
+        raise NotFound(f"there is no programme {programme}; they are numbered from 0")
+    return [(u32(index), view) for index, view in enumerate(views)]
+
+
+send(
+    gov, "object", Chambers.object_to_milestone,
+    "btt-chain gov object 0 3 500BTT --from //Bob",
+    help="""Object with AMOUNT to a milestone that the Foundation attested.
+
+    It counts as a vote with AMOUNT does, which stays locked until the milestone is decided.
+    """,
+    inputs={"index": Input("MILESTONE"), "value": Input("AMOUNT")},
+    done="objected, in block {block}",
+)  # fmt: skip
+send(
+    gov, "withdraw-objection", Chambers.withdraw_objection,
+    "btt-chain gov withdraw-objection 0 3 --from //Bob",
+    help="Withdraw your objection to a milestone; its money is free at once.",
+    inputs={"index": Input("MILESTONE")}, done="withdrawn, in block {block}",
+)  # fmt: skip
+send(
+    gov, "unlock-objections", Chambers.unlock_objections,
+    "btt-chain gov unlock-objections //Bob --from //Bob",
+    help="Free what an account's objections to decided milestones lock.",
+    done="unlocked, in block {block}",
+)  # fmt: skip
