@@ -8,6 +8,9 @@
     send(oracle, "withdraw", Oracle.withdraw, "btt-chain oracle withdraw --from //Bob",
          event=events.Withdrawn, done="{bond} are free again", help="Get the bond back, ...")
 
+`@composed` is for calls whose arguments a function returns, `@decided` for those that a track decides
+about, `@program` for everything else that a command does on a chain.
+
 The docstring is the help. Annotations say how arguments are typed and results are written: each
 type has one rule for that (`btt_chain.present`). `Input` has what a type has not. A parameter
 without a help is an argument, one with a help an option. The chain's metadata encode and decode.
@@ -79,7 +82,7 @@ class Input:
     help: str = ""
     """Help of an option."""
     default: str | None = None
-    """Default of an option, as it is typed."""
+    """Default of an option, as it is typed; a list argument with one may be empty."""
     least: int | None = None
     most: int | None = None
     """Bounds of a number that are narrower than those of its type."""
