@@ -8,8 +8,8 @@
     send(oracle, "withdraw", Oracle.withdraw, "btt-chain oracle withdraw --from //Bob",
          event=events.Withdrawn, done="{bond} are free again", help="Get the bond back, ...")
 
-`@composed` is for calls whose arguments a function returns, `@decided` for those that a track decides
-about, `@program` for everything else that a command does on a chain.
+`@composed` is for calls whose arguments a function returns, `@decided` for those that a track
+decides about, `@program` for everything else that a command does on a chain.
 
 The docstring is the help. Annotations say how arguments are typed and results are written: each
 type has one rule for that (`btt_chain.present`). `Input` has what a type has not. A parameter
