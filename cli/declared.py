@@ -135,9 +135,9 @@ class Parameter:
         type, mark = self._type(), self.mark
         if not mark.help:
             metavar = f"[{self.metavar}]" if self.is_optional else self.metavar
-            metavar = None if isinstance(type, click.Choice) else metavar
             return click.Argument(
-                [self.key], type=type, metavar=metavar, nargs=-1 if self.is_list else 1,
+                [self.key], type=type, nargs=-1 if self.is_list else 1,
+                metavar=None if isinstance(type, click.Choice) else metavar,
                 required=not self.is_optional and mark.default is None,
             )  # fmt: skip
         is_flag = isinstance(self.rule, Truth)

@@ -140,8 +140,8 @@ send(
 )  # fmt: skip
 async def registrars(chain: ViewClient) -> list[tuple[u32, RegistrarInfo]]:
     """List the registrars, and their fees."""
-    places = await chain.storage(list[RegistrarInfo | None], "Identity.Registrars") or []
-    return [(u32(number), place) for number, place in enumerate(places) if place is not None]
+    entries = await chain.storage(list[RegistrarInfo | None], "Identity.Registrars") or []
+    return [(u32(number), entry) for number, entry in enumerate(entries) if entry is not None]
 
 
 @composed(

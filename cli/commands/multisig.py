@@ -328,7 +328,7 @@ def _facts(chain: Chain, entry: Entry, waiting: Waiting) -> dict[str, object]:
         "encoded": hex_or_none(waiting.call),
         "call": None if view is None else view.name,
         "arguments": None if view is None else view.arguments,
-        "approvals": [chain.metadata.address(each) for each in waiting.operation.approvals],
+        "approvals": [chain.metadata.address(signer) for signer in waiting.operation.approvals],
         "threshold": entry.threshold,
         "missing": max(0, entry.threshold - len(waiting.operation.approvals)),
         "depositor": chain.metadata.address(waiting.operation.depositor),

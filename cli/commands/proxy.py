@@ -298,9 +298,9 @@ def blocks(number: int, slot_ms: int | None) -> str:
     return f"{int(number):_} blocks{time}"
 
 
-def bytes_of(announced: Announcement, given: str | None) -> bytes:
+def bytes_of(announced: Announcement, typed: str | None) -> bytes:
     """Return the announced call. Mistyped or Refused if it is not here, or another one is given."""
-    if given is None:
+    if typed is None:
         with wallet_errors():
             raw = wallet().recall(announced.call_hash)
         if raw is None:
@@ -309,7 +309,7 @@ def bytes_of(announced: Announcement, given: str | None) -> bytes:
                 "with --call HEX"
             )
     else:
-        raw = call_given(given)
+        raw = call_given(typed)
     if blake2_256(raw) != announced.call_hash:
         raise Refused("this is another call than the announced one")
     return raw

@@ -64,7 +64,7 @@ def check_signer(entry: Entry, account: bytes, address: str) -> None:
 
 def others(entry: Entry, account: bytes) -> list[Plain]:
     """Return the other signers in the order that the chain wants."""
-    return [to_hex(each) for each in entry.signers if each != account]
+    return [to_hex(signer) for signer in entry.signers if signer != account]
 
 
 async def operations(chain: Chain, entry: Entry) -> list[Waiting]:
@@ -72,8 +72,8 @@ async def operations(chain: Chain, entry: Entry) -> list[Waiting]:
     waiting = []
     async for keys, value in chain.entries("Multisig.Multisigs", to_hex(entry.account)):
         operation, digest = shaped(Operation, value), from_hex(keys[1])
-        place = int(operation.when.height), int(operation.when.index)
-        waiting.append(Waiting(digest, operation, await find_call(chain, *place, digest)))
+        timepoint = int(operation.when.height), int(operation.when.index)
+        waiting.append(Waiting(digest, operation, await find_call(chain, *timepoint, digest)))
     return sorted(
         waiting,
         key=lambda call: (call.operation.when.height, call.operation.when.index, call.call_hash),
