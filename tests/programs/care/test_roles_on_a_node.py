@@ -264,8 +264,8 @@ def closed_and_audited(care: Roles, folder: Path) -> None:
         else:
             assert care.see(*verify).value["verdict"] == "Pass"
             care.again(*report)
-    month = care.see("facility", "month", ISSUER, "--month", "1").value
-    assert (month["state"], month["points"]) == ("Closed", 60)
+    epoch = care.see("facility", "month", ISSUER, "--month", "1").value["epoch"]
+    assert (epoch["state"], epoch["points"]) == ("Closed", "60")
     # The chain has the issuer, and nothing of the clinics behind it.
     epochs = care.see("query", "rpc", "incentives_epochs", "1", "null", "10").value
     assert len(epochs) == 1
