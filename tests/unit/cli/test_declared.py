@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated
+from unittest.mock import AsyncMock
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from btt_chain.client.amount import BTT
+from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, rule_of
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import TypeName, u16, u32, u64, u128
 from cli import declared
 from cli.common.errors import Mistyped
-from cli.declared import Input, Parameter, _Sending, joined, parameters_of, print_value
+from cli.declared import (
+    Input,
+    Parameter,
+    _Sending,
+    joined,
+    parameters_of,
+    print_value,
+    program,
+)
 from runtime.frame.aliases import Balance
 from runtime.pallets.exchange import Exchange, Side
 from runtime.pallets.facilities import Facilities
@@ -187,3 +201,31 @@ def test_a_key_and_flat_fields_are_members_of_one_record() -> None:
     assert flat.json(value, CONTEXT) == {"id": 7, "price": "5", "share": 150}
     empty, nothing = joined(rule_of(list[tuple[u32, Offer]]), [], "order", "")
     assert empty.json(nothing, CONTEXT) == []
+
+
+@asynccontextmanager
+async def no_chain(url: str, timeout: float) -> AsyncIterator[object]:
+    """A connection to a chain that has a currency and a time, and nothing else."""
+    storage = AsyncMock(return_value="0")
+    yield SimpleNamespace(
+        prefix=42, slot_ms=6_000, currency=BTT, chain=SimpleNamespace(storage=storage)
+    )
+
+
+def test_a_program_has_its_options_and_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declared, "view_chain", no_chain)
+    group, calls = click.Group("group"), []
+
+    @program(group, "btt-chain group act 1.5BTT", options=(click.option("--secret"),))
+    async def act(
+        chain: ViewClient, as_json: bool, amount: Balance, times: u32 | None, secret: str
+    ) -> None:
+        """Act."""
+        calls.append((chain.currency, as_json, amount, times, secret))
+
+    result = CliRunner().invoke(group, ["act", "1.5BTT", "--secret", "word", "--json"])
+    assert result.exit_code == 0, result.output
+    assert calls == [(BTT, True, 15 * 10**17, None, "word")]
+    help = CliRunner().invoke(group, ["act", "--help"]).output
+    assert "AMOUNT [TIMES]" in help
+    assert "--tip" not in help
