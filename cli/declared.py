@@ -8,6 +8,9 @@
     send(oracle, "withdraw", Oracle.withdraw, "btt-chain oracle withdraw --from //Bob",
          event=events.Withdrawn, done="{bond} are free again", help="Get the bond back, ...")
 
+`@composed` is for calls whose arguments a function returns, `@decided` for those that a track
+decides about, `@program` for everything else that a command does on a chain.
+
 The docstring is the help. Annotations say how arguments are typed and results are written: each
 type has one rule for that (`btt_chain.present`). `Input` has what a type has not. A parameter
 without a help is an argument, one with a help an option. The chain's metadata encode and decode.
@@ -17,8 +20,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from json import dumps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Final, TypeAlias, TypeVar, cast, get_args, get_origin
@@ -33,10 +37,12 @@ from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_
 from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
 from btt_chain.present.scalars import Account, Count, Truth
 from btt_chain.primitives.account import AccountId, Id, MultiAddress
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import TypeName
 from btt_chain.scale.hints import hints_of
 from cli.common import show
 from cli.common.calls import report
+from cli.common.deciding import by_sudo, deciding_options, is_sent_by_sudo, print_proposal
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import examples, query_options
 from cli.common.sending import Sender, SendingCommand, call_options
@@ -50,6 +56,8 @@ Composes: TypeAlias = Callable[..., Arguments | Awaitable[Arguments]]
 It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
 Composing = TypeVar("Composing", bound=Composes)
+Runs = TypeVar("Runs", bound=Callable[..., Awaitable[None]])
+Command: TypeAlias = Callable[..., None]
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
 """A function that returns more values by the events of a call; it may raise Refused."""
 Done: TypeAlias = str | Callable[..., str]
@@ -60,7 +68,7 @@ Column: TypeAlias = str | Callable[..., str]
 _Type: TypeAlias = click.Path | click.Choice[str] | click.IntRange | click.types.StringParamType
 Values: TypeAlias = dict[str, tuple[Rule[object], object]]
 
-NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender"})
+NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender", "as_json"})
 """Parameters of functions and calls that are not typed on the command line."""
 _ID: Final = re.compile(r"(?:T::)?(\w+?)Id(?:Parameter)?")
 """The name of a type of numbers: `AssetId`."""
@@ -74,12 +82,27 @@ class Input:
     help: str = ""
     """Help of an option."""
     default: str | None = None
-    """Default of an option, as it is typed."""
+    """Default of an option, as it is typed; a list argument with one may be empty."""
     least: int | None = None
     most: int | None = None
     """Bounds of a number that are narrower than those of its type."""
     check: Callable[[str], object] | None = None
     """Check of a text before the chain is asked. Raises Mistyped."""
+
+
+class Word(click.Choice[str]):
+    """A name of a type: in any case, with hyphens or without."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the name with hyphens."""
+        typed = [word for word in self.choices if _letters(word) == _letters(str(value))]
+        return super().convert(typed[0] if typed else value, param, ctx)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
 
 
 class Parameter:
@@ -95,6 +118,7 @@ class Parameter:
         # A call takes any form of address; an account is typed.
         self.is_address = bare == get_args(MultiAddress)[0]
         self.rule = rule_of(str if self.is_file else AccountId if self.is_address else hint)
+        self.is_list = isinstance(self.rule, Items)
         self.is_optional = isinstance(self.rule, Option) or bare == Path | None
         flag = f"--{name.strip('_').replace('_', '-')}"
         self.label = flag if self.mark.help else self.metavar
@@ -110,15 +134,18 @@ class Parameter:
         """Parameter of the command."""
         type, mark = self._type(), self.mark
         if not mark.help:
-            metavar = None if isinstance(type, click.Choice) else self.metavar
+            metavar = f"[{self.metavar}]" if self.is_optional else self.metavar
             return click.Argument(
-                [self.key], type=type, metavar=metavar, required=not self.is_optional
-            )
+                [self.key], type=type, nargs=-1 if self.is_list else 1,
+                metavar=None if isinstance(type, click.Choice) else metavar,
+                required=not self.is_optional and mark.default is None,
+            )  # fmt: skip
         is_flag = isinstance(self.rule, Truth)
         option = click.Option(
             [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
             is_flag=is_flag or None, help=mark.help,
-            required=not is_flag and not self.is_optional and mark.default is None,
+            required=not (is_flag or self.is_optional or self.is_list) and mark.default is None,
+            multiple=self.is_list,
         )  # fmt: skip
         if mark.default is not None:  # click takes a default of None for a value that is there
             option.default, option.show_default = mark.default, True
@@ -126,10 +153,11 @@ class Parameter:
 
     def _type(self) -> _Type:
         rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        rule = rule.item if isinstance(rule, Items) else rule
         if self.is_file:
             return click.Path(dir_okay=False, path_type=Path)
         if rule.choices:
-            return click.Choice(rule.choices, case_sensitive=False)
+            return Word(rule.choices, case_sensitive=False)
         # A number with a unit is read when the chain is known.
         if isinstance(rule, Count) and type(rule) is Count:
             return click.IntRange(self.mark.least or rule.kind.MIN, self.mark.most or rule.kind.MAX)
@@ -140,6 +168,9 @@ class Parameter:
         if typed is None or isinstance(typed, bool | Path):
             return typed
         try:
+            if isinstance(self.rule, Items):
+                items = cast("tuple[object, ...]", typed)
+                return [self.rule.item.parse(str(item), context) for item in items]
             return self.rule.parse(str(typed), context)
         except Unfit as error:
             raise Mistyped(f"{self.label}: {error}") from None
@@ -154,12 +185,31 @@ def _name(name: str, hint: object) -> str:
 
 
 def parameters_of(
-    function: Callable[..., object], marks: Mapping[str, Input] | None = None
+    function: Callable[..., object],
+    marks: Mapping[str, Input] | None = None,
+    without: Collection[str] = (),
 ) -> list[Parameter]:
     """Return the typed parameters of a function or a call."""
     hints, marks = hints_of(function), marks or {}
-    typed = {name: hint for name, hint in hints.items() if name not in NOT_TYPED}
-    return [Parameter(name, hint, marks.get(name)) for name, hint in typed.items()]
+    names = [name for name in hints if name not in NOT_TYPED and name not in without]
+    return [Parameter(name, hints[name], marks.get(name)) for name in names]
+
+
+def typed_for(parameters: Sequence[Parameter], options: dict[str, object]) -> dict[str, object]:
+    """Return the typed values of parameters, removed from `options`. Raises Mistyped."""
+    typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
+    for parameter in parameters:
+        if parameter.mark.check is not None and typed[parameter.key] is not None:
+            parameter.mark.check(str(typed[parameter.key]))
+    return typed
+
+
+async def values_of(
+    parameters: Sequence[Parameter], typed: Mapping[str, object], chain: ViewClient
+) -> tuple[dict[str, object], Context]:
+    """Return the values of what was typed. Raises Mistyped."""
+    context = await context_of(chain)
+    return {p.key: p.parse(typed[p.key], context) for p in parameters}, context
 
 
 async def context_of(client: ViewClient) -> Context:
@@ -204,8 +254,7 @@ def query(
         def command(url: str, timeout: float, as_json: bool, **typed: object) -> None:
             async def ask() -> tuple[object, Context]:
                 async with view_chain(url, timeout) as chain:
-                    context = await context_of(chain)
-                    values = {p.key: p.parse(typed[p.key], context) for p in parameters}
+                    values, context = await values_of(parameters, typed, chain)
                     return await function(chain, **values), context
 
             value, context = run(ask())
@@ -322,8 +371,8 @@ def send(
     `done` is the text of success: arguments, fields of the first `event` of that class, what
     `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
     """
-    parameters = parameters_of(call, inputs)
-    _add_sending(group, name, parameters, dict, _Sending(call, done, event, facts), lines, help)
+    sending = _Sending(call, dict, parameters_of(call, inputs), done, event, facts)
+    _add_sending(group, name, sending, lines, help)
 
 
 def composed(
@@ -337,10 +386,86 @@ def composed(
     """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
 
     def declare(function: Composing) -> Composing:
-        _add_sending(
-            group, function.__name__, parameters_of(function), function,
-            _Sending(call, done, event, facts), lines, inspect.getdoc(function),
-        )  # fmt: skip
+        sending = _Sending(call, function, parameters_of(function), done, event, facts)
+        _add_sending(group, function.__name__, sending, lines, inspect.getdoc(function))
+        return function
+
+    return declare
+
+
+def decided(
+    group: click.Group, call: Callable[..., object], *lines: str, track: str = "", done: Done
+) -> Callable[[Composing], Composing]:
+    """Add a command that prints the proposal of a call to a track, or sends the call as sudo.
+
+    A function returns the arguments, as for `composed`. If it has a parameter `track`, that is the
+    track.
+    """
+
+    def declare(function: Composing) -> Composing:
+        sending = _Sending(call, function, parameters_of(function), done)
+
+        def command(url: str, timeout: float, as_json: bool, sudo: bool, **options: object) -> None:
+            typed = typed_for(sending.parameters, options)
+            sender = Sender.of(options, as_json) if is_sent_by_sudo(options, sudo=sudo) else None
+
+            async def work() -> None:
+                async with view_chain(url, timeout) as chain:
+                    values, context = await values_of(sending.parameters, typed, chain)
+                    arguments = await sending.arguments(values, chain, sender)
+                    composed = chain.compose(*sending.path, **arguments)
+                    if sender is None:
+                        print_proposal(
+                            ".".join(sending.path), composed.raw,
+                            sending.words(arguments, context), str(typed.get("track", track)),
+                            as_json=as_json,
+                        )  # fmt: skip
+                        return
+                    sent = await by_sudo(sender, chain.chain, composed)
+                sending.report(sent, values, context, as_json)
+
+            run(work())
+
+        _add(group, function.__name__, deciding_options(query_options(command)),
+             sending.parameters, lines, inspect.getdoc(function))  # fmt: skip
+        return function
+
+    return declare
+
+
+def program(
+    group: click.Group, *lines: str, options: Sequence[Callable[[Command], Command]] = ()
+) -> Callable[[Runs], Runs]:
+    """Add a command whose function has the `chain`, does everything, and prints the result.
+
+    A function with a `sender` sends calls; `as_json` is the option. Its other parameters are typed;
+    those of `options` are not parsed.
+    """
+
+    def declare(function: Runs) -> Runs:
+        named = getattr(function, "__annotations__", {})
+
+        def command(url: str, timeout: float, as_json: bool, **rest: object) -> None:
+            typed, own = typed_for(parameters, rest), {name: rest.pop(name) for name in names}
+            own |= {"as_json": as_json} if "as_json" in named else {}
+            own |= {"sender": Sender.of(rest, as_json)} if "sender" in named else {}
+
+            async def work() -> None:
+                async with view_chain(url, timeout) as chain:
+                    values, _ = await values_of(parameters, typed, chain)
+                    await function(chain, **values, **own)
+
+            run(work())
+
+        others = click.Command("")
+        for option in options:
+            option(others)
+        names = [str(parameter.name) for parameter in others.params]
+        parameters = parameters_of(function, without=names)
+        wrapped = call_options(command) if "sender" in named else query_options(command)
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        _add(group, function.__name__, wrapped, parameters, lines, inspect.getdoc(function))
         return function
 
     return declare
@@ -348,30 +473,64 @@ def composed(
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """A call of a sending command, and its result."""
+    """A call of a command, the function that composes it, and its result."""
 
     call: Callable[..., object]
+    compose: Composes
+    parameters: Sequence[Parameter]
     done: Done
-    event: type | None
-    facts: Facts | None
+    event: type | None = None
+    facts: Facts | None = None
 
-    def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
+    @property
+    def path(self) -> tuple[str, str]:
+        """Names of the pallet and the call."""
+        pallet, _, call = name_of(self.call).partition(".")
+        return pallet, call.rstrip("_")
+
+    async def arguments(
+        self, values: Mapping[str, object], chain: ViewClient, sender: Sender | None
+    ) -> Arguments:
+        """Return the arguments of the call."""
+        composing = {
+            p.key: Id(cast("AccountId", values[p.key])) if p.is_address else values[p.key]
+            for p in self.parameters
+        }
+        named = getattr(self.compose, "__annotations__", {})
+        own = {"chain": chain, "sender": sender}
+        arguments = self.compose(**composing, **{name: own[name] for name in own.keys() & named})
+        return await arguments if isinstance(arguments, Awaitable) else arguments
+
+    def words(self, arguments: Arguments, context: Context) -> list[str]:
+        """Return the arguments of the call as they are typed."""
+        words = []
+        for parameter in parameters_of(self.call):
+            value = arguments[parameter.key.rstrip("_")]
+            json = parameter.rule.json(value.account if isinstance(value, Id) else value, context)
+            words.append(json if isinstance(json, str) else dumps(json))
+        return words
+
+    def report(
+        self, sent: Included, typed: Mapping[str, object], context: Context, as_json: bool
+    ) -> None:
         """Print the result with the arguments and the values of the event."""
+        values: Values = {p.name: (p.rule, typed[p.key]) for p in self.parameters if not p.is_file}
         for name, fact in {} if self.facts is None else self.facts(sent).items():
             values[name] = (rule_of(cast("object", type(fact))), fact)
         if self.event is not None:
-            pallet, _, _ = name_of(self.call).partition(".")
-            event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)
+            name = f"{self.path[0]}.{self.event.__name__}"
+            event: object = event_of(sent, name, self.event)
             hints = hints_of(self.event)
             for field in fields(self.event):
                 hint = hints[field.name]
                 values[_name(field.name, hint)] = (rule_of(hint), getattr(event, field.name))
+        block = to_hex(sent.block)
         if callable(self.done):
             plain = {name: value for name, (_, value) in values.items()}
-            text = self.done(SimpleNamespace(**plain), context)
+            text = self.done(SimpleNamespace(**plain, block=block), context)
         else:
             texts = {name: rule.text(value, context) for name, (rule, value) in values.items()}
-            text = self.done.format(**texts, block="0x" + sent.block.hex())
+            text = self.done.format(**texts, block=block)
         members = {
             camel_case(name): rule.json(value, context) for name, (rule, value) in values.items()
         }
@@ -379,38 +538,22 @@ class _Sending:
 
 
 def _add_sending(
-    group: click.Group, name: str, parameters: Sequence[Parameter], compose: Composes,
-    sending: _Sending, lines: Sequence[str], help: str | None,
-) -> None:  # fmt: skip
-    pallet, _, call = name_of(sending.call).partition(".")
-    named = getattr(compose, "__annotations__", {})
-
+    group: click.Group, name: str, sending: _Sending, lines: Sequence[str], help: str | None
+) -> None:
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
-        typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
-        for parameter in parameters:
-            if parameter.mark.check is not None and typed[parameter.key] is not None:
-                parameter.mark.check(str(typed[parameter.key]))
+        typed = typed_for(sending.parameters, options)
         sender = Sender.of(options, as_json)
 
         async def work() -> None:
             async with view_chain(url, timeout) as chain:
-                context = await context_of(chain)
-                values = {p.key: p.parse(typed[p.key], context) for p in parameters}
-                written = {p.name: (p.rule, values[p.key]) for p in parameters if not p.is_file}
-                for parameter in parameters:
-                    if parameter.is_address:
-                        values[parameter.key] = Id(cast("AccountId", values[parameter.key]))
-                own = {"chain": chain, "sender": sender}
-                values |= {name: own[name] for name in own.keys() & named.keys()}
-                arguments = compose(**values)
-                if isinstance(arguments, Awaitable):
-                    arguments = await arguments
-                sent = await sender.send(chain, pallet, call.rstrip("_"), **arguments)
-            sending.report(sent, written, context, as_json)
+                values, context = await values_of(sending.parameters, typed, chain)
+                arguments = await sending.arguments(values, chain, sender)
+                sent = await sender.send(chain, *sending.path, **arguments)
+            sending.report(sent, values, context, as_json)
 
         run(work())
 
-    _add(group, name, call_options(command), parameters, lines, help)
+    _add(group, name, call_options(command), sending.parameters, lines, help)
 
 
 def _add(

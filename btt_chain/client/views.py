@@ -92,6 +92,14 @@ class ViewClient:
         # The reader is that of the method's annotation.
         return cast("Output", reader_of(method)(answer, name_of(method)))
 
+    async def storage(self, kind: type[Kind], path: str, *keys: object) -> Kind | None:
+        """Return a storage item, `Pallet.Item`, as an object of a class.
+
+        None if it is absent and has no default. Raises NotFound, InvalidArgument, InvalidAnswer.
+        """
+        value = await self.chain.storage(path, *map(plain, keys))
+        return None if value is None else cast("Kind", _reader(kind)(value, path))
+
     def compose(self, pallet: str, call: str, /, **args: object) -> Call:
         """Return a call; arguments may be objects of classes. Raises NotFound, InvalidArgument."""
         named = {name: plain(value) for name, value in args.items()}

@@ -85,6 +85,38 @@ class Items(Rule[Sequence[T]], Generic[T]):
         return [self.item.parse(item.strip(), context) for item in text.split(",") if item.strip()]
 
 
+class ByName(Items[T], Generic[T]):
+    """A list with a value for each name; its JSON is an object with the names as members."""
+
+    def __init__(self, item: Rule[T], names: Sequence[str]) -> None:
+        super().__init__(item)
+        self.names = names
+
+    def json(self, value: Sequence[T], context: Context) -> Json:
+        """Return an object."""
+        items = zip(self.names, value, strict=True)
+        return {name: self.item.json(item, context) for name, item in items}
+
+    def read(self, json: object, context: Context) -> Sequence[T]:
+        """Return the values of an object with all names. Raises Unfit."""
+        if not isinstance(json, dict) or json.keys() != set(self.names):
+            raise Unfit(f"expected an object with {', '.join(self.names)}")
+        return [self.item.read(json[name], context) for name in self.names]
+
+    def text(self, value: Sequence[T], context: Context) -> str:
+        """Return the names with their values."""
+        items = zip(self.names, value, strict=True)
+        return ", ".join(f"{name}: {self.item.text(item, context)}" for name, item in items)
+
+    def html(self, value: Sequence[T], context: Context) -> str:
+        """Return the text: the values have no names in a list."""
+        return escape(self.text(value, context))
+
+    def parse(self, text: str, context: Context) -> Sequence[T]:
+        """Return the values of a JSON object. Raises Unfit."""
+        return Rule.parse(self, text, context)
+
+
 class Tuple(Rule[tuple[object, ...]]):
     """A tuple."""
 

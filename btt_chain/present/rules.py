@@ -19,6 +19,7 @@ from btt_chain.primitives.meaning import (
     BASIS_POINTS,
     MONEY,
     SLOT,
+    ByMember,
     Code,
     Lines,
     LowerNames,
@@ -81,6 +82,9 @@ def rule_of(kind: object, mark: Meaning | None = None, size: int | None = None) 
         return _annotated(args[0], args[1:], mark)
     if origin in (Union, UnionType):
         return _union(args, mark)
+    if origin is list and isinstance(mark, ByMember):
+        names = [scalars.lower_initial(member.name) for member in mark.kind]
+        return _any(composites.ByName(rule_of(args[0]), names))
     if origin is list:
         return _any(composites.Items(rule_of(args[0], mark)))
     if origin is tuple:

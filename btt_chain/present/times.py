@@ -11,9 +11,10 @@ UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 DAYS_ALONE: Final = 10
 """Durations of so many days have no hours."""
 
-_DURATION: Final = re.compile(r"([0-9]{1,15}) ?(weeks?|days?|hours?|minutes?|seconds?|[wdhms])")
+_WORDS: Final = "weeks?|days?|hours?|min(?:ute)?s?|seconds?|[wdhms]"
+_DURATION: Final = re.compile(rf"([0-9]{{1,15}}) ?({_WORDS})")
 _DURATIONS: Final = re.compile(rf"{_DURATION.pattern}(?: ?{_DURATION.pattern})*")
-_SECONDS: Final = {"w": 7 * 86_400, **{word[0]: length for length, word in UNITS}}
+_SECONDS: Final = {word[0]: length for length, word in ((7 * 86_400, "week"), *UNITS)}
 
 
 def span(ms: int) -> str:

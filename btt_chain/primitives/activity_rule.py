@@ -7,9 +7,10 @@ Factors are in parts per million.
 from __future__ import annotations
 
 from enum import IntFlag
-from typing import Final
+from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
+from btt_chain.primitives.meaning import MILLIONTHS
 from btt_chain.scale import path, u8, u16, u32
 
 PPM: Final = 1_000_000
@@ -37,13 +38,13 @@ class ActivityRule:
 
     base: u32
     """Points before the factors."""
-    health_ppm: u32
+    health_ppm: Annotated[u32, MILLIONTHS]
     """Factor of the value for health."""
-    impact_ppm: u32
+    impact_ppm: Annotated[u32, MILLIONTHS]
     """Factor of the potential impact on outcomes."""
-    floor_ppm: u32
+    floor_ppm: Annotated[u32, MILLIONTHS]
     """Lowest factor of the quality of completion."""
-    cap_ppm: u32
+    cap_ppm: Annotated[u32, MILLIONTHS]
     """Highest factor of the quality of completion."""
     per_patient_month: u8
     """Maximum number of times that it counts for one patient in a month."""

@@ -8,7 +8,7 @@ values in it. `@means(mark)` gives a class a mark, for all of its values.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Final, TypeVar
 
 from btt_chain.lazyclass import dataclass
@@ -128,3 +128,13 @@ class LowerNames(Meaning):
 
 
 LOWER_NAMES: Final = LowerNames()
+
+
+# ---- lists
+
+
+@dataclass(frozen=True, slots=True)
+class ByMember(Meaning):
+    """A list with a value for each member of an enumeration, in their order."""
+
+    kind: type[IntEnum]

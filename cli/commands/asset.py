@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Final
-
-import click
+from typing import Annotated
 
 from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient, events_of
 from btt_chain.present import Context, rule
-from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.ss58 import encode
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u8, u32, u64
-from cli.commands.gov_calls import address_of
-from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import hash_of
-from cli.common.options import Group, examples, query_options
-from cli.common.sending import SendingCommand
-from cli.common.session import run
-from cli.common.working import account, properties, text
-from cli.declared import Input, composed, query, send
+from cli.common.options import Group
+from cli.common.working import text
+from cli.declared import Input, composed, decided, query, send
 from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.asset_registry import events
 from runtime.pallets.asset_registry.api import AssetsApi, AssetView, Holding
 from runtime.pallets.asset_registry.pallet import AssetRegistry
-from runtime.pallets.asset_registry.types import AssetKind, Id, RightKind, Role, State
+from runtime.pallets.asset_registry.types import AssetKind, RightKind, Role, State
+from runtime.pallets.asset_registry.types import Id as AssetId
 from runtime.pallets.assets.pallet import Assets
 from runtime.pallets.assets.types import STRING_LIMIT
 from runtime.pallets.exchange.pallet import Exchange
-
-ROLES: Final = ("regulatory", "technical")
-POLICY: Final = "asset_policy"
-"""The track that appoints verifiers."""
 
 asset = Group(
     "asset", help="Register real things, issue their units, hold them and share their revenue."
@@ -110,7 +100,7 @@ def votes(view: AssetView, context: Context) -> str:
         "stakers": votes,
     },
 )  # fmt: skip
-async def show_(chain: ViewClient, id: Id) -> AssetView | None:
+async def show_(chain: ViewClient, id: AssetId) -> AssetView | None:
     """Show one asset."""
     return await chain.api(AssetsApi.asset, id)
 
@@ -221,28 +211,25 @@ send(
 )  # fmt: skip
 
 
-@examples("btt-chain asset appoint //Bob --role regulatory",
-          "btt-chain asset appoint //Bob --role regulatory --sudo \\",
-          "    --from //Alice")  # fmt: skip
-@asset.command(cls=SendingCommand)
-@click.argument("who", metavar="ACCOUNT")
-@click.option(
-    "--role", "roles", type=click.Choice(ROLES), multiple=True,
-    help="A role of the verifier; may be repeated. Without it the verifier has none any more.",
+@decided(
+    asset, AssetRegistry.appoint_verifier, "btt-chain asset appoint //Bob --role regulatory",
+    "btt-chain asset appoint //Bob --role regulatory --sudo --from //Alice", track="asset_policy",
+    done="appointed, in block {block}",
 )  # fmt: skip
-@deciding_options
-@query_options
 def appoint(
-    who: str, roles: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+    who: AccountId,
+    role: Annotated[
+        list[Role],
+        Input(
+            help="A role of the verifier; may be repeated. Without it the verifier has none any "
+            "more."
+        ),
+    ],
+) -> dict[str, object]:
     """Have a bonded account appointed: print the proposal, or send it as sudo."""
-    _, prefix = run(properties(url, timeout))
-    has: dict[str, object] = {role: role in roles for role in ROLES}
-    words = [encode(account(who, prefix), prefix), *(str(has[role]).lower() for role in ROLES)]
-    decide(
-        "AssetRegistry.appoint_verifier", {"who": address_of(who, prefix), **has}, words, POLICY,
-        "appointed", url=url, timeout=timeout, as_json=as_json, options=options,
-    )  # fmt: skip
+    return {
+        "who": Id(who), "regulatory": Role.Regulatory in role, "technical": Role.Technical in role,
+    }  # fmt: skip
 
 
 @composed(
@@ -251,7 +238,7 @@ def appoint(
     "    --from //Charlie", done="Your verdict on asset {asset} is stored.",
 )  # fmt: skip
 def verify(
-    id: Id,
+    id: AssetId,
     role: Annotated[Role, Input(help="The role to verify in.")],
     complexity: Annotated[
         u8,
@@ -282,7 +269,7 @@ class Ballot(IntEnum):
     asset, AssetRegistry.vote, "btt-chain asset vote 0 aye --from //Dave",
     done="You voted {vote} on asset {asset}.",
 )  # fmt: skip
-def vote_(id: Id, vote: Ballot) -> dict[str, object]:
+def vote_(id: AssetId, vote: Ballot) -> dict[str, object]:
     """Vote on an attested asset, with your stake that lasts until the end of the vote."""
     return {"id": id, "aye": vote is Ballot.Aye}
 

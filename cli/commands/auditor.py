@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import Annotated, Final, cast
 
 import click
 
 from btt_chain.care import auditing
+from btt_chain.care.auditing import Disclosure, Finding, Result
 from btt_chain.care.errors import Damaged
 from btt_chain.care.evidence import Statement
+from btt_chain.care.members import MIN_MEMBERS
+from btt_chain.care.vault import Vault
 from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import Connection
-from btt_chain.client.paging import pages
+from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
+from btt_chain.compute.blobs.sealing import public_of
 from btt_chain.daemon import Daemon
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u32
-from cli.commands.gov_calls import submit_call
 from cli.common import show
+from cli.common.calls import report as report_call
 from cli.common.care import (
     account_id,
     care_folder,
@@ -38,81 +45,58 @@ from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import read_json_file
 from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, call_options
+from cli.common.sending import Sender
 from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
+from cli.declared import Input, composed, program, send
 from runtime.pallets.facilities.api import FacilitiesApi
 from runtime.pallets.facilities.types import Kind
-from runtime.pallets.incentives.api import PAGE, AuditView, IncentivesApi
+from runtime.pallets.incentives import events
+from runtime.pallets.incentives.api import AuditView, IncentivesApi
+from runtime.pallets.incentives.pallet import Incentives
 from runtime.pallets.incentives.types import Fail, NotOpened, Pass
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from btt_chain.care.auditing import Disclosure, Finding
-
-VERDICTS: Final = {"pass": Pass(), "not-opened": NotOpened()}
-"""The verdicts without an index."""
 KEY: Final = b"audit key"
 """Purpose of the sealing key within an auditor's folder."""
 
-facility_argument = click.argument("facility", metavar="FACILITY")
-month_option = click.option(
-    "--month", type=click.IntRange(0, 1 << 31), help="[default: the month before this one]"
-)
+Facility = Annotated[AccountId, Input("FACILITY")]
+LAST: Final = "[default: the month before this one]"
+Month = Annotated[u32 | None, Input(help=LAST)]
 
 
-@click.group(cls=Group)
-def auditor() -> None:
-    """Check the evidence of facilities for which your institution was selected.
+auditor = Group(
+    "auditor",
+    help="""Check the evidence of facilities for which your institution was selected.
 
     Auditors are registered facilities of the kind auditor that enlisted. What is opened to you is
     sealed to your key; keep it confidential, and delete it when the audit has ended.
-    """
+    """,
+)
 
 
-@examples("btt-chain auditor enlist --secret secret.txt --from auditor.key")
-@auditor.command()
-@secret_option
-@care_folder_option
-@call_options
-def enlist(
-    secret: str, base_path: Path | None, url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@program(
+    auditor, "btt-chain auditor enlist --secret secret.txt --from auditor.key",
+    options=(secret_option, care_folder_option),
+)  # fmt: skip
+async def enlist(chain: ViewClient, sender: Sender, secret: str, base_path: Path | None) -> None:
     """Enlist for audits, with the key to which facilities seal what they open."""
-    from btt_chain.compute.blobs.sealing import public_of
-
-    sender = Sender.of(options, as_json)
-
-    async def work() -> str:
-        async with view_chain(url, timeout) as chain:
-            who = AccountId(sender.account)
-            key = public_of(sealing_key(base_path, secret, chain.genesis, who))
-            done = await sender.send(chain, "Incentives", "enlist", key=key)
-            return done.block.hex()
-
-    block = run(work())
-    if as_json:
-        show.document({"block": "0x" + block})
-    else:
-        show.good(f"enlisted, in block 0x{block}")
+    key = public_of(sealing_key(base_path, secret, chain.genesis, sender.account))
+    sent = await sender.send(chain, "Incentives", "enlist", key=key)
+    text = f"enlisted, in block {to_hex(sent.block)}"
+    report_call(sent, sender.as_json, text, key=to_hex(key))
 
 
-@examples("btt-chain auditor retire --from auditor.key")
-@auditor.command()
-@call_options
-def retire(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Be selected no longer. Audits of months that are settled remain."""
-    submit_call("Incentives", "retire", {}, "retired", url, timeout, as_json, options)
+send(
+    auditor, "retire", Incentives.retire, "btt-chain auditor retire --from auditor.key",
+    help="Be selected no longer. Audits of months that are settled remain.",
+    done="retired, in block {block}",
+)  # fmt: skip
 
 
 def sealing_key(base: Path | None, secret: str, genesis: bytes, who: bytes) -> bytes:
     """Return the secret key to which facilities seal, made by the folder of an auditor."""
-    from btt_chain.care.vault import Vault
-
     place = care_folder(base, "auditor", genesis, who) / "auditor.sqlite"
     owner = b"auditor" + genesis + who
     with words(), Vault.open(place, folder_secret(secret), owner) as vault:
@@ -199,9 +183,9 @@ def _waits(view: AuditView, who: AccountId) -> bool:
     "    --devices devices.json --opened opened.json --secret secret.txt",
 )
 @auditor.command()
-@facility_argument
+@click.argument("facility", metavar="FACILITY")
 @click.option("--auditor", "who", required=True, metavar="ACCOUNT", help="Your account.")
-@month_option
+@click.option("--month", type=click.IntRange(0, 1 << 31), help=LAST)
 @click.option(
     "--file", "sealed", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What the facility sealed to you.",
@@ -241,6 +225,7 @@ def verify(
             key = sealing_key(base_path, secret, chain.genesis, own)
             raw = given
             if address is not None:
+                # Imported here: aiohttp takes a third of a second.
                 from btt_chain.care.fetch import opening_of
 
                 with words():
@@ -269,30 +254,28 @@ async def finding_of(
 
     NotFound if there is no audit.
     """
-    from btt_chain.care.members import MIN_MEMBERS
-
     view = await chain.api(IncentivesApi.audit, facility, u32(month))
     epoch = await epoch_of(chain, facility, month)
     if view is None or epoch is None or epoch.epoch is None:
         raise NotFound(f"there is no audit of month {month} of this facility now")
     if sealed is None:
-        return auditing.Finding(auditing.Result.NOT_OPENED, "nothing was opened"), None
+        return Finding(Result.NOT_OPENED, "nothing was opened"), None
     place = auditing.Place(chain.genesis, facility, month, view.audit.seed)
     try:
         opened = auditing.open_sealed(sealed, key, place)
     except Damaged as error:
-        return auditing.Finding(auditing.Result.NOT_OPENED, str(error)), None
+        return Finding(Result.NOT_OPENED, str(error)), None
     rules = {id: [rule] for id, rule in (await rules_of(chain)).items()}
     committed = auditing.Committed(view.root, int(view.leaves), int(epoch.epoch.points))
     is_issuer = await is_issuing(chain, facility)
     terms = auditing.Terms(rules, devices, is_issuer=is_issuer)
     found = auditing.examine(opened, committed, place, terms)
-    if found.result is auditing.Result.PASS and is_issuer:
+    if found.result is Result.PASS and is_issuer:
         known = await registered_of(chain, [each.facility for each in opened.subtotals])
         if known < MIN_MEMBERS:
             # The register may change: a later auditor could find otherwise.
             reason = f"{known} members are registered facilities of different operators"
-            found = auditing.Finding(auditing.Result.NOT_OPENED, reason)
+            found = Finding(Result.NOT_OPENED, reason)
     return found, opened
 
 
@@ -336,69 +319,55 @@ def device_keys(path: Path | None) -> frozenset[bytes] | None:
         return None
     try:
         keys = cast("list[str]", read_json_file(path))
-        return frozenset(bytes.fromhex(key.removeprefix("0x")) for key in keys)
-    except (ValueError, TypeError, AttributeError):
+        return frozenset(map(from_hex, keys))
+    except (ValueError, TypeError):
         raise Mistyped(f"{path} holds no JSON list of keys in hex") from None
 
 
-@examples(
-    "btt-chain auditor report //Bob pass --from auditor.key",
+class Outcome(IntEnum):
+    """A verdict as it is typed."""
+
+    Pass = 0
+    Fail = 1
+    NotOpened = 2
+
+
+VERDICTS: Final = {Outcome.Pass: Pass(), Outcome.NotOpened: NotOpened()}
+"""The verdicts without an index."""
+
+
+@composed(
+    auditor, Incentives.report_audit, "btt-chain auditor report //Bob pass --from auditor.key",
     "btt-chain auditor report //Bob fail --index 17 --from auditor.key",
-)
-@auditor.command()
-@facility_argument
-@click.argument("verdict", type=click.Choice(("pass", "fail", "not-opened")))
-@click.option("--index", type=click.IntRange(0, (1 << 32) - 1), help="Index of the wrong leaf.")
-@month_option
-@call_options
-def report(
-    facility: str, verdict: str, index: int | None, month: int | None,
-    url: str, timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+    event=events.AuditReported, done="reported, in block {block}",
+)  # fmt: skip
+async def report(
+    chain: ViewClient,
+    facility: Facility,
+    verdict: Outcome,
+    index: Annotated[u32 | None, Input(help="Index of the wrong leaf.")],
+    month: Month,
+) -> dict[str, object]:
     """Report your verdict. It is final; a wrong `fail` and silence are fined."""
-    if (verdict == "fail") != (index is not None):
+    if (verdict is Outcome.Fail) != (index is not None):
         raise Mistyped("--index goes with fail")
+    number = await last_month(chain) if month is None else month
+    if index is not None:
+        await _ensure_leaf(chain, facility, int(number), index)
+    reported = Fail(index) if index is not None else VERDICTS[verdict]
+    return {"facility": facility, "month": number, "verdict": reported}
 
-    who, number = _audited(facility, month, url, timeout, index)
-    found = VERDICTS[verdict] if index is None else Fail(u32(index))
-    args: dict[str, object] = {"facility": who, "month": number, "verdict": found}
-    submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)
 
-
-@examples("btt-chain auditor settle //Bob --month 4 --from key.txt")
-@auditor.command()
-@facility_argument
-@month_option
-@call_options
-def settle(
-    facility: str, month: int | None, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+@composed(
+    auditor, Incentives.settle_audit,
+    "btt-chain auditor settle //Bob --month 4 --from key.txt", done="settled, in block {block}",
+)  # fmt: skip
+async def settle(chain: ViewClient, facility: Facility, month: Month) -> dict[str, object]:
     """End a phase of an audit whose time is over; any account may. It costs no fee.
 
     Auditors that have not reported are fined; you get half of the fines.
     """
-    who, number = _audited(facility, month, url, timeout)
-    args: dict[str, object] = {"facility": who, "month": number}
-    submit_call("Incentives", "settle_audit", args, "settled", url, timeout, as_json, options)
-
-
-def _audited(
-    facility: str, month: int | None, url: str, timeout: float, index: int | None = None
-) -> tuple[AccountId, int]:
-    """Return the account of a facility, and the month: the last one if none is named.
-
-    With the index of a leaf NotFound if there is no audit, Mistyped if its tree has no such leaf.
-    """
-
-    async def ask() -> tuple[AccountId, int]:
-        async with view_chain(url, timeout) as chain:
-            number = await last_month(chain) if month is None else month
-            who = account_id(facility, chain.chain.metadata.prefix)
-            if index is not None:
-                await _ensure_leaf(chain, who, number, index)
-            return who, number
-
-    return run(ask())
+    return {"facility": facility, "month": await last_month(chain) if month is None else month}
 
 
 async def _ensure_leaf(chain: ViewClient, facility: AccountId, month: int, index: int) -> None:

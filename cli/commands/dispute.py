@@ -2,122 +2,96 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Annotated, Final
 
-import click
-
+from btt_chain.client.chain import Chain
+from btt_chain.client.views import ViewClient
 from btt_chain.payments.privacy import account_for, path_for
+from btt_chain.present import Context, rule
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u64, u128
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, examples, query_options
-from cli.common.payfi_calls import send
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import open_chain, run
-from cli.common.types import Digest
-from cli.common.working import planck
+from cli.common.merchants import PaymentView, existing, number, span_of
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.common.working import read_id
+from cli.declared import Input, composed, query
+from runtime.frame.aliases import Balance, MomentOf
+from runtime.pallets.payfi import events
+from runtime.pallets.payfi.api import PayFiApi
+from runtime.pallets.payfi.dispute_phases import DisputePhase
+from runtime.pallets.payfi.dispute_types import Dispute, DisputeReason, Resolution
+from runtime.pallets.payfi.disputes import deposit_of
+from runtime.pallets.payfi.pallet import PayFi
+from runtime.pallets.tokenomics.types import NO_HASH
 
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.scale.portable import Plain
-    from cli.common.merchants import PaymentView
-    from cli.common.payfi_calls import Prepared
-
-PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
-REASONS: Final = {
-    "not-received": "NotReceived",
-    "not-as-described": "NotAsDescribed",
-    "duplicate": "Duplicate",
-    "wrong-amount": "WrongAmount",
-    "not-authorised": "NotAuthorised",
-    "cancelled": "Cancelled",
-    "refund-not-made": "RefundNotMade",
-    "other": "Other",
-}
 PHASES: Final = {
-    "Answering": "the merchant may answer; without an answer the payer wins",
-    "Selecting": "contested; a panel is being selected",
-    "Judging": "a panel of arbiters decides",
-    "Ended": "ended",
+    DisputePhase.Answering: "the merchant may answer; without an answer the payer wins",
+    DisputePhase.Selecting: "contested; a panel is being selected",
+    DisputePhase.Judging: "a panel of arbiters decides",
+    DisputePhase.Ended: "ended",
 }
 ENDS: Final = {
-    "Accepted": "the merchant accepted it",
-    "NoAnswer": "the merchant did not answer",
-    "Withdrawn": "the payer withdrew it",
-    "NoPanel": "no arbiter answered: the merchant keeps it",
-    "Panel": "a panel decided",
+    Resolution.Accepted: "the merchant accepted it",
+    Resolution.NoAnswer: "the merchant did not answer",
+    Resolution.Withdrawn: "the payer withdrew it",
+    Resolution.NoPanel: "no arbiter answered: the merchant keeps it",
+    Resolution.Panel: "a panel decided",
 }
-_NO_EVIDENCE: Final = "0x" + "00" * 32
-_DEPOSIT_PART: Final = 100
-_BTT: Final = 10**18
+
+dispute = Group(
+    "dispute", help="Dispute a payment: within 14 days of the chain, once, with a deposit."
+)
 
 
-@click.group(cls=Group)
-def dispute() -> None:
-    """Dispute a payment: within 14 days of the chain, once, with a deposit."""
-
-
-@examples(
-    "btt-chain dispute open 17 --reason not-received --from //Bob",
+@composed(
+    dispute, PayFi.dispute, "btt-chain dispute open 17 --reason not-received --from //Bob",
     "btt-chain dispute open 17 --reason wrong-amount --amount 5BTT --evidence 0x4fd3... "
-    "--from //Bob",
-)
-@dispute.command("open", cls=SendingCommand)
-@click.argument("payment", type=PAYMENT_ID)
-@click.option(
-    "--reason", type=click.Choice(list(REASONS)), required=True, help="Why it is disputed."
-)
-@click.option("--amount", help="Disputed part in BTT. [default: all that is left]")
-@click.option(
-    "--evidence", type=Digest(), default=_NO_EVIDENCE,
-    help="blake2_256 of the evidence, which the panel gets off chain.",
+    "--from //Bob", event=events.Disputed, done="The dispute is open.",
 )  # fmt: skip
-@call_options
-def open_(
-    payment: int, reason: str, amount: str | None, evidence: str, url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+async def open_(
+    chain: ViewClient,
+    payment: u64,
+    reason: Annotated[DisputeReason, Input(help="Why it is disputed.")],
+    amount: Annotated[
+        Balance | None, Input(help="Disputed part in BTT. [default: all that is left]")
+    ],
+    evidence: Annotated[
+        str | None,
+        Input("HEX", "blake2_256 of the evidence, which the panel gets off chain."),
+    ],
+    sender: Sender,
+) -> dict[str, object]:
     """Dispute PAYMENT, or a part of it. Its payer signs.
 
     1 % of the amount is on hold as a deposit, at least 1 BTT and at most 100 BTT. The merchant has
     72 hours of the chain to answer (development chains have short hours); without an answer the
     payer wins, after a contest a panel decides. What is not disputed settles as usual.
     """
-    from cli.common.merchants import existing, number, span_of
-
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        found = await existing(chain, payment)
-        check_payer(chain, found, sender)
-        if isinstance(await chain.api("PayFiApi.dispute", payment), dict):
-            raise Refused(
-                f"payment {payment} was disputed before, and a payment is disputed once: see "
-                f"`btt-chain dispute show {payment}`"
-            )
-        money = chain.metadata.currency
-        left = found.gross - found.refunded
-        if not left:
-            raise Refused(f"nothing is left of payment {payment}: all of it went back to the payer")
-        value = left if amount is None else planck(money, amount)
-        if not 0 < value <= left:
-            raise Mistyped(f"--amount: {money.format(left)} are left of payment {payment}")
-        deposit = min(max(_BTT, -(-value // _DEPOSIT_PART)), 100 * _BTT)
-        merchant = chain.metadata.address(found.merchant)
-        answer = await span_of(chain, hours=number(chain.constant("PayFi.AnswerHours")))
-        call = chain.compose(
-            "PayFi.dispute", payment=payment, amount=value, reason=REASONS[reason],
-            evidence=evidence,
-        )  # fmt: skip
-        return (
-            (
-                f"Dispute {money.format(value)} of payment {payment} to {merchant}: {reason}; "
-                f"{money.format(deposit)} are on hold as a deposit."
-            ),
-            call,
-            f"The dispute is open; the merchant has {answer} to answer.",
+    paid = await existing(chain.chain, int(payment))
+    check_payer(chain.chain, paid, sender)
+    if await chain.api(PayFiApi.dispute, payment) is not None:
+        raise Refused(
+            f"payment {payment} was disputed before, and a payment is disputed once: see "
+            f"`btt-chain dispute show {payment}`"
         )
-
-    send(url, timeout, sender, make)
+    left = paid.gross - paid.refunded
+    if not left:
+        raise Refused(f"nothing is left of payment {payment}: all of it went back to the payer")
+    value, money = left if amount is None else int(amount), chain.currency
+    if not 0 < value <= left:
+        raise Mistyped(f"--amount: {money.format(left)} are left of payment {payment}")
+    digest = NO_HASH if evidence is None else H256(read_id(evidence, "--evidence"))
+    hours = number(chain.chain.constant("PayFi.AnswerHours"))
+    why = rule(DisputeReason).text(reason, Context())
+    deposit = money.format(int(deposit_of(u128(value))))
+    show.note(
+        f"Dispute {money.format(value)} of payment {payment} to "
+        f"{chain.chain.metadata.address(paid.merchant)}: {why}; {deposit} are on hold as a "
+        f"deposit. The merchant has {await span_of(chain.chain, hours=hours)} to answer."
+    )
+    return {"payment": payment, "amount": value, "reason": reason, "evidence": digest}
 
 
 def check_payer(chain: Chain, payment: PaymentView, sender: Sender) -> None:
@@ -138,71 +112,44 @@ def check_payer(chain: Chain, payment: PaymentView, sender: Sender) -> None:
     raise Refused(f"{text}. If `pay` made it to a clinic, add {path} to the secret of --from")
 
 
-@examples("btt-chain dispute withdraw 17 --from //Bob")
-@dispute.command(cls=SendingCommand)
-@click.argument("payment", type=PAYMENT_ID)
-@call_options
-def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@composed(
+    dispute, PayFi.withdraw_dispute, "btt-chain dispute withdraw 17 --from //Bob",
+    done="The dispute is withdrawn.",
+)  # fmt: skip
+async def withdraw(chain: ViewClient, payment: u64, sender: Sender) -> dict[str, object]:
     """Withdraw the dispute of PAYMENT: the merchant has the money."""
-    from cli.common.merchants import existing
-
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        await _record(chain, payment)
-        check_payer(chain, await existing(chain, payment), sender)
-        call = chain.compose("PayFi.withdraw_dispute", payment=payment)
-        return (
-            f"Withdraw the dispute of payment {payment}; it cannot be disputed again.",
-            call,
-            "The dispute is withdrawn.",
-        )
-
-    send(url, timeout, sender, make)
+    await dispute_of(chain, payment)
+    check_payer(chain.chain, await existing(chain.chain, int(payment)), sender)
+    show.note(f"Withdraw the dispute of payment {payment}; it cannot be disputed again.")
+    return {"payment": payment}
 
 
-@examples("btt-chain dispute show 17", "btt-chain dispute show 17 --json")
-@dispute.command("show")
-@click.argument("payment", type=PAYMENT_ID)
-@query_options
-def show_(payment: int, url: str, timeout: float, as_json: bool) -> None:
-    """Show the dispute of PAYMENT."""
-    from cli.common.merchants import exact, fields, number, time_of, variant, when
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            found = await _record(chain, payment)
-            if as_json:
-                show.document({"payment": str(payment), **fields(exact(found))})
-                return
-            money, now = chain.metadata.currency, await time_of(chain)
-            facts = {
-                "payment": str(payment), "reason": variant(found["reason"]),
-                "amount": money.format(number(found["amount"])),
-                "deposit": money.format(number(found["deposit"])),
-                "kind": "after settlement" if found["late"] else "before settlement",
-                "phase": PHASES.get(variant(found["phase"]), variant(found["phase"])),
-            }  # fmt: skip
-            if found["outcome"] is None:
-                facts["until"] = when(number(found["deadline_ms"]), now)
-            else:
-                outcome = fields(found["outcome"])
-                facts["ended by"] = ENDS.get(
-                    variant(outcome["resolution"]), variant(outcome["resolution"])
-                )
-                facts["to payer"] = money.format(number(outcome["to_payer"]))
-                facts["unpaid"] = money.format(number(outcome["unpaid"]))
-            show.record(facts)
-
-    run(work())
-
-
-async def _record(chain: Chain, payment: int) -> dict[str, Plain]:
+async def dispute_of(chain: ViewClient, payment: u64) -> Dispute:
     """Return a dispute, with its deadlines as times. NotFound if there is none.
 
     The chain's storage has them without the time in which it stalled.
     """
-    found = await chain.api("PayFiApi.dispute", payment)
-    if not isinstance(found, dict):
+    view = await chain.api(PayFiApi.dispute, payment)
+    if view is None:
         raise NotFound(f"payment {payment} has no dispute")
-    return found
+    return view
+
+
+def until(view: Dispute, context: Context) -> str:
+    """Return the end of the phase of a dispute that is not decided."""
+    return "-" if view.outcome else rule(MomentOf).text(view.deadline_ms, context)
+
+
+@query(
+    dispute, "btt-chain dispute show 17", "btt-chain dispute show 17 --json", key="payment",
+    columns={
+        "payment": "payment", "reason": "reason", "amount": "amount", "deposit": "deposit",
+        "kind": lambda view, _: "after settlement" if view.late else "before settlement",
+        "phase": lambda view, _: PHASES[view.phase], "until": until,
+        "ended by": lambda view, _: ENDS[view.outcome.resolution] if view.outcome else "-",
+        "to payer": "outcome.to_payer", "unpaid": "outcome.unpaid",
+    },
+)  # fmt: skip
+async def show_(chain: ViewClient, payment: u64) -> tuple[u64, Dispute]:
+    """Show the dispute of PAYMENT."""
+    return payment, await dispute_of(chain, payment)

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
+from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from types import SimpleNamespace
+from typing import Annotated
 
-import click
-
-from btt_chain.client.paging import pages
+from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
-from btt_chain.present import Context
-from btt_chain.primitives.account import AccountId
+from btt_chain.present import Context, rule
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import whole_number
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
-from btt_chain.primitives.ss58 import encode
-from btt_chain.scale import u32
-from cli.commands import (
-    facility_audits,
-    facility_issuing,
-    facility_members,
-    facility_months,
-    facility_roles,
-)
-from cli.commands.gov_calls import address_of, slot_now
-from cli.commands.gov_view import when
+from btt_chain.scale import u16, u32
+from cli.commands.facility_audits import audits
+from cli.commands.facility_issuing import issuing
+from cli.commands.facility_members import members
+from cli.commands.facility_months import months
 from cli.common import show
-from cli.common.deciding import decide, deciding_options
-from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, examples, query_options
-from cli.common.session import run
-from cli.common.types import kebab, words_of
-from cli.common.working import account, properties, read_id, view_chain
-from cli.declared import Input, composed, query, send
-from runtime.pallets.facilities.api import PAGE, FacilitiesApi, FacilityView, HospitalCount
+from cli.common.errors import Mistyped
+from cli.common.files import hash_of
+from cli.common.options import Group
+from cli.common.working import read_id
+from cli.declared import Input, composed, decided, query, send
+from runtime.frame.aliases import Balance, SlotOf
+from runtime.pallets.facilities.api import FacilitiesApi, FacilityView, HospitalCount
 from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.facilities.types import FacilityState, Kind, Size
+from runtime.pallets.incentives import events
+from runtime.pallets.incentives.api import IncentivesApi
+from runtime.pallets.incentives.pallet import Incentives
+from runtime.pallets.incentives.types import MAX_HOURS, MAX_OFFER_DAYS, Credential, Offer
+from runtime.pallets.tokenomics.types import NO_HASH
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from btt_chain.client.amount import Currency
-
-KINDS: Final = words_of(Kind)
-
-account_argument = click.argument("who", metavar="ACCOUNT")
 SizeOption = Annotated[Size, Input(help="Its size.", default="medium")]
 Description = Annotated[
     Path | None,
@@ -54,109 +43,91 @@ Description = Annotated[
 Meta = Annotated[str | None, Input(help="The hash of the description, in hex.")]
 
 
-@click.group(cls=Group)
-def facility() -> None:
-    """Register hospitals and other institutions, and see which count.
+facility = Group(
+    "facility",
+    help="""Register hospitals and other institutions, and see which count.
 
     An institution needs an identity that a registrar judged known-good (`btt-chain identity`) and
     a bond; the technical track decides about its application. Hospitals that were active for
     thirty days count for the milestone burns.
-    """
-
-
-for _part in (
-    facility_months, facility_issuing, facility_audits, facility_members, facility_roles,
-):  # fmt: skip
-    for _command in _part.COMMANDS:
+    """,
+)
+for _part in (months, issuing, audits, members):
+    for _command in _part.commands.values():
         facility.add_command(_command)
 
 
 # ---- queries
 
 
-@examples("btt-chain facility list", "btt-chain facility list --kind hospital --json")
-@facility.command("list")
-@click.option("--kind", type=click.Choice(list(KINDS)), help="Facilities of this kind only.")
-@query_options
-def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
+def country(number: int) -> str:
+    """Return a country as text."""
+    return f"{ALPHA_2.get(number, '?')} ({number:03})"
+
+
+@query(
+    facility, "btt-chain facility list", "btt-chain facility list --kind hospital --json",
+    flat="facility",
+    empty="there is none; `btt-chain facility apply --help` says how to register one",
+    columns={
+        "account": "account", "kind": "kind", "size": "size",
+        "country": lambda view, _: country(view.region), "state": "state", "bond": "bond",
+        "counts": "counted",
+    },
+)  # fmt: skip
+async def list_(
+    chain: ViewClient,
+    kind: Annotated[Kind | None, Input(help="Facilities of this kind only.")],
+) -> list[FacilityView]:
     """List the facilities."""
-
-    async def ask() -> tuple[list[FacilityView], Currency, int]:
-        async with view_chain(url, timeout) as chain:
-            currency, prefix = chain.currency, chain.prefix
-            return [view async for view in _all(chain)], currency, prefix
-
-    found, currency, prefix = run(ask())
-    if kind is not None:
-        found = [view for view in found if view.facility.kind is KINDS[kind]]
-    if as_json:
-        show.document([facts(view, prefix) for view in found])
-        return
-    if not found:
-        show.note("there is none; `btt-chain facility apply --help` says how to register one")
-        return
-    show.table(
-        ["account", "kind", "size", "country", "state", ">bond", "counts"],
-        [
-            [
-                encode(view.account, prefix),
-                kebab(view.facility.kind.name),
-                kebab(view.facility.size.name),
-                country(view.facility.region),
-                kebab(view.facility.state.name),
-                currency.format(view.facility.bond),
-                "yes" if view.counted else "",
-            ]
-            for view in found
-        ],
-    )
-
-
-def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
-    return pages(
+    facilities = pages(
         lambda after: chain.api(FacilitiesApi.facilities, after, u32(PAGE)),
         lambda view: view.account,
         first=None,
     )
+    return [view async for view in facilities if kind in (None, view.facility.kind)]
 
 
-@examples("btt-chain facility show //Bob")
-@facility.command("show")
-@account_argument
-@query_options
-def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
+def kind_and_size(view: FacilityView, context: Context) -> str:
+    """Return the kind and the size of a facility."""
+    kind, size = view.facility.kind, view.facility.size
+    return f"{rule(Kind).text(kind, context)}, {rule(Size).text(size, context)}"
+
+
+def state(view: FacilityView, context: Context) -> str:
+    """Return the state of a facility, and its begin."""
+    since = rule(SlotOf).text(view.facility.since, context)
+    return f"{rule(FacilityState).text(view.facility.state, context)} since {since}"
+
+
+def standing(view: FacilityView, context: Context) -> str:
+    """Return the standing of a facility for milestones: it counts, or the missing condition."""
+    if view.counted:
+        return "counts"
+    if view.facility.kind is not Kind.Hospital:
+        return "only hospitals count"
+    if view.facility.state is not FacilityState.Active:
+        return f"does not count: {rule(FacilityState).text(view.facility.state, context)}"
+    if not view.known_good or view.next is None:
+        return "does not count: its identity needs a new judgement"
+    return f"may count at its review after {rule(SlotOf).text(view.next, context)}"
+
+
+@query(
+    facility, "btt-chain facility show //Bob", flat="facility",
+    missing="{account} is not a facility; `btt-chain facility list` shows them",
+    columns={
+        "account": "account", "operator": "operator", "kind": kind_and_size,
+        "country": lambda view, _: country(view.region), "sensitive": "sensitive", "bond": "bond",
+        "state": state,
+        "identity": lambda view, _: "known-good" if view.known_good
+        else "not judged known-good now",
+        "description": "meta", "for milestones": standing,
+    },
+)  # fmt: skip
+async def show_(chain: ViewClient, account: AccountId) -> FacilityView | None:
     """Show a facility, and what is missing for it to count."""
-
-    async def ask() -> tuple[FacilityView | None, Currency, int, str]:
-        async with view_chain(url, timeout) as chain:
-            who_ = AccountId(account(who, chain.prefix))
-            view, now = await chain.api(FacilitiesApi.facility, who_), await slot_now(chain.chain)
-            moment = ""
-            if view is not None and view.next is not None and view.next > now:
-                moment = when(view.next, now, chain.slot_ms)
-            return view, chain.currency, chain.prefix, moment
-
-    view, currency, prefix, moment = run(ask())
-    if view is None:
-        raise NotFound(f"{who} is not a facility; `btt-chain facility list` shows them")
-    if as_json:
-        show.document(facts(view, prefix))
-        return
-    found = view.facility
-    show.record(
-        {
-            "account": encode(view.account, prefix),
-            "operator": encode(found.operator, prefix),
-            "kind": f"{kebab(found.kind.name)}, {kebab(found.size.name)}",
-            "country": country(found.region),
-            "sensitive": "yes" if found.sensitive else "no",
-            "bond": currency.format(found.bond),
-            "state": f"{kebab(found.state.name)} since slot {found.since}",
-            "identity": "known-good" if view.known_good else "not judged known-good now",
-            "description": "0x" + found.meta.hex(),
-            "for milestones": standing(view, moment),
-        }
-    )
+    return await chain.api(FacilitiesApi.facility, account)
 
 
 def print_count(hospitals: HospitalCount, context: Context) -> None:
@@ -235,69 +206,61 @@ send(
     help="Leave, or withdraw an application; the bond comes back, after leaving by itself.",
     done="you left, in block {block}",
 )  # fmt: skip
+send(
+    facility, "top-up", Facilities.top_up, "btt-chain facility top-up --from clinic.key",
+    help="Restore the bond of your facility to that of its kind, after a penalty.",
+    done="the bond is whole, in block {block}",
+)  # fmt: skip
 
 # ---- calls of decisions
 
 
-@examples(
-    "btt-chain facility confirm //Bob",
-    "btt-chain facility confirm //Bob --sudo --from //Alice",
-)
-@facility.command()
-@account_argument
-@deciding_options
-@query_options
-def confirm(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Have an application confirmed: print the proposal, or send it as sudo."""
-    _decide("confirm", who, {}, "technical", "confirmed", url, timeout, as_json, options)
-
-
-@examples("btt-chain facility refuse //Bob")
-@facility.command()
-@account_argument
-@deciding_options
-@query_options
-def refuse(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Have an application refused: print the proposal, or send it as sudo."""
-    _decide("refuse", who, {}, "technical", "refused", url, timeout, as_json, options)
-
-
-@examples(
-    "btt-chain facility suspend //Bob",
-    "btt-chain facility suspend //Bob --end --track technical",
-)
-@facility.command()
-@account_argument
-@click.option("--end", is_flag=True, help="End the suspension.")
-@click.option(
-    "--track", type=click.Choice(("emergency", "technical")), default="technical",
-    show_default=True, help="Who is to decide.",
+@decided(
+    facility, Facilities.confirm, "btt-chain facility confirm //Bob",
+    "btt-chain facility confirm //Bob --sudo --from //Alice", track="technical",
+    done="confirmed, in block {block}",
 )  # fmt: skip
-@deciding_options
-@query_options
+def confirm(who: AccountId) -> dict[str, object]:
+    """Have an application confirmed: print the proposal, or send it as sudo."""
+    return {"who": Id(who)}
+
+
+@decided(
+    facility, Facilities.refuse, "btt-chain facility refuse //Bob", track="technical",
+    done="refused, in block {block}",
+)  # fmt: skip
+def refuse(who: AccountId) -> dict[str, object]:
+    """Have an application refused: print the proposal, or send it as sudo."""
+    return {"who": Id(who)}
+
+
+class Track(IntEnum):
+    """A track that may suspend a facility."""
+
+    Emergency = 0
+    Technical = 1
+
+
+def suspended(values: SimpleNamespace, _: Context) -> str:
+    """Return the result of a suspension."""
+    return f"{'the suspension ended' if values.end else 'suspended'}, in block {values.block}"
+
+
+@decided(
+    facility, Facilities.suspend, "btt-chain facility suspend //Bob",
+    "btt-chain facility suspend //Bob --end --track technical", done=suspended,
+)  # fmt: skip
 def suspend(
-    who: str, end: bool, track: str, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+    who: AccountId,
+    end: Annotated[bool, Input(help="End the suspension.")],
+    track: Annotated[Track, Input(help="Who is to decide.", default="technical")],
+) -> dict[str, object]:
     """Have a facility suspended, or its suspension ended: print the proposal, or send it."""
-    more: dict[str, object] = {"suspended": not end}
-    done = "the suspension ended" if end else "suspended"
-    _decide("suspend", who, more, track, done, url, timeout, as_json, options)
+    del track  # read by the command
+    return {"who": Id(who), "suspended": not end}
 
 
-def _decide(
-    call: str, who: str, more: dict[str, object], track: str, done: str, url: str, timeout: float,
-    as_json: bool, options: dict[str, object],
-) -> None:  # fmt: skip
-    _, prefix = run(properties(url, timeout))
-    args = {"who": address_of(who, prefix), **more}
-    words = [encode(account(who, prefix), prefix), *(str(word).lower() for word in more.values())]
-    decide(
-        f"Facilities.{call}", args, words, track, done,
-        url=url, timeout=timeout, as_json=as_json, options=options,
-    )  # fmt: skip
-
-
-# ---- arguments and output
+# ---- arguments
 
 
 def country_number(given: str) -> int:
@@ -308,50 +271,112 @@ def country_number(given: str) -> int:
     return number
 
 
-def country(number: int) -> str:
-    """Return a country as text."""
-    return f"{ALPHA_2.get(number, '?')} ({number:03})"
-
-
 def meta_of(description: Path | None, meta: str | None) -> H256:
     """Return the hash of a description; zeros without one. Mistyped if both are given."""
     if description is not None and meta is not None:
         raise Mistyped("give --description or --meta, not both")
     if description is not None:
-        return H256(hashlib.sha256(description.read_bytes()).digest())
+        return hash_of(description)
     return H256(bytes(32)) if meta is None else H256(read_id(meta, "hash"))
 
 
-def standing(view: FacilityView, moment: str) -> str:
-    """Return whether a facility counts for milestones, and what it waits for."""
-    if view.counted:
-        return "counts"
-    found = view.facility
-    if found.kind is not Kind.Hospital:
-        return "only hospitals count"
-    if found.state is not FacilityState.Active:
-        return f"does not count: {kebab(found.state.name)}"
-    if not view.known_good:
-        return "does not count: its identity needs a new judgement"
-    return f"may count {moment}, in slot {view.next}" if moment else "is to be reviewed soon"
+# ---- partners, insurers, educators
+
+DOCUMENT = Input("FILE|HASH")
 
 
-def facts(view: FacilityView, prefix: int) -> dict[str, object]:
-    """Return a facility as JSON."""
-    found = view.facility
+def document_hash(typed: str, what: str) -> H256:
+    """Return the SHA-256 hash of a file, or a hash in hex. Mistyped if it is neither."""
+    path = Path(typed)
+    if path.is_file():
+        return hash_of(path)
+    if not typed.startswith("0x"):
+        raise Mistyped(f"{typed!r} is not a file; name the file of the {what}, or its hash in hex")
+    return H256(read_id(typed, what))
+
+
+@composed(
+    facility, Incentives.place, "btt-chain facility place offer.pdf --days 30 --from partner.key",
+    "btt-chain facility place 0x5151515151515151515151515151515151515151515151515151515151515151"
+    " --days 7 --from partner.key", event=events.OfferPlaced, done="placed, in block {block}",
+)  # fmt: skip
+def place(
+    offer: Annotated[str, DOCUMENT],
+    days: Annotated[
+        u16, Input(help="For how many days of the chain.", least=1, most=MAX_OFFER_DAYS)
+    ],
+) -> dict[str, object]:
+    """Place an offer, as a partner, at which patients redeem points; or extend it.
+
+    It costs 5 BTT a day (`Incentives.PlacementFee`). You publish the document yourself; only its
+    SHA-256 hash goes to the chain. Each redemption pays you the worth of the points less 2 percent.
+    """
+    return {"offer": document_hash(offer, "offer"), "days": days}
+
+
+@query(
+    facility, "btt-chain facility offers //Dave", "btt-chain facility offers //Dave --json",
+    columns={"offer": "hash", "ends": "until"}, empty="the account has no offer in place",
+)  # fmt: skip
+async def offers(chain: ViewClient, partner: Annotated[AccountId, Input("PARTNER")]) -> list[Offer]:
+    """List the offers of a partner at which points can be redeemed now."""
+    return await chain.api(IncentivesApi.offers, partner)
+
+
+@composed(
+    facility, Incentives.contribute_savings,
+    "btt-chain facility contribute 2000BTT --memo report.pdf --from insurer.key",
+    "btt-chain facility contribute 2000BTT --from insurer.key",
+    event=events.SavingsContributed, done="contributed, in block {block}",
+)  # fmt: skip
+def contribute(
+    amount: Balance,
+    memo: Annotated[
+        str | None,
+        Input(
+            "FILE|HASH",
+            "A document about the savings; only its SHA-256 hash goes to the chain.",
+        ),
+    ],
+) -> dict[str, object]:
+    """Give a part of realized savings to the pool of incentives, as an insurer.
+
+    It is part of the budget of the following months, and is not paid back.
+    """
+    return {"amount": amount, "memo": NO_HASH if memo is None else document_hash(memo, "memo")}
+
+
+@composed(
+    facility, Incentives.attest_credential,
+    "btt-chain facility attest //Eve certificate.pdf --hours 8 --from educator.key",
+    event=events.CredentialAttested, done="attested, in block {block}",
+)  # fmt: skip
+def attest(
+    who: AccountId,
+    credential: Annotated[str, DOCUMENT],
+    hours: Annotated[u16, Input(help="Hours of education, 1 to 1000.", least=1, most=MAX_HOURS)],
+) -> dict[str, object]:
+    """Attest a credential of continuing education of an account, as an educator, once.
+
+    It costs 20 BTT, and counts 3 points of a staker's contributions. Only the SHA-256 hash of the
+    document goes to the chain: give the document a random number, or the hash of a text that can
+    be guessed says what it is.
+    """
     return {
-        "account": encode(view.account, prefix),
-        "operator": encode(found.operator, prefix),
-        "kind": kebab(found.kind.name),
-        "size": kebab(found.size.name),
-        "region": found.region,
-        "country": ALPHA_2.get(found.region),
-        "sensitive": found.sensitive,
-        "bond": str(found.bond),
-        "state": kebab(found.state.name),
-        "since": found.since,
-        "meta": "0x" + found.meta.hex(),
-        "knownGood": view.known_good,
-        "counted": view.counted,
-        "next": view.next,
-    }
+        "who": Id(who), "credential": document_hash(credential, "credential"), "hours": hours,
+    }  # fmt: skip
+
+
+@query(
+    facility, "btt-chain facility credential //Eve certificate.pdf",
+    missing="no educator attested this credential for {who}, or it has expired",
+)  # fmt: skip
+async def credential_(
+    chain: ViewClient, who: AccountId, credential: Annotated[str, DOCUMENT]
+) -> Credential | None:
+    """Check a credential: which educator attested it for an account, and its hours.
+
+    Exit code 4 if it is not attested. The chain keeps credentials for 24 months.
+    """
+    document = document_hash(credential, "credential")
+    return await chain.storage(Credential, "Incentives.Credentials", who, document)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.care.auditing import Disclosure, Place, seal
+from btt_chain.client.views import ViewClient
+from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
-from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.care import (
     account_id,
@@ -20,21 +23,17 @@ from cli.common.care import (
     who_argument,
 )
 from cli.common.errors import NotFound, Refused
-from cli.common.options import examples, query_options
-from cli.common.sending import call_options
+from cli.common.options import Group, examples, query_options
 from cli.common.session import run
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
+from cli.declared import Input, send
 from runtime.pallets.incentives.api import IncentivesApi
+from runtime.pallets.incentives.pallet import Incentives
 from runtime.pallets.incentives.types import AuditPhase
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from btt_chain.care.auditing import Disclosure
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.account import AccountId
-
+audits = Group("audits")
+"""Commands that `btt-chain facility` has."""
 NOT_OPEN: Final = {
     AuditPhase.Answerable: "the first auditors of month {month} have reported: nothing is "
     "opened to them any more. `btt-chain facility appeal --month {month}` has three others check "
@@ -47,7 +46,7 @@ NOT_OPEN: Final = {
 
 
 @examples("btt-chain facility answer //Bob --out openings --secret secret.txt")
-@click.command("answer")
+@audits.command("answer")
 @who_argument
 @month_option
 @click.option(
@@ -94,8 +93,6 @@ async def openings(
 
     It is sealed to the keys that the auditors had when the month was settled.
     """
-    from btt_chain.care.auditing import Place, seal
-
     view = await chain.api(IncentivesApi.audit, owner, u32(month))
     if view is None:
         raise NotFound(f"there is no audit of month {month} now")
@@ -111,16 +108,9 @@ async def openings(
     return [(seat.auditor, seal(opened, seat.key, place)) for seat in view.audit.seats]
 
 
-@examples("btt-chain facility appeal --month 4 --from clinic.key")
-@click.command("appeal")
-@click.option(
-    "--month", type=click.IntRange(0, 1 << 31), required=True, help="Number of the month."
-)
-@call_options
-def appeal(month: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Answer a failed audit: three other auditors are selected, once."""
-    args: dict[str, object] = {"month": month}
-    submit_call("Incentives", "answer_audit", args, "appealed", url, timeout, as_json, options)
-
-
-COMMANDS: Final = (answer, appeal)
+send(
+    audits, "appeal", Incentives.answer_audit,
+    "btt-chain facility appeal --month 4 --from clinic.key",
+    help="Answer a failed audit: three other auditors are selected, once.",
+    inputs={"month": Input(help="Number of the month.")}, done="appealed, in block {block}",
+)  # fmt: skip

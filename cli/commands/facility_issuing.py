@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.care.activities import month_of
 from btt_chain.care.evidence import DeviceProof, Statement
-from btt_chain.care.messages import Request
+from btt_chain.care.facility import Activity
+from btt_chain.care.messages import Claim, Request
 from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.daemon import Daemon
+from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.care import (
     account_id,
@@ -38,20 +41,17 @@ from cli.common.care import (
 )
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import read_object_file
-from cli.common.options import connection_options, examples, json_option, query_options
+from cli.common.options import Group, connection_options, examples, json_option, query_options
 from cli.common.session import first_step, from_hex, run, run_until_stopped
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from btt_chain.care.messages import Claim
-    from btt_chain.primitives.account import AccountId
-
 PERCENT: Final = 10_000
 """Parts per million of a percent."""
 OUT_MODE: Final = 0o600
+
+issuing = Group("issuing")
+"""Commands that `btt-chain facility` has."""
 
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="The file to write."
@@ -72,13 +72,23 @@ def new_file(path: Path) -> Iterator[None]:
             path.unlink()
 
 
+def check_address(url: str) -> None:
+    """Check a URL of `facility serve`. Refused if wallets would not use it."""
+    if url:
+        # Imported here: aiohttp takes a third of a second.
+        from btt_chain.care.fetch import checked_url
+
+        with words():
+            checked_url(url)
+
+
 @examples(
     "btt-chain facility issue //Bob 3 'Li Wei' --evidence observation.json --out claim.json \\",
     "    --secret secret.txt",
     "btt-chain facility issue //Bob 3 4711 --evidence steps.json --kind device --device 0x5e... \\",
     "    --counter 12 --signature 0x9a... --out claim.json --secret secret.txt",
 )
-@click.command("issue")
+@issuing.command("issue")
 @who_argument
 @click.argument("rule", type=click.IntRange(0, 65_535))
 @click.argument("patient")
@@ -118,8 +128,6 @@ def issue(
     has the points: give it to the patient only. The same evidence of a patient counts once a day:
     after a crash, run the same command again, and it writes the same claim.
     """
-    from btt_chain.care.facility import Activity
-
     proof = device_proof(kind, device, counter, signature)
     statement = Statement(kind, quality * PERCENT, dict(read_object_file(evidence)), proof)
 
@@ -144,11 +152,7 @@ def issue(
             write_private(out, claim.encode().encode())
             return claim, is_known
 
-    if serve_url:
-        from btt_chain.care.fetch import checked_url
-
-        with words():
-            checked_url(serve_url)
+    check_address(serve_url)
     # Before anything is recorded: a claim that cannot be written would have to be asked for again.
     with new_file(out):
         claim, is_known = run(work())
@@ -163,7 +167,7 @@ def issue(
 
 
 @examples("btt-chain facility claims //Bob 'Li Wei' --out claims --secret secret.txt")
-@click.command("claims")
+@issuing.command("claims")
 @folder_options
 @click.argument("patient")
 @month_option
@@ -181,11 +185,7 @@ def claims(
 
     They are the same claims, so that a second copy brings no second points.
     """
-    from btt_chain.care.fetch import checked_url
-
-    if serve_url:
-        with words():
-            checked_url(serve_url)
+    check_address(serve_url)
 
     async def work() -> tuple[int, list[Claim]]:
         async with view_chain(url, timeout) as chain:
@@ -208,7 +208,7 @@ def claims(
 
 
 @examples("btt-chain facility sign //Bob request.json --out answer.json --secret secret.txt")
-@click.command("sign")
+@issuing.command("sign")
 @who_argument
 @click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @out_option
@@ -236,7 +236,7 @@ def sign(
 
 
 @examples("btt-chain facility serve //Bob --port 8088 --secret secret.txt")
-@click.command("serve")
+@issuing.command("serve")
 @who_argument
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -255,6 +255,7 @@ def serve(
     Put a proxy with TLS in front of it: wallets send claims by https only, and by http to this
     machine.
     """
+    # Imported here: aiohttp takes a third of a second.
     from btt_chain.care.server import serving
 
     async def folder_of(connection: Connection) -> tuple[AccountId, bytes]:
@@ -277,7 +278,7 @@ def serve(
 
 
 @examples("btt-chain facility device //Bob 0x5e... --secret secret.txt")
-@click.command("device")
+@issuing.command("device")
 @who_argument
 @click.argument("key")
 @secret_option
@@ -313,6 +314,3 @@ def device_proof(
     if device is None or counter is None or signature is None:
         raise Mistyped("--kind device needs --device, --counter and --signature")
     return DeviceProof(from_hex(device, "the key"), counter, from_hex(signature, "the signature"))
-
-
-COMMANDS: Final = (issue, claims, sign, serve, device)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.care.evidence import Subtotal
+from btt_chain.care.members import MIN_MEMBERS
 from btt_chain.primitives.ss58 import encode
 from cli.common import show
 from cli.common.care import (
@@ -22,11 +23,11 @@ from cli.common.session import run
 from cli.common.working import view_chain
 from runtime.pallets.facilities.api import FacilitiesApi
 
-if TYPE_CHECKING:
-    from btt_chain.care.evidence import Subtotal
+members = Group("members")
+"""Commands that `btt-chain facility` has."""
 
 
-@click.group("member", cls=Group)
+@members.group("member", cls=Group)
 def member() -> None:
     """The facilities for which an issuer signs: at least eight.
 
@@ -94,8 +95,6 @@ def list_(
     as_json: bool,
 ) -> None:  # fmt: skip
     """List the members in a month (the current one by default)."""
-    from btt_chain.care.members import MIN_MEMBERS
-
     rows = _subtotals(who, month, secret, base_path, url, timeout)[1]
     if as_json:
         show.document([name for name, _ in rows])
@@ -107,7 +106,7 @@ def list_(
 
 
 @examples("btt-chain facility subtotals //Bob --month 4 --secret secret.txt")
-@click.command("subtotals")
+@members.command("subtotals")
 @folder_options
 @month_option
 @json_option
@@ -144,6 +143,3 @@ def _subtotals(
 
     number, found, prefix = run(work())
     return number, [(encode(each.facility, prefix), int(each.points)) for each in found]
-
-
-COMMANDS: Final = (member, subtotals)

@@ -3,52 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import SimpleNamespace
+from typing import Annotated, Final
 
-import click
-
-from btt_chain.client.views import event_of
+from btt_chain.client.views import ViewClient
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import Evidence
-from btt_chain.scale import u32
-from cli.commands.gov_view import when
+from btt_chain.primitives.digits import to_hex
+from btt_chain.scale import u16, u32
 from cli.common import show
+from cli.common.calls import report
 from cli.common.care import (
-    account_id,
     care_folder_option,
     current,
-    epoch_of,
     facility_folder,
     keys_of,
     last_month,
     month_option,
-    rules_of,
     secret_option,
-    slot_of,
-    who_argument,
 )
 from cli.common.errors import NotFound, Refused
-from cli.common.options import examples, query_options
-from cli.common.sending import Sender, call_options
-from cli.common.session import run
-from cli.common.types import words_of
-from cli.common.working import view_chain
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.declared import Input, composed, program, query
+from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives import events
-from runtime.pallets.incentives.api import IncentivesApi
+from runtime.pallets.incentives.api import EpochView, IncentivesApi, RuleView
 from runtime.pallets.incentives.formulas import subscription
-from runtime.pallets.incentives.types import PRICE_KEY, AuditPhase
+from runtime.pallets.incentives.pallet import Incentives
+from runtime.pallets.incentives.types import AHEAD_MONTHS, PRICE_KEY, Audit, AuditPhase, EpochState
 from runtime.pallets.oracle.api import DataProviderId, OracleApi
 
-if TYPE_CHECKING:
-    from btt_chain.care.facility import Closing
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.transactions import Included
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.activity_rule import ActivityRule
-
-SIZES: Final = words_of(Size)
+months = Group("months")
+"""Commands that `btt-chain facility` has."""
 AUDIT_PHASES: Final = {
     AuditPhase.FirstRound: "first round: {reported} of {seats} auditors reported, it ends {until}",
     AuditPhase.Answerable: "a fault was found: `btt-chain facility appeal`, it fails {until}",
@@ -59,42 +50,19 @@ AUDIT_PHASES: Final = {
 """Phases of an audit as shown by `facility month`."""
 
 
-@examples("btt-chain facility rules")
-@click.command("rules")
-@query_options
-def rules(url: str, timeout: float, as_json: bool) -> None:
+@query(
+    months, "btt-chain facility rules", flat="rule",
+    empty="there is none; the params track sets them: `Incentives.set_rule`",
+    columns={
+        ">rule": "id", ">base": "base", ">health": "health_ppm", ">impact": "impact_ppm",
+        ">floor": "floor_ppm", ">cap": "cap_ppm", ">a month": "per_patient_month",
+        ">cooldown days": "cooldown_days",
+        "evidence": lambda view, _: kinds_of_evidence(int(view.evidence)),
+    },
+)  # fmt: skip
+async def rules(chain: ViewClient) -> list[RuleView]:
     """List the rules of activities: points, factors, caps and cooldowns."""
-
-    async def ask() -> dict[int, ActivityRule]:
-        async with view_chain(url, timeout) as chain:
-            return await rules_of(chain)
-
-    found = run(ask())
-    fields = (
-        "base", "health_ppm", "impact_ppm", "floor_ppm", "cap_ppm", "per_patient_month",
-        "cooldown_days", "evidence",
-    )  # fmt: skip
-    if as_json:
-        rows = [
-            {"id": id, **{name: int(getattr(rule, name)) for name in fields}}
-            for id, rule in found.items()
-        ]
-        show.document(rows)
-        return
-    if not found:
-        show.note("there is none; the params track sets them: `Incentives.set_rule`")
-        return
-    show.table(
-        [">rule", *(f">{name}" for name in fields[:-1]), "evidence"],
-        [
-            [
-                str(id),
-                *(str(int(getattr(rule, name))) for name in fields[:-1]),
-                kinds_of_evidence(int(rule.evidence)),
-            ]
-            for id, rule in found.items()
-        ],
-    )
+    return await chain.api(IncentivesApi.rules)
 
 
 def kinds_of_evidence(bits: int) -> str:
@@ -102,44 +70,33 @@ def kinds_of_evidence(bits: int) -> str:
     return ", ".join(str(kind.name).lower() for kind in Evidence if bits & kind)
 
 
-@examples("btt-chain facility subscribe small --months 3 --from clinic.key")
-@click.command("subscribe")
-@click.argument("size", type=click.Choice(list(SIZES)))
-@click.option(
-    "--months", type=click.IntRange(1, 12), default=1, show_default=True, help="How many months."
-)
-@call_options
-def subscribe(
-    size: str, months: int, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+def paid_months(paid: SimpleNamespace, _: Context) -> str:
+    """Return the months of a subscription."""
+    is_one = paid.first == paid.last
+    which = f"month {paid.first}" if is_one else f"months {paid.first} to {paid.last}"
+    return f"subscribed for {which}, in block {paid.block}"
+
+
+@composed(
+    months, Incentives.subscribe,
+    "btt-chain facility subscribe small --months 3 --from clinic.key",
+    event=events.Subscribed, done=paid_months,
+)  # fmt: skip
+async def subscribe(
+    chain: ViewClient,
+    size: Size,
+    months: Annotated[u16, Input(help="How many months.", default="1", least=1, most=AHEAD_MONTHS)],
+    sender: Sender,
+) -> dict[str, object]:
     """Pay for the next months, in which your facility issues points. It is not paid back.
 
     A month costs 3,000, 10,000 or 25,000 CNY by size, at the oracle's price of BTT now.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> Included:
-        async with view_chain(url, timeout) as chain:
-            price = await price_of(chain, SIZES[size])
-            if price is not None and not as_json:
-                amount = chain.chain.metadata.currency.format(price * months)
-                show.note(f"price   {amount} now, for {months} months" if months > 1
-                          else f"price   {amount} now, for a month")  # fmt: skip
-            return await sender.send(
-                chain, "Incentives", "subscribe", size=SIZES[size], months=months
-            )
-
-    done = run(work())
-    paid = event_of(done, "Incentives.Subscribed", events.Subscribed)
-    first, last = int(paid.first), int(paid.last)
-    if as_json:
-        show.document(
-            {"first": first, "last": last, "planck": str(int(paid.amount) * months),
-             "block": "0x" + done.block.hex()}
-        )  # fmt: skip
-        return
-    which = f"month {first}" if first == last else f"months {first} to {last}"
-    show.good(f"subscribed for {which}, in block 0x{done.block.hex()}")
+    price = await price_of(chain, size)
+    if price is not None and not sender.as_json:
+        time = "a month" if months == 1 else f"{months} months"
+        show.note(f"price   {chain.currency.format(price * int(months))} now, for {time}")
+    return {"size": size, "months": months}
 
 
 async def price_of(chain: ViewClient, size: Size) -> int | None:
@@ -148,147 +105,107 @@ async def price_of(chain: ViewClient, size: Size) -> int | None:
     return None if price is None else int(subscription(size, price.value))
 
 
-@examples("btt-chain facility keys --secret secret.txt --from clinic.key")
-@click.command("keys")
-@month_option
-@secret_option
-@care_folder_option
-@call_options
-def keys(
-    month: int | None, secret: str, base_path: Path | None, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@program(
+    months, "btt-chain facility keys --secret secret.txt --from clinic.key",
+    options=(month_option, secret_option, care_folder_option),
+)  # fmt: skip
+async def keys(
+    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
+) -> None:
     """Make the four keys of a month (the next one by default) and publish them.
 
     The keys stay in the folder, encrypted; their public parts go to the chain before the month
     begins. Run again, it publishes the same keys.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> tuple[int, str | None]:
-        async with view_chain(url, timeout) as chain:
-            who = AccountId(sender.account)
-            number = int((await current(chain)).month) + 1 if month is None else month
-            with facility_folder(base_path, secret, chain.genesis, who) as folder:
-                made = await asyncio.to_thread(folder.make_keys, number)
-            on_chain = await keys_of(chain, who, number)
-            if on_chain and on_chain != made:
-                raise Refused(
-                    f"the chain has other keys of month {number}: use the folder that has them"
-                )
-            if on_chain:
-                return number, None
-            done = await sender.send(chain, "Incentives", "publish_keys", month=number, keys=made)
-            return number, done.block.hex()
-
-    number, block = run(work())
-    if as_json:
-        show.document({"month": number, "block": None if block is None else f"0x{block}"})
-    elif block is None:
+    who = AccountId(sender.account)
+    number = int((await current(chain)).month) + 1 if month is None else month
+    with facility_folder(base_path, secret, chain.genesis, who) as folder:
+        moduli = await asyncio.to_thread(folder.make_keys, number)
+    on_chain = await keys_of(chain, who, number)
+    if on_chain and on_chain != moduli:
+        raise Refused(f"the chain has other keys of month {number}: use the folder that has them")
+    if on_chain and sender.as_json:
+        show.document({"month": number, "block": None})
+    elif on_chain:
         show.note(f"the keys of month {number} are on the chain already")
     else:
-        show.good(f"the keys of month {number} are published, in block 0x{block}")
+        sent = await sender.send(chain, "Incentives", "publish_keys", month=number, keys=moduli)
+        text = f"the keys of month {number} are published, in block {to_hex(sent.block)}"
+        report(sent, sender.as_json, text, month=number)
 
 
-@examples("btt-chain facility close --secret secret.txt --from clinic.key")
-@click.command("close")
-@month_option
-@secret_option
-@care_folder_option
-@call_options
-def close(
-    month: int | None, secret: str, base_path: Path | None, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@program(
+    months, "btt-chain facility close --secret secret.txt --from clinic.key",
+    options=(month_option, secret_option, care_folder_option),
+)  # fmt: skip
+async def close(
+    chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
+) -> None:
     """Close a month (the last one by default), in the first three days of the next one.
 
     The commitment to all evidence goes to the chain, with the sum of points. It is final.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> tuple[int, Closing, str]:
-        async with view_chain(url, timeout) as chain:
-            number = await last_month(chain) if month is None else month
-            if number >= int((await current(chain)).month):
-                raise Refused(f"month {number} is not over yet")
-            who = AccountId(sender.account)
-            # An activity that is recorded after the root is computed would be missing under it.
-            with facility_folder(base_path, secret, chain.genesis, who) as folder:
-                closing = folder.closing(number) if sender.is_dry_run else folder.close(number)
-            done = await sender.send(
-                chain, "Incentives", "close_month", month=number,
-                root=closing.root, leaves=closing.leaves, points=closing.points,
-            )  # fmt: skip
-            return number, closing, done.block.hex()
-
-    number, closing, block = run(work())
-    if as_json:
-        show.document(
-            {"month": number, "root": "0x" + closing.root.hex(), "leaves": closing.leaves,
-             "points": closing.points, "block": "0x" + block}
-        )  # fmt: skip
-    else:
-        show.good(f"month {number} is closed with {closing.points} points, in block 0x{block}")
+    number = await last_month(chain) if month is None else month
+    if number >= int((await current(chain)).month):
+        raise Refused(f"month {number} is not over yet")
+    # An activity that is recorded after the root is computed would be missing under it.
+    with facility_folder(base_path, secret, chain.genesis, sender.account) as folder:
+        closing = folder.closing(number) if sender.is_dry_run else folder.close(number)
+    sent = await sender.send(
+        chain, "Incentives", "close_month", month=number, root=closing.root,
+        leaves=closing.leaves, points=closing.points,
+    )  # fmt: skip
+    text = f"month {number} is closed with {closing.points} points"
+    report(
+        sent, sender.as_json, f"{text}, in block {to_hex(sent.block)}", month=number,
+        root=to_hex(closing.root), leaves=closing.leaves, points=closing.points,
+    )  # fmt: skip
 
 
-@examples("btt-chain facility month //Bob")
-@click.command("month")
-@who_argument
-@month_option
-@query_options
-def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool) -> None:
-    """Show a facility's month: its payment, its right, its points and the state of its audit."""
+@dataclass(frozen=True, slots=True)
+class FacilityMonth:
+    """A facility's month, and its audit."""
 
-    async def ask() -> tuple[dict[str, object], Currency, str, bool]:
-        async with view_chain(url, timeout) as chain:
-            owner = account_id(who, chain.chain.metadata.prefix)
-            running = int((await current(chain)).month)
-            number = running if month is None else month
-            view = await epoch_of(chain, owner, number)
-            if view is None:
-                raise NotFound(
-                    f"the facility has not paid for month {number}; months are paid ahead: "
-                    f"`btt-chain facility subscribe` pays for month {running + 1} and later ones"
-                )
-            epoch = view.epoch
-            facts: dict[str, object] = {
-                "month": number,
-                "paid": str(int(view.paid)),
-                "right": int(view.right),
-                "state": "no keys" if epoch is None else epoch.state.name,
-                "points": 0 if epoch is None else int(epoch.points),
-                "redeemed": 0 if epoch is None else int(epoch.redeemed),
-            }
-            audit = await audit_of(chain, owner, number)
-            return facts, chain.chain.metadata.currency, audit, number > running
+    view: EpochView
+    audit: Audit | None
+    running: u32
+    """The current month."""
 
-    found, currency, audit, is_planned = run(ask())
-    if as_json:
-        show.document(found)
-        return
-    rows = {
-        name: f"{value:_}" if isinstance(value, int) and name != "month" else str(value)
-        for name, value in found.items()
+
+def print_month(shown: FacilityMonth, context: Context) -> None:
+    """Print a month with the state of its audit."""
+    view, epoch = shown.view, shown.view.epoch
+    lines = {
+        "month": str(view.month),
+        "paid": rule(Balance).text(view.paid, context),
+        "right": "fixed when the month begins" if view.month > shown.running else f"{view.right:_}",
+        "state": "no keys" if epoch is None else rule(EpochState).text(epoch.state, context),
+        "points": f"{0 if epoch is None else epoch.points:_}",
+        "redeemed": f"{0 if epoch is None else epoch.redeemed:_}",
     }
-    rows["paid"] = currency.format(int(rows["paid"]))
-    if is_planned:
-        rows["right"] = "fixed when the month begins"
-    if audit:
-        rows["audit"] = audit
-    show.record(rows)
+    if shown.audit is not None:
+        seats = shown.audit.seats
+        lines["audit"] = AUDIT_PHASES[shown.audit.phase].format(
+            reported=sum(seat.verdict is not None for seat in seats), seats=len(seats),
+            until=rule(SlotOf).text(shown.audit.until, context),
+        )  # fmt: skip
+    show.record(lines)
 
 
-async def audit_of(chain: ViewClient, owner: AccountId, month: int) -> str:
-    """Return the state of the audit of a month as text; none if there is no audit now."""
-    view = await chain.api(IncentivesApi.audit, owner, u32(month))
+@query(months, "btt-chain facility month //Bob", flat="view", view=print_month)
+async def month_(
+    chain: ViewClient,
+    facility: Annotated[AccountId, Input("FACILITY")],
+    month: Annotated[u32 | None, Input(help="Number of the month.")],
+) -> FacilityMonth:
+    """Show a facility's month: its payment, its right, its points and the state of its audit."""
+    running = (await current(chain)).month
+    number = running if month is None else month
+    view = await chain.api(IncentivesApi.epoch, facility, number)
     if view is None:
-        return ""
-    audit = view.audit
-    phase = AUDIT_PHASES[audit.phase]
-    seats = audit.seats
-    reported = sum(seat.verdict is not None for seat in seats)
-    until = when(int(audit.until), await slot_of(chain), chain.slot_ms)
-    return phase.format(reported=reported, seats=len(seats), until=until)
-
-
-COMMANDS: Final = (rules, subscribe, keys, close, month_)
+        raise NotFound(
+            f"the facility has not paid for month {number}; months are paid ahead: "
+            f"`btt-chain facility subscribe` pays for month {running + 1} and later ones"
+        )
+    audit = await chain.api(IncentivesApi.audit, facility, number)
+    return FacilityMonth(view, None if audit is None else audit.audit, running)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from btt_chain.client.chain import Chain
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.daemon import Daemon, Presence
+from btt_chain.feeder.chain import NodeOracle, NotAdmitted
+from btt_chain.feeder.daemon import Feeding, Settings
+from btt_chain.feeder.machine import MIN_SOURCES
 from btt_chain.feeder.sources import BadSource, sources_of
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
@@ -13,11 +18,6 @@ from cli.common.options import examples, query_options
 from cli.common.sending import signer_of, signer_options
 from cli.common.session import run_until_stopped
 from cli.common.types import Seconds
-
-if TYPE_CHECKING:
-    from btt_chain.client.jsonrpc import WebSocket
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.feeder.daemon import Feeding
 
 
 @examples(
@@ -56,8 +56,6 @@ def feeder(
     feeder keeps silent. A node that is not there or goes away is called again. The account must be
     an admitted feeder in a final block; a feed costs no fee.
     """
-    from btt_chain.feeder.daemon import Feeding, Settings
-    from btt_chain.feeder.machine import MIN_SOURCES
 
     def report(text: str, facts: dict[str, object]) -> None:
         show.line(facts) if as_json else show.note(text)
@@ -77,10 +75,6 @@ def feeder(
 
 async def _feed(feeding: Feeding, pair: KeyPair, url: str, timeout: float, *, once: bool) -> bool:
     """Feed once, or until cancelled; return True if nothing was wrong. Refused if not admitted."""
-    from btt_chain.client.chain import Chain
-    from btt_chain.daemon import Daemon, Presence
-    from btt_chain.feeder.chain import NodeOracle, NotAdmitted
-
     presence = Presence()
 
     async def work(connection: WebSocket) -> bool:

@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import Annotated, Final, TypeAlias
 
-import click
-
-from btt_chain.client.amount import Currency
 from btt_chain.client.errors import ClientError, DispatchFailed
 from btt_chain.client.transactions import Call
 from btt_chain.client.views import ViewClient, event_of, events_of
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.meaning import ByMember
 from btt_chain.primitives.ss58 import encode
-from btt_chain.scale import u32, u128
+from btt_chain.scale import u16, u32, u128
 from cli.commands.gov_calls import (
     bounded_call,
     caller_of,
     check_decision,
     class_of_vote,
-    locked_by,
-    slot_now,
-    submit_call,
     track_number,
 )
-from cli.commands.gov_objections import objections
-from cli.commands.gov_status import print_referenda, print_referendum
-from cli.commands.gov_view import (
-    CHAMBERS,
-    percent,
-    power,
-    seats_facts,
-    when,
-)
+from cli.commands.gov_view import percent, power, print_referenda, print_referendum
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import run
-from cli.common.working import account, planck, properties, view_chain
-from cli.declared import Input, composed, query, send
-from runtime.frame.aliases import Balance
-from runtime.pallets.chambers.api import ChambersApi
-from runtime.pallets.chambers.formulas import WHOLE
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.declared import Input, composed, program, query, send
+from runtime.frame.aliases import Balance, SlotNumber
+from runtime.pallets.chambers.api import ChambersApi, MilestoneView
+from runtime.pallets.chambers.formulas import WHOLE, Chamber
 from runtime.pallets.chambers.pallet import Chambers
-from runtime.pallets.chambers.types import ElectionView, StateView
+from runtime.pallets.chambers.types import ElectionView, SeatView, StateView
 from runtime.pallets.conviction_voting.pallet import ConvictionVoting
 from runtime.pallets.conviction_voting.types import Conviction, vote_of
 from runtime.pallets.referenda import events
 from runtime.pallets.referenda.api import GovernanceApi, TrackView
 from runtime.pallets.referenda.pallet import Referenda
 
+FIRST_YEAR: Final = 2025
+"""First year with weights."""
+
+Powers = Annotated[list[u128], ByMember(Chamber)]
+Locks = list[tuple[u16, u128]]
 Refunded: TypeAlias = events.SubmissionDepositRefunded | events.DecisionDepositRefunded
 REFUNDS: Final[dict[str, type[Refunded]]] = {
     "refund_submission_deposit": events.SubmissionDepositRefunded,
@@ -74,17 +67,15 @@ gov = Group(
 # ---- queries
 
 
-@examples("btt-chain gov status", "btt-chain gov status 3")
-@gov.command()
-@click.argument("index", metavar="[NUMBER]", type=click.IntRange(0, 2**32 - 1), required=False)
-@query_options
-def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
+@program(gov, "btt-chain gov status", "btt-chain gov status 3")
+async def status(
+    chain: ViewClient, as_json: bool, index: Annotated[u32 | None, Input("NUMBER")]
+) -> None:
     """List referenda, or show one with the four chambers' tally."""
-    run(
-        print_referenda(url, timeout, as_json)
-        if index is None
-        else print_referendum(index, url, timeout, as_json)
-    )
+    if index is None:
+        await print_referenda(chain, as_json)
+    else:
+        await print_referendum(chain, index, as_json)
 
 
 @query(
@@ -101,167 +92,122 @@ async def tracks(chain: ViewClient) -> list[TrackView]:
     return await chain.api(GovernanceApi.tracks)
 
 
-@examples("btt-chain gov chambers", "btt-chain gov chambers --year 2027")
-@gov.command()
-@click.option("--year", type=click.IntRange(2025, 2**32 - 1), help="Weights of another year.")
-@query_options
-def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
-    """Show the chambers: weights, electorates, and who has a seat."""
+def print_seats(seats: list[SeatView], title: str, column: str, context: Context) -> None:
+    """Print members or candidates with their amounts."""
+    if seats:
+        account, money = rule(AccountId), rule(Balance)
+        rows = [[account.text(seat.who, context), money.text(seat.amount, context)]
+                for seat in seats]  # fmt: skip
+        show.table(["account", column], rows, title=title)
 
-    async def ask() -> tuple[StateView, list[u32], Currency, int]:
-        async with view_chain(url, timeout) as chain:
-            currency, prefix = chain.currency, chain.prefix
-            state = await chain.api(ChambersApi.state)
-            weights = await chain.api(ChambersApi.weights, u32(year or state.year))
-            return state, weights, currency, prefix
 
-    state, weights, currency, prefix = run(ask())
-    named = dict(zip(CHAMBERS, weights, strict=True))
-    totals = [int(total) for total in state.electorates]
-    if as_json:
-        show.document(
-            {
-                "mode": state.mode,
-                "year": year or state.year,
-                "weights": {name: int(weight) for name, weight in named.items()},
-                "electorates": dict(zip(named, map(str, totals), strict=True)),
-                "institutions": seats_facts(state.institutions, prefix),
-                "representatives": seats_facts(state.representatives, prefix),
-            }
-        )
-        return
+def print_chambers(state: StateView, context: Context) -> None:
+    """Print the chambers, and the seats of two."""
+    rows = zip(Chamber, state.weights, state.electorates, strict=True)
     show.table(
         ["chamber", ">weight", ">electorate"],
         [
-            [name, percent(int(weight), WHOLE), power(name, total, currency)]
-            for (name, weight), total in zip(named.items(), totals, strict=True)
+            [chamber.name.lower(), percent(weight, WHOLE), power(chamber, total, context.currency)]
+            for chamber, weight, total in rows
         ],
-        title=f"year {year or state.year}, weights {state.mode.lower()}",
+        title=f"year {state.year}, weights {state.mode.lower()}",
     )
-    for title, seats in (
-        ("institutions", state.institutions),
-        ("representatives", state.representatives),
-    ):
-        if seats:
-            rows = [[encode(one.who, prefix), currency.format(one.amount)] for one in seats]
-            show.table(["account", ">BTT"], rows, title=title)
+    print_seats(state.institutions, "institutions", ">BTT", context)
+    print_seats(state.representatives, "representatives", ">BTT", context)
 
 
-@examples("btt-chain gov power //Alice", "btt-chain gov power //Alice 500BTT --json")
-@gov.command("power")
-@click.argument("who", metavar="ACCOUNT")
-@click.argument("amount", required=False)
-@query_options
-def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
+@query(
+    gov, "btt-chain gov chambers", "btt-chain gov chambers --year 2027", view=print_chambers
+)  # fmt: skip
+async def chambers(
+    chain: ViewClient,
+    year: Annotated[u32 | None, Input(help="Weights of another year.", least=FIRST_YEAR)],
+) -> StateView:
+    """Show the chambers: weights, electorates, and who has a seat."""
+    state = await chain.api(ChambersApi.state)
+    if year is None:
+        return state
+    return replace(state, year=year, weights=await chain.api(ChambersApi.weights, year))
+
+
+def print_power(powers: Powers, context: Context) -> None:
+    """Print the power in each chamber."""
+    rows = zip(Chamber, powers, strict=True)
+    show.record(
+        {chamber.name.lower(): power(chamber, part, context.currency) for chamber, part in rows}
+    )
+
+
+@query(
+    gov, "btt-chain gov power //Alice", "btt-chain gov power //Alice 500BTT --json",
+    view=print_power,
+)  # fmt: skip
+async def power_(chain: ViewClient, account: AccountId, amount: Balance | None) -> Powers:
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
-
-    async def ask() -> tuple[list[u128], Currency]:
-        currency, prefix = await properties(url, timeout)
-        voter = AccountId(account(who, prefix))
-        locked = None if amount is None else u128(planck(currency, amount))
-        async with view_chain(url, timeout) as chain:
-            return await chain.api(ChambersApi.power, voter, locked), currency
-
-    powers, currency = run(ask())
-    named = dict(zip(CHAMBERS, map(int, powers), strict=True))
-    if as_json:
-        show.document({name: str(part) for name, part in named.items()})
-        return
-    show.record({name: power(name, part, currency) for name, part in named.items()})
+    return await chain.api(ChambersApi.power, account, amount)
 
 
-@examples("btt-chain gov elections")
-@gov.command()
-@query_options
-def elections(url: str, timeout: float, as_json: bool) -> None:
-    """Show who stands for the community's seats, and who sits."""
-
-    async def ask() -> tuple[ElectionView, Currency, int, str]:
-        async with view_chain(url, timeout) as chain:
-            found = await chain.api(ChambersApi.election)
-            ends = when(found.ends, await slot_now(chain.chain), chain.slot_ms)
-            return found, chain.currency, chain.prefix, ends
-
-    view, currency, prefix, ends = run(ask())
-    if as_json:
-        show.document(
-            {
-                "election": view.number,
-                "ends": view.ends,
-                "seats": view.seats,
-                "candidates": seats_facts(view.candidates, prefix),
-                "representatives": seats_facts(view.representatives, prefix),
-            }
-        )
-        return
+def print_election(view: ElectionView, context: Context) -> None:
+    """Print an election, its candidates, and the seats."""
     show.record(
         {
-            "election": f"{view.number}, ends {ends}, in slot {view.ends}",
+            "election": f"{view.number}, ends {rule(SlotNumber).text(view.ends, context)}",
             "seats": f"{view.seats}, {len(view.representatives)} taken",
         }
     )
-    for title, seats in (
-        ("candidates", view.candidates),
-        ("representatives", view.representatives),
-    ):
-        if seats:
-            rows = [[encode(one.who, prefix), currency.format(one.amount)] for one in seats]
-            show.table(["account", ">backed by"], rows, title=title)
+    print_seats(view.candidates, "candidates", ">backed by", context)
+    print_seats(view.representatives, "representatives", ">backed by", context)
+
+
+@query(gov, "btt-chain gov elections", view=print_election)
+async def elections(chain: ViewClient) -> ElectionView:
+    """Show who stands for the community's seats, and who sits."""
+    return await chain.api(ChambersApi.election)
 
 
 # ---- referenda
 
 
-@examples(
+@program(
+    gov,
     "btt-chain gov propose Treasury.spend_local 400BTT //Bob --track small_spender --from //Alice",
-)
-@gov.command()
-@click.argument("name", metavar="PALLET.CALL")
-@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@click.option("--track", required=True, help="Who is to make the call: see `gov tracks`.")
-@click.option(
-    "--after",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Slots from the approval to the call; the track has a least number.",
-)
-@click.option("--no-deposit", is_flag=True, help="Leave the deposit for the decision to others.")
-@call_options
-def propose(
-    name: str, arguments: tuple[str, ...], track: str, after: int, no_deposit: bool, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+)  # fmt: skip
+async def propose(
+    chain: ViewClient,
+    sender: Sender,
+    name: Annotated[str, Input("PALLET.CALL")],
+    arguments: Annotated[list[str], Input("[ARG|NAME=ARG]...", default="")],
+    track: Annotated[str, Input(help="Who is to make the call: see `gov tracks`.")],
+    after: Annotated[
+        u32,
+        Input(
+            help="Slots from the approval to the call; the track has a least number.", default="0"
+        ),
+    ],
+    no_deposit: Annotated[bool, Input(help="Leave the deposit for the decision to others.")],
+) -> None:
     """Propose a call that a track decides about, for a deposit.
 
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            raw = chain.chain.metadata.arguments.encode_call(name, arguments)
-            id = await track_number(chain, track)
-            await check_decision(chain.chain, sender, id, Call(raw))
-            sent = await sender.send(
-                chain, "Referenda", "submit", proposal_origin=caller_of(id),
-                proposal=await bounded_call(chain, sender, raw), enactment_moment={"After": after},
-            )  # fmt: skip
-            index = int(event_of(sent, "Referenda.Submitted", events.Submitted).index)
-            if not no_deposit:
-                try:
-                    await sender.send(chain, "Referenda", "place_decision_deposit", index=index)
-                except ClientError as error:
-                    raise Refused(
-                        f"referendum {index} is submitted, but its deposit for the decision "
-                        f"is not placed ({error}); `btt-chain gov deposit {index}` places it"
-                    ) from None
-        if as_json:
-            show.document({"referendum": index, "block": "0x" + sent.block.hex()})
-        else:
-            show.good(f"referendum {index}; `btt-chain gov status {index}` shows it")
-
-    run(work())
+    raw = chain.chain.metadata.arguments.encode_call(name, arguments)
+    number = await track_number(chain, track)
+    await check_decision(chain.chain, sender, number, Call(raw))
+    sent = await sender.send(
+        chain, "Referenda", "submit", proposal_origin=caller_of(number),
+        proposal=await bounded_call(chain, sender, raw), enactment_moment={"After": after},
+    )  # fmt: skip
+    index = int(event_of(sent, "Referenda.Submitted", events.Submitted).index)
+    if not no_deposit:
+        try:
+            await sender.send(chain, "Referenda", "place_decision_deposit", index=index)
+        except ClientError as error:
+            raise Refused(
+                f"referendum {index} is submitted, but its deposit for the decision is not placed "
+                f"({error}); `btt-chain gov deposit {index}` places it"
+            ) from None
+    text = f"referendum {index}; `btt-chain gov status {index}` shows it"
+    report(sent, sender.as_json, text, referendum=index)
 
 
 send(
@@ -271,39 +217,18 @@ send(
 )  # fmt: skip
 
 
-@examples("btt-chain gov refund 3 --from //Alice")
-@gov.command()
-@click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
-@call_options
-def refund(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(gov, "btt-chain gov refund 3 --from //Alice")
+async def refund(chain: ViewClient, sender: Sender, index: Number) -> None:
     """Give the deposits of a referendum that is over back to the accounts that placed them.
 
     Any account may. Those of one that was killed are lost.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            currency, prefix = chain.currency, chain.prefix
-            returned = await _refund(chain, index, sender)
-        paid = [(encode(one.who, prefix), one.amount) for one in returned]
-        if as_json:
-            show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
-            return
-        for who, amount in paid:
-            show.good(f"{currency.format(amount)} went back to {who}")
-
-    run(work())
-
-
-async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunded]:
-    """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
-    view = await chain.api(GovernanceApi.referendum, u32(index))
+    view = await chain.api(GovernanceApi.referendum, index)
     if view is None:
         raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
     if view.track is not None:
         raise Refused(f"referendum {index} is not over; its deposits stay until it is")
-    returned: list[Refunded] = []
+    refunds: list[Refunded] = []
     refusal: DispatchFailed | None = None
     for call, event in REFUNDS.items():
         try:
@@ -311,10 +236,15 @@ async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunde
         except DispatchFailed as error:
             refusal = error  # the other one may be available all the same
         else:
-            returned += events_of(sent, f"Referenda.{event.NAME}", event)
-    if refusal is not None and not returned:
+            refunds += events_of(sent, f"Referenda.{event.NAME}", event)
+    if refusal is not None and not refunds:
         raise refusal
-    return returned
+    paid = [(encode(refund.who, chain.prefix), refund.amount) for refund in refunds]
+    if sender.as_json:
+        show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
+        return
+    for who, amount in paid:
+        show.good(f"{chain.currency.format(amount)} went back to {who}")
 
 
 class Choice(IntEnum):
@@ -383,32 +313,16 @@ async def undelegate(chain: ViewClient, track: str) -> dict[str, object]:
     return {"class": await track_number(chain, track)}
 
 
-@examples("btt-chain gov unlock grants --from //Alice")
-@gov.command()
-@click.argument("track")
-@call_options
-def unlock(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(gov, "btt-chain gov unlock grants --from //Alice")
+async def unlock(chain: ViewClient, sender: Sender, track: str) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            id = await track_number(chain, track)
-            sent = await sender.send(
-                chain, "ConvictionVoting", "unlock", target=Id(AccountId(sender.account)),
-                **{"class": id},
-            )  # fmt: skip
-            locks = await chain.chain.storage(
-                "ConvictionVoting.ClassLocksFor", "0x" + sender.account.hex()
-            )
-            currency = chain.currency
-        left = locked_by(id, locks)
-        if as_json:
-            show.document({"track": id, "locked": str(left), "block": "0x" + sent.block.hex()})
-            return
-        show.good(f"{currency.format(left) if left else 'nothing'} stays locked by this track")
-
-    run(work())
+    number, voter = await track_number(chain, track), AccountId(sender.account)
+    call = {"class": number, "target": Id(voter)}
+    sent = await sender.send(chain, "ConvictionVoting", "unlock", **call)
+    locks = await chain.storage(Locks, "ConvictionVoting.ClassLocksFor", voter) or []
+    left = next((int(amount) for locked, amount in locks if locked == number), 0)
+    text = f"{chain.currency.format(left) if left else 'nothing'} stays locked by this track"
+    report(sent, sender.as_json, text, track=number, locked=str(left))
 
 
 # ---- elections
@@ -431,22 +345,64 @@ send(
 )  # fmt: skip
 
 
-@examples("btt-chain gov elect 100BTT //Bob //Charlie --from //Alice")
-@gov.command(cls=SendingCommand)
-@click.argument("amount")
-@click.argument("names", nargs=-1, required=True, metavar="CANDIDATE...")
-@call_options
+@composed(
+    gov, Chambers.vote_representative,
+    "btt-chain gov elect 100BTT //Bob //Charlie --from //Alice", done="backed, in block {block}",
+)  # fmt: skip
 def elect(
-    amount: str, names: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+    amount: Balance, candidates: Annotated[list[AccountId], Input("CANDIDATE...")]
+) -> dict[str, object]:
     """Back up to ten candidates, each with all of AMOUNT; it stays locked until `unelect`."""
-    currency, prefix = run(properties(url, timeout))
-    args = {
-        "candidates": [AccountId(account(name, prefix)) for name in names],
-        "value": planck(currency, amount),
-    }
-    submit_call("Chambers", "vote_representative", args, "backed", url, timeout, as_json, options)
+    return {"candidates": candidates, "value": amount}
 
 
-for command in objections.commands.values():
-    gov.add_command(command)
+# ---- objections to milestones
+
+
+def weight_of(view: MilestoneView, _: Context) -> str:
+    """Return the weight of the objections, and the weight that stops the milestone."""
+    whole = int(view.needed) * 10
+    return f"{percent(view.objected, whole)} of {percent(view.needed, whole)}"
+
+
+@query(
+    gov, "btt-chain gov milestones 0", "btt-chain gov milestones 0 --json", key="index",
+    columns={
+        "milestone": "index", "part": "milestone.bps", "state": "milestone.status",
+        "window ends": "until", ">objections": weight_of, "counts": "counts",
+    },
+)  # fmt: skip
+async def milestones(chain: ViewClient, programme: u32) -> list[tuple[u32, MilestoneView]]:
+    """Show the milestones of a programme of the Foundation, and who objects to them.
+
+    An attested milestone counts after its window, unless members with 10 % of the chambers'
+    weights object.
+    """
+    views = await chain.api(ChambersApi.milestones, programme)
+    if not views:
+        raise NotFound(f"there is no programme {programme}; they are numbered from 0")
+    return [(u32(index), view) for index, view in enumerate(views)]
+
+
+send(
+    gov, "object", Chambers.object_to_milestone,
+    "btt-chain gov object 0 3 500BTT --from //Bob",
+    help="""Object with AMOUNT to a milestone that the Foundation attested.
+
+    It counts as a vote with AMOUNT does, which stays locked until the milestone is decided.
+    """,
+    inputs={"index": Input("MILESTONE"), "value": Input("AMOUNT")},
+    done="objected, in block {block}",
+)  # fmt: skip
+send(
+    gov, "withdraw-objection", Chambers.withdraw_objection,
+    "btt-chain gov withdraw-objection 0 3 --from //Bob",
+    help="Withdraw your objection to a milestone; its money is free at once.",
+    inputs={"index": Input("MILESTONE")}, done="withdrawn, in block {block}",
+)  # fmt: skip
+send(
+    gov, "unlock-objections", Chambers.unlock_objections,
+    "btt-chain gov unlock-objections //Bob --from //Bob",
+    help="Free what an account's objections to decided milestones lock.",
+    done="unlocked, in block {block}",
+)  # fmt: skip

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed
+from btt_chain.client.transactions import Call
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digits import to_hex
+from btt_chain.scale.portable import Plain
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import NotFound, Refused, hint
 from cli.common.sending import Sender
 from cli.common.session import run
 from cli.common.trying import failure_of
-from cli.common.working import account, view_chain
+from cli.common.working import view_chain
 from runtime.pallets.origins import Decision
 from runtime.pallets.preimage.pallet import MAX_INLINE
-from runtime.pallets.referenda.api import GovernanceApi, ReferendumView
+from runtime.pallets.referenda.api import GovernanceApi
 from runtime.pallets.referenda.tracks import ROOT_TRACK
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain as StateAt
-    from btt_chain.client.transactions import Call, Included
-    from btt_chain.client.views import ViewClient
-    from btt_chain.scale.portable import Plain
 
 BEYOND: Final = re.compile(r"^(BadOrigin|RootNotAllowed|\w+\.InsufficientPermission)\b")
 """Errors of calls that the caller may never make."""
@@ -35,23 +34,11 @@ async def track_names(chain: ViewClient) -> dict[int, str]:
     return {int(view.id): view.name for view in tracks}
 
 
-def call_of(view: ReferendumView, chain: StateAt) -> str:
-    """Return the name of a referendum's call; its hash if the call is not available."""
-    if view.call is not None:
-        return chain.metadata.decoder.call(view.call).name
-    return "-" if view.proposal is None else "0x" + view.proposal.hex()
-
-
-async def slot_now(chain: StateAt) -> int:
+async def slot_now(chain: Chain) -> int:
     """Return the time of a chain, in slots since its first block."""
     slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
     current, genesis = (int(str(value)) for value in slots)
     return current - genesis
-
-
-def track_of(view: ReferendumView, names: dict[int, str]) -> str:
-    """Return the name of a referendum's track, or its number."""
-    return "-" if view.track is None else names.get(int(view.track), str(int(view.track)))
 
 
 async def track_number(chain: ViewClient, text: str) -> int:
@@ -63,20 +50,12 @@ async def track_number(chain: ViewClient, text: str) -> int:
     raise NotFound(f"there is no track {text!r}; {hint(text, list(names.values()))}")
 
 
-def locked_by(track: int, locks: Plain) -> int:
-    """Return the planck that a track locks, by the value of `ConvictionVoting.ClassLocksFor`."""
-    for row in locks if isinstance(locks, list) else []:
-        if isinstance(row, list) and row[0] == track:
-            return int(str(row[1]))
-    return 0
-
-
 def caller_of(track: int) -> Plain:
     """Return the origin of referenda of a track."""
     return {"system": "Root"} if track == ROOT_TRACK else {"Origins": Decision(track).name}
 
 
-async def check_decision(chain: StateAt, sender: Sender, track: int, call: Call) -> None:
+async def check_decision(chain: Chain, sender: Sender, track: int, call: Call) -> None:
     """Refuse a proposal whose call is beyond what the track may decide, unless forced.
 
     A call that would fail for another reason gets a note: things may change until the decision.
@@ -112,22 +91,15 @@ def submit_call(
     """Sign and send a call, and print its result."""
     sender = Sender.of(options, as_json)
 
-    async def work() -> Included:
+    async def work() -> None:
         async with view_chain(url, timeout) as chain:
-            return await sender.send(chain, pallet, call, **args)
+            sent = await sender.send(chain, pallet, call, **args)
+        report(sent, as_json, f"{done}, in block {to_hex(sent.block)}")
 
-    report_sent(run(work()), done, as_json=as_json)
-
-
-def report_sent(sent: Included, done: str, *, as_json: bool) -> None:
-    """Print the result of a call."""
-    if as_json:
-        show.document({"done": done, "block": "0x" + sent.block.hex()})
-    else:
-        show.good(f"{done}, in block 0x{sent.block.hex()}")
+    run(work())
 
 
-async def class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
+async def class_of_vote(chain: Chain, who: bytes, index: int) -> int:
     """Return the class in which an account voted on a referendum, also after its end."""
     async for keys, voting in chain.entries("ConvictionVoting.VotingFor", "0x" + who.hex()):
         casting = voting.get("Casting") if isinstance(voting, dict) else None
@@ -136,8 +108,3 @@ async def class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
             if isinstance(vote, list) and vote[0] == index:
                 return int(str(keys[-1]))
     raise NotFound(f"{chain.metadata.address(who)} has no vote on referendum {index}")
-
-
-def address_of(text: str, prefix: int) -> object:
-    """Return the address of an account in the form of calls. Mistyped if there is none."""
-    return Id(AccountId(account(text, prefix)))

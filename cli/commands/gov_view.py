@@ -4,38 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from btt_chain.client.amount import Currency
-from btt_chain.primitives.ss58 import encode
-from cli.commands.gov_calls import track_of
+import click
+
+from btt_chain.client import amount
+from btt_chain.client.paging import PAGE
+from btt_chain.client.views import ViewClient
+from btt_chain.present import rule
+from btt_chain.present.context import Currency
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import hex_or_none, to_hex
+from btt_chain.scale import u32
+from cli.commands.gov_calls import track_names
 from cli.common import show
-from runtime.pallets.chambers.api import PollView
-from runtime.pallets.chambers.formulas import WHOLE
-from runtime.pallets.chambers.types import SEAT_POWER, ChamberView, SeatView
-from runtime.pallets.referenda.api import ReferendumView
+from cli.common.errors import NotFound
+from cli.declared import context_of
+from runtime.frame.aliases import SlotNumber
+from runtime.pallets.chambers.api import ChambersApi, PollView
+from runtime.pallets.chambers.formulas import WHOLE, Chamber
+from runtime.pallets.chambers.types import SEAT_POWER, ChamberView
+from runtime.pallets.referenda.api import GovernanceApi, ReferendumView
 
 WIDTH: Final = 40
 """Characters of a bar."""
-
-
 AYE: Final = "█"
-
-
 NAY: Final = "▒"
-
-
 HERE: Final = "░"
-
-
 AWAY: Final = "·"
-
-
-CHAMBERS: Final = ("institutions", "compute", "holders", "community")
-
-
 BILLION: Final = 10**9
-
-
-WORK: Final = Currency("units of work", 6)
+WORK: Final = amount.Currency("units of work", 6)
 
 
 def picture(poll: PollView) -> list[str]:
@@ -78,35 +74,23 @@ def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
     return picture_line.ljust(WIDTH, AWAY)
 
 
-def when(slot: int, now: int, slot_ms: int) -> str:
-    """Return the time from now to a slot, in the largest unit with at least two."""
-    seconds = abs(int(slot) - now) * slot_ms // 1_000
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            text = f"{seconds // length} {unit}"
-            break
-    else:
-        text = f"{seconds} s"
-    return f"in {text}" if slot > now else f"{text} ago"
-
-
 def percent(part: int, whole: int) -> str:
     """Return a part of a whole, rounded down to a tenth of a percent."""
     tenths = int(part) * 1_000 // int(whole)
     return f"{tenths // 10}.{tenths % 10}%"
 
 
-def power(name: str, amount: int, currency: Currency) -> str:
+def power(chamber: Chamber, parts: int, currency: Currency) -> str:
     """Return the power of a chamber in a readable unit."""
-    match name:
-        case "compute":
-            return WORK.format(amount)
-        case "community":
-            return show.counted(amount // SEAT_POWER, "seat")
-        case "holders":
-            return f"{currency.format(amount // 2)} (long stakes half as much again)"
+    match chamber:
+        case Chamber.Compute:
+            return WORK.format(parts)
+        case Chamber.Community:
+            return show.counted(int(parts) // SEAT_POWER, "seat")
+        case Chamber.Holders:
+            return f"{currency.format(int(parts) // 2)} (long stakes half as much again)"
         case _:
-            return currency.format(amount)
+            return currency.format(int(parts))
 
 
 def tally_facts(poll: PollView) -> dict[str, object]:
@@ -141,16 +125,79 @@ def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, o
         "track": None if view.track is None else track_of(view, names),
         "slot": view.at,
         "deposit": view.has_deposit,
-        "proposal": None if view.proposal is None else "0x" + view.proposal.hex(),
+        "proposal": hex_or_none(view.proposal),
     }
-
-
-def seats_facts(seats: list[SeatView], prefix: int) -> list[dict[str, str]]:
-    """Return the seats of a chamber as JSON."""
-    return [{"account": encode(one.who, prefix), "planck": str(one.amount)} for one in seats]
 
 
 def stage_of(view: ReferendumView) -> str:
     """Return the stage of a referendum in words."""
     waits = view.track is not None and not view.has_deposit
     return view.stage.name + (", no deposit" if waits else "")
+
+
+def call_name(view: ReferendumView, chain: ViewClient) -> str:
+    """Return the name of a referendum's call; its hash if the call is not available."""
+    if view.call is not None:
+        return chain.chain.metadata.decoder.call(view.call).name
+    return "-" if view.proposal is None else to_hex(view.proposal)
+
+
+def track_of(view: ReferendumView, names: dict[int, str]) -> str:
+    """Return the name of a referendum's track, or its number."""
+    return "-" if view.track is None else names.get(int(view.track), str(int(view.track)))
+
+
+async def print_referenda(chain: ViewClient, as_json: bool) -> None:
+    """Print all referenda."""
+    views = await chain.api(GovernanceApi.referenda, None, u32(PAGE))
+    names, context = await track_names(chain), await context_of(chain)
+    if as_json:
+        show.document([referendum_facts(view, names) for view in views])
+        return
+    if not views:
+        show.note("there is no referendum; `btt-chain gov propose --help` says how")
+        return
+    slot = rule(SlotNumber)
+    show.table(
+        [">number", "track", "stage", "call", "next or last change"],
+        [
+            [str(view.index), track_of(view, names), stage_of(view), call_name(view, chain),
+             slot.text(view.at, context)]
+            for view in views
+        ],
+    )  # fmt: skip
+    if len(views) == PAGE:
+        show.note(f"only the last {PAGE} are shown; `btt-chain gov status NUMBER` shows any")
+
+
+async def print_referendum(chain: ViewClient, index: u32, as_json: bool) -> None:
+    """Print one referendum and the tally of its chambers. NotFound if there is none."""
+    view = await chain.api(GovernanceApi.referendum, index)
+    if view is None:
+        raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
+    poll = await chain.api(ChambersApi.tally, index)
+    names, context = await track_names(chain), await context_of(chain)
+    if as_json:
+        tally = None if poll is None else tally_facts(poll)
+        show.document(referendum_facts(view, names) | {"tally": tally})
+        return
+    fields = {"referendum": str(index), "track": track_of(view, names), "stage": view.stage.name}
+    if view.proposer is not None:
+        fields["proposed by"] = rule(AccountId).text(view.proposer, context)
+    if view.call is not None:
+        fields["call"] = chain.chain.metadata.decoder.call(view.call).line
+    elif view.proposal is not None:
+        fields["call"] = f"{to_hex(view.proposal)}, whose text is not here, or is not a call"
+    moment = rule(SlotNumber).text(view.at, context)
+    if view.track is None:
+        fields["ended"] = moment
+        fields["deposits"] = f"`btt-chain gov refund {index}` gives back what is left of them"
+    else:
+        if not view.has_deposit:
+            fields["deposit"] = f"missing: `btt-chain gov deposit {index}` places it"
+        fields["next step"] = moment
+    show.record(fields)
+    if poll is not None:
+        click.echo()
+        for line in picture(poll):
+            click.echo(line)

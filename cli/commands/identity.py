@@ -1,45 +1,35 @@
-"""`btt-chain identity`: what accounts say about themselves, and registrars' judgements of it."""
+"""`btt-chain identity`: statements of accounts about themselves, judgements, and sub-accounts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated, Final
-
-import click
+from typing import Annotated, Final, cast
 
 from btt_chain.client.values import field
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.ss58 import encode
-from btt_chain.scale import u32
-from btt_chain.scale.metadata import CompositeDef
-from cli.commands.gov_calls import address_of
-from cli.commands.identity_subs import members
+from btt_chain.scale import u32, u128
+from btt_chain.scale.portable import Plain
 from cli.common import show
-from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, examples, query_options
-from cli.common.session import open_chain, run
+from cli.common.options import Group
 from cli.common.types import kebab
-from cli.common.working import account, properties
-from cli.declared import Input, composed
+from cli.common.wallets import account_writer
+from cli.declared import Input, composed, decided, program, query, send
 from runtime.frame.aliases import Balance
 from runtime.pallets.identity.pallet import Identity
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.scale.portable import Plain
+from runtime.pallets.identity.types import RAW_SIZE, IdentityInfo, RegistrarInfo
 
 FIELDS: Final = ("display", "legal", "web", "email")
 """Fields that are shown."""
 FINGERPRINT: Final = "pgp_fingerprint"
 """The field that is an option; the others are `None` where they are not set."""
-MAX_TEXT: Final = 32
-"""Maximum length of a field, in bytes."""
 
-account_argument = click.argument("who", metavar="ACCOUNT")
 Registrar = Annotated[u32, Input(help="The number of the registrar.", default="0")]
 
 identity = Group(
@@ -50,6 +40,25 @@ identity = Group(
     written to a chain stays readable for ever.
     """,
 )
+
+
+# ---- identities
+
+
+def datum(name: str, text: str) -> Plain:
+    """Return a text in the form of calls. Mistyped if it is empty or too long."""
+    raw = text.encode()
+    if not 0 < len(raw) <= RAW_SIZE:
+        raise Mistyped(f"{name}: expected 1 to {RAW_SIZE} bytes, {len(raw)} were given")
+    return {f"Raw{len(raw)}": to_hex(raw)}
+
+
+def text_of(datum: Plain) -> str:
+    """Return a field as text; of a hash its hex digits, empty if it is not set."""
+    if not isinstance(datum, dict) or len(datum) != 1:
+        return ""
+    ((kind, raw),) = datum.items()
+    return from_hex(raw).decode("utf-8", "replace") if kind.startswith("Raw") else str(raw)
 
 
 def check_display(name: str) -> None:
@@ -63,8 +72,7 @@ def check_display(name: str) -> None:
     "btt-chain identity set --display 'Hospital One' --web https://one.example --from //Bob",
     done="set, in block {block}",
 )  # fmt: skip
-async def set_(
-    chain: ViewClient,
+def set_(
     display: Annotated[str, Input(help="The name to show.", check=check_display)],
     legal: Annotated[str, Input(help="The legal name.", default="")],
     web: Annotated[str, Input(help="A web address.", default="")],
@@ -72,32 +80,68 @@ async def set_(
 ) -> dict[str, object]:
     """Set your identity, for a deposit by its length; judgements of an older one are removed."""
     texts = {"display": display, "legal": legal, "web": web, "email": email}
-    info: dict[str, object] = dict.fromkeys(info_fields(chain.chain))
-    info |= {name: "None" for name in info if name != FINGERPRINT}
-    return {"info": info | {name: datum(name, text) for name, text in texts.items() if text}}
+    unset = {field.name: "None" for field in fields(IdentityInfo)} | {FINGERPRINT: None}
+    named = {name: datum(f"--{name}", text) for name, text in texts.items() if text}
+    return {"info": unset | named}
 
 
-@examples("btt-chain identity show //Bob")
-@identity.command("show")
-@account_argument
-@query_options
-def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
+@program(identity, "btt-chain identity show //Bob")
+async def show_(chain: ViewClient, as_json: bool, account: AccountId) -> None:
     """Show the identity of an account, and the judgements of it."""
-
-    async def ask() -> Identified:
-        async with open_chain(url, timeout) as chain:
-            return await identified(chain, account(who, chain.metadata.prefix), who)
-
-    found = run(ask())
-    fields = {name: found.text(name) for name in FIELDS}
+    registration, digest = await registration_of(chain, account)
+    info, judgements = field(registration, "info"), field(registration, "judgements")
+    texts = {name: text_of(field(info, name)) for name in FIELDS}
+    words = {str(number): judgement_word(judgement) for number, judgement in pairs(judgements)}
     if as_json:
-        show.document({**fields, "judgements": found.judgements, "hash": found.hash})
+        show.document({**texts, "judgements": words, "hash": digest})
         return
+    opinions = [f"{word} by registrar {number}" for number, word in words.items()]
     show.record(
-        {name: text for name, text in fields.items() if text}
-        | {"judgements": [f"{word} by registrar {n}" for n, word in found.judgements.items()]
-           or "none"}
-    )  # fmt: skip
+        {name: text for name, text in texts.items() if text} | {"judgements": opinions or "none"}
+    )
+
+
+def pairs(value: Plain) -> list[list[Plain]]:
+    """Return the pairs of a list of the chain."""
+    return [row for row in value if isinstance(row, list)] if isinstance(value, list) else []
+
+
+def judgement_word(judgement: Plain) -> str:
+    """Return the word of a judgement, which may have a fee."""
+    return kebab(next(iter(judgement)) if isinstance(judgement, dict) else str(judgement))
+
+
+async def registration_of(chain: ViewClient, who: AccountId) -> tuple[Plain, str]:
+    """Return the identity of an account, and the hash that judgements name. NotFound without."""
+    registration = await chain.chain.storage("Identity.IdentityOf", to_hex(who))
+    if registration is None:
+        address = encode(who, chain.prefix)
+        raise NotFound(f"{address} has no identity; `btt-chain identity set` makes one")
+    items = chain.chain.metadata.items
+    _, call = items.call("Identity.set_identity")
+    info = items.types.encode(call.fields[0].type, field(registration, "info"))
+    return registration, to_hex(blake2_256(info))
+
+
+send(
+    identity, "clear", Identity.clear_identity, "btt-chain identity clear --from //Bob",
+    help="Remove your identity and its sub-accounts; all deposits are returned.",
+    done="The identity is removed.",
+)  # fmt: skip
+
+
+# ---- judgements
+
+
+@query(
+    identity, "btt-chain identity registrars", key="registrar",
+    columns={">registrar": "registrar", "account": "account", ">fee": "fee"},
+    empty="there are no registrars: governance appoints them",
+)  # fmt: skip
+async def registrars(chain: ViewClient) -> list[tuple[u32, RegistrarInfo]]:
+    """List the registrars, and their fees."""
+    entries = await chain.storage(list[RegistrarInfo | None], "Identity.Registrars") or []
+    return [(u32(number), entry) for number, entry in enumerate(entries) if entry is not None]
 
 
 @composed(
@@ -110,6 +154,15 @@ def request(
 ) -> dict[str, object]:
     """Ask a registrar for a judgement; its fee is reserved until it is given."""
     return {"reg_index": registrar, "max_fee": max_fee}
+
+
+@composed(
+    identity, Identity.cancel_request, "btt-chain identity cancel --from //Bob",
+    done="The request is withdrawn.",
+)  # fmt: skip
+def cancel(registrar: Registrar) -> dict[str, object]:
+    """Withdraw a request for a judgement; its fee is returned."""
+    return {"reg_index": registrar}
 
 
 class Judgement(IntEnum):
@@ -131,90 +184,121 @@ async def judge(
     chain: ViewClient, who: AccountId, judgement: Judgement, registrar: Registrar
 ) -> dict[str, object]:
     """Judge the present identity of an account, as its registrar."""
-    identity = await identified(chain.chain, who, encode(who, chain.prefix))
+    _, digest = await registration_of(chain, who)
     return {
-        "reg_index": registrar, "target": Id(who), "judgement": judgement,
-        "identity": identity.hash,
+        "reg_index": registrar, "target": Id(who), "judgement": judgement, "identity": digest,
     }  # fmt: skip
 
 
-@examples("btt-chain identity appoint //Charlie", "btt-chain identity appoint //Charlie --sudo \\",
-          "    --from //Alice")  # fmt: skip
-@identity.command()
-@account_argument
-@deciding_options
-@query_options
-def appoint(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@decided(
+    identity, Identity.add_registrar, "btt-chain identity appoint //Charlie",
+    "btt-chain identity appoint //Charlie --sudo --from //Alice", track="technical",
+    done="appointed, in block {block}",
+)  # fmt: skip
+def appoint(who: AccountId) -> dict[str, object]:
     """Have a registrar appointed: print the proposal, or send it as sudo."""
-    _, prefix = run(properties(url, timeout))
-    decide(
-        "Identity.add_registrar", {"account": address_of(who, prefix)},
-        [encode(account(who, prefix), prefix)], "technical", "appointed",
-        url=url, timeout=timeout, as_json=as_json, options=options,
-    )  # fmt: skip
+    return {"account": Id(who)}
 
 
-for command in members.commands.values():
-    identity.add_command(command)
-
-
-# ---- helpers
+# ---- sub-accounts
 
 
 @dataclass(frozen=True, slots=True)
-class Identified:
-    """An identity on the chain."""
+class SubAccount:
+    """A sub-account."""
 
-    info: dict[str, Plain]
-    judgements: dict[str, str]
-    """The words of registrars, by their numbers."""
-    hash: str
-    """The hash that a judgement names."""
-
-    def text(self, name: str) -> str:
-        """Return a field as text; of a hash its hex digits, empty if it is not set."""
-        field = self.info.get(name)
-        if not isinstance(field, dict) or len(field) != 1:
-            return ""
-        ((kind, raw),) = field.items()
-        if not kind.startswith("Raw"):
-            return str(raw)
-        return bytes.fromhex(str(raw).removeprefix("0x")).decode("utf-8", "replace")
+    account: AccountId
+    name: str
+    agreed: bool
 
 
-async def identified(chain: Chain, who: bytes, given: str) -> Identified:
-    """Return the identity of an account. NotFound if it has none."""
-    path = "Identity.IdentityOf"
-    found = await chain.storage(path, "0x" + who.hex())
-    if found is None:
-        raise NotFound(f"{given} has no identity; `btt-chain identity set` makes one")
-    info, judgements = field(found, "info"), field(found, "judgements")
-    raw = chain.metadata.items.types.encode(info_type(chain), info)
-    words: dict[str, str] = {}
-    for each in judgements if isinstance(judgements, list) else []:
-        if isinstance(each, list):
-            number, word = each
-            name = next(iter(word)) if isinstance(word, dict) else str(word)
-            words[str(number)] = kebab(name)
-    return Identified(info if isinstance(info, dict) else {}, words, "0x" + blake2_256(raw).hex())
+@dataclass(frozen=True, slots=True)
+class Family:
+    """An account with its sub-accounts, and its own parent."""
+
+    account: AccountId
+    parent: AccountId | None
+    parent_name: str | None
+    """Name of the account there."""
+    deposit: Balance
+    subs: list[SubAccount]
 
 
-def info_type(chain: Chain) -> int:
-    """Return the type of an identity's fields."""
-    _, call = chain.metadata.items.call("Identity.set_identity")
-    return call.fields[0].type
+def print_family(family: Family, context: Context) -> None:
+    """Print a parent and the sub-accounts."""
+    if family.parent is not None:
+        parent = rule(AccountId).text(family.parent, context)
+        show.record({"parent": parent, "name there": family.parent_name or ""})
+    if not family.subs:
+        show.note("the account has no sub-accounts")
+        return
+    write = account_writer(context.prefix)
+    show.table(
+        ["sub-account", "name", "agreed"],
+        [[write(sub.account), sub.name, "yes" if sub.agreed else "no"] for sub in family.subs],
+    )
+    show.note(f"{rule(Balance).text(family.deposit, context)} is reserved for them")
 
 
-def info_fields(chain: Chain) -> list[str]:
-    """Return the names of an identity's fields."""
-    definition = chain.metadata.items.types.type(info_type(chain)).definition
-    fields = definition.fields if isinstance(definition, CompositeDef) else []
-    return [each.name or "" for each in fields]
+@query(identity, "btt-chain identity subs //Bob", view=print_family)
+async def subs(chain: ViewClient, account: AccountId) -> Family:
+    """List the sub-accounts of an account, and whether each agreed; and its own parent."""
+    listed = await chain.storage(tuple[u128, list[AccountId]], "Identity.SubsOf", account)
+    deposit, accounts = listed or (u128(0), [])
+    keys = [to_hex(sub) for sub in accounts]
+    entries = await chain.chain.storage_many("Identity.SuperOf", [[key] for key in keys])
+    agreed = await chain.chain.storage_batch(
+        [chain.chain.storage_key("Identity.Agreed", key) for key in keys]
+    )
+    own = await chain.storage(tuple[AccountId, object], "Identity.SuperOf", account)
+    parent, parent_name = (None, None) if own is None else (own[0], text_of(cast("Plain", own[1])))
+    return Family(
+        account, parent, parent_name, deposit,
+        [
+            SubAccount(sub, text_of(entry[1]), consent is not None)
+            for sub, entry, consent in zip(accounts, pairs(entries), agreed, strict=True)
+        ],
+    )  # fmt: skip
 
 
-def datum(name: str, text: str) -> Plain:
-    """Return a field in the form of calls. Mistyped if it is too long."""
-    raw = text.encode()
-    if len(raw) > MAX_TEXT:
-        raise Mistyped(f"--{name}: at most {MAX_TEXT} bytes, {len(raw)} were given")
-    return {f"Raw{len(raw)}": "0x" + raw.hex()}
+def check_name(name: str) -> None:
+    """Raise Mistyped for a name that is empty or too long."""
+    datum("a name", name)
+
+
+Name = Annotated[str, Input(check=check_name)]
+
+
+@composed(
+    identity, Identity.add_sub, "btt-chain identity add-sub //Dave 'Ward 7' --from //Bob",
+    done="{sub} is a sub-account; it agrees with `btt-chain identity agree`.",
+)  # fmt: skip
+def add_sub(sub: AccountId, name: Name) -> dict[str, object]:
+    """Name a sub-account; it shares your identity when it agrees."""
+    return {"sub": Id(sub), "data": datum("a name", name)}
+
+
+@composed(
+    identity, Identity.rename_sub, "btt-chain identity rename-sub //Dave 'Ward 8' --from //Bob",
+    done="{sub} has another name.",
+)  # fmt: skip
+def rename_sub(sub: AccountId, name: Name) -> dict[str, object]:
+    """Give a sub-account another name."""
+    return add_sub(sub, name)
+
+
+send(
+    identity, "remove-sub", Identity.remove_sub,
+    "btt-chain identity remove-sub //Dave --from //Bob",
+    help="Remove a sub-account; its deposit is returned.",
+    done="{sub} is no longer a sub-account.",
+)  # fmt: skip
+send(
+    identity, "agree", Identity.agree_sub, "btt-chain identity agree //Bob --from //Dave",
+    help="Agree to be a sub-account of PARENT, which named you: you share its identity.",
+    inputs={"main": Input("PARENT")}, done="You are a sub-account of {main}.",
+)  # fmt: skip
+send(
+    identity, "leave", Identity.quit_sub, "btt-chain identity leave --from //Dave",
+    help="Leave your parent account.", done="You are no longer a sub-account.",
+)  # fmt: skip

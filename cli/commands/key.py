@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 import secrets
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.crypto import ecdsa, mnemonic
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.signature import verify as is_signed
+from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from cli.commands import ceremony, keystore, node_key, session_keys
 from cli.common import show
 from cli.common.errors import Refused
@@ -25,15 +28,13 @@ from cli.common.options import (
     json_option,
     key_pair,
     network_options,
-    password,
     password_options,
     read_secret,
     scheme_named,
     scheme_option,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.crypto.keypair import KeyPair
+from cli.common.session import from_hex
+from cli.common.wallets import Passwords
 
 ADDRESS_LIKE: Final = re.compile("[1-9A-HJ-NP-Za-km-z]{46,50}")
 """Pattern of addresses: a match that is not an address is mistyped; no phrase or seed matches."""
@@ -89,21 +90,14 @@ for _command in (
 @network_options
 @_output_options
 def generate(
-    words: str,
-    scheme: str,
-    password: str | None,
-    password_interactive: bool,
-    password_filename: Path | None,
-    network: int,
-    as_json: bool,
-    output: str,
+    words: str, scheme: str, network: int, as_json: bool, output: str, **options: object
 ) -> None:
     """Make a new key and print its phrase.
 
     The phrase (and the password, if there is one) is the key: write it down, keep it secret.
     """
     phrase = mnemonic.generate(int(words))
-    word = _password(password, password_interactive, password_filename)
+    word = Passwords.of(options).of_uri()
     _print_key(key_pair(phrase, scheme, word), network, as_json or output == "json", phrase=phrase)
 
 
@@ -116,16 +110,9 @@ def generate(
 @network_options
 @_output_options
 def inspect(
-    uri: str | None,
-    public: bool,
-    scheme: str,
-    password: str | None,
-    password_interactive: bool,
-    password_filename: Path | None,
-    network: int,
-    as_json: bool,
-    output: str,
-) -> None:
+    uri: str | None, public: bool, scheme: str, network: int, as_json: bool, output: str,
+    **options: object,
+) -> None:  # fmt: skip
     """Show the public key and the address of URI.
 
     URI is a secret URI, a file that holds one, - for standard input, an SS58 address, or with
@@ -136,14 +123,12 @@ def inspect(
     if public:
         _print_public(_public_key(text, scheme), scheme, network, as_json)
         return
-    from btt_chain.primitives import ss58
-
     try:
         account, own = ss58.decode(text)
     except ss58.Ss58Error as error:
         if ADDRESS_LIKE.fullmatch(text):
             raise click.UsageError(f"{text!r} is not an address: {error}") from None
-        word = _password(password, password_interactive, password_filename)
+        word = Passwords.of(options).of_uri()
         phrase = text if " " in text and "/" not in text else None
         _print_key(key_pair(text, scheme, word), network, as_json, phrase=phrase)
     else:
@@ -159,26 +144,16 @@ def inspect(
 @password_options
 @json_option
 def sign(
-    uri: str | None,
-    message: str | None,
-    is_hex: bool,
-    scheme: str,
-    password: str | None,
-    password_interactive: bool,
-    password_filename: Path | None,
-    as_json: bool,
-) -> None:
+    uri: str | None, message: str | None, is_hex: bool, scheme: str, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
     """Sign a message and print the signature in hex."""
     if message is None and (uri is None or uri == "-"):
         raise click.UsageError("the message comes from standard input: name the key with --suri")
-    pair = key_pair(
-        read_secret(uri),
-        scheme,
-        _password(password, password_interactive, password_filename),
-    )
-    signature = "0x" + pair.sign(_message(message, is_hex)).hex()
+    pair = key_pair(read_secret(uri), scheme, Passwords.of(options).of_uri())
+    signature = to_hex(pair.sign(_message(message, is_hex)))
     if as_json:
-        show.document({"publicKey": "0x" + pair.public.hex(), "signature": signature})
+        show.document({"publicKey": to_hex(pair.public), "signature": signature})
     else:
         click.echo(signature)
 
@@ -193,27 +168,17 @@ def sign(
 @password_options
 @json_option
 def verify(
-    signature: str,
-    uri: str,
-    message: str | None,
-    is_hex: bool,
-    scheme: str,
-    password: str | None,
-    password_interactive: bool,
-    password_filename: Path | None,
-    as_json: bool,
-) -> None:
+    signature: str, uri: str, message: str | None, is_hex: bool, scheme: str, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
     """Check the SIGNATURE of a message; exit with 1 if it is wrong.
 
     URI is the signer: an address, a public key in hex, or a secret URI. An ECDSA address is the
     hash of the key, so the key is recovered from the signature.
     """
-    from btt_chain.crypto.signature import verify as is_signed
-
-    who = _signer(uri, scheme, _password(password, password_interactive, password_filename))
-    right = is_signed(
-        scheme_named(scheme), who, _message(message, is_hex), _hex(signature, "the signature")
-    )
+    who = _signer(uri, scheme, Passwords.of(options).of_uri())
+    raw = from_hex(signature, "the signature")
+    right = is_signed(scheme_named(scheme), who, _message(message, is_hex), raw)
     if as_json:
         show.document({"valid": right})
     if not right:
@@ -233,9 +198,6 @@ def vanity(pattern: str, scheme: str, network: int, as_json: bool, output: str) 
 
     Each further letter takes 58 times as long: four are found in minutes, six in days.
     """
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.primitives import ss58
-
     alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
     strange = sorted(set(pattern) - set(alphabet))
     if strange or not pattern:
@@ -263,19 +225,10 @@ def vanity(pattern: str, scheme: str, network: int, as_json: bool, output: str) 
 
 
 def _print_key(pair: KeyPair, network: int, as_json: bool, *, phrase: str | None = None) -> None:
-    from btt_chain.primitives import ss58
-
     facts = {} if phrase is None else {"secretPhrase": phrase}
     if pair.seed is not None:
-        facts["secretSeed"] = "0x" + pair.seed.hex()
-    facts |= {
-        "publicKey": "0x" + pair.public.hex(),
-        "ss58PublicKey": ss58.encode(pair.public, network),
-        "accountId": "0x" + pair.account_id.hex(),
-        "ss58Address": ss58.encode(pair.account_id, network),
-        "networkId": _network_name(network),
-        "scheme": str(pair.scheme),
-    }
+        facts["secretSeed"] = to_hex(pair.seed)
+    facts |= _facts(pair.public, pair.account_id, network, str(pair.scheme))
     _print_facts(facts, as_json)
 
 
@@ -283,23 +236,25 @@ def _print_public(
     public: bytes, scheme: str, network: int, as_json: bool, given_for: int | None = None
 ) -> None:
     """Print a public key; `given_for` is the network of the given address, if it is another."""
-    from btt_chain.primitives import ss58
+    is_full = len(public) == ecdsa.PUBLIC_LENGTH
+    facts = _facts(public, ecdsa.account_of(public) if is_full else public, network, scheme)
+    if given_for is not None:
+        facts["givenNetworkId"] = _network_name(given_for)
+    # The address of an ECDSA key is a hash: the key cannot be derived from it.
+    if scheme == "ecdsa" and not is_full:
+        del facts["publicKey"], facts["ss58PublicKey"]
+    _print_facts(facts, as_json)
 
-    account = ecdsa.account_of(public) if len(public) == ecdsa.PUBLIC_LENGTH else public
-    facts = {
-        "publicKey": "0x" + public.hex(),
+
+def _facts(public: bytes, account: bytes, network: int, scheme: str) -> dict[str, str]:
+    return {
+        "publicKey": to_hex(public),
         "ss58PublicKey": ss58.encode(public, network),
-        "accountId": "0x" + account.hex(),
+        "accountId": to_hex(account),
         "ss58Address": ss58.encode(account, network),
         "networkId": _network_name(network),
         "scheme": scheme,
     }
-    if given_for is not None:
-        facts["givenNetworkId"] = _network_name(given_for)
-    # The address of an ECDSA key is a hash: the key cannot be derived from it.
-    if scheme == "ecdsa" and len(public) != ecdsa.PUBLIC_LENGTH:
-        del facts["publicKey"], facts["ss58PublicKey"]
-    _print_facts(facts, as_json)
 
 
 _LABELS = {
@@ -329,26 +284,15 @@ def _network_name(prefix: int) -> str:
 # ---- input
 
 
-def _password(given: str | None, interactive: bool, filename: Path | None) -> str | None:
-    return password(given, interactive, filename)
-
-
 def _message(given: str | None, is_hex: bool) -> bytes:
     if given is None:
         raw = sys.stdin.buffer.read()
-        return _hex(raw.decode("ascii", "replace").strip(), "the message") if is_hex else raw
-    return _hex(given, "the message") if is_hex else given.encode()
-
-
-def _hex(text: str, what: str) -> bytes:
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        raise click.UsageError(f"{what} is not hex") from None
+        return from_hex(raw.decode("ascii", "replace"), "the message") if is_hex else raw
+    return from_hex(given, "the message") if is_hex else given.encode()
 
 
 def _public_key(text: str, scheme: str) -> bytes:
-    raw = _hex(text, "the public key")
+    raw = from_hex(text, "the public key")
     length = 33 if scheme == "ecdsa" else 32
     if len(raw) != length:
         raise click.UsageError(f"{scheme} public keys have {length} bytes, this has {len(raw)}")
@@ -357,8 +301,6 @@ def _public_key(text: str, scheme: str) -> bytes:
 
 def _signer(text: str, scheme: str, word: str | None) -> bytes:
     """Return the signer: an account id, or a 33-byte ECDSA key."""
-    from btt_chain.primitives import ss58
-
     uri = read_secret(text)
     try:
         return ss58.decode(uri)[0]
@@ -369,5 +311,5 @@ def _signer(text: str, scheme: str, word: str | None) -> bytes:
         return _public_key(uri, scheme)
     if len(raw) == 64 and not word:
         # A seed has the same form; `verify` needs a public key.
-        return _hex(uri, "the public key")
+        return from_hex(uri, "the public key")
     return key_pair(uri, scheme, word).account_id

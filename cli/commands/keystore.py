@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.amount import Currency
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import NotFound
+from btt_chain.keystore import Keystore, Password, SigningRecord
+from btt_chain.keystore.errors import RecordError, RecordExists, RecordInUse
+from btt_chain.keystore.record import read, record_path
+from btt_chain.keystore.store import SCHEMES as SCHEME_OF
+from btt_chain.keystore.store import stored_keys
+from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, Refused
+from cli.common.key_state import KEY_TYPES, key_reports
 from cli.common.options import DEFAULT_URL, SCHEMES, examples, json_option, read_secret
+from cli.common.session import open_chain, run
 from cli.common.types import Seconds
 from cli.common.validator_keys import (
-    KEY_TYPES,
     Place,
-    keystore_password,
+    keystore_password_of,
     keystore_password_options,
     last_signed,
     place_of,
     plain_key_errors,
 )
-from cli.common.validators import NOT_ELECTED
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.keystore import Password
-    from btt_chain.scale.portable import Plain
+from cli.common.validators import Validator, owner_of, read_validator, seat_text
 
 # ---- insert
 
@@ -62,25 +64,13 @@ if TYPE_CHECKING:
 @keystore_password_options
 @json_option
 def insert(
-    dev: bool,
-    chain: str | None,
-    base_path: Path | None,
-    key_type: str | None,
-    scheme: str | None,
-    suri: str | None,
-    never_signed: bool,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-    as_json: bool,
-) -> None:
+    dev: bool, chain: str | None, base_path: Path | None, key_type: str | None,
+    scheme: str | None, suri: str | None, never_signed: bool, as_json: bool, **options: object,
+) -> None:  # fmt: skip
     """Put a session key into the keystore; a running node sees it at once.
 
     A password of the secret itself goes into the URI, behind ///.
     """
-    from btt_chain.keystore import Keystore
-    from btt_chain.keystore.store import SCHEMES as SCHEME_OF
-
     kinds = [key_type] if key_type else list(KEY_TYPES)
     for kind in kinds:
         expected = str(SCHEME_OF[kind.encode()])
@@ -88,7 +78,7 @@ def insert(
             raise Mistyped(f"keys of the type {kind} are {expected}, not {scheme}")
     place = place_of(dev, chain, base_path)
     secret = read_secret(suri)
-    word = keystore_password(password, password_filename, password_interactive)
+    word = keystore_password_of(options)
     without, rows = [], []
     with plain_key_errors():
         store = Keystore(place.paths.keystore, word)
@@ -96,7 +86,7 @@ def insert(
             public = store.insert(kind.encode(), secret)
             if not _has_record(place, public, never_signed):
                 without.append(kind)
-            rows.append({"type": kind, "publicKey": "0x" + public.hex()})
+            rows.append({"type": kind, "publicKey": to_hex(public)})
     if as_json:
         show.document(rows)
     else:
@@ -117,10 +107,6 @@ def insert(
 
 def _has_record(place: Place, public: bytes, never_signed: bool) -> bool:
     """Begin the signing record of a new key if that is safe; return True if it has one."""
-    from btt_chain.keystore import SigningRecord
-    from btt_chain.keystore.errors import RecordExists, RecordInUse
-    from btt_chain.keystore.record import record_path
-
     record = record_path(place.paths.signing, place.genesis, public)
     if not record.exists() and (never_signed or not place.is_live):
         # A running node may have loaded the key already, and made the record itself.
@@ -144,11 +130,9 @@ def _has_record(place: Place, public: bytes, never_signed: bool) -> bool:
 @json_option
 def list_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -> None:
     """List the keys of the keystore, and what each has signed last."""
-    from btt_chain.keystore.store import stored_keys
-
     place = place_of(dev, chain, base_path)
     rows = [
-        (kind.decode(), "0x" + public.hex(), last_signed(place, public))
+        (kind.decode(), to_hex(public), last_signed(place, public))
         for kind, public in stored_keys(place.paths.keystore)
     ]
     if as_json:
@@ -196,25 +180,16 @@ class Finding:
 )
 @json_option
 def status(
-    dev: bool,
-    chain: str | None,
-    base_path: Path | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-    url: str | None,
-    timeout: float,
-    as_json: bool,
-) -> None:
+    dev: bool, chain: str | None, base_path: Path | None, url: str | None, timeout: float,
+    as_json: bool, **options: object,
+) -> None:  # fmt: skip
     """Say what is missing for validating; exit with 1 if anything is.
 
     Checks the keystore and the signing records; with --url also the chain: whether the keys
     are registered, the stash is bonded, and it is among the validators.
     """
-    from cli.common.session import open_chain, run
-
     place = place_of(dev, chain, base_path)
-    word = keystore_password(password, password_filename, password_interactive)
+    word = keystore_password_of(options)
     findings, keys = at_home(place, word)
 
     async def ask(url: str) -> list[Finding]:
@@ -247,10 +222,6 @@ def status(
 
 def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[str, list[bytes]]]:
     """Return the faults of the keystore and the signing records, and the usable keys."""
-    from btt_chain.keystore import Keystore, SigningRecord
-    from btt_chain.keystore.errors import RecordError, RecordInUse
-    from btt_chain.keystore.record import read, record_path
-
     store = Keystore(place.paths.keystore, word)
     findings = [Finding("keystore", False, str(problem)) for problem in store.refresh()]
     keys = {kind: store.public_keys(kind.encode()) for kind in KEY_TYPES}
@@ -259,7 +230,7 @@ def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[st
             text = f"no key in {place.paths.keystore}: make one with `author_rotateKeys`, or "
             findings.append(Finding(f"{kind} key", False, text + "`btt-chain key insert`"))
         for public in found:
-            findings.append(Finding(f"{kind} key", True, "0x" + public.hex()))
+            findings.append(Finding(f"{kind} key", True, to_hex(public)))
             what = f"{kind} record"
             in_use = ""
             try:
@@ -279,9 +250,7 @@ def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[st
 
 async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
     """Return the node's report of our keys, if it holds them."""
-    from cli.common.key_state import key_reports
-
-    ours = {"0x" + public.hex() for found in keys.values() for public in found}
+    ours = {to_hex(public) for found in keys.values() for public in found}
     return [
         Finding(
             f"{report.kind} signing",
@@ -305,13 +274,12 @@ async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
 async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
     owners: dict[str, str] = {}
     findings = []
-    for kind, found in keys.items():
-        for public in found:
-            typed = json.dumps(["0x" + kind.encode().hex(), "0x" + public.hex()])
-            owner = await chain.storage("Session.KeyOwner", typed)
-            if isinstance(owner, str):
+    for kind, publics in keys.items():
+        for public in publics:
+            owner = await owner_of(chain, kind, to_hex(public))
+            if owner is not None:
                 owners[kind] = owner
-        if not found:
+        if not publics:
             continue
         text = f"registered by {owners[kind]}" if kind in owners else "not registered: "
         if kind not in owners:
@@ -322,44 +290,17 @@ async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]
         text = f"the keys belong to different stashes, {' and '.join(stashes)}"
         findings.append(Finding("stash", False, text))
     for stash in stashes:
-        findings += [await _bond(chain, stash), await _seat(chain, stash)]
+        state = await read_validator(chain, ss58.decode(stash)[0])
+        findings += bond_and_seat(state, chain.metadata.currency)
     return findings
 
 
-async def _bond(chain: Chain, stash: str) -> Finding:
-    ledger = await chain.storage("Authorities.Ledger", stash)
-    minimum = _number(await chain.storage("Authorities.MinimumBond"))
-    active = _number(ledger.get("active")) if isinstance(ledger, dict) else 0
-    money = chain.metadata.currency.format
-    if active < minimum:
-        text = f"{money(active)} of at least {money(minimum)}: send Authorities.bond"
-        return Finding("bond", False, text)
-    return Finding("bond", True, money(active))
-
-
-async def _seat(chain: Chain, stash: str) -> Finding:
-    validators = _names(await chain.storage("Session.Validators"))
-    disabled = await chain.storage("Session.DisabledValidators")
-    if stash in validators:
-        at = validators.index(stash)
-        if isinstance(disabled, list) and at in map(_number, disabled):
-            return Finding("active set", False, "disabled for an offence, until the next session")
-        return Finding("active set", True, f"validator {at} of {len(validators)}")
-    queued = await chain.storage("Session.QueuedKeys")
-    if isinstance(queued, list) and stash in (_first(entry) for entry in queued):
-        return Finding("active set", True, "validates from the next session on")
-    text = "not elected: a candidate joins two sessions after Authorities.validate at the earliest"
-    return Finding("active set", False, f"{text}; {NOT_ELECTED}")
-
-
-def _names(value: Plain) -> Sequence[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
-
-
-def _first(entry: Plain) -> Plain:
-    return entry[0] if isinstance(entry, list) and entry else None
-
-
-def _number(value: Plain) -> int:
-    """Return a number of our JSON, in which numbers of many bits are text."""
-    return int(value) if isinstance(value, (int, str)) else 0
+def bond_and_seat(state: Validator, currency: Currency) -> list[Finding]:
+    """Return the missing parts of a bond, and of a seat in the set."""
+    bond = currency.format(state.active)
+    is_bonded = state.active >= state.minimum_bond
+    if not is_bonded:
+        minimum = currency.format(state.minimum_bond)
+        bond += f" of at least {minimum}: send Authorities.bond"
+    is_seated = state.is_queued if state.place is None else not state.is_disabled
+    return [Finding("bond", is_bonded, bond), Finding("active set", is_seated, seat_text(state))]

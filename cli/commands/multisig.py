@@ -6,20 +6,25 @@ A call is named by its number: the block and the extrinsic of its proposal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Annotated
 
 import click
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.transactions import Call
+from btt_chain.client.views import ViewClient, plain
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.present.times import span
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.primitives.ss58 import DEFAULT_PREFIX
+from btt_chain.scale.portable import Plain
+from btt_chain.wallet.entries import Entry, multisig_account
 from cli.common import show
-from cli.common.calls import report, send_call
+from cli.common.calls import report
 from cli.common.errors import Mistyped, Refused
 from cli.common.multisigs import (
-    Operation,
+    Waiting,
     check_signer,
     multisig_named,
     operation_numbered,
@@ -33,53 +38,40 @@ from cli.common.options import (
     examples,
     json_option,
     network_options,
-    query_options,
     wallet_option,
 )
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import call_given, open_chain, run
+from cli.common.sending import Sender
+from cli.common.session import call_given
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import names_of_accounts, wallet, wallet_errors
 from cli.common.working import account
+from cli.declared import Input, composed, program
+from runtime.pallets.multisig.pallet import MAX_SIGNATORIES, Multisig
 
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Included
-    from btt_chain.scale.portable import Plain
-    from btt_chain.wallet.entries import Entry
+Number = Annotated[str | None, Input("NUMBER")]
+GivenCall = Annotated[
+    str | None, Input("HEX|FILE", "The encoded call, if the chain has only its hash.")
+]
 
-MAX_SIGNERS: Final = 100
-
-name_argument = click.argument("name")
-number_argument = click.argument("number", required=False)
-
-
-@click.group(cls=Group)
-def multisig() -> None:
-    """Decide together: an account of several signers, of whom some must agree.
+multisig = Group(
+    "multisig",
+    help="""Decide together: an account of several signers, of whom some must agree.
 
     NAME is a multisig account of the wallet, which `create` adds. Each signer has it in a wallet of
     its own: the same signers and threshold give the same account everywhere.
-    """
+    """,
+)
 
 
 def signers_arguments(command: Command) -> Command:
     """Add the signers and the threshold."""
     threshold = click.option(
-        "--threshold", "-t", type=click.IntRange(2, MAX_SIGNERS), required=True,
+        "--threshold", "-t", type=click.IntRange(2, MAX_SIGNATORIES), required=True,
         help="Number of signers that must approve.",
     )  # fmt: skip
     signers = click.argument("signers", nargs=-1, required=True, metavar="SIGNER SIGNER...")
     return signers(threshold(command))
-
-
-def call_option(command: Command) -> Command:
-    """Add `--call`: the call itself, where the chain has only its hash."""
-    return click.option(
-        "--call", "given", metavar="HEX|FILE",
-        help="The encoded call, if the chain has only its hash.",
-    )(command)  # fmt: skip
 
 
 @examples("btt-chain multisig address --threshold 2 //Alice //Bob //Charlie")
@@ -90,14 +82,12 @@ def call_option(command: Command) -> Command:
 @json_option
 def address(signers: tuple[str, ...], threshold: int, network: int, as_json: bool) -> None:
     """Show the address of a multisig account; no node is needed."""
-    from btt_chain.wallet.entries import multisig_account
-
     members = _members(signers)
     with wallet_errors():
         account = multisig_account(members, threshold)
     if as_json:
         show.document(
-            {"address": ss58.encode(account, network), "account": "0x" + account.hex(),
+            {"address": ss58.encode(account, network), "account": to_hex(account),
              "threshold": threshold,
              "signers": [ss58.encode(each, network) for each in sorted(members)]}
         )  # fmt: skip
@@ -107,14 +97,12 @@ def address(signers: tuple[str, ...], threshold: int, network: int, as_json: boo
 
 @examples("btt-chain multisig create treasury --threshold 2 alice bob 5FLSigC9...")
 @multisig.command()
-@name_argument
+@click.argument("name")
 @signers_arguments
 @wallet_option
 @json_option
 def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -> None:
     """Add a multisig account to the wallet. Nothing is sent: such an account needs no setup."""
-    from btt_chain.wallet.entries import Entry
-
     with wallet_errors():
         entry = Entry.multisig(name, _members(signers), threshold)
         wallet().add(entry)
@@ -127,219 +115,170 @@ def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -
     show.good(f"{name} is added")
 
 
-@examples("btt-chain multisig propose treasury Balances.transfer_keep_alive bob 5BTT --from alice")
-@multisig.command(cls=SendingCommand)
-@name_argument
-@click.argument("call_name", metavar="PALLET.CALL")
-@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@call_options
-def propose(
-    name: str, call_name: str, arguments: tuple[str, ...], url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@program(
+    multisig,
+    "btt-chain multisig propose treasury Balances.transfer_keep_alive bob 5BTT --from alice",
+)  # fmt: skip
+async def propose(
+    chain: ViewClient,
+    sender: Sender,
+    name: str,
+    call_name: Annotated[str, Input("PALLET.CALL")],
+    arguments: Annotated[list[str], Input("[ARG|NAME=ARG]...", default="")],
+) -> None:
     """Propose a call as a multisig account, and approve it as the first signer.
 
     A deposit is reserved until the call is executed or cancelled.
     """
-    entry = multisig_named(name)
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            _check(chain, entry, sender)
-            inner = Call(chain.metadata.arguments.encode_call(call_name, arguments))
-            digest = blake2_256(inner.raw)
-            for waiting in await operations(chain, entry):
-                if waiting.call_hash == digest:
-                    raise Refused(
-                        f"this call waits already, as number {waiting.number}: approve that"
-                    )
-            call = await _approval(chain, entry, sender, None, inner)
-            currency, deposit = chain.metadata.currency, _deposit(chain, entry)
-            show.note(
-                f"{entry.threshold} of {len(entry.signers)} signers must approve; "
-                f"{currency.format(deposit)} is reserved until then."
-            )
-            failure = await failure_of(chain, signed_by(entry.account), inner)
-            if failure is not None:
-                show.note(f"note: as things stand, {name} could not make this call: {failure}")
-            with wallet_errors():
-                wallet().remember_call(digest, inner.raw)
-            done = await send_call(sender, chain, call)
-            number = f"{done.number}-{done.index}"
-            report(
-                done, as_json,
-                f"Proposed as number {number}: another signer approves it with "
-                f"`btt-chain multisig approve {name} {number}`.",
-                number=number, callHash="0x" + digest.hex(), call="0x" + inner.raw.hex(),
-            )  # fmt: skip
-
-    run(work())
+    node, entry = chain.chain, multisig_named(name)
+    check_signer(entry, sender.account, node.metadata.address(sender.account))
+    inner = Call(node.metadata.arguments.encode_call(call_name, arguments))
+    digest = blake2_256(inner.raw)
+    for waiting in await operations(node, entry):
+        if waiting.call_hash == digest:
+            raise Refused(f"this call waits already, as number {waiting.number}: approve that")
+    call = await _approval(node, entry, sender, None, inner)
+    show.note(
+        f"{entry.threshold} of {len(entry.signers)} signers must approve; "
+        f"{chain.currency.format(_deposit(node, entry))} is reserved until then."
+    )
+    failure = await failure_of(node, signed_by(entry.account), inner)
+    if failure is not None:
+        show.note(f"note: as things stand, {name} could not make this call: {failure}")
+    with wallet_errors():
+        wallet().remember_call(digest, inner.raw)
+    sent = await sender.send_call(node, call)
+    number = f"{sent.number}-{sent.index}"
+    report(
+        sent, sender.as_json,
+        f"Proposed as number {number}: another signer approves it with "
+        f"`btt-chain multisig approve {name} {number}`.",
+        number=number, callHash=to_hex(digest), call=to_hex(inner.raw),
+    )  # fmt: skip
 
 
-@examples("btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json")
-@multisig.command()
-@name_argument
-@query_options
-def pending(name: str, url: str, timeout: float, as_json: bool) -> None:
+@program(
+    multisig, "btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json"
+)  # fmt: skip
+async def pending(chain: ViewClient, as_json: bool, name: str) -> None:
     """List the calls that wait for approvals, with their numbers."""
-    entry = multisig_named(name)
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            waiting = await operations(chain, entry)
-            if as_json:
-                show.document([_facts(chain, entry, each) for each in waiting])
-            elif waiting:
-                best = (await chain.best()).number
-                slot_ms = int(str(chain.constant("Babe.ExpectedBlockTime")))
-                show.table(
-                    ["number", "call", "approved by", ">missing", ">since", ">deposit"],
-                    [_row(chain, entry, each, (best - each.height) * slot_ms) for each in waiting],
-                )
-            else:
-                show.note(f"no call of {name} waits for approvals")
-
-    run(ask())
+    node, entry = chain.chain, multisig_named(name)
+    waiting = await operations(node, entry)
+    if as_json:
+        show.document([_facts(node, entry, call) for call in waiting])
+    elif waiting:
+        best = (await node.best()).number
+        ages = [(best - int(call.operation.when.height)) * chain.slot_ms for call in waiting]
+        show.table(
+            ["number", "call", "approved by", ">missing", ">since", ">deposit"],
+            [_row(node, entry, *row) for row in zip(waiting, ages, strict=True)],
+        )
+    else:
+        show.note(f"no call of {name} waits for approvals")
 
 
-@examples("btt-chain multisig approve treasury 184-1 --from bob",
-          "btt-chain multisig approve treasury --from bob")  # fmt: skip
-@multisig.command(cls=SendingCommand)
-@name_argument
-@number_argument
-@call_option
-@call_options
-def approve(
-    name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
-    """Approve a call by its number; the last approval executes it."""
-    _act(name, number, given, options, url, timeout, as_json, must_run=False)
-
-
-@examples("btt-chain multisig execute treasury 184-1 --from bob")
-@multisig.command(cls=SendingCommand)
-@name_argument
-@number_argument
-@call_option
-@call_options
-def execute(
-    name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
-    """Execute a call that has its approvals, that of the signer included."""
-    _act(name, number, given, options, url, timeout, as_json, must_run=True)
-
-
-@examples("btt-chain multisig cancel treasury 184-1 --from alice")
-@multisig.command(cls=SendingCommand)
-@name_argument
-@number_argument
-@call_options
-def cancel(
-    name: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
+@program(
+    multisig, "btt-chain multisig approve treasury 184-1 --from bob",
+    "btt-chain multisig approve treasury --from bob",
+)  # fmt: skip
+async def approve(
+    chain: ViewClient, sender: Sender, name: str, number: Number, call: GivenCall
 ) -> None:
+    """Approve a call by its number; the last approval executes it."""
+    await _act(chain.chain, sender, name, number, call, must_run=False)
+
+
+@program(multisig, "btt-chain multisig execute treasury 184-1 --from bob")
+async def execute(
+    chain: ViewClient, sender: Sender, name: str, number: Number, call: GivenCall
+) -> None:
+    """Execute a call that has its approvals, that of the signer included."""
+    await _act(chain.chain, sender, name, number, call, must_run=True)
+
+
+@composed(
+    multisig, Multisig.cancel_as_multi,
+    "btt-chain multisig cancel treasury 184-1 --from alice", done="The call is cancelled.",
+)  # fmt: skip
+async def cancel(chain: ViewClient, name: str, number: Number, sender: Sender) -> dict[str, object]:
     """Cancel a call that you proposed; the deposit is returned."""
-    entry = multisig_named(name)
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            _check(chain, entry, sender)
-            found = await operation_numbered(chain, entry, number)
-            if found.depositor != sender.account:
-                by = chain.metadata.address(found.depositor)
-                raise Refused(f"only the account that proposed number {found.number} may cancel "
-                              f"it: {by}")  # fmt: skip
-            call = chain.compose(
-                "Multisig.cancel_as_multi", threshold=entry.threshold,
-                other_signatories=others(entry, sender.account), timepoint=found.timepoint,
-                call_hash="0x" + found.call_hash.hex(),
-            )  # fmt: skip
-            done = await send_call(sender, chain, call)
-            report(done, as_json, f"Number {found.number} is cancelled.", number=found.number)
-
-    run(work())
+    node, entry = chain.chain, multisig_named(name)
+    check_signer(entry, sender.account, node.metadata.address(sender.account))
+    waiting = await operation_numbered(node, entry, number)
+    operation = waiting.operation
+    if operation.depositor != sender.account:
+        by = node.metadata.address(operation.depositor)
+        raise Refused(f"only the account that proposed number {waiting.number} may cancel it: {by}")
+    return {
+        "threshold": entry.threshold, "other_signatories": others(entry, sender.account),
+        "timepoint": operation.when, "call_hash": waiting.call_hash,
+    }  # fmt: skip
 
 
 # ---- helpers
 
 
-def _act(
-    name: str, number: str | None, given: str | None, options: dict[str, object], url: str,
-    timeout: float, as_json: bool, *, must_run: bool,
+async def _act(
+    chain: Chain, sender: Sender, name: str, number: str | None, typed: str | None, *,
+    must_run: bool,
 ) -> None:  # fmt: skip
     """Approve or execute a call."""
     entry = multisig_named(name)
-    raw = None if given is None else call_given(given)
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            _check(chain, entry, sender)
-            found = await operation_numbered(chain, entry, number)
-            missing = entry.threshold - len({*found.approvals, sender.account})
-            if must_run and missing > 0:
-                raise Refused(f"number {found.number} needs {missing} more approvals")
-            if missing > 0 and sender.account in found.approvals:
-                raise Refused(
-                    f"you have approved number {found.number} already; it waits for {missing} more "
-                    "approvals"
-                )
-            inner = _bytes_of(found, raw)
-            if inner is not None and not as_json:
-                shown = chain.metadata.decoder.call(inner)
-                said = ", ".join(f"{key}: {text}" for key, text in shown.shown.items())
-                show.record({"number": found.number, "does": f"{shown.name}({said})"})
-            if inner is None:
-                check_known(found, may_be_hash=missing > 0 and sender.is_forced)
-            body = None if inner is None else Call(inner)
-            call = await _approval(chain, entry, sender, found, body, executes=missing <= 0)
-            done = await send_call(sender, chain, call)
-            _say(done, found, missing, as_json)
-
-    run(work())
+    raw = None if typed is None else call_given(typed)
+    check_signer(entry, sender.account, chain.metadata.address(sender.account))
+    waiting = await operation_numbered(chain, entry, number)
+    label, approvals = f"number {waiting.number}", waiting.operation.approvals
+    missing = entry.threshold - len({*approvals, sender.account})
+    if must_run and missing > 0:
+        raise Refused(f"{label} needs {missing} more approvals")
+    if missing > 0 and sender.account in approvals:
+        raise Refused(f"you have approved {label} already; it waits for {missing} more approvals")
+    inner = _bytes_of(waiting, raw)
+    if inner is not None and not sender.as_json:
+        does = chain.metadata.decoder.call(inner).line
+        show.record({"number": waiting.number, "does": does})
+    if inner is None:
+        check_known(waiting, may_be_hash=missing > 0 and sender.is_forced)
+    body = None if inner is None else Call(inner)
+    call = await _approval(chain, entry, sender, waiting, body, executes=missing <= 0)
+    sent = await sender.send_call(chain, call)
+    executed = any(event.name == "Multisig.MultisigExecuted" for event in sent.events)
+    report(
+        sent, sender.as_json,
+        f"{label.capitalize()} is executed." if executed
+        else f"Approved; {label} needs {missing} more.",
+        number=waiting.number, executed=executed, missing=max(missing, 0),
+    )  # fmt: skip
 
 
-def check_known(found: Operation, *, may_be_hash: bool) -> None:
+def check_known(waiting: Waiting, *, may_be_hash: bool) -> None:
     """Refuse to approve a call of which only the hash is known: it could be any. Mistyped."""
     if may_be_hash:
-        show.note(f"note: only the hash of number {found.number} is known: it could be any call")
+        show.note(f"note: only the hash of number {waiting.number} is known: it could be any call")
         return
     raise Mistyped(
-        f"the chain has only the hash of number {found.number}, 0x{found.call_hash.hex()}: give "
-        "the call with --call HEX"
+        f"the chain has only the hash of number {waiting.number}, {to_hex(waiting.call_hash)}: "
+        "give the call with --call HEX"
     )
-
-
-def _say(done: Included, found: Operation, missing: int, as_json: bool) -> None:
-    executed = any(event.name == "Multisig.MultisigExecuted" for event in done.events)
-    text = (
-        f"Number {found.number} is executed."
-        if executed
-        else f"Approved; number {found.number} needs {missing} more."
-    )
-    report(done, as_json, text, number=found.number, executed=executed, missing=max(missing, 0))
 
 
 async def _approval(
-    chain: Chain, entry: Entry, sender: Sender, found: Operation | None, inner: Call | None, *,
+    chain: Chain, entry: Entry, sender: Sender, waiting: Waiting | None, inner: Call | None, *,
     executes: bool = True,
 ) -> Call:  # fmt: skip
     """Return the call that approves: with the call itself, or with its hash alone."""
     arguments: dict[str, Plain] = {
         "threshold": entry.threshold,
         "other_signatories": others(entry, sender.account),
-        "maybe_timepoint": None if found is None else found.timepoint,
+        "maybe_timepoint": None if waiting is None else plain(waiting.operation.when),
         "max_weight": {"ref_time": 0, "proof_size": 0},
     }
     if inner is not None and executes:
         arguments["max_weight"] = await weight_of(chain, inner.raw)
         return carrying(chain.metadata, "Multisig.as_multi", arguments, inner)
-    if found is None:
+    if waiting is None:
         raise Mistyped("a proposal needs the call")
-    arguments["call_hash"] = "0x" + found.call_hash.hex()
+    arguments["call_hash"] = to_hex(waiting.call_hash)
     return chain.compose("Multisig.approve_as_multi", **arguments)
 
 
@@ -347,16 +286,12 @@ def _members(signers: tuple[str, ...]) -> list[bytes]:
     return [account(each, DEFAULT_PREFIX) for each in signers]
 
 
-def _check(chain: Chain, entry: Entry, sender: Sender) -> None:
-    check_signer(entry, sender.account, chain.metadata.address(sender.account))
-
-
-def _bytes_of(found: Operation, given: bytes | None) -> bytes | None:
+def _bytes_of(waiting: Waiting, given: bytes | None) -> bytes | None:
     """Return the bytes of a call. Refused if those that are given are of another one."""
     if given is None:
-        return found.call
-    if blake2_256(given) != found.call_hash:
-        raise Refused(f"--call is another call than number {found.number}")
+        return waiting.call
+    if blake2_256(given) != waiting.call_hash:
+        raise Refused(f"--call is another call than number {waiting.number}")
     return given
 
 
@@ -367,36 +302,35 @@ def _deposit(chain: Chain, entry: Entry) -> int:
     return base + factor * entry.threshold
 
 
-def _shown(chain: Chain, found: Operation) -> str:
-    if found.call is None:
-        return f"unknown, hash 0x{found.call_hash.hex()}"
-    view = chain.metadata.decoder.call(found.call)
-    return f"{view.name}({', '.join(f'{key}: {text}' for key, text in view.shown.items())})"
+def _shown(chain: Chain, waiting: Waiting) -> str:
+    if waiting.call is None:
+        return f"unknown, hash {to_hex(waiting.call_hash)}"
+    return chain.metadata.decoder.call(waiting.call).line
 
 
-def _row(chain: Chain, entry: Entry, found: Operation, age_ms: int) -> list[str]:
-    known = names_of_accounts()
+def _row(chain: Chain, entry: Entry, waiting: Waiting, age_ms: int) -> list[str]:
+    names, approvals = names_of_accounts(), waiting.operation.approvals
     return [
-        found.number,
-        _shown(chain, found),
-        ", ".join(known.get(each) or chain.metadata.address(each) for each in found.approvals),
-        str(max(0, entry.threshold - len(found.approvals))),
+        waiting.number,
+        _shown(chain, waiting),
+        ", ".join(names.get(signer) or chain.metadata.address(signer) for signer in approvals),
+        str(max(0, entry.threshold - len(approvals))),
         span(age_ms),
-        chain.metadata.currency.format(found.deposit),
+        chain.metadata.currency.format(waiting.operation.deposit),
     ]
 
 
-def _facts(chain: Chain, entry: Entry, found: Operation) -> dict[str, object]:
-    view = None if found.call is None else chain.metadata.decoder.call(found.call)
+def _facts(chain: Chain, entry: Entry, waiting: Waiting) -> dict[str, object]:
+    view = None if waiting.call is None else chain.metadata.decoder.call(waiting.call)
     return {
-        "number": found.number,
-        "callHash": "0x" + found.call_hash.hex(),
-        "encoded": None if found.call is None else "0x" + found.call.hex(),
+        "number": waiting.number,
+        "callHash": to_hex(waiting.call_hash),
+        "encoded": hex_or_none(waiting.call),
         "call": None if view is None else view.name,
         "arguments": None if view is None else view.arguments,
-        "approvals": [chain.metadata.address(each) for each in found.approvals],
+        "approvals": [chain.metadata.address(signer) for signer in waiting.operation.approvals],
         "threshold": entry.threshold,
-        "missing": max(0, entry.threshold - len(found.approvals)),
-        "depositor": chain.metadata.address(found.depositor),
-        "deposit": str(found.deposit),
+        "missing": max(0, entry.threshold - len(waiting.operation.approvals)),
+        "depositor": chain.metadata.address(waiting.operation.depositor),
+        "deposit": str(waiting.operation.deposit),
     }

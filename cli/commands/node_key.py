@@ -13,6 +13,10 @@ from typing import Final
 
 import click
 
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.node.keys.identity import KEY_FILE, peer_id
+from btt_chain.node.service.paths import Paths, default_base_path
+from btt_chain.primitives.digits import from_hex
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -88,8 +92,7 @@ def inspect(
 
 def _place(file: Path | None, dev: bool, chain: str | None, base_path: Path | None) -> Path | None:
     """Return the file of the key; None: standard input or output."""
-    from btt_chain.node.keys.identity import KEY_FILE
-    from btt_chain.node.service.paths import Paths, default_base_path
+    # Imported here: the runtime takes half a second, and a key in a file needs none.
     from genesis.catalogue import chain_named, load
 
     if not dev and chain is None:
@@ -129,7 +132,7 @@ def _seed(raw: bytes, where: str, *, binary: bool) -> bytes:
         return raw
     try:
         text = "" if binary else secret_of(raw, where)
-        seed = bytes.fromhex(text.strip().removeprefix("0x"))
+        seed = from_hex(text.strip())
     except (ValueError, Mistyped):
         seed = b""
     if len(seed) != SEED_BYTES:
@@ -138,7 +141,4 @@ def _seed(raw: bytes, where: str, *, binary: bool) -> bytes:
 
 
 def _peer_id(seed: bytes) -> str:
-    from btt_chain.crypto.keypair import KeyPair, Scheme
-    from btt_chain.node.keys.identity import peer_id
-
     return peer_id(KeyPair.from_seed(seed, Scheme.ED25519))

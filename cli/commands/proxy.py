@@ -6,434 +6,312 @@ announces each call first, and executes it when the delay is over, unless the ac
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-import click
+from typing import Annotated
 
 from btt_chain.client.transactions import Call
-from btt_chain.client.values import field
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.present import Context, rule
 from btt_chain.present.times import span
-from btt_chain.scale.metadata import VariantDef
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.meaning import SLOTS
+from btt_chain.scale import u32, u128
 from cli.common import show
-from cli.common.calls import report, send_call
-from cli.common.errors import Mistyped, NotFound, Refused, hint
-from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import call_given, open_chain, run
+from cli.common.calls import report
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.common.session import call_given
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
-from cli.common.wallets import names_of_accounts, wallet, wallet_errors
-from cli.common.working import account
+from cli.common.wallets import account_writer, wallet, wallet_errors
+from cli.declared import Input, composed, program, query
+from runtime.frame.aliases import Balance
+from runtime.pallets.proxy import events
+from runtime.pallets.proxy.pallet import Proxy
+from runtime.pallets.proxy.types import Announcement, ProxyDefinition, ProxyType
 
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.scale.portable import Plain
+Delegate = Annotated[AccountId, Input("PROXY")]
+Number = Annotated[str | None, Input("NUMBER")]
 
-UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-"""Units of a delay, in seconds."""
-DELAY: Final = re.compile(r"([0-9]{1,9}) ?([a-z]*)")
-
-delegate_argument = click.argument("delegate", metavar="PROXY")
-real_argument = click.argument("real", metavar="ACCOUNT")
-number_argument = click.argument("number", required=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A proxy of an account."""
-
-    delegate: str
-    scope: str
-    delay: int
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """An announced call of a proxy."""
-
-    real: str
-    call_hash: str
-    height: int
-
-
-@click.group(cls=Group)
-def proxy() -> None:
-    """Let others act for an account, and act for one.
+proxy = Group(
+    "proxy",
+    help="""Let others act for an account, and act for one.
 
     A proxy makes the calls of its type, such as Staking or Governance; Any is all of them, also
     payments. Any command that sends takes `--proxy-for ACCOUNT`.
-    """
+    """,
+)
 
 
-@examples("btt-chain proxy list //Alice", "btt-chain proxy list treasury --json")
-@proxy.command("list")
-@real_argument
-@query_options
-def list_(real: str, url: str, timeout: float, as_json: bool) -> None:
+# ---- proxies
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """The proxies of an account, and the calls that it announced as a proxy itself."""
+
+    account: AccountId
+    deposit: Balance
+    proxies: list[ProxyDefinition]
+    announcements: list[Announcement]
+
+
+def print_delegation(delegation: Delegation, context: Context) -> None:
+    """Print proxies and announced calls; accounts of the wallet with their names."""
+    write = account_writer(context.prefix)
+    if delegation.proxies:
+        show.table(
+            ["proxy", "type", "delay"],
+            [
+                [write(entry.delegate), entry.proxy_type.name, blocks(entry.delay, context.slot_ms)]
+                for entry in delegation.proxies
+            ],
+        )
+        show.note(f"{rule(Balance).text(delegation.deposit, context)} is reserved for them")
+    else:
+        show.note("the account has no proxies")
+    if delegation.announcements:
+        show.table(
+            [">number", "as", "hash of the call"],
+            [
+                [str(call.height), write(call.real), to_hex(call.call_hash)]
+                for call in delegation.announcements
+            ],
+            title="announced calls",
+        )
+
+
+@query(
+    proxy, "btt-chain proxy list //Alice", "btt-chain proxy list treasury --json",
+    view=print_delegation,
+)  # fmt: skip
+async def list_(chain: ViewClient, account: AccountId) -> Delegation:
     """Show the proxies of an account, and the calls that it announced as a proxy itself."""
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = _address(chain, real)
-            found, deposit = await _proxies(chain, who)
-            pending = await _announcements(chain, who)
-            if as_json:
-                show.document(
-                    {"account": who, "deposit": str(deposit),
-                     "proxies": [{"proxy": each.delegate, "type": each.scope,
-                                  "delay": each.delay} for each in found],
-                     "announcements": [{"account": each.real, "callHash": each.call_hash,
-                                        "number": each.height} for each in pending]}
-                )  # fmt: skip
-                return
-            known = names_of_addresses(chain)
-            if found:
-                show.table(
-                    ["proxy", "type", "delay"],
-                    [[known.get(each.delegate, each.delegate), each.scope,
-                      _delay_text(chain, each.delay)] for each in found],
-                )  # fmt: skip
-                show.note(f"{chain.metadata.currency.format(deposit)} is reserved for them")
-            else:
-                show.note("the account has no proxies")
-            if pending:
-                show.table(
-                    [">number", "as", "hash of the call"],
-                    [[str(each.height), known.get(each.real, each.real), each.call_hash]
-                     for each in pending],
-                    title="announced calls",
-                )  # fmt: skip
-
-    run(ask())
+    definitions, deposit = await proxies_of(chain, account)
+    return Delegation(account, deposit, definitions, await announcements_of(chain, account))
 
 
-@examples("btt-chain proxy add bob --type Staking --from alice",
-          "btt-chain proxy add bob --type Any --delay 2d --from alice")  # fmt: skip
-@proxy.command(cls=SendingCommand)
-@delegate_argument
-@click.option("--type", "scope", required=True, help="The calls it may make, as Staking or Any.")
-@click.option(
-    "--delay", default="0", show_default=True, metavar="BLOCKS|TIME",
-    help="Time between the announcement of a call and its execution: blocks, or as 2d or 6h.",
+@composed(
+    proxy, Proxy.add_proxy, "btt-chain proxy add bob --type Staking --from alice",
+    "btt-chain proxy add bob --type Any --delay 2d --from alice", event=events.ProxyAdded,
+    done="{delegatee} may now act for {delegator} ({proxy_type}).",
 )  # fmt: skip
-@call_options
 def add(
-    delegate: str, scope: str, delay: str, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+    delegate: Delegate,
+    type_: Annotated[ProxyType, Input(help="The calls it may make, as Staking or Any.")],
+    delay: Annotated[
+        u32,
+        SLOTS,
+        Input(
+            "BLOCKS|TIME",
+            "Time between the announcement of a call and its execution: blocks, or as 2d or 6h.",
+            default="0",
+        ),
+    ],
+    sender: Sender,
+) -> dict[str, object]:
     """Let PROXY act for the signer, for a deposit. It can end with `proxy remove` at any time."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            blocks, kind = _blocks(chain, delay), _scope(chain, scope)
-            who = _address(chain, delegate)
-            if who == chain.metadata.address(sender.account):
-                raise Mistyped("an account cannot be its own proxy")
-            if kind == "Any" and not as_json:
-                show.note("A proxy of type Any may make all calls, also send all of the money.")
-            call = chain.compose("Proxy.add_proxy", delegate=who, proxy_type=kind, delay=blocks)
-            done = await send_call(sender, chain, call)
-            text = f"{delegate} may now act for {chain.metadata.address(sender.account)} ({kind})."
-            report(done, as_json, text, proxy=who, type=kind, delay=blocks)
-
-    run(work())
+    if delegate == sender.account:
+        raise Mistyped("an account cannot be its own proxy")
+    if type_ is ProxyType.Any and not sender.as_json:
+        show.note("A proxy of type Any may make all calls, also send all of the money.")
+    return {"delegate": Id(delegate), "proxy_type": type_, "delay": delay}
 
 
-@examples("btt-chain proxy remove bob --from alice", "btt-chain proxy remove --all --from alice")
-@proxy.command(cls=SendingCommand)
-@click.argument("delegate", metavar="PROXY", required=False)
-@click.option("--type", "scope", help="Only the proxy of this type.")
-@click.option("--all", "removes_all", is_flag=True, help="All proxies of the account.")
-@call_options
-def remove(
-    delegate: str | None, scope: str | None, removes_all: bool, url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
-    """End what PROXY may do for the signer; the deposit is returned."""
-    if removes_all == (delegate is not None):
-        raise Mistyped("give either a PROXY or --all")
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            found, _ = await _proxies(chain, chain.metadata.address(sender.account))
-            if delegate is None:
-                if not found:
-                    raise NotFound("the account has no proxies")
-                done = await send_call(sender, chain, chain.compose("Proxy.remove_proxies"))
-                report(done, as_json, f"{len(found)} proxies are removed.", removed=len(found))
-                return
-            who = _address(chain, delegate)
-            own = [each for each in found if each.delegate == who
-                   and (scope is None or each.scope == _scope(chain, scope))]  # fmt: skip
-            if not own:
-                raise NotFound(
-                    f"{delegate} is not such a proxy of {chain.metadata.address(sender.account)}"
-                )
-            if len(own) > 1:
-                kinds = ", ".join(each.scope for each in own)
-                raise Mistyped(
-                    f"{delegate} is a proxy in several ways: give --type, one of {kinds}"
-                )
-            (one,) = own
-            call = chain.compose("Proxy.remove_proxy", delegate=who, proxy_type=one.scope,
-                                 delay=one.delay)  # fmt: skip
-            done = await send_call(sender, chain, call)
-            report(done, as_json, f"{delegate} is no longer a proxy ({one.scope}).", proxy=who,
-                   type=one.scope)  # fmt: skip
-
-    run(work())
-
-
-@examples("btt-chain proxy announce alice Balances.transfer_keep_alive carol 5BTT --from bob")
-@proxy.command(cls=SendingCommand)
-@real_argument
-@click.argument("call_name", metavar="PALLET.CALL")
-@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
-@call_options
-def announce(
-    real: str, call_name: str, arguments: tuple[str, ...], url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
-    """Announce a call as ACCOUNT, of which the signer is a proxy with a delay."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = _address(chain, real)
-            own = await _definition(chain, who, chain.metadata.address(sender.account))
-            inner = Call(chain.metadata.arguments.encode_call(call_name, arguments))
-            digest = blake2_256(inner.raw)
-            failure = await failure_of(
-                chain, signed_by(account(real, chain.metadata.prefix)), inner
-            )
-            if failure is not None:
-                show.note(f"note: as things stand, {real} could not make this call: {failure}")
-            with wallet_errors():
-                wallet().remember_call(digest, inner.raw)
-            call = chain.compose("Proxy.announce", real=who, call_hash="0x" + digest.hex())
-            done = await send_call(sender, chain, call)
-            text = (
-                f"Announced as number {done.number}. In {_delay_text(chain, own.delay)}: "
-                f"`btt-chain proxy execute {real} {done.number}`."
-            )
-            report(done, as_json, text, number=done.number, callHash="0x" + digest.hex(),
-                   call="0x" + inner.raw.hex(), dueAtBlock=done.number + own.delay)  # fmt: skip
-
-    run(work())
-
-
-@examples("btt-chain proxy execute alice 184 --from bob")
-@proxy.command(cls=SendingCommand)
-@real_argument
-@number_argument
-@click.option(
-    "--call", "given", metavar="HEX|FILE",
-    help="The encoded call, if it was announced from another wallet.",
+@program(
+    proxy, "btt-chain proxy remove bob --from alice", "btt-chain proxy remove --all --from alice"
 )  # fmt: skip
-@call_options
-def execute(
-    real: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+async def remove(
+    chain: ViewClient,
+    sender: Sender,
+    delegate: Annotated[AccountId | None, Input("PROXY")],
+    type_: Annotated[ProxyType | None, Input(help="Only the proxy of this type.")],
+    all_: Annotated[bool, Input(help="All proxies of the account.")],
+) -> None:
+    """End what PROXY may do for the signer; the deposit is returned."""
+    if all_ == (delegate is not None):
+        raise Mistyped("give either a PROXY or --all")
+    definitions, _ = await proxies_of(chain, AccountId(sender.account))
+    if delegate is None:
+        if not definitions:
+            raise NotFound("the account has no proxies")
+        sent, count = await sender.send(chain, "Proxy", "remove_proxies"), len(definitions)
+        report(sent, sender.as_json, f"{count} proxies are removed.", removed=count)
+        return
+    own = [entry for entry in definitions
+           if entry.delegate == delegate and type_ in (None, entry.proxy_type)]  # fmt: skip
+    address = chain.chain.metadata.address
+    if not own:
+        raise NotFound(f"{address(delegate)} is not such a proxy of {address(sender.account)}")
+    if len(own) > 1:
+        kinds = ", ".join(entry.proxy_type.name for entry in own)
+        raise Mistyped(
+            f"{address(delegate)} is a proxy in several ways: give --type, one of {kinds}"
+        )
+    kind = own[0].proxy_type
+    sent = await sender.send(
+        chain, "Proxy", "remove_proxy", delegate=Id(delegate), proxy_type=kind, delay=own[0].delay
+    )  # fmt: skip
+    text = f"{address(delegate)} is no longer a proxy ({kind.name})."
+    report(sent, sender.as_json, text, proxy=address(delegate), type=kind.name)
+
+
+# ---- announced calls
+
+
+@program(
+    proxy,
+    "btt-chain proxy announce alice Balances.transfer_keep_alive carol 5BTT --from bob",
+)  # fmt: skip
+async def announce(
+    chain: ViewClient,
+    sender: Sender,
+    real: AccountId,
+    name: Annotated[str, Input("PALLET.CALL")],
+    arguments: Annotated[list[str], Input("[ARG|NAME=ARG]...", default="")],
+) -> None:
+    """Announce a call as ACCOUNT, of which the signer is a proxy with a delay."""
+    own = await definition_of(chain, real, AccountId(sender.account))
+    inner = Call(chain.chain.metadata.arguments.encode_call(name, arguments))
+    digest, account = blake2_256(inner.raw), chain.chain.metadata.address(real)
+    failure = await failure_of(chain.chain, signed_by(real), inner)
+    if failure is not None:
+        show.note(f"note: as things stand, {account} could not make this call: {failure}")
+    with wallet_errors():
+        wallet().remember_call(digest, inner.raw)
+    sent = await sender.send(chain, "Proxy", "announce", real=Id(real), call_hash=digest)
+    report(
+        sent, sender.as_json,
+        f"Announced as number {sent.number}. In {blocks(own.delay, chain.slot_ms)}: "
+        f"`btt-chain proxy execute {account} {sent.number}`.",
+        number=sent.number, callHash=to_hex(digest), call=to_hex(inner.raw),
+        dueAtBlock=sent.number + int(own.delay),
+    )  # fmt: skip
+
+
+@program(proxy, "btt-chain proxy execute alice 184 --from bob")
+async def execute(
+    chain: ViewClient,
+    sender: Sender,
+    real: AccountId,
+    number: Number,
+    call: Annotated[
+        str | None,
+        Input("HEX|FILE", "The encoded call, if it was announced from another wallet."),
+    ],
+) -> None:
     """Make an announced call as ACCOUNT, when its delay is over."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who, own = _address(chain, real), chain.metadata.address(sender.account)
-            found = await _announced(chain, own, who, number)
-            rule, best = await _definition(chain, who, own), (await chain.best()).number
-            left = found.height + rule.delay - best
-            if left > 0:
-                raise Refused(f"number {found.height} can be executed in "
-                              f"{_delay_text(chain, left)}")  # fmt: skip
-            inner = Call(_bytes_of(found, given))
-            arguments: dict[str, Plain] = {"delegate": own, "real": who, "force_proxy_type": None}
-            call = carrying(chain.metadata, "Proxy.proxy_announced", arguments, inner)
-            done = await send_call(sender, chain, call)
-            report(done, as_json, f"Number {found.height} is executed.", number=found.height)
-
-    run(work())
+    own = AccountId(sender.account)
+    announced = await announced_call(chain, own, real, number)
+    delay = int((await definition_of(chain, real, own)).delay)
+    height = int(announced.height)
+    left = height + delay - (await chain.chain.best()).number
+    if left > 0:
+        raise Refused(f"number {height} can be executed in {blocks(left, chain.slot_ms)}")
+    outer = carrying(
+        chain.chain.metadata, "Proxy.proxy_announced",
+        {"delegate": to_hex(own), "real": to_hex(real), "force_proxy_type": None},
+        Call(bytes_of(announced, call)),
+    )  # fmt: skip
+    sent = await sender.send_call(chain.chain, outer)
+    report(sent, sender.as_json, f"Number {height} is executed.", number=height)
 
 
-@examples("btt-chain proxy reject bob 184 --from alice")
-@proxy.command(cls=SendingCommand)
-@delegate_argument
-@number_argument
-@call_options
-def reject(
-    delegate: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+@composed(
+    proxy, Proxy.reject_announcement, "btt-chain proxy reject bob 184 --from alice",
+    done="The announced call is rejected.",
+)  # fmt: skip
+async def reject(
+    chain: ViewClient, delegate: Delegate, number: Number, sender: Sender
+) -> dict[str, object]:
     """Reject a call that PROXY announced as the signer's account."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = _address(chain, delegate)
-            found = await _announced(chain, who, chain.metadata.address(sender.account), number)
-            call = chain.compose("Proxy.reject_announcement", delegate=who,
-                                 call_hash=found.call_hash)  # fmt: skip
-            done = await send_call(sender, chain, call)
-            report(done, as_json, f"Number {found.height} is rejected.", number=found.height)
-
-    run(work())
+    announced = await announced_call(chain, delegate, AccountId(sender.account), number)
+    return {"delegate": Id(delegate), "call_hash": announced.call_hash}
 
 
-@examples("btt-chain proxy withdraw alice 184 --from bob")
-@proxy.command(cls=SendingCommand)
-@real_argument
-@number_argument
-@call_options
-def withdraw(
-    real: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+@composed(
+    proxy, Proxy.remove_announcement, "btt-chain proxy withdraw alice 184 --from bob",
+    done="The announced call is withdrawn.",
+)  # fmt: skip
+async def withdraw(
+    chain: ViewClient, real: AccountId, number: Number, sender: Sender
+) -> dict[str, object]:
     """Withdraw a call that the signer announced as ACCOUNT; its deposit is returned."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = _address(chain, real)
-            found = await _announced(chain, chain.metadata.address(sender.account), who, number)
-            call = chain.compose("Proxy.remove_announcement", real=who,
-                                 call_hash=found.call_hash)  # fmt: skip
-            done = await send_call(sender, chain, call)
-            report(done, as_json, f"Number {found.height} is withdrawn.", number=found.height)
-
-    run(work())
+    announced = await announced_call(chain, AccountId(sender.account), real, number)
+    return {"real": Id(real), "call_hash": announced.call_hash}
 
 
 # ---- the chain's records
 
 
-async def _proxies(chain: Chain, who: str) -> tuple[list[Definition], int]:
+async def proxies_of(chain: ViewClient, who: AccountId) -> tuple[list[ProxyDefinition], u128]:
     """Return the proxies of an account, and the deposit for them."""
-    found = await chain.storage("Proxy.Proxies", who)
-    rows, deposit = found if isinstance(found, list) else ([], 0)
-    return [
-        Definition(
-            str(field(each, "delegate")),
-            str(field(each, "proxy_type")),
-            int(str(field(each, "delay"))),
-        )
-        for each in (rows if isinstance(rows, list) else [])
-    ], int(str(deposit))
+    stored = await chain.storage(tuple[list[ProxyDefinition], u128], "Proxy.Proxies", who)
+    return stored or ([], u128(0))
 
 
-async def _definition(chain: Chain, real: str, delegate: str) -> Definition:
+async def definition_of(chain: ViewClient, real: AccountId, delegate: AccountId) -> ProxyDefinition:
     """Return the entry that makes an account a proxy of another. Refused if nothing does."""
-    found, _ = await _proxies(chain, real)
-    own = [each for each in found if each.delegate == delegate]
-    if not own:
-        raise Refused(f"{delegate} is not a proxy of {real}")
-    return own[0]
+    for definition in (await proxies_of(chain, real))[0]:
+        if definition.delegate == delegate:
+            return definition
+    address = chain.chain.metadata.address
+    raise Refused(f"{address(delegate)} is not a proxy of {address(real)}")
 
 
-async def _announcements(chain: Chain, delegate: str) -> list[Announcement]:
-    found = await chain.storage("Proxy.Announcements", delegate)
-    rows = found[0] if isinstance(found, list) else []
-    return [
-        Announcement(
-            str(field(each, "real")),
-            str(field(each, "call_hash")),
-            int(str(field(each, "height"))),
-        )
-        for each in (rows if isinstance(rows, list) else [])
-    ]
+async def announcements_of(chain: ViewClient, delegate: AccountId) -> list[Announcement]:
+    """Return the calls that a proxy announced."""
+    stored = await chain.storage(
+        tuple[list[Announcement], u128], "Proxy.Announcements", delegate
+    )  # fmt: skip
+    return [] if stored is None else stored[0]
 
 
-async def _announced(chain: Chain, delegate: str, real: str, number: str | None) -> Announcement:
+async def announced_call(
+    chain: ViewClient, delegate: AccountId, real: AccountId, number: str | None
+) -> Announcement:
     """Return an announced call by its number or the beginning of its hash; else the only one."""
-    pending = [each for each in await _announcements(chain, delegate) if each.real == real]
-    known = ", ".join(str(each.height) for each in pending)
-    fits = [
-        each for each in pending
-        if number is None or number == str(each.height)
-        or (len(number) > 5 and each.call_hash.startswith(number.lower()))
-    ]  # fmt: skip
+    pending = [call for call in await announcements_of(chain, delegate) if call.real == real]
     if not pending:
-        raise NotFound(f"{delegate} has announced no call as {real}")
+        address = chain.chain.metadata.address
+        raise NotFound(f"{address(delegate)} has announced no call as {address(real)}")
+    fits = [
+        call for call in pending
+        if number is None or number == str(call.height)
+        or (len(number) > 5 and to_hex(call.call_hash).startswith(number.lower()))
+    ]  # fmt: skip
     if not fits:
-        raise NotFound(f"no call {number} is announced; known are {known}")
+        heights = ", ".join(str(call.height) for call in pending)
+        raise NotFound(f"no call {number} is announced; known are {heights}")
     if len(fits) > 1:
-        hashes = ", ".join(each.call_hash[:14] for each in fits)
+        hashes = ", ".join(to_hex(call.call_hash)[:14] for call in fits)
         raise Mistyped(f"several calls are announced: give the beginning of a hash, of {hashes}")
     return fits[0]
 
 
-# ---- helpers
-
-
-def names_of_addresses(chain: Chain) -> dict[str, str]:
-    """Return addresses with their names in the wallet, as they are shown."""
-    return {
-        chain.metadata.address(account): f"{name} ({chain.metadata.address(account)})"
-        for account, name in names_of_accounts().items()
-    }
-
-
-def _address(chain: Chain, text: str) -> str:
-    """Return the address of an account as typed. Mistyped if the text is not an account."""
-    return chain.metadata.address(account(text, chain.metadata.prefix))
-
-
-def _scope(chain: Chain, given: str) -> str:
-    """Return a type of proxy by its name, in any case. Mistyped if there is none."""
-    _, call = chain.metadata.items.call("Proxy.add_proxy")
-    types = chain.metadata.items.types
-    kind = next(field.type for field in call.fields if field.name == "proxy_type")
-    definition = types.type(kind).definition
-    known = (
-        [each.name for each in definition.variants] if isinstance(definition, VariantDef) else []
-    )
-    plain = given.replace("-", "").replace("_", "").lower()
-    for name in known:
-        if name.lower() == plain:
-            return name
-    raise Mistyped(f"--type: there is no type {given!r}; {hint(given, known)}")
-
-
-def _blocks(chain: Chain, text: str) -> int:
-    """Return a delay in blocks: a number of them, or a time. Mistyped if it is neither."""
-    found = DELAY.fullmatch(text.strip())
-    if found is None or (found[2] and found[2] not in UNITS):
-        raise Mistyped(f"--delay: {text!r} is not a delay: write blocks, as 600, or a time, as 2d, "
-                       "6h or 30min")  # fmt: skip
-    number = int(found[1])
-    if found[2]:
-        number = -(-number * UNITS[found[2]] * 1_000 // _slot_ms(chain))
-    if number >= 1 << 32:
-        raise Mistyped(f"--delay: {text} is too long")
-    return number
-
-
-def _slot_ms(chain: Chain) -> int:
-    return int(str(chain.constant("Babe.ExpectedBlockTime")))
-
-
-def _delay_text(chain: Chain, blocks: int) -> str:
-    if not blocks:
+def blocks(number: int, slot_ms: int | None) -> str:
+    """Return a number of blocks and about how long they take."""
+    if not number:
         return "none"
-    return f"{blocks:_} blocks (about {span(blocks * _slot_ms(chain))})"
+    time = "" if slot_ms is None else f" (about {span(int(number) * slot_ms)})"
+    return f"{int(number):_} blocks{time}"
 
 
-def _bytes_of(found: Announcement, given: str | None) -> bytes:
+def bytes_of(announced: Announcement, typed: str | None) -> bytes:
     """Return the announced call. Mistyped or Refused if it is not here, or another one is given."""
-    digest = bytes.fromhex(found.call_hash[2:])
-    if given is None:
+    if typed is None:
         with wallet_errors():
-            raw = wallet().recall(digest)
+            raw = wallet().recall(announced.call_hash)
         if raw is None:
             raise Mistyped(
-                f"the chain has only the hash of the call, {found.call_hash}: give it with --call "
-                "HEX"
+                f"the chain has only the hash of the call, {to_hex(announced.call_hash)}: give it "
+                "with --call HEX"
             )
     else:
-        raw = call_given(given)
-    if blake2_256(raw) != digest:
+        raw = call_given(typed)
+    if blake2_256(raw) != announced.call_hash:
         raise Refused("this is another call than the announced one")
     return raw

@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-import click
-
 from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u32
 from cli.common import show
-from cli.common.deciding import decide, deciding_options
-from cli.common.options import Group, examples, query_options
-from cli.common.session import run
-from cli.common.working import account, properties
-from cli.declared import Input, query, send
+from cli.common.options import Group
+from cli.declared import Input, decided, query, send
 from runtime.pallets.referral.api import Offer, QuotaView, RefereeView, ReferralApi
 from runtime.pallets.referral.pallet import Referral
 from runtime.pallets.referral.types import Terms
@@ -143,23 +137,14 @@ send(
 )  # fmt: skip
 
 
-@examples(
-    "btt-chain referral attest //Bob",
-    "btt-chain referral attest //Bob --sudo --from //Alice",
-)
-@referral.command()
-@click.argument("referee", metavar="ACCOUNT")
-@deciding_options
-@query_options
-def attest(referee: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@decided(
+    referral, Referral.attest_implementation, "btt-chain referral attest //Bob",
+    "btt-chain referral attest //Bob --sudo --from //Alice", track="technical",
+    done="attested, in block {block}",
+)  # fmt: skip
+def attest(referee: AccountId) -> dict[str, object]:
     """Have the implementation at a referee attested: print the proposal, or send it as sudo.
 
     The Foundation's multisig may also send the call `Referral.attest_implementation`.
     """
-    _, prefix = run(properties(url, timeout))
-    who = AccountId(account(referee, prefix))
-    decide(
-        "Referral.attest_implementation", {"referee": Id(who)}, [encode(who, prefix)],
-        "technical", "attested",
-        url=url, timeout=timeout, as_json=as_json, options=options,
-    )  # fmt: skip
+    return {"referee": Id(referee)}

@@ -10,14 +10,15 @@ from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.keystore import Keystore
 from btt_chain.keystore.key_manager import possession_proof
 from btt_chain.primitives import ss58
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.key_state import KEY_TYPES
 from cli.common.options import examples, json_option, query_options
-from cli.common.session import open_chain, run
+from cli.common.session import from_hex, open_chain, run
 from cli.common.validator_keys import (
-    KEY_TYPES,
-    keystore_password,
+    keystore_password_of,
     keystore_password_options,
     place_of,
     plain_key_errors,
@@ -47,7 +48,7 @@ def rotate(owner: str, url: str, timeout: float, as_json: bool) -> None:
     async def ask() -> tuple[bytes, str, str]:
         async with open_chain(url, timeout) as chain:
             account = _account(owner, chain.metadata.prefix)
-            made = await chain.connection.call("author_rotateKeysWithOwner", "0x" + account.hex())
+            made = await chain.connection.call("author_rotateKeysWithOwner", to_hex(account))
         if not isinstance(made, dict):
             raise Refused(f"{url} did not answer with keys and a proof")
         return account, str(made.get("keys")), str(made.get("proof"))
@@ -71,16 +72,9 @@ def rotate(owner: str, url: str, timeout: float, as_json: bool) -> None:
 @keystore_password_options
 @json_option
 def prove(
-    dev: bool,
-    chain: str | None,
-    base_path: Path | None,
-    owner: str,
-    given: str | None,
-    password: str | None,
-    password_filename: Path | None,
-    password_interactive: bool,
-    as_json: bool,
-) -> None:
+    dev: bool, chain: str | None, base_path: Path | None, owner: str, given: str | None,
+    as_json: bool, **options: object,
+) -> None:  # fmt: skip
     """Prove that session keys of the keystore are the owner's; no node is needed.
 
     For keys that are there already, such as those of `key insert`. Prints the arguments of
@@ -88,10 +82,11 @@ def prove(
     """
     account = _account(owner)
     place = place_of(dev, chain, base_path)
-    word = keystore_password(password, password_filename, password_interactive)
+    word = keystore_password_of(options)
     with plain_key_errors():
         store = Keystore.open(place.paths.keystore, word)
-        keys = _only_keys(store, place.paths.keystore) if given is None else _hex(given)
+        folder = place.paths.keystore
+        keys = _only_keys(store, folder) if given is None else from_hex(given, "--keys")
         try:
             proof = possession_proof(store, keys, account)
         except KeyError as missing:
@@ -99,7 +94,7 @@ def prove(
             raise NotFound(f"0x{public.hex()} is not in {place.paths.keystore}") from None
         except ValueError as error:
             raise Mistyped(f"--keys: {error}") from None
-    _print(account, "0x" + keys.hex(), "0x" + proof.hex(), as_json)
+    _print(account, to_hex(keys), to_hex(proof), as_json)
 
 
 def _account(text: str, prefix: int | None = None) -> bytes:
@@ -126,13 +121,6 @@ def _only_keys(store: Keystore, folder: Path) -> bytes:
             )
         keys += found[0]
     return keys
-
-
-def _hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        raise Mistyped("--keys is not hex") from None
 
 
 def _print(account: bytes, keys: str, proof: str, as_json: bool) -> None:

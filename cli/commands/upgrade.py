@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
 
@@ -17,9 +16,14 @@ from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.transactions import Call as Encoded
 from btt_chain.client.wire import to_bytes
 from btt_chain.crypto.hashing import twox_128
+from btt_chain.present import Context, Unfit, rule
+from btt_chain.present.times import date
+from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.meaning import SLOTS
 from btt_chain.scale import codec, u64
 from cli.commands.tokenomics_live import fetch_state
 from cli.common import show
+from cli.common.calls import report
 from cli.common.chain_data import chain_name, data_options, opened
 from cli.common.deciding import by_sudo, is_sent_by_sudo
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
@@ -40,20 +44,12 @@ from storage.trie import state_root
 if TYPE_CHECKING:
     from btt_chain.chain.rehearsal import Rehearsal
     from btt_chain.chain.runtimes import Carried, Release
-    from runtime.frame.call import Call
 
-_SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-LAST: Final = 253_402_300_799
-"""The end of the year 9999, unix seconds: calendars have no later time."""
+Slots = Annotated[u64, SLOTS]
 PICOS: Final = 10**9
 """Picoseconds of a millisecond."""
-MAX_DIGITS: Final = 19
-"""Maximum digits of a slot: a longer number may not fit a u64."""
 MAX_SHOWN: Final = 20
 """Maximum number of the audit's findings that are shown."""
-
-
 PACKAGES: Final = "btt_chain.runtimes"
 """Group of the entry points by which packages add versions."""
 
@@ -69,6 +65,7 @@ def upgrade() -> None:
 
 def runtimes() -> Mapping[Release, Carried]:
     """Return the runtime versions of this program. Refused if a package is wrong."""
+    # Imported here: the table of pallets takes half a second, and `status` needs none.
     from btt_chain.chain.runtimes import BadPackage, carried
 
     try:
@@ -91,8 +88,6 @@ def origins(spec_name: str) -> Mapping[int, str]:
 
     Refused if a package is wrong. Without packages nothing is imported: the runtime takes a second.
     """
-    from importlib.metadata import entry_points
-
     if not entry_points(group=PACKAGES):
         return {SPEC_VERSION: "the program"}
     return {number: runtime.origin for number, runtime in versions_of(spec_name).items()}
@@ -126,10 +121,9 @@ def _print_status(status: dict[str, Any], own: Mapping[int, str]) -> None:
     planned, name = status["scheduled"], status["specName"]
     coming = "nothing"
     if planned is not None:
-        moment = datetime.fromtimestamp(planned["time"] / 1_000, UTC)
         left = planned["slotsLeft"]
         coming = f"{name} {planned['specVersion']} at slot {planned['slot']}, " + (
-            f"about {moment:%Y-%m-%d %H:%M:%S} UTC, in {left:_} slots" if left else "which is here"
+            f"about {date(planned['time'])}, in {left:_} slots" if left else "which is here"
         )
     show.record(
         {
@@ -189,7 +183,7 @@ def schedule(
     if number <= version.spec_version:
         present = int(version.spec_version)
         raise Refused(f"the chain runs {name} {present}: schedule a later version than that")
-    at = _slot(slot) if slot else now + -(-_seconds(str(span)) * 1_000 // int(params.slot_ms))
+    at = _slot(slot, span, now, int(params.slot_ms))
     if not is_sent and at < now + params.day_slots:
         raise Refused(
             f"slot {at} is {at - now} from now, and {params.day_slots} are the least notice when "
@@ -198,36 +192,31 @@ def schedule(
     runtime = own[number].build(params)
     call = runtime.call("Upgrade", "schedule", code=runtime.version.encoded(), slot=u64(at))
     if is_sent:
-        block = run(_by_sudo(Sender.of(options, as_json), call, url, timeout))
-        if as_json:
-            show.document({"specVersion": number, "slot": at, "block": block})
-        else:
-            show.good(f"{name} {number} is scheduled for slot {at}, in block {block}")
+        sender = Sender.of(options, as_json)
+
+        async def send() -> None:
+            async with open_chain(url, timeout) as chain:
+                sent = await by_sudo(sender, chain, Encoded(call.raw))
+            text = f"{name} {number} is scheduled for slot {at}, in block {to_hex(sent.block)}"
+            report(sent, as_json, text, specVersion=number, slot=at)
+
+        run(send())
         return
-    code = "0x" + runtime.version.encoded().hex()
+    code = to_hex(runtime.version.encoded())
     if as_json:
-        show.document(
-            {"specVersion": number, "slot": at, "call": "0x" + call.raw.hex(), "code": code}
-        )
+        show.document({"specVersion": number, "slot": at, "call": to_hex(call.raw), "code": code})
         return
-    moment = time.time() + (at - now) * int(params.slot_ms) / 1_000
-    about = f"about {datetime.fromtimestamp(min(moment, LAST), UTC):%Y-%m-%d %H:%M} UTC"
-    show.record({"call": "0x" + call.raw.hex(), "slot": f"{at}, {at - now} from now, {about}"})
+    about = date(int(time.time() * 1_000) + (at - now) * int(params.slot_ms))
+    show.record({"call": to_hex(call.raw), "slot": f"{at}, {at - now} from now, about {about}"})
     show.note("propose it, for example on root's track:")
     click.echo(f"btt-chain gov propose Upgrade.schedule {code} {at} --track root --from URI")
-
-
-async def _by_sudo(sender: Sender, call: Call, url: str, timeout: float) -> str:
-    """Send a call with the sudo key, and return the hash of its block in hex."""
-    async with open_chain(url, timeout) as chain:
-        return "0x" + (await by_sudo(sender, chain, Encoded(call.raw))).block.hex()
 
 
 async def _facts(client: Connection) -> tuple[RuntimeParams, RuntimeVersion, int]:
     """Return the chain's parameters, the version in force, and the slot since genesis."""
 
     async def read(key: bytes) -> bytes:
-        found = await client.call("state_getStorage", "0x" + key.hex())
+        found = await client.call("state_getStorage", to_hex(key))
         return b"" if found is None else to_bytes(found)
 
     try:
@@ -243,19 +232,15 @@ async def _facts(client: Connection) -> tuple[RuntimeParams, RuntimeVersion, int
     return params, version, max(current, by_clock) - (first or by_clock)
 
 
-def _slot(text: str) -> int:
-    digits = text.replace("_", "").replace(",", "")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
-        raise Mistyped(f"--slot {text}: expected a number of slots since genesis")
-    return int(digits)
-
-
-def _seconds(text: str) -> int:
-    """Return the seconds of a duration as typed."""
-    found = _SPAN.fullmatch(text)
-    if found is None:
-        raise Mistyped(f"--in {text}: expected a number and s, m, h or d, like 3d")
-    return int(found[1]) * _SECONDS[found[2]]
+def _slot(slot: str | None, span: str | None, now: int, slot_ms: int) -> int:
+    """Return the slot of --slot, or of --in from now on. Raises Mistyped."""
+    try:
+        if slot:
+            return int(rule(u64).parse(slot, Context()))
+        slots = int(rule(Slots).parse(str(span), Context(slot_ms=slot_ms)))
+        return int(rule(u64).read(now + slots, Context()))
+    except Unfit as error:
+        raise Mistyped(f"{'--slot' if slot else '--in'}: {error}") from None
 
 
 # ---- try
@@ -287,6 +272,7 @@ def try_(
     if sum((dev or chain is not None, state is not None, url is not None)) != 1:
         raise Mistyped("whose state? Give --chain (or --dev), --state or --url, one of them")
     builders = {release: runtime.build for release, runtime in runtimes().items()}
+    # Imported here, as in `runtimes`.
     from btt_chain.chain.rehearsal import CannotRehearse, rehearse
 
     try:
@@ -309,6 +295,7 @@ def try_(
 
 def _read(file: str) -> dict[bytes, bytes]:
     """Return the state in a file. Refused if the file has no state."""
+    # Imported here, as in `runtimes`.
     from genesis.build import build
     from genesis.catalogue import load
     from genesis.spec import Raw, SpecError
@@ -331,6 +318,7 @@ def _fetched(url: str) -> dict[bytes, bytes]:
 @contextmanager
 def _over(state: dict[bytes, bytes]) -> Iterator[Any]:
     """Yield an overlay over a state, and a function that returns its root."""
+    # Imported here, as in `runtimes`.
     from genesis.build import readable
     from genesis.code import state_version
 
@@ -363,7 +351,7 @@ def _facts_of(made: Rehearsal) -> dict[str, object]:
         "weight": str(made.weight),
         "blockWeight": str(made.limit),
         "failure": made.failure,
-        "roots": ["0x" + root.hex() for root in made.roots],
+        "roots": [to_hex(root) for root in made.roots],
         "findings": made.found,
     }
 
@@ -386,7 +374,7 @@ def _print_rehearsal(made: Rehearsal) -> None:
     share = made.weight * 100 / made.limit
     fields = {"weight": f"{made.weight / PICOS:.1f} ms, {share:.1f} % of a block"}
     for name, root in zip(("root before", "root after"), made.roots, strict=False):
-        fields[name] = "0x" + root.hex()
+        fields[name] = to_hex(root)
     for name, found in zip(("audit before", "audit after"), made.found, strict=False):
         fields[name] = f"{len(found)} findings" if found else "nothing is wrong"
     show.record(fields)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Annotated, Final
 
-import click
-
-from btt_chain.client.chain import read_header
+from btt_chain.client.chain import Chain, read_header
 from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import Json
+from btt_chain.client.views import ViewClient, shaped
 from btt_chain.client.wire import list_of, member
 from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.digits import from_hex, to_hex
+from btt_chain.scale import u128
+from btt_chain.scale.portable import Plain
 from cli.common import show
-from cli.common.calls import report, send_calls
+from cli.common.calls import Named, one_call, report
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.key_state import key_reports
-from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import open_chain, run
+from cli.common.key_state import KEY_TYPES, KeyReport, key_reports
+from cli.common.options import Group
+from cli.common.sending import Sender
 from cli.common.trying import waiting_before
-from cli.common.validator_keys import KEY_TYPES
 from cli.common.validators import (
     Validator,
     few_text,
@@ -32,83 +35,74 @@ from cli.common.validators import (
     read_validator,
     seat_text,
 )
-from cli.common.working import account, planck
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Json
-    from btt_chain.scale.portable import Plain
-    from cli.common.calls import Named
-    from cli.common.key_state import KeyReport
+from cli.common.working import account
+from cli.declared import Input, program, query
+from runtime.frame.aliases import Balance
 
 BLOCKS_COUNTED: Final = 200
 """Maximum number of blocks of the session of which `status` counts the authors."""
 
 
-@click.group(cls=Group)
-def validator() -> None:
-    """Make and finalize blocks, with a bond that answers for it.
+validator = Group(
+    "validator",
+    help="""Make and finalize blocks, with a bond that answers for it.
 
     --url is the validator's own node: its session keys are made there. --from is the stash, whose
     money is bonded. Every command can be repeated: it goes on where it stopped.
-    """
+    """,
+)
 
 
 # ---- join
 
 
-@examples(
-    "btt-chain validator join --from stash.txt --bond 10_000BTT",
+@program(
+    validator, "btt-chain validator join --from stash.txt --bond 10_000BTT",
     "btt-chain validator join --from //Eve --url ws://127.0.0.1:9948",
-)
-@validator.command(cls=SendingCommand)
-@click.option(
-    "--bond", metavar="AMOUNT", help="Bond at least this much. [default: the minimum of the chain]"
-)
-@call_options
-def join(bond: str | None, url: str, timeout: float, as_json: bool, **options: object) -> None:
+)  # fmt: skip
+async def join(
+    chain: ViewClient,
+    sender: Sender,
+    bond: Annotated[
+        Balance | None,
+        Input("AMOUNT", "Bond at least this much. [default: the minimum of the chain]"),
+    ],
+) -> None:
     """Become a candidate: make session keys in the node, register them, bond, ask to validate.
 
     The node must be in sync and have the keys. What is done already is left as it is. All calls are
     one transaction. Keys of an earlier attempt that came to nothing are used, instead of new ones.
     A validator that was removed for absence comes back by this command, too.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            wanted = None if bond is None else planck(chain.metadata.currency, bond)
-            stash = sender.account
-            await check_nothing_waits(chain, sender)
-            before = await read_validator(chain, stash)
-            check_join(chain, before, wanted)
-            missing = joining(before, wanted)
-            if not missing.needs_keys and not await has_keys(chain, before.raw_keys):
-                raise Refused(
-                    "the account has registered session keys that this node does not have: connect "
-                    "to the node that has them, or make new ones here with `btt-chain validator "
-                    "rotate`"
-                )
-            if missing.is_done:
-                _print_joined(before, as_json, "nothing is missing")
-                return
-            names = [*(["Session.set_keys"] if missing.needs_keys else [])]
-            names += [name for name, _ in missing.calls]
-            if sender.is_dry_run and missing.needs_keys:
-                _print_plan(names, as_json)
-                return
-            await check_node(chain)
-            await check_sync(chain)
-            calls = list(missing.calls)
-            if missing.needs_keys:
-                calls.insert(0, await unused_keys(chain, stash) or await new_keys(chain, stash))
-            await send_calls(sender, chain, calls)
-            _print_joined(await read_validator(chain, stash), as_json, *names)
-            few = few_text(int(str(await chain.storage("Authorities.CounterForCandidates"))))
-            if few and not as_json:
-                show.note(few)
-
-    run(work())
+    node = chain.chain
+    wanted, stash = None if bond is None else int(bond), sender.account
+    await check_nothing_waits(node, sender)
+    before = await read_validator(node, stash)
+    check_join(node, before, wanted)
+    missing = joining(before, wanted)
+    if not missing.needs_keys and not await has_keys(node, before.raw_keys):
+        raise Refused(
+            "the account has registered session keys that this node does not have: connect to the "
+            "node that has them, or make new ones here with `btt-chain validator rotate`"
+        )
+    if missing.is_done:
+        _print_joined(before, sender.as_json, "nothing is missing")
+        return
+    names = [*(["Session.set_keys"] if missing.needs_keys else [])]
+    names += [name for name, _ in missing.calls]
+    if sender.is_dry_run and missing.needs_keys:
+        _print_plan(names, sender.as_json)
+        return
+    await check_node(node)
+    await check_sync(node)
+    calls = list(missing.calls)
+    if missing.needs_keys:
+        calls.insert(0, await unused_keys(node, stash) or await new_keys(node, stash))
+    await sender.send_call(node, one_call(node, calls))
+    _print_joined(await read_validator(node, stash), sender.as_json, *names)
+    few = few_text(int(str(await node.storage("Authorities.CounterForCandidates"))))
+    if few and not sender.as_json:
+        show.note(few)
 
 
 def check_join(chain: Chain, state: Validator, bond: int | None) -> None:
@@ -155,7 +149,7 @@ async def check_nothing_waits(chain: Chain, sender: Sender) -> None:
 
 async def has_keys(chain: Chain, keys: bytes) -> bool:
     """Return True if the node has all of a set of session keys."""
-    answer: Json = await chain.connection.call("author_hasSessionKeys", "0x" + keys.hex())
+    answer: Json = await chain.connection.call("author_hasSessionKeys", to_hex(keys))
     return answer is True
 
 
@@ -178,16 +172,14 @@ async def unused_keys(chain: Chain, stash: bytes) -> Named | None:
         ]  # fmt: skip
         if not free:
             return None
-        keys += bytes.fromhex(free[-1].removeprefix("0x"))
-    proof = await chain.connection.call(
-        "author_proveUnusedKeys", "0x" + keys.hex(), "0x" + stash.hex()
-    )
-    return registration(chain, "0x" + keys.hex(), proof)
+        keys += from_hex(free[-1])
+    proof = await chain.connection.call("author_proveUnusedKeys", to_hex(keys), to_hex(stash))
+    return registration(chain, to_hex(keys), proof)
 
 
 async def new_keys(chain: Chain, stash: bytes) -> Named:
     """Make session keys in the node; return the call that registers them, with their proof."""
-    made = await chain.connection.call("author_rotateKeysWithOwner", "0x" + stash.hex())
+    made = await chain.connection.call("author_rotateKeysWithOwner", to_hex(stash))
     keys, proof = (made.get("keys"), made.get("proof")) if isinstance(made, dict) else (None, None)
     return registration(chain, keys, proof)
 
@@ -221,56 +213,46 @@ def _print_joined(state: Validator, as_json: bool, *done: str) -> None:
 # ---- status
 
 
-@examples("btt-chain validator status", "btt-chain validator status //Bob --json")
-@validator.command()
-@click.argument("who", metavar="[STASH]", required=False)
-@query_options
-def status(who: str | None, url: str, timeout: float, as_json: bool) -> None:
+@program(validator, "btt-chain validator status", "btt-chain validator status //Bob --json")
+async def status(
+    chain: ViewClient, as_json: bool, who: Annotated[AccountId | None, Input("STASH")]
+) -> None:
     """Show a validator: its seat, keys, blocks, votes, bond, offences, and the next session.
 
     Without STASH that of the session keys of the node.
     """
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            reports = await _reports(chain)
-            if who is None:
-                stash = await _stash_of(chain, reports)
-            else:
-                stash = account(who, chain.metadata.prefix)
-            state = await read_validator(chain, stash)
-            here = None if state.keys is None else await _are_here(chain, state.raw_keys)
-            made, counted = await _blocks(chain, state)
-            voted = await _votes(chain, state)
-            offences = await read_offences(chain, state.address)
-        if as_json:
-            show.document(
-                {**document(state), "keysHere": here, "blocks": made, "ofBlocks": counted,
-                 "votes": voted, "offences": offences,
-                 "signing": [{"type": each.kind, "publicKey": each.public, "state": each.state}
-                             for each in _registered(state, reports)]}
-            )  # fmt: skip
-            return
-        money = chain.metadata.currency.format
-        sessions = state.sessions
-        bond = f"{money(state.active)}, at least {money(state.minimum_bond)} is needed"
-        fields: dict[str, str | list[str]] = {
-            "stash": state.address,
-            "seat": seat_text(state),
-            "keys": _keys_text(state, here),
-            "signing": [f"{each.kind}: {each.text}" for each in _registered(state, reports)],
-            "bond": [bond, *(
-                f"{money(value)} unbonding, free {sessions.when(due)}"
-                for value, due in state.unlocking
-            )],
-            "blocks": "-" if made is None else f"{made} of the last {counted} of this session",
-            "votes": {None: "-", True: "seen in the last rounds", False: "missing"}[voted],
-            "offences": f"{offences} reported lately" if offences else "none",
-            "next session": f"{sessions.index + 1}, {sessions.when(sessions.index + 1)}",
-        }  # fmt: skip
-        show.record({name: value for name, value in fields.items() if value})
-
-    run(ask())
+    node = chain.chain
+    reports = await _reports(node)
+    state = await read_validator(node, await _stash_of(node, reports) if who is None else who)
+    here = None if state.keys is None else await _are_here(node, state.raw_keys)
+    blocks, counted = await _blocks(node, state)
+    voted = await _votes(node, state)
+    offences = await read_offences(node, state.address)
+    if as_json:
+        show.document(
+            {**document(state), "keysHere": here, "blocks": blocks, "ofBlocks": counted,
+             "votes": voted, "offences": offences,
+             "signing": [{"type": report.kind, "publicKey": report.public, "state": report.state}
+                         for report in _registered(state, reports)]}
+        )  # fmt: skip
+        return
+    money, sessions = chain.currency.format, state.sessions
+    bond = f"{money(state.active)}, at least {money(state.minimum_bond)} is needed"
+    fields: dict[str, str | list[str]] = {
+        "stash": state.address,
+        "seat": seat_text(state),
+        "keys": _keys_text(state, here),
+        "signing": [f"{report.kind}: {report.text}" for report in _registered(state, reports)],
+        "bond": [bond, *(
+            f"{money(value)} unbonding, free {sessions.when(due)}"
+            for value, due in state.unlocking
+        )],
+        "blocks": "-" if blocks is None else f"{blocks} of the last {counted} of this session",
+        "votes": {None: "-", True: "seen in the last rounds", False: "missing"}[voted],
+        "offences": f"{offences} reported lately" if offences else "none",
+        "next session": f"{sessions.index + 1}, {sessions.when(sessions.index + 1)}",
+    }  # fmt: skip
+    show.record({name: value for name, value in fields.items() if value})
 
 
 def document(state: Validator) -> dict[str, object]:
@@ -360,7 +342,7 @@ async def _votes(chain: Chain, state: Validator) -> bool | None:
         answer = await chain.connection.call("grandpa_roundState")
     except RpcError:
         return None
-    key = ss58.encode(bytes.fromhex(state.keys["grandpa"][2:]))
+    key = ss58.encode(from_hex(state.keys["grandpa"]))
     rounds = list_of(member(answer, "background"))
     if not rounds:
         return None
@@ -374,126 +356,104 @@ async def _votes(chain: Chain, state: Validator) -> bool | None:
 # ---- list
 
 
-@examples("btt-chain validator list")
-@validator.command("list")
-@query_options
-def list_(url: str, timeout: float, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class ListedValidator:
+    """A validator, or a candidate."""
+
+    stash: AccountId
+    bond: Balance | None
+    active: bool
+    queued: bool
+    candidate: bool
+
+
+@query(
+    validator, "btt-chain validator list",
+    columns={
+        "stash": "stash", "bond": "bond", "this session": "active", "next session": "queued",
+        "candidate": "candidate",
+    },
+)  # fmt: skip
+async def list_(chain: ViewClient) -> list[ListedValidator]:
     """List the validators and candidates with their bonds, the greatest first."""
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            sessions = await read_sessions(chain)
-            active = await chain.storage("Session.Validators")
-            queued = await chain.storage("Session.QueuedKeys")
-            bonds = {
-                str(keys[0]): int(str(bond))
-                async for keys, bond in chain.entries("Authorities.Candidates")
-            }
-            currency = chain.metadata.currency
-        names = [str(name) for name in active] if isinstance(active, list) else []
-        next_ = [str(row[0]) for row in queued if isinstance(row, list)] if isinstance(
-            queued, list
-        ) else []  # fmt: skip
-        accounts = sorted({*names, *next_, *bonds}, key=lambda who: (-bonds.get(who, 0), who))
-        rows = [(who, bonds.get(who), who in names, who in next_, who in bonds) for who in accounts]
-        if as_json:
-            show.document(
-                [
-                    {"stash": who, "bond": None if bond is None else str(bond), "active": now,
-                     "queued": soon, "candidate": stands}
-                    for who, bond, now, soon, stands in rows
-                ]
-            )  # fmt: skip
-            return
-        amounts = show.amounts(currency, [bond for _, bond, *_ in rows])
-        show.table(
-            ["stash", ">bond", "this session", "next session", "candidate"],
-            [
-                [who, amount, *("yes" if flag else "-" for flag in flags)]
-                for (who, _, *flags), amount in zip(rows, amounts, strict=True)
-            ],
-        )
-        show.note(f"session {sessions.index}; the next begins {sessions.when(sessions.index + 1)}")
-
-    run(ask())
+    active = await chain.storage(list[AccountId], "Session.Validators") or []
+    queued = await chain.storage(list[tuple[AccountId, object]], "Session.QueuedKeys") or []
+    bonds = {
+        shaped(AccountId, keys[0]): u128(int(str(bond)))
+        async for keys, bond in chain.chain.entries("Authorities.Candidates")
+    }
+    soon = {stash for stash, _ in queued}
+    sessions = await read_sessions(chain.chain)
+    show.note(f"session {sessions.index}; the next begins {sessions.when(sessions.index + 1)}")
+    rows = [
+        ListedValidator(stash, bonds.get(stash), stash in active, stash in soon, stash in bonds)
+        for stash in {*active, *soon, *bonds}
+    ]
+    return sorted(rows, key=lambda row: (-int(row.bond or 0), row.stash))
 
 
 # ---- rotate
 
 
-@examples("btt-chain validator rotate --from stash.txt")
-@validator.command(cls=SendingCommand)
-@call_options
-def rotate(url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(validator, "btt-chain validator rotate --from stash.txt")
+async def rotate(chain: ViewClient, sender: Sender) -> None:
     """Make new session keys in the node, and register them in the place of the present ones.
 
     The present keys sign for two more sessions: the node that has them must run until then.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            state = await read_validator(chain, sender.account)
-            if state.keys is None:
-                raise NotFound(
-                    f"{state.address} has no session keys: begin with `btt-chain validator join`"
-                )
-            await check_nothing_waits(chain, sender)
-            await check_node(chain)
-            if sender.is_dry_run:
-                _print_plan(["Session.set_keys"], as_json)
-                return
-            # Unused keys may be those of an earlier rotation, which were to go.
-            name, arguments = await new_keys(chain, sender.account)
-            done = await send_calls(sender, chain, [(name, arguments)])
-            session = (await read_sessions(chain)).index + 2
-            when = (await read_sessions(chain)).when(session)
-        report(
-            done, as_json,
-            f"The new keys sign from session {session} on, {when}; keep the node with the old ones "
-            "running until then.",
-            keys=arguments["keys"], session=session,
-        )  # fmt: skip
-
-    run(work())
+    node = chain.chain
+    state = await read_validator(node, sender.account)
+    if state.keys is None:
+        raise NotFound(
+            f"{state.address} has no session keys: begin with `btt-chain validator join`"
+        )
+    await check_nothing_waits(node, sender)
+    await check_node(node)
+    if sender.is_dry_run:
+        _print_plan(["Session.set_keys"], sender.as_json)
+        return
+    # Unused keys may be those of an earlier rotation, which were to go.
+    name, arguments = await new_keys(node, sender.account)
+    done = await sender.send_call(node, node.compose(name, **arguments))
+    sessions = await read_sessions(node)
+    session = sessions.index + 2
+    report(
+        done, sender.as_json,
+        f"The new keys sign from session {session} on, {sessions.when(session)}; keep the node "
+        "with the old ones running until then.",
+        keys=arguments["keys"], session=session,
+    )  # fmt: skip
 
 
 # ---- leave
 
 
-@examples("btt-chain validator leave --from stash.txt")
-@validator.command(cls=SendingCommand)
-@call_options
-def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(validator, "btt-chain validator leave --from stash.txt")
+async def leave(chain: ViewClient, sender: Sender) -> None:
     """Stop validating, and get the bond back: repeat it until it says that all is done.
 
     It ends the candidacy and unbonds everything, withdraws what is free when the unbonding is over,
     and removes the session keys last. Keep the node running as long as it validates.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            stash = sender.account
-            await check_nothing_waits(chain, sender)
-            stage = leaving(await read_validator(chain, stash))
-            if stage.calls:
-                await send_calls(sender, chain, stage.calls)
-            state = await read_validator(chain, stash)
-        next_ = leaving(state).next_session
-        sent = [name for name, _ in stage.calls]
-        is_done = next_ is None and not leaving(state).calls
-        if as_json:
-            show.document({"done": sent, "nextSession": next_, "left": is_done, **document(state)})
-            return
-        show.record({"sent": sent or ["nothing"]})
-        if is_done:
-            show.good("The account is no longer a validator, and nothing of it is bonded.")
-            return
-        if state.place is not None or state.is_queued:
-            show.note("it validates until a session without it begins: keep the node running")
-        if next_ is not None:
-            when = state.sessions.when(next_)
-            show.note(f"come back in session {next_}, {when}, and repeat this command")
-
-    run(work())
+    node = chain.chain
+    stash = sender.account
+    await check_nothing_waits(node, sender)
+    stage = leaving(await read_validator(node, stash))
+    if stage.calls:
+        await sender.send_call(node, one_call(node, stage.calls))
+    state = await read_validator(node, stash)
+    next_ = leaving(state).next_session
+    sent = [name for name, _ in stage.calls]
+    is_done = next_ is None and not leaving(state).calls
+    if sender.as_json:
+        show.document({"done": sent, "nextSession": next_, "left": is_done, **document(state)})
+        return
+    show.record({"sent": sent or ["nothing"]})
+    if is_done:
+        show.good("The account is no longer a validator, and nothing of it is bonded.")
+        return
+    if state.place is not None or state.is_queued:
+        show.note("it validates until a session without it begins: keep the node running")
+    if next_ is not None:
+        when = state.sessions.when(next_)
+        show.note(f"come back in session {next_}, {when}, and repeat this command")

@@ -6,18 +6,18 @@ Commands that start with the runtime take a second longer, so those of everyday 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from btt_chain.client.chain import Chain
+from btt_chain.client.transactions import Call, Included
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Refused
 
 if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Call, Included
-    from btt_chain.scale.portable import Plain
     from cli.common.sending import Sender
 
-    Named = tuple[str, Mapping[str, Plain]]
+Named: TypeAlias = tuple[str, Mapping[str, Plain]]
 
 
 def one_call(chain: Chain, calls: Sequence[Named]) -> Call:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import InvalidAnswer, RpcError
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import write_json
 from cli.common.session import open_chain, run
+from genesis.build import Genesis
+from genesis.checkpoint import (
+    AUTHORITIES,
+    CURRENT_EPOCH,
+    NEXT_EPOCH,
+    SET_ID,
+    Checkpoint,
+    good_until_ms,
+)
 from runtime.params import PARAMS_KEY, RuntimeParams
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from genesis.build import Genesis
-    from genesis.checkpoint import Checkpoint
 
 FINAL: Final = "final"
 SUFFIX: Final = ".not-after.json"
@@ -34,20 +40,18 @@ def checkpoint_from(url: str, timeout: float, genesis: bytes, block: str) -> Che
 
 
 async def _read(url: str, timeout: float, genesis: bytes, block: str) -> Checkpoint:
-    from genesis.checkpoint import AUTHORITIES, CURRENT_EPOCH, NEXT_EPOCH, SET_ID, Checkpoint
-
     async with open_chain(url, timeout) as chain:
         call = chain.connection.call
         theirs = await call("chain_getBlockHash", 0)
-        if theirs != "0x" + genesis.hex():
+        if theirs != to_hex(genesis):
             raise Refused(
                 f"the node at {url} runs another chain: its genesis is {theirs}, that of the "
-                f"specification 0x{genesis.hex()}"
+                f"specification {to_hex(genesis)}"
             )
         hash = await _final_block(chain, block)
         try:
             answers = {
-                function: bytes.fromhex(str(await call("state_call", function, "0x", hash))[2:])
+                function: from_hex(await call("state_call", function, "0x", hash))
                 for function in (AUTHORITIES, CURRENT_EPOCH, NEXT_EPOCH, SET_ID)
             }
             return Checkpoint.at(await _header(chain, hash), answers.__getitem__)
@@ -80,19 +84,17 @@ async def _final_block(chain: Chain, block: str) -> str:
 
 def write_validity(checkpoint: Checkpoint, zero: Genesis, output: str) -> None:
     """Print until when a checkpoint is good, and write it beside its specification."""
-    from genesis.checkpoint import good_until_ms
-
     until = good_until_ms(checkpoint, RuntimeParams.decode(zero.state[PARAMS_KEY]))
     moment = datetime.fromtimestamp(until / 1000, UTC).isoformat(timespec="seconds")
     show.note(
-        f"block {checkpoint.number} 0x{checkpoint.hash.hex()} is the checkpoint; it is good until "
+        f"block {checkpoint.number} {to_hex(checkpoint.hash)} is the checkpoint; it is good until "
         f"{moment}"
     )
     if output != "-":
         document = {
-            "genesis": "0x" + bytes(zero.hash).hex(),
+            "genesis": to_hex(zero.hash),
             "block": checkpoint.number,
-            "hash": "0x" + checkpoint.hash.hex(),
+            "hash": to_hex(checkpoint.hash),
             "notAfter": moment,
         }
         write_json(document, str(Path(output)) + SUFFIX)

@@ -4,60 +4,38 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.client.chain import Chain
+from btt_chain.client.transactions import Call, Included
 from cli.common import show
 from cli.common.errors import Mistyped
 from cli.common.options import Command
 from cli.common.sending import Sender, optional_sending_options
-from cli.common.session import run
 from cli.common.signers import carrying
-from cli.common.working import view_chain
 
 TYPED: Final = click.core.ParameterSource.COMMANDLINE
 ASKING: Final = ("dry_run", "yes", "force")
 """Options that ask for less than sending, which is what happens without `--sudo`."""
 
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Call, Included
-
 
 def deciding_options(command: Command) -> Command:
-    """Add `--sudo`, and the options of a signed call that goes with it; `decide` reads them."""
+    """Add `--sudo`, and the options of a signed call that goes with it."""
     sudo = click.option(
         "--sudo", is_flag=True, help="Send it with the sudo key, where there is one."
     )
     return sudo(optional_sending_options(command))
 
 
-def decide(
-    name: str, args: dict[str, object], words: Sequence[str], track: str, done: str, *,
-    url: str, timeout: float, as_json: bool, options: dict[str, object],
-) -> None:  # fmt: skip
-    """Print the proposal of a call to a track; with `--sudo --from`, send the call at once.
+def print_proposal(
+    name: str, raw: bytes, words: Sequence[str], track: str, *, as_json: bool
+) -> None:
+    """Print a call, and the command that proposes it to a track.
 
-    `name` is that of pallet and call, `args` are its arguments and `words` the same as text.
+    `name` is that of pallet and call, `words` are its arguments as they are typed.
     """
-    is_sent = is_sent_by_sudo(options, sudo=bool(options.pop("sudo")))
-    pallet, _, method = name.partition(".")
-
-    async def work() -> tuple[bytes, bytes | None]:
-        async with view_chain(url, timeout) as chain:
-            call = chain.compose(pallet, method, **args)
-            if not is_sent:
-                return call.raw, None
-            return call.raw, (await by_sudo(Sender.of(options, as_json), chain.chain, call)).block
-
-    raw, block = run(work())
-    if block is not None:
-        if as_json:
-            show.document({"done": done, "block": "0x" + block.hex()})
-        else:
-            show.good(f"{done}, in block 0x{block.hex()}")
-        return
     line = f"btt-chain gov propose {name} {shlex.join(words)} --track {track} --from URI"
     if as_json:
         show.document({"call": "0x" + raw.hex(), "propose": line})

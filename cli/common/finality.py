@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from btt_chain.consensus.finality.proofs import FinalityProof
 from btt_chain.crypto.hashing import twox_128
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.grandpa import Justification, Target, Verdict, verify_full
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.voters import AuthorityId, VoterSet
@@ -89,12 +90,7 @@ def read_header(text: str, what: str) -> Header:
 
 def text_of(document: dict[str, object], name: str) -> str:
     """Return a text in hex of a document. Raises Refused."""
-    found = document.get(name)
-    if isinstance(found, str) and found.startswith("0x"):
-        return found
-    raise Refused(
-        f"the file is not a proof: no {name!r} in hex. The explorer's links `Proof` lead to one"
-    )
+    return to_hex(unhex(document.get(name), name))
 
 
 def nodes_of(document: dict[str, object]) -> list[bytes]:
@@ -108,10 +104,8 @@ def nodes_of(document: dict[str, object]) -> list[bytes]:
 def unhex(text: object, name: str) -> bytes:
     """Return the bytes of a text in hex. Raises Refused."""
     try:
-        if isinstance(text, str) and text.startswith("0x"):
-            return bytes.fromhex(text[2:])
+        return from_hex(text, prefix=True)
     except ValueError:
-        pass
-    raise Refused(
-        f"the file is not a proof: no {name!r} in hex. The explorer's links `Proof` lead to one"
-    )
+        raise Refused(
+            f"the file is not a proof: no {name!r} in hex. The explorer's links `Proof` lead to one"
+        ) from None

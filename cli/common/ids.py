@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from btt_chain.client.jsonrpc import Json
+from btt_chain.crypto.hashing import twox_128
 from cli.common.errors import Mistyped, NotFound
-
-if TYPE_CHECKING:
-    from btt_chain.client.jsonrpc import Json
 
 DIGITS: Final = 64
 """Hex digits of an id."""
@@ -91,8 +90,6 @@ async def resolve(client: Node, text: str, kind: Kind, known: Iterable[bytes] = 
 
 async def _on_chain(client: Node, kind: Kind, digits: str) -> list[str]:
     """Return the ids of the chain that begin with these digits: the map has them in their order."""
-    from btt_chain.crypto.hashing import twox_128
-
     prefix = (twox_128(kind.pallet.encode()) + twox_128(kind.map.encode())).hex()
     whole = digits[: len(digits) // 2 * 2]
     keys = await client.call("state_getKeysPaged", f"0x{prefix}{whole}", MAX_READ, None)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection
 
+KEY_TYPES: Final = ("babe", "gran")
 TODO: Final = {
     "barred": "stop the other node first, for good; then restart this one, which watches for a "
     "session before it signs (docs/runbooks.md: a key is barred)",

@@ -4,60 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from btt_chain.client.accounts import read_account
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
-from btt_chain.client.values import field
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.views import shaped
 from btt_chain.client.wire import member, to_bytes
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.primitives.era import Era
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.scale import codec, compact_decode
 from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.metadata import SequenceDef, VariantDef
+from btt_chain.scale.portable import Plain, Portable
+from btt_chain.wallet.entries import Entry, Kind
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.wallets import wallet, wallet_errors
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.metadata import ChainMetadata
-    from btt_chain.scale.portable import Plain, Portable
-    from btt_chain.wallet.entries import Entry
+from runtime.pallets.multisig.pallet import Operation
 
 MAX_DEPTH: Final = 16
 """Maximum nesting of calls that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Waiting:
     """A call that waits for approvals."""
 
-    height: int
-    index: int
-    """The block and the extrinsic of the proposal."""
     call_hash: bytes
-    deposit: int
-    depositor: bytes
-    approvals: tuple[bytes, ...]
+    operation: Operation
     call: bytes | None
     """Its bytes; None if the chain and the wallet have only its hash."""
 
     @property
     def number(self) -> str:
         """The number of the proposal: its block and extrinsic, which no other one has."""
-        return f"{self.height}-{self.index}"
-
-    @property
-    def timepoint(self) -> dict[str, Plain]:
-        """The place of the proposal in the form of calls."""
-        return {"height": self.height, "index": self.index}
+        return f"{self.operation.when.height}-{self.operation.when.index}"
 
 
 def multisig_named(name: str) -> Entry:
     """Return a multisig account of the wallet. NotFound or Mistyped for other names."""
-    from btt_chain.wallet.entries import Kind
-
     with wallet_errors():
         entry = wallet().get(name)
     if entry.kind is not Kind.MULTISIG:
@@ -77,19 +64,23 @@ def check_signer(entry: Entry, account: bytes, address: str) -> None:
 
 def others(entry: Entry, account: bytes) -> list[Plain]:
     """Return the other signers in the order that the chain wants."""
-    return ["0x" + each.hex() for each in entry.signers if each != account]
+    return [to_hex(signer) for signer in entry.signers if signer != account]
 
 
-async def operations(chain: Chain, entry: Entry) -> list[Operation]:
+async def operations(chain: Chain, entry: Entry) -> list[Waiting]:
     """Return the calls of a multisig account that wait, oldest first."""
-    found: list[Operation] = []
-    owner = "0x" + entry.account.hex()
-    async for keys, value in chain.entries("Multisig.Multisigs", owner):
-        found.append(await _operation(chain, bytes.fromhex(str(keys[1])[2:]), value))
-    return sorted(found, key=lambda each: (each.height, each.index, each.call_hash))
+    waiting = []
+    async for keys, value in chain.entries("Multisig.Multisigs", to_hex(entry.account)):
+        operation, digest = shaped(Operation, value), from_hex(keys[1])
+        timepoint = int(operation.when.height), int(operation.when.index)
+        waiting.append(Waiting(digest, operation, await find_call(chain, *timepoint, digest)))
+    return sorted(
+        waiting,
+        key=lambda call: (call.operation.when.height, call.operation.when.index, call.call_hash),
+    )
 
 
-async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> Operation:
+async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> Waiting:
     """Return a waiting call by its number, its block or the beginning of its hash.
 
     Without a number the only one. NotFound or Mistyped if there is no such call, or several.
@@ -104,33 +95,15 @@ async def operation_numbered(chain: Chain, entry: Entry, number: str | None) -> 
         return waiting[0]
     fits = [
         each for each in waiting
-        if number in (each.number, str(each.height))
+        if number in (each.number, str(each.operation.when.height))
         or (number.startswith("0x") and len(number) > 5
-            and f"0x{each.call_hash.hex()}".startswith(number.lower()))
+            and to_hex(each.call_hash).startswith(number.lower()))
     ]  # fmt: skip
     if len(fits) != 1:
         if fits:
             raise Mistyped(f"{number} stands for several calls: give a number of {known}")
         raise NotFound(f"no call {number} of {entry.name} waits for approvals; known are {known}")
     return fits[0]
-
-
-async def _operation(chain: Chain, call_hash: bytes, value: Plain) -> Operation:
-    when, approvals = field(value, "when"), field(value, "approvals")
-    height, index = int(str(field(when, "height"))), int(str(field(when, "index")))
-    prefix = chain.metadata.prefix
-    return Operation(
-        height,
-        index,
-        call_hash,
-        int(str(field(value, "deposit"))),
-        read_account(str(field(value, "depositor")), prefix),
-        tuple(
-            read_account(str(each), prefix)
-            for each in (approvals if isinstance(approvals, list) else [])
-        ),
-        await find_call(chain, height, index, call_hash),
-    )
 
 
 async def find_call(chain: Chain, height: int, index: int, call_hash: bytes) -> bytes | None:
@@ -207,10 +180,6 @@ def _fields(types: Portable, call_type: int, raw: bytes, at: int) -> list[int]:
 
 async def weight_of(chain: Chain, call: bytes) -> dict[str, Plain]:
     """Return the declared weight of a call, in the form of calls."""
-    from btt_chain.client.wire import to_bytes
-    from btt_chain.primitives.digits import to_hex
-    from btt_chain.scale import compact_decode
-
     data = call + len(call).to_bytes(4, "little")
     name = "TransactionPaymentCallApi_query_call_info"
     raw = to_bytes(await chain.connection.call("state_call", name, to_hex(data)))

@@ -28,7 +28,7 @@ def check_secret(text: str) -> None:
 
     `text` names no file that exists. Messages contain no phrase and no seed.
     """
-    from btt_chain.client.accounts import FILE_NAME
+    from btt_chain.client.accounts import FILE_NAME  # imports keys, which `--help` does without
 
     if text.startswith("//"):
         _check_development(text)
@@ -55,7 +55,7 @@ def check_secret(text: str) -> None:
 
 
 def _check_development(text: str) -> None:
-    from btt_chain.client.accounts import is_path_like, path_like
+    from btt_chain.client.accounts import is_path_like, path_like  # here, as above
 
     if is_path_like(text):
         raise click.UsageError(path_like(text))

@@ -13,6 +13,7 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.daemon import NotReady
+from btt_chain.primitives import digits
 from cli.common import show
 from cli.common.errors import Mistyped, of_client
 from cli.common.files import read_bytes
@@ -85,6 +86,6 @@ def call_given(text: str) -> bytes:
 def from_hex(text: str, what: str) -> bytes:
     """Return the bytes that were typed in hex. Mistyped if the text is not hex."""
     try:
-        return bytes.fromhex(text.strip().removeprefix("0x"))
+        return digits.from_hex(text.strip())
     except ValueError:
         raise Mistyped(f"{what} is not hex") from None

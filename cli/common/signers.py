@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.client.errors import InvalidArgument
+from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.transactions import Call
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
 from btt_chain.scale import EncodeError
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Mistyped, hint
 from cli.common.options import key_pair, read_secret
@@ -28,9 +31,6 @@ from cli.common.wallets import (
 )
 
 if TYPE_CHECKING:
-    from btt_chain.client.metadata import ChainMetadata
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.scale.portable import Plain
     from btt_chain.wallet.entries import Entry
 
 HEX_SEED = 64
@@ -92,7 +92,7 @@ def is_exposed(given: str) -> bool:
 
 
 def _of_entry(entry: Entry, passwords: Passwords) -> ReadSigner:
-    from btt_chain.wallet.entries import Kind
+    from btt_chain.wallet.entries import Kind  # imports cryptography, which queries do without
 
     if entry.kind is not Kind.PROXY:
         return ReadSigner(key_of(entry, passwords), name=entry.name)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, DispatchFailed, RpcError, TransactionRefused
+from btt_chain.client.transactions import Call, Effects
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Refused
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.transactions import Call, Effects
-    from btt_chain.scale.portable import Plain
 
 NO_API = "this chain's runtime cannot try a call before it is sent: it is sent untried"
 

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.keystore import KeystoreError, Password
+from btt_chain.keystore.errors import RecordError, RecordInUse, RecordMissing
+from btt_chain.keystore.record import SigningRecord, read, record_path, recorded_keys
+from btt_chain.node.service.paths import Paths, default_base_path
 from cli.common import show
 from cli.common.chain_data import chain_name
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command, add_options, password
+from cli.common.wallets import Passwords
 
-if TYPE_CHECKING:
-    from btt_chain.keystore import Password
-    from btt_chain.node.service.paths import Paths
-
-KEY_TYPES: Final = ("babe", "gran")
 PASSWORD_VARIABLE: Final = "BTT_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
 KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
 """The session keys of an entry, and their types in the keystore."""
@@ -39,7 +39,7 @@ class Place:
 
 def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
     """Return the paths of the chain's keys and records."""
-    from btt_chain.node.service.paths import Paths, default_base_path
+    # Imported here: the runtime takes half a second, and commands for a node need none.
     from genesis.build import build
     from genesis.catalogue import load
     from genesis.presets import ChainType
@@ -77,12 +77,16 @@ def keystore_password_options(command: Command) -> Command:
     )  # fmt: skip
 
 
+def keystore_password_of(options: dict[str, object]) -> Password | None:
+    """Return the password of the `keystore_password_options`, which are removed from `options`."""
+    typed = Passwords.of(options)
+    return keystore_password(typed.given, typed.file, typed.interactive)
+
+
 def keystore_password(
     given: str | None, filename: Path | None, interactive: bool
 ) -> Password | None:
     """Return the password of the keystore; None: the secret beside its files is used."""
-    from btt_chain.keystore import Password
-
     if filename is not None or interactive:
         ctx = click.get_current_context()
         if ctx.get_parameter_source("password") is not click.core.ParameterSource.COMMANDLINE:
@@ -98,9 +102,6 @@ def keystore_password(
 
 def last_signed(place: Place, public: bytes) -> str:
     """Return a key's last signed message, or the fault of its record, in words."""
-    from btt_chain.keystore.errors import RecordError, RecordMissing
-    from btt_chain.keystore.record import read, record_path
-
     try:
         path = record_path(place.paths.signing, place.genesis, public)
         ledger = read(path, place.genesis, public)
@@ -126,8 +127,6 @@ def last_signed(place: Place, public: bytes) -> str:
 @contextmanager
 def plain_key_errors() -> Iterator[None]:
     """Turn the errors of keys and records into one line."""
-    from btt_chain.keystore import KeystoreError, RecordError
-
     try:
         yield
     except (KeystoreError, RecordError) as error:
@@ -136,9 +135,6 @@ def plain_key_errors() -> Iterator[None]:
 
 def delete_records(place: Place) -> None:
     """Delete every signing record of a chain; Refused while a node signs with one."""
-    from btt_chain.keystore.errors import RecordError, RecordInUse
-    from btt_chain.keystore.record import SigningRecord, recorded_keys
-
     folder = place.paths.signing / place.genesis.hex()
     for public in recorded_keys(place.paths.signing, place.genesis):
         try:

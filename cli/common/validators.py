@@ -11,15 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from btt_chain.client.chain import Chain
+from btt_chain.scale.portable import Plain
+from cli.common.calls import Named
 from cli.common.chain_time import ChainTime
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.scale.portable import Plain
-    from cli.common.calls import Named
-
 
 NOT_ELECTED: Final = "a bond of less than a quarter of the mean of the set is not elected"
 TOLERANT: Final = 4

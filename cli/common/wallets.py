@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.primitives import ss58
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import WALLET, password
 
@@ -107,6 +108,17 @@ def names_of_accounts() -> dict[bytes, str]:
     with wallet_errors():
         entries, _ = wallet().entries()
     return {each.account: each.name for each in reversed(entries)}
+
+
+def account_writer(prefix: int) -> Callable[[bytes], str]:
+    """Return a function that writes accounts: a name of the wallet before the address."""
+    names = names_of_accounts()
+
+    def write(account: bytes) -> str:
+        address = ss58.encode(account, prefix)
+        return f"{names[account]} ({address})" if account in names else address
+
+    return write
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -11,10 +11,10 @@ from typing import Annotated
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
-from btt_chain.primitives.meaning import BILLIONTHS, SLOT
+from btt_chain.primitives.meaning import BILLIONTHS, SLOT, ByMember
 from btt_chain.scale import path, u16, u32, u64, u128
 from runtime.frame.api import RuntimeApi
-from runtime.pallets.chambers.formulas import OBJECTION_WEIGHT
+from runtime.pallets.chambers.formulas import OBJECTION_WEIGHT, Chamber
 from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.polls import views
 from runtime.pallets.chambers.types import ChamberView, ElectionView, StateView
@@ -68,7 +68,7 @@ class MilestoneView:
 class ChambersApi(RuntimeApi, version=1):
     """The four chambers, always in the order institutions, compute, holders, community."""
 
-    def weights(self, year: u32) -> list[u32]:
+    def weights(self, year: u32) -> Annotated[list[u32], ByMember(Chamber)]:
         """Return the weights of a year by its label, of 7,000; the first is 2025."""
         return [u32(weight) for weight in self._chambers.schedule.weights_of(int(year))]
 
@@ -80,7 +80,9 @@ class ChambersApi(RuntimeApi, version=1):
         """Return the current election of representatives."""
         return self._chambers.elections.view()
 
-    def power(self, account: AccountId, locked: u128 | None) -> list[u128]:
+    def power(
+        self, account: AccountId, locked: u128 | None
+    ) -> Annotated[list[u128], ByMember(Chamber)]:
         """Return an account's power by chamber if it locks `locked` planck; None: its total."""
         chambers = self._chambers
         planck = chambers.currency.total(account) if locked is None else locked

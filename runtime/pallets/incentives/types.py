@@ -11,6 +11,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import SLOT
 from btt_chain.primitives.point_voucher import Denomination, Modulus, PointVoucher
 from btt_chain.scale import (
     Array,
@@ -209,7 +210,7 @@ class Offer:
 
     hash: H256
     """Hash of its description, which is not stored here."""
-    until: u64
+    until: Annotated[u64, SLOT]
     """Slot from which it is in place no longer."""
 
 

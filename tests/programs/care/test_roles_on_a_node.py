@@ -180,7 +180,7 @@ def an_offer_is_placed(care: Roles, folder: Path) -> str:
     assert care.see("facility", "offers", PARTNER).value == []
     care.good(*place, PARTNER)
     (row,) = care.see("facility", "offers", PARTNER).value
-    return str(row["offer"])
+    return str(row["hash"])
 
 
 def issued(care: Roles, folder: Path) -> Path:
@@ -233,8 +233,8 @@ def closed_and_audited(care: Roles, folder: Path) -> None:
         else:
             assert care.see(*verify).value["verdict"] == "Pass"
             care.again(*report)
-    month = care.see("facility", "month", ISSUER, "--month", "1").value
-    assert (month["state"], month["points"]) == ("Closed", 60)
+    epoch = care.see("facility", "month", ISSUER, "--month", "1").value["epoch"]
+    assert (epoch["state"], epoch["points"]) == ("Closed", "60")
     # The chain has the issuer, and nothing of the clinics behind it.
     epochs = care.see("query", "rpc", "incentives_epochs", "1", "null", "10").value
     assert len(epochs) == 1

@@ -276,12 +276,12 @@ def test_a_dispute_is_opened_shown_answered_and_withdrawn(shop: Shop) -> None:
     assert opened.returncode == 0, opened.stderr
     assert f"Dispute 2 BTT of payment {first}" in opened.stderr
     assert "1 BTT are on hold as a deposit" in opened.stderr
-    assert "the merchant has 36 minutes to answer" in opened.stdout
+    assert "The merchant has 36 minutes to answer" in opened.stderr
+    assert "The dispute is open." in opened.stdout
     shown = shop.document("dispute", "show", first)
     assert (shown["reason"], shown["late"]) == ("NotReceived", False)
     assert (shown["amount"], shown["deposit"]) == (str(2 * BTT), str(BTT))
-    assert re.search(r"until +\S+ \S+ UTC \(in 3[56] minutes\)",
-                     shop.run("dispute", "show", first).stdout)  # fmt: skip
+    assert re.search(r"until +\S+ \S+ UTC", shop.run("dispute", "show", first).stdout)
     held = shop.document("merchant", "show", CAFE, "--payment", first)
     assert (held["disputed"], held["gross"]) == (str(2 * BTT), "0")
     accepted = shop.run("merchant", "answer", first, "--accept", "--from", CAFE)

@@ -105,7 +105,7 @@ def test_a_program_without_the_version_cannot_make_the_call(url: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [(), ("--slot", "5", "--in", "3d"), ("--in", "soon"), ("--slot", "tomorrow"),
-     ("--slot", "9" * 20), ("--in", "9" * 10 + "d"),
+     ("--slot", "9" * 20), ("--in", "9" * 15 + "d"),
      ("--in", "3d", "--sudo"), ("--in", "3d", "--from", "//Alice")],
 )  # fmt: skip
 def test_a_plan_needs_one_time_and_one_way(url: str, tomorrow: None, words: tuple[str]) -> None:
@@ -123,7 +123,7 @@ def test_a_plan_becomes_a_proposal_or_a_call_by_sudo_and_the_node_stands(
     assert soon.exit_code == 1
     assert "60 are the least notice when the call runs" in soon.stderr
     far = run("schedule", "101", "--slot", "9_000_000_000_000_000_000", "--url", url)
-    assert "about 9999-12-31" in far.stdout
+    assert "about never" in far.stdout
     again = run("schedule", "100", "--in", "1h", "--url", url)
     assert again.exit_code == 1
     assert "the chain runs btt 100: schedule a later version" in again.stderr

@@ -257,7 +257,7 @@ def test_a_proxy_acts_for_an_account_until_it_is_removed() -> None:
     assert "leave out --proxy-for" in refused(
         "tx", "transfer", "bob", "1BTT", "--from", "fund", "--proxy-for", "alice", code=2
     )
-    assert "there is no type 'Nothing'" in refused(
+    assert "'Nothing' is not one of 'any', 'non-transfer'" in refused(
         "proxy", "add", "helper", "--type", "Nothing", "--from", "charlie", code=2
     )
     text("proxy", "remove", "helper", "--from", "charlie")

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated
+from unittest.mock import AsyncMock
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from btt_chain.client.amount import BTT
+from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, rule_of
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import TypeName, u16, u32, u64, u128
 from cli import declared
 from cli.common.errors import Mistyped
-from cli.declared import Input, Parameter, joined, parameters_of, print_value
+from cli.declared import (
+    Input,
+    Parameter,
+    _Sending,
+    joined,
+    parameters_of,
+    print_value,
+    program,
+)
 from runtime.frame.aliases import Balance
 from runtime.pallets.exchange.pallet import Exchange
 from runtime.pallets.exchange.types import Side
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.payfi.dispute_types import DisputeReason
 from runtime.pallets.referral.pallet import Referral
 
 CONTEXT = Context(currency=BTT)
@@ -123,6 +139,33 @@ def test_what_is_typed_becomes_a_value_of_the_type(
     assert Parameter("given", hint).parse(typed, CONTEXT) == value
 
 
+def test_a_list_is_an_argument_of_many_words_and_an_option_that_is_repeated() -> None:
+    argument = Parameter("who", list[AccountId])
+    option = Parameter("side", list[Side], Input(help="A side."))
+    assert (argument.declaration.nargs, argument.declaration.required) == (-1, True)
+    assert isinstance(option.declaration, click.Option)
+    assert (option.declaration.multiple, option.declaration.required) == (True, False)
+    assert option.parse(("buy", "Sell"), CONTEXT) == [Side.Buy, Side.Sell]
+    assert option.parse((), CONTEXT) == []
+
+
+@pytest.mark.parametrize("typed", ["not-received", "NotReceived", "notreceived", "not_received"])
+def test_a_name_is_typed_with_hyphens_or_without(typed: str) -> None:
+    choice = Parameter("reason", DisputeReason).declaration.type
+    assert choice.convert(typed, None, None) == "not-received"
+    with pytest.raises(click.BadParameter, match="is not one of 'not-received'"):
+        choice.convert("received", None, None)
+
+
+def test_the_words_of_a_proposal_are_those_that_its_call_takes() -> None:
+    """Arguments come in the order of the call, whatever the order of the function."""
+    sending = _Sending(Facilities.suspend, dict, [], "")
+    arguments = {"suspended": False, "who": Id(AccountId(b"\x0a" * 32))}
+    address = "5CHsKQwQDWKMqk3gLCvb2oftFQ7MyVMUDzZhNg9w45t1WCTL"
+    assert sending.path == ("Facilities", "suspend")
+    assert sending.words(arguments, CONTEXT) == [address, "false"]
+
+
 def test_a_mistake_names_its_parameter() -> None:
     with pytest.raises(Mistyped, match=r"^PRICE: '2\.5' has no unit"):
         Parameter("price", Balance).parse("2.5", CONTEXT)
@@ -167,3 +210,31 @@ def test_a_key_and_flat_fields_are_members_of_one_record() -> None:
     assert flat.json(value, CONTEXT) == {"id": 7, "price": "5", "share": 150}
     empty, nothing = joined(rule_of(list[tuple[u32, Offer]]), [], "order", "")
     assert empty.json(nothing, CONTEXT) == []
+
+
+@asynccontextmanager
+async def no_chain(url: str, timeout: float) -> AsyncIterator[object]:
+    """A connection to a chain that has a currency and a time, and nothing else."""
+    storage = AsyncMock(return_value="0")
+    yield SimpleNamespace(
+        prefix=42, slot_ms=6_000, currency=BTT, chain=SimpleNamespace(storage=storage)
+    )
+
+
+def test_a_program_has_its_options_and_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declared, "view_chain", no_chain)
+    group, calls = click.Group("group"), []
+
+    @program(group, "btt-chain group act 1.5BTT", options=(click.option("--secret"),))
+    async def act(
+        chain: ViewClient, as_json: bool, amount: Balance, times: u32 | None, secret: str
+    ) -> None:
+        """Act."""
+        calls.append((chain.currency, as_json, amount, times, secret))
+
+    result = CliRunner().invoke(group, ["act", "1.5BTT", "--secret", "word", "--json"])
+    assert result.exit_code == 0, result.output
+    assert calls == [(BTT, True, 15 * 10**17, None, "word")]
+    help = CliRunner().invoke(group, ["act", "--help"]).output
+    assert "AMOUNT [TIMES]" in help
+    assert "--tip" not in help

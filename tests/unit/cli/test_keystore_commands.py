@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,8 +24,10 @@ from btt_chain.keystore import BABE, GRANDPA, Keystore, SigningRecord
 from btt_chain.keystore.errors import KeystoreError
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.node.service.paths import Paths
-from cli.commands.keystore import on_chain
+from cli.commands.keystore import bond_and_seat, on_chain
+from cli.common.chain_time import ChainTime
 from cli.common.validator_keys import place_of
+from cli.common.validators import Sessions, Validator
 from cli.program import program
 from genesis.build import build
 from genesis.catalogue import load
@@ -33,10 +37,7 @@ from runtime.params import PARAMS_KEY, RuntimeParams
 
 ALICE = KeyPair.from_uri("//Alice").public
 ALICE_GRANDPA = KeyPair.from_uri("//Alice", Scheme.ED25519).public
-STASH, OTHER = (
-    "5GNJqTPyNqANBkUVMN1LPPrxXnFouWXoe2wNSmmEoLctxiZY",
-    "5HpG9w8EBLe5XCrbczpwq5TSXvedjrBGCwqxK1iQ7qUsSWFc",
-)
+BOB_GRANDPA = KeyPair.from_uri("//Bob", Scheme.ED25519).public
 HASH = b"h" * 32
 
 
@@ -219,74 +220,31 @@ def test_a_development_chain_that_is_purged_forgets_what_it_signed(tmp_path: Pat
 # ---- what the chain says
 
 
-@dataclass
-class FakeMetadata:
-    currency: Any = BTT
-
-
-@dataclass
-class FakeChain:
-    """Storage by name, as `Chain` reads it."""
-
-    items: dict[str, Any]
-    metadata: FakeMetadata = field(default_factory=FakeMetadata)
-
-    async def storage(self, path: str, *keys: str) -> Any:
-        if path.partition(".")[0] not in {name.partition(".")[0] for name in self.items}:
-            raise NotFound(f"there is no pallet {path.partition('.')[0]!r}")
-        found = self.items.get(path)
-        return found.get(keys[0]) if isinstance(found, dict) and keys else found
-
-
 KEYS = {"babe": [ALICE], "gran": [ALICE_GRANDPA]}
-OWNED = {
-    json.dumps(["0x62616265", "0x" + ALICE.hex()]): STASH,
-    json.dumps(["0x6772616e", "0x" + ALICE_GRANDPA.hex()]): STASH,
-}
-READY = {
-    "Session.KeyOwner": OWNED,
-    "Session.Validators": [OTHER, STASH],
-    "Session.DisabledValidators": [],
-    "Session.QueuedKeys": [],
-    "Authorities.Ledger": {STASH: {"active": str(10_000 * 10**18), "unlocking": []}},
-    "Authorities.MinimumBond": str(10_000 * 10**18),
-}
+CANDIDATE = Validator(
+    address="5Stash", keys={}, active=10_000, unlocking=(), is_candidate=True, barred_until=0,
+    place=None, is_queued=False, is_disabled=False, minimum_bond=10_000,
+    sessions=Sessions(ChainTime(6_000, 0, 0), 5, 5, 600, 3, 6, is_election_due=False),
+)  # fmt: skip
 
 
-async def findings(**changed: Any) -> dict[str, tuple[bool, str]]:
-    items = READY | {name.replace("__", "."): value for name, value in changed.items()}
-    found = await on_chain(cast("Chain", FakeChain(items)), KEYS)
-    return {one.what: (one.is_good, one.text) for one in found}
+def missing(state: Validator) -> dict[str, str]:
+    """Return the texts of the requirements that a stash does not meet."""
+    return {one.what: one.text for one in bond_and_seat(state, BTT) if not one.is_good}
 
 
-async def test_a_validator_lacks_nothing() -> None:
-    found = await findings()
-    assert all(is_good for is_good, _ in found.values())
-    assert found["active set"][1] == "validator 1 of 2"
-    assert found["bond"][1] == "10_000 BTT"
+def test_each_thing_that_is_missing_is_named_with_its_remedy() -> None:
+    assert missing(replace(CANDIDATE, place=1)) == {}
+    assert missing(replace(CANDIDATE, is_queued=True)) == {}
+    assert "send Authorities.bond" in missing(replace(CANDIDATE, place=1, active=5))["bond"]
+    assert "is not elected" in missing(CANDIDATE)["active set"]
+    disabled = replace(CANDIDATE, place=1, is_disabled=True)
+    assert "disabled" in missing(disabled)["active set"]
 
 
-async def test_each_thing_that_is_missing_is_named_with_its_remedy() -> None:
-    found = await findings(Session__KeyOwner={})
-    assert found["babe session key"][0] is found["gran session key"][0] is False
-    assert "Session.set_keys" in found["babe session key"][1]
-    assert "bond" not in found
-    found = await findings(Authorities__Ledger={STASH: {"active": "5"}})
-    assert not found["bond"][0]
-    assert "Authorities.bond" in found["bond"][1]
-    assert not (await findings(Authorities__Ledger={}))["bond"][0]
-    found = await findings(Session__Validators=[OTHER])
-    assert "not elected" in found["active set"][1]
-    found = await findings(Session__Validators=[OTHER], Session__QueuedKeys=[[STASH, {}]])
-    assert found["active set"] == (True, "validates from the next session on")
-    found = await findings(Session__DisabledValidators=[1])
-    assert "disabled" in found["active set"][1]
-    mixed = dict(zip(OWNED, (STASH, OTHER), strict=True))
-    assert "different stashes" in (await findings(Session__KeyOwner=mixed))["stash"][1]
-
-
-async def test_a_chain_without_these_pallets_is_reported_plainly() -> None:
-    (one,) = await on_chain(cast("Chain", FakeChain({"System.Number": 1})), KEYS)
+async def test_a_chain_without_validators_is_reported_plainly() -> None:
+    storage = AsyncMock(side_effect=NotFound("there is no pallet 'Session'"))
+    (one,) = await on_chain(cast("Chain", SimpleNamespace(storage=storage)), KEYS)
     assert not one.is_good
     assert "this chain has no validators to join: there is no pallet 'Session'" in one.text
 
@@ -314,3 +272,6 @@ async def test_a_validator_of_genesis_lacks_nothing_on_its_own_chain() -> None:
     outsiders = {"babe": [HASH], "gran": []}
     (one,) = await on_chain(chain, outsiders)
     assert (one.what, one.is_good) == ("babe session key", False)
+    mixed = {"babe": [ALICE], "gran": [BOB_GRANDPA]}
+    texts = {one.what: one.text for one in await on_chain(chain, mixed)}
+    assert "different stashes" in texts["stash"]

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, cast
 import click
 import pytest
 
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u128
 from cli.commands.multisig import check_known
 from cli.common.errors import Mistyped
-from cli.common.multisigs import Operation, calls_of
+from cli.common.multisigs import Waiting, calls_of
 from cli.common.session import call_given
+from runtime.pallets.multisig.pallet import Operation, Timepoint
 
 if TYPE_CHECKING:
     from btt_chain.client.metadata import ChainMetadata
 
-HASH_ONLY = Operation(184, 1, bytes(32), 0, bytes(32), (), None)
+PLACE = Timepoint(u32(184), u32(1))
+HASH_ONLY = Waiting(bytes(32), Operation(PLACE, u128(0), AccountId(bytes(32)), []), None)
 
 
 def test_a_call_of_which_only_the_hash_is_known_is_approved_with_force_alone(

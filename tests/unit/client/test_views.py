@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache
 from random import Random
-from typing import Annotated, Protocol, get_args
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Protocol, cast, get_args
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,15 @@ from btt_chain.client.decoding import EventView
 from btt_chain.client.errors import InvalidAnswer, InvalidArgument
 from btt_chain.client.items import Items
 from btt_chain.client.transactions import Included
-from btt_chain.client.views import event_of, events_of, name_of, plain, reader_of, shaped
+from btt_chain.client.views import (
+    ViewClient,
+    event_of,
+    events_of,
+    name_of,
+    plain,
+    reader_of,
+    shaped,
+)
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
@@ -39,6 +49,9 @@ from runtime import BttRuntime
 from runtime.apis.metadata import metadata
 from runtime.frame.api import Method
 from runtime.params import RuntimeParams
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
 
 ALICE = AccountId(b"\x0a" * 32)
 
@@ -299,3 +312,12 @@ def test_events_are_found_by_name() -> None:
 
 def test_a_method_is_called_by_the_names_of_its_class_and_itself() -> None:
     assert name_of(SomeApi.view) == "SomeApi.view"
+
+
+async def test_a_storage_item_is_read_as_a_class_and_none_without_a_value() -> None:
+    storage = AsyncMock(side_effect=[["5", [ss58.encode(ALICE)]], None])
+    client = ViewClient(cast("Chain", SimpleNamespace(storage=storage)))
+    read = await client.storage(tuple[u128, list[AccountId]], "Identity.SubsOf", ALICE)
+    assert read == (u128(5), [ALICE])
+    storage.assert_awaited_with("Identity.SubsOf", "0x" + ALICE.hex())
+    assert await client.storage(u32, "Identity.SubsOf", ALICE) is None
