@@ -27,7 +27,7 @@ import click
 
 from btt_chain.client import errors
 from btt_chain.client.accounts import read_account
-from btt_chain.client.transactions import Included
+from btt_chain.client.transactions import Call, Included
 from btt_chain.client.views import ViewClient, event_of, name_of
 from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_of
 from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
@@ -44,8 +44,8 @@ from cli.common.session import run
 from cli.common.working import view_chain
 
 Arguments: TypeAlias = Mapping[str, object]
-Composes: TypeAlias = Callable[..., Arguments | Awaitable[Arguments]]
-"""A function of a command's parameters that returns the arguments of a call.
+Composes: TypeAlias = Callable[..., Arguments | Call | Awaitable[Arguments | Call]]
+"""A function of a command's parameters that returns the arguments of a call, or another call.
 
 It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
@@ -57,7 +57,7 @@ Done: TypeAlias = str | Callable[..., str]
 Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
 Column: TypeAlias = str | Callable[..., str]
 """The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
-_Type: TypeAlias = click.Path | click.Choice[str] | click.IntRange | click.types.StringParamType
+_Type: TypeAlias = click.Path | click.Choice[str] | click.ParamType[str] | click.ParamType[int]
 Values: TypeAlias = dict[str, tuple[Rule[object], object]]
 
 NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender"})
@@ -80,6 +80,8 @@ class Input:
     """Bounds of a number that are narrower than those of its type."""
     check: Callable[[str], object] | None = None
     """Check of a text before the chain is asked. Raises Mistyped."""
+    type: click.ParamType[str] | click.ParamType[int] | None = None
+    """Type of the command line in place of the one that belongs to the annotation."""
 
 
 class Parameter:
@@ -114,16 +116,30 @@ class Parameter:
             return click.Argument(
                 [self.key], type=type, metavar=metavar, required=not self.is_optional
             )
-        is_flag = isinstance(self.rule, Truth)
-        return click.Option(
-            [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
-            is_flag=is_flag, default=False if is_flag else mark.default, help=mark.help,
-            required=not is_flag and not self.is_optional and mark.default is None,
+        rule = self._inner()
+        is_flag, is_list = isinstance(rule, Truth), isinstance(rule, Items)
+        # A flag that may be absent has an opposite.
+        opposite = f"/--no-{self.label[2:]}" if is_flag and self.is_optional else ""
+        option = click.Option(
+            [self.label + opposite, self.key], type=None if is_flag else type, is_flag=is_flag,
+            metavar=mark.metavar or None, help=mark.help, multiple=is_list,
+            required=not (is_flag or is_list or self.is_optional) and mark.default is None,
             show_default=bool(mark.default),
         )  # fmt: skip
+        # click takes an argument `default=None` for a value: nothing would be required.
+        if is_flag or mark.default is not None:
+            option.default = False if is_flag and not opposite else mark.default
+        return option
+
+    def _inner(self) -> Rule[object]:
+        return self.rule.inner if isinstance(self.rule, Option) else self.rule
 
     def _type(self) -> _Type:
-        rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        rule = self._inner()
+        if self.mark.type is not None:
+            return self.mark.type
+        if isinstance(rule, Items) and self.mark.help:
+            rule = rule.item
         if self.is_file:
             return click.Path(dir_okay=False, path_type=Path)
         if rule.choices:
@@ -138,6 +154,8 @@ class Parameter:
         if typed is None or isinstance(typed, bool | Path):
             return typed
         try:
+            if isinstance(typed, tuple) and isinstance(self.rule, Items):
+                return [self.rule.item.parse(str(text), context) for text in typed]
             return self.rule.parse(str(typed), context)
         except Unfit as error:
             raise Mistyped(f"{self.label}: {error}") from None
@@ -200,6 +218,8 @@ def query(
         parameters = parameters_of(function)
 
         def command(url: str, timeout: float, as_json: bool, **typed: object) -> None:
+            _check(parameters, typed)
+
             async def ask() -> tuple[object, Context]:
                 async with view_chain(url, timeout) as chain:
                     context = await context_of(chain)
@@ -314,14 +334,17 @@ def send(
     event: type | None = None,
     facts: Facts | None = None,
     inputs: Mapping[str, Input] | None = None,
+    pallet: type | None = None,
 ) -> None:
     """Add a command that sends a call of a pallet; `lines` are examples.
 
     `done` is the text of success: arguments, fields of the first `event` of that class, what
     `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
+    `pallet` is that of a call which its class inherits.
     """
     parameters = parameters_of(call, inputs)
-    _add_sending(group, name, parameters, dict, _Sending(call, done, event, facts), lines, help)
+    sending = _Sending(_path(call, pallet), done, event, facts)
+    _add_sending(group, name, parameters, dict, sending, lines, help)
 
 
 def composed(
@@ -331,24 +354,32 @@ def composed(
     done: Done,
     event: type | None = None,
     facts: Facts | None = None,
+    pallet: type | None = None,
 ) -> Callable[[Composing], Composing]:
     """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
 
     def declare(function: Composing) -> Composing:
         _add_sending(
             group, function.__name__, parameters_of(function), function,
-            _Sending(call, done, event, facts), lines, inspect.getdoc(function),
+            _Sending(_path(call, pallet), done, event, facts), lines, inspect.getdoc(function),
         )  # fmt: skip
         return function
 
     return declare
 
 
+def _path(call: Callable[..., object], pallet: type | None) -> str:
+    """Return the path of a call on the chain."""
+    path = name_of(call).rstrip("_")
+    return path if pallet is None else f"{pallet.__name__}.{path.partition('.')[2]}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Sending:
     """A call of a sending command, and its result."""
 
-    call: Callable[..., object]
+    path: str
+    """Pallet and call: `Exchange.cancel_order`."""
     done: Done
     event: type | None
     facts: Facts | None
@@ -358,7 +389,7 @@ class _Sending:
         for name, fact in {} if self.facts is None else self.facts(sent).items():
             values[name] = (rule_of(cast("object", type(fact))), fact)
         if self.event is not None:
-            pallet, _, _ = name_of(self.call).partition(".")
+            pallet, _, _ = self.path.partition(".")
             event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)
             hints = hints_of(self.event)
             for field in fields(self.event):
@@ -380,14 +411,12 @@ def _add_sending(
     group: click.Group, name: str, parameters: Sequence[Parameter], compose: Composes,
     sending: _Sending, lines: Sequence[str], help: str | None,
 ) -> None:  # fmt: skip
-    pallet, _, call = name_of(sending.call).partition(".")
+    pallet, _, call = sending.path.partition(".")
     named = getattr(compose, "__annotations__", {})
 
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
         typed = {parameter.key: options.pop(parameter.key) for parameter in parameters}
-        for parameter in parameters:
-            if parameter.mark.check is not None:
-                parameter.mark.check(str(typed[parameter.key]))
+        _check(parameters, typed)
         sender = Sender.of(options, as_json)
 
         async def work() -> None:
@@ -403,12 +432,20 @@ def _add_sending(
                 arguments = compose(**values)
                 if isinstance(arguments, Awaitable):
                     arguments = await arguments
-                sent = await sender.send(chain, pallet, call.rstrip("_"), **arguments)
+                if not isinstance(arguments, Call):
+                    arguments = chain.compose(pallet, call, **arguments)
+                sent = await sender.send_call(chain.chain, arguments)
             sending.report(sent, written, context, as_json)
 
         run(work())
 
     _add(group, SendingCommand, name, call_options(command), parameters, lines, help)
+
+
+def _check(parameters: Sequence[Parameter], typed: Mapping[str, object]) -> None:
+    for parameter in parameters:
+        if parameter.mark.check is not None:
+            parameter.mark.check(str(typed[parameter.key]))
 
 
 def _add(

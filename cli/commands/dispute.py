@@ -19,8 +19,8 @@ from cli.common.working import planck
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.scale.portable import Plain
-    from cli.common.merchants import PaymentView
     from cli.common.payfi_calls import Prepared
+    from runtime.apis.payfi import PaymentView
 
 PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
 REASONS: Final = {
@@ -95,14 +95,14 @@ def open_(
                 f"`btt-chain dispute show {payment}`"
             )
         money = chain.metadata.currency
-        left = found.gross - found.refunded
+        left = int(found.payment.legs.gross) - int(found.payment.refunded)
         if not left:
             raise Refused(f"nothing is left of payment {payment}: all of it went back to the payer")
         value = left if amount is None else planck(money, amount)
         if not 0 < value <= left:
             raise Mistyped(f"--amount: {money.format(left)} are left of payment {payment}")
         deposit = min(max(_BTT, -(-value // _DEPOSIT_PART)), 100 * _BTT)
-        merchant = chain.metadata.address(found.merchant)
+        merchant = chain.metadata.address(found.payment.merchant)
         answer = await span_of(chain, hours=number(chain.constant("PayFi.AnswerHours")))
         call = chain.compose(
             "PayFi.dispute", payment=payment, amount=value, reason=REASONS[reason],
@@ -120,14 +120,14 @@ def open_(
     send(url, timeout, sender, make)
 
 
-def check_payer(chain: Chain, payment: PaymentView, sender: Sender) -> None:
+def check_payer(chain: Chain, view: PaymentView, sender: Sender) -> None:
     """Refused if the sender did not make the payment; names the path of the key that did."""
+    payment = view.payment
     if payment.payer == sender.account:
         return
-
     payer = chain.metadata.address(payment.payer)
     path = path_for(payment.merchant)
-    text = f"payment {payment.id} was made by {payer}, and only its payer can do this"
+    text = f"payment {view.id} was made by {payer}, and only its payer can do this"
     if sender.signing.proxied is None:
         apart = account_for(sender.pair, payment.merchant)
         if apart.public == payment.payer:

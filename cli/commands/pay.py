@@ -17,6 +17,7 @@ from btt_chain.payments.doubts import PROTECTED
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.privacy import account_for, round_sum
 from btt_chain.payments.reference import new_reference
+from btt_chain.scale import u128
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import examples, read_text
@@ -122,7 +123,8 @@ async def _plan(
 ) -> Plan:
     """Check a request on the chain. Refused if it must not be paid."""
     from btt_chain.payments.request import judge
-    from cli.common.merchants import InvoiceKey, amount_of, merchant_of, paid_with, quoted
+    from cli.common.merchants import amount_of, merchant_of, paid_with, quoted
+    from runtime.pallets.payfi.types import Invoice
 
     view = await merchant_of(chain, request.merchant)
     try:
@@ -144,10 +146,11 @@ async def _plan(
             )
         units = typed
     reference = request.reference or new_reference()
-    if await paid_with(chain, request.merchant, InvoiceKey(reference, unit, units)) is not None:
+    invoice = Invoice(reference, unit.code.encode(), u128(units))
+    if await paid_with(chain, request.merchant, invoice) is not None:
         raise Refused("the request is paid already; nothing was sent")
     quote = await quoted(chain, request.merchant, units, unit)
-    gross = quote.gross
+    gross = int(quote.gross)
     limit = gross if unit.code == "BTT" else gross + -(-gross * MARGIN_BPS // 10_000)
     if most is not None:
         limit = planck(chain.metadata.currency, most)

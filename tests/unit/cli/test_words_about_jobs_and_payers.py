@@ -16,15 +16,15 @@ from cli.common.errors import Refused
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.client.jsonrpc import Json
-    from cli.common.merchants import PaymentView
     from cli.common.sending import Sender
+    from runtime.apis.payfi import PaymentView
 
 ALICE, CLINIC = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Clinic").public
 
 
 def refusal(payer: bytes, pair: KeyPair, proxied: object = None) -> str | None:
     chain = SimpleNamespace(metadata=SimpleNamespace(address=bytes.hex))
-    payment = SimpleNamespace(id=17, payer=payer, merchant=CLINIC)
+    payment = SimpleNamespace(id=17, payment=SimpleNamespace(payer=payer, merchant=CLINIC))
     signing = SimpleNamespace(proxied=proxied)
     sender = SimpleNamespace(account=pair.public, pair=pair, signing=signing)
     try:
