@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.common.computing import lacks_extra, load_package
 from cli.common.errors import Refused
 from cli.common.options import Command
-from cli.common.working import lacks_extra, load_package
 
 if TYPE_CHECKING:
     from btt_chain.work.inputs.files import Inputs

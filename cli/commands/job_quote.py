@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.amount import Currency
 from btt_chain.primitives.job_tier import Tier
 from btt_chain.scale import u32, u64
+from btt_chain.work.ids import model_id
 from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
 from cli.commands.job_session import ample_deadline, offered
 from cli.common import show
@@ -18,9 +19,6 @@ from cli.common.working import chain_facts, view_chain
 from runtime.apis.work import WorkApi
 from runtime.apis.work_views import WorkQuote
 from runtime.pallets.jobs.types import Check, Urgency
-
-if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
 
 
 @examples("btt-chain job quote --model net.btt table.csv")
@@ -40,8 +38,6 @@ def quote(
 
     Prices move with demand: `job submit --max-price` says what it may cost at most.
     """
-    from btt_chain.work.ids import model_id
-
     whole, inputs = read_inputs(package, files, elements=elements)
     model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes
     kind = Urgency[urgency.title()], Check[check.title()], Tier[tier.title()]

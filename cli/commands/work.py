@@ -16,6 +16,7 @@ from btt_chain.compute.worker import ThreadWorker
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256
 from cli.common import show
+from cli.common.computing import lacks_extra, work_chain
 from cli.common.errors import ExitCode, NotFound, Refused
 from cli.common.ids import RECEIPT, read_beginning, resolve
 from cli.common.options import (
@@ -26,13 +27,15 @@ from cli.common.options import (
 )
 from cli.common.sending import Sender, optional_sending_options
 from cli.common.session import run
-from cli.common.working import chain_facts, lacks_extra, work_chain
+from cli.common.working import chain_facts
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import JobView, ReceiptView
+from runtime.pallets.jobs.types import Tier
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.verifier.checking import Finding
     from btt_chain.work.bench import Row
-    from runtime.apis.work_views import JobView, ReceiptView
 
 MAX_STORE: Final = 4 << 30
 """Maximum bytes of models that a check may fetch."""
@@ -80,9 +83,6 @@ def verify(
 async def _verify(
     text: str, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
 ) -> int:
-    from runtime.apis.work import WorkApi
-    from runtime.pallets.jobs.types import Tier
-
     async with work_chain(url, timeout) as chain:
         id = await resolve(chain.chain.connection, text, RECEIPT)
         view: JobView | None = await chain.api(WorkApi.receipt, H256(id))
@@ -118,7 +118,6 @@ async def _look(
     )
     from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
     from btt_chain.compute.verifier.checking import Look, look_at
-    from runtime.apis.work import WorkApi
 
     provider = [] if view.provider_info is None else lines_of(view.provider_info.endpoints)
     model = await chain.api(WorkApi.model, view.model)
