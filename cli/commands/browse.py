@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from btt_chain.client.items import docs_of
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.scale.metadata import PalletMetadata, PortableVariant
 from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
-
-if TYPE_CHECKING:
-    from btt_chain.client.metadata import ChainMetadata
-    from btt_chain.scale.metadata import PalletMetadata, PortableVariant
 
 
 @examples("btt-chain query pallets")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError
+from btt_chain.client.chain import Chain
+from btt_chain.client.jsonrpc import Json
 from btt_chain.client.values import field
 from btt_chain.crypto.development import DEV_NAMES, dev_key
 from cli.common import show
@@ -18,10 +20,6 @@ from cli.common.files import json_or_text
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import SendingCommand
 from cli.common.session import open_chain, run
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Json
 
 UNITS_MS: Final = {
     "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000,

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from btt_chain.keystore.interchange import export as export_records
+from btt_chain.keystore.interchange import import_ as import_records
+from btt_chain.keystore.record import recorded_keys
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import NotFound, Refused
@@ -29,8 +32,6 @@ def signing() -> None:
 @json_option
 def show_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -> None:
     """Show what each key of the chain has signed last."""
-    from btt_chain.keystore.record import recorded_keys
-
     place = place_of(dev, chain, base_path)
     keys = recorded_keys(place.paths.signing, place.genesis)
     rows = [("0x" + public.hex(), last_signed(place, public)) for public in keys]
@@ -54,9 +55,6 @@ def show_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -
 )
 def export(dev: bool, chain: str | None, base_path: Path | None, output: str) -> None:
     """Write the records of all keys to a file; the node must be stopped, and stay so."""
-    from btt_chain.keystore.interchange import export as export_records
-    from btt_chain.keystore.record import recorded_keys
-
     place = place_of(dev, chain, base_path)
     count = len(recorded_keys(place.paths.signing, place.genesis))
     if not count:
@@ -76,8 +74,6 @@ def import_(file: str, dev: bool, chain: str | None, base_path: Path | None) -> 
 
     What is signed already stays so: an older file changes nothing.
     """
-    from btt_chain.keystore.interchange import import_ as import_records
-
     text = read_bytes(file)
     place = place_of(dev, chain, base_path)
     with plain_key_errors():
@@ -96,8 +92,6 @@ def forget(dev: bool, chain: str | None, base_path: Path | None, yes: bool) -> N
     Such a chain begins again with the same genesis, so its rounds count from one again, and old
     records would refuse every vote. On a live chain this is refused.
     """
-    from btt_chain.keystore.record import recorded_keys
-
     place = place_of(dev, chain, base_path)
     if place.is_live:
         raise Refused(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.keystore.sealed import Password
 from btt_chain.records import library
 from btt_chain.records.canonical import canonical
+from btt_chain.records.custodian.service import PATIENTS
 from btt_chain.records.documents import read_document
+from btt_chain.records.fhir.validation import FhirVersion
+from btt_chain.records.keys import VaultId, VaultKeys
 from btt_chain.records.shapes import items
+from btt_chain.records.vault.index import Entry
+from btt_chain.records.vault.store import create
 from cli.commands.records_access import log, open_, share, verify
 from cli.commands.records_consent import consent
 from cli.commands.records_custodian import admit, register, serve
@@ -29,9 +34,6 @@ from cli.common.vaults import (
     vault_options,
     write_private,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.records.vault.index import Entry
 
 VERSIONS = ("R5", "R4B")
 
@@ -72,10 +74,6 @@ def init(as_json: bool, **options: object) -> None:
 
     Without a password the key lies beside the vault: the folder then has to stay private.
     """
-    from btt_chain.keystore.sealed import Password
-    from btt_chain.records.keys import VaultKeys
-    from btt_chain.records.vault.store import create
-
     folder, word = folder_of(options), password_of(options)
     keys = VaultKeys.generate()
     with as_refusals():
@@ -114,10 +112,6 @@ def import_(
 
     A resource that the vault has with another content becomes its next version.
     """
-    from btt_chain.records.custodian.service import PATIENTS
-    from btt_chain.records.fhir.validation import FhirVersion
-    from btt_chain.records.keys import VaultId
-
     with open_vault(options) as vault:
         subject = None if patient is None else VaultId.parse(patient)
         if patient is not None:
@@ -233,8 +227,6 @@ def backup(target: Path, **options: object) -> None:
 @vault_options
 def export(output: Path | None, fhir: str, with_salts: bool, **options: object) -> None:
     """Write all as one FHIR Bundle in clear: records, Consents, AuditEvents, Provenances."""
-    from btt_chain.records.fhir.validation import FhirVersion
-
     with open_vault(options) as vault:
         done = library.export(vault, FhirVersion(fhir), with_salts=with_salts)
     raw = canonical(done.bundle) + b"\n"

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.client.errors import ClientError
 from btt_chain.records import library
+from btt_chain.records.accesses import LoggedAccess, Row, Status
+from btt_chain.records.canonical import canonical
+from btt_chain.records.chain import NodeRecords
+from btt_chain.records.documents import Json, Resource, parse, read_document
+from btt_chain.records.grants import EMERGENCY
+from btt_chain.records.keys import VaultId
+from btt_chain.records.messages import MAX_FILE, receive, send
+from btt_chain.records.shapes import items, member, objects, octets
+from btt_chain.records.signed_grants import SignedGrant
+from btt_chain.records.vault.index import Entry
+from btt_chain.records.vault.store import Vault, with_anchor
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option, query_options
+from cli.common.session import open_chain
 from cli.common.vaults import (
     custodian_option,
     now_ms,
@@ -22,12 +34,6 @@ from cli.common.vaults import (
     vault_options,
     write_private,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.records.accesses import LoggedAccess, Row
-    from btt_chain.records.documents import Json, Resource
-    from btt_chain.records.vault.index import Entry
-    from btt_chain.records.vault.store import Vault
 
 BATCH: Final = 200
 """Resources in one message."""
@@ -44,7 +50,6 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
 
     The custodian can read them; it answers the readers that your consents name.
     """
-    from btt_chain.records.documents import parse
 
     async def work(vault: Vault) -> list[Resource]:
         entries = [vault.entry(each) for each in names] or vault.entries()
@@ -96,13 +101,7 @@ def open_(
     The custodian's promise that the access is logged is checked, also on the chain if a node
     answers, and kept in the vault.
     """
-    from btt_chain.records.accesses import LoggedAccess
-    from btt_chain.records.canonical import canonical
-    from btt_chain.records.documents import read_document
-    from btt_chain.records.grants import EMERGENCY
     from btt_chain.records.remote import ensure_promised
-    from btt_chain.records.shapes import items, objects, octets
-    from btt_chain.records.signed_grants import SignedGrant
 
     if len(words) != (1 if emergency else 2):
         raise Mistyped("give the file of the consent and a query, as Observation/o1")
@@ -213,11 +212,7 @@ def verify(custodian: str, url: str, timeout: float, as_json: bool, **options: o
 
 
 async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dict[str, int]:
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import anchor_of, is_anchored
-    from btt_chain.records.shapes import items
-    from btt_chain.records.vault.store import with_anchor
-    from cli.common.session import open_chain
 
     kinds = {library.CONSENT: "consents", library.ACCESS: "accesses", library.RECORD: "records"}
     entries = [each for each in vault.index.all() if each.kind in kinds and each.leaf]
@@ -247,9 +242,7 @@ async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dic
 
 async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> str | None:
     """Return why a promise is worth nothing on the chain; None if it is, or no node answers."""
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import promise_problem
-    from cli.common.session import open_chain
 
     try:
         async with open_chain(url, timeout) as chain:
@@ -265,10 +258,7 @@ async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> s
 async def _checked_log(
     vault: Vault, custodian: str, copies: list[list[LoggedAccess]], url: str, timeout: float
 ) -> list[Row]:
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import check_log
-    from btt_chain.records.shapes import items
-    from cli.common.session import open_chain
 
     async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
         entries = items((await remote.ask("log", {}))["entries"])
@@ -278,9 +268,6 @@ async def _checked_log(
 
 def _write_copies(vault: Vault, patient: str, output: Path) -> int:
     """Seal the own entries about a patient for its vault; return their number."""
-    from btt_chain.records.keys import VaultId
-    from btt_chain.records.messages import send
-
     to = VaultId.parse(patient)
     logged = [library.read_access(vault, each) for each in vault.entries(library.ACCESS)]
     found: list[Json] = [each.document() for each in logged if each.access.patient == to]
@@ -291,10 +278,6 @@ def _write_copies(vault: Vault, patient: str, output: Path) -> int:
 
 def read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:
     """Return the entries that a reader wrote for the owner of a vault."""
-    from btt_chain.records.accesses import LoggedAccess
-    from btt_chain.records.messages import MAX_FILE, receive
-    from btt_chain.records.shapes import items, member
-
     with path.open("rb") as file:
         sealed = file.read(MAX_FILE)
     message = receive(sealed, vault.keys, b"", now_ms(), window_ms=None)
@@ -303,8 +286,6 @@ def read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:
 
 def _is_well(row: Row) -> bool:
     """Return True if nothing is missing about an entry."""
-    from btt_chain.records.accesses import Status
-
     well = (Status.ANCHORED, Status.PENDING, Status.PRUNED)
     return row.in_custodians_log and row.status in well
 

@@ -6,12 +6,16 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from btt_chain.records import library
 from btt_chain.records.canonical import canonical
+from btt_chain.records.chain import NodeRecords
+from btt_chain.records.grants import Grant, instant
+from btt_chain.records.keys import VaultId
+from btt_chain.records.scopes import parse_scopes
+from btt_chain.records.signed_grants import SignedGrant
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
@@ -19,9 +23,6 @@ from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import call_options
 from cli.common.session import open_chain
 from cli.common.vaults import now_ms, open_vault, run, vault_options, write_private
-
-if TYPE_CHECKING:
-    from btt_chain.records.grants import Grant
 
 
 @click.group(cls=Group)
@@ -61,10 +62,6 @@ def grant(
 
     The secret that revokes it stays in the vault.
     """
-    from btt_chain.records.grants import Grant
-    from btt_chain.records.keys import VaultId
-    from btt_chain.records.scopes import parse_scopes
-
     now = datetime.now(UTC).replace(microsecond=0)
     with open_vault(options) as vault:
         wanted = Grant(
@@ -175,9 +172,7 @@ def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
 
     With --output the consent in it is written for `btt-chain records open`.
     """
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.credentials import MAX_LENGTH, read_credential
-    from btt_chain.records.signed_grants import SignedGrant
 
     with file.open("rb") as opened:
         token = opened.read(MAX_LENGTH + 1).decode("ascii", "replace")
@@ -194,8 +189,6 @@ def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
 
 def _end(text: str, now: datetime) -> datetime:
     """Return the end of a consent that was typed as a date or a number of days."""
-    from btt_chain.records.grants import instant
-
     days = text.removesuffix("d")
     if text.endswith("d") and days.isdecimal() and len(days) <= 4:
         return now + timedelta(days=int(days))

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.crypto import ed25519
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.daemon import Daemon, lookup
+from btt_chain.records.chain import NodeRecords
+from btt_chain.records.custodian.answering import Answering, NodeDemands
+from btt_chain.records.custodian.ledger import Ledger
+from btt_chain.records.custodian.service import EMERGENCY_READERS, PATIENTS, Custodian
+from btt_chain.records.keys import VaultId
+from btt_chain.records.vault.store import LEDGER, Vault
 from btt_chain.scale import u128
 from btt_chain.web.addresses import is_here
 from cli.commands.gov_calls import submit_call
@@ -23,12 +31,6 @@ from cli.common.session import first_step, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import as_refusals, now_ms, open_vault, run, vault_options
 from cli.common.working import account, planck, properties
-
-if TYPE_CHECKING:
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.records.custodian.answering import Answering
-    from btt_chain.records.custodian.service import Custodian
-    from btt_chain.records.vault.store import Vault
 
 
 @examples("btt-chain records register 1000BTT --from facility.key")
@@ -57,9 +59,6 @@ def register(bond: str, url: str, timeout: float, as_json: bool, **options: obje
 @vault_options
 def admit(who: str, emergency: bool, **options: object) -> None:
     """Admit a patient's vault, which may then deposit records and consents."""
-    from btt_chain.records.custodian.service import EMERGENCY_READERS, PATIENTS
-    from btt_chain.records.keys import VaultId
-
     with open_vault(options) as vault:
         name = EMERGENCY_READERS if emergency else PATIENTS
         known = vault.index.facts.get(name, "").split()
@@ -108,14 +107,7 @@ async def _serve(
     vault: Vault, pair: KeyPair, proxy_for: str | None, url: str, timeout: float, host: str,
     port: int, interval: float, max_age_ms: int, as_json: bool,
 ) -> None:  # fmt: skip
-    from btt_chain.client.chain import Chain
-    from btt_chain.daemon import Daemon, lookup
-    from btt_chain.records.chain import NodeRecords
-    from btt_chain.records.custodian.answering import Answering, NodeDemands
-    from btt_chain.records.custodian.ledger import Ledger
-    from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.server import RecordsServer
-    from btt_chain.records.vault.store import LEDGER
 
     daemon = Daemon(url, timeout, report=show.note)
     with Ledger.open(vault.folder / LEDGER) as ledger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -11,7 +11,10 @@ from btt_chain.client.errors import DispatchFailed
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.access_promise import PROMISE
 from btt_chain.records import library
+from btt_chain.records.accesses import LoggedAccess, Status
+from btt_chain.records.chain import NodeRecords
 from btt_chain.records.shapes import items
+from btt_chain.records.vault.store import Vault
 from cli.commands.records_access import read_copies
 from cli.common import show
 from cli.common.errors import Refused
@@ -22,10 +25,6 @@ from cli.common.vaults import open_custodian, open_vault, run, vault_options
 from cli.common.working import view_chain
 from runtime.apis.health_records import HealthRecordsApi
 from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE
-
-if TYPE_CHECKING:
-    from btt_chain.records.accesses import LoggedAccess
-    from btt_chain.records.vault.store import Vault
 
 HOPELESS: Final = ("TooOld", "AlreadyPenalized", "NotCustodian", "BadPromise")
 """Errors of one promise, after which the others are demanded all the same."""
@@ -76,8 +75,6 @@ async def _unproven(
     vault: Vault, logged: list[LoggedAccess], custodian: str, url: str, timeout: float
 ) -> list[LoggedAccess]:
     """Return the entries that the custodian does not prove by its log."""
-    from btt_chain.records.accesses import Status
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import check_log
 
     async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from btt_chain.client.errors import DispatchFailed
+from btt_chain.client.views import ViewClient
+from btt_chain.primitives.access_promise import SignedPromise
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, is_tree_size
+from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, Opening, is_tree_size
 from btt_chain.primitives.strict_json import read_object
 from btt_chain.records import library
+from btt_chain.records.accesses import LoggedAccess
 from btt_chain.scale import u32
 from cli.commands.records_access import read_copies
 from cli.common import show
@@ -25,12 +27,6 @@ from cli.common.vaults import open_vault, run, vault_options
 from cli.common.working import account, view_chain
 from runtime.apis.health_records import HealthRecordsApi
 from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE, PROMISED_EPOCHS, BatchKind
-
-if TYPE_CHECKING:
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.access_promise import SignedPromise
-    from btt_chain.primitives.evidence_tree import Opening
-    from btt_chain.records.accesses import LoggedAccess
 
 Leaves = Mapping[int, Sequence[bytes]]
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.care.errors import CareError
 from btt_chain.care.evidence import NO_MEMBER
+from btt_chain.care.facility import FacilityFolder
 from btt_chain.care.schedule import MONTH_DAYS, Calendar
 from btt_chain.client.accounts import FILE_NAME
+from btt_chain.client.views import ViewClient
+from btt_chain.node.paths import default_base_path
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.point_voucher import Modulus
 from btt_chain.scale import u32
 from cli.commands.gov_calls import slot_now
@@ -23,11 +27,6 @@ from cli.common.working import account
 from runtime.apis.facilities import FacilitiesApi
 from runtime.apis.incentives import CurrentMonth, EpochView, IncentivesApi
 from runtime.pallets.facilities import Kind
-
-if TYPE_CHECKING:
-    from btt_chain.care.facility import FacilityFolder
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.activity_rule import ActivityRule
 
 MIN_SECRET: Final = 12
 
@@ -90,8 +89,6 @@ def is_file_name(text: str) -> bool:
 
 def care_folder(base: Path | None, role: str, genesis: bytes, owner: bytes) -> Path:
     """Return the folder of a role and an account on a chain."""
-    from btt_chain.node.paths import default_base_path
-
     return (
         (base or default_base_path()) / "care" / genesis.hex()[:16] / f"{role}-{owner.hex()[:16]}"
     )
@@ -111,8 +108,6 @@ def facility_folder(
     base: Path | None, secret: str, genesis: bytes, owner: bytes
 ) -> Iterator[FacilityFolder]:
     """Open a facility's folder; errors become those of commands."""
-    from btt_chain.care.facility import FacilityFolder
-
     place = care_folder(base, "facility", genesis, owner)
     with words(), FacilityFolder.open(place, folder_secret(secret), genesis, owner) as folder:
         yield folder

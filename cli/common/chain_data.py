@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.keystore.errors import KeystoreError, RecordError
+from btt_chain.node.paths import default_base_path
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
 from cli.common.options import Command, chain_names
 from genesis.presets import ALIASES, CHAINS
@@ -53,7 +55,6 @@ def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
     """Open the chain's data, closed at the end; errors become one line."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import open_chain
-    from btt_chain.node.paths import default_base_path
 
     config = NodeConfig(chain, base_path or default_base_path())
     with plain_errors():
@@ -81,7 +82,6 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.chain.client import UnknownBlock
     from btt_chain.chain.runtimes import UnsupportedRuntime
     from btt_chain.consensus.finality.records import BadRecord
-    from btt_chain.keystore.errors import KeystoreError, RecordError
     from btt_chain.node.descriptors import TooFewDescriptors
     from btt_chain.node.lifecycle import WrongChain
     from btt_chain.node.sealing import SealingFailed

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.node.paths import default_base_path
+from btt_chain.wallet.entries import Entry, Kind
+from btt_chain.wallet.errors import BadName, Damaged, NoSuchAccount, WalletError, WrongPassword
+from btt_chain.wallet.store import Wallet
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import WALLET, password
-
-if TYPE_CHECKING:
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.wallet.entries import Entry
-    from btt_chain.wallet.store import Wallet
 
 NAMES: Final = "btt.names"
 """Key of the names that stood for accounts in this command, in `Context.meta`."""
@@ -36,23 +36,17 @@ def wallet_folder() -> Path:
     given = os.environ.get("BTT_WALLET")
     if given:
         return Path(given)
-    from btt_chain.node.paths import default_base_path
-
     return default_base_path() / "wallet"
 
 
 def wallet() -> Wallet:
     """Return the wallet of this command."""
-    from btt_chain.wallet.store import Wallet
-
     return Wallet(wallet_folder())
 
 
 @contextmanager
 def wallet_errors() -> Iterator[None]:
     """Turn errors of wallets into those of commands."""
-    from btt_chain.wallet.errors import BadName, NoSuchAccount, WalletError
-
     try:
         yield
     except NoSuchAccount as error:
@@ -164,9 +158,6 @@ class Passwords:
 
 def key_of(entry: Entry, passwords: Passwords) -> KeyPair:
     """Return the key of an account. Refused for a wrong password."""
-    from btt_chain.wallet.entries import Kind
-    from btt_chain.wallet.errors import Damaged, WrongPassword
-
     if entry.kind is not Kind.KEY:
         raise Mistyped(f"{entry.name} is {_WITHOUT_KEY[entry.kind.value]}")
     with wallet_errors():
