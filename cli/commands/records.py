@@ -18,10 +18,9 @@ from btt_chain.records.vault.index import Entry
 from btt_chain.records.vault.store import create
 from cli.commands.records_access import log, open_, share, verify
 from cli.commands.records_consent import consent
-from cli.commands.records_custodian import admit, register, serve
-from cli.commands.records_demand import demand
+from cli.commands.records_custodian import add_to, admit, register, serve
 from cli.commands.records_guardian import guardian
-from cli.commands.records_report import report
+from cli.commands.records_report import demand, report
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Group, examples, json_option
@@ -78,10 +77,11 @@ def init(as_json: bool, **options: object) -> None:
     keys = VaultKeys.generate()
     with as_refusals():
         create(folder, keys, None if word is None else Password(word))
+    facts = {"vault": str(keys.id), "folder": str(folder)}
     if as_json:
-        show.document({"vault": str(keys.id), "folder": str(folder)})
+        show.document(facts)
         return
-    show.record({"vault": str(keys.id), "folder": str(folder)})
+    show.record(facts)
     if word is None:
         show.note("without a password: any program that can read the folder can read the records")
 
@@ -114,9 +114,8 @@ def import_(
     """
     with open_vault(options) as vault:
         subject = None if patient is None else VaultId.parse(patient)
-        if patient is not None:
-            known = vault.index.facts.get(PATIENTS, "").split()
-            vault.index.facts[PATIENTS] = " ".join(dict.fromkeys([*known, patient]))
+        if subject is not None:
+            add_to(vault, PATIENTS, subject)
         done = library.import_document(
             vault, read_document(file), now_ms(),
             version=None if fhir is None else FhirVersion(fhir), subject=subject,
@@ -189,10 +188,8 @@ def erase(names: tuple[str, ...], yes: bool, as_json: bool, **options: object) -
         pending: list[str] = []
         for each in entries:
             pending = vault.erase(each, now_ms())
-    if as_json:
-        show.document({"erased": [each.id for each in entries], "pending": pending})
-    else:
-        show.good(f"{len(entries)} erased")
+    facts = {"erased": [entry.id for entry in entries], "pending": pending}
+    show.outcome(facts, f"{len(entries)} erased", as_json=as_json)
     if pending:
         raise Refused(
             f"not erased in the backups {', '.join(pending)}, which are not there: "

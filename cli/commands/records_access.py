@@ -1,7 +1,11 @@
-"""`btt-chain records share|open|log|verify`: readers, custodians and their logs."""
+"""`btt-chain records share|open|log|verify`: readers, custodians and their logs.
+
+aiohttp takes half a second to import: only what talks to a custodian needs it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -72,11 +76,10 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
         answers = run(work(vault))
     added = sum(int(str(each["added"])) for each in answers)
     grants = sum(int(str(each["grants"])) for each in answers)
-    if as_json:
-        show.document({"added": added, "grants": grants})
-    else:
-        shared = f"{show.counted(added, 'record')} and {show.counted(grants, 'consent')}"
-        show.good(f"with the custodian now: {shared}")
+    shared = f"{show.counted(added, 'record')} and {show.counted(grants, 'consent')}"
+    show.outcome(
+        {"added": added, "grants": grants}, f"with the custodian now: {shared}", as_json=as_json
+    )
 
 
 @examples(
@@ -176,8 +179,8 @@ def log(
             return
         if custodian is None:
             raise Mistyped("name the --custodian")
-        rows = run(_checked_log(vault, custodian, [read_copies(vault, each) for each in copies],
-                                url, timeout))  # fmt: skip
+        own = [access for path in copies for access in read_copies(vault, path)]
+        rows = run(checked_log(vault, custodian, own, url, timeout))
     if as_json:
         show.document([_row(each) for each in rows])
     elif rows:
@@ -255,25 +258,30 @@ async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> s
 # ---- logs
 
 
-async def _checked_log(
-    vault: Vault, custodian: str, copies: list[list[LoggedAccess]], url: str, timeout: float
+async def checked_log(
+    vault: Vault, custodian: str, own: Sequence[LoggedAccess], url: str, timeout: float
 ) -> list[Row]:
+    """Return a custodian's log for a vault, checked against the chain and own entries."""
     from btt_chain.records.remote import check_log
 
     async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
         entries = items((await remote.ask("log", {}))["entries"])
-        own = [each for part in copies for each in part]
         return await check_log(NodeRecords(chain), remote.facts, entries, own)
 
 
 def _write_copies(vault: Vault, patient: str, output: Path) -> int:
     """Seal the own entries about a patient for its vault; return their number."""
     to = VaultId.parse(patient)
-    logged = [library.read_access(vault, each) for each in vault.entries(library.ACCESS)]
-    found: list[Json] = [each.document() for each in logged if each.access.patient == to]
-    sealed, _ = send(vault.keys, to, b"", "copies", {"entries": found}, now_ms())
+    logged = own_entries(vault)
+    about: list[Json] = [entry.document() for entry in logged if entry.access.patient == to]
+    sealed, _ = send(vault.keys, to, b"", "copies", {"entries": about}, now_ms())
     write_private(output, sealed)
-    return len(found)
+    return len(about)
+
+
+def own_entries(vault: Vault) -> list[LoggedAccess]:
+    """Return the accesses of a vault as a reader."""
+    return [library.read_access(vault, entry) for entry in vault.entries(library.ACCESS)]
 
 
 def read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from btt_chain.primitives.digits import to_hex
 from btt_chain.records import library
 from btt_chain.records.canonical import canonical
 from btt_chain.records.chain import NodeRecords
@@ -71,10 +72,10 @@ def grant(
         )  # fmt: skip
         entry, signed = library.add_grant(vault, wanted, now_ms(), _title(wanted))
         write_private(output, canonical(signed.document()) + b"\n")
-    if as_json:
-        show.document({"id": entry.id, "handle": "0x" + signed.handle.hex(), "file": str(output)})
-    else:
-        show.good(f"consent {entry.id[:8]} is in {output}")
+    show.outcome(
+        {"id": entry.id, "handle": to_hex(signed.handle), "file": str(output)},
+        f"consent {entry.id[:8]} is in {output}", as_json=as_json,
+    )  # fmt: skip
 
 
 @examples("btt-chain records consent list")
@@ -90,7 +91,7 @@ def list_(as_json: bool, **options: object) -> None:
     if as_json:
         show.document(
             [
-                {"id": entry.id, "handle": "0x" + signed.handle.hex(), "title": entry.title,
+                {"id": entry.id, "handle": to_hex(signed.handle), "title": entry.title,
                  "revoked": entry.revoked}
                 for entry, signed in rows
             ]

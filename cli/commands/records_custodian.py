@@ -60,11 +60,15 @@ def register(bond: str, url: str, timeout: float, as_json: bool, **options: obje
 def admit(who: str, emergency: bool, **options: object) -> None:
     """Admit a patient's vault, which may then deposit records and consents."""
     with open_vault(options) as vault:
-        name = EMERGENCY_READERS if emergency else PATIENTS
-        known = vault.index.facts.get(name, "").split()
-        vault.index.facts[name] = " ".join(dict.fromkeys([*known, str(VaultId.parse(who))]))
+        add_to(vault, EMERGENCY_READERS if emergency else PATIENTS, VaultId.parse(who))
         vault.save()
     show.good("admitted")
+
+
+def add_to(vault: Vault, fact: str, id: VaultId) -> None:
+    """Add a vault to a fact of the index, as its patients."""
+    present = vault.index.facts.get(fact, "").split()
+    vault.index.facts[fact] = " ".join(dict.fromkeys([*present, str(id)]))
 
 
 @examples("btt-chain records serve --vault hospital --from facility.key --port 8480")
