@@ -370,7 +370,7 @@ def _ensure_usable(
         other = chain.chain.metadata.address(agreed.asked.owner)
         raise Refused(f"the card agreed to {other}, and not to the account of --from")
     if agreed.asked.genesis != chain.genesis:
-        raise Refused(f"the proof is for the chain 0x{agreed.asked.genesis.hex()}")
+        raise Refused(f"the proof is for the chain {to_hex(agreed.asked.genesis)}")
     if agreed.asked.expires_ms <= now_ms:
         raise Refused("the proof has expired: let the card make a new one")
     if agreed.asked.expires_ms > now_ms + longest_ms:

@@ -29,7 +29,7 @@ from btt_chain.node.paths import Paths, default_base_path
 from btt_chain.node.unix_clock import unix_ms
 from btt_chain.primitives.block import Block, SignedBlock
 from btt_chain.primitives.digest import GRANDPA, ConsensusEngineId
-from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.digits import to_hex, whole_number
 from btt_chain.primitives.grandpa import Target
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.strict_json import read_object
@@ -280,8 +280,8 @@ def _or_foreign(client: Client, header: Header, why: str) -> str:
     if header.number != 1 or genesis is None or header.parent_hash == genesis:
         return why
     return (
-        f"the file is of the chain with genesis 0x{header.parent_hash.hex()}, and this one has "
-        f"genesis 0x{genesis.hex()}: name its chain with --chain"
+        f"the file is of the chain with genesis {to_hex(header.parent_hash)}, and this one has "
+        f"genesis {to_hex(genesis)}: name its chain with --chain"
     )
 
 
@@ -413,15 +413,15 @@ def check_block(
         try:
             data.client.execute(header, body)
         except (InvalidBlock, DecodeError) as error:
-            raise Refused(f"block {header.number} (0x{hash.hex()}) is wrong: {error}") from error
+            raise Refused(f"block {header.number} ({to_hex(hash)}) is wrong: {error}") from error
         except StateUnavailable as error:
             raise NotFound(f"the state of block {header.number}'s parent is pruned") from error
         milliseconds = (time.perf_counter() - started) * 1000
     facts = {
         "number": int(header.number),
-        "hash": "0x" + hash.hex(),
+        "hash": to_hex(hash),
         "extrinsics": len(body),
-        "stateRoot": "0x" + header.state_root.hex(),
+        "stateRoot": to_hex(header.state_root),
         "milliseconds": round(milliseconds, 1),
     }
     if as_json:
@@ -462,8 +462,8 @@ def revert(count: int, dev: bool, chain: str | None, base_path: Path | None, as_
     if as_json:
         show.document(
             {
-                "reverted": [{"number": ref.number, "hash": "0x" + ref.hash.hex()} for ref in gone],
-                "best": {"number": best.number, "hash": "0x" + best.hash.hex()},
+                "reverted": [{"number": ref.number, "hash": to_hex(ref.hash)} for ref in gone],
+                "best": {"number": best.number, "hash": to_hex(best.hash)},
             }
         )
     elif gone:
@@ -516,7 +516,7 @@ def restart_finality(
             )
         if not yes:
             click.confirm(
-                f"Make block {at.number} (0x{at.hash.hex()}) final without votes? "
+                f"Make block {at.number} ({to_hex(at.hash)}) final without votes? "
                 f"{len(at.authorities)} voters of set {at.set_id} go on from there; all other "
                 "nodes of the chain must do the same",
                 abort=True, err=True,
@@ -526,7 +526,7 @@ def restart_finality(
         )
     facts = {
         "final": at.number,
-        "hash": "0x" + at.hash.hex(),
+        "hash": to_hex(at.hash),
         "set": at.set_id,
         "voters": len(at.authorities),
     }

@@ -18,7 +18,6 @@ import click
 
 from btt_chain.client.chain import Chain, heads
 from btt_chain.client.jsonrpc import WebSocket
-from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
 from btt_chain.compute.blobs.payload import edge_root, payload_pieces
 from btt_chain.compute.requester.folder import Folder, Record, Signer
@@ -29,7 +28,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u32, u64
 from btt_chain.work.ids import model_id
-from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
+from cli.commands.job_inputs import input_options, kind_options, read_inputs
 from cli.commands.job_quote import quote
 from cli.commands.job_result import checked_by, print_result
 from cli.commands.job_session import (
@@ -46,7 +45,15 @@ from cli.commands.job_session import (
     story,
 )
 from cli.common import show
-from cli.common.computing import NETWORK, folder_of, folder_option, follow_work, work_chain
+from cli.common.computing import (
+    NETWORK,
+    folder_of,
+    folder_option,
+    follow_work,
+    jobs_of,
+    serving_options,
+    work_chain,
+)
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, read_beginning, resolve, shortened
 from cli.common.options import (
@@ -97,19 +104,7 @@ job = Group(
 job.add_command(quote)
 
 
-def gateway_options(command: Command) -> Command:
-    """Add the options for the address of payloads."""
-    listen = click.option(
-        "--listen",
-        metavar="ADDRESS",
-        help="Where to serve payloads, as /ip4/0.0.0.0/tcp/30335. [default: this machine only on "
-        "local chains, all addresses on others; the port stays the same from then on]",
-    )
-    public = click.option(
-        "--public", multiple=True, metavar="ADDRESS",
-        help="What to announce to providers instead, as /dns4/HOST/tcp/PORT.",
-    )  # fmt: skip
-    return listen(public(command))
+gateway_options = serving_options("providers", 30_335)
 
 
 def private_option(command: Command) -> Command:
@@ -130,11 +125,7 @@ def private_option(command: Command) -> Command:
     "btt-chain job submit --model net.btt --from //Alice --tier confidential --wait batch.npy",
 )
 @job.command()
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)  # fmt: skip
-@package_option
-@elements_option
+@input_options
 @kind_options
 @click.option(
     "--max-price",
@@ -168,7 +159,7 @@ def submit(
     """
     if wait and detach:
         raise Mistyped("give --wait or --detach, not both")
-    if keep_private and options["tier"] != "confidential":
+    if keep_private and options["tier"] is not Tier.Confidential:
         raise Mistyped("--keep-private is about confidential jobs: add --tier confidential")
     sender = Sender.of(options, as_json)
     signer = Signer(sender.pair, shows=not keep_private)
@@ -180,14 +171,13 @@ def submit(
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
             folder = folder_of(base_path, chain.genesis)
-            session = Session(chain, folder, url, timeout, signer, whole, sender)
-            await session.look()
+            session = Session(chain, folder, url, timeout, signer, sender)
             serving: Gateway | None = None
             if not detach:
                 serving = await stack.enter_async_context(session.gateway(listen, public))
             elif not runs(folder):
                 raise Refused("no gateway runs: start `btt-chain job gateway`, or leave --detach")
-            record = await session.post(inputs, options)
+            record = await session.post(whole, inputs, options)
             if serving is None and not wait:
                 session.print_posted(record)
                 return ExitCode.DONE
@@ -262,11 +252,7 @@ def gateway(
 
 @examples("btt-chain job offer --model net.btt scans.npy")
 @job.command()
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)  # fmt: skip
-@package_option
-@elements_option
+@input_options
 @click.option(
     "--deadline", type=click.IntRange(1, MAX_DEADLINE), metavar="SLOTS",
     help="How long a provider may take; twice the least allowed, and some, unless said.",
@@ -299,12 +285,12 @@ def offer(
         root = edge_root(whole.manifest.graph.input, 0, raw, None)
         folder.add_inputs(root, b"".join(payload_pieces(None, [raw])))
         return {
-            "model": "0x" + model.hex(),
+            "model": to_hex(model),
             "items": str(count),
-            "input_root": "0x" + root.hex(),
+            "input_root": to_hex(root),
             "data_bytes": str(len(raw)),
             "deadline": str(deadline or ample_deadline(known, chain.slot_ms)),
-            "endpoints": "0x" + endpoints.hex(),
+            "endpoints": to_hex(endpoints),
         }
 
     facts = run(work())
@@ -360,16 +346,6 @@ def list_(
         more = "" if everything else "; --all shows those that are over"
         others = "; --account ADDRESS lists those of an account" if account is None else ""
         show.note(f"there are no jobs {where}{more}{others}")
-
-
-async def jobs_of(chain: ViewClient, who: AccountId, *, is_open: bool) -> list[JobView]:
-    """Return the jobs of a requester or provider."""
-    jobs = pages(
-        lambda after: chain.api(WorkApi.jobs, who, is_open, after, u32(PAGE)),
-        lambda view: view.id,
-        first=None,
-    )
-    return [view async for view in jobs]
 
 
 def print_job(view: JobView, context: Context) -> None:
@@ -490,7 +466,7 @@ def result(
             record = folder.record_of(id)
             if record is None:
                 raise NotFound(
-                    f"job 0x{id.hex()} was not posted from {folder.path}, so the key to its "
+                    f"job {to_hex(id)} was not posted from {folder.path}, so the key to its "
                     "result is not here; name the right --base-path"
                 )
             if folder.result(record) is None:

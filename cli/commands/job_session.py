@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from btt_chain.client.amount import AmountError, Currency
+from btt_chain.client.amount import AmountError
 from btt_chain.client.chain import read_head
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.client.views import ViewClient
@@ -29,11 +29,11 @@ from cli.common.computing import follow_work, serve_blobs
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, resolve
 from cli.common.sending import Sender
-from cli.common.working import chain_facts, is_local, view_chain
+from cli.common.working import is_local, view_chain
 from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView, WorkQuote
 from runtime.pallets.jobs.events import Posted
-from runtime.pallets.jobs.types import ENDED, Check, JobState, Outcome, Urgency
+from runtime.pallets.jobs.types import ENDED, JobState, Outcome
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
@@ -70,24 +70,18 @@ class Session:
 
     def __init__(
         self, chain: RuntimeClient, folder: Folder, url: str, timeout: float, signer: Signer,
-        package: Package, sender: Sender,
+        sender: Sender,
     ) -> None:  # fmt: skip
         self.chain = chain
         self.folder = folder
         self.url = url
         self.timeout = timeout
         self.signer = signer
-        self.package = package
         self.sender = sender
         self.as_json = sender.as_json
-        self.currency: Currency
-        self.is_local = False
+        self.currency = chain.chain.metadata.currency
         self._states: dict[str, JobView] = {}
         self._bar: Callable[[JobState, int], None] = lambda _state, _left: None
-
-    async def look(self) -> None:
-        """Read the kind of chain, and its currency."""
-        self.currency, self.is_local = await chain_facts(self.url, self.timeout)
 
     @asynccontextmanager
     async def gateway(
@@ -103,11 +97,10 @@ class Session:
         ) as made:
             yield made
 
-    async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
+    async def post(self, package: Package, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
-        tier, check = Tier[options["tier"].title()], Check[options["check"].title()]
-        urgency = Urgency[options["urgency"].title()]
-        manifest = self.package.manifest
+        tier, check, urgency = options["tier"], options["check"], options["urgency"]
+        manifest = package.manifest
         model = model_id(manifest)
         raw = inputs.elements.tobytes()
         quote: WorkQuote | None = await self.chain.api(
@@ -118,7 +111,7 @@ class Session:
         self._print_quote(quote, len(inputs.names))
         record = new_record(
             manifest, model, self.signer.pair.account_id, list(inputs.names),
-            list(self.package.preparation.labels), tier,
+            list(package.preparation.labels), tier,
         )  # fmt: skip
         call = self.chain.compose(
             "Jobs", "post", model=H256(model), items=record.items,
@@ -131,7 +124,7 @@ class Session:
         self.folder.add(record, raw)
         if tier is Tier.Confidential:
             # Only the requester will check it, and for that the model is needed.
-            self.folder.add_model(model, b"".join(self.package.chunks()))
+            self.folder.add_model(model, b"".join(package.chunks()))
         # Whatever is raised, a fork may post it yet: the gateway finds it by its key, or forgets it
         # after a day.
         done = await self.sender.executed(self.chain, call, wire)
@@ -139,7 +132,7 @@ class Session:
         record.job = posted[0].job
         self.folder.save(record)
         # Now: whatever interrupts the command later, the caller has the id.
-        show.note(f"job 0x{record.job.hex()}")
+        show.note(f"job {to_hex(record.job)}")
         return record
 
     def _limit(self, given: str | None, quote: WorkQuote) -> int:
@@ -235,7 +228,7 @@ def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
     """Return the quote of a job. NotFound if the model cannot be used."""
     if quote is None:
         raise NotFound(
-            f"the model 0x{model.hex()} is not registered, or it may not be used now: "
+            f"the model {to_hex(model)} is not registered, or it may not be used now: "
             "register it with `btt-chain model register`"
         )
     return quote

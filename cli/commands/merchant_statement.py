@@ -18,7 +18,7 @@ from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import write
-from cli.common.merchant_events import Recorder, open_journal
+from cli.common.merchant_events import Recorder, journal_option, open_journal
 from cli.common.merchants import registered, time_of
 from cli.common.options import connection_options, examples
 from cli.common.session import open_chain, run
@@ -39,10 +39,7 @@ from cli.common.working import account as read_account
     "-o", "--output", default="-", type=click.Path(dir_okay=False, allow_dash=True),
     help="The file; - is standard output.",
 )  # fmt: skip
-@click.option(
-    "--base-path", type=click.Path(file_okay=False, path_type=Path), envvar="BTT_MERCHANT",
-    show_envvar=True, help="Where journals are kept. [default: ~/.local/share/btt-chain]",
-)  # fmt: skip
+@journal_option
 @connection_options
 def statement(
     account: str, camt053: bool, as_csv: bool, first: str | None, last: str | None, output: str,

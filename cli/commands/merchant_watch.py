@@ -25,7 +25,7 @@ from btt_chain.primitives.currency import currency
 from btt_chain.primitives.files import Held, Lock
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.merchant_events import Recorder, journal_path, open_journal
+from cli.common.merchant_events import Recorder, journal_option, journal_path, open_journal
 from cli.common.merchants import registered
 from cli.common.options import examples, query_options, read_text
 from cli.common.session import first_step, run_until_stopped
@@ -62,10 +62,7 @@ Target: TypeAlias = tuple[str, str, bool]
 )  # fmt: skip
 @click.option("--retry", is_flag=True, help="Try at once what waits or was given up.")
 @click.option("--once", is_flag=True, help="End when all final events are recorded and delivered.")
-@click.option(
-    "--base-path", type=click.Path(file_okay=False, path_type=Path), envvar="BTT_MERCHANT",
-    show_envvar=True, help="Where journals are kept. [default: ~/.local/share/btt-chain]",
-)  # fmt: skip
+@journal_option
 @query_options
 def watch(
     account: str, webhook: str | None, secret: str | None, new_secret: bool, allow_private: bool,

@@ -27,6 +27,7 @@ from btt_chain.payments.till import Final as FinalBlock
 from btt_chain.payments.uri import PaymentUri, write_uri
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u64
 from cli.common import show
 from cli.common.customer_display import serving
@@ -171,7 +172,7 @@ class Issued:
         """The command that shows its payment."""
         amount = f"{self.currency.format(self.units)}{self.currency.code}"
         return (
-            f"btt-chain merchant show {self.address} --reference 0x{self.reference.hex()} "
+            f"btt-chain merchant show {self.address} --reference {to_hex(self.reference)} "
             f"--amount {amount}"
         )
 
@@ -210,7 +211,7 @@ class Screen:
         if self._as_json:
             show.line(
                 {"event": "invoice", "text": issued.text,
-                 "reference": "0x" + issued.reference.hex(), "amount": issued.amount,
+                 "reference": to_hex(issued.reference), "amount": issued.amount,
                  "planck": str(issued.gross),
                  "expires": issued.expires_ms, "display": address}
             )  # fmt: skip
@@ -424,5 +425,5 @@ def _undecided(till: Till, issued: Issued, screen: Screen) -> int:
     show.note(
         f"finality may have stalled: `btt-chain doctor` names the cause; look with `{issued.look}`"
     )
-    screen.stage("undecided", words, reference="0x" + issued.reference.hex())
+    screen.stage("undecided", words, reference=to_hex(issued.reference))
     return ExitCode.UNDECIDED

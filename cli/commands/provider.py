@@ -18,16 +18,17 @@ from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u16, u32, u128
 from cli.commands.provider_session import Place, opened, place_options, planck_of, provide
 from cli.common import show
-from cli.common.computing import NETWORK, lacks_extra, work_chain
+from cli.common.computing import NETWORK, jobs_of, lacks_extra, member_option, work_chain
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, call_options, signer_of, signer_options
 from cli.common.session import run, run_until_stopped
-from cli.common.working import chain_facts, view_chain
+from cli.common.working import is_local, view_chain
 from cli.declared import Input, query
 from runtime.apis.economy import MiningApi
 from runtime.apis.work import WorkApi
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from btt_chain.compute.provider.workshop import Engine
     from runtime.pallets.providers.types import ProviderInfo
 
-KINDS: Final = rule(ProviderKind).choices
 ERAS_SHOWN: Final = 32
 MAX_PIECE: Final = 256 << 20
 """Maximum bytes of tensors that a worker of a cluster computes at a time."""
@@ -78,9 +78,7 @@ class_option = click.option(
     "--capacity", type=click.IntRange(1, 65_535), default=2, show_default=True,
     help="Jobs at a time.",
 )  # fmt: skip
-@click.option(
-    "--kind", type=click.Choice(KINDS), default="home", show_default=True, help="Who computes here."
-)
+@member_option("--kind", ProviderKind.Home, "Who computes here.")
 @click.option("--region", type=click.IntRange(0, 65_535), help="Where it stands, as you say.")
 @click.option(
     "--replace-keys", is_flag=True,
@@ -90,7 +88,7 @@ class_option = click.option(
 @place_options
 @call_options
 def register(
-    bond: str, classes: tuple[int, ...], capacity: int, kind: str, region: int | None,
+    bond: str, classes: tuple[int, ...], capacity: int, kind: ProviderKind, region: int | None,
     replace_keys: bool, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register a provider with new keys, or change the description of a registered one.
@@ -99,21 +97,20 @@ def register(
     """
     sender = Sender.of(options, as_json)
     place = Place.of(options)
-    chosen = rule(ProviderKind).parse(kind, Context())
 
     async def work() -> tuple[str, ProviderInfo]:
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
-            currency, is_local = await chain_facts(url, timeout)
-            planck = planck_of(currency, bond)
-            open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
-            info = open_.info(chosen, region, sorted({*classes}), capacity)
+            local = await is_local(chain.chain.connection)
+            planck = planck_of(chain.chain.metadata.currency, bond)
+            open_ = await stack.enter_async_context(opened(chain, sender.pair, place, local))
+            info = open_.info(kind, region, sorted({*classes}), capacity)
             before: ProviderView | None = await chain.api(WorkApi.provider, open_.account)
             if before is None:
                 done = await sender.submit(
                     chain, "Providers", "register", info=info, bond=u128(planck)
                 )
-                return "0x" + done.block.hex(), info
+                return to_hex(done.block), info
             if not replace_keys:
                 open_.ensure_keys(before.info)
             more = planck - int(before.active) - int(before.reserved)
@@ -123,7 +120,7 @@ def register(
                 done = await sender.submit(chain, "Providers", "update", info=info)
             if more > 0:
                 done = await sender.submit(chain, "Providers", "bond_extra", amount=u128(more))
-            return "0x" + done.block.hex(), info
+            return to_hex(done.block), info
 
     block, info = run(work())
     endpoints = info.endpoints.decode("ascii").split("\n")
@@ -412,12 +409,8 @@ def fresh_eras(chain: Chain) -> u32:
 
 async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
-    jobs = pages(
-        lambda after: chain.api(WorkApi.jobs, who, False, after, u32(PAGE)),
-        lambda job: job.id,
-        first=None,
-    )
-    return [job async for job in jobs if job.provider == who and job.state in ENDED]
+    jobs = await jobs_of(chain, who, is_open=False)
+    return [job for job in jobs if job.provider == who and job.state in ENDED]
 
 
 # ---- leave
@@ -473,7 +466,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 async def is_due(chain: ViewClient, who: AccountId) -> bool:
     """Return True if a part of a provider's bond can be withdrawn."""
-    ledger = await chain.chain.storage("Providers.Ledgers", "0x" + who.hex())
+    ledger = await chain.chain.storage("Providers.Ledgers", to_hex(who))
     era = await era_of(chain)
     parts = ledger.get("unlocking") if isinstance(ledger, dict) else None
     return any(

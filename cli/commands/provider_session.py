@@ -24,7 +24,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.files import Held
 from btt_chain.scale import u16, u32, u128
 from cli.common import show
-from cli.common.computing import follow_work, serve_blobs
+from cli.common.computing import follow_work, serve_blobs, serving_options
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
 from cli.common.options import Command
@@ -55,17 +55,7 @@ def place_options(command: Command) -> Command:
         type=click.Path(file_okay=False, path_type=Path),
         help="Where keys, records and results are kept. [default: ~/.local/share/btt-chain]",
     )
-    listen = click.option(
-        "--listen",
-        metavar="ADDRESS",
-        help="Where to serve, as /ip4/0.0.0.0/tcp/30336. [default: this machine only on local "
-        "chains, all addresses on others; the port stays the same from then on]",
-    )
-    public = click.option(
-        "--public", multiple=True, metavar="ADDRESS",
-        help="What to announce to others instead, as /dns4/HOST/tcp/PORT.",
-    )  # fmt: skip
-    return base(listen(public(command)))
+    return base(serving_options("others", 30_336)(command))
 
 
 async def provide(

@@ -9,6 +9,7 @@ import click
 from btt_chain.keystore.interchange import export as export_records
 from btt_chain.keystore.interchange import import_ as import_records
 from btt_chain.keystore.record import recorded_keys
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import NotFound, Refused
@@ -34,7 +35,7 @@ def show_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -
     """Show what each key of the chain has signed last."""
     place = place_of(dev, chain, base_path)
     keys = recorded_keys(place.paths.signing, place.genesis)
-    rows = [("0x" + public.hex(), last_signed(place, public)) for public in keys]
+    rows = [(to_hex(public), last_signed(place, public)) for public in keys]
     if as_json:
         show.document([{"publicKey": public, "signed": said} for public, said in rows])
     elif rows:
@@ -79,7 +80,7 @@ def import_(file: str, dev: bool, chain: str | None, base_path: Path | None) -> 
     with plain_key_errors():
         keys = import_records(place.paths.signing, place.genesis, text)
     for public in keys:
-        show.note(f"0x{public.hex()}: {last_signed(place, public)}")
+        show.note(f"{to_hex(public)}: {last_signed(place, public)}")
 
 
 @examples("btt-chain signing forget --chain local --yes")

@@ -11,6 +11,7 @@ import click
 from btt_chain.crypto.hashing import blake2_128_concat, twox_128
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountInfo
+from btt_chain.primitives.digits import hex_or_none, to_hex
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.scale import codec, u128
@@ -83,13 +84,13 @@ def proof(file: Path, checkpoint: str, as_json: bool) -> None:
     claimed = None if document.get("value") is None else unhex(document.get("value"), "value")
     if found != claimed:
         raise Refused("the proof is of another value than the file says")
-    value = None if found is None else "0x" + found.hex()
+    value = hex_or_none(found)
     if as_json:
         show.document(
             {
                 "valid": True,
                 "block": int(header.number),
-                "key": "0x" + key.hex(),
+                "key": to_hex(key),
                 "value": value,
                 "votes": None if votes is None else asdict(votes),
             }
@@ -99,7 +100,7 @@ def proof(file: Path, checkpoint: str, as_json: bool) -> None:
     show.good(f"proven: {what} the state of block {int(header.number)}")
     if votes is not None:
         show.good(f"final: {votes.signed} of {votes.voters} validators signed block {votes.target}")
-    show.record({**described(key, found), "key": "0x" + key.hex(), "value": value or "absent"})
+    show.record({**described(key, found), "key": to_hex(key), "value": value or "absent"})
 
 
 def described(key: bytes, value: bytes | None) -> dict[str, str]:
@@ -120,7 +121,7 @@ def described(key: bytes, value: bytes | None) -> dict[str, str]:
     except DecodeError:
         return {}  # the chain has entries of another form
     return {
-        "entry": f"System.Account of {ss58.encode(account)} (public key 0x{account.hex()})",
+        "entry": f"System.Account of {ss58.encode(account)} (public key {to_hex(account)})",
         "free": f"{info.data.free:_} planck",
         "reserved": f"{info.data.reserved:_} planck",
         "frozen": f"{info.data.frozen:_} planck",
@@ -146,7 +147,7 @@ def _votes(document: dict[str, object], header: Header, trusted: bytes) -> Votes
             return None
         raise Refused(
             f"the checkpoint in the file is block {int(checkpoint.header.number)} with the hash "
-            f"0x{hash.hex()}, and the proof is of block {int(header.number)}: neither is the "
+            f"{to_hex(hash)}, and the proof is of block {int(header.number)}: neither is the "
             "checkpoint that you gave"
         )
     return check_votes(unhex(finality.get("proof"), "finality"), header, checkpoint)

@@ -1,4 +1,7 @@
-"""`btt-chain work`: check the results of providers, and measure the cost of checks here."""
+"""`btt-chain work`: check the results of providers, and measure the cost of checks here.
+
+libp2p takes seconds to import, and numpy may be missing: they are imported where they are used.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,11 @@ import click
 
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.worker import ThreadWorker
+from btt_chain.present.scalars import lower_initial
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
+from cli.commands.job_result import checked_by
 from cli.common import show
 from cli.common.computing import lacks_extra, work_chain
 from cli.common.errors import ExitCode, NotFound, Refused
@@ -27,7 +33,7 @@ from cli.common.options import (
 )
 from cli.common.sending import Sender, optional_sending_options
 from cli.common.session import run
-from cli.common.working import chain_facts
+from cli.common.working import is_local
 from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView, ReceiptView
 from runtime.pallets.jobs.types import Tier
@@ -41,9 +47,7 @@ MAX_STORE: Final = 4 << 30
 """Maximum bytes of models that a check may fetch."""
 
 
-@click.group(cls=Group)
-def work() -> None:
-    """Check what others computed, and measure this machine."""
+work = Group("work", help="Check what others computed, and measure this machine.")
 
 
 @examples(
@@ -87,10 +91,10 @@ async def _verify(
         id = await resolve(chain.chain.connection, text, RECEIPT)
         view: JobView | None = await chain.api(WorkApi.receipt, H256(id))
         if view is None or view.receipt is None or view.receipt.id != id:
-            raise NotFound(f"the chain has no receipt 0x{id.hex()} (any more)")
+            raise NotFound(f"the chain has no receipt {to_hex(id)} (any more)")
         if view.tier is Tier.Confidential:
             raise Refused("the receipt is of a confidential job: only its requester can check it")
-        _, local = await chain_facts(url, timeout)
+        local = await is_local(chain.chain.connection)
         chosen = _chosen(int(view.items), count)
         findings = await _look(chain, view, view.receipt, chosen, local, silent=as_json)
         wrong = {item: finding for item, finding in findings.items() if _kind(finding) != "valid"}
@@ -177,8 +181,7 @@ class _Once:
 
 
 def _kind(finding: Finding) -> str:
-    name = type(finding.verdict).__name__
-    return name[:1].lower() + name[1:]
+    return lower_initial(type(finding.verdict).__name__)
 
 
 async def _prove(
@@ -192,7 +195,7 @@ async def _prove(
         if proof is not None:
             name, args = proof
             sent = await sender.submit(chain, "Receipts", name, **args)
-            return "0x" + sent.block.hex()
+            return to_hex(sent.block)
     return None
 
 
@@ -200,14 +203,13 @@ def _print(
     view: JobView, receipt: ReceiptView, findings: dict[int, Finding], as_json: bool,
     sent: str | None,
 ) -> None:  # fmt: skip
-
     wrong = {item: _say(finding) for item, finding in findings.items() if _kind(finding) != "valid"}
     gone = all(_kind(finding) == "missing" for finding in findings.values())
     if as_json:
         show.document(
             {
-                "receipt": "0x" + receipt.id.hex(),
-                "job": "0x" + view.id.hex(),
+                "receipt": to_hex(receipt.id),
+                "job": to_hex(view.id),
                 "state": view.state.name.lower(),
                 "provider": ss58.encode(receipt.provider),
                 "items": int(view.items),
@@ -217,18 +219,13 @@ def _print(
             }
         )
         return
-    votes = [
-        f"{ss58.encode(seat.verifier)}  "
-        + ("not revealed" if seat.verdict is None else type(seat.verdict).__name__.lower())
-        for seat in receipt.seats
-    ]
     show.record(
         {
-            "receipt": "0x" + receipt.id.hex(),
-            "job": f"0x{view.id.hex()}, {view.state.name.lower()}",
-            "model": "0x" + view.model.hex(),
+            "receipt": to_hex(receipt.id),
+            "job": f"{to_hex(view.id)}, {view.state.name.lower()}",
+            "model": to_hex(view.model),
             "provider": ss58.encode(receipt.provider),
-            "committee": votes or ["no verifier is selected yet"],
+            "committee": checked_by(view),
             "checked here": "nothing"
             if gone and findings
             else f"every tensor of {len(findings)} of {show.counted(int(view.items), 'item')}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -15,16 +16,22 @@ import click
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import WebSocket, web_socket_url
+from btt_chain.client.paging import PAGE, pages
+from btt_chain.client.views import ViewClient
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.folder import Damaged, WorkFolder
 from btt_chain.compute.requester.folder import Folder
 from btt_chain.daemon import Daemon
 from btt_chain.extras import needs_extra
 from btt_chain.node.paths import default_base_path
-from btt_chain.scale import EncodeError
+from btt_chain.present import Context, rule
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import EncodeError, u32
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import JobView
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
@@ -59,6 +66,33 @@ def lacks_extra(missing: ImportError) -> Refused:
     )
 
 
+def member_option(flag: str, default: IntEnum, help: str) -> Callable[[Command], Command]:
+    """Add an option whose values are the members of an enumeration, by their names."""
+    names = rule(type(default))
+
+    def member(_ctx: click.Context, _param: click.Parameter, name: str) -> IntEnum:
+        return names.read(name, Context())
+
+    return click.option(
+        flag, type=click.Choice(names.choices), default=names.text(default, Context()),
+        show_default=True, callback=member, help=help,
+    )  # fmt: skip
+
+
+def serving_options(peers: str, port: int) -> Callable[[Command], Command]:
+    """Add `--listen` and `--public`: the address at which blobs are served to `peers`."""
+    listen = click.option(
+        "--listen", metavar="ADDRESS",
+        help=f"Where to serve, as /ip4/0.0.0.0/tcp/{port}. [default: this machine only on local "
+        "chains, all addresses on others; the port stays the same from then on]",
+    )  # fmt: skip
+    public = click.option(
+        "--public", multiple=True, metavar="ADDRESS",
+        help=f"What to announce to {peers} instead, as /dns4/HOST/tcp/PORT.",
+    )  # fmt: skip
+    return lambda command: listen(public(command))
+
+
 def folder_option(command: Command) -> Command:
     """Add `--base-path`: the gateway's folder of jobs, keys and results."""
     return click.option(
@@ -82,6 +116,16 @@ async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
     with _work_errors():
         async with open_runtime(web_socket_url(url), timeout) as chain:
             yield chain
+
+
+async def jobs_of(chain: ViewClient, who: AccountId, *, is_open: bool) -> list[JobView]:
+    """Return the jobs of a requester or provider, with `is_open` those that are not over."""
+    jobs = pages(
+        lambda after: chain.api(WorkApi.jobs, who, is_open, after, u32(PAGE)),
+        lambda view: view.id,
+        first=None,
+    )
+    return [view async for view in jobs]
 
 
 async def follow_work(

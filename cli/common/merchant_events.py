@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import click
+
 from btt_chain.client.chain import Chain
 from btt_chain.client.decoding import EventView
 from btt_chain.client.errors import RpcError
@@ -20,7 +22,7 @@ from btt_chain.payments.delivery.journal import Cursor, Journal
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import to_base64url
 from btt_chain.payments.statement.entries import moment
-from btt_chain.primitives.digits import from_hex
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Refused
@@ -38,6 +40,12 @@ _KINDS: Final = {
 _AMOUNTS: Final = ("amount", "deposit", "to_payer", "to_merchant", "unpaid", "settled", "reason",
                    "late", "deadline_ms", "evidence", "resolution")  # fmt: skip
 """Fields that a receiver gets as they are."""
+
+
+journal_option = click.option(
+    "--base-path", type=click.Path(file_okay=False, path_type=Path), envvar="BTT_MERCHANT",
+    show_envvar=True, help="Where journals are kept. [default: ~/.local/share/btt-chain]",
+)  # fmt: skip
 
 
 def journal_path(base: Path | None, genesis: bytes, merchant: bytes) -> Path:
@@ -114,7 +122,7 @@ class Recorder:
         """
         if await self._chain.block_hash(cursor.number) != cursor.hash:
             raise Refused(
-                f"the journal ends with block {cursor.number:_} 0x{cursor.hash.hex()}, which this "
+                f"the journal ends with block {cursor.number:_} {to_hex(cursor.hash)}, which this "
                 "node does not have: it is of another chain, as of a development chain that began "
                 "anew; use another --base-path, or the node of that chain"
             )
@@ -161,11 +169,11 @@ class Recorder:
 
     async def _chain_of(self, hash: bytes) -> Chain:
         """Return the chain with the metadata by which a block's events are encoded."""
-        version = await self._chain.connection.call("state_getRuntimeVersion", "0x" + hash.hex())
+        version = await self._chain.connection.call("state_getRuntimeVersion", to_hex(hash))
         spec = version.get("specVersion") if isinstance(version, dict) else None
         if spec == self._chain.facts.spec_version:
             return self._chain
-        return await self._chain.at_block("0x" + hash.hex())
+        return await self._chain.at_block(to_hex(hash))
 
     async def _data(
         self, chain: Chain, hash: bytes, kind: EventType, given: Mapping[str, Plain]

@@ -15,7 +15,7 @@ from btt_chain.payments.words import made_visible
 from btt_chain.present.times import date, span
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import CURRENCIES, Currency, CurrencyError, currency
-from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.digits import from_hex, to_hex
 from btt_chain.scale import u64, u128
 from btt_chain.scale.portable import Plain
 from cli.common.errors import Mistyped, NotFound, Refused
@@ -100,7 +100,7 @@ def shown_name(datum: Plain) -> str:
         raw = raw[0]
     if not isinstance(raw, str):
         return ""
-    text = bytes.fromhex(raw[2:]).decode("utf-8", "replace") if raw.startswith("0x") else raw
+    text = from_hex(raw).decode("utf-8", "replace") if raw.startswith("0x") else raw
     return made_visible(text)
 
 

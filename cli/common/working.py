@@ -13,9 +13,9 @@ from btt_chain.client.chain import read_properties
 from btt_chain.client.errors import MissingFeature, RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.views import ViewClient
-from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
-from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, NotFound
 from cli.common.sending import LOCAL
 from cli.common.session import open_chain
 
@@ -42,13 +42,6 @@ async def properties(url: str, timeout: float) -> tuple[Currency, int]:
         return read_properties(await client.call("system_properties"))
 
 
-async def chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
-    """Return the chain's currency, and True if the chain is one of a single machine."""
-    async with await WebSocket.connect(url, timeout) as client:
-        currency, _ = read_properties(await client.call("system_properties"))
-        return currency, await is_local(client)
-
-
 async def is_local(connection: Connection) -> bool:
     """Return True if the chain is one of a single machine."""
     return await connection.call("system_chainType") in LOCAL
@@ -69,14 +62,6 @@ async def asked(client: Connection, method: str, *params: Json) -> Json:
         raise
 
 
-async def found(client: Connection, method: str, id: bytes, what: str) -> dict[str, Json]:
-    """Return a record by its id. NotFound if there is none."""
-    answer = await asked(client, method, "0x" + id.hex())
-    if not isinstance(answer, dict):
-        raise NotFound(f"the chain has no {what} 0x{id.hex()} (any more)")
-    return answer
-
-
 def read_id(text: str, what: str) -> bytes:
     """Return the 32 bytes of an id. Mistyped if the text is not an id."""
     try:
@@ -86,19 +71,6 @@ def read_id(text: str, what: str) -> bytes:
     if len(raw) != ID_BYTES:
         raise Mistyped(f"{what}: {text!r} is not an id: write 0x and 64 hex digits")
     return raw
-
-
-def texts(answer: Json) -> list[str]:
-    """Return the texts of an answer's list; other values are left out."""
-    return [item for item in answer if isinstance(item, str)] if isinstance(answer, list) else []
-
-
-def money(currency: Currency, answer: Json) -> str:
-    """Return a node's amount as text."""
-    amount = whole_number(answer) if isinstance(answer, str) else None
-    if amount is None:
-        raise Refused(f"the node answered {answer!r} where an amount was expected")
-    return currency.format(amount)
 
 
 def account(given: str, prefix: int) -> bytes:
@@ -120,7 +92,7 @@ def planck(currency: Currency, given: str) -> int:
 def report_call(done: Executed | Included, as_json: bool, text: str, **facts: object) -> None:
     """Print the result of a call: a sentence for readers, or JSON for programs."""
     if as_json:
-        show.document({**facts, "block": "0x" + done.block.hex()})
+        show.document({**facts, "block": to_hex(done.block)})
     else:
         show.good(text)
 
