@@ -1,4 +1,7 @@
-"""Shared by commands that open a chain's data: the chain, its path, and plain errors."""
+"""Shared by commands that open a chain's data: the chain, its path, and plain errors.
+
+The parts of a node take seconds to import: they are imported where data are opened.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from btt_chain.keystore.errors import KeystoreError, RecordError
 from btt_chain.node.paths import default_base_path
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
 from cli.common.options import Command, chain_names
@@ -82,6 +84,7 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.chain.client import UnknownBlock
     from btt_chain.chain.runtimes import UnsupportedRuntime
     from btt_chain.consensus.finality.records import BadRecord
+    from btt_chain.keystore.errors import KeystoreError, RecordError
     from btt_chain.node.descriptors import TooFewDescriptors
     from btt_chain.node.lifecycle import WrongChain
     from btt_chain.node.sealing import SealingFailed

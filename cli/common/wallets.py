@@ -1,4 +1,7 @@
-"""The wallet of a command: its folder, names in the place of accounts, and passwords."""
+"""The wallet of a command: its folder, names in the place of accounts, and passwords.
+
+All commands with an account import this, and few need a wallet: what opens one is imported then.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.paths import default_base_path
-from btt_chain.wallet.entries import Entry, Kind
-from btt_chain.wallet.errors import BadName, Damaged, NoSuchAccount, WalletError, WrongPassword
-from btt_chain.wallet.store import Wallet
+from btt_chain.wallet.errors import (
+    BadName,
+    Damaged,
+    NoSuchAccount,
+    WalletError,
+    WrongPassword,
+)
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import WALLET, password
+
+if TYPE_CHECKING:
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.wallet.entries import Entry
+    from btt_chain.wallet.store import Wallet
 
 NAMES: Final = "btt.names"
 """Key of the names that stood for accounts in this command, in `Context.meta`."""
@@ -41,6 +52,8 @@ def wallet_folder() -> Path:
 
 def wallet() -> Wallet:
     """Return the wallet of this command."""
+    from btt_chain.wallet.store import Wallet
+
     return Wallet(wallet_folder())
 
 
@@ -158,6 +171,8 @@ class Passwords:
 
 def key_of(entry: Entry, passwords: Passwords) -> KeyPair:
     """Return the key of an account. Refused for a wrong password."""
+    from btt_chain.wallet.entries import Kind
+
     if entry.kind is not Kind.KEY:
         raise Mistyped(f"{entry.name} is {_WITHOUT_KEY[entry.kind.value]}")
     with wallet_errors():
