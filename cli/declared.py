@@ -97,6 +97,7 @@ class Parameter:
         # A call takes any form of address; an account is typed.
         self.is_address = bare == get_args(MultiAddress)[0]
         self.rule = rule_of(str if self.is_file else AccountId if self.is_address else hint)
+        self.is_list = isinstance(self.rule, Items)
         self.is_optional = isinstance(self.rule, Option) or bare == Path | None
         flag = f"--{name.strip('_').replace('_', '-')}"
         self.label = flag if self.mark.help else self.metavar
@@ -114,32 +115,29 @@ class Parameter:
         if not mark.help:
             metavar = None if isinstance(type, click.Choice) else self.metavar
             return click.Argument(
-                [self.key], type=type, metavar=metavar, required=not self.is_optional
-            )
-        rule = self._inner()
-        is_flag, is_list = isinstance(rule, Truth), isinstance(rule, Items)
+                [self.key], type=type, metavar=metavar, nargs=-1 if self.is_list else 1,
+                required=not self.is_optional and mark.default is None,
+            )  # fmt: skip
+        rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        is_flag = isinstance(rule, Truth)
         # A flag that may be absent has an opposite.
         opposite = f"/--no-{self.label[2:]}" if is_flag and self.is_optional else ""
         option = click.Option(
             [self.label + opposite, self.key], type=None if is_flag else type, is_flag=is_flag,
-            metavar=mark.metavar or None, help=mark.help, multiple=is_list,
-            required=not (is_flag or is_list or self.is_optional) and mark.default is None,
-            show_default=bool(mark.default),
+            metavar=mark.metavar or None, help=mark.help,
+            required=not (is_flag or self.is_optional or self.is_list) and mark.default is None,
+            show_default=bool(mark.default), multiple=self.is_list,
         )  # fmt: skip
         # click takes an argument `default=None` for a value: nothing would be required.
         if is_flag or mark.default is not None:
             option.default = False if is_flag and not opposite else mark.default
         return option
 
-    def _inner(self) -> Rule[object]:
-        return self.rule.inner if isinstance(self.rule, Option) else self.rule
-
     def _type(self) -> _Type:
-        rule = self._inner()
+        rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        rule = rule.item if isinstance(rule, Items) else rule
         if self.mark.type is not None:
             return self.mark.type
-        if isinstance(rule, Items) and self.mark.help:
-            rule = rule.item
         if self.is_file:
             return click.Path(dir_okay=False, path_type=Path)
         if rule.choices:
@@ -154,8 +152,9 @@ class Parameter:
         if typed is None or isinstance(typed, bool | Path):
             return typed
         try:
-            if isinstance(typed, tuple) and isinstance(self.rule, Items):
-                return [self.rule.item.parse(str(text), context) for text in typed]
+            if isinstance(self.rule, Items):
+                items = cast("tuple[object, ...]", typed)
+                return [self.rule.item.parse(str(item), context) for item in items]
             return self.rule.parse(str(typed), context)
         except Unfit as error:
             raise Mistyped(f"{self.label}: {error}") from None
@@ -444,7 +443,7 @@ def _add_sending(
 
 def _check(parameters: Sequence[Parameter], typed: Mapping[str, object]) -> None:
     for parameter in parameters:
-        if parameter.mark.check is not None:
+        if parameter.mark.check is not None and typed[parameter.key] is not None:
             parameter.mark.check(str(typed[parameter.key]))
 
 

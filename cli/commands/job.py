@@ -328,9 +328,9 @@ def list_(
                 views = await jobs_of(chain, who, is_open=not everything)
             else:
                 records = folder_of(base_path, chain.genesis).records()
-                posted = [each.job for each in records if each.job is not None]
-                found = [await chain.api(WorkApi.job, id) for id in posted]
-                views = [view for view in found if view is not None]
+                posted = [entry.job for entry in records if entry.job is not None]
+                stored = [await chain.api(WorkApi.job, id) for id in posted]
+                views = [view for view in stored if view is not None]
             context = await context_of(chain)
         return [view for view in views if everything or view.state not in ENDED], context
 
@@ -461,7 +461,7 @@ def result(
     async def work() -> tuple[Folder, Record, JobView]:
         async with work_chain(url, timeout) as chain:
             folder = folder_of(base_path, chain.genesis)
-            here = [each.job for each in folder.records() if each.job is not None]
+            here = [entry.job for entry in folder.records() if entry.job is not None]
             id = H256(await resolve(chain.chain.connection, job_id, JOB, here))
             record = folder.record_of(id)
             if record is None:

@@ -208,8 +208,8 @@ class Session:
                 self._print(record, view.state)
             raise Refused(f"job {to_hex(record.job or b'')}: {story(view)}")
         if wait:
-            found = await read_job(self.url, self.timeout, to_hex(record.job or b""))
-            print_result(self.folder, record, found, self.as_json, None)
+            job = await read_job(self.url, self.timeout, to_hex(record.job or b""))
+            print_result(self.folder, record, job, self.as_json, None)
             return ExitCode.DONE
         self._print(record, view.state)
         if not self.as_json:

@@ -257,7 +257,7 @@ async def _unproven(
     """Return the entries that the custodian does not prove by its log."""
     rows = await checked_log(vault, custodian, logged, url, timeout)
     proven = {row.access.request for row in rows if row.status is Status.ANCHORED}
-    return [each for each in logged if each.access.request not in proven]
+    return [entry for entry in logged if entry.access.request not in proven]
 
 
 async def _demand(
@@ -268,17 +268,17 @@ async def _demand(
     waiting = 0
     async with view_chain(url, timeout) as chain:
         now = int((await chain.api(HealthRecordsApi.epochs)).now)
-        for each in logged:
-            promise = each.promise.promise
+        for entry in logged:
+            promise = entry.promise.promise
             if now <= int(promise.epoch) + MAX_DELAY + MAX_LATE:
                 waiting += 1
                 continue
             try:
-                await sender.send(chain, "HealthRecords", "demand", promise=each.promise)
+                await sender.send(chain, "HealthRecords", "demand", promise=entry.promise)
             except DispatchFailed as error:
                 reason = error.name.rpartition(".")[2]
                 if reason in HOPELESS:
-                    show.note(f"{each.access.query}: {error}")
+                    show.note(f"{entry.access.query}: {error}")
                     continue
                 if reason != "AlreadyDemanded":
                     raise

@@ -176,19 +176,19 @@ class Recorder:
         return await self._chain.at_block(to_hex(hash))
 
     async def _data(
-        self, chain: Chain, hash: bytes, kind: EventType, given: Mapping[str, Plain]
+        self, chain: Chain, hash: bytes, kind: EventType, fields: Mapping[str, Plain]
     ) -> tuple[int | None, int | None, dict[str, str | int | None]] | None:
         """Return the payment, the bucket and the data of an event; None if it has no record."""
-        bucket = number(given["bucket"]) if "bucket" in given else None
+        bucket = number(fields["bucket"]) if "bucket" in fields else None
         if kind is EventType.SETTLED:
-            sums = {key: _text(given[key]) for key in ("net", "fee", "burned", "count")}
+            sums = {key: _text(fields[key]) for key in ("net", "fee", "burned", "count")}
             return None, bucket, {"bucket": bucket, **sums}
-        id = number(given["payment"])
+        id = number(fields["payment"])
         view = await payment_of(chain, id, hash)
         if kind is not EventType.PAID:
             if view is None:
                 return None
-            amounts = {key: _text(given[key]) for key in _AMOUNTS if key in given}
+            amounts = {key: _text(fields[key]) for key in _AMOUNTS if key in fields}
             reference = to_base64url(view.payment.reference)
             return id, None, {"payment": id, "reference": reference, **amounts}
         return (
@@ -196,10 +196,10 @@ class Recorder:
             bucket,
             {
                 "payment": id,
-                "payer": chain.metadata.address(account_of(given["payer"])),
-                "reference": to_base64url(from_hex(given["reference"])),
-                "gross": _text(given["gross"]),
-                "fee": _text(given["fee"]),
+                "payer": chain.metadata.address(account_of(fields["payer"])),
+                "reference": to_base64url(from_hex(fields["reference"])),
+                "gross": _text(fields["gross"]),
+                "fee": _text(fields["fee"]),
                 "bucket": bucket,
                 "currency": None if view is None else letters_of(view.payment.currency),
                 "units": None if view is None else str(view.payment.units),

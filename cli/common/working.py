@@ -13,9 +13,9 @@ from btt_chain.client.chain import read_properties
 from btt_chain.client.errors import MissingFeature, RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.views import ViewClient
-from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.digits import to_hex, whole_number
 from cli.common import show
-from cli.common.errors import Mistyped, NotFound
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.sending import LOCAL
 from cli.common.session import open_chain
 
@@ -71,6 +71,14 @@ def read_id(text: str, what: str) -> bytes:
     if len(raw) != ID_BYTES:
         raise Mistyped(f"{what}: {text!r} is not an id: write 0x and 64 hex digits")
     return raw
+
+
+def money(currency: Currency, answer: Json) -> str:
+    """Return a node's amount as text."""
+    amount = whole_number(answer) if isinstance(answer, str) else None
+    if amount is None:
+        raise Refused(f"the node answered {answer!r} where an amount was expected")
+    return currency.format(amount)
 
 
 def account(given: str, prefix: int) -> bytes:
