@@ -1,4 +1,7 @@
-"""Printing the result of a job, or writing it to a file."""
+"""Printing the result of a job, or writing it to a file.
+
+numpy may be missing: only the result itself needs it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Posting jobs, serving their payloads, and waiting until they are over."""
+"""Posting jobs, serving their payloads, and waiting until they are over.
+
+`job list` imports this, too: libp2p, which takes seconds, is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -163,7 +166,6 @@ class Session:
 
     async def follow(self, record: Record, gateway: Gateway | None, *, is_whole: bool) -> JobView:
         """Wait until the job is handed over, or over if `is_whole`, with the expected result."""
-        # libp2p takes seconds to import.
         from btt_chain.compute.requester.gateway import shown
 
         def over() -> bool:
@@ -288,7 +290,6 @@ async def serving(
     report: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """Serve a folder by a gateway, also while its node is away. Refused if its port is taken."""
-    # libp2p takes seconds to import.
     from btt_chain.compute.requester.gateway import Gateway
 
     try:

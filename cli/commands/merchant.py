@@ -24,6 +24,7 @@ from cli.common.merchants import (
     currency_named,
     ensure_money,
     existing,
+    invoice_of,
     invoice_paid,
     judged_name,
     letters_of,
@@ -62,7 +63,6 @@ from runtime.pallets.payfi.types import (
     MAX_TILLS,
     Category,
     Cause,
-    Invoice,
     Merchant,
     MerchantClosing,
     MerchantState,
@@ -279,7 +279,7 @@ async def paid(
     if len(raw) != REFERENCE:
         raise Mistyped("a reference is 0x and 32 hex digits")
     units, unit = amount_with_currency(amount, currency_named(default))
-    payment = await invoice_paid(chain.chain, merchant, Invoice(raw, unit.code.encode(), units))
+    payment = await invoice_paid(chain.chain, merchant, invoice_of(raw, unit, units))
     if payment is None:
         kept = await span_of(chain.chain, days=REFUND_DAYS)
         raise NotFound(f"no invoice of this reference and amount was paid in {kept}")

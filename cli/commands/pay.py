@@ -17,7 +17,6 @@ from btt_chain.payments.doubts import PROTECTED
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.privacy import account_for, round_sum
 from btt_chain.payments.reference import new_reference
-from btt_chain.scale import u128
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import examples, read_text
@@ -123,8 +122,7 @@ async def _plan(
 ) -> Plan:
     """Check a request on the chain. Refused if it must not be paid."""
     from btt_chain.payments.request import judge
-    from cli.common.merchants import amount_of, merchant_of, paid_with, quoted
-    from runtime.pallets.payfi.types import Invoice
+    from cli.common.merchants import amount_of, invoice_of, merchant_of, paid_with, quoted
 
     view = await merchant_of(chain, request.merchant)
     try:
@@ -146,7 +144,7 @@ async def _plan(
             )
         units = typed
     reference = request.reference or new_reference()
-    invoice = Invoice(reference, unit.code.encode(), u128(units))
+    invoice = invoice_of(reference, unit, units)
     if await paid_with(chain, request.merchant, invoice) is not None:
         raise Refused("the request is paid already; nothing was sent")
     quote = await quoted(chain, request.merchant, units, unit)

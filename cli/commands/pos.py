@@ -38,6 +38,7 @@ from cli.common.merchants import (
     amount_with_currency,
     bucket_ms,
     currency_named,
+    invoice_of,
     named,
     paid_with,
     quoted,
@@ -49,7 +50,7 @@ from cli.common.sending import SendingCommand, signer_of, signer_options
 from cli.common.session import first_step, run_until_stopped
 from cli.common.show import has_colours
 from cli.common.types import Seconds
-from runtime.pallets.payfi.types import Invoice as InvoiceKey
+from runtime.pallets.payfi.types import Invoice as StoredInvoice
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency as Money
@@ -163,9 +164,9 @@ class Issued:
         return f"{self.currency.format(self.units)} {self.currency.code}"
 
     @property
-    def key(self) -> InvoiceKey:
+    def key(self) -> StoredInvoice:
         """The invoice as the chain stores it."""
-        return InvoiceKey(self.reference, self.currency.code.encode(), self.units)
+        return invoice_of(self.reference, self.currency, self.units)
 
     @property
     def look(self) -> str:

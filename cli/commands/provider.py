@@ -2,6 +2,8 @@
 
 The folder of `--base-path` has the provider's keys, its commitments, and the blobs behind them:
 without it a provider cannot answer challenges. `btt_chain.compute.provider.machine` decides.
+
+numpy may be missing: only `run` needs it, and imports it.
 """
 
 from __future__ import annotations

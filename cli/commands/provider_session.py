@@ -1,4 +1,8 @@
-"""A provider's folder and host, and its work for a chain until it is stopped."""
+"""A provider's folder and host, and its work for a chain until it is stopped.
+
+`provider list` imports this, too: libp2p and the runtime's executive, which take seconds, are
+imported where they are used.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +71,6 @@ async def provide(
 
     `memory`: bytes that the tensors of one item may take.
     """
-    # libp2p takes seconds to import.
     from btt_chain.compute.provider.daemon import Providing, Settings
     from btt_chain.compute.provider.upkeep import NotRegistered, OtherKeys
 
@@ -157,7 +160,6 @@ class Opened:
 
     def ensure_keys(self, known: ProviderInfo) -> None:
         """Raise Refused if the provider is registered with the keys of another folder."""
-        # It imports the runtime's table, which commands that read do without.
         from btt_chain.compute.provider.upkeep import OTHER_KEYS
 
         if (known.vrf, known.seal) != (self.folder.vrf.public, self.folder.seal_public):
@@ -170,7 +172,6 @@ class Opened:
 
         Waits until it is certain. Raises NotRegistered.
         """
-        # It imports the runtime's table, which commands that read do without.
         from btt_chain.compute.provider.upkeep import NotRegistered, OtherKeys
 
         planck = None if bond is None else planck_of(chain.chain.metadata.currency, bond)
@@ -254,7 +255,6 @@ async def opened(
     chain: RuntimeClient, pair: KeyPair, place: Place, is_local: bool
 ) -> AsyncIterator[Opened]:
     """Open a provider's folder and host. Refused if either is in use."""
-    # It imports the runtime's table, which commands that read do without.
     from btt_chain.compute.provider.upkeep import Registration
 
     account = AccountId(pair.account_id)

@@ -1,4 +1,7 @@
-"""`btt-chain records consent`: grants of reading, and their revocation."""
+"""`btt-chain records consent`: grants of reading, and their revocation.
+
+aiohttp takes half a second to import: credentials, which need it, are imported where they are used.
+"""
 
 from __future__ import annotations
 

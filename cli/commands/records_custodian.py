@@ -111,6 +111,7 @@ async def _serve(
     vault: Vault, pair: KeyPair, proxy_for: str | None, url: str, timeout: float, host: str,
     port: int, interval: float, max_age_ms: int, as_json: bool,
 ) -> None:  # fmt: skip
+    # aiohttp takes half a second to import: only the server needs it.
     from btt_chain.records.server import RecordsServer
 
     daemon = Daemon(url, timeout, report=show.note)

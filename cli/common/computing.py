@@ -1,7 +1,7 @@
 """Shared by the commands of useful work: packages, folders, chains of this program's runtime.
 
 libp2p takes seconds to import, and numpy may be missing: commands that only read the chain do
-without them, and without the runtime's table. So these are imported where they are used.
+without them, and without the runtime's executive. So these are imported where they are used.
 """
 
 from __future__ import annotations

@@ -119,6 +119,11 @@ async def existing(chain: Chain, id: int) -> PaymentView:
     return payment
 
 
+def invoice_of(reference: bytes, unit: Currency, units: int) -> Invoice:
+    """Return an invoice as the chain stores it."""
+    return Invoice(reference, unit.code.encode(), u128(units))
+
+
 async def invoice_paid(
     chain: Chain, merchant: bytes, invoice: Invoice, at: bytes | None = None
 ) -> PaymentView | None:

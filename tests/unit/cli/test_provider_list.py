@@ -1,4 +1,4 @@
-"""What `provider list` shows of a provider."""
+"""Words of `provider list` about a provider."""
 
 from __future__ import annotations
 
