@@ -33,7 +33,7 @@ from cli.common.types import Seconds
 from cli.common.working import account, read_id
 from cli.declared import Arguments, Input, composed, query
 from runtime.apis.payfi import PayFiApi
-from runtime.frame.aliases import Balance
+from runtime.frame.aliases import Balance, MomentOf
 from runtime.pallets.payfi import PayFi
 from runtime.pallets.payfi.card_types import Card, CardState, Limits, Proof
 from runtime.pallets.payfi.cards import RETIRED_DAYS
@@ -246,21 +246,13 @@ def asked(text: str) -> str:
 CardOrFile = Annotated[str, Input("CARD", check=asked)]
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A card of the chain."""
-
-    card: H256
-    record: Card
-
-
-async def registered(chain: ViewClient, text: str) -> Registered:
-    """Return a card that was typed. NotFound if the chain has none."""
+async def registered(chain: ViewClient, text: str) -> tuple[H256, Card]:
+    """Return the id and the record of a card that was typed. NotFound if the chain has none."""
     id = H256(await resolve(chain.chain.connection, asked(text), CARD))
     record = await chain.api(PayFiApi.card, id)
     if record is None:
         raise NotFound(f"no card {to_hex(id)} is registered")
-    return Registered(id, record)
+    return id, record
 
 
 @composed(
@@ -269,7 +261,7 @@ async def registered(chain: ViewClient, text: str) -> Registered:
 )  # fmt: skip
 async def freeze(chain: ViewClient, card: CardOrFile) -> Arguments:
     """Freeze a lost card, by its id or its file. Its owner or its guardian signs."""
-    id = (await registered(chain, card)).card
+    id, _ = await registered(chain, card)
     show.note(f"Freeze the card {to_hex(id)}; only its owner can activate it again.")
     return {"card": id}
 
@@ -280,10 +272,9 @@ async def freeze(chain: ViewClient, card: CardOrFile) -> Arguments:
 )  # fmt: skip
 async def activate(chain: ViewClient, card: CardOrFile) -> Arguments:
     """Let a frozen card pay again, by its id or its file. Its owner signs."""
-    registration = await registered(chain, card)
-    show.note(f"Activate the card {to_hex(registration.card)} with the limits that it has.")
-    limits, guardian = registration.record.limits, registration.record.guardian
-    return {"card": registration.card, "limits": limits, "guardian": guardian, "frozen": False}
+    id, record = await registered(chain, card)
+    show.note(f"Activate the card {to_hex(id)} with the limits that it has.")
+    return {"card": id, "limits": record.limits, "guardian": record.guardian, "frozen": False}
 
 
 @composed(
@@ -296,13 +287,22 @@ async def drop(chain: ViewClient, card: CardOrFile) -> Arguments:
     What it authorised can still be captured. The deposit comes back after eight days of the chain,
     when the key can be registered again.
     """
-    id = (await registered(chain, card)).card
+    id, _ = await registered(chain, card)
     wait = await span_of(chain.chain, days=RETIRED_DAYS)
     show.note(f"Remove the card {to_hex(id)}; its deposit comes back in {wait}.")
     return {"card": id}
 
 
-def print_card(shown: Registered, context: Context) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A card at a time of the chain."""
+
+    card: H256
+    record: Card
+    now_ms: MomentOf
+
+
+def print_card(shown: Shown, context: Context) -> None:
     """Print a card."""
     stored, money = shown.record, context.currency.format
     limits, guardian = stored.limits, stored.guardian
@@ -316,7 +316,7 @@ def print_card(shown: Registered, context: Context) -> None:
             "day": f"at most {money(int(limits.day))}",
             "spent": money(int(stored.spent.amount)),
             "counter": str(stored.high),
-            "expires": when(int(limits.expires_ms), time.time_ns() // 1_000_000),
+            "expires": when(int(limits.expires_ms), int(shown.now_ms)),
             "guardian": "none" if guardian is None else rule(AccountId).text(guardian, context),
         }
     )
@@ -326,9 +326,10 @@ def print_card(shown: Registered, context: Context) -> None:
     card, "btt-chain card show 0x4fd3...", "btt-chain card show 0x4fd3... --json",
     flat="record", view=print_card,
 )  # fmt: skip
-async def show_(chain: ViewClient, card: CardOrFile) -> Registered:
+async def show_(chain: ViewClient, card: CardOrFile) -> Shown:
     """Show a registered card, by its id or its file."""
-    return await registered(chain, card)
+    id, record = await registered(chain, card)
+    return Shown(id, record, u64(await time_of(chain.chain)))
 
 
 # ---- files and proofs
