@@ -204,7 +204,7 @@ class Screen:
         except PaymentError as error:
             raise Refused(str(error)) from None
         if self.display:
-            self.display.show(
+            self.display.state.update(
                 name=issued.merchant.name or "", address=issued.address, amount=issued.amount,
                 now="" if now is None else f"now {now}", svg=svg, stage="waiting",
                 words="scan to pay", expires=str(issued.expires_ms),
@@ -231,7 +231,7 @@ class Screen:
     def stage(self, stage: str, words: str, note: str = "", **facts: object) -> None:
         """Show the state of the invoice."""
         if self.display:
-            self.display.show(stage=stage, words=words, note=note)
+            self.display.state.update(stage=stage, words=words, note=note)
         if self._as_json:
             show.line({"event": stage, "words": words, **facts})
         elif stage == "final":

@@ -149,7 +149,7 @@ class Opened:
     registration: Registration
 
     def info(
-        self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
+        self, kind: ProviderKind, region: int | None, classes: Sequence[int], capacity: int
     ) -> ProviderInfo:
         """Return the provider's own description."""
         return ProviderInfo(

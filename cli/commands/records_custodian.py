@@ -24,8 +24,7 @@ from btt_chain.web.addresses import is_here
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.options import examples, query_options
-from cli.common.proxied import proxy_option
+from cli.common.options import Command, examples, query_options
 from cli.common.sending import call_options, signer_of, signer_options
 from cli.common.session import first_step, run_until_stopped
 from cli.common.types import Seconds
@@ -69,6 +68,18 @@ def add_to(vault: Vault, fact: str, id: VaultId) -> None:
     """Add a vault to a fact of the index, as its patients."""
     present = vault.index.facts.get(fact, "").split()
     vault.index.facts[fact] = " ".join(dict.fromkeys([*present, str(id)]))
+
+
+def proxy_option(command: Command) -> Command:
+    """Add `--proxy-for` to a program that signs by itself.
+
+    A machine that runs day and night then holds no key that moves the institution's money. The
+    account appoints the proxy once (`Proxy.add_proxy`, type NonTransfer).
+    """
+    return click.option(
+        "--proxy-for", metavar="ACCOUNT",
+        help="Act for this account, as its proxy of type NonTransfer; --from is the proxy's key.",
+    )(command)  # fmt: skip
 
 
 @examples("btt-chain records serve --vault hospital --from facility.key --port 8480")

@@ -10,13 +10,12 @@ import os
 import tempfile
 from pathlib import Path
 from secrets import SystemRandom, token_bytes
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.worker import ThreadWorker
-from btt_chain.present.scalars import lower_initial
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
@@ -37,10 +36,11 @@ from cli.common.working import is_local
 from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView, ReceiptView
 from runtime.pallets.jobs.types import Tier
+from runtime.pallets.receipts.types import Missing, Valid, Wrong, WrongEdge
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.verifier.checking import Finding
+    from btt_chain.compute.verifier.checking import Finding, Source
     from btt_chain.work.bench import Row
 
 MAX_STORE: Final = 4 << 30
@@ -97,7 +97,7 @@ async def _verify(
         local = await is_local(chain.chain.connection)
         chosen = _chosen(int(view.items), count)
         findings = await _look(chain, view, view.receipt, chosen, local, silent=as_json)
-        wrong = {item: finding for item, finding in findings.items() if _kind(finding) != "valid"}
+        wrong = _wrong(findings)
         sent = await _prove(chain, sender, id, wrong) if sender is not None else None
     _print(view, view.receipt, findings, as_json, sent)
     return ExitCode.REFUSED if wrong else ExitCode.DONE
@@ -159,14 +159,14 @@ async def _look(
 class _Once:
     """The blobs of a provider; each root blob is fetched only once."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._roots: dict[str, bytes] = {}
 
     async def blob(self, name: str, most: int) -> bytes:
         """Return a whole blob. Raises NotHad."""
         if not name.startswith("roots/"):
-            return bytes(await self._source.blob(name, most))
+            return await self._source.blob(name, most)
         if name not in self._roots:
             self._roots[name] = await self._source.blob(name, most)
         return self._roots[name]
@@ -178,10 +178,6 @@ class _Once:
     async def besides(self, name: str, most: int) -> bytes:
         """Return an optional blob. Raises NotHad."""
         return bytes(await self._source.besides(name, most))
-
-
-def _kind(finding: Finding) -> str:
-    return lower_initial(type(finding.verdict).__name__)
 
 
 async def _prove(
@@ -203,8 +199,8 @@ def _print(
     view: JobView, receipt: ReceiptView, findings: dict[int, Finding], as_json: bool,
     sent: str | None,
 ) -> None:  # fmt: skip
-    wrong = {item: _say(finding) for item, finding in findings.items() if _kind(finding) != "valid"}
-    gone = all(_kind(finding) == "missing" for finding in findings.values())
+    wrong = {item: _reason(finding) for item, finding in _wrong(findings).items()}
+    gone = all(isinstance(finding.verdict, Missing) for finding in findings.values())
     if as_json:
         show.document(
             {
@@ -243,13 +239,19 @@ def _print(
         show.good("All of it is what the receipt says.")
 
 
-def _say(finding: Finding) -> str:
-    verdict: Any = finding.verdict
-    kind = _kind(finding)
-    if kind == "wrong":
-        return f"node {int(verdict.node)}, element {int(verdict.element)} is not what follows"
-    if kind == "wrongEdge":
-        return f"its {'output' if verdict.output else 'input'} is another than was agreed on"
+def _wrong(findings: dict[int, Finding]) -> dict[int, Finding]:
+    return {
+        item: finding for item, finding in findings.items()
+        if not isinstance(finding.verdict, Valid)
+    }  # fmt: skip
+
+
+def _reason(finding: Finding) -> str:
+    match finding.verdict:
+        case Wrong(node=node, element=element):
+            return f"node {node}, element {element} is not what follows"
+        case WrongEdge(output=is_output):
+            return f"its {'output' if is_output else 'input'} is another than was agreed on"
     return finding.why
 
 

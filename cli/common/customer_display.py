@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -32,16 +32,12 @@ _HEADERS: Final = {
 }
 
 
-class CustomerDisplay:
-    """The state that the page shows; made by `serving`."""
+class CustomerDisplay(NamedTuple):
+    """A page that is served."""
 
-    def __init__(self, url: str, state: dict[str, str]) -> None:
-        self.url = url
-        self._state = state
-
-    def show(self, **changes: str) -> None:
-        """Change what the page shows: the fields of `_FIELDS`."""
-        self._state.update(changes)
+    url: str
+    state: dict[str, str]
+    """Texts that it shows, by the names of `_FIELDS`."""
 
 
 @asynccontextmanager
