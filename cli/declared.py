@@ -31,7 +31,7 @@ import click
 
 from btt_chain.client import errors
 from btt_chain.client.accounts import read_account
-from btt_chain.client.transactions import Included
+from btt_chain.client.transactions import Call, Included
 from btt_chain.client.views import ViewClient, event_of, name_of
 from btt_chain.present import Context, Items, Option, Record, Rule, Unfit, rule_of
 from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
@@ -50,8 +50,8 @@ from cli.common.session import run
 from cli.common.working import view_chain
 
 Arguments: TypeAlias = Mapping[str, object]
-Composes: TypeAlias = Callable[..., Arguments | Awaitable[Arguments]]
-"""A function of a command's parameters that returns the arguments of a call.
+Composes: TypeAlias = Callable[..., Arguments | Call | Awaitable[Arguments | Call]]
+"""A function of a command's parameters that returns the arguments of a call, or another call.
 
 It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
@@ -65,7 +65,7 @@ Done: TypeAlias = str | Callable[..., str]
 Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
 Column: TypeAlias = str | Callable[..., str]
 """The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
-_Type: TypeAlias = click.Path | click.Choice[str] | click.IntRange | click.types.StringParamType
+_Type: TypeAlias = click.Path | click.Choice[str] | click.ParamType[str] | click.ParamType[int]
 Values: TypeAlias = dict[str, tuple[Rule[object], object]]
 
 NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender", "as_json"})
@@ -88,6 +88,8 @@ class Input:
     """Bounds of a number that are narrower than those of its type."""
     check: Callable[[str], object] | None = None
     """Check of a text before the chain is asked. Raises Mistyped."""
+    type: click.ParamType[str] | click.ParamType[int] | None = None
+    """Type of the command line in place of the one that belongs to the annotation."""
 
 
 class Word(click.Choice[str]):
@@ -140,20 +142,27 @@ class Parameter:
                 metavar=None if isinstance(type, click.Choice) else metavar,
                 required=not self.is_optional and mark.default is None,
             )  # fmt: skip
-        is_flag = isinstance(self.rule, Truth)
+        rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
+        is_flag = isinstance(rule, Truth)
+        # A flag that may be absent has an opposite.
+        opposite = f"/--no-{self.label[2:]}" if is_flag and self.is_optional else ""
         option = click.Option(
-            [self.label, self.key], type=None if is_flag else type, metavar=mark.metavar or None,
-            is_flag=is_flag or None, help=mark.help,
+            [self.label + opposite, self.key], type=None if is_flag else type,
+            metavar=mark.metavar or None, is_flag=is_flag or None, help=mark.help,
             required=not (is_flag or self.is_optional or self.is_list) and mark.default is None,
             multiple=self.is_list,
         )  # fmt: skip
         if mark.default is not None:  # click takes a default of None for a value that is there
             option.default, option.show_default = mark.default, True
+        elif is_flag:
+            option.default = None if opposite else False
         return option
 
     def _type(self) -> _Type:
         rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
         rule = rule.item if isinstance(rule, Items) else rule
+        if self.mark.type is not None:
+            return self.mark.type
         if self.is_file:
             return click.Path(dir_okay=False, path_type=Path)
         if rule.choices:
@@ -252,9 +261,11 @@ def query(
         parameters = parameters_of(function)
 
         def command(url: str, timeout: float, as_json: bool, **typed: object) -> None:
+            checked = typed_for(parameters, typed)
+
             async def ask() -> tuple[object, Context]:
                 async with view_chain(url, timeout) as chain:
-                    values, context = await values_of(parameters, typed, chain)
+                    values, context = await values_of(parameters, checked, chain)
                     return await function(chain, **values), context
 
             value, context = run(ask())
@@ -365,13 +376,15 @@ def send(
     event: type | None = None,
     facts: Facts | None = None,
     inputs: Mapping[str, Input] | None = None,
+    pallet: type | None = None,
 ) -> None:
     """Add a command that sends a call of a pallet; `lines` are examples.
 
     `done` is the text of success: arguments, fields of the first `event` of that class, what
     `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
+    `pallet` is that of a call which its class inherits.
     """
-    sending = _Sending(call, dict, parameters_of(call, inputs), done, event, facts)
+    sending = _Sending(call, dict, parameters_of(call, inputs), done, event, facts, pallet)
     _add_sending(group, name, sending, lines, help)
 
 
@@ -382,11 +395,12 @@ def composed(
     done: Done,
     event: type | None = None,
     facts: Facts | None = None,
+    pallet: type | None = None,
 ) -> Callable[[Composing], Composing]:
     """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
 
     def declare(function: Composing) -> Composing:
-        sending = _Sending(call, function, parameters_of(function), done, event, facts)
+        sending = _Sending(call, function, parameters_of(function), done, event, facts, pallet)
         _add_sending(group, function.__name__, sending, lines, inspect.getdoc(function))
         return function
 
@@ -412,7 +426,7 @@ def decided(
             async def work() -> None:
                 async with view_chain(url, timeout) as chain:
                     values, context = await values_of(sending.parameters, typed, chain)
-                    arguments = await sending.arguments(values, chain, sender)
+                    arguments = cast("Arguments", await sending.arguments(values, chain, sender))
                     composed = chain.compose(*sending.path, **arguments)
                     if sender is None:
                         print_proposal(
@@ -481,17 +495,19 @@ class _Sending:
     done: Done
     event: type | None = None
     facts: Facts | None = None
+    pallet: type | None = None
+    """Pallet of a call that its class inherits."""
 
     @property
     def path(self) -> tuple[str, str]:
         """Names of the pallet and the call."""
         pallet, _, call = name_of(self.call).partition(".")
-        return pallet, call.rstrip("_")
+        return pallet if self.pallet is None else self.pallet.__name__, call.rstrip("_")
 
     async def arguments(
         self, values: Mapping[str, object], chain: ViewClient, sender: Sender | None
-    ) -> Arguments:
-        """Return the arguments of the call."""
+    ) -> Arguments | Call:
+        """Return the arguments of the call, or another call."""
         composing = {
             p.key: Id(cast("AccountId", values[p.key])) if p.is_address else values[p.key]
             for p in self.parameters
@@ -547,8 +563,10 @@ def _add_sending(
         async def work() -> None:
             async with view_chain(url, timeout) as chain:
                 values, context = await values_of(sending.parameters, typed, chain)
-                arguments = await sending.arguments(values, chain, sender)
-                sent = await sender.send(chain, *sending.path, **arguments)
+                composed = await sending.arguments(values, chain, sender)
+                if not isinstance(composed, Call):
+                    composed = chain.compose(*sending.path, **composed)
+                sent = await sender.send_call(chain.chain, composed)
             sending.report(sent, values, context, as_json)
 
         run(work())

@@ -2,156 +2,122 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import click
 
 from btt_chain.client.items import docs_of
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.scale.metadata import PalletMetadata
 from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import examples, query_options
 from cli.common.session import open_chain, run
 
-if TYPE_CHECKING:
-    from btt_chain.client.metadata import ChainMetadata
-    from btt_chain.scale.metadata import PalletMetadata, PortableVariant
+Row: TypeAlias = dict[str, str | int]
+Rows: TypeAlias = Callable[[ChainMetadata, list[PalletMetadata]], list[Row]]
 
 
-@examples("btt-chain query pallets")
-@click.command()
-@query_options
-def pallets(url: str, timeout: float, as_json: bool) -> None:
-    """List the pallets of the chain."""
+def _command(
+    name: str, help: str, example: str, rows_of: Rows, *, is_all: bool = False
+) -> click.Command:
+    """Return a command that lists rows about a pallet, or about all."""
 
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            metadata = chain.metadata
-            rows = [
-                {
-                    "index": int(pallet.index),
-                    "name": pallet.name,
-                    "calls": len(metadata.items.calls(pallet)),
-                    "storage": len(pallet.storage.entries) if pallet.storage else 0,
-                    "constants": len(pallet.constants),
-                    "events": len(metadata.items.events(pallet)),
-                    "errors": len(metadata.items.errors(pallet)),
-                }
-                for pallet in metadata.items.runtime.pallets
-            ]
-            _print_rows(rows, as_json)
+    def show_rows(url: str, timeout: float, as_json: bool, pallet: str | None = None) -> None:
+        async def ask() -> list[Row]:
+            async with open_chain(url, timeout) as chain:
+                items = chain.metadata.items
+                chosen = items.runtime.pallets if pallet is None else [items.pallet(pallet)]
+                return rows_of(chain.metadata, chosen)
 
-    run(ask())
+        rows = run(ask())
+        if as_json:
+            show.document(rows)
+            return
+        if not rows:
+            raise NotFound("there are none")
+        titles = [(">" if isinstance(value, int) else "") + key for key, value in rows[0].items()]
+        show.table(titles, [[str(value) for value in row.values()] for row in rows])
 
-
-@examples("btt-chain query calls Balances")
-@click.command()
-@click.argument("pallet", required=False)
-@query_options
-def calls(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the calls of PALLET, or of all, with their arguments."""
-    _browse(pallet, url, timeout, as_json, "call")
+    command = click.command(name, help=help)(query_options(show_rows))
+    if not is_all:
+        command.params.insert(0, click.Argument(["pallet"], required=False))
+    return examples(example)(command)
 
 
-@examples("btt-chain query events Balances --json")
-@click.command()
-@click.argument("pallet", required=False)
-@query_options
-def events(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the events of PALLET, or of all, with their fields."""
-    _browse(pallet, url, timeout, as_json, "event")
+def _pallet_rows(metadata: ChainMetadata, chosen: list[PalletMetadata]) -> list[Row]:
+    return [
+        {
+            "index": int(pallet.index),
+            "name": pallet.name,
+            "calls": len(metadata.items.calls(pallet)),
+            "storage": len(pallet.storage.entries) if pallet.storage else 0,
+            "constants": len(pallet.constants),
+            "events": len(metadata.items.events(pallet)),
+            "errors": len(metadata.items.errors(pallet)),
+        }
+        for pallet in chosen
+    ]
 
 
-@examples("btt-chain query errors Balances")
-@click.command()
-@click.argument("pallet", required=False)
-@query_options
-def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the errors of PALLET, or of all."""
-    _browse(pallet, url, timeout, as_json, "error")
+def _variant_rows(kind: str) -> Rows:
+    """Return the function that lists the calls, events or errors of pallets."""
+
+    def rows_of(metadata: ChainMetadata, chosen: list[PalletMetadata]) -> list[Row]:
+        items = metadata.items
+        variants = {"call": items.calls, "event": items.events, "error": items.errors}[kind]
+        return [
+            {
+                "index": f"{pallet.index}.{variant.index}",
+                kind: f"{pallet.name}.{variant.name}",
+                "fields": ", ".join(
+                    f"{field.name or at}: {items.type_name(field.type)}"
+                    for at, field in enumerate(variant.fields)
+                ),
+                "docs": docs_of(variant),
+            }
+            for pallet in chosen
+            for variant in variants(pallet)
+        ]
+
+    return rows_of
 
 
-@examples("btt-chain query items Staking")
-@click.command()
-@click.argument("pallet", required=False)
-@query_options
-def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the storage items and constants of PALLET, or of all."""
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            metadata = chain.metadata
-            rows = []
-            for one in _chosen(metadata, pallet):
-                for entry in one.storage.entries if one.storage else []:
-                    keys = ", ".join(
-                        metadata.items.type_name(kind)
-                        for kind, _ in metadata.storage.key_types(entry)
-                    )
-                    rows.append(
-                        {
-                            "name": f"{one.name}.{entry.name}",
-                            "kind": "storage",
-                            "keys": keys,
-                            "type": metadata.items.type_name(entry.type.value),
-                            "docs": docs_of(entry),
-                        }
-                    )
-                rows += [
-                    {
-                        "name": f"{one.name}.{known.name}",
-                        "kind": "constant",
-                        "keys": "",
-                        "type": metadata.items.type_name(known.type),
-                        "docs": docs_of(known),
-                    }
-                    for known in one.constants
-                ]
-            _print_rows(rows, as_json)
-
-    run(ask())
+def _item_rows(metadata: ChainMetadata, chosen: list[PalletMetadata]) -> list[Row]:
+    name_of, rows = metadata.items.type_name, list[Row]()
+    for pallet in chosen:
+        for entry in pallet.storage.entries if pallet.storage else []:
+            keys = ", ".join(name_of(kind) for kind, _ in metadata.storage.key_types(entry))
+            rows.append(
+                {"name": f"{pallet.name}.{entry.name}", "kind": "storage", "keys": keys,
+                 "type": name_of(entry.type.value), "docs": docs_of(entry)}
+            )  # fmt: skip
+        rows += [
+            {"name": f"{pallet.name}.{constant.name}", "kind": "constant", "keys": "",
+             "type": name_of(constant.type), "docs": docs_of(constant)}
+            for constant in pallet.constants
+        ]  # fmt: skip
+    return rows
 
 
-def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: str) -> None:
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            metadata = chain.metadata
-            rows = [
-                {
-                    "index": f"{one.index}.{variant.index}",
-                    what: f"{one.name}.{variant.name}",
-                    "fields": ", ".join(
-                        f"{field.name or at}: {metadata.items.type_name(field.type)}"
-                        for at, field in enumerate(variant.fields)
-                    ),
-                    "docs": docs_of(variant),
-                }
-                for one in _chosen(metadata, pallet)
-                for variant in _variants(metadata, one, what)
-            ]
-            _print_rows(rows, as_json)
-
-    run(ask())
-
-
-def _variants(metadata: ChainMetadata, pallet: PalletMetadata, what: str) -> list[PortableVariant]:
-    match what:
-        case "call":
-            return metadata.items.calls(pallet)
-        case "event":
-            return metadata.items.events(pallet)
-        case _:
-            return metadata.items.errors(pallet)
-
-
-def _chosen(metadata: ChainMetadata, name: str | None) -> list[PalletMetadata]:
-    return metadata.items.runtime.pallets if name is None else [metadata.items.pallet(name)]
-
-
-def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        show.document(rows)
-        return
-    if not rows:
-        raise NotFound("there are none")
-    columns = [(">" if isinstance(value, int) else "") + name for name, value in rows[0].items()]
-    show.table(columns, [[str(value) for value in row.values()] for row in rows])
+pallets = _command(
+    "pallets", "List the pallets of the chain.", "btt-chain query pallets", _pallet_rows,
+    is_all=True,
+)  # fmt: skip
+calls = _command(
+    "calls", "List the calls of PALLET, or of all, with their arguments.",
+    "btt-chain query calls Balances", _variant_rows("call"),
+)  # fmt: skip
+events = _command(
+    "events", "List the events of PALLET, or of all, with their fields.",
+    "btt-chain query events Balances --json", _variant_rows("event"),
+)  # fmt: skip
+errors = _command(
+    "errors", "List the errors of PALLET, or of all.", "btt-chain query errors Balances",
+    _variant_rows("error"),
+)  # fmt: skip
+items = _command(
+    "items", "List the storage items and constants of PALLET, or of all.",
+    "btt-chain query items Staking", _item_rows,
+)  # fmt: skip

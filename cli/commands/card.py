@@ -3,56 +3,60 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Annotated, Final
 
 import click
 
+from btt_chain.client.views import ViewClient
 from btt_chain.payments.card_file import CardFile, new_card, read_card
 from btt_chain.payments.card_proof import CardProof, message_of, read_proof
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import ensure_random, new_reference
+from btt_chain.present import Context, rule
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.voucher import CONTEXT, VOUCHER, Registration, Voucher
-from btt_chain.scale import u64
+from btt_chain.scale import u16, u32, u64
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import output_file, secret_in, write_json
 from cli.common.ids import CARD, ID_FORM, read_beginning, resolve
-from cli.common.options import Group, examples, json_option, query_options
-from cli.common.payfi_calls import send
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import from_hex, open_chain, run
+from cli.common.merchants import amount_of, currency_named, span_of, time_of, when
+from cli.common.options import Group, examples, json_option
+from cli.common.sending import Sender
+from cli.common.session import from_hex
 from cli.common.types import Seconds
-from cli.common.working import account, planck, read_id
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.scale.portable import Plain
-    from cli.common.payfi_calls import Prepared
+from cli.common.working import account, read_id
+from cli.declared import Arguments, Input, composed, query
+from runtime.frame.aliases import Balance, MomentOf
+from runtime.pallets.payfi.api import PayFiApi
+from runtime.pallets.payfi.card_types import Card, CardState, Limits, Proof
+from runtime.pallets.payfi.cards import RETIRED_DAYS
+from runtime.pallets.payfi.events import CardDropped, CardRegistered, CardSet
+from runtime.pallets.payfi.limits import VOUCHER_DAYS
+from runtime.pallets.payfi.pallet import PayFi
 
 DAY_S: Final = 86_400
-MAX_VOUCHER_S: Final = 7 * DAY_S
-"""Maximum seconds in which a voucher is valid."""
-PROOF_DAYS: Final = 7
-"""Maximum days of the chain in which a card's proof is valid."""
-RETIRED_DAYS: Final = 8
-"""Days of the chain after which a dropped card's deposit comes back."""
+MAX_VOUCHER_S: Final = VOUCHER_DAYS * DAY_S
+"""Maximum seconds in which a voucher or a proof is valid."""
 GENESIS_HELP: Final = (
     "Hash of block zero of the chain, as `btt-chain query rpc chain_getBlockHash 0` prints it."
 )
 SCHEMES: Final = ("p256", "ed25519")
 
 
-@click.group(cls=Group)
-def card() -> None:
-    """Make cards, register them, sign vouchers, and freeze them.
+card = Group(
+    "card",
+    help="""Make cards, register them, sign vouchers, and freeze them.
 
     The key of a card usually lies in a secure element. A card of this command is a file, for tests
     and for wallets on a computer.
-    """
+    """,
+)
 
 
 @examples(
@@ -76,7 +80,7 @@ def new(scheme: str, output: Path, as_json: bool) -> None:
             file.write(f"{made.text}\n".encode())
     except FileExistsError:
         raise Refused(f"{output} exists already: a card's key is never overwritten") from None
-    facts = {"card": _hex(made.id), "scheme": scheme, "publicKey": _hex(made.key.key)}
+    facts = {"card": to_hex(made.id), "scheme": scheme, "publicKey": to_hex(made.key.key)}
     if as_json:
         show.document(facts)
     else:
@@ -84,74 +88,59 @@ def new(scheme: str, output: Path, as_json: bool) -> None:
         show.good("Register it with `btt-chain card register`.")
 
 
-@examples(
+@composed(
+    card, PayFi.register_card,
     "btt-chain card register card.key --payment 100BTT --day 500BTT --from //Alice",
     "btt-chain card register proof.json --payment 100BTT --day 500BTT --from //Alice",
     "btt-chain card register card.key --payment 100BTT --day 500BTT --category 5814 "
     "--guardian 5FHneW46... --from //Alice",
-)
-@card.command(cls=SendingCommand)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--payment", required=True, metavar="AMOUNT", help="Maximum of one payment.")
-@click.option("--day", required=True, metavar="AMOUNT", help="Maximum of all payments of a day.")
-@click.option(
-    "--category", "categories", multiple=True, type=click.IntRange(0, 9_999),
-    help="Category of merchants that it can pay; give it once for each. [default: all]",
+    event=CardRegistered, pallet=PayFi, done="The card can pay now.",
 )  # fmt: skip
-@click.option("--guardian", metavar="ACCOUNT", help="Account that may freeze it, nothing else.")
-@click.option(
-    "--days", type=click.IntRange(1, 3_650), default=365, show_default=True,
-    help="Days after which it pays nothing.",
-)  # fmt: skip
-@call_options
-def register(
-    file: Path, payment: str, day: str, categories: tuple[int, ...], guardian: str | None,
-    days: int, url: str, timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+async def register(
+    chain: ViewClient,
+    sender: Sender,
+    file: Path,
+    payment: Annotated[Balance, Input("AMOUNT", "Maximum of one payment.")],
+    day: Annotated[Balance, Input("AMOUNT", "Maximum of all payments of a day.")],
+    category: Annotated[
+        list[u16],
+        Input(
+            help="Category of merchants that it can pay; give it once for each. [default: all]",
+            most=9_999,
+        ),
+    ],
+    guardian: Annotated[
+        AccountId | None, Input("ACCOUNT", "Account that may freeze it, nothing else.")
+    ],
+    days: Annotated[
+        u32, Input(help="Days after which it pays nothing.", default="365", least=1, most=3_650)
+    ],
+) -> Arguments:
     """Register the card in FILE for the account of --from, which pays its payments.
 
     The card's key signs that it agrees: no other account can register it. FILE is that of the card,
     or the proof that `card prove` made where the card is.
     """
-    from cli.common.merchants import number, time_of
-
+    if day < payment:
+        raise Mistyped("--day is below --payment: no payment of that size would pass")
     text = secret_in(file)
-    found = _proof(file, text) if text.lstrip().startswith("{") else _read(file)
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        money = chain.metadata.currency
-        most, most_a_day = planck(money, payment), planck(money, day)
-        if most_a_day < most:
-            raise Mistyped("--day is below --payment: no payment of that size would pass")
-        limits: dict[str, Plain] = {
-            "payment": most, "day": most_a_day,
-            "categories": list(categories), "expires_ms": (int(time.time()) + days * DAY_S) * 1_000,
-        }  # fmt: skip
-        owner, now = sender.account, await time_of(chain)
-        day_ms = number(chain.constant("PayFi.DayMs"))
-        until = now + day_ms
-        agreed = found
-        if isinstance(agreed, CardFile):
-            agreed = _agreed(agreed, owner, chain.genesis, until)
-        _ensure_usable(agreed, chain, owner, now, PROOF_DAYS * day_ms)
-        kind = "P256" if type(agreed.key).__name__ == "P256Key" else "Ed25519"
-        watcher = None if guardian is None else _hex(account(guardian, chain.metadata.prefix))
-        proof: Plain = {
-            "expires_ms": int(agreed.asked.expires_ms), "signature": _hex(agreed.signature)
-        }  # fmt: skip
-        call = chain.compose(
-            "PayFi.register_card", key={kind: _hex(agreed.key.key)}, limits=limits,
-            guardian=watcher, proof=proof,
-        )  # fmt: skip
-        once, daily = money.format(most), money.format(most_a_day)
-        sentence = (
-            f"Register the card {_hex(agreed.asked.card)}: it can pay up to {once} at once and "
-            f"{daily} a day out of {chain.metadata.address(owner)}."
-        )
-        return sentence, call, "The card can pay now."
-
-    send(url, timeout, sender, make)
+    owner, now = AccountId(sender.account), await time_of(chain.chain)
+    day_ms = int(str(chain.chain.constant("PayFi.DayMs")))
+    if text.lstrip().startswith("{"):
+        agreed = _proof(file, text)
+    else:
+        agreed = _agreed(_read(file), owner, chain.genesis, now + day_ms)
+    _ensure_usable(agreed, chain, owner, now, VOUCHER_DAYS * day_ms)
+    money = chain.currency.format
+    show.note(
+        f"Register the card {to_hex(agreed.asked.card)}: it can pay up to {money(int(payment))} at "
+        f"once and {money(int(day))} a day out of {chain.chain.metadata.address(owner)}."
+    )
+    expires_ms = u64((int(time.time()) + int(days) * DAY_S) * 1_000)
+    return {
+        "key": agreed.key, "limits": Limits(payment, day, category, expires_ms),
+        "guardian": guardian, "proof": Proof(agreed.asked.expires_ms, agreed.signature),
+    }  # fmt: skip
 
 
 @examples(
@@ -215,8 +204,6 @@ def sign(
     reference: str | None, expires: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Sign a voucher with the card in FILE, offline: AMOUNT for one merchant, once."""
-    from cli.common.merchants import amount_of, currency_named
-
     if expires > MAX_VOUCHER_S:
         raise Mistyped("--expires: at most 7 days")
     made, unit = _read(file), currency_named(code)
@@ -238,8 +225,8 @@ def sign(
     show.note(f"Sign {unit.format(units)} {unit.code} to {ss58.encode(who)}, voucher {counter}.")
     message = VOUCHER.encode(voucher)
     facts = {
-        "card": _hex(made.id), "voucher": _hex(message), "signature": _hex(made.sign(message)),
-        "reference": _hex(random),
+        "card": to_hex(made.id), "voucher": to_hex(message),
+        "signature": to_hex(made.sign(message)), "reference": to_hex(random),
     }  # fmt: skip
     if as_json:
         show.document(facts)
@@ -247,118 +234,105 @@ def sign(
         show.record(facts)
 
 
-@examples("btt-chain card freeze 0x4fd3... --from //Alice")
-@card.command(cls=SendingCommand)
-@click.argument("id", metavar="CARD")
-@call_options
-def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+def asked(text: str) -> str:
+    """Return the id of a card or its beginning: as typed, or of the card of a file."""
+    if not text.startswith("0x") and Path(text).is_file():
+        return to_hex(_read(Path(text)).id)
+    if Path(text).suffix:
+        raise NotFound(f"there is no file {text!r}; a card is its file, or {ID_FORM}")
+    return read_beginning(text, CARD)
+
+
+CardOrFile = Annotated[str, Input("CARD", check=asked)]
+
+
+async def registered(chain: ViewClient, text: str) -> tuple[H256, Card]:
+    """Return the id and the record of a card that was typed. NotFound if the chain has none."""
+    id = H256(await resolve(chain.chain.connection, asked(text), CARD))
+    record = await chain.api(PayFiApi.card, id)
+    if record is None:
+        raise NotFound(f"no card {to_hex(id)} is registered")
+    return id, record
+
+
+@composed(
+    card, PayFi.freeze_card, "btt-chain card freeze 0x4fd3... --from //Alice",
+    event=CardSet, pallet=PayFi, done="The card pays nothing any more.",
+)  # fmt: skip
+async def freeze(chain: ViewClient, card: CardOrFile) -> Arguments:
     """Freeze a lost card, by its id or its file. Its owner or its guardian signs."""
-    asked = _asked(id)
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        card_id = await _id_of(chain, asked)
-        await _record(chain, card_id)
-        call = chain.compose("PayFi.freeze_card", card=_hex(card_id))
-        sentence = f"Freeze the card {_hex(card_id)}; only its owner can activate it again."
-        return sentence, call, "The card pays nothing any more."
-
-    send(url, timeout, sender, make)
+    id, _ = await registered(chain, card)
+    show.note(f"Freeze the card {to_hex(id)}; only its owner can activate it again.")
+    return {"card": id}
 
 
-@examples("btt-chain card activate card.key --from //Alice")
-@card.command(cls=SendingCommand)
-@click.argument("id", metavar="CARD")
-@call_options
-def activate(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@composed(
+    card, PayFi.set_card, "btt-chain card activate card.key --from //Alice",
+    event=CardSet, pallet=PayFi, done="The card can pay again.",
+)  # fmt: skip
+async def activate(chain: ViewClient, card: CardOrFile) -> Arguments:
     """Let a frozen card pay again, by its id or its file. Its owner signs."""
-    asked = _asked(id)
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        card_id = await _id_of(chain, asked)
-        found = await _record(chain, card_id)
-        call = chain.compose(
-            "PayFi.set_card", card=_hex(card_id), limits=found["limits"],
-            guardian=found["guardian"], frozen=False,
-        )  # fmt: skip
-        sentence = f"Activate the card {_hex(card_id)} with the limits that it has."
-        return sentence, call, "The card can pay again."
-
-    send(url, timeout, sender, make)
+    id, record = await registered(chain, card)
+    show.note(f"Activate the card {to_hex(id)} with the limits that it has.")
+    return {"card": id, "limits": record.limits, "guardian": record.guardian, "frozen": False}
 
 
-@examples("btt-chain card drop 0x4fd3... --from //Alice")
-@card.command(cls=SendingCommand)
-@click.argument("id", metavar="CARD")
-@call_options
-def drop(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@composed(
+    card, PayFi.drop_card, "btt-chain card drop 0x4fd3... --from //Alice",
+    event=CardDropped, pallet=PayFi, done="The card is removed.",
+)  # fmt: skip
+async def drop(chain: ViewClient, card: CardOrFile) -> Arguments:
     """Remove a card, by its id or its file. Its owner signs.
 
     What it authorised can still be captured. The deposit comes back after eight days of the chain,
     when the key can be registered again.
     """
-    from cli.common.merchants import span_of
-
-    asked = _asked(id)
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        card_id = await _id_of(chain, asked)
-        await _record(chain, card_id)
-        call = chain.compose("PayFi.drop_card", card=_hex(card_id))
-        wait = await span_of(chain, days=RETIRED_DAYS)
-        return (
-            f"Remove the card {_hex(card_id)}; its deposit comes back in {wait}.",
-            call,
-            "The card is removed.",
-        )
-
-    send(url, timeout, sender, make)
+    id, _ = await registered(chain, card)
+    wait = await span_of(chain.chain, days=RETIRED_DAYS)
+    show.note(f"Remove the card {to_hex(id)}; its deposit comes back in {wait}.")
+    return {"card": id}
 
 
-@examples("btt-chain card show 0x4fd3...", "btt-chain card show 0x4fd3... --json")
-@card.command("show")
-@click.argument("id", metavar="CARD")
-@query_options
-def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A card at a time of the chain."""
+
+    card: H256
+    record: Card
+    now_ms: MomentOf
+
+
+def print_card(shown: Shown, context: Context) -> None:
+    """Print a card."""
+    stored, money = shown.record, context.currency.format
+    limits, guardian = stored.limits, stored.guardian
+    show.record(
+        {
+            "card": to_hex(shown.card),
+            "owner": rule(AccountId).text(stored.owner, context),
+            "state": rule(CardState).text(stored.state, context),
+            "key": stored.key.NAME,
+            "payment": f"at most {money(int(limits.payment))}",
+            "day": f"at most {money(int(limits.day))}",
+            "spent": money(int(stored.spent.amount)),
+            "counter": str(stored.high),
+            "expires": when(int(limits.expires_ms), int(shown.now_ms)),
+            "guardian": "none" if guardian is None else rule(AccountId).text(guardian, context),
+        }
+    )
+
+
+@query(
+    card, "btt-chain card show 0x4fd3...", "btt-chain card show 0x4fd3... --json",
+    flat="record", view=print_card,
+)  # fmt: skip
+async def show_(chain: ViewClient, card: CardOrFile) -> Shown:
     """Show a registered card, by its id or its file."""
-    from cli.common.merchants import account_of, exact, fields, number, time_of, variant, when
-
-    asked = _asked(id)
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            card_id = await _id_of(chain, asked)
-            found = await _record(chain, card_id)
-            if as_json:
-                show.document({"card": _hex(card_id), **fields(exact(found))})
-                return
-            money, limits, spent = (
-                chain.metadata.currency, fields(found["limits"]), fields(found["spent"]),
-            )  # fmt: skip
-            guardian = found["guardian"]
-            show.record(
-                {"card": _hex(card_id), "owner": str(found["owner"]),
-                 "state": variant(found["state"]).lower(), "key": variant(found["key"]),
-                 "payment": "at most " + money.format(number(limits["payment"])),
-                 "day": "at most " + money.format(number(limits["day"])),
-                 "spent": money.format(number(spent["amount"])),
-                 "counter": str(found["high"]),
-                 "expires": when(number(limits["expires_ms"]), await time_of(chain)),
-                 "guardian": "none" if guardian is None
-                 else chain.metadata.address(account_of(guardian))}
-            )  # fmt: skip
-
-    run(work())
+    id, record = await registered(chain, card)
+    return Shown(id, record, u64(await time_of(chain.chain)))
 
 
-async def _record(chain: Chain, card_id: bytes) -> dict[str, Plain]:
-    """Return a card as the chain has it. NotFound if there is none."""
-    found = await chain.storage("PayFi.Cards", _hex(card_id))
-    if not isinstance(found, dict):
-        raise NotFound(f"no card {_hex(card_id)} is registered")
-    return found
+# ---- files and proofs
 
 
 def _read(file: Path) -> CardFile:
@@ -390,14 +364,14 @@ def _proof(file: Path, text: str) -> CardProof:
 
 
 def _ensure_usable(
-    agreed: CardProof, chain: Chain, owner: bytes, now_ms: int, longest_ms: int
+    agreed: CardProof, chain: ViewClient, owner: bytes, now_ms: int, longest_ms: int
 ) -> None:
     """Refuse a proof that the chain would refuse, with words."""
     if agreed.asked.owner != owner:
-        other = chain.metadata.address(agreed.asked.owner)
+        other = chain.chain.metadata.address(agreed.asked.owner)
         raise Refused(f"the card agreed to {other}, and not to the account of --from")
     if agreed.asked.genesis != chain.genesis:
-        raise Refused(f"the proof is for the chain 0x{agreed.asked.genesis.hex()}")
+        raise Refused(f"the proof is for the chain {to_hex(agreed.asked.genesis)}")
     if agreed.asked.expires_ms <= now_ms:
         raise Refused("the proof has expired: let the card make a new one")
     if agreed.asked.expires_ms > now_ms + longest_ms:
@@ -405,20 +379,3 @@ def _ensure_usable(
             "the proof is for more than 7 days of the chain: let the card make one with --expires "
             f"of at most {longest_ms // 1_000} seconds"
         )
-
-
-def _asked(text: str) -> str:
-    """Return the id of a card or its beginning: as typed, or of the card of a file."""
-    if not text.startswith("0x") and Path(text).is_file():
-        return _hex(_read(Path(text)).id)
-    if Path(text).suffix:
-        raise NotFound(f"there is no file {text!r}; a card is its file, or {ID_FORM}")
-    return read_beginning(text, CARD)
-
-
-async def _id_of(chain: Chain, asked: str) -> bytes:
-    return await resolve(chain.connection, asked, CARD)
-
-
-def _hex(raw: bytes) -> str:
-    return "0x" + bytes(raw).hex()

@@ -4,6 +4,8 @@ restart finality.
 The binary form of exported blocks is Substrate's: their number (u64), then each SCALE(SignedBlock)
 in a row. The JSON form has one block per line, as in `chain_getBlock`. Both contain justifications,
 so that finality is preserved.
+
+The parts of a node take seconds to import: each command imports those that it needs.
 """
 
 from __future__ import annotations
@@ -20,9 +22,13 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.node.engine.unix_clock import unix_ms
+from btt_chain.node.service.paths import Paths, default_base_path
 from btt_chain.primitives.block import Block, SignedBlock
 from btt_chain.primitives.digest import GRANDPA, ConsensusEngineId
-from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.digits import to_hex, whole_number
+from btt_chain.primitives.grandpa import Target
+from btt_chain.primitives.header import Header
 from btt_chain.primitives.strict_json import read_object
 from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError
@@ -38,7 +44,6 @@ if TYPE_CHECKING:
     from btt_chain.chain.client import Client
     from btt_chain.node.service.config import NodeConfig
     from btt_chain.node.service.lifecycle import OpenChain
-    from btt_chain.primitives.header import Header
 
 CHUNK: Final = 16 << 20
 """Bytes read ahead: more than any block has."""
@@ -66,7 +71,6 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
     Keys and the node's identity are kept, and the record of what validators signed; on a
     development chain, which no other node has, that record goes as well.
     """
-    from btt_chain.node.service.paths import Paths, default_base_path
     from genesis.catalogue import chain_named, load
 
     name = chain_name(dev, chain)
@@ -212,7 +216,6 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     """
     from btt_chain.node.service.config import NodeConfig
     from btt_chain.node.service.lifecycle import is_by_hand, open_chain
-    from btt_chain.node.service.paths import default_base_path
 
     # Pipes work like files: `import-blocks <(gunzip -c blocks.gz)`.
     config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
@@ -250,9 +253,8 @@ class Imported:
 
 def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
     """Import blocks, and finalize those with a proof in the file."""
-    from btt_chain.node.engine.unix_clock import unix_ms
     from btt_chain.node.service.lifecycle import reading_engine
-    from p2p.sync.types import Block
+    from p2p.sync.types import Block as SyncBlock
 
     client, engine = data.client, reading_engine(data, config)
     reader = BlockReader(source)
@@ -262,7 +264,7 @@ def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
         for signed in reader:
             header, proofs = signed.block.header, dict(signed.justifications or ())
             is_known = client.header(header.hash()) is not None
-            block = Block(
+            block = SyncBlock(
                 bytes(header.hash()), header, list(signed.block.extrinsics), proofs.get(GRANDPA), ()
             )
             why = engine.take(block, unix_ms())
@@ -283,8 +285,8 @@ def _or_foreign(client: Client, header: Header, why: str) -> str:
     if header.number != 1 or genesis is None or header.parent_hash == genesis:
         return why
     return (
-        f"the file is of the chain with genesis 0x{header.parent_hash.hex()}, and this one has "
-        f"genesis 0x{genesis.hex()}: name its chain with --chain"
+        f"the file is of the chain with genesis {to_hex(header.parent_hash)}, and this one has "
+        f"genesis {to_hex(genesis)}: name its chain with --chain"
     )
 
 
@@ -422,15 +424,15 @@ def check_block(
         try:
             data.client.execute(header, body)
         except (InvalidBlock, DecodeError) as error:
-            raise Refused(f"block {header.number} (0x{hash.hex()}) is wrong: {error}") from error
+            raise Refused(f"block {header.number} ({to_hex(hash)}) is wrong: {error}") from error
         except StateUnavailable as error:
             raise NotFound(f"the state of block {header.number}'s parent is pruned") from error
         milliseconds = (time.perf_counter() - started) * 1000
     facts = {
         "number": int(header.number),
-        "hash": "0x" + hash.hex(),
+        "hash": to_hex(hash),
         "extrinsics": len(body),
-        "stateRoot": "0x" + header.state_root.hex(),
+        "stateRoot": to_hex(header.state_root),
         "milliseconds": round(milliseconds, 1),
     }
     if as_json:
@@ -471,8 +473,8 @@ def revert(count: int, dev: bool, chain: str | None, base_path: Path | None, as_
     if as_json:
         show.document(
             {
-                "reverted": [{"number": ref.number, "hash": "0x" + ref.hash.hex()} for ref in gone],
-                "best": {"number": best.number, "hash": "0x" + best.hash.hex()},
+                "reverted": [{"number": ref.number, "hash": to_hex(ref.hash)} for ref in gone],
+                "best": {"number": best.number, "hash": to_hex(best.hash)},
             }
         )
     elif gone:
@@ -503,7 +505,6 @@ def restart_finality(
     stop their nodes, run this with its hash, and start again (docs/runbooks.md).
     """
     from btt_chain.consensus.finality.warp import restart
-    from btt_chain.primitives.grandpa import Target
     from genesis.checkpoint import Checkpoint
     from storage.state import StateUnavailable
 
@@ -530,7 +531,7 @@ def restart_finality(
             )
         if not yes:
             click.confirm(
-                f"Make block {at.number} (0x{at.hash.hex()}) final without votes? "
+                f"Make block {at.number} ({to_hex(at.hash)}) final without votes? "
                 f"{len(at.authorities)} voters of set {at.set_id} go on from there; all other "
                 "nodes of the chain must do the same",
                 abort=True, err=True,
@@ -540,7 +541,7 @@ def restart_finality(
         )
     facts = {
         "final": at.number,
-        "hash": "0x" + at.hash.hex(),
+        "hash": to_hex(at.hash),
         "set": at.set_id,
         "voters": len(at.authorities),
     }

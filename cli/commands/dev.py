@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-from btt_chain.client.accounts import AccountError, read_account
-from btt_chain.client.amount import AmountError
+from btt_chain.client.chain import Chain
+from btt_chain.client.jsonrpc import Json
 from btt_chain.client.values import field
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto.development import DEV_NAMES, dev_key
+from btt_chain.present import Context
+from btt_chain.scale import u128
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import json_or_text
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import SendingCommand
 from cli.common.session import open_chain, run
-
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Json
+from cli.common.working import account as account_of
+from cli.common.working import planck
+from cli.declared import query
+from runtime.frame.aliases import Balance
 
 UNITS_MS: Final = {
     "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000,
@@ -33,12 +38,13 @@ DURATION: Final = re.compile(r"\+?(?:\d+(?:ms|[smhdw]))+")
 PART: Final = re.compile(r"(\d+)(ms|[smhdw])")
 
 
-@click.group(cls=Group)
-def dev() -> None:
-    """Control a development chain: blocks, time, state, signatures.
+dev = Group(
+    "dev",
+    help="""Control a development chain: blocks, time, state, signatures.
 
     For nodes started with `btt-chain node --dev --sealing instant` (or interval:MS, or manual).
-    """
+    """,
+)
 
 
 def duration_ms(text: str) -> int | None:
@@ -143,41 +149,40 @@ def status(url: str, timeout: float, as_json: bool) -> None:
     run(work())
 
 
-@examples("btt-chain dev accounts", "btt-chain dev accounts --json")
-@dev.command()
-@query_options
-def accounts(url: str, timeout: float, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class DevAccount:
+    """An account of the development phrase."""
+
+    uri: str
+    address: str
+    free: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class DevAccounts:
+    """The accounts of the development phrase."""
+
+    note: str
+    url: str
+    accounts: list[DevAccount]
+
+
+def print_accounts(answer: DevAccounts, context: Context) -> None:
+    """Print the accounts as a table."""
+    money = context.currency.format
+    rows = [[row.uri, row.address, money(int(row.free))] for row in answer.accounts]
+    show.table(["key", "address", ">balance"], rows, title=answer.note)
+
+
+@query(dev, "btt-chain dev accounts", "btt-chain dev accounts --json", view=print_accounts)
+async def accounts(chain: ViewClient) -> DevAccounts:
     """List the accounts of the development phrase, with balances. Their keys are public."""
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            uris = [f"//{name}" for name in DEV_NAMES]
-            addresses = [chain.metadata.address(dev_key(uri).account_id) for uri in uris]
-            found = await chain.storage_many("System.Account", [[who] for who in addresses])
-            free = [field(field(info, "data"), "free") for info in found]
-            if as_json:
-                show.document(
-                    {
-                        "note": WARNING,
-                        "url": url,
-                        "accounts": [
-                            {"uri": uri, "address": address, "free": str(planck)}
-                            for uri, address, planck in zip(uris, addresses, free, strict=True)
-                        ],
-                    }
-                )
-                return
-            money = chain.metadata.currency
-            show.table(
-                ["key", "address", ">balance"],
-                [
-                    [uri, address, money.format(planck if isinstance(planck, int) else 0)]
-                    for uri, address, planck in zip(uris, addresses, free, strict=True)
-                ],
-                title=WARNING,
-            )
-
-    run(work())
+    uris = [f"//{name}" for name in DEV_NAMES]
+    addresses = [chain.chain.metadata.address(dev_key(uri).account_id) for uri in uris]
+    stored = await chain.chain.storage_many("System.Account", [[who] for who in addresses])
+    free = [u128(int(str(field(field(info, "data"), "free") or 0))) for info in stored]
+    rows = list(map(DevAccount, uris, addresses, free))
+    return DevAccounts(WARNING, chain.chain.connection.url, rows)
 
 
 @examples("btt-chain dev mine", "btt-chain dev mine 600")
@@ -205,18 +210,15 @@ def travel(when: str, url: str, timeout: float, as_json: bool) -> None:
     if ahead is None and not re.search(r"\d{4}", when):
         raise Mistyped(f"{when!r} is neither a duration, as 7d or 1h30m, nor a date, as 2030-01-31")
 
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            head = await Head.of(chain)
-            goal: Json = when
-            if ahead is not None:
-                # Genesis has no time: the first block would take that of the clock.
-                start = head.time or int(datetime.now(UTC).timestamp() * 1_000)
-                goal = start + ahead
-            await chain.connection.call("dev_timeTravel", goal)
-            (await Head.of(chain)).print(as_json)
+    async def travel(chain: Chain) -> None:
+        goal: Json = when
+        if ahead is not None:
+            # Genesis has no time: the first block would take that of the clock.
+            now = (await Head.of(chain)).time or int(datetime.now(UTC).timestamp() * 1_000)
+            goal = now + ahead
+        await chain.connection.call("dev_timeTravel", goal)
 
-    run(work())
+    _changed(url, timeout, as_json, travel)
 
 
 @examples("btt-chain dev snapshot")
@@ -236,15 +238,13 @@ def revert(snapshot: str, url: str, timeout: float, as_json: bool) -> None:
     if not re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", snapshot):
         raise Mistyped(f"{snapshot!r} is not a snapshot: `btt-chain dev snapshot` prints one")
 
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            if not await chain.connection.call("dev_revert", snapshot):
-                raise NotFound(
-                    f"there is no snapshot {snapshot}; `btt-chain dev status` lists those there are"
-                )
-            (await Head.of(chain)).print(as_json)
+    async def return_(chain: Chain) -> None:
+        if not await chain.connection.call("dev_revert", snapshot):
+            raise NotFound(
+                f"there is no snapshot {snapshot}; `btt-chain dev status` lists those there are"
+            )
 
-    run(work())
+    _changed(url, timeout, as_json, return_)
 
 
 @examples("btt-chain dev head 120", "btt-chain dev head -1", "btt-chain dev head 0x8a5f...")
@@ -276,17 +276,11 @@ def set_balance(account: str, amount: str, url: str, timeout: float, as_json: bo
     The difference is minted or destroyed, and the total issuance moves with it.
     """
 
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = _account(chain, account)
-            try:
-                planck = chain.metadata.currency.parse(amount)
-            except AmountError as error:
-                raise Mistyped(str(error)) from None
-            await chain.connection.call("dev_setBalance", who, str(planck))
-            (await Head.of(chain)).print(as_json)
+    async def set_(chain: Chain) -> None:
+        free = planck(chain.metadata.currency, amount)
+        await chain.connection.call("dev_setBalance", _address(chain, account), str(free))
 
-    run(work())
+    _changed(url, timeout, as_json, set_)
 
 
 @examples(
@@ -309,16 +303,14 @@ def set_storage(item: str, words: tuple[str, ...], url: str, timeout: float, as_
         raise Mistyped(f"{item!r} has no dot: write the pallet and its item, as System.Account")
     *keys, value = map(json_or_text, words)
 
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            chain.metadata.items.storage(item)
-            content: Json = [[keys, value]] if keys else value
-            if isinstance(content, str) and content.startswith("//"):
-                content = _account(chain, content)
-            await chain.connection.call("dev_setStorage", {pallet: {name: content}})
-            (await Head.of(chain)).print(as_json)
+    async def set_(chain: Chain) -> None:
+        chain.metadata.items.storage(item)
+        content: Json = [[keys, value]] if keys else value
+        if isinstance(content, str) and content.startswith("//"):
+            content = _address(chain, content)
+        await chain.connection.call("dev_setStorage", {pallet: {name: content}})
 
-    run(work())
+    _changed(url, timeout, as_json, set_)
 
 
 @examples(
@@ -334,16 +326,15 @@ def impersonate(account: str, stop: bool, url: str, timeout: float, as_json: boo
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
-            who = _account(chain, account)
+            who = _address(chain, account)
             name = "dev_stopImpersonatingAccount" if stop else "dev_impersonateAccount"
             if not await chain.connection.call(name, who):
                 raise NotFound(f"{who} is not impersonated")
-            if as_json:
-                show.document({"account": who, "impersonated": not stop})
-            elif stop:
-                show.good(f"Only valid signatures of {who} are accepted.")
-            else:
-                show.good(f"Any signature of {who} is accepted.")
+            text = (
+                f"Only valid signatures of {who} are accepted." if stop
+                else f"Any signature of {who} is accepted."
+            )  # fmt: skip
+            show.outcome({"account": who, "impersonated": not stop}, text, as_json=as_json)
 
     run(work())
 
@@ -360,20 +351,29 @@ def sealing(way: str, url: str, timeout: float, as_json: bool) -> None:
 def _control(
     url: str, timeout: float, as_json: bool, name: str, *params: Json, answer: str = ""
 ) -> None:
-    """Call a control, and print the head afterwards."""
+    """Call a control, and print the head afterwards, with the `answer` under this name."""
+
+    async def control(chain: Chain) -> dict[str, Json]:
+        result = await chain.connection.call(name, *params)
+        return {answer: result} if answer else {}
+
+    _changed(url, timeout, as_json, control)
+
+
+def _changed(
+    url: str, timeout: float, as_json: bool,
+    change: Callable[[Chain], Awaitable[dict[str, Json] | None]],
+) -> None:  # fmt: skip
+    """Change a chain, and print the head afterwards, with what `change` returns."""
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
-            result = await chain.connection.call(name, *params)
-            more = {answer: result} if answer else {}
-            (await Head.of(chain)).print(as_json, **more)
+            more = await change(chain)
+            (await Head.of(chain)).print(as_json, **more or {})
 
     run(work())
 
 
-def _account(chain: Chain, typed: str) -> str:
+def _address(chain: Chain, typed: str) -> str:
     """Return the address of a typed account: an address, hex or a development key."""
-    try:
-        return chain.metadata.address(read_account(typed, chain.metadata.prefix))
-    except AccountError as error:
-        raise Mistyped(str(error)) from None
+    return chain.metadata.address(account_of(typed, chain.metadata.prefix))

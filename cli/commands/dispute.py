@@ -12,14 +12,14 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u64, u128
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.merchants import PaymentView, existing, number, span_of
+from cli.common.merchants import existing, number, span_of
 from cli.common.options import Group
 from cli.common.sending import Sender
 from cli.common.working import read_id
 from cli.declared import Input, composed, query
 from runtime.frame.aliases import Balance, MomentOf
 from runtime.pallets.payfi import events
-from runtime.pallets.payfi.api import PayFiApi
+from runtime.pallets.payfi.api import PayFiApi, PaymentView
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Dispute, DisputeReason, Resolution
 from runtime.pallets.payfi.disputes import deposit_of
@@ -69,14 +69,14 @@ async def open_(
     72 hours of the chain to answer (development chains have short hours); without an answer the
     payer wins, after a contest a panel decides. What is not disputed settles as usual.
     """
-    paid = await existing(chain.chain, int(payment))
-    check_payer(chain.chain, paid, sender)
+    view = await existing(chain.chain, int(payment))
+    check_payer(chain.chain, view, sender)
     if await chain.api(PayFiApi.dispute, payment) is not None:
         raise Refused(
             f"payment {payment} was disputed before, and a payment is disputed once: see "
             f"`btt-chain dispute show {payment}`"
         )
-    left = paid.gross - paid.refunded
+    left = int(view.payment.legs.gross) - int(view.payment.refunded)
     if not left:
         raise Refused(f"nothing is left of payment {payment}: all of it went back to the payer")
     value, money = left if amount is None else int(amount), chain.currency
@@ -88,20 +88,20 @@ async def open_(
     deposit = money.format(int(deposit_of(u128(value))))
     show.note(
         f"Dispute {money.format(value)} of payment {payment} to "
-        f"{chain.chain.metadata.address(paid.merchant)}: {why}; {deposit} are on hold as a "
+        f"{chain.chain.metadata.address(view.payment.merchant)}: {why}; {deposit} are on hold as a "
         f"deposit. The merchant has {await span_of(chain.chain, hours=hours)} to answer."
     )
     return {"payment": payment, "amount": value, "reason": reason, "evidence": digest}
 
 
-def check_payer(chain: Chain, payment: PaymentView, sender: Sender) -> None:
+def check_payer(chain: Chain, view: PaymentView, sender: Sender) -> None:
     """Refused if the sender did not make the payment; names the path of the key that did."""
+    payment = view.payment
     if payment.payer == sender.account:
         return
-
     payer = chain.metadata.address(payment.payer)
     path = path_for(payment.merchant)
-    text = f"payment {payment.id} was made by {payer}, and only its payer can do this"
+    text = f"payment {view.id} was made by {payer}, and only its payer can do this"
     if sender.signing.proxied is None:
         apart = account_for(sender.pair, payment.merchant)
         if apart.public == payment.payer:

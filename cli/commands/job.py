@@ -8,41 +8,54 @@ any of these commands may be stopped and started again.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final
 
 import click
 
-from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.chain import Chain, heads
 from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.client.views import ViewClient
 from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.compute.requester.folder import Folder, Record, Signer
 from btt_chain.daemon import Daemon, Presence
-from btt_chain.primitives import ss58
+from btt_chain.present import Context, record, rule_of
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u32, u64
-from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
+from btt_chain.work.ids import model_id
+from cli.commands.job_inputs import input_options, kind_options, read_inputs
 from cli.commands.job_quote import quote
-from cli.commands.job_result import print_result
+from cli.commands.job_result import checked_by, print_result
 from cli.commands.job_session import (
-    ENDED,
-    HANDED_OVER,
     MAX_DEADLINE,
     Session,
     ample_deadline,
-    facts_of,
     fetch_result,
+    job_of,
     offered,
     present_job,
-    read_job,
     runs,
     served_at,
     serving,
     story,
 )
 from cli.common import show
+from cli.common.computing import (
+    NETWORK,
+    folder_of,
+    folder_option,
+    follow_work,
+    jobs_of,
+    serving_options,
+    work_chain,
+)
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
-from cli.common.ids import JOB, read_beginning, resolve, short, shortened
+from cli.common.ids import JOB, read_beginning, resolve, shortened
 from cli.common.options import (
     Command,
     Group,
@@ -52,61 +65,46 @@ from cli.common.options import (
     query_options,
     read_secret,
 )
-from cli.common.sending import (
-    Sender,
-    asking_options,
-    call_options,
-    signing_options,
-)
+from cli.common.sending import Sender, asking_options, signing_options
 from cli.common.session import run, run_until_stopped
-from cli.common.working import (
-    NETWORK,
-    asked,
-    chain_facts,
-    folder_of,
-    folder_option,
-    follow_work,
-    money,
-    view_chain,
-    work_chain,
-)
+from cli.common.working import account as account_of
+from cli.common.working import view_chain
+from cli.declared import Arguments, Column, Input, composed, context_of, print_value, query
 from runtime.pallets.jobs.api import WorkApi
-from runtime.pallets.jobs.types import Check, Tier, Urgency
+from runtime.pallets.jobs.events import Ended
+from runtime.pallets.jobs.pallet import Jobs
+from runtime.pallets.jobs.types import ENDED, Check, JobState, Tier, Urgency
+from runtime.pallets.jobs.views import JobView
 
 if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.jsonrpc import Connection, Json
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.requester.folder import Folder, Record
     from btt_chain.compute.requester.gateway import Gateway
-    from runtime.pallets.jobs.views import JobView
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    "job": lambda view, _: shortened(view.id), "state": "state", ">items": "items",
+    ">price": "price", "tier": "tier", "provider": "provider",
+}  # fmt: skip
 
 
-@click.group(cls=Group)
-def job() -> None:
-    """Have something computed, watch it being done, get the result.
+def read_job_id(text: str) -> str:
+    """Return the digits of a job's id, or of its beginning. Raises Mistyped."""
+    return read_beginning(text, JOB)
+
+
+JobId = Annotated[str, Input("JOB", check=read_job_id)]
+
+job = Group(
+    "job",
+    help="""Have something computed, watch it being done, get the result.
 
     A job is posted, assigned, computing, committed, checking, pending, and then finalized; or
     refunded, or slashed.
-    """
-
-
+    """,
+)
 job.add_command(quote)
 
 
-def gateway_options(command: Command) -> Command:
-    """Add the options for the address of payloads."""
-    listen = click.option(
-        "--listen",
-        metavar="ADDRESS",
-        help="Where to serve payloads, as /ip4/0.0.0.0/tcp/30335. [default: this machine only on "
-        "local chains, all addresses on others; the port stays the same from then on]",
-    )
-    public = click.option(
-        "--public", multiple=True, metavar="ADDRESS",
-        help="What to announce to providers instead, as /dns4/HOST/tcp/PORT.",
-    )  # fmt: skip
-    return listen(public(command))
+gateway_options = serving_options("providers", 30_335)
 
 
 def private_option(command: Command) -> Command:
@@ -127,11 +125,7 @@ def private_option(command: Command) -> Command:
     "btt-chain job submit --model net.btt --from //Alice --tier confidential --wait batch.npy",
 )
 @job.command()
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)  # fmt: skip
-@package_option
-@elements_option
+@input_options
 @kind_options
 @click.option(
     "--max-price",
@@ -163,11 +157,9 @@ def submit(
     has computed, or with --wait until it is paid and the result is here. Whatever interrupts it,
     `btt-chain job gateway` goes on.
     """
-    from btt_chain.compute.requester.folder import Signer
-
     if wait and detach:
         raise Mistyped("give --wait or --detach, not both")
-    if keep_private and options["tier"] != "confidential":
+    if keep_private and options["tier"] is not Tier.Confidential:
         raise Mistyped("--keep-private is about confidential jobs: add --tier confidential")
     sender = Sender.of(options, as_json)
     signer = Signer(sender.pair, shows=not keep_private)
@@ -179,19 +171,17 @@ def submit(
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
             folder = folder_of(base_path, chain.genesis)
-            session = Session(chain, folder, url, timeout, signer, whole, sender)
-            await session.look()
+            session = Session(chain, folder, url, timeout, signer, sender)
             serving: Gateway | None = None
             if not detach:
                 serving = await stack.enter_async_context(session.gateway(listen, public))
             elif not runs(folder):
                 raise Refused("no gateway runs: start `btt-chain job gateway`, or leave --detach")
-            record = await session.post(inputs, options)
+            record = await session.post(whole, inputs, options)
             if serving is None and not wait:
                 session.print_posted(record)
                 return ExitCode.DONE
-            until = ENDED if wait else HANDED_OVER
-            state = await session.follow(record, serving, until)
+            state = await session.follow(record, serving, is_whole=wait)
             return await session.print_end(record, state, wait=wait)
 
     return run(work())
@@ -224,8 +214,6 @@ def gateway(
     Goes on with every job that was posted from this --base-path, and with those that are handed
     over while it runs. A node that goes away is called again.
     """
-    from btt_chain.compute.requester.folder import Signer
-
     signer = None
     if uri is not None:
         signer = Signer(key_pair(read_secret(uri), "sr25519", None), shows=not keep_private)
@@ -264,11 +252,7 @@ def gateway(
 
 @examples("btt-chain job offer --model net.btt scans.npy")
 @job.command()
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)  # fmt: skip
-@package_option
-@elements_option
+@input_options
 @click.option(
     "--deadline", type=click.IntRange(1, MAX_DEADLINE), metavar="SLOTS",
     help="How long a provider may take; twice the least allowed, and some, unless said.",
@@ -285,8 +269,6 @@ def offer(
     it; this prints what to propose. The gateway of --base-path serves the inputs, and has to run
     for as long as the chain posts the job.
     """
-    from btt_chain.work.ids import model_id
-
     whole, inputs = read_inputs(package, files, elements=elements)
     for note in inputs.notes:
         show.note(note)
@@ -303,12 +285,12 @@ def offer(
         root = edge_root(whole.manifest.graph.input, 0, raw, None)
         folder.add_inputs(root, b"".join(payload_pieces(None, [raw])))
         return {
-            "model": "0x" + model.hex(),
+            "model": to_hex(model),
             "items": str(count),
-            "input_root": "0x" + root.hex(),
+            "input_root": to_hex(root),
             "data_bytes": str(len(raw)),
             "deadline": str(deadline or ample_deadline(known, chain.slot_ms)),
-            "endpoints": "0x" + endpoints.hex(),
+            "endpoints": to_hex(endpoints),
         }
 
     facts = run(work())
@@ -339,75 +321,56 @@ def list_(
 ) -> None:  # fmt: skip
     """List jobs."""
 
-    async def ask() -> tuple[list[dict[str, Json]], Currency]:
-        currency, _ = await chain_facts(url, timeout)
-        async with await WebSocket.connect(url, timeout) as client:
+    async def ask() -> tuple[list[JobView], Context]:
+        async with view_chain(url, timeout) as chain:
             if account is not None:
-                return await _jobs_of(client, account, not everything), currency
-            genesis = bytes.fromhex(str(await client.call("chain_getBlockHash", 0))[2:])
-            rows: list[dict[str, Json]] = []
-            for record in folder_of(base_path, genesis).records():
-                if record.job is None:
-                    continue
-                answer = await asked(client, "work_job", "0x" + record.job.hex())
-                if isinstance(answer, dict) and (everything or answer.get("state") not in ENDED):
-                    rows.append(answer)
-            return rows, currency
+                who = AccountId(account_of(account, chain.prefix))
+                views = await jobs_of(chain, who, is_open=not everything)
+            else:
+                records = folder_of(base_path, chain.genesis).records()
+                posted = [entry.job for entry in records if entry.job is not None]
+                stored = [await chain.api(WorkApi.job, id) for id in posted]
+                views = [view for view in stored if view is not None]
+            context = await context_of(chain)
+        return [view for view in views if everything or view.state not in ENDED], context
 
-    rows, currency = run(ask())
+    views, context = run(ask())
+    rule = rule_of(list[JobView])
     if as_json:
-        show.document(rows)
-        return
-    if not rows:
+        show.document(rule.json(views, context))
+    elif views:
+        print_value(rule, views, COLUMNS, context)
+        show.note("commands take these beginnings of ids; --json has the whole ones")
+    else:
         where = "posted from this machine" if account is None else f"of {account}"
         more = "" if everything else "; --all shows those that are over"
         others = "; --account ADDRESS lists those of an account" if account is None else ""
         show.note(f"there are no jobs {where}{more}{others}")
-        return
-    show.table(
-        ["job", "state", ">items", ">price", "tier", "provider"],
-        [
-            [
-                short(row.get("id")),
-                str(row.get("state")),
-                str(row.get("items")),
-                money(currency, row.get("price")),
-                str(row.get("tier")),
-                str(row.get("provider") or "-"),
-            ]
-            for row in rows
-        ],
-    )
-    show.note("commands take these beginnings of ids; --json has the whole ones")
 
 
-async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[dict[str, Json]]:
-    from btt_chain.client.paging import listed
+def print_job(view: JobView, context: Context) -> None:
+    """Print a job."""
+    text = record(JobView).labelled(view, context)
+    lines: dict[str, str | list[str]] = {
+        "job": text["id"],
+        "state": story(view),
+        "model": text["model"],
+        "items": text["items"],
+        "tier": f"{text['tier']}, {text['check']}, {text['urgency']}",
+        "price": text["price"],
+        "verifiers": f"{text['verification']} at most",
+        "paid": text["paid"],
+        "provider": "none yet" if view.provider is None else text["provider"],
+    }
+    if view.receipt is not None:
+        lines |= {"receipt": to_hex(view.receipt.id), "checked": checked_by(view)}
+    show.record(lines)
 
-    try:
-        who = ss58.encode(read_account(account, ss58.DEFAULT_PREFIX))
-    except AccountError as error:
-        raise Mistyped(str(error)) from None
-    return await listed(partial(asked, client), "work_jobs", who, open_only)
 
-
-@examples("btt-chain job status 0x4fd3...")
-@job.command()
-@click.argument("job_id", metavar="JOB")
-@query_options
-def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
+@query(job, "btt-chain job status 0x4fd3...", view=print_job)
+async def status(chain: ViewClient, job: JobId) -> JobView:
     """Show a job: what it costs, who does it, how far it is."""
-    read_beginning(job_id, JOB)
-
-    async def ask() -> tuple[dict[str, Json], Currency]:
-        currency, _ = await chain_facts(url, timeout)
-        return await read_job(url, timeout, job_id), currency
-
-    answer, currency = run(ask())
-    if as_json:
-        show.document(answer)
-        return
-    show.record(facts_of(answer, currency))
+    return await job_of(chain, job)
 
 
 @examples("btt-chain job watch 0x4fd3...", "btt-chain job watch 0x4fd3... --json")
@@ -419,62 +382,51 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 
     It is over when that is final. A node that goes away is called again.
     """
-    from btt_chain.client.chain import heads
-    from btt_chain.client.jsonrpc import WebSocket
-    from cli.common.session import run
-
-    read_beginning(job_id, JOB)
+    read_job_id(job_id)
     presence = Presence()
-    before: tuple[Json, Json] | None = None
+    before: tuple[JobState, AccountId | None] | None = None
 
-    async def follow(id: bytes, connection: WebSocket) -> None:
+    async def follow(id: H256, connection: WebSocket) -> None:
         nonlocal before
+        chain = ViewClient(await Chain.open(connection))
+
+        async def read(block: bytes) -> JobView | None:
+            return await chain.api(WorkApi.job, id, at=block)
+
         async with aclosing(heads(connection)) as blocks:
             async for _ in blocks:
-                answer = await present_job(connection, id, presence)
-                now = answer.get("state"), answer.get("provider")
-                if answer and now != before:
+                view = await present_job(connection, read, id, presence)
+                if view is None:
+                    continue
+                now = view.state, view.provider
+                if now != before:
                     before = now
-                    outcome = answer.get("outcome")
-                    ended = str(outcome) if outcome not in (None, "done") else None
                     if as_json:
-                        show.line(answer)
+                        show.line(record(JobView).json(view, Context(chain.prefix)))
                     else:
-                        click.echo(story(str(now[0]), str(now[1]), ended))
+                        click.echo(story(view))
                     sys.stdout.flush()
-                if now[0] in ENDED:
+                if view.state in ENDED:
                     return
 
     async def work() -> None:
         async with await WebSocket.connect(url, timeout) as client:
-            id = await resolve(client, job_id, JOB)
+            id = H256(await resolve(client, job_id, JOB))
         await Daemon(url, timeout, report=show.note).run(partial(follow, id))
 
     run(work())
 
 
-@examples("btt-chain job cancel 0x4fd3... --from //Alice")
-@job.command()
-@click.argument("job_id", metavar="JOB")
-@call_options
-def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@composed(
+    job, Jobs.cancel, "btt-chain job cancel 0x4fd3... --from //Alice", event=Ended,
+    done="The job is cancelled.",
+)  # fmt: skip
+async def cancel(chain: ViewClient, job: JobId) -> Arguments:
     """Call off a job that no provider has accepted.
 
     Before it is assigned all the money comes back; afterwards the deposit is burned.
     """
-    read_beginning(job_id, JOB)
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            id = await resolve(chain.chain.connection, job_id, JOB)
-            done = await sender.send(chain, "Jobs", "cancel", job=id)
-        if as_json:
-            show.document({"job": "0x" + id.hex(), "block": "0x" + done.block.hex()})
-        else:
-            show.good("The job is cancelled.")
-
-    run(work())
+    return {"job": await resolve(chain.chain.connection, job, JOB)}
 
 
 # ---- results
@@ -502,24 +454,24 @@ def result(
     The result is opened with the key that was kept as the job was posted, and held against what
     the provider committed to on the chain. If it is not here yet it is fetched, or waited for.
     """
-    read_beginning(job_id, JOB)
+    read_job_id(job_id)
     if out is not None and out.suffix not in (".npy", ".csv"):
         raise Mistyped(f"{out.name}: outputs are written as .npy or .csv")
 
-    async def work() -> tuple[Folder, Record, dict[str, Json]]:
+    async def work() -> tuple[Folder, Record, JobView]:
         async with work_chain(url, timeout) as chain:
             folder = folder_of(base_path, chain.genesis)
-            here = [one.job for one in folder.records() if one.job is not None]
-            id = await resolve(chain.chain.connection, job_id, JOB, here)
+            here = [entry.job for entry in folder.records() if entry.job is not None]
+            id = H256(await resolve(chain.chain.connection, job_id, JOB, here))
             record = folder.record_of(id)
             if record is None:
                 raise NotFound(
-                    f"job 0x{id.hex()} was not posted from {folder.path}, so the key to its "
+                    f"job {to_hex(id)} was not posted from {folder.path}, so the key to its "
                     "result is not here; name the right --base-path"
                 )
             if folder.result(record) is None:
                 await fetch_result(url, timeout, folder, record, listen, public)
-            return folder, record, await read_job(url, timeout, "0x" + id.hex())
+            return folder, record, await job_of(ViewClient(chain.chain), to_hex(id))
 
-    folder, record, answer = run(work())
-    print_result(folder, record, answer, as_json, out)
+    folder, record, view = run(work())
+    print_result(folder, record, view, as_json, out)

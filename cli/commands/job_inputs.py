@@ -1,4 +1,7 @@
-"""Inputs of a job: its model, its files, and how it is checked."""
+"""Inputs of a job: its model, its files, and how it is checked.
+
+numpy may be missing: what needs it is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +10,44 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.common.computing import lacks_extra, load_package, member_option
 from cli.common.errors import Refused
 from cli.common.options import Command
-from cli.common.working import lacks_extra, load_package
+from runtime.pallets.jobs.types import Check, Tier, Urgency
 
 if TYPE_CHECKING:
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
 
-package_option = click.option(
-    "--model", "package", required=True, metavar="PKG", help="The package of a registered model.",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)  # fmt: skip
-elements_option = click.option(
-    "--elements", is_flag=True, help="Arrays hold the model's own 8-bit numbers already."
-)
+
+def input_options(command: Command) -> Command:
+    """Add the files of a job, the package of its model, and their form."""
+    files = click.argument(
+        "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+    )
+    package = click.option(
+        "--model", "package", required=True, metavar="PKG",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The package of a registered model.",
+    )  # fmt: skip
+    elements = click.option(
+        "--elements", is_flag=True, help="Arrays hold the model's own 8-bit numbers already."
+    )
+    return files(package(elements(command)))
 
 
 def kind_options(command: Command) -> Command:
     """Add the options that the price of a job depends on."""
-    tier = click.option(
-        "--tier", type=click.Choice(["open", "confidential"]), default="open", show_default=True,
-        help="Whether a committee checks the work (and sees the data), or you alone do.",
+    tier = member_option(
+        "--tier", Tier.Open,
+        "Whether a committee checks the work (and sees the data), or you alone do.",
     )  # fmt: skip
-    check = click.option(
-        "--check", type=click.Choice(["sampled", "full"]), default="sampled", show_default=True,
-        help="Whether each verifier checks one item in sixteen, or all.",
-    )  # fmt: skip
-    urgency = click.option(
-        "--urgency", type=click.Choice(["routine", "urgent", "emergency"]), default="routine",
-        show_default=True, help="What is assigned first, for a quarter or a half more.",
-    )  # fmt: skip
+    check = member_option(
+        "--check", Check.Sampled, "Whether each verifier checks one item in sixteen, or all."
+    )
+    urgency = member_option(
+        "--urgency", Urgency.Routine, "What is assigned first, for a quarter or a half more."
+    )
     return tier(check(urgency(command)))
 
 

@@ -3,73 +3,65 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.amount import Currency
 from btt_chain.primitives.job_tier import Tier
 from btt_chain.scale import u32, u64
-from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
+from btt_chain.work.ids import model_id
+from cli.commands.job_inputs import input_options, kind_options, read_inputs
 from cli.commands.job_session import ample_deadline, offered
 from cli.common import show
 from cli.common.options import examples, query_options
 from cli.common.session import run
-from cli.common.working import chain_facts, view_chain
+from cli.common.working import view_chain
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Check, Urgency
 from runtime.pallets.jobs.views import WorkQuote
 
-if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-
 
 @examples("btt-chain job quote --model net.btt table.csv")
 @click.command()
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)  # fmt: skip
-@package_option
-@elements_option
+@input_options
 @kind_options
 @query_options
 def quote(
-    files: tuple[Path, ...], package: Path, elements: bool, tier: str, check: str, urgency: str,
-    url: str, timeout: float, as_json: bool,
+    files: tuple[Path, ...], package: Path, elements: bool, tier: Tier, check: Check,
+    urgency: Urgency, url: str, timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Show what a job over FILES would cost now; nothing is posted and nothing leaves this machine.
 
     Prices move with demand: `job submit --max-price` says what it may cost at most.
     """
-    from btt_chain.work.ids import model_id
-
     whole, inputs = read_inputs(package, files, elements=elements)
     model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes
-    kind = Urgency[urgency.title()], Check[check.title()], Tier[tier.title()]
 
     async def ask() -> tuple[WorkQuote, Currency, int]:
         async with view_chain(url, timeout) as chain:
-            currency, _ = await chain_facts(url, timeout)
-            quote = await chain.api(WorkApi.quote, model, u32(count), *kind, u64(size))
-        price = offered(quote, model)
-        return price, currency, ample_deadline(price, chain.slot_ms)
+            answer = await chain.api(
+                WorkApi.quote, model, u32(count), urgency, check, tier, u64(size)
+            )
+            price = offered(answer, model)
+            return price, chain.currency, ample_deadline(price, chain.slot_ms)
 
-    found, currency, deadline = run(ask())
-    parts = {"work": found.price, "checking": found.verification, "deposit": found.deposit}
-    amounts = {name: int(part) for name, part in parts.items()}
+    price, currency, deadline = run(ask())
+    parts = {"work": price.price, "checking": price.verification, "deposit": price.deposit}
     if as_json:
-        texts = {name: str(amount) for name, amount in amounts.items()}
+        texts = {name: str(part) for name, part in parts.items()}
         show.document(
-            {"items": count, **texts, "leastDeadline": found.min_deadline,
-             "total": str(found.total), "deadline": deadline}
+            {"items": count, **texts, "leastDeadline": price.min_deadline,
+             "total": str(price.total), "deadline": deadline}
         )  # fmt: skip
         return
+    work, checking, deposit = (currency.format(int(part)) for part in parts.values())
     show.record(
         {
             "items": f"{count:_}",
-            "work": currency.format(amounts["work"]),
-            "checking": f"{currency.format(amounts['checking'])} at most",
-            "deposit": f"{currency.format(amounts['deposit'])}; back unless the payload is bad",
-            "on hold": currency.format(found.total),
-            "deadline": f"{deadline:_} slots, at least {found.min_deadline:_}",
+            "work": work,
+            "checking": f"{checking} at most",
+            "deposit": f"{deposit}; back unless the payload is bad",
+            "on hold": currency.format(int(price.total)),
+            "deadline": f"{deadline:_} slots, at least {price.min_deadline:_}",
         }
     )

@@ -1,4 +1,7 @@
-"""Printing the result of a job, or writing it to a file."""
+"""Printing the result of a job, or writing it to a file.
+
+numpy may be missing: only the result itself needs it.
+"""
 
 from __future__ import annotations
 
@@ -7,54 +10,51 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from btt_chain.compute.requester.folder import Folder, Record
+from btt_chain.present import Context, rule
+from btt_chain.present.scalars import lower_initial
+from btt_chain.primitives import ss58
 from btt_chain.primitives.csv_cells import text_cell
+from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.job_tier import Tier
+from btt_chain.work.ids import sample
 from cli.common import show
+from cli.common.computing import lacks_extra
 from cli.common.errors import Refused
 from cli.common.files import output_file
-from cli.common.working import lacks_extra
+from runtime.pallets.jobs.views import JobView, ReceiptView
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from btt_chain.client.jsonrpc import Json
-    from btt_chain.compute.requester.folder import Folder, Record
 
-
-def checked_by(answer: dict[str, Json]) -> list[str]:
+def checked_by(job: JobView) -> list[str]:
     """Return the verdicts of the committee, a line for each verifier."""
-    from btt_chain.work.ids import sample
-
-    receipt = answer.get("receipt")
-    if not isinstance(receipt, dict):
+    receipt = job.receipt
+    if receipt is None:
         return ["there is no receipt yet"]
-    if answer.get("tier") == "confidential":
+    if job.tier is Tier.Confidential:
         return ["by the requester alone: the job is confidential"]
+    items = int(job.items)
     lines: list[str] = []
-    items = int(str(answer.get("items")))
-    seats = receipt.get("seats")
-    for seat in seats if isinstance(seats, list) else []:
-        if not isinstance(seat, dict):
-            continue
-        verdict = seat.get("verdict")
-        if isinstance(verdict, dict):
-            randomness = bytes.fromhex(str(seat.get("rho"))[2:])
-            missed = seat.get("missed")
-            besides = [int(str(item)) for item in missed] if isinstance(missed, list) else []
-            looked = sample(randomness, items, int(str(receipt.get("sampleCount"))), besides)
-            shown = ", ".join(map(str, looked[:8])) + (", ..." if len(looked) > 8 else "")
-            said = str(verdict.get("kind"))
-            noun = "item" if len(looked) == 1 else "items"
-            what = f"{len(looked)} of {items} items checked: {noun} {shown}, counted from 0"
-            lines.append(f"{seat.get('verifier')}  {said}, {what}")
+    for seat in receipt.seats:
+        if seat.verdict is None:
+            vote = "has committed" if seat.committed else "has not voted"
         else:
-            said = "has committed" if seat.get("committed") else "has not voted"
-            lines.append(f"{seat.get('verifier')}  {said}")
+            checked = sample(seat.rho, items, int(receipt.sample_count), seat.missed)
+            noun = "item" if len(checked) == 1 else "items"
+            numbers = ", ".join(map(str, checked[:8])) + (", ..." if len(checked) > 8 else "")
+            vote = (
+                f"{lower_initial(type(seat.verdict).__name__)}, {len(checked)} of {items} items "
+                f"checked: {noun} {numbers}, counted from 0"
+            )
+        lines.append(f"{ss58.encode(seat.verifier)}  {vote}")
     return lines or ["no verifier is selected yet"]
 
 
 def print_result(
-    folder: Folder, record: Record, answer: dict[str, Json], as_json: bool, out: Path | None
+    folder: Folder, record: Record, job: JobView, as_json: bool, out: Path | None
 ) -> None:
     """Print outputs, and the results of their checks."""
     try:
@@ -80,27 +80,26 @@ def print_result(
     if as_json:
         show.document(
             {
-                "job": answer.get("id"),
-                "state": answer.get("state"),
+                "job": to_hex(job.id),
+                "state": job.state.name.lower(),
                 "outputs": [
                     {"item": name, "values": row.tolist()}
                     | ({"label": best[number]} if best else {})
                     for number, (name, row) in enumerate(zip(record.names, rows, strict=True))
                 ],
                 "labels": labels,
-                "receipt": answer.get("receipt"),
-                "checked": checked_by(answer),
+                "receipt": rule(ReceiptView | None).json(job.receipt, Context()),
+                "checked": checked_by(job),
             }
         )
         return
     _print_rows(record, rows, best)
-    receipt = answer.get("receipt")
-    facts: dict[str, str | list[str]] = {"state": str(answer.get("state"))}
-    if isinstance(receipt, dict):
-        facts["receipt"] = str(receipt.get("id"))
-        facts["provider"] = str(receipt.get("provider"))
+    facts: dict[str, str | list[str]] = {"state": job.state.name.lower()}
+    if job.receipt is not None:
+        facts["receipt"] = to_hex(job.receipt.id)
+        facts["provider"] = ss58.encode(job.receipt.provider)
     facts["outputs"] = "are those that the provider committed to on the chain"
-    facts["checked"] = checked_by(answer)
+    facts["checked"] = checked_by(job)
     show.record(facts)
 
 

@@ -1,17 +1,23 @@
-"""Posting jobs, serving their payloads, and waiting until they are over."""
+"""Posting jobs, serving their payloads, and waiting until they are over.
+
+`job list` imports this, too: libp2p, which takes seconds, is imported where it is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from btt_chain.client.amount import AmountError
 from btt_chain.client.chain import read_head
-from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.views import ViewClient
 from btt_chain.compute.blobs.payload import edge_root
 from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.requester.folder import Folder, Record, Signer, new_record
 from btt_chain.daemon import Absent, Presence
+from btt_chain.present.times import span
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.digits import to_hex
@@ -19,32 +25,29 @@ from btt_chain.primitives.files import Held
 from btt_chain.primitives.job_tier import Tier
 from btt_chain.primitives.slots import slots_in_time
 from btt_chain.scale import u32, u64, u128
-from cli.commands.job_progress import job_bar
-from cli.commands.job_result import checked_by, print_result
+from btt_chain.work.ids import model_id
+from cli.commands.job_result import print_result
 from cli.common import show
+from cli.common.computing import follow_work, serve_blobs
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, resolve
-from cli.common.working import asked, chain_facts, follow_work, found, is_local, money
+from cli.common.sending import Sender
+from cli.common.working import is_local, view_chain
 from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.events import Posted
+from runtime.pallets.jobs.types import ENDED, JobState, Outcome
 from runtime.pallets.jobs.views import JobView, WorkQuote
 
 if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.jsonrpc import Connection, Json
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.requester.folder import Folder, Record, Signer
     from btt_chain.compute.requester.gateway import Gateway
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
-    from cli.common.sending import Sender
-    from runtime.pallets.jobs.types import Outcome
 
-ENDED: Final = ("finalized", "refunded", "slashed")
-
-
-HANDED_OVER: Final = ("committed", "checking", "pending", *ENDED)
+HANDED_OVER: Final = (JobState.Committed, JobState.Checking, JobState.Pending, *ENDED)
 """States in which the payload is not needed any more."""
-
+LOST: Final = (JobState.Refunded, JobState.Slashed)
+"""States of a job that has no result."""
 
 MIN_DEADLINE: Final = 30
 """Slots of the default deadline beside twice the chain's minimum; 30 seconds if they are shorter
@@ -52,30 +55,36 @@ than a second."""
 MAX_DEADLINE: Final = 100_800
 """Maximum deadline, in slots."""
 
+STORIES: Final = {
+    JobState.Posted: "posted: waiting for a beacon that selects a provider",
+    JobState.Assigned: "assigned to {provider}",
+    JobState.Computing: "computing: {provider} took it",
+    JobState.Committed: "committed: the provider is done and has committed to what it computed",
+    JobState.Checking: "checking: verifiers look at it",
+    JobState.Pending: "pending: it stands unless it is proven wrong in time",
+    JobState.Finalized: "finalized: the provider is paid",
+    JobState.Refunded: "refunded: your money is back",
+    JobState.Slashed: "slashed: the provider was proven wrong; your money is back",
+}
+
 
 class Session:
     """State of `submit` between its steps."""
 
     def __init__(
         self, chain: RuntimeClient, folder: Folder, url: str, timeout: float, signer: Signer,
-        package: Package, sender: Sender,
+        sender: Sender,
     ) -> None:  # fmt: skip
         self.chain = chain
         self.folder = folder
         self.url = url
         self.timeout = timeout
         self.signer = signer
-        self.package = package
         self.sender = sender
         self.as_json = sender.as_json
-        self.currency: Currency
-        self.is_local = False
+        self.currency = chain.chain.metadata.currency
         self._states: dict[str, JobView] = {}
-        self._bar: Callable[[str, int], None] = lambda _state, _left: None
-
-    async def look(self) -> None:
-        """Read the kind of chain, and its currency."""
-        self.currency, self.is_local = await chain_facts(self.url, self.timeout)
+        self._bar: Callable[[JobState, int], None] = lambda _state, _left: None
 
     @asynccontextmanager
     async def gateway(
@@ -91,17 +100,10 @@ class Session:
         ) as made:
             yield made
 
-    async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
+    async def post(self, package: Package, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
-        from btt_chain.compute.requester.folder import new_record
-        from btt_chain.work.ids import model_id
-        from runtime.pallets.jobs.api import WorkApi
-        from runtime.pallets.jobs.events import Posted
-        from runtime.pallets.jobs.types import Check, Urgency
-
-        tier, check = Tier[options["tier"].title()], Check[options["check"].title()]
-        urgency = Urgency[options["urgency"].title()]
-        manifest = self.package.manifest
+        tier, check, urgency = options["tier"], options["check"], options["urgency"]
+        manifest = package.manifest
         model = model_id(manifest)
         raw = inputs.elements.tobytes()
         quote: WorkQuote | None = await self.chain.api(
@@ -112,7 +114,7 @@ class Session:
         self._print_quote(quote, len(inputs.names))
         record = new_record(
             manifest, model, self.signer.pair.account_id, list(inputs.names),
-            list(self.package.preparation.labels), tier,
+            list(package.preparation.labels), tier,
         )  # fmt: skip
         call = self.chain.compose(
             "Jobs", "post", model=H256(model), items=record.items,
@@ -125,7 +127,7 @@ class Session:
         self.folder.add(record, raw)
         if tier is Tier.Confidential:
             # Only the requester will check it, and for that the model is needed.
-            self.folder.add_model(model, b"".join(self.package.chunks()))
+            self.folder.add_model(model, b"".join(package.chunks()))
         # Whatever is raised, a fork may post it yet: the gateway finds it by its key, or forgets it
         # after a day.
         done = await self.sender.executed(self.chain, call, wire)
@@ -133,7 +135,7 @@ class Session:
         record.job = posted[0].job
         self.folder.save(record)
         # Now: whatever interrupts the command later, the caller has the id.
-        show.note(f"job 0x{record.job.hex()}")
+        show.note(f"job {to_hex(record.job)}")
         return record
 
     def _limit(self, given: str | None, quote: WorkQuote) -> int:
@@ -156,27 +158,21 @@ class Session:
 
     def _report(self, record: Record, view: JobView) -> None:
         """Print the changes."""
-        self._bar(view.state.name.lower(), int(view.due) - int(view.now))
+        self._bar(view.state, int(view.due) - int(view.now))
         before = self._states.get(record.name)
         self._states[record.name] = view
         if before is None or (before.state, before.provider) != (view.state, view.provider):
-            provider = None if view.provider is None else self._address(view.provider)
-            show.note(story(view.state.name.lower(), provider, outcome_name(view.outcome)))
+            show.note(story(view))
 
-    def _address(self, account: bytes) -> str:
-        return ss58.encode(account)
-
-    async def follow(
-        self, record: Record, gateway: Gateway | None, until: tuple[str, ...]
-    ) -> JobView:
-        """Wait for one of some states; and for the result, if one is expected."""
+    async def follow(self, record: Record, gateway: Gateway | None, *, is_whole: bool) -> JobView:
+        """Wait until the job is handed over, or over if `is_whole`, with the expected result."""
         from btt_chain.compute.requester.gateway import shown
 
         def over() -> bool:
             view = self._states.get(record.name)
-            if view is None or view.state.name.lower() not in until:
+            if view is None or view.state not in (ENDED if is_whole else HANDED_OVER):
                 return False
-            waits = until == ENDED and view.state.name == "Finalized"
+            waits = is_whole and view.state is JobState.Finalized
             return not waits or self.folder.result(record) is not None
 
         async def watch(chain: RuntimeClient) -> None:
@@ -203,38 +199,38 @@ class Session:
 
     def print_posted(self, record: Record) -> None:
         """Print that the job is posted."""
-        id = "0x" + (record.job or b"").hex()
-        if self.as_json:
-            show.document({"job": id, "state": "posted"})
-        else:
-            show.record({"job": id})
+        self._print(record, JobState.Posted)
+        if not self.as_json:
             show.good("The job is posted; the gateway serves its payload.")
 
     async def print_end(self, record: Record, view: JobView, *, wait: bool) -> int:
         """Print the end of the job, and its result."""
-        state = view.state.name.lower()
-        id = "0x" + (record.job or b"").hex()
-        if state in ("refunded", "slashed"):
+        if view.state in LOST:
             if self.as_json:
-                show.document({"job": id, "state": state})
-            raise Refused(f"job {id}: " + story(state, None, outcome_name(view.outcome)))
+                self._print(record, view.state)
+            raise Refused(f"job {to_hex(record.job or b'')}: {story(view)}")
         if wait:
-            answer = await read_job(self.url, self.timeout, id)
-            print_result(self.folder, record, answer, self.as_json, None)
+            job = await read_job(self.url, self.timeout, to_hex(record.job or b""))
+            print_result(self.folder, record, job, self.as_json, None)
             return ExitCode.DONE
-        if self.as_json:
-            show.document({"job": id, "state": state})
-        else:
-            show.record({"job": id, "state": state})
-            show.note(f"the result: btt-chain job result {id}")
+        self._print(record, view.state)
+        if not self.as_json:
+            show.note(f"the result: btt-chain job result {to_hex(record.job or b'')}")
         return ExitCode.DONE
+
+    def _print(self, record: Record, state: JobState) -> None:
+        facts = {"job": to_hex(record.job or b""), "state": state.name.lower()}
+        if self.as_json:
+            show.document(facts)
+        else:
+            show.record(facts)
 
 
 def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
     """Return the quote of a job. NotFound if the model cannot be used."""
     if quote is None:
         raise NotFound(
-            f"the model 0x{model.hex()} is not registered, or it may not be used now: "
+            f"the model {to_hex(model)} is not registered, or it may not be used now: "
             "register it with `btt-chain model register`"
         )
     return quote
@@ -254,25 +250,29 @@ def ample_deadline(quote: WorkQuote, slot_ms: int) -> int:
     return min(MAX_DEADLINE, spare + 2 * int(quote.min_deadline))
 
 
-def story(state: str, provider: str | None, outcome: str | None) -> str:
+def story(view: JobView) -> str:
     """Return an explanation of a job's state."""
-    text = {
-        "posted": "posted: waiting for a beacon that selects a provider",
-        "assigned": f"assigned to {provider}",
-        "computing": f"computing: {provider} took it",
-        "committed": "committed: the provider is done and has committed to what it computed",
-        "checking": "checking: verifiers look at it",
-        "pending": "pending: it stands unless it is proven wrong in time",
-        "finalized": "finalized: the provider is paid",
-        "refunded": "refunded: your money is back",
-        "slashed": "slashed: the provider was proven wrong; your money is back",
-    }[state]
-    return f"{text} ({outcome})" if outcome not in (None, "Done") else text
+    provider = "no provider" if view.provider is None else ss58.encode(view.provider)
+    text = STORIES[view.state].format(provider=provider)
+    is_plain = view.outcome in (None, Outcome.Done)
+    return text if is_plain or view.outcome is None else f"{text} ({view.outcome.name})"
 
 
-def outcome_name(outcome: Outcome | None) -> str | None:
-    """Return the name of an outcome, None if there is none yet."""
-    return None if outcome is None else outcome.name
+@contextmanager
+def job_bar(slot_ms: int, *, silent: bool) -> Iterator[Callable[[JobState, int], None]]:
+    """Show a bar for a job on a terminal; yield a function of its state and the slots left."""
+    with show.progress(silent=silent) as bars:
+        task = bars.add_task("job", total=int(JobState.Finalized))
+
+        def update(state: JobState, slots_left: int) -> None:
+            # The states of a job that goes well come first, in their order.
+            step, left = min(state, JobState.Finalized), slots_left * slot_ms
+            words = (
+                f"{state.name.lower()}, at most {span(left)}" if left > 0 else state.name.lower()
+            )
+            bars.update(task, completed=int(step), description=words)
+
+        yield update
 
 
 def runs(folder: Folder) -> bool:
@@ -290,63 +290,58 @@ async def serving(
     report: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """Serve a folder by a gateway, also while its node is away. Refused if its port is taken."""
-    from btt_chain.compute.blobs.transport import (
-        LOCAL_GATE,
-        BlobHost,
-        BlobSettings,
-        GateLimits,
-        NetworkError,
-    )
     from btt_chain.compute.requester.gateway import Gateway
 
     try:
         lock = folder.lock()
     except Held as error:
         raise Refused(f"another gateway serves this folder: {error}") from None
-    local = await is_local(chain.chain.connection)
+    local, store = await is_local(chain.chain.connection), BlobStore(folder.blobs)
     with lock:
-        where = listen or folder.listen() or f"/ip4/{'127.0.0.1' if local else '0.0.0.0'}/tcp/0"  # noqa: S104 - payloads are sealed
-        settings = BlobSettings(
-            folder.network_seed, chain.genesis, (where,), public,
-            LOCAL_GATE if local else GateLimits(), allow_private=local,
-        )  # fmt: skip
-        store = BlobStore(folder.blobs)
-        host = BlobHost(settings, store)
-        try:
-            await host.start()
-        except NetworkError as error:
-            raise Refused(f"cannot serve payloads: {error}; give another --listen") from None
-        try:
+        async with serve_blobs(folder, store, chain.genesis, listen, public, is_local=local) as (
+            where,
+            host,
+        ):
             folder.store_endpoints(where, host.endpoints())
             yield Gateway(folder, chain, host, store, report, signer)
-        finally:
-            await host.stop()
 
 
-async def read_job(url: str, timeout: float, text: str) -> dict[str, Json]:
+async def read_job(url: str, timeout: float, text: str) -> JobView:
     """Return a job of the chain by its id, or the beginning of it. NotFound if there is none."""
-    async with await WebSocket.connect(url, timeout) as client:
-        return await found(client, "work_job", await resolve(client, text, JOB), "job")
+    async with view_chain(url, timeout) as chain:
+        return await job_of(chain, text)
 
 
-async def present_job(connection: Connection, id: bytes, presence: Presence) -> dict[str, Json]:
-    """Return a job as it is to be shown; empty while the chain does not have it for certain.
+async def job_of(chain: ViewClient, text: str) -> JobView:
+    """Return a job by its id, or the beginning of it. NotFound if there is none."""
+    id = H256(await resolve(chain.chain.connection, text, JOB))
+    view = await chain.api(WorkApi.job, id)
+    if view is None:
+        raise missing(id)
+    return view
 
-    NotFound if a final block shows that there is none.
+
+def missing(id: bytes) -> NotFound:
+    """Return the error for a job that the chain does not have."""
+    return NotFound(f"the chain has no job {to_hex(id)} (any more)")
+
+
+async def present_job(
+    connection: Connection,
+    read: Callable[[bytes], Awaitable[JobView | None]],
+    id: bytes,
+    presence: Presence,
+) -> JobView | None:
+    """Return a job as it is to be shown; None while the chain does not have it for certain.
+
+    `read` returns the job in a block. NotFound if a final block shows that there is none.
     """
-
-    async def read(block: bytes) -> dict[str, Json] | None:
-        view = await asked(connection, "work_job", to_hex(id), to_hex(block))
-        return view if isinstance(view, dict) else None
-
     best, final = await read_head(connection), await read_head(connection, final=True)
     try:
         view = await presence.find(best, final, read)
     except Absent:
-        raise NotFound(f"the chain has no job 0x{id.hex()} (any more)") from None
-    if view is not None and view.get("state") in ENDED:
-        view = await read(final.hash)
-    return view or {}
+        raise missing(id) from None
+    return await read(final.hash) if view is not None and view.state in ENDED else view
 
 
 async def fetch_result(
@@ -354,43 +349,44 @@ async def fetch_result(
     public: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Wait until the result is here. Refused if there will be none, NotFound if it is too late."""
-    presence = Presence()
+    presence, id = Presence(), H256(record.job or b"")
     made: list[Gateway] = []
-    state, summary = "", ""
+    last: JobView | None = None
 
     def report(of: Record, view: JobView) -> None:
-        nonlocal state, summary
+        nonlocal last
         if of.job == record.job:
-            state = view.state.name.lower()
-            summary = story(state, None, outcome_name(view.outcome))
+            last = view
 
     def over() -> bool:
-        stored = folder.stored(record)
-        return folder.result(record) is not None or stored.over or state in ("refunded", "slashed")
+        is_lost = last is not None and last.state in LOST
+        return folder.result(record) is not None or folder.stored(record).over or is_lost
 
     async with AsyncExitStack() as stack:
 
         async def wait(chain: RuntimeClient) -> None:
-            nonlocal state, summary
+            nonlocal last
+
+            async def read(block: bytes) -> JobView | None:
+                view: JobView | None = await chain.api(WorkApi.job, id, at=block)
+                return view
+
             async for _ in chain.heads():
                 try:
-                    job = await present_job(chain.chain.connection, record.job or b"", presence)
+                    view = await present_job(chain.chain.connection, read, id, presence)
                 except NotFound:
                     if over():
                         return
                     raise NotFound(
                         "the job ended long ago, and its result was not fetched in time"
                     ) from None
-                if job:
-                    outcome = str(job.get("outcome") or "done")
-                    ended = None if outcome == "done" else outcome[0].upper() + outcome[1:]
-                    summary = story(str(job["state"]), "its provider", ended)
-                    if not state:
-                        show.note("the result is not here yet: " + summary)
-                    state = str(job["state"])
+                if view is not None:
+                    if last is None:
+                        show.note(f"the result is not here yet: {story(view)}")
+                    last = view
                 if over():
                     return
-                if job and (made or not runs(folder)):  # else the running gateway fetches it
+                if view and (made or not runs(folder)):  # else the running gateway fetches it
                     break
             if not made:
                 serves = serving(chain, folder, listen, public, report, None)
@@ -400,30 +396,4 @@ async def fetch_result(
 
         await follow_work(url, timeout, wait)
     if folder.result(record) is None:
-        raise Refused("there is no result: " + summary)
-
-
-def facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | list[str]]:
-    """Return a job as text."""
-    provider = answer.get("provider")
-    outcome = answer.get("outcome")
-    facts: dict[str, str | list[str]] = {
-        "job": str(answer.get("id")),
-        "state": story(
-            str(answer.get("state")),
-            str(provider),
-            str(outcome) if outcome not in (None, "done") else None,
-        ),
-        "model": str(answer.get("model")),
-        "items": str(answer.get("items")),
-        "tier": f"{answer.get('tier')}, {answer.get('check')}, {answer.get('urgency')}",
-        "price": money(currency, answer.get("price")),
-        "verifiers": f"{money(currency, answer.get('verification'))} at most",
-        "paid": money(currency, answer.get("paid")),
-        "provider": "none yet" if provider is None else str(provider),
-    }
-    receipt = answer.get("receipt")
-    if isinstance(receipt, dict):
-        facts["receipt"] = str(receipt.get("id"))
-        facts["checked"] = checked_by(answer)
-    return facts
+        raise Refused(f"there is no result: {'' if last is None else story(last)}")

@@ -1,163 +1,229 @@
-"""`btt-chain merchant`: register, configure, refund, and look at payments."""
+"""`btt-chain merchant`: register, configure, charge, refund, and look at payments."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Annotated, Final
 
 import click
 
-from cli.commands.merchant_bond import bond, close
-from cli.commands.merchant_cards import capture, charge, void
+from btt_chain.client.transactions import Call, Included
+from btt_chain.client.views import ViewClient, event_of, events_of
+from btt_chain.present import Context, record, rule
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.voucher import VOUCHER, Voucher
+from btt_chain.scale import DecodeError, u64
 from cli.commands.merchant_statement import statement
 from cli.commands.merchant_watch import watch
 from cli.common import show
+from cli.common.calls import one_call
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.merchants import (
+    amount_with_currency,
+    currency_named,
+    ensure_money,
+    existing,
+    invoice_of,
+    invoice_paid,
+    judged_name,
+    letters_of,
+    merchant_of,
+    merchant_record,
+    priced,
+    rates_of,
+    span_of,
+    time_of,
+    when,
+)
 from cli.common.options import Group, examples, query_options
-from cli.common.payfi_calls import send
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import from_hex, open_chain, run
-from cli.common.types import Category, Digest
-from cli.common.working import account, planck
+from cli.common.sending import Sender
+from cli.common.session import from_hex, run
+from cli.common.types import Category as CategoryType
+from cli.common.types import Digest
 from cli.common.working import account as read_account
+from cli.common.working import view_chain
+from cli.declared import Arguments, Input, composed, context_of, query, send
+from runtime.frame.aliases import Balance
+from runtime.pallets.payfi.api import PayFiApi, PaymentView
+from runtime.pallets.payfi.calendar import REFUND_DAYS
+from runtime.pallets.payfi.dispute_types import Accept, Contest
+from runtime.pallets.payfi.events import (
+    Authorised,
+    Captured,
+    Charged,
+    Closed,
+    Configured,
+    Refunded,
+    Voided,
+)
+from runtime.pallets.payfi.pallet import PayFi
+from runtime.pallets.payfi.types import (
+    ANALYTICS,
+    MAX_TILLS,
+    Category,
+    Cause,
+    Merchant,
+    MerchantClosing,
+    MerchantState,
+    MerchantSuspended,
+    PaymentId,
+    PaymentState,
+    Report,
+)
 
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.scale.portable import Plain
-    from cli.common.merchants import PaymentView
-    from cli.common.payfi_calls import Prepared
-
-ANALYTICS: Final = 1
-MAX_TILLS: Final = 16
-PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
 CAUSES: Final = {
-    "Governance": "by governance, which lifts it",
-    "Disputes": "too many lost disputes; governance lifts it",
-    "Bond": "disputes used up the bond; a full one lifts it (`btt-chain merchant bond`)",
+    Cause.Governance: "by governance, which lifts it",
+    Cause.Disputes: "too many lost disputes; governance lifts it",
+    Cause.Bond: "disputes used up the bond; a full one lifts it (`btt-chain merchant bond`)",
 }
 
+PAYMENT_ID: Final = click.IntRange(0, u64.MAX)
+REFERENCE: Final = 16
+"""Bytes of a reference."""
 
-@click.group(cls=Group)
-def merchant() -> None:
-    """Be paid: register, watch payments, refund, answer disputes, get statements."""
-
-
-for _command in (watch, statement, charge, capture, void, bond, close):
+merchant = Group(
+    "merchant",
+    help="Be paid: register, watch payments, refund, answer disputes, get statements.",
+)
+for _command in (watch, statement):
     merchant.add_command(_command)
 
 
-@examples(
+# ---- registration
+
+
+@composed(
+    merchant, PayFi.register,
     "btt-chain merchant register --category 5814 --currency CNY --from //Alice",
     "btt-chain merchant register --category 8099 --till 5FHneW46... --analytics --from key.txt",
-)
-@merchant.command(cls=SendingCommand)
-@click.option(
-    "--category", type=Category(), required=True,
-    help="Category of the business: four digits of ISO 18245, as 5814 for a café.",
+    done="The account is a merchant now.",
 )  # fmt: skip
-@click.option("--currency", "code", default="BTT", show_default=True, help="Currency of invoices.")
-@click.option(
-    "--till", "tills", multiple=True, metavar="ACCOUNT",
-    help="A key that signs invoices and refunds; give it once for each till.",
-)  # fmt: skip
-@click.option("--analytics", is_flag=True, help="Have the chain keep reports, for 0.25 %.")
-@click.option(
-    "--meta", metavar="HEX", default="0x" + "00" * 32,
-    help="blake2_256 of the public description of the business.",
-)  # fmt: skip
-@call_options
-def register(
-    category: int, code: str, tills: tuple[str, ...], analytics: bool, meta: str, url: str,
-    timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+async def register(
+    chain: ViewClient,
+    sender: Sender,
+    category: Annotated[
+        Category,
+        Input(
+            help="Category of the business: four digits of ISO 18245, as 5814 for a café.",
+            type=CategoryType(),
+        ),
+    ],
+    currency: Annotated[
+        str, Input(help="Currency of invoices.", default="BTT", check=currency_named)
+    ],
+    till: Annotated[
+        list[AccountId],
+        Input("ACCOUNT", "A key that signs invoices and refunds; give it once for each till."),
+    ],
+    analytics: Annotated[bool, Input(help="Have the chain keep reports, for 0.25 %.")],
+    meta: Annotated[
+        H256,
+        Input("HEX", "blake2_256 of the public description of the business.", to_hex(bytes(32))),
+    ],
+) -> Arguments | Call:
     """Register the account of --from as a merchant; a bond is put on hold."""
-    from cli.common.merchants import currency_named, ensure_money, fields, number
-
-    unit = currency_named(code)
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        facts: dict[str, Plain] = {
-            "currency": _hex(unit.code.encode()), "plan": ANALYTICS if analytics else 0,
-            "meta": meta,
-        }  # fmt: skip
-        least = number(fields(await chain.storage("PayFi.Rates"))["bond"])
-        address = chain.metadata.address(sender.account)
-        if await chain.storage("PayFi.Merchants", _hex(sender.account)) is not None:
-            raise Refused(f"{address} is a merchant already; see `btt-chain merchant configure`")
-        await ensure_money(chain, sender.pair.account_id, least, "the bond of a merchant")
-        sentence = (
-            f"Register {address} as a merchant of category {category:04} with invoices in "
-            f"{unit.code}; {chain.metadata.currency.format(least)} are put on hold as its bond."
-        )
-        call = chain.compose("PayFi.register", category=category, **facts)
-        if tills:
-            settings: dict[str, Plain] = {
-                **facts,
-                "policy": None,
-                "till_keys": [*_accounts(chain, tills)],
-            }
-            calls: list[Plain] = [
-                {"PayFi": {"register": {"category": category, **facts}}},
-                {"PayFi": {"configure": settings}},
-            ]
-            call = chain.compose("Utility.batch_all", calls=calls)
-        return sentence, call, "The account is a merchant now."
-
-    send(url, timeout, sender, make)
+    code = currency_named(currency).code
+    address = chain.chain.metadata.address(sender.account)
+    if await chain.api(PayFiApi.merchant, AccountId(sender.account)) is not None:
+        raise Refused(f"{address} is a merchant already; see `btt-chain merchant configure`")
+    bond = int((await rates_of(chain.chain)).bond)
+    await ensure_money(chain.chain, sender.account, bond, "the bond of a merchant")
+    show.note(
+        f"Register {address} as a merchant of category {category:04} with invoices in {code}; "
+        f"{chain.currency.format(bond)} are put on hold as its bond."
+    )
+    common = {"currency": to_hex(code.encode()), "plan": ANALYTICS if analytics else 0,
+              "meta": to_hex(meta)}  # fmt: skip
+    registration = {"category": int(category), **common}
+    if not till:
+        return registration
+    keys = [to_hex(key) for key in dict.fromkeys(till)]
+    return one_call(
+        chain.chain,
+        [
+            ("PayFi.register", registration),
+            ("PayFi.configure", {**common, "policy": None, "till_keys": [*keys]}),
+        ],
+    )
 
 
-@examples("btt-chain merchant configure --till 5FHneW46... --from //Alice")
-@merchant.command(cls=SendingCommand)
-@click.option("--till", "tills", multiple=True, metavar="ACCOUNT", help="Add a key of a till.")
-@click.option(
-    "--remove-till", "removed", multiple=True, metavar="ACCOUNT", help="Remove a key of a till."
-)
-@click.option("--currency", "code", help="Currency of invoices. [default: as it is]")
-@click.option(
-    "--analytics/--no-analytics",
-    default=None,
-    help="Have reports kept, or not. [default: as it is]",
-)
-@call_options
-def configure(
-    tills: tuple[str, ...], removed: tuple[str, ...], code: str | None, analytics: bool | None,
-    url: str, timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@composed(
+    merchant, PayFi.configure, "btt-chain merchant configure --till 5FHneW46... --from //Alice",
+    event=Configured, done="The merchant is configured.",
+)  # fmt: skip
+async def configure(
+    chain: ViewClient,
+    sender: Sender,
+    till: Annotated[list[AccountId], Input("ACCOUNT", "Add a key of a till.")],
+    remove_till: Annotated[list[AccountId], Input("ACCOUNT", "Remove a key of a till.")],
+    currency: Annotated[str | None, Input(help="Currency of invoices. [default: as it is]")],
+    analytics: Annotated[bool | None, Input(help="Have reports kept, or not. [default: as it is]")],
+) -> Arguments:
     """Change tills, currency or plan of the merchant; the rest stays as it is."""
-    from cli.common.merchants import currency_named, fields, number, registered
-
-    if not (tills or removed or code) and analytics is None:
+    if not (till or remove_till or currency) and analytics is None:
         raise Mistyped("nothing would change: give --till, --remove-till, --currency or a plan")
-    unit = currency_named(code) if code else None
-    sender = Sender.of(options, as_json)
+    now = (await merchant_record(chain.chain, sender.account)).merchant
+    for key in remove_till:
+        if key not in now.till_keys:
+            raise NotFound(f"{chain.chain.metadata.address(key)} is not a till")
+    keys = dict.fromkeys([*(key for key in now.till_keys if key not in remove_till), *till])
+    if len(keys) > MAX_TILLS:
+        raise Refused(f"a merchant has at most {MAX_TILLS} tills; remove one first")
+    plan = int(now.plan)
+    if analytics is not None:
+        plan = plan | ANALYTICS if analytics else plan & ~ANALYTICS
+    code = currency_named(currency).code if currency else letters_of(now.currency)
+    show.note(f"Configure the merchant: {show.counted(len(keys), 'till')}, invoices in {code}.")
+    return {
+        "currency": code.encode(), "plan": plan, "policy": now.policy, "till_keys": [*keys],
+        "meta": now.meta,
+    }  # fmt: skip
 
-    async def make(chain: Chain) -> Prepared:
-        account = sender.account
-        view = await registered(chain, account)
-        record = fields(await chain.storage("PayFi.Merchants", _hex(account)))
-        gone = set(_accounts(chain, removed))
-        keys = [_hex(key) for key in view.tills]
-        unknown = gone - set(keys)
-        if unknown:
-            till = chain.metadata.address(bytes.fromhex(unknown.pop()[2:]))
-            raise NotFound(f"{till} is not a till")
-        added = [key for key in _accounts(chain, tills) if key not in keys]
-        kept: list[Plain] = [*(key for key in keys if key not in gone), *added]
-        if len(kept) > MAX_TILLS:
-            raise Refused(f"a merchant has at most {MAX_TILLS} tills; remove one first")
-        plan = number(record["plan"])
-        if analytics is not None:
-            plan = plan | ANALYTICS if analytics else plan & ~ANALYTICS
-        call = chain.compose(
-            "PayFi.configure", currency=_hex((unit.code if unit else view.currency).encode()),
-            plan=plan, policy=record["policy"], till_keys=kept, meta=record["meta"],
-        )  # fmt: skip
-        tills_ = f"{len(kept)} {'till' if len(kept) == 1 else 'tills'}"
-        code_ = unit.code if unit else view.currency
-        sentence = f"Configure the merchant: {tills_}, invoices in {code_}."
-        return sentence, call, "The merchant is configured."
 
-    send(url, timeout, sender, make)
+send(
+    merchant, "bond", PayFi.bond_extra, "btt-chain merchant bond 500BTT --from //Alice",
+    help="""Add AMOUNT to the bond: it pays what the merchant loses in late disputes.
+
+    A bond that is full, and covers all open disputes, lifts a suspension for a missing bond.
+    """,
+    event=Configured, done="The bond is {bond} now.",
+)  # fmt: skip
+
+
+def closing(sent: Included) -> dict[str, object]:
+    """Return True as `closed` if the call released the bond."""
+    return {"closed": bool(events_of(sent, "PayFi.Closed", Closed))}
+
+
+@composed(
+    merchant, PayFi.close, "btt-chain merchant close --from //Alice", facts=closing,
+    done=lambda values, _: (
+        "The account is no longer a merchant." if values.closed
+        else "The merchant is closing; run this command again to release the bond."
+    ),
+)  # fmt: skip
+async def close(chain: ViewClient, sender: Sender) -> Arguments:
+    """Accept no payments any more; a second time, 15 days of the chain later: release the bond."""
+    now = (await merchant_record(chain.chain, sender.account)).merchant
+    bond = chain.currency.format(int(now.bond))
+    if not isinstance(now.state, MerchantClosing):
+        wait = await span_of(chain.chain, days=REFUND_DAYS)
+        show.note(
+            "Accept no payments any more; what is pending settles, and the bond of "
+            f"{bond} can be released in {wait}."
+        )
+        return {}
+    until, time = int(now.state.until), await time_of(chain.chain)
+    if time < until:
+        raise Refused(f"the bond can be released from {when(until, time)} on")
+    if now.disputes:
+        raise Refused(f"open disputes: {now.disputes}; the bond waits for their end")
+    show.note(f"Release the bond of {bond}.")
+    return {}
+
+
+# ---- queries
 
 
 @examples(
@@ -176,244 +242,250 @@ def show_(
     timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Show a merchant, or one of its payments."""
-    from cli.common.merchants import (
-        InvoiceKey,
-        amount_with_currency,
-        bucket_ms,
-        currency_named,
-        exact,
-        existing,
-        paid_with,
-        registered,
-        span_of,
-        time_of,
-    )
-
     if (reference is None) != (amount is None):
         raise Mistyped("give both --reference and --amount, or neither: an invoice has both")
 
     async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = read_account(account, chain.metadata.prefix)
-            view = await registered(chain, who)
-            number = id
+        async with view_chain(url, timeout) as chain:
+            who = AccountId(read_account(account, chain.prefix))
+            context, now_ms = await context_of(chain), await time_of(chain.chain)
+            view = (await merchant_record(chain.chain, who)).merchant
+            payment = None if id is None else await existing(chain.chain, id)
             if reference is not None and amount is not None:
-                units, unit = amount_with_currency(amount, currency_named(view.currency))
-                asked = InvoiceKey(_reference(reference), unit, int(units))
-                found = await paid_with(chain, who, asked)
-                if found is None:
-                    kept = await span_of(chain, days=15)
-                    raise NotFound(f"no invoice of this reference and amount was paid in {kept}")
-                number = found.payment
-            if number is not None:
-                payment = await existing(chain, number)
-                if payment.merchant != who:
-                    raise NotFound(f"payment {number} is of another merchant")
-                due_ms = payment.bucket * await bucket_ms(chain)
-                _show_payment(chain, payment, due_ms, await time_of(chain), as_json)
-                return
-            money = chain.metadata.currency
-            record = await chain.storage("PayFi.Merchants", _hex(who))
-            if as_json:
-                show.document({"account": chain.metadata.address(who), "name": view.name,
-                               "record": exact(record)})  # fmt: skip
-                return
-            show.record(
-                {"account": chain.metadata.address(who), "name": view.name or "not judged",
-                 "category": f"{view.category:04}", "currency": view.currency,
-                 "state": _state(record, await time_of(chain)),
-                 "free bond": money.format(view.free_bond),
-                 "tills": [chain.metadata.address(key) for key in view.tills] or "none"}
-            )  # fmt: skip
+                payment = await paid(chain, who, reference, amount, letters_of(view.currency))
+            if payment is None:
+                name = await judged_name(chain.chain, who)
+                if as_json:
+                    address = chain.chain.metadata.address(who)
+                    stored = record(Merchant).json(view, context)
+                    show.document({"account": address, "name": name, "record": stored})
+                else:
+                    print_merchant(who, name, view, context, now_ms)
+            elif payment.payment.merchant != who:
+                raise NotFound(f"payment {payment.id} is of another merchant")
+            elif as_json:
+                show.document(record(PaymentView).json(payment, context))
+            else:
+                print_payment(payment, context, now_ms)
 
     run(work())
 
 
-@examples(
+async def paid(
+    chain: ViewClient, merchant: AccountId, reference: str, amount: str, default: str
+) -> PaymentView:
+    """Return the payment of an invoice; `default` is its currency. Raises NotFound, Mistyped."""
+    raw = from_hex(reference, "the reference")
+    if len(raw) != REFERENCE:
+        raise Mistyped("a reference is 0x and 32 hex digits")
+    units, unit = amount_with_currency(amount, currency_named(default))
+    payment = await invoice_paid(chain.chain, merchant, invoice_of(raw, unit, units))
+    if payment is None:
+        kept = await span_of(chain.chain, days=REFUND_DAYS)
+        raise NotFound(f"no invoice of this reference and amount was paid in {kept}")
+    return payment
+
+
+def print_merchant(
+    who: AccountId, name: str | None, merchant: Merchant, context: Context, now_ms: int
+) -> None:
+    """Print a merchant with its judged name."""
+    address, money = rule(AccountId), rule(Balance)
+    show.record(
+        {
+            "account": address.text(who, context),
+            "name": name or "not judged",
+            "category": f"{merchant.category:04}",
+            "currency": letters_of(merchant.currency),
+            "state": state_of(merchant.state, now_ms),
+            "free bond": money.text(merchant.bond - merchant.reserved, context),
+            "tills": [address.text(key, context) for key in merchant.till_keys] or "none",
+        }
+    )
+
+
+def state_of(state: MerchantState, now_ms: int) -> str:
+    """Return the state of a merchant as text."""
+    match state:
+        case MerchantSuspended(cause=cause):
+            return f"suspended: {CAUSES[cause]}"
+        case MerchantClosing(until=until):
+            return f"closing; the bond can be released from {when(int(until), now_ms)} on"
+    return "active"
+
+
+def print_payment(view: PaymentView, context: Context, now_ms: int) -> None:
+    """Print a payment."""
+    payment, money = view.payment, context.currency.format
+    lines = {
+        "payment": str(view.id),
+        "state": rule(PaymentState).text(view.state, context),
+        "payer": rule(AccountId).text(payment.payer, context),
+        "amount": priced(payment.units, payment.currency),
+        "gross": money(int(payment.legs.gross)),
+        "fee": money(payment.legs.fee),
+        "disputed": money(int(view.disputed)),
+        "returned": money(int(payment.returned)),
+        "refunded": money(int(payment.refunded)),
+        "paid": when(int(payment.paid_ms), now_ms).removesuffix(" (over)"),
+    }
+    if view.state is PaymentState.Pending:
+        lines["settles"] = when(int(view.due_ms), now_ms)
+    lines |= {"bucket": str(payment.bucket), "reference": to_hex(payment.reference)}
+    show.record(lines)
+
+
+def print_report(report: Report, context: Context) -> None:
+    """Print a report, a day a row."""
+    show.table(
+        [">day", ">payments", ">gross", ">fees", ">returned", ">refunded", ">disputes", ">lost"],
+        [
+            [str(int(report.day) - age), str(day.payments),
+             *(context.currency.format(int(sum_))
+               for sum_ in (day.gross, day.fees, day.returned, day.refunded)),
+             str(day.disputes), str(day.lost)]
+            for age, day in enumerate(report.days)
+        ],
+    )  # fmt: skip
+
+
+@query(
+    merchant, "btt-chain merchant report //Alice", "btt-chain merchant report //Alice --json",
+    view=print_report,
+    missing="the chain keeps no reports of {account}: a merchant chooses the plan with "
+    "`btt-chain merchant configure --analytics`",
+)  # fmt: skip
+async def report(chain: ViewClient, account: AccountId) -> Report | None:
+    """Show the last 30 days of a merchant with the analytics plan."""
+    return await chain.api(PayFiApi.report, account)
+
+
+# ---- payments
+
+
+@composed(
+    merchant, PayFi.refund,
     "btt-chain merchant refund 17 --from till.txt",
     "btt-chain merchant refund 17 --amount 0.5BTT --from //Alice",
-)
-@merchant.command(cls=SendingCommand)
-@click.argument("payment", type=PAYMENT_ID)
-@click.option("--amount", help="Part in BTT. [default: all that is left]")
-@call_options
-def refund(
-    payment: int, amount: str | None, url: str, timeout: float, as_json: bool, **options: object
-) -> None:
+    event=Refunded, done="{payer} has {amount} back.",
+)  # fmt: skip
+async def refund(
+    chain: ViewClient,
+    sender: Sender,
+    payment: PaymentId,
+    amount: Annotated[Balance | None, Input(help="Part in BTT. [default: all that is left]")],
+) -> Arguments:
     """Give a payment back. Before settlement no fee is due; later the fee stays paid."""
-    from cli.common.merchants import existing, merchant_of
-
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        found = await existing(chain, payment)
-        view = await merchant_of(chain, found.merchant)
-        tills = () if view is None else view.tills
-        if sender.pair.account_id not in (found.merchant, *tills):
-            raise Refused(
-                f"payment {payment} was made to {chain.metadata.address(found.merchant)}: that "
-                "account or one of its tills gives it back"
-            )
-        money = chain.metadata.currency
-        left = found.gross - found.refunded
-        value = left if amount is None else planck(money, amount)
-        if not 0 < value <= left:
-            raise Refused(f"only {money.format(left)} are left of payment {payment}")
-        where = (
-            "out of what waits for settlement, without a fee"
-            if found.state == "Pending"
-            else "out of the merchant's own money; the fee stays paid"
+    view = await existing(chain.chain, payment)
+    paid, address = view.payment, chain.chain.metadata.address
+    shop = await merchant_of(chain.chain, paid.merchant)
+    if sender.account not in (paid.merchant, *(() if shop is None else shop.tills)):
+        raise Refused(
+            f"payment {payment} was made to {address(paid.merchant)}: that account or one of its "
+            "tills gives it back"
         )
-        call = chain.compose("PayFi.refund", payment=payment, amount=value)
-        payer = chain.metadata.address(found.payer)
-        return (
-            f"Give {money.format(value)} of payment {payment} back to {payer}, {where}.",
-            call,
-            f"{payer} has {money.format(value)} back.",
-        )
+    left = int(paid.legs.gross) - int(paid.refunded)
+    value = left if amount is None else int(amount)
+    if not 0 < value <= left:
+        raise Refused(f"only {chain.currency.format(left)} are left of payment {payment}")
+    source = (
+        "out of what waits for settlement, without a fee"
+        if view.state is PaymentState.Pending
+        else "out of the merchant's own money; the fee stays paid"
+    )
+    show.note(
+        f"Give {chain.currency.format(value)} of payment {payment} back to {address(paid.payer)}, "
+        f"{source}."
+    )
+    return {"payment": payment, "amount": value}
 
-    send(url, timeout, sender, make)
 
-
-@examples(
+@composed(
+    merchant, PayFi.answer,
     "btt-chain merchant answer 17 --accept --from //Alice",
     "btt-chain merchant answer 17 --contest 0x4fd3... --from //Alice",
-)
-@merchant.command(cls=SendingCommand)
-@click.argument("payment", type=PAYMENT_ID)
-@click.option("--accept", is_flag=True, help="Accept: the payer gets the disputed amount.")
-@click.option("--contest", type=Digest(), help="Contest, with blake2_256 of the evidence.")
-@call_options
-def answer(
-    payment: int, accept: bool, contest: str | None, url: str, timeout: float, as_json: bool,
-    **options: object,
-) -> None:  # fmt: skip
+    done=lambda values, _: (
+        "The payer is paid." if values.accept else "The dispute goes to a panel."
+    ),
+)  # fmt: skip
+async def answer(
+    chain: ViewClient,
+    sender: Sender,
+    payment: PaymentId,
+    accept: Annotated[bool, Input(help="Accept: the payer gets the disputed amount.")],
+    contest: Annotated[
+        H256 | None, Input(help="Contest, with blake2_256 of the evidence.", type=Digest())
+    ],
+) -> Arguments:
     """Answer the dispute of a payment; without an answer in time the payer wins.
 
     The time is 72 hours of the chain, which are short on development chains; `dispute show` shows
     its end.
     """
-    from cli.common.merchants import existing
-
     if accept == (contest is not None):
         raise Mistyped("give either --accept or --contest")
-    sender = Sender.of(options, as_json)
-
-    async def make(chain: Chain) -> Prepared:
-        found = await existing(chain, payment)
-        if found.merchant != sender.pair.account_id:
-            merchant = chain.metadata.address(found.merchant)
-            raise Refused(f"payment {payment} was made to {merchant}, which answers its dispute")
-        if found.state != "Disputed":
-            raise Refused(f"no dispute of payment {payment} is open")
-        value: Plain = "Accept" if accept else {"Contest": contest}
-        call = chain.compose("PayFi.answer", payment=payment, answer=value)
-        if accept:
-            return f"Accept the dispute of payment {payment}.", call, "The payer is paid."
-        return (
-            f"Contest the dispute of payment {payment}; a panel decides.",
-            call,
-            "The dispute goes to a panel.",
-        )
-
-    send(url, timeout, sender, make)
+    view = await existing(chain.chain, payment)
+    if view.payment.merchant != sender.account:
+        shop = chain.chain.metadata.address(view.payment.merchant)
+        raise Refused(f"payment {payment} was made to {shop}, which answers its dispute")
+    if view.state is not PaymentState.Disputed:
+        raise Refused(f"no dispute of payment {payment} is open")
+    show.note(
+        f"Accept the dispute of payment {payment}." if contest is None
+        else f"Contest the dispute of payment {payment}; a panel decides."
+    )  # fmt: skip
+    return {"payment": payment, "answer": Accept() if contest is None else Contest(contest)}
 
 
-@examples("btt-chain merchant report //Alice", "btt-chain merchant report //Alice --json")
-@merchant.command()
-@click.argument("account")
-@query_options
-def report(account: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show the last 30 days of a merchant with the analytics plan."""
-    from cli.common.merchants import exact, fields, number, registered
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = read_account(account, chain.metadata.prefix)
-            await registered(chain, who)
-            found = await chain.storage("PayFi.Reports", _hex(who))
-            if found is None:
-                raise NotFound(
-                    "the chain keeps no reports of this merchant: choose the plan with "
-                    "`btt-chain merchant configure --analytics`"
-                )
-            if as_json:
-                show.document(exact(found))
-                return
-            days = fields(found)["days"]
-            rows = [fields(day) for day in (days if isinstance(days, list) else [])]
-            money, today = chain.metadata.currency, number(fields(found)["day"])
-            show.table(
-                [">day", ">payments", ">gross", ">fees", ">returned", ">refunded", ">disputes",
-                 ">lost"],
-                [
-                    [str(today - at), str(day["payments"]), money.format(number(day["gross"])),
-                     money.format(number(day["fees"])), money.format(number(day["returned"])),
-                     money.format(number(day["refunded"])), str(day["disputes"]),
-                     str(day["lost"])]
-                    for at, day in enumerate(rows)
-                ],
-            )  # fmt: skip
-
-    run(work())
+# ---- cards
 
 
-def _state(record: Plain, now_ms: int) -> str:
-    """Return the state of a merchant in words."""
-    from cli.common.merchants import fields, number, variant, when
-
-    state = fields(record)["state"]
-    match variant(state):
-        case "Active":
-            return "active"
-        case "Suspended":
-            cause = variant(fields(fields(state)["Suspended"])["cause"])
-            return f"suspended: {CAUSES.get(cause, cause)}"
-        case name:
-            until = number(fields(fields(state)[name])["until"])
-            return f"closing; the bond can be released from {when(until, now_ms)} on"
+def read_voucher(text: str) -> Voucher:
+    """Return the voucher that was typed in hex. Raises Mistyped."""
+    try:
+        return VOUCHER.decode_all(from_hex(text, "the voucher"))
+    except DecodeError as error:
+        raise Mistyped(f"this is not a voucher of a card: {error}") from None
 
 
-def _show_payment(
-    chain: Chain, found: PaymentView, due_ms: int, now_ms: int, as_json: bool
-) -> None:
-    from cli.common.merchants import when
-
-    amounts = {
-        "gross": found.gross, "fee": found.fee, "disputed": found.disputed,
-        "returned": found.returned, "refunded": found.refunded,
-    }  # fmt: skip
-    about = {
-        "payment": str(found.id),
-        "state": found.state.lower(),
-        "payer": chain.metadata.address(found.payer),
-        "amount": found.amount,
-    }
-    place = {"bucket": str(found.bucket), "reference": _hex(found.reference)}
-    if as_json:
-        exact = {name: str(value) for name, value in amounts.items()}
-        times = {"paidMs": str(found.paid_ms), "dueMs": str(due_ms)}
-        show.document({**about, **exact, **place, **times})
-        return
-    money = chain.metadata.currency
-    shown = {name: money.format(value) for name, value in amounts.items()}
-    times = {"paid": when(found.paid_ms, now_ms).removesuffix(" (over)")}
-    if found.state == "Pending":
-        times["settles"] = when(due_ms, now_ms)
-    show.record({**about, **shown, **times, **place})
+def charged(sent: Included) -> dict[str, object]:
+    """Return the payment by a card, or the authorisation if its amount is on hold."""
+    held = events_of(sent, "PayFi.Authorised", Authorised)
+    if held:
+        return {"authorisation": held[0].auth}
+    return {"payment": event_of(sent, "PayFi.Charged", Charged).payment}
 
 
-def _accounts(chain: Chain, given: tuple[str, ...]) -> list[str]:
-    found = [_hex(account(each, chain.metadata.prefix)) for each in given]
-    return list(dict.fromkeys(found))
+@composed(
+    merchant, PayFi.charge_card,
+    "btt-chain merchant charge 0x4254... 0x8f3a... --from till.txt",
+    "btt-chain merchant charge 0x4254... 0x8f3a... --hold --from till.txt",
+    facts=charged,
+    pallet=PayFi, done=lambda values, _: (
+        f"The amount is on hold: capture or void authorisation {values.authorisation}."
+        if values.hold else f"The card paid: payment {values.payment}."
+    ),
+)  # fmt: skip
+def charge(
+    voucher: Annotated[str, Input(check=read_voucher)],
+    signature: str,
+    hold: Annotated[bool, Input(help="Put the amount on hold; capture it later.")],
+) -> Arguments:
+    """Charge a card by VOUCHER and its SIGNATURE, in hex, as `card sign` prints them."""
+    content = read_voucher(voucher)
+    amount = priced(content.units, content.currency)
+    show.note(f"{'Put on hold' if hold else 'Charge'} {amount} of the card {to_hex(content.card)}.")
+    return {"voucher": content, "signature": from_hex(signature, "the signature"),
+            "capture": not hold}  # fmt: skip
 
 
-def _reference(text: str) -> bytes:
-    raw = from_hex(text, "the reference")
-    if len(raw) != 16:
-        raise Mistyped("a reference is 0x and 32 hex digits")
-    return raw
-
-
-def _hex(raw: bytes) -> str:
-    return "0x" + bytes(raw).hex()
+send(
+    merchant, "capture", PayFi.capture, "btt-chain merchant capture 3 1.5BTT --from till.txt",
+    help="Take AMOUNT of what a card authorised, as a payment; AUTH is its number.",
+    event=Captured, pallet=PayFi, done="It is captured: payment {payment}.",
+)  # fmt: skip
+send(
+    merchant, "void", PayFi.void, "btt-chain merchant void 3 --from till.txt",
+    help="Release what is left of what a card authorised; AUTH is its number.",
+    event=Voided, pallet=PayFi, done="{released} are released.",
+)  # fmt: skip

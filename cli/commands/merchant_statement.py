@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from btt_chain.payments.delivery.events import EventType
+from btt_chain.payments.delivery.journal import Journal
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.statement.camt053 import write_camt053
 from btt_chain.payments.statement.csv_table import write_csv
@@ -18,12 +18,11 @@ from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.files import write
+from cli.common.merchant_events import Recorder, journal_option, open_journal
+from cli.common.merchants import registered, time_of
 from cli.common.options import connection_options, examples
 from cli.common.session import open_chain, run
 from cli.common.working import account as read_account
-
-if TYPE_CHECKING:
-    from btt_chain.payments.delivery.journal import Journal
 
 
 @examples(
@@ -40,10 +39,7 @@ if TYPE_CHECKING:
     "-o", "--output", default="-", type=click.Path(dir_okay=False, allow_dash=True),
     help="The file; - is standard output.",
 )  # fmt: skip
-@click.option(
-    "--base-path", type=click.Path(file_okay=False, path_type=Path), envvar="BTT_MERCHANT",
-    show_envvar=True, help="Where journals are kept. [default: ~/.local/share/btt-chain]",
-)  # fmt: skip
+@journal_option
 @connection_options
 def statement(
     account: str, camt053: bool, as_csv: bool, first: str | None, last: str | None, output: str,
@@ -69,9 +65,6 @@ async def _written(
     account: str, first: date, last: date, camt053: bool, base_path: Path | None, url: str,
     timeout: float,
 ) -> bytes:  # fmt: skip
-    from cli.common.merchant_events import Recorder, open_journal
-    from cli.common.merchants import registered, time_of
-
     async with open_chain(url, timeout) as chain:
         who = read_account(account, chain.metadata.prefix)
         await registered(chain, who)

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -16,6 +16,8 @@ from btt_chain.client.errors import printable
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.daemon import Daemon
 from btt_chain.payments.delivery.courier import Delivered, GivenUp, Postponed
+from btt_chain.payments.delivery.events import MerchantEvent
+from btt_chain.payments.delivery.journal import Journal
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.webhook import PREFIX, secret_bytes
 from btt_chain.payments.webhook import new_secret as make_secret
@@ -23,15 +25,18 @@ from btt_chain.primitives.currency import currency
 from btt_chain.primitives.files import Held, Lock
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
+from cli.common.merchant_events import Recorder, journal_option, journal_path, open_journal
+from cli.common.merchants import registered
 from cli.common.options import examples, query_options, read_text
 from cli.common.session import first_step, run_until_stopped
 from cli.common.working import account as read_account
 
 if TYPE_CHECKING:
     from btt_chain.payments.delivery.driver import Deliveries, Report
-    from btt_chain.payments.delivery.events import MerchantEvent
-    from btt_chain.payments.delivery.journal import Journal
-    from cli.common.merchant_events import Recorder
+
+
+Target: TypeAlias = tuple[str, str, bool]
+"""URL and secret of a webhook; True if it may be in a private network."""
 
 
 @examples(
@@ -57,10 +62,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--retry", is_flag=True, help="Try at once what waits or was given up.")
 @click.option("--once", is_flag=True, help="End when all final events are recorded and delivered.")
-@click.option(
-    "--base-path", type=click.Path(file_okay=False, path_type=Path), envvar="BTT_MERCHANT",
-    show_envvar=True, help="Where journals are kept. [default: ~/.local/share/btt-chain]",
-)  # fmt: skip
+@journal_option
 @query_options
 def watch(
     account: str, webhook: str | None, secret: str | None, new_secret: bool, allow_private: bool,
@@ -80,6 +82,7 @@ def watch(
         raise Mistyped("give both --webhook and --secret, or neither; --new-secret makes one")
     key = None if secret is None else read_text(secret)
     if webhook is not None and key is not None:
+        # aiohttp takes a second to import: only a webhook needs it.
         from btt_chain.payments.delivery.transport import checked_url
 
         if key == secret and not key.startswith(PREFIX):
@@ -101,16 +104,10 @@ def watch(
         raise Refused(str(error)) from None
 
 
-Target = tuple[str, str, bool]
-
-
 async def _watch(
     account: str, target: Target | None, since: int | None, retry: bool, once: bool,
     base_path: Path | None, url: str, timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
-    from cli.common.merchant_events import Recorder, open_journal
-    from cli.common.merchants import registered
-
     async with AsyncExitStack() as stack:
 
         async def begin(connection: Connection) -> tuple[Journal, bytes]:
@@ -188,6 +185,7 @@ def _print(chain: Chain, height: int, event: MerchantEvent, as_json: bool) -> No
 async def _deliveries(
     stack: AsyncExitStack, journal: Journal, target: Target, as_json: bool
 ) -> Deliveries:
+    # aiohttp takes a second to import: only a webhook needs it.
     from btt_chain.payments.delivery.driver import Deliveries
     from btt_chain.payments.delivery.transport import Transport
 
@@ -242,8 +240,6 @@ def _stop(owner: asyncio.Task[object] | None, done: asyncio.Task[None]) -> None:
 @contextmanager
 def _alone(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[None]:
     """Hold the journal's lock. Refused if another watcher delivers its events."""
-    from cli.common.merchant_events import journal_path
-
     try:
         with Lock(journal_path(base, chain.genesis, merchant).with_name("lock")):
             yield

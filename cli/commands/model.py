@@ -1,42 +1,43 @@
-"""`btt-chain model`: conversion of an ONNX file to a model for jobs."""
+"""`btt-chain model`: conversion of an ONNX file to a model for jobs.
+
+numpy may be missing: what needs it is imported where it is used.
+"""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from btt_chain.client.jsonrpc import Json, WebSocket
-from btt_chain.scale import codec, u16
+from btt_chain.client.paging import PAGE, pages
+from btt_chain.client.views import ViewClient
+from btt_chain.compute.requester.folder import joined
+from btt_chain.present import Context, record
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
+from btt_chain.scale import codec, u16, u32
 from btt_chain.work.graph import Manifest, weights_layout
+from btt_chain.work.ids import model_id
 from btt_chain.work.shapes import largest_proof
 from cli.common import show
-from cli.common.errors import Mistyped, Refused
-from cli.common.ids import ID_FORM, MODEL, is_beginning, resolve, short
+from cli.common.computing import folder_of, folder_option, lacks_extra, load_package, work_chain
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.ids import ID_FORM, MODEL, is_beginning, resolve, shortened
 from cli.common.options import Group, examples, json_option, query_options
 from cli.common.sending import Sender, sending_options
 from cli.common.session import run
-from cli.common.working import (
-    asked,
-    folder_of,
-    folder_option,
-    found,
-    lacks_extra,
-    load_package,
-    texts,
-    work_chain,
-)
+from cli.common.working import view_chain
+from cli.declared import context_of, query
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import ModelView
+from runtime.pallets.models.types import CheckMode
 
 if TYPE_CHECKING:
-    from btt_chain.work.package import Header, Preparation
-    from runtime.pallets.models.types import CheckMode
+    from btt_chain.work.package import Header
 
 
-@click.group(cls=Group)
-def model() -> None:
-    """Import models, register them, look at them."""
+model = Group("model", help="Import models, register them, look at them.")
 
 
 @examples(
@@ -66,7 +67,7 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
     try:
         from btt_chain.work.errors import WorkError
         from btt_chain.work.onnx_import import load
-        from btt_chain.work.package import Header, Package, Preparation, save
+        from btt_chain.work.package import Header, Package, Preparation, read_preparation, save
     except ImportError as missing:
         raise lacks_extra(missing) from None
 
@@ -77,7 +78,7 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
     except WorkError as reason:
         raise Refused(f"{file.name}: {reason}") from None
     try:
-        preparation = Preparation() if prepare is None else _preparation(prepare)
+        preparation = Preparation() if prepare is None else read_preparation(prepare.read_bytes())
         package = Package(model, preparation)
         save(package, out)
     except WorkError as reason:
@@ -99,28 +100,56 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     if not is_beginning(which):
         raise Mistyped(f"there is no package {which!r}, and it is not a model: {ID_FORM}")
 
-    async def ask() -> None:
-        async with await WebSocket.connect(url, timeout) as client:
-            id = await resolve(client, which, MODEL)
-            answer = await found(client, "work_model", id, "model")
-        if as_json:
-            show.document(answer)
-            return
-        show.record(
-            {
-                "model": "0x" + id.hex(),
-                "name": str(answer.get("name")),
-                "owner": str(answer.get("owner")),
-                "class": str(answer.get("modelClass")),
-                "MACs": f"{int(str(answer.get('macs'))):_} an item",
-                "checked by": str(answer.get("check")),
-                "fetched from": texts(answer.get("endpoints")),
-                "open jobs": str(answer.get("openJobs")),
-                "usable": "no" if answer.get("suspended") or answer.get("retired") else "yes",
-            }
-        )
+    async def ask() -> tuple[ModelView, Context]:
+        async with view_chain(url, timeout) as chain:
+            id = H256(await resolve(chain.chain.connection, which, MODEL))
+            view = await chain.api(WorkApi.model, id)
+            if view is None:
+                raise NotFound(f"the chain has no model {to_hex(id)} (any more)")
+            return view, await context_of(chain)
 
-    run(ask())
+    view, context = run(ask())
+    rule = record(ModelView)
+    if as_json:
+        show.document(rule.json(view, context))
+        return
+    text = rule.labelled(view, context)
+    show.record(
+        {
+            "model": text["id"],
+            "name": text["name"],
+            "owner": text["owner"],
+            "class": text["model class"],
+            "MACs": f"{text['macs']} an item",
+            "checked by": text["check"],
+            "fetched from": text["endpoints"],
+            "open jobs": text["open jobs"],
+            "usable": usable(view, context),
+        }
+    )
+
+
+def usable(view: ModelView, _: Context) -> str:
+    """Return the words for whether jobs can use a model."""
+    return "no" if view.suspended or view.retired else "yes"
+
+
+@query(
+    model, "btt-chain model list", empty="no model is registered",
+    columns={
+        "model": lambda view, _: shortened(view.id), "name": "name", ">class": "model_class",
+        ">MACs an item": "macs", "checked by": "check", ">open jobs": "open_jobs",
+        "usable": usable,
+    },
+)  # fmt: skip
+async def list_(chain: ViewClient) -> list[ModelView]:
+    """List the models that are registered. Commands take the beginnings of their ids."""
+    views = pages(
+        lambda after: chain.api(WorkApi.models, after, u32(PAGE)),
+        lambda view: view.id,
+        first=None,
+    )
+    return [view async for view in views]
 
 
 @examples(
@@ -162,9 +191,6 @@ def register(
     A bond is held for its quality until it is retired. Providers and verifiers fetch the
     package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
     """
-    from btt_chain.compute.requester.folder import joined
-    from btt_chain.work.ids import model_id
-
     sender = Sender.of(options, as_json)
     header, raw = _header(package), package.read_bytes()
     id = model_id(header.manifest)
@@ -187,67 +213,24 @@ def register(
                 model_class=u16(model_class),
                 name=name.encode(), check=mode, endpoints=where,
             )  # fmt: skip
+            facts = {"model": to_hex(id), "block": to_hex(done.block)}
             if as_json:
-                show.document({"model": "0x" + id.hex(), "block": "0x" + done.block.hex()})
+                show.document(facts)
                 return
-            show.record({"model": "0x" + id.hex(), "block": "0x" + done.block.hex()})
+            show.record(facts)
             show.good("The model is registered.")
 
     run(work())
 
 
-@examples("btt-chain model list")
-@model.command("list")
-@query_options
-def list_(url: str, timeout: float, as_json: bool) -> None:
-    """List the models that are registered."""
-    from btt_chain.client.jsonrpc import WebSocket
-    from btt_chain.client.paging import listed
-    from cli.common.session import run
-
-    async def ask() -> list[dict[str, Json]]:
-        async with await WebSocket.connect(url, timeout) as client:
-            return await listed(partial(asked, client), "work_models")
-
-    models = run(ask())
-    if as_json:
-        show.document(models)
-        return
-    if not models:
-        show.note("no model is registered")
-        return
-    show.table(
-        ["model", "name", ">class", ">MACs an item", "checked by", ">open jobs", "usable"],
-        [
-            [
-                short(row.get("id")),
-                str(row.get("name")),
-                str(row.get("modelClass")),
-                f"{int(str(row.get('macs'))):_}",
-                str(row.get("check")),
-                str(row.get("openJobs")),
-                "no" if row.get("suspended") or row.get("retired") else "yes",
-            ]
-            for row in models
-        ],
-    )
-    show.note("commands take these beginnings of ids; --json has the whole ones")
-
-
 def mode_of(check: str, macs: int) -> CheckMode:
     """Return the check mode of `--check` for items of that many multiplications."""
+    # It imports libp2p, which takes seconds.
     from btt_chain.compute.verifier.checking import VECTORS_FROM
-    from runtime.pallets.models.types import CheckMode
 
     if check == "vectors" or (check == "auto" and macs >= VECTORS_FROM):
         return CheckMode.Vectors
     return CheckMode.Reexecute
-
-
-def _preparation(file: Path) -> Preparation:
-    from btt_chain.work.package import read_preparation
-
-    return read_preparation(file.read_bytes())
 
 
 def _header(package: Path) -> Header:
@@ -259,12 +242,10 @@ def _header(package: Path) -> Header:
 
 
 def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
-    from btt_chain.work.ids import model_id
-
     manifest = header.manifest
     graph = manifest.graph
     weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if node.op.constants)
-    id = "0x" + model_id(manifest).hex()
+    id = to_hex(model_id(manifest))
     facts = {
         "input": {"kind": graph.input.kind.name, "shape": list(graph.input.dims)},
         "output": {"kind": graph.output.kind.name, "shape": list(graph.output.dims)},

@@ -26,10 +26,10 @@ from cli.common import show
 from cli.common.calls import report
 from cli.common.errors import Mistyped, Refused
 from cli.common.merchants import (
-    InvoiceKey,
     amount_of,
     ensure_money,
     fields,
+    invoice_of,
     merchant_of,
     named,
     number,
@@ -150,10 +150,11 @@ async def _plan(
             )
         units = typed
     reference = request.reference or new_reference()
-    if await paid_with(chain, request.merchant, InvoiceKey(reference, unit, units)) is not None:
+    invoice = invoice_of(reference, unit, units)
+    if await paid_with(chain, request.merchant, invoice) is not None:
         raise Refused("the request is paid already; nothing was sent")
     quote = await quoted(chain, request.merchant, units, unit)
-    gross = quote.gross
+    gross = int(quote.gross)
     limit = gross if unit.code == "BTT" else gross + -(-gross * MARGIN_BPS // 10_000)
     if most is not None:
         limit = planck(chain.metadata.currency, most)

@@ -16,7 +16,7 @@ import click
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import Connection
-from btt_chain.daemon import Daemon
+from btt_chain.daemon import Daemon, blocks
 from btt_chain.payments import qr
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.invoice import VERSION, Invoice, Text, write_invoice
@@ -27,26 +27,38 @@ from btt_chain.payments.till import Final as FinalBlock
 from btt_chain.payments.uri import PaymentUri, write_uri
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u64
 from cli.common import show
 from cli.common.customer_display import serving
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.files import write
+from cli.common.merchants import (
+    amount_of,
+    amount_with_currency,
+    bucket_ms,
+    currency_named,
+    invoice_of,
+    named,
+    paid_with,
+    quoted,
+    registered,
+    time_of,
+)
 from cli.common.options import examples, query_options
 from cli.common.sending import SendingCommand, signer_of, signer_options
 from cli.common.session import first_step, run_until_stopped
 from cli.common.show import has_colours
 from cli.common.types import Seconds
+from runtime.pallets.payfi.types import Invoice as StoredInvoice
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency as Money
-    from btt_chain.client.chain import Chain
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.payments.request import MerchantView
     from btt_chain.primitives.currency import Currency
     from btt_chain.scale import u128
     from cli.common.customer_display import CustomerDisplay
-    from cli.common.merchants import InvoiceKey
 
 EXPIRES_S: Final = 600.0
 """Default seconds in which an invoice can be paid."""
@@ -152,18 +164,16 @@ class Issued:
         return f"{self.currency.format(self.units)} {self.currency.code}"
 
     @property
-    def key(self) -> InvoiceKey:
+    def key(self) -> StoredInvoice:
         """The invoice as the chain stores it."""
-        from cli.common.merchants import InvoiceKey
-
-        return InvoiceKey(self.reference, self.currency, int(self.units))
+        return invoice_of(self.reference, self.currency, self.units)
 
     @property
     def look(self) -> str:
         """The command that shows its payment."""
         amount = f"{self.currency.format(self.units)}{self.currency.code}"
         return (
-            f"btt-chain merchant show {self.address} --reference 0x{self.reference.hex()} "
+            f"btt-chain merchant show {self.address} --reference {to_hex(self.reference)} "
             f"--amount {amount}"
         )
 
@@ -194,7 +204,7 @@ class Screen:
         except PaymentError as error:
             raise Refused(str(error)) from None
         if self.display:
-            self.display.show(
+            self.display.state.update(
                 name=issued.merchant.name or "", address=issued.address, amount=issued.amount,
                 now="" if now is None else f"now {now}", svg=svg, stage="waiting",
                 words="scan to pay", expires=str(issued.expires_ms),
@@ -202,7 +212,7 @@ class Screen:
         if self._as_json:
             show.line(
                 {"event": "invoice", "text": issued.text,
-                 "reference": "0x" + issued.reference.hex(), "amount": issued.amount,
+                 "reference": to_hex(issued.reference), "amount": issued.amount,
                  "planck": str(issued.gross),
                  "expires": issued.expires_ms, "display": address}
             )  # fmt: skip
@@ -221,7 +231,7 @@ class Screen:
     def stage(self, stage: str, words: str, note: str = "", **facts: object) -> None:
         """Show the state of the invoice."""
         if self.display:
-            self.display.show(stage=stage, words=words, note=note)
+            self.display.state.update(stage=stage, words=words, note=note)
         if self._as_json:
             show.line({"event": stage, "words": words, **facts})
         elif stage == "final":
@@ -297,15 +307,6 @@ async def _run_till(
 
 async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
     """Make the invoice. Refused if the key is not a till of an active merchant."""
-    from cli.common.merchants import (
-        amount_of,
-        amount_with_currency,
-        currency_named,
-        named,
-        quoted,
-        registered,
-    )
-
     try:
         account = (
             read_account(asked.merchant, chain.metadata.prefix)
@@ -343,7 +344,7 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
         raise Refused(str(error)) from None
     return Issued(
         view, named(chain, view), chain.metadata.address(account), reference, units, unit,
-        int(expires_ms), text, quote.gross,
+        int(expires_ms), text, int(quote.gross),
     )  # fmt: skip
 
 
@@ -371,9 +372,6 @@ async def _watch(
     chain: Chain, till: Till, issued: Issued, screen: Screen
 ) -> AsyncGenerator[Till, None]:
     """Yield the till after each new block until the connection breaks."""
-    from btt_chain.daemon import blocks
-    from cli.common.merchants import paid_with, time_of
-
     async with aclosing(blocks(chain.connection)) as heads:
         async for head, is_final in heads:
             found = await paid_with(chain, issued.merchant.account, issued.key, head.hash)
@@ -399,8 +397,6 @@ def _say(before: Till, till: Till, block: int, screen: Screen) -> None:
 
 async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> int:
     """Show how it ended; return the exit code."""
-    from cli.common.merchants import bucket_ms
-
     found = till.found
     if found is None:
         screen.stage("expired", f"not paid: the request of {issued.amount} has expired")
@@ -430,5 +426,5 @@ def _undecided(till: Till, issued: Issued, screen: Screen) -> int:
     show.note(
         f"finality may have stalled: `btt-chain doctor` names the cause; look with `{issued.look}`"
     )
-    screen.stage("undecided", words, reference="0x" + issued.reference.hex())
+    screen.stage("undecided", words, reference=to_hex(issued.reference))
     return ExitCode.UNDECIDED

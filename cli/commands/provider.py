@@ -2,93 +2,60 @@
 
 The folder of `--base-path` has the provider's keys, its commitments, and the blobs behind them:
 without it a provider cannot answer challenges. `btt_chain.compute.provider.machine` decides.
+
+numpy may be missing: only `run` needs it, and imports it.
 """
 
 from __future__ import annotations
 
 import re
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
 
 import click
 
-from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.chain import Chain
 from btt_chain.client.paging import PAGE, pages
-from btt_chain.primitives import ss58
+from btt_chain.client.views import ViewClient
+from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u32, u128
-from cli.commands import provider_list
-from cli.commands.provider_list import fresh_eras, takes_jobs
-from cli.commands.provider_session import (
-    Place,
-    opened,
-    planck_of,
-    provide,
-)
+from btt_chain.primitives.digits import to_hex
+from btt_chain.scale import u16, u32, u128
+from cli.commands.provider_session import Place, opened, place_options, planck_of, provide
 from cli.common import show
+from cli.common.computing import NETWORK, jobs_of, lacks_extra, member_option, work_chain
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
-from cli.common.options import (
-    Command,
-    Group,
-    examples,
-    query_options,
-)
+from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, call_options, signer_of, signer_options
 from cli.common.session import run, run_until_stopped
-from cli.common.working import NETWORK, chain_facts, lacks_extra, view_chain, work_chain
+from cli.common.working import is_local, view_chain
+from cli.declared import Input, query
+from runtime.frame.aliases import Planck
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import ENDED, JobState
 from runtime.pallets.jobs.views import JobView, ProviderView
 from runtime.pallets.mining.api import MiningApi
+from runtime.pallets.providers.types import ProviderKind
 
 if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
-    from btt_chain.client.views import ViewClient
     from btt_chain.compute.provider.workshop import Engine
-    from btt_chain.primitives.account import AccountId
     from runtime.pallets.providers.types import ProviderInfo
 
-KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")
 ERAS_SHOWN: Final = 32
 MAX_PIECE: Final = 256 << 20
 """Maximum bytes of tensors that a worker of a cluster computes at a time."""
 
 
-@click.group(cls=Group)
-def provider() -> None:
-    """Do other people's work, and be paid for it.
+provider = Group(
+    "provider",
+    help="""Do other people's work, and be paid for it.
 
     A provider bonds money, is selected for jobs, computes them, and answers for every number with
     its bond. Keep its --base-path: what it committed to lies there.
-    """
-
-
-provider.add_command(provider_list.list_)
-
-
-def place_options(command: Command) -> Command:
-    """Add the options for the provider's folder and its addresses."""
-    base = click.option(
-        "--base-path",
-        envvar="BTT_PROVIDER",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where keys, records and results are kept. [default: ~/.local/share/btt-chain]",
-    )
-    listen = click.option(
-        "--listen",
-        metavar="ADDRESS",
-        help="Where to serve, as /ip4/0.0.0.0/tcp/30336. [default: this machine only on local "
-        "chains, all addresses on others; the port stays the same from then on]",
-    )
-    public = click.option(
-        "--public", multiple=True, metavar="ADDRESS",
-        help="What to announce to others instead, as /dns4/HOST/tcp/PORT.",
-    )  # fmt: skip
-    return base(listen(public(command)))
-
-
+    """,
+)
 class_option = click.option(
     "--class", "classes", type=click.IntRange(0, 65_535), multiple=True, default=(0,),
     show_default=True, help="A class of models to serve; may be repeated.",
@@ -113,9 +80,7 @@ class_option = click.option(
     "--capacity", type=click.IntRange(1, 65_535), default=2, show_default=True,
     help="Jobs at a time.",
 )  # fmt: skip
-@click.option(
-    "--kind", type=click.Choice(KINDS), default="home", show_default=True, help="Who computes here."
-)
+@member_option("--kind", ProviderKind.Home, "Who computes here.")
 @click.option("--region", type=click.IntRange(0, 65_535), help="Where it stands, as you say.")
 @click.option(
     "--replace-keys", is_flag=True,
@@ -125,32 +90,29 @@ class_option = click.option(
 @place_options
 @call_options
 def register(
-    bond: str, classes: tuple[int, ...], capacity: int, kind: str, region: int | None,
+    bond: str, classes: tuple[int, ...], capacity: int, kind: ProviderKind, region: int | None,
     replace_keys: bool, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register a provider with new keys, or change the description of a registered one.
 
     A bond that is smaller than --bond, by a fine perhaps, is filled up.
     """
-    from runtime.pallets.providers.types import ProviderKind
-
     sender = Sender.of(options, as_json)
     place = Place.of(options)
-    chosen = ProviderKind(KINDS.index(kind))
 
     async def work() -> tuple[str, ProviderInfo]:
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
-            currency, is_local = await chain_facts(url, timeout)
-            planck = planck_of(currency, bond)
-            open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
-            info = open_.info(chosen, region, sorted({*classes}), capacity)
+            local = await is_local(chain.chain.connection)
+            planck = planck_of(chain.chain.metadata.currency, bond)
+            open_ = await stack.enter_async_context(opened(chain, sender.pair, place, local))
+            info = open_.info(kind, region, sorted({*classes}), capacity)
             before: ProviderView | None = await chain.api(WorkApi.provider, open_.account)
             if before is None:
                 done = await sender.submit(
                     chain, "Providers", "register", info=info, bond=u128(planck)
                 )
-                return "0x" + done.block.hex(), info
+                return to_hex(done.block), info
             if not replace_keys:
                 open_.ensure_keys(before.info)
             more = planck - int(before.active) - int(before.reserved)
@@ -160,7 +122,7 @@ def register(
                 done = await sender.submit(chain, "Providers", "update", info=info)
             if more > 0:
                 done = await sender.submit(chain, "Providers", "bond_extra", amount=u128(more))
-            return "0x" + done.block.hex(), info
+            return to_hex(done.block), info
 
     block, info = run(work())
     endpoints = info.endpoints.decode("ascii").split("\n")
@@ -254,145 +216,203 @@ def run_(
 # ---- queries
 
 
-@examples("btt-chain provider status //Bob", "btt-chain provider status 5FHneW46... --json")
-@provider.command()
-@click.argument("account", metavar="ADDRESS")
-@query_options
-def status(account: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show a provider: its bond, its jobs, whether it can be selected."""
-    who = read_who(account)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A provider at a time of the chain."""
 
-    async def ask() -> tuple[Currency, ProviderView, list[JobView], int, int]:
-        async with view_chain(url, timeout) as chain:
-            currency, _ = await chain_facts(url, timeout)
-            view = await known(chain, who)
-            jobs = await chain.api(WorkApi.assignments, who)
-            era = int((await chain.api(MiningApi.emission)).era)
-            return currency, view, jobs, era, fresh_eras(chain.chain)
+    view: ProviderView
+    era: u32
+    """The current era."""
+    fresh_eras: u32
+    """Eras after the last heartbeat in which it gets jobs."""
 
-    currency, view, jobs, era, fresh = run(ask())
-    if as_json:
-        show.document(_document(view, jobs, era))
-        return
-    amount = currency.format
-    age = era - int(view.last_heartbeat)
+    @property
+    def age(self) -> int:
+        """Eras since the last heartbeat."""
+        return int(self.era) - int(self.view.last_heartbeat)
+
+    @property
+    def obstacle(self) -> str:
+        """Why it gets no further job now; empty if it gets one."""
+        if self.view.chilled:
+            return "it was chilled, or slashed"
+        if self.age > self.fresh_eras:
+            return f"no heartbeat for {show.counted(self.age, 'era')}"
+        return "" if self.view.busy < self.view.capacity else "it has all that it takes"
+
+
+def takes_jobs(seen: Seen, _: Context) -> str:
+    """Return the words for whether a provider gets a further job now."""
+    return f"no: {seen.obstacle}" if seen.obstacle else "yes"
+
+
+def last_seen(seen: Seen, _: Context) -> str:
+    """Return the era of the last heartbeat as text."""
+    return "in this era" if seen.age <= 0 else f"{show.counted(seen.age, 'era')} ago"
+
+
+def load(seen: Seen, _: Context) -> str:
+    """Return the number of jobs of a provider, and how many it takes."""
+    return f"{seen.view.busy} of {seen.view.capacity}"
+
+
+def bond_of(view: ProviderView) -> int:
+    """Return the bond that answers for jobs."""
+    return int(view.active) + int(view.reserved)
+
+
+@query(
+    provider, "btt-chain provider list", "btt-chain provider list --class 1 --free --json",
+    flat="view", empty="there is no such provider",
+    columns={
+        "provider": "provider", "kind": "info.kind", "classes": "info.classes", ">jobs": load,
+        ">bond": lambda seen, context: context.currency.format(bond_of(seen.view)),
+        ">lost": lambda seen, context: (
+            context.currency.format(int(seen.view.lost)) if seen.view.lost else "-"
+        ),
+        "last seen": last_seen, "takes jobs": takes_jobs,
+    },
+)  # fmt: skip
+async def list_(
+    chain: ViewClient,
+    class_: Annotated[u16 | None, Input(help="Those that serve this class.")],
+    free: Annotated[bool, Input(help="Those that take another job now.")],
+) -> list[Seen]:
+    """List the providers: what they serve, their load and bond, and when they were last seen."""
+    views = pages(
+        lambda after: chain.api(WorkApi.providers, after, u32(PAGE)),
+        lambda view: view.provider,
+        first=None,
+    )
+    era, fresh = await era_of(chain), fresh_eras(chain.chain)
+    seen = [Seen(view, era, fresh) async for view in views]
+    chosen = [
+        row for row in seen
+        if (class_ is None or class_ in row.view.info.classes) and not (free and row.obstacle)
+    ]  # fmt: skip
+    return sorted(chosen, key=lambda row: (-bond_of(row.view), row.view.provider))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A provider with its jobs."""
+
+    view: ProviderView
+    era: u32
+    fresh_eras: u32
+    jobs: list[JobView]
+
+
+def print_status(status: Status, context: Context) -> None:
+    """Print a provider, and its jobs as a table."""
+    view, amount = status.view, context.currency.format
+    seen = Seen(view, status.era, status.fresh_eras)
     show.record(
         {
-            "provider": _address(view.provider),
+            "provider": rule(AccountId).text(view.provider, context),
             "bond": f"{amount(int(view.active))} free, {amount(int(view.reserved))} for jobs, "
             f"{amount(int(view.leaving))} leaving",
-            "jobs": f"{int(view.busy)} of {int(view.capacity)}",
-            "heartbeat": "in this era" if not age else f"{show.counted(age, 'era')} ago",
-            "takes jobs": takes_jobs(
-                is_chilled=view.chilled,
-                age=age,
-                fresh=fresh,
-                busy=int(view.busy),
-                capacity=int(view.capacity),
-            ),
-            "classes": ", ".join(str(int(one)) for one in view.info.classes),
+            "jobs": load(seen, context),
+            "heartbeat": last_seen(seen, context),
+            "takes jobs": takes_jobs(seen, context),
+            "classes": ", ".join(map(str, view.info.classes)),
             "reached at": view.info.endpoints.decode("ascii", "replace").split("\n"),
         }
     )
-    if jobs:
+    if status.jobs:
         show.table(
             ["job", "state", ">items", ">price"],
             [
-                [shortened(job.id), job.state.name.lower(), str(int(job.items)),
+                [shortened(job.id), rule(JobState).text(job.state, context), str(job.items),
                  amount(int(job.price))]
-                for job in jobs
+                for job in status.jobs
             ],
         )  # fmt: skip
 
 
-def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, object]:
-    return {
-        "provider": _address(view.provider),
-        "operator": None if view.operator is None else _address(view.operator),
-        "active": str(int(view.active)),
-        "reserved": str(int(view.reserved)),
-        "leaving": str(int(view.leaving)),
-        "lost": str(int(view.lost)),
-        "capacity": int(view.capacity),
-        "busy": int(view.busy),
-        "lastHeartbeat": int(view.last_heartbeat),
-        "era": era,
-        "chilled": view.chilled,
-        "endpoints": view.info.endpoints.decode("ascii", "replace").split("\n"),
-        "jobs": [
-            {"id": "0x" + job.id.hex(), "state": job.state.name.lower(), "items": int(job.items),
-             "price": str(int(job.price))}
-            for job in jobs
-        ],
-    }  # fmt: skip
+@query(
+    provider, "btt-chain provider status //Bob", "btt-chain provider status 5FHneW46... --json",
+    flat="view", view=print_status,
+)  # fmt: skip
+async def status(chain: ViewClient, account: AccountId) -> Status:
+    """Show a provider: its bond, its jobs, whether it can be selected."""
+    view = await registered(chain, account)
+    jobs = await chain.api(WorkApi.assignments, account)
+    return Status(view, await era_of(chain), fresh_eras(chain.chain), jobs)
 
 
-@examples("btt-chain provider earnings //Bob")
-@provider.command()
-@click.argument("account", metavar="ADDRESS")
-@query_options
-def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show what a provider was paid for jobs lately, what it lost, and what mining owes it.
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """A reward of mining that was not claimed."""
 
-    Jobs are forgotten by the chain some epochs after they ended. `provider run` claims rewards.
-    """
-    who = read_who(account)
+    era: u32
+    planck: Planck
 
-    async def ask() -> tuple[Currency, list[JobView], dict[int, int], int, int]:
-        async with view_chain(url, timeout) as chain:
-            currency, _ = await chain_facts(url, timeout)
-            lost = int((await known(chain, who)).lost)
-            jobs = await ended_jobs(chain, who)
-            era = int((await chain.api(MiningApi.emission)).era)
-            owed: dict[int, int] = {}
-            for one in range(max(0, era - ERAS_SHOWN), era + 1):
-                found = await chain.api(MiningApi.estimate, who, u32(one))
-                if found is not None:
-                    owed[one] = int(found.reward)
-            return currency, jobs, owed, era, lost
 
-    currency, jobs, owed, era, lost = run(ask())
-    paid = sum(int(job.paid) for job in jobs)
-    done = sum(bool(job.paid) for job in jobs)
-    slashed = sum(job.state is JobState.Slashed for job in jobs)
-    if as_json:
-        show.document(
-            {
-                "paid": str(paid),
-                "lost": str(lost),
-                "jobs": [
-                    {"id": "0x" + job.id.hex(), "state": job.state.name.lower(),
-                     "paid": str(int(job.paid))}
-                    for job in jobs
-                ],
-                "rewards": [{"era": one, "planck": str(sum_)} for one, sum_ in owed.items()],
-                "era": era,
-            }
-        )  # fmt: skip
-        return
-    amount = currency.format
+@dataclass(frozen=True, slots=True)
+class Earnings:
+    """Money that a provider was paid, lost, and can claim."""
+
+    paid: Planck
+    lost: Planck
+    jobs: list[JobView]
+    """Its jobs that are over."""
+    rewards: list[Reward]
+    era: u32
+
+
+def print_earnings(earnings: Earnings, context: Context) -> None:
+    """Print the earnings of a provider."""
+    amount = context.currency.format
+    paid = show.counted(sum(bool(job.paid) for job in earnings.jobs), "job")
+    slashed = sum(job.state is JobState.Slashed for job in earnings.jobs)
+    rewards = [
+        f"era {reward.era}: {amount(int(reward.planck))}"
+        + (" so far" if reward.era == earnings.era else "")
+        for reward in earnings.rewards
+    ]
     show.record(
         {
-            "paid for jobs": f"{amount(paid)} for {show.counted(done, 'job')}",
+            "paid for jobs": f"{amount(int(earnings.paid))} for {paid}",
             "slashed": show.counted(slashed, "job"),
-            "lost": f"{amount(lost)} of the bond since it registered, by fines and slashes",
-            "rewards": [
-                f"era {one}: {amount(sum_)}" + (" so far" if one == era else "")
-                for one, sum_ in owed.items()
-            ]
-            or ["nothing that is not claimed"],
+            "lost": f"{amount(int(earnings.lost))} of the bond since it registered, by fines and "
+            "slashes",
+            "rewards": rewards or ["nothing that is not claimed"],
         }
     )
 
 
+@query(provider, "btt-chain provider earnings //Bob", view=print_earnings)
+async def earnings(chain: ViewClient, account: AccountId) -> Earnings:
+    """Show what a provider was paid for jobs lately, what it lost, and what mining owes it.
+
+    Jobs are forgotten by the chain some epochs after they ended. `provider run` claims rewards.
+    """
+    view, era = await registered(chain, account), await era_of(chain)
+    jobs = await ended_jobs(chain, account)
+    rewards = []
+    for number in map(u32, range(max(0, int(era) - ERAS_SHOWN), int(era) + 1)):
+        estimate = await chain.api(MiningApi.estimate, account, number)
+        if estimate is not None:
+            rewards.append(Reward(number, u128(estimate.reward)))
+    paid = u128(sum(int(job.paid) for job in jobs))
+    return Earnings(paid, view.lost, jobs, rewards, era)
+
+
+async def era_of(chain: ViewClient) -> u32:
+    """Return the current era."""
+    return (await chain.api(MiningApi.emission)).era
+
+
+def fresh_eras(chain: Chain) -> u32:
+    """Return the number of eras after the last heartbeat in which a provider gets jobs."""
+    return u32(int(str(chain.constant("Providers.FreshEras"))))
+
+
 async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
-    jobs = pages(
-        lambda after: chain.api(WorkApi.jobs, who, False, after, u32(PAGE)),
-        lambda job: job.id,
-        first=None,
-    )
-    return [job async for job in jobs if job.provider == who and job.state in ENDED]
+    jobs = await jobs_of(chain, who, is_open=False)
+    return [job for job in jobs if job.provider == who and job.state in ENDED]
 
 
 # ---- leave
@@ -417,14 +437,14 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
                 await sender.send(chain, "Providers", name, **args)
                 done.append(name)
 
-            view = await known(chain, who)
+            view = await registered(chain, who)
             if not view.chilled:
                 await call("chill")
             if view.active:
                 await call("unbond", amount=view.active)
             if await is_due(chain, who):
                 await call("withdraw")
-            view = await known(chain, who)
+            view = await registered(chain, who)
             if view.busy:
                 return (
                     done,
@@ -448,8 +468,8 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 async def is_due(chain: ViewClient, who: AccountId) -> bool:
     """Return True if a part of a provider's bond can be withdrawn."""
-    ledger = await chain.chain.storage("Providers.Ledgers", "0x" + who.hex())
-    era = int((await chain.api(MiningApi.emission)).era)
+    ledger = await chain.chain.storage("Providers.Ledgers", to_hex(who))
+    era = await era_of(chain)
     parts = ledger.get("unlocking") if isinstance(ledger, dict) else None
     return any(
         isinstance(part, dict) and int(str(part["due"])) <= era
@@ -457,21 +477,9 @@ async def is_due(chain: ViewClient, who: AccountId) -> bool:
     )
 
 
-async def known(chain: ViewClient, who: AccountId) -> ProviderView:
+async def registered(chain: ViewClient, who: AccountId) -> ProviderView:
     """Return a provider. NotFound if the account is not registered."""
     view = await chain.api(WorkApi.provider, who)
     if view is None:
-        raise NotFound(f"{_address(who)} is not a provider")
+        raise NotFound(f"{chain.chain.metadata.address(who)} is not a provider")
     return view
-
-
-def read_who(text: str) -> AccountId:
-    """Return the account of a text. Mistyped if the text is not an account."""
-    try:
-        return AccountId(read_account(text))
-    except AccountError as error:
-        raise Mistyped(str(error)) from None
-
-
-def _address(account: bytes) -> str:
-    return ss58.encode(account)

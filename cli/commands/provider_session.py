@@ -1,4 +1,8 @@
-"""A provider's folder and host, and its work for a chain until it is stopped."""
+"""A provider's folder and host, and its work for a chain until it is stopped.
+
+`provider list` imports this, too: libp2p and the runtime's executive, which take seconds, are
+imported where they are used.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +13,53 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from btt_chain.client.amount import AmountError
+import click
+
+from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.errors import DispatchFailed
 from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.folder import Damaged
+from btt_chain.compute.provider.folder import Folder
+from btt_chain.compute.requester.folder import joined
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.node.service.paths import default_base_path
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.files import Held
 from btt_chain.scale import u16, u32, u128
 from cli.common import show
+from cli.common.computing import follow_work, serve_blobs, serving_options
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
-from cli.common.working import follow_work, is_local
+from cli.common.options import Command
+from cli.common.working import is_local
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import ProviderView
+from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.blobs.transport import BlobHost
     from btt_chain.compute.provider.daemon import Providing
-    from btt_chain.compute.provider.folder import Folder
     from btt_chain.compute.provider.upkeep import Registration
     from btt_chain.compute.provider.workshop import Engine
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.primitives.digest import H256
-    from runtime.pallets.jobs.views import ProviderView
-    from runtime.pallets.providers.types import ProviderInfo
 
 
 SERVED_BYTES: Final = 256 << 30
 """Maximum number of bytes kept for others; the disk's limit is checked before a job is taken."""
+
+
+def place_options(command: Command) -> Command:
+    """Add the options for the provider's folder and its addresses, which `Place.of` reads."""
+    base = click.option(
+        "--base-path",
+        envvar="BTT_PROVIDER",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where keys, records and results are kept. [default: ~/.local/share/btt-chain]",
+    )
+    return base(serving_options("others", 30_336)(command))
 
 
 async def provide(
@@ -51,7 +73,6 @@ async def provide(
     """
     from btt_chain.compute.provider.daemon import Providing, Settings
     from btt_chain.compute.provider.upkeep import NotRegistered, OtherKeys
-    from runtime.pallets.jobs.api import WorkApi
 
     def report(text: str) -> None:
         show.line({"event": text}) if as_json else show.note(text)
@@ -128,12 +149,9 @@ class Opened:
     registration: Registration
 
     def info(
-        self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
+        self, kind: ProviderKind, region: int | None, classes: Sequence[int], capacity: int
     ) -> ProviderInfo:
         """Return the provider's own description."""
-        from btt_chain.compute.requester.folder import joined
-        from runtime.pallets.providers.types import ProviderInfo
-
         return ProviderInfo(
             kind, None if region is None else u16(region), [u16(one) for one in classes],
             u32(capacity), self.folder.vrf.public, self.folder.seal_public,
@@ -179,8 +197,6 @@ class Opened:
     async def _register(
         self, chain: RuntimeClient, bond: int, jobs: int, classes: Sequence[int]
     ) -> None:
-        from runtime.pallets.providers.types import ProviderKind
-
         info = self.info(ProviderKind.Home, None, sorted({*classes}), 2 * jobs)
         try:
             await chain.submit(
@@ -214,8 +230,6 @@ class Opened:
 
         A call before, whose connection broke, may have come into a block.
         """
-        from runtime.pallets.jobs.api import WorkApi
-
         view: ProviderView | None = await chain.api(WorkApi.provider, self.account)
         return view is not None and view.info == info
 
@@ -230,8 +244,6 @@ def planck_of(currency: Currency, bond: str) -> int:
 
 def damaged(make: Callable[[], Providing]) -> Providing:
     """Return the made provider; Refused if its folder is damaged."""
-    from btt_chain.compute.folder import Damaged
-
     try:
         return make()
     except (Damaged, OSError) as error:
@@ -243,45 +255,23 @@ async def opened(
     chain: RuntimeClient, pair: KeyPair, place: Place, is_local: bool
 ) -> AsyncIterator[Opened]:
     """Open a provider's folder and host. Refused if either is in use."""
-    from btt_chain.compute.blobs.transport import (
-        LOCAL_GATE,
-        BlobHost,
-        BlobSettings,
-        GateLimits,
-        NetworkError,
-    )
-    from btt_chain.compute.folder import Damaged
-    from btt_chain.compute.provider.folder import Folder
     from btt_chain.compute.provider.upkeep import Registration
-    from btt_chain.node.service.paths import default_base_path
 
     account = AccountId(pair.account_id)
     try:
         folder = Folder(place.base or default_base_path(), chain.genesis, account)
         lock = folder.lock()
-        seed = folder.network_seed
-        # Both are created now, so that they are on the disk before they are published.
-        _ = folder.vrf, folder.seal_secret
+        # They are created now, so that they are on the disk before they are published.
+        _ = folder.network_seed, folder.vrf, folder.seal_secret
     except Held as error:
         raise Refused(f"a provider works in this folder already: {error}") from None
     except (Damaged, OSError) as error:
         raise Refused(str(error)) from None
+    store = BlobStore(folder.blobs, most_bytes=SERVED_BYTES, most_blobs=10_000_000)
     with lock:
-        anywhere = "127.0.0.1" if is_local else "0.0.0.0"  # noqa: S104 - it is there to be reached
-        where = place.listen or folder.listen() or f"/ip4/{anywhere}/tcp/0"
-        store = BlobStore(folder.blobs, most_bytes=SERVED_BYTES, most_blobs=10_000_000)
-        settings = BlobSettings(
-            seed, chain.genesis, (where,), place.public,
-            LOCAL_GATE if is_local else GateLimits(), allow_private=is_local,
-        )  # fmt: skip
-        host = BlobHost(settings, store)
-        try:
-            await host.start()
-        except NetworkError as error:
-            raise Refused(f"cannot serve at {where}: {error}; give another --listen") from None
-        try:
+        async with serve_blobs(
+            folder, store, chain.genesis, place.listen, place.public, is_local=is_local
+        ) as (where, host):
             folder.store_listen(where, host.endpoints()[0])
             registration = Registration(account, folder.vrf.public, folder.seal_public)
             yield Opened(account, pair, folder, store, host, registration)
-        finally:
-            await host.stop()

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+from btt_chain.keystore.interchange import export as export_records
+from btt_chain.keystore.interchange import import_ as import_records
+from btt_chain.keystore.record import recorded_keys
+from btt_chain.primitives.digits import to_hex
 from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import NotFound, Refused
@@ -29,11 +33,9 @@ def signing() -> None:
 @json_option
 def show_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -> None:
     """Show what each key of the chain has signed last."""
-    from btt_chain.keystore.record import recorded_keys
-
     place = place_of(dev, chain, base_path)
     keys = recorded_keys(place.paths.signing, place.genesis)
-    rows = [("0x" + public.hex(), last_signed(place, public)) for public in keys]
+    rows = [(to_hex(public), last_signed(place, public)) for public in keys]
     if as_json:
         show.document([{"publicKey": public, "signed": said} for public, said in rows])
     elif rows:
@@ -54,9 +56,6 @@ def show_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -
 )
 def export(dev: bool, chain: str | None, base_path: Path | None, output: str) -> None:
     """Write the records of all keys to a file; the node must be stopped, and stay so."""
-    from btt_chain.keystore.interchange import export as export_records
-    from btt_chain.keystore.record import recorded_keys
-
     place = place_of(dev, chain, base_path)
     count = len(recorded_keys(place.paths.signing, place.genesis))
     if not count:
@@ -76,14 +75,12 @@ def import_(file: str, dev: bool, chain: str | None, base_path: Path | None) -> 
 
     What is signed already stays so: an older file changes nothing.
     """
-    from btt_chain.keystore.interchange import import_ as import_records
-
     text = read_bytes(file)
     place = place_of(dev, chain, base_path)
     with plain_key_errors():
         keys = import_records(place.paths.signing, place.genesis, text)
     for public in keys:
-        show.note(f"0x{public.hex()}: {last_signed(place, public)}")
+        show.note(f"{to_hex(public)}: {last_signed(place, public)}")
 
 
 @examples("btt-chain signing forget --chain local --yes")
@@ -96,8 +93,6 @@ def forget(dev: bool, chain: str | None, base_path: Path | None, yes: bool) -> N
     Such a chain begins again with the same genesis, so its rounds count from one again, and old
     records would refuse every vote. On a live chain this is refused.
     """
-    from btt_chain.keystore.record import recorded_keys
-
     place = place_of(dev, chain, base_path)
     if place.is_live:
         raise Refused(

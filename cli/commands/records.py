@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.keystore.sealed import Password
 from btt_chain.records import library
 from btt_chain.records.canonical import canonical
+from btt_chain.records.custodian.service import PATIENTS
 from btt_chain.records.documents import read_document
+from btt_chain.records.fhir.validation import FhirVersion
+from btt_chain.records.keys import VaultId, VaultKeys
 from btt_chain.records.shapes import items
+from btt_chain.records.vault.index import Entry
+from btt_chain.records.vault.store import create
 from cli.commands.records_access import log, open_, share, verify
 from cli.commands.records_consent import consent
-from cli.commands.records_custodian import admit, register, serve
-from cli.commands.records_demand import demand
+from cli.commands.records_custodian import add_to, admit, register, serve
 from cli.commands.records_guardian import guardian
-from cli.commands.records_report import report
+from cli.commands.records_report import demand, report
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Group, examples, json_option
@@ -29,9 +33,6 @@ from cli.common.vaults import (
     vault_options,
     write_private,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.records.vault.index import Entry
 
 VERSIONS = ("R5", "R4B")
 
@@ -72,18 +73,15 @@ def init(as_json: bool, **options: object) -> None:
 
     Without a password the key lies beside the vault: the folder then has to stay private.
     """
-    from btt_chain.keystore.sealed import Password
-    from btt_chain.records.keys import VaultKeys
-    from btt_chain.records.vault.store import create
-
     folder, word = folder_of(options), password_of(options)
     keys = VaultKeys.generate()
     with as_refusals():
         create(folder, keys, None if word is None else Password(word))
+    facts = {"vault": str(keys.id), "folder": str(folder)}
     if as_json:
-        show.document({"vault": str(keys.id), "folder": str(folder)})
+        show.document(facts)
         return
-    show.record({"vault": str(keys.id), "folder": str(folder)})
+    show.record(facts)
     if word is None:
         show.note("without a password: any program that can read the folder can read the records")
 
@@ -114,15 +112,10 @@ def import_(
 
     A resource that the vault has with another content becomes its next version.
     """
-    from btt_chain.records.custodian.service import PATIENTS
-    from btt_chain.records.fhir.validation import FhirVersion
-    from btt_chain.records.keys import VaultId
-
     with open_vault(options) as vault:
         subject = None if patient is None else VaultId.parse(patient)
-        if patient is not None:
-            known = vault.index.facts.get(PATIENTS, "").split()
-            vault.index.facts[PATIENTS] = " ".join(dict.fromkeys([*known, patient]))
+        if subject is not None:
+            add_to(vault, PATIENTS, subject)
         done = library.import_document(
             vault, read_document(file), now_ms(),
             version=None if fhir is None else FhirVersion(fhir), subject=subject,
@@ -195,10 +188,8 @@ def erase(names: tuple[str, ...], yes: bool, as_json: bool, **options: object) -
         pending: list[str] = []
         for each in entries:
             pending = vault.erase(each, now_ms())
-    if as_json:
-        show.document({"erased": [each.id for each in entries], "pending": pending})
-    else:
-        show.good(f"{len(entries)} erased")
+    facts = {"erased": [entry.id for entry in entries], "pending": pending}
+    show.outcome(facts, f"{len(entries)} erased", as_json=as_json)
     if pending:
         raise Refused(
             f"not erased in the backups {', '.join(pending)}, which are not there: "
@@ -233,8 +224,6 @@ def backup(target: Path, **options: object) -> None:
 @vault_options
 def export(output: Path | None, fhir: str, with_salts: bool, **options: object) -> None:
     """Write all as one FHIR Bundle in clear: records, Consents, AuditEvents, Provenances."""
-    from btt_chain.records.fhir.validation import FhirVersion
-
     with open_vault(options) as vault:
         done = library.export(vault, FhirVersion(fhir), with_salts=with_salts)
     raw = canonical(done.bundle) + b"\n"

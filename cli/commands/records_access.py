@@ -1,18 +1,34 @@
-"""`btt-chain records share|open|log|verify`: readers, custodians and their logs."""
+"""`btt-chain records share|open|log|verify`: readers, custodians and their logs.
+
+aiohttp takes half a second to import: only what talks to a custodian needs it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.client.errors import ClientError
 from btt_chain.records import library
+from btt_chain.records.accesses import LoggedAccess, Row, Status
+from btt_chain.records.canonical import canonical
+from btt_chain.records.chain import NodeRecords
+from btt_chain.records.documents import Json, Resource, parse, read_document
+from btt_chain.records.grants import EMERGENCY
+from btt_chain.records.keys import VaultId
+from btt_chain.records.messages import MAX_FILE, receive, send
+from btt_chain.records.shapes import items, member, objects, octets
+from btt_chain.records.signed_grants import SignedGrant
+from btt_chain.records.vault.index import Entry
+from btt_chain.records.vault.store import Vault, with_anchor
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option, query_options
+from cli.common.session import open_chain
 from cli.common.vaults import (
     custodian_option,
     now_ms,
@@ -22,12 +38,6 @@ from cli.common.vaults import (
     vault_options,
     write_private,
 )
-
-if TYPE_CHECKING:
-    from btt_chain.records.accesses import LoggedAccess, Row
-    from btt_chain.records.documents import Json, Resource
-    from btt_chain.records.vault.index import Entry
-    from btt_chain.records.vault.store import Vault
 
 BATCH: Final = 200
 """Resources in one message."""
@@ -44,7 +54,6 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
 
     The custodian can read them; it answers the readers that your consents name.
     """
-    from btt_chain.records.documents import parse
 
     async def work(vault: Vault) -> list[Resource]:
         entries = [vault.entry(each) for each in names] or vault.entries()
@@ -67,11 +76,10 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
         answers = run(work(vault))
     added = sum(int(str(each["added"])) for each in answers)
     grants = sum(int(str(each["grants"])) for each in answers)
-    if as_json:
-        show.document({"added": added, "grants": grants})
-    else:
-        shared = f"{show.counted(added, 'record')} and {show.counted(grants, 'consent')}"
-        show.good(f"with the custodian now: {shared}")
+    shared = f"{show.counted(added, 'record')} and {show.counted(grants, 'consent')}"
+    show.outcome(
+        {"added": added, "grants": grants}, f"with the custodian now: {shared}", as_json=as_json
+    )
 
 
 @examples(
@@ -96,13 +104,7 @@ def open_(
     The custodian's promise that the access is logged is checked, also on the chain if a node
     answers, and kept in the vault.
     """
-    from btt_chain.records.accesses import LoggedAccess
-    from btt_chain.records.canonical import canonical
-    from btt_chain.records.documents import read_document
-    from btt_chain.records.grants import EMERGENCY
     from btt_chain.records.remote import ensure_promised
-    from btt_chain.records.shapes import items, objects, octets
-    from btt_chain.records.signed_grants import SignedGrant
 
     if len(words) != (1 if emergency else 2):
         raise Mistyped("give the file of the consent and a query, as Observation/o1")
@@ -177,8 +179,8 @@ def log(
             return
         if custodian is None:
             raise Mistyped("name the --custodian")
-        rows = run(_checked_log(vault, custodian, [read_copies(vault, each) for each in copies],
-                                url, timeout))  # fmt: skip
+        own = [access for path in copies for access in read_copies(vault, path)]
+        rows = run(checked_log(vault, custodian, own, url, timeout))
     if as_json:
         show.document([_row(each) for each in rows])
     elif rows:
@@ -213,11 +215,7 @@ def verify(custodian: str, url: str, timeout: float, as_json: bool, **options: o
 
 
 async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dict[str, int]:
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import anchor_of, is_anchored
-    from btt_chain.records.shapes import items
-    from btt_chain.records.vault.store import with_anchor
-    from cli.common.session import open_chain
 
     kinds = {library.CONSENT: "consents", library.ACCESS: "accesses", library.RECORD: "records"}
     entries = [each for each in vault.index.all() if each.kind in kinds and each.leaf]
@@ -247,9 +245,7 @@ async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dic
 
 async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> str | None:
     """Return why a promise is worth nothing on the chain; None if it is, or no node answers."""
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.remote import promise_problem
-    from cli.common.session import open_chain
 
     try:
         async with open_chain(url, timeout) as chain:
@@ -262,39 +258,34 @@ async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> s
 # ---- logs
 
 
-async def _checked_log(
-    vault: Vault, custodian: str, copies: list[list[LoggedAccess]], url: str, timeout: float
+async def checked_log(
+    vault: Vault, custodian: str, own: Sequence[LoggedAccess], url: str, timeout: float
 ) -> list[Row]:
-    from btt_chain.records.chain import NodeRecords
+    """Return a custodian's log for a vault, checked against the chain and own entries."""
     from btt_chain.records.remote import check_log
-    from btt_chain.records.shapes import items
-    from cli.common.session import open_chain
 
     async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
         entries = items((await remote.ask("log", {}))["entries"])
-        own = [each for part in copies for each in part]
         return await check_log(NodeRecords(chain), remote.facts, entries, own)
 
 
 def _write_copies(vault: Vault, patient: str, output: Path) -> int:
     """Seal the own entries about a patient for its vault; return their number."""
-    from btt_chain.records.keys import VaultId
-    from btt_chain.records.messages import send
-
     to = VaultId.parse(patient)
-    logged = [library.read_access(vault, each) for each in vault.entries(library.ACCESS)]
-    found: list[Json] = [each.document() for each in logged if each.access.patient == to]
-    sealed, _ = send(vault.keys, to, b"", "copies", {"entries": found}, now_ms())
+    logged = own_entries(vault)
+    about: list[Json] = [entry.document() for entry in logged if entry.access.patient == to]
+    sealed, _ = send(vault.keys, to, b"", "copies", {"entries": about}, now_ms())
     write_private(output, sealed)
-    return len(found)
+    return len(about)
+
+
+def own_entries(vault: Vault) -> list[LoggedAccess]:
+    """Return the accesses of a vault as a reader."""
+    return [library.read_access(vault, entry) for entry in vault.entries(library.ACCESS)]
 
 
 def read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:
     """Return the entries that a reader wrote for the owner of a vault."""
-    from btt_chain.records.accesses import LoggedAccess
-    from btt_chain.records.messages import MAX_FILE, receive
-    from btt_chain.records.shapes import items, member
-
     with path.open("rb") as file:
         sealed = file.read(MAX_FILE)
     message = receive(sealed, vault.keys, b"", now_ms(), window_ms=None)
@@ -303,8 +294,6 @@ def read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:
 
 def _is_well(row: Row) -> bool:
     """Return True if nothing is missing about an entry."""
-    from btt_chain.records.accesses import Status
-
     well = (Status.ANCHORED, Status.PENDING, Status.PRUNED)
     return row.in_custodians_log and row.status in well
 

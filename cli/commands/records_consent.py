@@ -1,4 +1,7 @@
-"""`btt-chain records consent`: grants of reading, and their revocation."""
+"""`btt-chain records consent`: grants of reading, and their revocation.
+
+aiohttp takes half a second to import: credentials, which need it, are imported where they are used.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,17 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.primitives.digits import to_hex
 from btt_chain.records import library
 from btt_chain.records.canonical import canonical
+from btt_chain.records.chain import NodeRecords
+from btt_chain.records.grants import Grant, instant
+from btt_chain.records.keys import VaultId
+from btt_chain.records.scopes import parse_scopes
+from btt_chain.records.signed_grants import SignedGrant
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
@@ -19,9 +27,6 @@ from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import call_options
 from cli.common.session import open_chain
 from cli.common.vaults import now_ms, open_vault, run, vault_options, write_private
-
-if TYPE_CHECKING:
-    from btt_chain.records.grants import Grant
 
 
 @click.group(cls=Group)
@@ -61,10 +66,6 @@ def grant(
 
     The secret that revokes it stays in the vault.
     """
-    from btt_chain.records.grants import Grant
-    from btt_chain.records.keys import VaultId
-    from btt_chain.records.scopes import parse_scopes
-
     now = datetime.now(UTC).replace(microsecond=0)
     with open_vault(options) as vault:
         wanted = Grant(
@@ -74,10 +75,10 @@ def grant(
         )  # fmt: skip
         entry, signed = library.add_grant(vault, wanted, now_ms(), _title(wanted))
         write_private(output, canonical(signed.document()) + b"\n")
-    if as_json:
-        show.document({"id": entry.id, "handle": "0x" + signed.handle.hex(), "file": str(output)})
-    else:
-        show.good(f"consent {entry.id[:8]} is in {output}")
+    show.outcome(
+        {"id": entry.id, "handle": to_hex(signed.handle), "file": str(output)},
+        f"consent {entry.id[:8]} is in {output}", as_json=as_json,
+    )  # fmt: skip
 
 
 @examples("btt-chain records consent list")
@@ -93,7 +94,7 @@ def list_(as_json: bool, **options: object) -> None:
     if as_json:
         show.document(
             [
-                {"id": entry.id, "handle": "0x" + signed.handle.hex(), "title": entry.title,
+                {"id": entry.id, "handle": to_hex(signed.handle), "title": entry.title,
                  "revoked": entry.revoked}
                 for entry, signed in rows
             ]
@@ -175,9 +176,7 @@ def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
 
     With --output the consent in it is written for `btt-chain records open`.
     """
-    from btt_chain.records.chain import NodeRecords
     from btt_chain.records.credentials import MAX_LENGTH, read_credential
-    from btt_chain.records.signed_grants import SignedGrant
 
     with file.open("rb") as opened:
         token = opened.read(MAX_LENGTH + 1).decode("ascii", "replace")
@@ -194,8 +193,6 @@ def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
 
 def _end(text: str, now: datetime) -> datetime:
     """Return the end of a consent that was typed as a date or a number of days."""
-    from btt_chain.records.grants import instant
-
     days = text.removesuffix("d")
     if text.endswith("d") and days.isdecimal() and len(days) <= 4:
         return now + timedelta(days=int(days))

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.crypto import ed25519
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.daemon import Daemon, lookup
+from btt_chain.records.chain import NodeRecords
+from btt_chain.records.custodian.answering import Answering, NodeDemands
+from btt_chain.records.custodian.ledger import Ledger
+from btt_chain.records.custodian.service import EMERGENCY_READERS, PATIENTS, Custodian
+from btt_chain.records.keys import VaultId
+from btt_chain.records.vault.store import LEDGER, Vault
 from btt_chain.scale import u128
 from btt_chain.web.addresses import is_here
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.options import examples, query_options
-from cli.common.proxied import proxy_option
+from cli.common.options import Command, examples, query_options
 from cli.common.sending import call_options, signer_of, signer_options
 from cli.common.session import first_step, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import as_refusals, now_ms, open_vault, run, vault_options
 from cli.common.working import account, planck, properties
-
-if TYPE_CHECKING:
-    from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.records.custodian.answering import Answering
-    from btt_chain.records.custodian.service import Custodian
-    from btt_chain.records.vault.store import Vault
 
 
 @examples("btt-chain records register 1000BTT --from facility.key")
@@ -57,15 +58,28 @@ def register(bond: str, url: str, timeout: float, as_json: bool, **options: obje
 @vault_options
 def admit(who: str, emergency: bool, **options: object) -> None:
     """Admit a patient's vault, which may then deposit records and consents."""
-    from btt_chain.records.custodian.service import EMERGENCY_READERS, PATIENTS
-    from btt_chain.records.keys import VaultId
-
     with open_vault(options) as vault:
-        name = EMERGENCY_READERS if emergency else PATIENTS
-        known = vault.index.facts.get(name, "").split()
-        vault.index.facts[name] = " ".join(dict.fromkeys([*known, str(VaultId.parse(who))]))
+        add_to(vault, EMERGENCY_READERS if emergency else PATIENTS, VaultId.parse(who))
         vault.save()
     show.good("admitted")
+
+
+def add_to(vault: Vault, fact: str, id: VaultId) -> None:
+    """Add a vault to a fact of the index, as its patients."""
+    present = vault.index.facts.get(fact, "").split()
+    vault.index.facts[fact] = " ".join(dict.fromkeys([*present, str(id)]))
+
+
+def proxy_option(command: Command) -> Command:
+    """Add `--proxy-for` to a program that signs by itself.
+
+    A machine that runs day and night then holds no key that moves the institution's money. The
+    account appoints the proxy once (`Proxy.add_proxy`, type NonTransfer).
+    """
+    return click.option(
+        "--proxy-for", metavar="ACCOUNT",
+        help="Act for this account, as its proxy of type NonTransfer; --from is the proxy's key.",
+    )(command)  # fmt: skip
 
 
 @examples("btt-chain records serve --vault hospital --from facility.key --port 8480")
@@ -108,14 +122,8 @@ async def _serve(
     vault: Vault, pair: KeyPair, proxy_for: str | None, url: str, timeout: float, host: str,
     port: int, interval: float, max_age_ms: int, as_json: bool,
 ) -> None:  # fmt: skip
-    from btt_chain.client.chain import Chain
-    from btt_chain.daemon import Daemon, lookup
-    from btt_chain.records.chain import NodeRecords
-    from btt_chain.records.custodian.answering import Answering, NodeDemands
-    from btt_chain.records.custodian.ledger import Ledger
-    from btt_chain.records.custodian.service import Custodian
+    # aiohttp takes half a second to import: only the server needs it.
     from btt_chain.records.server import RecordsServer
-    from btt_chain.records.vault.store import LEDGER
 
     daemon = Daemon(url, timeout, report=show.note)
     with Ledger.open(vault.folder / LEDGER) as ledger:

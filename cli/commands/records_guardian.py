@@ -6,6 +6,14 @@ from pathlib import Path
 
 import click
 
+from btt_chain.primitives.files import make_private_folder
+from btt_chain.records.canonical import canonical
+from btt_chain.records.documents import read_document
+from btt_chain.records.guardians import Share, open_first
+from btt_chain.records.guardians import restore as restore_keys
+from btt_chain.records.guardians import split as split_seed
+from btt_chain.records.keys import VaultId
+from btt_chain.records.vault.store import replace_key
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import Group, examples
@@ -36,11 +44,6 @@ def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
 
     Each names the two vaults that open it, in order. A share opens for no other vault.
     """
-    from btt_chain.primitives.files import make_private_folder
-    from btt_chain.records.canonical import canonical
-    from btt_chain.records.guardians import split as split_seed
-    from btt_chain.records.keys import VaultId
-
     with open_vault(options) as vault:
         shares = split_seed(vault.keys, tuple(VaultId.parse(each) for each in holders))
     make_private_folder(output)
@@ -59,10 +62,6 @@ def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
 @vault_options
 def open_(file: Path, output: Path, **options: object) -> None:
     """Open a share as its first holder, for its second one."""
-    from btt_chain.records.canonical import canonical
-    from btt_chain.records.documents import read_document
-    from btt_chain.records.guardians import Share, open_first
-
     with open_vault(options) as vault:
         share = open_first(Share.from_document(read_document(file)), vault.keys)
     write_private(output, canonical(share.document()) + b"\n")
@@ -79,11 +78,6 @@ def open_(file: Path, output: Path, **options: object) -> None:
 @vault_options
 def restore(file: Path, copy: Path, **options: object) -> None:
     """Restore the key as the second holder, into a backup of the vault."""
-    from btt_chain.records.documents import read_document
-    from btt_chain.records.guardians import Share
-    from btt_chain.records.guardians import restore as restore_keys
-    from btt_chain.records.vault.store import replace_key
-
     with open_vault(options) as vault:
         keys = restore_keys(Share.from_document(read_document(file)), vault.keys)
         try:

@@ -1,21 +1,27 @@
-"""`btt-chain records report`: broken promises of custodians, shown to the chain."""
+"""`btt-chain records report|demand`: broken promises of custodians, shown to the chain."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 import click
 
 from btt_chain.client.errors import DispatchFailed
+from btt_chain.client.transactions import Included
+from btt_chain.client.views import ViewClient
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.access_promise import PROMISE, SignedPromise
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, is_tree_size
+from btt_chain.primitives.digits import to_hex
+from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, Opening, is_tree_size
 from btt_chain.primitives.strict_json import read_object
-from btt_chain.records import library
+from btt_chain.records.accesses import LoggedAccess, Status
+from btt_chain.records.vault.store import Vault
 from btt_chain.scale import u32
-from cli.commands.records_access import read_copies
+from cli.commands.records_access import checked_log, own_entries, read_copies
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import read_bytes
@@ -26,13 +32,10 @@ from cli.common.working import account, view_chain
 from runtime.pallets.health_records.api import HealthRecordsApi
 from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE, PROMISED_EPOCHS, BatchKind
 
-if TYPE_CHECKING:
-    from btt_chain.client.views import ViewClient
-    from btt_chain.primitives.access_promise import SignedPromise
-    from btt_chain.primitives.evidence_tree import Opening
-    from btt_chain.records.accesses import LoggedAccess
-
 Leaves = Mapping[int, Sequence[bytes]]
+
+HOPELESS: Final = ("TooOld", "AlreadyPenalized", "NotCustodian", "BadPromise")
+"""Errors of one promise, after which the others are demanded all the same."""
 
 
 @click.group("report", cls=Group)
@@ -53,16 +56,13 @@ def copy_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
-def entries_of(options: dict[str, object], copies: Sequence[Path]) -> list[LoggedAccess]:
+def entries_of(vault: Vault, copies: Sequence[Path]) -> list[LoggedAccess]:
     """Return the entries of copies, or those of the own vault. Refused if there are none."""
-    with open_vault(options) as vault:
-        if copies:
-            found = [each for path in copies for each in read_copies(vault, path)]
-        else:
-            found = [library.read_access(vault, each) for each in vault.entries(library.ACCESS)]
-    if not found:
+    copied = [entry for path in copies for entry in read_copies(vault, path)]
+    entries = copied if copies else own_entries(vault)
+    if not entries:
         raise Refused("there is no entry to report")
-    return found
+    return entries
 
 
 # ---- omissions
@@ -89,7 +89,8 @@ def omission(
     If the custodian anchored nothing in this time, the promise is enough. Of an epoch with a root,
     the leaves around the missing one are shown: they are found in the list of --leaves.
     """
-    logged = entries_of(options, copies)
+    with open_vault(options) as vault:
+        logged = entries_of(vault, copies)
     leaves = read_leaves(leaves_file)
     sent, rest = run(_omissions(logged, leaves, Sender.of(options, as_json), url, timeout))
     if as_json:
@@ -191,23 +192,20 @@ def double(
     copies: tuple[Path, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Report a custodian that promised two entries for one request."""
-    pair = contradiction(entries_of(options, copies))
+    with open_vault(options) as vault:
+        pair = contradiction(entries_of(vault, copies))
     if pair is None:
         raise Refused("no two entries are of one request with different promises")
     sender = Sender.of(options, as_json)
 
-    async def work() -> str:
+    async def work() -> Included:
         async with view_chain(url, timeout) as chain:
-            done = await sender.send(
+            return await sender.send(
                 chain, "HealthRecords", "report_double", first=pair[0], second=pair[1]
             )
-            return done.block.hex()
 
-    block = run(work())
-    if as_json:
-        show.document({"block": "0x" + block})
-    else:
-        show.good(f"reported, in block 0x{block}")
+    block = to_hex(run(work()).block)
+    show.outcome({"block": block}, f"reported, in block {block}", as_json=as_json)
 
 
 def contradiction(logged: Sequence[LoggedAccess]) -> tuple[SignedPromise, SignedPromise] | None:
@@ -220,6 +218,72 @@ def contradiction(logged: Sequence[LoggedAccess]) -> tuple[SignedPromise, Signed
 
 
 # ---- demands
+
+
+@examples(
+    "btt-chain records demand --copy doctor.log --from key.txt",
+    "btt-chain records demand --custodian https://records.clinic.example --from key.txt",
+)
+@click.command()
+@copy_option
+@click.option("--custodian", metavar="URL", help="Leave out what this custodian proves by itself.")
+@vault_options
+@call_options
+def demand(
+    copies: tuple[Path, ...], custodian: str | None, url: str, timeout: float, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
+    """Demand on the chain the proof of accesses that a custodian promised to log.
+
+    Each costs a deposit, of which half comes back with the answer. A custodian without an answer
+    after 72 hours is slashed by `HealthRecords.settle_demand`, which any account may send.
+    """
+    with open_vault(options) as vault:
+        logged = entries_of(vault, copies)
+        if custodian is not None:
+            logged = run(_unproven(vault, logged, custodian, url, timeout))
+    if not logged:
+        raise Refused("there is no entry to demand")
+    sent, waiting = run(_demand(logged, Sender.of(options, as_json), url, timeout))
+    show.outcome(
+        {"demanded": [id.hex() for id in sent], "waiting": waiting},
+        f"{len(sent)} demanded, {waiting} promises are not over", as_json=as_json,
+    )  # fmt: skip
+
+
+async def _unproven(
+    vault: Vault, logged: list[LoggedAccess], custodian: str, url: str, timeout: float
+) -> list[LoggedAccess]:
+    """Return the entries that the custodian does not prove by its log."""
+    rows = await checked_log(vault, custodian, logged, url, timeout)
+    proven = {row.access.request for row in rows if row.status is Status.ANCHORED}
+    return [entry for entry in logged if entry.access.request not in proven]
+
+
+async def _demand(
+    logged: list[LoggedAccess], sender: Sender, url: str, timeout: float
+) -> tuple[list[bytes], int]:
+    """Send the demands; return the ids of the promises, and the number of those not over."""
+    sent: list[bytes] = []
+    waiting = 0
+    async with view_chain(url, timeout) as chain:
+        now = int((await chain.api(HealthRecordsApi.epochs)).now)
+        for entry in logged:
+            promise = entry.promise.promise
+            if now <= int(promise.epoch) + MAX_DELAY + MAX_LATE:
+                waiting += 1
+                continue
+            try:
+                await sender.send(chain, "HealthRecords", "demand", promise=entry.promise)
+            except DispatchFailed as error:
+                reason = error.name.rpartition(".")[2]
+                if reason in HOPELESS:
+                    show.note(f"{entry.access.query}: {error}")
+                    continue
+                if reason != "AlreadyDemanded":
+                    raise
+            sent.append(blake2_256(PROMISE.encode(promise)))
+    return sent, waiting
 
 
 @examples("btt-chain records report unanswered //Bob --from key.txt")

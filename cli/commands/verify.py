@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from btt_chain.crypto.hashing import blake2_128_concat, twox_128
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountInfo
+from btt_chain.primitives.digits import hex_or_none, to_hex
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.strict_json import BadJson, read_object
+from btt_chain.scale import codec, u128
+from btt_chain.scale.errors import DecodeError
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
+from cli.common.finality import (
+    Votes,
+    check_votes,
+    nodes_of,
+    read_checkpoint,
+    read_header,
+    text_of,
+    unhex,
+)
 from cli.common.options import Group, examples, json_option
-
-if TYPE_CHECKING:
-    from btt_chain.primitives.header import Header
-    from cli.common.finality import Votes
+from cli.common.session import from_hex
+from storage.trie import ProofError, verify_proof
 
 MAX_PROOF: Final = 16 << 20
 """Maximum bytes of a proof's file."""
@@ -48,10 +62,6 @@ def proof(file: Path, checkpoint: str, as_json: bool) -> None:
     then their votes are verified, too. The proof must lead from the header's state root to the
     value. Nothing else in the file is believed.
     """
-    from cli.common.finality import nodes_of, read_header, text_of, unhex
-    from cli.common.session import from_hex
-    from storage.trie import ProofError, verify_proof
-
     document = _read(file)
     trusted = from_hex(checkpoint, "the checkpoint")
     if len(trusted) != HASH:
@@ -74,13 +84,13 @@ def proof(file: Path, checkpoint: str, as_json: bool) -> None:
     claimed = None if document.get("value") is None else unhex(document.get("value"), "value")
     if found != claimed:
         raise Refused("the proof is of another value than the file says")
-    value = None if found is None else "0x" + found.hex()
+    value = hex_or_none(found)
     if as_json:
         show.document(
             {
                 "valid": True,
                 "block": int(header.number),
-                "key": "0x" + key.hex(),
+                "key": to_hex(key),
                 "value": value,
                 "votes": None if votes is None else asdict(votes),
             }
@@ -90,7 +100,7 @@ def proof(file: Path, checkpoint: str, as_json: bool) -> None:
     show.good(f"proven: {what} the state of block {int(header.number)}")
     if votes is not None:
         show.good(f"final: {votes.signed} of {votes.voters} validators signed block {votes.target}")
-    show.record({**described(key, found), "key": "0x" + key.hex(), "value": value or "absent"})
+    show.record({**described(key, found), "key": to_hex(key), "value": value or "absent"})
 
 
 def described(key: bytes, value: bytes | None) -> dict[str, str]:
@@ -99,11 +109,6 @@ def described(key: bytes, value: bytes | None) -> dict[str, str]:
     The words are made of the proven bytes; those of the file are not believed. Empty for entries
     other than balances and the total issuance.
     """
-    from btt_chain.primitives import ss58
-    from btt_chain.primitives.account import AccountInfo
-    from btt_chain.scale import codec, u128
-    from btt_chain.scale.errors import DecodeError
-
     prefix, account = key[:32], key[-32:]
     try:
         if prefix == twox_128(b"Balances") + twox_128(b"TotalIssuance") and value is not None:
@@ -116,7 +121,7 @@ def described(key: bytes, value: bytes | None) -> dict[str, str]:
     except DecodeError:
         return {}  # the chain has entries of another form
     return {
-        "entry": f"System.Account of {ss58.encode(account)} (public key 0x{account.hex()})",
+        "entry": f"System.Account of {ss58.encode(account)} (public key {to_hex(account)})",
         "free": f"{info.data.free:_} planck",
         "reserved": f"{info.data.reserved:_} planck",
         "frozen": f"{info.data.frozen:_} planck",
@@ -128,8 +133,6 @@ def _votes(document: dict[str, object], header: Header, trusted: bytes) -> Votes
 
     Raises Refused if it has votes that do not hold.
     """
-    from cli.common.finality import check_votes, read_checkpoint, unhex
-
     finality = document.get("finality")
     if finality is None:
         return None
@@ -144,15 +147,13 @@ def _votes(document: dict[str, object], header: Header, trusted: bytes) -> Votes
             return None
         raise Refused(
             f"the checkpoint in the file is block {int(checkpoint.header.number)} with the hash "
-            f"0x{hash.hex()}, and the proof is of block {int(header.number)}: neither is the "
+            f"{to_hex(hash)}, and the proof is of block {int(header.number)}: neither is the "
             "checkpoint that you gave"
         )
     return check_votes(unhex(finality.get("proof"), "finality"), header, checkpoint)
 
 
 def _read(file: Path) -> dict[str, object]:
-    from btt_chain.primitives.strict_json import BadJson, read_object
-
     with file.open("rb") as stream:  # a pipe has no size
         raw = stream.read(MAX_PROOF + 1)
     if len(raw) > MAX_PROOF:

@@ -1,4 +1,7 @@
-"""`btt-chain work`: check the results of providers, and measure the cost of checks here."""
+"""`btt-chain work`: check the results of providers, and measure the cost of checks here.
+
+libp2p takes seconds to import, and numpy may be missing: they are imported where they are used.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 from secrets import SystemRandom, token_bytes
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,7 +18,10 @@ from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.worker import ThreadWorker
 from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digits import to_hex
+from cli.commands.job_result import checked_by
 from cli.common import show
+from cli.common.computing import lacks_extra, work_chain
 from cli.common.errors import ExitCode, NotFound, Refused
 from cli.common.ids import RECEIPT, read_beginning, resolve
 from cli.common.options import (
@@ -26,21 +32,22 @@ from cli.common.options import (
 )
 from cli.common.sending import Sender, optional_sending_options
 from cli.common.session import run
-from cli.common.working import chain_facts, lacks_extra, work_chain
+from cli.common.working import is_local
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.types import Tier
+from runtime.pallets.jobs.views import JobView, ReceiptView
+from runtime.pallets.receipts.types import Missing, Valid, Wrong, WrongEdge
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.verifier.checking import Finding
+    from btt_chain.compute.verifier.checking import Finding, Source
     from btt_chain.work.bench import Row
-    from runtime.pallets.jobs.views import JobView, ReceiptView
 
 MAX_STORE: Final = 4 << 30
 """Maximum bytes of models that a check may fetch."""
 
 
-@click.group(cls=Group)
-def work() -> None:
-    """Check what others computed, and measure this machine."""
+work = Group("work", help="Check what others computed, and measure this machine.")
 
 
 @examples(
@@ -80,20 +87,17 @@ def verify(
 async def _verify(
     text: str, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
 ) -> int:
-    from runtime.pallets.jobs.api import WorkApi
-    from runtime.pallets.jobs.types import Tier
-
     async with work_chain(url, timeout) as chain:
         id = await resolve(chain.chain.connection, text, RECEIPT)
         view: JobView | None = await chain.api(WorkApi.receipt, H256(id))
         if view is None or view.receipt is None or view.receipt.id != id:
-            raise NotFound(f"the chain has no receipt 0x{id.hex()} (any more)")
+            raise NotFound(f"the chain has no receipt {to_hex(id)} (any more)")
         if view.tier is Tier.Confidential:
             raise Refused("the receipt is of a confidential job: only its requester can check it")
-        _, local = await chain_facts(url, timeout)
+        local = await is_local(chain.chain.connection)
         chosen = _chosen(int(view.items), count)
         findings = await _look(chain, view, view.receipt, chosen, local, silent=as_json)
-        wrong = {item: finding for item, finding in findings.items() if _kind(finding) != "valid"}
+        wrong = _wrong(findings)
         sent = await _prove(chain, sender, id, wrong) if sender is not None else None
     _print(view, view.receipt, findings, as_json, sent)
     return ExitCode.REFUSED if wrong else ExitCode.DONE
@@ -118,7 +122,6 @@ async def _look(
     )
     from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
     from btt_chain.compute.verifier.checking import Look, look_at
-    from runtime.pallets.jobs.api import WorkApi
 
     provider = [] if view.provider_info is None else lines_of(view.provider_info.endpoints)
     model = await chain.api(WorkApi.model, view.model)
@@ -156,14 +159,14 @@ async def _look(
 class _Once:
     """The blobs of a provider; each root blob is fetched only once."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._roots: dict[str, bytes] = {}
 
     async def blob(self, name: str, most: int) -> bytes:
         """Return a whole blob. Raises NotHad."""
         if not name.startswith("roots/"):
-            return bytes(await self._source.blob(name, most))
+            return await self._source.blob(name, most)
         if name not in self._roots:
             self._roots[name] = await self._source.blob(name, most)
         return self._roots[name]
@@ -177,11 +180,6 @@ class _Once:
         return bytes(await self._source.besides(name, most))
 
 
-def _kind(finding: Finding) -> str:
-    name = type(finding.verdict).__name__
-    return name[:1].lower() + name[1:]
-
-
 async def _prove(
     chain: RuntimeClient, sender: Sender, id: bytes, wrong: dict[int, Finding]
 ) -> str | None:
@@ -193,7 +191,7 @@ async def _prove(
         if proof is not None:
             name, args = proof
             sent = await sender.submit(chain, "Receipts", name, **args)
-            return "0x" + sent.block.hex()
+            return to_hex(sent.block)
     return None
 
 
@@ -201,14 +199,13 @@ def _print(
     view: JobView, receipt: ReceiptView, findings: dict[int, Finding], as_json: bool,
     sent: str | None,
 ) -> None:  # fmt: skip
-
-    wrong = {item: _say(finding) for item, finding in findings.items() if _kind(finding) != "valid"}
-    gone = all(_kind(finding) == "missing" for finding in findings.values())
+    wrong = {item: _reason(finding) for item, finding in _wrong(findings).items()}
+    gone = all(isinstance(finding.verdict, Missing) for finding in findings.values())
     if as_json:
         show.document(
             {
-                "receipt": "0x" + receipt.id.hex(),
-                "job": "0x" + view.id.hex(),
+                "receipt": to_hex(receipt.id),
+                "job": to_hex(view.id),
                 "state": view.state.name.lower(),
                 "provider": ss58.encode(receipt.provider),
                 "items": int(view.items),
@@ -218,18 +215,13 @@ def _print(
             }
         )
         return
-    votes = [
-        f"{ss58.encode(seat.verifier)}  "
-        + ("not revealed" if seat.verdict is None else type(seat.verdict).__name__.lower())
-        for seat in receipt.seats
-    ]
     show.record(
         {
-            "receipt": "0x" + receipt.id.hex(),
-            "job": f"0x{view.id.hex()}, {view.state.name.lower()}",
-            "model": "0x" + view.model.hex(),
+            "receipt": to_hex(receipt.id),
+            "job": f"{to_hex(view.id)}, {view.state.name.lower()}",
+            "model": to_hex(view.model),
             "provider": ss58.encode(receipt.provider),
-            "committee": votes or ["no verifier is selected yet"],
+            "committee": checked_by(view),
             "checked here": "nothing"
             if gone and findings
             else f"every tensor of {len(findings)} of {show.counted(int(view.items), 'item')}",
@@ -247,13 +239,19 @@ def _print(
         show.good("All of it is what the receipt says.")
 
 
-def _say(finding: Finding) -> str:
-    verdict: Any = finding.verdict
-    kind = _kind(finding)
-    if kind == "wrong":
-        return f"node {int(verdict.node)}, element {int(verdict.element)} is not what follows"
-    if kind == "wrongEdge":
-        return f"its {'output' if verdict.output else 'input'} is another than was agreed on"
+def _wrong(findings: dict[int, Finding]) -> dict[int, Finding]:
+    return {
+        item: finding for item, finding in findings.items()
+        if not isinstance(finding.verdict, Valid)
+    }  # fmt: skip
+
+
+def _reason(finding: Finding) -> str:
+    match finding.verdict:
+        case Wrong(node=node, element=element):
+            return f"node {node}, element {element} is not what follows"
+        case WrongEdge(output=is_output):
+            return f"its {'output' if is_output else 'input'} is another than was agreed on"
     return finding.why
 
 

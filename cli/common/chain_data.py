@@ -1,4 +1,7 @@
-"""Shared by commands that open a chain's data: the chain, its path, and plain errors."""
+"""Shared by commands that open a chain's data: the chain, its path, and plain errors.
+
+The parts of a node take seconds to import: they are imported where data are opened.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from btt_chain.node.service.paths import default_base_path
 from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
 from cli.common.options import Command, add_options, chain_names, data_path_option
 from genesis.presets import ALIASES, CHAINS
@@ -65,7 +69,6 @@ def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
     """Open the chain's data, closed at the end; errors become one line."""
     from btt_chain.node.service.config import NodeConfig
     from btt_chain.node.service.lifecycle import open_chain
-    from btt_chain.node.service.paths import default_base_path
 
     config = NodeConfig(chain, base_path or default_base_path())
     with plain_errors():

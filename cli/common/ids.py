@@ -44,11 +44,6 @@ RECEIPT: Final = Kind("receipt", "Receipts", "Receipts")
 CARD: Final = Kind("card", "PayFi", "Cards")
 
 
-def short(id: object) -> str:
-    """Return the beginning of an id, for tables; every command takes it for the id."""
-    return str(id)[: 2 + SHOWN] if isinstance(id, str) else "-"
-
-
 def shortened(id: bytes) -> str:
     """Return the beginning of an id, for tables; every command takes it for the id."""
     return "0x" + bytes(id).hex()[:SHOWN]

@@ -6,45 +6,50 @@ the cursor, in one step. Final blocks never change, so that nothing is ever take
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import click
+
+from btt_chain.client.chain import Chain
+from btt_chain.client.decoding import EventView
 from btt_chain.client.errors import RpcError
+from btt_chain.node.service.paths import default_base_path
 from btt_chain.payments.delivery.events import EventType, MerchantEvent
 from btt_chain.payments.delivery.journal import Cursor, Journal
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import to_base64url
 from btt_chain.payments.statement.entries import moment
+from btt_chain.primitives.digits import from_hex, to_hex
+from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.merchants import account_of, number, payment_of, time_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from btt_chain.client.chain import Chain
-    from btt_chain.client.decoding import EventView
-    from btt_chain.scale.portable import Plain
+from cli.common.merchants import account_of, letters_of, number, payment_of, time_of
 
 FILE: Final = "events.sqlite"
-_OF_PAYMENT: Final = {
+_KINDS: Final = {
+    "PayFi.Paid": EventType.PAID,
+    "PayFi.Settled": EventType.SETTLED,
     "PayFi.Refunded": EventType.REFUNDED,
     "PayFi.Disputed": EventType.DISPUTED,
     "PayFi.Contested": EventType.ANSWERED,
     "PayFi.Resolved": EventType.RESOLVED,
 }
-"""Events of a payment after it was made."""
 _AMOUNTS: Final = ("amount", "deposit", "to_payer", "to_merchant", "unpaid", "settled", "reason",
                    "late", "deadline_ms", "evidence", "resolution")  # fmt: skip
 """Fields that a receiver gets as they are."""
 
 
+journal_option = click.option(
+    "--base-path", type=click.Path(file_okay=False, path_type=Path), envvar="BTT_MERCHANT",
+    show_envvar=True, help="Where journals are kept. [default: ~/.local/share/btt-chain]",
+)  # fmt: skip
+
+
 def journal_path(base: Path | None, genesis: bytes, merchant: bytes) -> Path:
     """Return the place of a merchant's journal."""
-    from btt_chain.node.service.paths import default_base_path
-
     folder = (base or default_base_path()) / "merchants"
     return folder / f"{genesis.hex()[:16]}-{merchant.hex()[:16]}" / FILE
 
@@ -117,7 +122,7 @@ class Recorder:
         """
         if await self._chain.block_hash(cursor.number) != cursor.hash:
             raise Refused(
-                f"the journal ends with block {cursor.number:_} 0x{cursor.hash.hex()}, which this "
+                f"the journal ends with block {cursor.number:_} {to_hex(cursor.hash)}, which this "
                 "node does not have: it is of another chain, as of a development chain that began "
                 "anew; use another --base-path, or the node of that chain"
             )
@@ -138,14 +143,16 @@ class Recorder:
         time_ms = None
         events = []
         for index, event in enumerate(found):
-            if not event.name.startswith("PayFi."):
+            kind = _KINDS.get(event.name)
+            if kind is None or account_of(event.fields["merchant"]) != self._merchant:
                 continue
             if time_ms is None:
                 time_ms = await time_of(chain, hash)
                 moment(time_ms)  # OverflowError for a time beyond the calendar
-            made = await self._event(chain, hash, index, time_ms, event.name, event.fields)
-            if made is not None:
-                events.append(made)
+            read = await self._data(chain, hash, kind, event.fields)
+            if read is not None:
+                payment, bucket, data = read
+                events.append(MerchantEvent(hash, index, time_ms, kind, payment, bucket, data))
         return events
 
     async def _raw_events(self, chain: Chain, height: int, hash: bytes) -> list[EventView]:
@@ -162,58 +169,41 @@ class Recorder:
 
     async def _chain_of(self, hash: bytes) -> Chain:
         """Return the chain with the metadata by which a block's events are encoded."""
-        version = await self._chain.connection.call("state_getRuntimeVersion", "0x" + hash.hex())
+        version = await self._chain.connection.call("state_getRuntimeVersion", to_hex(hash))
         spec = version.get("specVersion") if isinstance(version, dict) else None
         if spec == self._chain.facts.spec_version:
             return self._chain
-        return await self._chain.at_block("0x" + hash.hex())
+        return await self._chain.at_block(to_hex(hash))
 
-    async def _event(
-        self, chain: Chain, hash: bytes, index: int, time_ms: int, name: str,
-        given: Mapping[str, Plain],
-    ) -> MerchantEvent | None:  # fmt: skip
-        """Return the event of this merchant; None for those of others."""
-        type = _OF_PAYMENT.get(name)
-        if type is None and name not in ("PayFi.Paid", "PayFi.Settled"):
-            return None
-        if account_of(given["merchant"]) != self._merchant:
-            return None
-        if type is None:
-            bucket = number(given["bucket"])
-            if name == "PayFi.Settled":
-                data = {key: _text(given[key]) for key in ("net", "fee", "burned", "count")}
-                return MerchantEvent(
-                    hash, index, time_ms, EventType.SETTLED, None, bucket,
-                    {"bucket": bucket, **data},
-                )  # fmt: skip
-            return await self._paid(chain, hash, index, time_ms, given)
-        id = number(given["payment"])
+    async def _data(
+        self, chain: Chain, hash: bytes, kind: EventType, fields: Mapping[str, Plain]
+    ) -> tuple[int | None, int | None, dict[str, str | int | None]] | None:
+        """Return the payment, the bucket and the data of an event; None if it has no record."""
+        bucket = number(fields["bucket"]) if "bucket" in fields else None
+        if kind is EventType.SETTLED:
+            sums = {key: _text(fields[key]) for key in ("net", "fee", "burned", "count")}
+            return None, bucket, {"bucket": bucket, **sums}
+        id = number(fields["payment"])
         view = await payment_of(chain, id, hash)
-        if view is None:
-            return None
-        data = {key: _text(given[key]) for key in _AMOUNTS if key in given}
-        return MerchantEvent(
-            hash, index, time_ms, type, id, None,
-            {"payment": id, "reference": to_base64url(view.reference), **data},
-        )  # fmt: skip
-
-    async def _paid(
-        self, chain: Chain, hash: bytes, index: int, time_ms: int, given: Mapping[str, Plain]
-    ) -> MerchantEvent:
-        id = number(given["payment"])
-        view = await payment_of(chain, id, hash)
-        data: dict[str, str | int | None] = {
-            "payment": id,
-            "payer": chain.metadata.address(account_of(given["payer"])),
-            "reference": to_base64url(bytes.fromhex(str(given["reference"])[2:])),
-            "gross": _text(given["gross"]),
-            "fee": _text(given["fee"]),
-            "bucket": number(given["bucket"]),
-            "currency": None if view is None else view.currency,
-            "units": None if view is None else str(view.units),
-        }
-        return MerchantEvent(
-            hash, index, time_ms, EventType.PAID, id, number(given["bucket"]), data
+        if kind is not EventType.PAID:
+            if view is None:
+                return None
+            amounts = {key: _text(fields[key]) for key in _AMOUNTS if key in fields}
+            reference = to_base64url(view.payment.reference)
+            return id, None, {"payment": id, "reference": reference, **amounts}
+        return (
+            id,
+            bucket,
+            {
+                "payment": id,
+                "payer": chain.metadata.address(account_of(fields["payer"])),
+                "reference": to_base64url(from_hex(fields["reference"])),
+                "gross": _text(fields["gross"]),
+                "fee": _text(fields["fee"]),
+                "bucket": bucket,
+                "currency": None if view is None else letters_of(view.payment.currency),
+                "units": None if view is None else str(view.payment.units),
+            },
         )
 
     async def _oldest(self) -> int:

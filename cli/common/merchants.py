@@ -1,119 +1,72 @@
-"""Merchants and payments of a chain, read by its metadata, for the commands of payments."""
+"""Merchants and payments of a chain, for the commands of payments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Final
 
+from btt_chain.client.chain import Chain
 from btt_chain.client.errors import printable
+from btt_chain.client.views import ViewClient, shaped
 from btt_chain.daemon import lookup
 from btt_chain.payments.request import MerchantView
-from btt_chain.payments.statement.entries import moment
 from btt_chain.payments.till import Found
 from btt_chain.payments.words import made_visible
-from btt_chain.primitives import ss58
+from btt_chain.present.times import date, span
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import CURRENCIES, Currency, CurrencyError, currency
-from btt_chain.scale import u128
+from btt_chain.primitives.digits import from_hex, to_hex
+from btt_chain.scale import u64, u128
+from btt_chain.scale.portable import Plain
 from cli.common.errors import Mistyped, NotFound, Refused
+from runtime.pallets.identity.types import Erroneous, KnownGood, LowQuality, Reasonable
+from runtime.pallets.payfi.api import MerchantView as StoredMerchant
+from runtime.pallets.payfi.api import PayFiApi, PaymentView, Quote, Refusal
+from runtime.pallets.payfi.types import Invoice, MerchantActive, Rates
 
-if TYPE_CHECKING:
-    from btt_chain.client.chain import Chain
-    from btt_chain.scale.portable import Plain
-
-BUCKETS_PER_HOUR = 6
-CODE_LENGTH = 3
+BUCKETS_PER_HOUR: Final = 6
+CODE_LENGTH: Final = 3
 """Letters of a currency."""
-_HOUR_S = 3_600
-_UNITS = ((24 * _HOUR_S, "day", 7 * 24 * _HOUR_S), (_HOUR_S, "hour", _HOUR_S), (60, "minute", 60))
-"""Units of time in seconds, with the shortest time that is said in them."""
-_SMALL = frozenset(
-    ("category", "plan", "policy", "disputes", "round", "asked", "auths", "categories")
-)
-"""Fields of at most 32 bits in the chain's records."""
-GOOD = ("Reasonable", "KnownGood")
-BAD = ("LowQuality", "Erroneous")
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentView:
-    """A payment as the chain has it."""
-
-    id: int
-    payer: bytes
-    merchant: bytes
-    reference: bytes
-    currency: str
-    units: int
-    gross: int
-    """Planck that settle or settled, the fee included."""
-    fee: int
-    bucket: int
-    paid_ms: int
-    returned: int
-    refunded: int
-    state: str
-    """Pending, Disputed, Settled or Returned."""
-    disputed: int = 0
-    """Planck that an open dispute took out of what settles."""
-
-    @property
-    def amount(self) -> str:
-        """Amount of the invoice with its currency."""
-        return f"{currency(self.currency).format(self.units)} {self.currency}"
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceKey:
-    """An invoice as the chain stores it: a reference with its amount."""
-
-    reference: bytes
-    currency: Currency
-    units: int
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The cost and the course of a payment if it were made now."""
-
-    gross: int
-    """Planck that the payer pays."""
-    fee: int
-    """Planck of it that the merchant pays as a fee."""
-    net: int
-    due_ms: int
-    """Earliest time of its settlement."""
-    latest_ms: int
+GOOD: Final = {Reasonable.NAME, KnownGood.NAME}
+BAD: Final = {LowQuality.NAME, Erroneous.NAME}
 
 
 async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> MerchantView | None:
-    """Return a merchant with its judged name; None if the account is none."""
-    record = await chain.storage("PayFi.Merchants", _hex(account), at=at)
-    if record is None:
-        return None
-    found = fields(record)
-    tills = found["till_keys"]
-    return MerchantView(
-        account=AccountId(account),
-        category=number(found["category"]),
-        currency=code_of(found["currency"]),
-        tills=tuple(map(account_of, tills if isinstance(tills, list) else [])),
-        free_bond=number(found["bond"]) - number(found["reserved"]),
-        is_active=variant(found["state"]) == "Active",
-        name=await judged_name(chain, account, at),
-    )
+    """Return a merchant with its judged name; None if the account is not a merchant."""
+    view = await ViewClient(chain).api(PayFiApi.merchant, AccountId(account), at=at)
+    return None if view is None else await _named(chain, account, view, at)
 
 
 async def registered(chain: Chain, account: bytes) -> MerchantView:
+    """Return a merchant with its judged name. Raises NotFound as `merchant_record`."""
+    return await _named(chain, account, await merchant_record(chain, account))
+
+
+async def merchant_record(chain: Chain, account: bytes) -> StoredMerchant:
     """Return a merchant. Raises NotFound if a final block shows that the account is not one."""
-    found = await lookup(chain, lambda at: merchant_of(chain, account, at))
-    if found is None:
+    who, client = AccountId(account), ViewClient(chain)
+    view = await lookup(chain, lambda at: client.api(PayFiApi.merchant, who, at=at))
+    if view is None:
         raise NotFound(
             f"{chain.metadata.address(account)} is not a merchant; register it with "
             "`btt-chain merchant register`"
         )
-    return found
+    return view
+
+
+async def _named(
+    chain: Chain, account: bytes, view: StoredMerchant, at: bytes | None = None
+) -> MerchantView:
+    merchant = view.merchant
+    return MerchantView(
+        account=AccountId(account),
+        category=int(merchant.category),
+        currency=letters_of(merchant.currency),
+        tills=tuple(merchant.till_keys),
+        free_bond=int(view.protected),
+        is_active=isinstance(merchant.state, MerchantActive),
+        name=await judged_name(chain, account, at) if view.judged else None,
+    )
 
 
 async def judged_name(chain: Chain, account: bytes, at: bytes | None = None) -> str | None:
@@ -122,153 +75,113 @@ async def judged_name(chain: Chain, account: bytes, at: bytes | None = None) -> 
     The account of a sub-identity has the name of the parent that it agreed to.
     """
     name = await _own_name(chain, account, at)
-    agreed = chain.storage_key("Identity.Agreed", _hex(account))
+    agreed = chain.storage_key("Identity.Agreed", to_hex(account))
     if name is not None or await chain.storage_bytes(agreed, at) is None:
         return name
-    parent = await chain.storage("Identity.SuperOf", _hex(account), at=at)
-    if not isinstance(parent, list):
-        return None
-    return await _own_name(chain, account_of(parent[0]), at)
+    parent = await chain.storage("Identity.SuperOf", to_hex(account), at=at)
+    return await _own_name(chain, account_of(parent[0]), at) if isinstance(parent, list) else None
 
 
 async def _own_name(chain: Chain, account: bytes, at: bytes | None) -> str | None:
-    record = await chain.storage("Identity.IdentityOf", _hex(account), at=at)
-    if isinstance(record, list):
-        record = record[0]
-    if not isinstance(record, dict):
-        return None
-    judgements = record["judgements"]
-    words = {
-        variant(each[1])
-        for each in (judgements if isinstance(judgements, list) else [])
-        if isinstance(each, list)
-    }
-    if not words & set(GOOD) or words & set(BAD):
-        return None
-    return shown_name(fields(record["info"])["display"])
+    identity = await chain.storage("Identity.IdentityOf", to_hex(account), at=at)
+    if isinstance(identity, list):
+        identity = identity[0]
+    match identity:
+        case {"judgements": list(judgements), "info": {"display": display}}:
+            words = {variant(row[1]) for row in judgements if isinstance(row, list)}
+            return shown_name(display) if words & GOOD and not words & BAD else None
+    return None
 
 
 def shown_name(datum: Plain) -> str:
     """Return the text of an identity's field, without characters that could mislead."""
-    if not isinstance(datum, dict):
-        return ""
-    raw = next(iter(datum.values()))
+    raw = next(iter(datum.values())) if isinstance(datum, dict) else None
     if isinstance(raw, list) and raw:
         raw = raw[0]
     if not isinstance(raw, str):
         return ""
-    text = bytes.fromhex(raw[2:]).decode("utf-8", "replace") if raw.startswith("0x") else raw
+    text = from_hex(raw).decode("utf-8", "replace") if raw.startswith("0x") else raw
     return made_visible(text)
 
 
 async def payment_of(chain: Chain, id: int, at: bytes | None = None) -> PaymentView | None:
     """Return a payment by its number; None if the chain has none (any more)."""
-    record = await chain.storage("PayFi.Payments", id, at=at)
-    if record is None:
-        return None
-    found = fields(record)
-    legs = fields(found["legs"])
-    view = PaymentView(
-        id=id,
-        payer=account_of(found["payer"]),
-        merchant=account_of(found["merchant"]),
-        reference=bytes.fromhex(str(found["reference"])[2:]),
-        currency=code_of(found["currency"]),
-        units=number(found["units"]),
-        gross=number(legs["gross"]),
-        fee=sum(number(legs[name]) for name in ("burn", "development", "foundation", "reserve")),
-        bucket=number(found["bucket"]),
-        paid_ms=number(found["paid_ms"]),
-        returned=number(found["returned"]),
-        refunded=number(found["refunded"]),
-        state=variant(found["state"]),
-    )
-    if view.state == "Disputed":
-        return replace(view, disputed=await _disputed(chain, id, at))
-    if view.state != "Pending":
-        return view
-    batch = await chain.storage("PayFi.Batches", view.bucket, _hex(view.merchant), at=at)
-    if batch is not None:
-        return view
-    # A batch settles without touching its payments.
-    return replace(view, state="Settled")
-
-
-async def _disputed(chain: Chain, id: int, at: bytes | None) -> int:
-    """Return the amount that an open dispute took out of a payment; zero after its settlement."""
-    dispute = await chain.storage("PayFi.Disputes", id, at=at)
-    if dispute is None:
-        return 0
-    found = fields(dispute)
-    return 0 if found["late"] else number(found["amount"])
-
-
-async def ensure_money(chain: Chain, account: bytes, needed: int, what: str) -> None:
-    """Raise Refused unless an account has more free money than `what` needs, for the fee."""
-    record = fields(await chain.storage("System.Account", _hex(account)))
-    free = number(fields(record["data"])["free"])
-    if free <= needed:
-        money = chain.metadata.currency
-        raise Refused(
-            f"{chain.metadata.address(account)} has {money.format(free)}, and {what} is "
-            f"{money.format(needed)}, with the network's fee on top"
-        )
+    return await ViewClient(chain).api(PayFiApi.payment, u64(id), at=at)
 
 
 async def existing(chain: Chain, id: int) -> PaymentView:
     """Return a payment. NotFound if the chain has none."""
-    found = await payment_of(chain, id)
-    if found is None:
+    payment = await payment_of(chain, id)
+    if payment is None:
         raise NotFound(
             f"there is no payment {id}: it never existed, or was removed after 15 days of the chain"
         )
-    return found
+    return payment
 
 
-async def paid_with(
-    chain: Chain, merchant: bytes, invoice: InvoiceKey, at: bytes | None = None
-) -> Found | None:
+def invoice_of(reference: bytes, unit: Currency, units: int) -> Invoice:
+    """Return an invoice as the chain stores it."""
+    return Invoice(reference, unit.code.encode(), u128(units))
+
+
+async def invoice_paid(
+    chain: Chain, merchant: bytes, invoice: Invoice, at: bytes | None = None
+) -> PaymentView | None:
     """Return the payment of an invoice; None if it is not paid.
 
     Payments of other amounts with its reference are none of it.
     """
-    key: Plain = {
-        "reference": _hex(invoice.reference), "currency": _hex(invoice.currency.code.encode()),
-        "units": invoice.units,
-    }  # fmt: skip
-    id = await chain.storage("PayFi.References", _hex(merchant), key, at=at)
-    if id is None:
-        return None
-    view = await payment_of(chain, number(id), at)
+    return await ViewClient(chain).api(
+        PayFiApi.by_reference, AccountId(merchant), invoice.reference, invoice.units,
+        invoice.currency, at=at,
+    )  # fmt: skip
+
+
+async def paid_with(
+    chain: Chain, merchant: bytes, invoice: Invoice, at: bytes | None = None
+) -> Found | None:
+    """Return the payment of an invoice as a till shows it; None if it is not paid."""
+    view = await invoice_paid(chain, merchant, invoice, at)
     if view is None:
         return None
-    return Found(
-        view.id, view.gross + view.returned + view.disputed, view.fee, view.bucket, view.payer
-    )
+    payment = view.payment
+    gross = int(payment.legs.gross) + int(payment.returned) + int(view.disputed)
+    return Found(int(view.id), gross, payment.legs.fee, int(payment.bucket), payment.payer)
+
+
+async def ensure_money(chain: Chain, account: bytes, needed: int, purpose: str) -> None:
+    """Raise Refused unless an account has more free money than `purpose` needs, for the fee."""
+    record = fields(await chain.storage("System.Account", to_hex(account)))
+    free = number(fields(record["data"])["free"])
+    if free <= needed:
+        money = chain.metadata.currency
+        raise Refused(
+            f"{chain.metadata.address(account)} has {money.format(free)}, and {purpose} is "
+            f"{money.format(needed)}, with the network's fee on top"
+        )
 
 
 async def quoted(chain: Chain, merchant: bytes, units: int, unit: Currency) -> Quote:
     """Return the cost and the course of a payment now. Refused if it would be refused now."""
-    code = "0x" + unit.code.encode().hex()
-    answer = fields(await chain.api("PayFiApi.quote", _hex(merchant), units, code))
-    if "Ok" not in answer:
-        refusal = fields(answer["Err"])
-        words = f"this cannot be paid now: {refusal['name']!s}: {refusal['reason']!s}"
-        if str(refusal["name"]).endswith("OverLimit"):
-            words = f"{words} {await _limits(chain)}"
-        raise Refused(printable(words))
-    found = fields(answer["Ok"])
-    return Quote(*(number(found[name]) for name in ("gross", "fee", "net", "due_ms", "latest_ms")))
+    code = to_hex(unit.code.encode())
+    answer = fields(await chain.api("PayFiApi.quote", to_hex(merchant), units, code))
+    if "Ok" in answer:
+        return shaped(Quote, answer["Ok"])
+    refusal = shaped(Refusal, answer["Err"])
+    words = f"this cannot be paid now: {refusal.name}: {refusal.reason}"
+    if refusal.name.endswith("OverLimit"):
+        rates, money = await rates_of(chain), chain.metadata.currency
+        words += (
+            f" It is {money.format(int(rates.unjudged_payment))} for a payment and "
+            f"{money.format(int(rates.unjudged_day))} for a day: pay less, or have a registrar "
+            "judge the merchant's identity"
+        )
+    raise Refused(printable(words))
 
 
-async def _limits(chain: Chain) -> str:
-    """Return the limits of merchants without a judged identity, in words."""
-    rates, money = fields(await chain.storage("PayFi.Rates")), chain.metadata.currency
-    payment, day = (number(rates[f"unjudged_{name}"]) for name in ("payment", "day"))
-    return (
-        f"It is {money.format(payment)} for a payment and {money.format(day)} for a day: pay less, "
-        "or have a registrar judge the merchant's identity"
-    )
+async def rates_of(chain: Chain) -> Rates:
+    """Return the rates of fees and the rules for merchants."""
+    return shaped(Rates, await chain.storage("PayFi.Rates"))
 
 
 async def bucket_ms(chain: Chain) -> int:
@@ -277,38 +190,17 @@ async def bucket_ms(chain: Chain) -> int:
 
 
 async def span_of(chain: Chain, *, hours: int = 0, days: int = 0) -> str:
-    """Return a time of the chain's payments in words; development chains have short hours."""
+    """Return a time of the chain's payments as text; development chains have short hours."""
     hour_ms, day_ms = (number(chain.constant(f"PayFi.{name}Ms")) for name in ("Hour", "Day"))
-    return in_words(hours * hour_ms + days * day_ms)
-
-
-def in_words(span_ms: int) -> str:
-    """Return a time in words: `14 days`, `72 hours`, `36 minutes`.
-
-    The unit is the largest that says it exactly; days are said from a week on.
-    """
-    seconds = -(-span_ms // 1_000)
-    for length, name, least in _UNITS:
-        if seconds % length == 0 and seconds >= least:
-            count = seconds // length
-            return f"{count:_} {name}{'' if count == 1 else 's'}"
-    return f"{seconds:_} seconds"
+    return span(hours * hour_ms + days * day_ms)
 
 
 def when(time_ms: int, now_ms: int) -> str:
-    """Return a time for people, with what is left until then; `never` beyond the calendar."""
-    try:
-        text = moment(time_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except OverflowError:
-        return "never"
-    left = time_ms - now_ms
-    if left <= 0:
-        return f"{text} (over)"
-    length, name = next(
-        ((length, name) for length, name, _ in _UNITS if left >= 2_000 * length), (1, "second")
-    )
-    count = left // (1_000 * length)
-    return f"{text} (in {count:_} {name}{'' if count == 1 else 's'})"
+    """Return a time for people, with the rest until then in its largest unit."""
+    text, left = date(time_ms), time_ms - now_ms
+    if text == "never":
+        return text
+    return f"{text} (in {' '.join(span(left).split()[:2])})" if left > 0 else f"{text} (over)"
 
 
 async def time_of(chain: Chain, at: bytes | None = None) -> int:
@@ -347,6 +239,12 @@ def currency_named(code: str) -> Currency:
         raise Mistyped(str(error)) from None
 
 
+def priced(units: int, code: bytes) -> str:
+    """Return an amount of minor units with the letters of its currency."""
+    unit = currency_named(letters_of(code))
+    return f"{unit.format(int(units))} {unit.code}"
+
+
 def named(chain: Chain, view: MerchantView) -> str:
     """Return a merchant in a sentence: its judged name and its address, or the address alone."""
     address = chain.metadata.address(view.account)
@@ -365,31 +263,32 @@ def number(value: Plain) -> int:
     return int(str(value))
 
 
-def exact(value: Plain, name: str = "") -> Plain:
-    """Return a record for JSON: numbers of more than 32 bits are text, which no reader rounds."""
-    if isinstance(value, dict):
-        return {key: exact(each, key) for key, each in value.items()}
-    if isinstance(value, list):
-        return [exact(each, name) for each in value]
-    is_large = isinstance(value, int) and not isinstance(value, bool) and name not in _SMALL
-    return str(value) if is_large else value
-
-
 def variant(value: Plain) -> str:
     """Return the name of an enum's variant."""
     return str(next(iter(value)) if isinstance(value, dict) else value)
 
 
-def code_of(value: Plain) -> str:
+def letters_of(code: bytes) -> str:
     """Return the letters of a currency."""
-    return bytes.fromhex(str(value).removeprefix("0x")).decode("ascii", "replace")
+    return code.decode("ascii", "replace")
 
 
-def account_of(value: Plain) -> bytes:
-    """Return the 32 bytes of an account."""
-    text = str(value)
-    return bytes.fromhex(text[2:]) if text.startswith("0x") else ss58.decode(text)[0]
+def account_of(value: Plain) -> AccountId:
+    """Return the account of a plain value."""
+    return shaped(AccountId, value)
 
 
-def _hex(raw: bytes) -> str:
-    return "0x" + bytes(raw).hex()
+_SMALL: Final = frozenset(
+    ("category", "plan", "policy", "disputes", "round", "asked", "auths", "categories")
+)
+"""Fields of at most 32 bits in the chain's records."""
+
+
+def exact(value: Plain, name: str = "") -> Plain:
+    """Return a record for JSON: numbers of more than 32 bits are text, which no reader rounds."""
+    if isinstance(value, dict):
+        return {key: exact(part, key) for key, part in value.items()}
+    if isinstance(value, list):
+        return [exact(item, name) for item in value]
+    is_large = isinstance(value, int) and not isinstance(value, bool) and name not in _SMALL
+    return str(value) if is_large else value

@@ -1,4 +1,7 @@
-"""The wallet of a command: its folder, names in the place of accounts, and passwords."""
+"""The wallet of a command: its folder, names in the place of accounts, and passwords.
+
+All commands with an account import this, and few need a wallet: what opens one is imported then.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.node.service.paths import default_base_path
 from btt_chain.primitives import ss58
+from btt_chain.wallet.errors import (
+    BadName,
+    Damaged,
+    NoSuchAccount,
+    WalletError,
+    WrongPassword,
+)
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import WALLET, password
 
@@ -37,8 +48,6 @@ def wallet_folder() -> Path:
     given = os.environ.get("BTT_WALLET")
     if given:
         return Path(given)
-    from btt_chain.node.service.paths import default_base_path
-
     return default_base_path() / "wallet"
 
 
@@ -52,8 +61,6 @@ def wallet() -> Wallet:
 @contextmanager
 def wallet_errors() -> Iterator[None]:
     """Turn errors of wallets into those of commands."""
-    from btt_chain.wallet.errors import BadName, NoSuchAccount, WalletError
-
     try:
         yield
     except NoSuchAccount as error:
@@ -177,7 +184,6 @@ class Passwords:
 def key_of(entry: Entry, passwords: Passwords) -> KeyPair:
     """Return the key of an account. Refused for a wrong password."""
     from btt_chain.wallet.entries import Kind
-    from btt_chain.wallet.errors import Damaged, WrongPassword
 
     if entry.kind is not Kind.KEY:
         raise Mistyped(f"{entry.name} is {_WITHOUT_KEY[entry.kind.value]}")

@@ -1,130 +1,30 @@
-"""Shared by `model`, `job` and `work`: a chain, a folder, and the node's answers."""
+"""Shared by commands of a chain: a connection, values that were typed, and the node's answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
-
-import click
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError, Currency
-from btt_chain.client.chain import Chain, read_properties
+from btt_chain.client.chain import read_properties
 from btt_chain.client.errors import MissingFeature, RpcError
-from btt_chain.client.jsonrpc import Connection, Json, WebSocket, web_socket_url
+from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.views import ViewClient
-from btt_chain.daemon import Daemon
-from btt_chain.extras import needs_extra
 from btt_chain.primitives.digits import whole_number
-from btt_chain.scale import EncodeError
-from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Command
 from cli.common.sending import LOCAL
 from cli.common.session import open_chain
 
 if TYPE_CHECKING:
-    from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.requester.folder import Folder
-    from btt_chain.work.package import Package
-
-Result = TypeVar("Result")
+    pass
 
 NO_METHOD: Final = -32601
 NO_FEATURE: Final = re.compile(r"this chain's runtime, (\S+), has no")
 """Part of a node's error for a method of a feature that the chain lacks."""
 ID_BYTES: Final = 32
-NETWORK: Final = "btt_chain.compute.blobs.transport"
-"""Module with which blobs are served; it takes a second to import."""
-
-
-def load_package(file: Path) -> Package:
-    """Read the package of a model. Refused if it is damaged, or the extra is missing."""
-    try:
-        from btt_chain.work.errors import WorkError
-        from btt_chain.work.package import load
-    except ImportError as missing:
-        raise lacks_extra(missing) from None
-
-    try:
-        return load(file)
-    except WorkError as reason:
-        raise Refused(f"{file.name}: {reason}") from None
-
-
-def lacks_extra(missing: ImportError) -> Refused:
-    """Return the error for a package that is not installed, with the command that installs it."""
-    text = str(missing)
-    return Refused(
-        text if "the extra `" in text else f"{text}; {needs_extra('this needs', 'work')}"
-    )
-
-
-def folder_option(command: Command) -> Command:
-    """Add `--base-path`: the gateway's folder of jobs, keys and results."""
-    return click.option(
-        "--base-path",
-        envvar="BTT_GATEWAY",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where jobs, their keys and results are kept. [default: ~/.local/share/btt-chain]",
-    )(command)
-
-
-def folder_of(base: Path | None, genesis: bytes) -> Folder:
-    """Return the gateway's folder for a chain. OSError if it cannot be created."""
-    from btt_chain.compute.requester.folder import Folder
-    from btt_chain.node.service.paths import default_base_path
-
-    return Folder(base or default_base_path(), genesis)
-
-
-@asynccontextmanager
-async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
-    """Connect to a chain of this program's runtime; errors become those of commands."""
-    from btt_chain.client.typed import open_runtime
-
-    with _work_errors():
-        async with open_runtime(web_socket_url(url), timeout) as chain:
-            yield chain
-
-
-async def follow_work(
-    url: str,
-    timeout: float,
-    work: Callable[[RuntimeClient], Awaitable[Result]],
-    genesis: bytes | None = None,
-) -> Result:
-    """Call `work` with a chain of this program's runtime, again whenever its node went away.
-
-    `genesis` names the chain if it is known. Errors become those of commands. See
-    `btt_chain.daemon`.
-    """
-    from btt_chain.client.typed import RuntimeClient
-
-    async def begin(connection: WebSocket) -> Result:
-        return await work(await RuntimeClient.open(await Chain.open(connection)))
-
-    daemon = Daemon(url, timeout, report=show.note)
-    daemon.genesis = genesis
-    with _work_errors():
-        return await daemon.run(begin)
-
-
-@contextmanager
-def _work_errors() -> Iterator[None]:
-    """Raise errors of useful work as those of commands."""
-    from btt_chain.client.typed import UnsupportedRuntime
-    from btt_chain.compute.folder import Damaged
-
-    try:
-        yield
-    except EncodeError as error:
-        raise Mistyped(f"what was given does not fit the call: {error}") from None
-    except (Damaged, UnsupportedRuntime) as error:
-        raise Refused(str(error)) from None
 
 
 @asynccontextmanager
@@ -138,13 +38,6 @@ async def properties(url: str, timeout: float) -> tuple[Currency, int]:
     """Return the currency of a chain, and the network prefix of its addresses."""
     async with await WebSocket.connect(url, timeout) as client:
         return read_properties(await client.call("system_properties"))
-
-
-async def chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
-    """Return the chain's currency, and True if the chain is one of a single machine."""
-    async with await WebSocket.connect(url, timeout) as client:
-        currency, _ = read_properties(await client.call("system_properties"))
-        return currency, await is_local(client)
 
 
 async def is_local(connection: Connection) -> bool:
@@ -167,14 +60,6 @@ async def asked(client: Connection, method: str, *params: Json) -> Json:
         raise
 
 
-async def found(client: Connection, method: str, id: bytes, what: str) -> dict[str, Json]:
-    """Return a record by its id. NotFound if there is none."""
-    answer = await asked(client, method, "0x" + id.hex())
-    if not isinstance(answer, dict):
-        raise NotFound(f"the chain has no {what} 0x{id.hex()} (any more)")
-    return answer
-
-
 def read_id(text: str, what: str) -> bytes:
     """Return the 32 bytes of an id. Mistyped if the text is not an id."""
     try:
@@ -184,11 +69,6 @@ def read_id(text: str, what: str) -> bytes:
     if len(raw) != ID_BYTES:
         raise Mistyped(f"{what}: {text!r} is not an id: write 0x and 64 hex digits")
     return raw
-
-
-def texts(answer: Json) -> list[str]:
-    """Return the texts of an answer's list; other values are left out."""
-    return [item for item in answer if isinstance(item, str)] if isinstance(answer, list) else []
 
 
 def money(currency: Currency, answer: Json) -> str:

@@ -84,7 +84,7 @@ def until_settled(shop: Shop, payment: str) -> Document:
     deadline = time.monotonic() + HANG
     while time.monotonic() < deadline:
         found: Document = shop.document("merchant", "show", CAFE, "--payment", payment)
-        if found["state"] == "settled":
+        if found["state"] == "Settled":
             return found
         time.sleep(3)
     raise AssertionError(f"payment {payment} is not settled after {HANG} s: {found}")

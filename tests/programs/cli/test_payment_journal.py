@@ -125,7 +125,7 @@ def test_what_a_merchant_types_wrongly_is_said_in_one_line(
 def test_a_till_that_is_named_twice_is_added_once(shop: Shop) -> None:
     done = shop.run("merchant", "configure", "--till", "//Eve", "--till", "//Eve", "--from", CAFE)
     assert done.returncode == 0, done.stderr
-    assert len(shop.document("merchant", "show", CAFE)["record"]["till_keys"]) == 2
+    assert len(shop.document("merchant", "show", CAFE)["record"]["tillKeys"]) == 2
 
 
 def test_a_till_that_is_interrupted_says_that_its_request_stays_payable(shop: Shop) -> None:

@@ -34,13 +34,13 @@ def test_the_life_of_a_registration(url: str, tmp_path: Path) -> None:
 
     found = document("status", BOB, "--url", url)
     assert (found["active"], found["capacity"]) == (str(1_200 * 10**18), 3)
-    assert found["endpoints"] == made["endpoints"]
+    assert found["info"]["endpoints"] == made["endpoints"]
     assert not found["chilled"]
     assert "1_200 BTT free" in run("status", "//Bob", "--url", url).stdout
 
     (row,) = document("list", "--url", url)
     assert (row["provider"], row["active"], row["capacity"]) == (BOB, str(1_200 * 10**18), 3)
-    assert (row["kind"], row["classes"], row["lost"]) == ("Clinic", [0], "0")
+    assert (row["info"]["kind"], row["info"]["classes"], row["lost"]) == ("clinic", [0], "0")
     table = run("list", "--class", "0", "--free", "--url", url).stdout
     assert "1_200 BTT" in table
     assert "0 of 3" in table
@@ -54,7 +54,7 @@ def test_the_life_of_a_registration(url: str, tmp_path: Path) -> None:
     document("register", *mine, "--bond", "1500BTT", "--capacity", "1", "--kind", "clinic")
     found = document("status", BOB, "--url", url)
     assert (found["active"], found["capacity"]) == (str(1_500 * 10**18), 1)
-    assert found["endpoints"] == made["endpoints"]  # the port stays
+    assert found["info"]["endpoints"] == made["endpoints"]  # the port stays
 
     found = document("earnings", BOB, "--url", url)
     assert (found["jobs"], found["lost"]) == ([], "0")

@@ -65,6 +65,18 @@ def offer(units: int, price: int | None = None) -> Offer:
     return Offer(Side.Sell, level, u64(units))
 
 
+class Doubled(click.ParamType[int]):
+    """A number that counts twice."""
+
+    name = "days"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number, twice."""
+        return 2 * int(str(value))
+
+
 def ask(
     asset: Annotated[u32, TypeName("AssetId")],
     who: AccountId | None,
@@ -72,6 +84,9 @@ def ask(
     immediate: Annotated[bool, Input(help="Now or never.")],
     price: Annotated[Balance, Input("AMOUNT", "What it costs.")],
     file: Path | None,
+    limit: Annotated[list[u16], Input(help="Give it once for each.", most=99)],
+    reports: Annotated[bool | None, Input(help="Have reports, or not.")],
+    term: Annotated[u16, Input(help="Days.", type=Doubled())],
 ) -> None:
     """Ask for something."""
 
@@ -83,9 +98,9 @@ def declarations() -> dict[str, click.Parameter]:
 def test_a_parameter_with_a_help_is_an_option_and_one_without_is_an_argument() -> None:
     shown = declarations()
     assert {name for name, param in shown.items() if isinstance(param, click.Option)} == {
-        "levels", "immediate", "price",
+        "levels", "immediate", "price", "limit", "reports", "term",
     }  # fmt: skip
-    assert [name for name, param in shown.items() if param.required] == ["asset", "price"]
+    assert [name for name, param in shown.items() if param.required] == ["asset", "price", "term"]
     levels, immediate, price = shown["levels"], shown["immediate"], shown["price"]
     assert isinstance(levels, click.Option)
     assert (levels.opts, levels.default, levels.show_default) == (["--levels"], "10", True)
@@ -103,6 +118,28 @@ def test_an_option_without_a_default_is_required_unless_its_type_is_optional() -
     assert click.Command("show", params=[optional]).make_context("show", []).params == {"of": None}
     with pytest.raises(click.MissingParameter, match="of"):
         click.Command("show", params=[required]).make_context("show", [])
+
+
+def typed(*words: str) -> dict[str, object]:
+    """Return the values of the options of `ask` for a command line."""
+    options = [param for param in declarations().values() if isinstance(param, click.Option)]
+    command = click.Command("ask", params=[*options])
+    return command.make_context("ask", list(words)).params
+
+
+def test_lists_are_options_that_repeat_and_optional_flags_have_an_opposite() -> None:
+    needed = ("--price", "1BTT", "--term", "7")
+    values = typed(*needed)
+    assert (values["limit"], values["reports"], values["term"], values["immediate"]) == (
+        (), None, 14, False,
+    )  # fmt: skip
+    values = typed(*needed, "--limit", "1", "--limit", "2", "--no-reports", "--immediate")
+    assert (values["limit"], values["reports"], values["immediate"]) == ((1, 2), False, True)
+    assert typed(*needed, "--reports")["reports"] is True
+    limit = Parameter("limit", list[u16], Input(help="Give it once for each."))
+    assert limit.parse((1, 2), CONTEXT) == [u16(1), u16(2)]
+    with pytest.raises(click.BadParameter, match="99"):
+        typed(*needed, "--limit", "100")
 
 
 def test_a_parameter_of_a_call_has_the_bounds_choices_and_metavar_of_its_type() -> None:

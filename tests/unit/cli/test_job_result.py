@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ from btt_chain.scale import i16, u16, u32
 from btt_chain.work.model import scale_bits
 from btt_chain.work.tensors import Kind, Tensor
 from cli.commands.job_result import print_result
-from runtime.pallets.jobs.types import Tier
+from runtime.pallets.jobs.types import JobState, Tier
+from runtime.pallets.jobs.views import JobView
 
 
 def record_of(*dims: int) -> Record:
@@ -39,7 +42,8 @@ def test_a_table_of_outputs_has_a_name_for_each_column(
     monkeypatch.setattr(Folder, "result", lambda _self, _record: bytes(range(count)))
     folder = Folder(tmp_path, bytes(32))
 
-    print_result(folder, record_of(*dims), {"id": "0x00"}, True, tmp_path / "out.csv")
+    job = SimpleNamespace(id=bytes(32), state=JobState.Finalized, receipt=None)
+    print_result(folder, record_of(*dims), cast("JobView", job), True, tmp_path / "out.csv")
 
     shown = json.loads(capsys.readouterr().out)["outputs"][0]
     rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))

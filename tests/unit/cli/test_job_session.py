@@ -11,6 +11,8 @@ import pytest
 from btt_chain.primitives.digest import H256
 from cli.commands import job_session
 from cli.common.errors import NotFound, Refused
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.types import JobState, Outcome
 
 if TYPE_CHECKING:
     from btt_chain.compute.requester.folder import Folder, Record
@@ -43,12 +45,15 @@ class FakeChain:
                 return "0x" + "be" * 32
             case "chain_getFinalizedHead":
                 return "0x" + "f1" * 32
-            case "chain_getHeader":
-                return {"number": hex(self.at)}
-        assert method == "work_job"
-        _, block = params
-        state = (self.states if block == "0x" + "be" * 32 else self.final)[self.at]
-        return None if state is None else {"state": state, "outcome": "fraud"}
+        assert method == "chain_getHeader"
+        return {"number": hex(self.at)}
+
+    async def api(self, method: object, id: H256, *, at: bytes) -> SimpleNamespace | None:
+        assert (method, id) == (WorkApi.job, RECORD.job)
+        state = (self.states if at == b"\xbe" * 32 else self.final)[self.at]
+        if state is None:
+            return None
+        return SimpleNamespace(state=JobState[state.title()], outcome=Outcome.Fraud, provider=None)
 
 
 async def fetch(

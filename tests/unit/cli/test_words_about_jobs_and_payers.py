@@ -9,22 +9,25 @@ import pytest
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.payments.privacy import account_for, path_for
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.job_tier import Tier
 from cli.commands.dispute import check_payer
 from cli.commands.job_result import checked_by
 from cli.common.errors import Refused
+from runtime.pallets.receipts.types import Valid
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
-    from btt_chain.client.jsonrpc import Json
-    from cli.common.merchants import PaymentView
     from cli.common.sending import Sender
+    from runtime.pallets.jobs.views import JobView
+    from runtime.pallets.payfi.api import PaymentView
 
 ALICE, CLINIC = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Clinic").public
 
 
 def refusal(payer: bytes, pair: KeyPair, proxied: object = None) -> str | None:
     chain = SimpleNamespace(metadata=SimpleNamespace(address=bytes.hex))
-    payment = SimpleNamespace(id=17, payer=payer, merchant=CLINIC)
+    payment = SimpleNamespace(id=17, payment=SimpleNamespace(payer=payer, merchant=CLINIC))
     signing = SimpleNamespace(proxied=proxied)
     sender = SimpleNamespace(account=pair.public, pair=pair, signing=signing)
     try:
@@ -50,8 +53,11 @@ def test_a_dispute_by_another_key_names_the_path_of_the_account_that_paid() -> N
 def test_the_items_that_a_verifier_checked_are_numbers_and_not_a_count(
     items: int, text: str
 ) -> None:
-    seat: Json = {"verifier": "V", "verdict": {"kind": "valid"}, "rho": "0x" + "11" * 32}
-    receipt: Json = {"seats": [seat], "sampleCount": 2}
-    answer: dict[str, Json] = {"items": items, "receipt": receipt}
-    (line,) = checked_by(answer)
+    seat = SimpleNamespace(
+        verifier=AccountId(bytes(32)), verdict=Valid(), rho=bytes(32), missed=[], committed=True
+    )
+    receipt = SimpleNamespace(seats=[seat], sample_count=2)
+    job = SimpleNamespace(items=items, receipt=receipt, tier=Tier.Open)
+    (line,) = checked_by(cast("JobView", job))
     assert text in line
+    assert "valid, " in line
