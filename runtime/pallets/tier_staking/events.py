@@ -6,7 +6,7 @@ from typing import Annotated
 
 from btt_chain.scale import TypeName, u32
 from runtime.frame import Event
-from runtime.frame.aliases import AccountIdOf, BalanceOf, MomentOf
+from runtime.frame.aliases import AccountIdOf, BalanceOf, ChainMoment
 from runtime.pallets.tier_staking.types import (
     EraIndex,
     PremiumService,
@@ -92,7 +92,7 @@ class PremiumBought(Event, index=8):
 
     who: AccountIdOf
     service: ServiceId
-    until: MomentOf
+    until: ChainMoment
     price: BalanceOf
     burned: BalanceOf
 

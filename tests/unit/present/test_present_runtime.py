@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 
 from btt_chain.client.amount import Currency
 from btt_chain.present import Context, rule_of
+from btt_chain.scale import u64, u128
+from btt_chain.scale.hints import hints_of
 from runtime.frame.items import TypedItem
+from runtime.pallets.asset_registry import events as asset_events
+from runtime.pallets.asset_registry.types import AssetInfo, BuyBack
+from runtime.pallets.tier_staking.events import PremiumBought
 from runtime.table import BttRuntime
 from support.tiers import amount
 from support.values import Values
@@ -101,3 +106,19 @@ def test_any_value_has_a_text_a_cell_and_escaped_html(seed: int) -> None:
             assert tags.tags <= TAGS, name
             assert not tags.open, name
             assert not tags.attributes, name
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        AssetInfo, BuyBack, asset_events.AssetRegistered, asset_events.AssetIssued,
+        asset_events.BuyBackOffered, asset_events.BoughtBack,
+    ],
+)  # fmt: skip
+def test_units_of_an_asset_are_not_an_amount_of_money(kind: type) -> None:
+    assert rule_of(hints_of(kind)["units"]).text(u128(1_000), CHAIN) == "1_000"
+
+
+def test_access_to_a_premium_service_ends_at_a_time_of_the_chain() -> None:
+    until = rule_of(hints_of(PremiumBought)["until"])
+    assert until.text(u64(86_400_000), CHAIN) == "2025-12-02 00:00 UTC"
