@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from math import ceil
 from time import monotonic, thread_time
@@ -30,6 +30,7 @@ from btt_chain.explorer.render import GROUP, STATIC, Renderer, static
 from btt_chain.explorer.routes import MAX_KEYS, PAGES, Asked, Page
 from btt_chain.explorer.signing.routes import Signing
 from btt_chain.present.visible import shown
+from btt_chain.web.access import LOCAL_HOSTS, HostCheck
 from btt_chain.web.bounds import Handler, RequestBounds, RequestRefused
 from btt_chain.web.budget import EXTERNAL, Accounts, CostAccount
 from btt_chain.web.limits import HttpLimits
@@ -85,14 +86,21 @@ class Server:
     """The pages of one index."""
 
     def __init__(
-        self, context: Context, limits: HttpLimits = LIMITS, proxies: Proxies | None = None
+        self,
+        context: Context,
+        limits: HttpLimits = LIMITS,
+        proxies: Proxies | None = None,
+        hosts: Collection[str] = (),
     ) -> None:
+        """`hosts` are further names of this machine, under which pages are asked for."""
         self.context = context
         self.hub = Hub()
         self.listeners: Final = Places(MAX_LISTENERS, MAX_OF_CALLER)
         """Places of the streams of new blocks."""
         self._renderer = Renderer(context.data)
-        self.bounds = RequestBounds(limits, proxies=proxies)
+        names = LOCAL_HOSTS | {name.lower() for name in hosts}
+        check = HostCheck(None if context.is_public else names)
+        self.bounds = RequestBounds(limits, proxies=proxies, hosts=check)
         read, self._caller = self.bounds.read, self.bounds.caller
         self.signing = Signing(context, self._made, _language, read, self._caller)
         self._exports = Exports(context, HEADERS, self._caller)

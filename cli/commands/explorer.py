@@ -83,6 +83,14 @@ def explorer_options(command: Command) -> Command:
     "repeatable.",
 )
 @click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Answer under this name, too, as a tunnel or proxy asks for; repeatable. With --public, "
+    "any name is answered.",
+)
+@click.option(
     "--from",
     "first",
     type=click.IntRange(min=0),
@@ -105,6 +113,7 @@ def explorer(
     listen: str,
     public: bool,
     proxies: tuple[str, ...],
+    hosts: tuple[str, ...],
     first: int,
     keep: str | None,
     until_input_ends: bool,
@@ -130,6 +139,7 @@ def explorer(
             is_public=public,
         ),
         proxies=proxies_of(proxies),
+        hosts=hosts,
     )  # fmt: skip
     if until_input_ends:
         _end_with_input()

@@ -285,8 +285,6 @@ class Signing:
         self._ensure_on(request)
         if not is_own(request.headers, request.host):
             raise web.HTTPForbidden(reason="This request comes from another site.")
-        if not self._context.is_public and not _is_local(request.host):
-            raise web.HTTPForbidden(reason="This machine does not have this name.")
         raw = await self._read(request)
         fields = _json_fields(raw) if _is_json(request) else _form_fields(request, raw)
         return {
