@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2s
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,8 +20,12 @@ from markupsafe import Markup
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.economy import GLOBALS
 from btt_chain.explorer.language import Language
-from btt_chain.explorer.pages.forms import HASH, Fields, Json
+from btt_chain.explorer.pages.clock import Clock
+from btt_chain.explorer.pages.forms import HASH, Fields
 from btt_chain.explorer.pages.transactions import short
+from btt_chain.explorer.site import page_context
+from btt_chain.present import Context, Items, Json, Members, Option, Record, Rule
+from btt_chain.present.scalars import GROUP, in_words, words_of
 from btt_chain.primitives import ss58
 
 HERE: Final = Path(__file__).parent
@@ -37,8 +43,6 @@ AMOUNT: Final = re.compile(r"(?<![\w.])\d{1,3}(?:_\d{3})+(?=(?:\.\d+)? [A-Za-z]+
 PART: Final = re.compile(r"[^._]*[._]?")
 LAST_MS: Final = 9_999_999_999_999
 """Last time that is shown as a date, in milliseconds since 1970: of the year 2286."""
-GROUP: Final = "\u202f"
-"""Between thousands: a narrow space that does not break."""
 
 
 @lru_cache(maxsize=1)
@@ -67,6 +71,106 @@ def static(name: str) -> tuple[bytes, str]:
     return raw, blake2s(raw, digest_size=6).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The data of a page, and the rule of their type."""
+
+    form: Members
+    answer: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading, and the writer of its cells."""
+
+    heading: Markup
+    is_number: bool
+    cell: Callable[[object], Markup]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of records as a table."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Markup]]
+
+
+class Records:
+    """The records of a page as HTML, by the names of their members, as `asset.poll`.
+
+    `but` are names of fields that the template shows itself, separated by spaces.
+    """
+
+    def __init__(self, typed: Typed, context: Context) -> None:
+        self._typed = typed
+        self._context = context
+
+    def fields(self, path: str, but: str = "") -> list[tuple[Markup, Markup]]:
+        """Return the headings and values of a record's fields."""
+        rule, record = self._find(path)
+        columns = self._columns(rule, {*but.split()})
+        return [(column.heading, column.cell(record)) for column in columns]
+
+    def rows(self, path: str, but: str = "") -> Listing:
+        """Return a list of records. TypeError if the member is not one."""
+        rule, records = self._find(path)
+        if not isinstance(rule, Items) or not isinstance(records, list):
+            raise TypeError(f"{path} is not a list")
+        columns = self._columns(rule.item, {*but.split()})
+        return Listing(columns, [[column.cell(record) for column in columns] for record in records])
+
+    def _find(self, path: str) -> tuple[Rule[object], object]:
+        """Return the rule and the value of a member. LookupError if there is none."""
+        rule: object = self._typed.form
+        value: object = self._typed.answer
+        for name in path.split("."):
+            if isinstance(rule, Members):
+                rule, value = rule.members[name].rule, cast("Mapping[str, object]", value)[name]
+            elif isinstance(rule, Record):
+                part = next(part for part in rule.parts if part.name == name)
+                rule, value = part.rule, part.of(value)
+            rule = rule.inner if isinstance(rule, Option) else rule
+        return cast("Rule[object]", rule), value
+
+    def _columns(self, rule: object, but: AbstractSet[str]) -> list[Column]:
+        """Return the fields of a record, or those of the records in an object and its members."""
+        if isinstance(rule, Record):
+            return [self._column(part.heading(self._context), part.rule, part.of)
+                    for part in rule.parts if part.name not in but]  # fmt: skip
+        columns, keys = [], set()
+        for name, member in rule.members.items() if isinstance(rule, Members) else ():
+            of = _member(name)
+            if isinstance(member.rule, Record) and member.is_flat:
+                keys |= {part.key for part in member.rule.parts}
+                columns += [
+                    replace(column, cell=partial(_cell_of, of, column.cell))
+                    for column in self._columns(member.rule, but)
+                ]
+            elif (
+                name not in keys | but and not member.is_optional
+            ):  # others replace a field in JSON
+                heading = in_words(" ".join(words_of(name)).capitalize(), self._context)
+                columns.append(self._column(heading, member.rule, of))
+        return columns
+
+    def _column(self, heading: str, rule: Rule[object], of: Callable[[object], object]) -> Column:
+        def cell(record: object) -> Markup:
+            return Markup(rule.html(of(record), self._context))  # noqa: S704 - rules escape values
+
+        return Column(Markup(heading), rule.is_number, cell)  # noqa: S704 - so do they names
+
+
+def _member(name: str) -> Callable[[object], object]:
+    return lambda members: cast("Mapping[str, object]", members)[name]
+
+
+def _cell_of(
+    of: Callable[[object], object], cell: Callable[[object], Markup], members: object
+) -> Markup:
+    return cell(of(members))
+
+
 class Renderer:
     """Renders pages of one chain."""
 
@@ -75,19 +179,32 @@ class Renderer:
         self._data = data
 
     def page(
-        self, template: str, fields: Fields, language: Language, frame: Mapping[str, Json]
+        self,
+        template: str,
+        fields: Fields,
+        language: Language,
+        frame: Mapping[str, object],
+        typed: Typed | None = None,
     ) -> str:
-        """Return a page. `frame` are the fields of the head and foot of every page."""
+        """Return a page. `frame` are the fields of the head and foot of every page.
+
+        `typed` are the data that `fields` were made of: templates show its records by their types.
+        """
 
         def ago(ms: int | None) -> str:
             return "" if ms is None else language.ago(int(time.time()) - ms // 1_000)
 
+        records = None
+        if typed is not None:
+            clock = cast("Clock | None", typed.answer.get("clock"))
+            records = Records(typed, page_context(self._data, language.text, clock))
         return (
             environment()
             .get_template(template)
             .render(
                 **fields,
                 frame=frame,
+                records=records,
                 t=language.text,
                 lang=language.code,
                 ago=ago,

@@ -135,3 +135,16 @@ class LowerNames(Meaning):
 
 
 LOWER_NAMES: Final = LowerNames()
+
+
+# ---- records
+
+
+@dataclass(frozen=True, slots=True)
+class Flat(Meaning):
+    """A record whose fields have its place in an object, and so have those of its own `parts`."""
+
+    parts: tuple[str, ...] = ()
+
+
+FLAT: Final = Flat()

@@ -42,6 +42,7 @@ from btt_chain.scale import u128
 from cli.program import program
 from support.chain import ALICE, BOB, DevChain, address
 from support.explorer import ChainConnection, index_chain, pages_of
+from support.record_words import words_of_records
 
 Client = TestClient[web.Request, web.Application]
 
@@ -391,6 +392,7 @@ def test_every_text_of_the_pages_has_a_translation() -> None:
         "to",
         "other",
     }
+    texts |= words_of_records(HERE / "templates")
     texts |= {name for _, name, _ in LINKS} | {*CHAMBERS, *STAGES, *STATES}
     texts |= {each for table in WORDS.values() for each in table.values()}
     texts |= {each.words for each in MONEY.values()} | {*BENEFITS.values()}

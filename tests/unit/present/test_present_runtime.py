@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from random import Random
+from types import SimpleNamespace
 from typing import Final
 
 import pytest
@@ -22,6 +24,7 @@ from runtime.pallets.asset_registry import events as asset_events
 from runtime.pallets.asset_registry.types import AssetInfo, BuyBack
 from runtime.pallets.tier_staking.events import PremiumBought
 from runtime.table import BttRuntime
+from support.json_schema import conform
 from support.tiers import amount
 from support.values import Values
 
@@ -29,6 +32,7 @@ CHAIN: Final = Context(currency=Currency(), slot_ms=6_000, genesis_ms=1_764_547_
 WITHOUT: Final = {"Events", "Freezes", "Holds", "IdentityOf", "SuperOf"}
 """Items whose types have a codec of their own in place of a structure."""
 TAGS: Final = {"code", "dd", "dl", "dt", "li", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+NAMELESS: Final = SimpleNamespace(name=lambda _: None, link=str, words=str)
 SEEDS: Final = st.integers(min_value=0, max_value=2**32)
 
 pytestmark = pytest.mark.hypothesis
@@ -85,6 +89,9 @@ def test_the_json_of_a_stored_value_is_read_again(seed: int) -> None:
             value = Values(Random(seed)).of(kind)
             document = json.loads(json.dumps(rule_of(kind).json(value, CHAIN)))
             assert rule_of(kind).read(document, CHAIN) == value, name
+            conform(document, rule_of(kind).schema(CHAIN), name)
+            on_site = replace(CHAIN, site=NAMELESS)
+            conform(rule_of(kind).json(value, on_site), rule_of(kind).schema(on_site), name)
             if isinstance(document, dict):
                 assert rule_of(kind).parse(json.dumps(document), CHAIN) == value, name
 
