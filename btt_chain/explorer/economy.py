@@ -55,7 +55,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "reasons": tokenomics.REASONS,
     "pools_in_words": tokenomics.POOLS,
     "burns": tokenomics.BURNS,
-    "rows": tokenomics.ROWS,
+    "releases": tokenomics.ROWS,
     "assetStates": exchange.ASSET_STATES,
     "assetKinds": exchange.ASSET_KINDS,
     "facilityKinds": payments.FACILITY_KINDS,

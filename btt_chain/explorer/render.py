@@ -202,15 +202,20 @@ class Renderer:
             environment()
             .get_template(template)
             .render(
-                **fields,
-                frame=frame,
-                records=records,
-                t=language.text,
-                lang=language.code,
-                ago=ago,
-                amount=self.amount,
-                named=self.named,
-                asset=asset,
+                # A field that a record gets some day may have a name of these.
+                fields
+                | GLOBALS
+                | {
+                    "page": fields,
+                    "frame": frame,
+                    "records": records,
+                    "t": language.text,
+                    "lang": language.code,
+                    "ago": ago,
+                    "amount": self.amount,
+                    "named": self.named,
+                    "asset": asset,
+                }
             )
         )
 

@@ -106,6 +106,7 @@ PARTS: Final = {
     "job": "The number of a job or of a receipt: 32 bytes in hex.",
     "model": "The number of a model: 32 bytes in hex.",
     "asset": "The number of an asset.",
+    "order": "The number of an order.",
     "hash": "The hash of a transaction that was sent here.",
 }
 """Parts of paths with their meanings."""
@@ -238,6 +239,8 @@ ECONOMY: Final = (
     Page("/market/{asset}", "market.html", "The order book and last auctions of an asset.",
          exchange.MarketPage,
          lambda c, a, _: exchange.market_page(c, a.part("asset"))),
+    Page("/order/{order}", "order.html", "An open order of the exchange.", exchange.OrderPage,
+         lambda c, a, _: exchange.order_page(c, a.part("order"))),
     Page("/asset/{asset}", "asset.html", "An asset: reports and the history of its value.",
          assets.AssetPage,
          lambda c, a, _: assets.asset_page(c, a.part("asset"))),

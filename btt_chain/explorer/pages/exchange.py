@@ -8,11 +8,13 @@ from btt_chain.explorer import apis
 from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.pages.clock import Clock, slot_clock
-from btt_chain.explorer.pages.forms import PAGE, index_of
-from btt_chain.primitives.meaning import Flat
-from btt_chain.scale import u32
+from btt_chain.explorer.pages.forms import PAGE, BadRequest, index_of
+from btt_chain.present.visible import shown
+from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.meaning import FLAT, Flat
+from btt_chain.scale import u32, u64
 from runtime.apis.assets import AssetsApi, AssetView, ExchangeApi, PriceLevel
-from runtime.pallets.exchange.types import Trade
+from runtime.pallets.exchange.types import Order, Trade
 
 LEVELS: Final = 50
 """Maximum number of price levels of a side."""
@@ -55,6 +57,15 @@ class MarketPage(AssetRow):
     trades: list[Trade]
 
 
+class OrderPage(TypedDict):
+    """An open order."""
+
+    order: Annotated[Order, FLAT]
+    id: int
+    at: int
+    clock: Clock | None
+
+
 async def exchange_page(context: Context, begin: str | None) -> ExchangePage:
     """Return the registered assets with their state."""
     first = index_of(begin, "an asset") if begin else u32(0)
@@ -79,6 +90,21 @@ async def market_page(context: Context, text: str) -> MarketPage:
         "bids": book.bids,
         "asks": book.asks,
         "trades": trades[: -TRADES - 1 : -1],
+    }
+
+
+async def order_page(context: Context, text: str) -> OrderPage:
+    """Return an open order by its number."""
+    id = whole_number(text, u64.MAX)
+    if id is None:
+        raise BadRequest(f"{shown(text)} is not a number of an order")
+    missing = f"There is no open order {id}."
+    order = await apis.find(context, ExchangeApi.order, u64(id), missing=missing)
+    return {
+        "order": order,
+        "id": id,
+        "at": context.index.final()[0],
+        "clock": await slot_clock(context),
     }
 
 

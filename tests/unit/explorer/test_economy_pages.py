@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,17 @@ from aiohttp.test_utils import TestClient
 from btt_chain.client.errors import Disconnected
 from btt_chain.client.jsonrpc import Json
 from btt_chain.explorer import apis
-from btt_chain.explorer.economy import LINKS
+from btt_chain.explorer.economy import GLOBALS, LINKS
 from btt_chain.explorer.pages.jobs import COURSE, STATES, steps
 from btt_chain.explorer.pages.payments import histogram
 from btt_chain.explorer.render import STATIC, static
+from btt_chain.present import Members
+from btt_chain.present.composites import camel_case
 from btt_chain.scale import encode, u32, u128
 from runtime.apis.incentives_stats import Statistics
 from runtime.constants import BTT
 from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.exchange.types import Order
 from support.chain import BOB, DevChain
 from support.document import Document
 from support.explorer import ChainConnection, index_chain, pages_of
@@ -32,7 +36,7 @@ Client = TestClient[web.Request, web.Application]
 JOB, PAID, FRAUD = (f"0x{bytes(id).hex()}" for id in JOBS)
 PATHS = [
     "/governance", "/referendum/0", "/jobs", "/jobs?open=1", f"/job/{JOB}", f"/job/{PAID}",
-    f"/job/{FRAUD}", "/providers", "/tokenomics", "/exchange", "/market/0", "/payfi",
+    f"/job/{FRAUD}", "/providers", "/tokenomics", "/exchange", "/market/0", "/order/7", "/payfi",
     "/facilities", "/oracle", f"/receipt/0x{bytes(RECEIPT).hex()}", "/models",
     f"/model/0x{bytes(MODEL).hex()}", "/provider/Bob", "/validator/Alice", "/chambers",
     "/merchant/Bob", "/asset/0", "/staking", "/staking?amount=1000&tier=4", "/vesting",
@@ -217,6 +221,31 @@ async def test_a_market_shows_its_book_and_its_asset(client: Client) -> None:
     assert "No assets are registered yet." in await text(client, "/exchange?from=7")
 
 
+async def test_an_order_has_all_fields_of_its_record(client: Client) -> None:
+    found = await data(client, "/order/7")
+    page = words(await text(client, "/order/7"))
+    for field in fields(Order):
+        assert camel_case(field.name) in found
+    for heading, value in (
+        ("Owner", "Alice"), ("Side", "sell"), ("Price", "60 BTT"), ("Units", "40"),
+        ("Taker", "1 %"), ("Until", "-"),
+    ):  # fmt: skip
+        assert f"{heading} {value}" in page
+    assert "卖出" in await text(client, "/order/7", **{"Accept-Language": "zh"})
+
+
+async def test_a_field_of_a_record_may_have_a_name_of_the_templates_own(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = [*GLOBALS, "t", "amount", "asset", "frame", "records", "lang", "ago", "named", "page"]
+    write = Members.json
+    monkeypatch.setattr(
+        Members, "json", lambda *args: dict.fromkeys(own, "a new field") | write(*args)
+    )
+    for path in ("/order/7", "/referendum/0", "/tokenomics"):
+        assert await text(client, path)
+
+
 async def test_payments_that_wait_are_in_the_histogram_without_their_payers(
     client: Client,
 ) -> None:
@@ -274,6 +303,7 @@ FORGED = [
     ("/referendum/7", 404), ("/referendum/x", 400), ("/referendum/4294967296", 400),
     ("/job/0x12", 400), (f"/job/0x{'9' * 64}", 404), ("/jobs?after=x", 400),
     ("/providers?after=5Grw", 400), ("/market/9", 404), ("/market/-1", 400),
+    ("/order/8", 404), ("/order/x", 400),
     ("/exchange?from=x", 400), ("/governance?below=x", 400), ("/facilities?after=x", 400),
 ]  # fmt: skip
 

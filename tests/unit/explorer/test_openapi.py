@@ -44,6 +44,7 @@ ASKED = {
     "/model/{model}": [f"/model/0x{bytes(MODEL).hex()}"],
     "/staking": ["/staking", "/staking?amount=1", "/staking?amount=1000"],
     "/market/{asset}": ["/market/0"],
+    "/order/{order}": ["/order/7"],
     "/asset/{asset}": ["/asset/0"],
     "/merchant/{account}": ["/merchant/Bob"],
 }
