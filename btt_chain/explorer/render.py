@@ -25,6 +25,7 @@ from btt_chain.explorer.pages.forms import HASH, Fields
 from btt_chain.explorer.pages.transactions import short
 from btt_chain.explorer.site import page_context
 from btt_chain.present import Context, Items, Json, Members, Option, Record, Rule
+from btt_chain.present.composites import ABSENT
 from btt_chain.present.scalars import GROUP, in_words, words_of
 from btt_chain.primitives import ss58
 
@@ -156,7 +157,8 @@ class Records:
 
     def _column(self, heading: str, rule: Rule[object], of: Callable[[object], object]) -> Column:
         def cell(record: object) -> Markup:
-            return Markup(rule.html(of(record), self._context))  # noqa: S704 - rules escape values
+            html = rule.html(of(record), self._context)
+            return Markup(html or ABSENT)  # noqa: S704 - rules escape values
 
         return Column(Markup(heading), rule.is_number, cell)  # noqa: S704 - so do they names
 
@@ -202,10 +204,10 @@ class Renderer:
             environment()
             .get_template(template)
             .render(
-                # A field that a record gets some day may have a name of these.
-                fields
-                | GLOBALS
-                | {
+                {
+                    **fields,
+                    # A field that a record gets some day may have one of these names.
+                    **GLOBALS,
                     "page": fields,
                     "frame": frame,
                     "records": records,

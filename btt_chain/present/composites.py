@@ -80,7 +80,9 @@ class Items(Rule[Sequence[T]], Generic[T]):
         return ", ".join(self.item.text(item, context) for item in value) or ABSENT
 
     def html(self, value: Sequence[T], context: Context) -> str:
-        """Return a table of records, and a list of other items."""
+        """Return a table of records, and a list of other items; a hyphen for an empty one."""
+        if not value:
+            return ABSENT
         if isinstance(self.item, Record):
             return self.item.table(value, context)
         items = "".join(f"<li>{self.item.html(item, context)}</li>" for item in value)
