@@ -17,11 +17,8 @@ class Pages:
 
     def __init__(self, data: ChainData, words: Callable[[str], str] = str) -> None:
         self._data = data
+        self.name = data.label
         self.words = words
-
-    def name(self, account: bytes) -> str | None:
-        """Return the name of an account."""
-        return self._data.label(account)
 
     def link(self, account: bytes) -> str:
         """Return a link to the page of an account, by its name or a short address."""

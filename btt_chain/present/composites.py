@@ -139,7 +139,7 @@ class Pairs(Rule[Mapping[object, object]]):
 
     def schema(self, context: Context) -> Schema:
         """Return the schema of a list of pairs."""
-        return self.pairs.schema(context)
+        return {"type": "array", "items": self.pairs.item.schema(context)}
 
     def read(self, json: object, context: Context) -> Mapping[object, object]:
         """Return the map of a list of pairs. Raises Unfit."""
@@ -169,8 +169,8 @@ class Newtype(Rule[object]):
         return self.inner.json(getattr(value, self.name), context)
 
     def schema(self, context: Context) -> Schema:
-        """Return the schema of the field."""
-        return self.inner.schema(context)
+        """Return the schema of the field, with the name of this type."""
+        return {"title": name_of(self.make), **self.inner.schema(context)}
 
     def read(self, json: object, context: Context) -> object:
         """Return the record of a field. Raises Unfit."""
@@ -231,7 +231,7 @@ class Record(Rule[object]):
         """Return the schema of an object."""
         members: Schema = {KIND: {"const": self.kind}} if self.kind else {}
         members |= {part.key: part.rule.schema(context) for part in self.parts}
-        return object_schema(members, members)
+        return {"title": name_of(self.make), **object_schema(members, members)}
 
     def flat(self, names: Collection[str]) -> Record:
         """Return the rule of this record with the fields of some parts in the place of these.
@@ -389,6 +389,11 @@ class Members(Rule[Mapping[str, object]]):
 def object_schema(members: Schema, required: Iterable[str]) -> Schema:
     """Return the schema of an object with these members."""
     return {"type": "object", "required": [*required], "properties": members}
+
+
+def name_of(make: Callable[..., object]) -> str:
+    """Return the name of a type."""
+    return str(getattr(make, "__name__", ""))
 
 
 def camel_case(name: str) -> str:

@@ -11,7 +11,7 @@ TYPES = {
 }  # fmt: skip
 KEYWORDS = {
     "type", "anyOf", "enum", "const", "required", "properties", "items", "prefixItems", "minItems",
-    "pattern", "$ref",
+    "pattern", "title", "$ref",
 }  # fmt: skip
 
 

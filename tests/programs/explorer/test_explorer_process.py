@@ -133,6 +133,6 @@ def test_an_explorer_loads_no_executive_node_or_library_that_it_does_not_use() -
     loaded = set(ran.stdout.split())
     assert "btt_chain.explorer" in loaded
     assert not loaded & {
-        "runtime.table", "runtime.executive", "numpy", "nacl", "uvloop", "btt_chain.node", "btt_chain.chain",
-        "btt_chain.rpc", "plyvel", "p2p",
+        "runtime.table", "runtime.executive", "numpy", "nacl", "uvloop", "btt_chain.node",
+        "btt_chain.chain", "btt_chain.rpc", "plyvel", "p2p",
     }  # fmt: skip
