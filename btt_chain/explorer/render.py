@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import blake2s
 from pathlib import Path
-from typing import Final, cast
+from types import SimpleNamespace
+from typing import Final, TypedDict, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -24,9 +24,9 @@ from btt_chain.explorer.pages.clock import Clock
 from btt_chain.explorer.pages.forms import HASH, Fields
 from btt_chain.explorer.pages.transactions import short
 from btt_chain.explorer.site import page_context
-from btt_chain.present import Context, Items, Json, Members, Option, Record, Rule
+from btt_chain.present import Context, Items, Json, Members, Option, Part, Record
 from btt_chain.present.composites import ABSENT
-from btt_chain.present.scalars import GROUP, in_words, words_of
+from btt_chain.present.scalars import GROUP
 from btt_chain.primitives import ss58
 
 HERE: Final = Path(__file__).parent
@@ -72,29 +72,19 @@ def static(name: str) -> tuple[bytes, str]:
     return raw, blake2s(raw, digest_size=6).hexdigest()
 
 
+class Fragments(TypedDict):
+    """A list of records as a table."""
+
+    columns: Sequence[tuple[Markup, bool]]
+    rows: Sequence[Sequence[Markup]]
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """The data of a page, and the rule of their type."""
 
     form: Members
     answer: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: its heading, and the writer of its cells."""
-
-    heading: Markup
-    is_number: bool
-    cell: Callable[[object], Markup]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list of records as a table."""
-
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Markup]]
 
 
 class Records:
@@ -110,18 +100,20 @@ class Records:
     def fields(self, path: str, but: str = "") -> list[tuple[Markup, Markup]]:
         """Return the headings and values of a record's fields."""
         rule, record = self._find(path)
-        columns = self._columns(rule, {*but.split()})
-        return [(column.heading, column.cell(record)) for column in columns]
+        return [(self._heading(part), self._cell(part, record)) for part in _parts(rule, but)]
 
-    def rows(self, path: str, but: str = "") -> Listing:
-        """Return a list of records. TypeError if the member is not one."""
+    def rows(self, path: str, but: str = "") -> Fragments:
+        """Return a list of records: its columns, each a heading and True for numbers, and rows."""
         rule, records = self._find(path)
         if not isinstance(rule, Items) or not isinstance(records, list):
             raise TypeError(f"{path} is not a list")
-        columns = self._columns(rule.item, {*but.split()})
-        return Listing(columns, [[column.cell(record) for column in columns] for record in records])
+        parts = _parts(rule.item, but)
+        return {
+            "columns": [(self._heading(part), part.rule.is_number) for part in parts],
+            "rows": [[self._cell(part, record) for part in parts] for record in records],
+        }
 
-    def _find(self, path: str) -> tuple[Rule[object], object]:
+    def _find(self, path: str) -> tuple[object, object]:
         """Return the rule and the value of a member. LookupError if there is none."""
         rule: object = self._typed.form
         value: object = self._typed.answer
@@ -132,45 +124,21 @@ class Records:
                 part = next(part for part in rule.parts if part.name == name)
                 rule, value = part.rule, part.of(value)
             rule = rule.inner if isinstance(rule, Option) else rule
-        return cast("Rule[object]", rule), value
+        return rule, value
 
-    def _columns(self, rule: object, but: AbstractSet[str]) -> list[Column]:
-        """Return the fields of a record, or those of the records in an object and its members."""
-        if isinstance(rule, Record):
-            return [self._column(part.heading(self._context), part.rule, part.of)
-                    for part in rule.parts if part.name not in but]  # fmt: skip
-        columns, keys = [], set()
-        for name, member in rule.members.items() if isinstance(rule, Members) else ():
-            of = _member(name)
-            if isinstance(member.rule, Record) and member.is_flat:
-                keys |= {part.key for part in member.rule.parts}
-                columns += [
-                    replace(column, cell=partial(_cell_of, of, column.cell))
-                    for column in self._columns(member.rule, but)
-                ]
-            elif (
-                name not in keys | but and not member.is_optional
-            ):  # others replace a field in JSON
-                heading = in_words(" ".join(words_of(name)).capitalize(), self._context)
-                columns.append(self._column(heading, member.rule, of))
-        return columns
+    def _heading(self, part: Part) -> Markup:
+        return Markup(part.heading(self._context))  # noqa: S704 - rules escape all texts
 
-    def _column(self, heading: str, rule: Rule[object], of: Callable[[object], object]) -> Column:
-        def cell(record: object) -> Markup:
-            html = rule.html(of(record), self._context)
-            return Markup(html or ABSENT)  # noqa: S704 - rules escape values
-
-        return Column(Markup(heading), rule.is_number, cell)  # noqa: S704 - so do they names
+    def _cell(self, part: Part, record: object) -> Markup:
+        record = SimpleNamespace(**record) if isinstance(record, dict) else record
+        html = part.rule.html(part.of(record), self._context)
+        return Markup(html or ABSENT)  # noqa: S704 - rules escape all texts
 
 
-def _member(name: str) -> Callable[[object], object]:
-    return lambda members: cast("Mapping[str, object]", members)[name]
-
-
-def _cell_of(
-    of: Callable[[object], object], cell: Callable[[object], Markup], members: object
-) -> Markup:
-    return cell(of(members))
+def _parts(rule: object, but: str) -> list[Part]:
+    """Return the fields of a record, or those of the records in an object and its members."""
+    parts = rule.parts if isinstance(rule, Record | Members) else []
+    return [part for part in parts if part.name not in but.split()]
 
 
 class Renderer:

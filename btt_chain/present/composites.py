@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from btt_chain.lazyclass import dataclass
@@ -188,12 +189,16 @@ class Part:
     name: str
     """Its attribute."""
     rule: Rule[object]
-    within: str = ""
-    """Attribute of the record that has it, if that is a part itself."""
+    path: str = ""
+    """Attributes that lead to it, with dots in between; its own name unless said."""
 
     def of(self, record: object) -> object:
         """Return its value in a record."""
-        return getattr(getattr(record, self.within) if self.within else record, self.name)
+        return attrgetter(self.path or self.name)(record)
+
+    def below(self, name: str) -> Part:
+        """Return it as a part of the record that has its own one as attribute `name`."""
+        return replace(self, path=f"{name}.{self.path or self.name}")
 
     @property
     def key(self) -> str:
@@ -242,7 +247,7 @@ class Record(Rule[object]):
         for part in self.parts:
             inner = part.rule
             if part.name in names and isinstance(inner, Record):
-                parts += [replace(field, within=part.name) for field in inner.parts]
+                parts += [field.below(part.name) for field in inner.parts]
             else:
                 parts.append(part)
         return Record(self.make, parts)
@@ -350,6 +355,17 @@ class Members(Rule[Mapping[str, object]]):
 
     def __init__(self, members: Mapping[str, Member]) -> None:
         self.members = members
+
+    @property
+    def parts(self) -> list[Part]:
+        """Fields of flat records, and other members that are not in the place of one."""
+        parts: list[Part] = []
+        for name, member in self.members.items():
+            if member.is_flat and isinstance(member.rule, Record):
+                parts += [field.below(name) for field in member.rule.parts]
+            elif not member.is_optional and name not in {part.key for part in parts}:
+                parts.append(Part("_".join(words_of(name)), member.rule, name))
+        return parts
 
     def json(self, value: Mapping[str, object], context: Context) -> dict[str, Json]:
         """Return an object."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from btt_chain.explorer.routes import PAGES
 from btt_chain.present import Alternatives, Items, Members, Option, Record
 from btt_chain.present.composites import Newtype, Tuple
-from btt_chain.present.scalars import Name, Truth, words_of
+from btt_chain.present.scalars import Name, Truth
 
 SHOWN = re.compile(r'records\.(?:fields|rows)\("([^"]+)"(?:, "([^"]*)")?\)')
 """Uses of records in templates: the path of a member, and the fields that are left out."""
@@ -51,22 +51,9 @@ def _words(rule: object, but: Collection[str] = ()) -> Iterator[str]:
             for record in rule.records.values():
                 yield record.word
                 yield from _words(record)
-        case Record():
+        case Record() | Members():
             for part in rule.parts:
                 if part.name not in but:
                     label = part.label.removesuffix(" bps").removesuffix(" ms")
                     yield label[:1].upper() + label[1:]
                     yield from _words(part.rule)
-        case Members():
-            yield from _of_members(rule, but)
-
-
-def _of_members(rule: Members, but: Collection[str]) -> Iterator[str]:
-    keys: set[str] = set()
-    for name, member in rule.members.items():
-        if member.is_flat and isinstance(member.rule, Record):
-            keys |= {part.key for part in member.rule.parts}
-            yield from _words(member.rule, but)
-        elif name not in keys and name not in but:
-            yield " ".join(words_of(name)).capitalize()
-            yield from _words(member.rule)
