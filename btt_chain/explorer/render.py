@@ -26,7 +26,7 @@ from btt_chain.explorer.pages.transactions import short
 from btt_chain.explorer.site import page_context
 from btt_chain.present import Context, Items, Json, Members, Option, Part, Record
 from btt_chain.present.composites import ABSENT
-from btt_chain.present.scalars import GROUP
+from btt_chain.present.scalars import GROUP, words_of
 from btt_chain.primitives import ss58
 
 HERE: Final = Path(__file__).parent
@@ -60,6 +60,7 @@ def environment() -> Environment:
     made.filters |= {
         "number": number, "short": short, "date": date, "pretty": pretty, "percent": percent,
         "seconds": seconds, "parts": parts, "fixed": fixed, "minute": minute, "factor": factor,
+        "words": words,
     }  # fmt: skip
     made.globals |= GLOBALS
     return made
@@ -253,6 +254,11 @@ def minute(ms: int | None) -> str:
     if ms is None or not 0 <= ms <= LAST_MS:
         return "-"
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def words(name: str) -> str:
+    """Return the words of a variant's name: `RealEstate` has two."""
+    return " ".join(words_of(name))
 
 
 def factor(millionths: int | None) -> str:

@@ -25,11 +25,6 @@ ASSET_STATES: Final = {
     "Registered": "waits for its verifiers", "Voting": "stakers vote on it",
     "Issued": "its units exist", "Rejected": "rejected or withdrawn", "Retired": "retired",
 }  # fmt: skip
-ASSET_KINDS: Final = {
-    "Equipment": "equipment", "RealEstate": "real estate",
-    "IntellectualProperty": "intellectual property", "MedicalData": "medical data",
-    "ServiceRight": "right to services",
-}  # fmt: skip
 
 
 class AssetRow(TypedDict):

@@ -58,10 +58,6 @@ VERDICTS: Final = {
     "WrongEdge": "item {item}: its input or its output is not the agreed one",
     "Missing": "item {item}: leaf {leaf} of tensor {tensor} was not served",
 }
-KINDS: Final = {
-    "Home": "home", "Mid": "mid-size", "Institution": "institution", "Clinic": "clinic",
-    "DataCentre": "data centre",
-}  # fmt: skip
 
 
 class JobRow(TypedDict):

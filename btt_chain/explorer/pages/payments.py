@@ -24,11 +24,6 @@ COLUMN: Final = 10
 COLUMNS: Final = 13
 """Columns of the histogram: two hours, and the rest."""
 
-FACILITY_KINDS: Final = {
-    "Hospital": "hospital", "Clinic": "clinic", "Pharmacy": "pharmacy",
-    "Laboratory": "laboratory", "Insurer": "insurer", "Partner": "partner",
-    "Educator": "educator", "Auditor": "auditor", "Issuer": "issuer of vouchers",
-}  # fmt: skip
 FACILITY_STATES: Final = {
     "Asked": "waits for a decision", "Active": "active", "Suspended": "suspended", "Left": "left",
 }  # fmt: skip
