@@ -5,14 +5,13 @@ Each belongs to a pallet; a chain without it has no link to the page, and the pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from markupsafe import Markup
 
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.pages import (
-    assets,
     doctor,
     exchange,
     governance,
@@ -21,18 +20,18 @@ from btt_chain.explorer.pages import (
     models,
     payments,
     providers,
-    staking,
     tokenomics,
 )
 from btt_chain.explorer.pages.clock import time_of_slot
-from btt_chain.explorer.pages.forms import Fields, Json
+from btt_chain.explorer.pages.forms import Fields
 from btt_chain.explorer.pictures.band import band
-from btt_chain.explorer.pictures.depth import depth
+from btt_chain.explorer.pictures.depth import Level, depth
 from btt_chain.explorer.pictures.slots import slots
-from btt_chain.explorer.pictures.steps import steps
+from btt_chain.explorer.pictures.steps import Step, steps
 from btt_chain.explorer.pictures.svg import Translate
 from btt_chain.explorer.pictures.tally import tally
 from btt_chain.explorer.pictures.weights import weights
+from btt_chain.present import Json
 
 LINKS: Final = (
     ("/governance", "Governance", "Referenda"),
@@ -52,20 +51,15 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "outcomes": jobs.OUTCOMES,
     "phases": jobs.PHASES,
     "verdicts": jobs.VERDICTS,
-    "kinds": jobs.KINDS,
     "reasons": tokenomics.REASONS,
     "pools_in_words": tokenomics.POOLS,
     "burns": tokenomics.BURNS,
-    "rows": tokenomics.ROWS,
+    "releases": tokenomics.ROWS,
     "assetStates": exchange.ASSET_STATES,
-    "assetKinds": exchange.ASSET_KINDS,
-    "rights": exchange.RIGHTS,
-    "facilityKinds": payments.FACILITY_KINDS,
     "facilityStates": payments.FACILITY_STATES,
     "priceStates": payments.PRICE_STATES,
     "checks": models.CHECKS,
     "factors": providers.FACTORS,
-    "roles": assets.ROLES,
     "merchantStates": merchants.MERCHANT_STATES,
     "causes": merchants.CAUSES,
     "verdictsOfDoctor": doctor.VERDICTS,
@@ -82,58 +76,42 @@ def links(context: Context) -> list[Json]:
     return [[path, name] for path, name, pallet in LINKS if pallet in pallets]
 
 
-def tally_picture(poll: Fields, t: Translate) -> Markup:
+def tally_picture(poll: governance.PollRow, t: Translate) -> Markup:
     """Return the picture of a referendum's votes."""
     return tally(governance.counted(poll), t)
 
 
 def curve(
-    name: str, title: str, years: list[Fields], column: str, amount: Callable[[int], str]
-) -> Markup:
-    """Return the curve of one column of the table by year."""
-    return steps(name, title, tokenomics.year_steps(years, column), amount)
+    name: str, title: str, rows: Sequence[Fields], label: str, column: str,
+    amount: Callable[[int], str], *, is_open: bool = False,
+) -> Markup:  # fmt: skip
+    """Return the curve of one column of a table over another, or over the numbers of its rows.
+
+    `is_open`: the last row is that of all later ones.
+    """
+    points = [
+        Step(str(row[label] if label else number), int(str(row[column])))
+        for number, row in enumerate(rows, 1)
+    ]
+    if is_open and points:
+        points[-1] = Step(f"{points[-1].name}+", points[-1].value)
+    return steps(name, title, points, amount)
 
 
 def depth_picture(
-    bids: list[Fields],
-    asks: list[Fields],
-    trades: list[Fields],
+    bids: Sequence[Fields],
+    asks: Sequence[Fields],
+    trades: Sequence[Fields],
     amount: Callable[[int], str],
     t: Translate,
 ) -> Markup:
     """Return the picture of an order book; the newest auction is the first of `trades`."""
     last = int(str(trades[0]["price"])) if trades else None
-    return depth(exchange.levels(bids), exchange.levels(asks), last, amount, t)
-
-
-def ages_picture(title: str, ages: list[Fields]) -> Markup:
-    """Return the histogram of the batches that wait, by the minutes until they are due."""
-    return steps("ages", title, payments.age_steps(ages), str)
-
-
-def vesting_curve(name: str, title: str, row: Fields, amount: Callable[[int], str]) -> Markup:
-    """Return the curve of a row of the allocation, by years from genesis."""
-    return steps(name, title, staking.vesting_steps(row), amount)
-
-
-def values_picture(title: str, rows: list[Fields], amount: Callable[[int], str]) -> Markup:
-    """Return the history of an asset's value, by its valuations."""
-    return steps("values", title, assets.valuation_steps(rows), amount)
-
-
-def weights_picture(years: list[Fields], names: list[str], t: Translate) -> Markup:
-    """Return the weights of the chambers by year."""
-    return weights(years, names, t)
-
-
-def band_picture(made: int, expected: float, low: int, high: int, t: Translate) -> Markup:
-    """Return the blocks of a validator against those to be expected."""
-    return band(made, expected, low, high, t)
-
-
-def slots_picture(strip: Fields, t: Translate) -> Markup:
-    """Return the last slots by author."""
-    return slots(strip, t)
+    bought, sold = (
+        [Level(int(str(row["price"])), int(str(row["units"]))) for row in rows]
+        for rows in (bids, asks)
+    )
+    return depth(bought, sold, last, amount, t)
 
 
 GLOBALS: Final[Mapping[str, object]] = {
@@ -141,12 +119,9 @@ GLOBALS: Final[Mapping[str, object]] = {
     "tally": tally_picture,
     "curve": curve,
     "depth": depth_picture,
-    "ages_picture": ages_picture,
-    "vesting_curve": vesting_curve,
-    "values_picture": values_picture,
-    "weights_picture": weights_picture,
-    "band_picture": band_picture,
-    "slots_picture": slots_picture,
+    "weights_picture": weights,
+    "band_picture": band,
+    "slots_picture": slots,
     "slot_time": time_of_slot,
 }
 """Names that templates use besides the fields of their page."""

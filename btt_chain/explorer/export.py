@@ -11,15 +11,15 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.index.queries import AccountRow, Index
 from btt_chain.explorer.index.reading import OF_BLOCK, Role
 from btt_chain.explorer.pages.forms import (
     BadRequest,
+    ExtrinsicFields,
     Fields,
-    Json,
     NoSuchPage,
     account_of,
     extrinsic_json,
@@ -28,6 +28,7 @@ from btt_chain.explorer.pages.forms import (
     place_of,
 )
 from btt_chain.explorer.pages.transactions import event_json
+from btt_chain.present import Json
 from btt_chain.present.visible import shown
 from btt_chain.primitives.csv_cells import text_cell
 
@@ -123,12 +124,12 @@ def _extrinsics(context: Context, after: str | None, _account: str | None) -> Pa
     return found, f"{places[-1].height}-{places[-1].i}" if len(places) == ROWS else None
 
 
-def _extrinsic(context: Context, fields: Fields, fee: int, tip: int) -> Fields:
+def _extrinsic(context: Context, fields: ExtrinsicFields, fee: int, tip: int) -> Fields:
     signer = fields["signer"]
     return {
         "place": fields["place"],
         "call": fields["call"],
-        "signer": signer["address"] if isinstance(signer, dict) else None,
+        "signer": None if signer is None else signer["address"],
         "nonce": fields["nonce"],
         "success": fields["success"],
         **_money(context, "fee", fee),
@@ -149,7 +150,7 @@ def _events(context: Context, after: str | None, _account: str | None) -> Page:
             event = event_json(context, row, body, part)
             found.append(
                 {"height": row.height, "index": at, "extrinsic": event["extrinsic"],
-                 "name": event["name"], "fields": event["fields"]}
+                 "name": event["name"], "fields": cast("Json", event["fields"])}
             )  # fmt: skip
     return found, str(row.height)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -24,6 +24,7 @@ from btt_chain.explorer.listed import LISTED, Listed
 from btt_chain.explorer.pages.forms import Fields, NoSuchPage, account_of
 from btt_chain.explorer.pages.merchants import hides_payers
 from btt_chain.explorer.routes import PAGES, Asked
+from btt_chain.explorer.site import json_context
 from btt_chain.present.visible import shown
 from btt_chain.web.places import Places
 
@@ -40,7 +41,7 @@ EXPORT_BYTES: Final = 5 << 20
 MAX_PAGES: Final = 20_000
 """Maximum number of pages of a list, which a node could continue for ever."""
 
-_VIEWS: Final = {page.path: page.view for page in PAGES}
+_PAGES: Final = {page.path: page for page in PAGES}
 
 
 class Reader:
@@ -148,11 +149,12 @@ class Exports:
     async def _rows(
         self, table: Listed, of: str | None, after: str | None
     ) -> AsyncIterator[list[Fields]]:
-        view, spoken = _VIEWS[table.page], language("en")
+        page, spoken = _PAGES[table.page], language("en")
+        written = json_context(self._context.data)
 
         async def fetch(parts: dict[str, str], query: dict[str, str]) -> Fields:
-            made = view(self._context, Asked(parts, MultiDict(query)), spoken)
-            return made if isinstance(made, dict) else await made
+            made = page.view(self._context, Asked(parts, MultiDict(query)), spoken)
+            return page.form.json(await made if isinstance(made, Awaitable) else made, written)
 
         is_next = False
         for _ in range(MAX_PAGES):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, number_of
+from btt_chain.explorer.pages.forms import BadRequest, Fields, number_of
+from btt_chain.present import Json
 from btt_chain.present.visible import shown
 from btt_chain.primitives.digits import whole_number
 

@@ -1,24 +1,24 @@
 """The description of the pages' data for programs, OpenAPI 3.1: `/openapi.json`.
 
 Paths and parameters come from the declarations that the server's routes are made of (`routes`,
-`subscan`, `export`); the schemas of answers from answers, which a test compares with the file.
+`subscan`, `export`); the schemas of answers from the types that the pages' data are declared with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from btt_chain.explorer.export import TABLES
 from btt_chain.explorer.listed import LISTED
-from btt_chain.explorer.pages.forms import Fields, Json
-from btt_chain.explorer.routes import PAGES, PARTS, Page
+from btt_chain.explorer.pages.forms import Fields
+from btt_chain.explorer.pages.home import SearchPage
+from btt_chain.explorer.routes import PAGES, PARTS
 from btt_chain.explorer.subscan import METHODS
+from btt_chain.present import Context, Json, Schema, members
 
-FILE: Final = Path(__file__).parent / "openapi.json"
-NAMES: Final = {bool: "boolean", int: "integer", float: "number", str: "string"}
 ERRORS: Final = {
     "400": "The request cannot be understood.",
     "404": "There is no such thing in the index or on the chain.",
@@ -32,18 +32,25 @@ CHECKPOINT: Final = {
 
 
 @lru_cache(maxsize=1)
-def text() -> bytes:
-    """Return the file."""
-    return FILE.read_bytes()
+def text(context: Context) -> bytes:
+    """Return the description as JSON, of data that are written in `context`."""
+    return json.dumps(describe(context)).encode()
 
 
-def describe(samples: Mapping[str, Sequence[Json]]) -> Fields:
-    """Return the description; `samples` are answers of each page by its path."""
+def describe(context: Context) -> Fields:
+    """Return the description."""
     paths: Fields = {}
     for page in PAGES:
         path = "/index.json" if page.path == "/" else f"{page.path}.json"
-        paths[path] = {"get": _operation(page, samples.get(page.path, []))}
-    paths |= _others()
+        answer = _content("The data of the page.", page.form.schema(context))
+        paths[path] = {
+            "get": {
+                "summary": page.about,
+                "parameters": _parameters(page.path, page.query),
+                "responses": {"200": answer, **_errors()},
+            }
+        }
+    paths |= _others(members(SearchPage).schema(context))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -75,21 +82,8 @@ def describe(samples: Mapping[str, Sequence[Json]]) -> Fields:
     }
 
 
-def _operation(page: Page, answers: Sequence[Json]) -> Fields:
-    schema: Fields = {"type": "object"}
-    if answers:
-        schema = schema_of(answers[0])
-        for answer in answers[1:]:
-            schema = merged(schema, schema_of(answer))
-    return {
-        "summary": page.about,
-        "parameters": _parameters(page.path, page.query),
-        "responses": {"200": _content("The data of the page.", schema), **_errors()},
-    }
-
-
-def _others() -> Fields:
-    """Return the paths that are no pages."""
+def _others(found_names: Schema) -> Fields:
+    """Return the paths besides those of pages."""
     found: Fields = {}
     any_object: Fields = {"type": "object"}
     proofs: dict[str, Mapping[str, str]] = {
@@ -99,7 +93,7 @@ def _others() -> Fields:
     for path, query in proofs.items():
         found[path] = _get("A proof for `btt-chain verify proof`.", path, query, any_object)
     query = {"q": "What is looked for."}
-    found["/search"] = _get("Where a search leads; ask for JSON.", "/search", query, any_object)
+    found["/search"] = _get("Where a search leads; ask for JSON.", "/search", query, found_names)
     for table in TABLES:
         rest = {"account": "Whose history."} if table == "history" else {}
         for form, kind in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
@@ -191,50 +185,3 @@ def _content(about: str, schema: Fields, kind: str = "application/json") -> Fiel
 def _errors() -> Fields:
     error: Fields = {"$ref": "#/components/schemas/Error"}
     return {status: _content(about, error) for status, about in ERRORS.items()}
-
-
-# ---- schemas
-
-
-def schema_of(value: Json) -> Fields:
-    """Return the schema of a value."""
-    match value:
-        case None:
-            return {"type": ["null"]}
-        case dict():
-            parts: Fields = {name: schema_of(each) for name, each in sorted(value.items())}
-            return {"type": ["object"], "required": [*parts], "properties": parts}
-        case list():
-            items: Fields = {}
-            for each in value:
-                items = merged(items, schema_of(each))
-            return {"type": ["array"], "items": items}
-        case _:
-            return {"type": [NAMES[type(value)]]}
-
-
-def merged(one: Fields, other: Fields) -> Fields:
-    """Return the schema of what either schema describes; an empty one describes nothing."""
-    if not one or not other:
-        return one or other
-    types = sorted({*_texts(one["type"]), *_texts(other["type"])})
-    found: Fields = {"type": [*types]}
-    if "object" in types:
-        parts, others = _fields(one.get("properties")), _fields(other.get("properties"))
-        names = sorted({*parts, *others})
-        needed = [{*_texts(each["required"])} for each in (one, other) if "required" in each]
-        found["required"] = [*sorted(set.intersection(*needed))]
-        found["properties"] = {
-            name: merged(_fields(parts.get(name)), _fields(others.get(name))) for name in names
-        }
-    if "array" in types:
-        found["items"] = merged(_fields(one.get("items")), _fields(other.get("items")))
-    return found
-
-
-def _fields(value: Json) -> Fields:
-    return value if isinstance(value, dict) else {}
-
-
-def _texts(value: Json) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]

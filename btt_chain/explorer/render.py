@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2s
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Final, TypedDict, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,8 +20,13 @@ from markupsafe import Markup
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.economy import GLOBALS
 from btt_chain.explorer.language import Language
-from btt_chain.explorer.pages.forms import HASH, Fields, Json
+from btt_chain.explorer.pages.clock import Clock
+from btt_chain.explorer.pages.forms import HASH, Fields
 from btt_chain.explorer.pages.transactions import short
+from btt_chain.explorer.site import page_context
+from btt_chain.present import Context, Items, Json, Members, Option, Part, Record
+from btt_chain.present.composites import ABSENT
+from btt_chain.present.scalars import GROUP, words_of
 from btt_chain.primitives import ss58
 
 HERE: Final = Path(__file__).parent
@@ -37,8 +44,6 @@ AMOUNT: Final = re.compile(r"(?<![\w.])\d{1,3}(?:_\d{3})+(?=(?:\.\d+)? [A-Za-z]+
 PART: Final = re.compile(r"[^._]*[._]?")
 LAST_MS: Final = 9_999_999_999_999
 """Last time that is shown as a date, in milliseconds since 1970: of the year 2286."""
-GROUP: Final = "\u202f"
-"""Between thousands: a narrow space that does not break."""
 
 
 @lru_cache(maxsize=1)
@@ -55,6 +60,7 @@ def environment() -> Environment:
     made.filters |= {
         "number": number, "short": short, "date": date, "pretty": pretty, "percent": percent,
         "seconds": seconds, "parts": parts, "fixed": fixed, "minute": minute, "factor": factor,
+        "words": words,
     }  # fmt: skip
     made.globals |= GLOBALS
     return made
@@ -67,6 +73,75 @@ def static(name: str) -> tuple[bytes, str]:
     return raw, blake2s(raw, digest_size=6).hexdigest()
 
 
+class Fragments(TypedDict):
+    """A list of records as a table."""
+
+    columns: Sequence[tuple[Markup, bool]]
+    rows: Sequence[Sequence[Markup]]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The data of a page, and the rule of their type."""
+
+    form: Members
+    answer: Mapping[str, object]
+
+
+class Records:
+    """The records of a page as HTML, by the names of their members, as `asset.poll`.
+
+    `but` are names of fields that the template shows itself, separated by spaces.
+    """
+
+    def __init__(self, typed: Typed, context: Context) -> None:
+        self._typed = typed
+        self._context = context
+
+    def fields(self, path: str, but: str = "") -> list[tuple[Markup, Markup]]:
+        """Return the headings and values of a record's fields."""
+        rule, record = self._find(path)
+        return [(self._heading(part), self._cell(part, record)) for part in _parts(rule, but)]
+
+    def rows(self, path: str, but: str = "") -> Fragments:
+        """Return a list of records: its columns, each a heading and True for numbers, and rows."""
+        rule, records = self._find(path)
+        if not isinstance(rule, Items) or not isinstance(records, list):
+            raise TypeError(f"{path} is not a list")
+        parts = _parts(rule.item, but)
+        return {
+            "columns": [(self._heading(part), part.rule.is_number) for part in parts],
+            "rows": [[self._cell(part, record) for part in parts] for record in records],
+        }
+
+    def _find(self, path: str) -> tuple[object, object]:
+        """Return the rule and the value of a member. LookupError if there is none."""
+        rule: object = self._typed.form
+        value: object = self._typed.answer
+        for name in path.split("."):
+            if isinstance(rule, Members):
+                rule, value = rule.members[name].rule, cast("Mapping[str, object]", value)[name]
+            elif isinstance(rule, Record):
+                part = next(part for part in rule.parts if part.name == name)
+                rule, value = part.rule, part.of(value)
+            rule = rule.inner if isinstance(rule, Option) else rule
+        return rule, value
+
+    def _heading(self, part: Part) -> Markup:
+        return Markup(part.heading(self._context))  # noqa: S704 - rules escape all texts
+
+    def _cell(self, part: Part, record: object) -> Markup:
+        record = SimpleNamespace(**record) if isinstance(record, dict) else record
+        html = part.rule.html(part.of(record), self._context)
+        return Markup(html or ABSENT)  # noqa: S704 - rules escape all texts
+
+
+def _parts(rule: object, but: str) -> list[Part]:
+    """Return the fields of a record, or those of the records in an object and its members."""
+    parts = rule.parts if isinstance(rule, Record | Members) else []
+    return [part for part in parts if part.name not in but.split()]
+
+
 class Renderer:
     """Renders pages of one chain."""
 
@@ -75,25 +150,43 @@ class Renderer:
         self._data = data
 
     def page(
-        self, template: str, fields: Fields, language: Language, frame: Mapping[str, Json]
+        self,
+        template: str,
+        fields: Fields,
+        language: Language,
+        frame: Mapping[str, object],
+        typed: Typed | None = None,
     ) -> str:
-        """Return a page. `frame` are the fields of the head and foot of every page."""
+        """Return a page. `frame` are the fields of the head and foot of every page.
+
+        `typed` are the data that `fields` were made of: templates show its records by their types.
+        """
 
         def ago(ms: int | None) -> str:
             return "" if ms is None else language.ago(int(time.time()) - ms // 1_000)
 
+        records = None
+        if typed is not None:
+            clock = cast("Clock | None", typed.answer.get("clock"))
+            records = Records(typed, page_context(self._data, language.text, clock))
         return (
             environment()
             .get_template(template)
             .render(
-                **fields,
-                frame=frame,
-                t=language.text,
-                lang=language.code,
-                ago=ago,
-                amount=self.amount,
-                named=self.named,
-                asset=asset,
+                {
+                    **fields,
+                    # A field that a record gets some day may have one of these names.
+                    **GLOBALS,
+                    "page": fields,
+                    "frame": frame,
+                    "records": records,
+                    "t": language.text,
+                    "lang": language.code,
+                    "ago": ago,
+                    "amount": self.amount,
+                    "named": self.named,
+                    "asset": asset,
+                }
             )
         )
 
@@ -161,6 +254,11 @@ def minute(ms: int | None) -> str:
     if ms is None or not 0 <= ms <= LAST_MS:
         return "-"
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def words(name: str) -> str:
+    """Return the words of a variant's name: `RealEstate` has two."""
+    return " ".join(words_of(name))
 
 
 def factor(millionths: int | None) -> str:

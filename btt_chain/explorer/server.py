@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from math import ceil
 from time import monotonic, thread_time
@@ -23,13 +23,17 @@ from btt_chain.explorer.language import LANGUAGES, Language, chosen, language
 from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, Hub, no_place
 from btt_chain.explorer.pages.audit import index_state
 from btt_chain.explorer.pages.forms import BadRequest, Fields, NoSuchPage
-from btt_chain.explorer.pages.home import search
+from btt_chain.explorer.pages.home import SearchPage, search
 from btt_chain.explorer.pages.proofs import account_proof, storage_proof
-from btt_chain.explorer.render import GROUP, STATIC, Renderer, static
+from btt_chain.explorer.render import STATIC, Renderer, Typed, static
 from btt_chain.explorer.routes import MAX_KEYS, PAGES, Asked, Page
 from btt_chain.explorer.signing.routes import Signing
+from btt_chain.explorer.site import json_context
+from btt_chain.present import members
+from btt_chain.present.scalars import GROUP
 from btt_chain.present.visible import shown
 from btt_chain.store import TooSlow
+from btt_chain.web.access import LOCAL_HOSTS, HostCheck
 from btt_chain.web.bounds import Handler, RequestBounds, RequestRefused
 from btt_chain.web.budget import EXTERNAL, Accounts, CostAccount
 from btt_chain.web.limits import HttpLimits
@@ -78,6 +82,8 @@ LISTS: Final = {
 }  # fmt: skip
 """Lists as other explorers have them, and ours."""
 
+SEARCH: Final = members(SearchPage)
+
 Made = TypeVar("Made")
 
 
@@ -85,14 +91,22 @@ class Server:
     """The pages of one index."""
 
     def __init__(
-        self, context: Context, limits: HttpLimits = LIMITS, proxies: Proxies | None = None
+        self,
+        context: Context,
+        limits: HttpLimits = LIMITS,
+        proxies: Proxies | None = None,
+        hosts: Collection[str] = (),
     ) -> None:
+        """`hosts` are further names of this machine, under which pages are asked for."""
         self.context = context
         self.hub = Hub()
         self.listeners: Final = Places(MAX_LISTENERS, MAX_OF_CALLER)
         """Places of the streams of new blocks."""
         self._renderer = Renderer(context.data)
-        self.bounds = RequestBounds(limits, proxies=proxies)
+        self._json = json_context(context.data)
+        names = LOCAL_HOSTS | {name.lower() for name in hosts}
+        check = HostCheck(None if context.is_public else names)
+        self.bounds = RequestBounds(limits, proxies=proxies, hosts=check)
         read, self._caller = self.bounds.read, self.bounds.caller
         self.signing = Signing(context, self._made, _language, read, self._caller)
         self._exports = Exports(context, HEADERS, self._caller)
@@ -199,30 +213,39 @@ class Server:
 
     # ---- pages
 
-    def _shown(self, page: Page, *, as_json: bool = False) -> Handler:
+    def _shown(self, page: Page[Mapping[str, object]], *, as_json: bool = False) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             in_json = as_json or _wants_json(request)
             spoken = language("en") if in_json else _language(request)
             account = self.accounts.of(self._caller(request), monotonic())
 
-            def view() -> Fields | Awaitable[Fields]:
+            def view() -> Mapping[str, object] | Awaitable[Mapping[str, object]]:
                 return page.view(self.context, _asked(request), spoken)
 
             def shown_as() -> web.Response:
+                fields = page.form.json(answer, self._json)
                 if in_json:
                     return self._cached(request, json.dumps(fields).encode(), "application/json")
-                body = self._html(page.template, fields, request, spoken)
+                typed = Typed(page.form, answer)
+                body = self._html(page.template, fields, request, spoken, typed)
                 return self._cached(request, body.encode(), "text/html")
 
             made = await self._beside(account, view, is_new=True)
-            fields = made if isinstance(made, dict) else await made
+            answer = await made if isinstance(made, Awaitable) else made
             return await self._beside(account, shown_as)
 
         return handle
 
-    def _html(self, template: str, fields: Fields, request: web.Request, spoken: Language) -> str:
+    def _html(
+        self,
+        template: str,
+        fields: Fields,
+        request: web.Request,
+        spoken: Language,
+        typed: Typed | None = None,
+    ) -> str:
         path, asked = request.path, request.rel_url.raw_query_string
-        frame: Fields = {
+        frame: dict[str, object] = {
             **index_state(self.context),
             "chain": shown(self.context.data.names.name),
             "path": path,
@@ -232,7 +255,7 @@ class Server:
             "signing": self.signing.state(request),
             "json": None if template in NO_JSON else _json_path(request),
         }
-        return self._renderer.page(template, fields, spoken, frame)
+        return self._renderer.page(template, fields, spoken, frame, typed)
 
     def _made(self, template: str, fields: Fields, request: web.Request) -> web.Response:
         """Return a page that answers one request only."""
@@ -257,12 +280,12 @@ class Server:
 
     async def _search(self, request: web.Request) -> web.StreamResponse:
         account = self._account(request)
-        fields = await search(self.context, request.query.get("q", ""))
-        to = fields["to"]
+        answer = await search(self.context, request.query.get("q", ""))
+        fields, to = SEARCH.json(answer, self._json), answer["to"]
         with _charged(account):
             if _wants_json(request):
                 return _json(fields)
-            if isinstance(to, str):
+            if to is not None:
                 raise web.HTTPFound(to)
             spoken = _language(request)
             body = self._html("search.html", fields, request, spoken)
@@ -294,7 +317,7 @@ class Server:
         return handle
 
     async def _openapi(self, request: web.Request) -> web.StreamResponse:
-        return self._cached(request, openapi.text(), "application/json")
+        return self._cached(request, openapi.text(self._json), "application/json")
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]

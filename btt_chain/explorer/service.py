@@ -51,6 +51,8 @@ class Settings:
     """Other machines may read the pages."""
     proxies: Proxies = field(default_factory=Proxies)
     """Proxies that name the callers whose requests they pass on."""
+    hosts: tuple[str, ...] = ()
+    """Names besides those of this machine under which a proxy or tunnel reaches the pages."""
     examine: Callable[[], Awaitable[Sequence[Finding]]] | None = None
     """Makes the checks of the page of the node's health; None for no such page."""
     on_ready: Callable[[str], None] = lambda _address: None
@@ -76,7 +78,9 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Server, asyncio.Tas
         doctor = None if settings.examine is None else Doctor(settings.examine)
         data = ChainData(index, names, specs)
         context = Context(index, data, node, progress, doctor, settings.is_public)
-        server = Server(context, proxies=settings.proxies)
+        server = Server(
+            context, proxies=settings.proxies, hosts=(_named(settings.host), *settings.hosts)
+        )
         audits = Audits(index, writer, settings.trie, specs, settings.audit_every)
         indexer = Indexer(writer, progress, settings.first, audits, settings.keep_ms, specs)
         pages = application_server(server.application(), server.bounds, GRACE)
@@ -133,5 +137,9 @@ async def _names(writer: Writer, url: str) -> ChainNames:
 
 
 def _address(host: str, port: int) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}/"
+    return f"http://{_named(host)}:{port}/"
+
+
+def _named(host: str) -> str:
+    """Return a host as URLs have it."""
+    return f"[{host}]" if ":" in host else host

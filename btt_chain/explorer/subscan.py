@@ -27,9 +27,9 @@ from btt_chain.explorer.index.reading import OF_BLOCK, EventPart
 from btt_chain.explorer.index.schema import EVENT
 from btt_chain.explorer.pages.blocks import event_place, split_events
 from btt_chain.explorer.pages.forms import (
+    AccountRow,
     BadRequest,
     Fields,
-    Json,
     NoSuchPage,
     account_json,
     account_of,
@@ -38,6 +38,7 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pages.home import page_of
 from btt_chain.explorer.pages.transactions import call_place, event_json
+from btt_chain.present import Json
 from btt_chain.present.visible import shown
 from btt_chain.primitives.strict_json import BadJson, read_object
 from btt_chain.scale.portable import Plain
@@ -203,7 +204,7 @@ def _block(context: Context, row: BlockRow) -> Json:
         "parent_hash": hex_of(row.parent),
         "event_count": row.events,
         "extrinsics_count": row.extrinsics,
-        "validator": author["address"] if isinstance(author, dict) else "",
+        "validator": author["address"] if author else "",
         "account_display": _display(author),
         "finalized": row.is_final,
         "spec_version": row.spec,
@@ -223,7 +224,7 @@ def _extrinsic(context: Context, place: Place) -> Json:
         "extrinsic_hash": hex_of(blake2_256(body.extrinsics[place.i])),
         "call_module": module.lower(),
         "call_module_function": call,
-        "account_id": signer["address"] if isinstance(signer, dict) else "",
+        "account_id": signer["address"] if signer else "",
         "account_display": _display(signer),
         "nonce": place.nonce or 0,
         "success": place.ok is True,
@@ -280,8 +281,8 @@ def _event(context: Context, row: BlockRow, body: Body, part: EventPart) -> Json
     }
 
 
-def _display(account: Json) -> Json:
-    if not isinstance(account, dict):
+def _display(account: AccountRow | None) -> Json:
+    if account is None:
         return None
     return {"address": account["address"], "display": account["name"] or ""}
 

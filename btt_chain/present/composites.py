@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.present.context import Context
-from btt_chain.present.rule import Json, Rule, Unfit
-from btt_chain.present.scalars import lower_initial, words_of
+from btt_chain.present.rule import Json, Rule, Schema, Unfit
+from btt_chain.present.scalars import in_words, lower_initial, words_of
 
 T = TypeVar("T")
 
@@ -29,6 +30,10 @@ class Option(Rule[object]):
     def json(self, value: object, context: Context) -> Json:
         """Return null for an absent value."""
         return None if value is None else self.inner.json(value, context)
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of the value or null."""
+        return {"anyOf": [self.inner.schema(context), {"type": "null"}]}
 
     def read(self, json: object, context: Context) -> object:
         """Return None for null. Raises Unfit."""
@@ -61,6 +66,10 @@ class Items(Rule[Sequence[T]], Generic[T]):
         """Return a list."""
         return [self.item.json(item, context) for item in value]
 
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a list."""
+        return {"type": "array", "items": self.item.schema(context)}
+
     def read(self, json: object, context: Context) -> Sequence[T]:
         """Return the values of a list. Raises Unfit."""
         if not isinstance(json, list):
@@ -72,7 +81,9 @@ class Items(Rule[Sequence[T]], Generic[T]):
         return ", ".join(self.item.text(item, context) for item in value) or ABSENT
 
     def html(self, value: Sequence[T], context: Context) -> str:
-        """Return a table of records, and a list of other items."""
+        """Return a table of records, and a list of other items; a hyphen for an empty one."""
+        if not value:
+            return ABSENT
         if isinstance(self.item, Record):
             return self.item.table(value, context)
         items = "".join(f"<li>{self.item.html(item, context)}</li>" for item in value)
@@ -127,6 +138,11 @@ class Tuple(Rule[tuple[object, ...]]):
         """Return a list."""
         return [rule.json(part, context) for rule, part in zip(self.parts, value, strict=True)]
 
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a list."""
+        parts: list[Json] = [part.schema(context) for part in self.parts]
+        return {"type": "array", "prefixItems": parts, "minItems": len(parts), "items": False}
+
     def read(self, json: object, context: Context) -> tuple[object, ...]:
         """Return the values of a list. Raises Unfit."""
         if not isinstance(json, list) or len(json) != len(self.parts):
@@ -153,6 +169,10 @@ class Pairs(Rule[Mapping[object, object]]):
     def json(self, value: Mapping[object, object], context: Context) -> Json:
         """Return a list of pairs."""
         return self.pairs.json(list(value.items()), context)
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a list of pairs."""
+        return {"type": "array", "items": self.pairs.item.schema(context)}
 
     def read(self, json: object, context: Context) -> Mapping[object, object]:
         """Return the map of a list of pairs. Raises Unfit."""
@@ -181,6 +201,10 @@ class Newtype(Rule[object]):
         """Return the JSON of the field."""
         return self.inner.json(getattr(value, self.name), context)
 
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of the field, with the name of this type."""
+        return {"title": name_of(self.make), **self.inner.schema(context)}
+
     def read(self, json: object, context: Context) -> object:
         """Return the record of a field. Raises Unfit."""
         return self.make(self.inner.read(json, context))
@@ -197,6 +221,16 @@ class Part:
     name: str
     """Its attribute."""
     rule: Rule[object]
+    path: str = ""
+    """Attributes that lead to it, with dots in between; its own name unless said."""
+
+    def of(self, record: object) -> object:
+        """Return its value in a record."""
+        return attrgetter(self.path or self.name)(record)
+
+    def below(self, name: str) -> Part:
+        """Return it as a part of the record that has its own one as attribute `name`."""
+        return replace(self, path=f"{name}.{self.path or self.name}")
 
     @property
     def key(self) -> str:
@@ -207,6 +241,11 @@ class Part:
     def label(self) -> str:
         """Its name in texts."""
         return self.name.strip("_").replace("_", " ")
+
+    def heading(self, context: Context) -> str:
+        """Return its name as HTML, without its unit; on a site in the reader's language."""
+        label = self.label.removesuffix(" bps").removesuffix(" ms")
+        return in_words(label if context.site is None else label[:1].upper() + label[1:], context)
 
 
 class Record(Rule[object]):
@@ -222,8 +261,28 @@ class Record(Rule[object]):
         """Return an object."""
         members: dict[str, Json] = {KIND: self.kind} if self.kind else {}
         for part in self.parts:
-            members[part.key] = part.rule.json(getattr(value, part.name), context)
+            members[part.key] = part.rule.json(part.of(value), context)
         return members
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of an object."""
+        members: Schema = {KIND: {"const": self.kind}} if self.kind else {}
+        members |= {part.key: part.rule.schema(context) for part in self.parts}
+        return {"title": name_of(self.make), **object_schema(members, members)}
+
+    def flat(self, names: Collection[str]) -> Record:
+        """Return the rule of this record with the fields of some parts in the place of these.
+
+        Its JSON is not read.
+        """
+        parts: list[Part] = []
+        for part in self.parts:
+            inner = part.rule
+            if part.name in names and isinstance(inner, Record):
+                parts += [field.below(part.name) for field in inner.parts]
+            else:
+                parts.append(part)
+        return Record(self.make, parts)
 
     def read(self, json: object, context: Context) -> object:
         """Return the record of an object with all of its fields. Raises Unfit."""
@@ -247,24 +306,22 @@ class Record(Rule[object]):
     def html(self, value: object, context: Context) -> str:
         """Return a list of fields."""
         rows = "".join(
-            f"<dt>{escape(part.label)}</dt><dd>{self._html(part, value, context)}</dd>"
+            f"<dt>{part.heading(context)}</dt><dd>{self._html(part, value, context)}</dd>"
             for part in self.parts
         )
-        return escape(self.word) + (f"<dl>{rows}</dl>" if rows else "")
+        return in_words(self.word, context) + (f"<dl>{rows}</dl>" if rows else "")
 
     def labelled(self, value: object, context: Context) -> dict[str, str]:
         """Return the texts of the fields by their labels."""
-        return {
-            part.label: part.rule.text(getattr(value, part.name), context) for part in self.parts
-        }
+        return {part.label: part.rule.text(part.of(value), context) for part in self.parts}
 
     def cells(self, value: object, context: Context) -> list[str]:
         """Return the cells of a row: one for each of `parts`."""
-        return [part.rule.cell(getattr(value, part.name), context) for part in self.parts]
+        return [part.rule.cell(part.of(value), context) for part in self.parts]
 
     def table(self, values: Sequence[object], context: Context) -> str:
         """Return a table of records in HTML."""
-        head = "".join(f"<th>{escape(part.label)}</th>" for part in self.parts)
+        head = "".join(f"<th>{part.heading(context)}</th>" for part in self.parts)
         rows = "".join(
             f"<tr>{''.join(f'<td>{self._html(part, value, context)}</td>' for part in self.parts)}"
             "</tr>"
@@ -273,7 +330,7 @@ class Record(Rule[object]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def _html(self, part: Part, value: object, context: Context) -> str:
-        return part.rule.html(getattr(value, part.name), context)
+        return part.rule.html(part.of(value), context)
 
 
 class Alternatives(Rule[object]):
@@ -288,6 +345,10 @@ class Alternatives(Rule[object]):
     def json(self, value: object, context: Context) -> Json:
         """Return an object with the variant's name."""
         return self.records[type(value)].json(value, context)
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of either variant."""
+        return {"anyOf": [record.schema(context) for record in self.records.values()]}
 
     def read(self, json: object, context: Context) -> object:
         """Return the variant of an object. Raises Unfit."""
@@ -309,6 +370,78 @@ class Alternatives(Rule[object]):
         if not text.startswith("{"):
             return self.read({KIND: text}, context)
         return super().parse(text, context)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an object."""
+
+    rule: Rule[object]
+    is_optional: bool = False
+    is_flat: bool = False
+    """True if the fields of its record are members, in place of the record."""
+
+
+class Members(Rule[Mapping[str, object]]):
+    """An object of named members, as a `TypedDict` declares it; a later name replaces a former."""
+
+    def __init__(self, members: Mapping[str, Member]) -> None:
+        self.members = members
+
+    @property
+    def parts(self) -> list[Part]:
+        """Fields of flat records, and other members that are not in the place of one."""
+        parts: list[Part] = []
+        for name, member in self.members.items():
+            if member.is_flat and isinstance(member.rule, Record):
+                parts += [field.below(name) for field in member.rule.parts]
+            elif not member.is_optional and name not in {part.key for part in parts}:
+                parts.append(Part("_".join(words_of(name)), member.rule, name))
+        return parts
+
+    def json(self, value: Mapping[str, object], context: Context) -> dict[str, Json]:
+        """Return an object."""
+        written: dict[str, Json] = {}
+        for name, member in self.members.items():
+            if member.is_optional and name not in value:
+                continue
+            json = member.rule.json(value[name], context)
+            written |= json if member.is_flat and isinstance(json, dict) else {name: json}
+        return written
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of an object."""
+        members: Schema = {}
+        optional: set[str] = set()
+        for name, member in self.members.items():
+            schema = member.rule.schema(context)
+            fields = schema.get("properties") if member.is_flat else None
+            described = fields if isinstance(fields, dict) else {name: schema}
+            members |= described
+            optional |= described.keys() if member.is_optional else set()
+        return object_schema(members, [name for name in members if name not in optional])
+
+    def read(self, json: object, context: Context) -> Mapping[str, object]:
+        """Raise Unfit: objects of pages are written only."""
+        raise Unfit("objects of pages are not read")
+
+    def text(self, value: Mapping[str, object], context: Context) -> str:
+        """Return the members on one line."""
+        return ", ".join(
+            f"{name}: {member.rule.text(value[name], context)}"
+            for name, member in self.members.items()
+            if name in value
+        )
+
+
+def object_schema(members: Schema, required: Iterable[str]) -> Schema:
+    """Return the schema of an object with these members."""
+    return {"type": "object", "required": [*required], "properties": members}
+
+
+def name_of(make: Callable[..., object]) -> str:
+    """Return the name of a type."""
+    return str(getattr(make, "__name__", ""))
 
 
 def camel_case(name: str) -> str:

@@ -40,6 +40,22 @@ class Planck:
         return f"{planck:_} {PLANCK}"
 
 
+class Site(Protocol):
+    """Pages on which values are shown: they know accounts by names, and speak a language."""
+
+    def name(self, account: bytes) -> str | None:
+        """Return the name of an account."""
+        ...
+
+    def link(self, account: bytes) -> str:
+        """Return an account as HTML."""
+        ...
+
+    def words(self, english: str) -> str:
+        """Return a text in the reader's language."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """A chain's currency, addresses and time. JSON needs the prefix of addresses only."""
@@ -55,4 +71,10 @@ class Context:
     """Reader of accounts in other forms than addresses, such as names of a wallet.
 
     Raises ValueError with the reason.
+    """
+    site: Site | None = None
+    """Pages whose JSON and HTML are written.
+
+    Their JSON has names beside addresses, the members of all enumerations as the metadata name
+    them, 64-bit numbers as numbers, and texts of users as pages show them.
     """

@@ -11,7 +11,9 @@ from btt_chain.primitives.strict_json import BadJson, read_json
 
 T = TypeVar("T")
 
-Json: TypeAlias = "str | int | bool | dict[str, Json] | list[Json] | None"
+Json: TypeAlias = "str | int | float | bool | dict[str, Json] | list[Json] | None"
+Schema: TypeAlias = dict[str, Json]
+"""A schema as in JSON Schema 2020-12, the dialect of OpenAPI 3.1."""
 
 
 class Unfit(ValueError):
@@ -29,6 +31,10 @@ class Rule(ABC, Generic[T]):
     @abstractmethod
     def json(self, value: T, context: Context) -> Json:
         """Return the JSON of a value."""
+
+    @abstractmethod
+    def schema(self, context: Context) -> Schema:
+        """Return the JSON Schema of what `json` returns."""
 
     @abstractmethod
     def read(self, json: object, context: Context) -> T:

@@ -8,7 +8,18 @@ from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Final, TypeVar, Union, cast, get_args, get_origin
+from typing import (
+    Annotated,
+    Final,
+    NotRequired,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from typing_extensions import TypeForm
 
@@ -21,6 +32,7 @@ from btt_chain.primitives.meaning import (
     SLOT,
     ByMember,
     Code,
+    Flat,
     Lines,
     LowerNames,
     Money,
@@ -49,6 +61,14 @@ def record(kind: object) -> composites.Record:
     return compiled
 
 
+def members(kind: object) -> composites.Members:
+    """Return the rule of a TypedDict. TypeError if the type is not one."""
+    compiled = cast("object", rule_of(kind))
+    if not isinstance(compiled, composites.Members):
+        raise TypeError(f"{kind!r} is not a TypedDict")
+    return compiled
+
+
 NAMED: Final[Mapping[str, Meaning]] = {
     "Balance": MONEY,
     "BalanceOf<T>": MONEY,
@@ -71,6 +91,10 @@ BYTES: Final[Mapping[type[Meaning], Callable[..., object]]] = {
 """Rules of bytes with a mark, from their type and their fixed size."""
 
 
+PLAIN: Final[Mapping[type, str]] = {int: "integer", float: "number"}
+"""Types of numbers without a width by their names in schemas."""
+
+
 @cache
 def rule_of(kind: object, mark: Meaning | None = None, size: int | None = None) -> Rule[object]:
     """Return the rule of a type that is known at run time only. TypeError if it has none.
@@ -91,6 +115,8 @@ def rule_of(kind: object, mark: Meaning | None = None, size: int | None = None) 
         return _any(_tuple(args))
     if origin is dict:
         return _any(composites.Pairs(cast("Rule[tuple[object, object]]", _tuple(args))))
+    if kind is object:
+        return _any(scalars.Plain({}))
     base = origin or kind
     if not isinstance(base, type):
         raise TypeError(f"{kind!r} has no rule")
@@ -137,6 +163,10 @@ def _class(
         return _any(scalars.Truth())
     if kind is str:
         return _any(scalars.Words())
+    if kind in PLAIN:
+        return _any(scalars.Plain({"type": PLAIN[kind]}))
+    if is_typeddict(kind):
+        return _any(_members(kind))
     if issubclass(kind, AccountId):
         return _any(scalars.Account())
     if issubclass(kind, bytes):
@@ -166,6 +196,21 @@ def _record(kind: type, args: tuple[object, ...], name: str = "") -> composites.
         [composites.Part(name, rule_of(substitute(hints[name], bound))) for name in names],
         name,
     )
+
+
+def _members(kind: type) -> composites.Members:
+    members = {}
+    for name, declared in get_type_hints(kind, include_extras=True).items():
+        origin: object = get_origin(declared)
+        is_optional = origin is NotRequired
+        hint = get_args(declared)[0] if is_optional else declared
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        flat = next((mark for mark in marks if isinstance(mark, Flat)), None)
+        form = rule_of(hint)
+        if flat is not None and isinstance(form, composites.Record):
+            form = form.flat(flat.parts)
+        members[name] = composites.Member(form, is_optional, flat is not None)
+    return composites.Members(members)
 
 
 def _any(rule: object) -> Rule[object]:

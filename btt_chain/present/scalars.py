@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import Final, Generic, TypeVar
+from html import escape
+from json import dumps
+from typing import Final, Generic, TypeVar, cast
 
 from btt_chain.present.context import Context
-from btt_chain.present.rule import Json, Rule, Unfit
+from btt_chain.present.rule import Json, Rule, Schema, Unfit
 from btt_chain.present.times import date, read_date, read_span, span
 from btt_chain.present.visible import PAGE_LENGTH, shown
 from btt_chain.primitives import ss58
@@ -21,6 +23,10 @@ Member = TypeVar("Member", bound=IntEnum)
 
 WIDE: Final = 8
 """Bytes of numbers that JSON has as decimal text: many parsers would round them."""
+WIDE_ON_SITE: Final = 16
+"""Bytes of such numbers in the JSON of pages."""
+GROUP: Final = "\u202f"
+"""Between thousands in HTML: a narrow space that does not break."""
 MAX_CELL: Final = 32
 """Maximum number of bytes of a cell."""
 MAX_SHOWN: Final = 60
@@ -41,6 +47,10 @@ class Truth(Rule[bool]):
         """Return the JSON of a value."""
         return value
 
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a value."""
+        return {"type": "boolean"}
+
     def read(self, json: object, context: Context) -> bool:
         """Return True if the JSON value is true. Raises Unfit."""
         if not isinstance(json, bool):
@@ -50,6 +60,10 @@ class Truth(Rule[bool]):
     def text(self, value: bool, context: Context) -> str:
         """Return a value as one word."""
         return "yes" if value else "no"
+
+    def html(self, value: bool, context: Context) -> str:
+        """Return one word."""
+        return in_words(self.text(value, context), context)
 
     def parse(self, text: str, context: Context) -> bool:
         """Return True if the text is `yes` or `true`, False for their opposites. Raises Unfit."""
@@ -69,7 +83,17 @@ class Count(Rule[Number], Generic[Number]):
 
     def json(self, value: Number, context: Context) -> Json:
         """Return a number, or from 64 bits on its digits."""
-        return str(int(value)) if self.kind.BYTES >= WIDE else int(value)
+        return str(int(value)) if self._is_wide(context) else int(value)
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a number or of digits."""
+        if self._is_wide(context):
+            return {"type": "string", "pattern": "^-?[0-9]+$"}
+        return {"type": "integer"}
+
+    def _is_wide(self, context: Context) -> bool:
+        wide = WIDE if context.site is None else WIDE_ON_SITE
+        return wide <= self.kind.BYTES
 
     def read(self, json: object, context: Context) -> Number:
         """Return the value of a number or of its digits. Raises Unfit."""
@@ -89,6 +113,10 @@ class Count(Rule[Number], Generic[Number]):
     def text(self, value: Number, context: Context) -> str:
         """Return the digits, in groups of three."""
         return f"{int(value):_}"
+
+    def html(self, value: Number, context: Context) -> str:
+        """Return the text with its thousands apart."""
+        return escape(self.text(value, context)).replace("_", GROUP)
 
     def parse(self, text: str, context: Context) -> Number:
         """Return the value of digits, in groups or not. Raises Unfit."""
@@ -208,6 +236,10 @@ class Bytes(Sized[Octets], Generic[Octets]):
         """Return 0x and hexadecimal digits."""
         return self.text(value, context)
 
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a text."""
+        return {"type": "string"}
+
     def read(self, json: object, context: Context) -> Octets:
         """Return the value of 0x and hexadecimal digits. Raises Unfit."""
         digits = _text(json).removeprefix("0x")
@@ -235,8 +267,23 @@ class Account(Sized[AccountId]):
         super().__init__(AccountId, AccountId.SIZE)
 
     def json(self, value: AccountId, context: Context) -> Json:
-        """Return the address."""
-        return self.text(value, context)
+        """Return the address, and in the JSON of pages the name."""
+        address = self.text(value, context)
+        return address if context.site is None else {
+            "address": address, "name": context.site.name(value),
+        }  # fmt: skip
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of an address, and in the JSON of pages of a name."""
+        text: Schema = {"type": "string"}
+        return text if context.site is None else {
+            "type": "object", "required": ["address", "name"],
+            "properties": {"address": text, "name": {"type": ["string", "null"]}},
+        }  # fmt: skip
+
+    def html(self, value: AccountId, context: Context) -> str:
+        """Return a link to the account's page, if there is one."""
+        return super().html(value, context) if context.site is None else context.site.link(value)
 
     def read(self, json: object, context: Context) -> AccountId:
         """Return the account of an address, of any network. Raises Unfit."""
@@ -266,7 +313,12 @@ class UserText(Sized[Octets], Generic[Octets]):
 
     def json(self, value: Octets, context: Context) -> Json:
         """Return the text; bytes that are not UTF-8 as U+FFFD."""
-        return value.decode("utf-8", "replace")
+        text = value.decode("utf-8", "replace")
+        return text if context.site is None else shown(text, PAGE_LENGTH)
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a text."""
+        return {"type": "string"}
 
     def read(self, json: object, context: Context) -> Octets:
         """Return the bytes of a text. Raises Unfit."""
@@ -287,6 +339,10 @@ class Letters(Sized[Octets], Generic[Octets]):
     def json(self, value: Octets, context: Context) -> Json:
         """Return the letters."""
         return self.text(value, context)
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a text."""
+        return {"type": "string"}
 
     def read(self, json: object, context: Context) -> Octets:
         """Return the bytes of letters, or of 0x and hexadecimal digits. Raises Unfit."""
@@ -310,6 +366,10 @@ class TextLines(UserText[Octets], Generic[Octets]):
         """Return the lines that are not empty."""
         return [line for line in value.decode("ascii", "replace").split("\n") if line]
 
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a list of texts."""
+        return {"type": "array", "items": {"type": "string"}}
+
     def read(self, json: object, context: Context) -> Octets:
         """Return the bytes of a list of lines. Raises Unfit."""
         lines = [_text(line) for line in json] if isinstance(json, list) else [_text(json)]
@@ -332,6 +392,10 @@ class Words(Rule[str]):
     def json(self, value: str, context: Context) -> Json:
         """Return the text."""
         return value
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of a text."""
+        return {"type": "string"}
 
     def read(self, json: object, context: Context) -> str:
         """Return the text. Raises Unfit."""
@@ -361,7 +425,12 @@ class Name(Rule[Member], Generic[Member]):
 
     def json(self, value: Member, context: Context) -> Json:
         """Return the name."""
-        return lower_initial(value.name) if self.lower_names else value.name
+        is_lower = self.lower_names and context.site is None
+        return lower_initial(value.name) if is_lower else value.name
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of the names."""
+        return {"enum": [self.json(member, context) for member in self._words]}
 
     def read(self, json: object, context: Context) -> Member:
         """Return the member of a name, in any case, with or without hyphens. Raises Unfit."""
@@ -374,9 +443,42 @@ class Name(Rule[Member], Generic[Member]):
         """Return the words of the name."""
         return " ".join(self._words[value])
 
+    def html(self, value: Member, context: Context) -> str:
+        """Return the words of the name."""
+        return in_words(self.text(value, context), context)
+
     def parse(self, text: str, context: Context) -> Member:
         """Return the member of a name. Raises Unfit."""
         return self.read(text, context)
+
+
+class Plain(Rule[Json]):
+    """JSON that pages have as it is: numbers without a width, decoded calls."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self.is_number = schema.get("type") in {"integer", "number"}
+
+    def json(self, value: Json, context: Context) -> Json:
+        """Return the value."""
+        return value
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema."""
+        return self._schema
+
+    def read(self, json: object, context: Context) -> Json:
+        """Return the value of its JSON."""
+        return cast("Json", json)
+
+    def text(self, value: Json, context: Context) -> str:
+        """Return the value on one line."""
+        return f"{value:_}" if self.is_number else shown(dumps(value), PAGE_LENGTH)
+
+
+def in_words(text: str, context: Context) -> str:
+    """Return the words of a value as HTML, in the reader's language."""
+    return escape(text if context.site is None else context.site.words(text))
 
 
 def words_of(name: str) -> list[str]:

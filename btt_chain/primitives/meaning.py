@@ -44,6 +44,12 @@ class Money(Meaning):
     __slots__ = ()
 
 
+class Units(Meaning):
+    """A number of units of an asset, where the metadata have a balance."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Share(Meaning):
     """A share, in parts of `whole`, which is a power of ten from 100 on."""
@@ -76,6 +82,7 @@ class Time(Meaning):
 
 
 MONEY: Final = Money()
+UNITS: Final = Units()
 BILLIONTHS: Final = Share(10**9)
 MILLIONTHS: Final = Share(10**6)
 BASIS_POINTS: Final = Share(10**4)
@@ -138,3 +145,16 @@ class ByMember(Meaning):
     """A list with a value for each member of an enumeration, in their order."""
 
     kind: type[IntEnum]
+
+
+# ---- records
+
+
+@dataclass(frozen=True, slots=True)
+class Flat(Meaning):
+    """A record whose fields have its place in an object, and so have those of its own `parts`."""
+
+    parts: tuple[str, ...] = ()
+
+
+FLAT: Final = Flat()

@@ -43,7 +43,7 @@ def state(view: AssetView, context: Context) -> str:
     asset, "btt-chain asset list", empty="nothing is registered",
     columns={
         "asset": "id", "name": "info.name", "kind": "info.kind", "state": state,
-        "value": "info.value", ">units": lambda view, _: f"{view.info.units:_}",
+        "value": "info.value", "units": "info.units",
         "holders": "holders",
         "traded": lambda view, _: "-" if view.listing is None else "yes",
     },

@@ -79,6 +79,11 @@ def explorer_options(command: Command) -> Command:
     "repeatable.",
 )  # fmt: skip
 @click.option(
+    "--host", "hosts", multiple=True, metavar="NAME",
+    help="Answer under this name, too, as a tunnel or proxy asks for; repeatable. With --public, "
+    "any name is answered.",
+)  # fmt: skip
+@click.option(
     "--from", "first", type=click.IntRange(min=0), default=0, show_default=True,
     help="The first block of a new index, for a node without the states of older ones.",
 )  # fmt: skip
@@ -91,7 +96,8 @@ def explorer_options(command: Command) -> Command:
 @click.pass_context
 def explorer(
     ctx: click.Context, url: str, base_path: Path | None, listen: str, public: bool,
-    proxies: tuple[str, ...], first: int, keep: str | None, until_input_ends: bool, filters: str,
+    proxies: tuple[str, ...], hosts: tuple[str, ...], first: int, keep: str | None,
+    until_input_ends: bool, filters: str,
 ) -> None:  # fmt: skip
     """Index the chain of a node and show it as web pages, until Ctrl-C.
 
@@ -113,6 +119,7 @@ def explorer(
             is_public=public,
         ),
         proxies=proxies_of(proxies),
+        hosts=hosts,
     )  # fmt: skip
     if until_input_ends:
         _end_with_input()

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -289,6 +289,7 @@ async def pages_of(
     *,
     is_public: bool = False,
     proxies: Proxies | None = None,
+    hosts: Sequence[str] = (),
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Server]]:
     """Serve the pages of an index that was made of a chain."""
     index = Index(file)
@@ -301,7 +302,7 @@ async def pages_of(
     data = ChainData(index, names)
     node = LiveNode(connect, data.specs)
     context = Context(index, data, node, progress, is_public=is_public)
-    server = Server(context, replace(LIMITS, burst=burst), proxies)
+    server = Server(context, replace(LIMITS, burst=burst), proxies, hosts)
     async with TestClient(TestServer(server.application())) as client:
         yield client, server
     await server.signing.node.close()

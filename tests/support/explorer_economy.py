@@ -28,7 +28,7 @@ from runtime.pallets.asset_registry.types import (
 )
 from runtime.pallets.conviction_voting.types import Standard, vote_of
 from runtime.pallets.evidence import BABE_EQUIVOCATION
-from runtime.pallets.exchange.types import Listing, Side, Trade
+from runtime.pallets.exchange.types import Listing, Order, Side, Trade
 from runtime.pallets.facilities.types import Facility, FacilityState, Kind, Size
 from runtime.pallets.incentives.stats import Statistics, publish
 from runtime.pallets.incentives.types import Group, GroupTally
@@ -51,6 +51,8 @@ RECEIPT = H256(b"\4" * 32)
 """The receipt of the last one."""
 MODEL = H256(b"\7" * 32)
 """The model of the jobs."""
+ORDER = u64(7)
+"""An open order to sell."""
 OFFENCE = H256(b"\x08" * 32)
 INSTITUTION = KeyPair.from_uri("//holder//bitwave")
 """An institution of block zero, with more than 4 % of its chamber."""
@@ -211,6 +213,10 @@ def market(runtime: BttRuntime, issuer: AccountId) -> None:
         (Side.Buy, 49, 20), (Side.Buy, 45, 100), (Side.Sell, 51, 10), (Side.Sell, 60, 40),
     ):  # fmt: skip
         exchange.order_book.count(u32(0), side, u128(price * BTT), units, 1)
+    exchange.order_book.orders[ORDER] = Order(
+        issuer, u32(0), Side.Sell, u128(60 * BTT), u64(1), u128(40), u128(0), u16(50), u16(100),
+        until=None,
+    )  # fmt: skip
     exchange.auctions.trades[u32(0)] = [Trade(u64(1), u128(50 * BTT), u128(5))]
     registry = runtime.asset_registry
     registry.verification.reports[u32(0), Role.Technical] = Report(

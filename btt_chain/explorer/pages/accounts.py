@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypedDict
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
@@ -14,8 +14,7 @@ from btt_chain.explorer.pages import merchants
 from btt_chain.explorer.pages.forms import (
     PAGE,
     BadRequest,
-    Fields,
-    Json,
+    ExtrinsicFields,
     account_of,
     below_place,
     extrinsic_json,
@@ -32,7 +31,73 @@ PERMILLION: Final = 1_000_000
 MAX_INDEX: Final = 999_999_999
 
 
-def accounts_page(context: Context, below: str | None) -> Fields:
+class BalanceFields(TypedDict):
+    """A balance in planck."""
+
+    total: str
+    free: str
+    reserved: str
+    frozen: str
+
+
+class RichRow(BalanceFields):
+    """An account of the index; its share of the issuance in millionths."""
+
+    address: str
+    name: str | None
+    share: int
+
+
+class AccountsPage(TypedDict):
+    """The accounts by balance, the richest first."""
+
+    at: int
+    count: int
+    issuance: str
+    accounts: list[RichRow]
+    next: str | None
+
+
+class HistoryRow(TypedDict):
+    """A part of an account in a block."""
+
+    height: int
+    roles: list[str]
+    extrinsic: ExtrinsicFields | None
+    time: int | None
+
+
+class History(TypedDict):
+    """A page of a history; partial if it is without the transactions of others."""
+
+    history: list[HistoryRow]
+    isPartial: bool
+    next: str | None
+
+
+class Entry(TypedDict):
+    """An entry of a map under an account."""
+
+    item: str
+    shown: str
+    key: str
+
+
+class AccountPage(BalanceFields, History):
+    """An account: its balance, what the chain stores under it, and its history."""
+
+    address: str
+    publicKey: str
+    name: str | None
+    otherNetwork: int | None
+    isKnown: bool
+    at: int
+    atHash: str
+    stored: list[Entry]
+    storedError: str | None
+
+
+def accounts_page(context: Context, below: str | None) -> AccountsPage:
     """Return the accounts by balance, the richest first."""
     total, id = _below(below)
     rows = context.index.accounts_below(total, id, PAGE + 1)
@@ -59,7 +124,7 @@ def _below(text: str | None) -> tuple[bytes, int]:
     return amount(int(total)), int(id)
 
 
-def account_fields(context: Context, row: AccountRow, issuance: int) -> Fields:
+def account_fields(context: Context, row: AccountRow, issuance: int) -> RichRow:
     """Return an account of the index; its share of the issuance in millionths."""
     balance = row.balance
     return {
@@ -70,7 +135,7 @@ def account_fields(context: Context, row: AccountRow, issuance: int) -> Fields:
     }
 
 
-def balance_json(balance: Balance) -> Fields:
+def balance_json(balance: Balance) -> BalanceFields:
     """Return a balance in planck."""
     return {
         "total": str(balance.total),
@@ -80,12 +145,19 @@ def balance_json(balance: Balance) -> Fields:
     }
 
 
-async def account_page(context: Context, text: str, below: str | None) -> Fields:
+async def account_page(context: Context, text: str, below: str | None) -> AccountPage:
     """Return an account: its balance, what the chain stores under it, and its history."""
     key = account_of(context.data, text)
     row = context.index.account(key)
     height, hash = context.index.final()
-    fields: Fields = {
+    is_partial = await merchants.hides_payers(context, key)
+    stored: list[Entry] = []
+    error = None
+    try:
+        stored = await _stored(context, key, hash)
+    except NodeGone as gone:
+        error = str(gone)
+    return {
         "address": context.data.address(key),
         "publicKey": hex_of(key),
         "name": context.data.label(key),
@@ -94,15 +166,10 @@ async def account_page(context: Context, text: str, below: str | None) -> Fields
         "at": height,
         "atHash": hex_of(hash),
         **balance_json(Balance() if row is None else row.balance),
+        **_history(context, row, below, is_partial=is_partial),
+        "stored": stored,
+        "storedError": error,
     }
-    is_partial = await merchants.hides_payers(context, key)
-    fields |= _history(context, row, below, is_partial=is_partial)
-    try:
-        fields["stored"] = await _stored(context, key, hash)
-        fields["storedError"] = None
-    except NodeGone as error:
-        fields["stored"], fields["storedError"] = [], str(error)
-    return fields
 
 
 def _other_network(context: Context, text: str) -> int | None:
@@ -116,22 +183,23 @@ def _other_network(context: Context, text: str) -> int | None:
 
 def _history(
     context: Context, row: AccountRow | None, below: str | None, *, is_partial: bool
-) -> Fields:
+) -> History:
     """Return a page of the history; with `is_partial` without the transactions of others."""
     height, i = below_place(below)
     touches = [] if row is None else context.index.touches_below(row.id, height, i, PAGE + 1)
-    found: list[Json] = []
+    found: list[HistoryRow] = []
     for touch in touches[:PAGE]:
         block = context.index.block(touch.height)
         if block is None or (is_partial and touch.is_of_others):
             continue
-        each: Fields = {"height": touch.height, "roles": _roles(touch.role), "extrinsic": None}
+        place = None
         if touch.i != OF_BLOCK:
             place = context.index.extrinsic(touch.height, touch.i)
-            if place is not None:
-                each["extrinsic"] = extrinsic_json(context.data, place, block.spec)
-        each["time"] = time_of(block.ms)
-        found.append(each)
+        extrinsic = None if place is None else extrinsic_json(context.data, place, block.spec)
+        found.append(
+            {"height": touch.height, "roles": _roles(touch.role), "extrinsic": extrinsic,
+             "time": time_of(block.ms)}
+        )  # fmt: skip
     last = touches[PAGE - 1] if len(touches) > PAGE else None
     return {
         "history": found,
@@ -147,13 +215,13 @@ def _place_after(last: Touch) -> str:
     return f"{last.height}-{last.i}"
 
 
-def _roles(role: int) -> list[Json]:
+def _roles(role: int) -> list[str]:
     names = {Role.SIGNER: "signer", Role.FROM: "from", Role.TO: "to"}
-    found: list[Json] = [name for each, name in names.items() if role & each]
+    found = [name for each, name in names.items() if role & each]
     return found or ["other"]
 
 
-async def _stored(context: Context, key: bytes, hash: bytes) -> list[Json]:
+async def _stored(context: Context, key: bytes, hash: bytes) -> list[Entry]:
     """Return the entries of all maps with an account as their only key. Raises NodeGone."""
     specs = context.index.specs()
     if not specs:
@@ -166,7 +234,7 @@ async def _stored(context: Context, key: bytes, hash: bytes) -> list[Json]:
         storage_key, _ = chain.metadata.storage.key(pallet, entry, [address])
         keys[storage_key] = (pallet, entry)
     values = await context.node.values(chain, list(keys), hash)
-    found: list[Json] = []
+    found: list[Entry] = []
     for storage_key, (pallet, entry) in keys.items():
         raw = values.get(storage_key)
         if raw is None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Final, TypedDict
 
 from btt_chain.explorer.audit import BAD
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.forms import Fields, Json
 
 AUDITS: Final = 20
 """Number of audits on the page."""
@@ -22,7 +21,44 @@ MEANINGS: Final = {
 }
 
 
-def audit_page(context: Context) -> Fields:
+class IndexState(TypedDict):
+    """The state of the index for the foot of every page."""
+
+    complete: int
+    audited: int | None
+    failed: list[str]
+    fault: str | None
+    connected: bool
+
+
+class Check(TypedDict):
+    """The result of a check."""
+
+    name: str
+    result: str
+    detail: str
+    meaning: str
+
+
+class AuditRow(TypedDict):
+    """An audit."""
+
+    height: int
+    time: int
+    checks: list[Check]
+
+
+class AuditPage(IndexState):
+    """The state of the index, and the results of its last audits."""
+
+    first: int
+    tip: int
+    nodeBest: int
+    nodeFinal: int
+    audits: list[AuditRow]
+
+
+def audit_page(context: Context) -> AuditPage:
     """Return how far the index is, and the results of its last audits."""
     return {
         **index_state(context),
@@ -37,10 +73,10 @@ def audit_page(context: Context) -> Fields:
     }
 
 
-def index_state(context: Context) -> Fields:
+def index_state(context: Context) -> IndexState:
     """Return the state of the index for the foot of every page."""
     last = context.index.audits(1)
-    failed: list[Json] = []
+    failed: list[str] = []
     if last:
         failed = [name for name, result, _ in json.loads(last[0].report) if result == BAD]
     return {
@@ -52,7 +88,7 @@ def index_state(context: Context) -> Fields:
     }
 
 
-def _checks(report: str) -> Json:
+def _checks(report: str) -> list[Check]:
     return [
         {"name": name, "result": result, "detail": detail, "meaning": MEANINGS.get(name, name)}
         for name, result, detail in json.loads(report)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from btt_chain.client.errors import ClientError
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.index.queries import BlockRow, Body
@@ -9,8 +11,9 @@ from btt_chain.explorer.index.reading import OF_BLOCK, EventPart
 from btt_chain.explorer.index.schema import EVENT
 from btt_chain.explorer.pages.forms import (
     PAGE,
-    Fields,
-    Json,
+    BlockFields,
+    EventRow,
+    ExtrinsicFields,
     NoSuchPage,
     below_height,
     block_json,
@@ -34,7 +37,55 @@ from btt_chain.primitives.digest import (
 )
 
 
-def blocks_page(context: Context, below: str | None) -> Fields:
+class BlocksPage(TypedDict):
+    """The blocks below a height, the highest first."""
+
+    blocks: list[BlockFields]
+    next: str | None
+
+
+class Claim(TypedDict):
+    """The author's claim to the slot, `primary` or `secondary`."""
+
+    kind: str
+    slot: int
+    authority: int
+
+
+class DigestRow(TypedDict):
+    """An item of a digest."""
+
+    kind: str
+    engine: str
+    data: str
+
+
+class BlockPage(BlockFields):
+    """A block, with a page of its extrinsics, and its own events."""
+
+    stateRoot: str
+    extrinsicsRoot: str
+    issuance: str
+    isJustified: bool
+    complaint: str | None
+    claim: Claim | None
+    digest: list[DigestRow]
+    extrinsicList: list[ExtrinsicFields]
+    next: str | None
+    ownEvents: list[EventRow]
+    ownEventCount: int
+    hasNext: bool
+
+
+class EventsPage(TypedDict):
+    """The events with a name, the latest first."""
+
+    name: str
+    events: list[EventRow]
+    next: str | None
+
+
+def blocks_page(context: Context, below: str | None) -> BlocksPage:
     """Return the blocks below a height, the highest first."""
     rows = context.index.blocks_below(below_height(below), PAGE + 1)
     return {
@@ -56,19 +107,18 @@ def find_block(context: Context, text: str) -> BlockRow:
     return row
 
 
-def block_page(context: Context, text: str, start: int) -> Fields:
+def block_page(context: Context, text: str, start: int) -> BlockPage:
     """Return a block, with a page of its extrinsics from an index on, and its own events."""
     row = find_block(context, text)
     body = context.index.body(row.height)
     if body is None:
         raise NoSuchPage(f"The body of block {row.height} is not in the index.")
     places = context.index.extrinsics_of(row.height, start, PAGE + 1)
-    fields = block_json(context.data, row)
     above = context.index.block(row.height + 1)
     parts = split_events(context, row, body)
     own = [part for part in parts if part.extrinsic == OF_BLOCK]
     return {
-        **fields,
+        **block_json(context.data, row),
         "stateRoot": hex_of(body.header.state_root),
         "extrinsicsRoot": hex_of(body.header.extrinsics_root),
         "issuance": str(row.issuance),
@@ -91,8 +141,8 @@ def split_events(context: Context, row: BlockRow, body: Body) -> list[EventPart]
     return context.data.spec(row.spec).split_events(body.events)
 
 
-def claim_of(body: Body) -> Json:
-    """Return the author's claim to the slot in words: `primary` or `secondary`."""
+def claim_of(body: Body) -> Claim | None:
+    """Return the author's claim to the slot."""
     try:
         claim = pre_digest(body.header.digest.logs).claim
     except NoPreDigest:
@@ -101,7 +151,7 @@ def claim_of(body: Body) -> Json:
     return {"kind": kind, "slot": int(claim.slot), "authority": int(claim.authority_index)}
 
 
-def _digest_item(item: DigestItem) -> Json:
+def _digest_item(item: DigestItem) -> DigestRow:
     match item:
         case PreRuntime(engine, payload):
             kind = "PreRuntime"
@@ -117,10 +167,10 @@ def _digest_item(item: DigestItem) -> Json:
     return {"kind": kind, "engine": name, "data": hex_of(payload)}
 
 
-def events_page(context: Context, name: str, below: str | None) -> Fields:
+def events_page(context: Context, name: str, below: str | None) -> EventsPage:
     """Return the events with a name, `Pallet.Event`, the latest first."""
     pallet, event = event_place(context, name)
-    found: list[Json] = []
+    found: list[EventRow] = []
     last: int | None = None
     for height, _ in context.index.occurrences(EVENT, pallet, event, below_height(below), PAGE):
         row, body = context.index.block(height), context.index.body(height)

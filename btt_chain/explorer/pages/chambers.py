@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Annotated, Final, TypedDict
 
-from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask, ask_each
+from btt_chain.explorer.apis import ask, ask_each
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.clock import slot_clock, time_of_slot
-from btt_chain.explorer.pages.forms import Fields, Json, account_json
-from btt_chain.explorer.pages.governance import CHAMBERS, WHOLE, chambers_json
+from btt_chain.explorer.pages.clock import Clock, slot_clock, time_of_slot
+from btt_chain.explorer.pages.governance import CHAMBERS, WHOLE, ChamberRow, chamber_rows
 from btt_chain.explorer.pictures.svg import share
-from btt_chain.scale.portable import Plain
+from btt_chain.explorer.pictures.weights import YearRow
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import FLAT
+from btt_chain.scale import u32
+from runtime.pallets.chambers.api import ChambersApi
+from runtime.pallets.chambers.types import ElectionView, SeatView
 
 FIRST_YEAR: Final = 2025
 YEARS: Final = 10
@@ -20,56 +23,71 @@ YEARS: Final = 10
 MAX_MEMBERS: Final = 100
 
 
-async def chambers_page(context: Context) -> Fields:
+class MemberRow(TypedDict):
+    """A member or candidate."""
+
+    seat: Annotated[SeatView, FLAT]
+    account: AccountId
+
+
+class ElectionRow(TypedDict):
+    """The election of representatives."""
+
+    election: Annotated[ElectionView, FLAT]
+    time: int | None
+    candidates: list[MemberRow]
+
+
+class ChambersPage(TypedDict):
+    """The chambers with their weights by year, their members, and the election."""
+
+    at: int
+    clock: Clock | None
+    year: int
+    mode: str
+    chambers: list[ChamberRow]
+    names: list[str]
+    years: list[YearRow]
+    institutions: list[MemberRow]
+    representatives: list[MemberRow]
+    election: ElectionRow
+
+
+async def chambers_page(context: Context) -> ChambersPage:
     """Return the chambers with their weights by year, their members, and the election."""
-    state = apis.record(await ask(context, "ChambersApi.state"))
-    election, clock = await asyncio.gather(
-        ask(context, "ChambersApi.election"), slot_clock(context)
-    )
-    years: list[Plain] = [FIRST_YEAR + n for n in range(YEARS)]
-    weights = await ask_each(context, "ChambersApi.weights", years)
+    state = await ask(context, ChambersApi.state)
+    election, clock = await asyncio.gather(ask(context, ChambersApi.election), slot_clock(context))
+    years = [u32(FIRST_YEAR + n) for n in range(YEARS)]
+    weights = await ask_each(context, ChambersApi.weights, years)
     return {
         "at": context.index.final()[0],
         "clock": clock,
-        "year": apis.number(state, "year"),
-        "mode": apis.text(state, "mode"),
-        "chambers": chambers_json(state),
+        "year": int(state.year),
+        "mode": state.mode,
+        "chambers": chamber_rows(state),
         "names": [*CHAMBERS],
         "years": _changes([
-            {"year": year, "shares": [share(apis.whole(each), WHOLE) for each in apis.items(row)]}
-            for year, row in zip(years, weights, strict=True) if isinstance(year, int)
+            {"year": int(year), "shares": [share(weight, WHOLE) for weight in row]}
+            for year, row in zip(years, weights, strict=True)
         ]),
-        "institutions": _members(context, state.get("institutions")),
-        "representatives": _members(context, state.get("representatives")),
-        "election": _election(context, apis.record(election), clock),
+        "institutions": _members(state.institutions),
+        "representatives": _members(state.representatives),
+        "election": {
+            "election": election,
+            "time": time_of_slot(clock, election.ends),
+            "candidates": _members(election.candidates),
+        },
     }  # fmt: skip
 
 
-def _changes(rows: list[Fields]) -> list[Json]:
+def _changes(rows: list[YearRow]) -> list[YearRow]:
     """Return the years up to the last one with other weights than the year before."""
     last = max(
         (at for at in range(1, len(rows)) if rows[at]["shares"] != rows[at - 1]["shares"]),
         default=0,
     )
-    return [*rows[: last + 1]]
+    return rows[: last + 1]
 
 
-def _members(context: Context, rows: Plain) -> list[Json]:
-    return [
-        {
-            "account": account_json(context.data, apis.account(context, each.get("who"))),
-            "amount": str(apis.number(each, "amount")),
-        }
-        for each in apis.records(rows)[:MAX_MEMBERS]
-    ]
-
-
-def _election(context: Context, found: Record, clock: Json) -> Fields:
-    ends = apis.number(found, "ends")
-    return {
-        "number": apis.number(found, "number"),
-        "ends": ends,
-        "time": time_of_slot(clock, ends),
-        "seats": apis.number(found, "seats"),
-        "candidates": _members(context, found.get("candidates")),
-    }
+def _members(seats: list[SeatView]) -> list[MemberRow]:
+    return [{"seat": seat, "account": seat.who} for seat in seats[:MAX_MEMBERS]]

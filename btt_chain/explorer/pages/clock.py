@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from btt_chain.explorer import apis
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.forms import Fields, Json, NoSuchPage
+from btt_chain.explorer.pages.forms import NoSuchPage
+from btt_chain.scale import u64
 
 
-async def slot_clock(context: Context) -> Json:
-    """Return the slot of the last final block, its time, and the length of a slot.
+class Clock(TypedDict):
+    """The slot of the last final block, counted from block 1, and its time; in milliseconds."""
 
-    None if the chain counts no slots. Raises NodeGone.
-    """
+    slot: int
+    time: int
+    slotMs: int
+
+
+async def slot_clock(context: Context) -> Clock | None:
+    """Return the clock; None if the chain counts no slots. Raises NodeGone."""
     block = context.index.block(context.index.final()[0])
     if block is None or not block.ms:
         return None
     try:
-        first = await apis.stored(context, "Babe.GenesisSlot")
-        current = await apis.stored(context, "Babe.CurrentSlot")
-        length = await apis.constant(context, "Babe.ExpectedBlockTime")
+        first = await apis.stored(context, u64, "Babe.GenesisSlot")
+        current = await apis.stored(context, u64, "Babe.CurrentSlot")
+        length = await apis.constant(context, u64, "Babe.ExpectedBlockTime")
     except NoSuchPage:
         return None
-    slot = max(apis.whole(current) - apis.whole(first), 0)
-    return {"slot": slot, "time": block.ms, "slotMs": apis.whole(length)}
+    slot = max(int(current or 0) - int(first or 0), 0)
+    return {"slot": slot, "time": block.ms, "slotMs": int(length)}
 
 
-def time_of_slot(clock: Json, slot: int | None) -> int | None:
+def time_of_slot(clock: Clock | None, slot: int | None) -> int | None:
     """Return the time of a slot in milliseconds since 1970; None if it is not known."""
-    if slot is None or not isinstance(clock, dict):
+    if slot is None or clock is None:
         return None
-    fields: Fields = clock
-    now, time, length = (apis.number(fields, name) for name in ("slot", "time", "slotMs"))
-    return time + (slot - now) * length
+    return clock["time"] + (int(slot) - clock["slot"]) * clock["slotMs"]

@@ -7,11 +7,10 @@ operator's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypedDict
 
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.doctor import Finding
-from btt_chain.explorer.pages.forms import Fields, Json
 from btt_chain.present.visible import shown
 
 DETAIL: Final = 400
@@ -19,7 +18,27 @@ DETAIL: Final = 400
 VERDICTS: Final = {"OK": "in order", "WARN": "look at it", "FAIL": "stops the node"}
 
 
-async def doctor_page(context: Context) -> Fields:
+class FindingRow(TypedDict):
+    """A finding; without details on public pages."""
+
+    name: str
+    verdict: str
+    seen: str | None
+    todo: str | None
+
+
+class DoctorPage(TypedDict):
+    """The last findings on the node's health."""
+
+    isAvailable: bool
+    isBusy: bool
+    isPublic: bool
+    time: int | None
+    findings: list[FindingRow]
+    worst: str | None
+
+
+async def doctor_page(context: Context) -> DoctorPage:
     """Return the last findings, and begin an examination, on the event loop, if they are old."""
     doctor = context.doctor
     if doctor is not None:
@@ -34,7 +53,7 @@ async def doctor_page(context: Context) -> Fields:
     }
 
 
-def _findings(context: Context, findings: Sequence[Finding]) -> list[Json]:
+def _findings(context: Context, findings: Sequence[Finding]) -> list[FindingRow]:
     return [
         {
             "name": each.name,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, TypedDict
 
 from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask
+from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.clock import slot_clock
-from btt_chain.explorer.pages.forms import (
-    PAGE,
-    Fields,
-    Json,
-    account_json,
-    index_of,
-)
-from btt_chain.explorer.pictures.depth import Level
+from btt_chain.explorer.pages.clock import Clock, slot_clock
+from btt_chain.explorer.pages.forms import PAGE, BadRequest, index_of
 from btt_chain.present.visible import shown
+from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.meaning import FLAT, Flat
+from btt_chain.scale import u32, u64
+from runtime.pallets.asset_registry.api import AssetsApi, AssetView
+from runtime.pallets.exchange.api import ExchangeApi, PriceLevel
+from runtime.pallets.exchange.types import Order, Trade
 
 LEVELS: Final = 50
 """Maximum number of price levels of a side."""
@@ -27,82 +26,84 @@ ASSET_STATES: Final = {
     "Registered": "waits for its verifiers", "Voting": "stakers vote on it",
     "Issued": "its units exist", "Rejected": "rejected or withdrawn", "Retired": "retired",
 }  # fmt: skip
-ASSET_KINDS: Final = {
-    "Equipment": "equipment", "RealEstate": "real estate",
-    "IntellectualProperty": "intellectual property", "MedicalData": "medical data",
-    "ServiceRight": "right to services",
-}  # fmt: skip
-RIGHTS: Final = {
-    "Ownership": "share of the property", "Usage": "share of the use",
-    "Revenue": "share of the revenue",
-}  # fmt: skip
 
 
-async def exchange_page(context: Context, begin: str | None) -> Fields:
-    """Return the registered assets with their state; those that are traded have a market."""
-    first = index_of(begin, "an asset") if begin else 0
-    found = apis.records(await ask(context, "AssetsApi.assets", first, PAGE + 1))
+class AssetRow(TypedDict):
+    """An asset of a list."""
+
+    asset: Annotated[AssetView, Flat(("info",))]
+    isTraded: bool
+
+
+class ExchangePage(TypedDict):
+    """The registered assets; those that are traded have a market."""
+
+    at: int
+    assets: list[AssetRow]
+    next: int | None
+
+
+class MarketPage(AssetRow):
+    """An asset with its order book and its last auctions, the newest first."""
+
+    at: int
+    clock: Clock | None
+    bids: list[PriceLevel]
+    asks: list[PriceLevel]
+    trades: list[Trade]
+
+
+class OrderPage(TypedDict):
+    """An open order."""
+
+    order: Annotated[Order, FLAT]
+    id: int
+    at: int
+    clock: Clock | None
+
+
+async def exchange_page(context: Context, begin: str | None) -> ExchangePage:
+    """Return the registered assets with their state."""
+    first = index_of(begin, "an asset") if begin else u32(0)
+    assets = await ask(context, AssetsApi.assets, first, u32(PAGE + 1))
     return {
         "at": context.index.final()[0],
-        "assets": [asset_json(context, each) for each in found[:PAGE]],
-        "next": apis.number(found[PAGE], "id") if len(found) > PAGE else None,
+        "assets": [asset_row(asset) for asset in assets[:PAGE]],
+        "next": int(assets[PAGE].id) if len(assets) > PAGE else None,
     }
 
 
-async def market_page(context: Context, text: str) -> Fields:
-    """Return an asset with its order book and its last auctions, the newest first."""
+async def market_page(context: Context, text: str) -> MarketPage:
+    """Return an asset with its order book and its last auctions."""
     id = index_of(text, "an asset")
-    found = await apis.find(context, "AssetsApi.asset", id, missing=f"There is no asset {id}.")
-    book = apis.record(await ask(context, "ExchangeApi.book", id, LEVELS))
-    trades = apis.records(await ask(context, "ExchangeApi.trades", id))
+    asset = await apis.find(context, AssetsApi.asset, id, missing=f"There is no asset {id}.")
+    book = await ask(context, ExchangeApi.book, id, u32(LEVELS))
+    trades = await ask(context, ExchangeApi.trades, id)
     return {
-        **asset_json(context, found),
+        **asset_row(asset),
         "at": context.index.final()[0],
         "clock": await slot_clock(context),
-        "bids": [_level(each) for each in apis.records(book.get("bids"))],
-        "asks": [_level(each) for each in apis.records(book.get("asks"))],
-        "trades": [_trade(each) for each in trades[: -TRADES - 1 : -1]],
+        "bids": book.bids,
+        "asks": book.asks,
+        "trades": trades[: -TRADES - 1 : -1],
     }
 
 
-def asset_json(context: Context, each: Record) -> Fields:
-    """Return an asset of a list. Raises NodeGone."""
-    info = apis.record(each.get("info"))
+async def order_page(context: Context, text: str) -> OrderPage:
+    """Return an open order by its number."""
+    id = whole_number(text, u64.MAX)
+    if id is None:
+        raise BadRequest(f"{shown(text)} is not a number of an order")
+    missing = f"There is no open order {id}."
+    order = await apis.find(context, ExchangeApi.order, u64(id), missing=missing)
     return {
-        "id": apis.number(each, "id"),
-        "name": shown(apis.words(info.get("name"))),
-        "symbol": shown(apis.words(info.get("symbol"))),
-        "kind": apis.text(info, "kind"),
-        "right": apis.text(info, "right"),
-        "state": apis.text(info, "state"),
-        "issuer": account_json(context.data, apis.account(context, info.get("issuer"))),
-        "units": str(apis.number(info, "units")),
-        "value": str(apis.number(info, "value")),
-        "documents": apis.text(info, "documents"),
-        "restricted": info.get("restricted") is True,
-        "frozen": each.get("frozen") is True,
-        "holders": apis.number(each, "holders"),
-        "distributed": str(apis.number(each, "distributed")),
-        "isTraded": each.get("listing") is not None,
+        "order": order,
+        "id": id,
+        "at": context.index.final()[0],
+        "clock": await slot_clock(context),
     }
 
 
-def _level(each: Record) -> Json:
-    return {
-        "price": str(apis.number(each, "price")),
-        "units": str(apis.number(each, "units")),
-        "orders": apis.number(each, "orders"),
-    }
-
-
-def _trade(each: Record) -> Json:
-    return {
-        "slot": apis.number(each, "slot"),
-        "price": str(apis.number(each, "price")),
-        "units": str(apis.number(each, "units")),
-    }
-
-
-def levels(rows: list[Fields]) -> list[Level]:
-    """Return the numbers of the picture from those of the page."""
-    return [Level(int(str(each["price"])), int(str(each["units"]))) for each in rows]
+def asset_row(asset: AssetView) -> AssetRow:
+    """Return an asset of a list."""
+    return {"asset": asset, "isTraded": asset.listing is not None}

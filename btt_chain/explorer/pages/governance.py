@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Annotated, Final, TypedDict
 
 from btt_chain.client.errors import ClientError
-from btt_chain.client.wire import to_bytes
 from btt_chain.explorer import apis
-from btt_chain.explorer.apis import PERBILL, PERMILLION, Record, ask
+from btt_chain.explorer.apis import PERBILL, PERMILLION, ask
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.clock import slot_clock
-from btt_chain.explorer.pages.forms import (
-    PAGE,
-    Fields,
-    Json,
-    account_json,
-    index_of,
-)
+from btt_chain.explorer.pages.clock import Clock, slot_clock
+from btt_chain.explorer.pages.forms import PAGE, index_of
 from btt_chain.explorer.pictures.svg import share
 from btt_chain.explorer.pictures.tally import Counted, Side
 from btt_chain.present.visible import PAGE_LENGTH, shown
-from btt_chain.scale.portable import Plain
+from btt_chain.primitives.meaning import FLAT
+from btt_chain.scale import u32
+from runtime.pallets.chambers.api import ChambersApi, PollView
+from runtime.pallets.chambers.types import ChamberView, StateView
+from runtime.pallets.referenda.api import GovernanceApi, ReferendumView, TrackView
 
 WHOLE: Final = 7_000
 """Sum of the weights of all chambers."""
@@ -41,97 +39,161 @@ STAGES: Final = {
 OPEN: Final = ("Preparing", "Queued", "Deciding", "Confirming")
 
 
-async def governance_page(context: Context, below: str | None) -> Fields:
+class ChamberRow(TypedDict):
+    """A chamber with its weight; the share in millionths."""
+
+    name: str
+    weight: int
+    share: int
+    electorate: str
+    members: int | None
+
+
+class TrackRow(TypedDict):
+    """A track of referenda; thresholds in millionths."""
+
+    track: Annotated[TrackView, FLAT]
+    approval: int
+    participation: int
+
+
+class ReferendumRow(TypedDict):
+    """A referendum, its call by name if it is known."""
+
+    referendum: Annotated[ReferendumView, FLAT]
+    isOpen: bool
+    at: int | None
+    track: str | None
+    trackId: int | None
+    call: str | None
+    arguments: list[Argument]
+    bytes: int | None
+
+
+class Argument(TypedDict):
+    """An argument of a call."""
+
+    name: str
+    shown: str
+
+
+class Power(TypedDict):
+    """The votes of a chamber, in its unit."""
+
+    ayes: str
+    nays: str
+    abstains: str
+
+
+class VoteRow(TypedDict):
+    """A chamber's votes; shares in millionths, powers in its unit."""
+
+    chamber: Annotated[ChamberView, FLAT]
+    name: str
+    takesPart: bool
+    share: int
+    ayes: int
+    nays: int
+    turnout: int
+    power: Power
+
+
+class PollRow(TypedDict):
+    """The votes of a referendum; shares in millionths."""
+
+    poll: Annotated[PollView, FLAT]
+    participation: int
+    participationNeeded: int
+    approval: int
+    approvalNeeded: int
+    chambers: list[VoteRow]
+
+
+class GovernancePage(TypedDict):
+    """The chambers, the tracks and the referenda, the newest first."""
+
+    at: int
+    clock: Clock | None
+    year: int
+    chambers: list[ChamberRow]
+    tracks: list[TrackRow]
+    referenda: list[ReferendumRow]
+    next: int | None
+
+
+class ReferendumPage(ReferendumRow):
+    """A referendum with its votes by chamber, if it has any."""
+
+    finalAt: int
+    clock: Clock | None
+    poll: PollRow | None
+
+
+async def governance_page(context: Context, below: str | None) -> GovernancePage:
     """Return the chambers, the tracks and the referenda, the newest first."""
-    before: Plain = None
-    if below:
-        before = index_of(below, "a referendum")
-    state = apis.record(await ask(context, "ChambersApi.state"))
-    tracks = await _tracks(context)
-    found = apis.records(await ask(context, "GovernanceApi.referenda", before, PAGE + 1))
-    last = found[PAGE - 1] if len(found) > PAGE else None
+    before = index_of(below, "a referendum") if below else None
+    state = await ask(context, ChambersApi.state)
+    tracks = await ask(context, GovernanceApi.tracks)
+    referenda = await ask(context, GovernanceApi.referenda, before, u32(PAGE + 1))
     return {
         "at": context.index.final()[0],
         "clock": await slot_clock(context),
-        "year": apis.number(state, "year"),
-        "chambers": chambers_json(state),
-        "tracks": [_track(each) for each in tracks.values()],
-        "referenda": [_referendum(context, each, tracks) for each in found[:PAGE]],
-        "next": None if last is None else apis.number(last, "index"),
+        "year": int(state.year),
+        "chambers": chamber_rows(state),
+        "tracks": [
+            {
+                "track": track,
+                "approval": _millionths(track.approval),
+                "participation": _millionths(track.participation),
+            }
+            for track in tracks
+        ],
+        "referenda": [_referendum(context, row, tracks) for row in referenda[:PAGE]],
+        "next": int(referenda[PAGE - 1].index) if len(referenda) > PAGE else None,
     }
 
 
-async def _tracks(context: Context) -> dict[int, Record]:
-    found = apis.records(await ask(context, "GovernanceApi.tracks"))
-    return {apis.number(each, "id"): each for each in found}
-
-
-def chambers_json(state: Record) -> list[Json]:
-    """Return the chambers with their weights. Raises NodeGone."""
-    members = {
-        "institutions": len(apis.items(state.get("institutions"))),
-        "community": len(apis.items(state.get("representatives"))),
-    }
+def chamber_rows(state: StateView) -> list[ChamberRow]:
+    """Return the chambers with their weights."""
+    members = {"institutions": len(state.institutions), "community": len(state.representatives)}
     # A node may send fewer, or more: `zip` ends with the shortest.
-    rows = zip(
-        CHAMBERS,
-        map(apis.whole, apis.items(state.get("weights"))),
-        map(apis.whole, apis.items(state.get("electorates"))),
-        strict=False,
-    )
+    rows = zip(CHAMBERS, state.weights, state.electorates, strict=False)
     return [
         {
             "name": name,
-            "weight": weight,
+            "weight": int(weight),
             "share": share(weight, WHOLE),
-            "electorate": str(electorate),
+            "electorate": str(int(electorate)),
             "members": members.get(name),
         }
         for name, weight, electorate in rows
     ]
 
 
-def _track(each: Record) -> Fields:
+def _referendum(
+    context: Context, referendum: ReferendumView, tracks: Sequence[TrackView]
+) -> ReferendumRow:
+    track = next((track.name for track in tracks if track.id == referendum.track), None)
+    name, arguments = _call(context, referendum.call)
     return {
-        "id": apis.number(each, "id"),
-        "name": shown(apis.text(each, "name")),
-        "deciding": apis.number(each, "deciding"),
-        "maxDeciding": apis.number(each, "max_deciding"),
-        "queued": apis.number(each, "queued"),
-        "decisionDeposit": str(apis.number(each, "decision_deposit")),
-        "approval": _millionths(apis.number(each, "approval")),
-        "participation": _millionths(apis.number(each, "participation")),
-    }
-
-
-def _referendum(context: Context, each: Record, tracks: dict[int, Record]) -> Fields:
-    """Return a referendum, its call by name if it is known."""
-    stage, track, call = apis.text(each, "stage"), each.get("track"), each.get("call")
-    rules = tracks.get(track) if isinstance(track, int) else None
-    name, arguments = _call(context, call)
-    return {
-        "index": apis.number(each, "index"),
-        "stage": stage,
-        "isOpen": stage in OPEN,
-        "at": apis.number(each, "at") or None,
-        "track": None if rules is None else shown(apis.text(rules, "name")),
-        "trackId": track if isinstance(track, int) else None,
-        "proposer": account_json(context.data, apis.account(context, each.get("proposer"))),
-        "hasDeposit": each.get("has_deposit") is True,
-        "proposal": str(each["proposal"]) if each.get("proposal") else None,
+        "referendum": referendum,
+        "isOpen": referendum.stage.name in OPEN,
+        "at": int(referendum.at) or None,
+        "track": None if track is None else shown(track),
+        "trackId": None if referendum.track is None else int(referendum.track),
         "call": name,
         "arguments": arguments,
-        "bytes": len(call) // 2 - 1 if isinstance(call, str) else None,
+        "bytes": None if referendum.call is None else len(referendum.call),
     }
 
 
-def _call(context: Context, call: Plain) -> tuple[str | None, list[Json]]:
-    """Return a call by name with its arguments; None if it is not known or no call."""
+def _call(context: Context, call: bytes | None) -> tuple[str | None, list[Argument]]:
+    """Return a call by name with its arguments; None if it is not known or is not a call."""
     metadata = context.data.latest()
-    if metadata is None or not isinstance(call, str):
+    if metadata is None or call is None:
         return None, []
     try:
-        view = metadata.decoder.call(to_bytes(call))
+        view = metadata.decoder.call(call)
     except ClientError:
         return None, []
     return view.name, [
@@ -139,75 +201,61 @@ def _call(context: Context, call: Plain) -> tuple[str | None, list[Json]]:
     ]
 
 
-async def referendum_page(context: Context, text: str) -> Fields:
+async def referendum_page(context: Context, text: str) -> ReferendumPage:
     """Return a referendum with its votes by chamber, if it has any."""
     index = index_of(text, "a referendum")
     missing = f"There is no referendum {index}."
-    found = await apis.find(context, "GovernanceApi.referendum", index, missing=missing)
-    tracks = await _tracks(context)
-    poll = apis.optional(await ask(context, "ChambersApi.tally", index))
+    referendum = await apis.find(context, GovernanceApi.referendum, index, missing=missing)
+    tracks = await ask(context, GovernanceApi.tracks)
+    poll = await ask(context, ChambersApi.tally, index)
     return {
-        **_referendum(context, found, tracks),
+        **_referendum(context, referendum, tracks),
         "finalAt": context.index.final()[0],
         "clock": await slot_clock(context),
         "poll": None if poll is None else _poll(poll),
     }
 
 
-def _poll(poll: Record) -> Fields:
-    chambers = apis.records(poll.get("chambers"))
+def _poll(poll: PollView) -> PollRow:
     return {
-        "year": apis.number(poll, "year"),
-        "frozen": poll.get("frozen") is True,
-        "passing": poll.get("passing") is True,
-        "participation": _millionths(apis.number(poll, "participation")),
-        "participationNeeded": _millionths(apis.number(poll, "participation_needed")),
-        "approval": _millionths(apis.number(poll, "approval")),
-        "approvalNeeded": _millionths(apis.number(poll, "approval_needed")),
-        "chambers": [_chamber(each) for each in chambers],
+        "poll": poll,
+        "participation": _millionths(poll.participation),
+        "participationNeeded": _millionths(poll.participation_needed),
+        "approval": _millionths(poll.approval),
+        "approvalNeeded": _millionths(poll.approval_needed),
+        "chambers": [_votes(chamber) for chamber in poll.chambers],
     }
 
 
-def _chamber(each: Record) -> Fields:
-    """Return a chamber's votes; shares in millionths, powers in its unit."""
-    electorate, abstains = apis.number(each, "electorate"), apis.number(each, "abstains")
-    ayes, nays = apis.number(each, "ayes"), apis.number(each, "nays")
+def _votes(chamber: ChamberView) -> VoteRow:
+    ayes, nays, abstains = int(chamber.ayes), int(chamber.nays), int(chamber.abstains)
     return {
-        "name": apis.text(each, "name"),
-        "weight": apis.number(each, "weight"),
-        "share": share(apis.number(each, "weight"), WHOLE),
-        "ayes": share(apis.number(each, "weighed_ayes"), WHOLE * PERBILL),
-        "nays": share(apis.number(each, "weighed_nays"), WHOLE * PERBILL),
-        "turnout": min(share(ayes + nays + abstains, electorate), PERMILLION),
-        "takesPart": each.get("takes_part") is True,
-        "electorate": str(electorate),
+        "chamber": chamber,
+        "name": chamber.name,
+        "takesPart": chamber.takes_part,
+        "share": share(chamber.weight, WHOLE),
+        "ayes": share(chamber.weighed_ayes, WHOLE * PERBILL),
+        "nays": share(chamber.weighed_nays, WHOLE * PERBILL),
+        "turnout": min(share(ayes + nays + abstains, chamber.electorate), PERMILLION),
         "power": {"ayes": str(ayes), "nays": str(nays), "abstains": str(abstains)},
     }
 
 
-def counted(poll: Fields) -> Counted:
+def counted(poll: PollRow) -> Counted:
     """Return the numbers of the picture from those of the page."""
-    rows = poll.get("chambers")
     sides = [
-        Side(
-            apis.text(each, "name"),
-            apis.number(each, "share"),
-            apis.number(each, "ayes"),
-            apis.number(each, "nays"),
-            each.get("takesPart") is True,
-        )
-        for each in (rows if isinstance(rows, list) else [])
-        if isinstance(each, dict)
+        Side(row["name"], row["share"], row["ayes"], row["nays"], row["takesPart"])
+        for row in poll["chambers"]
     ]
     return Counted(
         sides,
-        apis.number(poll, "participation"),
-        apis.number(poll, "participationNeeded"),
-        apis.number(poll, "approval"),
-        apis.number(poll, "approvalNeeded"),
+        poll["participation"],
+        poll["participationNeeded"],
+        poll["approval"],
+        poll["approvalNeeded"],
         any(side.ayes + side.nays for side in sides),
     )
 
 
 def _millionths(billionths: int) -> int:
-    return billionths * PERMILLION // PERBILL
+    return int(billionths) * PERMILLION // PERBILL

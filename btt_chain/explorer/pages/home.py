@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NotRequired, TypedDict
 
 from btt_chain.client.errors import ClientError, NotFound
 from btt_chain.explorer import apis
@@ -10,20 +10,25 @@ from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.index.queries import END, BlockRow
 from btt_chain.explorer.pages.forms import (
     BadRequest,
-    Fields,
-    Json,
+    BlockFields,
     NoSuchPage,
+    TimedExtrinsic,
     account_of,
     block_json,
     hash_of,
     hex_of,
     number_of,
     place_of,
+    text_of,
 )
 from btt_chain.explorer.pages.governance import governance_page
 from btt_chain.explorer.pages.transactions import find_place, listed
 from btt_chain.present.visible import shown
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32
 from btt_chain.scale.portable import Plain
+from runtime.pallets.asset_registry.api import AssetsApi
+from runtime.pallets.jobs.api import WorkApi
 
 LATEST: Final = 10
 """Number of blocks and transactions on the first page."""
@@ -37,13 +42,72 @@ MAX_LISTED: Final = 256
 """Maximum number of names of each kind that a search looks through."""
 
 
-async def home_page(context: Context) -> Fields:
+class VersionRow(TypedDict):
+    """A version of the runtime, and the first block that it executed."""
+
+    version: int
+    first: int
+
+
+class Rates(TypedDict):
+    """Rates over the recent blocks."""
+
+    blockMs: int | None
+    perSecond: float | None
+    missed: int | None
+    recent: int
+
+
+class Live(TypedDict):
+    """Numbers of the node's state."""
+
+    validators: int | None
+    burned: str | None
+    nodeError: str | None
+
+
+class HomePage(Rates, Live):
+    """The state of the chain: heights, rates, supply, and the latest blocks."""
+
+    chain: str
+    chainType: str
+    best: int
+    height: int
+    final: int
+    specVersion: int | None
+    accounts: int
+    issuance: str
+    blocks: list[BlockFields]
+    transactions: list[TimedExtrinsic]
+    versions: list[VersionRow]
+
+
+class NameRow(TypedDict):
+    """A name that a search found, and the page that it leads to."""
+
+    kind: str
+    name: str
+    to: NotRequired[str]
+
+
+class SearchPage(TypedDict):
+    """The page to which a search leads, or the names that contain its text."""
+
+    query: str
+    to: str | None
+    found: list[NameRow]
+
+
+async def home_page(context: Context) -> HomePage:
     """Return the state of the chain: heights, rates, supply, and the latest blocks."""
     rows = context.index.blocks_below(END, RECENT + 1)
-    latest: list[Json] = [block_json(context.data, row) for row in rows[:LATEST]]
     recent = context.index.extrinsics_below(END, END, LATEST, signed=True)
     top = rows[0] if rows else None
-    fields: Fields = {
+    try:
+        live = await _live(context)
+    except NodeGone as error:
+        live = {"validators": None, "burned": None, "nodeError": str(error)}
+    return {
         "chain": context.data.names.name,
         "chainType": context.data.names.kind,
         "best": context.progress.node_best,
@@ -52,19 +116,15 @@ async def home_page(context: Context) -> Fields:
         "specVersion": top.spec if top else None,
         "accounts": context.index.account_count(),
         "issuance": str(top.issuance) if top else "0",
-        "blocks": latest,
+        "blocks": [block_json(context.data, row) for row in rows[:LATEST]],
         "transactions": listed(context, recent),
         "versions": [{"version": v, "first": first} for v, first in context.index.specs()],
         **_rates(rows),
+        **live,
     }
-    try:
-        fields |= await _live(context)
-    except NodeGone as error:
-        fields |= {"validators": None, "burned": None, "nodeError": str(error)}
-    return fields
 
 
-def _rates(rows: list[BlockRow]) -> Fields:
+def _rates(rows: list[BlockRow]) -> Rates:
     """Return the rates over the recent blocks, the highest of which is first."""
     timed = [row for row in rows if row.ms]
     if len(timed) < 2:
@@ -83,7 +143,7 @@ def _rates(rows: list[BlockRow]) -> Fields:
     }
 
 
-async def _live(context: Context) -> Fields:
+async def _live(context: Context) -> Live:
     specs = context.index.specs()
     if not specs:
         raise NodeGone("the index is empty")
@@ -105,20 +165,20 @@ async def _live(context: Context) -> Fields:
     }
 
 
-async def search(context: Context, text: str) -> Fields:
-    """Return where a search leads: one page, or the names that contain the text."""
+async def search(context: Context, text: str) -> SearchPage:
+    """Return the page to which a search leads, or the names that contain its text."""
     text = text.strip()[:128]
     to = page_of(context, text) or await _by_hash(context, text)
     found = [] if to else [*await _named(context, text), *_names(context, text)][:MAX_FOUND]
     return {"query": text, "to": to, "found": found}
 
 
-async def _named(context: Context, text: str) -> list[Json]:
+async def _named(context: Context, text: str) -> list[NameRow]:
     """Return identities, models and assets whose names contain a text, of those listed first."""
     wanted = text.casefold()
     if len(wanted) < 2:
         return []
-    found: list[Json] = []
+    found: list[NameRow] = []
     for kind, names in (
         ("account", _identities), ("model", _models), ("asset", _assets),
         ("referendum", _referenda),
@@ -137,46 +197,35 @@ async def _named(context: Context, text: str) -> list[Json]:
 
 async def _identities(context: Context) -> list[tuple[str, str]]:
     """Return the page and display name of accounts with an identity."""
-    found: list[tuple[str, str]] = []
-    for key, value in await apis.entries(context, "Identity.IdentityOf"):
-        info = apis.record(apis.record(value).get("info"))
-        display = info.get("display")
+    rows = []
+    for account, registration in await apis.entries(context, object, "Identity.IdentityOf"):
+        info = registration.get("info") if isinstance(registration, dict) else None
+        display = info.get("display") if isinstance(info, dict) else None
         raw = next(iter(display.values()), None) if isinstance(display, dict) else None
-        if key and raw is not None:
-            found.append(("/account/" + str(key[0]), apis.words(raw)))
-    return found
+        if raw is not None:
+            rows.append((f"/account/{account!s}", apis.words(raw)))
+    return rows
 
 
 async def _models(context: Context) -> list[tuple[str, str]]:
-    rows = apis.records(await apis.ask(context, "WorkApi.models", None, MAX_LISTED))
-    return [(f"/model/{apis.text(row, 'id')}", apis.words(row.get("name"))) for row in rows]
+    models = await apis.ask(context, WorkApi.models, None, u32(MAX_LISTED))
+    return [(f"/model/{hex_of(model.id)}", text_of(model.name)) for model in models]
 
 
 async def _assets(context: Context) -> list[tuple[str, str]]:
-    rows = apis.records(await apis.ask(context, "AssetsApi.assets", 0, MAX_LISTED))
-    return [
-        (f"/asset/{apis.number(row, 'id')}", apis.words(apis.record(row.get("info")).get("name")))
-        for row in rows
-    ]
+    assets = await apis.ask(context, AssetsApi.assets, u32(0), u32(MAX_LISTED))
+    return [(f"/asset/{asset.id}", text_of(asset.info.name)) for asset in assets]
 
 
 async def _referenda(context: Context) -> list[tuple[str, str]]:
     """Return the page of the latest referenda, with their call and the texts in it."""
-    page = await governance_page(context, None)
-    found: list[tuple[str, str]] = []
-    rows = page["referenda"]
-    for row in rows if isinstance(rows, list) else []:
-        if isinstance(row, dict):
-            given = row.get("arguments")
-            values = [
-                each.get("shown")
-                for each in (given if isinstance(given, list) else [])
-                if isinstance(each, dict)
-            ]
-            texts = [apis.words(each) for each in values if isinstance(each, str)]
-            title = " ".join([str(row.get("call") or row.get("proposal")), *texts])
-            found.append((f"/referendum/{row['index']}", f"{row['index']}: {title}"))
-    return found
+    rows = []
+    for row in (await governance_page(context, None))["referenda"]:
+        index, proposal = row["referendum"].index, row["referendum"].proposal
+        texts = [apis.words(argument["shown"]) for argument in row["arguments"]]
+        title = " ".join([row["call"] or (hex_of(proposal) if proposal else "?"), *texts])
+        rows.append((f"/referendum/{index}", f"{index}: {title}"))
+    return rows
 
 
 async def _by_hash(context: Context, text: str) -> str | None:
@@ -184,15 +233,16 @@ async def _by_hash(context: Context, text: str) -> str | None:
     hash = hash_of(text)
     if hash is None:
         return None
-    number = hex_of(hash)
-    for api, page in (
-        ("WorkApi.job", "/job/"), ("WorkApi.receipt", "/receipt/"), ("WorkApi.model", "/model/"),
-    ):  # fmt: skip
-        try:
-            if await apis.ask(context, api, number) is not None:
-                return page + number
-        except (NodeGone, NoSuchPage):
-            return None  # a chain without useful work, or a node that does not answer
+    number = H256(hash)
+    try:
+        if await apis.ask(context, WorkApi.job, number) is not None:
+            return f"/job/{hex_of(hash)}"
+        if await apis.ask(context, WorkApi.receipt, number) is not None:
+            return f"/receipt/{hex_of(hash)}"
+        if await apis.ask(context, WorkApi.model, number) is not None:
+            return f"/model/{hex_of(hash)}"
+    except (NodeGone, NoSuchPage):
+        pass  # a chain without useful work, or a node that does not answer
     return None
 
 
@@ -218,11 +268,11 @@ def page_of(context: Context, text: str) -> str | None:
     return f"/account/{context.data.address(account)}"
 
 
-def _names(context: Context, text: str) -> list[Json]:
+def _names(context: Context, text: str) -> list[NameRow]:
     """Return pallets, calls and events whose names contain a text."""
     metadata = context.data.latest()
     wanted = text.lower().replace(" ", "")
-    found: list[Json] = []
+    found: list[NameRow] = []
     if metadata is None or len(wanted) < 2:
         return found
     for pallet in metadata.items.runtime.pallets:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Annotated, Final, TypedDict, cast
 
 from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask
+from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.clock import slot_clock
-from btt_chain.explorer.pages.forms import (
-    PAGE,
-    Fields,
-    Json,
-    account_json,
-    account_of,
-    id_of,
-)
-from btt_chain.present.visible import PAGE_LENGTH, shown
-from btt_chain.scale.portable import Plain
+from btt_chain.explorer.pages.clock import Clock, slot_clock
+from btt_chain.explorer.pages.forms import PAGE, account_of, hex_of, id_of, text_of
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import FLAT, Flat
+from btt_chain.scale import u32
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import ClassPrice, JobView, ProviderView, ReceiptView, SeatView
 
 MAX_MODELS: Final = 256
 """Maximum number of models of one result."""
@@ -61,55 +58,127 @@ VERDICTS: Final = {
     "WrongEdge": "item {item}: its input or its output is not the agreed one",
     "Missing": "item {item}: leaf {leaf} of tensor {tensor} was not served",
 }
-KINDS: Final = {
-    "Home": "home", "Mid": "mid-size", "Institution": "institution", "Clinic": "clinic",
-    "DataCentre": "data centre",
-}  # fmt: skip
 
 
-async def jobs_page(context: Context, after: str | None, *, only_open: bool) -> Fields:
+class JobRow(TypedDict):
+    """A job of a list."""
+
+    job: Annotated[JobView, FLAT]
+    modelName: str | None
+
+
+class Found(TypedDict):
+    """The place of an error that a verifier found."""
+
+    item: int
+    node: int
+    element: int
+    tensor: int
+    leaf: int
+
+
+class SeatRow(TypedDict):
+    """A verifier's seat, its verdict by name, and the place of the error."""
+
+    seat: Annotated[SeatView, FLAT]
+    verdict: str | None
+    found: Found
+
+
+class ReceiptRow(TypedDict):
+    """A receipt with its committee."""
+
+    receipt: Annotated[ReceiptView, FLAT]
+    samples: int
+    challenges: int
+    seats: list[SeatRow]
+
+
+class StepRow(TypedDict):
+    """A state in the course of a job: done, now or ahead."""
+
+    state: str
+    part: str
+
+
+PriceRow = TypedDict("PriceRow", {"price": Annotated[ClassPrice, FLAT], "class": int})
+"""The price of work of a class, with its number."""
+
+
+class JobsPage(TypedDict):
+    """The jobs, by their numbers, and prices of work."""
+
+    at: int
+    clock: Clock | None
+    onlyOpen: bool
+    jobs: list[JobRow]
+    prices: list[PriceRow]
+    next: str | None
+
+
+class JobPage(JobRow):
+    """A job: its course, price and committee."""
+
+    steps: list[StepRow]
+    clock: Clock | None
+    accepted: int | None
+    due: int | None
+    receipt: ReceiptRow | None
+
+
+class ProviderRow(TypedDict):
+    """A provider: its bond, its load and what it serves."""
+
+    provider: Annotated[ProviderView, Flat(("info",))]
+    account: AccountId
+    classes: list[str]
+    endpoints: str
+
+
+class ProvidersPage(TypedDict):
+    """The providers, in the order of their hashed keys."""
+
+    at: int
+    providers: list[ProviderRow]
+    next: str | None
+
+
+async def jobs_page(context: Context, after: str | None, *, only_open: bool) -> JobsPage:
     """Return the jobs, by their numbers."""
     begin = id_of(after, "a job") if after else None
-    found = apis.records(await ask(context, "WorkApi.jobs", None, only_open, begin, PAGE + 1))
+    jobs = await ask(context, WorkApi.jobs, None, only_open, begin, u32(PAGE + 1))
     models = await _models(context)
-    last = found[PAGE - 1] if len(found) > PAGE else None
     return {
         "at": context.index.final()[0],
         "clock": await slot_clock(context),
         "onlyOpen": only_open,
-        "jobs": [_job(context, each, models) for each in found[:PAGE]],
-        "prices": [_price(each) for each in apis.records(await ask(context, "WorkApi.prices"))],
-        "next": None if last is None else apis.text(last, "id"),
+        "jobs": [_job(job, models) for job in jobs[:PAGE]],
+        "prices": [
+            {"price": price, "class": int(price.model_class)}
+            for price in await ask(context, WorkApi.prices)
+        ],
+        "next": hex_of(jobs[PAGE - 1].id) if len(jobs) > PAGE else None,
     }
 
 
-async def job_page(context: Context, text: str) -> Fields:
+async def job_page(context: Context, text: str) -> JobPage:
     """Return a job, by its number or that of its receipt: its course, price and committee."""
     id = id_of(text, "a job")
-    found = apis.optional(await ask(context, "WorkApi.job", id))
-    if found is None:
-        missing = f"There is no job {id}, or it ended too long ago."
-        found = await apis.find(context, "WorkApi.receipt", id, missing=missing)
-    receipt = apis.optional(found.get("receipt"))
+    job = await ask(context, WorkApi.job, id)
+    if job is None:
+        missing = f"There is no job {hex_of(id)}, or it ended too long ago."
+        job = await apis.find(context, WorkApi.receipt, id, missing=missing)
     return {
-        **_job(context, found, await _models(context)),
-        "steps": steps(apis.text(found, "state")),
-        "now": apis.number(found, "now"),
+        **_job(job, await _models(context)),
+        "steps": steps(job.state.name),
         "clock": await slot_clock(context),
-        "accepted": apis.number(found, "accepted") or None,
-        "due": apis.number(found, "due") or None,
-        "attempt": apis.number(found, "attempt"),
-        "urgency": apis.text(found, "urgency"),
-        "check": apis.text(found, "check"),
-        "verification": str(apis.number(found, "verification")),
-        "deposit": str(apis.number(found, "deposit")),
-        "dataBytes": apis.number(found, "data_bytes"),
-        "inputRoot": apis.text(found, "input_root"),
-        "receipt": None if receipt is None else _receipt(context, receipt),
+        "accepted": int(job.accepted) or None,
+        "due": int(job.due) or None,
+        "receipt": None if job.receipt is None else _receipt(job.receipt),
     }
 
 
-def steps(state: str) -> list[Json]:
+def steps(state: str) -> list[StepRow]:
     """Return the course of a job: each state is done, now or ahead; a bad end comes last."""
     if state not in COURSE:  # which of them a failed job went through is not stored
         return [{"state": "Posted", "part": "done"}, {"state": state, "part": "now"}]
@@ -120,116 +189,62 @@ def steps(state: str) -> list[Json]:
     ]
 
 
-def _job(context: Context, each: Record, models: dict[str, str]) -> Fields:
-    model, outcome = apis.text(each, "model"), each.get("outcome")
-    return {
-        "id": apis.text(each, "id"),
-        "state": apis.text(each, "state"),
-        "outcome": outcome if isinstance(outcome, str) else None,
-        "model": model,
-        "modelName": models.get(model),
-        "items": apis.number(each, "items"),
-        "work": apis.number(each, "work"),
-        "tier": apis.text(each, "tier"),
-        "price": str(apis.number(each, "price")),
-        "paid": str(apis.number(each, "paid")),
-        "posted": apis.number(each, "posted"),
-        "requester": account_json(context.data, apis.account(context, each.get("requester"))),
-        "provider": account_json(context.data, apis.account(context, each.get("provider"))),
-    }
+def _job(job: JobView, models: Mapping[bytes, str]) -> JobRow:
+    return {"job": job, "modelName": models.get(job.model)}
 
 
-def _receipt(context: Context, each: Record) -> Fields:
+def _receipt(receipt: ReceiptView) -> ReceiptRow:
     return {
-        "id": apis.text(each, "id"),
-        "phase": apis.text(each, "phase"),
-        "outputRoot": apis.text(each, "output_root"),
-        "submitted": apis.number(each, "submitted"),
-        "samples": apis.number(each, "sample_count"),
-        "hadPlantedError": each.get("had_planted_error") is True,
-        "challenges": len(apis.items(each.get("challenges"))),
+        "receipt": receipt,
+        "samples": int(receipt.sample_count),
+        "challenges": len(receipt.challenges),
         "seats": [
             {
-                "verifier": account_json(context.data, apis.account(context, seat.get("verifier"))),
-                "committed": seat.get("committed") is True,
-                **_verdict(seat.get("verdict")),
+                "seat": seat,
+                "verdict": None if seat.verdict is None else seat.verdict.NAME,
+                "found": _found(seat.verdict),
             }
-            for seat in apis.records(each.get("seats"))
+            for seat in receipt.seats
         ],
     }
 
 
-def _verdict(value: Plain) -> Fields:
-    """Return a verdict by its name, with what it found where."""
-    if isinstance(value, dict) and len(value) == 1:
-        ((name, fields),) = value.items()
-        inner = fields if isinstance(fields, dict) else {}
-        return {"verdict": name, "found": {each: _place(inner.get(each)) for each in FOUND}}
-    return {"verdict": value if isinstance(value, str) else None, "found": dict.fromkeys(FOUND, 0)}
+def _found(verdict: object) -> Found:
+    places = {name: int(getattr(verdict, name, 0)) for name in Found.__annotations__}
+    return cast("Found", places)
 
 
-def _place(value: Plain) -> int:
-    return value if isinstance(value, int) else 0
-
-
-FOUND: Final = ("item", "node", "element", "tensor", "leaf")
-"""Fields of verdicts that say where an error is."""
-
-
-def _price(each: Record) -> Fields:
-    return {
-        "class": apis.number(each, "model_class"),
-        "name": apis.words(each.get("name")),
-        "base": str(apis.number(each, "base")),
-        "least": str(apis.number(each, "least")),
-        "most": str(apis.number(each, "most")),
-        "sold": apis.number(each, "sold"),
-        "offered": apis.number(each, "offered"),
-    }
-
-
-async def _models(context: Context) -> dict[str, str]:
+async def _models(context: Context) -> dict[bytes, str]:
     """Return the names of the models by their numbers."""
-    rows = apis.records(await ask(context, "WorkApi.models", None, MAX_MODELS))
-    return {apis.text(each, "id"): apis.words(each.get("name")) for each in rows}
+    models = await ask(context, WorkApi.models, None, u32(MAX_MODELS))
+    return {model.id: text_of(model.name) for model in models}
 
 
 async def class_names(context: Context) -> dict[int, str]:
     """Return the names of the classes of models."""
-    prices = apis.records(await ask(context, "WorkApi.prices"))
-    return {apis.number(each, "model_class"): apis.words(each.get("name")) for each in prices}
+    prices = await ask(context, WorkApi.prices)
+    return {int(price.model_class): text_of(price.name) for price in prices}
 
 
-async def providers_page(context: Context, after: str | None) -> Fields:
+async def providers_page(context: Context, after: str | None) -> ProvidersPage:
     """Return the providers with their bonds and their load."""
-    begin = None if not after else context.data.address(account_of(context.data, after))
-    found = apis.records(await ask(context, "WorkApi.providers", begin, PAGE + 1))
+    begin = account_of(context.data, after) if after else None
+    providers = await ask(context, WorkApi.providers, begin, u32(PAGE + 1))
     names = await class_names(context)
-    last = found[PAGE - 1] if len(found) > PAGE else None
+    last = providers[PAGE - 1] if len(providers) > PAGE else None
     return {
         "at": context.index.final()[0],
-        "providers": [provider_json(context, each, names) for each in found[:PAGE]],
-        "next": None if last is None else apis.text(last, "provider"),
+        "providers": [provider_row(provider, names) for provider in providers[:PAGE]],
+        "next": None if last is None else context.data.address(last.provider),
     }
 
 
-def provider_json(context: Context, each: Record, names: dict[int, str]) -> Fields:
+def provider_row(provider: ProviderView, names: Mapping[int, str]) -> ProviderRow:
     """Return a provider: its bond, its load and what it serves."""
-    info = apis.record(each.get("info"))
-    classes = [apis.whole(one) for one in apis.items(info.get("classes"))]
-    region = info.get("region")
+    classes = [int(model_class) for model_class in provider.info.classes]
     return {
-        "account": account_json(context.data, apis.account(context, each.get("provider"))),
-        "operator": account_json(context.data, apis.account(context, each.get("operator"))),
-        "kind": apis.text(info, "kind"),
-        "region": region if isinstance(region, int) else None,
-        "classes": [names.get(one, str(one)) for one in classes],
-        "capacity": apis.number(each, "capacity"),
-        "busy": apis.number(each, "busy"),
-        "active": str(apis.number(each, "active")),
-        "reserved": str(apis.number(each, "reserved")),
-        "leaving": str(apis.number(each, "leaving")),
-        "lastHeartbeat": apis.number(each, "last_heartbeat"),
-        "chilled": each.get("chilled") is True,
-        "endpoints": shown(apis.words(info.get("endpoints")), PAGE_LENGTH),
+        "provider": provider,
+        "account": provider.provider,
+        "classes": [names.get(number, str(number)) for number in classes],
+        "endpoints": text_of(provider.info.endpoints),
     }

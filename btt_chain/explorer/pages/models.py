@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Final, TypedDict
 
 from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask
+from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.forms import (
-    PAGE,
-    Fields,
-    Json,
-    account_json,
-    id_of,
-)
-from btt_chain.present.visible import PAGE_LENGTH, shown
+from btt_chain.explorer.pages.forms import PAGE, hex_of, id_of, text_of
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import FLAT
+from btt_chain.scale import u32
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import ClassPrice, JobView, ModelView
+from runtime.pallets.models.types import ModelRecord
 
 CHECKS: Final = {"Reexecute": "computing it again", "Vectors": "random vectors with a transcript"}
 """Methods by which verifiers check an item, in words."""
@@ -23,79 +24,91 @@ JOBS: Final = 256
 """Maximum number of jobs that are looked through for those of a model."""
 
 
-async def models_page(context: Context, after: str | None) -> Fields:
+class ModelRow(TypedDict):
+    """A model of a list, with its price."""
+
+    model: Annotated[ModelView, FLAT]
+    className: str | None
+    base: str | None
+    pricePerItem: str | None
+    isSuspended: bool
+    isRetired: bool
+    endpoints: str
+
+
+class Operation(TypedDict):
+    """An operation of a graph, and how often it is in it."""
+
+    operation: str
+    count: int
+
+
+class ModelsPage(TypedDict):
+    """The models, in the order of their numbers."""
+
+    at: int
+    models: list[ModelRow]
+    next: str | None
+
+
+class ModelPage(ModelRow):
+    """The card of a model: what it is, what it costs, who owns it, and its open jobs."""
+
+    at: int
+    bond: str
+    graph: list[Operation] | None
+    jobs: list[JobView]
+
+
+async def models_page(context: Context, after: str | None) -> ModelsPage:
     """Return the models, in the order of their numbers."""
-    begin = None if not after else id_of(after, "a model")
-    found = apis.records(await ask(context, "WorkApi.models", begin, PAGE + 1))
+    begin = id_of(after, "a model") if after else None
+    models = await ask(context, WorkApi.models, begin, u32(PAGE + 1))
     classes = await _classes(context)
-    last = found[PAGE - 1] if len(found) > PAGE else None
     return {
         "at": context.index.final()[0],
-        "models": [_model(context, each, classes) for each in found[:PAGE]],
-        "next": None if last is None else apis.text(last, "id"),
+        "models": [_model(model, classes) for model in models[:PAGE]],
+        "next": hex_of(models[PAGE - 1].id) if len(models) > PAGE else None,
     }
 
 
-async def model_page(context: Context, text: str) -> Fields:
-    """Return the card of a model: what it is, what it costs, who owns it, and its open jobs."""
+async def model_page(context: Context, text: str) -> ModelPage:
+    """Return the card of a model."""
     id = id_of(text, "a model")
-    found = await apis.find(context, "WorkApi.model", id, missing=f"There is no model {id}.")
-    record = apis.record(await apis.stored(context, "Models.Models", id))
-    jobs = apis.records(await ask(context, "WorkApi.jobs", None, True, None, JOBS))
+    missing = f"There is no model {hex_of(id)}."
+    model = await apis.find(context, WorkApi.model, id, missing=missing)
+    record = await apis.stored(context, ModelRecord, "Models.Models", hex_of(id))
+    jobs = await ask(context, WorkApi.jobs, None, True, None, u32(JOBS))
     return {
-        **_model(context, found, await _classes(context)),
+        **_model(model, await _classes(context)),
         "at": context.index.final()[0],
-        "bond": str(apis.number(record, "bond")),
-        "endpoints": shown(apis.words(found.get("endpoints")), PAGE_LENGTH),
+        "bond": str(int(record.bond)) if record else "0",
         "graph": await _graph(context, id),
-        "jobs": [*_jobs_of(id, jobs)],
+        "jobs": [job for job in jobs if job.model == id][:PAGE],
     }
 
 
-def _jobs_of(id: str, jobs: list[Record]) -> list[Json]:
-    return [_job(each) for each in jobs if each.get("model") == id][:PAGE]
+async def _classes(context: Context) -> dict[int, ClassPrice]:
+    return {int(price.model_class): price for price in await ask(context, WorkApi.prices)}
 
 
-def _job(each: Record) -> Json:
+def _model(model: ModelView, classes: Mapping[int, ClassPrice]) -> ModelRow:
+    price, macs = classes.get(int(model.model_class)), int(model.macs)
     return {
-        "id": apis.text(each, "id"),
-        "state": apis.text(each, "state"),
-        "items": apis.number(each, "items"),
-        "price": str(apis.number(each, "price")),
+        "model": model,
+        "className": None if price is None else text_of(price.name),
+        "base": None if price is None else str(int(price.base)),
+        "pricePerItem": None if price is None else str(int(price.base) * macs // 10**9),
+        "isSuspended": model.suspended,
+        "isRetired": model.retired,
+        "endpoints": text_of(model.endpoints),
     }
 
 
-async def _classes(context: Context) -> dict[int, Record]:
-    rows = apis.records(await ask(context, "WorkApi.prices"))
-    return {apis.number(each, "model_class"): each for each in rows}
-
-
-def _model(context: Context, each: Record, classes: dict[int, Record]) -> Fields:
-    kind, macs = classes.get(apis.number(each, "model_class")), apis.number(each, "macs")
-    base = None if kind is None else apis.number(kind, "base")
-    return {
-        "id": apis.text(each, "id"),
-        "name": shown(apis.words(each.get("name"))),
-        "owner": account_json(context.data, apis.account(context, each.get("owner"))),
-        "className": None if kind is None else shown(apis.words(kind.get("name"))),
-        "base": None if base is None else str(base),
-        "macs": macs,
-        "pricePerItem": None if base is None else str(base * macs // 10**9),
-        "check": apis.text(each, "check"),
-        "openJobs": apis.number(each, "open_jobs"),
-        "isSuspended": each.get("suspended") is True,
-        "isRetired": each.get("retired") is True,
-    }
-
-
-async def _graph(context: Context, id: str) -> Json:
+async def _graph(context: Context, id: H256) -> list[Operation] | None:
     """Return the operations of a model's graph by their number; None without a manifest."""
-    manifest = apis.optional(await ask(context, "WorkApi.manifest", id))
+    manifest = await ask(context, WorkApi.manifest, id)
     if manifest is None:
         return None
-    graph = apis.record(manifest.get("graph"))
-    counts: dict[str, int] = {}
-    for node in apis.records(graph.get("nodes"))[:MAX_OPERATIONS]:
-        name = apis.text(node, "op")
-        counts[name] = counts.get(name, 0) + 1
-    return [{"operation": shown(name), "count": count} for name, count in sorted(counts.items())]
+    counts = Counter(node.op.NAME for node in manifest.graph.nodes[:MAX_OPERATIONS])
+    return [{"operation": name, "count": count} for name, count in sorted(counts.items())]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable
+from typing import Annotated, Final, TypedDict
 
-from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask
+from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.pages import merchants, statistics
-from btt_chain.explorer.pages.forms import (
-    PAGE,
-    Fields,
-    Json,
-    account_json,
-    account_of,
-)
-from btt_chain.explorer.pictures.steps import Step
-from btt_chain.present.visible import shown
+from btt_chain.explorer.pages.forms import PAGE, account_of, text_of
+from btt_chain.explorer.pages.merchants import MerchantList
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import FLAT, Flat
+from btt_chain.scale import u32
+from runtime.pallets.facilities.api import FacilitiesApi, FacilityView, HospitalCount
+from runtime.pallets.incentives.stats import Statistics
+from runtime.pallets.oracle.api import FeederView, OracleApi, PriceView
+from runtime.pallets.payfi.api import BucketView, PayFiApi
 
 MINUTE_MS: Final = 60_000
 COLUMN: Final = 10
@@ -25,11 +24,6 @@ COLUMN: Final = 10
 COLUMNS: Final = 13
 """Columns of the histogram: two hours, and the rest."""
 
-FACILITY_KINDS: Final = {
-    "Hospital": "hospital", "Clinic": "clinic", "Pharmacy": "pharmacy",
-    "Laboratory": "laboratory", "Insurer": "insurer", "Partner": "partner",
-    "Educator": "educator", "Auditor": "auditor", "Issuer": "issuer of vouchers",
-}  # fmt: skip
 FACILITY_STATES: Final = {
     "Asked": "waits for a decision", "Active": "active", "Suspended": "suspended", "Left": "left",
 }  # fmt: skip
@@ -39,120 +33,152 @@ PRICE_STATES: Final = {
 }  # fmt: skip
 
 
-async def payfi_page(context: Context, after: str | None) -> Fields:
+class BucketRow(TypedDict):
+    """A bucket of batches, and the minutes until it is due."""
+
+    record: Annotated[BucketView, FLAT]
+    due: int
+    minutes: int
+    isLate: bool
+
+
+Age = TypedDict("Age", {"from": int, "batches": int})
+"""A column of the histogram: the batches that are due from a number of minutes on."""
+
+
+class PayfiPage(MerchantList):
+    """The payments that wait for settlement, when they are due, and a page of merchants."""
+
+    at: int
+    now: int | None
+    batches: int
+    buckets: list[BucketRow]
+    ages: list[Age]
+    arbiters: list[AccountId]
+
+
+class FacilityRow(TypedDict):
+    """A facility of a list."""
+
+    facility: Annotated[FacilityView, Flat(("facility",))]
+
+
+class FacilitiesPage(TypedDict):
+    """The facilities, the hospitals that count, and the statistics of points."""
+
+    at: int
+    hospitals: HospitalCount
+    facilities: list[FacilityRow]
+    statistics: Statistics | None
+    next: str | None
+
+
+class PriceRow(TypedDict):
+    """A price with its state and rule."""
+
+    price: Annotated[PriceView, Flat(("rule",))]
+    value: str | None
+    time: int | None
+    isWaiting: bool
+
+
+class FedValue(TypedDict):
+    """The newest value of a feeder for a key."""
+
+    key: str
+    value: str
+    time: int | None
+
+
+class FeederRow(TypedDict):
+    """A feeder with its newest values."""
+
+    feeder: Annotated[FeederView, Flat(("feeder",))]
+    values: list[FedValue]
+
+
+class OraclePage(TypedDict):
+    """The prices with their states, and the feeders."""
+
+    at: int
+    prices: list[PriceRow]
+    feeders: list[FeederRow]
+
+
+async def payfi_page(context: Context, after: str | None) -> PayfiPage:
     """Return the payments that wait for settlement, when they are due, and a page of merchants."""
-    queue = apis.records(await ask(context, "PayFiApi.queue"))
+    queue = await ask(context, PayFiApi.queue)
     block = context.index.block(context.index.final()[0])
     now = block.ms if block else 0
-    buckets = [_bucket(each, now) for each in queue]
+    buckets = [_bucket(bucket, now) for bucket in queue]
     return {
         "at": context.index.final()[0],
         "now": now or None,
-        "batches": sum(apis.number(each, "merchants") for each in queue),
-        "buckets": [*buckets],
-        "ages": histogram(buckets),
+        "batches": sum(int(bucket.merchants) for bucket in queue),
+        "buckets": buckets,
+        "ages": histogram([(row["minutes"], int(row["record"].merchants)) for row in buckets]),
         **await merchants.merchants(context, after),
-        "arbiters": [
-            account_json(context.data, apis.account(context, each.get("account")))
-            for each in apis.records(await ask(context, "PayFiApi.arbiters"))
-        ],
+        "arbiters": [arbiter.account for arbiter in await ask(context, PayFiApi.arbiters)],
     }
 
 
-def _bucket(each: Record, now: int) -> Fields:
-    due, gross = apis.number(each, "due_ms"), each.get("gross")
-    return {
-        "bucket": apis.number(each, "bucket"),
-        "due": due,
-        "minutes": max(due - now, 0) // MINUTE_MS,
-        "isLate": due < now,
-        "merchants": apis.number(each, "merchants"),
-        "gross": str(gross) if isinstance(gross, int) else None,
-    }
+def _bucket(bucket: BucketView, now: int) -> BucketRow:
+    due = int(bucket.due_ms)
+    minutes = max(due - now, 0) // MINUTE_MS
+    return {"record": bucket, "due": due, "minutes": minutes, "isLate": due < now}
 
 
-def histogram(buckets: Sequence[Fields]) -> list[Json]:
-    """Return how many merchants' batches are due in how many minutes, in columns of ten."""
+def histogram(batches: Iterable[tuple[int, int]]) -> list[Age]:
+    """Return the number of batches by the minutes until they are due, in columns of ten.
+
+    `batches` are minutes with numbers of batches.
+    """
     counts = [0] * COLUMNS
-    for each in buckets:
-        column = min(apis.number(each, "minutes") // COLUMN, COLUMNS - 1)
-        counts[column] += apis.number(each, "merchants")
+    for minutes, count in batches:
+        counts[min(minutes // COLUMN, COLUMNS - 1)] += count
     return [{"from": at * COLUMN, "batches": count} for at, count in enumerate(counts)]
 
 
-def age_steps(ages: Sequence[Fields]) -> list[Step]:
-    """Return the columns of the histogram; the last has all later ones."""
-    found = [Step(str(each["from"]), apis.number(each, "batches")) for each in ages]
-    return [*found[:-1], *(Step(f"{last.name}+", last.value) for last in found[-1:])]
-
-
-async def facilities_page(context: Context, after: str | None) -> Fields:
+async def facilities_page(context: Context, after: str | None) -> FacilitiesPage:
     """Return the facilities, the hospitals that count, and the statistics of points."""
-    begin = None if not after else context.data.address(account_of(context.data, after))
-    found = apis.records(await ask(context, "FacilitiesApi.facilities", begin, PAGE + 1))
-    count = apis.record(await ask(context, "FacilitiesApi.count"))
+    begin = account_of(context.data, after) if after else None
+    facilities = await ask(context, FacilitiesApi.facilities, begin, u32(PAGE + 1))
+    last = facilities[PAGE - 1] if len(facilities) > PAGE else None
     return {
         "at": context.index.final()[0],
-        "hospitals": {
-            "counted": apis.number(count, "counted"), "active": apis.number(count, "active"),
-        },
-        "facilities": [_facility(context, each) for each in found[:PAGE]],
+        "hospitals": await ask(context, FacilitiesApi.count),
+        "facilities": [{"facility": facility} for facility in facilities[:PAGE]],
         "statistics": await statistics.latest(context),
-        "next": apis.text(found[PAGE - 1], "account") if len(found) > PAGE else None,
-    }  # fmt: skip
-
-
-def _facility(context: Context, each: Record) -> Fields:
-    facility = apis.record(each.get("facility"))
-    return {
-        "account": account_json(context.data, apis.account(context, each.get("account"))),
-        "kind": apis.text(facility, "kind"),
-        "region": apis.number(facility, "region"),
-        "state": apis.text(facility, "state"),
-        "bond": str(apis.number(facility, "bond")),
-        "knownGood": each.get("known_good") is True,
-        "counted": each.get("counted") is True,
+        "next": None if last is None else context.data.address(last.account),
     }
 
 
-async def oracle_page(context: Context) -> Fields:
+async def oracle_page(context: Context) -> OraclePage:
     """Return the prices with their states, and the feeders."""
-    prices = apis.records(await ask(context, "OracleApi.prices"))
-    feeders = apis.records(await ask(context, "OracleApi.feeders"))
+    prices = await ask(context, OracleApi.prices)
+    feeders = await ask(context, OracleApi.feeders)
     return {
         "at": context.index.final()[0],
-        "prices": [_price(each) for each in prices],
-        "feeders": [_feeder(context, each) for each in feeders],
+        "prices": [_price(price) for price in prices],
+        "feeders": [_feeder(feeder) for feeder in feeders],
     }
 
 
-def _price(each: Record) -> Fields:
-    value, rule = apis.optional(each.get("value")), apis.record(each.get("rule"))
+def _price(price: PriceView) -> PriceRow:
+    value = price.value
     return {
-        "key": shown(apis.words(each.get("key"))),
-        "state": apis.text(each, "state"),
-        "value": None if value is None else str(apis.number(value, "value")),
-        "time": None if value is None else apis.number(value, "timestamp") or None,
-        "isWaiting": each.get("waiting") is not None,
-        "minCount": apis.number(rule, "min_count"),
-        "expiresMs": apis.number(rule, "expires_ms"),
+        "price": price,
+        "value": None if value is None else str(int(value.value)),
+        "time": None if value is None else int(value.timestamp) or None,
+        "isWaiting": price.waiting is not None,
     }
 
 
-def _feeder(context: Context, each: Record) -> Fields:
-    feeder = apis.record(each.get("feeder"))
-    values: list[Json] = []
-    for row in apis.items(each.get("values")):
-        key, value = apis.pair(row)
-        fed = apis.record(value)
-        values.append(
-            {"key": shown(apis.words(key)), "value": str(apis.number(fed, "value")),
-             "time": apis.number(fed, "timestamp") or None}
-        )  # fmt: skip
+def _feeder(feeder: FeederView) -> FeederRow:
     return {
-        "account": account_json(context.data, apis.account(context, each.get("account"))),
-        "bond": str(apis.number(feeder, "bond")),
-        "fed": apis.number(feeder, "fed"),
-        "missed": apis.number(feeder, "missed"),
-        "values": values,
+        "feeder": feeder,
+        "values": [
+            {"key": text_of(key), "value": str(int(fed.value)), "time": int(fed.timestamp) or None}
+            for key, fed in feeder.values
+        ],
     }

@@ -17,14 +17,8 @@ from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.index.queries import BlockRow
 from btt_chain.explorer.index.source import account_key, item_key
 from btt_chain.explorer.pages.blocks import find_block
-from btt_chain.explorer.pages.forms import (
-    BadRequest,
-    Fields,
-    Json,
-    NoSuchPage,
-    account_of,
-    hex_of,
-)
+from btt_chain.explorer.pages.forms import BadRequest, Fields, NoSuchPage, account_of, hex_of
+from btt_chain.present import Json
 from btt_chain.present.visible import shown
 from btt_chain.primitives.digits import to_hex
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final, TypedDict
 
 from btt_chain.client.errors import ClientError
 from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask
+from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.index.queries import END, AccountRow
 from btt_chain.explorer.pages.blocks import split_events
-from btt_chain.explorer.pages.clock import slot_clock
-from btt_chain.explorer.pages.forms import (
-    PAGE,
-    Fields,
-    Json,
-    NoSuchPage,
-    account_json,
-    account_of,
-    number_in,
-    time_of,
-)
-from btt_chain.explorer.pages.jobs import class_names, provider_json
+from btt_chain.explorer.pages.clock import Clock, slot_clock
+from btt_chain.explorer.pages.forms import PAGE, NoSuchPage, account_of, number_in, time_of
+from btt_chain.explorer.pages.jobs import ProviderRow, class_names, provider_row
+from btt_chain.explorer.pictures.svg import share
 from btt_chain.present.visible import shown
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import FLAT
+from btt_chain.scale import u32
+from runtime.pallets.jobs.api import WorkApi
+from runtime.pallets.jobs.views import JobView
+from runtime.pallets.mining.api import MiningApi
+from runtime.pallets.mining.types import OperatorView
 
 BLOCKS: Final = 200
 """Number of the last blocks naming a provider in which its earnings are looked for."""
@@ -54,46 +53,100 @@ MONEY: Final = {
 """Events of earnings and penalties in words."""
 
 
-async def provider_page(context: Context, text: str) -> Fields:
+class Factor(TypedDict):
+    """A factor of a score."""
+
+    name: str
+    millionths: int
+
+
+class ScoreRow(TypedDict):
+    """The factors and the score of this era; the share in millionths."""
+
+    operator: Annotated[OperatorView, FLAT]
+    factors: list[Factor]
+    product: int
+    share: int
+    reward: str | None
+    ownWeight: str
+    delegated: int
+
+
+class EarningRow(TypedDict):
+    """An event of earnings and penalties."""
+
+    height: int
+    time: int | None
+    event: str
+    what: str
+    sign: int
+    amount: str
+    job: str | None
+
+
+class Sums(TypedDict):
+    """Number of judgements of the work, and the sums."""
+
+    submitted: int
+    valid: int
+    fraud: int
+    fined: int
+    earned: str
+    lost: str
+
+
+class ProviderPage(ProviderRow):
+    """A provider, the factors of its score, its jobs, earnings and penalties."""
+
+    at: int
+    clock: Clock | None
+    score: ScoreRow | None
+    jobs: list[JobView]
+    earnings: list[EarningRow]
+    sums: Sums
+    blocks: int
+
+
+async def provider_page(context: Context, text: str) -> ProviderPage:
     """Return a provider, the factors of its score, its jobs, earnings and penalties."""
     key = account_of(context.data, text)
     address = context.data.address(key)
     missing = f"{address} is not a provider."
-    found = await apis.find(context, "WorkApi.provider", address, missing=missing)
+    provider = await apis.find(context, WorkApi.provider, key, missing=missing)
     names = await class_names(context)
     row = context.index.account(key)
     money = [] if row is None else _money(context, row, address)
+    jobs = await ask(context, WorkApi.jobs, key, False, None, u32(PAGE))
     return {
-        **provider_json(context, found, names),
-        "account": account_json(context.data, key),
+        **provider_row(provider, names),
+        "account": key,
         "at": context.index.final()[0],
         "clock": await slot_clock(context),
-        "score": await _score(context, address),
-        "jobs": await _jobs(context, address),
-        "earnings": [*money[:PAGE]],
+        "score": await _score(context, key),
+        "jobs": [job for job in jobs if job.provider == key],
+        "earnings": money[:PAGE],
         "sums": _sums(money),
         "blocks": BLOCKS,
     }
 
 
-async def _score(context: Context, address: str) -> Json:
+async def _score(context: Context, key: AccountId) -> ScoreRow | None:
     """Return the factors and the score of this era; None on a chain without emission."""
     try:
-        found = apis.record(await ask(context, "MiningApi.operator", address))
-        estimate = apis.optional(await ask(context, "MiningApi.estimate", address, None))
+        operator = await ask(context, MiningApi.operator, key)
+        estimate = await ask(context, MiningApi.estimate, key, None)
     except NoSuchPage:
         return None
-    weight = apis.record(await ask(context, "WorkApi.weight", address))
-    total, score = apis.number(found, "total_score"), apis.number(found, "score")
+    weight = await ask(context, WorkApi.weight, key)
+    factors = {name: int(getattr(operator, name)) for name in FACTORS}
     return {
-        "factors": [{"name": name, "millionths": apis.number(found, name)} for name in FACTORS],
-        "product": _product([apis.number(found, name) for name in FACTORS]),
-        "score": str(score),
-        "share": score * 10**6 // total if total else 0,
-        "operators": apis.number(found, "operators"),
-        "reward": None if estimate is None else str(apis.number(estimate, "reward")),
-        "ownWeight": str(apis.number(weight, "own")),
-        "delegated": len(apis.items(weight.get("delegated"))),
+        "operator": operator,
+        "factors": [{"name": name, "millionths": factor} for name, factor in factors.items()],
+        "product": _product([*factors.values()]),
+        "share": share(operator.score, operator.total_score),
+        "reward": None if estimate is None else str(int(estimate.reward)),
+        "ownWeight": str(int(weight.own)),
+        "delegated": len(weight.delegated),
     }
 
 
@@ -104,43 +157,22 @@ def _product(factors: list[int]) -> int:
     return product
 
 
-async def _jobs(context: Context, address: str) -> list[Json]:
-    rows = apis.records(await ask(context, "WorkApi.jobs", address, False, None, PAGE))
-    return [
-        {
-            "id": apis.text(each, "id"),
-            "state": apis.text(each, "state"),
-            "outcome": _outcome(each),
-            "price": str(apis.number(each, "price")),
-            "paid": str(apis.number(each, "paid")),
-            "posted": apis.number(each, "posted"),
-        }
-        for each in rows
-        if each.get("provider") == address
-    ]
-
-
-def _outcome(each: Record) -> Json:
-    outcome = each.get("outcome")
-    return outcome if isinstance(outcome, str) else None
-
-
-def _money(context: Context, row: AccountRow, address: str) -> list[Fields]:
+def _money(context: Context, row: AccountRow, address: str) -> list[EarningRow]:
     """Return the events of earnings and penalties in the last blocks, the latest first."""
     heights: dict[int, None] = {}
     for touch in context.index.touches_below(row.id, END, END, BLOCKS):
         heights[touch.height] = None
-    found: list[Fields] = []
+    found: list[EarningRow] = []
     for height in heights:
         found += _money_of(context, height, address)
     return found
 
 
-def _money_of(context: Context, height: int, address: str) -> list[Fields]:
+def _money_of(context: Context, height: int, address: str) -> list[EarningRow]:
     row, body = context.index.block(height), context.index.body(height)
     if row is None or body is None:
         return []
-    found: list[Fields] = []
+    found: list[EarningRow] = []
     for part in split_events(context, row, body):
         name = context.data.event_name(row.spec, part.pallet, part.event)
         kind = MONEY.get(name)
@@ -161,13 +193,14 @@ def _money_of(context: Context, height: int, address: str) -> list[Fields]:
     return found
 
 
-def _sums(money: list[Fields]) -> Fields:
+def _sums(money: list[EarningRow]) -> Sums:
     """Return how often the work was judged, and the sums."""
-    counts = {"submitted": "Receipts.Submitted", "valid": "Jobs.Finalized",
-              "fraud": "Providers.Slashed", "fined": "Providers.Fined"}  # fmt: skip
-    events = [each["event"] for each in money]
+    events = [row["event"] for row in money]
     return {
-        **{name: events.count(event) for name, event in counts.items()},
-        "earned": str(sum(int(str(each["amount"])) for each in money if each["sign"] == 1)),
-        "lost": str(sum(int(str(each["amount"])) for each in money if each["sign"] == -1)),
+        "submitted": events.count("Receipts.Submitted"),
+        "valid": events.count("Jobs.Finalized"),
+        "fraud": events.count("Providers.Slashed"),
+        "fined": events.count("Providers.Fined"),
+        "earned": str(sum(int(row["amount"]) for row in money if row["sign"] == 1)),
+        "lost": str(sum(int(row["amount"]) for row in money if row["sign"] == -1)),
     }

@@ -2,16 +2,95 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from btt_chain.client.errors import ClientError, NotFound, decoding
 from btt_chain.client.items import docs_of
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.explorer.context import Context, NodeGone
-from btt_chain.explorer.pages.forms import Fields, Json, NoSuchPage, hex_of
+from btt_chain.explorer.pages.forms import NoSuchPage, hex_of
 from btt_chain.present.visible import PAGE_LENGTH, shown
 from btt_chain.scale.metadata import PalletMetadata, PortableVariant, StorageEntry
 
 
-def calls_page(context: Context) -> Fields:
+class PalletRow(TypedDict):
+    """A pallet, and the numbers of its items."""
+
+    index: int
+    name: str
+    calls: int
+    events: int
+    errors: int
+    storage: int
+    constants: int
+
+
+class CallsPage(TypedDict):
+    """The pallets of the runtime."""
+
+    metadataVersion: int
+    pallets: list[PalletRow]
+
+
+class FieldRow(TypedDict):
+    """A field of a call, an event or an error."""
+
+    name: str
+    type: str
+
+
+class VariantRow(TypedDict):
+    """A call, an event or an error."""
+
+    name: str
+    index: int
+    fields: list[FieldRow]
+    docs: str
+
+
+class ConstantRow(TypedDict):
+    """A constant."""
+
+    name: str
+    type: str
+    shown: str
+    docs: str
+
+
+class EntryRow(TypedDict):
+    """A storage item."""
+
+    name: str
+    keys: list[str]
+    type: str
+    docs: str
+
+
+class PalletPage(TypedDict):
+    """A pallet: its calls, events, errors, constants and storage, with documentation."""
+
+    name: str
+    index: int
+    calls: list[VariantRow]
+    events: list[VariantRow]
+    errors: list[VariantRow]
+    constants: list[ConstantRow]
+    storage: list[EntryRow]
+
+
+class StoragePage(EntryRow):
+    """The value of a storage item at the last final block, if all keys are typed."""
+
+    item: str
+    at: int
+    typed: list[str]
+    missing: int
+    value: str | None
+    raw: str | None
+    error: str | None
+
+
+def calls_page(context: Context) -> CallsPage:
     """Return the pallets of the runtime, and how much each has."""
     metadata = _metadata(context)
     items = metadata.items
@@ -32,7 +111,7 @@ def calls_page(context: Context) -> Fields:
     }
 
 
-def pallet_page(context: Context, name: str) -> Fields:
+def pallet_page(context: Context, name: str) -> PalletPage:
     """Return a pallet: its calls, events, errors, constants and storage, with documentation."""
     metadata = _metadata(context)
     try:
@@ -53,7 +132,7 @@ def pallet_page(context: Context, name: str) -> Fields:
     }
 
 
-async def storage_page(context: Context, path: str, keys: list[str]) -> Fields:
+async def storage_page(context: Context, path: str, keys: list[str]) -> StoragePage:
     """Return the value of a storage item at the last final block. Raises NodeGone."""
     metadata = _metadata(context)
     try:
@@ -61,31 +140,30 @@ async def storage_page(context: Context, path: str, keys: list[str]) -> Fields:
     except ClientError:
         raise NoSuchPage(f"The chain has no storage item {shown(path)}.") from None
     height, hash = context.index.final()
-    fields: Fields = {
+    count = len(metadata.storage.key_types(entry))
+    fields: StoragePage = {
         "item": f"{pallet.name}.{entry.name}",
         "at": height,
         **_entry(metadata, entry),
-        "typed": [*keys],
+        "typed": keys,
+        "missing": max(count - len(keys), 0),
         "value": None,
         "raw": None,
         "error": None,
     }
-    count = len(metadata.storage.key_types(entry))
-    if len(keys) < count:
-        return fields | {"missing": count - len(keys)}
+    if fields["missing"]:
+        return fields
     try:
         key, _ = metadata.storage.key(pallet, entry, keys[:count])
         chain = await context.node.chain(context.index.specs()[0][0])
         raw = (await context.node.values(chain, [key], hash)).get(key)
         kind, value = metadata.storage.stored(entry, raw)
     except (ClientError, NodeGone) as error:
-        return fields | {"missing": 0, "error": str(error)}
-    text = metadata.values.for_people(kind, value)
-    return fields | {
-        "missing": 0,
-        "value": shown(text, PAGE_LENGTH),
-        "raw": None if raw is None else hex_of(raw)[:PAGE_LENGTH],
-    }
+        fields["error"] = str(error)
+        return fields
+    fields["value"] = shown(metadata.values.for_people(kind, value), PAGE_LENGTH)
+    fields["raw"] = None if raw is None else hex_of(raw)[:PAGE_LENGTH]
+    return fields
 
 
 def _metadata(context: Context) -> ChainMetadata:
@@ -95,7 +173,7 @@ def _metadata(context: Context) -> ChainMetadata:
     return metadata
 
 
-def _variant(metadata: ChainMetadata, variant: PortableVariant) -> Json:
+def _variant(metadata: ChainMetadata, variant: PortableVariant) -> VariantRow:
     return {
         "name": variant.name,
         "index": int(variant.index),
@@ -107,7 +185,7 @@ def _variant(metadata: ChainMetadata, variant: PortableVariant) -> Json:
     }
 
 
-def _entry(metadata: ChainMetadata, entry: StorageEntry) -> Fields:
+def _entry(metadata: ChainMetadata, entry: StorageEntry) -> EntryRow:
     items = metadata.items
     return {
         "name": entry.name,
@@ -117,8 +195,8 @@ def _entry(metadata: ChainMetadata, entry: StorageEntry) -> Fields:
     }
 
 
-def _constants(metadata: ChainMetadata, pallet: PalletMetadata) -> list[Json]:
-    found: list[Json] = []
+def _constants(metadata: ChainMetadata, pallet: PalletMetadata) -> list[ConstantRow]:
+    found: list[ConstantRow] = []
     for each in pallet.constants:
         try:
             with decoding("it is not of its type"):

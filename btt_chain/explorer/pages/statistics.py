@@ -6,12 +6,15 @@ asks every day learns no more than one who asks once.
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypedDict
 
-from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask
+from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.forms import Fields, Json, NoSuchPage, index_of
+from btt_chain.explorer.pages.forms import NoSuchPage, index_of
+from btt_chain.scale import u32
+from runtime.pallets.incentives.api import IncentivesApi
+from runtime.pallets.incentives.stats import Statistics
 
 MONTHS: Final = 24
 """Number of months among which published ones are looked for."""
@@ -19,63 +22,54 @@ SMALLEST: Final = 11
 """Smallest number of points that a page shows, besides zero, whatever the node says."""
 
 
-async def statistics_page(context: Context, month: str | None) -> Fields:
+class StatisticsPage(TypedDict):
+    """The published months, and the one that is shown."""
+
+    at: int
+    months: list[Statistics]
+    statistics: Statistics | None
+
+
+async def statistics_page(context: Context, month: str | None) -> StatisticsPage:
     """Return the published months with their sums, and the table of one: the last by default."""
     months = await published(context)
     chosen = months[-1] if months else None
     if month:
         wanted = index_of(month, "a month")
-        chosen = next((each for each in months if each["month"] == wanted), None)
+        chosen = next((table for table in months if table.month == wanted), None)
         if chosen is None:
             raise NoSuchPage(f"Month {wanted} is not published, or no longer stored.")
-    return {
-        "at": context.index.final()[0],
-        "months": [*months],
-        "statistics": chosen,
-    }
+    return {"at": context.index.final()[0], "months": months, "statistics": chosen}
 
 
-async def latest(context: Context) -> Json:
+async def latest(context: Context) -> Statistics | None:
     """Return the last published month; None if there is none."""
     months = await published(context, only_last=True)
     return months[-1] if months else None
 
 
-async def published(context: Context, *, only_last: bool = False) -> list[Fields]:
+async def published(context: Context, *, only_last: bool = False) -> list[Statistics]:
     """Return the published months that the chain still has, the first one first."""
-    found: list[Fields] = []
+    months: list[Statistics] = []
     try:
-        current = apis.record(await ask(context, "IncentivesApi.current"))
-        month = apis.number(current, "month")
+        month = int((await ask(context, IncentivesApi.current)).month)
         for number in range(month, max(month - MONTHS, -1), -1):
-            table = apis.optional(await ask(context, "IncentivesApi.stats", number))
+            table = await ask(context, IncentivesApi.stats, u32(number))
             if table is not None:
-                found.insert(0, _table(table))
+                months.insert(0, _without_small_cells(table))
                 if only_last:
                     break
     except NoSuchPage:
         return []  # a chain without points
-    return found
+    return months
 
 
-def _table(found: Record) -> Fields:
-    return {
-        "month": apis.number(found, "month"),
-        "shown": apis.number(found, "shown"),
-        "rows": [_row(each) for each in apis.records(found.get("rows"))],
-    }
-
-
-def _row(each: Record) -> Fields:
-    return {
-        "regions": [apis.whole(one) for one in apis.items(each.get("regions"))],
-        "facilities": apis.number(each, "facilities"),
-        "cells": [_cell(cell) for cell in apis.records(each.get("cells"))],
-    }
-
-
-def _cell(each: Record) -> Fields:
-    points = each.get("points")
-    if not isinstance(points, int) or 0 < points < SMALLEST:
-        points = None
-    return {"kind": apis.text(each, "kind"), "points": points}
+def _without_small_cells(table: Statistics) -> Statistics:
+    rows = [
+        replace(row, cells=[
+            replace(cell, points=None) if 0 < (cell.points or 0) < SMALLEST else cell
+            for cell in row.cells
+        ])
+        for row in table.rows
+    ]  # fmt: skip
+    return replace(table, rows=rows)

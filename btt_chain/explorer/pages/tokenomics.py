@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, TypedDict
 
 from btt_chain.explorer import apis
-from btt_chain.explorer.apis import Record, ask
+from btt_chain.explorer.apis import ask
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.pages.clock import slot_clock
-from btt_chain.explorer.pages.forms import Fields, Json, NoSuchPage, account_json
-from btt_chain.explorer.pictures.steps import Step
+from btt_chain.explorer.pages.clock import Clock, slot_clock
+from btt_chain.explorer.pages.forms import NoSuchPage
 from btt_chain.explorer.pictures.svg import share
-from btt_chain.scale.portable import Plain
+from btt_chain.primitives.meaning import FLAT
+from btt_chain.scale import u32
+from runtime.pallets.facilities.api import FacilitiesApi
+from runtime.pallets.mining.api import MiningApi
+from runtime.pallets.mining.types import Emission
+from runtime.pallets.tokenomics.api import TokenomicsApi
+from runtime.pallets.tokenomics.types import (
+    Allocation,
+    MilestoneBurn,
+    PoolStatus,
+    Supply,
+    YearRelease,
+)
 
 FIRST_YEAR: Final = 2025
 YEARS: Final = 12
@@ -48,124 +59,119 @@ ROWS: Final = {
 """Releases of rows of the allocation in words."""
 
 
-async def tokenomics_page(context: Context) -> Fields:
+class AllocationRow(TypedDict):
+    """A row of the allocation; the share in millionths."""
+
+    row: Annotated[Allocation, FLAT]
+    name: str
+    share: int
+
+
+class PoolRow(TypedDict):
+    """A pool; its spent part in millionths."""
+
+    pool: Annotated[PoolStatus, FLAT]
+    spent: int
+
+
+class BurnRow(TypedDict):
+    """The amount that was burned for a reason."""
+
+    reason: str
+    amount: str
+
+
+class MilestoneRow(TypedDict):
+    """The burn at a milestone, with the number of hospitals that it waits for."""
+
+    burn: Annotated[MilestoneBurn, FLAT]
+    id: str
+    hospitals: int | None
+    needed: int | None
+
+
+class TokenomicsPage(TypedDict):
+    """The supply and where it is: by row of the allocation, pool, burn and year."""
+
+    at: int
+    clock: Clock | None
+    supply: Supply
+    allocation: list[AllocationRow]
+    pools: list[PoolRow]
+    burned: list[BurnRow]
+    milestoneBurns: list[MilestoneRow]
+    years: list[YearRelease]
+    emission: Emission | None
+
+
+async def tokenomics_page(context: Context) -> TokenomicsPage:
     """Return the supply and where it is: by row of the allocation, pool, burn and year."""
-    supply = apis.record(await ask(context, "TokenomicsApi.supply"))
-    genesis = apis.number(supply, "genesis")
+    supply = await ask(context, TokenomicsApi.supply)
+    pools = await ask(context, TokenomicsApi.pools)
     return {
         "at": context.index.final()[0],
         "clock": await slot_clock(context),
-        "supply": {
-            name: str(apis.number(supply, name))
-            for name in ("genesis", "issuance", "burned", "circulating", "locked", "staked")
-        },
-        "allocation": _allocation(await apis.entries(context, "Tokenomics.Allocations"), genesis),
+        "supply": supply,
+        "allocation": await _allocation(context, supply.genesis),
         "pools": [
-            _pool(context, each) for each in apis.records(await ask(context, "TokenomicsApi.pools"))
+            {"pool": pool, "spent": share(int(pool.released) + int(pool.burned), pool.allocated)}
+            for pool in pools
         ],
-        "burned": _burned(await ask(context, "TokenomicsApi.burned")),
+        "burned": [
+            {"reason": reason.name, "amount": str(int(amount))}
+            for reason, amount in await ask(context, TokenomicsApi.burned)
+        ],
         "milestoneBurns": await _milestone_burns(context),
         "years": await _years(context),
         "emission": await _emission(context),
     }
 
 
-def _allocation(rows: list[tuple[list[Plain], Plain]], genesis: int) -> list[Json]:
+async def _allocation(context: Context, genesis: int) -> list[AllocationRow]:
     """Return the rows of the allocation, the largest first."""
-    found = [(apis.words(key[0] if key else None), apis.record(value)) for key, value in rows]
-    found.sort(key=lambda row: (-apis.number(row[1], "amount"), row[0]))
-    return [
-        {
-            "name": name,
-            "kind": apis.text(row, "kind"),
-            "amount": str(apis.number(row, "amount")),
-            "share": share(apis.number(row, "amount"), genesis),
-        }
-        for name, row in found
+    rows: list[AllocationRow] = [
+        {"row": row, "name": apis.words(name), "share": share(row.amount, genesis)}
+        for name, row in await apis.entries(context, Allocation, "Tokenomics.Allocations")
     ]
+    return sorted(rows, key=lambda row: (-int(row["row"].amount), row["name"]))
 
 
-def _pool(context: Context, each: Record) -> Fields:
-    allocated, released = apis.number(each, "allocated"), apis.number(each, "released")
-    burned = apis.number(each, "burned")
-    return {
-        "account": account_json(context.data, apis.account(context, each.get("account"))),
-        "allocated": str(allocated),
-        "released": str(released),
-        "burned": str(burned),
-        "balance": str(apis.number(each, "balance")),
-        "spent": share(released + burned, allocated),
-    }
-
-
-def _burned(rows: Plain) -> list[Json]:
-    found: list[Json] = []
-    for row in apis.items(rows):
-        reason, amount = apis.pair(row)
-        found.append({"reason": str(reason), "amount": str(amount)})
-    return found
-
-
-async def _milestone_burns(context: Context) -> list[Json]:
+async def _milestone_burns(context: Context) -> list[MilestoneRow]:
     """Return the burns at milestones, with the number of hospitals that some wait for."""
-    rows = await apis.entries(context, "Tokenomics.MilestoneBurns")
-    found: list[Fields] = []
+    burns = await apis.entries(context, MilestoneBurn, "Tokenomics.MilestoneBurns")
     needed: dict[str, int] = {}
     counted: int | None = None
     try:
-        count = apis.record(await ask(context, "FacilitiesApi.count"))
+        count = await ask(context, FacilitiesApi.count)
     except NoSuchPage:
         pass  # a chain without facilities
     else:
-        counted = apis.number(count, "counted")
-        for burn in apis.records(count.get("burns")):
-            needed[apis.text(burn, "id")] = apis.number(burn, "hospitals")
-    for key, value in rows:
-        row, name = apis.record(value), str(key[0] if key else "?")
-        executed = row.get("executed_at")
-        found.append(
-            {
-                "id": name,
-                "amount": str(apis.number(row, "amount")),
-                "executedAt": executed if isinstance(executed, int) else None,
-                "hospitals": counted if name in needed else None,
-                "needed": needed.get(name),
-            }
-        )
-    order = list(BURNS)
-    found.sort(key=lambda each: order.index(name) if (name := str(each["id"])) in order else 99)
-    return [*found]
-
-
-async def _years(context: Context) -> list[Json]:
-    """Return the releases by year; the last row covers all later years."""
-    answers = await apis.ask_each(
-        context, "TokenomicsApi.release", [FIRST_YEAR + n for n in range(YEARS)]
-    )
-    found: dict[int, Json] = {}
-    for row in map(apis.record, answers):
-        names = ("table", "contractual", "mining", "discretionary", "ceiling", "headroom")
-        found[apis.number(row, "year")] = {
-            "year": apis.number(row, "year"),
-            **{name: str(apis.number(row, name)) for name in names},
+        counted = int(count.counted)
+        needed = {burn.id.name: int(burn.hospitals) for burn in count.burns}
+    rows: list[MilestoneRow] = [
+        {
+            "burn": burn,
+            "id": str(id),
+            "hospitals": counted if str(id) in needed else None,
+            "needed": needed.get(str(id)),
         }
-    return [found[year] for year in sorted(found)]
+        for id, burn in burns
+    ]
+    order = list(BURNS)
+    return sorted(rows, key=lambda row: order.index(row["id"]) if row["id"] in order else 99)
 
 
-async def _emission(context: Context) -> Json:
+async def _years(context: Context) -> list[YearRelease]:
+    """Return the releases by year; the last row covers all later years."""
+    years = [u32(FIRST_YEAR + n) for n in range(YEARS)]
+    releases = await apis.ask_each(context, TokenomicsApi.release, years)
+    by_year = {release.year: release for release in releases}
+    return [by_year[year] for year in sorted(by_year)]
+
+
+async def _emission(context: Context) -> Emission | None:
     """Return the state of the emission for useful work; None on a chain without it."""
     try:
-        found = apis.record(await ask(context, "MiningApi.emission"))
+        return await ask(context, MiningApi.emission)
     except NoSuchPage:
         return None
-    names = ("pool", "unemitted", "owed", "paid", "unallocated", "budget")
-    return {
-        "era": apis.number(found, "era"),
-        **{name: str(apis.number(found, name)) for name in names},
-    }
-
-
-def year_steps(years: list[Fields], name: str) -> list[Step]:
-    """Return one column of the table as steps of a curve; the last covers all later years."""
-    found = [Step(str(each["year"]), int(str(each[name]))) for each in years]
-    return [*found[:-1], *(Step(f"{last.name}+", last.value) for last in found[-1:])]

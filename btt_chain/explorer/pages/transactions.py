@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, TypedDict
 
 from btt_chain.client.decoding import ExtrinsicView
 from btt_chain.client.errors import ClientError
@@ -15,9 +15,9 @@ from btt_chain.explorer.language import Language
 from btt_chain.explorer.pages.forms import (
     HASH,
     PAGE,
-    Fields,
-    Json,
+    EventRow,
     NoSuchPage,
+    TimedExtrinsic,
     below_place,
     extrinsic_json,
     hash_of,
@@ -26,6 +26,7 @@ from btt_chain.explorer.pages.forms import (
     time_of,
 )
 from btt_chain.explorer.sentences import outcome, sentence
+from btt_chain.present import Json
 from btt_chain.present.visible import PAGE_LENGTH, of_bytes, shown
 from btt_chain.primitives import ss58
 from btt_chain.scale.portable import Plain
@@ -36,9 +37,55 @@ TEXT_ARGUMENTS: Final = ("remark", "memo", "name", "data")
 """Arguments of bytes that are often text."""
 
 
+class TransactionsPage(TypedDict):
+    """Signed extrinsics below a place, the latest first: all, or those with a call."""
+
+    call: str | None
+    every: bool
+    extrinsics: list[TimedExtrinsic]
+    next: str | None
+
+
+class ArgumentRow(TypedDict):
+    """An argument of a call; its text if it has one."""
+
+    name: str
+    value: object
+    shown: str
+    text: str | None
+
+
+class ExtensionRow(TypedDict):
+    """A part of an extrinsic besides its call."""
+
+    name: str
+    value: str
+
+
+class TransactionPage(TimedExtrinsic):
+    """An extrinsic: its sentence, call, outcome, events and bytes."""
+
+    hash: str
+    blockHash: str
+    specVersion: int
+    isFinal: bool
+    reason: str | None
+    events: list[EventRow]
+    eventCount: int
+    bytes: int
+    raw: str
+    hasNext: bool
+    sentence: str
+    undecoded: str | None
+    arguments: list[ArgumentRow]
+    extensions: list[ExtensionRow]
+    docs: str
+    signature: object
+
+
 def transactions_page(
     context: Context, below: str | None, call: str | None, *, every: bool
-) -> Fields:
+) -> TransactionsPage:
     """Return signed extrinsics below a place, the latest first: all, or those with a call.
 
     `every` adds those without a signer, such as the time in each block.
@@ -57,18 +104,16 @@ def transactions_page(
     }
 
 
-def listed(context: Context, places: list[Place]) -> list[Json]:
+def listed(context: Context, places: list[Place]) -> list[TimedExtrinsic]:
     """Return extrinsics of a list, each with the time and version of its block."""
     rows: dict[int, BlockRow | None] = {}
-    found: list[Json] = []
+    found: list[TimedExtrinsic] = []
     for place in places:
         if place.height not in rows:
             rows[place.height] = context.index.block(place.height)
         row = rows[place.height]
         if row is not None:
-            each = extrinsic_json(context.data, place, row.spec)
-            each["time"] = time_of(row.ms)
-            found.append(each)
+            found.append({**extrinsic_json(context.data, place, row.spec), "time": time_of(row.ms)})
     return found
 
 
@@ -99,7 +144,7 @@ def find_place(context: Context, text: str) -> Place:
     raise NoSuchPage(f"There is no transaction {shown(text, 80)} in the index.")
 
 
-def transaction_page(context: Context, text: str, spoken: Language) -> Fields:
+def transaction_page(context: Context, text: str, spoken: Language) -> TransactionPage:
     """Return an extrinsic: its sentence, call, outcome, events and bytes."""
     place = find_place(context, text)
     row, body = context.index.block(place.height), context.index.body(place.height)
@@ -110,9 +155,9 @@ def transaction_page(context: Context, text: str, spoken: Language) -> Fields:
     own = [part for part in parts if part.extrinsic == place.i]
     view = context.data.extrinsic(row.spec, wire)
     reason = None if place.ok is not False else _reason(context, row, body, place.i, parts)
-    fields = extrinsic_json(context.data, place, row.spec)
     siblings = context.index.extrinsic(place.height, place.i + 1)
-    fields |= {
+    fields: TransactionPage = {
+        **extrinsic_json(context.data, place, row.spec),
         "hash": hex_of(blake2_256(wire)),
         "blockHash": hex_of(row.hash),
         "time": time_of(row.ms),
@@ -124,22 +169,23 @@ def transaction_page(context: Context, text: str, spoken: Language) -> Fields:
         "bytes": len(wire),
         "raw": hex_of(wire),
         "hasNext": siblings is not None,
+        "sentence": "",
+        "undecoded": None,
+        "arguments": [],
+        "extensions": [],
+        "docs": "",
+        "signature": None,
     }
     if not isinstance(view, ExtrinsicView):
-        unknown = spoken.text("An extrinsic that the metadata do not describe")
-        return fields | {
-            "sentence": unknown, "undecoded": view.reason, "arguments": [], "extensions": [],
-            "docs": "", "signature": None,
-        }  # fmt: skip
-    words = _words(context, view, place, reason, spoken)
-    return fields | {
-        "sentence": words,
-        "undecoded": None,
-        "arguments": _arguments(view),
-        "extensions": [{"name": n, "value": v[:256]} for n, v in view.extra_shown.items()],
-        "docs": context.data.call_docs(row.spec, view.call.name),
-        "signature": _plain(view.signature),
-    }
+        fields["sentence"] = spoken.text("An extrinsic that the metadata do not describe")
+        fields["undecoded"] = view.reason
+        return fields
+    fields["sentence"] = _words(context, view, place, reason, spoken)
+    fields["arguments"] = _arguments(view)
+    fields["extensions"] = [{"name": n, "value": v[:256]} for n, v in view.extra_shown.items()]
+    fields["docs"] = context.data.call_docs(row.spec, view.call.name)
+    fields["signature"] = _plain(view.signature)
+    return fields
 
 
 def _words(
@@ -175,8 +221,8 @@ def short(text: str) -> str:
     return text if len(text) <= 16 else f"{text[:6]}…{text[-6:]}"
 
 
-def _arguments(view: ExtrinsicView) -> list[Json]:
-    found: list[Json] = []
+def _arguments(view: ExtrinsicView) -> list[ArgumentRow]:
+    found: list[ArgumentRow] = []
     for name, value in view.call.arguments.items():
         text = view.call.shown.get(name, "")
         readable = None
@@ -189,7 +235,7 @@ def _arguments(view: ExtrinsicView) -> list[Json]:
     return found
 
 
-def event_json(context: Context, row: BlockRow, body: Body, part: EventPart) -> Fields:
+def event_json(context: Context, row: BlockRow, body: Body, part: EventPart) -> EventRow:
     """Return an event with its decoded fields."""
     values: Json
     try:

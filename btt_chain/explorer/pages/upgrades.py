@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypedDict
 
 from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.crypto.hashing import blake2_256
@@ -12,16 +12,16 @@ from btt_chain.explorer.index.queries import END
 from btt_chain.explorer.index.reading import OF_BLOCK
 from btt_chain.explorer.index.schema import EVENT
 from btt_chain.explorer.pages.blocks import event_place, split_events
-from btt_chain.explorer.pages.clock import slot_clock, time_of_slot
+from btt_chain.explorer.pages.clock import Clock, slot_clock, time_of_slot
 from btt_chain.explorer.pages.forms import (
-    Fields,
-    Json,
+    AccountRow,
     NoSuchPage,
     account_json,
     hex_of,
     number_in,
     time_of,
 )
+from runtime.pallets.upgrade.pallet import ScheduledUpgrade
 
 CODE: Final = b":code"
 MAX_VERSIONS: Final = 20
@@ -36,7 +36,48 @@ DECIDERS: Final = ("Scheduler.Dispatched", "Sudo.Sudid")
 """Events that say who decided what a block executes."""
 
 
-async def upgrades_page(context: Context) -> Fields:
+class VersionRow(TypedDict):
+    """A version of the runtime, from which block on, and the hash of its code."""
+
+    version: int
+    first: int
+    time: int | None
+    codeHash: str | None
+
+
+class PlannedRow(TypedDict):
+    """The scheduled upgrade."""
+
+    version: int
+    slot: int
+    time: int | None
+    codeHash: str
+
+
+class DecisionRow(TypedDict):
+    """An event of upgrades, with the account that caused it."""
+
+    height: int
+    time: int | None
+    what: str
+    extrinsic: str | None
+    signer: AccountRow | None
+    version: int | None
+    by: str | None
+
+
+class UpgradesPage(TypedDict):
+    """The versions, the scheduled one, and the events that changed them."""
+
+    at: int
+    clock: Clock | None
+    versions: list[VersionRow]
+    planned: PlannedRow | None
+    decisions: list[DecisionRow]
+    nodeError: str | None
+
+
+async def upgrades_page(context: Context) -> UpgradesPage:
     """Return the versions, the scheduled one, and the events that changed them."""
     versions = context.index.specs()[:MAX_VERSIONS]
     clock, planned, error = None, None, None
@@ -55,7 +96,7 @@ async def upgrades_page(context: Context) -> Fields:
     }
 
 
-async def _version(context: Context, version: int, first: int) -> Json:
+async def _version(context: Context, version: int, first: int) -> VersionRow:
     block = context.index.block(first)
     return {
         "version": version,
@@ -65,7 +106,7 @@ async def _version(context: Context, version: int, first: int) -> Json:
     }
 
 
-async def _code_hash(context: Context, first: int) -> Json:
+async def _code_hash(context: Context, first: int) -> str | None:
     """Return the hash of the code that executed a block; None if the node no longer has it."""
     block = context.index.block(first)
     versions = context.index.specs()
@@ -84,32 +125,22 @@ async def _code_hash(context: Context, first: int) -> Json:
     return None if raw is None else hex_of(blake2_256(raw))
 
 
-async def _planned(context: Context, clock: Json) -> Json:
+async def _planned(context: Context, clock: Clock | None) -> PlannedRow | None:
     try:
-        found = apis.optional(await apis.stored(context, "Upgrade.Scheduled"))
+        planned = await apis.stored(context, ScheduledUpgrade, "Upgrade.Scheduled")
     except NoSuchPage:
         return None
-    if found is None:
-        return None
-    slot = apis.number(found, "slot")
-    return {
-        "version": apis.number(found, "spec_version"),
-        "slot": slot,
-        "time": time_of_slot(clock, slot),
-        "codeHash": _hash_of(found.get("code")),
-    }
+    return None if planned is None else {
+        "version": int(planned.spec_version),
+        "slot": int(planned.slot),
+        "time": time_of_slot(clock, planned.slot),
+        "codeHash": hex_of(blake2_256(planned.code)),
+    }  # fmt: skip
 
 
-def _hash_of(code: object) -> Json:
-    try:
-        return hex_of(blake2_256(bytes.fromhex(str(code).removeprefix("0x"))))
-    except ValueError:
-        return None
-
-
-def _decisions(context: Context) -> list[Json]:
+def _decisions(context: Context) -> list[DecisionRow]:
     """Return the events of upgrades with the account that caused each, the latest first."""
-    found: list[tuple[tuple[int, int], Fields]] = []
+    found: list[tuple[tuple[int, int], DecisionRow]] = []
     for name, words in DECISIONS.items():
         try:
             pallet, event = event_place(context, name)
@@ -123,7 +154,7 @@ def _decisions(context: Context) -> list[Json]:
 
 def _events(
     context: Context, height: int, kind: tuple[int, int], words: str
-) -> list[tuple[tuple[int, int], Fields]]:
+) -> list[tuple[tuple[int, int], DecisionRow]]:
     """Return the events of a kind in a block, each with its height and place."""
     row, body = context.index.block(height), context.index.body(height)
     if row is None or body is None:
@@ -132,11 +163,11 @@ def _events(
     deciders = {
         context.data.event_name(row.spec, part.pallet, part.event): part.extrinsic for part in parts
     }
-    found: list[tuple[tuple[int, int], Fields]] = []
+    found: list[tuple[tuple[int, int], DecisionRow]] = []
     for place_in_block, part in enumerate(parts):
         if (part.pallet, part.event) != kind:
             continue
-        fields: Fields = {
+        fields: DecisionRow = {
             "height": height, "time": time_of(row.ms), "what": words, "extrinsic": None,
             "signer": None, "version": None,
             "by": next((name for name in DECIDERS if name in deciders), None),

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, TypedDict
 
 from btt_chain.client.errors import ClientError, NotFound
 from btt_chain.explorer import apis
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.pages.forms import (
     PAGE,
-    Fields,
-    Json,
+    AccountRow,
+    BlockFields,
     NoSuchPage,
     account_json,
     account_of,
     block_json,
+    hex_of,
+    text_of,
 )
-from btt_chain.explorer.pages.slots import strip_of
-from btt_chain.present.visible import of_bytes
+from btt_chain.explorer.pages.slots import Strip, strip_of
 from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
-from btt_chain.scale import u64
+from btt_chain.scale import u32, u64
 from btt_chain.scale.portable import Plain
+from runtime.pallets.authorities.types import Ledger
+from runtime.pallets.offences.pallet import Charge, OffenceDetails, Queued
 
 WINDOW: Final = 600
 """Number of blocks over which authors are counted."""
@@ -32,7 +35,69 @@ OFFENCES: Final = {
 """Kinds of offences in words."""
 
 
-async def validators_page(context: Context) -> Fields:
+class Band(TypedDict):
+    """The expected number of blocks, with two standard deviations; None outside of the set."""
+
+    expected: float | None
+    low: int | None
+    high: int | None
+
+
+class ValidatorRow(Band):
+    """A validator with its share of the blocks in millionths, those made and those expected."""
+
+    account: AccountRow | None
+    isActive: bool
+    made: int
+    last: int | None
+    share: int | None
+
+
+class ValidatorsPage(TypedDict):
+    """The validators, and the last slots by author."""
+
+    blocks: int
+    window: int
+    validators: list[ValidatorRow]
+    slots: Strip | None
+    nodeError: str | None
+    voters: int
+    votersNeeded: int
+
+
+class OffenceRow(TypedDict):
+    """An offence, and the penalty for it."""
+
+    report: str
+    kind: str | None
+    session: int | None
+    charged: str | None
+
+
+class Stakes(TypedDict):
+    """Bond, candidacy and offences of a validator."""
+
+    bond: str | None
+    isCandidate: bool | None
+    barredUntil: int | None
+    offences: list[OffenceRow]
+
+
+class ValidatorPage(Band, Stakes):
+    """A validator: its blocks against those to be expected, its bond, its offences."""
+
+    account: AccountRow | None
+    address: str
+    at: int
+    isActive: bool
+    share: int | None
+    window: int
+    blocks: int
+    made: int
+    latest: list[BlockFields]
+
+
+async def validators_page(context: Context) -> ValidatorsPage:
     """Return the validators with their shares of the blocks, those made and those expected."""
     tip = context.index.tip()
     authored = {each.key: each for each in context.index.authored(max(tip - WINDOW, -1))}
@@ -42,7 +107,7 @@ async def validators_page(context: Context) -> Fields:
         active = await _active(context)
     except NodeGone as gone:
         error = str(gone)
-    rows: list[Json] = []
+    rows: list[ValidatorRow] = []
     listed_keys = set()
     for key, share in active[:MAX_VALIDATORS]:
         made = authored.get(key)
@@ -77,7 +142,7 @@ async def validators_page(context: Context) -> Fields:
     }  # fmt: skip
 
 
-def expected(total: int, share: float | None) -> Fields:
+def expected(total: int, share: float | None) -> Band:
     """Return the expected number of blocks, and the band of two standard deviations around it.
 
     `share` is a validator's share of the blocks; None if it is in no set.
@@ -119,9 +184,8 @@ async def _active(context: Context) -> list[tuple[bytes, float]]:
         rule = await chain.storage("Babe.SecondaryRule", at=hash)
     except ClientError:
         rule = "Uniform"  # Substrate's own
-    keys = [apis.account(context, each) for each in validators]
-    shares = _shares(weights, config, rule)
-    return [(key, share) for key, share in zip(keys, shares, strict=True) if key is not None]
+    keys = [apis.account(each) for each in validators]
+    return [*zip(keys, _shares(weights, config, rule), strict=True)]
 
 
 def _shares(weights: list[int], config: Plain, rule: Plain) -> list[float]:
@@ -144,7 +208,7 @@ def _shares(weights: list[int], config: Plain, rule: Plain) -> list[float]:
     return [share / SHARE_UNIT for share in shares_of(weights, known, used)]
 
 
-async def validator_page(context: Context, text: str) -> Fields:
+async def validator_page(context: Context, text: str) -> ValidatorPage:
     """Return a validator: its blocks against those to be expected, its bond, its offences."""
     key = account_of(context.data, text)
     tip = context.index.tip()
@@ -173,49 +237,39 @@ async def validator_page(context: Context, text: str) -> Fields:
     }
 
 
-async def _stakes(context: Context, address: str) -> Fields:
+async def _stakes(context: Context, address: str) -> Stakes:
     """Return bond, candidacy and offences, as far as the chain has them."""
-    fields: Fields = {"bond": None, "isCandidate": None, "barredUntil": None, "offences": []}
     try:
-        ledger = apis.optional(await apis.stored(context, "Authorities.Ledger", address))
-        candidate = await apis.stored(context, "Authorities.Candidates", address)
-        barred = await apis.stored(context, "Authorities.Barred", address)
-        reports = await apis.entries(context, "Offences.Reports")
-        charges = {
-            str(key[0]): apis.record(value)
-            for key, value in await apis.entries(context, "Offences.Charges")
-            if key
-        }
-        kinds = _kinds(await apis.entries(context, "Offences.Queue"))
-    except NoSuchPage:
-        return fields  # another chain
-    found: list[Json] = []
-    for key, value in reports:
-        offender = apis.items(apis.record(value).get("offender"))
-        if not key or not offender or offender[0] != address:
-            continue
-        charge = charges.get(str(key[0]))
-        found.append(
-            {
-                "report": str(key[0]),
-                "kind": kinds.get(str(key[0])),
-                "session": None if charge is None else apis.number(charge, "session"),
-                "charged": None if charge is None else str(apis.number(charge, "charged")),
-            }
-        )
+        ledger = await apis.stored(context, Ledger, "Authorities.Ledger", address)
+        candidate = await apis.stored(context, object, "Authorities.Candidates", address)
+        barred = await apis.stored(context, u32, "Authorities.Barred", address)
+        reports = await apis.entries(context, OffenceDetails, "Offences.Reports")
+        charges = dict(await apis.entries(context, Charge, "Offences.Charges"))
+        queue = [report for _, report in await apis.entries(context, Queued, "Offences.Queue")]
+    except NoSuchPage:  # another chain
+        return {"bond": None, "isCandidate": None, "barredUntil": None, "offences": []}
+    kinds = {hex_of(report.report): _words(report.kind) for report in queue}
+    offences: list[OffenceRow] = []
+    for key, details in reports:
+        if context.data.address(details.offender[0]) == address:
+            charge = charges.get(key)
+            offences.append(
+                {
+                    "report": str(key),
+                    "kind": kinds.get(str(key)),
+                    "session": None if charge is None else int(charge.session),
+                    "charged": None if charge is None else str(int(charge.charged)),
+                }
+            )
     return {
-        "bond": None if ledger is None else str(apis.number(ledger, "active")),
+        "bond": None if ledger is None else str(int(ledger.active)),
         "isCandidate": candidate is not None,
-        "barredUntil": barred if isinstance(barred, int) and barred else None,
-        "offences": found,
+        "barredUntil": int(barred) if barred else None,
+        "offences": offences,
     }
 
 
-def _kinds(queue: list[tuple[list[Plain], Plain]]) -> dict[str, Json]:
-    """Return the kinds of offences in words by their reports."""
-    found: dict[str, Json] = {}
-    for _, value in queue:
-        each = apis.record(value)
-        kind = apis.words(each.get("kind"))
-        found[apis.text(each, "report")] = OFFENCES.get(kind, of_bytes(kind.encode()))
-    return found
+def _words(kind: bytes) -> str:
+    """Return the kind of an offence in words."""
+    name = text_of(kind)
+    return OFFENCES.get(name, name)

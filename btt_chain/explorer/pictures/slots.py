@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from btt_chain.explorer.pages.forms import Fields
+from btt_chain.explorer.pages.slots import Strip
 from btt_chain.explorer.pictures.svg import WIDTH, Translate, label, line, picture, place
 
 ROW: Final = 18
@@ -17,26 +17,24 @@ NAME_LENGTH: Final = 13
 NAME: Final = "slots"
 
 
-def slots(strip: Fields, t: Translate) -> Markup:
+def slots(strip: Strip, t: Translate) -> Markup:
     """Return the picture of a strip of slots, as `validators.strip_of` returns it."""
-    first, count = _number(strip["first"]), max(_number(strip["count"]), 1)
-    rows = _rows(strip["rows"])
+    first, count, rows = strip["first"], max(strip["count"], 1), strip["rows"]
     scale = (WIDTH - LEFT) / count
     parts: list[Markup] = []
     words: list[str] = []
-    for at, (name, blocks, runs) in enumerate(rows):
+    for at, row in enumerate(rows):
         top = at * ROW
-        shown = t("others") if name is None else name
+        shown = t("others") if row["name"] is None else row["name"]
         parts.append(label(0, top + BAR - 1, shown[:NAME_LENGTH]))
-        parts.append(_marks([(start - first, length) for start, length in runs], top, scale))
-        words.append(f"{shown} {blocks}.")
-    missed = _number(strip["missed"])
+        parts.append(_marks([(start - first, length) for start, length in row["runs"]], top, scale))
+        words.append(f"{shown} {row['blocks']}.")
     top = len(rows) * ROW
     parts.append(line([(0, top - 3), (WIDTH, top - 3)], "axis"))
     parts.append(label(0, top + BAR - 1, t("missed")))
-    runs = _runs(strip["missedRuns"])
-    parts.append(_marks([(start - first, length) for start, length in runs], top, scale, "missed"))
-    words.append(f"{t('missed')} {missed}.")
+    missed = [(start - first, length) for start, length in strip["missedRuns"]]
+    parts.append(_marks(missed, top, scale, "missed"))
+    words.append(f"{t('missed')} {strip['missed']}.")
     title = t("The last {n} slots, the newest on the right", n=count)
     return picture(NAME, top + ROW, title, " ".join(words), parts)
 
@@ -49,19 +47,3 @@ def _marks(runs: Sequence[tuple[int, int]], top: float, scale: float, kind: str 
         for start, length in runs
     )
     return Markup('<path d="{0}" class="{1}"/>').format(path, kind)
-
-
-def _rows(value: object) -> list[tuple[str | None, int, list[tuple[int, int]]]]:
-    found = []
-    for row in value if isinstance(value, list) else []:
-        name = row["name"]
-        found.append((name if name is None else str(name), int(row["blocks"]), _runs(row["runs"])))
-    return found
-
-
-def _runs(value: object) -> list[tuple[int, int]]:
-    return [(int(start), int(length)) for start, length in value] if isinstance(value, list) else []
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0

@@ -72,7 +72,7 @@ def place(value: float) -> str:
 
 def share(part: int, whole: int) -> int:
     """Return a share in millionths; 0 of nothing."""
-    return part * PERMILLION // whole if whole else 0
+    return int(part) * PERMILLION // int(whole) if whole else 0
 
 
 def percent(millionths: int) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypedDict
 
 from markupsafe import Markup
 
-from btt_chain.explorer.pages.forms import Fields
 from btt_chain.explorer.pictures.svg import PERMILLION, WIDTH, Translate, box, label, picture
 
 ROW: Final = 26
@@ -18,12 +17,19 @@ NARROWEST: Final = 44
 NAME: Final = "weights"
 
 
-def weights(years: Sequence[Fields], names: Sequence[str], t: Translate) -> Markup:
+class YearRow(TypedDict):
+    """The weights of a year, in millionths."""
+
+    year: int
+    shares: list[int]
+
+
+def weights(years: Sequence[YearRow], names: Sequence[str], t: Translate) -> Markup:
     """Return the picture. Parts stand in the order of `names`; every second one is hatched."""
     parts: list[Markup] = []
     words: list[str] = []
     for at, row in enumerate(years):
-        shares = _shares(row)
+        shares = row["shares"]
         parts.append(label(0, at * ROW + 15, str(row["year"])))
         parts += _bar(at * ROW, shares)
         said = ", ".join(
@@ -32,11 +38,6 @@ def weights(years: Sequence[Fields], names: Sequence[str], t: Translate) -> Mark
         words.append(f"{row['year']}: {said}.")
     title = t("Weights by year, from the left: {names}", names=", ".join(map(t, names)))
     return picture(NAME, max(len(years), 1) * ROW, title, " ".join(words), parts)
-
-
-def _shares(row: Fields) -> list[int]:
-    found = row["shares"]
-    return [each for each in found if isinstance(each, int)] if isinstance(found, list) else []
 
 
 def _bar(top: int, shares: Sequence[int]) -> list[Markup]:

@@ -23,7 +23,7 @@ from btt_chain.explorer.chaindata import TRIAL_KINDS
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.language import Language
 from btt_chain.explorer.live import PING, no_place
-from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, NoSuchPage, account_of
+from btt_chain.explorer.pages.forms import BadRequest, Fields, NoSuchPage, account_of
 from btt_chain.explorer.signing.driver import Course, Offer, SigningNode
 from btt_chain.explorer.signing.payload import (
     BadSignature,
@@ -36,6 +36,7 @@ from btt_chain.explorer.signing.payload import (
 from btt_chain.explorer.signing.seal import SECONDS, BadSeal, Seals
 from btt_chain.explorer.signing.sentences import Sentences
 from btt_chain.payments.doubts import Doubt
+from btt_chain.present import Json
 from btt_chain.present.visible import shown
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.extrinsic import signing_payload
@@ -285,8 +286,6 @@ class Signing:
         self._ensure_on(request)
         if not is_own(request.headers, request.host):
             raise web.HTTPForbidden(reason="This request comes from another site.")
-        if not self._context.is_public and not _is_local(request.host):
-            raise web.HTTPForbidden(reason="This machine does not have this name.")
         raw = await self._read(request)
         fields = _json_fields(raw) if _is_json(request) else _form_fields(request, raw)
         return {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from btt_chain.primitives.meaning import UNITS
 from btt_chain.scale import u8
 from runtime.frame import Event
 from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf, SlotOf
@@ -15,7 +18,7 @@ class AssetRegistered(Event, index=0):
     issuer: AccountIdOf
     kind: AssetKind
     value: BalanceOf
-    units: BalanceOf
+    units: Annotated[BalanceOf, UNITS]
 
 
 class AssetVerified(Event, index=1):
@@ -53,7 +56,7 @@ class AssetIssued(Event, index=5):
     """Units were issued; of `fee` planck paid, `burned` were burned, `voters` set aside."""
 
     id: Id
-    units: BalanceOf
+    units: Annotated[BalanceOf, UNITS]
     fee: BalanceOf
     burned: BalanceOf
     voters: BalanceOf
@@ -112,7 +115,7 @@ class BuyBackOffered(Event, index=12):
 
     id: Id
     price: BalanceOf
-    units: BalanceOf
+    units: Annotated[BalanceOf, UNITS]
 
 
 class BoughtBack(Event, index=13):
@@ -120,7 +123,7 @@ class BoughtBack(Event, index=13):
 
     id: Id
     who: AccountIdOf
-    units: BalanceOf
+    units: Annotated[BalanceOf, UNITS]
     paid: BalanceOf
 
 

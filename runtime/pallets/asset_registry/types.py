@@ -8,7 +8,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.meaning import TEXT
+from btt_chain.primitives.meaning import TEXT, UNITS
 from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
 from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.frame.traits import Discounts
@@ -152,7 +152,7 @@ class AssetInfo:
     """Hash of a human-readable description."""
     name: Text
     symbol: Text
-    units: Balance
+    units: Annotated[Balance, UNITS]
     """Number of units, fixed."""
     value: Balance
     """Current value, in planck."""
@@ -272,7 +272,7 @@ class BuyBack:
     """An issuer's offer to buy units back: a price per unit and the number of units."""
 
     price: Balance
-    units: Balance
+    units: Annotated[Balance, UNITS]
 
 
 ValuationList = Bounded[list[Valuation], MAX_VALUATIONS]

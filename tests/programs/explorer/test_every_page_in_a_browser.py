@@ -23,8 +23,8 @@ PATHS = [
     "nothing", "governance", "referendum/0", "chambers", "jobs", "job/0x" + bytes(JOBS[2]).hex(),
     "receipt/0x" + bytes(RECEIPT).hex(), "providers", "provider/Bob", "models",
     "model/0x" + bytes(MODEL).hex(), "tokenomics", "vesting", "staking?amount=100000&tier=4",
-    "exchange", "market/0", "asset/0", "payfi", "merchant/Bob", "facilities", "statistics",
-    "oracle",
+    "exchange", "market/0", "order/7", "asset/0", "payfi", "merchant/Bob", "facilities",
+    "statistics", "oracle",
 ]  # fmt: skip
 FORMS = ("light,en,1100", "dark,zh-CN,360")
 """Theme, language and width: each theme and each language once."""

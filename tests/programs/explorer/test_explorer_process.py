@@ -121,7 +121,7 @@ def test_an_audit_refuses_a_file_that_is_no_index(
     assert message in run.output
 
 
-def test_an_explorer_loads_no_runtime_node_or_library_that_it_does_not_use() -> None:
+def test_an_explorer_loads_no_executive_node_or_library_that_it_does_not_use() -> None:
     code = (
         "import sys, cli.commands.explorer, btt_chain.explorer.service;"
         "from cli.commands.explorer import _trie; _trie();"
@@ -133,6 +133,6 @@ def test_an_explorer_loads_no_runtime_node_or_library_that_it_does_not_use() -> 
     loaded = set(ran.stdout.split())
     assert "btt_chain.explorer" in loaded
     assert not loaded & {
-        "runtime", "numpy", "nacl", "uvloop", "btt_chain.node", "btt_chain.chain",
-        "btt_chain.rpc", "btt_chain.work", "plyvel", "p2p",
+        "runtime.table", "runtime.executive", "numpy", "nacl", "uvloop", "btt_chain.node",
+        "btt_chain.chain", "btt_chain.rpc", "plyvel", "p2p",
     }  # fmt: skip

@@ -169,7 +169,7 @@ async def test_open_jobs_referenda_and_orders_by_events_are_those_of_the_chain(
     copyfile(economy_index, file)
     report = await audit_chain(economy, file)
     (check,) = (check for check in report if check.name == "E6")
-    assert (check.result, check.detail) == (GOOD, "open: 1 jobs, 1 referenda, 0 orders")
+    assert (check.result, check.detail) == (GOOD, "open: 1 jobs, 1 referenda, 1 orders")
 
 
 async def test_a_hidden_referendum_fails_the_check_of_open_items(

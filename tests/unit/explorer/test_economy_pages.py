@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,16 @@ from aiohttp.test_utils import TestClient
 from btt_chain.client.errors import Disconnected
 from btt_chain.client.jsonrpc import Json
 from btt_chain.explorer import apis
-from btt_chain.explorer.economy import LINKS
+from btt_chain.explorer.economy import GLOBALS, LINKS
 from btt_chain.explorer.pages.jobs import COURSE, STATES, steps
 from btt_chain.explorer.pages.payments import histogram
 from btt_chain.explorer.render import STATIC, static
+from btt_chain.present import Members
+from btt_chain.present.composites import camel_case
 from btt_chain.scale import encode, u32, u128
 from runtime.constants import BTT
 from runtime.pallets.conviction_voting.types import Standard, vote_of
+from runtime.pallets.exchange.types import Order
 from runtime.pallets.incentives.stats import Statistics
 from support.chain import BOB, DevChain
 from support.document import Document
@@ -32,7 +36,7 @@ Client = TestClient[web.Request, web.Application]
 JOB, PAID, FRAUD = (f"0x{bytes(id).hex()}" for id in JOBS)
 PATHS = [
     "/governance", "/referendum/0", "/jobs", "/jobs?open=1", f"/job/{JOB}", f"/job/{PAID}",
-    f"/job/{FRAUD}", "/providers", "/tokenomics", "/exchange", "/market/0", "/payfi",
+    f"/job/{FRAUD}", "/providers", "/tokenomics", "/exchange", "/market/0", "/order/7", "/payfi",
     "/facilities", "/oracle", f"/receipt/0x{bytes(RECEIPT).hex()}", "/models",
     f"/model/0x{bytes(MODEL).hex()}", "/provider/Bob", "/validator/Alice", "/chambers",
     "/merchant/Bob", "/asset/0", "/staking", "/staking?amount=1000&tier=4", "/vesting",
@@ -166,7 +170,7 @@ async def test_a_job_shows_its_course_and_its_end_in_words(client: Client) -> No
 def test_every_state_of_a_job_has_a_course() -> None:
     for state in STATES:
         course = steps(state)
-        assert [each["part"] for each in course if isinstance(each, dict)].count("now") == 1
+        assert [step["part"] for step in course].count("now") == 1
         assert len(course) == (len(COURSE) if state in COURSE else 2)
 
 
@@ -217,6 +221,31 @@ async def test_a_market_shows_its_book_and_its_asset(client: Client) -> None:
     assert "No assets are registered yet." in await text(client, "/exchange?from=7")
 
 
+async def test_an_order_has_all_fields_of_its_record(client: Client) -> None:
+    found = await data(client, "/order/7")
+    page = words(await text(client, "/order/7"))
+    for field in fields(Order):
+        assert camel_case(field.name) in found
+    for heading, value in (
+        ("Owner", "Alice"), ("Side", "sell"), ("Price", "60 BTT"), ("Units", "40"),
+        ("Taker", "1 %"), ("Until", "-"),
+    ):  # fmt: skip
+        assert f"{heading} {value}" in page
+    assert "卖出" in await text(client, "/order/7", **{"Accept-Language": "zh"})
+
+
+async def test_a_field_of_a_record_may_have_a_name_of_the_templates_own(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = [*GLOBALS, "t", "amount", "asset", "frame", "records", "lang", "ago", "named", "page"]
+    write = Members.json
+    monkeypatch.setattr(
+        Members, "json", lambda *args: dict.fromkeys(own, "a new field") | write(*args)
+    )
+    for path in ("/order/7", "/referendum/0", "/tokenomics"):
+        assert await text(client, path)
+
+
 async def test_payments_that_wait_are_in_the_histogram_without_their_payers(
     client: Client,
 ) -> None:
@@ -231,12 +260,8 @@ async def test_payments_that_wait_are_in_the_histogram_without_their_payers(
 
 
 def test_the_last_column_of_the_histogram_has_the_rest() -> None:
-    ages = histogram(
-        [{"minutes": 0, "merchants": 2}, {"minutes": 69, "merchants": 3},
-         {"minutes": 10_000, "merchants": 5}]
-    )  # fmt: skip
-    counts = [each["batches"] for each in ages if isinstance(each, dict)]
-    assert (counts[0], counts[6], counts[-1], sum(map(int, map(str, counts)))) == (2, 3, 5, 10)
+    counts = [age["batches"] for age in histogram([(0, 2), (69, 3), (10_000, 5)])]
+    assert (counts[0], counts[6], counts[-1], sum(counts)) == (2, 3, 5, 10)
 
 
 async def test_facilities_and_oracle_have_words_where_they_have_no_rows(client: Client) -> None:
@@ -278,6 +303,7 @@ FORGED = [
     ("/referendum/7", 404), ("/referendum/x", 400), ("/referendum/4294967296", 400),
     ("/job/0x12", 400), (f"/job/0x{'9' * 64}", 404), ("/jobs?after=x", 400),
     ("/providers?after=5Grw", 400), ("/market/9", 404), ("/market/-1", 400),
+    ("/order/8", 404), ("/order/x", 400),
     ("/exchange?from=x", 400), ("/governance?below=x", 400), ("/facilities?after=x", 400),
 ]  # fmt: skip
 

@@ -45,7 +45,7 @@ class Explorer:
 
     async def status(self, target: str, *more: str, method: str = "GET") -> int:
         """Return the status of one request."""
-        head = [f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", *more]
+        head = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *more]
         answer = await self.ask("\r\n".join([*head, "", ""]).encode("latin-1"))
         assert answer.startswith(b"HTTP/1."), (target, answer[:80])
         return int(answer[9:12])
@@ -63,7 +63,7 @@ async def explorer(economy_index: Path, economy: ChainConnection) -> AsyncIterat
 
 
 async def test_a_head_has_few_and_short_lines(explorer: Explorer) -> None:
-    start = b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    start = b"GET /robots.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     for more in (
         b"X: " + b"a" * 20_000 + b"\r\n", b"X: a\r\n" * 50_000,
         b"".join(b"X%d: a\r\n" % number for number in range(1_000)),
@@ -78,7 +78,7 @@ async def test_a_head_has_few_and_short_lines(explorer: Explorer) -> None:
 async def test_a_head_without_an_end_takes_no_memory(explorer: Explorer) -> None:
     """The parser refuses it long before the time limit ends the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", explorer.port)
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
     sent = 0
     try:
         async with asyncio.timeout(PATIENCE):
@@ -123,9 +123,8 @@ async def test_no_trick_in_a_path_finds_a_file_or_breaks_a_page(
     for target in TRICKS:
         path, question, query = target.partition("?")
         asked = f"{path}{form if '.json' not in path else ''}{question}{query}"
-        answer = await explorer.ask(
-            f"GET {asked} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1")
-        )
+        sent = [f"GET {asked} HTTP/1.1", "Host: localhost", "Connection: close", "", ""]
+        answer = await explorer.ask("\r\n".join(sent).encode("latin-1"))
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head[9:12] in (b"301", b"302", b"400", b"404"), (asked, head[:200])
         assert b"Set-Cookie: x" not in head

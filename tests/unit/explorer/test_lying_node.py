@@ -21,8 +21,8 @@ Client = TestClient[web.Request, web.Application]
 
 PARTS = {
     "index": "0", "job": f"0x{bytes(JOBS[2]).hex()}", "model": f"0x{bytes(MODEL).hex()}",
-    "account": "Bob", "asset": "0", "block": "1", "tx": "1-1", "event": "Balances.Transfer",
-    "pallet": "Balances", "item": "System.Number",
+    "account": "Bob", "asset": "0", "order": "7", "block": "1", "tx": "1-1",
+    "event": "Balances.Transfer", "pallet": "Balances", "item": "System.Number",
 }  # fmt: skip
 LIES: list[Plain] = [
     None, True, -1, 2**200, "", "0x", "0xzz", "<script>alert(1)</script>", "\u202e", "9" * 400,

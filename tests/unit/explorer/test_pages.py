@@ -31,7 +31,7 @@ from btt_chain.explorer.pages.staking import BENEFITS
 from btt_chain.explorer.pages.transactions import name_of
 from btt_chain.explorer.pages.upgrades import DECISIONS
 from btt_chain.explorer.pages.validators import OFFENCES
-from btt_chain.explorer.render import HERE, STATIC, Renderer, static
+from btt_chain.explorer.render import HERE, STATIC, Renderer, static, words
 from btt_chain.explorer.sentences import OTHERS, SENTENCES
 from btt_chain.explorer.server import LIMITS, TITLES, Server
 from btt_chain.explorer.signing.driver import POOR
@@ -40,8 +40,12 @@ from btt_chain.present.visible import of_bytes, shown
 from btt_chain.primitives import ss58
 from btt_chain.scale import u128
 from cli.program import program
+from runtime.pallets.asset_registry.types import AssetKind
+from runtime.pallets.facilities.types import Kind
+from runtime.pallets.providers.types import ProviderKind
 from support.chain import ALICE, BOB, DevChain, address
 from support.explorer import ChainConnection, index_chain, pages_of
+from support.record_words import words_of_records
 
 Client = TestClient[web.Request, web.Application]
 
@@ -391,6 +395,8 @@ def test_every_text_of_the_pages_has_a_translation() -> None:
         "to",
         "other",
     }
+    texts |= words_of_records(HERE / "templates")
+    texts |= {words(kind.name) for kinds in (AssetKind, Kind, ProviderKind) for kind in kinds}
     texts |= {name for _, name, _ in LINKS} | {*CHAMBERS, *STAGES, *STATES}
     texts |= {each for table in WORDS.values() for each in table.values()}
     texts |= {each.words for each in MONEY.values()} | {*BENEFITS.values()}

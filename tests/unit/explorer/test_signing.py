@@ -20,6 +20,7 @@ from btt_chain.explorer.signing.routes import MAX_OF_CALLER
 from btt_chain.primitives import ss58
 from btt_chain.primitives.extrinsic import signing_payload
 from btt_chain.scale import u128
+from btt_chain.web.access import REFUSED_HOST
 from btt_chain.web.bodies import Bodies
 from btt_chain.web.proxies import HEADER, Proxies
 from support.chain import ALICE, BOB, CHARLIE, DevChain, address
@@ -441,8 +442,26 @@ async def test_requests_of_other_sites_are_refused(client: Client) -> None:
 async def test_a_name_that_another_site_bound_to_this_machine_is_refused(client: Client) -> None:
     """DNS rebinding: the browser takes the other site for the origin of this server."""
     headers = {"Host": "evil.example:80", "Origin": "http://evil.example:80"}
-    answer = await post(client, "/tx/prepare", PAYMENT, **headers)
-    assert "does not have this name" in await refusal(answer, 403)
+    for answer in (
+        await post(client, "/tx/prepare", PAYMENT, **headers),
+        await client.get("/", headers=headers),
+        await client.get("/index.json", headers=headers),
+    ):
+        assert answer.status == 403
+        assert REFUSED_HOST in await answer.text()
+
+
+async def test_pages_are_answered_under_further_names(tmp_path: Path, chain: DevChain) -> None:
+    connection = ChainConnection(chain)
+    await index_chain(connection, tmp_path / "index.db")
+    for hosts, is_public, status in (
+        (["Explorer.example"], False, 200), ([], False, 403), ([], True, 200),
+    ):  # fmt: skip
+        async with pages_of(
+            connection, tmp_path / "index.db", hosts=hosts, is_public=is_public
+        ) as (client, _):
+            answer = await client.get("/", headers={"Host": "explorer.example:443"})
+            assert answer.status == status
 
 
 async def test_a_body_is_bounded(client: Client) -> None:
@@ -485,9 +504,9 @@ async def test_names_of_hosts_that_cannot_be_read_are_no_fault_of_the_server(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = await client.get("/", headers={"Host": "["})
-    assert answer.status == 200
+    assert answer.status == 403
     for headers in ({"Origin": "http://["}, {"Host": "[", "Sec-Fetch-Site": "same-origin"}):
-        assert await refusal(await post(client, "/tx/prepare", PAYMENT, **headers), 403)
+        assert (await post(client, "/tx/prepare", PAYMENT, **headers)).status == 403
     assert not caplog.records
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated, TypeAlias
 
 import pytest
 
 from btt_chain.client.amount import Currency
-from btt_chain.present import Context, Items, Record, Unfit, record, rule, rule_of
+from btt_chain.present import Context, Items, Record, Unfit, members, record, rule, rule_of
 from btt_chain.present.scalars import words_of
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
@@ -330,11 +330,13 @@ def test_a_mark_changes_nothing_on_the_wire() -> None:
 
 
 def test_a_type_without_structure_has_no_rule() -> None:
-    for kind in (int, object, Annotated[bytes, codec(u32)]):
+    for kind in (complex, Annotated[bytes, codec(u32)]):
         with pytest.raises(TypeError, match="no rule"):
             rule_of(kind)
     with pytest.raises(TypeError, match="not a record"):
         record(u32)
+    with pytest.raises(TypeError, match="not a TypedDict"):
+        members(u32)
 
 
 def test_a_name_is_split_into_words() -> None:
@@ -342,3 +344,32 @@ def test_a_name_is_split_into_words() -> None:
     assert words_of("SecondaryVRFSlots") == ["secondary", "vrf", "slots"]
     assert words_of("Hospitals100") == ["hospitals100"]
     assert words_of("I8") == ["i8"]
+
+
+class Site:
+    """Pages in capitals, on which one account has a name."""
+
+    def name(self, account: bytes) -> str | None:
+        return "Alice" if account == ALICE else None
+
+    def link(self, account: bytes) -> str:
+        return f"<a>{self.name(account)}</a>"
+
+    def words(self, english: str) -> str:
+        return english.upper()
+
+
+def test_pages_have_names_links_words_and_numbers() -> None:
+    site = replace(CHAIN, site=Site())
+    assert rule(AccountId).json(ALICE, site) == {"address": ADDRESS, "name": "Alice"}
+    assert rule(AccountId).html(ALICE, site) == "<a>Alice</a>"
+    assert rule(u64).json(u64(5), site) == 5
+    assert rule(u128).json(u128(5), site) == "5"
+    assert rule(u64).html(u64(5_000), site) == "5\u202f000"
+    assert rule(Urgency).json(Urgency.Routine, site) == "Routine"
+    assert rule(Urgency).html(Urgency.Routine, site) == "ROUTINE"
+    assert rule(bool).html(True, site) == "YES"
+    hidden = rule(Annotated[bytes, TEXT])
+    assert hidden.json(b"a\xe2\x80\xaeb", site) == "a\u27e8U+202E\u27e9b"
+    assert hidden.json(b"a\xe2\x80\xaeb", CHAIN) == "a\u202eb"
+    assert "<dt>PRICE</dt>" in rule(Level).html(Level(u128(1), u32(1), None), site)
