@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -107,6 +108,11 @@ class ByName(Items[T], Generic[T]):
         """Return an object."""
         items = zip(self.names, value, strict=True)
         return {name: self.item.json(item, context) for name, item in items}
+
+    def schema(self, context: Context) -> Schema:
+        """Return the schema of an object."""
+        members: Schema = {name: self.item.schema(context) for name in self.names}
+        return object_schema(members, self.names)
 
     def read(self, json: object, context: Context) -> Sequence[T]:
         """Return the values of an object with all names. Raises Unfit."""
