@@ -26,6 +26,7 @@ from btt_chain.primitives.meaning import (
     Share,
     Text,
     Time,
+    Undeclared,
     meaning_of,
 )
 from btt_chain.scale import Codec, Fixed, FixedBytes, Integer, Meaning, TypeName, Variant
@@ -66,6 +67,7 @@ BYTES: Final[Mapping[type[Meaning], Callable[..., object]]] = {
     Text: scalars.UserText,
     Code: scalars.Letters,
     Lines: scalars.TextLines,
+    Undeclared: scalars.AnyBytes,
 }
 """Rules of bytes with a mark, from their type and their fixed size."""
 
