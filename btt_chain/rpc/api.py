@@ -1,6 +1,7 @@
 """The whole API: every group of methods over one backend, in one registry.
 
-A group that needs a runtime API is imported and added if the chain's runtime has it.
+A group that needs a runtime API is imported and added if the chain's runtime has it. The runtime
+API of a pallet that no group calls has a method for each of its functions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from btt_chain.rpc.chain import ChainApi
 from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
 from btt_chain.rpc.child_state import ChildStateApi
+from btt_chain.rpc.derived import API, default_group
 from btt_chain.rpc.dev import WHERE, Dev, DevApi
 from btt_chain.rpc.engine import EngineApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
@@ -146,7 +148,10 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
 
 
 def add_features(registry: Registry, backend: WholeBackend) -> None:
-    """Add the groups whose runtime API the chain has, and an error for the methods of others."""
+    """Add the groups whose runtime API the chain has, and an error for the methods of others.
+
+    APIs of pallets that no group calls get a default group.
+    """
     version = version_of(backend.chain)
     apis = [] if version is None else [id for id, _ in version.apis.value]
     for api, start, place in GROUPS:
@@ -156,6 +161,10 @@ def add_features(registry: Registry, backend: WholeBackend) -> None:
         elif version is not None:
             name = version.spec_name.value
             registry.elsewhere[start] = f"this chain's runtime, {name}, has no {{}}"
+    covered = {getattr(entry.handler, API, "") for entry in registry.methods.values()}
+    for own in backend.chain.pallet_apis():
+        if own.__name__ not in covered:
+            registry.add(default_group(own)(backend))
 
 
 def version_of(chain: Chain) -> RuntimeVersion | None:
