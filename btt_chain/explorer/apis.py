@@ -31,7 +31,7 @@ async def ask(context: Context, path: str, *args: Plain) -> Plain:
 
     Raises NoSuchPage if the chain does not have it, NodeGone if there is no answer.
     """
-    async with _state(context, f"runtime API {path.partition('.')[0]}") as (chain, hash):
+    async with state(context, f"runtime API {path.partition('.')[0]}") as (chain, hash):
         return await chain.api(path, *args, at=hash)
 
 
@@ -58,13 +58,13 @@ async def ask_each(context: Context, path: str, arguments: Sequence[Plain]) -> l
 
 async def stored(context: Context, path: str, *keys: Plain) -> Plain:
     """Return the value of a storage item, as `Babe.GenesisSlot`. Raises as `ask`."""
-    async with _state(context, f"storage item {path}") as (chain, hash):
+    async with state(context, f"storage item {path}") as (chain, hash):
         return await chain.storage(path, *keys, at=hash)
 
 
 async def constant(context: Context, path: str) -> Plain:
     """Return a constant of the runtime, as `Babe.ExpectedBlockTime`. Raises as `ask`."""
-    async with _state(context, f"constant {path}") as (chain, _):
+    async with state(context, f"constant {path}") as (chain, _):
         return chain.constant(path)
 
 
@@ -79,13 +79,13 @@ async def entries(
 
     Raises as `ask`.
     """
-    async with _state(context, f"storage item {path}") as (chain, hash):
+    async with state(context, f"storage item {path}") as (chain, hash):
         rows = chain.entries(path, *keys, at=hash, after=after, limit=limit)
         return [entry async for entry in rows]
 
 
 @asynccontextmanager
-async def _state(context: Context, wanted: str) -> AsyncIterator[tuple[Chain, bytes | None]]:
+async def state(context: Context, wanted: str) -> AsyncIterator[tuple[Chain, bytes | None]]:
     """Yield the chain and the last final block; None if no block is final yet.
 
     Errors of the client leave as errors of a page: `wanted` names the item that may be absent.
