@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Final, TypeAlias, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Final, NamedTuple, TypeAlias, TypeVar, cast, get_args, get_origin
 
 import click
 
@@ -51,7 +51,7 @@ It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
 Composing = TypeVar("Composing", bound=Composes)
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
-"""A function that returns more values by the events of a call; it may raise Refused."""
+"""A function that returns more values by the events of a call, some `Ruled`. May raise Refused."""
 Done: TypeAlias = str | Callable[..., str]
 """The text of success with values in braces, or a function of the values and a context."""
 Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
@@ -59,6 +59,14 @@ Column: TypeAlias = str | Callable[..., str]
 """The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
 _Type: TypeAlias = click.Path | click.Choice[str] | click.IntRange | click.types.StringParamType
 Values: TypeAlias = dict[str, tuple[Rule[object], object]]
+
+
+class Ruled(NamedTuple):
+    """A value with its rule, where only the metadata of the chain decides its type."""
+
+    rule: Rule[object]
+    value: object
+
 
 NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender"})
 """Parameters of functions and calls that are not typed on the command line."""
@@ -209,7 +217,10 @@ def query(
             value, context = run(ask())
             if value is None and missing:
                 raise NotFound(missing.format(**{p.name: typed[p.key] for p in parameters}))
-            rule = rule_of(hints_of(function)["return"])
+            if isinstance(value, Ruled):
+                rule, value = value
+            else:
+                rule = rule_of(hints_of(function)["return"])
             if key or flat:
                 rule, value = joined(rule, value, key, flat)
             if as_json:
@@ -266,10 +277,15 @@ def _parts(rule: Rule[object]) -> Sequence[Part]:
 def print_value(
     rule: Rule[object], value: object, columns: Mapping[str, Column] | None, context: Context
 ) -> None:
-    """Print records as a table, or one record as lines."""
-    rule = rule.inner if isinstance(rule, Option) else rule
+    """Print records as a table, one record as lines, and each other value on a line."""
+    if value is not None and isinstance(rule, Option):
+        rule = rule.inner
     is_list = isinstance(rule, Items)
     item = rule.item if isinstance(rule, Items) else rule
+    if not isinstance(item, Record):
+        for row in cast("Sequence[object]", value) if is_list else [value]:
+            click.echo(item.text(row, context))
+        return
     titled = columns or {part.label: part.name for part in _parts(item)}
     writers = [writer_of(item, column, is_cut=is_list) for column in titled.values()]
     records = cast("Sequence[object]", value) if is_list else [value]
@@ -321,34 +337,44 @@ def send(
     `facts` returns, and the hash of the `block` are in braces. `--json` has the same values.
     """
     parameters = parameters_of(call, inputs)
-    _add_sending(group, name, parameters, dict, _Sending(call, done, event, facts), lines, help)
+    sending = _Sending(name_of(call), done, event, facts)
+    _add_sending(group, name, parameters, dict, sending, lines, help)
 
 
 def composed(
     group: click.Group,
-    call: Callable[..., object],
+    call: Callable[..., object] | str,
     *lines: str,
     done: Done,
     event: type | None = None,
     facts: Facts | None = None,
 ) -> Callable[[Composing], Composing]:
-    """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
+    """Add a command that sends a call whose arguments a function returns, otherwise as `send`.
+
+    A call of which only the metadata of the chain is known is given by its name, `Pallet.call`.
+    """
+    name = call if isinstance(call, str) else name_of(call)
 
     def declare(function: Composing) -> Composing:
         _add_sending(
             group, function.__name__, parameters_of(function), function,
-            _Sending(call, done, event, facts), lines, inspect.getdoc(function),
+            _Sending(name, done, event, facts), lines, inspect.getdoc(function),
         )  # fmt: skip
         return function
 
     return declare
 
 
+def _class_of(value: object) -> object:
+    return type(value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sending:
     """A call of a sending command, and its result."""
 
-    call: Callable[..., object]
+    call: str
+    """Its name, `Pallet.call`."""
     done: Done
     event: type | None
     facts: Facts | None
@@ -356,9 +382,10 @@ class _Sending:
     def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
         """Print the result with the arguments and the values of the event."""
         for name, fact in {} if self.facts is None else self.facts(sent).items():
-            values[name] = (rule_of(cast("object", type(fact))), fact)
+            own = fact if isinstance(fact, Ruled) else Ruled(rule_of(_class_of(fact)), fact)
+            values[name] = own
         if self.event is not None:
-            pallet, _, _ = name_of(self.call).partition(".")
+            pallet, _, _ = self.call.partition(".")
             event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)
             hints = hints_of(self.event)
             for field in fields(self.event):
@@ -380,7 +407,7 @@ def _add_sending(
     group: click.Group, name: str, parameters: Sequence[Parameter], compose: Composes,
     sending: _Sending, lines: Sequence[str], help: str | None,
 ) -> None:  # fmt: skip
-    pallet, _, call = name_of(sending.call).partition(".")
+    pallet, _, call = sending.call.partition(".")
     named = getattr(compose, "__annotations__", {})
 
     def command(url: str, timeout: float, as_json: bool, **options: object) -> None:
