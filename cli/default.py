@@ -16,12 +16,13 @@ from types import SimpleNamespace
 from typing import Annotated, Final, NamedTuple, cast
 
 import click
+from click.core import ParameterSource
 
 from btt_chain.client.arguments import Arguments
 from btt_chain.client.chain import Chain
 from btt_chain.client.decoding import EventView
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.client.presented import StoredRecords, optional, presented_types
+from btt_chain.client.presented import StoredRecords, marked, optional, presented_types
 from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient, plain
 from btt_chain.present import Context, Items, Json, Option, Rule, Unfit
@@ -53,6 +54,11 @@ class Argument(NamedTuple):
     def key(self) -> str:
         """Name of the parameter, which no option of a command has."""
         return f"{self.name}_"
+
+    @property
+    def typed(self) -> object:
+        """Annotation of the parameter: help shows the name, as one type may occur twice."""
+        return marked(self.hint or str, Input(self.name.upper()))
 
     def read(self, value: object, arguments: Arguments) -> Plain:
         """Return a parsed value in the form that the metadata encode."""
@@ -100,7 +106,7 @@ def pallet_group(name: str, args: Sequence[str], ctx: click.Context) -> Group | 
 
 def node_of(name: str, args: Sequence[str], ctx: click.Context) -> tuple[str, float]:
     """Return URL and timeout by the words after a command's name, or else by the settings."""
-    options = url_options(click.command(name, add_help_option=False)(lambda **_: None))
+    options = node_options(name)
     options.ignore_unknown_options = options.allow_extra_args = True
     defaults = settings_of(ctx).defaults([name], options)
     with options.make_context(
@@ -109,9 +115,28 @@ def node_of(name: str, args: Sequence[str], ctx: click.Context) -> tuple[str, fl
         return own.params["url"], own.params["timeout"]
 
 
+def node_options(name: str) -> click.Command:
+    """Return a command with the options that name a node, and no others."""
+    return url_options(click.command(name, add_help_option=False)(lambda **_: None))
+
+
 def command_name(name: str) -> str:
     """Return the command of a pallet, call, function or item: `notice-board` of NoticeBoard."""
     return "-".join(words_of(name))
+
+
+class PalletGroup(Group):
+    """A group whose own --url and --timeout are those of its commands: its help asks a node."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first argument."""
+        name, command, rest = super().resolve_command(ctx, args)
+        for option, value in ctx.params.items():
+            if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+                rest = [f"--{option}", str(value), *rest]
+        return name, command, rest
 
 
 class PalletCommands:
@@ -125,7 +150,8 @@ class PalletCommands:
         self._types = presented_types(metadata)
         self._pallet = pallet
         docs = help_of(pallet.docs) or f"The pallet {pallet.name} of the chain."
-        self.group: Final = Group(command_name(pallet.name), help=docs)
+        self.group: Final = PalletGroup(command_name(pallet.name), help=docs)
+        self.group.params = node_options(str(self.group.name)).params
         for call in metadata.items.calls(pallet):
             self._add_call(call)
         api = metadata.items.api_of(pallet)
@@ -154,7 +180,7 @@ class PalletCommands:
         def done(values: SimpleNamespace, context: Context) -> str:
             return f"{path} succeeded. {EVENTS.text(values.events, context)}".rstrip()
 
-        hints = {each.key: each.hint or str for each in arguments}
+        hints = {each.key: each.typed for each in arguments}
         line = self._describe(compose, call.name, hints, call.docs)
         composed(self.group, path, f"{line} --from //Alice", done=done, facts=own_events)(compose)
 
@@ -171,7 +197,7 @@ class PalletCommands:
             answer = await chain.chain.api(f"{self._pallet.name}Api.{method.name}", *typed)
             return Ruled(self._types.rule(method.output), self._types.value(method.output, answer))
 
-        hints = {each.key: each.hint or str for each in arguments}
+        hints = {each.key: each.typed for each in arguments}
         line = self._describe(ask, method.name, hints, method.docs)
         query(self.group, line, empty="there are none")(ask)
 
@@ -191,7 +217,7 @@ class PalletCommands:
             value = records.value(await chain.chain.storage_bytes(key))
             return Ruled(cast("Rule[object]", Option(records.value_rule)), value)
 
-        hints = {each.key: optional(each.hint or str) for each in arguments}
+        hints = {each.key: optional(each.typed) for each in arguments}
         if arguments:
             hints[LIMIT] = LIMITED
         line = self._describe(ask, entry.name, hints, entry.docs)

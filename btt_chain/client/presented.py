@@ -106,8 +106,8 @@ class PresentedTypes:
         if hint is None or not isinstance(self._bare(field.type), PrimitiveDef):
             return hint
         if is_money(self._types, field, money):
-            return _marked(hint, MONEY)
-        return hint if field.type_name is None else _marked(hint, TypeName(field.type_name))
+            return marked(hint, MONEY)
+        return hint if field.type_name is None else marked(hint, TypeName(field.type_name))
 
     def _bare(self, type_id: int) -> object:
         """Return the definition of a type without `Compact` around it."""
@@ -128,9 +128,9 @@ class PresentedTypes:
             case CompactDef(inner):
                 return self.annotation(inner)
             case SequenceDef(item) if self._types.is_byte(item):
-                return _marked(bytes, UNDECLARED)
+                return marked(bytes, UNDECLARED)
             case ArrayDef(size, item) if self._types.is_byte(item):
-                return _marked(bytes, Fixed(size))
+                return marked(bytes, Fixed(size))
             case SequenceDef(item) | ArrayDef(_, item):
                 return self._generic(list, [item])
             case TupleDef(parts):
@@ -154,7 +154,7 @@ class PresentedTypes:
         if None in hints:
             return None
         if len(fields) == 1 and fields[0].name is None:
-            return hints[0] if mark is None else _marked(hints[0], mark)
+            return hints[0] if mark is None else marked(hints[0], mark)
         if any(field.name is None for field in fields) or not fields:
             return GenericAlias(tuple, tuple(hints))
         names = _attributes(fields)
@@ -276,5 +276,6 @@ def optional(hint: object) -> object:
     return cast("_Form", Union)[hint, None]
 
 
-def _marked(hint: object, mark: object) -> object:
+def marked(hint: object, mark: object) -> object:
+    """Return a type with a mark, as `Annotated` has it."""
     return cast("_Form", Annotated)[hint, mark]
