@@ -17,8 +17,9 @@ from btt_chain.client.presented import (
     presented_types,
 )
 from btt_chain.present import Context, Unfit
+from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import compact_decode, u64
+from btt_chain.scale import compact_decode, u32, u64
 from btt_chain.scale.metadata import (
     CompositeDef,
     PortableField,
@@ -26,8 +27,10 @@ from btt_chain.scale.metadata import (
     RuntimeMetadata,
     SequenceDef,
     StorageEntry,
+    TypeDef,
     VariantDef,
 )
+from btt_chain.scale.portable import Plain
 from runtime import BttRuntime
 from runtime.apis.metadata import metadata
 from runtime.params import RuntimeParams
@@ -80,7 +83,7 @@ def test_an_entry_of_a_map_is_a_record_of_its_key_and_the_fields_of_its_value(
     records = StoredRecords(chain, entry)
     pallet, _ = chain.items.storage("Exchange.Orders")
     key, _ = chain.storage.key(pallet, entry, ["17"])
-    order = {
+    order: dict[str, Plain] = {
         "owner": "0x" + "11" * 32, "asset": 3, "side": "Buy", "price": 5 * 10**18, "slot": 600,
         "units": 7, "escrow": 35, "maker_bps": 10, "taker_bps": 25, "until": None, "charged": 0,
     }  # fmt: skip
@@ -131,15 +134,15 @@ def test_a_call_has_no_python_type_and_is_shown_by_its_name(chain: ChainMetadata
 
 
 def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
-    made: list[int] = []
+    made: list[u32] = []
 
-    def add(metadata: RuntimeMetadata, definition: object, name: str = "Odd") -> int:
-        metadata.types.append(PortableType([name], [], definition))  # type: ignore[arg-type]
-        return len(metadata.types) - 1
+    def add(metadata: RuntimeMetadata, definition: TypeDef) -> u32:
+        metadata.types.append(PortableType(["Odd"], [], definition))
+        return u32(len(metadata.types) - 1)
 
     def hostile(metadata: RuntimeMetadata) -> None:
-        account = type_at(metadata, "sp_core", "crypto", "AccountId32")
-        own = len(metadata.types)
+        account = u32(type_at(metadata, "sp_core", "crypto", "AccountId32"))
+        own = u32(len(metadata.types))
         made.append(add(metadata, SequenceDef(own)))
         twice = [PortableField("a", account), PortableField("a", account)]
         made.append(add(metadata, CompositeDef(twice)))
@@ -156,7 +159,8 @@ def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
     assert [presented_types(chain).annotation(kind) for kind in odd] == [None] * len(odd)
     value = presented_types(chain).value(keyword, {"class": "0x" + "11" * 32})
     assert vars(value) == {"class_": AccountId(b"\x11" * 32)}
-    assert presented_types(chain).rule(keyword).json(value, SHOWN).keys() == {"class"}
+    address = ss58.encode(b"\x11" * 32)
+    assert presented_types(chain).rule(keyword).json(value, SHOWN) == {"class": address}
 
 
 def test_types_are_made_once_for_each_metadata() -> None:

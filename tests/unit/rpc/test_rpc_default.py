@@ -8,7 +8,7 @@ import pytest
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.rpc.api import build_registry
-from btt_chain.rpc.derived import default_group
+from btt_chain.rpc.derived import DefaultViews, default_group
 from btt_chain.rpc.hub import Hub
 from btt_chain.scale import codec, u16, u32, u64, u128
 from runtime import BttRuntime
@@ -24,7 +24,7 @@ from support.rpc_backend import ModelBackend
 
 ORDER = Order(
     owner=AccountId(ALICE.account_id), asset=u32(3), side=Side.Buy, price=u128(5), slot=u64(2),
-    units=u64(7), escrow=u128(35), maker_bps=u16(10), taker_bps=u16(20), until=None,
+    units=u128(7), escrow=u128(35), maker_bps=u16(10), taker_bps=u16(20), until=None,
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_the_answer_has_each_field_of_the_record(monkeypatch: pytest.MonkeyPatch
         return codec(Order | None).encode(ORDER)
 
     monkeypatch.setattr(backend.chain, "call", call)
-    answer = default_group(ExchangeApi)(backend).order(9, None)
+    answer = vars(default_group(ExchangeApi))["order"](DefaultViews(backend), 9, None)
     assert isinstance(answer, dict)
     assert (answer["asset"], answer["price"], answer["until"]) == (3, "5", None)
 
