@@ -22,7 +22,7 @@ from btt_chain.client.arguments import Arguments
 from btt_chain.client.chain import Chain
 from btt_chain.client.decoding import EventView
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.client.presented import StoredRecords, marked, optional, presented_types
+from btt_chain.client.presented import StoredRecords, key_names, marked, optional, presented_types
 from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient, plain
 from btt_chain.present import Context, Items, Json, Option, Rule, Unfit
@@ -203,8 +203,10 @@ class PalletCommands:
 
     def _add_entry(self, entry: StorageEntry) -> None:
         """Add a query of a storage item: its value, or the entries of a map."""
-        kinds = StoredRecords(self._metadata, entry).keys
-        arguments = [Argument(name, kind, self._types.annotation(kind)) for name, kind in kinds]
+        arguments = [
+            Argument(name, kind, self._types.annotation(kind))
+            for name, kind in key_names(self._metadata, entry)
+        ]
 
         async def ask(chain: ViewClient, **values: object) -> Ruled:
             reader, storage = chain.chain.metadata.arguments, self._metadata.storage

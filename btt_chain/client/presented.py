@@ -102,10 +102,10 @@ class PresentedTypes:
 
         With `money`, a u128 without a name of its own is an amount. None if the type has none.
         """
-        hint = self.annotation(field.type)
-        if hint is None or not isinstance(self._bare(field.type), PrimitiveDef):
+        hint, definition = self.annotation(field.type), self._bare(field.type)
+        if hint is None or not isinstance(definition, PrimitiveDef):
             return hint
-        if is_money(self._types, field, money):
+        if definition.kind.name == "u128" and is_money(self._types, field, money):
             return marked(hint, MONEY)
         return hint if field.type_name is None else marked(hint, TypeName(field.type_name))
 
@@ -195,11 +195,10 @@ class StoredRecords:
         self._types = types = presented_types(metadata)
         mark = MONEY if has_amounts(entry.name, entry.docs) else None
         self.value_rule: Final = types.rule(entry.type.value, mark)
-        self.keys: Final = _key_names(metadata, entry)
-        """Names of the keys, with their types: metadata do not name keys."""
+        self._names = [name for name, _ in key_names(metadata, entry)]
         kept = metadata.storage.kept_keys(entry)
         rules = [rule_of(str) if kind is None else types.rule(kind) for kind in kept]
-        parts = [Part(name, rule) for (name, _), rule in zip(self.keys, rules, strict=True)]
+        parts = [Part(name, rule) for name, rule in zip(self._names, rules, strict=True)]
         fields = self.value_rule.parts if isinstance(self.value_rule, Record) else []
         if not fields or {part.name for part in fields} & {part.name for part in parts}:
             fields = [Part(VALUE, self.value_rule)]
@@ -214,18 +213,18 @@ class StoredRecords:
     def record(self, key: bytes, raw: bytes | None) -> object:
         """Return an entry by its key in the state and its value."""
         value = self.value(raw)
-        names = [name for name, _ in self.keys]
         keys = [
             part if kind is None else self._types.value(kind, part)
             for kind, part in self._storage.key_parts(self._entry, key)
         ]
-        record = SimpleNamespace(**dict(zip(names, keys, strict=True)))
+        record = SimpleNamespace(**dict(zip(self._names, keys, strict=True)))
         for field in self._fields:
             setattr(record, field, value if field == VALUE else getattr(value, field))
         return record
 
 
-def _key_names(metadata: ChainMetadata, entry: StorageEntry) -> list[tuple[str, int]]:
+def key_names(metadata: ChainMetadata, entry: StorageEntry) -> list[tuple[str, int]]:
+    """Return names of an item's keys, with their types: metadata do not name keys."""
     names: list[tuple[str, int]] = []
     for kind, _ in metadata.storage.key_types(entry):
         is_account = metadata.items.types.type(kind).path == ACCOUNT_ID

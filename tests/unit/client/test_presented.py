@@ -14,6 +14,7 @@ from btt_chain.client.presented import (
     PresentedTypes,
     StoredRecords,
     Undescribed,
+    key_names,
     presented_types,
 )
 from btt_chain.present import Context, Unfit
@@ -104,9 +105,8 @@ def test_a_value_beside_a_key_of_the_same_name_is_one_field(chain: ChainMetadata
     assert [part.name for part in records.rule.parts] == ["value"]
     assert records.value((10**18).to_bytes(16, "little")) == 10**18
     assert records.value_rule.text(10**18, Context(currency=chain.currency)) == "1 BTT"
-    assert [name for name, _ in StoredRecords(chain, entry_of(chain, "Oracle.RawValues")).keys] == [
-        "account", "key",
-    ]  # fmt: skip
+    names = [name for name, _ in key_names(chain, entry_of(chain, "Oracle.RawValues"))]
+    assert names == ["account", "key"]
 
 
 def test_bytes_are_text_if_they_are_text(chain: ChainMetadata) -> None:
