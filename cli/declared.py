@@ -277,9 +277,18 @@ def _parts(rule: Rule[object]) -> Sequence[Part]:
 def print_value(
     rule: Rule[object], value: object, columns: Mapping[str, Column] | None, context: Context
 ) -> None:
-    """Print records as a table, one record as lines, and each other value on a line."""
+    """Print records as a table, one record as lines, and each other value on a line.
+
+    A record with a value in front, such as its number, is a row with both.
+    """
     if value is not None and isinstance(rule, Option):
         rule = rule.inner
+    if isinstance(rule, Items) and isinstance(rule.item, Tuple):
+        first, *others = rule.item.parts
+        if [type(part) for part in others] == [Record]:
+            rule, value = joined(
+                rule, value, "account" if isinstance(first, Account) else "key", ""
+            )
     is_list = isinstance(rule, Items)
     item = rule.item if isinstance(rule, Items) else rule
     if not isinstance(item, Record):

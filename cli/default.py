@@ -32,6 +32,7 @@ from btt_chain.scale.metadata import Method, PalletMetadata, PortableVariant, St
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.config import settings_of
+from cli.common.errors import Mistyped, similar_names
 from cli.common.options import Group, url_options
 from cli.common.session import open_chain, run
 from cli.declared import Input, Parameter, Ruled, composed, query
@@ -89,7 +90,8 @@ EVENTS: Final = EventLines()
 def pallet_group(name: str, args: Sequence[str], ctx: click.Context) -> Group | None:
     """Return the commands of the pallet with a typed name; None if the chain has no such pallet.
 
-    `args` are the words after the name: they may have the node's URL. Raises as `run` does.
+    `args` are the words after the name: they may have the node's URL. Raises as `run` does, and
+    Mistyped if another name is similar.
     """
     url, timeout = node_of(name, args, ctx)
 
@@ -98,9 +100,13 @@ def pallet_group(name: str, args: Sequence[str], ctx: click.Context) -> Group | 
             return chain.metadata
 
     metadata = run(read())
-    for pallet in metadata.items.runtime.pallets:
-        if command_name(pallet.name) == name:
-            return PalletCommands(metadata, pallet).group
+    pallets = {command_name(pallet.name): pallet for pallet in metadata.items.runtime.pallets}
+    if name in pallets:
+        return PalletCommands(metadata, pallets[name]).group
+    own = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
+    near = similar_names(name, [*own, *pallets])
+    if near:
+        raise Mistyped(f"no command {name!r}; did you mean {' or '.join(near)}?", ctx)
     return None
 
 

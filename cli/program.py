@@ -211,7 +211,7 @@ def _usage(error: click.UsageError) -> str:
     """Return the words of a mistyped command; a unit behind a space is said to be one."""
     if isinstance(error, click.BadParameter) and _is_choice(error.param):
         # Else it is called by all that it permits, which the message lists again.
-        error.param_hint = f"'{str(error.param.name).upper()}'"
+        error.param_hint = f"'{str(error.param.name).strip('_').upper()}'"
     words = error.format_message()
     if re.search(_EXTRA_UNIT, words):
         words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"

@@ -169,6 +169,20 @@ def test_storage_and_functions_are_queries(pinned: Product) -> None:
     assert run(pinned, "notice-board", "notice", "//Charlie").stdout == "-\n"
 
 
+def test_a_function_of_several_records_is_a_table(pinned: Product) -> None:
+    table = run(pinned, "notice-board", "longest", "10").stdout
+    assert re.search(r"account +text +deposit", table)
+    assert re.search(rf"{ADDRESS} +Milk at seven +130 planck", table)
+
+
+def test_a_name_that_is_nearly_right_has_a_hint(product: Product) -> None:
+    wrong = CliRunner().invoke(program, ["notice-bord", "pin", "--url", product.url])
+    assert wrong.exit_code == 2
+    assert "no command 'notice-bord'; did you mean notice-board" in wrong.stderr
+    far = CliRunner().invoke(program, ["qqq", "--url", product.url])
+    assert (far.exit_code, "known are node, devnet" in far.stderr) == (2, True)
+
+
 def test_methods_answer_with_the_json_of_the_types(pinned: Product) -> None:
     rpc = Rpc(pinned.url.replace("ws", "http"))
     notice = {"text": "Milk at seven", "deposit": "130"}
