@@ -286,14 +286,13 @@ def print_value(
     if isinstance(rule, Items) and isinstance(rule.item, Tuple):
         first, *others = rule.item.parts
         if [type(part) for part in others] == [Record]:
-            rule, value = joined(
-                rule, value, "account" if isinstance(first, Account) else "key", ""
-            )
+            key = "account" if isinstance(first, Account) else "key"
+            rule, value = joined(cast("Rule[object]", rule), value, key, "")
     is_list = isinstance(rule, Items)
     item = rule.item if isinstance(rule, Items) else rule
     if not isinstance(item, Record):
         for row in cast("Sequence[object]", value) if is_list else [value]:
-            click.echo(item.text(row, context))
+            click.echo(errors.printable(item.text(row, context)))
         return
     titled = columns or {part.label: part.name for part in _parts(item)}
     writers = [writer_of(item, column, is_cut=is_list) for column in titled.values()]
@@ -374,10 +373,6 @@ def composed(
     return declare
 
 
-def _class_of(value: object) -> object:
-    return type(value)
-
-
 @dataclass(frozen=True, slots=True)
 class _Sending:
     """A call of a sending command, and its result."""
@@ -391,8 +386,8 @@ class _Sending:
     def report(self, sent: Included, values: Values, context: Context, as_json: bool) -> None:
         """Print the result with the arguments and the values of the event."""
         for name, fact in {} if self.facts is None else self.facts(sent).items():
-            own = fact if isinstance(fact, Ruled) else Ruled(rule_of(_class_of(fact)), fact)
-            values[name] = own
+            kind: object = type(fact)
+            values[name] = fact if isinstance(fact, Ruled) else Ruled(rule_of(kind), fact)
         if self.event is not None:
             pallet, _, _ = self.call.partition(".")
             event: object = event_of(sent, f"{pallet}.{self.event.__name__}", self.event)

@@ -21,6 +21,7 @@ from click.core import ParameterSource
 from btt_chain.client.arguments import Arguments
 from btt_chain.client.chain import Chain
 from btt_chain.client.decoding import EventView
+from btt_chain.client.errors import printable
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.presented import StoredRecords, key_names, marked, optional, presented_types
 from btt_chain.client.transactions import Included
@@ -59,7 +60,7 @@ class Argument(NamedTuple):
     @property
     def typed(self) -> object:
         """Annotation of the parameter: help shows the name, as one type may occur twice."""
-        return marked(self.hint or str, Input(self.name.upper()))
+        return marked(self.hint or str, Input(printable(self.name.upper())))
 
     def read(self, value: object, arguments: Arguments) -> Plain:
         """Return a parsed value in the form that the metadata encode."""
@@ -176,7 +177,9 @@ class PalletCommands:
 
         def compose(chain: ViewClient, **values: object) -> dict[str, object]:
             reader = chain.chain.metadata.arguments
-            return {each.name: each.read(values[each.key], reader) for each in arguments}
+            return {
+                argument.name: argument.read(values[argument.key], reader) for argument in arguments
+            }
 
         def own_events(sent: Included) -> Mapping[str, object]:
             start = f"{self._pallet.name}."
@@ -186,7 +189,7 @@ class PalletCommands:
         def done(values: SimpleNamespace, context: Context) -> str:
             return f"{path} succeeded. {EVENTS.text(values.events, context)}".rstrip()
 
-        hints = {each.key: each.typed for each in arguments}
+        hints = {argument.key: argument.typed for argument in arguments}
         line = self._describe(compose, call.name, hints, call.docs)
         composed(self.group, path, f"{line} --from //Alice", done=done, facts=own_events)(compose)
 
@@ -199,11 +202,11 @@ class PalletCommands:
 
         async def ask(chain: ViewClient, **values: object) -> Ruled:
             reader = chain.chain.metadata.arguments
-            typed = [each.read(values[each.key], reader) for each in arguments]
+            typed = [argument.read(values[argument.key], reader) for argument in arguments]
             answer = await chain.chain.api(f"{self._pallet.name}Api.{method.name}", *typed)
             return Ruled(self._types.rule(method.output), self._types.value(method.output, answer))
 
-        hints = {each.key: each.typed for each in arguments}
+        hints = {argument.key: argument.typed for argument in arguments}
         line = self._describe(ask, method.name, hints, method.docs)
         query(self.group, line, empty="there are none")(ask)
 
@@ -216,8 +219,8 @@ class PalletCommands:
 
         async def ask(chain: ViewClient, **values: object) -> Ruled:
             reader, storage = chain.chain.metadata.arguments, self._metadata.storage
-            typed = [each for each in arguments if values[each.key] is not None]
-            keys = [each.read(values[each.key], reader) for each in typed]
+            typed = [argument for argument in arguments if values[argument.key] is not None]
+            keys = [argument.read(values[argument.key], reader) for argument in typed]
             key, is_complete = storage.key(self._pallet, entry, keys)
             if not is_complete:
                 return await self._entries(chain.chain, entry, key, int(str(values[LIMIT])))
@@ -225,7 +228,7 @@ class PalletCommands:
             value = records.value(await chain.chain.storage_bytes(key))
             return Ruled(cast("Rule[object]", Option(records.value_rule)), value)
 
-        hints = {each.key: optional(each.typed) for each in arguments}
+        hints = {argument.key: optional(argument.typed) for argument in arguments}
         if arguments:
             hints[LIMIT] = LIMITED
         line = self._describe(ask, entry.name, hints, entry.docs)
@@ -260,4 +263,4 @@ class PalletCommands:
 
 def help_of(docs: Sequence[str]) -> str:
     """Return documentation of metadata as the help of a command."""
-    return cleandoc("\n".join(docs))
+    return printable(cleandoc("\n".join(docs)))

@@ -71,7 +71,7 @@ class PresentedTypes:
         self._call = metadata.items.call_type
         self._types = metadata.items.types
         self._values = metadata.values
-        self._made: dict[int, object] = {}
+        self._hints: dict[int, object] = {}
         self._unfinished: list[int] = []
 
     def rule(self, type_id: int, mark: Meaning | None = None) -> Rule[object]:
@@ -86,16 +86,16 @@ class PresentedTypes:
 
     def annotation(self, type_id: int) -> object | None:
         """Return the Python type of a type; None if it has none."""
-        if type_id in self._made:
-            return self._made[type_id]
+        if type_id in self._hints:
+            return self._hints[type_id]
         if type_id in self._unfinished or len(self._unfinished) > MAX_NESTING:
             return None
         self._unfinished.append(type_id)
         try:
-            self._made[type_id] = self._annotation(type_id)
+            self._hints[type_id] = self._annotation(type_id)
         finally:
             self._unfinished.pop()
-        return self._made[type_id]
+        return self._hints[type_id]
 
     def of_field(self, field: PortableField, *, money: bool = False) -> object | None:
         """Return the Python type of a field, marked by the name that metadata give its type.

@@ -19,10 +19,10 @@ TESTS: Final[str] = FILES.pop("test_notice_board.py")
 
 def line_of_the_set() -> str:
     """Return the line that the page adds to `SETS`."""
-    found = re.search(r'^(    "board": RuntimeSet\(.*\),)$', PAGE, re.MULTILINE)
-    if found is None:
+    match = re.search(r'^(    "board": RuntimeSet\(.*\),)$', PAGE, re.MULTILINE)
+    if match is None:
         raise ValueError("docs/pallets.md has no line for runtime/sets.py")
-    return found[1]
+    return match[1]
 
 
 def add_to(product: Path) -> None:

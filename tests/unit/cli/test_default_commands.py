@@ -9,11 +9,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from btt_chain.client.decoding import EventView
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.present import Context
 from btt_chain.scale import compact_decode, u64
 from cli import default
 from cli.common.config import META, Settings
+from cli.declared import Parameter
 from cli.default import PalletCommands, command_name, node_of
 from cli.program import program
 from runtime import BttRuntime
@@ -124,5 +126,15 @@ def test_the_name_of_a_pallet_needs_a_node(monkeypatch: pytest.MonkeyPatch) -> N
     assert "a pallet of a chain has commands, too, but cannot connect to" in result.stderr
 
 
-def test_events_are_written_by_name() -> None:
-    assert default.EVENTS.text([], Context()) == ""
+def test_documentation_and_names_of_a_chain_cannot_move_the_cursor() -> None:
+    assert default.help_of(["\x1b[31mRed", "  more"]) == "\\x1b[31mRed\nmore"
+    parameter = Parameter("a_", default.Argument("a\x1b[2J", 0, None).typed)
+    assert parameter.metavar == "A\\x1b[2J"
+
+
+def test_events_are_written_with_their_fields() -> None:
+    events = [EventView(1, "Board.Pinned", {"who": "5G"}, "who: 5G"), EventView(1, "A.B", {}, "")]
+    assert default.EVENTS.text(events, Context()) == "Board.Pinned who: 5G; A.B"
+    assert default.EVENTS.json(events, Context()) == [
+        {"event": "Board.Pinned", "fields": {"who": "5G"}}, {"event": "A.B", "fields": {}},
+    ]  # fmt: skip

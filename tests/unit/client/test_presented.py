@@ -134,7 +134,7 @@ def test_a_call_has_no_python_type_and_is_shown_by_its_name(chain: ChainMetadata
 
 
 def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
-    made: list[u32] = []
+    kinds: list[u32] = []
 
     def add(metadata: RuntimeMetadata, definition: TypeDef) -> u32:
         metadata.types.append(PortableType(["Odd"], [], definition))
@@ -143,19 +143,19 @@ def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
     def hostile(metadata: RuntimeMetadata) -> None:
         account = u32(type_at(metadata, "sp_core", "crypto", "AccountId32"))
         own = u32(len(metadata.types))
-        made.append(add(metadata, SequenceDef(own)))
+        kinds.append(add(metadata, SequenceDef(own)))
         twice = [PortableField("a", account), PortableField("a", account)]
-        made.append(add(metadata, CompositeDef(twice)))
-        made.append(add(metadata, CompositeDef([PortableField("not a name", account)])))
-        made.append(add(metadata, VariantDef([])))
+        kinds.append(add(metadata, CompositeDef(twice)))
+        kinds.append(add(metadata, CompositeDef([PortableField("not a name", account)])))
+        kinds.append(add(metadata, VariantDef([])))
         deep = account
         for _ in range(MAX_NESTING + 2):
             deep = add(metadata, SequenceDef(deep))
-        made.append(deep)
-        made.append(add(metadata, CompositeDef([PortableField("class", account)])))
+        kinds.append(deep)
+        kinds.append(add(metadata, CompositeDef([PortableField("class", account)])))
 
     chain = read_chain_metadata(changed(hostile), {})
-    *odd, keyword = made
+    *odd, keyword = kinds
     assert [presented_types(chain).annotation(kind) for kind in odd] == [None] * len(odd)
     value = presented_types(chain).value(keyword, {"class": "0x" + "11" * 32})
     assert vars(value) == {"class_": AccountId(b"\x11" * 32)}
@@ -163,7 +163,7 @@ def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
     assert presented_types(chain).rule(keyword).json(value, SHOWN) == {"class": address}
 
 
-def test_types_are_made_once_for_each_metadata() -> None:
+def test_types_are_kinds_once_for_each_metadata() -> None:
     chain = read_chain_metadata(changed(same), {})
     assert presented_types(chain) is presented_types(chain)
     assert isinstance(presented_types(chain), PresentedTypes)
