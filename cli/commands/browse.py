@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @click.command()
 @query_options
 def pallets(url: str, timeout: float, as_json: bool) -> None:
-    """List the pallets of the chain."""
+    """List the pallets of the chain.
+
+    Each has commands by its name: `btt-chain transaction-payment` those of TransactionPayment.
+    """
 
     async def ask() -> None:
         async with open_chain(url, timeout) as chain:

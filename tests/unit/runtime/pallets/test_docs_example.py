@@ -12,12 +12,15 @@ import pytest
 from btt_chain.chain.runtimes import Release, RuntimeRegistry
 from btt_chain.client.signed_metadata import is_ours
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u128
+from btt_chain.scale import u64, u128
 from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import attribute_docs
 from runtime.apis.metadata import describe_pallet
 from runtime.audits import audit
+from runtime.features.assets import Assets
+from runtime.features.care import Care
 from runtime.frame import Runtime
+from runtime.params import RuntimeParams
 from runtime.sets import SETS, SPEC_NAMES, RuntimeSet
 from scripts.lint_runtime import lint
 from support.chain import ALICE
@@ -103,3 +106,11 @@ def test_the_chain_of_the_page_runs_and_its_audit_is_clean(
     del pallet.notices[alice]
     (finding,) = audit(runtime)
     assert "130 planck reserved under b'py/board'" in finding.text
+
+
+def test_the_board_goes_into_the_full_chain_too() -> None:
+    bases = (Care, Assets, parts["feature.py"].BoardRuntime)
+    full = type("FullRuntime", bases, {"SPEC_NAME": "btt"})(RuntimeParams(u64(6_000)))
+    assert isinstance(full.pallet_named("NoticeBoard"), board.NoticeBoard)
+    assert full.version.spec_name.value == "btt"
+    assert [api.__name__ for api in full.apis()][-1] == "NoticeBoardApi"
