@@ -25,7 +25,7 @@ from dataclasses import dataclass, fields
 from json import dumps
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Final, TypeAlias, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Final, NamedTuple, TypeAlias, TypeVar, cast, get_args, get_origin
 
 import click
 
@@ -59,7 +59,7 @@ Composing = TypeVar("Composing", bound=Composes)
 Runs = TypeVar("Runs", bound=Callable[..., Awaitable[None]])
 Command: TypeAlias = Callable[..., None]
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
-"""A function that returns more values by the events of a call; it may raise Refused."""
+"""A function that returns more values by the events of a call, some `Ruled`. May raise Refused."""
 Done: TypeAlias = str | Callable[..., str]
 """The text of success with values in braces, or a function of the values and a context."""
 Asks = TypeVar("Asks", bound=Callable[..., Awaitable[object]])
@@ -67,6 +67,14 @@ Column: TypeAlias = str | Callable[..., str]
 """The path of a field, such as `referee.usage.jobs`, or a function of a record and a context."""
 _Type: TypeAlias = click.Path | click.Choice[str] | click.ParamType[str] | click.ParamType[int]
 Values: TypeAlias = dict[str, tuple[Rule[object], object]]
+
+
+class Ruled(NamedTuple):
+    """A value with its rule, where only the metadata of the chain decides its type."""
+
+    rule: Rule[object]
+    value: object
+
 
 NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender", "as_json"})
 """Parameters of functions and calls that are not typed on the command line."""
@@ -271,7 +279,10 @@ def query(
             value, context = run(ask())
             if value is None and missing:
                 raise NotFound(missing.format(**{p.name: typed[p.key] for p in parameters}))
-            rule = rule_of(hints_of(function)["return"])
+            if isinstance(value, Ruled):
+                rule, value = value
+            else:
+                rule = rule_of(hints_of(function)["return"])
             if key or flat:
                 rule, value = joined(rule, value, key, flat)
             if as_json:
@@ -328,10 +339,23 @@ def _parts(rule: Rule[object]) -> Sequence[Part]:
 def print_value(
     rule: Rule[object], value: object, columns: Mapping[str, Column] | None, context: Context
 ) -> None:
-    """Print records as a table, or one record as lines."""
-    rule = rule.inner if isinstance(rule, Option) else rule
+    """Print records as a table, one record as lines, and each other value on a line.
+
+    A record with a value in front, such as its number, is a row with both.
+    """
+    if value is not None and isinstance(rule, Option):
+        rule = rule.inner
+    if isinstance(rule, Items) and isinstance(rule.item, Tuple):
+        first, *others = rule.item.parts
+        if [type(part) for part in others] == [Record]:
+            key = "account" if isinstance(first, Account) else "key"
+            rule, value = joined(cast("Rule[object]", rule), value, key, "")
     is_list = isinstance(rule, Items)
     item = rule.item if isinstance(rule, Items) else rule
+    if not isinstance(item, Record):
+        for row in cast("Sequence[object]", value) if is_list else [value]:
+            click.echo(errors.printable(item.text(row, context)))
+        return
     titled = columns or {part.label: part.name for part in _parts(item)}
     writers = [writer_of(item, column, is_cut=is_list) for column in titled.values()]
     records = cast("Sequence[object]", value) if is_list else [value]
@@ -390,14 +414,17 @@ def send(
 
 def composed(
     group: click.Group,
-    call: Callable[..., object],
+    call: Callable[..., object] | str,
     *lines: str,
     done: Done,
     event: type | None = None,
     facts: Facts | None = None,
     pallet: type | None = None,
 ) -> Callable[[Composing], Composing]:
-    """Add a command that sends a call whose arguments a function returns, otherwise as `send`."""
+    """Add a command that sends a call whose arguments a function returns, otherwise as `send`.
+
+    A call of which only the metadata of the chain is known is given by its name, `Pallet.call`.
+    """
 
     def declare(function: Composing) -> Composing:
         sending = _Sending(call, function, parameters_of(function), done, event, facts, pallet)
@@ -431,7 +458,7 @@ def decided(
                     if sender is None:
                         print_proposal(
                             ".".join(sending.path), composed.raw,
-                            sending.words(arguments, context), str(typed.get("track", track)),
+                            words_of(call, arguments, context), str(typed.get("track", track)),
                             as_json=as_json,
                         )  # fmt: skip
                         return
@@ -485,11 +512,22 @@ def program(
     return declare
 
 
+def words_of(call: Callable[..., object], arguments: Arguments, context: Context) -> list[str]:
+    """Return the arguments of a call as they are typed."""
+    words = []
+    for parameter in parameters_of(call):
+        value = arguments[parameter.key.rstrip("_")]
+        json = parameter.rule.json(value.account if isinstance(value, Id) else value, context)
+        words.append(json if isinstance(json, str) else dumps(json))
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class _Sending:
     """A call of a command, the function that composes it, and its result."""
 
-    call: Callable[..., object]
+    call: Callable[..., object] | str
+    """Its name, `Pallet.call`, if only the metadata of the chain have it."""
     compose: Composes
     parameters: Sequence[Parameter]
     done: Done
@@ -501,7 +539,8 @@ class _Sending:
     @property
     def path(self) -> tuple[str, str]:
         """Names of the pallet and the call."""
-        pallet, _, call = name_of(self.call).partition(".")
+        name = self.call if isinstance(self.call, str) else name_of(self.call)
+        pallet, _, call = name.partition(".")
         return pallet if self.pallet is None else self.pallet.__name__, call.rstrip("_")
 
     async def arguments(
@@ -517,22 +556,14 @@ class _Sending:
         arguments = self.compose(**composing, **{name: own[name] for name in own.keys() & named})
         return await arguments if isinstance(arguments, Awaitable) else arguments
 
-    def words(self, arguments: Arguments, context: Context) -> list[str]:
-        """Return the arguments of the call as they are typed."""
-        words = []
-        for parameter in parameters_of(self.call):
-            value = arguments[parameter.key.rstrip("_")]
-            json = parameter.rule.json(value.account if isinstance(value, Id) else value, context)
-            words.append(json if isinstance(json, str) else dumps(json))
-        return words
-
     def report(
         self, sent: Included, typed: Mapping[str, object], context: Context, as_json: bool
     ) -> None:
         """Print the result with the arguments and the values of the event."""
         values: Values = {p.name: (p.rule, typed[p.key]) for p in self.parameters if not p.is_file}
         for name, fact in {} if self.facts is None else self.facts(sent).items():
-            values[name] = (rule_of(cast("object", type(fact))), fact)
+            kind: object = type(fact)
+            values[name] = fact if isinstance(fact, Ruled) else Ruled(rule_of(kind), fact)
         if self.event is not None:
             name = f"{self.path[0]}.{self.event.__name__}"
             event: object = event_of(sent, name, self.event)

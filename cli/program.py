@@ -17,7 +17,7 @@ from btt_chain.client.errors import ClientError
 from btt_chain.client.names import use_names
 from cli.common import show
 from cli.common.config import META, Settings
-from cli.common.errors import ExitCode, of_client
+from cli.common.errors import CannotConnect, ExitCode, Mistyped, of_client
 from cli.common.options import Group
 from cli.common.streams import open_missing, output_error
 
@@ -29,6 +29,12 @@ _NO_TEMPORARY_FOLDER: Final = "No usable temporary directory"
 
 _EXTRA_UNIT: Final = r"(?i)extra arguments? \((?:planck|[mun]?t?BTT)\b"
 """The message about an argument too many, where it is the unit of an amount."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+"""A name that a pallet's command may have."""
+
+_PALLET: Final = "btt.pallet"
+"""Key of the commands of a pallet in `Context.meta`."""
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module below cli.commands and its attribute, short help)
@@ -97,10 +103,30 @@ class Program(Group):
         """Return the commands in the order of the table, the usual order of use."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first argument.
+
+        Only a name that is not in the table is looked for among the pallets of the chain.
+        """
+        name, *rest = args
+        is_name = _NAME.fullmatch(name) and not ctx.resilient_parsing
+        if is_name and self.get_command(ctx, name) is None:
+            try:
+                # Imported here: the client takes a third of a second, and other commands less.
+                ctx.meta[_PALLET] = import_module("cli.default").pallet_group(name, rest, ctx)
+            except CannotConnect as error:
+                hint = self._hint(ctx, name).removesuffix("?")
+                why = f"a pallet of a chain has commands, too, but {error.format_message()}"
+                raise Mistyped(f"no command {name!r}; {hint}; {why}", ctx) from None
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command, imported now."""
+        """Return the command, imported now; that of a pallet if `resolve_command` has it."""
         if cmd_name not in COMMANDS:
-            return None
+            group = ctx.meta.get(_PALLET)
+            return group if isinstance(group, Group) and group.name == cmd_name else None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command = getattr(import_module(f"cli.commands.{module}"), name)
         if not isinstance(command, click.Command):
@@ -185,7 +211,7 @@ def _usage(error: click.UsageError) -> str:
     """Return the words of a mistyped command; a unit behind a space is said to be one."""
     if isinstance(error, click.BadParameter) and _is_choice(error.param):
         # Else it is called by all that it permits, which the message lists again.
-        error.param_hint = f"'{str(error.param.name).upper()}'"
+        error.param_hint = f"'{str(error.param.name).strip('_').upper()}'"
     words = error.format_message()
     if re.search(_EXTRA_UNIT, words):
         words = f"{words.rstrip('.')}: an amount is one word, such as 1.5BTT"
@@ -258,4 +284,6 @@ def program() -> None:
 
     Results are tables for people; with --json, documents for programs. Exit codes: 0 done,
     1 refused or failed, 2 typed wrongly, 3 no connection, 4 not found, 5 undecided.
+
+    Each other pallet of the chain that --url names has commands, too: `btt-chain query pallets`.
     """

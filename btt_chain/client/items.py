@@ -115,6 +115,11 @@ class Items:
         api = self._own(name, self.runtime.apis, "runtime API")
         return api, _find(method, api.methods, "method", api.name)
 
+    def api_of(self, pallet: PalletMetadata) -> RuntimeApi | None:
+        """Return the runtime API of a pallet, as `ExchangeApi` of Exchange; None without one."""
+        own = [api for api in self.runtime.apis if api.name == f"{pallet.name}Api"]
+        return own[0] if own else None
+
     def calls(self, pallet: PalletMetadata) -> list[PortableVariant]:
         """Return the calls of a pallet."""
         return self._variants(pallet.calls.type if pallet.calls else None)

@@ -109,18 +109,22 @@ class StorageItems:
             return list(zip(definition.items, hashers, strict=True))
         return [(entry.type.key, hashers[0])]
 
+    def kept_keys(self, entry: StorageEntry) -> list[int | None]:
+        """Return the type of each key of an item; None for one of which only the hash is stored."""
+        return [kind if hasher in _HASH_LENGTHS else None for kind, hasher in self.key_types(entry)]
+
     def decode_keys(self, entry: StorageEntry, key: bytes) -> list[Plain]:
         """Return the keys of an entry as values; hashes if only those are stored."""
-        return [value for _, value in self._key_parts(entry, key)]
+        return [value for _, value in self.key_parts(entry, key)]
 
     def keys_of(self, entry: StorageEntry, key: bytes) -> list[str]:
         """Return the keys of an entry in readable form; hashes if only those are stored."""
         return [
             str(value) if kind is None else self._values.for_people(kind, value)
-            for kind, value in self._key_parts(entry, key)
+            for kind, value in self.key_parts(entry, key)
         ]
 
-    def _key_parts(self, entry: StorageEntry, key: bytes) -> list[tuple[int | None, Plain]]:
+    def key_parts(self, entry: StorageEntry, key: bytes) -> list[tuple[int | None, Plain]]:
         """Return type and value of each key; no type for one of which only the hash is stored."""
         at = PREFIX_BYTES
         parts: list[tuple[int | None, Plain]] = []

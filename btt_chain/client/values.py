@@ -211,6 +211,20 @@ def is_money(types: Portable, field: PortableField, otherwise: bool) -> bool:
     return False
 
 
+def has_amounts(name: str, docs: Sequence[str]) -> bool:
+    """Return True if a storage item or constant has amounts: metadata does not name its type.
+
+    This project's documentation of an item names the unit; items of Substrate go by their names.
+    """
+    words = (
+        "Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply", "Allocated", "Unemitted",
+        "Owed", "Paid", "Unallocated", "Staked", "Committed", "Released", "Earmarked", "Budget",
+        "Bond", "Escrowed", "Promised", "Inflow", "Proxies", "Announcements", "SubsOf",
+        "Deactivated", "Offers",
+    )  # fmt: skip
+    return any(word in name for word in words) or "in planck" in " ".join(docs)
+
+
 def _is_u128(types: Portable, type_id: int) -> bool:
     match types.type(type_id).definition:
         case CompactDef(inner):

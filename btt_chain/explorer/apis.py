@@ -36,7 +36,7 @@ async def ask(context: Context, method: Callable[[Api, *Inputs], Output], *args:
 
     Raises NoSuchPage if the chain does not have it, NodeGone if there is no answer.
     """
-    async with _state(context, f"runtime API {name_of(method).partition('.')[0]}") as (chain, hash):
+    async with state(context, f"runtime API {name_of(method).partition('.')[0]}") as (chain, hash):
         return await ViewClient(chain).api(method, *args, at=hash)
 
 
@@ -70,14 +70,14 @@ async def stored(context: Context, kind: type[Kind], path: str, *keys: Plain) ->
 
     Raises as `ask`.
     """
-    async with _state(context, f"storage item {path}") as (chain, hash):
+    async with state(context, f"storage item {path}") as (chain, hash):
         value = await chain.storage(path, *keys, at=hash)
         return None if value is None else shaped(kind, value)
 
 
 async def constant(context: Context, kind: type[Kind], path: str) -> Kind:
     """Return a constant of the runtime, as `Babe.ExpectedBlockTime`. Raises as `ask`."""
-    async with _state(context, f"constant {path}") as (chain, _):
+    async with state(context, f"constant {path}") as (chain, _):
         return shaped(kind, chain.constant(path))
 
 
@@ -93,13 +93,13 @@ async def entries(
 
     Each has its last key. Raises as `ask`.
     """
-    async with _state(context, f"storage item {path}") as (chain, hash):
+    async with state(context, f"storage item {path}") as (chain, hash):
         rows = chain.entries(path, *keys, at=hash, after=after, limit=limit)
         return [(key[-1] if key else None, shaped(kind, value)) async for key, value in rows]
 
 
 @asynccontextmanager
-async def _state(context: Context, wanted: str) -> AsyncIterator[tuple[Chain, bytes | None]]:
+async def state(context: Context, wanted: str) -> AsyncIterator[tuple[Chain, bytes | None]]:
     """Yield the chain and the last final block; None if no block is final yet.
 
     Errors of the client leave as errors of a page: `wanted` names the item that may be absent.

@@ -39,6 +39,7 @@ from btt_chain.primitives.meaning import (
     Share,
     Text,
     Time,
+    Undeclared,
     meaning_of,
 )
 from btt_chain.scale import Codec, Fixed, FixedBytes, Integer, Meaning, TypeName, Variant
@@ -87,6 +88,7 @@ BYTES: Final[Mapping[type[Meaning], Callable[..., object]]] = {
     Text: scalars.UserText,
     Code: scalars.Letters,
     Lines: scalars.TextLines,
+    Undeclared: scalars.AnyBytes,
 }
 """Rules of bytes with a mark, from their type and their fixed size."""
 

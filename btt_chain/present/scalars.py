@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar, cast
 from btt_chain.present.context import Context
 from btt_chain.present.rule import Json, Rule, Schema, Unfit
 from btt_chain.present.times import date, read_date, read_span, span
-from btt_chain.present.visible import PAGE_LENGTH, shown
+from btt_chain.present.visible import LIST_LENGTH, PAGE_LENGTH, of_bytes, shown
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.meaning import Origin, Share, Time, Unit
@@ -258,6 +258,35 @@ class Bytes(Sized[Octets], Generic[Octets]):
     def html(self, value: Octets, context: Context) -> str:
         """Return a fragment of HTML."""
         return f"<code>{self.text(value, context)}</code>"
+
+
+class AnyBytes(Bytes[Octets], Generic[Octets]):
+    """Bytes that may be text: shown and typed as text or as 0x and hexadecimal digits."""
+
+    def text(self, value: Octets, context: Context) -> str:
+        """Return the text; 0x and hexadecimal digits if the bytes are not text."""
+        return self._text(value, PAGE_LENGTH) or super().text(value, context)
+
+    def json(self, value: Octets, context: Context) -> Json:
+        """Return 0x and hexadecimal digits."""
+        return super().text(value, context)
+
+    def cell(self, value: Octets, context: Context) -> str:
+        """Return the begin of the text, or the first bytes."""
+        return self._text(value, LIST_LENGTH) or super().cell(value, context)
+
+    def html(self, value: Octets, context: Context) -> str:
+        """Return a fragment of HTML."""
+        return escape(self.text(value, context))
+
+    def parse(self, text: str, context: Context) -> Octets:
+        """Return the bytes of a text, or of 0x and hexadecimal digits. Raises Unfit."""
+        return self.read(text, context) if text.startswith("0x") else self.of(text.encode())
+
+    @staticmethod
+    def _text(value: bytes, length: int) -> str | None:
+        # Text that begins like hexadecimal digits would be read as these.
+        return None if value.startswith(b"0x") else of_bytes(value, length)
 
 
 class Account(Sized[AccountId]):

@@ -120,7 +120,14 @@ class Lines(Meaning):
     __slots__ = ()
 
 
+class Undeclared(Meaning):
+    """Bytes whose meaning is not declared: text if they are text, else hex. JSON has hex."""
+
+    __slots__ = ()
+
+
 TEXT: Final = Text()
+UNDECLARED: Final = Undeclared()
 CODE: Final = Code()
 LINES: Final = Lines()
 

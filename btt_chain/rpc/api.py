@@ -1,6 +1,7 @@
 """The whole API: every group of methods over one backend, in one registry.
 
 A group that needs a runtime API is imported and added while the runtime of the best block has it.
+The runtime API of a pallet that no group calls has a method for each of its functions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from btt_chain.rpc.chain import ChainApi
 from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
 from btt_chain.rpc.child_state import ChildStateApi
+from btt_chain.rpc.derived import API, default_group, start_of
 from btt_chain.rpc.dev import WHERE, Dev, DevApi
 from btt_chain.rpc.engine import EngineApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
@@ -35,6 +37,7 @@ from btt_chain.rpc.trace import TraceApi, Tracer
 from btt_chain.rpc.transaction import TransactionApi
 from btt_chain.rpc.work import WorkApi
 from btt_chain.scale import DecodeError, codec
+from runtime.frame.api import RuntimeApi
 from runtime.frame.version import CODE_KEY, RuntimeVersion, api_id
 
 
@@ -148,13 +151,16 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
 class FeatureGroups:
     """The groups of features in a registry: those that the runtime of the best block has.
 
-    The methods of others have an error that names the runtime.
+    APIs of pallets that no group calls get a default group. The methods of other groups have an
+    error that names the runtime.
     """
 
     def __init__(self, registry: Registry, backend: WholeBackend, hub: Hub) -> None:
         self._registry = registry
         self._backend = backend
         self._version: RuntimeVersion | None = None
+        self._default: list[type[RuntimeApi]] = []
+        """The APIs with a default group."""
         self._set(version_of(backend.chain))
         hub.listen(self._on_chain_event)
 
@@ -168,16 +174,25 @@ class FeatureGroups:
         before = [] if self._version is None else [api for api, _ in self._version.apis.value]
         self._version = version
         apis = [api for api, _ in version.apis.value]
+        reason = f"this chain's runtime, {version.spec_name.value}, has no {{}}"
+        for own in self._default:
+            self._registry.remove(start_of(own), reason)
         for name, start, place in GROUPS:
             api = api_id(name)
             if api not in apis:
-                reason = f"this chain's runtime, {version.spec_name.value}, has no {{}}"
                 self._registry.remove(start, reason)
             elif api not in before:
                 module, _, group = place.partition(":")
                 self._registry.elsewhere.pop(start, None)
                 kind = getattr(import_module(f"{__package__}.{module}"), group)
                 self._registry.add(kind(self._backend))
+        methods = self._registry.methods.values()
+        covered = {getattr(entry.handler, API, "") for entry in methods}
+        pallets = self._backend.chain.pallet_apis()
+        self._default = [own for own in pallets if own.__name__ not in covered]
+        for own in self._default:
+            self._registry.elsewhere.pop(start_of(own), None)
+            self._registry.add(default_group(own)(self._backend))
 
 
 def version_of(chain: Chain) -> RuntimeVersion | None:

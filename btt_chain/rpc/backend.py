@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest, NewBlock
 from btt_chain.primitives.header import Header
 from btt_chain.txpool import StatusEvent
+from runtime.frame.api import RuntimeApi
 from runtime.frame.version import RuntimeVersion
 
 __all__ = [
@@ -253,6 +254,9 @@ class Chain(Protocol):
 
     def max_call_data(self, function: str) -> int:
         """Return the maximum number of bytes of a runtime API method's arguments."""
+
+    def pallet_apis(self) -> Sequence[type[RuntimeApi]]:
+        """Return the runtime APIs of the best block's pallets, without Substrate's own."""
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         """Return the SCALE ApplyExtrinsicResult of a length-prefixed extrinsic on a block's state.

@@ -16,6 +16,8 @@ from typing import Annotated, Final, TypeAlias, get_args
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, Json, rule_of
+from btt_chain.present.composites import camel_case
+from btt_chain.present.scalars import lower_initial
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.rpc.params import U32, Hash, Parsed, Parser, unsigned
@@ -23,7 +25,7 @@ from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Views
 from btt_chain.scale import Codec, codec, u32
 from btt_chain.scale.hints import hints_of
-from runtime.frame.api import api_name
+from runtime.frame.api import RuntimeApi, api_name
 
 Handler: TypeAlias = Callable[..., Json]
 
@@ -38,6 +40,12 @@ def page_size(most: int, value: object) -> int:
     """Return the number of records of a page: at most `most`, which also 0 means."""
     return min(unsigned(value, bits=32) or most, most)
 
+
+PAGE: Final = 100
+"""Maximum number of records of a page of a default group."""
+
+API: Final = "__api__"
+"""Attribute of a handler: the name of the runtime API that it calls."""
 
 FORMS: Final[Mapping[object, object]] = {AccountId: Account, H256: Hash, u32: U32}
 """JSON forms of arguments that all methods share: hashes also without 0x, numbers not as text."""
@@ -105,7 +113,41 @@ def derived(
     ])  # fmt: skip
     handler.__annotations__ = {each.name: each.form for each in arguments} | {"at": Hash | None}
     handler.__doc__ = inspect.getdoc(function)
+    setattr(handler, API, called.partition("_")[0])
     return method(name, cost=HEAVY)(handler)
+
+
+class DefaultViews(Views):
+    """The methods of a runtime API without a group of its own."""
+
+
+def start_of(api: type[RuntimeApi]) -> str:
+    """Return the begin of the names of an API's methods: `exchange_`."""
+    return lower_initial(api.__name__.removesuffix("Api")) + "_"
+
+
+def default_group(api: type[RuntimeApi]) -> type[DefaultViews]:
+    """Return a group with a method for each function of a pallet's runtime API.
+
+    `exchange_book` calls `ExchangeApi.book`. A function for trusted callers, or with a value that
+    has no JSON, as a call, has no method.
+    """
+    handlers = {
+        name: derived(f"{start_of(api)}{camel_case(name)}", declared.run, page=PAGE)
+        for name, declared in api.METHODS.items()
+        if not declared.is_unsafe and has_json(declared.run)
+    }
+    return type(api.__name__, (DefaultViews,), dict(handlers))
+
+
+def has_json(function: Callable[..., object]) -> bool:
+    """Return True if all arguments and the result of a function have a rule."""
+    try:
+        for hint in hints_of(function).values():
+            rule_of(hint)
+    except TypeError:
+        return False
+    return True
 
 
 def form_of(kind: object) -> object:

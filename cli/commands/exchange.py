@@ -124,6 +124,12 @@ async def orders(chain: ViewClient, asset: u32, account: AccountId) -> list[tupl
     return await chain.api(ExchangeApi.orders, account, asset)
 
 
+@query(exchange, "btt-chain exchange show 17", missing="there is no open order {order}")
+async def show_(chain: ViewClient, order: u64) -> Order | None:
+    """Show an open order, with all of its fields."""
+    return await chain.api(ExchangeApi.order, order)
+
+
 send(
     exchange, "cancel", Exchange.cancel_order, "btt-chain exchange cancel 17 --from //Alice",
     help="Cancel an order; what is left of it is free again.", done="Order {order} is cancelled.",

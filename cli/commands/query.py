@@ -6,7 +6,6 @@ Works with any Substrate chain: names and types are from the metadata of the que
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -16,7 +15,7 @@ from btt_chain.client.chain import BlockView, Chain, find_block, read_properties
 from btt_chain.client.errors import RpcError
 from btt_chain.client.items import docs_of
 from btt_chain.client.jsonrpc import Json, WebSocket
-from btt_chain.client.values import brief, field
+from btt_chain.client.values import brief, field, has_amounts
 from btt_chain.client.wire import member
 from btt_chain.present.times import date
 from btt_chain.primitives import ss58
@@ -99,7 +98,7 @@ def storage(
                 )
                 return
             _print_value(
-                catalogue.values.readable(kind, value, money=is_money(entry.name, entry.docs))
+                catalogue.values.readable(kind, value, money=has_amounts(entry.name, entry.docs))
             )
             if raw is None:
                 show.note("nothing is stored there; this is the default")
@@ -133,7 +132,7 @@ async def _print_entries(
         show.note("nothing is stored there")
         return
     names = [catalogue.items.type_name(kind) for kind, _ in catalogue.storage.key_types(entry)]
-    money = is_money(entry.name, entry.docs)
+    money = has_amounts(entry.name, entry.docs)
     show.table(
         [*names, "value"],
         [
@@ -179,9 +178,8 @@ def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool)
                     {"value": catalogue.values.for_json(found.type, value), "docs": found.docs}
                 )
                 return
-            _print_value(
-                catalogue.values.readable(found.type, value, money=is_money(found.name, found.docs))
-            )
+            money = has_amounts(found.name, found.docs)
+            _print_value(catalogue.values.readable(found.type, value, money=money))
             if found.docs:
                 show.note(docs_of(found))
 
@@ -399,20 +397,6 @@ def _text_param(text: str, prefix: int) -> str:
     address = ss58.encode(account_of(text, prefix), prefix)
     show.note(f"{text} is {address}")
     return address
-
-
-def is_money(name: str, docs: Sequence[str]) -> bool:
-    """Return True if a storage item or constant has amounts: metadata does not name its type.
-
-    This project's documentation of an item names the unit; items of Substrate go by their names.
-    """
-    words = (
-        "Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply", "Allocated", "Unemitted",
-        "Owed", "Paid", "Unallocated", "Staked", "Committed", "Released", "Earmarked", "Budget",
-        "Bond", "Escrowed", "Promised", "Inflow", "Proxies", "Announcements", "SubsOf",
-        "Deactivated", "Offers",
-    )  # fmt: skip
-    return any(word in name for word in words) or "in planck" in " ".join(docs)
 
 
 def _print_value(value: Any) -> None:

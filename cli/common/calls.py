@@ -46,7 +46,7 @@ async def send_call(sender: Sender, chain: Chain, call: Call) -> Included:
     return done
 
 
-def report(done: Included, as_json: bool, text: str, **facts: object) -> None:
+def report(done: Included, as_json: bool, text: str, /, **facts: object) -> None:
     """Print the result of calls: a sentence for readers, or JSON for programs."""
     if as_json:
         block = {"hash": "0x" + done.block.hex(), "number": done.number}

@@ -474,6 +474,13 @@ def apis_of(runtime: Runtime) -> tuple[type[RuntimeApi], ...]:
     return runtime.apis() if isinstance(runtime, FeatureRuntime) else ()
 
 
+def pallet_apis(runtime: Runtime) -> tuple[type[RuntimeApi], ...]:
+    """Return the runtime APIs of pallets, as `ExchangeApi` of Exchange, without Substrate's own."""
+    names = {f"{pallet.name}Api" for pallet in runtime.pallets.values()}
+    own = (api for api in apis_of(runtime) if api not in CORE_APIS)
+    return tuple(api for api in own if api.__name__ in names)
+
+
 def methods_of(runtime: Runtime) -> Mapping[str, tuple[type[RuntimeApi], Method]]:
     """Return the API methods by their names on the wire, with their classes."""
     return runtime.api_methods() if isinstance(runtime, FeatureRuntime) else {}

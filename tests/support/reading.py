@@ -12,7 +12,7 @@ from cli.program import program
 READING: Final = (
     "asset list", "asset show 0", "asset holdings //Alice", "auditor watch //Eve --once",
     "card show 0x5151", "dev accounts", "dev status", "dispute show 0", "exchange book 0",
-    "exchange orders 0 //Alice",
+    "exchange orders 0 //Alice", "exchange show 0",
     "exchange trades 0", "facility count", "facility credential //Eve 0x" + "51" * 32,
     "facility list", "facility month //Bob", "facility offers //Dave", "facility rules",
     "facility show //Bob", "gov chambers", "gov elections", "gov milestones 0",

@@ -59,6 +59,7 @@ from btt_chain.txpool import (
 )
 from p2p.address import parse, parse_peer
 from runtime import VERSION
+from runtime.frame.api import RuntimeApi
 from runtime.frame.version import CODE_KEY, CowApis, CowText, RuntimeVersion, api_id
 from runtime.frame.weight import DispatchClass, Weight
 from runtime.pallets.transaction_payment.pallet import FeeDetails, InclusionFee, RuntimeDispatchInfo
@@ -148,6 +149,7 @@ class ModelChain:
         self.blocks: dict[bytes, ModelBlock] = {}
         self.listeners: list[Callable[[ChainEvent], None]] = []
         self.pins: dict[bytes, int] = {}
+        self.apis: Sequence[type[RuntimeApi]] = ()
         self.calls = 0
         self.steps_to_metadata = 0
         """Steps of preparation that the first call for metadata waits for."""
@@ -311,6 +313,9 @@ class ModelChain:
 
     def max_call_data(self, function: str) -> int:
         return 1 << 16
+
+    def pallet_apis(self) -> Sequence[type[RuntimeApi]]:
+        return self.apis
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         self.state(hash)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from btt_chain.client.errors import ClientError, NotFound, decoding
 from btt_chain.client.items import docs_of
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.explorer.context import Context, NodeGone
+from btt_chain.explorer.listed import PALLETS
 from btt_chain.explorer.pages.forms import NoSuchPage, hex_of
 from btt_chain.present.visible import PAGE_LENGTH, shown
 from btt_chain.scale.metadata import PalletMetadata, PortableVariant, StorageEntry
+
+OF_PEOPLE: Final = ("HealthRecords", "Incentives", "Referral")
+"""Pallets with lists of patients and users: the chain is public, but pages do not list people."""
+
+
+def has_contents(pallet: str) -> bool:
+    """Return True if a pallet has the page of its stored values: it has no other page."""
+    return pallet not in PALLETS.values() and pallet not in OF_PEOPLE
 
 
 class PalletRow(TypedDict):
@@ -71,6 +80,7 @@ class PalletPage(TypedDict):
 
     name: str
     index: int
+    hasContents: bool
     calls: list[VariantRow]
     events: list[VariantRow]
     errors: list[VariantRow]
@@ -92,7 +102,7 @@ class StoragePage(EntryRow):
 
 def calls_page(context: Context) -> CallsPage:
     """Return the pallets of the runtime, and how much each has."""
-    metadata = _metadata(context)
+    metadata = metadata_of(context)
     items = metadata.items
     return {
         "metadataVersion": int(items.version),
@@ -113,15 +123,12 @@ def calls_page(context: Context) -> CallsPage:
 
 def pallet_page(context: Context, name: str) -> PalletPage:
     """Return a pallet: its calls, events, errors, constants and storage, with documentation."""
-    metadata = _metadata(context)
-    try:
-        pallet = metadata.items.pallet(name[:64])
-    except NotFound:
-        raise NoSuchPage(f"The chain has no pallet {shown(name)}.") from None
-    items = metadata.items
+    metadata = metadata_of(context)
+    pallet, items = pallet_of(metadata, name), metadata.items
     return {
         "name": pallet.name,
         "index": int(pallet.index),
+        "hasContents": has_contents(pallet.name),
         "calls": [_variant(metadata, each) for each in items.calls(pallet)],
         "events": [_variant(metadata, each) for each in items.events(pallet)],
         "errors": [_variant(metadata, each) for each in items.errors(pallet)],
@@ -134,7 +141,7 @@ def pallet_page(context: Context, name: str) -> PalletPage:
 
 async def storage_page(context: Context, path: str, keys: list[str]) -> StoragePage:
     """Return the value of a storage item at the last final block. Raises NodeGone."""
-    metadata = _metadata(context)
+    metadata = metadata_of(context)
     try:
         pallet, entry = metadata.items.storage(path[:128])
     except ClientError:
@@ -166,11 +173,20 @@ async def storage_page(context: Context, path: str, keys: list[str]) -> StorageP
     return fields
 
 
-def _metadata(context: Context) -> ChainMetadata:
+def metadata_of(context: Context) -> ChainMetadata:
+    """Return the metadata of the last version. Raises NoSuchPage."""
     metadata = context.data.latest()
     if metadata is None:
         raise NoSuchPage("The index is empty: the metadata come with the first block.")
     return metadata
+
+
+def pallet_of(metadata: ChainMetadata, name: str) -> PalletMetadata:
+    """Return the pallet of a name. Raises NoSuchPage."""
+    try:
+        return metadata.items.pallet(name[:64])
+    except NotFound:
+        raise NoSuchPage(f"The chain has no pallet {shown(name)}.") from None
 
 
 def _variant(metadata: ChainMetadata, variant: PortableVariant) -> VariantRow:

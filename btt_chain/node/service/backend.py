@@ -44,9 +44,9 @@ from genesis.build import to_raw
 from genesis.checkpoint import Checkpoint, with_checkpoint
 from genesis.spec import ChainSpec
 from p2p.network import AUTHORITY, Network
-from runtime.apis.core import is_unsafe, max_arguments
+from runtime.apis.core import is_unsafe, max_arguments, pallet_apis
 from runtime.frame import InvalidBlock, Runtime, RuntimeVersion
-from runtime.frame.api import MAX_ARGUMENTS, ApiError
+from runtime.frame.api import MAX_ARGUMENTS, ApiError, RuntimeApi
 from runtime.transactions import Malformed
 from storage.fork import ForkProvesNothing, NotRead
 from storage.kv import StorageError
@@ -210,6 +210,11 @@ class ChainView:
         """Return the maximum number of bytes of a runtime API method's arguments."""
         runtime = self._best_runtime()
         return MAX_ARGUMENTS if runtime is None else max_arguments(runtime, function)
+
+    def pallet_apis(self) -> Sequence[type[RuntimeApi]]:
+        """Return the runtime APIs of the best block's pallets, without Substrate's own."""
+        runtime = self._best_runtime()
+        return () if runtime is None else pallet_apis(runtime)
 
     def _best_runtime(self) -> Runtime | None:
         """Return the runtime of the best block; None if this node does not carry it."""

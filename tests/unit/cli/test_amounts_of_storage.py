@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.values import has_amounts
 from btt_chain.scale import u64
 from btt_chain.scale.metadata import ArrayDef, CompactDef, PrimitiveDef, SequenceDef, TupleDef
 from btt_chain.scale.portable import Portable
-from cli.commands.query import is_money
 from runtime import BttRuntime
 from runtime.apis.metadata import metadata
 from runtime.params import RuntimeParams
@@ -34,10 +34,10 @@ def test_items_of_128_bits_are_amounts_unless_they_count_something_else() -> Non
         for entry in pallet.storage.entries if pallet.storage else ():
             kind, _ = found.storage.stored(entry, None)
             if has_u128(items.types, kind):
-                shown[f"{pallet.name}.{entry.name}"] = is_money(entry.name, entry.docs)
+                shown[f"{pallet.name}.{entry.name}"] = has_amounts(entry.name, entry.docs)
         for constant in pallet.constants:
             if has_u128(items.types, constant.type):
-                shown[f"{pallet.name}.{constant.name}"] = is_money(constant.name, constant.docs)
+                shown[f"{pallet.name}.{constant.name}"] = has_amounts(constant.name, constant.docs)
     assert {name for name, money in shown.items() if not money} == NUMBERS
     assert shown["Authorities.Candidates"]
-    assert not is_money("Number", ["The number of the block."])
+    assert not has_amounts("Number", ["The number of the block."])

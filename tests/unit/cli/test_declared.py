@@ -30,6 +30,7 @@ from cli.declared import (
     parameters_of,
     print_value,
     program,
+    words_of,
 )
 from runtime.frame.aliases import Balance
 from runtime.pallets.exchange.pallet import Exchange
@@ -200,7 +201,7 @@ def test_the_words_of_a_proposal_are_those_that_its_call_takes() -> None:
     arguments = {"suspended": False, "who": Id(AccountId(b"\x0a" * 32))}
     address = "5CHsKQwQDWKMqk3gLCvb2oftFQ7MyVMUDzZhNg9w45t1WCTL"
     assert sending.path == ("Facilities", "suspend")
-    assert sending.words(arguments, CONTEXT) == [address, "false"]
+    assert words_of(Facilities.suspend, arguments, CONTEXT) == [address, "false"]
 
 
 def test_a_mistake_names_its_parameter() -> None:

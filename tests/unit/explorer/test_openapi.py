@@ -36,6 +36,7 @@ ASKED = {
     "/account/{account}": ["/account/Alice", "/account/0x" + "77" * 32],
     "/validator/{account}": ["/validator/Alice"],
     "/pallet/{pallet}": ["/pallet/Balances"],
+    "/contents/{pallet}": ["/contents/Balances"],
     "/storage/{item}": ["/storage/System.Number", "/storage/System.Account"],
     "/referendum/{index}": ["/referendum/0"],
     "/job/{job}": [f"/job/{each}" for each in JOB],

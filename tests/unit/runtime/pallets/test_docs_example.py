@@ -1,12 +1,10 @@
-"""The pallet of docs/pallets.md with its tests, and the chain of docs/minimal.md, as they stand."""
+"""The pallet of docs/pallets.md with its tests and its chain, as they stand on the page."""
 
 from __future__ import annotations
 
 import ast
 import linecache
-import re
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -14,27 +12,20 @@ import pytest
 from btt_chain.chain.runtimes import Release, RuntimeRegistry
 from btt_chain.client.signed_metadata import is_ours
 from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u64, u128
 from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import attribute_docs
 from runtime.apis.metadata import describe_pallet
 from runtime.audits import audit
+from runtime.features.assets import Assets
+from runtime.features.care import Care
 from runtime.frame import Runtime
+from runtime.params import RuntimeParams
 from runtime.sets import SETS, SPEC_NAMES, RuntimeSet
 from scripts.lint_runtime import lint
 from support.chain import ALICE
 from support.dev_node import DevNode
-
-PAGES = Path(__file__).resolve().parents[4] / "docs"
-
-
-def examples(page: str) -> list[str]:
-    """Return the Python of a page, block by block."""
-    text = (PAGES / page).read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-PALLET, TESTS = examples("pallets.md")
-FEATURE, AUDIT = examples("minimal.md")
+from support.notice_board import FILES, TESTS, line_of_the_set
 
 
 def module(name: str, source: str) -> ModuleType:
@@ -47,10 +38,16 @@ def module(name: str, source: str) -> ModuleType:
     return made
 
 
-board = module("runtime.pallets.notice_board", PALLET)
+PALLET = FILES["pallet.py"]
+PACKAGE = "runtime.pallets.notice_board"
+package = module(PACKAGE, "")
+package.__path__ = []
+parts: dict[str, ModuleType] = {}
+for _name, _source in FILES.items():
+    parts[_name] = module(f"{PACKAGE}.{_name.removesuffix('.py')}", _source)
+    setattr(package, _name.removesuffix(".py"), parts[_name])
+board, types = parts["pallet.py"], parts["types.py"]
 tests = module("docs_pallets_tests", TESTS)
-board_audit = module("runtime.audits.board", AUDIT)
-feature = module("runtime.features.board", FEATURE)
 
 # pytest collects what a module has: here the fixture and the tests of the page.
 globals().update(
@@ -58,15 +55,16 @@ globals().update(
 )
 
 
-def test_the_pallet_of_the_page_passes_the_lint_of_the_runtime() -> None:
-    assert lint(PALLET) == []
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_of_the_page_pass_the_lint_of_the_runtime(name: str) -> None:
+    assert lint(FILES[name]) == []
 
 
 def test_the_pallet_of_the_page_is_short_and_imports_few_names() -> None:
     names = [
         alias.name
         for node in ast.walk(ast.parse(PALLET))
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and node.module == "btt_chain.runtime.frame"
         for alias in node.names
     ]
     assert len(names) < 10
@@ -74,7 +72,7 @@ def test_the_pallet_of_the_page_is_short_and_imports_few_names() -> None:
 
 
 def test_the_pallet_of_the_page_describes_itself() -> None:
-    runtime: Runtime = tests.BoardRuntime()
+    runtime: Runtime = tests.Board()
     pallet = describe_pallet(TypeRegistry(), runtime.pallet_named("NoticeBoard"))
 
     assert pallet.storage is not None
@@ -85,12 +83,11 @@ def test_the_pallet_of_the_page_describes_itself() -> None:
     )
 
 
-def test_the_chain_of_the_page_on_the_minimal_chain_runs_and_its_audit_is_clean(
+def test_the_chain_of_the_page_runs_and_its_audit_is_clean(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    line = re.search(r'^    "board": (.*),$', (PAGES / "minimal.md").read_text(), re.MULTILINE)
-    assert line is not None
-    entry = eval(line[1], {"RuntimeSet": RuntimeSet})
+    _, _, value = line_of_the_set().rstrip(",").partition(": ")
+    entry: RuntimeSet = eval(value, {"RuntimeSet": RuntimeSet})
     monkeypatch.setitem(SETS, "board", entry)
     monkeypatch.setitem(SPEC_NAMES, entry.spec_name, "board")
     node = DevNode(chain="dev-manual-board")
@@ -100,12 +97,20 @@ def test_the_chain_of_the_page_on_the_minimal_chain_runs_and_its_audit_is_clean(
     node.pool.submit(node.sign(ALICE, node.call("NoticeBoard", "pin", text=b"Milk at seven")))
     node.sealer.seal()
     runtime = node.runtime()
-    pallet = runtime.pallet(board.NoticeBoard)
-    assert pallet.notices[AccountId(ALICE.account_id)] == (b"Milk at seven", 130)
+    pallet, alice = runtime.pallet(board.NoticeBoard), AccountId(ALICE.account_id)
+    assert pallet.notices[alice] == types.Notice(b"Milk at seven", u128(130))
     names = [each.name for each in runtime.pallets.values()]
     assert names[-2:] == ["NoticeBoard", "Upgrade"]
     assert audit(runtime) == []
 
-    del pallet.notices[AccountId(ALICE.account_id)]
+    del pallet.notices[alice]
     (finding,) = audit(runtime)
     assert "130 planck reserved under b'py/board'" in finding.text
+
+
+def test_the_board_goes_into_the_full_chain_too() -> None:
+    bases = (Care, Assets, parts["feature.py"].BoardRuntime)
+    full = type("FullRuntime", bases, {"SPEC_NAME": "btt"})(RuntimeParams(u64(6_000)))
+    assert isinstance(full.pallet_named("NoticeBoard"), board.NoticeBoard)
+    assert full.version.spec_name.value == "btt"
+    assert [api.__name__ for api in full.apis()][-1] == "NoticeBoardApi"

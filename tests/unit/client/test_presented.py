@@ -1,0 +1,169 @@
+"""Types of a chain's metadata have rules, and decoded values take the form that these present."""
+
+from __future__ import annotations
+
+import lzma
+from pathlib import Path
+
+import pytest
+
+from btt_chain.client.chain import read_chain_metadata
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.presented import (
+    MAX_NESTING,
+    PresentedTypes,
+    StoredRecords,
+    Undescribed,
+    key_names,
+    presented_types,
+)
+from btt_chain.present import Context, Unfit
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import compact_decode, u32, u64
+from btt_chain.scale.metadata import (
+    CompositeDef,
+    PortableField,
+    PortableType,
+    RuntimeMetadata,
+    SequenceDef,
+    StorageEntry,
+    TypeDef,
+    VariantDef,
+)
+from btt_chain.scale.portable import Plain
+from runtime import BttRuntime
+from runtime.apis.metadata import metadata
+from runtime.params import RuntimeParams
+from unit.client.test_other_chains import changed, same, type_at
+
+METADATA = Path(__file__).parents[2] / "vectors" / "metadata"
+SHOWN = Context(slot_ms=6_000, genesis_ms=1_800_000_000_000)
+
+
+@pytest.fixture(scope="module")
+def chain() -> ChainMetadata:
+    runtime = BttRuntime(RuntimeParams(u64(6_000)))
+    runtime.bind()
+    return ChainMetadata(metadata(runtime, 15))
+
+
+@pytest.fixture(scope="module")
+def polkadot() -> ChainMetadata:
+    raw = lzma.decompress((METADATA / "polkadot-v15.scale.xz").read_bytes())
+    _, start = compact_decode(raw, 1)
+    return ChainMetadata(raw[start:])
+
+
+def entry_of(chain: ChainMetadata, path: str) -> StorageEntry:
+    return chain.items.storage(path)[1]
+
+
+@pytest.mark.parametrize("name", ["chain", "polkadot"])
+def test_each_default_of_a_storage_item_is_presented(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    chain: ChainMetadata = request.getfixturevalue(name)
+    tried = 0
+    for pallet in chain.items.runtime.pallets:
+        for entry in pallet.storage.entries if pallet.storage else []:
+            records = StoredRecords(chain, entry)
+            value = records.value(None)
+            if value is not None:
+                assert records.value_rule.text(value, SHOWN) is not None
+                records.value_rule.json(value, SHOWN)
+                records.value_rule.html(value, SHOWN)
+                tried += 1
+    assert tried > 50
+
+
+def test_an_entry_of_a_map_is_a_record_of_its_key_and_the_fields_of_its_value(
+    chain: ChainMetadata,
+) -> None:
+    entry = entry_of(chain, "Exchange.Orders")
+    records = StoredRecords(chain, entry)
+    pallet, _ = chain.items.storage("Exchange.Orders")
+    key, _ = chain.storage.key(pallet, entry, ["17"])
+    order: dict[str, Plain] = {
+        "owner": "0x" + "11" * 32, "asset": 3, "side": "Buy", "price": 5 * 10**18, "slot": 600,
+        "units": 7, "escrow": 35, "maker_bps": 10, "taker_bps": 25, "until": None, "charged": 0,
+    }  # fmt: skip
+    row = records.record(key, chain.items.types.encode(entry.type.value, order))
+
+    assert records.rule.parts[0].name == "key"
+    shown = records.rule.labelled(row, Context(0, chain.currency, 6_000, 1_800_000_000_000))
+    assert (shown["key"], shown["side"], shown["price"]) == ("17", "buy", "5 BTT")
+    assert (shown["maker bps"], shown["slot"], shown["until"]) == (
+        "0.1 %", "2027-01-15 09:00 UTC", "-",
+    )  # fmt: skip
+    json = records.rule.json(row, SHOWN)
+    assert (json["makerBps"], json["price"], json["side"]) == (10, str(5 * 10**18), "Buy")
+
+
+def test_a_value_beside_a_key_of_the_same_name_is_one_field(chain: ChainMetadata) -> None:
+    records = StoredRecords(chain, entry_of(chain, "Balances.TotalIssuance"))
+    assert [part.name for part in records.rule.parts] == ["value"]
+    assert records.value((10**18).to_bytes(16, "little")) == 10**18
+    assert records.value_rule.text(10**18, Context(currency=chain.currency)) == "1 BTT"
+    names = [name for name, _ in key_names(chain, entry_of(chain, "Oracle.RawValues"))]
+    assert names == ["account", "key"]
+
+
+def test_bytes_are_text_if_they_are_text(chain: ChainMetadata) -> None:
+    call = next(v for v in chain.items.calls(chain.items.pallet("System")) if v.name == "remark")
+    types = presented_types(chain)
+    rule = types.rule(call.fields[0].type)
+    for typed, raw in (("Milk", b"Milk"), ("0x00ff", b"\0\xff"), ("早安", "早安".encode())):
+        assert rule.parse(typed, SHOWN) == raw
+        assert rule.text(raw, SHOWN) == typed
+        assert rule.json(raw, SHOWN) == "0x" + raw.hex()
+    assert rule.text(b"0x12", SHOWN) == "0x30783132"
+    assert rule.html(b"<b>", SHOWN) == "&lt;b&gt;"
+    with pytest.raises(Unfit):
+        rule.parse("0x1", SHOWN)
+
+
+def test_a_call_has_no_python_type_and_is_shown_by_its_name(chain: ChainMetadata) -> None:
+    types, kind = presented_types(chain), chain.items.call_type
+    rule = types.rule(kind)
+    assert isinstance(rule, Undescribed)
+    call = {"Balances": {"burn": {"value": 10**18, "keep_alive": True}}}
+    assert rule.text(call, SHOWN) == "Balances.burn(value: 1 BTT, keep_alive: true)"
+    with pytest.raises(Unfit):
+        rule.read(call, SHOWN)
+
+
+def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
+    kinds: list[u32] = []
+
+    def add(metadata: RuntimeMetadata, definition: TypeDef) -> u32:
+        metadata.types.append(PortableType(["Odd"], [], definition))
+        return u32(len(metadata.types) - 1)
+
+    def hostile(metadata: RuntimeMetadata) -> None:
+        account = u32(type_at(metadata, "sp_core", "crypto", "AccountId32"))
+        own = u32(len(metadata.types))
+        kinds.append(add(metadata, SequenceDef(own)))
+        twice = [PortableField("a", account), PortableField("a", account)]
+        kinds.append(add(metadata, CompositeDef(twice)))
+        kinds.append(add(metadata, CompositeDef([PortableField("not a name", account)])))
+        kinds.append(add(metadata, VariantDef([])))
+        deep = account
+        for _ in range(MAX_NESTING + 2):
+            deep = add(metadata, SequenceDef(deep))
+        kinds.append(deep)
+        kinds.append(add(metadata, CompositeDef([PortableField("class", account)])))
+
+    chain = read_chain_metadata(changed(hostile), {})
+    *odd, keyword = kinds
+    assert [presented_types(chain).annotation(kind) for kind in odd] == [None] * len(odd)
+    value = presented_types(chain).value(keyword, {"class": "0x" + "11" * 32})
+    assert vars(value) == {"class_": AccountId(b"\x11" * 32)}
+    address = ss58.encode(b"\x11" * 32)
+    assert presented_types(chain).rule(keyword).json(value, SHOWN) == {"class": address}
+
+
+def test_types_are_kinds_once_for_each_metadata() -> None:
+    chain = read_chain_metadata(changed(same), {})
+    assert presented_types(chain) is presented_types(chain)
+    assert isinstance(presented_types(chain), PresentedTypes)

@@ -1,0 +1,84 @@
+"""Methods of the runtime APIs of pallets that have no group of their own."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.rpc.api import build_registry
+from btt_chain.rpc.derived import DefaultViews, default_group
+from btt_chain.rpc.hub import Hub
+from btt_chain.scale import codec, u16, u32, u64, u128
+from runtime import BttRuntime
+from runtime.apis.core import pallet_apis
+from runtime.frame import RuntimeCall
+from runtime.frame.api import RuntimeApi
+from runtime.pallets.exchange.api import ExchangeApi
+from runtime.pallets.exchange.types import Order, Side
+from runtime.pallets.oracle.api import OracleApi
+from runtime.params import RuntimeParams
+from support.chain import ALICE
+from support.rpc_backend import ModelBackend
+
+ORDER = Order(
+    owner=AccountId(ALICE.account_id), asset=u32(3), side=Side.Buy, price=u128(5), slot=u64(2),
+    units=u128(7), escrow=u128(35), maker_bps=u16(10), taker_bps=u16(20), until=None,
+)  # fmt: skip
+
+
+class OddApi(RuntimeApi, version=1, unsafe=("trusted",)):
+    """Functions of each kind."""
+
+    def plain(self, who: AccountId, limit: u32) -> list[u64]:
+        """Return numbers."""
+        raise NotImplementedError
+
+    def trusted(self) -> u32:
+        """Return a number to trusted callers."""
+        raise NotImplementedError
+
+    def has_call(self, call: RuntimeCall) -> u32:
+        """Return a number of a call."""
+        raise NotImplementedError
+
+
+def test_a_function_has_a_method_by_its_name_with_its_parameters_and_help() -> None:
+    group = default_group(OddApi)
+    names = [name for name in vars(group) if not name.startswith("__")]
+    assert names == ["plain"]
+    handler = vars(group)["plain"]
+    parameters = inspect.signature(handler).parameters
+    assert list(parameters) == ["self", "who", "limit", "at"]
+    assert parameters["limit"].default == 100
+    assert handler.__doc__ == "Return numbers."
+
+
+def test_apis_without_a_group_have_methods_and_others_keep_theirs() -> None:
+    backend = ModelBackend()
+    before = set(build_registry(backend, Hub(backend.chain)).names())
+    backend.chain.apis = (ExchangeApi, OracleApi)
+    names = set(build_registry(backend, Hub(backend.chain)).names())
+    added = {"book", "trades", "orders", "order", "listings", "vault"}
+    assert names - before == {f"exchange_{name}" for name in added}
+    assert "oracle_getValue" in names
+
+
+def test_the_answer_has_each_field_of_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = ModelBackend()
+
+    def call(_: bytes, function: str, data: bytes) -> bytes:
+        assert (function, data) == ("ExchangeApi_order", bytes([9, *bytes(7)]))
+        return codec(Order | None).encode(ORDER)
+
+    monkeypatch.setattr(backend.chain, "call", call)
+    answer = vars(default_group(ExchangeApi))["order"](DefaultViews(backend), 9, None)
+    assert isinstance(answer, dict)
+    assert (answer["asset"], answer["price"], answer["until"]) == (3, "5", None)
+
+
+def test_the_apis_of_pallets_are_without_those_of_substrate() -> None:
+    names = {api.__name__ for api in pallet_apis(BttRuntime(RuntimeParams(u64(6_000))))}
+    assert {"ExchangeApi", "AssetsApi", "OracleApi"} <= names
+    assert not names & {"BabeApi", "GrandpaApi", "TransactionPaymentApi", "DryRunApi", "Core"}
