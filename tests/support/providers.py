@@ -206,7 +206,7 @@ def begun() -> ProviderChain:
     return chain
 
 
-def draw(
+def selected(
     chain: ProviderChain,
     *,
     seed: bytes = SEED,
