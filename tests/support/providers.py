@@ -208,7 +208,7 @@ def begun() -> ProviderChain:
     return chain
 
 
-def draw(
+def selected(
     chain: ProviderChain,
     *,
     seed: bytes = SEED,

@@ -213,48 +213,6 @@ def score(units: int, factors: Sequence[int]) -> int:
     return units
 
 
-def clamp(value: int, low: int, high: int) -> int:
-    """The nearest number within the bounds."""
-    return max(low, min(value, high))
-
-
-def uptime(answered: int, expected: int) -> int:
-    """Answered heartbeats by expected ones; less than half is nothing."""
-    share = min(PPM, answered * PPM // expected) if expected else 0
-    return share if share >= PPM // 2 else 0
-
-
-def quality(target: int, p95: int, good: int, total: int) -> int:
-    """Return the factor of speed and quality."""
-    speed = clamp(target * PPM // p95, PPM // 2, 12 * PPM // 10)
-    return clamp(speed * (good * PPM // total) // PPM, PPM // 2, 12 * PPM // 10)
-
-
-def geography(target_share: int, actual_share: int) -> int:
-    """Return the factor of a region."""
-    return clamp(target_share * PPM // actual_share, PPM, 15 * PPM // 10)
-
-
-def energy(units_per_kwh: int, median: int) -> int:
-    """Return the factor of energy, relative to the median."""
-    return clamp(units_per_kwh * PPM // median, 8 * PPM // 10, 12 * PPM // 10)
-
-
-KAPPA_PPM: Final = 180_000
-"""Maximum reward as a part of a job's fees."""
-
-
-def rewards(budget: int, fees: Sequence[int], scores: Sequence[int]) -> list[int]:
-    """The reward of each receipt of an era: its part of the budget, within its fees' cap."""
-    whole = sum(scores)
-    if not whole:
-        return [0] * len(fees)
-    return [
-        min(fee * KAPPA_PPM // PPM, budget * part // whole)
-        for fee, part in zip(fees, scores, strict=True)
-    ]
-
-
 # ---- stakes
 
 
@@ -291,11 +249,6 @@ def claim(due: int, burn_bps: int) -> tuple[int, int]:
     """Return the burned and the paid part of a due reward."""
     burnt = due * burn_bps // BPS
     return burnt, due - burnt
-
-
-def offered_bps(free: int, amount: int, term: int) -> int:
-    """The rate that a pool with so much left can still promise."""
-    return free * BPS * YEAR365 // (amount * term)
 
 
 def capacity(pool: int, tier: Tier) -> int:

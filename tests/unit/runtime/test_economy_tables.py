@@ -14,7 +14,6 @@ from genesis.schedule import emission, release, schedule
 from genesis.tables import table
 from runtime import emission as emission_runtime
 from runtime import splits
-from runtime.pallets.mining.shares import MAX_SINGLE, Step, added, earned
 from runtime.schedules import vested
 from support.economy import oracle, tables
 from support.economy.oracle import BTT, DAY, MONTH, MONTHS, PRESETS, YEAR
@@ -197,32 +196,6 @@ def test_the_runtime_scores_what_the_oracle_does(units: int, factors: list[int])
 def test_a_machine_that_poses_as_many_scores_no_more(parts: list[int], factors: list[int]) -> None:
     apart = sum(oracle.score(part, factors) for part in parts)
     assert apart <= oracle.score(sum(parts), factors)
-
-
-@given(
-    receipts=st.lists(
-        st.tuples(st.integers(1, 2**50), st.integers(1_000, 10**15)), min_size=1, max_size=40
-    ),
-    others=st.integers(0, 2**52),
-    budget=st.integers(0, 10**24),
-)
-def test_an_operator_earns_what_the_oracle_says_for_many_receipts_within_a_sixteenth(
-    receipts: list[tuple[int, int]], others: int, budget: int
-) -> None:
-    steps: list[Step] = []
-    receipts = [(score, score * price) for score, price in receipts]
-    for score, fees in receipts:
-        steps = added(steps, score, fees * oracle.KAPPA_PPM // oracle.PPM)
-    scores = [score for score, _ in receipts]
-    total = sum(scores) + others
-    paid = earned(steps, budget, total)
-    exact = sum(oracle.rewards(budget, [fees for _, fees in receipts] + [0], [*scores, others]))
-    if len(receipts) <= MAX_SINGLE:
-        assert paid == exact
-    # Parts of many are rounded down together, not one by one.
-    assert exact * 15 // 16 - len(receipts) <= paid <= exact + len(receipts)
-    assert paid <= budget * sum(scores) // total
-    assert paid <= sum(fees * oracle.KAPPA_PPM // oracle.PPM for _, fees in receipts)
 
 
 # ---- splits

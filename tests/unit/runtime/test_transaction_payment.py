@@ -102,22 +102,6 @@ def test_the_multiplier_is_never_below_one(multiplier: int, share: Fraction) -> 
     assert ONE <= after <= u128.MAX
 
 
-@given(multiplier=st.integers(2 * ONE, 10**9 * ONE), used=st.integers(0, 10**12))
-def test_above_a_quarter_it_rises_and_below_it_falls(multiplier: int, used: int) -> None:
-    capacity = 10**12
-    after = next_multiplier(multiplier, used, capacity)
-    if used > capacity // 4 + 10**6:
-        assert after > multiplier
-    if used < capacity // 4 - 10**6:
-        assert after < multiplier
-    if used == capacity // 4:
-        assert after == multiplier
-
-
-def test_a_quarter_is_rest() -> None:
-    assert next_multiplier(5 * ONE, 250, 1_000) == 5 * ONE
-
-
 def test_full_blocks_for_a_day_raise_fees_by_the_compound_step() -> None:
     blocks = 14_400
     multiplier = ONE

@@ -31,9 +31,9 @@ from support.providers import (
     C,
     ProviderChain,
     begun,
-    draw,
     job,
     provider_info,
+    selected,
 )
 from support.runtime import DictState, refused
 from support.stakes import RICH, btt, stash
@@ -170,13 +170,13 @@ def test_keys_change_only_between_jobs_and_not_after_a_selection_is_known(key: s
     with refused(chain, errors.JobsOpen):
         chain.providers.update(signed(A), info)
     chain.providers.update(signed(A), provider_info(capacity=6))
-    assert draw(chain) == (A, 1)
+    assert selected(chain) == (A, 1)
     chain.providers.engagements.release(A, job(1))
     chain.providers.update(signed(A), info)
     assert chain.providers.engagements.info(A) == info
-    assert draw(chain) == (None, 0)
+    assert selected(chain) == (None, 0)
     chain.clock.slot = 18
-    assert draw(chain) == (A, 1)
+    assert selected(chain) == (A, 1)
 
 
 def test_one_that_is_chilled_may_update_and_stays_out(chain: ProviderChain) -> None:
@@ -208,7 +208,7 @@ def test_deregistering_needs_an_empty_bond_and_gives_the_deposit_back(
     chain.providers.deregister(signed(A))
     assert chain.balances.free(A) == before + btt(1_001)
     assert not chain.providers.engagements.exists(A)
-    assert draw(chain) == (None, 0)
+    assert selected(chain) == (None, 0)
     chain.audit()
     left = [item for name, item in chain.providers.live_storage() if name != "members"]
     assert not any(
@@ -302,14 +302,14 @@ def test_a_job_reserves_bond_and_a_place_until_it_is_released(chain: ProviderCha
     assert chain.providers.engagements.reserve(A, job(2), btt(50)) == btt(50)
     ledger = chain.bond_of(A)
     assert (ledger.active, ledger.reserved, ledger.busy) == (btt(850), btt(150), 2)
-    assert draw(chain) == (None, 0)
+    assert selected(chain) == (None, 0)
     chain.providers.engagements.release(A, job(1))
     chain.providers.engagements.release(A, job(1))
     chain.providers.engagements.release(A, job(7))
     chain.providers.engagements.release(B, job(2))
     ledger = chain.bond_of(A)
     assert (ledger.active, ledger.reserved, ledger.busy) == (btt(950), btt(50), 1)
-    assert draw(chain) == (A, 1)
+    assert selected(chain) == (A, 1)
     chain.audit()
 
 
@@ -348,7 +348,7 @@ def test_a_slash_gives_half_to_the_finder_and_burns_the_rest(chain: ProviderChai
     assert (ledger.active, ledger.reserved, ledger.busy) == (btt(840) + u128(1), btt(60), 1)
     assert ledger.chilled
     assert chain.announced()[-1] == events.Slashed(A, job(1), odd, B)
-    assert draw(chain) == (None, 0)
+    assert selected(chain) == (None, 0)
     chain.providers.engagements.release(A, job(1))
     chain.audit()
 
@@ -420,7 +420,7 @@ def test_one_that_was_slashed_may_resume(chain: ProviderChain) -> None:
         events.Chilled(A)
     ]
     chain.providers.resume(signed(A))
-    assert draw(chain) == (A, 1)
+    assert selected(chain) == (A, 1)
     chain.audit()
 
 
@@ -511,7 +511,7 @@ def test_chilling_and_resuming_is_done_once(chain: ProviderChain) -> None:
         chain.providers.chill(signed(A))
     chain.turn(9)
     chain.providers.resume(signed(A))
-    assert draw(chain) == (A, 1)
+    assert selected(chain) == (A, 1)
     chain.audit()
 
 
@@ -526,7 +526,7 @@ def test_governance_sets_the_parameters(chain: ProviderChain) -> None:
     chain.providers.set_params(ROOT, wanted)
     assert chain.announced()[-1] == events.ParamsSet(wanted)
     assert chain.providers.engagements.operator_of(A) is None
-    assert draw(chain) == (None, 0)
+    assert selected(chain) == (None, 0)
 
 
 @pytest.mark.parametrize(
@@ -578,7 +578,7 @@ def accesses(providers: int, members: int) -> list[tuple[int, int]]:
         lambda: chain.providers.engagements.credit_score(who, 5, 5),
         lambda: chain.providers.engagements.release(who, job(1)),
         lambda: chain.providers.work_scores.scores([who]),
-        lambda: draw(chain),
+        lambda: selected(chain),
         lambda: chain.join(providers + 1, 5_000),
         lambda: chain.providers.engagements.slash(who, job(2), btt(1), None),
     ]
