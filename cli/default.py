@@ -36,7 +36,8 @@ from cli.common.config import settings_of
 from cli.common.errors import Mistyped, similar_names
 from cli.common.options import Group, url_options
 from cli.common.session import open_chain, run
-from cli.declared import Input, Parameter, Ruled, composed, query
+from cli.declared import Ruled, composed, query
+from cli.parameters import Input, Parameter
 
 LIMIT: Final = "limit"
 LIMITED: Final = Annotated[u32, Input(help="Maximum number of entries.", default="100", least=1)]

@@ -16,7 +16,8 @@ from cli.common.errors import Mistyped, Refused
 from cli.common.files import hash_of
 from cli.common.options import Group
 from cli.common.working import text
-from cli.declared import Input, composed, decided, query, send
+from cli.declared import composed, decided, query, send
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.asset_registry import events
 from runtime.pallets.asset_registry.api import AssetsApi, AssetView, Holding

@@ -50,7 +50,8 @@ from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
-from cli.declared import Input, composed, program, send
+from cli.declared import composed, program, send
+from cli.parameters import Input
 from runtime.pallets.facilities.api import FacilitiesApi
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives import events

@@ -31,7 +31,8 @@ from cli.common.sending import Sender
 from cli.common.session import from_hex
 from cli.common.types import Seconds
 from cli.common.working import account, read_id
-from cli.declared import Arguments, Input, composed, query
+from cli.declared import Arguments, composed, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, MomentOf
 from runtime.pallets.payfi.api import PayFiApi
 from runtime.pallets.payfi.card_types import Card, CardState, Limits, Proof

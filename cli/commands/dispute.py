@@ -16,7 +16,8 @@ from cli.common.merchants import existing, number, span_of
 from cli.common.options import Group
 from cli.common.sending import Sender
 from cli.common.working import read_id
-from cli.declared import Input, composed, query
+from cli.declared import composed, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, MomentOf
 from runtime.pallets.payfi import events
 from runtime.pallets.payfi.api import PayFiApi, PaymentView

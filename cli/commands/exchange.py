@@ -11,7 +11,8 @@ from btt_chain.scale import u32, u64
 from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import Group
-from cli.declared import Input, composed, query, send
+from cli.declared import composed, query, send
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.asset_registry.api import AssetsApi, AssetView
 from runtime.pallets.exchange import events

@@ -24,7 +24,8 @@ from cli.common.errors import Mistyped
 from cli.common.files import hash_of
 from cli.common.options import Group
 from cli.common.working import read_id
-from cli.declared import Input, composed, decided, query, send
+from cli.declared import composed, decided, query, send
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.facilities.api import FacilitiesApi, FacilityView, HospitalCount
 from runtime.pallets.facilities.pallet import Facilities

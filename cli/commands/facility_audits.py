@@ -27,7 +27,8 @@ from cli.common.options import Group, examples, query_options
 from cli.common.session import run
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
-from cli.declared import Input, send
+from cli.declared import send
+from cli.parameters import Input
 from runtime.pallets.incentives.api import IncentivesApi
 from runtime.pallets.incentives.pallet import Incentives
 from runtime.pallets.incentives.types import AuditPhase

@@ -28,7 +28,8 @@ from cli.common.care import (
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import Input, composed, program, query
+from cli.declared import composed, program, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives import events

@@ -27,7 +27,8 @@ from cli.common.calls import report
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import Input, composed, program, query, send
+from cli.declared import composed, program, query, send
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.chambers.api import ChambersApi, MilestoneView
 from runtime.pallets.chambers.formulas import WHOLE, Chamber

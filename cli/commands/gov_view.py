@@ -17,7 +17,7 @@ from btt_chain.scale import u32
 from cli.commands.gov_calls import track_names
 from cli.common import show
 from cli.common.errors import NotFound
-from cli.declared import context_of
+from cli.parameters import context_of
 from runtime.frame.aliases import SlotNumber
 from runtime.pallets.chambers.api import ChambersApi, PollView
 from runtime.pallets.chambers.formulas import WHOLE, Chamber

@@ -20,7 +20,8 @@ from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group
 from cli.common.types import kebab
 from cli.common.wallets import account_writer
-from cli.declared import Input, composed, decided, program, query, send
+from cli.declared import composed, decided, program, query, send
+from cli.parameters import Input
 from runtime.frame.aliases import Balance
 from runtime.pallets.identity.pallet import Identity
 from runtime.pallets.identity.types import RAW_SIZE, IdentityInfo, RegistrarInfo

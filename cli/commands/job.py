@@ -69,7 +69,8 @@ from cli.common.sending import Sender, asking_options, signing_options
 from cli.common.session import run, run_until_stopped
 from cli.common.working import account as account_of
 from cli.common.working import view_chain
-from cli.declared import Arguments, Column, Input, composed, context_of, print_value, query
+from cli.declared import Arguments, Column, composed, print_value, query
+from cli.parameters import Input, context_of
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.events import Ended
 from runtime.pallets.jobs.pallet import Jobs

@@ -43,7 +43,8 @@ from cli.common.types import Category as CategoryType
 from cli.common.types import Digest
 from cli.common.working import account as read_account
 from cli.common.working import view_chain
-from cli.declared import Arguments, Input, composed, context_of, query, send
+from cli.declared import Arguments, composed, query, send
+from cli.parameters import Input, context_of
 from runtime.frame.aliases import Balance
 from runtime.pallets.payfi.api import PayFiApi, PaymentView
 from runtime.pallets.payfi.calendar import REFUND_DAYS

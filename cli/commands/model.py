@@ -28,7 +28,8 @@ from cli.common.options import Group, examples, json_option, query_options
 from cli.common.sending import Sender, sending_options
 from cli.common.session import run
 from cli.common.working import view_chain
-from cli.declared import context_of, query
+from cli.declared import query
+from cli.parameters import context_of
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.views import ModelView
 from runtime.pallets.models.types import CheckMode

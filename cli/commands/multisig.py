@@ -46,7 +46,8 @@ from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import names_of_accounts, wallet, wallet_errors
 from cli.common.working import account
-from cli.declared import Input, composed, program
+from cli.declared import composed, program
+from cli.parameters import Input
 from runtime.pallets.multisig.pallet import MAX_SIGNATORIES, Multisig
 
 Number = Annotated[str | None, Input("NUMBER")]

@@ -12,7 +12,8 @@ from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from cli.common import show
 from cli.common.options import Group
-from cli.declared import Input, query, send
+from cli.declared import query, send
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, MomentOf
 from runtime.pallets.oracle import events
 from runtime.pallets.oracle.api import FeederView, OracleApi, PriceView

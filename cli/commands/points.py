@@ -30,7 +30,8 @@ from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
 from cli.common.sending import PATIENCE, Sender, Signing, asking_options
 from cli.common.session import run
 from cli.common.working import read_id, view_chain
-from cli.declared import Input, context_of, query
+from cli.declared import query
+from cli.parameters import Input, context_of
 from runtime.frame.aliases import SlotOf
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives.api import IncentivesApi

@@ -11,7 +11,8 @@ from btt_chain.scale import u8
 from cli.common.errors import NotFound
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import Input, composed, query
+from cli.declared import composed, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance, ChainMoment
 from runtime.pallets.tier_staking import events
 from runtime.pallets.tier_staking.api import StakingApi

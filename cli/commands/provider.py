@@ -31,7 +31,8 @@ from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender, call_options, signer_of, signer_options
 from cli.common.session import run, run_until_stopped
 from cli.common.working import is_local, view_chain
-from cli.declared import Input, query
+from cli.declared import query
+from cli.parameters import Input
 from runtime.frame.aliases import Planck
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import ENDED, JobState

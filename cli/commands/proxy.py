@@ -27,7 +27,8 @@ from cli.common.session import call_given
 from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import account_writer, wallet, wallet_errors
-from cli.declared import Input, composed, program, query
+from cli.declared import composed, program, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance
 from runtime.pallets.proxy import events
 from runtime.pallets.proxy.pallet import Proxy

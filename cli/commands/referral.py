@@ -12,7 +12,8 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u32
 from cli.common import show
 from cli.common.options import Group
-from cli.declared import Input, decided, query, send
+from cli.declared import decided, query, send
+from cli.parameters import Input
 from runtime.pallets.referral.api import Offer, QuotaView, RefereeView, ReferralApi
 from runtime.pallets.referral.pallet import Referral
 from runtime.pallets.referral.types import Terms

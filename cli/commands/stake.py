@@ -24,7 +24,8 @@ from cli.common.options import Group, examples
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import view_chain
-from cli.declared import Column, Input, composed, context_of, print_value, query
+from cli.declared import Column, composed, print_value, query
+from cli.parameters import Input, context_of
 from runtime.frame.aliases import Balance, ChainMoment
 from runtime.pallets.tier_staking import events
 from runtime.pallets.tier_staking.api import StakingApi

@@ -36,7 +36,8 @@ from cli.common.validators import (
     seat_text,
 )
 from cli.common.working import account
-from cli.declared import Input, program, query
+from cli.declared import program, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance
 
 BLOCKS_COUNTED: Final = 200

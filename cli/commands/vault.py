@@ -19,7 +19,8 @@ from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
 from cli.common.working import text
-from cli.declared import Done, Input, composed, query
+from cli.declared import Done, composed, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance
 from runtime.pallets.asset_registry.api import AssetsApi, AssetView
 from runtime.pallets.exchange.api import ExchangeApi, VaultView

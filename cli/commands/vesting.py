@@ -19,7 +19,8 @@ from cli.common.chain_time import ChainTime, until
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import Input, composed, context_of, print_value, query
+from cli.declared import composed, print_value, query
+from cli.parameters import Input, context_of
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.balances.types import BalanceLock
 from runtime.pallets.vesting.pallet import LOCK_ID, Vesting

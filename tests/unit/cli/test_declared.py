@@ -22,16 +22,8 @@ from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import TypeName, u16, u32, u64, u128
 from cli import declared
 from cli.common.errors import Mistyped
-from cli.declared import (
-    Input,
-    Parameter,
-    _Sending,
-    joined,
-    parameters_of,
-    print_value,
-    program,
-    words_of,
-)
+from cli.declared import _Sending, joined, print_value, program, words_of
+from cli.parameters import Input, Parameter, parameters_of
 from runtime.frame.aliases import Balance
 from runtime.pallets.exchange.pallet import Exchange
 from runtime.pallets.exchange.types import Side

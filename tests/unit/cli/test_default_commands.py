@@ -15,8 +15,8 @@ from btt_chain.present import Context
 from btt_chain.scale import compact_decode, u64
 from cli import default
 from cli.common.config import META, Settings
-from cli.declared import Parameter
 from cli.default import PalletCommands, command_name, node_of
+from cli.parameters import Parameter
 from cli.program import program
 from runtime import BttRuntime
 from runtime.apis.metadata import metadata
