@@ -114,7 +114,7 @@ def query(
 
             value, context = run(ask())
             if value is None and missing:
-                raise NotFound(missing.format(**{p.name: typed[p.key] for p in parameters}))
+                raise NotFound(missing.format(**{p.name: checked[p.key] for p in parameters}))
             if isinstance(value, Ruled):
                 rule, value = value
             else:
@@ -311,12 +311,14 @@ def decided(
 
 
 def program(
-    group: click.Group, *lines: str, options: Sequence[Callable[[Command], Command]] = ()
-) -> Callable[[Runs], Runs]:
+    group: click.Group, *lines: str, options: Sequence[Callable[[Command], Command]] = (),
+    check: Callable[..., None] | None = None,
+) -> Callable[[Runs], Runs]:  # fmt: skip
     """Add a command whose function has the `chain`, does everything, and prints the result.
 
     A function with a `sender` sends calls; `as_json` is the option. Its other parameters are typed;
-    those of `options` are not parsed.
+    those of `options` are not parsed. `check` is called with what was typed before the chain is
+    asked; it raises Mistyped.
     """
 
     def declare(function: Runs) -> Runs:
@@ -324,6 +326,8 @@ def program(
 
         def command(url: str, timeout: float, as_json: bool, **rest: object) -> None:
             typed, own = typed_for(parameters, rest), {name: rest.pop(name) for name in names}
+            if check is not None:
+                check(**typed)
             own |= {"as_json": as_json} if "as_json" in named else {}
             own |= {"sender": Sender.of(rest, as_json)} if "sender" in named else {}
 

@@ -50,9 +50,11 @@ from cli.declared import composed, program
 from cli.parameters import Input
 from runtime.pallets.multisig.pallet import MAX_SIGNATORIES, Multisig
 
+Name = Annotated[str, Input(check=multisig_named)]
 Number = Annotated[str | None, Input("NUMBER")]
 GivenCall = Annotated[
-    str | None, Input("HEX|FILE", "The encoded call, if the chain has only its hash.")
+    str | None,
+    Input("HEX|FILE", "The encoded call, if the chain has only its hash.", check=call_given),
 ]
 
 multisig = Group(
@@ -123,7 +125,7 @@ def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -
 async def propose(
     chain: ViewClient,
     sender: Sender,
-    name: str,
+    name: Name,
     call_name: Annotated[str, Input("PALLET.CALL")],
     arguments: Annotated[list[str], Input("[ARG|NAME=ARG]...", default="")],
 ) -> None:
@@ -161,7 +163,7 @@ async def propose(
 @program(
     multisig, "btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json"
 )  # fmt: skip
-async def pending(chain: ViewClient, as_json: bool, name: str) -> None:
+async def pending(chain: ViewClient, as_json: bool, name: Name) -> None:
     """List the calls that wait for approvals, with their numbers."""
     node, entry = chain.chain, multisig_named(name)
     waiting = await operations(node, entry)
@@ -183,7 +185,7 @@ async def pending(chain: ViewClient, as_json: bool, name: str) -> None:
     "btt-chain multisig approve treasury --from bob",
 )  # fmt: skip
 async def approve(
-    chain: ViewClient, sender: Sender, name: str, number: Number, call: GivenCall
+    chain: ViewClient, sender: Sender, name: Name, number: Number, call: GivenCall
 ) -> None:
     """Approve a call by its number; the last approval executes it."""
     await _act(chain.chain, sender, name, number, call, must_run=False)
@@ -191,7 +193,7 @@ async def approve(
 
 @program(multisig, "btt-chain multisig execute treasury 184-1 --from bob")
 async def execute(
-    chain: ViewClient, sender: Sender, name: str, number: Number, call: GivenCall
+    chain: ViewClient, sender: Sender, name: Name, number: Number, call: GivenCall
 ) -> None:
     """Execute a call that has its approvals, that of the signer included."""
     await _act(chain.chain, sender, name, number, call, must_run=True)
@@ -201,7 +203,9 @@ async def execute(
     multisig, Multisig.cancel_as_multi,
     "btt-chain multisig cancel treasury 184-1 --from alice", done="The call is cancelled.",
 )  # fmt: skip
-async def cancel(chain: ViewClient, name: str, number: Number, sender: Sender) -> dict[str, object]:
+async def cancel(
+    chain: ViewClient, name: Name, number: Number, sender: Sender
+) -> dict[str, object]:
     """Cancel a call that you proposed; the deposit is returned."""
     node, entry = chain.chain, multisig_named(name)
     check_signer(entry, sender.account, node.metadata.address(sender.account))

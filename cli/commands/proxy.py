@@ -122,8 +122,15 @@ def add(
     return {"delegate": Id(delegate), "proxy_type": type_, "delay": delay}
 
 
+def check_removed(delegate: str | None, all_: bool, **_: object) -> None:
+    """Check that one proxy or all are named. Raises Mistyped."""
+    if all_ == (delegate is not None):
+        raise Mistyped("give either a PROXY or --all")
+
+
 @program(
-    proxy, "btt-chain proxy remove bob --from alice", "btt-chain proxy remove --all --from alice"
+    proxy, "btt-chain proxy remove bob --from alice", "btt-chain proxy remove --all --from alice",
+    check=check_removed,
 )  # fmt: skip
 async def remove(
     chain: ViewClient,
@@ -133,10 +140,8 @@ async def remove(
     all_: Annotated[bool, Input(help="All proxies of the account.")],
 ) -> None:
     """End what PROXY may do for the signer; the deposit is returned."""
-    if all_ == (delegate is not None):
-        raise Mistyped("give either a PROXY or --all")
     definitions, _ = await proxies_of(chain, AccountId(sender.account))
-    if delegate is None:
+    if all_ or delegate is None:
         if not definitions:
             raise NotFound("the account has no proxies")
         sent, count = await sender.send(chain, "Proxy", "remove_proxies"), len(definitions)

@@ -195,7 +195,7 @@ def test_a_sent_voucher_counts_again_only_when_its_lifetime_lies_behind_the_fina
         return final_slot
 
     monkeypatch.setattr(points_redeem, "is_spent", spent)
-    monkeypatch.setattr(points_redeem, "slot_now", slot)
+    monkeypatch.setattr(points_redeem, "slot_of", slot)
     monkeypatch.setattr(points_redeem, "default_period", lambda _: 64)
     kept = cast("Kept", type("Voucher", (), {"due": 100})())
     wallet = SentVouchers(kept)

@@ -124,8 +124,8 @@ proxy add bob {CLOSED} --from //Alice          | 2 | Missing option '--type'
 proxy remove {CLOSED} --from //Alice           | 2 | give either a PROXY or --all
 proxy remove bob --all {CLOSED} --from //Alice | 2 | give either a PROXY or --all
 proxy announce bob {CLOSED} --from //Alice     | 2 | Missing argument
-identity add-sub bob '' {CLOSED} --from //Bob  | 2 | a name has 1 to 32 bytes
-identity add-sub bob {"x" * 33} {CLOSED} --from //Bob | 2 | a name has 1 to 32 bytes
+identity add-sub bob '' {CLOSED} --from //Bob  | 2 | a name: expected 1 to 32 bytes
+identity add-sub bob {"x" * 33} {CLOSED} --from //Bob | 2 | a name: expected 1 to 32 bytes
 identity cancel --registrar x {CLOSED}         | 2 | is not a valid integer
 identity sett                                  | 2 | did you mean set
 send                                           | 2 | did you mean `btt-chain tx transfer`
