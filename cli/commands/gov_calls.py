@@ -34,13 +34,6 @@ async def track_names(chain: ViewClient) -> dict[int, str]:
     return {int(view.id): view.name for view in tracks}
 
 
-async def slot_now(chain: Chain) -> int:
-    """Return the time of a chain, in slots since its first block."""
-    slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
-    current, genesis = (int(str(value)) for value in slots)
-    return current - genesis
-
-
 async def track_number(chain: ViewClient, text: str) -> int:
     """Return the number of a track, given or named. NotFound if there is none."""
     names = await track_names(chain)

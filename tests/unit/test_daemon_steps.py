@@ -184,6 +184,12 @@ def test_a_sent_voucher_counts_again_only_when_its_lifetime_lies_behind_the_fina
             assert which == "finalized"
             return self
 
+        async def storage(self, path: str) -> int:
+            return final_slot if path == "Babe.CurrentSlot" else 0
+
+        def constant(self, path: str) -> int:
+            return 1_000
+
     @dataclass
     class Client:
         chain: Final = field(default_factory=Final)
@@ -191,11 +197,7 @@ def test_a_sent_voucher_counts_again_only_when_its_lifetime_lies_behind_the_fina
     async def spent(_chain: object, _kept: object, at: bytes | None = None) -> bool:
         return in_best if at is None else in_final
 
-    async def slot(_chain: object) -> int:
-        return final_slot
-
     monkeypatch.setattr(points_redeem, "is_spent", spent)
-    monkeypatch.setattr(points_redeem, "slot_of", slot)
     monkeypatch.setattr(points_redeem, "default_period", lambda _: 64)
     kept = cast("Kept", type("Voucher", (), {"due": 100})())
     wallet = SentVouchers(kept)
