@@ -55,6 +55,8 @@ class Beside(Helper):
     """True for one that ends by itself, with code 0, when its work is done."""
     notices: bool = True
     """True if it has a connection all the while, and writes that it waits when that breaks."""
+    began: int = 0
+    """End of the log when it was last started."""
 
     @classmethod
     def of(cls, folder: Path, *words: str) -> Self:
@@ -63,6 +65,11 @@ class Beside(Helper):
         clock = folder.with_suffix(".clock")
         clock.write_text("0")
         return cls(folder.name, folder, [str(CLOCKED), str(clock), *words], "")
+
+    def start(self) -> None:
+        """Start it."""
+        self.began = self.mark()
+        Helper.start(self)
 
     @contextmanager
     def running(self) -> Iterator[Self]:

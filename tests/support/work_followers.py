@@ -71,7 +71,7 @@ def _provider(url: str, _folder: Path, home: Path, account: str = "//Charlie") -
 
 def _computes(program: Beside, node: DevNode) -> None:
     """Have a job computed; its requester has a gateway of its own, at the node itself."""
-    program.wait_for("serving at")
+    program.wait_for("serving at", program.began)
     since = program.mark()
     job = submitted(program.folder.with_name(f"{program.name}-requester"), node.ws)
     assert job["state"] not in ("refunded", "slashed")
@@ -84,7 +84,7 @@ def _gateway(url: str, folder: Path, _home: Path) -> list[str]:
 
 def _serves(program: Beside, node: DevNode) -> None:
     """Hand a job over, which the gateway sees on its chain; inputs of open jobs are there."""
-    program.wait_for("serving at")
+    program.wait_for("serving at", program.began)
     since, base = program.mark(), program.folder / "base"
     job = submitted(base, node.ws, "--detach")
     program.wait_for(job["job"][:14], since)
