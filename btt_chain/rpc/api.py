@@ -6,6 +6,8 @@ The runtime API of a pallet that no group calls has a method for each of its fun
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final, Protocol
 
@@ -76,6 +78,8 @@ class WholeBackend(Backend, Protocol):
     def dev(self) -> Dev | None:
         """Development controls; None on chains that are not for development or sealed by hand."""
 
+
+LOG: Final = logging.getLogger(__name__)
 
 GROUPS: Final = (
     ("StakingApi", "staking_", "staking:StakingApi"),
@@ -159,8 +163,9 @@ class FeatureGroups:
         self._registry = registry
         self._backend = backend
         self._version: RuntimeVersion | None = None
-        self._default: list[type[RuntimeApi]] = []
-        """The APIs with a default group."""
+        self._default: dict[str, list[str]] = {}
+        """The names of the methods of default groups, by the begin that these have."""
+        self._pallets: Sequence[type[RuntimeApi]] = ()
         self._set(version_of(backend.chain))
         hub.listen(self._on_chain_event)
 
@@ -169,14 +174,14 @@ class FeatureGroups:
             self._set(self._backend.chain.runtime_version(event.hash))
 
     def _set(self, version: RuntimeVersion | None) -> None:
-        if version is None or version == self._version:
+        pallets = self._backend.chain.pallet_apis()
+        if version is None or (version == self._version and pallets == self._pallets):
             return
         before = [] if self._version is None else [api for api, _ in self._version.apis.value]
-        self._version = version
+        self._version, self._pallets = version, pallets
         apis = [api for api, _ in version.apis.value]
         reason = f"this chain's runtime, {version.spec_name.value}, has no {{}}"
-        for own in self._default:
-            self._registry.remove(start_of(own), reason)
+        self._remove_default(reason)
         for name, start, place in GROUPS:
             api = api_id(name)
             if api not in apis:
@@ -186,13 +191,31 @@ class FeatureGroups:
                 self._registry.elsewhere.pop(start, None)
                 kind = getattr(import_module(f"{__package__}.{module}"), group)
                 self._registry.add(kind(self._backend))
-        methods = self._registry.methods.values()
-        covered = {getattr(entry.handler, API, "") for entry in methods}
-        pallets = self._backend.chain.pallet_apis()
-        self._default = [own for own in pallets if own.__name__ not in covered]
-        for own in self._default:
-            self._registry.elsewhere.pop(start_of(own), None)
-            self._registry.add(default_group(own)(self._backend))
+        methods = self._registry.methods
+        covered = {getattr(entry.handler, API, "") for entry in methods.values()}
+        for own in pallets:
+            if own.__name__ not in covered:
+                self._add_default(own)
+
+    def _remove_default(self, reason: str) -> None:
+        """Remove the default groups, and no other methods whose names begin like theirs."""
+        for start, names in self._default.items():
+            self._registry.drop(names)
+            if not any(name.startswith(start) for name in self._registry.methods):
+                self._registry.elsewhere[start] = reason
+        self._default = {}
+
+    def _add_default(self, api: type[RuntimeApi]) -> None:
+        """Add the default group of a pallet; one that JSON-RPC cannot have costs only itself."""
+        start, before = start_of(api), set(self._registry.methods)
+        try:
+            self._registry.add(default_group(api)(self._backend))
+        except (TypeError, ValueError) as error:
+            self._registry.drop(set(self._registry.methods) - before)
+            LOG.warning("%s has no methods of JSON-RPC: %s", api.__name__, error)
+            return
+        self._registry.elsewhere.pop(start, None)
+        self._default[start] = [*set(self._registry.methods) - before]
 
 
 def version_of(chain: Chain) -> RuntimeVersion | None:

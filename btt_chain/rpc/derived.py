@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import NoneType
 from typing import Annotated, Final, TypeAlias, get_args
@@ -96,6 +97,11 @@ def derived(
         default = (defaults or {}).get(each, default)
         wire_name = (names or {}).get(each, each)
         arguments.append(Argument(wire_name, kind, codec(hint), form, default))
+    is_required = False
+    for at, argument in reversed([*enumerate(arguments)]):
+        if is_required:  # an argument before one that is required is given, too
+            arguments[at] = replace(argument, default=inspect.Parameter.empty)
+        is_required = is_required or argument.default is inspect.Parameter.empty
 
     def handler(self: Views, *values: object) -> Json:
         *given, at = values
@@ -133,7 +139,10 @@ def default_group(api: type[RuntimeApi]) -> type[DefaultViews]:
     has no JSON, as a call, has no method.
     """
     handlers = {
-        name: derived(f"{start_of(api)}{camel_case(name)}", declared.run, page=PAGE)
+        # Not `name`: it could be that of a method which groups have.
+        f"method_{name}": derived(
+            f"{start_of(api)}{camel_case(name)}", declared.run, names={"at": "at_"}, page=PAGE
+        )
         for name, declared in api.METHODS.items()
         if not declared.is_unsafe and has_json(declared.run)
     }

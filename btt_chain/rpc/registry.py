@@ -7,7 +7,7 @@ and `Registry.add` binds them once. Handlers stay ordinary, typed functions.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from enum import Enum, auto
 from typing import TypeVar
@@ -179,7 +179,11 @@ class Registry:
     def remove(self, start: str, reason: str) -> None:
         """Remove the methods whose names begin so; `reason` is their error, `{}` in it the name."""
         self.elsewhere[start] = reason
-        for name in [name for name in self.methods if name.startswith(start)]:
+        self.drop([name for name in self.methods if name.startswith(start)])
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Remove methods by their names."""
+        for name in names:
             del self.methods[name]
 
     def _bind(self, handler: Callable[..., object], mark: Mark) -> None:

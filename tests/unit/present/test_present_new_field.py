@@ -53,7 +53,7 @@ def test_json_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = ModelBackend()
     encoded = codec(LongerOrder | None).encode(ORDER)
     monkeypatch.setattr(backend.chain, "call", lambda *_: encoded)
-    answer = vars(default_group(LongerApi))["order"](DefaultViews(backend), 0, None)
+    answer = vars(default_group(LongerApi))["method_order"](DefaultViews(backend), 0, None)
     assert answer == record(Order).json(OLD, CONTEXT) | NEW
 
 

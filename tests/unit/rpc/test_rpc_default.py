@@ -8,6 +8,7 @@ import pytest
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.rpc.api import build_registry
+from btt_chain.rpc.backend import NewBest
 from btt_chain.rpc.derived import DefaultViews, default_group
 from btt_chain.rpc.hub import Hub
 from btt_chain.scale import codec, u16, u32, u64, u128
@@ -47,12 +48,59 @@ class OddApi(RuntimeApi, version=1, unsafe=("trusted",)):
 def test_a_function_has_a_method_by_its_name_with_its_parameters_and_help() -> None:
     group = default_group(OddApi)
     names = [name for name in vars(group) if not name.startswith("__")]
-    assert names == ["plain"]
-    handler = vars(group)["plain"]
+    assert names == ["method_plain"]
+    handler = vars(group)["method_plain"]
     parameters = inspect.signature(handler).parameters
     assert list(parameters) == ["self", "who", "limit", "at"]
     assert parameters["limit"].default == 100
     assert handler.__doc__ == "Return numbers."
+
+
+class ClashingApi(RuntimeApi, version=1):
+    """Functions with names of our own."""
+
+    def ask(self, at: u64) -> u64:
+        """Return a number of a time."""
+        raise NotImplementedError
+
+    def chain(self, after: u32 | None, owner: u32) -> u64:
+        """Return a number of an owner."""
+        raise NotImplementedError
+
+
+class PaymentApi(RuntimeApi, version=1):
+    """The API of a pallet Payment, whose methods begin like those of Substrate."""
+
+    def fees(self) -> u64:
+        """Return a number."""
+        raise NotImplementedError
+
+
+def test_names_of_arguments_and_functions_clash_with_none_of_our_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend = ModelBackend()
+    backend.chain.apis = (ClashingApi,)
+    names = set(build_registry(backend, Hub(backend.chain)).names())
+    assert {"clashing_ask", "clashing_chain", "system_chain"} <= names
+    group = default_group(ClashingApi)
+    ask = inspect.signature(vars(group)["method_ask"]).parameters
+    assert list(ask) == ["self", "at_", "at"]
+    chain = inspect.signature(vars(group)["method_chain"]).parameters
+    assert chain["after"].default is inspect.Parameter.empty
+    monkeypatch.setattr(backend.chain, "call", lambda *_: codec(u64).encode(u64(7)))
+    assert vars(group)["method_ask"](group(backend), 9, None) == "7"
+
+
+def test_a_pallet_that_leaves_takes_no_methods_of_others_along() -> None:
+    backend = ModelBackend()
+    backend.chain.apis = (PaymentApi,)
+    registry = build_registry(backend, Hub(backend.chain))
+    assert {"payment_fees", "payment_queryInfo"} <= set(registry.names())
+    backend.chain.apis = ()
+    backend.chain.emit(NewBest(backend.chain.best_hash, (), ()))
+    assert "payment_fees" not in registry.names()
+    assert "payment_queryInfo" in registry.names()
 
 
 def test_apis_without_a_group_have_methods_and_others_keep_theirs() -> None:
@@ -73,7 +121,7 @@ def test_the_answer_has_each_field_of_the_record(monkeypatch: pytest.MonkeyPatch
         return codec(Order | None).encode(ORDER)
 
     monkeypatch.setattr(backend.chain, "call", call)
-    answer = vars(default_group(ExchangeApi))["order"](DefaultViews(backend), 9, None)
+    answer = vars(default_group(ExchangeApi))["method_order"](DefaultViews(backend), 9, None)
     assert isinstance(answer, dict)
     assert (answer["asset"], answer["price"], answer["until"]) == (3, "5", None)
 
