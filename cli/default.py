@@ -125,7 +125,14 @@ def node_of(name: str, args: Sequence[str], ctx: click.Context) -> tuple[str, fl
     with options.make_context(
         name, list(args), parent=ctx, resilient_parsing=True, default_map=defaults
     ) as own:
-        return own.params["url"], own.params["timeout"]
+        # What was mistyped is None here, and is refused by the command itself.
+        url, timeout = (
+            parameter.get_default(own) if own.params[name] is None else own.params[name]
+            for name in ("url", "timeout")
+            for parameter in options.params
+            if parameter.name == name
+        )
+        return str(url), float(str(timeout))
 
 
 def node_options(name: str) -> click.Command:
@@ -162,7 +169,7 @@ class PalletCommands:
         self._metadata = metadata
         self._types = presented_types(metadata)
         self._pallet = pallet
-        docs = help_of(pallet.docs) or f"The pallet {pallet.name} of the chain."
+        docs = help_of(pallet.docs) or f"The pallet {printable(pallet.name)} of the chain."
         self.group: Final = PalletGroup(command_name(pallet.name), help=docs)
         self.group.params = node_options(str(self.group.name)).params
         for call in metadata.items.calls(pallet):
@@ -259,7 +266,7 @@ class PalletCommands:
         title = command_name(name)
         while title in self.group.commands:
             title = f"show-{title}"
-        function.__name__, function.__doc__ = title, help_of(docs) or name
+        function.__name__, function.__doc__ = title, help_of(docs) or printable(name)
         returned = function.__annotations__["return"]
         function.__annotations__ = {"chain": ViewClient, **hints, "return": returned}
         parameters = [Parameter(key, hint) for key, hint in hints.items() if key != LIMIT]

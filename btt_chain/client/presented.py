@@ -47,6 +47,8 @@ VALUE: Final = "value"
 
 MAX_NESTING: Final = 48
 """Maximum nesting of types; deeper ones have no Python type."""
+MAX_PARTS: Final = 1_000
+"""Maximum number of parts of a Python type: it is compared and hashed with all of them."""
 
 SHARES: Final = {"Perbill": BILLIONTHS, "Permill": MILLIONTHS, "Percent": PERCENT}
 """Marks of shares by the last part of a type's path."""
@@ -72,6 +74,7 @@ class PresentedTypes:
         self._types = metadata.items.types
         self._values = metadata.values
         self._hints: dict[int, object] = {}
+        self._sizes: dict[int, int] = {}
         self._unfinished: list[int] = []
 
     def rule(self, type_id: int, mark: Meaning | None = None) -> Rule[object]:
@@ -92,18 +95,43 @@ class PresentedTypes:
             return None
         self._unfinished.append(type_id)
         try:
-            self._hints[type_id] = self._annotation(type_id)
+            self._sizes[type_id] = size = 1 + sum(map(self._size, self._within(type_id)))
+            hint = None if size > MAX_PARTS else self._annotation(type_id)
+        except (TypeError, ValueError):  # names that Python's types cannot have
+            hint = None
         finally:
             self._unfinished.pop()
-        return self._hints[type_id]
+        self._hints[type_id] = hint
+        return hint
+
+    def _size(self, type_id: int) -> int:
+        """Return the number of parts of a Python type, in which a class is one."""
+        self.annotation(type_id)
+        return self._sizes.get(type_id, 1)
+
+    def _within(self, type_id: int) -> list[int]:
+        """Return the types of which a Python type consists that is not a class."""
+        match self._types.type(type_id).definition:
+            case CompactDef(part) | SequenceDef(part) | ArrayDef(_, part):
+                return [part]
+            case TupleDef(parts):
+                return [*parts]
+            case CompositeDef(fields) if any(field.name is None for field in fields):
+                return [field.type for field in fields]
+            case VariantDef(variants) if self._types.is_option(type_id):
+                return [field.type for field in variants[-1].fields]
+        return []
 
     def of_field(self, field: PortableField, *, money: bool = False) -> object | None:
         """Return the Python type of a field, marked by the name that metadata give its type.
 
         With `money`, a u128 without a name of its own is an amount. None if the type has none.
         """
-        hint, definition = self.annotation(field.type), self._bare(field.type)
-        if hint is None or not isinstance(definition, PrimitiveDef):
+        hint = self.annotation(field.type)
+        if hint is None:
+            return None
+        definition = self._bare(field.type)
+        if not isinstance(definition, PrimitiveDef):
             return hint
         if definition.kind.name == "u128" and is_money(self._types, field, money):
             return marked(hint, MONEY)
@@ -269,9 +297,15 @@ def _attributes(fields: Sequence[PortableField], *, is_unnamed: bool = False) ->
     if is_unnamed:
         return [f"part_{at}" for at, _ in enumerate(fields)]
     names = [field.name or "" for field in fields]
-    if len(set(names)) < len(names) or not all(name.isidentifier() for name in names):
+    if not all(map(_is_plain, names)):
         return None
-    return [name + "_" if iskeyword(name) else name for name in names]
+    names = [name + "_" if iskeyword(name) else name for name in names]
+    return None if len(set(names)) < len(names) else names
+
+
+def _is_plain(name: str) -> bool:
+    """Return True if a name can be that of an attribute, as it is."""
+    return name.isascii() and name.isidentifier() and not name.startswith("__")
 
 
 def optional(hint: object) -> object:

@@ -20,14 +20,17 @@ from btt_chain.client.presented import (
 from btt_chain.present import Context, Unfit
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import compact_decode, u32, u64
+from btt_chain.scale import compact_decode, u8, u32, u64
 from btt_chain.scale.metadata import (
+    CompactDef,
     CompositeDef,
     PortableField,
     PortableType,
+    PortableVariant,
     RuntimeMetadata,
     SequenceDef,
     StorageEntry,
+    TupleDef,
     TypeDef,
     VariantDef,
 )
@@ -152,6 +155,18 @@ def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
         for _ in range(MAX_NESTING + 2):
             deep = add(metadata, SequenceDef(deep))
         kinds.append(deep)
+        kinds.append(add(metadata, CompositeDef([PortableField("\ufb01", account)])))
+        both = [PortableField("class", account), PortableField("class_", account)]
+        kinds.append(add(metadata, CompositeDef(both)))
+        kinds.append(add(metadata, CompositeDef([PortableField("__init__", account)])))
+        kinds.append(add(metadata, VariantDef([PortableVariant("mro", [], u8(0))])))
+        itself = u32(len(metadata.types))
+        add(metadata, CompactDef(itself))
+        kinds.append(add(metadata, CompositeDef([PortableField("a", itself)])))
+        wide = account
+        for _ in range(MAX_NESTING - 4):
+            wide = add(metadata, TupleDef([wide, wide]))
+        kinds.append(wide)
         kinds.append(add(metadata, CompositeDef([PortableField("class", account)])))
 
     chain = read_chain_metadata(changed(hostile), {})
