@@ -91,11 +91,13 @@ class Parameter:
         type, mark = self._type(), self.mark
         if not mark.help:
             metavar = f"[{self.metavar}]" if self.is_optional else self.metavar
-            return click.Argument(
+            argument = click.Argument(
                 [self.key], type=type, nargs=-1 if self.is_list else 1,
                 metavar=None if isinstance(type, click.Choice) else metavar,
                 required=not self.is_optional and mark.default is None,
             )  # fmt: skip
+            argument.name = self.key  # click would lower it
+            return argument
         rule = self.rule.inner if isinstance(self.rule, Option) else self.rule
         is_flag = isinstance(rule, Truth)
         # A flag that may be absent has an opposite.

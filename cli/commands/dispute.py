@@ -15,7 +15,7 @@ from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.merchants import existing, number, span_of
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.common.working import read_id
+from cli.common.types import Digest
 from cli.declared import composed, query
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, MomentOf
@@ -59,8 +59,8 @@ async def open_(
         Balance | None, Input(help="Disputed part in BTT. [default: all that is left]")
     ],
     evidence: Annotated[
-        str | None,
-        Input("HEX", "blake2_256 of the evidence, which the panel gets off chain."),
+        H256 | None,
+        Input("HEX", "blake2_256 of the evidence, which the panel gets off chain.", type=Digest()),
     ],
     sender: Sender,
 ) -> dict[str, object]:
@@ -83,7 +83,6 @@ async def open_(
     value, money = left if amount is None else int(amount), chain.currency
     if not 0 < value <= left:
         raise Mistyped(f"--amount: {money.format(left)} are left of payment {payment}")
-    digest = NO_HASH if evidence is None else H256(read_id(evidence, "--evidence"))
     hours = number(chain.chain.constant("PayFi.AnswerHours"))
     why = rule(DisputeReason).text(reason, Context())
     deposit = money.format(int(deposit_of(u128(value))))
@@ -92,7 +91,7 @@ async def open_(
         f"{chain.chain.metadata.address(view.payment.merchant)}: {why}; {deposit} are on hold as a "
         f"deposit. The merchant has {await span_of(chain.chain, hours=hours)} to answer."
     )
-    return {"payment": payment, "amount": value, "reason": reason, "evidence": digest}
+    return {"payment": payment, "amount": value, "reason": reason, "evidence": evidence or NO_HASH}
 
 
 def check_payer(chain: Chain, view: PaymentView, sender: Sender) -> None:

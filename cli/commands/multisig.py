@@ -46,9 +46,9 @@ from cli.common.signers import carrying
 from cli.common.trying import failure_of, signed_by
 from cli.common.wallets import names_of_accounts, wallet, wallet_errors
 from cli.common.working import account
-from cli.declared import composed, program
+from cli.declared import program
 from cli.parameters import Input
-from runtime.pallets.multisig.pallet import MAX_SIGNATORIES, Multisig
+from runtime.pallets.multisig.pallet import MAX_SIGNATORIES
 
 Name = Annotated[str, Input(check=multisig_named)]
 Number = Annotated[str | None, Input("NUMBER")]
@@ -199,13 +199,8 @@ async def execute(
     await _act(chain.chain, sender, name, number, call, must_run=True)
 
 
-@composed(
-    multisig, Multisig.cancel_as_multi,
-    "btt-chain multisig cancel treasury 184-1 --from alice", done="The call is cancelled.",
-)  # fmt: skip
-async def cancel(
-    chain: ViewClient, name: Name, number: Number, sender: Sender
-) -> dict[str, object]:
+@program(multisig, "btt-chain multisig cancel treasury 184-1 --from alice")
+async def cancel(chain: ViewClient, name: Name, number: Number, sender: Sender) -> None:
     """Cancel a call that you proposed; the deposit is returned."""
     node, entry = chain.chain, multisig_named(name)
     check_signer(entry, sender.account, node.metadata.address(sender.account))
@@ -214,10 +209,12 @@ async def cancel(
     if operation.depositor != sender.account:
         by = node.metadata.address(operation.depositor)
         raise Refused(f"only the account that proposed number {waiting.number} may cancel it: {by}")
-    return {
-        "threshold": entry.threshold, "other_signatories": others(entry, sender.account),
-        "timepoint": operation.when, "call_hash": waiting.call_hash,
-    }  # fmt: skip
+    sent = await sender.send(
+        chain, "Multisig", "cancel_as_multi",
+        threshold=entry.threshold, other_signatories=others(entry, sender.account),
+        timepoint=operation.when, call_hash=waiting.call_hash,
+    )  # fmt: skip
+    report(sent, sender.as_json, f"Number {waiting.number} is cancelled.", number=waiting.number)
 
 
 # ---- helpers

@@ -206,7 +206,11 @@ async def execute(
     number: Number,
     call: Annotated[
         str | None,
-        Input("HEX|FILE", "The encoded call, if it was announced from another wallet."),
+        Input(
+            "HEX|FILE",
+            "The encoded call, if it was announced from another wallet.",
+            check=call_given,
+        ),
     ],
 ) -> None:
     """Make an announced call as ACCOUNT, when its delay is over."""
@@ -226,28 +230,27 @@ async def execute(
     report(sent, sender.as_json, f"Number {height} is executed.", number=height)
 
 
-@composed(
-    proxy, Proxy.reject_announcement, "btt-chain proxy reject bob 184 --from alice",
-    done="The announced call is rejected.",
-)  # fmt: skip
-async def reject(
-    chain: ViewClient, delegate: Delegate, number: Number, sender: Sender
-) -> dict[str, object]:
+@program(proxy, "btt-chain proxy reject bob 184 --from alice")
+async def reject(chain: ViewClient, delegate: Delegate, number: Number, sender: Sender) -> None:
     """Reject a call that PROXY announced as the signer's account."""
     announced = await announced_call(chain, delegate, AccountId(sender.account), number)
-    return {"delegate": Id(delegate), "call_hash": announced.call_hash}
+    sent = await sender.send(
+        chain, "Proxy", "reject_announcement",
+        delegate=Id(delegate), call_hash=announced.call_hash,
+    )  # fmt: skip
+    height = int(announced.height)
+    report(sent, sender.as_json, f"Number {height} is rejected.", number=height)
 
 
-@composed(
-    proxy, Proxy.remove_announcement, "btt-chain proxy withdraw alice 184 --from bob",
-    done="The announced call is withdrawn.",
-)  # fmt: skip
-async def withdraw(
-    chain: ViewClient, real: AccountId, number: Number, sender: Sender
-) -> dict[str, object]:
+@program(proxy, "btt-chain proxy withdraw alice 184 --from bob")
+async def withdraw(chain: ViewClient, real: AccountId, number: Number, sender: Sender) -> None:
     """Withdraw a call that the signer announced as ACCOUNT; its deposit is returned."""
     announced = await announced_call(chain, AccountId(sender.account), real, number)
-    return {"real": Id(real), "call_hash": announced.call_hash}
+    sent = await sender.send(
+        chain, "Proxy", "remove_announcement", real=Id(real), call_hash=announced.call_hash
+    )
+    height = int(announced.height)
+    report(sent, sender.as_json, f"Number {height} is withdrawn.", number=height)
 
 
 # ---- the chain's records
