@@ -126,13 +126,9 @@ def node_of(name: str, args: Sequence[str], ctx: click.Context) -> tuple[str, fl
         name, list(args), parent=ctx, resilient_parsing=True, default_map=defaults
     ) as own:
         # What was mistyped is None here, and is refused by the command itself.
-        url, timeout = (
-            parameter.get_default(own) if own.params[name] is None else own.params[name]
-            for name in ("url", "timeout")
-            for parameter in options.params
-            if parameter.name == name
-        )
-        return str(url), float(str(timeout))
+        typed = {name: value for name, value in own.params.items() if value is not None}
+        values = {each.name: each.get_default(own) for each in options.params} | typed
+        return str(values["url"]), float(str(values["timeout"]))
 
 
 def node_options(name: str) -> click.Command:

@@ -297,15 +297,10 @@ def _attributes(fields: Sequence[PortableField], *, is_unnamed: bool = False) ->
     if is_unnamed:
         return [f"part_{at}" for at, _ in enumerate(fields)]
     names = [field.name or "" for field in fields]
-    if not all(map(_is_plain, names)):
+    if not all(each.isascii() and each.isidentifier() and each[:2] != "__" for each in names):
         return None
     names = [name + "_" if iskeyword(name) else name for name in names]
     return None if len(set(names)) < len(names) else names
-
-
-def _is_plain(name: str) -> bool:
-    """Return True if a name can be that of an attribute, as it is."""
-    return name.isascii() and name.isidentifier() and not name.startswith("__")
 
 
 def optional(hint: object) -> object:

@@ -191,19 +191,17 @@ class FeatureGroups:
                 self._registry.elsewhere.pop(start, None)
                 kind = getattr(import_module(f"{__package__}.{module}"), group)
                 self._registry.add(kind(self._backend))
-        methods = self._registry.methods
-        covered = {getattr(entry.handler, API, "") for entry in methods.values()}
+        covered = {getattr(entry.handler, API, "") for entry in self._registry.methods.values()}
         for own in pallets:
             if own.__name__ not in covered:
                 self._add_default(own)
 
     def _remove_default(self, reason: str) -> None:
         """Remove the default groups, and no other methods whose names begin like theirs."""
-        for start, names in self._default.items():
-            self._registry.drop(names)
+        for start in [*self._default]:
+            self._registry.drop(self._default.pop(start))
             if not any(name.startswith(start) for name in self._registry.methods):
                 self._registry.elsewhere[start] = reason
-        self._default = {}
 
     def _add_default(self, api: type[RuntimeApi]) -> None:
         """Add the default group of a pallet; one that JSON-RPC cannot have costs only itself."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from types import NoneType
 from typing import Annotated, Final, TypeAlias, get_args
@@ -87,21 +86,18 @@ def derived(
     """
     hints = hints_of(function)
     called, result = api_name(function), hints.pop("return")
-    arguments = []
+    arguments, empty = [], inspect.Parameter.empty
     for each, hint in hints.items():
         kind, is_optional = _without_none(hint)
         form = (forms or {}).get(each) or form_of(kind)
-        default: object = None if is_optional else inspect.Parameter.empty
+        default: object = None if is_optional else empty
         if each == "limit" and page is not None:
             form, default = Annotated[int, Parsed(partial(page_size, page))], page
         default = (defaults or {}).get(each, default)
         wire_name = (names or {}).get(each, each)
         arguments.append(Argument(wire_name, kind, codec(hint), form, default))
-    is_required = False
-    for at, argument in reversed([*enumerate(arguments)]):
-        if is_required:  # an argument before one that is required is given, too
-            arguments[at] = replace(argument, default=inspect.Parameter.empty)
-        is_required = is_required or argument.default is inspect.Parameter.empty
+    # An argument before one that is required is required, too.
+    required = max((at for at, each in enumerate(arguments) if each.default is empty), default=-1)
 
     def handler(self: Views, *values: object) -> Json:
         *given, at = values
@@ -114,7 +110,8 @@ def derived(
     where = inspect.Parameter.POSITIONAL_OR_KEYWORD
     vars(handler)["__signature__"] = inspect.Signature([
         inspect.Parameter("self", where),
-        *(inspect.Parameter(each.name, where, default=each.default) for each in arguments),
+        *(inspect.Parameter(each.name, where, default=each.default if at > required else empty)
+          for at, each in enumerate(arguments)),
         inspect.Parameter("at", where, default=None),
     ])  # fmt: skip
     handler.__annotations__ = {each.name: each.form for each in arguments} | {"at": Hash | None}

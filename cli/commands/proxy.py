@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from btt_chain.client.transactions import Call
+from btt_chain.client.transactions import Call, Included
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.present import Context, rule
@@ -227,7 +227,7 @@ async def execute(
         Call(bytes_of(announced, call)),
     )  # fmt: skip
     sent = await sender.send_call(chain.chain, outer)
-    report(sent, sender.as_json, f"Number {height} is executed.", number=height)
+    number_reported(sent, sender, height, "executed")
 
 
 @program(proxy, "btt-chain proxy reject bob 184 --from alice")
@@ -238,8 +238,7 @@ async def reject(chain: ViewClient, delegate: Delegate, number: Number, sender: 
         chain, "Proxy", "reject_announcement",
         delegate=Id(delegate), call_hash=announced.call_hash,
     )  # fmt: skip
-    height = int(announced.height)
-    report(sent, sender.as_json, f"Number {height} is rejected.", number=height)
+    number_reported(sent, sender, announced.height, "rejected")
 
 
 @program(proxy, "btt-chain proxy withdraw alice 184 --from bob")
@@ -249,8 +248,12 @@ async def withdraw(chain: ViewClient, real: AccountId, number: Number, sender: S
     sent = await sender.send(
         chain, "Proxy", "remove_announcement", real=Id(real), call_hash=announced.call_hash
     )
-    height = int(announced.height)
-    report(sent, sender.as_json, f"Number {height} is withdrawn.", number=height)
+    number_reported(sent, sender, announced.height, "withdrawn")
+
+
+def number_reported(sent: Included, sender: Sender, height: int, done: str) -> None:
+    """Print what was done with an announced call."""
+    report(sent, sender.as_json, f"Number {height} is {done}.", number=int(height))
 
 
 # ---- the chain's records
