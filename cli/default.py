@@ -127,7 +127,7 @@ def node_of(name: str, args: Sequence[str], ctx: click.Context) -> tuple[str, fl
     ) as own:
         # What was mistyped is None here, and is refused by the command itself.
         typed = {name: value for name, value in own.params.items() if value is not None}
-        values = {each.name: each.get_default(own) for each in options.params} | typed
+        values = {option.name: option.get_default(own) for option in options.params} | typed
         return str(values["url"]), float(str(values["timeout"]))
 
 

@@ -297,7 +297,7 @@ def _attributes(fields: Sequence[PortableField], *, is_unnamed: bool = False) ->
     if is_unnamed:
         return [f"part_{at}" for at, _ in enumerate(fields)]
     names = [field.name or "" for field in fields]
-    if not all(each.isascii() and each.isidentifier() and each[:2] != "__" for each in names):
+    if not all(name.isascii() and name.isidentifier() and name[:2] != "__" for name in names):
         return None
     names = [name + "_" if iskeyword(name) else name for name in names]
     return None if len(set(names)) < len(names) else names

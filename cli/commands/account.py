@@ -18,7 +18,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.crypto.signature import verify as is_signed
 from btt_chain.primitives import ss58
-from btt_chain.primitives.digits import from_hex, to_hex
+from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.strict_json import BadJson, read_json
 from btt_chain.wallet.entries import Entry, Kind
 from btt_chain.wallet.errors import WalletError
@@ -36,6 +36,7 @@ from cli.common.options import (
     scheme_option,
     wallet_option,
 )
+from cli.common.session import from_hex
 from cli.common.wallets import (
     Passwords,
     key_of,
@@ -297,7 +298,7 @@ def verify(signature: str, who: str, message: str | None, is_hex: bool, as_json:
     Any of the three kinds of key may have signed, and the message may be in the brackets that
     wallets in browsers put around it.
     """
-    account, raw = _account(who), _raw(signature, "the signature")
+    account, raw = _account(who), from_hex(signature, "the signature")
     text = _message(message, is_hex=is_hex)
     wrapped = b"<Bytes>" + text + b"</Bytes>"
     right = any(
@@ -478,14 +479,7 @@ def _account(text: str) -> bytes:
 
 def _message(given: str | None, *, is_hex: bool) -> bytes:
     raw = sys.stdin.buffer.read() if given is None else given.encode()
-    return _raw(raw.decode("ascii", "replace"), "the message") if is_hex else raw
-
-
-def _raw(text: str, what: str) -> bytes:
-    try:
-        return from_hex(text.strip())
-    except ValueError:
-        raise Mistyped(f"{what} is not hex") from None
+    return from_hex(raw.decode("ascii", "replace"), "the message") if is_hex else raw
 
 
 def _kind_of(entry: Entry) -> str:

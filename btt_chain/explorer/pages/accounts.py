@@ -187,7 +187,7 @@ def _history(
     """Return a page of the history; with `is_partial` without the transactions of others."""
     height, i = below_place(below)
     touches = [] if row is None else context.index.touches_below(row.id, height, i, PAGE + 1)
-    found: list[HistoryRow] = []
+    rows: list[HistoryRow] = []
     for touch in touches[:PAGE]:
         block = context.index.block(touch.height)
         if block is None or (is_partial and touch.is_of_others):
@@ -196,13 +196,13 @@ def _history(
         if touch.i != OF_BLOCK:
             place = context.index.extrinsic(touch.height, touch.i)
         extrinsic = None if place is None else extrinsic_json(context.data, place, block.spec)
-        found.append(
+        rows.append(
             {"height": touch.height, "roles": _roles(touch.role), "extrinsic": extrinsic,
              "time": time_of(block.ms)}
         )  # fmt: skip
     last = touches[PAGE - 1] if len(touches) > PAGE else None
     return {
-        "history": found,
+        "history": rows,
         "isPartial": is_partial,
         "next": None if last is None else _place_after(last),
     }
@@ -234,7 +234,7 @@ async def _stored(context: Context, key: bytes, hash: bytes) -> list[Entry]:
         storage_key, _ = chain.metadata.storage.key(pallet, entry, [address])
         keys[storage_key] = (pallet, entry)
     values = await context.node.values(chain, list(keys), hash)
-    found: list[Entry] = []
+    rows: list[Entry] = []
     for storage_key, (pallet, entry) in keys.items():
         raw = values.get(storage_key)
         if raw is None:
@@ -246,11 +246,11 @@ async def _stored(context: Context, key: bytes, hash: bytes) -> list[Entry]:
             text = chain.metadata.values.for_people(kind, value, money=is_amount)
         except ClientError as error:
             text = str(error)
-        found.append(
+        rows.append(
             {"item": f"{pallet.name}.{entry.name}", "shown": shown(text, PAGE_LENGTH),
              "key": to_hex(storage_key)}
         )  # fmt: skip
-    return found
+    return rows
 
 
 def _account_maps(chain: Chain) -> list[tuple[PalletMetadata, StorageEntry]]:

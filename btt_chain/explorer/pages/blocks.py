@@ -170,7 +170,7 @@ def _digest_item(item: DigestItem) -> DigestRow:
 def events_page(context: Context, name: str, below: str | None) -> EventsPage:
     """Return the events with a name, `Pallet.Event`, the latest first."""
     pallet, event = event_place(context, name)
-    found: list[EventRow] = []
+    rows: list[EventRow] = []
     last: int | None = None
     for height, _ in context.index.occurrences(EVENT, pallet, event, below_height(below), PAGE):
         row, body = context.index.block(height), context.index.body(height)
@@ -179,14 +179,14 @@ def events_page(context: Context, name: str, below: str | None) -> EventsPage:
         parts = [
             p for p in split_events(context, row, body) if (p.pallet, p.event) == (pallet, event)
         ]
-        found += [event_json(context, row, body, part) for part in parts[:PAGE]]
+        rows += [event_json(context, row, body, part) for part in parts[:PAGE]]
         last = height
-        if len(found) >= PAGE:
+        if len(rows) >= PAGE:
             break
     return {
         "name": name,
-        "events": found,
-        "next": str(last) if len(found) >= PAGE and last is not None else None,
+        "events": rows,
+        "next": str(last) if len(rows) >= PAGE and last is not None else None,
     }
 
 

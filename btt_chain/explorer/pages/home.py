@@ -149,15 +149,15 @@ async def _live(context: Context) -> Live:
         raise NodeGone("the index is empty")
     chain = await context.node.chain(specs[0][0])
     _, hash = context.index.final()
-    found: dict[str, Plain] = {}
+    state: dict[str, Plain] = {}
     for path in ("Session.Validators", "Balances.TotalBurned"):
         try:
-            found[path] = await chain.storage(path, at=hash)
+            state[path] = await chain.storage(path, at=hash)
         except NotFound:
             continue  # another chain may not have it
         except ClientError as error:
             raise NodeGone(str(error)) from None
-    validators, burned = found.get("Session.Validators"), found.get("Balances.TotalBurned")
+    validators, burned = state.get("Session.Validators"), state.get("Balances.TotalBurned")
     return {
         "validators": len(validators) if isinstance(validators, list) else None,
         "burned": str(burned) if isinstance(burned, int) else None,
@@ -178,7 +178,7 @@ async def _named(context: Context, text: str) -> list[NameRow]:
     wanted = text.casefold()
     if len(wanted) < 2:
         return []
-    found: list[NameRow] = []
+    entries: list[NameRow] = []
     for kind, names in (
         ("account", _identities), ("model", _models), ("asset", _assets),
         ("referendum", _referenda),
@@ -187,12 +187,12 @@ async def _named(context: Context, text: str) -> list[NameRow]:
             rows = await names(context)
         except (NodeGone, NoSuchPage):
             continue  # of a chain without them, or a node that does not answer: the others
-        found += [
+        entries += [
             {"kind": kind, "name": shown(name), "to": to}
             for to, name in rows
             if wanted in name.casefold()
         ]
-    return found
+    return entries
 
 
 async def _identities(context: Context) -> list[tuple[str, str]]:
@@ -272,19 +272,19 @@ def _names(context: Context, text: str) -> list[NameRow]:
     """Return pallets, calls and events whose names contain a text."""
     metadata = context.data.latest()
     wanted = text.lower().replace(" ", "")
-    found: list[NameRow] = []
+    rows: list[NameRow] = []
     if metadata is None or len(wanted) < 2:
-        return found
+        return rows
     for pallet in metadata.items.runtime.pallets:
         if wanted in pallet.name.lower():
-            found.append({"kind": "pallet", "name": pallet.name})
+            rows.append({"kind": "pallet", "name": pallet.name})
         for kind, variants in (
             ("call", metadata.items.calls(pallet)), ("event", metadata.items.events(pallet)),
         ):  # fmt: skip
             for variant in variants:
                 name = f"{pallet.name}.{variant.name}"
                 if wanted in name.lower() and wanted not in pallet.name.lower():
-                    found.append({"kind": kind, "name": name})
-        if len(found) >= MAX_FOUND:
+                    rows.append({"kind": kind, "name": name})
+        if len(rows) >= MAX_FOUND:
             break
-    return found[:MAX_FOUND]
+    return rows[:MAX_FOUND]

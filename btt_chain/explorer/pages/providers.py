@@ -162,17 +162,17 @@ def _money(context: Context, row: AccountRow, address: str) -> list[EarningRow]:
     heights: dict[int, None] = {}
     for touch in context.index.touches_below(row.id, END, END, BLOCKS):
         heights[touch.height] = None
-    found: list[EarningRow] = []
+    rows: list[EarningRow] = []
     for height in heights:
-        found += _money_of(context, height, address)
-    return found
+        rows += _money_of(context, height, address)
+    return rows
 
 
 def _money_of(context: Context, height: int, address: str) -> list[EarningRow]:
     row, body = context.index.block(height), context.index.body(height)
     if row is None or body is None:
         return []
-    found: list[EarningRow] = []
+    rows: list[EarningRow] = []
     for part in split_events(context, row, body):
         name = context.data.event_name(row.spec, part.pallet, part.event)
         kind = MONEY.get(name)
@@ -185,12 +185,12 @@ def _money_of(context: Context, height: int, address: str) -> list[EarningRow]:
         amount = 0 if kind.amount is None else number_in(fields.get(kind.amount))
         if fields.get(kind.who) == address and amount is not None:
             job = fields.get("job")
-            found.append(
+            rows.append(
                 {"height": height, "time": time_of(row.ms), "event": name, "what": kind.words,
                  "sign": kind.sign, "amount": str(amount),
                  "job": shown(job, 66) if isinstance(job, str) else None}
             )  # fmt: skip
-    return found
+    return rows
 
 
 def _sums(money: list[EarningRow]) -> Sums:

@@ -212,7 +212,7 @@ def _entry(metadata: ChainMetadata, entry: StorageEntry) -> EntryRow:
 
 
 def _constants(metadata: ChainMetadata, pallet: PalletMetadata) -> list[ConstantRow]:
-    found: list[ConstantRow] = []
+    rows: list[ConstantRow] = []
     for each in pallet.constants:
         try:
             with decoding("it is not of its type"):
@@ -220,8 +220,8 @@ def _constants(metadata: ChainMetadata, pallet: PalletMetadata) -> list[Constant
             text = metadata.values.for_people(each.type, value)
         except ClientError as error:
             text = str(error)
-        found.append(
+        rows.append(
             {"name": each.name, "type": metadata.items.type_name(each.type),
              "shown": shown(text, 400), "docs": docs_of(each)}
         )  # fmt: skip
-    return found
+    return rows

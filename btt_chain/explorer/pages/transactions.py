@@ -107,14 +107,14 @@ def transactions_page(
 def listed(context: Context, places: list[Place]) -> list[TimedExtrinsic]:
     """Return extrinsics of a list, each with the time and version of its block."""
     rows: dict[int, BlockRow | None] = {}
-    found: list[TimedExtrinsic] = []
+    items: list[TimedExtrinsic] = []
     for place in places:
         if place.height not in rows:
             rows[place.height] = context.index.block(place.height)
         row = rows[place.height]
         if row is not None:
-            found.append({**extrinsic_json(context.data, place, row.spec), "time": time_of(row.ms)})
-    return found
+            items.append({**extrinsic_json(context.data, place, row.spec), "time": time_of(row.ms)})
+    return items
 
 
 def call_place(context: Context, name: str) -> tuple[int, int]:
@@ -222,17 +222,17 @@ def short(text: str) -> str:
 
 
 def _arguments(view: ExtrinsicView) -> list[ArgumentRow]:
-    found: list[ArgumentRow] = []
+    rows: list[ArgumentRow] = []
     for name, value in view.call.arguments.items():
         text = view.call.shown.get(name, "")
         readable = None
         if name in TEXT_ARGUMENTS and isinstance(value, str) and value.startswith("0x"):
             readable = of_bytes(bytes.fromhex(value[2:]), PAGE_LENGTH)
-        found.append(
+        rows.append(
             {"name": name, "value": _plain(value), "shown": shown(text, PAGE_LENGTH),
              "text": readable}
         )  # fmt: skip
-    return found
+    return rows
 
 
 def event_json(context: Context, row: BlockRow, body: Body, part: EventPart) -> EventRow:

@@ -140,16 +140,16 @@ async def _planned(context: Context, clock: Clock | None) -> PlannedRow | None:
 
 def _decisions(context: Context) -> list[DecisionRow]:
     """Return the events of upgrades with the account that caused each, the latest first."""
-    found: list[tuple[tuple[int, int], DecisionRow]] = []
+    rows: list[tuple[tuple[int, int], DecisionRow]] = []
     for name, words in DECISIONS.items():
         try:
             pallet, event = event_place(context, name)
         except NoSuchPage:
             continue
         for height, _ in context.index.occurrences(EVENT, pallet, event, END, MAX_DECISIONS):
-            found += _events(context, height, (pallet, event), words)
-    found.sort(key=lambda each: each[0], reverse=True)
-    return [fields for _, fields in found[:MAX_DECISIONS]]
+            rows += _events(context, height, (pallet, event), words)
+    rows.sort(key=lambda each: each[0], reverse=True)
+    return [fields for _, fields in rows[:MAX_DECISIONS]]
 
 
 def _events(
@@ -163,7 +163,7 @@ def _events(
     deciders = {
         context.data.event_name(row.spec, part.pallet, part.event): part.extrinsic for part in parts
     }
-    found: list[tuple[tuple[int, int], DecisionRow]] = []
+    rows: list[tuple[tuple[int, int], DecisionRow]] = []
     for place_in_block, part in enumerate(parts):
         if (part.pallet, part.event) != kind:
             continue
@@ -176,10 +176,10 @@ def _events(
             place = context.index.extrinsic(height, part.extrinsic)
             fields["extrinsic"] = f"{height}-{part.extrinsic}"
             fields["signer"] = None if place is None else account_json(context.data, place.signer)
-        found.append(((height, place_in_block), fields))
+        rows.append(((height, place_in_block), fields))
         try:
             view = context.data.event(row.spec, body.events, part)
         except ClientError:
             continue
         fields["version"] = number_in(view.fields.get("spec_version"))
-    return found
+    return rows
