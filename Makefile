@@ -6,8 +6,10 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-# The first that runs: a shim of pyenv may stand for a version that is not there.
-PYTHON ?= $(shell for it in python3.11 python3.12 python3.13 python3; do $$it -c "" 2>/dev/null && command -v $$it && break; done)
+# Environments are made of it; looked for once, and only where one is made.
+ifeq ($(origin PYTHON), undefined)
+PYTHON = $(eval PYTHON := $(shell sh scripts/choose_python.sh 3.11 3.12 3.13 3))$(PYTHON)
+endif
 # Processes that run tests side by side; 0 runs them in one.
 JOBS ?= 2
 # Processes that run networks: each has several nodes to keep busy.
