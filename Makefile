@@ -8,7 +8,7 @@ SHELL := /bin/sh
 
 # Environments are made of it; looked for once, and only where one is made.
 ifeq ($(origin PYTHON), undefined)
-PYTHON = $(eval PYTHON := $(shell sh scripts/choose_python.sh 3.11 3.12 3.13 3))$(PYTHON)
+PYTHON = $(eval PYTHON := $(shell sh scripts/choose_python.sh python3.11 python3.12 python3.13 python3))$(PYTHON)
 endif
 # Processes that run tests side by side; 0 runs them in one.
 JOBS ?= 2

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Prints the Python that environments are made of: of the named versions on PATH that can make one with
-# compiled packages, the fastest, and the first if no other is a tenth faster. How it was compiled
-# decides, which no setting tells: the same version takes a third more time without optimisations.
+# Prints the Python that environments are made of: of the named programs on PATH that can make one with
+# compiled packages, the first that is within a tenth of the fastest. How it was compiled decides, which
+# no setting shows: the same version takes a third more time without optimisations.
 #
-#   scripts/choose_python.sh VERSION...
+#   scripts/choose_python.sh NAME...
 set -u
 probe='
 import ensurepip, os, sysconfig, time, venv
@@ -20,14 +20,15 @@ def run():
     return time.process_time() - begun
 print(int(min(run() for _ in range(5)) * 1e6))'
 candidates() {
-    for version in "$@"; do
+    for name in "$@"; do
         IFS=:
         for folder in $PATH; do
-            python=$folder/python$version
+            python=$folder/$name
             # A shim of pyenv may stand for a version that is not there.
             [ -x "$python" ] && "$python" -c "" 2>/dev/null &&
                 echo "$("$python" -c "$probe" 2>/dev/null || echo 1000000000) $python"
         done
     done
 }
-candidates "$@" | awk '!first || $1 < first * 0.9 && (!best || $1 < best) { best = $1; path = $2 } !first { first = $1 } END { print path }'
+candidates "$@" | awk '{ time[NR] = $1; path[NR] = $2; if (NR == 1 || $1 < best) best = $1 }
+    END { for (i = 1; i <= NR; i++) if (time[i] <= best * 1.1) { print path[i]; exit } }'
