@@ -47,8 +47,8 @@ PACKAGES := btt_chain runtime p2p storage cli genesis
 NETS := tests/devnet tests/ops tests/hostile
 COMPAT := tests/compat
 # Where tests start programs and nodes (tests/unit/conftest.py refuses them in unit tests), open sockets
-# or wait; what else lies in `tests` only computes.
-TALKING := $(COMPAT) tests/crash tests/docs tests/fuzz tests/programs \
+# or wait, but for those of real clients; what else lies in `tests` only computes.
+TALKING := tests/crash tests/docs tests/fuzz tests/programs \
 	$(addprefix tests/unit/,care cli client compute explorer node p2p payments records rpc storage web)
 # What is imported is compiled then: of most packages that is little.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
@@ -96,11 +96,11 @@ compat-setup-ci: $(COMPAT)/.env/py1/.locked $(NODE_MODULES)
 
 $(COMPAT)/.env/%/.locked: $(COMPAT)/%.txt $(VENV)/.installer
 	$(BIN)/python -m venv --without-pip --clear $(@D)
-	@$(SOON) $(INSTALL_LOCKED) $(@D)/bin/python $<
+	@$(FIRST) $(INSTALL_LOCKED) $(@D)/bin/python $<
 	@touch $@
 
 $(COMPAT)/node_modules/.locked: $(COMPAT)/package.json $(COMPAT)/package-lock.json $(COMPAT)/.npmrc
-	cd $(COMPAT) && $(SOON) npm ci --loglevel=error
+	cd $(COMPAT) && $(FIRST) npm ci --loglevel=error
 	@touch $@
 
 # Only the full tier rates pages: CI does not install it.
@@ -134,10 +134,10 @@ SHARE = --part $*/$(words $(PARTS_OF_TESTS))
 
 .PHONY: test
 test: ## Everything CI runs: lint, types, layers, tests, real clients
-	$(SIDE_BY_SIDE) test-style test-types test-nets \
+	$(SIDE_BY_SIDE) test-style test-types test-nets test-clients \
 		$(addprefix test-talking-,$(PARTS_OF_TESTS)) $(addprefix test-computing-,$(PARTS_OF_TESTS))
 
-.PHONY: test-style test-types test-nets
+.PHONY: test-style test-types test-nets test-clients
 test-style: setup
 	$(FIRST) $(MAKE) --no-print-directory style
 
@@ -148,11 +148,15 @@ test-types: setup
 test-nets: setup
 	$(PYTEST_ONCE) -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder $(NETS)
 
-test-talking-%: setup compat-setup-ci
+# The only tests that wait for the clients to be installed.
+test-clients: setup compat-setup-ci
+	$(SOON) $(PYTEST_ONCE) $(COMPAT)
+
+test-talking-%: setup
 	$(SOON) $(PYTEST_ONCE) $(SHARE) $(TALKING)
 
 test-computing-%: setup
-	$(LATER) $(PYTEST_ONCE) $(SHARE) $(addprefix --ignore=,$(NETS) $(TALKING))
+	$(LATER) $(PYTEST_ONCE) $(SHARE) $(addprefix --ignore=,$(NETS) $(COMPAT) $(TALKING))
 
 .PHONY: test-minimal
 test-minimal: setup ## A minimal chain in processes that cannot import the other features, and how large it is
