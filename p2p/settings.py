@@ -40,11 +40,14 @@ class NetworkSettings:
     mdns: bool = False
     """True if nodes are discovered and announced on the local network."""
     poll_ms: int = 5_000
-    """Interval of status requests to a peer. Three unanswered in a row close the connection."""
+    """Interval of status requests to a peer, longer with more than five peers. Three unanswered
+    in a row close the connection."""
     handshake_ms: int = 10_000
     """Time limit of the handshake of a new connection."""
     dial_every_ms: int = 1_000
     """Interval at which the peer book is asked for peers to dial."""
+    turn_ms: int = 40
+    """Time for which votes of others wait, to be forwarded together to the same peers."""
     clock: Callable[[], int] = unix_ms
     """Time of day that is reported to others, and compared with theirs, in unix milliseconds."""
     find_every_ms: int = 15_000

@@ -116,6 +116,9 @@ class ConnectedPeers:
     def __contains__(self, peer_id: ID) -> bool:
         return peer_id in self._peers
 
+    def __len__(self) -> int:
+        return len(self._peers)
+
     def __iter__(self) -> Iterator[Peer]:
         """Iterate over the peers as of now: they may be disconnected in the meantime."""
         return iter(list(self._peers.values()))

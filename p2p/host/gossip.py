@@ -73,8 +73,8 @@ OFFERED: Final = WANTS
 """Maximum number of messages offered to a peer at once."""
 MAX_RECEIVERS: Final = 256
 """Maximum number of receivers remembered for a message."""
-FEW_SECONDS: Final = 0.04
-"""Time for which messages that go to few peers go to the same ones, and at whose end they go."""
+TURN_SECONDS: Final = 0.04
+"""Usual time for which messages to few peers go to the same ones; they go at its end."""
 OFFERED_TO: Final = 4
 """Maximum number of peers that are offered such messages at a heartbeat."""
 
@@ -101,7 +101,8 @@ class ContainedGossipSub(GossipSub):
     Everything it sends goes through the peer's queue.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn_seconds: float = TURN_SECONDS) -> None:
+        """`turn_seconds`: how long messages to few peers go to the same ones, and wait."""
         super().__init__(
             protocols=[PROTOCOL_ID_V11],
             degree=6,
@@ -121,6 +122,7 @@ class ContainedGossipSub(GossipSub):
         self.scorer = None
         self._sent = Recent(SENT_SECONDS, most=MAX_RECEIVERS)
         """Recent messages, with the peers that do not need them: sent, offered, or not named."""
+        self._turn_seconds: Final = turn_seconds
         self._turns: dict[str, tuple[float, list[ID]]] = {}
         """For each topic of messages that go to few peers: the end of the current turn, and all
         peers in the order in which they are sent those messages."""
@@ -205,7 +207,7 @@ class ContainedGossipSub(GossipSub):
         if now >= self._turns.get(topic, (now, []))[0]:
             order = self._subscribers(topic)
             random.shuffle(order)
-            self._turns[topic] = now + FEW_SECONDS, order
+            self._turns[topic] = now + self._turn_seconds, order
         return self._turns[topic]
 
     def _subscribers(self, topic: str) -> list[ID]:

@@ -224,7 +224,7 @@ class Node:
         listen = transport.build(self._penalties.allows_stream)
         self._requests.register()
         transport.handle(GRANDPA_PEER, self._notifications.on_stream)
-        router = gossip.ContainedGossipSub()
+        router = gossip.ContainedGossipSub(self._settings.turn_ms / 1_000)
         topics = {protocol_name(genesis, topic): topic for topic in TOPICS}
         self._gossip = gossip.ContainedPubsub(
             transport.host, router, self._gossip_environment, topics

@@ -45,6 +45,12 @@ log = logging.getLogger(__name__)
 
 MISSES: Final = 3
 """Number of polls without an answer after which a peer is disconnected (defect 13)."""
+POLLED: Final = 5
+"""Number of peers that are polled at the interval of the settings; with more, it grows with them. A
+poll opens a stream, which costs both sides as much as a dozen votes, and what peers report is about
+the same: the status of some peer comes as often as before."""
+LONGEST_PAUSE: Final = 6
+"""The most that the interval grows to, in intervals of the settings."""
 NOT_ALLOWED: Final = "it is not one of the peers allowed now"
 
 
@@ -314,7 +320,8 @@ class Sessions:
         missed = 0
         pause = self._transport.settings.poll_ms / 1_000
         while missed < MISSES:
-            await trio.sleep(pause if missed == 0 else pause / 5)
+            between = pause * pause_factor(len(self._peers))
+            await trio.sleep(between if missed == 0 else pause / 5)
             try:
                 with trio.fail_after(pause):
                     await self._greet(peer)
@@ -325,6 +332,11 @@ class Sessions:
                 note("poll", error)
                 missed += 1
         self._peers.disconnect(peer, "it does not answer")
+
+
+def pause_factor(peers: int) -> float:
+    """Return the interval between two polls of a peer, in intervals of the settings."""
+    return min(max(peers / POLLED, 1), LONGEST_PAUSE)
 
 
 class _Notifee(INotifee):

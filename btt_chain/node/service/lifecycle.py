@@ -424,7 +424,13 @@ def network_of(
     from btt_chain.node.service.networking import open_network
 
     return open_network(
-        chain.client, chain.spec, chain.paths, config.network, key, is_authority=is_authority
+        chain.client,
+        chain.spec,
+        chain.paths,
+        config.network,
+        key,
+        is_authority=is_authority,
+        slot_ms=int(params_of(chain).slot_ms),
     )
 
 

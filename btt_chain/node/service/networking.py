@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
@@ -23,6 +23,12 @@ from p2p.settings import NetworkSettings
 
 T = TypeVar("T")
 
+TURN_SHARE: Final = 30
+"""Share of a slot for which votes of others wait, to be forwarded together: each message costs a
+frame of Yamux and of Noise, and a call of the system, on both sides."""
+MIN_TURN_MS: Final = 40
+MAX_TURN_MS: Final = 200
+
 
 def open_network(
     client: Client,
@@ -32,6 +38,7 @@ def open_network(
     key: KeyPair,
     *,
     is_authority: bool,
+    slot_ms: int,
 ) -> DeferredNetwork:
     """Return the network of a node, not started yet.
 
@@ -71,6 +78,7 @@ def open_network(
         gate=GateLimits() if spec.is_live else LOCAL_GATE,
         folder=paths.network,
         mdns=config.mdns and not spec.is_live,
+        turn_ms=min(max(slot_ms // TURN_SHARE, MIN_TURN_MS), MAX_TURN_MS),
         clock=unix_ms,
         seed=secrets.randbits(64),
     )

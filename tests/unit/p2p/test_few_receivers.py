@@ -10,7 +10,7 @@ import trio
 from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
 
-from p2p.host.gossip import FEW_SECONDS, OFFERED_TO
+from p2p.host.gossip import OFFERED_TO, TURN_SECONDS
 from unit.p2p.played_gossip import NAME, PEERS, Node, messages, offered, play
 
 FEW = 3
@@ -62,7 +62,7 @@ def test_messages_of_a_short_time_go_to_the_same_few_in_one_rpc_and_later_ones_t
         for turn in range(20):
             for number in range(10):
                 await node.publish(b"%d %d" % (turn, number), sender=PEERS[9], to=NAMES, few=FEW)
-                await trio.sleep(FEW_SECONDS / 12)
+                await trio.sleep(TURN_SECONDS / 12)
             sent = await node.sent()
             assert messages(sent) == Counter(dict.fromkeys(sent, 10))
             assert [len(rpcs) for rpcs in sent.values()] == [1] * FEW
