@@ -46,9 +46,8 @@ from runtime.pallets.chambers.elections import Elections
 from runtime.pallets.chambers.formulas import OBJECTION_PERCENT, Mode
 from runtime.pallets.chambers.membership import Membership
 from runtime.pallets.chambers.objections import Objections
-from runtime.pallets.chambers.polls import Polls
-from runtime.pallets.chambers.powers import Powers
-from runtime.pallets.chambers.schedule import Schedule
+from runtime.pallets.chambers.polls import Polls, Schedule
+from runtime.pallets.chambers.powers import Powers, Work
 from runtime.pallets.chambers.types import (
     MAX_INSTITUTIONS,
     MAX_OBJECTIONS,
@@ -64,7 +63,6 @@ from runtime.pallets.chambers.types import (
     Stakes,
     StateView,
 )
-from runtime.pallets.chambers.work import Work
 
 
 def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> DispatchInfo:

@@ -53,8 +53,7 @@ from runtime.frame.timers import TimerQueues
 from runtime.frame.traits import Clock, Judgements
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.facilities import errors, events, weights
-from runtime.pallets.facilities.operators import OperatorIndex
-from runtime.pallets.facilities.penalties import Penalties
+from runtime.pallets.facilities.penalties import OperatorIndex, Penalties
 from runtime.pallets.facilities.roster import Roster
 from runtime.pallets.facilities.types import (
     REQUESTERS,

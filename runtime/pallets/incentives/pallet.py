@@ -10,8 +10,7 @@ selected leaves of the evidence.
 |---|---|
 | `formulas.py` | budgets, rights, fees, results of audits, as pure functions |
 | `months.py` | the months, their budgets, and the reserved amount |
-| `subscriptions.py` | payments of facilities |
-| `epochs.py` | keys, roots and points of facilities by month |
+| `epochs.py` | payments, keys, roots and points of facilities by month |
 | `vouchers.py` | redemption |
 | `points.py` | points of accounts |
 | `partners.py` | offers, savings, credentials |
@@ -53,13 +52,12 @@ from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives import errors, events, weights
 from runtime.pallets.incentives.auditors import Auditors
 from runtime.pallets.incentives.audits import Audits
-from runtime.pallets.incentives.epochs import Epochs
+from runtime.pallets.incentives.epochs import Epochs, Subscriptions
 from runtime.pallets.incentives.expiries import Expiries
 from runtime.pallets.incentives.months import Months, Step
 from runtime.pallets.incentives.partners import Credentials, Partners
 from runtime.pallets.incentives.points import Points
 from runtime.pallets.incentives.pruning import Pruning
-from runtime.pallets.incentives.subscriptions import Subscriptions
 from runtime.pallets.incentives.types import (
     AHEAD_MONTHS,
     AUDIT_DAYS,

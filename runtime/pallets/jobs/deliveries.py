@@ -15,8 +15,7 @@ from runtime.pallets.jobs import errors, events, phases
 from runtime.pallets.jobs.escrow import Escrows, Payment
 from runtime.pallets.jobs.outcomes import Outcomes
 from runtime.pallets.jobs.phases import Action
-from runtime.pallets.jobs.stalls import StallTracker
-from runtime.pallets.jobs.store import JobRules, JobStore
+from runtime.pallets.jobs.store import JobRules, JobStore, StallTracker
 from runtime.pallets.jobs.types import (
     Check,
     Job,

@@ -54,14 +54,15 @@ from runtime.pallets.jobs.outcomes import Outcomes
 from runtime.pallets.jobs.phases import Action
 from runtime.pallets.jobs.prices import DEADLINE_FACTOR, Prices
 from runtime.pallets.jobs.protocol_jobs import ProtocolJobs
-from runtime.pallets.jobs.stalls import GAP_SLOTS, StallTracker
 from runtime.pallets.jobs.store import (
     CANCELLED_SLOTS,
     DEADLINES,
     FORGETTING,
+    GAP_SLOTS,
     KEEP_EPOCHS,
     JobRules,
     JobStore,
+    StallTracker,
 )
 from runtime.pallets.jobs.types import (
     BOND_FACTOR,

@@ -12,7 +12,7 @@ changes one provider, a selection reads the members of one class, at most `max_m
 Mining's: epochs that had a block, so that no period expires while the chain is stalled.
 
 A provider's work also counts in block production, for itself or for a validator that it delegates
-its score to; see `scores.py`. Jobs and Receipts use `engagements.py`.
+its score to; see `work_scores.py`. Jobs and Receipts use `engagements.py`.
 
 Described in `docs/useful-work.md`.
 """
@@ -48,7 +48,6 @@ from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.membership import Membership, ensure_valid
 from runtime.pallets.providers.performance import Performance
-from runtime.pallets.providers.scores import MAX_DELEGATORS
 from runtime.pallets.providers.selection import FRESH_ERAS
 from runtime.pallets.providers.types import (
     MAX_CHUNKS,
@@ -66,7 +65,7 @@ from runtime.pallets.providers.types import (
 from runtime.pallets.providers.types import (
     Bonds as Currency,
 )
-from runtime.pallets.providers.work_scores import WorkScores
+from runtime.pallets.providers.work_scores import MAX_DELEGATORS, WorkScores
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.splits import FINDER_BPS, PPM
 

@@ -12,8 +12,8 @@ from btt_chain.work.merkle import Opening
 from runtime.frame import Component, TokenError, TokenErrorKind
 from runtime.pallets.jobs.types import BOND_FACTOR
 from runtime.pallets.receipts import errors, events
+from runtime.pallets.receipts.challenges import only, shown
 from runtime.pallets.receipts.constants import PROOF_BPS
-from runtime.pallets.receipts.openings import only, shown
 from runtime.pallets.receipts.records import Case, Records
 from runtime.pallets.receipts.tally import found_wrong
 from runtime.pallets.receipts.types import (

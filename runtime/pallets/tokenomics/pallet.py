@@ -54,8 +54,7 @@ from runtime.pallets.tokenomics.milestone_burns import Hospitals, MilestoneBurns
 from runtime.pallets.tokenomics.payments import Payments
 from runtime.pallets.tokenomics.programmes import Programmes
 from runtime.pallets.tokenomics.releases import ReleaseControl
-from runtime.pallets.tokenomics.reserve import ReserveFund
-from runtime.pallets.tokenomics.stewardship import Stewardship
+from runtime.pallets.tokenomics.reserve import ReserveFund, Stewardship
 from runtime.pallets.tokenomics.types import (
     Allocation,
     BurnId,
