@@ -24,11 +24,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import trio
-from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 
-from p2p import peer_file
-from p2p.accounts import GOSSIP, CutOff
+from p2p import peer_records
+from p2p.accounts import CutOff
 from p2p.address import Address
 from p2p.errors import NetworkError
 from p2p.host import containment, gossip
@@ -36,6 +35,7 @@ from p2p.host.connected import ConnectedPeers
 from p2p.host.containment import contain, note
 from p2p.host.dialer import Dialer
 from p2p.host.discovery import Discovery
+from p2p.host.gossip_environment import Environment
 from p2p.host.guard import CostGuard
 from p2p.host.notifications import Notifications
 from p2p.host.penalties import Penalties
@@ -53,7 +53,6 @@ from p2p.network import (
     Ask,
     Charge,
     Event,
-    GossipReceived,
     PeerView,
     Penalise,
     Publish,
@@ -113,10 +112,7 @@ class Node:
     """
 
     def __init__(
-        self,
-        settings: NetworkSettings,
-        inbox: Mailbox[Action | Order],
-        outbox: Mailbox[Event],
+        self, settings: NetworkSettings, inbox: Mailbox[Action | Order], outbox: Mailbox[Event]
     ) -> None:
         self._settings = settings
         self._inbox = inbox
@@ -156,9 +152,7 @@ class Node:
         self._requests = Requests(
             self._transport, self._peers, self._penalties, self._sessions, self._discovery, outbox
         )
-        self._gossip_environment = _GossipEnvironment(
-            self._peers, self._penalties, self.guard, outbox
-        )
+        self._gossip_environment = Environment(self._peers, self._penalties, self.guard, outbox)
 
     # --- read from other threads --------------------------------------------------------
 
@@ -232,10 +226,7 @@ class Node:
         async with transport.host.run(listen_addrs=listen):
             try:
                 transport.check_listeners(len(listen))
-                async with (
-                    background_trio_service(self._gossip),
-                    background_trio_service(router),
-                ):
+                async with background_trio_service(self._gossip), background_trio_service(router):
                     await self._gossip.wait_until_ready()
                     await self._gossip.join()
                     await self._run_tasks(stop, ready)
@@ -268,7 +259,7 @@ class Node:
         if self._settings.folder is None:
             return
         try:
-            self._book.remember(peer_file.load(self._settings.folder))
+            self._book.remember(peer_records.load(self._settings.folder))
         except OSError as error:
             log.warning("known peers cannot be read: %s", error)
 
@@ -276,7 +267,7 @@ class Node:
         if self._settings.folder is None:
             return
         try:
-            peer_file.save(self._settings.folder, known)
+            peer_records.save(self._settings.folder, known)
         except OSError as error:
             log.warning("known peers cannot be stored: %s", error)
 
@@ -320,45 +311,3 @@ class Node:
 
     def _cut_off(self, name: str, order: CutOff) -> None:
         self._penalties.cut_off(name, order)
-
-
-class _GossipEnvironment:
-    """The environment of gossip: connected peers, their limits, and the receiver of messages."""
-
-    def __init__(
-        self,
-        peers: ConnectedPeers,
-        penalties: Penalties,
-        guard: CostGuard,
-        outbox: Mailbox[Event],
-    ) -> None:
-        self._peers = peers
-        self._penalties = penalties
-        self._guard = guard
-        self._outbox = outbox
-
-    async def admitted(self, peer: ID) -> bool:
-        known = self._peers.get(peer)
-        return known is not None and await self._peers.admitted(known)
-
-    def allows(self, peer: ID, kind: str, size: int = 0) -> bool:
-        known = self._peers.get(peer)
-        return known is not None and self._penalties.allows(known, kind, size)
-
-    def penalise(self, peer: ID, cost: int, why: str) -> None:
-        self._penalties.penalise(str(peer), cost, why)
-
-    def received(self, peer: ID, topic: str, payload: bytes) -> None:
-        self._outbox.put(GossipReceived(topic, str(peer), payload))
-
-    def is_connected(self, peer: ID) -> bool:
-        return peer in self._peers
-
-    def read(self, peer: ID, begun: int, more: int = 0) -> None:
-        self._guard.read(str(peer), begun, more)
-
-    def serves(self, peer: ID, size: int) -> bool:
-        return self._guard.serves(str(peer), size)
-
-    def repeated(self, peer: ID, size: int = 0) -> None:
-        self._guard.dropped(str(peer), GOSSIP, size)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from btt_chain.primitives.account import AccountId
 from runtime.audits.holds import values_of
-from runtime.audits.objections import objections
 from runtime.audits.state import AuditedState, FeatureAudit, Finding, HoldRecord
 from runtime.features.work import Work
 from runtime.frame import Reason
@@ -13,6 +13,7 @@ from runtime.pallets.balances.formulas import amount_of
 from runtime.pallets.bounties import types as bounties
 from runtime.pallets.bounties.pallet import Bounties
 from runtime.pallets.chambers import types as chambers
+from runtime.pallets.chambers.formulas import Chamber
 from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
 from runtime.pallets.conviction_voting import pallet as conviction_voting
@@ -78,6 +79,33 @@ def holds(runtime: Work) -> Iterator[HoldRecord]:
         deposit = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
         if deposit is not None:
             yield deposit[0], notes, int(deposit[1])
+
+
+def objections(audited: AuditedState) -> Iterator[Finding]:
+    """Check I20: objections lock their largest amount, and add up in their rounds."""
+    pallet = audited.runtime.pallet(Chambers).objections
+    locks = audited.runtime.balances.locks
+    own = dict(pallet.own_objections.items())
+    for who in {**own, **dict(locks.items())}:
+        most = max((int(one.locked) for one in own.get(who, [])), default=0)
+        locked = int(amount_of(locks[who], OBJECTION_LOCK_ID))
+        if locked != most:
+            found = f"{locked} planck locked by objections, they say {most}"
+            yield Finding("I20", f"{AccountId(who).hex()}: {found}")
+    for (programme, index), current in pallet.objection_rounds.items():
+        if pallet.milestones.pending_since(programme, index) != current.since:
+            continue  # decided: its objections are removed one by one
+        for chamber in Chamber:
+            total = sum(
+                int(one.powers[chamber])
+                for ones in own.values()
+                for one in ones
+                if (one.programme, one.index, one.since) == (programme, index, current.since)
+            )
+            nays = int(current.poll.chambers[chamber].votes.nays)
+            if nays != total:
+                place = f"milestone {index} of programme {programme}, {chamber.name}"
+                yield Finding("I20", f"{place}: {nays} object, the objections say {total}")
 
 
 AUDIT = FeatureAudit(

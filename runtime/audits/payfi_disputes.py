@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from btt_chain.scale import u8
 from runtime.audits.state import AuditedState, Finding
-from runtime.pallets.payfi.deadlines import AUTHS, DISPUTES, RETIRED, key_of
+from runtime.pallets.payfi.calendar import AUTHS, DISPUTES, RETIRED, key_of
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.pallet import PayFi
 from runtime.pallets.payfi.types import PaymentState

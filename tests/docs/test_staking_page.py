@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime.pallets.authorities.selection import even_count
+from runtime.pallets.authorities.candidates import even_count
 from support.block_lottery import GROUPS, WAYS, computed, epoch_of, shares_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "staking.md"

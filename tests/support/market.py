@@ -31,7 +31,7 @@ from runtime.frame.timers import time_of
 from runtime.pallets.babe.types import Beacon
 from runtime.pallets.jobs import events
 from runtime.pallets.jobs.pallet import Jobs
-from runtime.pallets.jobs.stalls import GAP_SLOTS
+from runtime.pallets.jobs.store import GAP_SLOTS
 from runtime.pallets.jobs.types import ENDED, Check, Job, JobState, Tier, Urgency
 from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.models.pallet import Models

@@ -32,7 +32,7 @@ from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
 from runtime.pallets.identity.types import MAX_REGISTRARS, Judgement, Reasonable, Registration
 from runtime.pallets.offences.pallet import Charge, OffenceDetails, Queued, opaque, report_id
 from runtime.pallets.offences.pallet import Exposure as Charged
-from runtime.pallets.providers.scores import EraScore
+from runtime.pallets.providers.work_scores import EraScore
 from runtime.pallets.session.pallet import Seat, SessionKeys
 
 BOND = 100_000 * BTT

@@ -31,9 +31,9 @@ from btt_chain.primitives.voucher import (
     card_id,
 )
 from btt_chain.scale import u16, u64, u128
+from runtime.pallets.payfi.calendar import AUTHS, RETIRED, key_of
 from runtime.pallets.payfi.card_types import MAX_CATEGORIES, Limits, Proof, Retired
 from runtime.pallets.payfi.cards import DEPOSIT
-from runtime.pallets.payfi.deadlines import AUTHS, RETIRED, key_of
 from runtime.pallets.payfi.limits import VOUCHER_DAYS
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES
 

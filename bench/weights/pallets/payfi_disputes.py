@@ -15,7 +15,7 @@ from runtime.constants import BTT
 from runtime.frame.timers import NO_TIMER
 from runtime.pallets.identity.types import KnownGood
 from runtime.pallets.payfi.arbiters import BOND
-from runtime.pallets.payfi.deadlines import DISPUTES, key_of
+from runtime.pallets.payfi.calendar import DISPUTES, key_of
 from runtime.pallets.payfi.dispute_phases import ROUNDS, DisputePhase
 from runtime.pallets.payfi.dispute_types import (
     MAX_ARBITERS,

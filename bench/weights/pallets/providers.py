@@ -14,7 +14,6 @@ from runtime.constants import BTT
 from runtime.decay import KEPT
 from runtime.frame.bonding import UnlockChunk
 from runtime.pallets.providers.conduct import MAX_TIMES, Conduct, Timed
-from runtime.pallets.providers.scores import MAX_DELEGATORS, EraScore, ScoreDelegation
 from runtime.pallets.providers.types import (
     MAX_CHUNKS,
     MAX_CLASSES,
@@ -23,6 +22,7 @@ from runtime.pallets.providers.types import (
     ProviderInfo,
     ProviderKind,
 )
+from runtime.pallets.providers.work_scores import MAX_DELEGATORS, EraScore, ScoreDelegation
 
 ERA: Final = 100
 """The current era."""

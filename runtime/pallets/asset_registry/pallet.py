@@ -38,8 +38,7 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.traits import Clock, IdentityInspect, MutateHold
 from runtime.pallets.asset_registry import errors, events, types, weights
-from runtime.pallets.asset_registry.charges import Charges
-from runtime.pallets.asset_registry.issuance import Issuance
+from runtime.pallets.asset_registry.charges import Charges, Issuance
 from runtime.pallets.asset_registry.registration import Registrations, ensure_issuer
 from runtime.pallets.asset_registry.revenue import BuyBacks, Holders
 from runtime.pallets.asset_registry.types import (

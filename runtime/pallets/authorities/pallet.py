@@ -2,7 +2,7 @@
 
 A bond is a hold on money, which may overlap a vesting lock. Accounts with a sufficient bond and
 session keys may become candidates; every few sessions as many of those with the greatest bonds as
-make an even set are elected (`selection.py`). An election freezes the bonds of the elected: the
+make an even set are elected (`candidates.py`). An election freezes the bonds of the elected: the
 frozen amount is at stake for every session of that election, as long as an offence in those
 sessions can be reported, and no withdrawal takes an account below it.
 
@@ -49,11 +49,10 @@ from runtime.frame.origin import OriginKind
 from runtime.frame.traits import MutateHold, Operators
 from runtime.pallets.authorities import errors, events, weights
 from runtime.pallets.authorities.bonds import Bonds
-from runtime.pallets.authorities.candidates import CandidateList
+from runtime.pallets.authorities.candidates import CandidateList, Terms
 from runtime.pallets.authorities.elections import Elections
 from runtime.pallets.authorities.formulas import bond_weights
 from runtime.pallets.authorities.genesis import read_genesis
-from runtime.pallets.authorities.selection import Terms
 from runtime.pallets.authorities.shares import SharePlanning
 from runtime.pallets.authorities.types import (
     HIGHEST_MINIMUM,

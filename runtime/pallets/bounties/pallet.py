@@ -38,8 +38,7 @@ from runtime.frame.origin import SpendOrigin
 from runtime.frame.traits import Clock, Payer, SlashNamed
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.bounties import errors, events, weights
-from runtime.pallets.bounties.deposits import Deposits
-from runtime.pallets.bounties.funding import Currency, Funding
+from runtime.pallets.bounties.funding import Currency, Deposits, Funding
 from runtime.pallets.bounties.types import (
     MAX_REASON,
     Active,

@@ -40,22 +40,21 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, BalanceOf, CompactBalanceOf
 from runtime.frame.traits import Clock, IdentityInspect
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.chambers import errors, events, weights
 from runtime.pallets.chambers.elections import Elections
 from runtime.pallets.chambers.formulas import OBJECTION_PERCENT, Mode
 from runtime.pallets.chambers.membership import Membership
 from runtime.pallets.chambers.objections import Objections
-from runtime.pallets.chambers.polls import Polls
-from runtime.pallets.chambers.powers import Powers
-from runtime.pallets.chambers.schedule import Schedule
+from runtime.pallets.chambers.polls import Polls, Schedule
+from runtime.pallets.chambers.powers import Powers, Work
 from runtime.pallets.chambers.types import (
     MAX_INSTITUTIONS,
     MAX_OBJECTIONS,
     SEATS,
     FacilityBonds,
     Milestones,
-    Money,
     Names,
     NoFacilities,
     Releases,
@@ -64,7 +63,6 @@ from runtime.pallets.chambers.types import (
     Stakes,
     StateView,
 )
-from runtime.pallets.chambers.work import Work
 
 
 def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> DispatchInfo:
@@ -108,7 +106,7 @@ class Chambers(Pallet, events=events, errors=errors):
 
     pools: Sequence[AccountId]
     """Pool accounts, whose money has no vote."""
-    currency: Money
+    currency: Balances
     clock: Clock
     stakes: Stakes
     vesting: Schedules
@@ -188,10 +186,7 @@ class Chambers(Pallet, events=events, errors=errors):
 
     @call(4, weight=by_names)
     def vote_representative(
-        self,
-        origin: Origin,
-        candidates: Names,
-        value: CompactBalanceOf,
+        self, origin: Origin, candidates: Names, value: CompactBalanceOf
     ) -> PostInfo:
         """Back up to ten candidates, each with all of `value` planck, instead of earlier ones.
 

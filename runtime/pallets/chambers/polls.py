@@ -7,13 +7,13 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
-from btt_chain.scale import u16, u32, u128
+from btt_chain.scale import u16, u32, u64, u128
 from runtime.frame import Component, DoubleMap, Hasher, Map, Value
+from runtime.frame.traits import Clock
 from runtime.pallets.chambers import errors, events, formulas
-from runtime.pallets.chambers.formulas import Chamber
+from runtime.pallets.chambers.formulas import Chamber, Mode
 from runtime.pallets.chambers.membership import Membership
-from runtime.pallets.chambers.powers import Powers
-from runtime.pallets.chambers.schedule import Schedule
+from runtime.pallets.chambers.powers import Powers, Work
 from runtime.pallets.chambers.types import (
     NO_SHARE,
     ChamberRecord,
@@ -22,11 +22,29 @@ from runtime.pallets.chambers.types import (
     PollRecord,
     Share,
 )
-from runtime.pallets.chambers.work import Work
 from runtime.pallets.referenda.types import Ballot, Tally
+from runtime.pallets.tokenomics.formulas import label_year
 
 CLEARED: Final = 50
 """Maximum number of ballots of finished referenda that one block removes."""
+
+
+class Schedule(Component):
+    """The rule for the weights of new decisions."""
+
+    clock: Clock
+    slot_ms: u64
+
+    mode = Value(Mode, default=Mode.Scheduled)
+    """Rule for the weights of new decisions."""
+
+    def year(self) -> int:
+        """Return the label of the current year."""
+        return label_year(self.clock.now() * int(self.slot_ms))
+
+    def weights_of(self, year: int) -> tuple[int, ...]:
+        """Return the weights of a year by its label, in the current mode."""
+        return formulas.weights(self.mode.value, year)
 
 
 class Polls(Component):

@@ -53,8 +53,7 @@ from runtime.frame.timers import TimerQueues
 from runtime.frame.traits import Clock, Judgements
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.facilities import errors, events, weights
-from runtime.pallets.facilities.operators import OperatorIndex
-from runtime.pallets.facilities.penalties import Penalties
+from runtime.pallets.facilities.penalties import OperatorIndex, Penalties
 from runtime.pallets.facilities.roster import Roster
 from runtime.pallets.facilities.types import (
     REQUESTERS,
@@ -146,13 +145,7 @@ class Facilities(Pallet, events=events, errors=errors):
 
     @call(0, weight=weights.APPLY)
     def apply(
-        self,
-        origin: Origin,
-        kind: Kind,
-        size: Size,
-        region: Region,
-        sensitive: bool,
-        meta: HashOf,
+        self, origin: Origin, kind: Kind, size: Size, region: Region, sensitive: bool, meta: HashOf
     ) -> None:
         """Apply to be a facility. The bond of the kind is put on hold until it has left.
 

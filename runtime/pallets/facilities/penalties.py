@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.frame import Component, Map, Reason, Value
+from runtime.frame import Component, DoubleMap, Map, Reason, Value
+from runtime.frame.traits import Operators
 from runtime.pallets.facilities import errors, events
 from runtime.pallets.facilities.roster import Roster
 from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kind, Money
@@ -52,3 +53,32 @@ class Penalties(Component):
         facility.bond = bond
         self.facilities[who] = facility
         self.deposit(events.BondChanged(who, bond))
+
+
+class OperatorIndex(Component):
+    """The recorded operators, which follow changes of identities when they are compared."""
+
+    facilities: Map[AccountId, Facility]
+    by_operator: DoubleMap[Kind, AccountId, AccountId]
+    identities: Operators
+
+    def is_taken(self, kind: Kind, operator: AccountId) -> bool:
+        """Return True if an operator has a facility of a kind; forget one that is no longer its."""
+        owner = self.by_operator.get((kind, operator))
+        if owner is None:
+            return False
+        self.follow(owner, self.facilities[owner])
+        return (kind, operator) in self.by_operator
+
+    def follow(self, who: AccountId, facility: Facility) -> bool:
+        """Record the present operator. Return True if it has no other facility of the kind."""
+        operator = self.identities.operator_of(who)
+        if operator == facility.operator:
+            return True
+        if (facility.kind, operator) in self.by_operator:
+            return False
+        del self.by_operator[facility.kind, facility.operator]
+        facility.operator = operator
+        self.by_operator[facility.kind, operator] = who
+        self.facilities[who] = facility
+        return True

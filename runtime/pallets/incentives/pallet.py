@@ -10,8 +10,7 @@ selected leaves of the evidence.
 |---|---|
 | `formulas.py` | budgets, rights, fees, results of audits, as pure functions |
 | `months.py` | the months, their budgets, and the reserved amount |
-| `subscriptions.py` | payments of facilities |
-| `epochs.py` | keys, roots and points of facilities by month |
+| `epochs.py` | payments, keys, roots and points of facilities by month |
 | `vouchers.py` | redemption |
 | `points.py` | points of accounts |
 | `partners.py` | offers, savings, credentials |
@@ -49,17 +48,18 @@ from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, CompactBalance
 from runtime.frame.traits import Operators, Prices
 from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.balances.types import lookup
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.penalties import Penalties
 from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives import errors, events, weights
 from runtime.pallets.incentives.auditors import Auditors
 from runtime.pallets.incentives.audits import Audits
-from runtime.pallets.incentives.epochs import Epochs
+from runtime.pallets.incentives.epochs import Epochs, Subscriptions
 from runtime.pallets.incentives.expiries import Expiries
 from runtime.pallets.incentives.months import Months, Step
 from runtime.pallets.incentives.partners import Credentials, Partners
 from runtime.pallets.incentives.points import Points
 from runtime.pallets.incentives.pruning import Pruning
-from runtime.pallets.incentives.subscriptions import Subscriptions
 from runtime.pallets.incentives.types import (
     AHEAD_MONTHS,
     AUDIT_DAYS,
@@ -67,20 +67,18 @@ from runtime.pallets.incentives.types import (
     MAX_EPOCHS,
     MAX_PRUNED,
     MAX_VOUCHERS,
-    Bonded,
     Credits,
     Currency,
-    Funds,
     Keys,
     OptionalRule,
     PoolEntries,
-    Registry,
     SealingKey,
     Verdict,
     Vouchers,
 )
 from runtime.pallets.incentives.vouchers import Vouchers as VoucherBook
 from runtime.pallets.system.pallet import System
+from runtime.pallets.tokenomics.pallet import Tokenomics
 
 
 def by_vouchers(_: Incentives, vouchers: list[PointVoucher]) -> DispatchInfo:
@@ -138,10 +136,10 @@ class Incentives(Pallet, events=events, errors=errors):
 
     currency: Currency
     clock: BeaconClock
-    registry: Registry
-    bonds: Bonded
+    registry: Facilities
+    bonds: Penalties
     prices: Prices
-    funds: Funds
+    funds: Tokenomics
     pools: PoolEntries
     genesis_supply: Value[u128]
     operators: Operators
@@ -278,11 +276,7 @@ class Incentives(Pallet, events=events, errors=errors):
 
     @call(10, weight=by_report)
     def report_audit(
-        self,
-        origin: Origin,
-        facility: AccountIdOf,
-        month: u32,
-        verdict: Verdict,
+        self, origin: Origin, facility: AccountIdOf, month: u32, verdict: Verdict
     ) -> None:
         """Report the verdict of the calling auditor, which was selected for the audit."""
         self.audits.report(origin.signed(), facility, int(month), verdict)

@@ -11,12 +11,11 @@ from btt_chain.scale import u32
 from runtime.frame import Component
 from runtime.pallets.incentives.auditors import Auditors
 from runtime.pallets.incentives.audits import Audits
-from runtime.pallets.incentives.epochs import Epochs
+from runtime.pallets.incentives.epochs import Epochs, Subscriptions
 from runtime.pallets.incentives.expiries import Expiries
 from runtime.pallets.incentives.months import Months
 from runtime.pallets.incentives.partners import Credentials
 from runtime.pallets.incentives.points import Points
-from runtime.pallets.incentives.subscriptions import Subscriptions
 from runtime.pallets.incentives.types import ExpiringCredential, ExpiringPoints
 from runtime.pallets.incentives.vouchers import Vouchers
 
@@ -40,12 +39,7 @@ class Pruning(Component):
         if month is None:
             return 0
         removed = 0
-        for remove in (
-            self._vouchers,
-            self._expiring,
-            self._facilities,
-            self._statistics,
-        ):
+        for remove in (self._vouchers, self._expiring, self._facilities, self._statistics):
             removed += remove(month, limit - removed)
             if removed == limit:
                 return removed

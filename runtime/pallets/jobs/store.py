@@ -11,24 +11,25 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u8, u32, u64
 from btt_chain.work import ids
-from runtime.frame import Component, DoubleMap, Hasher, Map
+from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.frame.timers import NO_TIMER, ShiftedQueues
+from runtime.frame.traits import Stalls
 from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.jobs import errors, events
-from runtime.pallets.jobs.stalls import StallTracker
 from runtime.pallets.jobs.types import (
     Benefits,
     Check,
     Endpoints,
     Job,
     JobState,
-    Models,
     Outcome,
+    Pace,
     PublicKey,
     Requesters,
     Tier,
     Urgency,
 )
+from runtime.pallets.models.pallet import Models
 from runtime.pallets.system.pallet import System
 
 KEEP_EPOCHS: Final = 14
@@ -53,6 +54,31 @@ class JobRules(Component):
     min_operators: int
     epoch_slots: int
     slot_ms: int
+
+
+GAP_SLOTS: Final = 50
+"""A constant of `Jobs`."""
+
+
+class StallTracker(Component, Stalls):
+    """The total length of stalls: gaps between two blocks of more than `GAP_SLOTS` slots."""
+
+    pace = Value(Pace, default=Pace())
+    """The slot of the last block, and the total length of stalls."""
+
+    def note_block(self, now: int) -> None:
+        """Record this block's slot, and a stall since the last block if there was one."""
+        pace = self.pace.peek()
+        stalled = pace.stalled
+        if now - int(pace.last) > GAP_SLOTS:
+            empty = u32(now - int(pace.last) - 1)
+            stalled += empty
+            self.deposit(events.Stalled(empty))
+        self.pace.keep(Pace(u32(now), stalled))
+
+    def stalled_slots(self) -> int:
+        """Return the number of slots, all together, in which the chain stalled."""
+        return int(self.pace.peek().stalled)
 
 
 class JobStore(Component):

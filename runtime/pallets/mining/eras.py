@@ -8,15 +8,18 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import mul_div
 from btt_chain.scale import u32, u128
 from runtime.constants import DAY_MS
+from runtime.emission import emitted, issued, pace
 from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Clock
-from runtime.pallets.mining import errors, events, weights
+from runtime.pallets.mining import errors, events, factors, weights
 from runtime.pallets.mining.ledger import EmissionLedger
-from runtime.pallets.mining.prices import Prices
-from runtime.pallets.mining.schedule import Schedule
 from runtime.pallets.mining.shares import Step, added, earned, part, score_of
 from runtime.pallets.mining.standings import Standings
 from runtime.pallets.mining.types import (
+    FEE_PRICE,
+    MAX_PRICE,
+    MIN_PRICE,
+    PROTOCOL_PRICE,
     EraRecord,
     Estimate,
     Granted,
@@ -51,6 +54,62 @@ class Settled(NamedTuple):
     era: EraRecord
     part: int
     reward: int
+
+
+class Schedule(NamedTuple):
+    """The emission of a pool over epochs, counted from genesis; amounts in planck."""
+
+    pool: int
+    """The pool at genesis."""
+    epoch_slots: int
+    slot_ms: int
+
+    def begin(self, epoch: int) -> int:
+        """Return the ms since genesis at which an epoch begins."""
+        return epoch * self.epoch_slots * self.slot_ms
+
+    def between(self, epoch: int, until: int) -> int:
+        """Return the emission of the epochs from `epoch` to before `until`."""
+        return issued(self.pool, self.begin(epoch), self.begin(until))
+
+    def budget(self, epoch: int) -> int:
+        """Return the emission of an epoch."""
+        return self.between(epoch, epoch + 1)
+
+    def limit(self, epoch: int) -> int:
+        """Return the maximum unallocated emission to be paid in an epoch."""
+        return pace(self.pool, self.begin(epoch), self.begin(epoch + 1))
+
+    def by(self, slot: int) -> int:
+        """Return the emission by a slot, counted from genesis."""
+        return emitted(self.pool, slot * self.slot_ms)
+
+
+class Prices(Component):
+    """The prices, which move at the end of each era."""
+
+    min_price = Constant(MIN_PRICE)
+    """Minimum price of a unit of work, in fees and in jobs of the chain itself, in planck."""
+    max_price = Constant(MAX_PRICE)
+    """Maximum of these prices that governance and genesis may set, in planck per unit of work."""
+    price_step = Constant(u32(factors.PRICE_STEP))
+    """Divisor: an era changes each of these prices by at most one part in this many."""
+
+    fee_price = Value(u128, default=FEE_PRICE)
+    """Fees that a unit of work must have cost to count in full, in planck (phi)."""
+    protocol_price = Value(u128, default=PROTOCOL_PRICE)
+    """Price of a unit of the chain's own jobs, in planck."""
+
+    def move(self, running: Running, target: int) -> None:
+        """Move the prices: towards the fees that were paid, and towards governance's target."""
+        floor = int(MIN_PRICE)
+        if running.units:
+            paid = int(running.fees) // int(running.units)
+            price = factors.towards(int(self.fee_price.value), paid, floor)
+            self.fee_price.value = u128(price)
+        price = int(self.protocol_price.value)
+        if target != price:
+            self.protocol_price.value = u128(factors.towards(price, target, floor))
 
 
 class Eras(Component):

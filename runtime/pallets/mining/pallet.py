@@ -42,9 +42,8 @@ from runtime.frame import (
 from runtime.frame.aliases import AccountIdOf
 from runtime.frame.traits import Clock, Payer
 from runtime.pallets.mining import errors, events, weights
-from runtime.pallets.mining.eras import Eras, Work
+from runtime.pallets.mining.eras import Eras, Prices, Work
 from runtime.pallets.mining.ledger import EmissionLedger
-from runtime.pallets.mining.prices import Prices
 from runtime.pallets.mining.shares import score_of
 from runtime.pallets.mining.standings import Standings
 from runtime.pallets.mining.types import (

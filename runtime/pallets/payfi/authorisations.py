@@ -29,10 +29,9 @@ from runtime.frame import (
     Value,
 )
 from runtime.pallets.payfi import errors, events
-from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.calendar import AUTHS, Calendar, Deadlines, key_of
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
 from runtime.pallets.payfi.cards import Asked, Cards
-from runtime.pallets.payfi.deadlines import AUTHS, Deadlines, key_of
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
 from runtime.pallets.payfi.types import HoldReason, Invoice, Money

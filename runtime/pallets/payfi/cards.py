@@ -34,10 +34,9 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, ReasonOf
 from runtime.frame.traits import MutateHold
-from runtime.pallets.payfi import counters, errors, events, limits
-from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi import errors, events, limits
+from runtime.pallets.payfi.calendar import RETIRED, Calendar, Deadlines
 from runtime.pallets.payfi.card_types import Card, CardState, Limits, Proof, Retired, Spent
-from runtime.pallets.payfi.deadlines import RETIRED, Deadlines
 from runtime.pallets.payfi.limits import VOUCHER_DAYS, Breach
 from runtime.pallets.payfi.types import HoldReason
 from runtime.pallets.system.pallet import System
@@ -70,7 +69,7 @@ class Cards(Component):
     voucher_days = Constant(u32(VOUCHER_DAYS))
     """Maximum number of days for which a voucher is valid and money on hold for it, and for which a
     card's proof of its registration is valid."""
-    counter_window = Constant(u32(counters.WINDOW))
+    counter_window = Constant(u32(limits.WINDOW))
     """Maximum distance of a voucher's counter below the highest one."""
 
     currency: MutateHold
@@ -119,13 +118,7 @@ class Cards(Component):
         self.deposit(events.CardRegistered(id, who))
 
     def set(
-        self,
-        who: AccountId,
-        id: H256,
-        bounds: Limits,
-        guardian: AccountId | None,
-        *,
-        frozen: bool,
+        self, who: AccountId, id: H256, bounds: Limits, guardian: AccountId | None, *, frozen: bool
     ) -> None:
         """Replace limits, guardian and state of the owner's card. Raises NoCard, NotYours."""
         card = self._owned(who, id)
@@ -189,8 +182,8 @@ class Cards(Component):
         if card.state is CardState.Frozen:
             raise errors.CardFrozen
         self._ensure_within_limits(card, asked)
-        used = counters.accepted(
-            counters.Counters(int(card.high), int(card.window)), int(voucher.counter)
+        used = limits.accepted(
+            limits.Counters(int(card.high), int(card.window)), int(voucher.counter)
         )
         if used is None:
             raise errors.CounterUsed

@@ -20,8 +20,7 @@ from runtime.frame.traits import MutateHold
 from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.payfi import errors, events, panel
 from runtime.pallets.payfi.arbiters import Arbiters
-from runtime.pallets.payfi.calendar import Calendar
-from runtime.pallets.payfi.deadlines import DISPUTES, Deadlines, key_of
+from runtime.pallets.payfi.calendar import DISPUTES, Calendar, Deadlines, key_of
 from runtime.pallets.payfi.dispute_phases import (
     Clocks,
     DisputePhase,

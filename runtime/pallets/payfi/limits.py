@@ -1,4 +1,6 @@
-"""Limits of a card: for each payment, for each day of the chain, by category and by time.
+"""Limits and counters of a card.
+
+Limits are for each payment, for each day of the chain, by category and by time.
 
 Amounts are in planck. What is authorised counts on the day of the authorisation; what is released
 again comes back to the limit only on that day.
@@ -86,3 +88,35 @@ def given_back(spent: Spent, amount: int, charged_on: int, day: int) -> Spent:
     if not charged_on == day == spent.day:
         return spent
     return Spent(day, spent.amount - amount)
+
+
+WINDOW: Final = 64
+"""Maximum distance of a number below the highest one that was accepted."""
+_MASK: Final = (1 << WINDOW) - 1
+
+
+class Counters(NamedTuple):
+    """The numbers that a card has used. The first number of a card is 1.
+
+    Each is accepted once, in order or up to 64 late: a till without a connection delivers its
+    vouchers late and out of order.
+    """
+
+    high: int = 0
+    """Highest number accepted; 0 before the first."""
+    window: int = 0
+    """Bit `n` is set if the number `high - 1 - n` was accepted."""
+
+
+def accepted(counters: Counters, number: int) -> Counters | None:
+    """Return the counters after `number` was used; None if it was used before or is too old."""
+    high, window = counters
+    if number > high:
+        moved = number - high
+        # The old highest number is now `moved` below the new one.
+        shifted = ((window << 1 | 1) << (moved - 1)) & _MASK if moved <= WINDOW else 0
+        return Counters(number, shifted)
+    place = high - 1 - number
+    if number < 1 or not 0 <= place < WINDOW or window >> place & 1:
+        return None
+    return Counters(high, window | 1 << place)

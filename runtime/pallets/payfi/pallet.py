@@ -18,7 +18,7 @@ Each component owns its storage, and no other module writes it:
 | Arbiters | `arbiters` | Arbiters, ArbiterBonds |
 | Cards | `cards` | Cards, CardsOf, Retired |
 | Authorisations | `authorisations` | Auths, AuthsOf, NextAuth |
-| TimerQueues | `deadlines` | Due, Ahead |
+| ShiftedQueues | `frame.timers` | Due, Ahead |
 
 The calls of cards are in `card_calls`.
 
@@ -73,25 +73,14 @@ from runtime.pallets.balances.types import lookup
 from runtime.pallets.payfi import errors, events, types, weights
 from runtime.pallets.payfi.arbiters import Arbiters
 from runtime.pallets.payfi.authorisations import Authorisations
-from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.calendar import Calendar, Deadlines
 from runtime.pallets.payfi.card_calls import CardCalls
 from runtime.pallets.payfi.cards import Cards
-from runtime.pallets.payfi.deadlines import Deadlines
-from runtime.pallets.payfi.dispute_types import (
-    ArbiterList,
-    DisputeReason,
-    SomeAnswer,
-)
+from runtime.pallets.payfi.dispute_types import ArbiterList, DisputeReason, SomeAnswer
 from runtime.pallets.payfi.disputed_money import DisputedMoney
 from runtime.pallets.payfi.disputes import Disputes
 from runtime.pallets.payfi.fees import BTT
-from runtime.pallets.payfi.hook_limits import (
-    IDLE,
-    PRUNE_COSTS,
-    end_weight,
-    hook_limits,
-    weight_of,
-)
+from runtime.pallets.payfi.hook_limits import IDLE, PRUNE_COSTS, end_weight, hook_limits, weight_of
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES, PayerRules
 from runtime.pallets.payfi.payments import Payments

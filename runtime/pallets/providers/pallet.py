@@ -12,7 +12,7 @@ changes one provider, a selection reads the members of one class, at most `max_m
 Mining's: epochs that had a block, so that no period expires while the chain is stalled.
 
 A provider's work also counts in block production, for itself or for a validator that it delegates
-its score to; see `scores.py`. Jobs and Receipts use `engagements.py`.
+its score to; see `work_scores.py`. Jobs and Receipts use `engagements.py`.
 
 Described in `docs/useful-work.md`.
 """
@@ -41,6 +41,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
 from runtime.frame.traits import Clock, Operators
+from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.providers import errors, events, weights
 from runtime.pallets.providers.bonds import Bonds
 from runtime.pallets.providers.conduct import ERAS_WATCHED
@@ -48,7 +49,6 @@ from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.providers.eras import Calendar
 from runtime.pallets.providers.membership import Membership, ensure_valid
 from runtime.pallets.providers.performance import Performance
-from runtime.pallets.providers.scores import MAX_DELEGATORS
 from runtime.pallets.providers.selection import FRESH_ERAS
 from runtime.pallets.providers.types import (
     MAX_CHUNKS,
@@ -58,15 +58,12 @@ from runtime.pallets.providers.types import (
     Contributions,
     Hours,
     Ledger,
-    Measures,
     NoopContributions,
     Params,
     ProviderInfo,
 )
-from runtime.pallets.providers.types import (
-    Bonds as Currency,
-)
-from runtime.pallets.providers.work_scores import WorkScores
+from runtime.pallets.providers.types import Bonds as Currency
+from runtime.pallets.providers.work_scores import MAX_DELEGATORS, WorkScores
 from runtime.pallets.tokenomics.traits import HeldBurns
 from runtime.splits import FINDER_BPS, PPM
 
@@ -124,7 +121,7 @@ class Providers(Pallet, events=events, errors=errors):
     currency: Currency
     burns: HeldBurns
     clock: Clock
-    measures: Measures
+    measures: Mining
     operators: Operators
     classes: Classes
     params_origin: OriginCheck

@@ -8,7 +8,7 @@ neither appoint nor remove one that may do more than itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Protocol
 
 from btt_chain.crypto.hashing import blake2_256
@@ -17,6 +17,7 @@ from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import Compact, Err, Ok, TypeName, u16, u32, u128
 from runtime.frame import (
     Call,
+    Component,
     Const,
     DispatchError,
     DispatchInfo,
@@ -37,7 +38,6 @@ from runtime.frame.origin import OriginKind
 from runtime.frame.traits import NamedReservable
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.proxy import errors, events, weights
-from runtime.pallets.proxy.announcements import Announcements
 from runtime.pallets.proxy.types import (
     MAX_PENDING,
     MAX_PROXIES,
@@ -48,6 +48,7 @@ from runtime.pallets.proxy.types import (
     DepositKind,
     Kind,
     MaybeKind,
+    Pending,
     ProxyDefinition,
     ProxyType,
     Scopes,
@@ -104,6 +105,50 @@ class Within:
     def __call__(self, inner: Call) -> bool:
         """Return True if the proxy may make the call."""
         return self.pallet.may_call(self.kind, inner)
+
+
+class Announcements(Component):
+    """The announced calls of proxies, and the deposits for them."""
+
+    currency: NamedReservable
+    announcement_deposit_base: u128
+    announcement_deposit_factor: u128
+
+    announcements = Map(AccountId, Pending, default=([], u128(0)), hasher=Hasher.Twox64Concat)
+
+    def deposit_for(self, pending: int) -> u128:
+        """Return the deposit for `pending` announced calls, in planck."""
+        return stepped(self.announcement_deposit_base, self.announcement_deposit_factor, pending)
+
+    def remove(self, who: AccountId, chosen: Callable[[Announcement], bool]) -> int:
+        """Remove the chosen announcements of `who`, if any; return the number before removal.
+
+        Zero if none was chosen.
+        """
+        pending, deposit = self.announcements[who]
+        kept = [announcement for announcement in pending if not chosen(announcement)]
+        if len(kept) == len(pending):
+            return 0
+        self.store(who, kept, deposit)
+        return len(pending)
+
+    def store(self, who: AccountId, pending: list[Announcement], deposit: u128) -> None:
+        """Store the announcements of `who`, and adjust the deposit to their number."""
+        due = self.deposit_for(len(pending))
+        change_deposit(self.currency, RESERVE_ID, who, deposit, due)
+        if pending:
+            self.announcements[who] = (pending, due)
+        else:
+            del self.announcements[who]
+
+    def poke(self, who: AccountId) -> tuple[u128, u128]:
+        """Change the deposit to its current price; return the old and the new one."""
+        pending, old = self.announcements[who]
+        new = self.deposit_for(len(pending))
+        if new != old:
+            change_deposit(self.currency, RESERVE_ID, who, old, new)
+            self.announcements[who] = (pending, new)
+        return old, new
 
 
 class Proxy(Pallet, events=events, errors=errors):
@@ -207,11 +252,7 @@ class Proxy(Pallet, events=events, errors=errors):
 
     @call(4, weight=weights.CREATE_PURE)
     def create_pure(
-        self,
-        origin: Origin,
-        proxy_type: Kind,
-        delay: BlockNumberFor,
-        index: u16,
+        self, origin: Origin, proxy_type: Kind, delay: BlockNumberFor, index: u16
     ) -> None:
         """Create an account without a key, with the caller as its proxy.
 

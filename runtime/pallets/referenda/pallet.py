@@ -23,21 +23,14 @@ from typing import Annotated
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, u16, u32, u128
-from runtime.frame import Const, Map, Origin, OriginCheck, Pallet, Part, Value, call
+from runtime.frame import Component, Const, Map, Origin, OriginCheck, Pallet, Part, Value, call
 from runtime.frame.origin import ensure_not_none
 from runtime.frame.traits import Clock, SlashNamed
-from runtime.pallets.origins import (
-    DecisionOrigin,
-    OriginCaller,
-    RawRoot,
-    SystemOrigin,
-)
+from runtime.pallets.origins import DecisionOrigin, OriginCaller, RawRoot, SystemOrigin
 from runtime.pallets.preimage.pallet import Lookup, Preimage
 from runtime.pallets.referenda import errors, events, weights
-from runtime.pallets.referenda.alarms import NUDGE, ONE_FEWER, Alarms
-from runtime.pallets.referenda.descriptions import Descriptions
 from runtime.pallets.referenda.events import Index, Proposal, TrackId
-from runtime.pallets.referenda.lifecycle import Lifecycle
+from runtime.pallets.referenda.lifecycle import NUDGE, ONE_FEWER, Alarms, Lifecycle
 from runtime.pallets.referenda.queue import Queues
 from runtime.pallets.referenda.tracks import ROOT_TRACK, track_of
 from runtime.pallets.referenda.types import (
@@ -57,6 +50,28 @@ from runtime.pallets.referenda.types import (
 )
 from runtime.pallets.scheduler.pallet import Scheduler
 from runtime.pallets.scheduler.types import DispatchTime
+
+
+class Descriptions(Component):
+    """The descriptions of referenda."""
+
+    preimages: Preimage
+
+    metadata_of = Map(u32, H256)
+    """Hash of a referendum's description, whose text is a preimage."""
+
+    def set(self, index: u32, hash: H256) -> None:
+        """Set the description of a referendum. Raises PreimageNotExist."""
+        if not self.preimages.have(hash):
+            raise errors.PreimageNotExist
+        self.metadata_of[index] = hash
+        self.deposit(events.MetadataSet(index, hash))
+
+    def clear(self, index: u32) -> None:
+        """Remove the description of a referendum, if it has one."""
+        known = self.metadata_of.take(index)
+        if known is not None:
+            self.deposit(events.MetadataCleared(index, known))
 
 
 class Referenda(Pallet, instances=True, events=events, errors=errors):

@@ -50,7 +50,7 @@ from btt_chain.work.tensors import Kind
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.jobs.views import JobView, ModelView
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.receipts.openings import shown
+from runtime.pallets.receipts.challenges import shown
 from runtime.pallets.receipts.types import Valid, Wrong
 
 R = TypeVar("R")

@@ -16,9 +16,9 @@ from btt_chain.scale import u16, u32, u64, u128
 from genesis.accounts import POOLS, address, dev_account
 from genesis.build import build
 from genesis.catalogue import make
+from genesis.holders import table
 from genesis.presets import CHAINS
 from genesis.spec import Plain, SpecError, read_spec
-from genesis.tables import table
 from runtime import BttRuntime
 from runtime.constants import MONTH_MS
 from runtime.frame import ROOT, Call, Weight, signed
@@ -204,11 +204,11 @@ DEV = make("dev").dumps()
         (drop("preset"), ".preset: missing"),
         (put("preset", to="seed-001"), ".preset: expected seed-000"),
         (put("supply", to="1"), ".supply: expected 21000000000000000000000000 planck"),
-        (drop("contractual", 0), ".contractual: expected the 9 rows"),
+        (drop("contractual", 0), ".contractual: expected a list of 9"),
         (put("contractual", 0, 0, to="1"), ".contractual[0][0]: expected 2100000000000000000000"),
         (put("contractual", 2, 1, to=1), ".contractual[2][1]: expected 15778800"),
         (put("contractual", 8, 1, to=1), ".contractual[8][1]: expected 0"),
-        (drop("programmes", 3), ".programmes: expected the 4 programmes"),
+        (drop("programmes", 3), ".programmes: expected a list of 4"),
         (put("programmes", 0, "amount", to="1"), ".programmes[0].amount: expected 1470000000"),
         (put("programmes", 0, "pool", to="btt/fnd4"), ".programmes[0].pool: expected btt/fnd1"),
         (put("programmes", 2, "months", to=47), ".programmes[2].months: expected 48"),
@@ -218,7 +218,7 @@ DEV = make("dev").dumps()
         ),
         (put("milestoneBurns", 1, 1, to="1"), ".milestoneBurns[1][1]: expected 70000000000"),
         (put("milestoneBurns", 1, 0, to="x"), ".milestoneBurns[1][0]: expected hospitals_100"),
-        (drop("milestoneBurns", 0), ".milestoneBurns: expected the 4 burns"),
+        (drop("milestoneBurns", 0), ".milestoneBurns: expected a list of 4"),
         (put("releaseTable", 0, to=2_201), ".releaseTable[0]: expected 2200"),
         (put("foundation", to=UNKNOWN), ".foundation: expected 5"),
         (drop("foundation"), ".foundation: missing"),
@@ -242,7 +242,7 @@ def test_a_wrong_section_is_reported_by_field(change: Change, message: str) -> N
     [
         (drop("treasurySeat"), ".treasurySeat: missing"),
         (put("treasurySeat", 0, to="1"), ".treasurySeat[0]: expected 23100000000000000000000"),
-        (put("treasurySeat", 1, to=7), ".treasurySeat[1]: expected 5259600, the end of the first"),
+        (put("treasurySeat", 1, to=7), ".treasurySeat[1]: expected 5259600, as the allocation"),
         (put("treasurySeat", to=["1"]), ".treasurySeat: expected a list of 2"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from btt_chain.scale import u8, u16, u64, u128
-from runtime.audits.oracle import feeders, price_problems
+from runtime.audits.payments import feeders, price_problems
 from runtime.constants import DAY_MS
 from runtime.frame import ROOT, DispatchError, signed
 from runtime.pallets.oracle.prices import is_near

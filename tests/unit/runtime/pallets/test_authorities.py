@@ -18,9 +18,9 @@ from runtime.frame import ROOT, BadOrigin, GenesisError, TokenError, TokenErrorK
 from runtime.frame.bonding import UnlockChunk
 from runtime.frame.error import Error
 from runtime.pallets.authorities import errors, events
+from runtime.pallets.authorities.candidates import even_count
 from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.authorities.pallet import Authorities
-from runtime.pallets.authorities.selection import even_count
 from runtime.pallets.authorities.types import (
     HIGHEST_MINIMUM,
     LOWEST_MINIMUM,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.pallets.authorities.selection import Terms, elect, even_count, removed
+from runtime.pallets.authorities.candidates import Terms, elect, even_count, removed
 from support.stakes import stash
 
 BONDS = st.one_of(st.integers(1, 40), st.integers(1, 10**6), st.sampled_from([10, 10, 10, 40, 41]))

@@ -7,7 +7,7 @@ import pytest
 from btt_chain.scale import u32
 from runtime.frame import Pallet, Part
 from runtime.pallets.jobs import events
-from runtime.pallets.jobs.stalls import GAP_SLOTS, StallTracker
+from runtime.pallets.jobs.store import GAP_SLOTS, StallTracker
 from support.runtime import DictState, SmallRuntime
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.pallets.payfi.counters import WINDOW, Counters, accepted
+from runtime.pallets.payfi.limits import WINDOW, Counters, accepted
 
 
 def use(*numbers: int) -> list[bool]:

@@ -19,14 +19,14 @@ from runtime.pallets.authorities import events as authorities_events
 from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.providers import errors as providers_errors
 from runtime.pallets.providers import events as providers_events
-from runtime.pallets.providers.scores import (
+from runtime.pallets.providers.types import DelegatedScore, ScoreView
+from runtime.pallets.providers.work_scores import (
     MAX_DELEGATORS,
     MAX_SCORE,
     EraScore,
     credited,
     score_at,
 )
-from runtime.pallets.providers.types import DelegatedScore, ScoreView
 from support.providers import ERA, ProviderChain, job
 from support.runtime import refused
 from support.stakes import btt, stash

@@ -11,7 +11,7 @@ from btt_chain.work.commit import roots_tree
 from btt_chain.work.errors import ProofRefused
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree, leaf_hash
-from runtime.pallets.receipts.openings import is_leaf, shown
+from runtime.pallets.receipts.challenges import is_leaf, shown
 from runtime.pallets.receipts.types import LeafProof
 from support.market import Claim, opened
 
