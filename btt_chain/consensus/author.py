@@ -50,6 +50,13 @@ class Pace(Enum):
     OVER = "over"
 
 
+def pace_of(used: float, given: float) -> Pace:
+    """Return the pace of a block that has used `used` of `given` seconds."""
+    if used > given:
+        return Pace.OVER
+    return Pace.LATE if used > given / 2 else Pace.EARLY
+
+
 ZERO: Final = H256(bytes(32))
 
 
