@@ -24,13 +24,18 @@ DEADLINE: Final = 50
 """Time for a provider, in slots of a second or longer: seconds are enough on any machine."""
 
 
+def public_manifest() -> Manifest:
+    """Return the manifest of the set's model."""
+    known = json.loads(FILE.read_text())
+    return codec(Manifest).decode_all(bytes.fromhex(known["manifest"].removeprefix("0x")))
+
+
 def public_set_json(slot_ms: int) -> dict[str, dict[str, list[dict[str, object]]]]:
     """Return the sections of Models and Jobs for a chain with slots of this length.
 
     The model belongs to the treasury, without a bond.
     """
     known = json.loads(FILE.read_text())
-    manifest = codec(Manifest).decode_all(bytes.fromhex(known["manifest"].removeprefix("0x")))
     model = {
         "name": known["name"],
         "owner": address(TREASURY),
@@ -38,7 +43,7 @@ def public_set_json(slot_ms: int) -> dict[str, dict[str, list[dict[str, object]]
         "manifest": known["manifest"],
     }
     job = {
-        "model": "0x" + model_id(manifest).hex(),
+        "model": "0x" + model_id(public_manifest()).hex(),
         "items": known["items"],
         "inputRoot": known["inputRoot"],
         "dataBytes": known["dataBytes"],
