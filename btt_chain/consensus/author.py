@@ -50,6 +50,10 @@ class Pace(Enum):
     OVER = "over"
 
 
+class SealingFailed(Exception):
+    """A block made by this node is invalid: it must stop. The message gives the reason."""
+
+
 def pace_of(used: float, given: float) -> Pace:
     """Return the pace of a block that has used `used` of `given` seconds."""
     if used > given:

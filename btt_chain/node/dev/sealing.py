@@ -22,6 +22,7 @@ from btt_chain.consensus.author import (
     Edit,
     Proposal,
     Ready,
+    SealingFailed,
     make_block,
     manual_claim,
     manual_slot,
@@ -58,10 +59,6 @@ UNCOUNTABLE: Final = (ValueError, ArithmeticError, LookupError)
 """Errors of a runtime on a state that it cannot have made."""
 MAX_TIME_MS: Final = 253_402_300_799_999
 """Latest time of a block: the end of the year 9999, the last that dates can name."""
-
-
-class SealingFailed(Exception):
-    """A block made by this node is invalid: it must stop. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)

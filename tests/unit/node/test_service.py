@@ -13,9 +13,10 @@ import aiohttp
 import pytest
 
 from btt_chain.chain.client import Client
+from btt_chain.consensus.author import SealingFailed
 from btt_chain.consensus.finality.gadget import RoundReport
 from btt_chain.node.dev.by_hand import HandSealing
-from btt_chain.node.dev.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
+from btt_chain.node.dev.sealing import Instant, Interval, OnDemand, Sealing
 from btt_chain.node.service.backend import Identity
 from btt_chain.node.service.service import PortTaken, Service, ServiceConfig, waited_for
 from btt_chain.node.transactions.pool import PoolService
