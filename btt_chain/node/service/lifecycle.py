@@ -122,11 +122,9 @@ def trust_of(config: NodeConfig, spec: ChainSpec, client: Client) -> Trust | Non
     checkpoint = checkpoint_of(spec)
     if checkpoint is None and config.trusted_block is None:
         return None
-    from btt_chain.node.blocks.trust import Trust, check_database
-    from p2p.sync.types import BlockId
+    from btt_chain.node.blocks.trust import check_database, trusted
 
-    block = None if config.trusted_block is None else BlockId(*config.trusted_block)
-    trust = Trust(checkpoint, block)
+    trust = trusted(checkpoint, config.trusted_block)
     check_database(client, trust)
     return trust
 

@@ -62,6 +62,15 @@ def test_a_node_is_imported_without_libp2p_and_what_few_nodes_use() -> None:
     assert seen == "[]"
 
 
+def test_an_engine_is_imported_without_what_only_fetches_a_state() -> None:
+    unused = ("btt_chain.node.blocks.state_import", "p2p.sync.warp", "p2p.sync.voter_search")
+    seen = run(
+        "import sys, btt_chain.node.engine.start\n"
+        f"print([name for name in {unused} if name in sys.modules])"
+    )
+    assert seen == "[]"
+
+
 def test_modules_of_a_node_use_data_classes_that_compile_their_methods_later() -> None:
     seen = run(
         "import sys, dataclasses, btt_chain.node.service.lifecycle\n"
