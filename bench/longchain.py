@@ -19,10 +19,9 @@ from typing import Final
 from bench.chains import Sender, Wallet
 from bench.machine import Spent, stopwatch
 from btt_chain.chain.gc import settle_memory
-from btt_chain.consensus.author import Pace
+from btt_chain.consensus.author import Pace, pace_of
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord
-from btt_chain.node.dev.sealing import pace_of
 from btt_chain.node.engine.assembly import Plan, assemble
 from btt_chain.node.engine.engine import Engine
 from btt_chain.node.engine.observer import NodeWatcher

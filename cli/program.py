@@ -55,7 +55,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "validator": ("validator:validator", "Join the validators, watch one, change keys, leave."),
     "model": ("model:model", "Import models and register them."),
     "job": ("job:job", "Have something computed, and get the result."),
-    "provider": ("provider:provider", "Compute for others, and be paid for it."),
+    "provider": ("provider_group:provider", "Compute for others, and be paid for it."),
     "work": ("work:work", "Check what others computed; measure this machine."),
     "asset": ("asset:asset", "Register, issue and hold real things in units."),
     "exchange": ("exchange:exchange", "Trade units of assets."),

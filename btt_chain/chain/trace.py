@@ -53,7 +53,23 @@ STATE: Final = "state"
 FRAME: Final = "frame"
 """Targets of events: accesses to the state; begin and result of spans."""
 
+CHANGES_KEY: Final = b"dev_changes:"
+"""Prefix of auxiliary keys: block hash -> the values that the user of a development chain set at
+the end of the block."""
+
 _ERROR: Final = codec(WireError)
+_CHANGES: Final = codec(list[tuple[bytes, bytes | None]])
+
+
+def stored_changes(hash: bytes, changes: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
+    """Return the auxiliary data of the values that a user set at the end of a block."""
+    return {CHANGES_KEY + hash: _CHANGES.encode(list(changes.items()))}
+
+
+def changes_of(aux_get: Callable[[bytes], bytes | None], hash: bytes) -> dict[bytes, bytes | None]:
+    """Return the values that a user set at the end of a block."""
+    raw = aux_get(CHANGES_KEY + hash)
+    return {} if raw is None else dict(_CHANGES.decode_all(raw))
 
 
 class CannotTrace(Exception):

@@ -50,6 +50,17 @@ class Pace(Enum):
     OVER = "over"
 
 
+class SealingFailed(Exception):
+    """A block made by this node is invalid: it must stop. The message gives the reason."""
+
+
+def pace_of(used: float, given: float) -> Pace:
+    """Return the pace of a block that has used `used` of `given` seconds."""
+    if used > given:
+        return Pace.OVER
+    return Pace.LATE if used > given / 2 else Pace.EARLY
+
+
 ZERO: Final = H256(bytes(32))
 
 

@@ -21,8 +21,6 @@ from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
 from btt_chain.rpc.child_state import ChildStateApi
 from btt_chain.rpc.derived import API, default_group, start_of
-from btt_chain.rpc.dev import WHERE, Dev, DevApi
-from btt_chain.rpc.engine import EngineApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.keys import KeysApi
@@ -76,11 +74,19 @@ class WholeBackend(Backend, Protocol):
         """Executes stored blocks again; None where none are stored."""
 
     @property
-    def dev(self) -> Dev | None:
-        """Development controls; None on chains that are not for development or sealed by hand."""
+    def own_groups(self) -> Sequence[object]:
+        """Groups of methods that not every node has: those of a chain that is sealed by hand."""
 
 
 LOG: Final = logging.getLogger(__name__)
+
+DEV: Final = "dev_"
+"""Beginning of the methods of development chains that are sealed by hand."""
+WHERE_DEV: Final = (
+    "{} works on development chains that are sealed by hand: start the node with "
+    "`btt-chain node --dev --sealing instant` (or interval:MS, or manual)"
+)
+"""The error of a call of these methods to another chain's node."""
 
 GROUPS: Final = (
     ("StakingApi", "staking_", "staking:StakingApi"),
@@ -142,14 +148,12 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
         registry.add(OffchainApi(backend.local_storage))
     if backend.log_filters is not None:
         registry.add(LogFiltersApi(backend.log_filters))
-    if backend.sealer is not None:
-        registry.add(EngineApi(backend.sealer))
     if backend.tracer is not None:
         registry.add(TraceApi(backend.tracer))
-    if backend.dev is not None:
-        registry.add(DevApi(backend, backend.dev))
-    else:
-        registry.elsewhere["dev_"] = WHERE
+    for group in backend.own_groups:
+        registry.add(group)
+    if not any(name.startswith(DEV) for name in registry.methods):
+        registry.elsewhere[DEV] = WHERE_DEV
     return registry
 
 

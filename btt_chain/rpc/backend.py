@@ -24,7 +24,6 @@ __all__ = [
     "BlockRef",
     "Chain",
     "ChainEvent",
-    "DevRefused",
     "Finalized",
     "Health",
     "NewBest",
@@ -34,8 +33,6 @@ __all__ = [
     "Pool",
     "RuntimeCallError",
     "ScheduledRuntime",
-    "SealError",
-    "Sealer",
     "StatePruned",
     "StateReader",
     "SyncState",
@@ -78,14 +75,6 @@ class RuntimeCallError(BackendError):
 
 class TimeLimitReached(RuntimeCallError):
     """A runtime call exceeded its limit of processor time."""
-
-
-class SealError(BackendError):
-    """Manual seal could not make or finalize a block."""
-
-
-class DevRefused(BackendError):
-    """A control of a development chain cannot be used so."""
 
 
 class BadExtrinsic(Exception):
@@ -185,21 +174,6 @@ class StateReader(Protocol):
 
     def closest_descendant(self, key: bytes) -> bytes | None:
         """Return the Merkle value of the key's node or closest descendant; None without one."""
-
-
-class Sealer(Protocol):
-    """Blocks on demand: `--sealing manual`, for tests and development."""
-
-    async def create_block(
-        self, *, create_empty: bool, finalize: bool, parent: bytes | None
-    ) -> bytes:
-        """Make and import a block; return its hash. Raises `SealError`, `UnknownBlock`."""
-
-    async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
-        """Finalize a block and its ancestors; return True if it succeeds.
-
-        Raises `SealError`, `UnknownBlock`.
-        """
 
 
 class Watch(Protocol):
@@ -375,7 +349,7 @@ class Node(Protocol):
 
 
 class Backend(Protocol):
-    """The complete backend: chain, pool, node, and a sealer where blocks are made on demand."""
+    """The parts of a node that most methods need."""
 
     @property
     def chain(self) -> Chain:
@@ -388,7 +362,3 @@ class Backend(Protocol):
     @property
     def node(self) -> Node:
         """The node itself."""
-
-    @property
-    def sealer(self) -> Sealer | None:
-        """None unless the chain is manually sealed."""

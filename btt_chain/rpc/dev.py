@@ -12,7 +12,7 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.chain.reading import when_read
 from btt_chain.primitives.digits import from_hex, hex_or_none, to_hex
-from btt_chain.rpc.backend import Backend, Chain, DevRefused
+from btt_chain.rpc.backend import BackendError, Chain
 from btt_chain.rpc.dev_values import REMOVE_PREFIX, BadValue, StorageForm, account, amount, moment
 from btt_chain.rpc.params import Flag, Hash, Parsed
 from btt_chain.rpc.protocol import RpcError
@@ -20,12 +20,6 @@ from btt_chain.rpc.registry import HEAVY, method
 
 DEV_ERROR: Final = 1
 """Code of all errors of these methods. Source: chopsticks, ResponseError."""
-
-WHERE: Final = (
-    "{} works on development chains that are sealed by hand: start the node with "
-    "`btt-chain node --dev --sealing instant` (or interval:MS, or manual)"
-)
-"""The error of a call to another chain's node."""
 
 EVENTS: Final = ("system", "events")
 
@@ -36,6 +30,10 @@ Json = Annotated[object, Parsed(lambda value: value)]
 """Any value of JSON: the method reads it."""
 
 Diff = Sequence[tuple[bytes, bytes | None, bytes | None]]
+
+
+class DevRefused(BackendError):
+    """A control of a development chain cannot be used so."""
 
 
 class Dev(Protocol):
@@ -90,8 +88,8 @@ class Dev(Protocol):
 class DevApi:
     """Development controls."""
 
-    def __init__(self, backend: Backend, dev: Dev) -> None:
-        self.chain: Chain = backend.chain
+    def __init__(self, chain: Chain, dev: Dev) -> None:
+        self.chain = chain
         self.dev = dev
         self._form: tuple[bytes, StorageForm] | None = None
 

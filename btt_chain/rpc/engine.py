@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from btt_chain.primitives.digits import to_hex
-from btt_chain.rpc.backend import Sealer, SealError, UnknownBlock
+from btt_chain.rpc.backend import BackendError, UnknownBlock
 from btt_chain.rpc.params import Flag, Hash, Hex
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
@@ -11,6 +13,25 @@ from btt_chain.rpc.registry import HEAVY, method
 BLOCK_NOT_FOUND = 13_000
 SEAL_ERROR = 20_000
 """Substrate's codes of manual seal: unknown block; any other failure."""
+
+
+class SealError(BackendError):
+    """Manual seal could not make or finalize a block."""
+
+
+class Sealer(Protocol):
+    """Blocks on demand: `--sealing manual`, for tests and development."""
+
+    async def create_block(
+        self, *, create_empty: bool, finalize: bool, parent: bytes | None
+    ) -> bytes:
+        """Make and import a block; return its hash. Raises `SealError`, `UnknownBlock`."""
+
+    async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
+        """Finalize a block and its ancestors; return True if it succeeds.
+
+        Raises `SealError`, `UnknownBlock`.
+        """
 
 
 class EngineApi:

@@ -31,6 +31,7 @@ from genesis.catalogue import load
 IMPORTED: Final = (
     "cli.program",
     "cli.commands.node",
+    "btt_chain.node.dev.by_hand",
     "btt_chain.node.service.lifecycle",
     "btt_chain.node.service.networking",
     "btt_chain.node.service.service",

@@ -15,8 +15,8 @@ from btt_chain.feeder.sources import BadSource, sources_of
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.options import examples, query_options
-from cli.common.sending import signer_of, signer_options
 from cli.common.session import run_until_stopped
+from cli.common.signers import signer_of, signer_options
 from cli.common.types import Seconds
 
 

@@ -32,7 +32,8 @@ from cli.common.computing import follow_work, serve_blobs
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.ids import JOB, resolve
 from cli.common.sending import Sender
-from cli.common.working import is_local, view_chain
+from cli.common.session import is_local
+from cli.common.working import view_chain
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.events import Posted
 from runtime.pallets.jobs.types import ENDED, JobState, Outcome

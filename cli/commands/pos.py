@@ -46,9 +46,10 @@ from cli.common.merchants import (
     time_of,
 )
 from cli.common.options import examples, query_options
-from cli.common.sending import SendingCommand, signer_of, signer_options
+from cli.common.sending import SendingCommand
 from cli.common.session import first_step, run_until_stopped
 from cli.common.show import has_colours
+from cli.common.signers import signer_of, signer_options
 from cli.common.types import Seconds
 from runtime.pallets.payfi.types import Invoice as StoredInvoice
 

@@ -1,14 +1,7 @@
-"""`btt-chain provider`: compute jobs of requesters for payment.
-
-The folder of `--base-path` has the provider's keys, its commitments, and the blobs behind them:
-without it a provider cannot answer challenges. `btt_chain.compute.provider.machine` decides.
-
-numpy may be missing: only `run` needs it, and imports it.
-"""
+"""`btt-chain provider`: register, leave, and read what the chain has of providers."""
 
 from __future__ import annotations
 
-import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
@@ -22,15 +15,16 @@ from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u16, u32, u128
-from cli.commands.provider_session import Place, opened, place_options, planck_of, provide
+from cli.commands.provider_group import provider
+from cli.commands.provider_session import Place, class_option, opened, place_options, planck_of
 from cli.common import show
-from cli.common.computing import NETWORK, jobs_of, lacks_extra, member_option, work_chain
-from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.computing import jobs_of, member_option, work_chain
+from cli.common.errors import NotFound, Refused
 from cli.common.ids import shortened
-from cli.common.options import Group, examples, query_options
-from cli.common.sending import Sender, call_options, signer_of, signer_options
-from cli.common.session import run, run_until_stopped
-from cli.common.working import is_local, view_chain
+from cli.common.options import examples
+from cli.common.sending import Sender, call_options
+from cli.common.session import is_local, run
+from cli.common.working import view_chain
 from cli.declared import query
 from cli.parameters import Input
 from runtime.frame.aliases import Planck
@@ -41,26 +35,9 @@ from runtime.pallets.mining.api import MiningApi
 from runtime.pallets.providers.types import ProviderKind
 
 if TYPE_CHECKING:
-    from btt_chain.compute.provider.workshop import Engine
     from runtime.pallets.providers.types import ProviderInfo
 
 ERAS_SHOWN: Final = 32
-MAX_PIECE: Final = 256 << 20
-"""Maximum bytes of tensors that a worker of a cluster computes at a time."""
-
-
-provider = Group(
-    "provider",
-    help="""Do other people's work, and be paid for it.
-
-    A provider bonds money, is selected for jobs, computes them, and answers for every number with
-    its bond. Keep its --base-path: what it committed to lies there.
-    """,
-)
-class_option = click.option(
-    "--class", "classes", type=click.IntRange(0, 65_535), multiple=True, default=(0,),
-    show_default=True, help="A class of models to serve; may be repeated.",
-)  # fmt: skip
 
 
 # ---- register
@@ -132,86 +109,6 @@ def register(
         return
     show.record({"block": block, "reached at": endpoints})
     show.good("The provider is registered. Start it: btt-chain provider run")
-
-
-# ---- run
-
-
-def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Refuse a wrong address before Dask's client would wait a minute for it."""
-    if value is None or re.fullmatch(r"((tcp|tls|ws|wss)://)?[^/\s]+:\d{1,5}", value):
-        return value
-    raise click.BadParameter(f"'{value}' is not an address; write it like tcp://HOST:8786")
-
-
-@examples(
-    "btt-chain provider run --from //Bob",
-    "btt-chain provider run --from key.txt --cluster tcp://scheduler:8786 --jobs 4",
-)
-@provider.command("run")
-@click.option(
-    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
-    help="How many are computed together; --capacity says how many are taken.",
-)  # fmt: skip
-@click.option(
-    "--memory", type=click.IntRange(16), default=1024, show_default=True, metavar="MiB",
-    help="The most that the tensors of one item may take; jobs with more are left to others.",
-)  # fmt: skip
-@click.option(
-    "--cluster", metavar="ADDRESS", callback=_cluster,
-    help="A Dask scheduler of yours that computes.",
-)  # fmt: skip
-@click.option(
-    "--bond", metavar="AMOUNT",
-    help="Register first, with this bond, if the account is not a provider.",
-)  # fmt: skip
-@class_option
-@click.option(
-    "--fast", is_flag=True,
-    help="Multiply with onnxruntime, if this machine passes its test. Needs the extra `fast`.",
-)  # fmt: skip
-@click.option(
-    "--keep-slots", type=click.IntRange(1),
-    help="How long transcripts are served once a job is over. [default: seven days]",
-)  # fmt: skip
-@place_options
-@signer_options
-@query_options
-def run_(
-    jobs: int, memory: int, cluster: str | None, bond: str | None, classes: tuple[int, ...],
-    fast: bool, keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: object,
-) -> None:  # fmt: skip
-    """Take jobs, compute them, answer for them, until Ctrl-C or SIGTERM.
-
-    Whatever stops it, the next run goes on: what was committed to is served, what was only begun
-    is done again. A node that goes away is called again.
-    """
-    if fast and cluster is not None:
-        raise Mistyped("give --fast or --cluster, not both: workers multiply as they do")
-    pair = signer_of(options)
-    place = Place.of(options)
-    try:
-        from btt_chain.compute.provider.workshop import Processor
-        from btt_chain.work.errors import WorkError
-
-        engine: Engine = Processor()
-        if cluster is not None:
-            from btt_chain.compute.provider.cluster import OnCluster
-
-            engine = OnCluster(cluster, min(memory << 20, MAX_PIECE))
-        elif fast:
-            from btt_chain.work.fast import Fast
-
-            engine = Fast()
-    except ImportError as missing:
-        raise lacks_extra(missing) from None
-    except WorkError as reason:
-        raise Refused(str(reason)) from None
-    work = provide(
-        engine, pair, place, url, timeout, jobs=jobs, memory=memory << 20, bond=bond,
-        classes=classes, keep_slots=keep_slots, as_json=as_json,
-    )  # fmt: skip
-    run_until_stopped(work, [NETWORK])
 
 
 # ---- queries

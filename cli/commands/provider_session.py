@@ -32,7 +32,7 @@ from cli.common.computing import follow_work, serve_blobs, serving_options
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.ids import shortened
 from cli.common.options import Command
-from cli.common.working import is_local
+from cli.common.session import is_local
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.views import ProviderView
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
@@ -49,6 +49,12 @@ if TYPE_CHECKING:
 
 SERVED_BYTES: Final = 256 << 30
 """Maximum number of bytes kept for others; the disk's limit is checked before a job is taken."""
+
+
+class_option = click.option(
+    "--class", "classes", type=click.IntRange(0, 65_535), multiple=True, default=(0,),
+    show_default=True, help="A class of models to serve; may be repeated.",
+)  # fmt: skip
 
 
 def place_options(command: Command) -> Command:

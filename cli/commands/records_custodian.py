@@ -25,8 +25,9 @@ from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import Command, examples, query_options
-from cli.common.sending import call_options, signer_of, signer_options
+from cli.common.sending import call_options
 from cli.common.session import first_step, run_until_stopped
+from cli.common.signers import signer_of, signer_options
 from cli.common.types import Seconds
 from cli.common.vaults import as_refusals, now_ms, open_vault, run, vault_options
 from cli.common.working import account, planck, properties

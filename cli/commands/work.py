@@ -31,8 +31,7 @@ from cli.common.options import (
     query_options,
 )
 from cli.common.sending import Sender, optional_sending_options
-from cli.common.session import run
-from cli.common.working import is_local
+from cli.common.session import is_local, run
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import Tier
 from runtime.pallets.jobs.views import JobView, ReceiptView

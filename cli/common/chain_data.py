@@ -99,9 +99,9 @@ def plain_errors() -> Iterator[None]:
     """Turn the errors of a node for its operator into errors of commands."""
     from btt_chain.chain.client import UnknownBlock
     from btt_chain.chain.runtimes import UnsupportedRuntime
+    from btt_chain.consensus.author import SealingFailed
     from btt_chain.consensus.finality.records import BadRecord
     from btt_chain.keystore.errors import KeystoreError, RecordError
-    from btt_chain.node.dev.sealing import SealingFailed
     from btt_chain.node.service.descriptors import TooFewDescriptors
     from btt_chain.node.service.lifecycle import WrongChain
     from btt_chain.node.service.service import PortTaken

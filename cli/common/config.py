@@ -81,8 +81,8 @@ class Settings(NamedTuple):
                 found[key] = self._setting(option, key, self.tables[key], self.file)
         for key, value in self._table(path).items():
             if isinstance(value, dict) and isinstance(command, click.Group):
-                if key not in command.commands:
-                    known = list(command.commands)
+                known = command.list_commands(click.Context(command))
+                if key not in known:
                     raise Mistyped(f"{self._place(path)}: no command {key!r}; {hint(key, known)}")
             elif key not in options:
                 raise Mistyped(f"{self._place(path)}: no option {key!r}; {hint(key, [*options])}")

@@ -24,6 +24,7 @@ from btt_chain.scale import Err
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Command, password_options, query_options, scheme_option
+from cli.common.session import is_local
 from cli.common.signers import Proxied, proxied_call, read_signer
 from cli.common.trying import (
     Trial,
@@ -51,9 +52,6 @@ PATIENCE: Final = 120.0
 
 WIDTH: Final = 6
 """Columns of the names beside the facts of a transaction."""
-
-LOCAL: Final = ("Development", "Local")
-"""Types of chains whose money has no value."""
 
 WAITS: Final = {"none": "none", "best": "best", "final": "final", "inblock": "best",
                 "finalized": "final"}  # fmt: skip
@@ -191,27 +189,6 @@ def call_options(command: Command) -> Command:
 def optional_sending_options(command: Command) -> Command:
     """Add the same options to a command that sends only if `--from` is given."""
     return signing_options(waiting_options()(asking_options(command)), is_required=False)
-
-
-def signer_options(command: Command) -> Command:
-    """Add `--from` and the options of its key, for a daemon; `signer_of` reads them."""
-    given = click.option(
-        "--from",
-        "uri",
-        metavar="NAME|KEY",
-        help="The key that signs and pays: an account of the wallet, a secret URI, a file that "
-        "holds one, or - . [default: the wallet's default account]",
-    )
-    return given(scheme_option(password_options(command)))
-
-
-def signer_of(options: dict[str, Any]) -> KeyPair:
-    """Return the key of the options, which are removed from `options`."""
-    passwords = Passwords.of(options)
-    found = read_signer(options.pop("uri"), options.pop("scheme"), passwords)
-    if found.proxied is not None:
-        raise Mistyped("this program signs by itself, which no proxy can: name a key with --from")
-    return found.pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,7 +397,7 @@ class Sender:
         raise WouldFail(trial.error)
 
     async def _confirm(self, chain: Chain, said: str) -> None:
-        if await chain.connection.call("system_chainType") in LOCAL:
+        if await is_local(chain.connection):
             return
         name = await chain.connection.call("system_chain")
         if self.as_json or not is_terminal():

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from btt_chain.daemon import Daemon
 
 Result = TypeVar("Result")
+LOCAL: Final = ("Development", "Local")
+"""Types of chains whose money has no value."""
 MAX_PATH: Final = 256
 """Characters below which an argument may be the name of a file."""
 
@@ -39,6 +41,11 @@ def run_until_stopped(
     """Run a command that goes on until SIGTERM or SIGHUP: `daemon.run_until_stopped`."""
     with _client_errors():
         return programs.run_until_stopped(work, show.note, imports)
+
+
+async def is_local(connection: Connection) -> bool:
+    """Return True if the chain is one of a single machine."""
+    return await connection.call("system_chainType") in LOCAL
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,7 +18,13 @@ from btt_chain.scale import EncodeError
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Mistyped, hint
-from cli.common.options import key_pair, read_secret
+from cli.common.options import (
+    Command,
+    key_pair,
+    password_options,
+    read_secret,
+    scheme_option,
+)
 from cli.common.wallets import (
     Passwords,
     entry_named,
@@ -80,6 +86,27 @@ def read_signer(given: str | None, scheme: str, passwords: Passwords) -> ReadSig
     if is_exposed(given):
         show.note(EXPOSED)
     return ReadSigner(pair)
+
+
+def signer_options(command: Command) -> Command:
+    """Add `--from` and the options of its key, for a daemon; `signer_of` reads them."""
+    given = click.option(
+        "--from",
+        "uri",
+        metavar="NAME|KEY",
+        help="The key that signs and pays: an account of the wallet, a secret URI, a file that "
+        "holds one, or - . [default: the wallet's default account]",
+    )
+    return given(scheme_option(password_options(command)))
+
+
+def signer_of(options: dict[str, Any]) -> KeyPair:
+    """Return the key of the options, which are removed from `options`."""
+    passwords = Passwords.of(options)
+    found = read_signer(options.pop("uri"), options.pop("scheme"), passwords)
+    if found.proxied is not None:
+        raise Mistyped("this program signs by itself, which no proxy can: name a key with --from")
+    return found.pair
 
 
 def is_exposed(given: str) -> bool:

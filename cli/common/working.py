@@ -15,7 +15,6 @@ from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.views import ViewClient
 from btt_chain.primitives.digits import whole_number
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.sending import LOCAL
 from cli.common.session import open_chain
 
 if TYPE_CHECKING:
@@ -38,11 +37,6 @@ async def properties(url: str, timeout: float) -> tuple[Currency, int]:
     """Return the currency of a chain, and the network prefix of its addresses."""
     async with await WebSocket.connect(url, timeout) as client:
         return read_properties(await client.call("system_properties"))
-
-
-async def is_local(connection: Connection) -> bool:
-    """Return True if the chain is one of a single machine."""
-    return await connection.call("system_chainType") in LOCAL
 
 
 async def asked(client: Connection, method: str, *params: Json) -> Json:

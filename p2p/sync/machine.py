@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.scale import DecodeError
@@ -54,8 +54,9 @@ from p2p.sync.types import (
     StateFinished,
     StateStored,
 )
-from p2p.sync.warp import Warp
-from p2p.sync.warp_proof import WarpPlan
+
+if TYPE_CHECKING:
+    from p2p.sync.warp import Warp
 
 ANNOUNCES: Final = 256
 """Maximum number of announces of one peer within ANNOUNCES_MS."""
@@ -73,9 +74,9 @@ class _Rate:
 class SyncOptions(NamedTuple):
     """Options of sync; the defaults are for a node without pool, checkpoint and warp sync."""
 
-    warp: WarpPlan | None = None
-    """The state of a recent final block is fetched first; without it, or after that, blocks are
-    imported one by one."""
+    warp: Callable[[RequestTracker, int], Warp] | None = None
+    """Begins a run of warp sync at a time: the state of a recent final block is fetched first.
+    Without it, or after that, blocks are imported one by one."""
     pool: Pool = dict
     """Returns the transactions of the pool, by hash."""
     announce_ms: int = ANNOUNCE_MS
@@ -166,7 +167,7 @@ class Sync:
         self._history = History(self._tracker)
         self._may_have_gap = True
         """False once no block was missing below the best one; only a fetched state leaves a gap."""
-        self._warp = None if warp is None else Warp(self._tracker, warp, now)
+        self._warp = None if warp is None else warp(self._tracker, now)
         self._rates: dict[str, _Rate] = {}
         self._speed = Speed()
         self._starting = chain.best().number

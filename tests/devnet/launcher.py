@@ -416,7 +416,7 @@ def slow(ms: str) -> None:
 
 def gain(blocks: str) -> None:
     """Let a chain be long enough for warp sync that takes a test no hour to make."""
-    from btt_chain.node.engine import assembly
+    from btt_chain.node.blocks import state_import
 
     def around(plain: Callable[..., Any]) -> Callable[..., Any]:
         def warp_plan(*given: Any, **named: Any) -> Any:
@@ -425,7 +425,7 @@ def gain(blocks: str) -> None:
 
         return warp_plan
 
-    wrap(assembly, "warp_plan", around)
+    wrap(state_import, "warp_plan", around)
 
 
 # ---- verifying

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from btt_chain.node.dev.by_hand import HandSealing
 from btt_chain.node.dev.sealing import Instant
 from btt_chain.node.service.backend import Identity
 from btt_chain.node.service.config import NodeConfig
@@ -24,8 +25,10 @@ def instant_node(base: Path) -> Iterator[str]:
     chain = open_chain(node)
     key_manager = key_manager_of(chain, node)
     identity = Identity("Test", "Development", chain.spec.properties, ("Authority",), "12D3")
-    config = ServiceConfig(identity, RpcConfig(port=0), Instant(), keys=key_manager)
-    service = Service(chain.client, PoolService(chain.client), config)
+    pool = PoolService(chain.client)
+    by_hand = HandSealing(chain.client, pool, Instant())
+    config = ServiceConfig(identity, RpcConfig(port=0), by_hand, keys=key_manager)
+    service = Service(chain.client, pool, config)
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
     thread.start()

@@ -36,13 +36,12 @@ from btt_chain.rpc.backend import (
     NewBlock,
     PeerInfo,
     RuntimeCallError,
-    SealError,
     StatePruned,
     SyncState,
     UnknownBlock,
     UpgradeState,
 )
-from btt_chain.rpc.dev import Dev
+from btt_chain.rpc.engine import EngineApi, SealError
 from btt_chain.rpc.finality import Finality
 from btt_chain.rpc.log_filters import Filters
 from btt_chain.rpc.offchain import LocalStorage
@@ -525,11 +524,11 @@ class ModelBackend:
         self.chain = ModelChain(state)
         self.pool = ModelPool(self.chain)
         self.node = ModelNode(self.chain)
-        self.sealer = ModelSealer(self.chain, self.pool) if manual else None
+        sealer = ModelSealer(self.chain, self.pool)
+        self.own_groups = [EngineApi(sealer)] if manual else []
         self.finality: Finality | None = None
         self.keys: KeyManager | None = None
         self.signing: Signing | None = None
-        self.dev: Dev | None = None
         self.tracer: Tracer | None = None
         self.authorship: Authorship | None = None
         self.local_storage: LocalStorage | None = None

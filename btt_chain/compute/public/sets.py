@@ -6,7 +6,7 @@ integers in a file that names their source and licence. The model computes the s
 row with all of them, one product of matrices: its weights are public data, too. Needs numpy.
 
 The genesis block has only what the chain stores: manifest and root of the inputs
-(`genesis/presets/public-set.json`), which `facts` returns.
+(`genesis/presets/public-set.json`). The model is made of that manifest and of the rows.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from btt_chain.compute.blobs.payload import edge_root, payload_pieces
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import model_name, payload_name
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import codec
-from btt_chain.work.build import Builder, Numbers
-from btt_chain.work.graph import Manifest
 from btt_chain.work.ids import model_id
+from btt_chain.work.model import Model, records_of_product
 from btt_chain.work.package import Package
-from btt_chain.work.tensors import Kind
+from genesis.public_set import public_manifest
 
 FILE: Final = Path(__file__).with_name("wisconsin.json")
 HIGHEST: Final = 127
@@ -47,9 +45,8 @@ def package() -> Package:
     count, length = elements.shape
     # The similarity of equal rows of extreme elements is the greatest element.
     scales = np.full(count, 1 / (HIGHEST * length), np.float32)
-    made = Builder(Kind.I8, (length,))
-    made.linear("similarity", 0, elements, np.zeros(count, np.int32), scales, Numbers(Kind.I8))
-    return Package(made.model())
+    records = records_of_product(elements, np.zeros(count, np.int32), scales)
+    return Package(Model(public_manifest(), {0: records}))
 
 
 @cache
@@ -73,17 +70,6 @@ def add_shipped(store: BlobStore, name: str) -> None:
 def input_root() -> H256:
     """Return the root over the roots of all items' inputs."""
     return edge_root(package().manifest.graph.input, 0, rows(), None)
-
-
-def facts() -> dict[str, object]:
-    """Return the set as the genesis block describes it."""
-    return {
-        "name": json.loads(FILE.read_text())["name"],
-        "manifest": "0x" + codec(Manifest).encode(package().manifest).hex(),
-        "items": len(_array()),
-        "inputRoot": "0x" + input_root().hex(),
-        "dataBytes": len(rows()),
-    }
 
 
 def _array() -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from btt_chain.chain.client import Client
+from btt_chain.consensus.babe.verify import Refused, slot_of
 from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.records import read_voters
 from btt_chain.consensus.finality.warp import adopt
+from btt_chain.node.blocks.trust import Trust
 from btt_chain.primitives.digest import GRANDPA, H256
 from btt_chain.primitives.grandpa import Target
+from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32, u64
+from genesis.checkpoint import UntrustedDatabase
+from p2p.sync.requests import RequestTracker
 from p2p.sync.types import BadRange, BeginState, Block, BlockId, FinishState, Proven, StoreState
-from p2p.sync.warp import decode_proven, encode_proven
-from p2p.sync.warp_proof import Resume, WarpPlan
+from p2p.sync.warp import Warp, decode_proven, encode_proven
+from p2p.sync.warp_proof import Resume, SlotClock, WarpPlan
 from runtime.frame.version import CODE_KEY
-from runtime.params import PARAMS_KEY
+from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.state_import import FALSE, AncientBlock, FalseHistory
 from storage.trie.proof import ProofError
 from storage.trie.range_proof import VerifiedRange, verify_range
@@ -155,6 +161,26 @@ def _link_key(set_id: int) -> bytes:
     return LINK_PREFIX + set_id.to_bytes(8, "big")
 
 
+def warp_of(
+    client: Client,
+    voters: AuthoritySet,
+    trust: Trust,
+    params: RuntimeParams,
+    clock: Callable[[], int],
+    *,
+    wanted: bool,
+) -> Callable[[RequestTracker, int], Warp] | None:
+    """Return a function that begins warp sync; None for a sync block after block.
+
+    It begins at the trusted blocks. Raises UntrustedDatabase.
+    """
+    plan = warp_plan(client, voters, wanted=wanted)
+    if plan is None:
+        return None
+    checked = guarded(plan, client, trust, params, clock)
+    return lambda tracker, now: Warp(tracker, checked, now)
+
+
 def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:
     """Return the start or continuation of a warp sync; None for block after block.
 
@@ -172,6 +198,38 @@ def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan
     if not wanted or store.state_import.missing is not None:
         return None
     return WarpPlan(start, read_range, admit=admission(client))
+
+
+def guarded(
+    plan: WarpPlan, client: Client, trust: Trust, params: RuntimeParams, clock: Callable[[], int]
+) -> WarpPlan:
+    """Return a plan that begins at the checkpoint, if it is later, and checks what is proven.
+
+    Raises UntrustedDatabase if a state that was not checked so is being imported.
+    """
+    final, checkpoint, start = client.finalized(), trust.checkpoint, plan.start
+    if checkpoint is not None and checkpoint.number > final.number:
+        at = BlockId(checkpoint.number, checkpoint.hash)
+        start = Proven(at, checkpoint.header, None, checkpoint.set_id, checkpoint.authorities)
+    elif final.number:
+        start = replace(start, header=client.header(final.hash))
+    is_checked = trust.block is None or read_trusted(client) == trust.block
+    if plan.resume is not None and not is_checked:
+        raise UntrustedDatabase(
+            "a state is being imported that was not checked against --trusted-block: purge-chain "
+            "and sync again"
+        )
+    slot_ms = int(params.slot_ms)
+    slots = SlotClock(claimed_slot, lambda: clock() // slot_ms + 1)  # blocks up to slot_now + 1
+    return replace(plan, start=start, trusted=trust.block, slots=slots)
+
+
+def claimed_slot(header: Header) -> int | None:
+    """Return the slot that a header claims, None if it claims none."""
+    try:
+        return slot_of(header)
+    except Refused:
+        return None
 
 
 def admission(client: Client) -> Callable[[bytes | None], None]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from btt_chain.node.blocks.import_queue import ImportQueue
 from btt_chain.node.engine.faults import contain
-from btt_chain.node.engine.parts import Parts
+from btt_chain.node.engine.parts import Parts, StateStore
 from btt_chain.node.engine.steady_clock import SteadyClock
 from btt_chain.node.finality.grandpa import FinalityDriver
 from p2p import network
@@ -100,18 +100,25 @@ class SyncDriver:
                 case ImportJustification():
                     self._judge(action)
                 case BeginState():
-                    self._parts.state.begin(action)
+                    self._state.begin(action)
                 case StoreState():
-                    self._parts.state.store(action)
+                    self._state.store(action)
                     self.handle(StateStored())
                 case FinishState():
-                    self._parts.state.finish(action)
+                    self._state.finish(action)
                     self._finality.restart(self._clock.now)
                     self.handle(StateFinished())
                 case ImportHistory(blocks):
-                    self._parts.state.history(blocks)
+                    self._state.history(blocks)
                     self._on_history()
                     self.handle(HistoryStored())
+
+    @property
+    def _state(self) -> StateStore:
+        """The storage of the state that sync fetches."""
+        if self._parts.state is None:
+            raise ValueError("sync fetches a state, and nothing stores it")
+        return self._parts.state
 
     def _judge(self, order: ImportJustification) -> None:
         with contain("justification"):  # sync waits for the outcome

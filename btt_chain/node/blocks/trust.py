@@ -7,18 +7,14 @@ than a checkpoint is good for cannot distinguish the two by itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.consensus.babe.verify import Refused, slot_of
+from btt_chain.consensus.babe.verify import slot_of
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.blocks.state_import import read_trusted
-from btt_chain.primitives.header import Header
 from genesis.checkpoint import Checkpoint, UntrustedDatabase, good_for_ms
-from p2p.sync.types import BlockId, Proven
-from p2p.sync.warp_proof import SlotClock, WarpPlan
+from p2p.sync.types import BlockId
 from runtime.params import RuntimeParams
 
 log = logging.getLogger(__name__)
@@ -45,6 +41,11 @@ class Trust:
                 "one of the two is of another chain"
             )
         return found
+
+
+def trusted(checkpoint: Checkpoint | None, block: tuple[int, bytes] | None) -> Trust:
+    """Return the trust in a checkpoint and in a block, given as height and hash."""
+    return Trust(checkpoint, None if block is None else BlockId(*block))
 
 
 def check_database(client: Client, trust: Trust) -> None:
@@ -85,35 +86,3 @@ def warn_if_old(client: Client, trust: Trust, params: RuntimeParams, now_ms: int
         f"the trusted block is older than {days}" if known else "no block is trusted but genesis",
         days,
     )
-
-
-def guarded(
-    plan: WarpPlan, client: Client, trust: Trust, params: RuntimeParams, clock: Callable[[], int]
-) -> WarpPlan:
-    """Return a plan that begins at the checkpoint, if it is later, and checks what is proven.
-
-    Raises UntrustedDatabase if a state that was not checked so is being imported.
-    """
-    final, checkpoint, start = client.finalized(), trust.checkpoint, plan.start
-    if checkpoint is not None and checkpoint.number > final.number:
-        at = BlockId(checkpoint.number, checkpoint.hash)
-        start = Proven(at, checkpoint.header, None, checkpoint.set_id, checkpoint.authorities)
-    elif final.number:
-        start = replace(start, header=client.header(final.hash))
-    is_checked = trust.block is None or read_trusted(client) == trust.block
-    if plan.resume is not None and not is_checked:
-        raise UntrustedDatabase(
-            "a state is being imported that was not checked against --trusted-block: purge-chain "
-            "and sync again"
-        )
-    slot_ms = int(params.slot_ms)
-    slots = SlotClock(claimed_slot, lambda: clock() // slot_ms + 1)  # blocks up to slot_now + 1
-    return replace(plan, start=start, trusted=trust.block, slots=slots)
-
-
-def claimed_slot(header: Header) -> int | None:
-    """Return the slot that a header claims, None if it claims none."""
-    try:
-        return slot_of(header)
-    except Refused:
-        return None

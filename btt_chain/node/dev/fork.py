@@ -24,6 +24,7 @@ from btt_chain.client.jsonrpc import Json
 from btt_chain.consensus.author import Pace, make_block, manual_claim
 from btt_chain.crypto.development import dev_key
 from btt_chain.node.dev.accounts import dev_accounts
+from btt_chain.node.dev.by_hand import HandSealing
 from btt_chain.node.dev.cache import CACHE_MIB, MIB, ForkCache, MemoryStore
 from btt_chain.node.dev.errors import RemoteAway
 from btt_chain.node.dev.proven import ProvenState
@@ -307,17 +308,16 @@ async def run_fork(config: ForkConfig) -> None:
             local_peer_id="",
         )
         sealing = Instant() if config.sealing is None else parse_sealing(config.sealing)
-        service = Service(
+        pool = PoolService(fork.client)
+        by_hand = HandSealing(
             fork.client,
-            PoolService(fork.client),
-            ServiceConfig(
-                identity,
-                rpc=config.rpc or RpcConfig(),
-                sealing=sealing,
-                mock_signatures=config.mock_signatures,
-                fork_status=fork.status,
-            ),
+            pool,
+            sealing,
+            mock_signatures=config.mock_signatures,
+            fork_status=fork.status,
         )
+        own = ServiceConfig(identity, rpc=config.rpc or RpcConfig(), by_hand=by_hand)
+        service = Service(fork.client, pool, own)
         stop = stopped_by_signals()
         log.info("%s, read from %s", identity.chain_name, config.url)
         log.warning(

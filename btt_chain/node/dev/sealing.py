@@ -17,20 +17,21 @@ from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.reading import when_read
 from btt_chain.chain.runtimes import UnsupportedUpgrade
+from btt_chain.chain.trace import stored_changes
 from btt_chain.consensus.author import (
     Edit,
-    Pace,
     Proposal,
     Ready,
+    SealingFailed,
     make_block,
     manual_claim,
     manual_slot,
+    pace_of,
 )
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.digits import U64, whole_number
-from btt_chain.scale import codec
 from runtime.frame import InvalidBlock
 from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.babe.types import Engine
@@ -43,14 +44,8 @@ TIME_SHARE: Final = (2, 3)
 """Maximum share of a slot to put transactions into a block."""
 
 
-CHANGES_KEY: Final = b"dev_changes:"
-"""Prefix of auxiliary keys: block hash -> the values that a user set at the end of the block."""
-
 EDITED_KEY: Final = b"dev_edited"
 """Auxiliary key that is set once a user has changed the state of this chain."""
-
-_CHANGES: Final = codec(list[tuple[bytes, bytes | None]])
-
 
 AWAY_SECONDS: Final = 5.0
 """Time until a fork whose other node is away tries again to make a block."""
@@ -64,10 +59,6 @@ UNCOUNTABLE: Final = (ValueError, ArithmeticError, LookupError)
 """Errors of a runtime on a state that it cannot have made."""
 MAX_TIME_MS: Final = 253_402_300_799_999
 """Latest time of a block: the end of the year 9999, the last that dates can name."""
-
-
-class SealingFailed(Exception):
-    """A block made by this node is invalid: it must stop. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +143,6 @@ class BlockOrder:
     """Its transactions, with length prefixes; None: those of the pool."""
     edit: Edit | None = None
     """Changes the state after the block."""
-
-
-def changes_of(aux_get: Callable[[bytes], bytes | None], hash: bytes) -> dict[bytes, bytes | None]:
-    """Return the values that a user set at the end of a block."""
-    raw = aux_get(CHANGES_KEY + hash)
-    return {} if raw is None else dict(_CHANGES.decode_all(raw))
 
 
 class ManualSealer:
@@ -285,7 +270,7 @@ def _noted(hash: bytes, proposal: Proposal) -> dict[bytes, bytes | None]:
     changes = proposal.changes
     if not changes:
         return {}
-    return {CHANGES_KEY + hash: _CHANGES.encode(list(changes.items())), EDITED_KEY: b"\1"}
+    return {**stored_changes(hash, changes), EDITED_KEY: b"\1"}
 
 
 def _check_complete(ordered: Sequence[bytes], proposal: Proposal) -> None:
@@ -295,13 +280,6 @@ def _check_complete(ordered: Sequence[bytes], proposal: Proposal) -> None:
     left = len(ordered) - proposal.included
     if left:
         raise SealRefused(f"{left} of {len(ordered)} transactions do not fit, or wait for a nonce")
-
-
-def pace_of(used: float, given: float) -> Pace:
-    """Return the pace of a block that has used `used` of `given` seconds."""
-    if used > given:
-        return Pace.OVER
-    return Pace.LATE if used > given / 2 else Pace.EARLY
 
 
 class ChosenSealing:

@@ -21,11 +21,10 @@ from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.blocks.prechecks import Helper, Prechecks
 from btt_chain.node.blocks.source import PublicChain, SyncChain
-from btt_chain.node.blocks.state_import import StateImport, warp_plan
-from btt_chain.node.blocks.trust import Trust, guarded
+from btt_chain.node.blocks.trust import Trust
 from btt_chain.node.engine.engine import Engine
 from btt_chain.node.engine.expenses import Meter, processor_time_us
-from btt_chain.node.engine.parts import Parts, Settings, Watcher
+from btt_chain.node.engine.parts import Parts, Settings, StateStore, Watcher
 from btt_chain.node.engine.unix_clock import unix_ms
 from btt_chain.node.keys.record_check import look_back
 from btt_chain.node.keys.signing import Signer, Vault
@@ -133,7 +132,7 @@ def assemble(
         )
 
     gadget = voting(now)
-    sync = _sync(client, pool, plan, gadget.authorities.current, now)
+    sync, state = _sync(client, pool, plan, gadget.authorities.current, now)
     parts = Parts(
         client=client,
         pool=pool,
@@ -142,7 +141,7 @@ def assemble(
         voting=voting,
         sync=sync,
         source=PublicChain(client),
-        state=StateImport(client, plan.trust.blocks),
+        state=state,
         report=Reports(client),
         prechecks=None if plan.helper is None else Prechecks(client, importer, plan.helper),
         worker=None if signer is None else SlotWorker(importer, signer, vrf=plan.vrf),
@@ -152,12 +151,18 @@ def assemble(
     return Engine(parts, settings, pace=pace, meter=meter, watcher=watcher)
 
 
-def _sync(client: Client, pool: PoolService, plan: Plan, voters: AuthoritySet, now: int) -> Sync:
-    """Return sync, from the trusted blocks on."""
-    warp = warp_plan(client, voters, wanted=plan.warp)
-    if warp is not None:
-        warp = guarded(warp, client, plan.trust, plan.params, plan.clock)
-    return Sync(
+def _sync(
+    client: Client, pool: PoolService, plan: Plan, voters: AuthoritySet, now: int
+) -> tuple[Sync, StateStore | None]:
+    """Return sync, from the trusted blocks on, and the storage of a state that it fetches."""
+    warp, state, begun = None, None, client.store.state_import
+    if plan.warp or begun.progress is not None or begun.missing is not None:
+        # Nodes that import block after block start without these modules.
+        from btt_chain.node.blocks.state_import import StateImport, warp_of
+
+        state = StateImport(client, plan.trust.blocks)
+        warp = warp_of(client, voters, plan.trust, plan.params, plan.clock, wanted=plan.warp)
+    sync = Sync(
         SyncChain(client),
         body_root=extrinsics_root,
         new_id=itertools.count(1).__next__,
@@ -170,6 +175,7 @@ def _sync(client: Client, pool: PoolService, plan: Plan, voters: AuthoritySet, n
             least=max(plan.trust.blocks, default=0),
         ),
     )
+    return sync, state
 
 
 def _signer(client: Client, plan: Plan, vault: Vault, watcher: Watcher, now: int) -> Signer:

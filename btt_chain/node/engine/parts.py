@@ -71,8 +71,9 @@ class Parts:
     """Makes the gadget again from the store, at a time."""
     sync: Sync
     source: ChainSource
-    state: StateStore
     report: ReportBuilder
+    state: StateStore | None = None
+    """None for a node that imports block after block."""
     prechecks: Prechecks | None = None
     """The owner of sync's helper process; None for a node without."""
     worker: SlotWorker | None = None

@@ -1,4 +1,4 @@
-"""The backend of the RPC: the client, the pool, the engine and the sealer."""
+"""The backend of the RPC: the client, the pool and the engine."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ from btt_chain.chain.limited import TimeLimit, limited_overlay
 from btt_chain.chain.notify import BlockRef, ChainEvent
 from btt_chain.chain.reading import ReadingGivenUp
 from btt_chain.chain.runtimes import LoadedRuntime, UnsupportedRuntime
-from btt_chain.chain.trace import CannotTrace, TraceJob
+from btt_chain.chain.trace import CannotTrace, TraceJob, changes_of
 from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.proofs import FinalityProof, prove_finality
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.keystore import KeyManager
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.blocks.upgrades import upgrade_state
-from btt_chain.node.dev.control import DevControl
 from btt_chain.node.dev.errors import RemoteAway
-from btt_chain.node.dev.sealing import ManualSealer, SealRefused, changes_of
 from btt_chain.node.engine.unix_clock import unix_ms
 from btt_chain.node.transactions.pool import PoolService
 from btt_chain.primitives.account import AccountId
@@ -45,11 +43,10 @@ from genesis.checkpoint import Checkpoint, with_checkpoint
 from genesis.spec import ChainSpec
 from p2p.network import AUTHORITY, Network
 from runtime.apis.core import is_unsafe, max_arguments, pallet_apis
-from runtime.frame import InvalidBlock, Runtime, RuntimeVersion
+from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.api import MAX_ARGUMENTS, ApiError, RuntimeApi
 from runtime.transactions import Malformed
 from storage.fork import ForkProvesNothing, NotRead
-from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
 
 if TYPE_CHECKING:
@@ -431,49 +428,6 @@ class NodeView:
         return self._network
 
 
-class SealerView:
-    """Blocks on demand, for the RPC."""
-
-    def __init__(self, sealer: ManualSealer, give_up: Callable[[StorageError], None]) -> None:
-        """Use the node's sealer; `give_up` ends a node whose database has failed."""
-        self._sealer = sealer
-        self._give_up = give_up
-
-    async def create_block(
-        self, *, create_empty: bool, finalize: bool, parent: bytes | None
-    ) -> bytes:
-        """Make and import a block; return its hash. Raises SealError, UnknownBlock."""
-        try:
-            with Kept(parent or b""):
-                return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
-        except (SealRefused, InvalidBlock, UnsupportedRuntime) as error:
-            raise asked.SealError(str(error)) from error
-        except NotRead:
-            raise
-        except StorageError as error:
-            self._give_up(error)
-            raise asked.SealError(str(error)) from error
-
-    async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
-        """Make a block and its ancestors final; return True if it succeeds.
-
-        Raises SealError, UnknownBlock.
-        """
-        if justification is not None:
-            raise asked.SealError("blocks sealed by hand carry no justification")
-        try:
-            with Kept(hash):
-                self._sealer.finalize(hash)
-        except SealRefused as error:
-            raise asked.SealError(str(error)) from error
-        except NotRead:
-            raise
-        except StorageError as error:
-            self._give_up(error)
-            raise asked.SealError(str(error)) from error
-        return True
-
-
 MAX_TRACES: Final = 4
 """Maximum number of traces that run or wait: one runs at a time."""
 
@@ -545,12 +499,11 @@ class NodeBackend:
     chain: ChainView
     pool: PoolView
     node: NodeView
-    sealer: SealerView | None
     finality: FinalityView | None = None
     keys: KeyManager | None = None
     signing: Signer | None = None
-    dev: DevControl | None = None
     tracer: TracerView | None = None
     authorship: Authorship | None = None
     local_storage: LocalStorage | None = None
     log_filters: Filters | None = None
+    own_groups: Sequence[object] = ()

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from btt_chain import __version__
 from btt_chain.chain.client import Client
-from btt_chain.chain.prechecks.helper import HelperProcess, has_spare_core
 from btt_chain.chain.runtimes import UnsupportedRuntime, carried
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.dev.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.engine.unix_clock import unix_ms
 from btt_chain.node.keys.identity import network_key, peer_id, pick_name
 from btt_chain.node.service.backend import Identity
@@ -44,8 +39,8 @@ from storage.retention import WINDOW, BlockRetention
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
-    from btt_chain.consensus.author import Pace
     from btt_chain.node.blocks.trust import Trust
+    from btt_chain.node.dev.by_hand import HandSealing
     from btt_chain.node.engine.engine import Engine
     from btt_chain.node.service.verifier_service import Verifying
     from p2p.network import Network
@@ -127,11 +122,9 @@ def trust_of(config: NodeConfig, spec: ChainSpec, client: Client) -> Trust | Non
     checkpoint = checkpoint_of(spec)
     if checkpoint is None and config.trusted_block is None:
         return None
-    from btt_chain.node.blocks.trust import Trust, check_database
-    from p2p.sync.types import BlockId
+    from btt_chain.node.blocks.trust import check_database, trusted
 
-    block = None if config.trusted_block is None else BlockId(*config.trusted_block)
-    trust = Trust(checkpoint, block)
+    trust = trusted(checkpoint, config.trusted_block)
     check_database(client, trust)
     return trust
 
@@ -251,20 +244,32 @@ def lacks_runtime(client: Client) -> bool:
     return False
 
 
-def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
-    """Return the way of sealing on a manually sealed chain: as configured, else one block a slot.
+def by_hand_of(chain: OpenChain, config: NodeConfig, pool: PoolService) -> HandSealing | None:
+    """Return the maker of blocks on a manually sealed chain: as configured, else one block a slot.
 
-    None for other chains; ValueError if a way is configured for one.
+    None for other chains; ValueError for flags that do not fit the chain.
     """
-    by_hand = is_by_hand(client)
-    if config.sealing is not None:
-        if not by_hand:
-            raise ValueError("--sealing: this chain is not sealed by hand")
-        return parse_sealing(config.sealing)
-    if not by_hand:
+    is_manual, is_for_development = is_by_hand(chain.client), chain.spec.chain_type == DEVELOPMENT
+    if config.sealing is not None and not is_manual:
+        raise ValueError("--sealing: this chain is not sealed by hand")
+    if config.mock_signatures and not (is_manual and is_for_development):
+        raise ValueError(
+            "--mock-signature-host goes with --dev and --sealing: no other chain accepts "
+            "signatures that are not valid"
+        )
+    if not is_manual:
         return None
-    params = RuntimeParams.decode(client.state(client.best().hash).get(PARAMS_KEY) or b"")
-    return Interval(int(params.slot_ms))
+    # Nodes with an engine start without the modules of sealing by hand.
+    from btt_chain.node.dev.by_hand import HandSealing
+    from btt_chain.node.dev.sealing import parse_sealing
+
+    return HandSealing(
+        chain.client,
+        pool,
+        parse_sealing(config.sealing or f"interval:{int(params_of(chain).slot_ms)}"),
+        is_for_development=is_for_development,
+        mock_signatures=config.mock_signatures,
+    )
 
 
 def identity_of(chain: OpenChain, key: KeyPair, *, is_authority: bool) -> Identity:
@@ -352,46 +357,13 @@ def engine_of(
     WrongChain if the chain has no validators.
     """
     # Nodes that seal by hand have no engine; they start without its modules.
-    from btt_chain.node.blocks.trust import Trust
-    from btt_chain.node.engine.assembly import Plan, assemble, lacks_voters
-    from btt_chain.node.engine.observer import NodeWatcher
+    from btt_chain.node.engine.start import new_engine
 
-    if lacks_voters(chain.client):
+    engine = new_engine(chain, params_of(chain), config, pool, key_manager, metrics)
+    if engine is None:
         reason = build(chain.spec).no_validating or "block zero has no voters"
         raise WrongChain(f"{chain.spec.name} cannot run: {reason}")
-    client, params = chain.client, params_of(chain)
-    finality = chain.spec.finality(int(params.slot_ms))
-    watcher = NodeWatcher(client, metrics)
-    engine = assemble(
-        client,
-        pool,
-        Plan(
-            gossip_ms=finality.gossip_ms,
-            behind=finality.behind,
-            seed=secrets.randbits(64),
-            params=params,
-            trust=chain.trust or Trust(),
-            vault=None if config.validator is None else key_manager,
-            force_authoring=config.validator is not None and config.validator.force_authoring,
-            warp=config.sync == "warp",
-            helper=helper_of(config, client),
-        ),
-        now=unix_ms(),
-        pace=pace_from,
-        watcher=watcher,
-    )
-    watcher.is_syncing = lambda: engine.parts.sync.major
     return engine
-
-
-def helper_of(config: NodeConfig, client: Client) -> HelperProcess | None:
-    """Return the helper of a long sync, not started; None where none is wanted or no core is free.
-
-    A node without a network has no sync.
-    """
-    if not config.sync_helper or config.network is None or not has_spare_core():
-        return None
-    return HelperProcess(client.runtimes.verdicts.prechecked)
 
 
 def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
@@ -404,12 +376,6 @@ def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
     engine = engine_of(chain, config, pool, None, metrics)
     engine.start(unix_ms())
     return engine
-
-
-def pace_from(given: float) -> Callable[[], Pace]:
-    """Return the pace function of a block that may take `given` seconds from now on."""
-    begun = time.monotonic()
-    return lambda: pace_of(time.monotonic() - begun, given)
 
 
 def network_of(
@@ -462,15 +428,6 @@ def verifying_of(
     )
 
 
-def check_mock_signatures(config: NodeConfig, chain: OpenChain, *, by_hand: bool) -> None:
-    """Raise ValueError if mock signatures are to be accepted on a chain that may not accept any."""
-    if config.mock_signatures and not (by_hand and chain.spec.chain_type == DEVELOPMENT):
-        raise ValueError(
-            "--mock-signature-host goes with --dev and --sealing: no other chain accepts "
-            "signatures that are not valid"
-        )
-
-
 def limit_callers(config: NodeConfig) -> None:
     """Limit JSON-RPC connections by the available file descriptors.
 
@@ -495,23 +452,23 @@ async def run_node(config: NodeConfig) -> None:
     chain = open_chain(config)
     key_manager = engine = None
     try:
-        if lacks_runtime(chain.client):
-            # Read-only; the log gives the reason once the service checks the runtime.
+        pool, by_hand = PoolService(chain.client), None
+        is_read_only = lacks_runtime(chain.client)
+        if is_read_only:
+            # The log gives the reason once the service checks the runtime.
             config = replace(config, sealing=None, validator=None, network=None)
-            sealing, by_hand = None, True
         else:
-            sealing, by_hand = sealing_of(config, chain.client), is_by_hand(chain.client)
-        check_mock_signatures(config, chain, by_hand=by_hand)
+            by_hand = by_hand_of(chain, config, pool)
         key_manager = key_manager_of(chain, config)
         key = node_key(chain, config)
-        makes_blocks = sealing is not None or config.validator is not None
+        makes_blocks = by_hand is not None or config.validator is not None
         identity = identity_of(chain, key, is_authority=makes_blocks)
         name = config.name or pick_name()
         metrics = Metrics(
             identity.name, identity.version, is_authority=makes_blocks, chain=chain.spec.id
         )
-        pool = PoolService(chain.client)
-        engine = None if by_hand else engine_of(chain, config, pool, key_manager, metrics)
+        if not is_read_only and by_hand is None:
+            engine = engine_of(chain, config, pool, key_manager, metrics)
         network = network_of(chain, config, key, is_authority=makes_blocks)
         service = Service(
             chain.client,
@@ -519,7 +476,7 @@ async def run_node(config: NodeConfig) -> None:
             ServiceConfig(
                 identity,
                 rpc=config.rpc,
-                sealing=sealing,
+                by_hand=by_hand,
                 engine=engine,
                 network=network,
                 keys=key_manager,
@@ -527,7 +484,6 @@ async def run_node(config: NodeConfig) -> None:
                 metrics_port=config.metrics_port,
                 metrics_external=config.metrics_external,
                 metrics_wanted=config.metrics_wanted,
-                mock_signatures=config.mock_signatures,
                 verifying=verifying_of(chain, config, pool, key_manager, engine, metrics),
             ),
         )

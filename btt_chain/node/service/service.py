@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
@@ -16,14 +16,6 @@ from btt_chain.keystore import KeyManager
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.blocks.upgrades import UpgradeWatch
 from btt_chain.node.dev.accounts import log_accounts
-from btt_chain.node.dev.control import DevControl
-from btt_chain.node.dev.sealing import (
-    ChosenSealing,
-    ManualSealer,
-    OnDemand,
-    Sealing,
-    run_chosen_sealing,
-)
 from btt_chain.node.engine.faults import contain, faults
 from btt_chain.node.engine.unix_clock import unix_ms
 from btt_chain.node.keys.authorship import authorship_of
@@ -34,7 +26,6 @@ from btt_chain.node.service.backend import (
     NodeBackend,
     NodeView,
     PoolView,
-    SealerView,
     TracerView,
 )
 from btt_chain.node.service.local_storage import LocalStorageView
@@ -47,12 +38,12 @@ from btt_chain.telemetry.log_filters import LogFilters
 from btt_chain.telemetry.metrics import Metrics
 from btt_chain.telemetry.voter_participation import RoundSeen, VoterParticipation
 from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, TRAFFIC, USED, Network
-from storage.kv import StorageError
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
     from btt_chain.consensus.finality.environment import RoundReport
     from btt_chain.consensus.finality.gadget import Gadget
+    from btt_chain.node.dev.by_hand import HandSealing
     from btt_chain.node.engine.engine import Engine
     from btt_chain.node.service.prometheus import PrometheusServer
     from btt_chain.node.service.verifier_service import Verifying
@@ -74,8 +65,8 @@ class ServiceConfig:
 
     identity: Identity
     rpc: RpcConfig = field(default_factory=RpcConfig)
-    sealing: Sealing | None = None
-    """The way of sealing on a manually sealed chain; None on others."""
+    by_hand: HandSealing | None = None
+    """Makes the blocks of a manually sealed chain; None on others."""
     engine: Engine | None = None
     """The engine that follows and makes the chain; None on a manually sealed one."""
     network: Network | None = None
@@ -87,10 +78,6 @@ class ServiceConfig:
     metrics_external: bool = False
     metrics_wanted: bool = False
     """If set, a taken port of the metrics stops the node."""
-    mock_signatures: bool = False
-    """Accept mock signatures of all accounts, on a development chain that is sealed by hand."""
-    fork_status: Callable[[], Mapping[str, object]] | None = None
-    """Describes the reads of a fork from its other node; None for other chains."""
     verifying: Verifying | None = None
     """The checker of useful work; None for a node that does not check."""
 
@@ -112,26 +99,20 @@ class Service:
         """Assemble the node over an open chain; nothing runs before `run`."""
         self.client = client
         self.pool = pool
-        self.sealer = ManualSealer(self.client, self.pool)
         self._config = config
-        self._failures: asyncio.Queue[StorageError] = asyncio.Queue()
-        engine, by_hand = config.engine, config.engine is None
-        self._sealing = ChosenSealing(config.sealing or OnDemand())
+        engine, chain = config.engine, ChainView(self.client)
         backend = NodeBackend(
-            chain=ChainView(self.client),
+            chain=chain,
             pool=PoolView(self.pool),
             node=NodeView(self.client, config.identity, engine, config.network),
-            sealer=SealerView(self.sealer, self._failures.put_nowait)
-            if by_hand and config.sealing is not None
-            else None,
             finality=None if engine is None else FinalityView(engine),
             keys=config.keys,
             signing=None if engine is None else engine.parts.signer,
-            dev=self._dev_control(config),
             tracer=TracerView(self.client),
             authorship=authorship_of(engine, config.keys),
             local_storage=LocalStorageView(client.store),
             log_filters=LogFilters(),
+            own_groups=() if config.by_hand is None else config.by_hand.groups(chain),
         )
         self.rpc = RpcService(backend, config.rpc)
         self.metrics = config.metrics
@@ -226,7 +207,6 @@ class Service:
         jobs: list[asyncio.Task[object]] = [
             asyncio.create_task(self._chain_job(), name="chain"),
             asyncio.create_task(self._look_around(), name="figures"),
-            asyncio.create_task(self._failure(), name="failure"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
         try:
@@ -239,8 +219,8 @@ class Service:
         for job in done:
             job.result()
 
-    def _chain_job(self) -> Coroutine[object, object, None]:
-        """Return the job that makes and imports blocks."""
+    def _chain_job(self) -> Coroutine[object, object, object]:
+        """Return the job that makes and imports blocks; without any, it only waits."""
         if self._config.engine is not None:
             from btt_chain.node.engine.driver import Driver
 
@@ -248,29 +228,14 @@ class Service:
             if self.metrics is None:
                 return Driver(engine, network).run()
             return Driver(engine, network, on_request=self.metrics.network.on_request).run()
-        return run_chosen_sealing(self.sealer, self._sealing)
+        if self._config.by_hand is not None:
+            return self._config.by_hand.run()
+        return asyncio.Event().wait()
 
     @property
     def _is_read_only(self) -> bool:
         """True if the chain's runtime is not carried, so that only stored data are served."""
-        return self._config.engine is None and self._config.sealing is None
-
-    def _dev_control(self, config: ServiceConfig) -> DevControl | None:
-        """Return the controls of a development chain that is sealed by hand; else None."""
-        if config.sealing is None or config.identity.chain_type != DEVELOPMENT:
-            return None
-        return DevControl(
-            self.client,
-            self.sealer,
-            self._sealing,
-            give_up=self._failures.put_nowait,
-            mock_signatures=config.mock_signatures,
-            fork_status=config.fork_status,
-        )
-
-    async def _failure(self) -> None:
-        """Wait until an RPC call fails because the database cannot go on; raise its error."""
-        raise await self._failures.get()
+        return self._config.engine is None and self._config.by_hand is None
 
     async def _look_around(self) -> None:
         """Update the metrics that change without an event, and log the progress of syncing."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.common import sending
+from cli.common import sending, session
 from cli.program import program
 
 
@@ -82,7 +82,7 @@ def test_a_tip_and_a_nonce_are_those_of_the_options(url: str) -> None:
 
 
 def test_a_live_chain_asks_first(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "LOCAL", ())
+    monkeypatch.setattr(session, "LOCAL", ())
     before = nonce(url)
     for more in ((), ("--json",)):
         refused = transfer(url, *more)

@@ -52,9 +52,20 @@ def test_a_node_is_imported_without_libp2p_and_what_few_nodes_use() -> None:
         *("btt_chain.client.chain", "btt_chain.client.metadata", "runtime.audits"),
         # Only nodes with an engine, and with a network, use these.
         *("btt_chain.node.engine.engine", "btt_chain.consensus.finality.gadget", "p2p.sync"),
+        # Only nodes of chains that are sealed by hand use these.
+        *("btt_chain.node.dev.sealing", "btt_chain.node.dev.control", "btt_chain.rpc.dev"),
     ]
     seen = run(
         "import sys, btt_chain.node.service.lifecycle\n"
+        f"print([name for name in {unused} if name in sys.modules])"
+    )
+    assert seen == "[]"
+
+
+def test_an_engine_is_imported_without_what_only_fetches_a_state() -> None:
+    unused = ("btt_chain.node.blocks.state_import", "p2p.sync.warp", "p2p.sync.voter_search")
+    seen = run(
+        "import sys, btt_chain.node.engine.start\n"
         f"print([name for name in {unused} if name in sys.modules])"
     )
     assert seen == "[]"

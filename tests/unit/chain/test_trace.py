@@ -8,8 +8,7 @@ import pytest
 
 from btt_chain.chain import trace as trace_module
 from btt_chain.chain.client import Client, UnknownBlock
-from btt_chain.chain.trace import CannotTrace, Record, Span, Trace, TraceJob
-from btt_chain.node.dev.sealing import changes_of
+from btt_chain.chain.trace import CannotTrace, Record, Span, Trace, TraceJob, changes_of
 from btt_chain.primitives.account import Sr25519Signature
 from btt_chain.scale import u128
 from runtime.constants import BTT

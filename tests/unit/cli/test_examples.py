@@ -18,7 +18,10 @@ def every_command() -> dict[tuple[str, ...], click.Command]:
         if not isinstance(command, click.Group) or command.invoke_without_command:
             found[words] = command
         if isinstance(command, click.Group):
-            for name, child in command.commands.items():
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                assert child is not None
                 walk(child, (*words, name))
 
     for name in COMMANDS:

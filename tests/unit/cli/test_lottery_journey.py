@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord
 from btt_chain.node.engine.assembly import Plan, assemble
 from btt_chain.node.engine.observer import NodeWatcher
+from btt_chain.node.engine.start import pace_from
 from btt_chain.node.service.config import NodeConfig
-from btt_chain.node.service.lifecycle import open_chain, pace_from, params_of
+from btt_chain.node.service.lifecycle import open_chain, params_of
 from btt_chain.node.transactions.pool import PoolService
 from btt_chain.telemetry.metrics import Metrics
 from cli.program import program

@@ -28,7 +28,10 @@ def every_command() -> list[tuple[str, ...]]:
     def walk(command: click.Command, words: tuple[str, ...]) -> None:
         found.append(words)
         if isinstance(command, click.Group):
-            for name, child in command.commands.items():
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                assert child is not None
                 walk(child, (*words, name))
 
     for name in COMMANDS:

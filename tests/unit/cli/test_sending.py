@@ -49,7 +49,10 @@ def all_commands() -> Iterator[tuple[str, click.Command]]:
         found = program.get_command(context, name)
         assert found is not None
         if isinstance(found, click.Group):
-            yield from ((f"{name} {part}", each) for part, each in found.commands.items())
+            for part in found.list_commands(context):
+                command = found.get_command(context, part)
+                assert command is not None
+                yield f"{name} {part}", command
         else:
             yield name, found
 

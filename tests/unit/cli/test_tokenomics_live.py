@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from btt_chain.client.amount import BTT as CURRENCY
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Json, WebSocket
+from btt_chain.node.dev.by_hand import HandSealing
 from btt_chain.node.dev.sealing import Instant
 from btt_chain.node.service.backend import Identity
 from btt_chain.node.service.config import NodeConfig
@@ -46,8 +47,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A node of the development chain in another thread; a block for each transaction."""
     chain = open_chain(NodeConfig("dev-manual", tmp_path_factory.mktemp("node")))
     identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
-    config = ServiceConfig(identity, RpcConfig(port=0), Instant())
-    service = Service(chain.client, PoolService(chain.client), config)
+    pool = PoolService(chain.client)
+    by_hand = HandSealing(chain.client, pool, Instant())
+    service = Service(chain.client, pool, ServiceConfig(identity, RpcConfig(port=0), by_hand))
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
     thread.start()

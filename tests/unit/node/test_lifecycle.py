@@ -10,7 +10,7 @@ import pytest
 
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Password
 from btt_chain.keystore.errors import PasswordNeeded
-from btt_chain.node.dev.sealing import Instant, Interval, ManualSealer
+from btt_chain.node.dev.sealing import Instant, Interval, ManualSealer, Sealing
 from btt_chain.node.keys.identity import KEY_FILE, network_key, peer_id, pick_name
 from btt_chain.node.service import lifecycle
 from btt_chain.node.service.config import NodeConfig, ValidatorConfig
@@ -18,11 +18,11 @@ from btt_chain.node.service.lifecycle import (
     OpenChain,
     WrongChain,
     block_retention,
+    by_hand_of,
     identity_of,
     key_manager_of,
     open_chain,
     pruning_of,
-    sealing_of,
 )
 from btt_chain.node.service.paths import Paths
 from btt_chain.node.transactions.pool import PoolService
@@ -43,6 +43,11 @@ def seal(chain: OpenChain, blocks: int = 1) -> None:
     sealer = ManualSealer(chain.client, PoolService(chain.client))
     for _ in range(blocks):
         sealer.seal()
+
+
+def sealing_of(config: NodeConfig, chain: OpenChain) -> Sealing | None:
+    by_hand = by_hand_of(chain, config, PoolService(chain.client))
+    return None if by_hand is None else by_hand.chosen.current
 
 
 def spec_file(folder: Path, **changes: object) -> Path:
@@ -205,22 +210,25 @@ def test_a_development_chain_is_sealed_once_a_slot_unless_a_flag_says_otherwise(
     config: NodeConfig,
 ) -> None:
     chain = open_chain(config)
-    assert sealing_of(config, chain.client) == Interval(1_000)
+    assert sealing_of(config, chain) == Interval(1_000)
     config.sealing = "instant"
-    assert sealing_of(config, chain.client) == Instant()
+    assert sealing_of(config, chain) == Instant()
     config.sealing = "sometimes"
     with pytest.raises(ValueError, match="sometimes"):
-        sealing_of(config, chain.client)
+        sealing_of(config, chain)
     chain.close()
 
 
 def test_a_chain_with_validators_is_not_sealed_by_hand(tmp_path: Path) -> None:
     config = NodeConfig(chain="seed-000", base_path=tmp_path)
     chain = open_chain(config)
-    assert sealing_of(config, chain.client) is None
+    assert sealing_of(config, chain) is None
     config.sealing = "instant"
     with pytest.raises(ValueError, match="--sealing"):
-        sealing_of(config, chain.client)
+        sealing_of(config, chain)
+    config.sealing, config.mock_signatures = None, True
+    with pytest.raises(ValueError, match="--mock-signature-host"):
+        sealing_of(config, chain)
     chain.close()
 
 
@@ -230,7 +238,7 @@ def test_a_node_starts_again_when_the_state_of_block_zero_is_gone(config: NodeCo
     chain.store.state.window = 2
     seal(chain, 5)
     assert not chain.store.state.has_state(chain.client.genesis_hash)
-    assert sealing_of(config, chain.client) == Interval(1_000)
+    assert sealing_of(config, chain) == Interval(1_000)
     chain.close()
 
 

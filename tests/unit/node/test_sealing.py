@@ -9,7 +9,7 @@ import pytest
 from btt_chain.chain.client import UnknownBlock
 from btt_chain.chain.notify import BlockRef
 from btt_chain.chain.runtimes import UnsupportedRuntime
-from btt_chain.consensus.author import Pace
+from btt_chain.consensus.author import Pace, SealingFailed
 from btt_chain.node.dev import sealing as sealing_module
 from btt_chain.node.dev.sealing import (
     Instant,
@@ -17,7 +17,6 @@ from btt_chain.node.dev.sealing import (
     ManualSealer,
     OnDemand,
     Sealing,
-    SealingFailed,
     SealRefused,
     parse_sealing,
     run_sealing,

@@ -13,8 +13,10 @@ import aiohttp
 import pytest
 
 from btt_chain.chain.client import Client
+from btt_chain.consensus.author import SealingFailed
 from btt_chain.consensus.finality.gadget import RoundReport
-from btt_chain.node.dev.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
+from btt_chain.node.dev.by_hand import HandSealing
+from btt_chain.node.dev.sealing import Instant, Interval, OnDemand, Sealing
 from btt_chain.node.service.backend import Identity
 from btt_chain.node.service.service import PortTaken, Service, ServiceConfig, waited_for
 from btt_chain.node.transactions.pool import PoolService
@@ -39,8 +41,9 @@ IDENTITY = Identity(
 
 
 def service_of(client: Client, sealing: Sealing | None, port: int = 0) -> Service:
-    config = ServiceConfig(IDENTITY, RpcConfig(port=port), sealing)
-    return Service(client, PoolService(client), config)
+    pool = PoolService(client)
+    by_hand = None if sealing is None else HandSealing(client, pool, sealing)
+    return Service(client, pool, ServiceConfig(IDENTITY, RpcConfig(port=port), by_hand))
 
 
 @asynccontextmanager
@@ -118,16 +121,38 @@ async def test_a_taken_port_is_an_error_with_its_number() -> None:
 async def test_a_node_that_cannot_go_on_stops_and_says_why(
     monkeypatch: pytest.MonkeyPatch, error: Exception, seen: type[Exception]
 ) -> None:
-    service = service_of(DevChain().client, Interval(1))
+    client = DevChain().client
+    pool = PoolService(client)
+    by_hand = HandSealing(client, pool, Interval(1))
+    service = Service(client, pool, ServiceConfig(IDENTITY, RpcConfig(port=0), by_hand))
 
     def broken(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(service.sealer, "seal", broken)
+    monkeypatch.setattr(by_hand.sealer, "seal", broken)
     with pytest.raises(seen, match=str(error)):
         await asyncio.wait_for(service.run(asyncio.Event()), 30)
     with pytest.raises(aiohttp.ClientConnectionError):
         await ask(service, "system_chain")
+
+
+async def test_a_node_whose_database_fails_during_a_call_answers_and_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = DevChain().client
+    pool = PoolService(client)
+    by_hand = HandSealing(client, pool, OnDemand())
+    service = Service(client, pool, ServiceConfig(IDENTITY, RpcConfig(port=0), by_hand))
+
+    def full(**_: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(by_hand.sealer, "seal", full)
+    async with running(service) as task:
+        with pytest.raises(AssertionError, match="the disk is full"):
+            await ask(service, "engine_createBlock", True, True)
+        with pytest.raises(StorageError, match="the disk is full"):
+            await asyncio.wait_for(asyncio.shield(task), 30)
 
 
 async def test_each_new_best_block_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -150,7 +175,6 @@ async def test_a_taken_port_of_figures_stops_only_a_node_with_that_flag(
         config = ServiceConfig(
             IDENTITY,
             RpcConfig(port=0),
-            OnDemand(),
             metrics=Metrics("Test", "1", is_authority=False, chain="test"),
             metrics_port=port,
             metrics_wanted=wanted,
@@ -192,7 +216,7 @@ async def test_a_node_that_is_stopped_while_its_network_starts_ends_at_once() ->
         raise NetworkError("too late")
 
     client, network = DevChain().client, DeferredNetwork(slow, "12D3KooW")
-    config = ServiceConfig(IDENTITY, RpcConfig(port=0), OnDemand(), network=network)
+    config = ServiceConfig(IDENTITY, RpcConfig(port=0), network=network)
     service, stop = Service(client, PoolService(client), config), asyncio.Event()
     task = asyncio.create_task(service.run(stop))
     await asyncio.to_thread(began.wait)

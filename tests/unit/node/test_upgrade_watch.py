@@ -9,10 +9,12 @@ import pytest
 
 from btt_chain.chain.runtimes import Release, RuntimeRegistry
 from btt_chain.node.blocks.upgrades import UpgradeWatch, upgrade_state
+from btt_chain.node.dev.by_hand import SealerView
 from btt_chain.node.dev.sealing import ManualSealer
-from btt_chain.node.service.backend import ChainView, PoolView, SealerView
+from btt_chain.node.service.backend import ChainView, PoolView
 from btt_chain.node.service.lifecycle import lacks_runtime
-from btt_chain.rpc.backend import RuntimeCallError, SealError
+from btt_chain.rpc.backend import RuntimeCallError
+from btt_chain.rpc.engine import SealError
 from btt_chain.txpool import ValidityUnknown
 from runtime import BttRuntime
 from support.chain import ALICE, BOB, SHARED_RUNTIMES, DevChain

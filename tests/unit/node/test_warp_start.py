@@ -13,8 +13,8 @@ from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.environment import Offence
 from btt_chain.consensus.finality.proofs import prove_finality
 from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.node.blocks import state_import
 from btt_chain.node.blocks.state_import import LINK_PREFIX, PROOF_PREFIX, StateImport, warp_plan
-from btt_chain.node.engine import assembly
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AuthoritySignature,
@@ -49,7 +49,6 @@ from p2p.sync.warp_proof import WarpPlan
 from runtime.constants import BTT
 from storage.state import StateUnavailable
 from support.sim.accounts import nonce_of, runtime, sign, transfer
-from support.sim.images import runtimes_of
 from support.sim.nodes import SimNode
 from support.sim.world import World
 
@@ -63,15 +62,15 @@ class Newcomers:
 
     def __init__(self, count: int, patch: pytest.MonkeyPatch) -> None:
         self.indices = list(range(VALIDATORS, VALIDATORS + count))
-        late = [runtimes_of(index, real=False, share=True) for index in self.indices]
 
         def plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:
-            wanted = wanted or any(client.runtimes is runtimes for runtimes in late)
-            found = warp_plan(client, voters, wanted=wanted)
-            return None if found is None else replace(found, peers=1, gain=8)
+            usual = warp_plan(client, voters, wanted=wanted)
+            return None if usual is None else replace(usual, peers=1)
 
-        patch.setattr(assembly, "warp_plan", plan)
-        self.world = World(seed=5, validators=VALIDATORS, observers=count, late=self.indices)
+        patch.setattr(state_import, "warp_plan", plan)
+        self.world = World(
+            seed=5, validators=VALIDATORS, observers=count, late=self.indices, warp=8
+        )
         for session in range(2):
             self.bond(session % 2, 100 + session)
             self.world.run(21)

@@ -9,12 +9,14 @@ import pytest
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountInfo
-from btt_chain.rpc.dev import WHERE, delta
+from btt_chain.rpc.api import build_registry
+from btt_chain.rpc.dev import delta
 from btt_chain.rpc.dev_values import BadValue, StorageForm, account, amount, camel, moment
-from btt_chain.rpc.registry import Registry
+from btt_chain.rpc.hub import Hub
 from btt_chain.scale import codec, u128
 from support.chain import BOB
 from support.dev_node import DevNode
+from support.rpc_backend import ModelBackend
 
 ADDRESS = ss58.encode(BOB.account_id)
 
@@ -184,8 +186,8 @@ def test_a_delta_has_the_form_of_jsondiffpatch() -> None:
 
 
 def test_nodes_without_the_controls_say_where_they_are() -> None:
-    registry = Registry()
-    registry.elsewhere["dev_"] = WHERE
+    backend = ModelBackend()
+    registry = build_registry(backend, Hub(backend.chain))
     assert "dev_newBlock works on development chains" in registry.missing("dev_newBlock")
     assert "--dev --sealing instant" in registry.missing("dev_x")
     assert registry.missing("eth_call") == "Method not found"

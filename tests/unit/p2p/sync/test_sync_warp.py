@@ -43,7 +43,7 @@ from p2p.sync.types import (
     Proven,
     StoreState,
 )
-from p2p.sync.warp import decode_proven, encode_proven
+from p2p.sync.warp import Warp, decode_proven, encode_proven
 from p2p.sync.warp_proof import BadProof, Resume, WarpPlan, follow
 from runtime import BttRuntime
 from storage.check import check_chain
@@ -308,7 +308,7 @@ def warp_world(
             new_id=world.new_id,
             seed=world.seed,
             now=world.now,
-            options=SyncOptions(warp=plan),
+            options=SyncOptions(warp=lambda tracker, now: Warp(tracker, plan, now)),
         )
 
     return StoreWorld(chain, peers, make=make, loss=loss, seed=seed)

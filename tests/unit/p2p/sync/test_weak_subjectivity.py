@@ -22,6 +22,7 @@ from p2p.protocols.messages import BlockRequest
 from p2p.sync.machine import Sync, SyncOptions
 from p2p.sync.types import BlockId, Proven
 from p2p.sync.voter_search import MAX_WAY, VoterSearch
+from p2p.sync.warp import Warp
 from p2p.sync.warp_proof import SlotClock, WarpPlan
 from support.sync_world import FakeChain, FakePeer, World, body_root
 from support.warp_chain import Proving, codec_of, prove, ranges, voters
@@ -120,7 +121,7 @@ def world_of(
             new_id=world.new_id,
             seed=world.seed,
             now=world.now,
-            options=SyncOptions(warp=plan),
+            options=SyncOptions(warp=lambda tracker, now: Warp(tracker, plan, now)),
         )
 
     found = {name: FakePeer(chain) for name, chain in peers.items()}
