@@ -12,13 +12,7 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.multi_account import multi_account_id
 from btt_chain.scale import u8, u16, u32, u64, u128
-from runtime.accounts import (
-    ECOSYSTEM,
-    GRANTS,
-    POOLS,
-    STAKING,
-    TREASURY,
-)
+from runtime.accounts import ECOSYSTEM, EXCHANGE, GRANTS, PAYFI, POOLS, STAKING, TREASURY
 from runtime.constants import BTT
 from runtime.frame import BadOrigin, Call, DispatchError, Origin, TokenError, Weight, signed
 from runtime.pallets.bounties.pallet import Bounties
@@ -333,7 +327,7 @@ def reaching(chain: EconomyChain, pool: AccountId) -> Iterator[Step]:
 @pytest.mark.parametrize("preset", ["seed-000", "seed-002", "dev"])
 def test_no_account_reaches_into_a_pool(preset: str) -> None:
     chain = begun(preset)
-    everywhere = [*POOLS, TREASURY, bounty_account(chain)]
+    everywhere = [*POOLS, TREASURY, EXCHANGE, PAYFI, bounty_account(chain)]
     for pool in everywhere:
         if not chain.free(pool):
             chain.run(chain.root("Balances", "force_transfer", source=Id(ANN), dest=Id(pool),
