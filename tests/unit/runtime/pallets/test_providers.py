@@ -35,7 +35,7 @@ from support.providers import (
     provider_info,
     selected,
 )
-from support.runtime import DictState, refused
+from support.runtime import CountingState, refused
 from support.stakes import RICH, btt, stash
 
 
@@ -545,26 +545,12 @@ def test_parameters_must_make_sense(chain: ProviderChain, wrong: Params) -> None
 # ---- cost
 
 
-class Counting(DictState):
-    """A state that counts what it is asked."""
-
-    reads = writes = 0
-
-    def get(self, key: bytes) -> bytes | None:
-        self.reads += 1
-        return super().get(key)
-
-    def put(self, key: bytes, value: bytes | None) -> None:
-        self.writes += 1
-        super().put(key, value)
-
-
 def accesses(providers: int, members: int) -> list[tuple[int, int]]:
     chain = ProviderChain(members=members)
     chain.begin(accounts=providers + 2)
     for number in range(1, providers + 1):
         chain.join(number, 1_000 + number)
-    state = Counting()
+    state = CountingState()
     state.data = chain.state.data
     chain.enter(state)
     counts: list[tuple[int, int]] = []
