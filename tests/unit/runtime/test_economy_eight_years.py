@@ -248,7 +248,7 @@ def business(chain: EconomyChain, rng: random.Random) -> Step:
     released = {"pool": id_of(rng.choice((ECOSYSTEM, GRANTS))), "amount": planck}
     plan = VestingInfo(u128(200 * BTT), u128(BTT // rng.choice((1, 10**6))), u32(0))
     receipt = H256(rng.randbytes(32))
-    return rng.choice((
+    steps: list[Step] = [
         lambda: mining.record(worker, receipt, 10**6, planck, verified=False),
         lambda: mining.spend_unallocated(worker, planck),
         lambda: tokenomics.take(who, split, BurnReason.Compute, [(worker, split.contributors)]),
@@ -271,7 +271,8 @@ def business(chain: EconomyChain, rng: random.Random) -> Step:
         chain.by(who, "Vesting", "vested_transfer", target=Id(worker), schedule=plan),
         chain.by(who, "Vesting", "vest"),
         chain.by(who, "TierStaking", "top_up", amount=planck),
-    ))  # fmt: skip
+    ]  # fmt: skip
+    return rng.choice(steps)
 
 
 @pytest.mark.hypothesis  # so that `make test-full` makes all blocks
