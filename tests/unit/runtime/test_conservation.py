@@ -33,13 +33,7 @@ from runtime.accounts import (
 )
 from runtime.audits import audit, records
 from runtime.constants import BTT, YEAR_MS
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    Call,
-    Reason,
-    Weight,
-)
+from runtime.frame import ROOT, BadOrigin, Call, Reason, Weight
 from runtime.pallets.assets.types import Consumer
 from runtime.pallets.balances import events as balances_events
 from runtime.pallets.balances.formulas import amount_of, lock_level
@@ -403,7 +397,6 @@ def item_prefix(runtime: BttRuntime, name: str) -> bytes:
 
 
 World.TestCase.settings = settings(
-    max_examples=settings().max_examples // 5,
-    stateful_step_count=25,
+    max_examples=settings().max_examples // 5, stateful_step_count=25
 )
 TestConservation = World.TestCase

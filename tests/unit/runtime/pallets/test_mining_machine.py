@@ -10,16 +10,7 @@ from runtime.frame import ROOT, signed
 from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.mining.types import MAX_KAPPA
 from support.histories import History, seeds, unreached
-from support.mining import (
-    ALICE,
-    BOB,
-    CAROL,
-    DAVE,
-    DAY,
-    ERA,
-    changed,
-    fresh,
-)
+from support.mining import ALICE, BOB, CAROL, DAVE, DAY, ERA, changed, fresh
 
 
 class Economy(History):

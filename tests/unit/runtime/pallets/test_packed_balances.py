@@ -18,16 +18,7 @@ from runtime.pallets.balances.packed import (
     reserved_in,
     topped_up,
 )
-from support.balances import (
-    ALICE,
-    BOB,
-    CAROL,
-    EMPTY_POOL,
-    POOL,
-    TREASURY,
-    UNUSED,
-    opened,
-)
+from support.balances import ALICE, BOB, CAROL, EMPTY_POOL, POOL, TREASURY, UNUSED, opened
 
 ACCOUNT = codec(AccountInfo)
 PEOPLE = (ALICE, BOB, CAROL, UNUSED, TREASURY, POOL, EMPTY_POOL)

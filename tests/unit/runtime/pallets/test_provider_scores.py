@@ -19,13 +19,7 @@ from runtime.pallets.authorities import events as authorities_events
 from runtime.pallets.authorities.formulas import block_shares, work_part
 from runtime.pallets.providers import errors as providers_errors
 from runtime.pallets.providers import events as providers_events
-from runtime.pallets.providers.scores import (
-    MAX_DELEGATORS,
-    MAX_SCORE,
-    EraScore,
-    credited,
-    score_at,
-)
+from runtime.pallets.providers.scores import MAX_DELEGATORS, MAX_SCORE, EraScore, credited, score_at
 from runtime.pallets.providers.types import DelegatedScore, ScoreView
 from support.providers import ERA, ProviderChain, job
 from support.runtime import refused
@@ -234,9 +228,7 @@ def test_to_lend_to_oneself_is_to_take_it_back(chain: ProviderChain) -> None:
     assert chain.announced()[-1] == providers_events.ScoreDelegated(A, None, u32(4))
 
 
-def test_a_score_changes_hands_only_when_the_last_change_took_effect(
-    chain: ProviderChain,
-) -> None:
+def test_a_score_changes_hands_only_when_the_last_change_took_effect(chain: ProviderChain) -> None:
     chain.providers.delegate_score(signed(A), C)
     with refused(chain, providers_errors.NothingChanges):
         chain.providers.delegate_score(signed(A), C)

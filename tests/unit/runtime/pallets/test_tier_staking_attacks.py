@@ -14,14 +14,7 @@ from btt_chain.scale import u8, u32, u128
 from runtime.accounts import STAKING
 from runtime.audits import audit
 from runtime.constants import DAY_MS
-from runtime.frame import (
-    ROOT,
-    DispatchError,
-    Error,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
+from runtime.frame import ROOT, DispatchError, Error, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import ONE
