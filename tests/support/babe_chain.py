@@ -15,13 +15,7 @@ from btt_chain.crypto.signature import Scheme
 from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.babe import (
-    Claim,
-    SecondaryPlain,
-    SecondaryPlainClaim,
-    Slot,
-    pre_runtime,
-)
+from btt_chain.primitives.babe import Claim, SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.babe_digests import AuthorityId
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.digest import H256, Digest

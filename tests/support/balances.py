@@ -8,13 +8,7 @@ from enum import IntEnum
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id, MultiAddress
 from btt_chain.scale import u128
-from runtime.frame import (
-    Pallet,
-    Reason,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
+from runtime.frame import Pallet, Reason, TokenError, TokenErrorKind, signed
 from runtime.pallets.balances.types import is_pool
 from support.runtime import TestRuntime
 

@@ -8,14 +8,7 @@ from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u128
 from runtime.accounts import GRANTS
 from runtime.constants import BTT
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    Origin,
-    Unavailable,
-    ensure_root,
-    signed,
-)
+from runtime.frame import ROOT, BadOrigin, Origin, Unavailable, ensure_root, signed
 from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.bounties.pallet import Bounties
 from runtime.pallets.bounties.types import RESERVE_ID, BountyStatus

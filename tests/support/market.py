@@ -232,12 +232,7 @@ class WorkRuntime(TestRuntime):
     clock: BeaconClock
 
     def __init__(
-        self,
-        rules: WorkRules,
-        *,
-        providers: int,
-        verifiers: int,
-        vrf: Callable[[Keyring], Vrf],
+        self, rules: WorkRules, *, providers: int, verifiers: int, vrf: Callable[[Keyring], Vrf]
     ) -> None:
         self.rules = rules
         self.provider_names = [f"provider {number}" for number in range(providers)]

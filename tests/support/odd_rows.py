@@ -20,7 +20,7 @@ from runtime.frame import Call
 from runtime.pallets.payfi.types import Rates
 from runtime.transactions import NO_ACCOUNT
 from support.chain import ALICE, BOB, CHARLIE, DAVE, account, address
-from support.conservation.arguments.table import CALLS
+from support.conservation.arguments import dispatchables
 from support.conservation.chooser import Chooser, Situation
 from support.conservation.signers import ED
 from support.odd_chain import EMPTY_ACCOUNT, LIMIT, PAYERS, SHOPS, Choices, pay_call
@@ -119,9 +119,11 @@ class OddRow(Choices):
         if rng.random() < 0.5:
             return rng.choice(wrapped)()
         chooser = Chooser(rng.randrange(1 << 40), Situation(self.chain, account(pair)))
-        names = [name for name in CALLS if name.startswith("PayFi.")] if self.one_in(2) else CALLS
+        names = list(dispatchables(self.runtime))
+        if self.one_in(2):
+            names = [name for name in names if name.startswith("PayFi.")]
         with suppress(ArithmeticError):  # an amount between others, of a balance near the maximum
-            return chooser.named(rng.choice(list(names)), 2)
+            return chooser.named(rng.choice(names), 2)
         return usual()
 
     # ---- the envelope

@@ -105,8 +105,7 @@ class ProviderChain(StakeChain):
             ),
         )
         self.models = self.add(
-            41,
-            Models(currency=self.balances, burns=self.tokenomics, params_origin=ensure_root),
+            41, Models(currency=self.balances, burns=self.tokenomics, params_origin=ensure_root)
         )
         self.providers = self.add(
             40,

@@ -13,11 +13,7 @@ from runtime.frame.error import Error
 from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Missing, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
-from support.market import (
-    SALT,
-    Claim,
-    Market,
-)
+from support.market import SALT, Claim, Market
 
 HONEST = Claim(4)
 

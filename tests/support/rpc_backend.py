@@ -49,13 +49,7 @@ from btt_chain.rpc.signing import Signing
 from btt_chain.rpc.trace import Tracer
 from btt_chain.scale import codec, u8, u32, u64, u128
 from btt_chain.txpool import BlockRef as PoolRef
-from btt_chain.txpool import (
-    ImportedBlock,
-    Included,
-    Pool,
-    StatusEvent,
-    nonce_tag,
-)
+from btt_chain.txpool import ImportedBlock, Included, Pool, StatusEvent, nonce_tag
 from p2p.address import parse, parse_peer
 from runtime import VERSION
 from runtime.frame.api import RuntimeApi
@@ -443,11 +437,7 @@ class ModelNode:
     version = "0.0.0"
     chain_name = "Model"
     chain_type = "Development"
-    properties: Mapping[str, object] = {
-        "ss58Format": 42,
-        "tokenDecimals": 18,
-        "tokenSymbol": "BTT",
-    }
+    properties: Mapping[str, object] = {"ss58Format": 42, "tokenDecimals": 18, "tokenSymbol": "BTT"}
     roles = ("Authority",)
     local_peer_id = "12D3KooWModel"
     listen_addresses = ("/ip4/127.0.0.1/tcp/30333/p2p/12D3KooWModel",)

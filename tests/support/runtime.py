@@ -83,6 +83,28 @@ class DictState:
         return bytes(32)
 
 
+class CountingState(DictState):
+    """Counts keys that are read and written, and walks over keys."""
+
+    reads = writes = walks = 0
+
+    def get(self, key: bytes) -> bytes | None:
+        self.reads += 1
+        return super().get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        self.writes += 1
+        super().put(key, value)
+
+    def next_key(self, key: bytes) -> bytes | None:
+        self.walks += 1
+        return super().next_key(key)
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        self.walks += 1
+        return super().keys(prefix)
+
+
 class StillClock:
     """Slots since genesis, as a test sets them."""
 

@@ -160,8 +160,7 @@ class StakeChain(TestRuntime):
             ),
         )
         self.offences = self.add(
-            7,
-            Offences(report_epochs=self.window, sessions=self.sessions, stakes=self.authorities),
+            7, Offences(report_epochs=self.window, sessions=self.sessions, stakes=self.authorities)
         )
         self.vesting = self.add_vesting(self.balances, u128(1))
 

@@ -11,12 +11,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, REFERRAL, STAKING, TREASURY
 from runtime.constants import BTT, DAY_MS
-from runtime.frame import (
-    Event,
-    Pallet,
-    Reason,
-    signed,
-)
+from runtime.frame import Event, Pallet, Reason, signed
 from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.tier_staking.formulas import ONE, QUARTER_MS, TIERS, accrued
 from runtime.pallets.tier_staking.pallet import TierStaking

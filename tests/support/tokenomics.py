@@ -6,14 +6,9 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u64, u128
-from runtime.accounts import (
-    POOLS,
-    pool_identifier,
-)
+from runtime.accounts import POOLS, pool_identifier
 from runtime.constants import BTT, DAY_MS, MONTH_MS
-from runtime.frame import (
-    signed,
-)
+from runtime.frame import signed
 from runtime.pallets.tokenomics.types import PoolId
 from support.runtime import TestRuntime
 

@@ -9,7 +9,6 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from runtime import BttRuntime
 from runtime.accounts import (
-    DEVELOPMENT_FUND,
     ECOSYSTEM,
     FOUNDATION_PROGRAMMES,
     GRANTS,
@@ -35,20 +34,20 @@ from runtime.pallets.payfi.types import ANALYTICS, Rates
 from runtime.pallets.providers import types as providers
 from runtime.pallets.tier_staking.formulas import TIERS
 from support import market
-from support.chain import CHARLIE, DAVE, START
-from support.conservation.arguments import incentives
-from support.conservation.arguments.care import KEY
-from support.conservation.signers import KNOWN
+from support.chain import CHARLIE, DAVE, START, DevChain
+from support.conservation import vouchers
+from support.conservation.care import KEY
+from support.conservation.signers import ED, JOINT, KNOWN, POOR, SHARED_1
 from support.providers import ENDPOINT, provider_info
 
 FOUNDATION, KEEPER = CHARLIE, DAVE
 """Signatories of the Foundation and of the reserve."""
 PROGRAMME = FOUNDATION_PROGRAMMES[0]
 FUNDS = (
-    TREASURY, DEVELOPMENT_FUND, OPERATIONS, ECOSYSTEM, GRANTS, MINING, STAKING, REFERRAL, RESERVE,
+    TREASURY, OPERATIONS, ECOSYSTEM, GRANTS, MINING, STAKING, REFERRAL, RESERVE,
     PROGRAMME, HEALTH,
 )  # fmt: skip
-"""Pools that have money at genesis."""
+"""Pools that have money at genesis; the development fund has what comes in, as on all chains."""
 LAUNCH = 10 * int(BTT)
 ECONOMY: dict[str, dict[str, object]] = {
     "tokenomics": {
@@ -123,4 +122,11 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.payfi.set_rates(ROOT, Rates(bond=u128(100 * BTT)))
     for who in (bob, dave):
         runtime.payfi.register(signed(who), u16(8_062), b"CNY", u8(ANALYTICS), PAPERS)
-    incentives.prepare(runtime)
+    vouchers.prepare(runtime)
+
+
+def new_chain() -> DevChain:
+    """Return a chain with this genesis, and accounts with money and with hardly any."""
+    extra = dict.fromkeys((JOINT, SHARED_1, *FUNDS), START) | {POOR.account_id: 3 * ED}
+    extra |= dict.fromkeys((CHARLIE.account_id, DAVE.account_id), 6 * START)
+    return DevChain(extra=extra, economy=ECONOMY, prepare=prepare, shared=True)

@@ -20,7 +20,7 @@ from runtime.pallets.proxy.types import ProxyType
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import PoolId
 from support.chain import START, DevChain
-from support.conservation.arguments.table import CALLS, LIKELY, NESTING, PLAIN
+from support.conservation.arguments import LIKELY, arguments_of, carries_calls, dispatchables
 from support.conservation.signers import ED, EXTREMES, FAR, JOINT, KNOWN, SHARED_1, UNKNOWN
 from support.pool_watch import account_of
 
@@ -58,6 +58,9 @@ class Chooser:
 
     def one_of(self, options: Sequence[T]) -> T:
         return self._randomness.choice(options)
+
+    def several_of(self, options: Sequence[T], count: int) -> list[T]:
+        return self._randomness.choices(options, k=count)
 
     def one_in(self, number: int) -> bool:
         """Return True with a probability of 1 / number."""
@@ -146,9 +149,10 @@ class Chooser:
     def named(self, name: str, depth: int = 0, **args: object) -> Call:
         """Return a call with some of its arguments given."""
         pallet, _, method = name.partition(".")
-        return self.runtime.call(pallet, method, **(CALLS[name](self, depth) | args))
+        return self.runtime.call(pallet, method, **(arguments_of(self, name, depth) | args))
 
     def call(self, depth: int = 0) -> Call:
-        names = NESTING + PLAIN if depth < 3 else PLAIN
+        entries = dispatchables(self.runtime)
+        names = [name for name, entry in entries.items() if depth < 3 or not carries_calls(entry)]
         (name,) = self._randomness.choices(names, [LIKELY.get(name, 2) for name in names])
         return self.named(name, depth)

@@ -186,10 +186,7 @@ def _work(c: Chooser) -> Iterator[Step]:
 def _assets(c: Chooser) -> Iterator[Step]:
     registry, who = c.runtime.asset_registry, c.one_of(KNOWN)
     price: dict[str, object] = {"price": u128(BTT // c.one_of((1, 3, 7)))}
-    some: dict[str, object] = {
-        "asset": SCANNER,
-        "units": u128(c.one_of((7, 10, 300))),
-    } | price
+    some: dict[str, object] = {"asset": SCANNER, "units": u128(c.one_of((7, 10, 300)))} | price
     for side in Side:
         yield who, "Exchange.place_order", some | {"side": side}
         yield who, "Exchange.place_order", some | {"side": side}

@@ -64,14 +64,7 @@ PEOPLE: Final = tuple(BALANCES)
 
 
 class Operators:
-    """Each of `PEOPLE` is an operator of its own; the number of hospitals can be set."""
-
-    def __init__(self) -> None:
-        self.hospitals = 0
-
-    def found(self, hospitals: int) -> None:
-        """Let there be so many more hospitals."""
-        self.hospitals += hospitals
+    """Each of `PEOPLE` is an operator of its own; there are no hospitals."""
 
     def exists(self, who: AccountId) -> bool:
         """Report whether `who` is registered."""
@@ -82,8 +75,8 @@ class Operators:
         return provider if self.exists(provider) else None
 
     def count(self) -> int:
-        """Return how many hospitals there are."""
-        return self.hospitals
+        """Return the number of hospitals."""
+        return 0
 
 
 class Ledger(Overlay):
@@ -282,7 +275,3 @@ class EconomyChain:
     def usable(self, who: AccountId) -> int:
         """Return the amount that an account could spend."""
         return int(self.runtime.balances.reducible_balance(who))
-
-    def events(self) -> list[object]:
-        """Return the events of the last block."""
-        return [record.event.event for record in self.runtime.system.events.value]

@@ -245,12 +245,6 @@ def accrued(amount: int, bps: int, elapsed: int, term: int) -> int:
     return amount * bps * min(elapsed, term) // (BPS * YEAR365)
 
 
-def claim(due: int, burn_bps: int) -> tuple[int, int]:
-    """Return the burned and the paid part of a due reward."""
-    burnt = due * burn_bps // BPS
-    return burnt, due - burnt
-
-
 def capacity(pool: int, tier: Tier) -> int:
     """Return the principal for which a pool can promise a tier's reward one whole term."""
     return pool * BPS * YEAR365 // (tier.bps * tier.term)
@@ -308,11 +302,3 @@ def charge(value: int, bps: int) -> int:
 def discounted(fee: int, bps: int) -> int:
     """A fee less a staker's discount."""
     return fee - fee * bps // BPS
-
-
-# ---- what an account may spend
-
-
-def usable(free: int, lock: int, bonds: int) -> int:
-    """Return the spendable part of a free balance: only bonds and deposits offset a lock."""
-    return max(0, free - max(0, lock - bonds))

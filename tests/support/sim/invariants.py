@@ -107,11 +107,7 @@ class Invariants:
     """Watches a world."""
 
     def __init__(
-        self,
-        world: World,
-        *,
-        excused: tuple[str, ...] = FAULTS,
-        errors: tuple[str, ...] = (),
+        self, world: World, *, excused: tuple[str, ...] = FAULTS, errors: tuple[str, ...] = ()
     ) -> None:
         """`excused` are the beginnings of reasons for which honest nodes may blame each other,
         `errors` those of what they may log as errors.

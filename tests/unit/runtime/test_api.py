@@ -181,10 +181,7 @@ def test_metadata_is_served_in_every_version_that_is_listed(chain: DevChain) -> 
     assert versions == [14, 15, 16]
     for version in versions:
         answer = ask(
-            chain,
-            "Metadata_metadata_at_version",
-            OpaqueMetadata | None,
-            encode(u32, version),
+            chain, "Metadata_metadata_at_version", OpaqueMetadata | None, encode(u32, version)
         )
         assert answer is not None
         assert answer.data[:5] == b"meta" + bytes((version,))
@@ -351,10 +348,7 @@ def test_a_block_is_made_step_by_step(chain: DevChain) -> None:
 def test_an_author_without_a_clock_makes_no_inherents(chain: DevChain) -> None:
     with pytest.raises(ApiError, match="timstap0"):
         ask(
-            chain,
-            "BlockBuilder_inherent_extrinsics",
-            bytes,
-            encode(InherentData, InherentData({})),
+            chain, "BlockBuilder_inherent_extrinsics", bytes, encode(InherentData, InherentData({}))
         )
 
 

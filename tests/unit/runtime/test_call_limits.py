@@ -34,14 +34,7 @@ from btt_chain.primitives.validity import ExhaustsResources
 from btt_chain.primitives.voters import AuthorityId as VoterId
 from btt_chain.scale import Codec, EncodeError, compact_encode, u32, u64
 from btt_chain.scale.base import MAX_LENGTH
-from btt_chain.scale.shape import (
-    ArrayOf,
-    Bits,
-    Composite,
-    Sequence,
-    TupleOf,
-    VariantOf,
-)
+from btt_chain.scale.shape import ArrayOf, Bits, Composite, Sequence, TupleOf, VariantOf
 from btt_chain.txpool import TransactionInvalid
 from runtime import BttRuntime
 from runtime.frame import Call, InvalidBlock

@@ -101,9 +101,7 @@ def test_all_of_the_money_is_too_much_because_of_the_fee(chain: DevChain) -> Non
     assert isinstance(alone.execution_result, Ok)
 
 
-def test_a_later_nonce_is_taken_as_the_next_one_and_a_used_one_is_refused(
-    chain: DevChain,
-) -> None:
+def test_a_later_nonce_is_taken_as_the_next_one_and_a_used_one_is_refused(chain: DevChain) -> None:
     chain.run(ALICE, pay(chain, 1))
     assert effects(chain, chain.sign(ALICE, pay(chain, 1), nonce=7)).execution_result == Ok(())
     assert isinstance(tried(chain, chain.sign(ALICE, pay(chain, 1), nonce=0)), Err)

@@ -367,10 +367,7 @@ TAMPERING: dict[str, tuple[Callable[[EconomyChain], None], list[str]]] = {
     "schedule of no length": (schedule_of_no_length, ["I5"]),
     "dust left": (dust_left, ["I19"]),
     "dead account": (dead_account, ["I19"]),
-    "another genesis": (
-        lambda chain: shift_value(chain.tokenomics.genesis_supply, 1),
-        ["I2"],
-    ),
+    "another genesis": (lambda chain: shift_value(chain.tokenomics.genesis_supply, 1), ["I2"]),
     "burned without a reason": (burned_without_reason, ["I3"]),
     "burned twice": (burned_twice, ["I3"]),
     "pool without an account": (
@@ -455,9 +452,7 @@ def overwrite(chain: EconomyChain, key: bytes, raw: bytes) -> list[str]:
     return [finding.invariant for finding in audit(chain.runtime)]
 
 
-def test_an_unreadable_value_is_found_before_anything_else(
-    chain: EconomyChain,
-) -> None:
+def test_an_unreadable_value_is_found_before_anything_else(chain: EconomyChain) -> None:
     key = chain.runtime.system.account.key(ANN)
     raw = chain.state.get(key) or b""
     for spoilt in (raw[:-1], raw + b"\0", b""):

@@ -226,11 +226,7 @@ def test_a_compute_fee_is_taken_apart_as_the_oracle_does(gross: int, threshold: 
     voters=st.sampled_from((0, 1_000)),
 )
 def test_a_platform_fee_is_taken_apart_as_the_oracle_does(
-    fee: int,
-    value: int,
-    threshold: int,
-    ramp: tuple[splits.Ramp, tuple[int, int]],
-    voters: int,
+    fee: int, value: int, threshold: int, ramp: tuple[splits.Ramp, tuple[int, int]], voters: int
 ) -> None:
     split = splits.split_platform(fee, ramp[0], value, threshold, voters_bps=voters)
     legs = oracle.platform_split(fee, ramp[1], value, threshold, voters)

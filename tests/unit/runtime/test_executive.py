@@ -80,9 +80,7 @@ def test_the_last_event_of_a_transaction_is_its_outcome(chain: DevChain) -> None
     ]
 
 
-def test_a_failed_call_costs_its_fee_and_nonce_and_nothing_else(
-    chain: DevChain,
-) -> None:
+def test_a_failed_call_costs_its_fee_and_nonce_and_nothing_else(chain: DevChain) -> None:
     events = chain.run(BOB, pay(chain, CHARLIE, START * 2))
     failed, paid = events[-1], events[-2]
     assert isinstance(failed, System.ExtrinsicFailed)
@@ -308,9 +306,7 @@ def test_a_tip_beyond_all_money_is_refused_and_does_not_break_the_pool(chain: De
     assert refusal(chain, wire) is validity.Payment
 
 
-def test_a_call_around_an_inherent_may_not_slip_past_the_limits_of_a_block(
-    chain: DevChain,
-) -> None:
+def test_a_call_around_an_inherent_may_not_slip_past_the_limits_of_a_block(chain: DevChain) -> None:
     inherent = chain.call("Timestamp", "set", now=u64(1))
     around = chain.call("Sudo", "sudo", call=inherent)
     wire = chain.sign(ALICE, around)

@@ -48,12 +48,7 @@ def test_the_order_is_the_one_in_which_wallets_sign() -> None:
     ]
 
 
-@given(
-    era=eras,
-    nonce=st.integers(0, 2**32 - 1),
-    tip=st.integers(0, 2**128 - 1),
-    mode=modes,
-)
+@given(era=eras, nonce=st.integers(0, 2**32 - 1), tip=st.integers(0, 2**128 - 1), mode=modes)
 def test_the_parts_in_a_row_are_what_a_transaction_carries(
     era: Era, nonce: int, tip: int, mode: MetadataHashMode
 ) -> None:

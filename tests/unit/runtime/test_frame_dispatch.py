@@ -10,18 +10,7 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.limits import MAX_CALLS
-from btt_chain.scale import (
-    Codec,
-    DecodeError,
-    Overflow,
-    codec,
-    decode,
-    encode,
-    u8,
-    u32,
-    u64,
-    u128,
-)
+from btt_chain.scale import Codec, DecodeError, Overflow, codec, decode, encode, u8, u32, u64, u128
 from runtime.frame import (
     NONE,
     ROOT,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +10,7 @@ from btt_chain.scale import u8, u32
 from runtime.frame import Pallet, Part
 from runtime.frame.timers import MAX_QUEUES, NEVER, NO_TIMER, DueKey, ShiftedQueues, time_of
 from runtime.frame.traits import Clock, Slot, Stalls
-from support.runtime import DictState, SmallRuntime
+from support.runtime import CountingState, SmallRuntime
 
 QUEUES = (0, 3, 7)
 
@@ -41,16 +39,6 @@ class Reminders(Pallet):
 
     clock: SettableClock
     timers = Part(ShiftedQueues)
-
-
-class CountingState(DictState):
-    """A state that counts iterations over keys."""
-
-    iterations = 0
-
-    def keys(self, prefix: bytes) -> Iterator[bytes]:
-        self.iterations += 1
-        return super().keys(prefix)
 
 
 class TimerRuntime(SmallRuntime):
@@ -125,15 +113,15 @@ def test_a_queue_is_read_only_when_an_entry_may_be_due() -> None:
         return [name for queue in QUEUES for name in TIMERS.take(queue, 4)]
 
     assert [take(now) for now in range(10)] == [[]] * 10
-    assert state.iterations == 0
+    assert state.walks == 0
     assert take(10) == [named("first")]
     assert (u8(3), first) not in TIMERS.due
     assert [take(now) for now in range(11, 20)] == [[]] * 9
-    assert state.iterations == 1
+    assert state.walks == 1
     assert take(25) == [named("second")]
     assert TIMERS.ahead.value.first == [NEVER] * MAX_QUEUES
     assert take(10**6) == []
-    assert state.iterations == 2
+    assert state.walks == 2
 
 
 def test_a_removed_entry_costs_one_read_of_its_queue() -> None:
@@ -144,7 +132,7 @@ def test_a_removed_entry_costs_one_read_of_its_queue() -> None:
     TIMERS.remove(0, NO_TIMER)
     for CLOCK.slot in (5, 6, 7):
         assert TIMERS.take(0, 4) == []
-    assert state.iterations == 1
+    assert state.walks == 1
     assert TIMERS.ahead.value.first[0] == u32(9)
 
 
@@ -179,7 +167,7 @@ def test_one_read_shows_that_nothing_is_due_in_any_queue() -> None:
     assert shown == [True, True, False, False]
     CLOCK.stalled = 2
     assert TIMERS.nothing_due()
-    assert state.iterations == 0
+    assert state.walks == 0
 
 
 def test_an_empty_queue_needs_no_clock() -> None:

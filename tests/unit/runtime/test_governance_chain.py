@@ -104,10 +104,7 @@ def test_a_vouched_for_call_is_made_as_root(chain: DevChain) -> None:
     key = H256(blake2_256(inner.raw))
     vouch = chain.call("Whitelist", "whitelist_call", call_hash=key)
     as_technical = chain.call(
-        "Utility",
-        "dispatch_as",
-        as_origin=DecisionOrigin(Decision.Technical),
-        call=vouch,
+        "Utility", "dispatch_as", as_origin=DecisionOrigin(Decision.Technical), call=vouch
     )
     chain.run(ALICE, chain.call("Sudo", "sudo", call=as_technical))
     assert key in chain.at().whitelist.whitelisted_call

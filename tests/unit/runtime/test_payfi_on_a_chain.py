@@ -8,14 +8,7 @@ from btt_chain.crypto import p256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.dev.sealing import BlockOrder
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.voucher import (
-    CONTEXT,
-    REGISTRATION,
-    VOUCHER,
-    P256Key,
-    Voucher,
-    card_id,
-)
+from btt_chain.primitives.voucher import CONTEXT, REGISTRATION, VOUCHER, P256Key, Voucher, card_id
 from btt_chain.primitives.voucher import Registration as CardRegistration
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime import BttRuntime

@@ -18,11 +18,11 @@ from btt_chain.txpool import PoolError
 from runtime.constants import BTT
 from runtime.extensions import SIGNED_EXTRA
 from runtime.frame import Call
-from support.chain import CHARLIE, DAVE, START, DevChain, account
-from support.conservation.arguments.table import CALLS
-from support.conservation.chain import ECONOMY, FUNDS, prepare
+from support.chain import account
+from support.conservation.arguments import dispatchables
+from support.conservation.chain import new_chain
 from support.conservation.chooser import Chooser, Situation
-from support.conservation.signers import ED, JOINT, KNOWN, POOR, SHARED_1, SIGNERS
+from support.conservation.signers import KNOWN, SIGNERS
 from support.conservation.steps import next_step
 from support.shortcuts import Shortcuts
 from support.tiers import amount
@@ -31,28 +31,22 @@ BLOCKS = 24
 SEEDS = amount(1, 3)
 UNSIGNED_ONLY = {"Timestamp"}
 """Pallets whose calls no account can send."""
-CALLS_BY_PALLET: dict[str, list[str]] = {}
-for _call in CALLS:
-    CALLS_BY_PALLET.setdefault(_call.partition(".")[0], []).append(_call)
 
 
 class Blocks:
     """A chain whose blocks hold random calls, and a second node that imports them."""
 
     def __init__(self, seed: int, shortcuts: Shortcuts) -> None:
-        self.chain = DevChain(
-            extra={POOR.account_id: 3 * ED}
-            | dict.fromkeys((JOINT, SHARED_1, *FUNDS), START)
-            | dict.fromkeys((CHARLIE.account_id, DAVE.account_id), 6 * START),
-            economy=ECONOMY,
-            prepare=prepare,
-            shared=True,
-        )
+        self.chain = new_chain()
         self.peer = self.chain.another()
         self.situation = Situation(self.chain)
         self.shortcuts = shortcuts
         self.seed = seed
-        self.pallets = sorted(CALLS_BY_PALLET)
+        self.calls: dict[str, list[str]] = {}
+        """Names of the calls of each pallet."""
+        for call in dispatchables(self.chain.runtime):
+            self.calls.setdefault(call.partition(".")[0], []).append(call)
+        self.pallets = sorted(self.calls)
         self.called: Counter[str] = Counter()
         """Names of the pallets whose calls were included."""
 
@@ -62,7 +56,7 @@ class Blocks:
             chooser = Chooser(hash((self.seed, number, place)), self.situation)
             self.situation.signer = account(pair)
             turn = self.pallets[(number * len(SIGNERS) + place) % len(self.pallets)]
-            made = [chooser.call(), chooser.named(chooser.one_of(CALLS_BY_PALLET[turn]))]
+            made = [chooser.call(), chooser.named(chooser.one_of(self.calls[turn]))]
             who, name, args = next_step(chooser, trade=number % 2 == 0)
             step = chooser.named(name, 1, **args)
             if who is None and pair == SIGNERS[0]:
@@ -111,6 +105,6 @@ def test_random_blocks_of_all_pallets_are_the_same_without_shortcuts() -> None:
             blocks.make(number)
         assert blocks.peer.best() == blocks.chain.client.best()
         called += blocks.called
-    assert called.keys() == CALLS_BY_PALLET.keys() - UNSIGNED_ONLY
+    assert called.keys() == blocks.calls.keys() - UNSIGNED_ONLY
     assert shortcuts.passes > 15 * SEEDS
     assert shortcuts.patches > 300 * SEEDS

@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 
 from btt_chain.scale import Overflow, u128
 from runtime.constants import BTT
-from runtime.splits import (
-    COMPUTE,
-    burn_bps,
-    charge,
-    mul_div,
-    shared,
-    split_compute,
-)
+from runtime.splits import COMPUTE, burn_bps, charge, mul_div, shared, split_compute
 
 THRESHOLD = 10_000 * int(BTT)
 

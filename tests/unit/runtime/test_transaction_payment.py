@@ -113,9 +113,7 @@ def test_full_blocks_for_a_day_raise_fees_by_the_compound_step() -> None:
     assert Decimal("2.2") < want < Decimal("2.3")
 
 
-def test_the_multiplier_lasts_in_the_state_and_empty_blocks_bring_it_down(
-    chain: DevChain,
-) -> None:
+def test_the_multiplier_lasts_in_the_state_and_empty_blocks_bring_it_down(chain: DevChain) -> None:
     overlay = chain.client.overlay(chain.client.best().hash)
     runtime = chain.runtime
     runtime.enter(overlay)

@@ -108,11 +108,7 @@ def test_the_arithmetic_of_paying_oneself_is_that_of_the_design(mib: int) -> Non
     assert mean < -0.76 * price
 
 
-@given(
-    price=st.integers(10**15, 10**26),
-    p=st.integers(0, PPM),
-    jobs=st.integers(1, 10**6),
-)
+@given(price=st.integers(10**15, 10**26), p=st.integers(0, PPM), jobs=st.integers(1, 10**6))
 def test_no_price_and_no_share_of_the_selections_gains(price: int, p: int, jobs: int) -> None:
     """To the planck: rounding helps no party, and splitting a price into many jobs does not."""
     each = max(10**15, price // jobs)

@@ -28,14 +28,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    Error,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
+from runtime.frame import ROOT, BadOrigin, Error, TokenError, TokenErrorKind, signed
 from runtime.pallets.asset_registry import errors as asset_registry_errors
 from runtime.pallets.asset_registry import events as asset_registry_events
 from runtime.pallets.asset_registry.pallet import AssetRegistry

@@ -45,8 +45,7 @@ class Register(TestRuntime):
     def build(self) -> None:
         self.balances = self.add_balances()
         self.assets = self.add(
-            50,
-            Assets(asset_account_deposit=DEPOSIT, currency=self.balances, system=self.system),
+            50, Assets(asset_account_deposit=DEPOSIT, currency=self.balances, system=self.system)
         )
         self.watching = Watching()
         self.assets.connect(self.watching)

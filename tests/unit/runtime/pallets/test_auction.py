@@ -129,9 +129,7 @@ def test_one_price_moves_the_most_units_and_keeps_each_limit(
 
 @given(rows, rows, st.randoms(use_true_random=False))
 def test_the_order_within_a_block_changes_no_result(
-    wanted: list[tuple[int, int, int]],
-    offered: list[tuple[int, int, int]],
-    randomness: object,
+    wanted: list[tuple[int, int, int]], offered: list[tuple[int, int, int]], randomness: object
 ) -> None:
     def outcome(buyers: list[int], sellers: list[int]) -> object:
         bid_rows = [wanted[buyer] for buyer in buyers]

@@ -209,11 +209,7 @@ def test_a_full_list_yields_to_a_greater_bond_only() -> None:
     assert events.Displaced(C, NEWCOMER) in chain.announced()
     assert [
         who for who in (A, B, C, NEWCOMER) if who in chain.authorities.candidate_list.candidates
-    ] == [
-        A,
-        B,
-        NEWCOMER,
-    ]
+    ] == [A, B, NEWCOMER]
     assert chain.held(C) == MINIMUM  # displaced, not robbed
     with refused(chain, errors.CandidatesFull):
         chain.authorities.validate(signed(C))

@@ -14,13 +14,7 @@ from btt_chain.primitives.babe import (
     VrfSignature,
     pre_runtime,
 )
-from btt_chain.primitives.babe_digests import (
-    V1,
-    AllowedSlots,
-    AuthorityId,
-    EpochConfig,
-    announced,
-)
+from btt_chain.primitives.babe_digests import V1, AllowedSlots, AuthorityId, EpochConfig, announced
 from btt_chain.primitives.digest import H256, Digest, DigestItem
 from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.primitives.ss58 import encode as ss58

@@ -8,13 +8,7 @@ import pytest
 
 from btt_chain.consensus.babe.claim import claim_slot
 from btt_chain.crypto.vrf import SchnorrkelVrf
-from btt_chain.primitives.babe import (
-    Primary,
-    SecondaryPlain,
-    SecondaryPlainClaim,
-    Slot,
-    pre_digest,
-)
+from btt_chain.primitives.babe import Primary, SecondaryPlain, SecondaryPlainClaim, Slot, pre_digest
 from btt_chain.primitives.babe_digests import V1, AllowedSlots, EpochConfig, announced
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.lottery import slot_input

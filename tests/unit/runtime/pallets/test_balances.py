@@ -333,10 +333,7 @@ def test_burning_lowers_the_issuance_and_is_counted(runtime: BalancesRuntime) ->
 
     assert runtime.balances.total_issuance.value == SUPPLY - 1_050
     assert runtime.balances.total_burned.value == 1_050
-    assert runtime.announced() == [
-        events.Burned(ALICE, u128(1_000)),
-        events.Burned(POOL, u128(50)),
-    ]
+    assert runtime.announced() == [events.Burned(ALICE, u128(1_000)), events.Burned(POOL, u128(50))]
     check_the_ledger(runtime)
 
 

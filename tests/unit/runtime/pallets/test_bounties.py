@@ -199,9 +199,7 @@ def test_only_so_many_bounties_wait_for_money(chain: GrantsChain) -> None:
         chain.bounties.approve_bounty(ROOT, u32(MAX_APPROVALS))
 
 
-def test_a_bounty_above_the_ceiling_waits_whole_for_the_next_period(
-    chain: GrantsChain,
-) -> None:
+def test_a_bounty_above_the_ceiling_waits_whole_for_the_next_period(chain: GrantsChain) -> None:
     chain.propose(100)
     chain.propose(50)
     for index in (0, 1):
@@ -251,9 +249,7 @@ def test_a_waiting_approved_bounty_can_be_closed(chain: GrantsChain, with_curato
 # ---- curators
 
 
-def test_a_curator_needs_a_funded_bounty_and_a_fee_below_its_value(
-    chain: GrantsChain,
-) -> None:
+def test_a_curator_needs_a_funded_bounty_and_a_fee_below_its_value(chain: GrantsChain) -> None:
     chain.propose()
     choose = chain.bounties.propose_curator
     with refused(chain, bounties_errors.UnexpectedStatus):

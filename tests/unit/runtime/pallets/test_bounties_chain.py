@@ -15,7 +15,7 @@ from genesis.presets import CHAINS
 from runtime import BttRuntime
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
-from runtime.frame import ROOT, BadOrigin, Error, Origin, TokenError, TokenErrorKind, signed
+from runtime.frame import ROOT, BadOrigin, Error, Origin, signed
 from runtime.pallets.balances.types import is_pool, sub_account
 from runtime.pallets.bounties.pallet import Bounties
 from runtime.pallets.bounties.types import (
@@ -31,7 +31,6 @@ from runtime.pallets.bounties.types import (
 )
 from runtime.pallets.treasury.pallet import AssetKind
 from runtime.params import PARAMS_KEY, RuntimeParams
-from runtime.schedules import VestingInfo
 from support.bounties import (
     ALICE,
     BASE,
@@ -46,7 +45,7 @@ from support.bounties import (
     opened,
 )
 from support.histories import History, seeds, unreached
-from support.runtime import DictState, refused
+from support.runtime import DictState
 
 
 @pytest.fixture
@@ -60,20 +59,6 @@ def chain() -> GrantsChain:
 def test_a_bountys_account_is_derived_as_wallets_do() -> None:
     account = sub_account(TREASURY, 11)
     assert account == b"modlpy/trsry" + bytes.fromhex("0862740b000000") + bytes(13)
-
-
-def test_not_even_root_reaches_into_a_bounty(chain: GrantsChain) -> None:
-    account = chain.bounties.funding.account_of(chain.funded())
-    assert is_pool(account)
-    unsupported = TokenError(TokenErrorKind.Unsupported)
-    with refused(chain, unsupported):
-        chain.balances.force_transfer(ROOT, Id(account), Id(BOB), BTT)
-    with refused(chain, unsupported):
-        chain.balances.force_set_balance(ROOT, Id(account), BTT)
-    with refused(chain, unsupported):
-        chain.vesting.force_vested_transfer(
-            ROOT, Id(account), Id(BOB), VestingInfo(100 * BTT, BTT, u32(0))
-        )
 
 
 @pytest.mark.parametrize("place", [4, 12, 13, 14, 19, 31])

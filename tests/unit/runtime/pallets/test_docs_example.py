@@ -83,9 +83,7 @@ def test_the_pallet_of_the_page_describes_itself() -> None:
     )
 
 
-def test_the_chain_of_the_page_runs_and_its_audit_is_clean(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_chain_of_the_page_runs_and_its_audit_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, value = line_of_the_set().rstrip(",").partition(": ")
     entry: RuntimeSet = eval(value, {"RuntimeSet": RuntimeSet})
     monkeypatch.setitem(SETS, "board", entry)

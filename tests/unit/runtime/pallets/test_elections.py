@@ -8,10 +8,7 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, signed
-from runtime.pallets.chambers import (
-    errors,
-    events,
-)
+from runtime.pallets.chambers import errors, events
 from support.assembly import Assembly
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE
 from support.runtime import refused

@@ -18,16 +18,7 @@ from runtime.pallets.incentives.types import (
     Pass,
     Verdict,
 )
-from support.incentives import (
-    AUDITORS,
-    CLINIC,
-    DAY,
-    FRIEND,
-    HOSPITAL,
-    PATIENT,
-    POINT,
-    CareRuntime,
-)
+from support.incentives import AUDITORS, CLINIC, DAY, FRIEND, HOSPITAL, PATIENT, POINT, CareRuntime
 from support.runtime import refused
 
 BAD = Fail(u32(3))

@@ -43,9 +43,7 @@ def care() -> CareRuntime:
     return CareRuntime()
 
 
-def test_vouchers_become_points_of_the_account_inside_from_any_sender(
-    care: CareRuntime,
-) -> None:
+def test_vouchers_become_points_of_the_account_inside_from_any_sender(care: CareRuntime) -> None:
     care.balances.transfer(FRIEND, PATIENT, u128(BTT))
     month = care.closed(points=500)
     care.redeem(*care.vouchers(CLINIC, month, 131))
@@ -291,9 +289,7 @@ def test_a_credential_of_an_educator_counts_once(care: CareRuntime) -> None:
         attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(8))
 
 
-def test_the_vouchers_of_a_call_are_of_sixteen_facilities_months_at_most(
-    care: CareRuntime,
-) -> None:
+def test_the_vouchers_of_a_call_are_of_sixteen_facilities_months_at_most(care: CareRuntime) -> None:
     month, pallet = care.closed(), care.incentives.epochs
     clinics = [AccountId(bytes((0x70 + number,)) * 32) for number in range(16)]
     for who in clinics:

@@ -20,14 +20,7 @@ from runtime.pallets.jobs.matching import (
     WORST_SELECTION,
 )
 from runtime.pallets.jobs.types import JobState, NoBenefit, NoBenefits, Outcome, Urgency
-from support.market import (
-    ALICE,
-    BOB,
-    RICH,
-    SLOT_MS,
-    Market,
-    person,
-)
+from support.market import ALICE, BOB, RICH, SLOT_MS, Market, person
 
 GIB = 1 << 30
 DEAR: dict[str, object] = {"data_bytes": u64(2_000 * GIB)}
@@ -61,9 +54,7 @@ def test_the_requester_never_does_its_own_job() -> None:
         assert market.provider(job) != own
 
 
-def test_a_job_that_is_not_accepted_ends_after_three_offers_and_is_refunded(
-    market: Market,
-) -> None:
+def test_a_job_that_is_not_accepted_ends_after_three_offers_and_is_refunded(market: Market) -> None:
     job = market.post(**DEAR)
     seen: Counter[AccountId] = Counter()
     for _ in range(3):

@@ -23,15 +23,7 @@ from runtime.pallets.receipts.types import Valid
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.params import WorkRules
 from runtime.splits import split_compute
-from support.market import (
-    ALICE,
-    BOB,
-    RICH,
-    RULES,
-    Claim,
-    Market,
-    person,
-)
+from support.market import ALICE, BOB, RICH, RULES, Claim, Market, person
 
 HONEST = Claim(4)
 GIB = 1 << 30
@@ -225,9 +217,7 @@ class Registrar:
         return self.known[0] if account in self.known else account
 
 
-def test_fees_of_an_approved_identity_mine_more_if_governance_sets_it(
-    market: Market,
-) -> None:
+def test_fees_of_an_approved_identity_mine_more_if_governance_sets_it(market: Market) -> None:
     market.give_jobs(identities=Registrar(ALICE))
     wanted = replace(
         market.mining.params.value, kappa_verified=u32(900_000), verified_budget=u128(BTT)

@@ -184,9 +184,7 @@ def test_recording_returns_the_work_that_the_fees_paid_for(works: Works) -> None
     assert counted == [7 * PARTS, 3 * PARTS - 1, 0, 5 * PARTS]
 
 
-def test_an_era_is_counted_from_its_first_slot_even_before_the_last_is_closed(
-    works: Works,
-) -> None:
+def test_an_era_is_counted_from_its_first_slot_even_before_the_last_is_closed(works: Works) -> None:
     works.next_era(2)
     assert works.mining.era_now() == 2
     works.clock.slot += ERA - 1

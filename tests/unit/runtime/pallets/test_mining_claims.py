@@ -14,19 +14,7 @@ from runtime.emission import bands
 from runtime.frame import ROOT, BadOrigin, TokenError, signed
 from runtime.pallets.mining import errors
 from runtime.pallets.mining import events as mining_events
-from support.mining import (
-    ALICE,
-    BOB,
-    DAVE,
-    DAY,
-    ERA,
-    POOL,
-    SLOT_MS,
-    Works,
-    budget_of,
-    cap,
-    fresh,
-)
+from support.mining import ALICE, BOB, DAVE, DAY, ERA, POOL, SLOT_MS, Works, budget_of, cap, fresh
 from support.runtime import refused
 
 

@@ -1,79 +1,16 @@
-"""Mining: constant costs, and random sequences of all operations."""
+"""Mining: random sequences of all operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hypothesis import given, settings
 
-from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import MILLI_BTT
 from runtime.frame import ROOT, signed
 from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.mining.types import MAX_KAPPA
 from support.histories import History, seeds, unreached
-from support.mining import (
-    ALICE,
-    BOB,
-    CAROL,
-    DAVE,
-    DAY,
-    ERA,
-    PRICE,
-    Works,
-    changed,
-    fresh,
-)
-from support.runtime import DictState
-
-
-class CountingState(DictState):
-    """Counts what is read and written."""
-
-    accesses = 0
-
-    def get(self, key: bytes) -> bytes | None:
-        self.accesses += 1
-        return super().get(key)
-
-    def put(self, key: bytes, value: bytes | None) -> None:
-        self.accesses += 1
-        super().put(key, value)
-
-
-def costs(operators: int, receipts: int) -> tuple[int, int, int]:
-    """Return the accesses of the last receipt, of closing its era and of claiming it."""
-    works = Works()
-    works.start()
-    state = CountingState()
-    state.data = works.state.data
-    works.enter(state)
-    many = [AccountId(number.to_bytes(32, "big")) for number in range(1, operators + 1)]
-    works.registry.join(*many)
-
-    def counted(step: Callable[[], object]) -> int:
-        before = state.accesses
-        step()
-        return state.accesses - before
-
-    def receipt(number: int, who: AccountId) -> None:
-        key = H256.of(number.to_bytes(8, "little"))
-        fees = u128((10**9 + number * 10**7) * PRICE)
-        works.mining.record(who, key, 10**9, fees, verified=False)
-
-    for number in range(receipts):
-        receipt(number, many[number % operators])
-    last = counted(lambda: receipt(receipts, many[0]))
-    works.clock.slot = ERA
-    closing = counted(lambda: works.mining.on_initialize(2))
-    claim = counted(lambda: works.mining.claim_rewards(signed(many[0]), u32(0), u32(0)))
-    return last, closing, claim
-
-
-def test_recording_closing_and_claiming_cost_the_same_however_much_there_is() -> None:
-    assert costs(operators=1, receipts=1) == costs(operators=50, receipts=300)
+from support.mining import ALICE, BOB, CAROL, DAVE, DAY, ERA, changed, fresh
 
 
 class Economy(History):

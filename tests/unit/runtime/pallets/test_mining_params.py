@@ -13,18 +13,7 @@ from runtime.frame import ROOT, BadOrigin, GenesisError, signed
 from runtime.pallets.mining import errors, events, factors
 from runtime.pallets.mining.types import MAX_KAPPA, MIN_PRICE, PARTS, Estimate, Params, RegionWork
 from runtime.splits import PPM
-from support.mining import (
-    ALICE,
-    BOB,
-    CAROL,
-    ERA,
-    PRICE,
-    Works,
-    budget_of,
-    cap,
-    changed,
-    fresh,
-)
+from support.mining import ALICE, BOB, CAROL, ERA, PRICE, Works, budget_of, cap, changed, fresh
 from support.runtime import refused
 
 

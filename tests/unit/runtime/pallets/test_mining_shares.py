@@ -25,15 +25,7 @@ from runtime.pallets.mining.shares import (
 )
 from runtime.pallets.mining.types import PARTS
 from runtime.splits import split_compute
-from support.mining import (
-    ALICE,
-    BOB,
-    PRICE,
-    Works,
-    budget_of,
-    cap,
-    fresh,
-)
+from support.mining import ALICE, BOB, PRICE, Works, budget_of, cap, fresh
 
 
 @pytest.fixture

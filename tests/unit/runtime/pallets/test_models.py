@@ -98,11 +98,7 @@ def test_a_model_is_registered_by_the_hash_of_its_manifest(chain: ProviderChain)
     record = chain.models.get(model)
     assert record is not None
     assert (record.owner, record.model_class, record.macs) == (ALICE, 2, 16)
-    assert (record.check, record.name, record.endpoints) == (
-        CheckMode.Vectors,
-        b"caries",
-        ENDPOINT,
-    )
+    assert (record.check, record.name, record.endpoints) == (CheckMode.Vectors, b"caries", ENDPOINT)
     assert (record.bond, record.open, record.usable) == (BOND, 0, True)
     assert chain.models.manifest(model) == dense()
     assert chain.models.graph(model) == dense().graph
@@ -183,9 +179,7 @@ def test_other_mistakes_are_refused(chain: ProviderChain) -> None:
 raw = codec(Manifest).encode(dense(3))
 
 
-@given(
-    cuts=st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 255)), max_size=6),
-)
+@given(cuts=st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 255)), max_size=6))
 @settings(max_examples=200)
 def test_a_damaged_manifest_is_refused_and_nothing_worse(cuts: list[tuple[int, int]]) -> None:
     damaged = bytearray(raw)

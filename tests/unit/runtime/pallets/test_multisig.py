@@ -42,10 +42,7 @@ class MultisigRuntime(TestRuntime):
         self.multisig = self.add(
             10,
             Multisig(
-                deposit_base=BASE,
-                deposit_factor=FACTOR,
-                currency=self.balances,
-                system=self.system,
+                deposit_base=BASE, deposit_factor=FACTOR, currency=self.balances, system=self.system
             ),
         )
 

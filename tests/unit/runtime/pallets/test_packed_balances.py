@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 import pytest
@@ -11,9 +10,6 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, ExtraFlags
 from btt_chain.scale import codec, u32, u128
-from runtime.frame import DispatchError
-from runtime.frame.traits import Reasons
-from runtime.pallets.balances import fungible
 from runtime.pallets.balances.packed import (
     charged,
     credited,
@@ -22,21 +18,7 @@ from runtime.pallets.balances.packed import (
     reserved_in,
     topped_up,
 )
-from support.balances import (
-    ALICE,
-    BOB,
-    BOND,
-    CAROL,
-    ED,
-    EMPTY_POOL,
-    POOL,
-    STAKE,
-    TREASURY,
-    UNUSED,
-    VOTING,
-    BalancesRuntime,
-    opened,
-)
+from support.balances import ALICE, BOB, CAROL, EMPTY_POOL, POOL, TREASURY, UNUSED, opened
 
 ACCOUNT = codec(AccountInfo)
 PEOPLE = (ALICE, BOB, CAROL, UNUSED, TREASURY, POOL, EMPTY_POOL)
@@ -120,62 +102,6 @@ def test_a_charged_record_is_that_of_the_decoded_one(
 def test_balances_in_a_record_are_those_of_the_decoded_one(info: AccountInfo) -> None:
     raw = ACCOUNT.encode(info)
     assert (free_in(raw), reserved_in(raw)) == (info.data.free, info.data.reserved)
-
-
-def nothing(*_: object) -> None:
-    """Replace the short ways, so that every payment is made on decoded records."""
-
-
-def some_money(rng: random.Random, free: int) -> u128:
-    near = int(ED) * rng.choice((1, 2, 50)) + rng.randint(-2, 2)
-    most = max(0, free - rng.choice((0, int(ED))) + rng.randint(-2, 2))
-    return u128(rng.choice((0, 1, near, most, most, rng.randint(0, free), u128.MAX)))
-
-
-def step(runtime: BalancesRuntime, rng: random.Random) -> str:
-    """Do one random thing; return its outcome."""
-    balances, who, dest = runtime.balances, rng.choice(PEOPLE), rng.choice(PEOPLE)
-    amount, kind = some_money(rng, int(balances.free(who))), rng.randrange(8)
-    before = len(runtime.host.events)
-    runtime.state.begin()
-    try:
-        if kind < 4:
-            balances.transfer(who, dest, amount, keep_alive=rng.random() < 0.5)
-        elif kind == 4:
-            share = min(amount, u128(rng.choice((1, int(ED) // 3, int(ED) - 1, u128.MAX))))
-            balances.withdraw_fee(who, amount)
-            balances.credit(dest, share)
-            balances.credit(rng.choice(PEOPLE), amount - share)
-        elif kind == 5:
-            balances.hold(rng.choice((BOND, STAKE)), who, amount)
-        elif kind == 6:
-            lockable = balances.lockable_currency
-            lockable.set_lock(VOTING, who, min(amount, lockable.lockable(who)), Reasons.All)
-        else:
-            balances.transfer_on_hold(BOND, who, dest, amount, on_hold=False)
-    except (DispatchError, ArithmeticError) as error:
-        runtime.state.rollback()
-        del runtime.host.events[before:]
-        return f"{type(error).__name__} {error}"
-    runtime.state.commit()
-    return "done"
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_both_ways_leave_the_same_state_events_and_errors(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fast, slow = opened(), opened()
-    outcomes: list[str] = []
-    for number in range(120):
-        outcomes.append(step(fast, random.Random(f"{seed} {number}")))
-        with monkeypatch.context() as patch:
-            patch.setattr(fungible, "credited", nothing)
-            patch.setattr(fungible, "topped_up", nothing)
-            assert step(slow, random.Random(f"{seed} {number}")) == outcomes[-1]
-        assert fast.state.data == slow.state.data
-        assert fast.host.events == slow.host.events
-    assert {"done", "TokenError FundsUnavailable"} < set(outcomes)
 
 
 def test_a_usual_transfer_decodes_no_account(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,11 +34,7 @@ def test_a_late_number_is_accepted_within_the_window() -> None:
 def test_used_numbers_stay_used_after_a_jump(jump: int) -> None:
     high = 70
     used = list(range(high - WINDOW, high + 1))
-    assert use(*used, high + jump, *used) == [
-        *[True] * len(used),
-        True,
-        *[False] * len(used),
-    ]
+    assert use(*used, high + jump, *used) == [*[True] * len(used), True, *[False] * len(used)]
 
 
 @pytest.mark.parametrize("jump", [1, 2, 63, 64, 65])

@@ -482,7 +482,7 @@ def note(event: object) -> None:
 
 
 STEPS = settings(  # 10^5 of them in the full tier
-    max_examples=tiers.amount(36, 400), stateful_step_count=tiers.amount(60, 250), deadline=None
+    max_examples=tiers.amount(18, 400), stateful_step_count=tiers.amount(60, 250), deadline=None
 )
 ENDS = {
     "Paid", "Settled", "returned", "refunded", "Charged", "Authorised", "Captured", "Voided",

@@ -15,14 +15,7 @@ from hypothesis import strategies as st
 
 from btt_chain.scale import u16, u32, u128
 from runtime.constants import BTT
-from runtime.pallets.payfi.fees import (
-    DECIMALS,
-    fee_of,
-    gross_of,
-    legs_of,
-    standard_bps,
-    terms_of,
-)
+from runtime.pallets.payfi.fees import DECIMALS, fee_of, gross_of, legs_of, standard_bps, terms_of
 from runtime.pallets.payfi.types import Legs, Rates, Terms
 from runtime.splits import BPS
 
@@ -134,11 +127,7 @@ def test_the_parts_add_up_and_rates_stay_in_the_documents_corridor(
     assert legs.foundation == (legs.fee - legs.burn) * 2 // 6
 
 
-@given(
-    real=evenly(0, FULL - 1),
-    bought=evenly(1, FULL),
-    discount=st.sampled_from((0, DISCOUNT)),
-)
+@given(real=evenly(0, FULL - 1), bought=evenly(1, FULL), discount=st.sampled_from((0, DISCOUNT)))
 @example(real=0, bought=FULL, discount=0)
 @example(real=FULL - 1, bought=1, discount=DISCOUNT)
 def test_buying_volume_never_pays(real: int, bought: int, discount: int) -> None:

@@ -8,14 +8,7 @@ from btt_chain.scale import u16, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, signed
 from runtime.pallets.payfi import errors, events
-from runtime.pallets.payfi.policies import (
-    AllowList,
-    DenyList,
-    OfCategory,
-    Open,
-    Policy,
-    Shared,
-)
+from runtime.pallets.payfi.policies import AllowList, DenyList, OfCategory, Open, Policy, Shared
 from support.payfi import ALICE, BOB, CAROL, KIOSK, SHOP
 from support.payfi_cards import Tills
 from support.runtime import refused

@@ -10,15 +10,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u32
 from runtime.constants import BTT
-from runtime.frame import (
-    NONE,
-    ROOT,
-    BadOrigin,
-    PostInfo,
-    Reason,
-    TokenError,
-    signed,
-)
+from runtime.frame import NONE, ROOT, BadOrigin, PostInfo, Reason, TokenError, signed
 from runtime.frame.traits import Reasons
 from runtime.pallets.preimage.pallet import (
     MAX_HASHES,

@@ -171,13 +171,10 @@ def test_views_show_each_service_with_what_an_account_has(world: World) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from((ALICE, BOB)), st.integers(0, 4), st.integers(0, 40)),
-        max_size=12,
+        st.tuples(st.sampled_from((ALICE, BOB)), st.integers(0, 4), st.integers(0, 40)), max_size=12
     )
 )
-def test_access_is_never_longer_than_what_was_paid(
-    steps: list[tuple[AccountId, int, int]],
-) -> None:
+def test_access_is_never_longer_than_what_was_paid(steps: list[tuple[AccountId, int, int]]) -> None:
     world = World()
     warm(world, ALICE, BOB)
     paid = {ALICE: 0, BOB: 0}

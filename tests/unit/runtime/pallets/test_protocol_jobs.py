@@ -16,16 +16,7 @@ from runtime.pallets.jobs import errors, events, pricing
 from runtime.pallets.jobs.types import Check, JobState, Outcome, Params
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.types import Phase
-from support.market import (
-    ALICE,
-    BOB,
-    ENDPOINT,
-    RULES,
-    Claim,
-    Market,
-    inputs_root,
-    person,
-)
+from support.market import ALICE, BOB, ENDPOINT, RULES, Claim, Market, inputs_root, person
 
 HONEST = Claim(4)
 GIB = 1 << 30
@@ -185,9 +176,7 @@ def test_a_provider_whose_full_check_the_emission_cannot_pay_is_not_selected() -
     market.audit()
 
 
-def test_a_protocol_job_that_is_never_paid_ends_and_releases_the_bond(
-    market: Market,
-) -> None:
+def test_a_protocol_job_that_is_never_paid_ends_and_releases_the_bond(market: Market) -> None:
     protocol(market)
     market.step(100)
     market.step()

@@ -9,10 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.scale import u8, u32, u128
-from runtime.frame import (
-    PostInfo,
-    signed,
-)
+from runtime.frame import PostInfo, signed
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.conduct import (
     Conduct,

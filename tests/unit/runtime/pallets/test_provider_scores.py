@@ -234,9 +234,7 @@ def test_to_lend_to_oneself_is_to_take_it_back(chain: ProviderChain) -> None:
     assert chain.announced()[-1] == providers_events.ScoreDelegated(A, None, u32(4))
 
 
-def test_a_score_changes_hands_only_when_the_last_change_took_effect(
-    chain: ProviderChain,
-) -> None:
+def test_a_score_changes_hands_only_when_the_last_change_took_effect(chain: ProviderChain) -> None:
     chain.providers.delegate_score(signed(A), C)
     with refused(chain, providers_errors.NothingChanges):
         chain.providers.delegate_score(signed(A), C)

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u128
 from btt_chain.work import ids
-from runtime.frame import (
-    signed,
-)
+from runtime.frame import signed
 from runtime.pallets.providers.selection import Eligibility
 from runtime.pallets.providers.types import Ledger
 from support.providers import CPU, NEED, A, B, C, D, E, ProviderChain, begun, job, selected

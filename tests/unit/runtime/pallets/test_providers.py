@@ -10,32 +10,15 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u16, u32, u128
 from runtime.constants import BTT
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    Pallet,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
+from runtime.frame import ROOT, BadOrigin, Pallet, TokenError, TokenErrorKind, signed
 from runtime.frame.bonding import UnlockChunk
 from runtime.pallets.providers import errors, events
 from runtime.pallets.providers.pallet import Providers, joining
 from runtime.pallets.providers.types import Params, ProviderInfo
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
-from support.providers import (
-    ERA,
-    A,
-    B,
-    C,
-    ProviderChain,
-    begun,
-    job,
-    provider_info,
-    selected,
-)
-from support.runtime import DictState, refused
+from support.providers import ERA, A, B, C, ProviderChain, begun, job, provider_info, selected
+from support.runtime import CountingState, refused
 from support.stakes import RICH, btt, stash
 
 
@@ -63,9 +46,7 @@ def test_a_provider_registers_with_a_bond_and_a_deposit(chain: ProviderChain) ->
     chain.audit()
 
 
-def test_a_provider_without_a_bond_earns_nothing_in_mining(
-    chain: ProviderChain,
-) -> None:
+def test_a_provider_without_a_bond_earns_nothing_in_mining(chain: ProviderChain) -> None:
     chain.join(1, 0)
     assert chain.providers.engagements.exists(A)
     assert not chain.providers.engagements.is_bonded(A)
@@ -148,11 +129,7 @@ def test_an_update_changes_classes_and_keeps_the_bond(chain: ProviderChain) -> N
     chain.providers.update(signed(A), provider_info(1, 2, capacity=9))
     assert [
         list(chain.providers.membership.members[u16(model_class)]) for model_class in range(3)
-    ] == [
-        [],
-        [A],
-        [A],
-    ]
+    ] == [[], [A], [A]]
     assert chain.bond_of(A).capacity == 9
     assert chain.bond_of(A).active == btt(2_000)
     chain.audit()
@@ -189,9 +166,7 @@ def test_one_that_is_chilled_may_update_and_stays_out(chain: ProviderChain) -> N
     chain.audit()
 
 
-def test_deregistering_needs_an_empty_bond_and_gives_the_deposit_back(
-    chain: ProviderChain,
-) -> None:
+def test_deregistering_needs_an_empty_bond_and_gives_the_deposit_back(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     before = chain.balances.free(A)
     chain.providers.engagements.reserve(A, job(1), btt(10))
@@ -545,26 +520,12 @@ def test_parameters_must_make_sense(chain: ProviderChain, wrong: Params) -> None
 # ---- cost
 
 
-class Counting(DictState):
-    """A state that counts what it is asked."""
-
-    reads = writes = 0
-
-    def get(self, key: bytes) -> bytes | None:
-        self.reads += 1
-        return super().get(key)
-
-    def put(self, key: bytes, value: bytes | None) -> None:
-        self.writes += 1
-        super().put(key, value)
-
-
 def accesses(providers: int, members: int) -> list[tuple[int, int]]:
     chain = ProviderChain(members=members)
     chain.begin(accounts=providers + 2)
     for number in range(1, providers + 1):
         chain.join(number, 1_000 + number)
-    state = Counting()
+    state = CountingState()
     state.data = chain.state.data
     chain.enter(state)
     counts: list[tuple[int, int]] = []

@@ -23,19 +23,8 @@ from runtime.pallets.jobs import errors as jobs_errors
 from runtime.pallets.jobs.types import JobState, Outcome
 from runtime.pallets.receipts import errors as receipts_errors
 from runtime.pallets.receipts.types import Phase, Seat, Valid, Wrong
-from support.market import (
-    ALICE,
-    GENESIS,
-    RANDOMNESS,
-    RULES,
-    SALT,
-    Claim,
-    Market,
-)
-from support.receipts import (
-    HONEST,
-    nodes,
-)
+from support.market import ALICE, GENESIS, RANDOMNESS, RULES, SALT, Claim, Market
+from support.receipts import HONEST, nodes
 
 
 @pytest.fixture
@@ -72,9 +61,7 @@ def test_a_receipt_is_paid_with_vrf_outputs_of_real_keys() -> None:
     market.audit()
 
 
-def test_the_sample_of_a_verifier_is_random_and_unknown_until_it_reveals(
-    market: Market,
-) -> None:
+def test_the_sample_of_a_verifier_is_random_and_unknown_until_it_reveals(market: Market) -> None:
     receipt = market.checking(market.post(ALICE, 32), claim := Claim(32))
     seats = market.receipt(receipt).seats
     assert all(seat.rho == bytes(32) for seat in seats)

@@ -26,17 +26,7 @@ from support.market import (
     opened,
     person,
 )
-from support.receipts import (
-    ALL_LIES,
-    DEAR,
-    HONEST,
-    LIE,
-    ask,
-    by_item,
-    found_it,
-    nodes,
-    planted,
-)
+from support.receipts import ALL_LIES, DEAR, HONEST, LIE, ask, by_item, found_it, nodes, planted
 
 
 @pytest.fixture
@@ -253,9 +243,7 @@ def test_a_copied_digest_costs_two_prices_and_the_vote(market: Market) -> None:
 SECRET = Claim(4, key=JOB_KEY)
 
 
-def test_a_confidential_job_is_paid_when_its_requester_accepts_or_is_silent(
-    market: Market,
-) -> None:
+def test_a_confidential_job_is_paid_when_its_requester_accepts_or_is_silent(market: Market) -> None:
     jobs = [market.post(tier=Tier.Confidential) for _ in range(2)]
     assert market.job(jobs[0]).verification == 0
     receipts = []

@@ -15,25 +15,8 @@ from runtime.pallets.jobs.types import Check, JobState, Outcome
 from runtime.pallets.receipts import errors
 from runtime.pallets.receipts.types import MAX_REPLACEMENTS, Missing, Phase, Seat, Valid, Verdict
 from runtime.params import WorkRules
-from support.market import (
-    ALICE,
-    BOB,
-    RULES,
-    Claim,
-    Market,
-    net,
-    opened,
-)
-from support.receipts import (
-    DEAR,
-    HONEST,
-    LIE,
-    all_find_it_valid,
-    ask,
-    found_it,
-    one_misses,
-    seen,
-)
+from support.market import ALICE, BOB, RULES, Claim, Market, net, opened
+from support.receipts import DEAR, HONEST, LIE, all_find_it_valid, ask, found_it, one_misses, seen
 
 
 @pytest.fixture
@@ -50,9 +33,7 @@ def sampled(market: Market, receipt: H256) -> Callable[[Seat, int], Verdict]:
     return verdict
 
 
-def test_a_provider_that_shows_nothing_is_fined_and_the_requester_refunded(
-    market: Market,
-) -> None:
+def test_a_provider_that_shows_nothing_is_fined_and_the_requester_refunded(market: Market) -> None:
     job = market.post()
     receipt = market.checking(job, HONEST)
     fee = int(market.job(job).verification) // 3

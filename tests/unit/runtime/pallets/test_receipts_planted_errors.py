@@ -15,14 +15,7 @@ from runtime.pallets.receipts.constants import PLANTED_ERROR_POOL
 from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Phase
 from runtime.params import WorkRules
-from support.market import (
-    ALICE,
-    BOB,
-    RANDOMNESS,
-    SALT,
-    Claim,
-    Market,
-)
+from support.market import ALICE, BOB, RANDOMNESS, SALT, Claim, Market
 from support.receipts import (
     ALL_LIES,
     HONEST,

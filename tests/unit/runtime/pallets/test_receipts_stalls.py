@@ -8,17 +8,8 @@ from btt_chain.scale import u16, u32
 from runtime.pallets.jobs import events
 from runtime.pallets.jobs.types import JobState, Outcome
 from runtime.pallets.receipts.types import Missing, Phase, Seat, Valid, Verdict
-from support.market import (
-    ALICE,
-    Market,
-)
-from support.receipts import (
-    DEAR,
-    HONEST,
-    LIE,
-    found_it,
-    seen,
-)
+from support.market import ALICE, Market
+from support.receipts import DEAR, HONEST, LIE, found_it, seen
 
 
 def missing(seat: Seat, place: int) -> Verdict:

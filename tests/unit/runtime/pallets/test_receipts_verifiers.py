@@ -16,17 +16,8 @@ from runtime.frame import NONE, BadOrigin, GenesisError, signed
 from runtime.pallets.jobs.types import JobState, Outcome
 from runtime.pallets.receipts import errors
 from runtime.pallets.receipts.types import OUTAGE_SLOTS, Phase, Seat, Valid, Verdict
-from support.market import (
-    ALICE,
-    BOB,
-    RICH,
-    Market,
-    person,
-)
-from support.receipts import (
-    HONEST,
-    all_find_it_valid,
-)
+from support.market import ALICE, BOB, RICH, Market, person
+from support.receipts import HONEST, all_find_it_valid
 
 
 @pytest.fixture

@@ -39,16 +39,7 @@ from runtime.pallets.referenda.types import (
 )
 from runtime.pallets.scheduler import events as scheduler_events
 from runtime.pallets.scheduler.types import After, At
-from support.governance import (
-    ALICE,
-    BOB,
-    CAROL,
-    PEOPLE,
-    SMALL_SPENDER,
-    WEALTH,
-    Diary,
-    Forum,
-)
+from support.governance import ALICE, BOB, CAROL, PEOPLE, SMALL_SPENDER, WEALTH, Diary, Forum
 from support.histories import History, seeds, unreached
 from support.runtime import refused
 
@@ -147,8 +138,7 @@ def test_the_call_is_made_by_the_origin_that_was_decided_on(runtime: Forum) -> N
 
 
 @pytest.mark.parametrize(
-    "origin",
-    [SystemOrigin(RawSigned(ALICE)), SystemOrigin(RawSigned(TREASURY))],
+    "origin", [SystemOrigin(RawSigned(ALICE)), SystemOrigin(RawSigned(TREASURY))]
 )
 def test_no_track_decides_for_an_account(runtime: Forum, origin: SystemOrigin) -> None:
     with refused(runtime, referenda_errors.NoTrack):

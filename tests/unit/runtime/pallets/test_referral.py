@@ -240,9 +240,7 @@ def test_terms_are_set_by_governance_within_bounds(care: CareRuntime) -> None:
             care.referral.set_terms(PARAMS, terms)
 
 
-def test_a_referral_counts_once_enough_fees_are_left_and_is_paid_no_more(
-    care: CareRuntime,
-) -> None:
+def test_a_referral_counts_once_enough_fees_are_left_and_is_paid_no_more(care: CareRuntime) -> None:
     care.referral.set_terms(PARAMS, Terms(jobs=u32(1)))
     care.refer(ALICE, BOB)
     care.referral.attest_implementation(TECHNICAL, Id(BOB))

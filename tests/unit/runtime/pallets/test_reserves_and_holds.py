@@ -379,9 +379,7 @@ def take(runtime: BalancesRuntime, name: str, args: tuple[object, ...]) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps(), min_size=15, max_size=40))
-def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(
-    taken: list[Step],
-) -> None:
+def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(taken: list[Step]) -> None:
     runtime = opened()
     runtime.balances.transfer(ALICE, CAROL, u128(3_000))
     for name, args in taken:

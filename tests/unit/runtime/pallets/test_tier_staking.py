@@ -12,14 +12,7 @@ from btt_chain.primitives.account import Id
 from btt_chain.scale import u8, u32, u128
 from runtime.accounts import STAKING
 from runtime.constants import BTT, DAY_MS
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    Origin,
-    TokenError,
-    TokenErrorKind,
-    signed,
-)
+from runtime.frame import ROOT, BadOrigin, Origin, TokenError, TokenErrorKind, signed
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import TIERS, YEAR365_MS, accrued, affordable_bps
 from support.runtime import refused
@@ -126,11 +119,7 @@ def test_however_often_it_is_claimed_a_reward_is_the_same(
     assert claimed == accrued(amount, bps, term) == amount * bps * term // (10_000 * YEAR365_MS)
 
 
-@given(
-    amount=st.integers(1, 10**27),
-    days=st.integers(1, 3_650),
-    available=st.integers(0, 10**27),
-)
+@given(amount=st.integers(1, 10**27), days=st.integers(1, 3_650), available=st.integers(0, 10**27))
 def test_a_reduced_rate_is_the_greatest_that_the_pool_can_pay(
     amount: int, days: int, available: int
 ) -> None:

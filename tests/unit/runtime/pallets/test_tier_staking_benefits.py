@@ -13,14 +13,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import REFERRAL, TREASURY
 from runtime.constants import DAY_MS
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    DispatchError,
-    GenesisError,
-    Origin,
-    signed,
-)
+from runtime.frame import ROOT, BadOrigin, DispatchError, GenesisError, Origin, signed
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import ONE, TIERS, window_of
 from runtime.pallets.tier_staking.types import Benefit, Contribution, Position, Tier
@@ -273,9 +266,7 @@ def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: 
     world.check()
 
 
-def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
-    world: World,
-) -> None:
+def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(world: World) -> None:
     world.tokenomics.earn(int(btt(1_000)))
     world.wait(slots=ERA)
     assert world.tokenomics.earmarked == 0

@@ -116,19 +116,10 @@ def test_a_chain_without_the_section_has_pools_and_no_promises() -> None:
         ({"ceilingMode": "on"}, "tokenomics.ceilingMode"),
         ({"contractual": [["1", 0, 0]]}, "tokenomics.contractual[0]"),
         ({"contractual": [["1", 0, 0, 0]] * 65}, "tokenomics.contractual"),
-        (
-            {"programmes": [PROGRAMME | {"pool": "btt/ecos"}]},
-            "tokenomics.programmes[0].pool",
-        ),
-        (
-            {"programmes": [PROGRAMME | {"pool": "fnd1"}]},
-            "tokenomics.programmes[0].pool",
-        ),
+        ({"programmes": [PROGRAMME | {"pool": "btt/ecos"}]}, "tokenomics.programmes[0].pool"),
+        ({"programmes": [PROGRAMME | {"pool": "fnd1"}]}, "tokenomics.programmes[0].pool"),
         ({"programmes": [PROGRAMME, PROGRAMME]}, "tokenomics.programmes[1].pool"),
-        (
-            {"programmes": [PROGRAMME | {"amount": "1"}]},
-            "tokenomics.programmes[0].amount",
-        ),
+        ({"programmes": [PROGRAMME | {"amount": "1"}]}, "tokenomics.programmes[0].amount"),
         ({"programmes": [PROGRAMME | {"months": 0}]}, "tokenomics.programmes[0].months"),
         (
             {"programmes": [PROGRAMME | {"milestones": [[9_999, "0x" + "00" * 32]]}]},

@@ -23,13 +23,7 @@ from runtime.accounts import (
     TREASURY,
 )
 from runtime.constants import MONTH_MS
-from runtime.frame import (
-    ROOT,
-    BadOrigin,
-    Error,
-    TokenError,
-    TokenErrorKind,
-)
+from runtime.frame import ROOT, BadOrigin, Error, TokenError, TokenErrorKind
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.formulas import time_cap
 from runtime.pallets.tokenomics.pallet import Tokenomics

@@ -225,9 +225,7 @@ def test_only_those_with_the_right_to_spend_approve_anything(chain: FundsChain) 
         chain.treasury.spend_local(ROOT, BTT, Index(()))
 
 
-def test_a_limit_applies_to_the_sum_of_a_spend_period(
-    chain: FundsChain,
-) -> None:
+def test_a_limit_applies_to_the_sum_of_a_spend_period(chain: FundsChain) -> None:
     by_clerk = signed(CLERK)
     with refused(chain, Treasury.InsufficientPermission):
         chain.approve(51, origin=by_clerk)

@@ -161,8 +161,7 @@ def test_calls_that_are_not_made_weigh_no_more_than_declared(runtime: UtilityRun
 def test_decoding_a_fallback_is_not_refunded(runtime: UtilityRuntime) -> None:
     fallback = runtime.call("Utility", "batch", calls=[pay(runtime, 500)] * 5)
     post = runtime.dispatch(
-        BY_ALICE,
-        runtime.call("Utility", "if_else", main=pay(runtime, 500), fallback=fallback),
+        BY_ALICE, runtime.call("Utility", "if_else", main=pay(runtime, 500), fallback=fallback)
     )
     decoded = weights.carrying(6, len(fallback.raw))
     assert post.weight == weights.IF_ELSE + TRANSFER_WEIGHT + decoded

@@ -93,9 +93,7 @@ def test_a_merger_ends_with_the_later_and_never_frees_sooner(
 
 
 @given(schedules())
-def test_the_wallets_form_says_the_same_to_the_slot_or_a_little_sooner(
-    schedule: Schedule,
-) -> None:
+def test_the_wallets_form_says_the_same_to_the_slot_or_a_little_sooner(schedule: Schedule) -> None:
     info = schedule.info()
     length = int(schedule.length)
     assert info.per_block * length >= schedule.locked > (info.per_block - 1) * length
@@ -155,10 +153,7 @@ def test_vested_money_arrives_at_once_and_is_locked(runtime: VestingRuntime) -> 
     assert runtime.lock(BOB) == runtime.vesting.unvested(BOB) == 1_000 * BTT
     assert runtime.balances.reducible_balance(BOB) == BTT
     events = [event for event in runtime.announced() if type(event) in Vesting.EVENTS.values()]
-    assert events == [
-        Vesting.VestingCreated(BOB, u32(0)),
-        Vesting.VestingUpdated(BOB, 1_000 * BTT),
-    ]
+    assert events == [Vesting.VestingCreated(BOB, u32(0)), Vesting.VestingUpdated(BOB, 1_000 * BTT)]
 
 
 def test_both_forms_are_stored_and_change_together(runtime: VestingRuntime) -> None:

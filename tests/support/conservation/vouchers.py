@@ -1,4 +1,4 @@
-"""Arguments for calls of Incentives, and a month of KNOWN[0] whose vouchers count."""
+"""A month of KNOWN[0] whose vouchers count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.account import Id
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.point_voucher import Denomination, PointVoucher
@@ -18,19 +17,15 @@ from runtime.pallets.incentives.types import (
     EligibleAuditor,
     Epoch,
     EpochState,
-    Fail,
     Group,
     GroupTally,
     Month,
     MonthPhase,
-    NotOpened,
-    Pass,
     Progress,
 )
 from runtime.pallets.tokenomics.types import NO_HASH
-from support.conservation.arguments.common import Arguments
 from support.conservation.signers import KNOWN
-from support.incentives import foreign_modulus, modulus, rsa_key, signed_with_fixed_salt
+from support.incentives import modulus, rsa_key, signed_with_fixed_salt
 
 if TYPE_CHECKING:
     from runtime import BttRuntime
@@ -88,49 +83,3 @@ def voucher(c: Chooser) -> PointVoucher:
 def signature(denomination: Denomination, message: bytes) -> bytes:
     """Return the signature of the first month's key, the same in every run."""
     return signed_with_fixed_salt(rsa_key(denomination), message)
-
-
-def one_audit(c: Chooser, depth: int) -> dict[str, object]:
-    return {"facility": c.one_of([KNOWN[0]] * 4 + [c.who()]), "month": u32(c.one_of((0, 0, 1)))}
-
-
-def month(c: Chooser) -> u32:
-    return u32(c.runtime.incentives.months.current() + c.one_of((-1, 0, 1, 1, 2)))
-
-
-CALLS: dict[str, Arguments] = {
-    "Facilities.top_up": lambda c, _: {},
-    "Incentives.set_rule": lambda c, _: {
-        "id": u16(c.one_of((1, 2))), "rule": c.one_of((None, RULE)),
-    },
-    "Incentives.subscribe": lambda c, _: {
-        "size": c.one_of(list(Size)), "months": u16(c.one_of((0, 1, 1, 3, 13))),
-    },
-    "Incentives.publish_keys": lambda c, _: {
-        "month": month(c), "keys": [foreign_modulus(c.one_of(range(2**40))) for _ in Denomination],
-    },
-    "Incentives.close_month": lambda c, _: {
-        "month": month(c), "root": NO_HASH, "leaves": u32(c.one_of((64, 65))),
-        "points": u64(c.one_of((0, 1, 100, u64.MAX))),
-    },
-    "Incentives.redeem": lambda c, _: {
-        "vouchers": [voucher(c) for _ in range(c.one_of((0, 1, 1, 2, 3)))],
-    },
-    "Incentives.redeem_for_btt": lambda c, _: {"points": u64(c.one_of((0, 1, 5, 100, u64.MAX)))},
-    "Incentives.redeem_at_partner": lambda c, _: {
-        "partner": Id(c.who()), "points": u64(c.one_of((1, 5))), "offer": NO_HASH,
-    },
-    "Incentives.place": lambda c, _: {"offer": NO_HASH, "days": u16(c.one_of((0, 1, 400)))},
-    "Incentives.contribute_savings": lambda c, _: {"amount": c.some(), "memo": NO_HASH},
-    "Incentives.attest_credential": lambda c, _: {
-        "who": c.address(), "credential": NO_HASH, "hours": u16(c.one_of((0, 8))),
-    },
-    "Incentives.report_audit": lambda c, d: one_audit(c, d) | {
-        "verdict": c.one_of((Pass(), NotOpened(), Fail(u32(0)), Fail(u32(64)))),
-    },
-    "Incentives.answer_audit": lambda c, _: {"month": FIRST},
-    "Incentives.settle_audit": one_audit,
-    "Incentives.enlist": lambda c, _: {"key": bytes(32)},
-    "Incentives.retire": lambda c, _: {},
-    "Incentives.set_placement_fee": lambda c, _: {"fee": c.amount()},
-}  # fmt: skip
