@@ -20,10 +20,10 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.files import PRIVATE_FILE, make_private_folder
 
 FACTS: Final = "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from json import dumps
 from types import SimpleNamespace
 from typing import NamedTuple, TypeAlias, TypeVar, cast
@@ -30,6 +30,7 @@ import click
 from btt_chain.client import errors
 from btt_chain.client.transactions import Call, Included
 from btt_chain.client.views import ViewClient, event_of, name_of
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, Items, Option, Record, Rule, rule_of
 from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
 from btt_chain.present.scalars import Account

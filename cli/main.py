@@ -11,6 +11,7 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from btt_chain.chain.gc import collect_rarely, leave_memory
 from btt_chain.packages import HOME, PACKAGES
 
 PR_SET_DUMPABLE: Final = 4
@@ -69,8 +70,12 @@ def run() -> NoReturn:
     trouble = shadowed(HOME)
     if trouble is not None:
         sys.exit(f"error: {trouble}")
+    collect_rarely()
     program: Any = import_module("cli.program").program
-    program.main(prog_name="btt-chain")
+    try:
+        program.main(prog_name="btt-chain")
+    finally:
+        leave_memory()
     sys.exit()
 
 

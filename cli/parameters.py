@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias, cast, get_args, get_origin
 
@@ -13,6 +12,7 @@ import click
 from btt_chain.client import errors
 from btt_chain.client.accounts import read_account
 from btt_chain.client.views import ViewClient
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, Items, Option, Unfit, rule_of
 from btt_chain.present.scalars import Account, Count, Truth
 from btt_chain.primitives.account import AccountId, MultiAddress

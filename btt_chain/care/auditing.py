@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Final, NamedTuple
 
@@ -40,6 +39,7 @@ from btt_chain.care.evidence import (
 )
 from btt_chain.care.members import MIN_MEMBERS
 from btt_chain.compute.blobs import sealing
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.audit_selection import FOLLOWED_TAGS, selected_leaves
 from btt_chain.primitives.digest import H256

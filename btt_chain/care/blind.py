@@ -20,7 +20,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha384
 from math import gcd
 from typing import Final, NamedTuple
@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA384
 
 from btt_chain.care.errors import CareError
+from btt_chain.lazyclass import dataclass
 
 PREFIX_LENGTH: Final = 32
 SALT_LENGTH: Final = 48

@@ -22,12 +22,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple
 
 from btt_chain.care.errors import Damaged
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import EvidenceTree, leaf_hash
 from btt_chain.scale import Fixed, MaxLen, codec, u16, u32, u64

@@ -20,7 +20,6 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple, Self
 
@@ -42,6 +41,7 @@ from btt_chain.care.members import Members
 from btt_chain.care.messages import CODE_LENGTH, Answer, Claim, Request
 from btt_chain.care.vault import Vault
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH, check_modulus
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.point_voucher import Denomination

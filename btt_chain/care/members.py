@@ -14,12 +14,12 @@ subtotal for each of them, which auditors compare with the rows of the table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.care.errors import Refusal
 from btt_chain.care.evidence import MAX_MEMBERS, Bytes32
 from btt_chain.care.vault import Vault
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import codec, u32
 
 MIN_MEMBERS: Final = 8

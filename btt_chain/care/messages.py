@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from btt_chain.care.errors import Refusal
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.point_voucher import Denomination
 from btt_chain.primitives.strict_json import BadJson, read_object
 

@@ -18,8 +18,9 @@ others in the next seven days. Slots are kept in the wallet, so a wait that was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
+
+from btt_chain.lazyclass import dataclass
 
 MAX_CALL_POINTS: Final = 500
 """Maximum points of one call."""

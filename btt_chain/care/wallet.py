@@ -19,7 +19,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -34,6 +33,7 @@ from btt_chain.care.vault import Vault
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH, check_modulus
 from btt_chain.crypto.uri import Junction, chain_code
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.point_voucher import (
     NONCE_LENGTH,

@@ -23,13 +23,26 @@ def hold_off() -> None:
     gc.disable()
 
 
+def collect_rarely() -> None:
+    """Make collections rare: nearly all that a command makes is kept until its end."""
+    gc.set_threshold(*THRESHOLDS)
+
+
+def leave_memory() -> None:
+    """Exempt all objects from the collections that Python makes as it ends.
+
+    They free each module and class on its own, in half the processor time of a short command.
+    """
+    gc.freeze()
+
+
 def settle_memory() -> None:
     """Exempt the objects of start-up from collection, and make collections rare.
 
     Without a collection before: of 150,000 objects it frees 80, in as many milliseconds.
     """
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    collect_rarely()
     gc.enable()
 
 

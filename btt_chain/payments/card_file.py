@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from btt_chain.crypto import ed25519, p256
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.errors import PaymentError
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import Ed25519Key, P256Key, card_id

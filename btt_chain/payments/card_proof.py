@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.errors import PaymentError
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId

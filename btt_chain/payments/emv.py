@@ -12,9 +12,9 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import (
     REFERENCE_LENGTH,

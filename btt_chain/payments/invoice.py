@@ -9,12 +9,13 @@ once. The text's form follows BOLT 11: one string, one QR code, one checksum.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Final
 
 from btt_chain.crypto import ecdsa
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme, verify
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments import bech32m
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import REFERENCE_LENGTH, ensure_random

@@ -8,10 +8,10 @@ be paid, and returns warnings that the payer must see.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.doubts import Doubt
 from btt_chain.payments.emv import read_emv
 from btt_chain.payments.errors import PaymentError

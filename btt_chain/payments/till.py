@@ -11,8 +11,10 @@ payment that is seen before the expiry counts, so `expired` needs a final chain 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
+
+from btt_chain.lazyclass import dataclass
 
 
 class Stage(Enum):

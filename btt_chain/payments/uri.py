@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
 from btt_chain.crypto import ed25519, sr25519
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import (
     REFERENCE_LENGTH,

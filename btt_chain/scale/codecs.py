@@ -193,9 +193,15 @@ def _str() -> Codec[str]:
         return compact_encode(len(raw)) + raw
 
     def decode(raw: bytes, at: int) -> tuple[str, int]:
-        text, end = BYTES.decode(raw, at)
+        if at < len(raw) and not raw[at] & 3:  # as for byte strings; metadata have 15,000 texts
+            size, start = raw[at] >> 2, at + 1
+        else:
+            size, start = compact_decode(raw, at)
+        end = start + size
+        if end > len(raw):
+            raise DecodeError("Vec<u8>", at, f"{size} bytes claimed, {len(raw) - start} there")
         try:
-            return text.decode(), end
+            return raw[start:end].decode(), end
         except UnicodeDecodeError as error:
             raise DecodeError("str", at, str(error)) from None
 
@@ -248,6 +254,8 @@ def vec(item: Codec[V], limit: int = MAX_LENGTH) -> Codec[list[V]]:
             return compact_encode(len(values)) + encode_items(values)
 
         def decode(raw: bytes, at: int) -> tuple[list[V], int]:
+            if at < len(raw) and not raw[at]:  # most lists are empty
+                return [], at + 1
             count, start = compact_decode(raw, at)
             if count * floor > len(raw) - start:
                 raise DecodeError(

@@ -1,4 +1,4 @@
-"""Hashes of useful work: ids of models, jobs and receipts, and all random selections.
+"""Hashes of useful work: ids of models, jobs and receipts, and the seeds of random selections.
 
 Every hash is SHA-256 of a tag, the genesis hash if the id must not be valid on another chain, and
 fields of fixed length: no signed or hashed value has a meaning elsewhere. Selections follow from a
@@ -70,47 +70,6 @@ def numbers(seed: bytes) -> Iterator[int]:
         yield int.from_bytes(block[:16], "little")
         yield int.from_bytes(block[16:], "little")
         count += 1
-
-
-def raced(seed: bytes, names: Sequence[bytes], weights: Sequence[int]) -> list[int]:
-    """Return the places of `names` in a random order by weight; those of weight zero are left out.
-
-    Each is first with a probability of its share of the total weight, among the rest as well,
-    however a weight is split among names. The random number of each depends on its name alone, and
-    a smaller weight only moves a name back: a party that learns the seed early, such as the author
-    of its block, gains nothing by small changes to the weights of its own names, as it would with
-    selection by cumulative weights, where that shifts all others.
-
-    A name's sort key is exponentially distributed: -log2 of its random number, divided by its
-    weight.
-    """
-    times = [
-        ((minus_log2(int.from_bytes(sha256(seed + name).digest()[:16], "little")) << 128) // weight)
-        if weight
-        else None
-        for name, weight in zip(names, map(int, weights), strict=True)
-    ]
-    ranked = sorted((time, names[at], at) for at, time in enumerate(times) if time is not None)
-    return [at for _, _, at in ranked]
-
-
-LOG_BITS: Final = 48
-
-
-def minus_log2(randomness: int) -> int:
-    """Return -log2((`randomness` + 1) / 2^128) in units of 2^-48, rounded up; `randomness` has 128
-    bits.
-
-    By squaring: each step yields the next binary digit, the same on all machines.
-    """
-    whole = (randomness + 1).bit_length() - 1
-    part, digits = (randomness + 1) << 128 - whole, 0  # from 2^128 to below 2^129
-    for _ in range(LOG_BITS):
-        part = part * part >> 128
-        over = part >> 129
-        part >>= over
-        digits = digits << 1 | over
-    return (128 - whole << LOG_BITS) - digits
 
 
 # ---- a verifier's own randomness

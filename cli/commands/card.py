@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import click
 
 from btt_chain.client.views import ViewClient
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.card_file import CardFile, new_card, read_card
 from btt_chain.payments.card_proof import CardProof, message_of, read_proof
 from btt_chain.payments.errors import PaymentError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,6 +14,7 @@ from btt_chain.client.jsonrpc import Json
 from btt_chain.client.values import field
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.development import DEV_NAMES, dev_key
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context
 from btt_chain.scale import u128
 from cli.common import show

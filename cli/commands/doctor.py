@@ -14,7 +14,6 @@ import resource
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.wire import header_number
 from btt_chain.crypto.hashing import twox_64_concat, twox_128
 from btt_chain.keystore.record import read, record_path
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.header import Header

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from btt_chain.lazyclass import dataclass
 from cli.common.key_state import KeyReport
 from cli.common.validators import few_text
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import IntEnum
 from typing import Annotated, Final, cast
 
 from btt_chain.client.values import field
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digits import from_hex, to_hex

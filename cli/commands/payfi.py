@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.client.views import ViewClient, shaped
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, rule_of
 from btt_chain.scale import u32, u128
 from cli.common import show

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -22,6 +21,7 @@ from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.daemon import Daemon
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.files import Held, Lock, make_private_folder
 from cli.common import show
 from cli.common.care import calendar, epoch_of, slot_of

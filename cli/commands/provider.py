@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 import click
@@ -11,6 +10,7 @@ import click
 from btt_chain.client.chain import Chain
 from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,7 @@ from btt_chain.compute.folder import Damaged
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.requester.folder import joined
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.service.paths import default_base_path
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256

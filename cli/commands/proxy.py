@@ -6,12 +6,12 @@ announces each call first, and executes it when the delay is over, unless the ac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from btt_chain.client.transactions import Call, Included
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, rule
 from btt_chain.present.times import span
 from btt_chain.primitives.account import AccountId, Id

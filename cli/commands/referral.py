@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from btt_chain.client.paging import PAGE, pages
 from btt_chain.client.views import ViewClient
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u32

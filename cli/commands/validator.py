@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from btt_chain.client.chain import Chain, read_header
@@ -11,6 +10,7 @@ from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Json
 from btt_chain.client.views import ViewClient, shaped
 from btt_chain.client.wire import list_of, member
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import NoPreDigest, pre_digest

@@ -5,11 +5,11 @@ A manager's calls are sent by `btt-chain tx call Vaults.place_vault_order` and `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.views import ViewClient
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, Unfit, rule
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.meaning import BASIS_POINTS

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Annotated, Final
 
 from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient, shaped
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, rule, rule_of
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digits import to_hex

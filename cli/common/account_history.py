@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.client.decoding import EventView
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale.portable import Plain
 from cli.common.block_scan import ReadBlock
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from btt_chain.client.chain import BlockView, Chain, read_header
 from btt_chain.client.decoding import ExtrinsicView
 from btt_chain.client.errors import NotFound, RpcError
 from btt_chain.client.wire import list_of, member, to_bytes
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import babe_digests, grandpa
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.digest import (

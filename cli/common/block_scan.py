@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.client.chain import Chain
@@ -16,6 +15,7 @@ from btt_chain.client.decoding import EventView, ExtrinsicView
 from btt_chain.client.errors import NotFound, RpcError
 from btt_chain.client.jsonrpc import Json
 from btt_chain.client.wire import integer_of, list_of, member, to_bytes
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digits import to_hex
 
 BATCH: Final = 32

@@ -7,9 +7,10 @@ Pallets count slots since the first block, some of them in milliseconds. A slot 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context
 from btt_chain.present.times import date, span
 

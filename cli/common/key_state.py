@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection
+from btt_chain.lazyclass import dataclass
 
 KEY_TYPES: Final = ("babe", "gran")
 TODO: Final = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -19,6 +18,7 @@ from btt_chain.client.amount import AmountError
 from btt_chain.client.errors import DispatchFailed, NotIncluded, RpcError, printable
 from btt_chain.client.extrinsics import hash_of
 from btt_chain.client.signed_metadata import RUNTIME
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.lifetime import DEFAULT_PERIOD
 from btt_chain.scale import Err
 from cli.common import show

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from btt_chain.client.errors import InvalidArgument
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.transactions import Call
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.scale import EncodeError
 from btt_chain.scale.portable import Plain

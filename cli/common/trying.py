@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, DispatchFailed, RpcError, TransactionRefused
 from btt_chain.client.transactions import Call, Effects
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale.portable import Plain
 from cli.common import show
 from cli.common.errors import Refused

@@ -10,10 +10,10 @@ chain's state alone, so that a command can be repeated and goes on where it stop
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.client.chain import Chain
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale.portable import Plain
 from cli.common.calls import Named
 from cli.common.chain_time import ChainTime

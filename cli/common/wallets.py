@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.service.paths import default_base_path
 from btt_chain.primitives import ss58
 from btt_chain.wallet.errors import (

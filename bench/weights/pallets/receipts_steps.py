@@ -19,6 +19,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64
 from btt_chain.work import ids
+from btt_chain.work.race import raced
 from runtime.constants import BTT
 from runtime.pallets.identity.types import MAX_SUBS, Reasonable
 from runtime.pallets.receipts.constants import (
@@ -87,7 +88,7 @@ def bar(b: Bench, found: Receipt) -> None:
     assert randomness is not None
     roster = receipts.bonds.roster.value
     seed = ids.committee_seed(H256(randomness.beacon), ID)
-    order = ids.raced(seed, [who for who, _, _ in roster], [int(bond) for _, bond, _ in roster])
+    order = raced(seed, [who for who, _, _ in roster], [int(bond) for _, bond, _ in roster])
     names = [roster[place][0] for place in order]
     for number, operator in enumerate((found.provider, requester, b.poor(2_000))):
         subs = names[number * MAX_SUBS : (number + 1) * MAX_SUBS]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, codec, path, u8, u32, u64
 from runtime.pallets.jobs.types import MAX_ITEMS

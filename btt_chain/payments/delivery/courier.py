@@ -11,10 +11,10 @@ deliveries that were in flight.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.webhook import RETRIES_S
 
 MAX_IN_FLIGHT: Final = 8

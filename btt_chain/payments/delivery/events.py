@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.statement.entries import moment
 from btt_chain.payments.webhook import event_id
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.payments.delivery.courier import (
     Closed,
     Decision,

@@ -11,7 +11,7 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.work import ids
+from btt_chain.work.race import raced
 
 SEATS: Final = 3
 QUORUM: Final = 2
@@ -37,7 +37,7 @@ def select(
     could have two of three answers.
     """
     seen, found = list(barred), list[AccountId]()
-    for place in ids.raced(seed, arbiters, [1] * len(arbiters)):
+    for place in raced(seed, arbiters, [1] * len(arbiters)):
         if len(found) == wanted:
             break
         operator = operator_of(arbiters[place])

@@ -12,7 +12,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import mul_div
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u128
-from btt_chain.work import ids
+from btt_chain.work.race import raced
 from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Operators
 from runtime.pallets.providers.bonds import Bonds
@@ -110,7 +110,7 @@ class Engagements(Component):
                 found.append(who)
                 chances.append(weight)
                 operators[operator] = None
-        order = ids.raced(seed, found, chances)
+        order = raced(seed, found, chances)
         return (found[order[0]] if order else None), len(operators)
 
     def reserve(self, provider: AccountId, job: H256, amount: u128) -> u128:

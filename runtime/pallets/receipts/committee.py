@@ -8,6 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32
 from btt_chain.work import ids
+from btt_chain.work.race import raced
 from runtime.frame import Component, Constant, DoubleMap
 from runtime.frame.traits import Operators
 from runtime.pallets.babe.types import BeaconClock
@@ -119,7 +120,7 @@ class Committees(Component):
             for who, bond, since in roster
         ]
         found: list[tuple[AccountId, bytes]] = []
-        for place in ids.raced(seed, [who for who, _, _ in roster], weights):
+        for place in raced(seed, [who for who, _, _ in roster], weights):
             if len(found) == wanted:
                 break
             who = roster[place][0]

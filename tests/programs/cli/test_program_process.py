@@ -88,6 +88,17 @@ def test_an_outsider_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
     assert "another module ran" not in found.stderr
 
 
+def test_a_command_collects_garbage_rarely_and_none_of_what_it_has_at_its_end() -> None:
+    code = (
+        "import atexit, gc, sys\n"
+        "state = lambda: (gc.isenabled(), gc.get_threshold()[0], len(gc.get_objects()) < 1000)\n"
+        "atexit.register(lambda: print(*state(), file=sys.stderr))\n"
+        "sys.argv = ['btt-chain', 'key', 'inspect', '//Alice']\n"
+        "from cli.main import main; main()"
+    )
+    assert python("-c", code).stderr == "True 50000 True\n"
+
+
 @pytest.mark.parametrize("words", [["key", "inspect", "//Alice"], ["node", "--wrong"]])
 def test_the_memory_of_a_command_that_may_hold_keys_is_dumped_to_no_file(words: list[str]) -> None:
     get_dumpable = 3

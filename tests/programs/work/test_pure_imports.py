@@ -27,6 +27,7 @@ PURE = (
     "ids",
     "layout",
     "merkle",
+    "race",
     "shapes",
     "tensors",
     "operators",

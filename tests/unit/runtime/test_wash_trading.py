@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
-from btt_chain.work import ids
+from btt_chain.work.race import raced
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
@@ -249,8 +249,8 @@ def test_keys_are_selected_by_bond_and_not_by_their_number() -> None:
     runs, wins, split = 100, 0, 0
     for number in range(runs):
         seed = number.to_bytes(32, "big")
-        wins += ids.raced(seed, [one, other], [10_000, 10_000])[0] == 0
-        split += ids.raced(seed, [*names, other], [*[100] * 100, 10_000])[0] < 100
+        wins += raced(seed, [one, other], [10_000, 10_000])[0] == 0
+        split += raced(seed, [*names, other], [*[100] * 100, 10_000])[0] < 100
     assert abs(wins - runs // 2) < 20
     assert abs(split - runs // 2) < 20
 

@@ -11,6 +11,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.crypto.vrf import SchnorrkelVrf
 from btt_chain.work import ids
+from btt_chain.work.race import raced
 from support.simulated_vrf import SimulatedVrf
 
 GENESIS, OTHER = b"\1" * 32, b"\2" * 32
@@ -45,7 +46,7 @@ def test_each_field_of_a_receipt_is_in_its_name() -> None:
 
 def test_goldens_so_that_other_machines_agree() -> None:
     assert ids.sample(bytes(32), 32, 4) == [4, 19, 24, 26]
-    assert ids.raced(bytes(32), [b"a", b"b", b"c", b"d"], [5, 0, 3, 2]) == [2, 3, 0]
+    assert raced(bytes(32), [b"a", b"b", b"c", b"d"], [5, 0, 3, 2]) == [2, 3, 0]
     assert ids.planted_error_commit(bytes(32), bytes(32), bytes(32)).hex().startswith("9c228192")
 
 

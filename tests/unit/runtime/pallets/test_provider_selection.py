@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u128
-from btt_chain.work import ids
-from runtime.frame import signed
+from btt_chain.work.race import raced
+from runtime.frame import (
+    signed,
+)
 from runtime.pallets.providers.selection import Eligibility
 from runtime.pallets.providers.types import Ledger
 from support.providers import CPU, NEED, A, B, C, D, E, ProviderChain, begun, job, selected
@@ -84,7 +86,7 @@ def test_a_selection_depends_on_weights_and_seed_alone(chain: ProviderChain) -> 
     weights = [int(btt(bond)) for bond in (1_000, 3_000, 2_000)]
     for number in range(50):
         seed = bytes([number]) * 32
-        first = ids.raced(seed, [A, B, C], weights)[0]
+        first = raced(seed, [A, B, C], weights)[0]
         assert selected(chain, seed=seed) == (stash(first + 1), 3)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btt_chain.work.ids import LOG_BITS, minus_log2, raced
+from btt_chain.work.race import LOG_BITS, minus_log2, raced
 
 ONE = 1 << LOG_BITS
 random_numbers = st.integers(0, 2**128 - 1)
