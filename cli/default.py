@@ -21,7 +21,8 @@ from click.core import ParameterSource
 from btt_chain.client.arguments import Arguments
 from btt_chain.client.chain import Chain
 from btt_chain.client.decoding import EventView
-from btt_chain.client.errors import printable
+from btt_chain.client.errors import Undecodable, printable
+from btt_chain.client.items import CONTRADICTION
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.presented import StoredRecords, key_names, marked, optional, presented_types
 from btt_chain.client.transactions import Included
@@ -39,6 +40,8 @@ from cli.common.session import open_chain, run
 from cli.declared import Ruled, composed, query
 from cli.parameters import Input, Parameter
 
+MAX_EQUAL: Final = 8
+"""Maximum number of items of a pallet with one name: a call, a function, storage items."""
 LIMIT: Final = "limit"
 LIMITED: Final = Annotated[u32, Input(help="Maximum number of entries.", default="100", least=1)]
 
@@ -102,14 +105,16 @@ def pallet_group(name: str, args: Sequence[str], ctx: click.Context) -> Group | 
     """
     url, timeout = node_of(name, args, ctx)
 
-    async def read() -> ChainMetadata:
+    async def read() -> Group | list[str]:
+        """Return the commands of the pallet, or the names of the chain's pallets."""
         async with open_chain(url, timeout) as chain:
-            return chain.metadata
+            metadata = chain.metadata
+        pallets = {command_name(pallet.name): pallet for pallet in metadata.items.runtime.pallets}
+        return PalletCommands(metadata, pallets[name]).group if name in pallets else [*pallets]
 
-    metadata = run(read())
-    pallets = {command_name(pallet.name): pallet for pallet in metadata.items.runtime.pallets}
-    if name in pallets:
-        return PalletCommands(metadata, pallets[name]).group
+    pallets = run(read())
+    if isinstance(pallets, Group):
+        return pallets
     own = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
     near = similar_names(name, [*own, *pallets])
     if near:
@@ -229,6 +234,8 @@ class PalletCommands:
         async def ask(chain: ViewClient, **values: object) -> Ruled:
             reader, storage = chain.chain.metadata.arguments, self._metadata.storage
             typed = [argument for argument in arguments if values[argument.key] is not None]
+            if typed != arguments[: len(typed)]:
+                raise Mistyped("a key is missing in front of another: type it, or leave out both")
             keys = [argument.read(values[argument.key], reader) for argument in typed]
             key, is_complete = storage.key(self._pallet, entry, keys)
             if not is_complete:
@@ -260,8 +267,12 @@ class PalletCommands:
     ) -> str:  # fmt: skip
         """Give a function the name, the parameters and the help of a command; return an example."""
         title = command_name(name)
-        while title in self.group.commands:
+        for _ in range(MAX_EQUAL):
+            if title not in self.group.commands:
+                break
             title = f"show-{title}"
+        else:
+            raise Undecodable(f"{CONTRADICTION}: {MAX_EQUAL} items are called {title}")
         function.__name__, function.__doc__ = title, help_of(docs) or printable(name)
         returned = function.__annotations__["return"]
         function.__annotations__ = {"chain": ViewClient, **hints, "return": returned}
