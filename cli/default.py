@@ -258,7 +258,8 @@ class PalletCommands:
             show.note(f"only the first {limit} are shown; see more with --limit")
         values = await chain.storage_batch(keys[:limit], block)
         records = StoredRecords(self._metadata, entry)
-        rows = [records.record(key, raw) for key, raw in zip(keys, values, strict=False)]
+        entries = [records.record(key, raw) for key, raw in zip(keys, values, strict=False)]
+        rows = [entry for entry in entries if entry is not None]
         return Ruled(cast("Rule[object]", Items(cast("Rule[object]", records.rule))), rows)
 
     def _describe(

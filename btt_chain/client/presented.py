@@ -247,9 +247,11 @@ class StoredRecords:
         kind, value = self._storage.stored(self._entry, raw)
         return None if value is None else self._types.value(kind, value)
 
-    def record(self, key: bytes, raw: bytes | None) -> object:
-        """Return an entry by its key in the state and its value."""
+    def record(self, key: bytes, raw: bytes | None) -> object | None:
+        """Return an entry by its key in the state and its value; None if nothing is stored."""
         value = self.value(raw)
+        if raw is None and value is None:
+            return None
         keys = [
             part if kind is None else self._types.value(kind, part)
             for kind, part in self._storage.key_parts(self._entry, key)
