@@ -27,7 +27,7 @@ from btt_chain.client.views import shaped
 from btt_chain.present import Context, Json, Part, Record, Rule, Schema, Unfit, rule_of
 from btt_chain.present.composites import KIND
 from btt_chain.primitives.account import AccountId, MultiAddress
-from btt_chain.primitives.meaning import BILLIONTHS, MILLIONTHS, MONEY, PERCENT, UNDECLARED
+from btt_chain.primitives.meaning import BILLIONTHS, MILLIONTHS, MONEY, PERCENT, UNDECLARED, UNITS
 from btt_chain.scale import Fixed, Meaning, TypeName, Variant
 from btt_chain.scale.metadata import (
     ArrayDef,
@@ -137,6 +137,8 @@ class PresentedTypes:
             return hint
         if definition.kind.name == "u128" and is_money(self._types, field, money):
             return marked(hint, MONEY)
+        if definition.kind.name == "u128" and "Balance" in (field.type_name or ""):
+            return marked(hint, UNITS)
         return hint if field.type_name is None else marked(hint, TypeName(field.type_name))
 
     def _bare(self, type_id: int) -> object:
@@ -315,7 +317,9 @@ def _attributes(fields: Sequence[PortableField], *, is_unnamed: bool = False) ->
 
 
 def _are_names(names: Sequence[str]) -> bool:
-    """Return True if names can be those of attributes, and differ in JSON and in words."""
+    """Return True if names are few, can be those of attributes, and differ in JSON and in words."""
+    if len(names) > MAX_PARTS:
+        return False
     return len({name.replace("_", "").lower() for name in names}) == len(names) and all(
         name.isascii() and name.isidentifier() and name[:2] != "__" for name in names
     )

@@ -17,10 +17,10 @@ from btt_chain.client.presented import (
     key_names,
     presented_types,
 )
-from btt_chain.present import Context, Unfit
+from btt_chain.present import Context, Unfit, record
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import compact_decode, u8, u32, u64
+from btt_chain.scale import compact_decode, u8, u32, u64, u128
 from btt_chain.scale.metadata import (
     CompactDef,
     CompositeDef,
@@ -40,6 +40,7 @@ from btt_chain.scale.metadata import (
 from btt_chain.scale.portable import Plain
 from runtime import BttRuntime
 from runtime.apis.metadata import metadata
+from runtime.pallets.assets.types import AssetDetails
 from runtime.params import RuntimeParams
 from unit.client.test_other_chains import changed, same, type_at
 
@@ -127,6 +128,38 @@ def test_bytes_are_text_if_they_are_text(chain: ChainMetadata) -> None:
     assert rule.html(b"<b>", SHOWN) == "&lt;b&gt;"
     with pytest.raises(Unfit):
         rule.parse("0x1", SHOWN)
+
+
+def test_balances_of_assets_are_units_and_deposits_are_money(chain: ChainMetadata) -> None:
+    shown_as = Context(currency=chain.currency)
+
+    def row(path: str, keys: list[Plain], value: Plain) -> dict[str, str]:
+        pallet, entry = chain.items.storage(path)
+        key, _ = chain.storage.key(pallet, entry, keys)
+        records = StoredRecords(chain, entry)
+        raw = chain.items.types.encode(entry.type.value, value)
+        return records.rule.labelled(records.record(key, raw), shown_as)
+
+    who = "0x" + "11" * 32
+    asset = row(
+        "Assets.Asset", [1], {
+            "owner": who, "issuer": who, "admin": who, "freezer": who, "supply": 10**18,
+            "deposit": 10**18, "min_balance": 1, "is_sufficient": False, "accounts": 1,
+            "sufficients": 0, "approvals": 0, "status": "Live",
+        },
+    )  # fmt: skip
+    assert (asset["supply"], asset["deposit"], asset["min balance"]) == (
+        "1_000_000_000_000_000_000", "1 BTT", "1",
+    )  # fmt: skip
+    account = row(
+        "Assets.Account", [1, who],
+        {"balance": 7, "status": "Liquid", "reason": {"DepositHeld": 10**18}, "extra": None},
+    )  # fmt: skip
+    assert account["balance"] == "7"
+    assert "1 BTT" in account["reason"]
+    transfer = chain.arguments.encode_call("Assets.transfer", ["1", who, "5"])
+    assert chain.decoder.call(transfer).shown["amount"] == "5"
+    assert record(AssetDetails).parts[4].rule.text(u128(5), shown_as) == "5"
 
 
 def test_a_call_has_no_python_type_and_is_shown_by_its_name(chain: ChainMetadata) -> None:
