@@ -10,10 +10,10 @@ chain's runtime may be one that this program does not have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import cleandoc
 from types import SimpleNamespace
-from typing import Annotated, Final, NamedTuple, cast
+from typing import Annotated, Final, NamedTuple, cast, get_origin
 
 import click
 from click.core import ParameterSource
@@ -71,6 +71,15 @@ class Argument(NamedTuple):
         if self.hint is None:
             return arguments.read(self.kind, str(value), self.name)
         return plain(value)
+
+
+def told_apart(arguments: Iterable[Argument]) -> list[Argument]:
+    """Return arguments of which at most one is a list of words; of several, each is JSON."""
+    typed = list(arguments)
+    lists = [argument for argument in typed if get_origin(argument.hint) is list]
+    if len(lists) < 2:
+        return typed
+    return [argument._replace(hint=None) if argument in lists else argument for argument in typed]
 
 
 class EventLines(Rule[Sequence[EventView]]):
@@ -184,10 +193,10 @@ class PalletCommands:
     def _add_call(self, call: PortableVariant) -> None:
         """Add a command that sends a call, and shows the pallet's events of it."""
         path = f"{self._pallet.name}.{call.name}"
-        arguments = [
+        arguments = told_apart(
             Argument(field.name or str(at), field.type, self._types.of_field(field, money=True))
             for at, field in enumerate(call.fields)
-        ]
+        )
 
         def compose(chain: ViewClient, **values: object) -> dict[str, object]:
             reader = chain.chain.metadata.arguments
@@ -209,10 +218,10 @@ class PalletCommands:
 
     def _add_function(self, method: Method) -> None:
         """Add a query of a function of the runtime API."""
-        arguments = [
+        arguments = told_apart(
             Argument(param.name, param.type, self._types.annotation(param.type))
             for param in method.inputs
-        ]
+        )
 
         async def ask(chain: ViewClient, **values: object) -> Ruled:
             reader = chain.chain.metadata.arguments

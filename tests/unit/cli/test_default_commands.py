@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -216,3 +216,22 @@ def test_a_key_is_not_taken_for_another(
     result = CliRunner().invoke(commands_of(chain, "Oracle"), ["raw-values", "-", "BTT/CNY"])
     assert result.exit_code == 2
     assert "a key is missing in front of another" in result.output
+
+
+@pytest.mark.parametrize("name", ["chain", "polkadot"])
+def test_each_command_can_be_typed(name: str, request: pytest.FixtureRequest) -> None:
+    chain: ChainMetadata = request.getfixturevalue(name)
+    for pallet in chain.items.runtime.pallets:
+        for command in PalletCommands(chain, pallet).group.commands.values():
+            count = sum(isinstance(param, click.Argument) for param in command.params)
+            with suppress(click.UsageError):
+                command.make_context(command.name, ["x"] * count)
+
+
+def test_of_two_lists_each_is_json(polkadot: ChainMetadata) -> None:
+    create = commands_of(polkadot, "Staking").commands["set-invulnerables"]
+    assert [param.nargs for param in create.params if isinstance(param, click.Argument)] == [-1]
+    two = [default.Argument(name, 0, list[u32]) for name in "ab"]
+    apart = default.told_apart([*two, default.Argument("c", 0, u32)])
+    assert [argument.hint for argument in apart] == [None, None, u32]
+    assert default.told_apart(two[:1]) == two[:1]
