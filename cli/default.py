@@ -73,7 +73,7 @@ class Argument(NamedTuple):
         return plain(value)
 
 
-def told_apart(arguments: Iterable[Argument]) -> list[Argument]:
+def with_one_list(arguments: Iterable[Argument]) -> list[Argument]:
     """Return arguments of which at most one is a list of words; of several, each is JSON."""
     typed = list(arguments)
     lists = [argument for argument in typed if get_origin(argument.hint) is list]
@@ -193,7 +193,7 @@ class PalletCommands:
     def _add_call(self, call: PortableVariant) -> None:
         """Add a command that sends a call, and shows the pallet's events of it."""
         path = f"{self._pallet.name}.{call.name}"
-        arguments = told_apart(
+        arguments = with_one_list(
             Argument(field.name or str(at), field.type, self._types.of_field(field, money=True))
             for at, field in enumerate(call.fields)
         )
@@ -218,7 +218,7 @@ class PalletCommands:
 
     def _add_function(self, method: Method) -> None:
         """Add a query of a function of the runtime API."""
-        arguments = told_apart(
+        arguments = with_one_list(
             Argument(param.name, param.type, self._types.annotation(param.type))
             for param in method.inputs
         )

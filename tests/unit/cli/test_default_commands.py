@@ -232,6 +232,6 @@ def test_of_two_lists_each_is_json(polkadot: ChainMetadata) -> None:
     create = commands_of(polkadot, "Staking").commands["set-invulnerables"]
     assert [param.nargs for param in create.params if isinstance(param, click.Argument)] == [-1]
     two = [default.Argument(name, 0, list[u32]) for name in "ab"]
-    apart = default.told_apart([*two, default.Argument("c", 0, u32)])
-    assert [argument.hint for argument in apart] == [None, None, u32]
-    assert default.told_apart(two[:1]) == two[:1]
+    typed = default.with_one_list([*two, default.Argument("c", 0, u32)])
+    assert [argument.hint for argument in typed] == [None, None, u32]
+    assert default.with_one_list(two[:1]) == two[:1]
