@@ -10,10 +10,10 @@ chain's runtime may be one that this program does not have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import cleandoc
 from types import SimpleNamespace
-from typing import Annotated, Final, NamedTuple, cast
+from typing import Annotated, Final, NamedTuple, cast, get_origin
 
 import click
 from click.core import ParameterSource
@@ -21,7 +21,8 @@ from click.core import ParameterSource
 from btt_chain.client.arguments import Arguments
 from btt_chain.client.chain import Chain
 from btt_chain.client.decoding import EventView
-from btt_chain.client.errors import printable
+from btt_chain.client.errors import Undecodable, printable
+from btt_chain.client.items import CONTRADICTION
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.presented import StoredRecords, key_names, marked, optional, presented_types
 from btt_chain.client.transactions import Included
@@ -39,6 +40,8 @@ from cli.common.session import open_chain, run
 from cli.declared import Ruled, composed, query
 from cli.parameters import Input, Parameter
 
+MAX_EQUAL: Final = 8
+"""Maximum number of items of a pallet with one name: a call, a function, storage items."""
 LIMIT: Final = "limit"
 LIMITED: Final = Annotated[u32, Input(help="Maximum number of entries.", default="100", least=1)]
 
@@ -68,6 +71,15 @@ class Argument(NamedTuple):
         if self.hint is None:
             return arguments.read(self.kind, str(value), self.name)
         return plain(value)
+
+
+def with_one_list(arguments: Iterable[Argument]) -> list[Argument]:
+    """Return arguments of which at most one is a list of words; of several, each is JSON."""
+    typed = list(arguments)
+    lists = [argument for argument in typed if get_origin(argument.hint) is list]
+    if len(lists) < 2:
+        return typed
+    return [argument._replace(hint=None) if argument in lists else argument for argument in typed]
 
 
 class EventLines(Rule[Sequence[EventView]]):
@@ -102,14 +114,16 @@ def pallet_group(name: str, args: Sequence[str], ctx: click.Context) -> Group | 
     """
     url, timeout = node_of(name, args, ctx)
 
-    async def read() -> ChainMetadata:
+    async def read() -> Group | list[str]:
+        """Return the commands of the pallet, or the names of the chain's pallets."""
         async with open_chain(url, timeout) as chain:
-            return chain.metadata
+            metadata = chain.metadata
+        pallets = {command_name(pallet.name): pallet for pallet in metadata.items.runtime.pallets}
+        return PalletCommands(metadata, pallets[name]).group if name in pallets else [*pallets]
 
-    metadata = run(read())
-    pallets = {command_name(pallet.name): pallet for pallet in metadata.items.runtime.pallets}
-    if name in pallets:
-        return PalletCommands(metadata, pallets[name]).group
+    pallets = run(read())
+    if isinstance(pallets, Group):
+        return pallets
     own = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
     near = similar_names(name, [*own, *pallets])
     if near:
@@ -179,10 +193,10 @@ class PalletCommands:
     def _add_call(self, call: PortableVariant) -> None:
         """Add a command that sends a call, and shows the pallet's events of it."""
         path = f"{self._pallet.name}.{call.name}"
-        arguments = [
+        arguments = with_one_list(
             Argument(field.name or str(at), field.type, self._types.of_field(field, money=True))
             for at, field in enumerate(call.fields)
-        ]
+        )
 
         def compose(chain: ViewClient, **values: object) -> dict[str, object]:
             reader = chain.chain.metadata.arguments
@@ -204,10 +218,10 @@ class PalletCommands:
 
     def _add_function(self, method: Method) -> None:
         """Add a query of a function of the runtime API."""
-        arguments = [
+        arguments = with_one_list(
             Argument(param.name, param.type, self._types.annotation(param.type))
             for param in method.inputs
-        ]
+        )
 
         async def ask(chain: ViewClient, **values: object) -> Ruled:
             reader = chain.chain.metadata.arguments
@@ -229,6 +243,8 @@ class PalletCommands:
         async def ask(chain: ViewClient, **values: object) -> Ruled:
             reader, storage = chain.chain.metadata.arguments, self._metadata.storage
             typed = [argument for argument in arguments if values[argument.key] is not None]
+            if typed != arguments[: len(typed)]:
+                raise Mistyped("a key is missing in front of another: type it, or leave out both")
             keys = [argument.read(values[argument.key], reader) for argument in typed]
             key, is_complete = storage.key(self._pallet, entry, keys)
             if not is_complete:
@@ -251,7 +267,8 @@ class PalletCommands:
             show.note(f"only the first {limit} are shown; see more with --limit")
         values = await chain.storage_batch(keys[:limit], block)
         records = StoredRecords(self._metadata, entry)
-        rows = [records.record(key, raw) for key, raw in zip(keys, values, strict=False)]
+        entries = [records.record(key, raw) for key, raw in zip(keys, values, strict=False)]
+        rows = [entry for entry in entries if entry is not None]
         return Ruled(cast("Rule[object]", Items(cast("Rule[object]", records.rule))), rows)
 
     def _describe(
@@ -260,8 +277,12 @@ class PalletCommands:
     ) -> str:  # fmt: skip
         """Give a function the name, the parameters and the help of a command; return an example."""
         title = command_name(name)
-        while title in self.group.commands:
+        for _ in range(MAX_EQUAL):
+            if title not in self.group.commands:
+                break
             title = f"show-{title}"
+        else:
+            raise Undecodable(f"{CONTRADICTION}: {MAX_EQUAL} items are called {title}")
         function.__name__, function.__doc__ = title, help_of(docs) or printable(name)
         returned = function.__annotations__["return"]
         function.__annotations__ = {"chain": ViewClient, **hints, "return": returned}

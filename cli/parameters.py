@@ -16,7 +16,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, Items, Option, Unfit, rule_of
 from btt_chain.present.scalars import Account, Count, Truth
 from btt_chain.primitives.account import AccountId, MultiAddress
-from btt_chain.scale import TypeName
+from btt_chain.scale import TypeName, u64
 from btt_chain.scale.hints import hints_of
 from cli.common.errors import Mistyped
 
@@ -182,10 +182,10 @@ async def context_of(client: ViewClient) -> Context:
     prefix = client.prefix
     try:
         slot_ms: int | None = client.slot_ms
-        genesis = int(str(await client.chain.storage("Babe.GenesisSlot")))
+        genesis = await client.storage(u64, "Babe.GenesisSlot")
     except errors.NotFound:  # a chain without Babe has no dates: slots are shown as numbers
-        slot_ms, genesis = None, 0
-    genesis_ms = genesis * slot_ms if genesis and slot_ms else None
+        slot_ms, genesis = None, None
+    genesis_ms = int(genesis) * slot_ms if genesis and slot_ms else None
     return Context(
         prefix, client.currency, slot_ms, genesis_ms, lambda text: read_account(text, prefix)
     )

@@ -79,7 +79,8 @@ def _meant(text: str) -> str:
 
 
 def _development_account(uri: str) -> bytes:
-    if is_path_like(uri):
+    # Where names are used, a person at this machine types; others do not learn what is on its disk.
+    if is_path_like(uri, is_on_disk=names_in_use() is not None):
         raise AccountError(path_like(uri))
     try:
         return KeyPair.from_uri(uri).account_id
@@ -97,10 +98,13 @@ def _hex_account(text: str) -> bytes:
     return account
 
 
-def is_path_like(text: str) -> bool:
-    """Return True if a text that begins with // is a path rather than a development key."""
+def is_path_like(text: str, *, is_on_disk: bool = True) -> bool:
+    """Return True if a text that begins with // is a path rather than a development key.
+
+    With `is_on_disk`, that is also one of a file or in a folder of this machine.
+    """
     path = Path(text)
-    if path.is_file() or (path.parent.is_dir() and len(path.parts) > 2):
+    if is_on_disk and (path.is_file() or (path.parent.is_dir() and len(path.parts) > 2)):
         return True
     if FILE_NAME.fullmatch(path.name) or (text.startswith("///") and "/" in text[3:]):
         return True

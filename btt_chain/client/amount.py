@@ -75,6 +75,8 @@ class Currency:
 
     def format(self, planck: int) -> str:
         """Return `planck` exactly, in whole units, or in planck if that is easier to read."""
+        if planck < 0:
+            return f"-{self.format(-planck)}"
         # Below a millionth, a reader would have to count zeros.
         if 0 < planck < 10 ** max(self.decimals - 6, 0):
             return f"{planck:_} {PLANCK}"

@@ -20,7 +20,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from btt_chain.client.amount import BTT, PLANCK, Currency
+from btt_chain.client.amount import BTT, Currency
 from btt_chain.client.decoding import EventView, ExtrinsicView
 from btt_chain.client.errors import (
     InvalidAnswer,
@@ -452,6 +452,7 @@ async def find_block(connection: Connection, which: str) -> bytes:
 
 
 _DIGITS: Final = re.compile("[0-9]{1,3}", re.ASCII)
+_NUMBER_FIRST: Final = re.compile(r"[\d.,_]+\s")
 MAX_SYMBOL: Final = 32
 """Maximum characters of a currency's symbol."""
 
@@ -523,7 +524,9 @@ def _is_symbol(text: str) -> bool:
         0 < len(text) <= MAX_SYMBOL
         and text.isprintable()
         and text == text.strip()
-        and text.lower() != PLANCK
+        # An amount of another chain never reads as one of BTT, or as more than it is.
+        and (text == BTT.symbol or text.lower() not in map(str.lower, BTT.units))
+        and not _NUMBER_FIRST.match(text)
     )
 
 

@@ -25,8 +25,9 @@ from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.values import Values, has_amounts, is_money
 from btt_chain.client.views import shaped
 from btt_chain.present import Context, Json, Part, Record, Rule, Schema, Unfit, rule_of
+from btt_chain.present.composites import KIND
 from btt_chain.primitives.account import AccountId, MultiAddress
-from btt_chain.primitives.meaning import BILLIONTHS, MILLIONTHS, MONEY, PERCENT, UNDECLARED
+from btt_chain.primitives.meaning import BILLIONTHS, MILLIONTHS, MONEY, PERCENT, UNDECLARED, UNITS
 from btt_chain.scale import Fixed, Meaning, TypeName, Variant
 from btt_chain.scale.metadata import (
     ArrayDef,
@@ -97,7 +98,8 @@ class PresentedTypes:
         try:
             self._sizes[type_id] = size = 1 + sum(map(self._size, self._within(type_id)))
             hint = None if size > MAX_PARTS else self._annotation(type_id)
-        except (TypeError, ValueError):  # names that Python's types cannot have
+        # Names that Python's types cannot have, and numbers of types that the metadata lack.
+        except (TypeError, ValueError, LookupError):
             hint = None
         finally:
             self._unfinished.pop()
@@ -135,6 +137,8 @@ class PresentedTypes:
             return hint
         if definition.kind.name == "u128" and is_money(self._types, field, money):
             return marked(hint, MONEY)
+        if definition.kind.name == "u128" and "Balance" in (field.type_name or ""):
+            return marked(hint, UNITS)
         return hint if field.type_name is None else marked(hint, TypeName(field.type_name))
 
     def _bare(self, type_id: int) -> object:
@@ -193,9 +197,13 @@ class PresentedTypes:
     def _choice(self, type_id: int, variants: Sequence[PortableVariant]) -> object | None:
         """Return an enumeration, an optional type, or a union of variants."""
         if self._types.is_option(type_id):
-            inner = self._composite((), variants[-1].fields, None)
+            some = variants[-1].fields
+            # An absent value within an option would be shown as an absent option.
+            is_nested = any(self._types.is_option(field.type) for field in some)
+            inner = None if is_nested else self._composite((), some, None)
             return None if inner is None else optional(inner)
-        if not all(variant.name.isidentifier() for variant in variants) or not variants:
+        names = [variant.name for variant in variants]
+        if not names or not _are_names(names) or any(name[0] == "_" for name in names):
             return None
         if not any(variant.fields for variant in variants):
             members = {variant.name: int(variant.index) for variant in variants}
@@ -208,6 +216,8 @@ class PresentedTypes:
         is_unnamed = any(field.name is None for field in variant.fields)
         names = _attributes(variant.fields, is_unnamed=is_unnamed)
         if None in hints or names is None:
+            return None
+        if any(name in {KIND, "self"} or hasattr(Variant, name) for name in names):
             return None
         body = {"__annotations__": dict(zip(names, hints, strict=True)), "__module__": __name__}
         make = cast("Callable[..., object]", type(Variant))
@@ -228,7 +238,8 @@ class StoredRecords:
         rules = [rule_of(str) if kind is None else types.rule(kind) for kind in kept]
         parts = [Part(name, rule) for name, rule in zip(self._names, rules, strict=True)]
         fields = self.value_rule.parts if isinstance(self.value_rule, Record) else []
-        if not fields or {part.name for part in fields} & {part.name for part in parts}:
+        self._is_apart = not fields or bool({part.name for part in fields} & {*self._names})
+        if self._is_apart:
             fields = [Part(VALUE, self.value_rule)]
         self._fields = [part.name for part in fields]
         self.rule: Final = Record(SimpleNamespace, [*parts, *fields])
@@ -238,16 +249,18 @@ class StoredRecords:
         kind, value = self._storage.stored(self._entry, raw)
         return None if value is None else self._types.value(kind, value)
 
-    def record(self, key: bytes, raw: bytes | None) -> object:
-        """Return an entry by its key in the state and its value."""
+    def record(self, key: bytes, raw: bytes | None) -> object | None:
+        """Return an entry by its key in the state and its value; None if nothing is stored."""
         value = self.value(raw)
+        if raw is None and value is None:
+            return None
         keys = [
             part if kind is None else self._types.value(kind, part)
             for kind, part in self._storage.key_parts(self._entry, key)
         ]
         record = SimpleNamespace(**dict(zip(self._names, keys, strict=True)))
         for field in self._fields:
-            setattr(record, field, value if field == VALUE else getattr(value, field))
+            setattr(record, field, value if self._is_apart else getattr(value, field))
         return record
 
 
@@ -297,10 +310,19 @@ def _attributes(fields: Sequence[PortableField], *, is_unnamed: bool = False) ->
     if is_unnamed:
         return [f"part_{at}" for at, _ in enumerate(fields)]
     names = [field.name or "" for field in fields]
-    if not all(name.isascii() and name.isidentifier() and name[:2] != "__" for name in names):
+    if not _are_names(names):
         return None
-    names = [name + "_" if iskeyword(name) else name for name in names]
-    return None if len(set(names)) < len(names) else names
+    # An underscore at the end of an attribute is not on the wire.
+    return [name + "_" if iskeyword(name) or name[-1] == "_" else name for name in names]
+
+
+def _are_names(names: Sequence[str]) -> bool:
+    """Return True if names are few, can be those of attributes, and differ in JSON and in words."""
+    if len(names) > MAX_PARTS:
+        return False
+    return len({name.replace("_", "").lower() for name in names}) == len(names) and all(
+        name.isascii() and name.isidentifier() and name[:2] != "__" for name in names
+    )
 
 
 def optional(hint: object) -> object:

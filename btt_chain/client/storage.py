@@ -100,14 +100,15 @@ class StorageItems:
         return self._by_prefix.get(key[:PREFIX_BYTES])
 
     def key_types(self, entry: StorageEntry) -> list[tuple[int, StorageHasher]]:
-        """Return the type and hasher of each key of a storage item."""
+        """Return the type and hasher of each key of a storage item. Raises Undecodable."""
         if isinstance(entry.type, PlainEntry):
             return []
         hashers = entry.type.hashers
-        definition = self._types.type(entry.type.key).definition
-        if len(hashers) > 1 and isinstance(definition, TupleDef):
-            return list(zip(definition.items, hashers, strict=True))
-        return [(entry.type.key, hashers[0])]
+        with decoding(CONTRADICTION):
+            definition = self._types.type(entry.type.key).definition
+            if len(hashers) > 1 and isinstance(definition, TupleDef):
+                return list(zip(definition.items, hashers, strict=True))
+            return [(entry.type.key, hashers[0])]
 
     def kept_keys(self, entry: StorageEntry) -> list[int | None]:
         """Return the type of each key of an item; None for one of which only the hash is stored."""

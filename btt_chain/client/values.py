@@ -6,7 +6,8 @@ Numbers of 64 bits and more are text in JSON, because many programs would round 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from btt_chain.client.amount import Currency
@@ -22,6 +23,7 @@ from btt_chain.scale.metadata import (
     PrimitiveDef,
     SequenceDef,
     TupleDef,
+    TypeDef,
     VariantDef,
 )
 from btt_chain.scale.portable import MULTI_ADDRESS, Plain, Portable
@@ -201,14 +203,37 @@ def is_money(types: Portable, field: PortableField, otherwise: bool) -> bool:
     """Return True if numbers in a field are amounts: by the name of its type, if it has one.
 
     In calls and events a u128 is money unless its type has another name; an amount that is
-    mistaken for a number would be read in planck.
+    mistaken for a number would be read in planck. Balances of assets are numbers of their units.
     """
     name = field.type_name or ""
     if "Balance" in name:
-        return True
+        return "Deposit" in name or id(field) not in _fields_of_units(types)
     if name in {"", "u128", "Compact<u128>"} or not _is_u128(types, field.type):
         return otherwise
     return False
+
+
+@lru_cache(maxsize=16)
+def _fields_of_units(types: Portable) -> frozenset[int]:
+    """Return the identities of the fields of pallet Assets, whose balances are not the chain's.
+
+    Reasons of accounts to exist are those of the pallet, too, with deposits of the chain's money.
+    """
+    return frozenset(
+        id(field)
+        for kind in types.types
+        if kind.path[:1] == ["pallet_assets"] and kind.path[-1] != "ExistenceReason"
+        for field in _all_fields(kind.definition)
+    )
+
+
+def _all_fields(definition: TypeDef) -> Iterator[PortableField]:
+    match definition:
+        case CompositeDef(fields):
+            yield from fields
+        case VariantDef(variants):
+            for variant in variants:
+                yield from variant.fields
 
 
 def has_amounts(name: str, docs: Sequence[str]) -> bool:

@@ -36,6 +36,7 @@ from btt_chain.client.errors import InvalidAnswer, InvalidArgument
 from btt_chain.client.transactions import Call, Included
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import ByMember
 from btt_chain.scale import FixedBytes, Variant, u8
 from btt_chain.scale.hints import hints_of
 from btt_chain.scale.portable import Plain
@@ -75,8 +76,12 @@ class ViewClient:
 
     @property
     def slot_ms(self) -> int:
-        """Milliseconds of a slot."""
-        return int(str(self.chain.constant(SLOT_MS)))
+        """Milliseconds of a slot. Raises NotFound without Babe, InvalidAnswer for a wrong one."""
+        value = self.chain.constant(SLOT_MS)
+        ms = _reader(int)(value, SLOT_MS)
+        if not isinstance(ms, int) or ms <= 0:
+            raise _wrong(value, SLOT_MS, "a time above zero")
+        return ms
 
     async def api(
         self,
@@ -195,6 +200,9 @@ def _made(kind: object) -> Reader:
     if origin is Annotated:
         base = args[0]
         is_enum = isinstance(base, type) and issubclass(base, Variant)
+        sizes = [len(mark.kind) for mark in args[1:] if isinstance(mark, ByMember)]
+        if sizes:
+            return _sized(_reader(base), sizes[0])
         return _variants([base]) if is_enum else _reader(base)
     if origin in (Union, UnionType):
         return _union(args)
@@ -346,6 +354,17 @@ def _list(item: Reader) -> Reader:
         if not isinstance(value, list):
             raise _wrong(value, where, "a list")
         return [item(part, where) for part in value]
+
+    return read
+
+
+def _sized(items: Reader, size: int) -> Reader:
+    """Return the reader of a list with a fixed number of items."""
+
+    def read(value: Plain, where: str) -> object:
+        if not isinstance(value, list) or len(value) != size:
+            raise _wrong(value, where, f"a list of {size}")
+        return items(value, where)
 
     return read
 

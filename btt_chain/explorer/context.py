@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected
@@ -16,6 +16,8 @@ from btt_chain.explorer.doctor import Doctor
 from btt_chain.explorer.index.driver import Progress
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.specs import Specs, open_chain
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger("explorer")
 
@@ -76,6 +78,27 @@ class LiveNode:
         return {key: raw for key, raw in zip(keys, found, strict=True) if raw is not None}
 
 
+class Shared(Generic[Answer]):
+    """Answers of the node at the last final block that all visitors share, each made once.
+
+    What they cost the node depends on the state, not on who asks. They are made one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._at: bytes | None = None
+        self._answers: dict[str, Answer] = {}
+        self._making = asyncio.Lock()
+
+    async def get(self, at: bytes, name: str, make: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer of a name at a block; made if it is not here. Raises as `make`."""
+        async with self._making:
+            if self._at != at:
+                self._at, self._answers = at, {}
+            if name not in self._answers:
+                self._answers[name] = await make()
+            return self._answers[name]
+
+
 @dataclass(slots=True)
 class Context:
     """All that views read."""
@@ -88,3 +111,5 @@ class Context:
     """Examines the node; None where there is nothing to examine it with."""
     is_public: bool = False
     """Other machines may read the pages."""
+    contents: Shared[Mapping[str, object]] = field(default_factory=Shared)
+    """Stored values by pallet."""

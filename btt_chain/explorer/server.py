@@ -16,6 +16,7 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 from jinja2 import TemplateError
 
+from btt_chain.client.names import use_names
 from btt_chain.explorer import economy, openapi, subscan
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.exporting import Exports
@@ -151,6 +152,7 @@ class Server:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Turn errors into pages, add the headers."""
+        use_names(None)  # those of the operator's wallet are not for visitors
         try:
             response = await handler(request)
         except web.HTTPException as error:

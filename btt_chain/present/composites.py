@@ -219,6 +219,10 @@ class Newtype(Rule[object]):
         """Return the text of the field."""
         return self.inner.text(getattr(value, self.name), context)
 
+    def parse(self, text: str, context: Context) -> object:
+        """Return the record of a field's text. Raises Unfit."""
+        return self.make(self.inner.parse(text, context))
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

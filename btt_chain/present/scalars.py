@@ -150,9 +150,9 @@ class Percentage(Count[Number], Generic[Number]):
 
     def text(self, value: Number, context: Context) -> str:
         """Return the exact percentage."""
-        whole, rest = divmod(int(value), 10**self.decimals)
+        whole, rest = divmod(abs(int(value)), 10**self.decimals)
         decimals = f"{rest:0{self.decimals}}".rstrip("0") if rest else ""
-        return f"{whole:_}{'.' if decimals else ''}{decimals} %"
+        return f"{'-' if value < 0 else ''}{whole:_}{'.' if decimals else ''}{decimals} %"
 
     def parse(self, text: str, context: Context) -> Number:
         """Return the value of a percentage. Raises Unfit."""
@@ -176,8 +176,10 @@ class Moment(Count[Number], Generic[Number]):
     def text(self, value: Number, context: Context) -> str:
         """Return a date or a duration; the number of a slot on a chain without dates."""
         scale = self._scale(context)
+        if self.origin is Origin.SPAN and scale is not None:
+            return f"{'-' if value < 0 else ''}{span(abs(int(value)) * scale[1])}"
         if self.origin is Origin.SPAN:
-            return f"{int(value):_} slots" if scale is None else span(int(value) * scale[1])
+            return f"{int(value):_} slots"
         if scale is not None:
             return date(scale[0] + int(value) * scale[1])
         if self.unit is Unit.SLOT:

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import NoneType
-from typing import Annotated, Final, TypeAlias, get_args
+from typing import Annotated, Final, TypeAlias, get_args, get_origin
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context, Json, rule_of
@@ -20,10 +20,11 @@ from btt_chain.present.composites import camel_case
 from btt_chain.present.scalars import lower_initial
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.rpc.params import U32, Hash, Parsed, Parser, unsigned
+from btt_chain.rpc.params import U32, Hash, Parsed, Parser, parser, unsigned
+from btt_chain.rpc.protocol import invalid_params
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Views
-from btt_chain.scale import Codec, codec, u32
+from btt_chain.scale import Codec, EncodeError, codec, u32
 from btt_chain.scale.hints import hints_of
 from runtime.frame.api import RuntimeApi, api_name
 
@@ -58,14 +59,20 @@ class Argument:
     name: str
     """Its name on the wire."""
     kind: Callable[[object], object]
+    """Its type, of which values of the shared `FORMS` are made."""
     codec: Codec[object]
     form: object
     """Its JSON form, as an annotation that `params.parser` takes."""
     default: object
 
     def encode(self, value: object) -> bytes:
-        """Return the encoding of a value that was read from JSON."""
-        return self.codec.encode(None if value is None else self.kind(value))
+        """Return the encoding of a value that was read from JSON. Raises RpcError if it is long."""
+        if value is not None and isinstance(self.kind, type) and not isinstance(value, self.kind):
+            value = self.kind(value)
+        try:
+            return self.codec.encode(value)
+        except EncodeError as error:
+            raise invalid_params(f"`{self.name}`: {error}") from None
 
 
 def derived(
@@ -81,21 +88,24 @@ def derived(
     """Return the handler of a method that calls a runtime API's method.
 
     `defaults` makes arguments optional; `names` are other names on the wire, `forms` the JSON forms
-    of arguments whose types have none. `page` is the maximum and the default of `limit`. `convert`
-    makes the answer if the result's own JSON is not it.
+    of arguments whose types have none. `page` is the maximum and the default of a `limit` of 32
+    bits, a number of records. `convert` makes the answer if the result's own JSON is not it.
     """
     hints = hints_of(function)
     called, result = api_name(function), hints.pop("return")
     arguments, empty = [], inspect.Parameter.empty
     for each, hint in hints.items():
         kind, is_optional = _without_none(hint)
+        bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         form = (forms or {}).get(each) or form_of(kind)
-        default: object = None if is_optional else empty
-        if each == "limit" and page is not None:
+        default: object = empty
+        if is_optional:
+            form, default = Annotated[object, Parsed(partial(_or_none, parser(form)))], None
+        if each == "limit" and page is not None and bare is u32:
             form, default = Annotated[int, Parsed(partial(page_size, page))], page
         default = (defaults or {}).get(each, default)
         wire_name = (names or {}).get(each, each)
-        arguments.append(Argument(wire_name, kind, codec(hint), form, default))
+        arguments.append(Argument(wire_name, bare, codec(hint), form, default))
     # An argument before one that is required is required, too.
     required = max((at for at, each in enumerate(arguments) if each.default is empty), default=-1)
 
@@ -159,6 +169,10 @@ def has_json(function: Callable[..., object]) -> bool:
 def form_of(kind: object) -> object:
     """Return the JSON form of a type. TypeError if it has none."""
     return FORMS.get(kind) or Annotated[object, Parsed(read_as(kind))]
+
+
+def _or_none(parse: Parser, value: object) -> object:
+    return None if value is None else parse(value)
 
 
 def _without_none(hint: Callable[[object], object]) -> tuple[Callable[[object], object], bool]:

@@ -275,7 +275,10 @@ class _Reader:
         if not fields:
             return None, at
         if fields[0].name is not None:
-            return {f.name or "": v for f, v in zip(fields, values, strict=True)}, at
+            named = {f.name or "": v for f, v in zip(fields, values, strict=True)}
+            if len(named) < len(fields):  # of two values, readers would see one
+                raise DecodeError("record", at, "two fields have one name")
+            return named, at
         return (values[0] if len(values) == 1 else values), at
 
     def variant(

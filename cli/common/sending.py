@@ -321,7 +321,8 @@ class Sender:
         )
         note_foreign(chain)
         fee, trial = await asyncio.gather(
-            self._fee(chain, wire), tried(chain, wire, is_all=self.is_dry_run)
+            self._fee(chain, wire),
+            tried(chain, wire, made, signer, is_dry_run=self.is_dry_run),
         )
         view = chain.metadata.decoder.call(call.raw)
         if not self.as_json:

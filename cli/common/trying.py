@@ -35,22 +35,25 @@ class Trial:
     untried: str | None = None
 
 
-async def tried(chain: Chain, wire: bytes, *, is_all: bool) -> Trial:
-    """Try a transaction; with `is_all` also by the older method of nodes for local callers.
+async def tried(chain: Chain, wire: bytes, call: Call, signer: bytes, *, is_dry_run: bool) -> Trial:
+    """Try a transaction, without its signature: the node gets nothing that it could send.
 
-    That one gets the whole transaction. Refused if `is_all` and neither is possible.
+    A dry run on a chain that can try no transactions tries the call alone, without a fee; Refused
+    if the chain cannot do that either.
     """
     try:
         effects = await chain.transactions.simulate(wire)
+        if effects is None and is_dry_run:
+            effects = await chain.transactions.simulate_call(signed_by(signer), call)
         if effects is not None:
             return Trial(effects, effects.error)
-        if not is_all:
+        if not is_dry_run:
             return Trial(None, None, NO_API)
-        return Trial(None, await chain.transactions.dry_run(wire))
+        raise Refused("this chain's runtime cannot try a call, and no node gets one that is signed")
     except TransactionRefused as error:
         return Trial(None, str(error))
     except RpcError as error:
-        if is_all:
+        if is_dry_run:
             raise Refused(f"the call cannot be tried: {error}") from None
         return Trial(None, None, f"the node could not try the call, it is sent untried: {error}")
 

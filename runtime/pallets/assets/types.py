@@ -7,7 +7,7 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.meaning import TEXT
+from btt_chain.primitives.meaning import TEXT, UNITS
 from btt_chain.scale import Bounded, Compact, Path, TypeName, Variant, path, u8, u32, u128
 from runtime.frame.aliases import Account, Balance
 
@@ -46,9 +46,9 @@ class AssetDetails:
     issuer: Account
     admin: Account
     freezer: Account
-    supply: Balance
+    supply: Annotated[Balance, UNITS]
     deposit: Annotated[u128, TypeName("DepositBalance")]
-    min_balance: Balance
+    min_balance: Annotated[Balance, UNITS]
     is_sufficient: bool
     accounts: u32
     """Number of accounts that hold units or keep a place for them with a deposit."""
@@ -105,7 +105,7 @@ ExistenceReason = Annotated[
 class AssetAccount:
     """One account's balance of an asset."""
 
-    balance: Balance
+    balance: Annotated[Balance, UNITS]
     status: AccountStatus
     reason: Annotated[ExistenceReason, TypeName("ExistenceReason<DepositBalance, AccountId>")]
     extra: Annotated[tuple[()], TypeName("Extra")] = ()

@@ -245,10 +245,8 @@ def test_a_key_and_flat_fields_are_members_of_one_record() -> None:
 @asynccontextmanager
 async def no_chain(url: str, timeout: float) -> AsyncIterator[object]:
     """A connection to a chain that has a currency and a time, and nothing else."""
-    storage = AsyncMock(return_value="0")
-    yield SimpleNamespace(
-        prefix=42, slot_ms=6_000, currency=BTT, chain=SimpleNamespace(storage=storage)
-    )
+    storage = AsyncMock(return_value=u64(0))
+    yield SimpleNamespace(prefix=42, slot_ms=6_000, currency=BTT, storage=storage)
 
 
 def test_a_program_has_its_options_and_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:

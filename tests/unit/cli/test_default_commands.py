@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import lzma
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from btt_chain.client.chain import read_chain_metadata
 from btt_chain.client.decoding import EventView
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.present import Context
-from btt_chain.scale import compact_decode, u64
-from cli import default
+from btt_chain.scale import compact_decode, u32, u64
+from btt_chain.scale.metadata import (
+    MapEntry,
+    PlainEntry,
+    RuntimeMetadata,
+    StorageEntry,
+    StorageHasher,
+    StorageModifier,
+)
+from cli import declared, default
 from cli.common.config import META, Settings
 from cli.default import PalletCommands, command_name, node_of
 from cli.parameters import Parameter
@@ -21,6 +33,7 @@ from cli.program import program
 from runtime import BttRuntime
 from runtime.apis.metadata import metadata
 from runtime.params import RuntimeParams
+from unit.client.test_other_chains import changed
 
 POLKADOT = Path(__file__).parents[2] / "vectors" / "metadata" / "polkadot-v15.scale.xz"
 
@@ -138,3 +151,87 @@ def test_events_are_written_with_their_fields() -> None:
     assert default.EVENTS.json(events, Context()) == [
         {"event": "Board.Pinned", "fields": {"who": "5G"}}, {"event": "A.B", "fields": {}},
     ]  # fmt: skip
+
+
+def with_entries(*entries: StorageEntry) -> ChainMetadata:
+    """Return the metadata of a chain whose Balances have more storage items."""
+
+    def add(metadata: RuntimeMetadata) -> None:
+        storage = next(p.storage for p in metadata.pallets if p.name == "Balances")
+        assert storage is not None
+        storage.entries.extend(entries)
+
+    return read_chain_metadata(changed(add), {})
+
+
+def odd(kind: PlainEntry | MapEntry, name: str = "Odd") -> StorageEntry:
+    return StorageEntry(name, StorageModifier.Optional, kind, b"", [])
+
+
+NO_SUCH = u32(99_999)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [odd(MapEntry([], u32(0), u32(0)))],
+        [odd(MapEntry([StorageHasher.Identity], NO_SUCH, u32(0)))],
+        [odd(PlainEntry(u32(0)))] * 2_000,
+    ],
+)
+def test_a_chain_that_contradicts_itself_has_an_error_in_place_of_commands(
+    monkeypatch: pytest.MonkeyPatch, entries: list[StorageEntry]
+) -> None:
+    chain = with_entries(*entries)
+
+    @asynccontextmanager
+    async def connected(*_: object) -> AsyncIterator[SimpleNamespace]:
+        yield SimpleNamespace(metadata=chain)
+
+    monkeypatch.setattr(default, "open_chain", connected)
+    result = CliRunner().invoke(program, ["balances", "odd"])
+    assert result.exit_code == 1
+    assert "the chain's metadata contradict themselves" in result.output
+
+
+def test_a_type_that_is_not_there_costs_only_its_item() -> None:
+    commands = commands_of(with_entries(odd(PlainEntry(NO_SUCH))), "Balances").commands
+    assert {"odd", "total-issuance"} <= set(commands)
+
+
+def test_a_key_is_not_taken_for_another(
+    chain: ChainMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Chain(SimpleNamespace):
+        prefix, currency, slot_ms = 42, chain.currency, 6_000
+
+        async def storage(self, *_: object) -> None:
+            return None
+
+    @asynccontextmanager
+    async def connected(*_: object) -> AsyncIterator[Chain]:
+        yield Chain(chain=SimpleNamespace(metadata=chain))
+
+    monkeypatch.setattr(declared, "view_chain", connected)
+    result = CliRunner().invoke(commands_of(chain, "Oracle"), ["raw-values", "-", "BTT/CNY"])
+    assert result.exit_code == 2
+    assert "a key is missing in front of another" in result.output
+
+
+@pytest.mark.parametrize("name", ["chain", "polkadot"])
+def test_each_command_can_be_typed(name: str, request: pytest.FixtureRequest) -> None:
+    chain: ChainMetadata = request.getfixturevalue(name)
+    for pallet in chain.items.runtime.pallets:
+        for command in PalletCommands(chain, pallet).group.commands.values():
+            count = sum(isinstance(param, click.Argument) for param in command.params)
+            with suppress(click.UsageError):
+                command.make_context(command.name, ["x"] * count)
+
+
+def test_of_two_lists_each_is_json(polkadot: ChainMetadata) -> None:
+    create = commands_of(polkadot, "Staking").commands["set-invulnerables"]
+    assert [param.nargs for param in create.params if isinstance(param, click.Argument)] == [-1]
+    two = [default.Argument(name, 0, list[u32]) for name in "ab"]
+    typed = default.with_one_list([*two, default.Argument("c", 0, u32)])
+    assert [argument.hint for argument in typed] == [None, None, u32]
+    assert default.with_one_list(two[:1]) == two[:1]

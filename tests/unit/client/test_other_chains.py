@@ -117,7 +117,9 @@ def test_what_is_no_amount_stays_refused(text: str) -> None:
         Currency("UNIT", 12).parse(text)
 
 
-@pytest.mark.parametrize("symbol", ["x" * 33, " x", "a\u202eb", "a\n", "Planck"])
+@pytest.mark.parametrize(
+    "symbol", ["x" * 33, " x", "a\u202eb", "a\n", "Planck", "btt", "mBTT", "MBTT", "000 X", ".5 X"]
+)
 def test_a_symbol_that_hides_something_is_refused(symbol: str) -> None:
     with pytest.raises(InvalidAnswer, match="symbol"):
         read_properties({"tokenSymbol": symbol, "tokenDecimals": 12})

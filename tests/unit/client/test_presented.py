@@ -17,19 +17,22 @@ from btt_chain.client.presented import (
     key_names,
     presented_types,
 )
-from btt_chain.present import Context, Unfit
+from btt_chain.present import Context, Unfit, record
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import compact_decode, u8, u32, u64
+from btt_chain.scale import compact_decode, u8, u32, u64, u128
 from btt_chain.scale.metadata import (
     CompactDef,
     CompositeDef,
+    MapEntry,
     PortableField,
     PortableType,
     PortableVariant,
     RuntimeMetadata,
     SequenceDef,
     StorageEntry,
+    StorageHasher,
+    StorageModifier,
     TupleDef,
     TypeDef,
     VariantDef,
@@ -37,6 +40,7 @@ from btt_chain.scale.metadata import (
 from btt_chain.scale.portable import Plain
 from runtime import BttRuntime
 from runtime.apis.metadata import metadata
+from runtime.pallets.assets.types import AssetDetails
 from runtime.params import RuntimeParams
 from unit.client.test_other_chains import changed, same, type_at
 
@@ -126,6 +130,38 @@ def test_bytes_are_text_if_they_are_text(chain: ChainMetadata) -> None:
         rule.parse("0x1", SHOWN)
 
 
+def test_balances_of_assets_are_units_and_deposits_are_money(chain: ChainMetadata) -> None:
+    shown_as = Context(currency=chain.currency)
+
+    def row(path: str, keys: list[Plain], value: Plain) -> dict[str, str]:
+        pallet, entry = chain.items.storage(path)
+        key, _ = chain.storage.key(pallet, entry, keys)
+        records = StoredRecords(chain, entry)
+        raw = chain.items.types.encode(entry.type.value, value)
+        return records.rule.labelled(records.record(key, raw), shown_as)
+
+    who = "0x" + "11" * 32
+    asset = row(
+        "Assets.Asset", [1], {
+            "owner": who, "issuer": who, "admin": who, "freezer": who, "supply": 10**18,
+            "deposit": 10**18, "min_balance": 1, "is_sufficient": False, "accounts": 1,
+            "sufficients": 0, "approvals": 0, "status": "Live",
+        },
+    )  # fmt: skip
+    assert (asset["supply"], asset["deposit"], asset["min balance"]) == (
+        "1_000_000_000_000_000_000", "1 BTT", "1",
+    )  # fmt: skip
+    account = row(
+        "Assets.Account", [1, who],
+        {"balance": 7, "status": "Liquid", "reason": {"DepositHeld": 10**18}, "extra": None},
+    )  # fmt: skip
+    assert account["balance"] == "7"
+    assert "1 BTT" in account["reason"]
+    transfer = chain.arguments.encode_call("Assets.transfer", ["1", who, "5"])
+    assert chain.decoder.call(transfer).shown["amount"] == "5"
+    assert record(AssetDetails).parts[4].rule.text(u128(5), shown_as) == "5"
+
+
 def test_a_call_has_no_python_type_and_is_shown_by_its_name(chain: ChainMetadata) -> None:
     types, kind = presented_types(chain), chain.items.call_type
     rule = types.rule(kind)
@@ -167,6 +203,15 @@ def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
         for _ in range(MAX_NESTING - 4):
             wide = add(metadata, TupleDef([wide, wide]))
         kinds.append(wide)
+        kinds.append(add(metadata, CompositeDef([PortableField("a", u32(99_999))])))
+        same_key = [PortableField("a_b", account), PortableField("aB", account)]
+        kinds.append(add(metadata, CompositeDef(same_key)))
+        for names in (["__hash__", "A"], ["_a", "b"], ["Ж", "Я"], ["AB", "A_B"], ["Foo", "foo"]):
+            plain = [PortableVariant(name, [], u8(at)) for at, name in enumerate(names)]
+            kinds.append(add(metadata, VariantDef(plain)))
+        for name in ("kind", "self", "NAME"):
+            field = PortableField(name, account)
+            kinds.append(add(metadata, VariantDef([PortableVariant("A", [field], u8(0))])))
         kinds.append(add(metadata, CompositeDef([PortableField("class", account)])))
 
     chain = read_chain_metadata(changed(hostile), {})
@@ -176,6 +221,63 @@ def test_types_of_hostile_metadata_have_no_python_type_and_do_no_harm() -> None:
     assert vars(value) == {"class_": AccountId(b"\x11" * 32)}
     address = ss58.encode(b"\x11" * 32)
     assert presented_types(chain).rule(keyword).json(value, SHOWN) == {"class": address}
+
+
+def test_options_in_options_and_without_variants_are_shown_as_they_are_encoded() -> None:
+    kinds: list[u32] = []
+
+    def hostile(metadata: RuntimeMetadata) -> None:
+        inner = u32(type_at(metadata, "sp_core", "crypto", "AccountId32"))
+        for _ in range(2):
+            some = PortableVariant("Some", [PortableField(None, inner)], u8(1))
+            variants = VariantDef([PortableVariant("None", [], u8(0)), some])
+            metadata.types.append(PortableType(["Option"], [], variants))
+            inner = u32(len(metadata.types) - 1)
+        metadata.types.append(PortableType(["Option"], [], VariantDef([])))
+        kinds.extend([inner, u32(len(metadata.types) - 1)])
+
+    chain = read_chain_metadata(changed(hostile), {})
+    types, (nested, empty) = presented_types(chain), kinds
+    assert types.annotation(empty) is None
+    texts = [
+        types.rule(nested).text(types.value(nested, chain.items.types.decode(nested, raw)), SHOWN)
+        for raw in (b"\0", b"\1\0")
+    ]
+    assert texts == ["none", "{Some: none}"]
+
+
+def test_a_field_whose_name_ends_with_an_underscore_is_read() -> None:
+    def odd(metadata: RuntimeMetadata) -> None:
+        account = u32(type_at(metadata, "sp_core", "crypto", "AccountId32"))
+        field = PortableField("type_", account)
+        metadata.types.append(PortableType(["Odd"], [], CompositeDef([field])))
+
+    chain = read_chain_metadata(changed(odd), {})
+    types, kind = presented_types(chain), len(chain.items.types.types) - 1
+    value = types.value(kind, chain.items.types.decode(kind, b"\x11" * 32))
+    assert types.rule(kind).json(value, SHOWN) == {"type": ss58.encode(b"\x11" * 32)}
+
+
+def test_an_entry_whose_record_has_a_field_called_value_is_shown() -> None:
+    def odd(metadata: RuntimeMetadata) -> None:
+        account = u32(type_at(metadata, "sp_core", "crypto", "AccountId32"))
+        fields = [PortableField("value", account), PortableField("other", account)]
+        metadata.types.append(PortableType(["Odd"], [], CompositeDef(fields)))
+        record = u32(len(metadata.types) - 1)
+        storage = next(p.storage for p in metadata.pallets if p.name == "Balances")
+        assert storage is not None
+        kind = MapEntry([StorageHasher.Identity], account, record)
+        storage.entries.append(StorageEntry("Odd", StorageModifier.Optional, kind, b"", []))
+
+    chain = read_chain_metadata(changed(odd), {})
+    records = StoredRecords(chain, entry_of(chain, "Balances.Odd"))
+    pallet, entry = chain.items.storage("Balances.Odd")
+    key, _ = chain.storage.key(pallet, entry, ["0x" + "11" * 32])
+    row = records.record(key, b"\x22" * 32 + b"\x33" * 32)
+    assert records.rule.labelled(row, SHOWN) == {
+        name: ss58.encode(bytes([octet]) * 32)
+        for name, octet in (("account", 0x11), ("value", 0x22), ("other", 0x33))
+    }
 
 
 def test_types_are_kinds_once_for_each_metadata() -> None:

@@ -31,6 +31,7 @@ from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.meaning import ByMember
 from btt_chain.scale import COMPACT, Ok, Path, TypeName, Variant, path, u8, u32, u64, u128
 from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.hints import hints_of
@@ -276,8 +277,9 @@ METHODS = [
     for api in BttRuntime.apis()
     for method in api.METHODS.values()
     if Ok not in [getattr(part, "__origin__", None) for part in method_parts(method)]
+    and not any(isinstance(mark, ByMember) for mark in get_args(hints_of(method.run)["return"]))
 ]
-"""The methods of the runtime whose results are not a `Result`."""
+"""The methods of the runtime whose results are not a `Result`, nor lists of a fixed length."""
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: name_of(method.run))
@@ -321,3 +323,23 @@ async def test_a_storage_item_is_read_as_a_class_and_none_without_a_value() -> N
     assert read == (u128(5), [ALICE])
     storage.assert_awaited_with("Identity.SubsOf", "0x" + ALICE.hex())
     assert await client.storage(u32, "Identity.SubsOf", ALICE) is None
+
+
+class Painted(Protocol):
+    def colours(self) -> Annotated[list[u32], ByMember(Colour)]:
+        """Return a number for each colour."""
+
+
+def test_a_list_by_members_has_an_item_for_each() -> None:
+    read = reader_of(Painted.colours)
+    assert read([1, 2], "colours") == [1, 2]
+    for wrong in ([1], [1, 2, 3], None, "1"):
+        with pytest.raises(InvalidAnswer, match="a list of 2 was expected"):
+            read(cast("Plain", wrong), "colours")
+
+
+@pytest.mark.parametrize("value", [0, -1, "x", None, True, []])
+def test_the_length_of_a_slot_is_a_time_above_zero(value: Plain) -> None:
+    chain = SimpleNamespace(constant={"Babe.ExpectedBlockTime": value}.__getitem__)
+    with pytest.raises(InvalidAnswer, match=r"Babe\.ExpectedBlockTime"):
+        _ = ViewClient(cast("Chain", chain)).slot_ms

@@ -12,6 +12,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.names import use_names
 from btt_chain.explorer.exporting import MAX_EXPORTS, SLOW_SECONDS, SLOWEST, Reader
 from btt_chain.explorer.exporting import MAX_OF_CALLER as EXPORTS_OF_CALLER
 from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, PING
@@ -247,3 +249,31 @@ async def test_a_reader_that_takes_a_download_a_byte_at_a_time_is_cut() -> None:
     usual = SlowResponse(seconds=0.5 * len(part) / SLOWEST)
     await download(usual)
     assert usual.now > SLOW_SECONDS
+
+
+async def test_a_visitor_learns_neither_names_of_the_wallet_nor_folders_of_the_machine(
+    economy_index: Path, economy: ChainConnection
+) -> None:
+    asked: list[str] = []
+
+    def wallet(name: str) -> bytes:
+        asked.append(name)
+        return b"\x07" * 32
+
+    use_names(wallet)
+    try:
+        # What the one who starts the program types is checked: /bin is a folder.
+        with pytest.raises(AccountError, match="looks like the path of a file"):
+            read_account("//bin//x")
+        async with pages_of(economy, economy_index, burst=1e9) as (client, _):
+            assert (await client.get("/account/savings.json")).status == 400
+            path = "/storage/System.Account.json"
+            errors = [
+                (await (await client.get(path, params={"key": text})).json())["error"]
+                for text in ("savings", "//bin//x", "//no-such-folder//x")
+            ]
+    finally:
+        use_names(None)
+    assert "is not an address" in errors[0]
+    assert errors[1:] == [None, None]
+    assert asked == []

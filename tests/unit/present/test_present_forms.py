@@ -40,6 +40,7 @@ from btt_chain.scale import (
     Variant,
     codec,
     i8,
+    i128,
     u8,
     u32,
     u64,
@@ -107,6 +108,10 @@ FORMS: list[tuple[object, object, object, str]] = [
     (u64, u64(2**63), str(2**63), "9_223_372_036_854_775_808"),
     (Compact[u128], u128(5), "5", "5"),
     (i8, i8(-5), -5, "-5"),
+    (Annotated[i128, MONEY], i128(-BTT * 3 // 2), str(-BTT * 3 // 2), "-1.5 BTT"),
+    (Annotated[i128, MONEY], i128(-5), "-5", "-5 planck"),
+    (Annotated[i8, BASIS_POINTS], i8(-5), -5, "-0.05 %"),
+    (Annotated[i8, SLOTS], i8(-20), -20, "-2 minutes"),
     (Annotated[u128, MONEY], u128(BTT * 3 // 2), str(BTT * 3 // 2), "1.5 BTT"),
     (Annotated[u128, TypeName("Balance")], u128(BTT), str(BTT), "1 BTT"),
     (Annotated[u128 | None, TypeName("Option<Balance>")], u128(BTT), str(BTT), "1 BTT"),
@@ -204,6 +209,7 @@ def test_each_type_has_one_json_and_one_text(
         (State, f'{{"kind": "ended", "by": "{ADDRESS}", "inSlot": 3}}', Ended(ALICE, u64(3))),
         (Level, '{"price": "5", "units": 1, "owner": null}', Level(u128(5), u32(1), None)),
         (Wrapped, "10", Wrapped(u32(10))),
+        (Wrapped, "1 minute", Wrapped(u32(10))),
     ],
 )
 def test_an_argument_is_the_text_of_a_value_or_its_json(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import inspect
+from typing import Annotated
 
 import pytest
 
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.meaning import TEXT
 from btt_chain.rpc.api import build_registry
 from btt_chain.rpc.backend import NewBest
 from btt_chain.rpc.derived import DefaultViews, default_group
 from btt_chain.rpc.hub import Hub
-from btt_chain.scale import codec, u16, u32, u64, u128
+from btt_chain.rpc.protocol import INVALID_PARAMS, RpcError
+from btt_chain.scale import Bounded, Path, Variant, codec, u16, u32, u64, u128
 from runtime import BttRuntime
 from runtime.apis.core import pallet_apis
 from runtime.frame import RuntimeCall
 from runtime.frame.api import RuntimeApi
 from runtime.pallets.exchange.api import ExchangeApi
-from runtime.pallets.exchange.types import Order, Side
+from runtime.pallets.exchange.types import Order, Side, Trade
 from runtime.pallets.oracle.api import OracleApi
 from runtime.params import RuntimeParams
 from support.chain import ALICE
@@ -27,6 +30,8 @@ ORDER = Order(
     owner=AccountId(ALICE.account_id), asset=u32(3), side=Side.Buy, price=u128(5), slot=u64(2),
     units=u128(7), escrow=u128(35), maker_bps=u16(10), taker_bps=u16(20), until=None,
 )  # fmt: skip
+
+TRADE = Trade(u64(7), u128(5), u128(3))
 
 
 class OddApi(RuntimeApi, version=1, unsafe=("trusted",)):
@@ -90,6 +95,78 @@ def test_names_of_arguments_and_functions_clash_with_none_of_our_own(
     assert chain["after"].default is inspect.Parameter.empty
     monkeypatch.setattr(backend.chain, "call", lambda *_: codec(u64).encode(u64(7)))
     assert vars(group)["method_ask"](group(backend), 9, None) == "7"
+
+
+class Near(Variant, index=0):
+    """A place by its distance."""
+
+    metres: u32
+
+
+class Here(Variant, index=1):
+    """The place of the caller."""
+
+
+class RecordsApi(RuntimeApi, version=1):
+    """Functions whose arguments have parts."""
+
+    def trade(self, trade: Trade) -> u32:
+        """Return a number of a trade."""
+        raise NotImplementedError
+
+    def place(self, place: Annotated[Near | Here, Path("test::Place")]) -> u32:
+        """Return a number of a place."""
+        raise NotImplementedError
+
+    def name(self, name: Annotated[Bounded[bytes, 4], TEXT] | None, limit: u128) -> u32:
+        """Return a number of a name with a limit in planck."""
+        raise NotImplementedError
+
+
+def sent_by(
+    monkeypatch: pytest.MonkeyPatch, method: str, *params: object
+) -> tuple[str, bytes] | RpcError:
+    """Return the function of the runtime that a method calls with its data, or its error."""
+    sent: list[tuple[str, bytes]] = []
+
+    def call(_: bytes, function: str, data: bytes) -> bytes:
+        sent.append((function, data))
+        return codec(u32).encode(u32(1))
+
+    backend = ModelBackend()
+    backend.chain.apis = (RecordsApi,)
+    monkeypatch.setattr(backend.chain, "call", call)
+    entry = build_registry(backend, Hub(backend.chain)).methods[method]
+    try:
+        assert entry.handler(*entry.signature.bind([*params])) == 1
+    except RpcError as error:
+        return error
+    return sent[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "data"),
+    [
+        ("trade", [{"slot": "7", "price": "5", "units": "3"}], codec(Trade).encode(TRADE)),
+        ("place", [{"kind": "near", "metres": 9}], b"\0\x09\0\0\0"),
+        ("place", [{"kind": "here"}], b"\1"),
+        ("name", ["abcd", str(10**20)], b"\1\x10abcd" + (10**20).to_bytes(16, "little")),
+        ("name", [None, 5], b"\0" + bytes([5, *bytes(15)])),
+    ],
+)
+def test_arguments_with_parts_are_encoded_as_their_types(
+    monkeypatch: pytest.MonkeyPatch, method: str, params: list[object], data: bytes
+) -> None:
+    assert sent_by(monkeypatch, f"records_{method}", *params) == (f"RecordsApi_{method}", data)
+
+
+def test_an_argument_that_is_too_long_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = sent_by(monkeypatch, "records_name", "abcde", 5)
+    assert isinstance(error, RpcError)
+    assert error.code == INVALID_PARAMS
+    assert error.message.startswith("Invalid params: `name`: ")
 
 
 def test_a_pallet_that_leaves_takes_no_methods_of_others_along() -> None:

@@ -27,7 +27,14 @@ from btt_chain.scale import (
     u32,
     u128,
 )
-from btt_chain.scale.metadata import BitSequenceDef
+from btt_chain.scale.metadata import (
+    BitSequenceDef,
+    CompositeDef,
+    PortableField,
+    PortableType,
+    PrimitiveDef,
+    PrimitiveKind,
+)
 from btt_chain.scale.portable import Plain, Portable
 from btt_chain.scale.registry import TypeRegistry
 
@@ -238,3 +245,11 @@ def test_bits_in_another_order_are_refused_not_misread() -> None:
         book.decode(number, b"\x10\x06")
     with pytest.raises(EncodeError, match="Lsb0"):
         book.encode(number, "0110")
+
+
+def test_two_fields_of_one_name_are_refused_not_shown_as_one() -> None:
+    number = PortableType([], [], PrimitiveDef(PrimitiveKind.u8))
+    fields = [PortableField("value", u32(0)), PortableField("value", u32(0))]
+    portable = Portable([number, PortableType(["Odd"], [], CompositeDef(fields))])
+    with pytest.raises(DecodeError, match="two fields have one name"):
+        portable.decode(1, b"\1\2")
