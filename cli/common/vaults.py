@@ -6,7 +6,7 @@ Vaults and custodians are imported inside of functions: they take half a second 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -115,6 +115,13 @@ def run(work: Coroutine[object, object, Result]) -> Result:
 def now_ms() -> int:
     """Return the time of this machine, in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that only their owner can read into a folder, which is made. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_private(folder / name, content)
 
 
 def write_private(path: Path, data: bytes) -> None:
