@@ -30,6 +30,7 @@ from btt_chain.scale import u32
 from cli.common import show
 from cli.common.calls import report as report_call
 from cli.common.care import (
+    Facility,
     account_id,
     care_folder,
     care_folder_option,
@@ -50,7 +51,7 @@ from cli.common.session import first_step, run, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
 from cli.common.working import view_chain
-from cli.declared import composed, program, send
+from cli.declared import Chosen, composed, program, send
 from cli.parameters import Input
 from runtime.pallets.facilities.api import FacilitiesApi
 from runtime.pallets.facilities.types import Kind
@@ -62,7 +63,6 @@ from runtime.pallets.incentives.types import Fail, NotOpened, Pass
 KEY: Final = b"audit key"
 """Purpose of the sealing key within an auditor's folder."""
 
-Facility = Annotated[AccountId, Input("FACILITY")]
 LAST: Final = "[default: the month before this one]"
 Month = Annotated[u32 | None, Input(help=LAST)]
 
@@ -363,12 +363,13 @@ async def report(
     auditor, Incentives.settle_audit,
     "btt-chain auditor settle //Bob --month 4 --from key.txt", done="settled, in block {block}",
 )  # fmt: skip
-async def settle(chain: ViewClient, facility: Facility, month: Month) -> dict[str, object]:
+async def settle(chain: ViewClient, facility: Facility, month: Month) -> Chosen:
     """End a phase of an audit whose time is over; any account may. It costs no fee.
 
     Auditors that have not reported are fined; you get half of the fines.
     """
-    return {"facility": facility, "month": await last_month(chain) if month is None else month}
+    month = u32(await last_month(chain)) if month is None else month
+    return Chosen({"facility": facility, "month": month}, {"month": month})
 
 
 async def _ensure_leaf(chain: ViewClient, facility: AccountId, month: int, index: int) -> None:
