@@ -274,7 +274,7 @@ def test_a_program_has_the_chain_at_the_block_of_its_option(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(declared, "view_chain", no_chain)
-    group, blocks = click.Group("group"), []
+    group, blocks = click.Group("group"), list[object]()
 
     @program(group, "btt-chain group look", options=(click.option("--at"),))
     async def look(chain: ViewClient) -> None:
@@ -288,7 +288,7 @@ def test_a_program_has_the_chain_at_the_block_of_its_option(
 
 
 def test_a_program_without_a_chain_asks_no_node_and_takes_its_options_together() -> None:
-    group, calls = click.Group("group"), []
+    group, calls = click.Group("group"), list[object]()
 
     @program(group, "btt-chain group note 3", options=(click.option("--folder"),))
     def note(as_json: bool, times: u32, **options: object) -> None:
