@@ -40,7 +40,13 @@ from cli.common import show
 from cli.common.calls import report
 from cli.common.deciding import by_sudo, deciding_options, is_sent_by_sudo, print_proposal
 from cli.common.errors import NotFound
-from cli.common.options import connection_options, examples, json_option, query_options
+from cli.common.options import (
+    connection_options,
+    examples,
+    json_option,
+    query_options,
+    url_options,
+)
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import view_chain
@@ -370,8 +376,8 @@ def program(
             wrapped = json_option(wrapped)
         if "sender" in named:
             wrapped = call_options(wrapped)
-        elif "chain" in named:
-            wrapped = connection_options(wrapped)
+        elif "chain" in named:  # a `--wallet` of its own takes the place of the folder of names
+            wrapped = (url_options if "wallet" in names else connection_options)(wrapped)
         for option in reversed(options):
             wrapped = option(wrapped)
         _add(group, function.__name__, wrapped, parameters, lines, inspect.getdoc(function))
