@@ -20,15 +20,13 @@ GOOD: Final = {Reasonable.NAME, KnownGood.NAME}
 BAD: Final = {LowQuality.NAME, Erroneous.NAME}
 
 
-async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> MerchantView | None:
+async def merchant_of(chain: Chain, account: bytes) -> MerchantView | None:
     """Return a merchant with its judged name; None if the account is not a merchant."""
-    view = await ViewClient(chain).api(PayFiApi.merchant, AccountId(account), at=at)
-    return None if view is None else await named_merchant(chain, account, view, at)
+    view = await ViewClient(chain).api(PayFiApi.merchant, AccountId(account))
+    return None if view is None else await named_merchant(chain, account, view)
 
 
-async def named_merchant(
-    chain: Chain, account: bytes, view: StoredMerchant, at: bytes | None = None
-) -> MerchantView:
+async def named_merchant(chain: Chain, account: bytes, view: StoredMerchant) -> MerchantView:
     """Return a stored merchant with its judged name."""
     merchant = view.merchant
     return MerchantView(
@@ -38,29 +36,27 @@ async def named_merchant(
         tills=tuple(merchant.till_keys),
         free_bond=int(view.protected),
         is_active=isinstance(merchant.state, MerchantActive),
-        name=await judged_name(chain, account, at) if view.judged else None,
+        name=await judged_name(chain, account) if view.judged else None,
     )
 
 
-async def judged_name(chain: Chain, account: bytes, at: bytes | None = None) -> str | None:
+async def judged_name(chain: Chain, account: bytes) -> str | None:
     """Return the display name of an account that a registrar judged good; None if none did.
 
     The account of a sub-identity has the name of the parent that it agreed to.
     """
-    name = await _own_name(chain, account, at)
+    name = await _own_name(chain, account)
     agreed = chain.storage_key("Identity.Agreed", to_hex(account))
-    if name is not None or await chain.storage_bytes(agreed, at) is None:
+    if name is not None or await chain.storage_bytes(agreed) is None:
         return name
-    parent = await chain.storage("Identity.SuperOf", to_hex(account), at=at)
+    parent = await chain.storage("Identity.SuperOf", to_hex(account))
     return (
-        await _own_name(chain, shaped(AccountId, parent[0]), at)
-        if isinstance(parent, list)
-        else None
+        await _own_name(chain, shaped(AccountId, parent[0])) if isinstance(parent, list) else None
     )
 
 
-async def _own_name(chain: Chain, account: bytes, at: bytes | None) -> str | None:
-    identity = await chain.storage("Identity.IdentityOf", to_hex(account), at=at)
+async def _own_name(chain: Chain, account: bytes) -> str | None:
+    identity = await chain.storage("Identity.IdentityOf", to_hex(account))
     if isinstance(identity, list):
         identity = identity[0]
     match identity:

@@ -212,19 +212,3 @@ def letters_of(code: bytes) -> str:
 def account_of(value: Plain) -> AccountId:
     """Return the account of a plain value."""
     return shaped(AccountId, value)
-
-
-_SMALL: Final = frozenset(
-    ("category", "plan", "policy", "disputes", "round", "asked", "auths", "categories")
-)
-"""Fields of at most 32 bits in the chain's records."""
-
-
-def exact(value: Plain, name: str = "") -> Plain:
-    """Return a record for JSON: numbers of more than 32 bits are text, which no reader rounds."""
-    if isinstance(value, dict):
-        return {key: exact(part, key) for key, part in value.items()}
-    if isinstance(value, list):
-        return [exact(item, name) for item in value]
-    is_large = isinstance(value, int) and not isinstance(value, bool) and name not in _SMALL
-    return str(value) if is_large else value

@@ -21,7 +21,6 @@ from cli.common.options import Command, password
 from cli.common.session import run as run_client
 
 if TYPE_CHECKING:
-    from btt_chain.records.keys import VaultId
     from btt_chain.records.remote import RemoteCustodian
     from btt_chain.records.vault.store import Vault
 
@@ -94,15 +93,13 @@ def as_refusals() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_custodian(
-    url: str, vault: Vault, expected: VaultId | None = None
-) -> AsyncIterator[RemoteCustodian]:
+async def open_custodian(url: str, vault: Vault) -> AsyncIterator[RemoteCustodian]:
     """Connect to a custodian."""
     from btt_chain.records.remote import RemoteCustodian
 
     if not url.startswith(("http://", "https://")):
         raise Mistyped(f"--custodian: {url!r} is not a URL: write https://host:port")
-    async with RemoteCustodian.connect(url, vault.keys, now_ms, expected) as custodian:
+    async with RemoteCustodian.connect(url, vault.keys, now_ms) as custodian:
         yield custodian
 
 
