@@ -41,7 +41,13 @@ from cli.common import show
 from cli.common.calls import report
 from cli.common.deciding import by_sudo, deciding_options, is_sent_by_sudo, print_proposal
 from cli.common.errors import NotFound
-from cli.common.options import examples, query_options
+from cli.common.options import (
+    connection_options,
+    examples,
+    json_option,
+    query_options,
+    url_options,
+)
 from cli.common.sending import Sender, SendingCommand, call_options
 from cli.common.session import run
 from cli.common.working import view_chain
@@ -55,13 +61,24 @@ from cli.parameters import (
 )
 
 Arguments: TypeAlias = Mapping[str, object]
-Composes: TypeAlias = Callable[..., Arguments | Call | Awaitable[Arguments | Call]]
+
+
+class Chosen(NamedTuple):
+    """The arguments of a call, and the values that the command chose for absent parameters."""
+
+    arguments: Arguments
+    values: Mapping[str, object]
+    """Values by the names of parameters; `--json` has them."""
+
+
+Composed: TypeAlias = Arguments | Chosen | Call
+Composes: TypeAlias = Callable[..., Composed | Awaitable[Composed]]
 """A function of a command's parameters that returns the arguments of a call, or another call.
 
 It may also have the parameters `chain`, a `ViewClient`, and `sender`.
 """
 Composing = TypeVar("Composing", bound=Composes)
-Runs = TypeVar("Runs", bound=Callable[..., Awaitable[None]])
+Runs = TypeVar("Runs", bound=Callable[..., Awaitable[None] | None])
 Command: TypeAlias = Callable[..., None]
 Facts: TypeAlias = Callable[[Included], Mapping[str, object]]
 """A function that returns more values by the events of a call, some `Ruled`. May raise Refused."""
@@ -315,42 +332,63 @@ def program(
     group: click.Group, *lines: str, options: Sequence[Callable[[Command], Command]] = (),
     check: Callable[..., None] | None = None,
 ) -> Callable[[Runs], Runs]:  # fmt: skip
-    """Add a command whose function has the `chain`, does everything, and prints the result.
+    """Add a command whose function does everything, and prints the result.
 
-    A function with a `sender` sends calls; `as_json` is the option. Its other parameters are typed;
-    those of `options` are not parsed. `check` is called with what was typed before the chain is
-    asked; it raises Mistyped.
+    A function with a `chain` asks a node, one with a `sender` sends calls; `as_json` is the option.
+    Its other parameters are typed; those of `options` are not parsed, and may be taken together as
+    `**options`. The option `--at` is not passed: the chain is that of the block. `check` is called
+    with what was typed before the chain is asked; it raises Mistyped.
     """
 
     def declare(function: Runs) -> Runs:
         named = getattr(function, "__annotations__", {})
 
-        def command(url: str, timeout: float, as_json: bool, **rest: object) -> None:
+        def command(url: str, timeout: float, as_json: bool = False, **rest: object) -> None:
             typed, own = typed_for(parameters, rest), {name: rest.pop(name) for name in names}
             if check is not None:
                 check(**typed)
+            block = cast("str | None", own.pop("at", None))
             own |= {"as_json": as_json} if "as_json" in named else {}
             own |= {"sender": Sender.of(rest, as_json)} if "sender" in named else {}
 
             async def work() -> None:
-                async with view_chain(url, timeout) as chain:
+                async with view_chain(url, timeout, block) as chain:
                     values, _ = await values_of(parameters, typed, chain)
-                    await function(chain, **values, **own)
+                    await cast("Awaitable[None]", function(chain, **values, **own))
 
             run(work())
+
+        def at_home(as_json: bool = False, **rest: object) -> None:
+            typed, own = typed_for(parameters, rest), {name: rest.pop(name) for name in names}
+            own |= {"as_json": as_json} if "as_json" in named else {}
+            values = {parameter.key: parameter.parse(typed[parameter.key], Context())
+                      for parameter in parameters}  # fmt: skip
+            result = function(**values, **own)
+            if isinstance(result, Awaitable):
+                run(_awaited(result))
 
         others = click.Command("")
         for option in options:
             option(others)
         names = [str(parameter.name) for parameter in others.params]
         parameters = parameters_of(function, without=names)
-        wrapped = call_options(command) if "sender" in named else query_options(command)
+        wrapped: Command = command if "chain" in named else at_home
+        if "as_json" in named:
+            wrapped = json_option(wrapped)
+        if "sender" in named:
+            wrapped = call_options(wrapped)
+        elif "chain" in named:  # a `--wallet` of its own takes the place of the folder of names
+            wrapped = (url_options if "wallet" in names else connection_options)(wrapped)
         for option in reversed(options):
             wrapped = option(wrapped)
         _add(group, function.__name__, wrapped, parameters, lines, inspect.getdoc(function))
         return function
 
     return declare
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
 
 
 def words_of(call: Callable[..., object], arguments: Arguments, context: Context) -> list[str]:
@@ -385,17 +423,21 @@ class _Sending:
         return pallet if self.pallet is None else self.pallet.__name__, call.rstrip("_")
 
     async def arguments(
-        self, values: Mapping[str, object], chain: ViewClient, sender: Sender | None
+        self, values: dict[str, object], chain: ViewClient, sender: Sender | None
     ) -> Arguments | Call:
-        """Return the arguments of the call, or another call."""
+        """Return the arguments of the call, or another call; `values` get those that it chose."""
         composing = {
             p.key: Id(cast("AccountId", values[p.key])) if p.is_address else values[p.key]
             for p in self.parameters
         }
         named = getattr(self.compose, "__annotations__", {})
         own = {"chain": chain, "sender": sender}
-        arguments = self.compose(**composing, **{name: own[name] for name in own.keys() & named})
-        return await arguments if isinstance(arguments, Awaitable) else arguments
+        answer = self.compose(**composing, **{name: own[name] for name in own.keys() & named})
+        composed = await answer if isinstance(answer, Awaitable) else answer
+        if not isinstance(composed, Chosen):
+            return composed
+        values |= composed.values
+        return composed.arguments
 
     def report(
         self, sent: Included, typed: Mapping[str, object], context: Context, as_json: bool

@@ -22,7 +22,7 @@ from cli.common.errors import Mistyped
 
 _Type: TypeAlias = click.Path | click.Choice[str] | click.ParamType[str] | click.ParamType[int]
 
-NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender", "as_json"})
+NOT_TYPED: Final = frozenset({"origin", "return", "chain", "sender", "as_json", "options"})
 """Parameters of functions and calls that are not typed on the command line."""
 _ID: Final = re.compile(r"(?:T::)?(\w+?)Id(?:Parameter)?")
 """The name of a type of numbers: `AssetId`."""

@@ -73,13 +73,11 @@ class Exports:
         context: Context,
         headers: Mapping[str, str],
         caller: Callable[[web.Request], str],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`headers` are those of every answer; `caller` returns the address that asks."""
         self._context = context
         self._headers = headers
         self._caller = caller
-        self._clock = clock
         self._places = Places(MAX_EXPORTS, MAX_OF_CALLER)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -103,7 +101,7 @@ class Exports:
             }
         )
         response.enable_compression()
-        reader = Reader(response, self._clock)
+        reader = Reader(response, time.monotonic)
         head = "after" not in request.query
         try:
             await response.prepare(request)

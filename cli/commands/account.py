@@ -25,12 +25,14 @@ from btt_chain.wallet.errors import WalletError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import output_file, secret_of
+from cli.common.messages import message_of, message_options, print_verdict
 from cli.common.options import (
     Group,
     examples,
     json_option,
     key_pair,
     network_options,
+    output_option,
     password_options,
     read_secret,
     scheme_option,
@@ -128,10 +130,7 @@ def import_(name: str, source: str | None, scheme: str, as_json: bool, **options
 @examples("btt-chain account export alice -o alice.json", "btt-chain account export alice --secret")
 @account.command()
 @name_argument
-@click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this new file instead of standard output.",
-)  # fmt: skip
+@output_option("Write to this new file instead of standard output.")
 @click.option("--secret", is_flag=True, help="The secret key itself in hex, without a password.")
 @password_options
 @wallet_option
@@ -266,8 +265,7 @@ def add(
 @examples("btt-chain account sign alice --message hello")
 @account.command()
 @name_argument
-@click.option("--message", help="The message; without it, standard input is signed.")
-@click.option("--hex", "is_hex", is_flag=True, help="The message is hex.")
+@message_options("signed")
 @password_options
 @wallet_option
 @json_option
@@ -275,7 +273,7 @@ def sign(name: str, message: str | None, is_hex: bool, as_json: bool, **options:
     """Sign a message and print the signature in hex."""
     with wallet_errors():
         entry = wallet().get(name)
-    raw = _message(message, is_hex=is_hex)
+    raw = message_of(message, is_hex=is_hex)
     pair = key_of(entry, Passwords.of(options))
     signature = to_hex(pair.sign(raw))
     if as_json:
@@ -288,8 +286,7 @@ def sign(name: str, message: str | None, is_hex: bool, as_json: bool, **options:
 @account.command()
 @click.argument("signature")
 @click.argument("who", metavar="NAME|ADDRESS")
-@click.option("--message", help="The message; without it, standard input is verified.")
-@click.option("--hex", "is_hex", is_flag=True, help="The message is hex.")
+@message_options("verified")
 @wallet_option
 @json_option
 def verify(signature: str, who: str, message: str | None, is_hex: bool, as_json: bool) -> None:
@@ -299,17 +296,12 @@ def verify(signature: str, who: str, message: str | None, is_hex: bool, as_json:
     wallets in browsers put around it.
     """
     account, raw = _account(who), from_hex(signature, "the signature")
-    text = _message(message, is_hex=is_hex)
+    text = message_of(message, is_hex=is_hex)
     wrapped = b"<Bytes>" + text + b"</Bytes>"
     right = any(
         is_signed(scheme, account, each, raw) for scheme in Scheme for each in (text, wrapped)
     )
-    if as_json:
-        show.document({"valid": right})
-    if not right:
-        raise Refused("the signature is not of this account and this message")
-    if not as_json:
-        show.good("The signature is valid.")
+    print_verdict(right, "account", as_json)
 
 
 @examples("btt-chain account remove old", "btt-chain account remove old --yes")
@@ -475,11 +467,6 @@ def _account(text: str) -> bytes:
         return read_account(text)
     except AccountError as error:
         raise Mistyped(str(error)) from None
-
-
-def _message(given: str | None, *, is_hex: bool) -> bytes:
-    raw = sys.stdin.buffer.read() if given is None else given.encode()
-    return from_hex(raw.decode("ascii", "replace"), "the message") if is_hex else raw
 
 
 def _kind_of(entry: Entry) -> str:

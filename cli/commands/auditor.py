@@ -30,6 +30,7 @@ from btt_chain.scale import u32
 from cli.common import show
 from cli.common.calls import report as report_call
 from cli.common.care import (
+    Facility,
     account_id,
     care_folder,
     care_folder_option,
@@ -43,14 +44,13 @@ from cli.common.care import (
 )
 from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
-from cli.common.files import read_json_file
+from cli.common.files import read_bytes, read_json_file
 from cli.common.options import Group, examples, query_options
 from cli.common.sending import Sender
-from cli.common.session import first_step, run, run_until_stopped
+from cli.common.session import first_step, run_until_stopped
 from cli.common.types import Seconds
 from cli.common.vaults import write_private
-from cli.common.working import view_chain
-from cli.declared import composed, program, send
+from cli.declared import Chosen, composed, program, send
 from cli.parameters import Input
 from runtime.pallets.facilities.api import FacilitiesApi
 from runtime.pallets.facilities.types import Kind
@@ -62,7 +62,6 @@ from runtime.pallets.incentives.types import Fail, NotOpened, Pass
 KEY: Final = b"audit key"
 """Purpose of the sealing key within an auditor's folder."""
 
-Facility = Annotated[AccountId, Input("FACILITY")]
 LAST: Final = "[default: the month before this one]"
 Month = Annotated[u32 | None, Input(help=LAST)]
 
@@ -178,72 +177,66 @@ def _waits(view: AuditView, who: AccountId) -> bool:
     return any(seat.auditor == who and seat.verdict is None for seat in view.audit.seats)
 
 
-@examples(
+def check_sources(file: Path | None, from_url: str | None, **_: object) -> None:
+    """Check that one source is named at most. Raises Mistyped."""
+    if file is not None and from_url is not None:
+        raise Mistyped("give --file or --from-url, not both")
+
+
+@program(
+    auditor,
     "btt-chain auditor verify //Bob --auditor //Eve --file 8eaf...sealed --secret secret.txt",
     "btt-chain auditor verify //Bob --auditor //Eve --from-url https://clinic.example \\",
     "    --devices devices.json --opened opened.json --secret secret.txt",
-)
-@auditor.command()
-@click.argument("facility", metavar="FACILITY")
-@click.option("--auditor", "who", required=True, metavar="ACCOUNT", help="Your account.")
-@click.option("--month", type=click.IntRange(0, 1 << 31), help=LAST)
-@click.option(
-    "--file", "sealed", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What the facility sealed to you.",
+    options=(secret_option, care_folder_option), check=check_sources,
 )  # fmt: skip
-@click.option("--from-url", "address", help="The facility's `facility serve`, to fetch it from.")
-@click.option(
-    "--devices", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A JSON list of the keys of registered devices, in hex.",
-)  # fmt: skip
-@click.option(
-    "--opened", "readable", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the opened leaves with their evidence to this file, as JSON, to read them.",
-)  # fmt: skip
-@secret_option
-@care_folder_option
-@query_options
-def verify(
-    facility: str, who: str, month: int | None, sealed: Path | None, address: str | None,
-    devices: Path | None, readable: Path | None, secret: str, base_path: Path | None, url: str,
-    timeout: float, as_json: bool,
-) -> None:  # fmt: skip
+async def verify(
+    chain: ViewClient,
+    as_json: bool,
+    facility: Facility,
+    auditor: Annotated[AccountId, Input("ACCOUNT", "Your account.")],
+    month: Month,
+    file: Annotated[Path | None, Input(help="What the facility sealed to you.")],
+    from_url: Annotated[
+        str | None, Input(help="The facility's `facility serve`, to fetch it from.")
+    ],
+    devices: Annotated[
+        Path | None, Input(help="A JSON list of the keys of registered devices, in hex.")
+    ],
+    opened: Annotated[
+        Path | None,
+        Input(
+            help="Write the opened leaves with their evidence to this file, as JSON, to read them."
+        ),
+    ],
+    secret: str,
+    base_path: Path | None,
+) -> None:
     """Check what a facility opened, and print the verdict; `auditor report` sends it.
 
     Without --file and --from-url the verdict is that nothing was opened. Exit code 1 if the month
     does not pass.
     """
-    if sealed is not None and address is not None:
-        raise Mistyped("give --file or --from-url, not both")
+    keys = device_keys(devices)
+    raw = None if file is None else read_bytes(file)
+    number = await last_month(chain) if month is None else int(month)
+    key = sealing_key(base_path, secret, chain.genesis, auditor)
+    if from_url is not None:
+        # Imported here: aiohttp takes a third of a second.
+        from btt_chain.care.fetch import opening_of
 
-    given = None if sealed is None else sealed.read_bytes()
-
-    async def work() -> tuple[Finding, Disclosure | None]:
-        async with view_chain(url, timeout) as chain:
-            prefix = chain.chain.metadata.prefix
-            number = await last_month(chain) if month is None else month
-            own = account_id(who, prefix)
-            key = sealing_key(base_path, secret, chain.genesis, own)
-            raw = given
-            if address is not None:
-                # Imported here: aiohttp takes a third of a second.
-                from btt_chain.care.fetch import opening_of
-
-                with words():
-                    raw = await opening_of(address, number, own)
-            return await finding_of(
-                chain, account_id(facility, prefix), number, raw, key, device_keys(devices)
-            )
-
-    found, opened = run(work())
-    if readable is not None and opened is not None:
-        write_private(readable, (json.dumps(leaves_of(opened), indent=2) + "\n").encode())
+        with words():
+            raw = await opening_of(from_url, number, auditor)
+    finding, disclosure = await finding_of(chain, facility, number, raw, key, keys)
+    if opened is not None and disclosure is not None:
+        write_private(opened, (json.dumps(leaves_of(disclosure), indent=2) + "\n").encode())
+    verdict = finding.result.value
     if as_json:
-        show.document({"verdict": found.result.value, "reason": found.reason, "index": found.index})
+        show.document({"verdict": verdict, "reason": finding.reason, "index": finding.index})
     else:
-        rows = {"verdict": found.result.value, "reason": found.reason}
-        show.record(rows | ({"index": str(found.index)} if rows["verdict"] == "Fail" else {}))
-    if found.result.value != "Pass":
+        rows = {"verdict": verdict, "reason": finding.reason}
+        show.record(rows | ({"index": str(finding.index)} if verdict == "Fail" else {}))
+    if verdict != "Pass":
         raise click.exceptions.Exit(1)
 
 
@@ -363,12 +356,13 @@ async def report(
     auditor, Incentives.settle_audit,
     "btt-chain auditor settle //Bob --month 4 --from key.txt", done="settled, in block {block}",
 )  # fmt: skip
-async def settle(chain: ViewClient, facility: Facility, month: Month) -> dict[str, object]:
+async def settle(chain: ViewClient, facility: Facility, month: Month) -> Chosen:
     """End a phase of an audit whose time is over; any account may. It costs no fee.
 
     Auditors that have not reported are fined; you get half of the fines.
     """
-    return {"facility": facility, "month": await last_month(chain) if month is None else month}
+    month = u32(await last_month(chain)) if month is None else month
+    return Chosen({"facility": facility, "month": month}, {"month": month})
 
 
 async def _ensure_leaf(chain: ViewClient, facility: AccountId, month: int, index: int) -> None:

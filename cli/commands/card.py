@@ -26,7 +26,7 @@ from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import output_file, secret_in, write_json
 from cli.common.ids import CARD, ID_FORM, read_beginning, resolve
 from cli.common.merchants import amount_of, currency_named, span_of, time_of, when
-from cli.common.options import Group, examples, json_option
+from cli.common.options import Group, examples, json_option, output_option
 from cli.common.sending import Sender
 from cli.common.session import from_hex
 from cli.common.types import Seconds
@@ -68,10 +68,7 @@ card = Group(
     "--scheme", type=click.Choice(SCHEMES), default="p256", show_default=True,
     help="Kind of key: P-256 as in smart cards and phones, or Ed25519.",
 )  # fmt: skip
-@click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="File of the new key; it must not exist.",
-)  # fmt: skip
+@output_option("File of the new key; it must not exist.", is_required=True)
 @json_option
 def new(scheme: str, output: Path, as_json: bool) -> None:
     """Make a card's key. A card for each place makes its payments harder to link."""
@@ -155,10 +152,7 @@ async def register(
     "--expires", type=Seconds(), default=300.0, show_default=True,
     help="Seconds in which the owner can use it, at most 7 days.",
 )  # fmt: skip
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the proof to this file, for `card register`.",
-)  # fmt: skip
+@output_option("Write the proof to this file, for `card register`.")
 @json_option
 def prove(
     file: Path, owner: str, genesis: str, expires: float, output: Path | None, as_json: bool

@@ -17,6 +17,7 @@ from cli.common.options import (
     key_pair,
     read_secret,
     scheme_option,
+    stdout_option,
 )
 from cli.common.validator_keys import (
     KINDS,
@@ -56,10 +57,7 @@ if TYPE_CHECKING:
 @click.option("--babe", metavar="HEX", help="Which babe key, if the keystore has several.")
 @click.option("--gran", metavar="HEX", help="Which gran key, if the keystore has several.")
 @keystore_password_options
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
-    help="The file; - is standard output.",
-)  # fmt: skip
+@stdout_option
 def entry(
     preset: str, chain_id: str | None, base_path: Path | None, name: str, stash: str | None,
     suri: str | None, scheme: str, address: str | None, babe: str | None, gran: str | None,

@@ -36,7 +36,7 @@ from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import input_file, output_file
-from cli.common.options import examples, json_option
+from cli.common.options import examples, json_option, stdout_option
 from cli.common.validator_keys import delete_records, place_of
 from storage.kv import StorageError
 
@@ -134,13 +134,7 @@ def _alone(database: Path) -> Iterator[None]:
     help="The first block.",
 )  # fmt: skip
 @click.option("--to", "last", type=click.IntRange(min=0), help="[default: the best block]")
-@click.option(
-    "-o",
-    "--output",
-    default="-",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="The file; - is standard output.",
-)
+@stdout_option
 @click.option("--binary/--json", default=True, show_default=True, help="SCALE, or JSON lines.")
 def export_blocks(
     dev: bool,

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from enum import IntEnum
+from typing import Annotated, Final
 
 import click
 
-from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import Json
 from btt_chain.client.values import field
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.development import DEV_NAMES, dev_key
 from btt_chain.lazyclass import dataclass
 from btt_chain.present import Context
-from btt_chain.scale import u128
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u128
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.files import json_or_text
-from cli.common.options import Group, examples, query_options
-from cli.common.sending import SendingCommand
-from cli.common.session import open_chain, run
+from cli.common.options import Group
 from cli.common.working import account as account_of
-from cli.common.working import planck
-from cli.declared import query
+from cli.declared import program, query
+from cli.parameters import Input
 from runtime.frame.aliases import Balance
 
 UNITS_MS: Final = {
@@ -61,41 +60,34 @@ def clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-class Head:
-    """The head after a command, for people and programs."""
+async def status_of(chain: ViewClient) -> dict[str, Json]:
+    """Return the status of a development chain."""
+    status = await chain.chain.connection.call("dev_status")
+    if not isinstance(status, dict):
+        raise NotFound("the node's answer to dev_status has another form")
+    return status
 
-    def __init__(self, chain: Chain, status: dict[str, Json]) -> None:
-        self.chain = chain
-        self.status = status
 
-    @classmethod
-    async def of(cls, chain: Chain) -> Head:
-        """Return the node's head."""
-        status = await chain.connection.call("dev_status")
-        if not isinstance(status, dict):
-            raise NotFound("the node's answer to dev_status has another form")
-        return cls(chain, status)
+def time_of(status: Mapping[str, Json]) -> int:
+    """Return the time of the head, in milliseconds since 1970."""
+    time = status["time"]
+    return time if isinstance(time, int) else 0
 
-    @property
-    def time(self) -> int:
-        """Time of the head, in milliseconds since 1970."""
-        time = self.status["time"]
-        return time if isinstance(time, int) else 0
 
-    def print(self, as_json: bool, **more: Json) -> None:
-        """Print the head, and what else a program may want."""
-        head = self.status["head"]
-        number, hash = (head["number"], head["hash"]) if isinstance(head, dict) else (None, None)
-        if as_json:
-            show.document({"number": number, "hash": hash, "time": self.time, **more})
-            return
-        show.record(
-            {
-                **{name: str(value) for name, value in more.items()},
-                "head": f"{number} {hash}",
-                "time": clock(self.time),
-            }
-        )
+def print_status(status: Mapping[str, Json], as_json: bool, **more: Json) -> None:
+    """Print the head, and what else a program may want."""
+    head, time = status["head"], time_of(status)
+    number, hash = (head["number"], head["hash"]) if isinstance(head, dict) else (None, None)
+    if as_json:
+        show.document({"number": number, "hash": hash, "time": time, **more})
+        return
+    facts = {name: str(value) for name, value in more.items()}
+    show.record({**facts, "head": f"{number} {hash}", "time": clock(time)})
+
+
+async def print_head(chain: ViewClient, as_json: bool, **more: Json) -> None:
+    """Print the head after a command."""
+    print_status(await status_of(chain), as_json, **more)
 
 
 def fork_rows(fork: object) -> dict[str, str]:
@@ -113,40 +105,33 @@ def fork_rows(fork: object) -> dict[str, str]:
     }
 
 
-@examples("btt-chain dev status", "btt-chain dev status --json")
-@dev.command()
-@query_options
-def status(url: str, timeout: float, as_json: bool) -> None:
+@program(dev, "btt-chain dev status", "btt-chain dev status --json")
+async def status(chain: ViewClient, as_json: bool) -> None:
     """Show head, time, way of sealing, snapshots and impersonated accounts."""
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            head = await Head.of(chain)
-            if as_json:
-                show.document(head.status)
-                return
-            follows = ", each block takes the next slot" if head.status["followsSlots"] else ""
-            head.print(False)
-            snapshots, accounts = head.status["snapshots"], head.status["impersonated"]
-            show.record(
-                {
-                    "sealing": f"{head.status['mode']}{follows}",
-                    "snapshots": [
-                        f"{row['id']} {row['block']}"
-                        for row in (snapshots if isinstance(snapshots, list) else [])
-                        if isinstance(row, dict)
-                    ]
-                    or "none",
-                    "impersonated": [
-                        chain.metadata.address(bytes.fromhex(str(who)[2:]))
-                        for who in (accounts if isinstance(accounts, list) else [])
-                    ]
-                    or ("all, by mock signatures" if head.status["mockSignatures"] else "none"),
-                    **fork_rows(head.status.get("fork")),
-                }
-            )
-
-    run(work())
+    answer = await status_of(chain)
+    if as_json:
+        show.document(answer)
+        return
+    print_status(answer, as_json)
+    follows = ", each block takes the next slot" if answer["followsSlots"] else ""
+    snapshots, accounts = answer["snapshots"], answer["impersonated"]
+    show.record(
+        {
+            "sealing": f"{answer['mode']}{follows}",
+            "snapshots": [
+                f"{row['id']} {row['block']}"
+                for row in (snapshots if isinstance(snapshots, list) else [])
+                if isinstance(row, dict)
+            ]
+            or "none",
+            "impersonated": [
+                chain.chain.metadata.address(bytes.fromhex(str(who)[2:]))
+                for who in (accounts if isinstance(accounts, list) else [])
+            ]
+            or ("all, by mock signatures" if answer["mockSignatures"] else "none"),
+            **fork_rows(answer.get("fork")),
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,195 +170,170 @@ async def accounts(chain: ViewClient) -> DevAccounts:
     return DevAccounts(WARNING, chain.chain.connection.url, rows)
 
 
-@examples("btt-chain dev mine", "btt-chain dev mine 600")
-@dev.command(cls=SendingCommand)
-@click.argument("count", type=click.IntRange(1, 100_000), default=1, metavar="[N]")
-@query_options
-def mine(count: int, url: str, timeout: float, as_json: bool) -> None:
+@program(dev, "btt-chain dev mine", "btt-chain dev mine 600")
+async def mine(
+    chain: ViewClient,
+    as_json: bool,
+    count: Annotated[u32 | None, Input("N", least=1, most=100_000)],
+) -> None:
     """Make N blocks (one unless said) of the transactions that wait."""
-    _control(url, timeout, as_json, "dev_newBlock", {"count": count})
+    await chain.chain.connection.call("dev_newBlock", {"count": int(count or 1)})
+    await print_head(chain, as_json)
 
 
-@examples(
-    "btt-chain dev travel 7d", "btt-chain dev travel 1h30m", "btt-chain dev travel 2030-01-01"
+def check_goal(when: str) -> None:
+    """Raise Mistyped if a text is neither a duration nor a date."""
+    if duration_ms(when) is None and not re.search(r"\d{4}", when):
+        raise Mistyped(f"{when!r} is neither a duration, as 7d or 1h30m, nor a date, as 2030-01-31")
+
+
+@program(
+    dev, "btt-chain dev travel 7d", "btt-chain dev travel 1h30m", "btt-chain dev travel 2030-01-01"
 )
-@dev.command(cls=SendingCommand)
-@click.argument("when")
-@query_options
-def travel(when: str, url: str, timeout: float, as_json: bool) -> None:
+async def travel(
+    chain: ViewClient, as_json: bool, when: Annotated[str, Input(check=check_goal)]
+) -> None:
     """Move the chain's time forward, by one block at that time.
 
     WHEN is a duration from the head's time (ms, s, m, h, d, w) or a date in UTC. The slots in
     between stay empty. From then on each block takes the next slot.
     """
+    goal: Json = when
     ahead = duration_ms(when)
-    if ahead is None and not re.search(r"\d{4}", when):
-        raise Mistyped(f"{when!r} is neither a duration, as 7d or 1h30m, nor a date, as 2030-01-31")
-
-    async def travel(chain: Chain) -> None:
-        goal: Json = when
-        if ahead is not None:
-            # Genesis has no time: the first block would take that of the clock.
-            now = (await Head.of(chain)).time or int(datetime.now(UTC).timestamp() * 1_000)
-            goal = now + ahead
-        await chain.connection.call("dev_timeTravel", goal)
-
-    _changed(url, timeout, as_json, travel)
+    if ahead is not None:
+        # Genesis has no time: the first block would take that of the clock.
+        now = time_of(await status_of(chain)) or int(datetime.now(UTC).timestamp() * 1_000)
+        goal = now + ahead
+    await chain.chain.connection.call("dev_timeTravel", goal)
+    await print_head(chain, as_json)
 
 
-@examples("btt-chain dev snapshot")
-@dev.command()
-@query_options
-def snapshot(url: str, timeout: float, as_json: bool) -> None:
+@program(dev, "btt-chain dev snapshot")
+async def snapshot(chain: ViewClient, as_json: bool) -> None:
     """Keep the present head, to return to it with `dev revert`."""
-    _control(url, timeout, as_json, "dev_snapshot", answer="snapshot")
+    id = await chain.chain.connection.call("dev_snapshot")
+    await print_head(chain, as_json, snapshot=id)
 
 
-@examples("btt-chain dev revert 0x1", "btt-chain dev revert 1")
-@dev.command()
-@click.argument("snapshot")
-@query_options
-def revert(snapshot: str, url: str, timeout: float, as_json: bool) -> None:
+def check_snapshot(text: str) -> None:
+    """Raise Mistyped if a text is not the id of a snapshot."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", text):
+        raise Mistyped(f"{text!r} is not a snapshot: `btt-chain dev snapshot` prints one")
+
+
+@program(dev, "btt-chain dev revert 0x1", "btt-chain dev revert 1")
+async def revert(
+    chain: ViewClient, as_json: bool, snapshot: Annotated[str, Input(check=check_snapshot)]
+) -> None:
     """Return to a SNAPSHOT; it and all later ones are used up by that."""
-    if not re.fullmatch(r"0x[0-9a-fA-F]+|[0-9]+", snapshot):
-        raise Mistyped(f"{snapshot!r} is not a snapshot: `btt-chain dev snapshot` prints one")
-
-    async def return_(chain: Chain) -> None:
-        if not await chain.connection.call("dev_revert", snapshot):
-            raise NotFound(
-                f"there is no snapshot {snapshot}; `btt-chain dev status` lists those there are"
-            )
-
-    _changed(url, timeout, as_json, return_)
+    if not await chain.chain.connection.call("dev_revert", snapshot):
+        raise NotFound(
+            f"there is no snapshot {snapshot}; `btt-chain dev status` lists those there are"
+        )
+    await print_head(chain, as_json)
 
 
-@examples("btt-chain dev head 120", "btt-chain dev head -1", "btt-chain dev head 0x8a5f...")
-@dev.command(context_settings={"ignore_unknown_options": True})
-@click.argument("block")
-@query_options
-def head(block: str, url: str, timeout: float, as_json: bool) -> None:
+def check_block(text: str) -> None:
+    """Raise NoSuchOption for a text that begins as one and is not a number."""
+    if text.startswith("--") or (text.startswith("-") and not text[1:].isdecimal()):
+        raise click.NoSuchOption(text, ctx=click.get_current_context())
+
+
+@program(dev, "btt-chain dev head 120", "btt-chain dev head -1", "btt-chain dev head 0x8a5f...")
+async def head(
+    chain: ViewClient, as_json: bool, block: Annotated[str, Input(check=check_block)]
+) -> None:
     """Make another BLOCK the head: a number, a hash, or how many to go back (-1).
 
     Blocks that are left are known by their hash, and can be made the head again.
     """
-    if block.startswith("--") or (block.startswith("-") and not block[1:].isdecimal()):
-        raise click.NoSuchOption(block, ctx=click.get_current_context())
     which: Json = int(block) if re.fullmatch(r"-?\d+", block) else block
-    _control(url, timeout, as_json, "dev_setHead", which)
+    await chain.chain.connection.call("dev_setHead", which)
+    await print_head(chain, as_json)
 
 
-@examples(
-    "btt-chain dev set-balance //Bob 1000000BTT",
+dev.commands["head"].context_settings["ignore_unknown_options"] = True
+
+
+@program(
+    dev, "btt-chain dev set-balance //Bob 1000000BTT",
     "btt-chain dev set-balance 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 250mBTT",
-)
-@dev.command(cls=SendingCommand)
-@click.argument("account")
-@click.argument("amount")
-@query_options
-def set_balance(account: str, amount: str, url: str, timeout: float, as_json: bool) -> None:
+)  # fmt: skip
+async def set_balance(
+    chain: ViewClient, as_json: bool, account: AccountId, amount: Balance
+) -> None:
     """Set the free balance of an ACCOUNT, with a block of its own.
 
     The difference is minted or destroyed, and the total issuance moves with it.
     """
-
-    async def set_(chain: Chain) -> None:
-        free = planck(chain.metadata.currency, amount)
-        await chain.connection.call("dev_setBalance", _address(chain, account), str(free))
-
-    _changed(url, timeout, as_json, set_)
+    address = chain.chain.metadata.address(account)
+    await chain.chain.connection.call("dev_setBalance", address, str(amount))
+    await print_head(chain, as_json)
 
 
-@examples(
-    "btt-chain dev set-storage Sudo.Key //Bob",
+def check_item(item: str) -> None:
+    """Raise Mistyped if a text is not the name of a pallet and an item."""
+    if "." not in item:
+        raise Mistyped(f"{item!r} has no dot: write the pallet and its item, as System.Account")
+
+
+@program(
+    dev, "btt-chain dev set-storage Sudo.Key //Bob",
     """btt-chain dev set-storage System.Account //Bob '{"nonce": 7, "data": {"free": "5"}}'""",
     "btt-chain dev set-storage Sudo.Key null",
-)
-@dev.command()
-@click.argument("item", metavar="PALLET.ITEM")
-@click.argument("words", nargs=-1, required=True, metavar="[KEYS]... VALUE")
-@query_options
-def set_storage(item: str, words: tuple[str, ...], url: str, timeout: float, as_json: bool) -> None:
+)  # fmt: skip
+async def set_storage(
+    chain: ViewClient,
+    as_json: bool,
+    item: Annotated[str, Input("PALLET.ITEM", check=check_item)],
+    words: Annotated[list[str], Input("[KEYS]... VALUE")],
+) -> None:
     """Set a storage item to a VALUE, with a block of its own.
 
     A map takes its KEYS before the value. VALUE is JSON or plain text; fields that are left out
     are zero or empty; 0x and hex is the encoded value; null removes the entry.
     """
-    pallet, dot, name = item.partition(".")
-    if not dot:
-        raise Mistyped(f"{item!r} has no dot: write the pallet and its item, as System.Account")
     *keys, value = map(json_or_text, words)
-
-    async def set_(chain: Chain) -> None:
-        chain.metadata.items.storage(item)
-        content: Json = [[keys, value]] if keys else value
-        if isinstance(content, str) and content.startswith("//"):
-            content = _address(chain, content)
-        await chain.connection.call("dev_setStorage", {pallet: {name: content}})
-
-    _changed(url, timeout, as_json, set_)
+    chain.chain.metadata.items.storage(item)
+    content: Json = [[keys, value]] if keys else value
+    if isinstance(content, str) and content.startswith("//"):
+        content = chain.chain.metadata.address(account_of(content, chain.prefix))
+    pallet, _, name = item.partition(".")
+    await chain.chain.connection.call("dev_setStorage", {pallet: {name: content}})
+    await print_head(chain, as_json)
 
 
-@examples(
-    "btt-chain dev impersonate 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty",
+@program(
+    dev, "btt-chain dev impersonate 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty",
     "btt-chain dev impersonate //Bob --stop",
-)
-@dev.command()
-@click.argument("account")
-@click.option("--stop", is_flag=True, help="Accept only the account's own signatures again.")
-@query_options
-def impersonate(account: str, stop: bool, url: str, timeout: float, as_json: bool) -> None:
-    """Accept any signature of an ACCOUNT, until the node stops."""
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            who = _address(chain, account)
-            name = "dev_stopImpersonatingAccount" if stop else "dev_impersonateAccount"
-            if not await chain.connection.call(name, who):
-                raise NotFound(f"{who} is not impersonated")
-            text = (
-                f"Only valid signatures of {who} are accepted." if stop
-                else f"Any signature of {who} is accepted."
-            )  # fmt: skip
-            show.outcome({"account": who, "impersonated": not stop}, text, as_json=as_json)
-
-    run(work())
-
-
-@examples("btt-chain dev sealing manual", "btt-chain dev sealing instant")
-@dev.command()
-@click.argument("way", type=click.Choice(["instant", "manual"]))
-@query_options
-def sealing(way: str, url: str, timeout: float, as_json: bool) -> None:
-    """Make blocks as transactions arrive (instant), or only on demand (manual)."""
-    _control(url, timeout, as_json, "dev_setBlockBuildMode", way)
-
-
-def _control(
-    url: str, timeout: float, as_json: bool, name: str, *params: Json, answer: str = ""
+)  # fmt: skip
+async def impersonate(
+    chain: ViewClient,
+    as_json: bool,
+    account: AccountId,
+    stop: Annotated[bool, Input(help="Accept only the account's own signatures again.")],
 ) -> None:
-    """Call a control, and print the head afterwards, with the `answer` under this name."""
-
-    async def control(chain: Chain) -> dict[str, Json]:
-        result = await chain.connection.call(name, *params)
-        return {answer: result} if answer else {}
-
-    _changed(url, timeout, as_json, control)
-
-
-def _changed(
-    url: str, timeout: float, as_json: bool,
-    change: Callable[[Chain], Awaitable[dict[str, Json] | None]],
-) -> None:  # fmt: skip
-    """Change a chain, and print the head afterwards, with what `change` returns."""
-
-    async def work() -> None:
-        async with open_chain(url, timeout) as chain:
-            more = await change(chain)
-            (await Head.of(chain)).print(as_json, **more or {})
-
-    run(work())
+    """Accept any signature of an ACCOUNT, until the node stops."""
+    who = chain.chain.metadata.address(account)
+    name = "dev_stopImpersonatingAccount" if stop else "dev_impersonateAccount"
+    if not await chain.chain.connection.call(name, who):
+        raise NotFound(f"{who} is not impersonated")
+    text = (
+        f"Only valid signatures of {who} are accepted." if stop
+        else f"Any signature of {who} is accepted."
+    )  # fmt: skip
+    show.outcome({"account": who, "impersonated": not stop}, text, as_json=as_json)
 
 
-def _address(chain: Chain, typed: str) -> str:
-    """Return the address of a typed account: an address, hex or a development key."""
-    return chain.metadata.address(account_of(typed, chain.metadata.prefix))
+class Sealing(IntEnum):
+    """The time at which blocks are made: as transactions arrive, or on demand."""
+
+    Instant = 0
+    Manual = 1
+
+
+@program(dev, "btt-chain dev sealing manual", "btt-chain dev sealing instant")
+async def sealing(chain: ViewClient, as_json: bool, way: Sealing) -> None:
+    """Make blocks as transactions arrive (instant), or only on demand (manual)."""
+    await chain.chain.connection.call("dev_setBlockBuildMode", way.name.lower())
+    await print_head(chain, as_json)

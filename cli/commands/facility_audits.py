@@ -11,23 +11,14 @@ import click
 from btt_chain.care.auditing import Disclosure, Place, seal
 from btt_chain.client.views import ViewClient
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u32
 from cli.common import show
-from cli.common.care import (
-    account_id,
-    care_folder_option,
-    facility_folder,
-    last_month,
-    month_option,
-    secret_option,
-    who_argument,
-)
+from cli.common.care import FOLDER, Facility, facility_folder, last_month, month_option
 from cli.common.errors import NotFound, Refused
-from cli.common.options import Group, examples, query_options
-from cli.common.session import run
-from cli.common.vaults import write_private
-from cli.common.working import view_chain
-from cli.declared import send
+from cli.common.options import Group
+from cli.common.vaults import write_folder
+from cli.declared import program, send
 from cli.parameters import Input
 from runtime.pallets.incentives.api import IncentivesApi
 from runtime.pallets.incentives.pallet import Incentives
@@ -46,42 +37,30 @@ NOT_OPEN: Final = {
 """Phases of an audit in which no auditor waits for evidence, with the error."""
 
 
-@examples("btt-chain facility answer //Bob --out openings --secret secret.txt")
-@audits.command("answer")
-@who_argument
-@month_option
-@click.option(
+out_option = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path),
     help="A folder for the sealed files; without it `facility serve` gives them out.",
 )  # fmt: skip
-@secret_option
-@care_folder_option
-@query_options
-def answer(
-    who: str, month: int | None, out: Path | None, secret: str, base_path: Path | None, url: str,
-    timeout: float, as_json: bool,
+
+
+@program(
+    audits, "btt-chain facility answer //Bob --out openings --secret secret.txt",
+    options=(month_option, out_option, *FOLDER),
+)  # fmt: skip
+async def answer(
+    chain: ViewClient, as_json: bool, who: Facility, month: int | None, out: Path | None,
+    secret: str, base_path: Path | None,
 ) -> None:  # fmt: skip
     """Open the selected evidence of a month to its auditors, sealed to each of them."""
-
-    async def work() -> list[tuple[str, bytes]]:
-        async with view_chain(url, timeout) as chain:
-            owner = account_id(who, chain.chain.metadata.prefix)
-            number = await last_month(chain) if month is None else month
-            with facility_folder(base_path, secret, chain.genesis, owner) as folder:
-                sealed = await openings(chain, owner, number, folder.disclosure)
-                for auditor, content in sealed:
-                    folder.keep_opening(number, auditor, content)
-            return [(auditor.hex(), content) for auditor, content in sealed]
-
-    sealed = run(work())
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+    number = await last_month(chain) if month is None else month
+    with facility_folder(base_path, secret, chain.genesis, who) as folder:
+        sealed = await openings(chain, who, number, folder.disclosure)
         for auditor, content in sealed:
-            write_private(out / f"{auditor}.sealed", content)
-    if as_json:
-        show.document([f"0x{auditor}" for auditor, _ in sealed])
-    else:
-        show.good(f"sealed to {show.counted(len(sealed), 'auditor')}")
+            folder.keep_opening(number, auditor, content)
+    if out is not None:
+        write_folder(out, {f"{auditor.hex()}.sealed": content for auditor, content in sealed})
+    text = f"sealed to {show.counted(len(sealed), 'auditor')}"
+    show.outcome([to_hex(auditor) for auditor, _ in sealed], text, as_json=as_json)
 
 
 async def openings(

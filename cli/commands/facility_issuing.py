@@ -7,48 +7,54 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import click
 
 from btt_chain.care.activities import month_of
 from btt_chain.care.evidence import DeviceProof, Statement
 from btt_chain.care.facility import Activity
-from btt_chain.care.messages import Claim, Request
+from btt_chain.care.messages import Request
 from btt_chain.client.chain import Chain
 from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.views import ViewClient
 from btt_chain.daemon import Daemon
 from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u16, u64
 from cli.common import show
 from cli.common.care import (
+    FOLDER,
+    Facility,
     account_id,
     care_folder_option,
     current,
     epoch_of,
     facility_folder,
-    folder_options,
     keys_of,
     member_of,
     month_option,
     rule_of,
     secret_option,
     slot_of,
-    who_argument,
     words,
 )
 from cli.common.care import (
     calendar as calendar_of,
 )
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.files import read_object_file
-from cli.common.options import Group, connection_options, examples, json_option, query_options
-from cli.common.session import first_step, from_hex, run, run_until_stopped
-from cli.common.vaults import write_private
-from cli.common.working import view_chain
+from cli.common.files import read_bytes, read_object_file
+from cli.common.options import Group, examples, query_options
+from cli.common.session import first_step, from_hex, run_until_stopped
+from cli.common.vaults import write_folder, write_private
+from cli.declared import program
+from cli.parameters import Input
 
 PERCENT: Final = 10_000
 """Parts per million of a percent."""
 OUT_MODE: Final = 0o600
+
+KINDS: Final = ("provider", "oracle", "device")
+"""What may confirm an activity."""
 
 issuing = Group("issuing")
 """Commands that `btt-chain facility` has."""
@@ -82,46 +88,56 @@ def check_address(url: str) -> None:
             checked_url(url)
 
 
-@examples(
+Served = Annotated[
+    str, Input(help="Where wallets collect: the URL of `facility serve`.", default="")
+]
+
+
+def check_device(
+    kind: str, device: str | None, counter: int | None, signature: str | None, **_: object
+) -> None:
+    """Check the parts of a device's proof. Raises Mistyped."""
+    device_proof(kind, device, counter, signature)
+
+
+@program(
+    issuing,
     "btt-chain facility issue //Bob 3 'Li Wei' --evidence observation.json --out claim.json \\",
     "    --secret secret.txt",
     "btt-chain facility issue //Bob 3 4711 --evidence steps.json --kind device --device 0x5e... \\",
     "    --counter 12 --signature 0x9a... --out claim.json --secret secret.txt",
-)
-@issuing.command("issue")
-@who_argument
-@click.argument("rule", type=click.IntRange(0, 65_535))
-@click.argument("patient")
-@click.option(
-    "--evidence", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
-    help="A JSON document, as a FHIR resource, that does not name the patient.",
+    options=(out_option, *FOLDER), check=check_device,
 )  # fmt: skip
-@click.option(
-    "--kind", type=click.Choice(("provider", "oracle", "device")), default="provider",
-    show_default=True, help="What confirms the activity.",
-)  # fmt: skip
-@click.option(
-    "--quality", type=click.IntRange(0, 300), default=100, show_default=True,
-    help="Quality of completion, in percent.",
-)  # fmt: skip
-@click.option("--device", help="The device's ed25519 key, in hex.")
-@click.option("--counter", type=click.IntRange(1, (1 << 64) - 1), help="The device's counter.")
-@click.option("--signature", help="The device's signature, in hex.")
-@click.option("--serve-url", default="", help="Where wallets collect: the URL of `facility serve`.")
-@click.option(
-    "--for", "member", metavar="FACILITY",
-    help="The member that confirmed it, if FACILITY is an issuer (`facility member`).",
-)  # fmt: skip
-@out_option
-@secret_option
-@care_folder_option
-@query_options
-def issue(
-    who: str, rule: int, patient: str, evidence: Path, kind: str, quality: int,
-    device: str | None, counter: int | None, signature: str | None, serve_url: str,
-    member: str | None, out: Path, secret: str, base_path: Path | None, url: str, timeout: float,
+async def issue(
+    chain: ViewClient,
     as_json: bool,
-) -> None:  # fmt: skip
+    who: Facility,
+    rule: u16,
+    patient: str,
+    evidence: Annotated[
+        Path, Input(help="A JSON document, as a FHIR resource, that does not name the patient.")
+    ],
+    kind: Annotated[
+        str, Input(help="What confirms the activity.", default="provider", type=click.Choice(KINDS))
+    ],
+    quality: Annotated[
+        u16, Input(help="Quality of completion, in percent.", default="100", most=300)
+    ],
+    device: Annotated[str | None, Input(help="The device's ed25519 key, in hex.")],
+    counter: Annotated[u64 | None, Input(help="The device's counter.", least=1)],
+    signature: Annotated[str | None, Input(help="The device's signature, in hex.")],
+    serve_url: Served,
+    for_: Annotated[
+        str | None,
+        Input(
+            "FACILITY",
+            "The member that confirmed it, if FACILITY is an issuer (`facility member`).",
+        ),
+    ],
+    out: Path,
+    secret: str,
+    base_path: Path | None,
+) -> None:
     """Confirm an activity of a patient today, and write the claim to its points.
 
     The patient's name stays in the folder, encrypted, for caps and cooldowns. Who has the claim
@@ -129,33 +145,26 @@ def issue(
     after a crash, run the same command again, and it writes the same claim.
     """
     proof = device_proof(kind, device, counter, signature)
-    statement = Statement(kind, quality * PERCENT, dict(read_object_file(evidence)), proof)
-
-    async def work() -> tuple[Claim, bool]:
-        async with view_chain(url, timeout) as chain:
-            found = await rule_of(chain, rule)
-            months, now = await calendar_of(chain), await slot_of(chain)
-            day, month = months.day(now), months.month(now)
-            owner = account_id(who, chain.chain.metadata.prefix)
-            behind = await member_of(chain, owner, member)
-            view = await epoch_of(chain, owner, month_of(day))
-            if not await keys_of(chain, owner, month):
-                raise Refused(
-                    f"the chain has no keys of month {month} for this facility: "
-                    "`btt-chain facility keys` publishes those of the next month"
-                )
-            activity = Activity(patient, rule, day, statement, behind)
-            with facility_folder(base_path, secret, chain.genesis, owner) as folder:
-                is_known = folder.is_recorded(activity)
-                right = 0 if view is None else int(view.right)
-                claim = folder.confirm(activity, found, serve_url, right=right)
-            write_private(out, claim.encode().encode())
-            return claim, is_known
-
+    statement = Statement(kind, int(quality) * PERCENT, dict(read_object_file(evidence)), proof)
     check_address(serve_url)
     # Before anything is recorded: a claim that cannot be written would have to be asked for again.
     with new_file(out):
-        claim, is_known = run(work())
+        terms = await rule_of(chain, int(rule))
+        months, now = await calendar_of(chain), await slot_of(chain)
+        day, month = months.day(now), months.month(now)
+        behind = await member_of(chain, who, for_)
+        view = await epoch_of(chain, who, month_of(day))
+        if not await keys_of(chain, who, month):
+            raise Refused(
+                f"the chain has no keys of month {month} for this facility: "
+                "`btt-chain facility keys` publishes those of the next month"
+            )
+        activity = Activity(patient, int(rule), day, statement, behind)
+        with facility_folder(base_path, secret, chain.genesis, who) as folder:
+            is_known = folder.is_recorded(activity)
+            right = 0 if view is None else int(view.right)
+            claim = folder.confirm(activity, terms, serve_url, right=right)
+        write_private(out, claim.encode().encode())
     if as_json:
         show.document(
             {"month": claim.month, "points": claim.points, "claim": str(out), "known": is_known}
@@ -166,78 +175,56 @@ def issue(
     show.good(f"{claim.points} points of month {claim.month}: give {out} to the patient")
 
 
-@examples("btt-chain facility claims //Bob 'Li Wei' --out claims --secret secret.txt")
-@issuing.command("claims")
-@folder_options
-@click.argument("patient")
-@month_option
-@click.option("--serve-url", default="", help="Where wallets collect: the URL of `facility serve`.")
-@click.option(
+claims_option = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True,
     help="The folder for the files.",
 )  # fmt: skip
-@json_option
-def claims(
-    who: str, patient: str, month: int | None, serve_url: str, out: Path, secret: str,
-    base_path: Path | None, url: str, timeout: float, as_json: bool,
+
+
+@program(
+    issuing, "btt-chain facility claims //Bob 'Li Wei' --out claims --secret secret.txt",
+    options=(month_option, claims_option, *FOLDER),
+)  # fmt: skip
+async def claims(
+    chain: ViewClient, as_json: bool, who: Facility, patient: str, serve_url: Served,
+    month: int | None, out: Path, secret: str, base_path: Path | None,
 ) -> None:  # fmt: skip
     """Write the claims of a patient again that were not collected, as after a crash or a loss.
 
     They are the same claims, so that a second copy brings no second points.
     """
     check_address(serve_url)
-
-    async def work() -> tuple[int, list[Claim]]:
-        async with view_chain(url, timeout) as chain:
-            owner = account_id(who, chain.chain.metadata.prefix)
-            number = int((await current(chain)).month) if month is None else month
-            with facility_folder(base_path, secret, chain.genesis, owner) as folder:
-                return number, folder.claims_of(patient, number, serve_url)
-
-    number, found = run(work())
-    if not found:
+    number = int((await current(chain)).month) if month is None else month
+    with facility_folder(base_path, secret, chain.genesis, who) as folder:
+        written = folder.claims_of(patient, number, serve_url)
+    if not written:
         raise NotFound(f"the patient has no claim of month {number} that was not collected")
-    out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"claim-{number}-{claim.code.hex()[:8]}.json" for claim in found]
-    for path, claim in zip(paths, found, strict=True):
-        write_private(path, claim.encode().encode())
-    if as_json:
-        show.document([str(path) for path in paths])
-    else:
-        show.good(f"{len(paths)} claims of month {number} are in {out}")
+    files = {f"claim-{number}-{claim.code.hex()[:8]}.json": claim.encode().encode()
+             for claim in written}  # fmt: skip
+    write_folder(out, files)
+    text = f"{len(files)} claims of month {number} are in {out}"
+    show.outcome([str(out / name) for name in files], text, as_json=as_json)
 
 
-@examples("btt-chain facility sign //Bob request.json --out answer.json --secret secret.txt")
-@issuing.command("sign")
-@who_argument
-@click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@out_option
-@secret_option
-@care_folder_option
-@query_options
-def sign(
-    who: str, request: Path, out: Path, secret: str, base_path: Path | None, url: str,
-    timeout: float, as_json: bool,
+@program(
+    issuing,
+    "btt-chain facility sign //Bob request.json --out answer.json --secret secret.txt",
+    options=(out_option, *FOLDER),
+)  # fmt: skip
+async def sign(
+    chain: ViewClient, as_json: bool, who: Facility, request: Path, out: Path, secret: str,
+    base_path: Path | None,
 ) -> None:  # fmt: skip
     """Sign the blinded vouchers of a wallet's request, where there is no `facility serve`."""
-    raw = request.read_bytes()
-
-    async def work() -> str:
-        async with view_chain(url, timeout) as chain:
-            owner = account_id(who, chain.chain.metadata.prefix)
-            with facility_folder(base_path, secret, chain.genesis, owner) as folder:
-                return folder.sign(Request.decode(raw)).encode()
-
-    write_private(out, run(work()).encode())
-    if as_json:
-        show.document({"answer": str(out)})
-    else:
-        show.good(f"signed; give {out} to the wallet")
+    with facility_folder(base_path, secret, chain.genesis, who) as folder:
+        answer = folder.sign(Request.decode(read_bytes(request))).encode()
+    write_private(out, answer.encode())
+    show.outcome({"answer": str(out)}, f"signed; give {out} to the wallet", as_json=as_json)
 
 
 @examples("btt-chain facility serve //Bob --port 8088 --secret secret.txt")
 @issuing.command("serve")
-@who_argument
+@click.argument("who", metavar="FACILITY")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8_088, show_default=True,
@@ -277,25 +264,16 @@ def serve(
     run_until_stopped(work())
 
 
-@examples("btt-chain facility device //Bob 0x5e... --secret secret.txt")
-@issuing.command("device")
-@who_argument
-@click.argument("key")
-@secret_option
-@care_folder_option
-@connection_options
-def device(
-    who: str, key: str, secret: str, base_path: Path | None, url: str, timeout: float
+@program(
+    issuing, "btt-chain facility device //Bob 0x5e... --secret secret.txt",
+    options=FOLDER,
+)  # fmt: skip
+async def device(
+    chain: ViewClient, who: Facility, key: str, secret: str, base_path: Path | None
 ) -> None:
     """Register a patient's device by its ed25519 key."""
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            owner = account_id(who, chain.chain.metadata.prefix)
-            with facility_folder(base_path, secret, chain.genesis, owner) as folder:
-                folder.register_device(from_hex(key, "the key"))
-
-    run(work())
+    with facility_folder(base_path, secret, chain.genesis, who) as folder:
+        folder.register_device(from_hex(key, "the key"))
     show.good("registered")
 
 

@@ -17,13 +17,13 @@ from btt_chain.scale import u16, u32
 from cli.common import show
 from cli.common.calls import report
 from cli.common.care import (
-    care_folder_option,
+    FOLDER,
+    Facility,
     current,
     facility_folder,
     keys_of,
     last_month,
     month_option,
-    secret_option,
 )
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
@@ -108,7 +108,7 @@ async def price_of(chain: ViewClient, size: Size) -> int | None:
 
 @program(
     months, "btt-chain facility keys --secret secret.txt --from clinic.key",
-    options=(month_option, secret_option, care_folder_option),
+    options=(month_option, *FOLDER),
 )  # fmt: skip
 async def keys(
     chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
@@ -137,7 +137,7 @@ async def keys(
 
 @program(
     months, "btt-chain facility close --secret secret.txt --from clinic.key",
-    options=(month_option, secret_option, care_folder_option),
+    options=(month_option, *FOLDER),
 )  # fmt: skip
 async def close(
     chain: ViewClient, sender: Sender, month: int | None, secret: str, base_path: Path | None
@@ -196,7 +196,7 @@ def print_month(shown: FacilityMonth, context: Context) -> None:
 @query(months, "btt-chain facility month //Bob", flat="view", view=print_month)
 async def month_(
     chain: ViewClient,
-    facility: Annotated[AccountId, Input("FACILITY")],
+    facility: Facility,
     month: Annotated[u32 | None, Input(help="Number of the month.")],
 ) -> FacilityMonth:
     """Show a facility's month: its payment, its right, its points and the state of its audit."""

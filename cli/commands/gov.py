@@ -27,7 +27,7 @@ from cli.common.calls import report
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import composed, program, query, send
+from cli.declared import Chosen, composed, program, query, send
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.chambers.api import ChambersApi, MilestoneView
@@ -280,17 +280,15 @@ def vote(index: Number, side: Choice, amount: Balance) -> dict[str, object]:
     "btt-chain gov unvote 3 --from //Alice", "btt-chain gov unvote 3 small_spender --from //Alice",
     done="taken back, in block {block}",
 )  # fmt: skip
-async def unvote(
-    chain: ViewClient, index: Number, track: str | None, sender: Sender
-) -> dict[str, object]:
+async def unvote(chain: ViewClient, index: Number, track: str | None, sender: Sender) -> Chosen:
     """Take a vote back; after the end its money stays locked for a week of decisions.
 
     Without a TRACK it is that of your vote on the referendum.
     """
-    if track is not None:
-        return {"class": await track_number(chain, track), "index": index}
-    voter = bytes(sender.pair.account_id)
-    return {"class": await class_of_vote(chain.chain, voter, int(index)), "index": index}
+    if track is None:
+        voter = bytes(sender.pair.account_id)
+        track = str(await class_of_vote(chain.chain, voter, int(index)))
+    return Chosen({"class": await track_number(chain, track), "index": index}, {"track": track})
 
 
 @composed(

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed
 from btt_chain.client.transactions import Call
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.portable import Plain
 from cli.common import show
-from cli.common.calls import report
 from cli.common.errors import NotFound, Refused, hint
 from cli.common.sending import Sender
-from cli.common.session import run
 from cli.common.trying import failure_of
-from cli.common.working import view_chain
 from runtime.pallets.origins import Decision
 from runtime.pallets.preimage.pallet import MAX_INLINE
 from runtime.pallets.referenda.api import GovernanceApi
@@ -75,21 +71,6 @@ async def bounded_call(chain: ViewClient, sender: Sender, raw: bytes) -> Plain:
         if error.name != "Preimage.AlreadyNoted":  # another account noted it: it is available
             raise
     return {"Lookup": {"hash": "0x" + blake2_256(raw).hex(), "len": len(raw)}}
-
-
-def submit_call(
-    pallet: str, call: str, args: dict[str, object], done: str, url: str, timeout: float,
-    as_json: bool, options: dict[str, Any],
-) -> None:  # fmt: skip
-    """Sign and send a call, and print its result."""
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            sent = await sender.send(chain, pallet, call, **args)
-        report(sent, as_json, f"{done}, in block {to_hex(sent.block)}")
-
-    run(work())
 
 
 async def class_of_vote(chain: Chain, who: bytes, index: int) -> int:

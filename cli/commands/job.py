@@ -67,9 +67,7 @@ from cli.common.options import (
 )
 from cli.common.sending import Sender, asking_options, signing_options
 from cli.common.session import run, run_until_stopped
-from cli.common.working import account as account_of
-from cli.common.working import view_chain
-from cli.declared import Arguments, Column, composed, print_value, query
+from cli.declared import Arguments, Column, composed, print_value, program, query
 from cli.parameters import Input, context_of
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.events import Ended
@@ -251,18 +249,19 @@ def gateway(
 # ---- protocol jobs
 
 
-@examples("btt-chain job offer --model net.btt scans.npy")
-@job.command()
-@input_options
-@click.option(
+deadline_option = click.option(
     "--deadline", type=click.IntRange(1, MAX_DEADLINE), metavar="SLOTS",
     help="How long a provider may take; twice the least allowed, and some, unless said.",
 )  # fmt: skip
-@folder_option
-@query_options
-def offer(
-    files: tuple[Path, ...], package: Path, elements: bool, deadline: int | None,
-    base_path: Path | None, url: str, timeout: float, as_json: bool,
+
+
+@program(
+    job, "btt-chain job offer --model net.btt scans.npy",
+    options=(input_options, deadline_option, folder_option),
+)  # fmt: skip
+async def offer(
+    chain: ViewClient, as_json: bool, files: tuple[Path, ...], package: Path, elements: bool,
+    deadline: int | None, base_path: Path | None,
 ) -> None:  # fmt: skip
     """Make FILES ready for the chain to have computed, once in each era, at its own expense.
 
@@ -274,27 +273,21 @@ def offer(
     for note in inputs.notes:
         show.note(note)
     model, raw, count = model_id(whole.manifest), inputs.elements.tobytes(), len(inputs.names)
-
-    async def work() -> dict[str, str]:
-        async with view_chain(url, timeout) as chain:
-            quote = await chain.api(
-                WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open,
-                u64(len(raw)),
-            )  # fmt: skip
-            folder = folder_of(base_path, chain.genesis)
-        known, endpoints = offered(quote, model), served_at(folder)
-        root = edge_root(whole.manifest.graph.input, 0, raw, None)
-        folder.add_inputs(root, b"".join(payload_pieces(None, [raw])))
-        return {
-            "model": to_hex(model),
-            "items": str(count),
-            "input_root": to_hex(root),
-            "data_bytes": str(len(raw)),
-            "deadline": str(deadline or ample_deadline(known, chain.slot_ms)),
-            "endpoints": to_hex(endpoints),
-        }
-
-    facts = run(work())
+    quote = await chain.api(
+        WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open, u64(len(raw))
+    )
+    folder = folder_of(base_path, chain.genesis)
+    offer, endpoints = offered(quote, model), served_at(folder)
+    root = edge_root(whole.manifest.graph.input, 0, raw, None)
+    folder.add_inputs(root, b"".join(payload_pieces(None, [raw])))
+    facts = {
+        "model": to_hex(model),
+        "items": str(count),
+        "input_root": to_hex(root),
+        "data_bytes": str(len(raw)),
+        "deadline": str(deadline or ample_deadline(offer, chain.slot_ms)),
+        "endpoints": to_hex(endpoints),
+    }
     if as_json:
         show.document(facts)
         return
@@ -308,43 +301,37 @@ def offer(
 # ---- queries
 
 
-@examples("btt-chain job list", "btt-chain job list --json")
-@job.command("list")
-@click.option(
-    "--account", metavar="ADDRESS", help="Whose. [default: all that were posted from this machine]"
-)
-@click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
-@folder_option
-@query_options
-def list_(
-    account: str | None, everything: bool, base_path: Path | None, url: str, timeout: float,
+@program(job, "btt-chain job list", "btt-chain job list --json", options=(folder_option,))
+async def list_(
+    chain: ViewClient,
     as_json: bool,
-) -> None:  # fmt: skip
+    account: Annotated[
+        AccountId | None,
+        Input("ADDRESS", "Whose. [default: all that were posted from this machine]"),
+    ],
+    all_: Annotated[bool, Input(help="Those that are over as well.")],
+    base_path: Path | None,
+) -> None:
     """List jobs."""
-
-    async def ask() -> tuple[list[JobView], Context]:
-        async with view_chain(url, timeout) as chain:
-            if account is not None:
-                who = AccountId(account_of(account, chain.prefix))
-                views = await jobs_of(chain, who, is_open=not everything)
-            else:
-                records = folder_of(base_path, chain.genesis).records()
-                posted = [entry.job for entry in records if entry.job is not None]
-                stored = [await chain.api(WorkApi.job, id) for id in posted]
-                views = [view for view in stored if view is not None]
-            context = await context_of(chain)
-        return [view for view in views if everything or view.state not in ENDED], context
-
-    views, context = run(ask())
-    rule = rule_of(list[JobView])
+    if account is not None:
+        views = await jobs_of(chain, account, is_open=not all_)
+    else:
+        records = folder_of(base_path, chain.genesis).records()
+        posted = [entry.job for entry in records if entry.job is not None]
+        stored = [await chain.api(WorkApi.job, id) for id in posted]
+        views = [view for view in stored if view is not None]
+    views = [view for view in views if all_ or view.state not in ENDED]
+    rule, context = rule_of(list[JobView]), await context_of(chain)
     if as_json:
         show.document(rule.json(views, context))
     elif views:
         print_value(rule, views, COLUMNS, context)
         show.note("commands take these beginnings of ids; --json has the whole ones")
     else:
-        where = "posted from this machine" if account is None else f"of {account}"
-        more = "" if everything else "; --all shows those that are over"
+        where = "posted from this machine"
+        if account is not None:
+            where = f"of {chain.chain.metadata.address(account)}"
+        more = "" if all_ else "; --all shows those that are over"
         others = "; --account ADDRESS lists those of an account" if account is None else ""
         show.note(f"there are no jobs {where}{more}{others}")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import sys
 from typing import Final
 
 import click
@@ -20,7 +19,7 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.digits import to_hex
 from cli.commands import ceremony, keystore, node_key, session_keys
 from cli.common import show
-from cli.common.errors import Refused
+from cli.common.messages import message_of, message_options, print_verdict
 from cli.common.options import (
     Command,
     Group,
@@ -138,8 +137,7 @@ def inspect(
 @examples("btt-chain key sign --suri //Alice --message hello")
 @key.command()
 @click.option("--suri", "uri", help="The secret URI, a file that holds it, or - .")
-@click.option("--message", help="The message; without it, standard input is signed.")
-@click.option("--hex", "is_hex", is_flag=True, help="The message is hex.")
+@message_options("signed")
 @scheme_option
 @password_options
 @json_option
@@ -151,7 +149,7 @@ def sign(
     if message is None and (uri is None or uri == "-"):
         raise click.UsageError("the message comes from standard input: name the key with --suri")
     pair = key_pair(read_secret(uri), scheme, Passwords.of(options).of_uri())
-    signature = to_hex(pair.sign(_message(message, is_hex)))
+    signature = to_hex(pair.sign(message_of(message, is_hex=is_hex)))
     if as_json:
         show.document({"publicKey": to_hex(pair.public), "signature": signature})
     else:
@@ -162,8 +160,7 @@ def sign(
 @key.command()
 @click.argument("signature")
 @click.argument("uri")
-@click.option("--message", help="The message; without it, standard input is verified.")
-@click.option("--hex", "is_hex", is_flag=True, help="The message is hex.")
+@message_options("verified")
 @scheme_option
 @password_options
 @json_option
@@ -178,13 +175,8 @@ def verify(
     """
     who = _signer(uri, scheme, Passwords.of(options).of_uri())
     raw = from_hex(signature, "the signature")
-    right = is_signed(scheme_named(scheme), who, _message(message, is_hex), raw)
-    if as_json:
-        show.document({"valid": right})
-    if not right:
-        raise Refused("the signature is not of this key and this message")
-    if not as_json:
-        show.good("The signature is valid.")
+    right = is_signed(scheme_named(scheme), who, message_of(message, is_hex=is_hex), raw)
+    print_verdict(right, "key", as_json)
 
 
 @examples("btt-chain key vanity --pattern Abc")
@@ -282,13 +274,6 @@ def _network_name(prefix: int) -> str:
 
 
 # ---- input
-
-
-def _message(given: str | None, is_hex: bool) -> bytes:
-    if given is None:
-        raw = sys.stdin.buffer.read()
-        return from_hex(raw.decode("ascii", "replace"), "the message") if is_hex else raw
-    return from_hex(given, "the message") if is_hex else given.encode()
 
 
 def _public_key(text: str, scheme: str) -> bytes:

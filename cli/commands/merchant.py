@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-import click
-
+from btt_chain.client.merchants import judged_name, merchant_of
 from btt_chain.client.transactions import Call, Included
 from btt_chain.client.views import ViewClient, event_of, events_of
 from btt_chain.present import Context, record, rule
@@ -26,9 +25,7 @@ from cli.common.merchants import (
     existing,
     invoice_of,
     invoice_paid,
-    judged_name,
     letters_of,
-    merchant_of,
     merchant_record,
     priced,
     rates_of,
@@ -36,14 +33,12 @@ from cli.common.merchants import (
     time_of,
     when,
 )
-from cli.common.options import Group, examples, query_options
+from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.common.session import from_hex, run
+from cli.common.session import from_hex
 from cli.common.types import Category as CategoryType
 from cli.common.types import Digest
-from cli.common.working import account as read_account
-from cli.common.working import view_chain
-from cli.declared import Arguments, composed, query, send
+from cli.declared import Arguments, Chosen, composed, program, query, send
 from cli.parameters import Input, context_of
 from runtime.frame.aliases import Balance
 from runtime.pallets.payfi.api import PayFiApi, PaymentView
@@ -79,7 +74,6 @@ CAUSES: Final = {
     Cause.Bond: "disputes used up the bond; a full one lifts it (`btt-chain merchant bond`)",
 }
 
-PAYMENT_ID: Final = click.IntRange(0, u64.MAX)
 REFERENCE: Final = 16
 """Bytes of a reference."""
 
@@ -160,7 +154,7 @@ async def configure(
     remove_till: Annotated[list[AccountId], Input("ACCOUNT", "Remove a key of a till.")],
     currency: Annotated[str | None, Input(help="Currency of invoices. [default: as it is]")],
     analytics: Annotated[bool | None, Input(help="Have reports kept, or not. [default: as it is]")],
-) -> Arguments:
+) -> Chosen:
     """Change tills, currency or plan of the merchant; the rest stays as it is."""
     if not (till or remove_till or currency) and analytics is None:
         raise Mistyped("nothing would change: give --till, --remove-till, --currency or a plan")
@@ -176,10 +170,11 @@ async def configure(
         plan = plan | ANALYTICS if analytics else plan & ~ANALYTICS
     code = currency_named(currency).code if currency else letters_of(now.currency)
     show.note(f"Configure the merchant: {show.counted(len(keys), 'till')}, invoices in {code}.")
-    return {
+    arguments = {
         "currency": code.encode(), "plan": plan, "policy": now.policy, "till_keys": [*keys],
         "meta": now.meta,
     }  # fmt: skip
+    return Chosen(arguments, {"currency": code, "analytics": bool(plan & ANALYTICS)})
 
 
 send(
@@ -227,49 +222,50 @@ async def close(chain: ViewClient, sender: Sender) -> Arguments:
 # ---- queries
 
 
-@examples(
-    "btt-chain merchant show //Alice", "btt-chain merchant show //Alice --payment 17 --json",
-    "btt-chain merchant show //Alice --reference 0x00c1ff8a934d27b6e51902f37a84be6d "
-    "--amount 50.00CNY",
-)  # fmt: skip
-@merchant.command("show")
-@click.argument("account")
-@click.option("--payment", "id", type=PAYMENT_ID, help="Show one payment, by its number.")
-@click.option("--reference", metavar="HEX", help="Show the payment of an invoice; with --amount.")
-@click.option("--amount", help="Amount of that invoice, as 50.00CNY. [currency: the merchant's]")
-@query_options
-def show_(
-    account: str, id: int | None, reference: str | None, amount: str | None, url: str,
-    timeout: float, as_json: bool,
-) -> None:  # fmt: skip
-    """Show a merchant, or one of its payments."""
+def check_invoice(reference: str | None, amount: str | None, **_: object) -> None:
+    """Check that an invoice has both of its parts. Raises Mistyped."""
     if (reference is None) != (amount is None):
         raise Mistyped("give both --reference and --amount, or neither: an invoice has both")
 
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            who = AccountId(read_account(account, chain.prefix))
-            context, now_ms = await context_of(chain), await time_of(chain.chain)
-            view = (await merchant_record(chain.chain, who)).merchant
-            payment = None if id is None else await existing(chain.chain, id)
-            if reference is not None and amount is not None:
-                payment = await paid(chain, who, reference, amount, letters_of(view.currency))
-            if payment is None:
-                name = await judged_name(chain.chain, who)
-                if as_json:
-                    address = chain.chain.metadata.address(who)
-                    stored = record(Merchant).json(view, context)
-                    show.document({"account": address, "name": name, "record": stored})
-                else:
-                    print_merchant(who, name, view, context, now_ms)
-            elif payment.payment.merchant != who:
-                raise NotFound(f"payment {payment.id} is of another merchant")
-            elif as_json:
-                show.document(record(PaymentView).json(payment, context))
-            else:
-                print_payment(payment, context, now_ms)
 
-    run(work())
+@program(
+    merchant,
+    "btt-chain merchant show //Alice", "btt-chain merchant show //Alice --payment 17 --json",
+    "btt-chain merchant show //Alice --reference 0x00c1ff8a934d27b6e51902f37a84be6d "
+    "--amount 50.00CNY", check=check_invoice,
+)  # fmt: skip
+async def show_(
+    chain: ViewClient,
+    as_json: bool,
+    account: AccountId,
+    payment: Annotated[u64 | None, Input(help="Show one payment, by its number.")],
+    reference: Annotated[
+        str | None, Input("HEX", "Show the payment of an invoice; with --amount.")
+    ],
+    amount: Annotated[
+        str | None, Input(help="Amount of that invoice, as 50.00CNY. [currency: the merchant's]")
+    ],
+) -> None:
+    """Show a merchant, or one of its payments."""
+    context, now_ms = await context_of(chain), await time_of(chain.chain)
+    view = (await merchant_record(chain.chain, account)).merchant
+    shown = None if payment is None else await existing(chain.chain, payment)
+    if reference is not None and amount is not None:
+        shown = await paid(chain, account, reference, amount, letters_of(view.currency))
+    if shown is None:
+        name = await judged_name(chain.chain, account)
+        if as_json:
+            address = chain.chain.metadata.address(account)
+            stored = record(Merchant).json(view, context)
+            show.document({"account": address, "name": name, "record": stored})
+        else:
+            print_merchant(account, name, view, context, now_ms)
+    elif shown.payment.merchant != account:
+        raise NotFound(f"payment {shown.id} is of another merchant")
+    elif as_json:
+        show.document(record(PaymentView).json(shown, context))
+    else:
+        print_payment(shown, context, now_ms)
 
 
 async def paid(

@@ -20,7 +20,7 @@ from cli.common.errors import Mistyped, Refused
 from cli.common.files import write
 from cli.common.merchant_events import Recorder, journal_option, open_journal
 from cli.common.merchants import registered, time_of
-from cli.common.options import connection_options, examples
+from cli.common.options import connection_options, examples, stdout_option
 from cli.common.session import open_chain, run
 from cli.common.working import account as read_account
 
@@ -35,10 +35,7 @@ from cli.common.working import account as read_account
 @click.option("--csv", "as_csv", is_flag=True, help="Write CSV, with exact amounts. [default]")
 @click.option("--from", "first", metavar="DAY", help="First day, as 2027-01-31. [default: today]")
 @click.option("--to", "last", metavar="DAY", help="Last day. [default: today]")
-@click.option(
-    "-o", "--output", default="-", type=click.Path(dir_okay=False, allow_dash=True),
-    help="The file; - is standard output.",
-)  # fmt: skip
+@stdout_option
 @journal_option
 @connection_options
 def statement(

@@ -14,6 +14,7 @@ import click
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import printable
+from btt_chain.client.merchants import merchant_of
 from btt_chain.client.transactions import Included
 from btt_chain.payments.doubts import PROTECTED
 from btt_chain.payments.errors import PaymentError
@@ -30,7 +31,6 @@ from cli.common.merchants import (
     ensure_money,
     fields,
     invoice_of,
-    merchant_of,
     named,
     number,
     paid_with,

@@ -45,7 +45,7 @@ from cli.common.merchants import (
     registered,
     time_of,
 )
-from cli.common.options import examples, query_options
+from cli.common.options import examples, output_option, query_options
 from cli.common.sending import SendingCommand
 from cli.common.session import first_step, run_until_stopped
 from cli.common.show import has_colours
@@ -101,10 +101,7 @@ MAX_DESCRIPTION: Final = 140
     "--display", "port", type=click.IntRange(0, 65_535), default=0, show_default=True,
     help="Port of the page for the customer's screen; 0 takes a free one.",
 )  # fmt: skip
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the request to this file, too.",
-)  # fmt: skip
+@output_option("Write the request to this file, too.")
 @click.option("--no-display", is_flag=True, help="Serve no page for the customer's screen.")
 @signer_options
 @query_options

@@ -24,15 +24,14 @@ from cli.common.ids import shortened
 from cli.common.options import examples
 from cli.common.sending import Sender, call_options
 from cli.common.session import is_local, run
-from cli.common.working import view_chain
-from cli.declared import query
+from cli.declared import program, query
 from cli.parameters import Input
 from runtime.frame.aliases import Planck
 from runtime.pallets.jobs.api import WorkApi
 from runtime.pallets.jobs.types import ENDED, JobState
 from runtime.pallets.jobs.views import JobView, ProviderView
 from runtime.pallets.mining.api import MiningApi
-from runtime.pallets.providers.types import ProviderKind
+from runtime.pallets.providers.types import Ledger, ProviderKind
 
 if TYPE_CHECKING:
     from runtime.pallets.providers.types import ProviderInfo
@@ -316,63 +315,43 @@ async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
 # ---- leave
 
 
-@examples("btt-chain provider leave --from //Bob")
-@provider.command()
-@call_options
-def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(provider, "btt-chain provider leave --from //Bob")
+async def leave(chain: ViewClient, sender: Sender) -> None:
     """Take no more jobs, and get the bond back: repeat it until it says that it is done.
 
     Jobs that run go on, so keep `provider run` running until then.
     """
-    sender = Sender.of(options, as_json)
-    who = AccountId(sender.account)
+    who, sent = AccountId(sender.account), list[str]()
 
-    async def work() -> tuple[list[str], str]:
-        done: list[str] = []
-        async with view_chain(url, timeout) as chain:
+    async def call(name: str, **args: object) -> None:
+        await sender.send(chain, "Providers", name, **args)
+        sent.append(name)
 
-            async def call(name: str, **args: object) -> None:
-                await sender.send(chain, "Providers", name, **args)
-                done.append(name)
-
-            view = await registered(chain, who)
-            if not view.chilled:
-                await call("chill")
-            if view.active:
-                await call("unbond", amount=view.active)
-            if await is_due(chain, who):
-                await call("withdraw")
-            view = await registered(chain, who)
-            if view.busy:
-                return (
-                    done,
-                    f"still disputable: {show.counted(int(view.busy), 'job')}; keep it running",
-                )
-            if view.leaving or view.active or view.reserved:
-                return done, "the bond is on its way out: come back when the eras are over"
-            await call("deregister")
-            return done, ""
-
-    done, left = run(work())
-    if as_json:
-        show.document({"done": done, "left": left or None})
+    view = await registered(chain, who)
+    if not view.chilled:
+        await call("chill")
+    if view.active:
+        await call("unbond", amount=view.active)
+    ledger = await chain.storage(Ledger, "Providers.Ledgers", who)
+    era = await era_of(chain)
+    if ledger is not None and any(chunk.due <= era for chunk in ledger.unlocking):
+        await call("withdraw")
+    view = await registered(chain, who)
+    left = ""
+    if view.busy:
+        left = f"still disputable: {show.counted(int(view.busy), 'job')}; keep it running"
+    elif view.leaving or view.active or view.reserved:
+        left = "the bond is on its way out: come back when the eras are over"
+    else:
+        await call("deregister")
+    if sender.as_json:
+        show.document({"done": sent, "left": left or None})
         return
-    show.record({"sent": done or ["nothing"]})
+    show.record({"sent": sent or ["nothing"]})
     if left:
         show.note(left)
     else:
         show.good("The account is no longer a provider.")
-
-
-async def is_due(chain: ViewClient, who: AccountId) -> bool:
-    """Return True if a part of a provider's bond can be withdrawn."""
-    ledger = await chain.chain.storage("Providers.Ledgers", to_hex(who))
-    era = await era_of(chain)
-    parts = ledger.get("unlocking") if isinstance(ledger, dict) else None
-    return any(
-        isinstance(part, dict) and int(str(part["due"])) <= era
-        for part in (parts if isinstance(parts, list) else [])
-    )
 
 
 async def registered(chain: ViewClient, who: AccountId) -> ProviderView:

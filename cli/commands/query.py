@@ -6,7 +6,8 @@ Works with any Substrate chain: names and types are from the metadata of the que
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import click
 
@@ -16,24 +17,25 @@ from btt_chain.client.errors import RpcError
 from btt_chain.client.items import docs_of
 from btt_chain.client.jsonrpc import Json, WebSocket
 from btt_chain.client.values import brief, field, has_amounts
+from btt_chain.client.views import ViewClient
 from btt_chain.client.wire import member
 from btt_chain.present.times import date
 from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex
+from btt_chain.scale import u32
 from btt_chain.scale.metadata import StorageEntry
 from cli.commands import browse
 from cli.common import show
 from cli.common.block_facts import BlockFacts, extrinsic_document, read_facts
 from cli.common.errors import NotFound
 from cli.common.files import json_or_text, write_json
-from cli.common.options import Group, connection_options, examples, query_options
+from cli.common.options import Group, examples, output_option, query_options
 from cli.common.session import open_chain, run
 from cli.common.wallets import entry_named
 from cli.common.working import account as account_of
-
-_AT = click.option(
-    "--at", metavar="BLOCK", help="The block: a number, a hash, best (default) or finalized."
-)
+from cli.declared import program
+from cli.parameters import Input
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_/-]{3,63}")
 """Bytes that are shown as a name: of a row, a pool."""
@@ -48,62 +50,44 @@ for _command in (browse.pallets, browse.calls, browse.events, browse.errors, bro
     query.add_command(_command)
 
 
-@examples(
-    "btt-chain query storage Balances.TotalIssuance",
-    "btt-chain query storage System.Account //Alice --at finalized",
+at_option = click.option(
+    "--at", metavar="BLOCK", help="The block: a number, a hash, best (default) or finalized."
 )
-@query.command()
-@click.argument("item", metavar="PALLET.ITEM")
-@click.argument("keys", nargs=-1)
-@_AT
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="The most entries to list where keys are left out.",
-)
-@query_options
-def storage(
-    item: str,
-    keys: tuple[str, ...],
-    at: str | None,
-    limit: int,
-    url: str,
-    timeout: float,
+
+
+@program(
+    query, "btt-chain query storage Balances.TotalIssuance",
+    "btt-chain query storage System.Account //Alice --at finalized", options=(at_option,),
+)  # fmt: skip
+async def storage(
+    chain: ViewClient,
     as_json: bool,
+    item: Annotated[str, Input("PALLET.ITEM")],
+    keys: Annotated[list[str], Input("[KEYS]...", default="")],
+    limit: Annotated[
+        u32, Input(help="The most entries to list where keys are left out.", default="100", least=1)
+    ],
 ) -> None:
     """Show a storage item.
 
     A map takes its KEYS; without them, or with fewer, its entries are listed.
     """
-
-    async def ask() -> None:
-        async with open_chain(url, timeout, at) as chain:
-            catalogue = chain.metadata
-            pallet, entry = catalogue.items.storage(item)
-            key, is_complete = catalogue.storage.key(pallet, entry, keys)
-            if not is_complete:
-                await _print_entries(chain, entry, key, limit, as_json)
-                return
-            raw = await chain.storage_bytes(key)
-            kind, value = catalogue.storage.stored(entry, raw)
-            if as_json:
-                show.document(
-                    {
-                        "key": to_hex(key),
-                        "value": catalogue.values.for_json(kind, value),
-                        "isDefault": raw is None,
-                    }
-                )
-                return
-            _print_value(
-                catalogue.values.readable(kind, value, money=has_amounts(entry.name, entry.docs))
-            )
-            if raw is None:
-                show.note("nothing is stored there; this is the default")
-
-    run(ask())
+    catalogue = chain.chain.metadata
+    pallet, entry = catalogue.items.storage(item)
+    key, is_complete = catalogue.storage.key(pallet, entry, keys)
+    if not is_complete:
+        await _print_entries(chain.chain, entry, key, int(limit), as_json)
+        return
+    raw = await chain.chain.storage_bytes(key)
+    kind, value = catalogue.storage.stored(entry, raw)
+    if as_json:
+        shown = catalogue.values.for_json(kind, value)
+        show.document({"key": to_hex(key), "value": shown, "isDefault": raw is None})
+        return
+    money = has_amounts(entry.name, entry.docs)
+    _print_value(catalogue.values.readable(kind, value, money=money))
+    if raw is None:
+        show.note("nothing is stored there; this is the default")
 
 
 async def _print_entries(
@@ -158,73 +142,50 @@ def _named(key: str) -> str:
     return text if NAME.fullmatch(text) else key
 
 
-@examples(
-    "btt-chain query constant Balances.ExistentialDeposit",
-)
-@query.command()
-@click.argument("name", metavar="PALLET.NAME")
-@_AT
-@query_options
-def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
+@program(query, "btt-chain query constant Balances.ExistentialDeposit", options=(at_option,))
+async def constant(
+    chain: ViewClient, as_json: bool, name: Annotated[str, Input("PALLET.NAME")]
+) -> None:
     """Show a constant of the runtime."""
-
-    async def ask() -> None:
-        async with open_chain(url, timeout, at) as chain:
-            catalogue = chain.metadata
-            _, found = catalogue.items.constant(name)
-            value = catalogue.items.types.decode(found.type, found.value)
-            if as_json:
-                show.document(
-                    {"value": catalogue.values.for_json(found.type, value), "docs": found.docs}
-                )
-                return
-            money = has_amounts(found.name, found.docs)
-            _print_value(catalogue.values.readable(found.type, value, money=money))
-            if found.docs:
-                show.note(docs_of(found))
-
-    run(ask())
+    catalogue = chain.chain.metadata
+    _, stored = catalogue.items.constant(name)
+    value = catalogue.items.types.decode(stored.type, stored.value)
+    if as_json:
+        shown = catalogue.values.for_json(stored.type, value)
+        show.document({"value": shown, "docs": stored.docs})
+        return
+    money = has_amounts(stored.name, stored.docs)
+    _print_value(catalogue.values.readable(stored.type, value, money=money))
+    if stored.docs:
+        show.note(docs_of(stored))
 
 
-@examples(
-    "btt-chain query account //Alice",
-    "btt-chain query account 5FHneW46... --at finalized --json",
-)
-@query.command()
-@click.argument("address")
-@_AT
-@query_options
-def account(address: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
+@program(
+    query, "btt-chain query account //Alice",
+    "btt-chain query account 5FHneW46... --at finalized --json", options=(at_option,),
+)  # fmt: skip
+async def account(
+    chain: ViewClient, as_json: bool, address: Annotated[AccountId, Input("ADDRESS")]
+) -> None:
     """Show the balances and the nonce of an account.
 
     ADDRESS is an SS58 address, a public key in hex, or a development key such as //Alice.
     """
-
-    async def ask() -> None:
-        async with open_chain(url, timeout, at) as chain:
-            who = account_of(address, chain.metadata.prefix)
-            info = await chain.storage("System.Account", to_hex(who))
-            data = field(info, "data")
-            free, reserved, frozen = (
-                int(str(field(data, name))) for name in ("free", "reserved", "frozen")
-            )
-            facts = {
-                "free": free,
-                "reserved": reserved,
-                "frozen": frozen,
-                # The part that wallets show as transferable.
-                "usable": free - min(free, max(0, frozen - reserved)),
-            }
-            name = ss58.encode(who, chain.metadata.prefix)
-            nonce = field(info, "nonce")
-            if as_json:
-                amounts = {name: str(planck) for name, planck in facts.items()}
-                show.document({"address": name, "nonce": nonce, **amounts})
-                return
-            shown = {name: chain.metadata.currency.format(n) for name, n in facts.items()}
-            show.record({"address": name, "nonce": str(nonce), **shown})
-
-    run(ask())
+    info = await chain.chain.storage("System.Account", to_hex(address))
+    data = field(info, "data")
+    free, reserved, frozen = (
+        int(str(field(data, name))) for name in ("free", "reserved", "frozen")
+    )
+    # The part that wallets show as transferable.
+    usable = free - min(free, max(0, frozen - reserved))
+    facts = {"free": free, "reserved": reserved, "frozen": frozen, "usable": usable}
+    name, nonce = chain.chain.metadata.address(address), field(info, "nonce")
+    if as_json:
+        amounts = {name: str(planck) for name, planck in facts.items()}
+        show.document({"address": name, "nonce": nonce, **amounts})
+        return
+    amounts = {name: chain.currency.format(planck) for name, planck in facts.items()}
+    show.record({"address": name, "nonce": str(nonce), **amounts})
 
 
 @examples("btt-chain query block", "btt-chain query block 17 --json")
@@ -320,34 +281,28 @@ def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> Non
 # ---- everything else
 
 
-@examples("btt-chain query facts -o facts.json")
-@query.command()
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file.")
-@connection_options
-def facts(output: str | None, url: str, timeout: float) -> None:
+@program(
+    query, "btt-chain query facts -o facts.json", options=(output_option("Write to this file."),)
+)
+async def facts(chain: ViewClient, output: Path | None) -> None:
     """Write down what `tx sign --offline` needs.
 
     That is metadata, versions, genesis and a recent block.
     """
-
-    async def ask() -> None:
-        async with open_chain(url, timeout) as chain:
-            final = await chain.finalized()
-            metadata = await chain.connection.call("state_getMetadata")
-            document = {
-                "genesisHash": to_hex(chain.genesis),
-                "specVersion": chain.facts.spec_version,
-                "transactionVersion": chain.facts.transaction_version,
-                "block": {"number": final.number, "hash": to_hex(final.hash)},
-                "properties": await chain.connection.call("system_properties"),
-                "metadata": metadata,
-            }
-            if output is None:
-                show.document(document)
-                return
-            write_json(document, output)
-
-    run(ask())
+    node = chain.chain
+    final = await node.finalized()
+    document = {
+        "genesisHash": to_hex(node.genesis),
+        "specVersion": node.facts.spec_version,
+        "transactionVersion": node.facts.transaction_version,
+        "block": {"number": final.number, "hash": to_hex(final.hash)},
+        "properties": await node.connection.call("system_properties"),
+        "metadata": await node.connection.call("state_getMetadata"),
+    }
+    if output is None:
+        show.document(document)
+    else:
+        write_json(document, output)
 
 
 @examples(

@@ -14,7 +14,7 @@ from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import NotFound, Refused
 from cli.common.files import read_bytes, write
-from cli.common.options import Group, examples, json_option
+from cli.common.options import Group, examples, json_option, stdout_option
 from cli.common.validator_keys import delete_records, last_signed, place_of, plain_key_errors
 
 
@@ -47,13 +47,7 @@ def show_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -
 @examples("btt-chain signing export --chain testnet -o record.json")
 @signing.command()
 @data_options
-@click.option(
-    "-o",
-    "--output",
-    default="-",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="The file; - is standard output.",
-)
+@stdout_option
 def export(dev: bool, chain: str | None, base_path: Path | None, output: str) -> None:
     """Write the records of all keys to a file; the node must be stopped, and stay so."""
     place = place_of(dev, chain, base_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Final
 
 import click
 
@@ -16,14 +17,14 @@ from btt_chain.records.keys import VaultId, VaultKeys
 from btt_chain.records.shapes import items
 from btt_chain.records.vault.index import Entry
 from btt_chain.records.vault.store import create
-from cli.commands.records_access import log, open_, share, verify
+from cli.commands.records_access import access
 from cli.commands.records_consent import consent
-from cli.commands.records_custodian import add_to, admit, register, serve
+from cli.commands.records_custodian import add_to, custody
 from cli.commands.records_guardian import guardian
-from cli.commands.records_report import demand, report
+from cli.commands.records_report import demands
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import Group, examples, json_option
+from cli.common.options import Group, output_option, yes_option
 from cli.common.vaults import (
     as_refusals,
     folder_of,
@@ -33,41 +34,32 @@ from cli.common.vaults import (
     vault_options,
     write_private,
 )
+from cli.declared import program
+from cli.parameters import Input
 
-VERSIONS = ("R5", "R4B")
+VERSION: Final = click.Choice(("R5", "R4B"))
+KIND: Final = click.Choice(("record", "consent", "access", "received"))
 
 
-@click.group(cls=Group)
-def records() -> None:
-    """Keep health records encrypted, and decide who reads them.
+records = Group(
+    "records",
+    help="""Keep health records encrypted, and decide who reads them.
 
     Records never go to the chain. A vault is a folder on your machine; a custodian, such as your
     hospital, answers the readers that your consents name, and anchors salted hashes.
-    """
-
-
-for command in (
-    consent,
-    share,
-    open_,
-    log,
-    verify,
-    demand,
-    report,
-    guardian,
-    admit,
-    register,
-    serve,
-):
-    records.add_command(command)
-
-
-@examples(
-    "btt-chain records init", "btt-chain records init --vault clinic --vault-password-interactive"
+    """,
 )
-@records.command()
-@vault_options
-@json_option
+records.add_command(consent)
+records.add_command(guardian)
+for _part in (access, demands, custody):
+    for _command in _part.commands.values():
+        records.add_command(_command)
+
+
+@program(
+    records, "btt-chain records init",
+    "btt-chain records init --vault clinic --vault-password-interactive", options=(vault_options,),
+)  # fmt: skip
 def init(as_json: bool, **options: object) -> None:
     """Make a vault, and print its public id.
 
@@ -86,27 +78,24 @@ def init(as_json: bool, **options: object) -> None:
         show.note("without a password: any program that can read the folder can read the records")
 
 
-@examples("btt-chain records id")
-@records.command("id")
-@vault_options
+@program(records, "btt-chain records id", options=(vault_options,))
 def id_(**options: object) -> None:
     """Print the vault's public id: others grant, wrap and send to it."""
     with open_vault(options) as vault:
         click.echo(str(vault.id))
 
 
-@examples(
-    "btt-chain records import bundle.json",
+@program(
+    records, "btt-chain records import bundle.json",
     "btt-chain records import visit.json --fhir R4B --patient btt-vault:...",
-)
-@records.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--fhir", type=click.Choice(VERSIONS), help="Accept this version only.")
-@click.option("--patient", metavar="VAULT", help="The patient, if the vault is a custodian's.")
-@vault_options
-@json_option
+    options=(vault_options,),
+)  # fmt: skip
 def import_(
-    file: Path, fhir: str | None, patient: str | None, as_json: bool, **options: object
+    as_json: bool,
+    file: Path,
+    fhir: Annotated[str | None, Input(help="Accept this version only.", type=VERSION)],
+    patient: Annotated[str | None, Input("VAULT", "The patient, if the vault is a custodian's.")],
+    **options: object,
 ) -> None:
     """Validate and store the resources of a FHIR Bundle, or one resource: all, or none.
 
@@ -121,7 +110,7 @@ def import_(
             version=None if fhir is None else FhirVersion(fhir), subject=subject,
         )  # fmt: skip
     if as_json:
-        added = [_facts(each) for each in done.added]
+        added = [_facts(entry) for entry in done.added]
         show.document({"added": added, "unchanged": done.unchanged, "notes": done.notes})
         return
     for note in done.notes:
@@ -129,15 +118,15 @@ def import_(
     show.good(f"{len(done.added)} stored, {done.unchanged} unchanged")
 
 
-@examples("btt-chain records list", "btt-chain records list --kind consent --json")
-@records.command("list")
-@click.option(
-    "--kind", type=click.Choice(["record", "consent", "access", "received"]),
-    help="Entries of this kind only.",
+@program(
+    records, "btt-chain records list", "btt-chain records list --kind consent --json",
+    options=(vault_options,),
 )  # fmt: skip
-@vault_options
-@json_option
-def list_(kind: str | None, as_json: bool, **options: object) -> None:
+def list_(
+    as_json: bool,
+    kind: Annotated[str | None, Input(help="Entries of this kind only.", type=KIND)],
+    **options: object,
+) -> None:
     """List what the vault has."""
     with open_vault(options) as vault:
         entries = vault.entries(kind)
@@ -157,23 +146,20 @@ def list_(kind: str | None, as_json: bool, **options: object) -> None:
     )  # fmt: skip
 
 
-@examples("btt-chain records show 3fa0c1d2")
-@records.command("show")
-@click.argument("entry")
-@vault_options
+@program(records, "btt-chain records show 3fa0c1d2", options=(vault_options,))
 def show_(entry: str, **options: object) -> None:
     """Print the content of an entry as JSON, in clear."""
     with open_vault(options) as vault:
         click.echo(vault.read(vault.entry(entry)).data.decode())
 
 
-@examples("btt-chain records erase 3fa0c1d2", "btt-chain records erase o1 o2 --yes")
-@records.command("erase")
-@click.argument("names", metavar="ENTRY...", nargs=-1, required=True)
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@vault_options
-@json_option
-def erase(names: tuple[str, ...], yes: bool, as_json: bool, **options: object) -> None:
+@program(
+    records, "btt-chain records erase 3fa0c1d2", "btt-chain records erase o1 o2 --yes",
+    options=(yes_option, vault_options),
+)  # fmt: skip
+def erase(
+    as_json: bool, names: Annotated[list[str], Input("ENTRY...")], yes: bool, **options: object
+) -> None:
     """Erase entries with all their versions: contents, keys and salts, in backups, too.
 
     What was anchored is meaningless afterwards. docs/records.md lists disks that keep old blocks.
@@ -197,32 +183,35 @@ def erase(names: tuple[str, ...], yes: bool, as_json: bool, **options: object) -
         )
 
 
-@examples("btt-chain records backup /mnt/stick/vault")
-@records.command("backup")
-@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
-@vault_options
-def backup(target: Path, **options: object) -> None:
+@program(records, "btt-chain records backup /mnt/stick/vault", options=(vault_options,))
+def backup(target: str, **options: object) -> None:
     """Copy the vault, encrypted, to a folder, which later erasures reach."""
     with open_vault(options) as vault:
-        pending = vault.back_up(target)
+        pending = vault.back_up(Path(target))
     show.good(f"copied to {target}")
     if pending:
         raise Refused(f"erasures still wait for {', '.join(pending)}")
 
 
-@examples("btt-chain records export -o all.json", "btt-chain records export --fhir R4B")
-@records.command("export")
-@click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write. [default: standard output]",
+@program(
+    records, "btt-chain records export -o all.json", "btt-chain records export --fhir R4B",
+    options=(
+        output_option("The file to write. [default: standard output]"), vault_options,
+    ),
 )  # fmt: skip
-@click.option(
-    "--fhir", type=click.Choice(VERSIONS), default="R5", show_default=True,
-    help="The version of FHIR; resources that are not valid in it are left out.",
-)  # fmt: skip
-@click.option("--with-salts", is_flag=True, help="With the salts, which prove the anchors.")
-@vault_options
-def export(output: Path | None, fhir: str, with_salts: bool, **options: object) -> None:
+def export(
+    output: Path | None,
+    fhir: Annotated[
+        str,
+        Input(
+            help="The version of FHIR; resources that are not valid in it are left out.",
+            default="R5",
+            type=VERSION,
+        ),
+    ],
+    with_salts: Annotated[bool, Input(help="With the salts, which prove the anchors.")],
+    **options: object,
+) -> None:
     """Write all as one FHIR Bundle in clear: records, Consents, AuditEvents, Provenances."""
     with open_vault(options) as vault:
         done = library.export(vault, FhirVersion(fhir), with_salts=with_salts)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import click
 
 from btt_chain.client.errors import ClientError
+from btt_chain.client.views import ViewClient
 from btt_chain.records import library
 from btt_chain.records.accesses import LoggedAccess, Row, Status
 from btt_chain.records.canonical import canonical
@@ -27,7 +28,14 @@ from btt_chain.records.vault.index import Entry
 from btt_chain.records.vault.store import Vault, with_anchor
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
-from cli.common.options import connection_options, examples, json_option, query_options
+from cli.common.files import FILE
+from cli.common.options import (
+    Group,
+    connection_options,
+    examples,
+    output_option,
+    query_options,
+)
 from cli.common.session import open_chain
 from cli.common.vaults import (
     custodian_option,
@@ -38,47 +46,50 @@ from cli.common.vaults import (
     vault_options,
     write_private,
 )
+from cli.declared import program
+from cli.parameters import Input
 
 BATCH: Final = 200
 """Resources in one message."""
 
+access = Group("access")
+"""Commands that `btt-chain records` has."""
 
-@examples("btt-chain records share --custodian https://records.clinic.example")
-@click.command()
-@click.argument("names", metavar="ENTRY...", nargs=-1)
-@custodian_option
-@vault_options
-@json_option
-def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: object) -> None:
+
+@program(
+    access, "btt-chain records share --custodian https://records.clinic.example",
+    options=(custodian_option, vault_options),
+)  # fmt: skip
+async def share(
+    as_json: bool,
+    names: Annotated[list[str], Input("ENTRY...", default="")],
+    custodian: str,
+    **options: object,
+) -> None:
     """Send records and consents to a custodian: those named, or all of them.
 
     The custodian can read them; it answers the readers that your consents name.
     """
-
-    async def work(vault: Vault) -> list[Resource]:
-        entries = [vault.entry(each) for each in names] or vault.entries()
-        own = [each for each in entries if each.kind == library.RECORD]
-        found = [parse(vault.read(each).data) for each in own]
-        leaves: list[Json] = [each.leaf for each in own]
-        grants = [library.read_grant(vault, each)[0].document() for each in entries
-                  if each.kind == library.CONSENT and not each.revoked]  # fmt: skip
-        answers = []
+    added = granted = 0
+    with open_vault(options) as vault:
+        entries = [vault.entry(name) for name in names] or vault.entries()
+        own = [entry for entry in entries if entry.kind == library.RECORD]
+        resources = [parse(vault.read(entry).data) for entry in own]
+        leaves: list[Json] = [entry.leaf for entry in own]
+        grants = [library.read_grant(vault, entry)[0].document() for entry in entries
+                  if entry.kind == library.CONSENT and not entry.revoked]  # fmt: skip
         async with open_custodian(custodian, vault) as remote:
-            for at in range(0, max(len(found), len(grants), 1), BATCH):
+            for at in range(0, max(len(resources), len(grants), 1), BATCH):
                 body: Resource = {
-                    "resources": found[at : at + BATCH], "leaves": leaves[at : at + BATCH],
+                    "resources": resources[at : at + BATCH], "leaves": leaves[at : at + BATCH],
                     "grants": grants[at : at + BATCH],
                 }  # fmt: skip
-                answers.append(await remote.ask("deposit", body))
-        return answers
-
-    with open_vault(options) as vault:
-        answers = run(work(vault))
-    added = sum(int(str(each["added"])) for each in answers)
-    grants = sum(int(str(each["grants"])) for each in answers)
-    shared = f"{show.counted(added, 'record')} and {show.counted(grants, 'consent')}"
+                answer = await remote.ask("deposit", body)
+                added += int(str(answer["added"]))
+                granted += int(str(answer["grants"]))
+    shared = f"{show.counted(added, 'record')} and {show.counted(granted, 'consent')}"
     show.outcome(
-        {"added": added, "grants": grants}, f"with the custodian now: {shared}", as_json=as_json
+        {"added": added, "grants": granted}, f"with the custodian now: {shared}", as_json=as_json
     )
 
 
@@ -87,7 +98,7 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
     "  --custodian https://records.clinic.example --purpose TREAT",
     "btt-chain records open --emergency btt-vault:... Observation --custodian http://127.0.0.1:8480",
 )
-@click.command("open")
+@access.command("open")
 @click.argument("words", metavar="[CONSENT] QUERY", nargs=-1, required=True)
 @custodian_option
 @click.option("--purpose", default="TREAT", show_default=True, help="A purpose of the consent.")
@@ -147,18 +158,14 @@ def open_(
     "btt-chain records log --custodian https://records.clinic.example --copy reader.log",
     "btt-chain records log --for btt-vault:... -o reader.log",
 )
-@click.command()
+@access.command()
 @click.option("--custodian", metavar="URL", help="The custodian whose log is checked.")
 @click.option(
-    "--copy", "copies", multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--copy", "copies", multiple=True, type=FILE,
     help="A reader's entries for you, as `--for` writes them.",
 )  # fmt: skip
 @click.option("--for", "patient", metavar="VAULT", help="Write own entries for a patient instead.")
-@click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write with --for.",
-)  # fmt: skip
+@output_option("The file to write with --for.")
 @vault_options
 @query_options
 def log(
@@ -180,7 +187,12 @@ def log(
         if custodian is None:
             raise Mistyped("name the --custodian")
         own = [access for path in copies for access in read_copies(vault, path)]
-        rows = run(checked_log(vault, custodian, own, url, timeout))
+
+        async def work() -> list[Row]:
+            async with open_chain(url, timeout) as chain:
+                return await checked_log(vault, custodian, own, NodeRecords(chain))
+
+        rows = run(work())
     if as_json:
         show.document([_row(each) for each in rows])
     elif rows:
@@ -194,18 +206,17 @@ def log(
         raise click.exceptions.Exit(ExitCode.REFUSED)
 
 
-@examples("btt-chain records verify --custodian https://records.clinic.example")
-@click.command()
-@custodian_option
-@vault_options
-@query_options
-def verify(custodian: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(
+    access, "btt-chain records verify --custodian https://records.clinic.example",
+    options=(custodian_option, vault_options),
+)  # fmt: skip
+async def verify(chain: ViewClient, as_json: bool, custodian: str, **options: object) -> None:
     """Fetch where the custodian anchored your consents and its entries, and check it on the chain.
 
     The proofs are kept in the vault, and are part of `export`.
     """
     with open_vault(options) as vault:
-        counts = run(_verify(vault, custodian, url, timeout))
+        counts = await _verified(vault, custodian, NodeRecords(chain.chain))
     if as_json:
         show.document(counts)
     else:
@@ -214,15 +225,14 @@ def verify(custodian: str, url: str, timeout: float, as_json: bool, **options: o
         raise click.exceptions.Exit(ExitCode.REFUSED)
 
 
-async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dict[str, int]:
+async def _verified(vault: Vault, custodian: str, node: NodeRecords) -> dict[str, int]:
     from btt_chain.records.remote import anchor_of, is_anchored
 
     kinds = {library.CONSENT: "consents", library.ACCESS: "accesses", library.RECORD: "records"}
     entries = [each for each in vault.index.all() if each.kind in kinds and each.leaf]
     counts = {"anchored": 0, "pending": 0, "invalid": 0}
     changed: list[Entry] = []
-    async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
-        node = NodeRecords(chain)
+    async with open_custodian(custodian, vault) as remote:
         for at in range(0, len(entries), BATCH):
             part = entries[at : at + BATCH]
             leaves: list[Json] = [{"kind": kinds[each.kind], "leaf": each.leaf} for each in part]
@@ -259,14 +269,14 @@ async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> s
 
 
 async def checked_log(
-    vault: Vault, custodian: str, own: Sequence[LoggedAccess], url: str, timeout: float
+    vault: Vault, custodian: str, own: Sequence[LoggedAccess], node: NodeRecords
 ) -> list[Row]:
     """Return a custodian's log for a vault, checked against the chain and own entries."""
     from btt_chain.records.remote import check_log
 
-    async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
+    async with open_custodian(custodian, vault) as remote:
         entries = items((await remote.ask("log", {}))["entries"])
-        return await check_log(NodeRecords(chain), remote.facts, entries, own)
+        return await check_log(node, remote.facts, entries, own)
 
 
 def _write_copies(vault: Vault, patient: str, output: Path) -> int:

@@ -9,9 +9,11 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import click
 
+from btt_chain.client.views import ViewClient
 from btt_chain.primitives.digits import to_hex
 from btt_chain.records import library
 from btt_chain.records.canonical import canonical
@@ -20,18 +22,18 @@ from btt_chain.records.grants import Grant, instant
 from btt_chain.records.keys import VaultId
 from btt_chain.records.scopes import parse_scopes
 from btt_chain.records.signed_grants import SignedGrant
-from cli.commands.gov_calls import submit_call
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import Refused
-from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import call_options
+from cli.common.files import FILE
+from cli.common.options import Group, connection_options, examples, json_option, output_option
+from cli.common.sending import Sender
 from cli.common.session import open_chain
 from cli.common.vaults import now_ms, open_vault, run, vault_options, write_private
+from cli.declared import program
+from cli.parameters import Input
 
-
-@click.group(cls=Group)
-def consent() -> None:
-    """Grant reading, and revoke it."""
+consent = Group("consent", help="Grant reading, and revoke it.")
 
 
 @examples(
@@ -46,16 +48,11 @@ def consent() -> None:
 )  # fmt: skip
 @click.option("--purpose", "purposes", required=True, multiple=True, help="TREAT, HRESCH, ...")
 @click.option(
-    "--until",
-    required=True,
-    metavar="DATE",
+    "--until", required=True, metavar="DATE",
     help="The last day, or a number of days as 180d; five years at most.",
-)
-@click.option("--at", "custodian", metavar="VAULT", help="The only custodian that may answer.")
-@click.option(
-    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write.",
 )  # fmt: skip
+@click.option("--at", "custodian", metavar="VAULT", help="The only custodian that may answer.")
+@output_option("The file to write.", is_required=True)
 @vault_options
 @json_option
 def grant(
@@ -81,10 +78,7 @@ def grant(
     )  # fmt: skip
 
 
-@examples("btt-chain records consent list")
-@consent.command("list")
-@vault_options
-@json_option
+@program(consent, "btt-chain records consent list", options=(vault_options,))
 def list_(as_json: bool, **options: object) -> None:
     """List the consents of the vault."""
     with open_vault(options) as vault:
@@ -109,12 +103,12 @@ def list_(as_json: bool, **options: object) -> None:
     )
 
 
-@examples("btt-chain records consent revoke 3fa0c1d2 --from //Alice")
-@consent.command("revoke")
-@click.argument("name", metavar="CONSENT")
-@vault_options
-@call_options
-def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(
+    consent, "btt-chain records consent revoke 3fa0c1d2 --from //Alice", options=(vault_options,)
+)
+async def revoke(
+    chain: ViewClient, sender: Sender, name: Annotated[str, Input("CONSENT")], **options: object
+) -> None:
     """Publish the secret of a consent, from any account: every custodian then refuses it.
 
     Nothing on the chain says whose consent it was. Use an account that is not known as yours.
@@ -124,10 +118,8 @@ def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object
         _, secret = library.read_grant(vault, entry)
         if secret is None:
             raise Refused("only the vault of the patient can revoke this consent")
-        submit_call(
-            "HealthRecords", "revoke", {"secret": secret}, "the consent is revoked", url, timeout,
-            as_json, options,
-        )  # fmt: skip
+        sent = await sender.send(chain, "HealthRecords", "revoke", secret=secret)
+        report(sent, sender.as_json, f"the consent is revoked, in block {to_hex(sent.block)}")
         vault.update([replace(entry, revoked=True)])
 
 
@@ -141,10 +133,7 @@ def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object
     "--as", "form", type=click.Choice(["credential", "visa"]), default="credential",
     show_default=True, help="A verifiable credential of W3C, or a visa of GA4GH.",
 )  # fmt: skip
-@click.option(
-    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write.",
-)  # fmt: skip
+@output_option("The file to write.", is_required=True)
 @vault_options
 def issue(name: str, form: str, output: Path, **options: object) -> None:
     """Write a consent as a signed JWT, for software that reads those.
@@ -165,11 +154,8 @@ def issue(name: str, form: str, output: Path, **options: object) -> None:
 
 @examples("btt-chain records consent check consent.jwt")
 @consent.command("check")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the consent in it to this file.",
-)  # fmt: skip
+@click.argument("file", type=FILE)
+@output_option("Write the consent in it to this file.")
 @connection_options
 def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
     """Check a credential or a visa: signature, anchor on the chain, revocation.

@@ -4,60 +4,63 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Annotated
 
 import click
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
 from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.views import ViewClient
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.daemon import Daemon, lookup
+from btt_chain.primitives.digits import to_hex
 from btt_chain.records.chain import NodeRecords
 from btt_chain.records.custodian.answering import Answering, NodeDemands
 from btt_chain.records.custodian.ledger import Ledger
 from btt_chain.records.custodian.service import EMERGENCY_READERS, PATIENTS, Custodian
 from btt_chain.records.keys import VaultId
 from btt_chain.records.vault.store import LEDGER, Vault
-from btt_chain.scale import u128
 from btt_chain.web.addresses import is_here
-from cli.commands.gov_calls import submit_call
 from cli.common import show
+from cli.common.calls import report
 from cli.common.errors import Refused
-from cli.common.options import Command, examples, query_options
-from cli.common.sending import call_options
+from cli.common.options import Command, Group, examples, query_options
+from cli.common.sending import Sender
 from cli.common.session import first_step, run_until_stopped
 from cli.common.signers import signer_of, signer_options
 from cli.common.types import Seconds
-from cli.common.vaults import as_refusals, now_ms, open_vault, run, vault_options
-from cli.common.working import account, planck, properties
+from cli.common.vaults import as_refusals, now_ms, open_vault, vault_options
+from cli.common.working import account
+from cli.declared import program
+from cli.parameters import Input
+from runtime.frame.aliases import Balance
+
+custody = Group("custody")
+"""Commands that `btt-chain records` has."""
 
 
-@examples("btt-chain records register 1000BTT --from facility.key")
-@click.command()
-@click.argument("bond")
-@vault_options
-@call_options
-def register(bond: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(
+    custody, "btt-chain records register 1000BTT --from facility.key", options=(vault_options,)
+)
+async def register(chain: ViewClient, sender: Sender, bond: Balance, **options: object) -> None:
     """Register the vault's promise key on the chain, as a facility, with a bond."""
     with open_vault(options) as vault:
         key = ed25519.public_from_seed(vault.keys.promise_seed)
-    currency, _ = run(properties(url, timeout))
-    submit_call(
-        "HealthRecords", "register_custodian",
-        {"key": key, "bond": u128(planck(currency, bond))}, "registered", url, timeout, as_json,
-        options,
-    )  # fmt: skip
+    sent = await sender.send(chain, "HealthRecords", "register_custodian", key=key, bond=bond)
+    report(sent, sender.as_json, f"registered, in block {to_hex(sent.block)}")
 
 
-@examples(
-    "btt-chain records admit btt-vault:...", "btt-chain records admit --emergency btt-vault:..."
-)
-@click.command()
-@click.argument("who", metavar="VAULT")
-@click.option("--emergency", is_flag=True, help="As a reader without consent in an emergency.")
-@vault_options
-def admit(who: str, emergency: bool, **options: object) -> None:
+@program(
+    custody, "btt-chain records admit btt-vault:...",
+    "btt-chain records admit --emergency btt-vault:...", options=(vault_options,),
+)  # fmt: skip
+def admit(
+    who: Annotated[str, Input("VAULT")],
+    emergency: Annotated[bool, Input(help="As a reader without consent in an emergency.")],
+    **options: object,
+) -> None:
     """Admit a patient's vault, which may then deposit records and consents."""
     with open_vault(options) as vault:
         add_to(vault, EMERGENCY_READERS if emergency else PATIENTS, VaultId.parse(who))
@@ -84,7 +87,7 @@ def proxy_option(command: Command) -> Command:
 
 
 @examples("btt-chain records serve --vault hospital --from facility.key --port 8480")
-@click.command()
+@custody.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8480, show_default=True,

@@ -16,29 +16,30 @@ from btt_chain.records.keys import VaultId
 from btt_chain.records.vault.store import replace_key
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.options import Group, examples
+from cli.common.options import Group, output_option
 from cli.common.vaults import open_vault, vault_options, write_private
+from cli.declared import program
 
-
-@click.group(cls=Group)
-def guardian() -> None:
-    """Split the key of a vault among three vaults; any two of them restore it."""
-
-
-@examples(
-    "btt-chain records guardian split --holder btt-vault:... --holder btt-vault:... \\",
-    "  --holder btt-vault:... -o shares",
+guardian = Group(
+    "guardian", help="Split the key of a vault among three vaults; any two of them restore it."
 )
-@guardian.command()
-@click.option(
+holders_option = click.option(
     "--holder", "holders", multiple=True, required=True, metavar="VAULT",
     help="A vault that gets shares; give it three times.",
 )  # fmt: skip
-@click.option(
-    "--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
-    help="A folder for the three shares.",
+shares_option = output_option("A folder for the three shares.", is_required=True, is_folder=True)
+file_option = output_option("The file to write.", is_required=True)
+copy_option = click.option(
+    "--copy", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A backup of the vault; its key is replaced there, without a password.",
 )  # fmt: skip
-@vault_options
+
+
+@program(
+    guardian,
+    "btt-chain records guardian split --holder btt-vault:... --holder btt-vault:... \\",
+    "  --holder btt-vault:... -o shares", options=(holders_option, shares_option, vault_options),
+)  # fmt: skip
 def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
     """Write three shares, one for each pair of the three holders.
 
@@ -52,14 +53,10 @@ def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
     show.good(f"three shares are in {output}")
 
 
-@examples("btt-chain records guardian open share-1.json -o for-the-other.json")
-@guardian.command("open")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write.",
+@program(
+    guardian, "btt-chain records guardian open share-1.json -o for-the-other.json",
+    options=(file_option, vault_options),
 )  # fmt: skip
-@vault_options
 def open_(file: Path, output: Path, **options: object) -> None:
     """Open a share as its first holder, for its second one."""
     with open_vault(options) as vault:
@@ -68,14 +65,10 @@ def open_(file: Path, output: Path, **options: object) -> None:
     show.good(f"{output} is for {share.second}")
 
 
-@examples("btt-chain records guardian restore for-the-other.json --copy backup")
-@guardian.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--copy", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A backup of the vault; its key is replaced there, without a password.",
+@program(
+    guardian, "btt-chain records guardian restore for-the-other.json --copy backup",
+    options=(copy_option, vault_options),
 )  # fmt: skip
-@vault_options
 def restore(file: Path, copy: Path, **options: object) -> None:
     """Restore the key as the second holder, into a backup of the vault."""
     with open_vault(options) as vault:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import click
 
 from btt_chain.client.errors import DispatchFailed
-from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.access_promise import PROMISE, SignedPromise
@@ -19,16 +18,18 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, Opening, is_tree_size
 from btt_chain.primitives.strict_json import read_object
 from btt_chain.records.accesses import LoggedAccess, Status
+from btt_chain.records.chain import NodeRecords
 from btt_chain.records.vault.store import Vault
 from btt_chain.scale import u32
 from cli.commands.records_access import checked_log, own_entries, read_copies
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.files import read_bytes
-from cli.common.options import Command, Group, examples
-from cli.common.sending import Sender, call_options
-from cli.common.vaults import open_vault, run, vault_options
-from cli.common.working import account, view_chain
+from cli.common.files import FILE, read_bytes
+from cli.common.options import Command, Group
+from cli.common.sending import Sender
+from cli.common.vaults import open_vault, vault_options
+from cli.declared import program
+from cli.parameters import Input
 from runtime.pallets.health_records.api import HealthRecordsApi
 from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE, PROMISED_EPOCHS, BatchKind
 
@@ -38,20 +39,23 @@ HOPELESS: Final = ("TooOld", "AlreadyPenalized", "NotCustodian", "BadPromise")
 """Errors of one promise, after which the others are demanded all the same."""
 
 
-@click.group("report", cls=Group)
-def report() -> None:
-    """Report a custodian that broke a promise: it loses a part of its bond, half of it to you.
+report = Group(
+    "report",
+    help="""Report a custodian that broke a promise: it loses a part of its bond, half of it to you.
 
     `records demand` is for an entry of whose absence you have no proof: the custodian has to prove
     on the chain that the entry is in its log.
-    """
+    """,
+)
+demands = Group("demands")
+"""Commands that `btt-chain records` has."""
+demands.add_command(report)
 
 
 def copy_option(command: Command) -> Command:
     """Add `--copy`."""
     return click.option(
-        "--copy", "copies", multiple=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        "--copy", "copies", multiple=True, type=FILE,
         help="Entries of a reader for you; without it your own entries as a reader.",
     )(command)  # fmt: skip
 
@@ -68,20 +72,19 @@ def entries_of(vault: Vault, copies: Sequence[Path]) -> list[LoggedAccess]:
 # ---- omissions
 
 
-@examples(
-    "btt-chain records report omission --copy doctor.log --from key.txt",
-    "btt-chain records report omission --copy doctor.log --leaves leaves.json --from key.txt",
-)
-@report.command()
-@copy_option
-@click.option(
-    "--leaves", "leaves_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+leaves_option = click.option(
+    "--leaves", "leaves_file", type=FILE,
     help='All leaves of epochs in which the custodian anchored: {"493210": ["0x...", ...]}.',
 )  # fmt: skip
-@vault_options
-@call_options
-def omission(
-    copies: tuple[Path, ...], leaves_file: Path | None, url: str, timeout: float, as_json: bool,
+
+
+@program(
+    report, "btt-chain records report omission --copy doctor.log --from key.txt",
+    "btt-chain records report omission --copy doctor.log --leaves leaves.json --from key.txt",
+    options=(copy_option, leaves_option, vault_options),
+)  # fmt: skip
+async def omission(
+    chain: ViewClient, sender: Sender, copies: tuple[Path, ...], leaves_file: Path | None,
     **options: object,
 ) -> None:  # fmt: skip
     """Report accesses that were promised and are below no root of their time.
@@ -92,15 +95,25 @@ def omission(
     with open_vault(options) as vault:
         logged = entries_of(vault, copies)
     leaves = read_leaves(leaves_file)
-    sent, rest = run(_omissions(logged, leaves, Sender.of(options, as_json), url, timeout))
-    if as_json:
-        show.document({"reported": sent, "notes": rest})
+    reported, notes = 0, list[str]()
+    for entry in logged:
+        try:
+            absences = await absences_of(chain, entry.promise, leaves)
+            await sender.send(
+                chain, "HealthRecords", "report_omission", promise=entry.promise, absences=absences
+            )
+            reported += 1
+        except (Refused, DispatchFailed) as error:
+            text = error.message if isinstance(error, Refused) else str(error)
+            notes.append(f"{entry.access.query}: {text}")
+    if sender.as_json:
+        show.document({"reported": reported, "notes": notes})
         return
-    for note in rest:
+    for note in notes:
         show.note(note)
-    if not sent:
+    if not reported:
         raise Refused("nothing is reported")
-    show.good(f"{sent} omissions are reported")
+    show.good(f"{reported} omissions are reported")
 
 
 def read_leaves(path: Path | None) -> Leaves:
@@ -117,26 +130,6 @@ def read_leaves(path: Path | None) -> Leaves:
         raise Mistyped(
             f'{path} holds no lists of leaves by epoch, {{"493210": ["0x...", ...]}}: {error}'
         ) from None
-
-
-async def _omissions(
-    logged: Sequence[LoggedAccess], leaves: Leaves, sender: Sender, url: str, timeout: float
-) -> tuple[int, list[str]]:
-    """Report missing entries; return the number of reports, and why others were not made."""
-    sent, notes = 0, list[str]()
-    async with view_chain(url, timeout) as chain:
-        for each in logged:
-            try:
-                absences = await absences_of(chain, each.promise, leaves)
-                await sender.send(
-                    chain, "HealthRecords", "report_omission",
-                    promise=each.promise, absences=absences,
-                )  # fmt: skip
-                sent += 1
-            except (Refused, DispatchFailed) as error:
-                text = error.message if isinstance(error, Refused) else str(error)
-                notes.append(f"{each.access.query}: {text}")
-    return sent, notes
 
 
 async def absences_of(
@@ -183,29 +176,22 @@ def tree_of(leaves: Sequence[bytes], epoch: int) -> EvidenceTree:
 # ---- double answers
 
 
-@examples("btt-chain records report double --copy a.log --copy b.log --from key.txt")
-@report.command()
-@copy_option
-@vault_options
-@call_options
-def double(
-    copies: tuple[Path, ...], url: str, timeout: float, as_json: bool, **options: object
+@program(
+    report, "btt-chain records report double --copy a.log --copy b.log --from key.txt",
+    options=(copy_option, vault_options),
+)  # fmt: skip
+async def double(
+    chain: ViewClient, sender: Sender, copies: tuple[Path, ...], **options: object
 ) -> None:
     """Report a custodian that promised two entries for one request."""
     with open_vault(options) as vault:
         pair = contradiction(entries_of(vault, copies))
     if pair is None:
         raise Refused("no two entries are of one request with different promises")
-    sender = Sender.of(options, as_json)
-
-    async def work() -> Included:
-        async with view_chain(url, timeout) as chain:
-            return await sender.send(
-                chain, "HealthRecords", "report_double", first=pair[0], second=pair[1]
-            )
-
-    block = to_hex(run(work()).block)
-    show.outcome({"block": block}, f"reported, in block {block}", as_json=as_json)
+    first, second = pair
+    sent = await sender.send(chain, "HealthRecords", "report_double", first=first, second=second)
+    block = to_hex(sent.block)
+    show.outcome({"block": block}, f"reported, in block {block}", as_json=sender.as_json)
 
 
 def contradiction(logged: Sequence[LoggedAccess]) -> tuple[SignedPromise, SignedPromise] | None:
@@ -220,17 +206,18 @@ def contradiction(logged: Sequence[LoggedAccess]) -> tuple[SignedPromise, Signed
 # ---- demands
 
 
-@examples(
-    "btt-chain records demand --copy doctor.log --from key.txt",
-    "btt-chain records demand --custodian https://records.clinic.example --from key.txt",
+proving_option = click.option(
+    "--custodian", metavar="URL", help="Leave out what this custodian proves by itself."
 )
-@click.command()
-@copy_option
-@click.option("--custodian", metavar="URL", help="Leave out what this custodian proves by itself.")
-@vault_options
-@call_options
-def demand(
-    copies: tuple[Path, ...], custodian: str | None, url: str, timeout: float, as_json: bool,
+
+
+@program(
+    demands, "btt-chain records demand --copy doctor.log --from key.txt",
+    "btt-chain records demand --custodian https://records.clinic.example --from key.txt",
+    options=(copy_option, proving_option, vault_options),
+)  # fmt: skip
+async def demand(
+    chain: ViewClient, sender: Sender, copies: tuple[Path, ...], custodian: str | None,
     **options: object,
 ) -> None:  # fmt: skip
     """Demand on the chain the proof of accesses that a custodian promised to log.
@@ -241,80 +228,58 @@ def demand(
     with open_vault(options) as vault:
         logged = entries_of(vault, copies)
         if custodian is not None:
-            logged = run(_unproven(vault, logged, custodian, url, timeout))
+            rows = await checked_log(vault, custodian, logged, NodeRecords(chain.chain))
+            proven = {row.access.request for row in rows if row.status is Status.ANCHORED}
+            logged = [entry for entry in logged if entry.access.request not in proven]
     if not logged:
         raise Refused("there is no entry to demand")
-    sent, waiting = run(_demand(logged, Sender.of(options, as_json), url, timeout))
+    now = int((await chain.api(HealthRecordsApi.epochs)).now)
+    over = [entry for entry in logged
+            if now > int(entry.promise.promise.epoch) + MAX_DELAY + MAX_LATE]  # fmt: skip
+    demanded = [
+        blake2_256(PROMISE.encode(entry.promise.promise))
+        for entry in over if await is_demanded(chain, sender, entry)
+    ]  # fmt: skip
+    waiting = len(logged) - len(over)
     show.outcome(
-        {"demanded": [id.hex() for id in sent], "waiting": waiting},
-        f"{len(sent)} demanded, {waiting} promises are not over", as_json=as_json,
+        {"demanded": [id.hex() for id in demanded], "waiting": waiting},
+        f"{len(demanded)} demanded, {waiting} promises are not over", as_json=sender.as_json,
     )  # fmt: skip
 
 
-async def _unproven(
-    vault: Vault, logged: list[LoggedAccess], custodian: str, url: str, timeout: float
-) -> list[LoggedAccess]:
-    """Return the entries that the custodian does not prove by its log."""
-    rows = await checked_log(vault, custodian, logged, url, timeout)
-    proven = {row.access.request for row in rows if row.status is Status.ANCHORED}
-    return [entry for entry in logged if entry.access.request not in proven]
+async def is_demanded(chain: ViewClient, sender: Sender, entry: LoggedAccess) -> bool:
+    """Send the demand of a promise; return True if it is demanded now."""
+    try:
+        await sender.send(chain, "HealthRecords", "demand", promise=entry.promise)
+    except DispatchFailed as error:
+        reason = error.name.rpartition(".")[2]
+        if reason in HOPELESS:
+            show.note(f"{entry.access.query}: {error}")
+            return False
+        if reason != "AlreadyDemanded":
+            raise
+    return True
 
 
-async def _demand(
-    logged: list[LoggedAccess], sender: Sender, url: str, timeout: float
-) -> tuple[list[bytes], int]:
-    """Send the demands; return the ids of the promises, and the number of those not over."""
-    sent: list[bytes] = []
-    waiting = 0
-    async with view_chain(url, timeout) as chain:
-        now = int((await chain.api(HealthRecordsApi.epochs)).now)
-        for entry in logged:
-            promise = entry.promise.promise
-            if now <= int(promise.epoch) + MAX_DELAY + MAX_LATE:
-                waiting += 1
-                continue
-            try:
-                await sender.send(chain, "HealthRecords", "demand", promise=entry.promise)
-            except DispatchFailed as error:
-                reason = error.name.rpartition(".")[2]
-                if reason in HOPELESS:
-                    show.note(f"{entry.access.query}: {error}")
-                    continue
-                if reason != "AlreadyDemanded":
-                    raise
-            sent.append(blake2_256(PROMISE.encode(promise)))
-    return sent, waiting
-
-
-@examples("btt-chain records report unanswered //Bob --from key.txt")
-@report.command()
-@click.argument("custodian", metavar="ACCOUNT")
-@call_options
-def unanswered(custodian: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+@program(report, "btt-chain records report unanswered //Bob --from key.txt")
+async def unanswered(
+    chain: ViewClient, sender: Sender, custodian: Annotated[AccountId, Input("ACCOUNT")]
+) -> None:
     """Settle the demands that a custodian has not answered in time; any account may.
 
     Deposits go back to those who demanded, with half of the penalty.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> tuple[int, int]:
-        settled = 0
-        async with view_chain(url, timeout) as chain:
-            who = AccountId(account(custodian, chain.chain.metadata.prefix))
-            now = (await chain.api(HealthRecordsApi.epochs)).now
-            found = await chain.api(HealthRecordsApi.demands, who)
-            for each in found:
-                if now >= each.demand.due:
-                    await sender.send(
-                        chain, "HealthRecords", "settle_demand", custodian=Id(who), id=each.id
-                    )
-                    settled += 1
-            return settled, len(found) - settled
-
-    settled, waiting = run(work())
-    if as_json:
-        show.document({"settled": settled, "waiting": waiting})
-    elif settled:
-        show.good(f"{settled} demands are settled, {waiting} can still be answered")
+    now = (await chain.api(HealthRecordsApi.epochs)).now
+    views = await chain.api(HealthRecordsApi.demands, custodian)
+    due = [view for view in views if now >= view.demand.due]
+    for view in due:
+        await sender.send(
+            chain, "HealthRecords", "settle_demand", custodian=Id(custodian), id=view.id
+        )
+    waiting = len(views) - len(due)
+    if sender.as_json:
+        show.document({"settled": len(due), "waiting": waiting})
+    elif due:
+        show.good(f"{len(due)} demands are settled, {waiting} can still be answered")
     else:
         raise NotFound(f"no demand is due; {waiting} can still be answered")

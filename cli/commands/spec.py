@@ -15,7 +15,7 @@ from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
 from cli.common.files import write
 from cli.common.node_options import asked_for, was_typed
-from cli.common.options import chain_names, examples, runtime_option, url_options
+from cli.common.options import chain_names, examples, runtime_option, stdout_option, url_options
 from cli.common.types import RANDOMNESS, Form
 from genesis import catalogue
 
@@ -100,10 +100,7 @@ def _block(text: str) -> str | None:
 )  # fmt: skip
 @url_options
 @click.option("--holders-template", is_flag=True, help="Print a file for --holders to fill in.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
-    help="The file; - is standard output.",
-)  # fmt: skip
+@stdout_option
 def build_spec(
     name: str, raw: bool, checkpoint: bool, block: str, light: bool, url: str, timeout: float,
     holders_template: bool, output: str, **chosen: Any,

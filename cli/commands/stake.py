@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Final
 
-import click
-
 from btt_chain.client.transactions import Included
 from btt_chain.client.views import ViewClient, shaped
 from btt_chain.lazyclass import dataclass
@@ -20,11 +18,9 @@ from cli.common import show
 from cli.common.calls import report, send_calls, total
 from cli.common.chain_time import ChainTime, until
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, examples
-from cli.common.sending import Sender, SendingCommand, call_options
-from cli.common.session import run
-from cli.common.working import view_chain
-from cli.declared import Column, composed, print_value, query
+from cli.common.options import Group
+from cli.common.sending import Sender
+from cli.declared import Column, composed, print_value, program, query
 from cli.parameters import Input, context_of
 from runtime.frame.aliases import Balance, ChainMoment
 from runtime.pallets.tier_staking import events
@@ -412,34 +408,26 @@ async def unstake(chain: ViewClient, sender: Sender, id: StakeId) -> dict[str, o
     return {"id": id}
 
 
-@examples("btt-chain stake claim --from //Alice", "btt-chain stake claim 0 2 --from //Alice")
-@stake.command(cls=SendingCommand)
-@click.argument("numbers", metavar="[STAKE]...", nargs=-1, type=click.IntRange(0, u32.MAX))
-@call_options
-def claim(
-    numbers: tuple[int, ...], url: str, timeout: float, as_json: bool, **options: object
+@program(stake, "btt-chain stake claim --from //Alice", "btt-chain stake claim 0 2 --from //Alice")
+async def claim(
+    chain: ViewClient,
+    sender: Sender,
+    numbers: Annotated[list[StakeId], Input("[STAKE]...", default="")],
 ) -> None:
     """Claim rewards and dividends of stakes, by default of all, in one transaction.
 
     Without a number also what contributions earned in quarters that are over.
     """
-    sender = Sender.of(options, as_json)
-
-    async def work() -> None:
-        async with view_chain(url, timeout) as chain:
-            calls = await claims(chain, sender.account, sorted(set(numbers)))
-            if not calls:
-                raise Refused("nothing can be claimed now")
-            sent = await send_calls(sender, chain.chain, calls)
-            money = chain.currency.format
-        amounts = paid_by(sent)
-        parts = ", ".join(f"{money(int(amount))} of {name}" for name, amount in amounts.items())
-        report(
-            sent, as_json, f"{money(sum(map(int, amounts.values())))} were paid: {parts}.",
-            **{name: str(amount) for name, amount in amounts.items()},
-        )  # fmt: skip
-
-    run(work())
+    calls = await claims(chain, sender.account, sorted(set(map(int, numbers))))
+    if not calls:
+        raise Refused("nothing can be claimed now")
+    sent = await send_calls(sender, chain.chain, calls)
+    money, amounts = chain.currency.format, paid_by(sent)
+    parts = ", ".join(f"{money(int(amount))} of {name}" for name, amount in amounts.items())
+    report(
+        sent, sender.as_json, f"{money(sum(map(int, amounts.values())))} were paid: {parts}.",
+        **{name: str(amount) for name, amount in amounts.items()},
+    )  # fmt: skip
 
 
 async def claims(chain: ViewClient, who: bytes, numbers: Sequence[int]) -> list[Named]:

@@ -16,6 +16,7 @@ import click
 from typing_extensions import TypeForm
 
 from btt_chain.client.amount import BTT
+from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, Unfit, rule
 from btt_chain.primitives.meaning import MILLIONTHS
 from btt_chain.scale import u32
@@ -31,6 +32,7 @@ from cli.common.options import (
     query_options,
 )
 from cli.common.session import run
+from cli.declared import program
 from runtime.frame.aliases import Balance
 
 if TYPE_CHECKING:
@@ -451,25 +453,24 @@ def plot(preset: str, out: Path) -> None:
 # ---- a running chain
 
 
-_AT = click.option(
-    "--at", metavar="BLOCK", help="The block: a number, a hash, best or finalized (default)."
-)
+at_option = click.option(
+    "--at", metavar="BLOCK", default="finalized",
+    help="The block: a number, a hash, best or finalized (default).",
+)  # fmt: skip
 
 
-@examples(
-    "btt-chain tokenomics supply",
+@program(
+    tokenomics, "btt-chain tokenomics supply",
     "btt-chain tokenomics supply --url ws://node.example:9944 --at 1000 --json",
-)
-@tokenomics.command()
-@_AT
-@query_options
-def supply(at: str | None, url: str, timeout: float, as_json: bool) -> None:
+    options=(at_option,),
+)  # fmt: skip
+async def supply(chain: ViewClient, as_json: bool) -> None:
     """Show where all the money of a chain is.
 
     What there was at genesis, what was burned and why, what circulates, and every pool. As of the
     last final block, unless --at names another.
     """
-    run(print_supply(url, timeout, at or "finalized", as_json))
+    await print_supply(chain, as_json)
 
 
 @examples(
@@ -477,13 +478,13 @@ def supply(at: str | None, url: str, timeout: float, as_json: bool) -> None:
     "btt-chain tokenomics audit --url ws://node.example:9944 --at 1000",
 )
 @tokenomics.command()
-@_AT
+@at_option
 @query_options
-def audit(at: str | None, url: str, timeout: float, as_json: bool) -> int:
+def audit(at: str, url: str, timeout: float, as_json: bool) -> int:
     """Audit the ledger of a chain.
 
     Fetches the whole state of a block, checks that it is the state which the block's header
     names, and checks every invariant of the economy on it here, without trusting the node. Exit
     code 1 if one does not hold.
     """
-    return run(print_audit(url, timeout, at or "finalized", as_json))
+    return run(print_audit(url, timeout, at, as_json))

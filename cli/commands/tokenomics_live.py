@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from btt_chain.client.amount import Currency
-from btt_chain.client.chain import (
-    find_block,
-    read_header,
-    read_keys,
-    read_properties,
-    read_values,
-)
+from btt_chain.client.chain import find_block, read_header, read_keys, read_values
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.client.views import ViewClient
 from btt_chain.client.wire import header_number, member, records_of, to_bytes
 from btt_chain.primitives.digits import to_hex
 from cli.common import show
@@ -43,22 +38,33 @@ TRIES: Final = 30
 # ---- supply
 
 
-async def print_supply(url: str, timeout: float, at: str, as_json: bool) -> None:
-    """Show the supply of a chain, its burns and its pools as of a block."""
-    async with await WebSocket.connect(url, timeout) as client:
-        hash = await find_block(client, at)
-        where = to_hex(hash)
-        header = await client.call("chain_getHeader", where)
-        supply = await asked(client, "tokenomics_supply", where)
-        pools = await asked(client, "tokenomics_pools", where)
-        currency, _ = read_properties(await client.call("system_properties"))
+async def print_supply(chain: ViewClient, as_json: bool) -> None:
+    """Print the supply of a chain, its burns and its pools as of a block."""
+    client, where = chain.chain.connection, to_hex(chain.chain.at or b"")
+    header = await client.call("chain_getHeader", where)
+    supply = await asked(client, "tokenomics_supply", where)
+    pools = await asked(client, "tokenomics_pools", where)
     block = {"number": header_number(header), "hash": where}
     if as_json:
         show.document({"block": block, "supply": supply, "pools": pools})
         return
-    _print_supply(supply, currency, f"Supply at block {block['number']:_}")
-    _print_burns(member(supply, "burnedBy"), currency)
-    _print_pools(pools, currency)
+    show.heading(f"Supply at block {block['number']:_}")
+    money_of = partial(money, chain.currency)
+    show.record({label: money_of(member(supply, name)) for name, label in SUPPLY.items()})
+    burns = member(supply, "burnedBy")
+    if not isinstance(burns, dict):
+        raise Refused("the node's answer has no list of burns")
+    rows = [[reason, money_of(amount)] for reason, amount in burns.items() if amount != "0"]
+    if rows:
+        show.table(["burned for", ">amount"], rows)
+    show.table(
+        ["pool", *POOL],
+        [
+            [str(pool["id"]), *(money_of(member(pool, name)) for name in POOL.values())]
+            for pool in records_of(pools)
+        ],
+    )
+    show.note("--json has the pools' accounts")
 
 
 SUPPLY: Final = {
@@ -69,34 +75,9 @@ SUPPLY: Final = {
     "locked": "locked by vesting",
     "staked": "staked and bonded",
 }
-
-
-def _print_supply(supply: Json, currency: Currency, title: str) -> None:
-    show.heading(title)
-    show.record({label: money(currency, member(supply, name)) for name, label in SUPPLY.items()})
-
-
-def _print_burns(burns: Json, currency: Currency) -> None:
-    if not isinstance(burns, dict):
-        raise Refused("the node's answer has no list of burns")
-    rows = [[reason, money(currency, amount)] for reason, amount in burns.items() if amount != "0"]
-    if rows:
-        show.table(["burned for", ">amount"], rows)
-
-
-def _print_pools(pools: Json, currency: Currency) -> None:
-    columns = {
-        ">at genesis": "allocated", ">released": "released", ">burned": "burned",
-        ">balance": "balance",
-    }  # fmt: skip
-    show.table(
-        ["pool", *columns],
-        [
-            [str(pool["id"]), *(money(currency, member(pool, name)) for name in columns.values())]
-            for pool in records_of(pools)
-        ],
-    )
-    show.note("--json has the pools' accounts")
+POOL: Final = {
+    ">at genesis": "allocated", ">released": "released", ">burned": "burned", ">balance": "balance",
+}  # fmt: skip
 
 
 # ---- audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import click
 
@@ -22,8 +22,9 @@ from btt_chain.primitives.point_voucher import Modulus
 from btt_chain.scale import u32
 from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Command, connection_options, read_text
+from cli.common.options import Command, read_text
 from cli.common.working import account
+from cli.parameters import Input
 from runtime.pallets.facilities.api import FacilitiesApi
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives.api import CurrentMonth, EpochView, IncentivesApi
@@ -54,15 +55,12 @@ def secret_option(command: Command) -> Command:
     )(command)
 
 
-who_argument = click.argument("who", metavar="FACILITY")
+Facility = Annotated[AccountId, Input("FACILITY")]
 month_option = click.option("--month", type=click.IntRange(0, 1 << 31), help="Number of the month.")
 
 
-def folder_options(command: Command) -> Command:
-    """Add the facility and the options of its folder."""
-    for option in (connection_options, care_folder_option, secret_option, who_argument):
-        command = option(command)
-    return command
+FOLDER: Final = (secret_option, care_folder_option)
+"""Options of a facility's folder."""
 
 
 def folder_secret(given: str) -> bytes:

@@ -7,39 +7,30 @@ from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import printable
+from btt_chain.client.merchants import named_merchant
 from btt_chain.client.views import ViewClient, shaped
 from btt_chain.daemon import lookup
 from btt_chain.payments.request import MerchantView
 from btt_chain.payments.till import Found
-from btt_chain.payments.words import made_visible
 from btt_chain.present.times import date, span
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import CURRENCIES, Currency, CurrencyError, currency
-from btt_chain.primitives.digits import from_hex, to_hex
+from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u64, u128
 from btt_chain.scale.portable import Plain
 from cli.common.errors import Mistyped, NotFound, Refused
-from runtime.pallets.identity.types import Erroneous, KnownGood, LowQuality, Reasonable
 from runtime.pallets.payfi.api import MerchantView as StoredMerchant
 from runtime.pallets.payfi.api import PayFiApi, PaymentView, Quote, Refusal
-from runtime.pallets.payfi.types import Invoice, MerchantActive, Rates
+from runtime.pallets.payfi.types import Invoice, Rates
 
 BUCKETS_PER_HOUR: Final = 6
 CODE_LENGTH: Final = 3
 """Letters of a currency."""
-GOOD: Final = {Reasonable.NAME, KnownGood.NAME}
-BAD: Final = {LowQuality.NAME, Erroneous.NAME}
-
-
-async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> MerchantView | None:
-    """Return a merchant with its judged name; None if the account is not a merchant."""
-    view = await ViewClient(chain).api(PayFiApi.merchant, AccountId(account), at=at)
-    return None if view is None else await _named(chain, account, view, at)
 
 
 async def registered(chain: Chain, account: bytes) -> MerchantView:
     """Return a merchant with its judged name. Raises NotFound as `merchant_record`."""
-    return await _named(chain, account, await merchant_record(chain, account))
+    return await named_merchant(chain, account, await merchant_record(chain, account))
 
 
 async def merchant_record(chain: Chain, account: bytes) -> StoredMerchant:
@@ -52,56 +43,6 @@ async def merchant_record(chain: Chain, account: bytes) -> StoredMerchant:
             "`btt-chain merchant register`"
         )
     return view
-
-
-async def _named(
-    chain: Chain, account: bytes, view: StoredMerchant, at: bytes | None = None
-) -> MerchantView:
-    merchant = view.merchant
-    return MerchantView(
-        account=AccountId(account),
-        category=int(merchant.category),
-        currency=letters_of(merchant.currency),
-        tills=tuple(merchant.till_keys),
-        free_bond=int(view.protected),
-        is_active=isinstance(merchant.state, MerchantActive),
-        name=await judged_name(chain, account, at) if view.judged else None,
-    )
-
-
-async def judged_name(chain: Chain, account: bytes, at: bytes | None = None) -> str | None:
-    """Return the display name of an account that a registrar judged good; None if none did.
-
-    The account of a sub-identity has the name of the parent that it agreed to.
-    """
-    name = await _own_name(chain, account, at)
-    agreed = chain.storage_key("Identity.Agreed", to_hex(account))
-    if name is not None or await chain.storage_bytes(agreed, at) is None:
-        return name
-    parent = await chain.storage("Identity.SuperOf", to_hex(account), at=at)
-    return await _own_name(chain, account_of(parent[0]), at) if isinstance(parent, list) else None
-
-
-async def _own_name(chain: Chain, account: bytes, at: bytes | None) -> str | None:
-    identity = await chain.storage("Identity.IdentityOf", to_hex(account), at=at)
-    if isinstance(identity, list):
-        identity = identity[0]
-    match identity:
-        case {"judgements": list(judgements), "info": {"display": display}}:
-            words = {variant(row[1]) for row in judgements if isinstance(row, list)}
-            return shown_name(display) if words & GOOD and not words & BAD else None
-    return None
-
-
-def shown_name(datum: Plain) -> str:
-    """Return the text of an identity's field, without characters that could mislead."""
-    raw = next(iter(datum.values())) if isinstance(datum, dict) else None
-    if isinstance(raw, list) and raw:
-        raw = raw[0]
-    if not isinstance(raw, str):
-        return ""
-    text = from_hex(raw).decode("utf-8", "replace") if raw.startswith("0x") else raw
-    return made_visible(text)
 
 
 async def payment_of(chain: Chain, id: int, at: bytes | None = None) -> PaymentView | None:
@@ -263,11 +204,6 @@ def number(value: Plain) -> int:
     return int(str(value))
 
 
-def variant(value: Plain) -> str:
-    """Return the name of an enum's variant."""
-    return str(next(iter(value)) if isinstance(value, dict) else value)
-
-
 def letters_of(code: bytes) -> str:
     """Return the letters of a currency."""
     return code.decode("ascii", "replace")
@@ -276,19 +212,3 @@ def letters_of(code: bytes) -> str:
 def account_of(value: Plain) -> AccountId:
     """Return the account of a plain value."""
     return shaped(AccountId, value)
-
-
-_SMALL: Final = frozenset(
-    ("category", "plan", "policy", "disputes", "round", "asked", "auths", "categories")
-)
-"""Fields of at most 32 bits in the chain's records."""
-
-
-def exact(value: Plain, name: str = "") -> Plain:
-    """Return a record for JSON: numbers of more than 32 bits are text, which no reader rounds."""
-    if isinstance(value, dict):
-        return {key: exact(part, key) for key, part in value.items()}
-    if isinstance(value, list):
-        return [exact(item, name) for item in value]
-    is_large = isinstance(value, int) and not isinstance(value, bool) and name not in _SMALL
-    return str(value) if is_large else value

@@ -110,6 +110,23 @@ def base_path_option(help: str, envvar: str | None = None) -> Callable[[Command]
     )
 
 
+def output_option(
+    help: str, *, is_required: bool = False, is_folder: bool = False
+) -> Callable[[Command], Command]:
+    """Return a decorator that adds `--output`, `-o`: the file or the folder to write."""
+    kind = click.Path(file_okay=not is_folder, dir_okay=is_folder, path_type=Path)
+    return click.option("-o", "--output", type=kind, required=is_required, help=help)
+
+
+yes_option: Final = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+"""Decorator that adds `--yes`: no question is asked."""
+
+stdout_option: Final = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True), default="-",
+    help="The file; - is standard output.",
+)  # fmt: skip
+"""Decorator that adds `--output`: the file to write, by default standard output."""
+
 data_path_option: Final = base_path_option(
     "Where data is kept. [default: ~/.local/share/btt-chain]"
 )

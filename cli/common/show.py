@@ -191,7 +191,7 @@ def good(text: str) -> None:
     _echo(click.style(printable(text), fg="green"))
 
 
-def outcome(facts: Mapping[str, object], text: str, *, as_json: bool) -> None:
+def outcome(facts: object, text: str, *, as_json: bool) -> None:
     """Print the result of a command: a line for readers, or facts for programs."""
     if as_json:
         document(facts)

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
-from enum import IntEnum
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import click
 
-Member = TypeVar("Member", bound=IntEnum)
 Value = TypeVar("Value")
 
 
 def kebab(name: str) -> str:
     """Convert `KnownGood` to `known-good`."""
     return "".join("-" + letter.lower() if letter.isupper() else letter for letter in name)[1:]
-
-
-def words_of(members: Iterable[Member]) -> dict[str, Member]:
-    """Return members of an enumeration by the words that commands take: `known-good`."""
-    return {kebab(member.name): member for member in members}
 
 
 class Seconds(click.FloatRange):

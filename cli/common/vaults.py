@@ -6,7 +6,7 @@ Vaults and custodians are imported inside of functions: they take half a second 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -21,7 +21,6 @@ from cli.common.options import Command, password
 from cli.common.session import run as run_client
 
 if TYPE_CHECKING:
-    from btt_chain.records.keys import VaultId
     from btt_chain.records.remote import RemoteCustodian
     from btt_chain.records.vault.store import Vault
 
@@ -94,15 +93,13 @@ def as_refusals() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_custodian(
-    url: str, vault: Vault, expected: VaultId | None = None
-) -> AsyncIterator[RemoteCustodian]:
+async def open_custodian(url: str, vault: Vault) -> AsyncIterator[RemoteCustodian]:
     """Connect to a custodian."""
     from btt_chain.records.remote import RemoteCustodian
 
     if not url.startswith(("http://", "https://")):
         raise Mistyped(f"--custodian: {url!r} is not a URL: write https://host:port")
-    async with RemoteCustodian.connect(url, vault.keys, now_ms, expected) as custodian:
+    async with RemoteCustodian.connect(url, vault.keys, now_ms) as custodian:
         yield custodian
 
 
@@ -115,6 +112,13 @@ def run(work: Coroutine[object, object, Result]) -> Result:
 def now_ms() -> int:
     """Return the time of this machine, in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that only their owner can read into a folder, which is made. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_private(folder / name, content)
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError, Currency
-from btt_chain.client.chain import read_properties
 from btt_chain.client.errors import MissingFeature, RpcError
-from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.views import ViewClient
 from btt_chain.primitives.digits import whole_number
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.session import open_chain
-
-if TYPE_CHECKING:
-    pass
 
 NO_METHOD: Final = -32601
 NO_FEATURE: Final = re.compile(r"this chain's runtime, (\S+), has no")
@@ -27,16 +23,15 @@ ID_BYTES: Final = 32
 
 
 @asynccontextmanager
-async def view_chain(url: str, timeout: float) -> AsyncIterator[ViewClient]:
-    """Connect to a chain, whose values are read by its metadata as classes of the reader."""
-    async with open_chain(url, timeout) as chain:
+async def view_chain(url: str, timeout: float, at: str | None = None) -> AsyncIterator[ViewClient]:
+    """Connect to a chain, whose values are read by its metadata as classes of the reader.
+
+    `at` is a block by number or hash.
+    """
+    async with open_chain(url, timeout, at) as chain:
         yield ViewClient(chain)
 
 
-async def properties(url: str, timeout: float) -> tuple[Currency, int]:
-    """Return the currency of a chain, and the network prefix of its addresses."""
-    async with await WebSocket.connect(url, timeout) as client:
-        return read_properties(await client.call("system_properties"))
 
 
 async def asked(client: Connection, method: str, *params: Json) -> Json:

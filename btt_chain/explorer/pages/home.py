@@ -34,8 +34,6 @@ LATEST: Final = 10
 """Number of blocks and transactions on the first page."""
 RECENT: Final = 100
 """Number of blocks over which rates are measured."""
-WINDOW: Final = 600
-"""Number of blocks over which authors are counted."""
 MAX_FOUND: Final = 20
 """Maximum number of names that a search returns."""
 MAX_LISTED: Final = 256

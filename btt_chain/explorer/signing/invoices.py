@@ -6,27 +6,21 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from btt_chain.client.accounts import read_account
 from btt_chain.client.amount import Currency
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import InvalidAnswer
-from btt_chain.client.wire import to_bytes
+from btt_chain.client.merchants import merchant_of
 from btt_chain.explorer.signing.actions import MAX_FIELD, BadField, Values
 from btt_chain.payments.doubts import PROTECTED, Doubt
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import new_reference
-from btt_chain.payments.request import MerchantView, PaymentRequest, judge, read_request
-from btt_chain.present.visible import of_bytes
-from btt_chain.primitives.account import AccountId
+from btt_chain.payments.request import PaymentRequest, judge, read_request
 from btt_chain.primitives.currency import BTT, CurrencyError
 from btt_chain.primitives.digits import to_hex
 from btt_chain.scale.portable import Plain
 
 MARGIN_BPS: Final = 100
 """Hundredths of a percent by which the price in BTT may rise until the block."""
-
-GOOD: Final = frozenset({"Reasonable", "KnownGood"})
-BAD: Final = frozenset({"LowQuality", "Erroneous"})
 
 
 async def read_invoice(
@@ -38,7 +32,7 @@ async def read_invoice(
         raise BadField("request: too long")
     try:
         request = read_request(text)
-        merchant = await _merchant(chain, request.merchant)
+        merchant = await merchant_of(chain, request.merchant)
         now_ms = time.time_ns() // 1_000_000
         warnings = judge(request, merchant, chain.genesis, now_ms)
         units = _units(request, typed)
@@ -89,39 +83,3 @@ async def _price(chain: Chain, merchant: bytes, units: int, code: str) -> int:
         case {"Err": {"reason": str(reason)}}:
             raise BadField(f"request: it cannot be paid now: {reason}")
     raise InvalidAnswer("the chain's answer is not a price of a payment")
-
-
-async def _merchant(chain: Chain, account: bytes) -> MerchantView | None:
-    """Return a merchant with its judged name; None if the account is none."""
-    match await chain.storage("PayFi.Merchants", to_hex(account)):
-        case {
-            "category": int(category), "currency": str(code), "till_keys": list(tills),
-            "bond": int(bond), "reserved": int(reserved), "state": state,
-        }:  # fmt: skip
-            return MerchantView(
-                account=AccountId(account),
-                category=category,
-                currency=to_bytes(code).decode(errors="replace"),
-                tills=tuple(read_account(str(till), chain.metadata.prefix) for till in tills),
-                free_bond=bond - reserved,
-                is_active=state == "Active" or (isinstance(state, dict) and "Active" in state),
-                name=await _judged_name(chain, account),
-            )
-    return None
-
-
-async def _judged_name(chain: Chain, account: bytes) -> str | None:
-    """Return the display name of an account that a registrar judged good; None if none did."""
-    found = await chain.storage("Identity.IdentityOf", to_hex(account))
-    match found[0] if isinstance(found, list) and found else found:
-        case {"judgements": list(judgements), "info": {"display": dict(display)}}:
-            words = {_word(each[1]) for each in judgements if isinstance(each, list)}
-            raw = next(iter(display.values()))
-            if words & GOOD and not words & BAD and isinstance(raw, str):
-                return of_bytes(to_bytes(raw))
-    return None
-
-
-def _word(judgement: Plain) -> str:
-    """Return the name of a judgement."""
-    return next(iter(judgement)) if isinstance(judgement, dict) else str(judgement)

@@ -26,8 +26,8 @@ class BadSeal(ValueError):
 class Seals:
     """The seals of one server."""
 
-    def __init__(self, key: bytes | None = None) -> None:
-        self._key = key or secrets.token_bytes(32)
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
         self._used: OrderedDict[str, int] = OrderedDict()
 
     def seal(self, session: str, payload: Mapping[str, object], now: int) -> str:

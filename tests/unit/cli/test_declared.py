@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, cast
 from unittest.mock import AsyncMock
 
 import click
@@ -22,7 +22,7 @@ from btt_chain.primitives.meaning import BASIS_POINTS
 from btt_chain.scale import TypeName, u16, u32, u64, u128
 from cli import declared
 from cli.common.errors import Mistyped
-from cli.declared import _Sending, joined, print_value, program, words_of
+from cli.declared import Chosen, _Sending, joined, print_value, program, words_of
 from cli.parameters import Input, Parameter, parameters_of
 from runtime.frame.aliases import Balance
 from runtime.pallets.exchange.pallet import Exchange
@@ -243,10 +243,11 @@ def test_a_key_and_flat_fields_are_members_of_one_record() -> None:
 
 
 @asynccontextmanager
-async def no_chain(url: str, timeout: float) -> AsyncIterator[object]:
+async def no_chain(url: str, timeout: float, at: str | None = None) -> AsyncIterator[object]:
     """A connection to a chain that has a currency and a time, and nothing else."""
     storage = AsyncMock(return_value=u64(0))
-    yield SimpleNamespace(prefix=42, slot_ms=6_000, currency=BTT, storage=storage)
+    chain = SimpleNamespace(at=at)
+    yield SimpleNamespace(prefix=42, slot_ms=6_000, currency=BTT, storage=storage, chain=chain)
 
 
 def test_a_program_has_its_options_and_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,3 +267,50 @@ def test_a_program_has_its_options_and_what_was_typed(monkeypatch: pytest.Monkey
     help = CliRunner().invoke(group, ["act", "--help"]).output
     assert "AMOUNT [TIMES]" in help
     assert "--tip" not in help
+
+
+def test_a_program_has_the_chain_at_the_block_of_its_option(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(declared, "view_chain", no_chain)
+    group, blocks = click.Group("group"), list[object]()
+
+    @program(group, "btt-chain group look", options=(click.option("--at"),))
+    async def look(chain: ViewClient) -> None:
+        """Look."""
+        blocks.append(chain.chain.at)
+
+    assert CliRunner().invoke(group, ["look", "--at", "17"]).exit_code == 0
+    assert CliRunner().invoke(group, ["look"]).exit_code == 0
+    assert blocks == ["17", None]
+    assert "--json" not in CliRunner().invoke(group, ["look", "--help"]).output
+
+
+def test_a_program_without_a_chain_asks_no_node_and_takes_its_options_together() -> None:
+    group, calls = click.Group("group"), list[object]()
+
+    @program(group, "btt-chain group note 3", options=(click.option("--folder"),))
+    def note(as_json: bool, times: u32, **options: object) -> None:
+        """Note."""
+        calls.append((as_json, times, options))
+
+    @program(group, "btt-chain group wait")
+    async def wait() -> None:
+        """Wait."""
+        calls.append("waited")
+
+    result = CliRunner().invoke(group, ["note", "3", "--folder", "here", "--json"])
+    assert (result.exit_code, CliRunner().invoke(group, ["wait"]).exit_code) == (0, 0)
+    assert calls == [(True, u32(3), {"folder": "here"}), "waited"]
+    assert "--url" not in CliRunner().invoke(group, ["note", "--help"]).output
+
+
+async def test_a_value_that_a_command_chose_is_that_of_its_parameter() -> None:
+    def compose(month: u32 | None) -> Chosen:
+        return Chosen({"month": u32(4)}, {"month": u32(4)})
+
+    sending = _Sending(Facilities.suspend, compose, parameters_of(compose), "")
+    values: dict[str, object] = {"month": None}
+    chain = cast("ViewClient", None)
+    assert await sending.arguments(values, chain, None) == {"month": u32(4)}
+    assert values == {"month": u32(4)}

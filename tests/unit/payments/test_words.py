@@ -7,9 +7,9 @@ import unicodedata
 
 import pytest
 
+from btt_chain.client.merchants import shown_name
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.words import ensure_visible
-from cli.common.merchants import shown_name
 
 PREPENDED = {0x600, 0x601, 0x602, 0x603, 0x604, 0x605, 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD,
              0x110CD}  # fmt: skip
