@@ -44,14 +44,14 @@ const open = async (options) => {
   return page;
 };
 
-// Each template once, of alike ones the first if `some`; other widths on pages with parts of each kind.
-const SOME = ["", "block/2", "tx/3-1", "account/Alice", "validators", "search?q=transfer",
-  "referendum/0", "tokenomics"];
-const ALIKE = ["txs", "tx/2-1", "accounts", "calls", "providers", "exchange", "payfi", "facilities",
-  "oracle", "upgrades", "chambers", "models", "vesting", "governance", "audit", "statistics"];
-const WIDE = amount === "all" ? PAGES : PAGES.filter((path) => !ALIKE.includes(path));
+// Pages with parts of each kind; with `all` each template once in a wide window.
+const SOME = ["", "block/2", "tx/3-1", "account/Alice", "referendum/0", "validators", "search?q=transfer",
+  "tokenomics"];
+const isAll = amount === "all";
 for (const [width, colorScheme, locale, pages] of [
-  [1100, "light", "en", WIDE], [360, "dark", "en", SOME], [360, "light", "zh-CN", SOME.slice(0, 4).concat("referendum/0")],
+  [1100, "light", "en", isAll ? PAGES : SOME],
+  [360, "dark", "en", isAll ? SOME : SOME.slice(0, 5)],
+  [360, "light", "zh-CN", SOME.slice(0, isAll ? 5 : 2)],
 ]) {
   const page = await open({
     viewport: { width, height: 800 }, colorScheme, locale,
