@@ -419,6 +419,7 @@ class WholeWorkMachine(WorkMachine):
     """The same in real blocks of the whole runtime, whose books are audited after each.
 
     The verifiers are the validators; epochs turn, providers lend them their work, and bonds change.
+    `test_work_long_runs.py` runs it.
     """
 
     kind = WholeMarket
@@ -479,15 +480,6 @@ class WholeWorkMachine(WorkMachine):
             if job is not None and job.requester is not None:
                 parts = (event.paid, event.fees, event.verification, event.returned)
                 assert sum(map(int, parts)) == job.escrow
-
-
-TestWholeWork = WholeWorkMachine.TestCase
-TestWholeWork.settings = settings(
-    max_examples=amount(1, 2),  # test_work_long_runs.py goes further, with fewer audits
-    stateful_step_count=amount(5, 6),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
 
 
 def test_in_the_whole_runtime_a_day_without_blocks_shifts_all_deadlines() -> None:
