@@ -40,7 +40,6 @@ from runtime.pallets.jobs import events
 from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.stalls import GAP_SLOTS
 from runtime.pallets.jobs.types import ENDED, Check, Job, JobState, Tier, Urgency
-from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.models.pallet import Models
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.pallet import Providers
@@ -263,19 +262,7 @@ class WorkRuntime(TestRuntime):
         )
         self.tokenomics = self.add_tokenomics(self.balances, window=u64(100), slot_ms=u64(SLOT_MS))
         self.balances.connect(self.tokenomics)
-        self.mining = self.add(
-            31,
-            Mining(
-                era_length=u32(EPOCH),
-                slot_ms=u64(SLOT_MS),
-                pool=MINING,
-                currency=self.balances,
-                payer=self.tokenomics,
-                clock=self.clock,
-                attesting=ensure_root,
-                params_origin=ensure_root,
-            ),
-        )
+        self.mining = self.add_mining(self.balances, self.tokenomics, era=EPOCH)
 
     def _build_providers(self) -> None:
         self.models = self.add(
