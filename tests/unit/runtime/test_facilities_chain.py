@@ -114,12 +114,18 @@ class Health(EconomyChain):
 # ---- burns
 
 
-def test_fake_hospitals_trigger_no_burn_and_real_ones_one() -> None:
+def ninety_nine() -> Health:
+    """Return a chain with 99 hospitals that count."""
     chain = Health()
     chain.register(*HOSPITALS[:99])
     chain.days(30)
     chain.rounds()
     assert chain.facilities.count() == 99
+    return chain
+
+
+def test_fake_hospitals_trigger_no_burn_and_real_ones_one() -> None:
+    chain = ninety_nine()
     burn = chain.by(CHO, "Tokenomics", "execute_milestone_burn", **BURN)
     merely, refused, part, late, suspended = HOSPITALS[99:104]
     # One whose identity is merely reasonable, and one that the Technical track refuses.
