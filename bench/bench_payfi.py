@@ -47,7 +47,7 @@ class SlowPayFiRuntime(PayFiRuntime):
 
     slot_ms = 60_000
     hook_weight = payment_hooks(2_000)
-    clock = SlowTime
+    time_kind = SlowTime
 
 
 def merchant(number: int) -> AccountId:

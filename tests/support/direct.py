@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
+from btt_chain.primitives.validity import Invalid
 from runtime.direct import DirectCalls
 from runtime.executive import Executive
 from runtime.kept import Kept
@@ -70,16 +70,6 @@ def view(chain: DevChain) -> Executive:
 def accept_all(_signature: object, _payload: bytes, _who: object) -> bool:
     """Accept any signature."""
     return True
-
-
-def admission(executive: Executive, raw: bytes) -> tuple[object, ...]:
-    """Return the validity of an extrinsic and what is kept of it, or its refusal."""
-    try:
-        valid, kept = executive.admit(TransactionSource.External, raw)
-    except (Invalid, Unknown) as refused:
-        return type(refused), str(refused)
-    assert kept is not None
-    return valid, kept.who, kept.extra, kept.implicit, kept.info, kept.length, kept.fee
 
 
 def refusal(executive: Executive, raw: bytes) -> object:

@@ -15,7 +15,7 @@ from runtime.pallets.identity.types import Data, IdentityInfo, Judgement, KnownG
 from runtime.pallets.origins import Decision, ensure_decided
 from support.governance import CAROL, PEOPLE, GovernanceRuntime, address
 
-CHINA, GERMANY = u16(156), u16(276)
+CHINA = u16(156)
 META, OTHER_META = H256(b"\x11" * 32), H256(b"\x12" * 32)
 DAY = 10
 AGE, LEAVE, SUSPENSION = 30 * DAY, 28 * DAY, 90 * DAY

@@ -22,14 +22,12 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, HEALTH, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, ensure_root, signed
-from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.facilities.types import Facility, FacilityState, Kind, Size
 from runtime.pallets.incentives.pallet import Incentives
 from runtime.pallets.incentives.types import Epoch, Month, Verdict
-from runtime.pallets.tokenomics.pallet import Tokenomics
 from support.payfi import Feeds, Registrars, Time
-from support.runtime import SmallRuntime
+from support.runtime import TestRuntime
 
 DAY = 10
 MONTH = 30 * DAY
@@ -130,21 +128,15 @@ class Identities(Registrars):
         return who not in self.unknown
 
 
-class CareRuntime(SmallRuntime):
+class CareRuntime(TestRuntime):
     """Incentives and Facilities; a day has 10 slots."""
 
+    clock: Time
+
     def build(self) -> None:
-        self.time, self.people, self.feeds = Time(), Identities(), Feeds()
+        self.time, self.people, self.feeds = self.clock, Identities(), Feeds()
         self.stakers = Contributions()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
+        self.balances = self.add_balances()
         self.facilities = self.add(
             61,
             Facilities(
@@ -156,15 +148,7 @@ class CareRuntime(SmallRuntime):
                 identities=self.people,
             ),
         )
-        self.tokenomics = self.add(
-            30,
-            Tokenomics(
-                objection_window=u64(10),
-                slot_ms=u64(6_000),
-                currency=self.balances,
-                clock=self.time,
-            ),
-        )
+        self.tokenomics = self.add_tokenomics(self.balances, window=u64(10), slot_ms=u64(6_000))
         self.incentives = self.add(
             62,
             Incentives(
@@ -188,7 +172,7 @@ class CareRuntime(SmallRuntime):
         self.balances.connect(self.tokenomics)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Time())
         accounts = (*INSTITUTIONS, FRIEND)
         rows = [[ss58(who), str(int(RICH))] for who in accounts]
         rest = SUPPLY - POOL - len(accounts) * RICH

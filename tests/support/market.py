@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
+from typing import cast
 
 import numpy as np
 
@@ -25,7 +26,13 @@ from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import Model, elements_of
 from btt_chain.work.tensors import Kind
 from runtime.accounts import MINING, POOLS, TREASURY
+from runtime.audits import AuditedState
+from runtime.audits.balances import issuance
+from runtime.audits.holds import unexplained
+from runtime.audits.pools import burns
+from runtime.audits.state import audits_of
 from runtime.constants import BTT
+from runtime.features.work import Work
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed
 from runtime.frame.timers import time_of
 from runtime.pallets.babe.types import Beacon
@@ -33,7 +40,6 @@ from runtime.pallets.jobs import events
 from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.store import GAP_SLOTS
 from runtime.pallets.jobs.types import ENDED, Check, Job, JobState, Tier, Urgency
-from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.models.pallet import Models
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.pallet import Providers
@@ -256,19 +262,7 @@ class WorkRuntime(TestRuntime):
         )
         self.tokenomics = self.add_tokenomics(self.balances, window=u64(100), slot_ms=u64(SLOT_MS))
         self.balances.connect(self.tokenomics)
-        self.mining = self.add(
-            31,
-            Mining(
-                era_length=u32(EPOCH),
-                slot_ms=u64(SLOT_MS),
-                pool=MINING,
-                currency=self.balances,
-                payer=self.tokenomics,
-                clock=self.clock,
-                attesting=ensure_root,
-                params_origin=ensure_root,
-            ),
-        )
+        self.mining = self.add_mining(self.balances, self.tokenomics, era=EPOCH)
 
     def _build_providers(self) -> None:
         self.models = self.add(
@@ -376,7 +370,6 @@ class Market(WorkRuntime):
         self.tokenomics.genesis({"preset": "test"})
         self.mining.genesis({})
         self.models.genesis({})
-        self.issued = int(self.balances.total_issuance.value)
         bonds = [[ss58.encode(who), str(10_000 * BTT)] for who in self.verifier_accounts]
         self.receipts.genesis({"verifiers": bonds})
         for who in self.provider_accounts:
@@ -586,46 +579,25 @@ class Market(WorkRuntime):
         """Return the balances of these accounts, free and on hold."""
         return [int(self.balances.total(who)) for who in accounts]
 
+    def features(self) -> tuple[type[Work], ...]:
+        """Return the feature whose audit holds for this runtime."""
+        return (Work,)
+
     def audit(self) -> None:
-        """Check what always holds: no planck is lost, escrows are held, and all is due."""
-        balances, jobs, receipts = self.balances, self.jobs, self.receipts
-        accounts = dict(self.system.account.items())
-        whole = sum(int(info.data.free) + int(info.data.reserved) for info in accounts.values())
-        assert whole == balances.total_issuance.value
-        assert whole + balances.total_burned.value == self.issued
-        burned = sum(int(amount) for _, amount in self.tokenomics.burned_by.items())
-        assert burned == balances.total_burned.value
-        mining = self.mining
-        parts = (
-            mining.ledger.paid,
-            mining.ledger.owed,
-            mining.ledger.unallocated,
-            mining.ledger.unemitted,
-        )
-        assert sum(int(part.value) for part in parts) == mining.ledger.allocated.value
-        open_jobs = {id: job for id, job in jobs.store.jobs.items() if job.state not in ENDED}
-        escrows: dict[AccountId, int] = {}
-        for job in open_jobs.values():
-            if job.requester is not None:
-                escrows[job.requester] = escrows.get(job.requester, 0) + job.escrow
-        assert sum(escrows.values()) == jobs.escrows.escrowed.value
+        """Check what always holds, by the audit of the product; and that all is due."""
+        self.audit_money()
+        open_jobs = {id: job for id, job in self.jobs.store.jobs.items() if job.state not in ENDED}
         promises = [job.promise for job in open_jobs.values()]
-        assert sum(promises) == jobs.escrows.promised.value
-        verifiers = dict(receipts.bonds.verifiers.items())
-        asked: dict[AccountId, int] = {}
-        for receipt in dict(receipts.receipts.items()).values():
-            for one in receipt.challenges:
-                if one.by is not None and not one.answered:
-                    asked[one.by] = asked.get(one.by, 0) + int(one.deposit)
-        for who in accounts:
-            assert balances.held(jobs.reason, who) == escrows.get(who, 0)
-            bond = int(verifiers[who].bond) if who in verifiers else 0
-            assert balances.held(receipts.reason, who) == bond
-            challenge = Reason(43, Receipts.HoldReason.Challenge)
-            assert balances.held(challenge, who) == asked.get(who, 0)
+        assert sum(promises) == self.jobs.escrows.promised.value
         self._audit_due(open_jobs)
-        roster = {who: bond for who, bond, _ in receipts.bonds.roster.value}
-        assert roster == {who: v.bond for who, v in verifiers.items() if v.free_at is None}
+
+    def audit_money(self) -> None:
+        """Check balances, emission, escrows and bonds."""
+        runtime, accounts = cast("Work", self), dict(self.system.account.items())
+        parts = audits_of(runtime)
+        audited = AuditedState(runtime, accounts, parts)
+        checks = (issuance, burns, unexplained, *(check for part in parts for check in part.checks))
+        assert [finding for check in checks for finding in check(audited)] == []
 
     def give_jobs(self, **dependencies: object) -> None:
         """Replace dependencies of Jobs."""

@@ -16,12 +16,10 @@ from runtime.frame import DispatchError, Reason, signed
 from runtime.frame.traits import Slot
 from runtime.limits import payment_hooks
 from runtime.pallets.babe.types import Beacon
-from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.payfi.pallet import PayFi
 from runtime.pallets.payfi.types import HoldReason, Legs, Payment, PaymentState
-from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import BurnReason
-from support.runtime import SmallRuntime
+from support.runtime import StillClock, TestRuntime
 
 SHOP, KIOSK, ALICE, BOB, CAROL, TILL = PEOPLE = tuple(
     AccountId(bytes((n,)) * 32) for n in range(1, 7)
@@ -57,7 +55,7 @@ class Feeds:
         return self.prices[key]
 
 
-class Time:
+class Time(StillClock):
     """The slot, as a test sets it."""
 
     slot = START
@@ -101,33 +99,18 @@ class Registrars:
         return self.discounts.get(who, 0)
 
 
-class PayFiRuntime(SmallRuntime):
+class PayFiRuntime(TestRuntime):
     """PayFi on real money and real fees."""
 
     slot_ms, hour_ms = SLOT_MS, HOUR_MS
     hook_weight = payment_hooks(SLOT_MS)
-    clock = Time
+    time_kind: type[Time] = Time
+    clock: Time
 
     def build(self) -> None:
-        self.time, self.people, self.feeds = self.clock(), Registrars(), Feeds()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
-        self.tokenomics = self.add(
-            30,
-            Tokenomics(
-                objection_window=u64(10),
-                slot_ms=u64(SLOT_MS),
-                currency=self.balances,
-                clock=self.time,
-            ),
-        )
+        self.time, self.people, self.feeds = self.clock, Registrars(), Feeds()
+        self.balances = self.add_balances()
+        self.tokenomics = self.add_tokenomics(self.balances, window=u64(10), slot_ms=u64(SLOT_MS))
         self.payfi = self.add(
             INDEX,
             PayFi(
@@ -155,7 +138,7 @@ class PayFiRuntime(SmallRuntime):
         self.balances.connect(self.tokenomics)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(self.time_kind())
         rows = [[ss58(who), str(int(RICH))] for who in PEOPLE]
         pools = (DEVELOPMENT_FUND, OPERATIONS, TREASURY, PAYFI)
         self.balances.genesis(

@@ -12,11 +12,9 @@ from runtime.constants import BTT
 from runtime.frame import DispatchError, Reason, ensure_root, signed
 from runtime.pallets.authorities.pallet import Authorities
 from runtime.pallets.authorities.types import NoAbsences
-from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.models.pallet import Models
 from runtime.pallets.providers.pallet import Providers
 from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
-from runtime.pallets.tokenomics.pallet import Tokenomics
 from support.stakes import StakeChain, stash
 
 ERA = 600
@@ -82,28 +80,8 @@ class ProviderChain(StakeChain):
             Reason(5, Authorities.HoldReason.ValidatorBond),
             Reason(40, Providers.HoldReason.ProviderBond),
         )
-        self.tokenomics = self.add(
-            30,
-            Tokenomics(
-                objection_window=u64(100),
-                slot_ms=u64(SLOT_MS),
-                currency=self.balances,
-                clock=self.clock,
-            ),
-        )
-        self.mining = self.add(
-            31,
-            Mining(
-                era_length=u32(ERA),
-                slot_ms=u64(SLOT_MS),
-                pool=MINING,
-                currency=self.balances,
-                payer=self.tokenomics,
-                clock=self.clock,
-                attesting=ensure_root,
-                params_origin=ensure_root,
-            ),
-        )
+        self.tokenomics = self.add_tokenomics(self.balances, window=u64(100), slot_ms=u64(SLOT_MS))
+        self.mining = self.add_mining(self.balances, self.tokenomics, era=ERA)
         self.models = self.add(
             41, Models(currency=self.balances, burns=self.tokenomics, params_origin=ensure_root)
         )

@@ -10,13 +10,22 @@ from itertools import takewhile
 import pytest
 
 from btt_chain.scale import u8, u16, u32, u64, u128
-from runtime.accounts import TREASURY
+from runtime.accounts import MINING, TREASURY
 from runtime.constants import MILLI_BTT
-from runtime.frame import DbWeight, DispatchError, Pallet, Reason, Runtime, RuntimeVersion
+from runtime.frame import (
+    DbWeight,
+    DispatchError,
+    Pallet,
+    Reason,
+    Runtime,
+    RuntimeVersion,
+    ensure_root,
+)
 from runtime.frame.traits import Slot
 from runtime.frame.version import CowApis, CowText
 from runtime.limits import block_length, block_weights
 from runtime.pallets.balances.pallet import Balances
+from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.system.pallet import System
 from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.vesting.pallet import Vesting
@@ -196,6 +205,22 @@ class TestRuntime(SmallRuntime):
             30,
             Tokenomics(
                 objection_window=window, slot_ms=slot_ms, currency=balances, clock=self.clock
+            ),
+        )
+
+    def add_mining(self, balances: Balances, payer: Tokenomics, *, era: int) -> Mining:
+        """Add Mining as pallet 31, with eras of so many slots of 6 s, and root as its origins."""
+        return self.add(
+            31,
+            Mining(
+                era_length=u32(era),
+                slot_ms=u64(6_000),
+                pool=MINING,
+                currency=balances,
+                payer=payer,
+                clock=self.clock,
+                attesting=ensure_root,
+                params_origin=ensure_root,
             ),
         )
 

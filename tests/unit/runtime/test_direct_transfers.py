@@ -30,7 +30,8 @@ from runtime.pallets.system.pallet import System
 from runtime.params import RuntimeParams
 from runtime.transactions import Malformed, check_signature
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account, address
-from support.direct import Ways, admission, view
+from support.direct import Ways, view
+from support.two_ways import admission
 
 UNFUNDED = KeyPair.from_uri("//Unfunded")
 
@@ -135,6 +136,7 @@ def test_an_amount_that_no_balance_can_hold_is_malformed_for_the_pool(
     raw = unwrap(chain.sign(BOB, Call(call.pallet, call.index, call.args, above)))
     executive = view(chain)
     admitted = admission(executive, raw)
+    assert isinstance(admitted, tuple)
     assert admitted[0] is Malformed
     monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
     assert admitted == admission(executive, raw)

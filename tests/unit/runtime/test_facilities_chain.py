@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,9 +111,11 @@ class Health(EconomyChain):
         return type(error)
 
 
-@pytest.fixture
+# ---- burns
+
+
 def ninety_nine() -> Health:
-    """A chain with 99 hospitals that count."""
+    """Return a chain with 99 hospitals that count."""
     chain = Health()
     chain.register(*HOSPITALS[:99])
     chain.days(30)
@@ -123,11 +124,8 @@ def ninety_nine() -> Health:
     return chain
 
 
-# ---- burns
-
-
-def test_fake_hospitals_trigger_no_burn_and_real_ones_one(ninety_nine: Health) -> None:
-    chain = ninety_nine
+def test_fake_hospitals_trigger_no_burn_and_real_ones_one() -> None:
+    chain = ninety_nine()
     burn = chain.by(CHO, "Tokenomics", "execute_milestone_burn", **BURN)
     merely, refused, part, late, suspended = HOSPITALS[99:104]
     # One whose identity is merely reasonable, and one that the Technical track refuses.

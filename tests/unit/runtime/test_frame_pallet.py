@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from types import new_class
 from typing import Annotated
 
 import pytest
@@ -153,26 +154,11 @@ def test_unknown_configuration_is_refused_by_name() -> None:
         Counter(step=u32(1), limit=u64(1), stepp=u32(2))  # type: ignore[call-arg]  # mypy sees it too
 
 
-def test_two_events_may_not_share_an_index() -> None:
-    with pytest.raises(TypeError, match="Second and First share index 1"):
-
-        class Twice(Pallet):
-            class First(Event, index=1):
-                pass
-
-            class Second(Event, index=1):
-                pass
-
-
-def test_two_errors_may_not_share_an_index() -> None:
-    with pytest.raises(TypeError, match="share index 4"):
-
-        class Twice(Pallet):
-            class First(Error, index=4):
-                pass
-
-            class Second(Error, index=4):
-                pass
+@pytest.mark.parametrize("kind", [Event, Error])
+def test_two_events_or_errors_may_not_share_an_index(kind: type[Event | Error]) -> None:
+    first, second = (new_class(name, (kind,), {"index": 4}) for name in ("First", "Second"))
+    with pytest.raises(TypeError, match="Second and First share index 4"):
+        type("Twice", (Pallet,), {"First": first, "Second": second})
 
 
 def test_two_calls_may_not_share_an_index() -> None:
@@ -313,18 +299,17 @@ def test_the_parameters_of_a_chain_survive_the_state() -> None:
     assert RuntimeParams.decode(short.encoded()) == short
 
 
-def test_parameters_from_before_the_hour_of_payments_have_its_default() -> None:
-    params = RuntimeParams(u64(6_000), day_ms=u32(12_000))
-    assert RuntimeParams.decode(params.encoded()[:-8]) == params
+@pytest.mark.parametrize(
+    ("params", "later"),
+    [
+        (RuntimeParams(u64(6_000), day_ms=u32(12_000)), 8),  # the hour of payments, the symbol
+        (RuntimeParams(u64(6_000), hour_ms=u32(72_000)), 4),  # the symbol
+    ],
+)
+def test_parameters_from_before_a_field_have_its_default(params: RuntimeParams, later: int) -> None:
+    assert RuntimeParams.decode(params.encoded()[:-later]) == params
     with pytest.raises(DecodeError):
-        RuntimeParams.decode(params.encoded()[:-7])
-
-
-def test_parameters_from_before_the_symbol_have_its_default() -> None:
-    params = RuntimeParams(u64(6_000), hour_ms=u32(72_000))
-    assert RuntimeParams.decode(params.encoded()[:-4]) == params
-    with pytest.raises(DecodeError):
-        RuntimeParams.decode(params.encoded()[:-3])
+        RuntimeParams.decode(params.encoded()[: 1 - later])
 
 
 def test_the_symbol_of_the_token_survives_the_state_and_is_checked() -> None:

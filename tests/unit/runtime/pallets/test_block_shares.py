@@ -34,9 +34,7 @@ from support.block_shares import (
 from support.stakes import stash
 from support.tiers import amount
 
-THOUSANDS = [
-    pytest.param(block, marks=() if block < 2 else pytest.mark.full) for block in range(20)
-]
+THOUSANDS = [pytest.param(block, marks=pytest.mark.full if block else ()) for block in range(20)]
 PAGE = Path(__file__).parents[4] / "docs" / "staking.md"
 
 

@@ -20,7 +20,6 @@ from runtime.pallets.chambers.formulas import Chamber
 from runtime.pallets.chambers.types import MAX_OBJECTIONS, OBJECTION_LOCK_ID, ChamberRecord, Share
 from runtime.pallets.tokenomics import errors as tokenomics_errors
 from runtime.pallets.tokenomics import events as tokenomics_events
-from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import Milestone, MilestoneStatus, PoolId, Programme
 from support.assembly import SLOT_MS, Assembly
 from support.governance import ALICE, BOB, CAROL, DAVE, EVE
@@ -39,14 +38,8 @@ class Objecting(Assembly):
     window = 14 * Assembly.day
 
     def more(self) -> None:
-        self.tokenomics = self.add(
-            30,
-            Tokenomics(
-                objection_window=u64(self.window),
-                slot_ms=u64(SLOT_MS),
-                currency=self.balances,
-                clock=self.clock,
-            ),
+        self.tokenomics = self.add_tokenomics(
+            self.balances, window=u64(self.window), slot_ms=u64(SLOT_MS)
         )
         self.milestones = self.tokenomics.programmes
         super().more()

@@ -42,7 +42,7 @@ records = st.builds(
 
 
 @given(info=records, amount=amounts, least=st.integers(0, 500))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_credit_changes_the_free_balance_only(
     info: AccountInfo, amount: u128, least: int
 ) -> None:
@@ -57,7 +57,7 @@ def test_a_credit_changes_the_free_balance_only(
 
 
 @given(info=records, amount=amounts, least=st.integers(0, 500))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_debit_changes_only_the_free_balance(info: AccountInfo, amount: u128, least: int) -> None:
     left = int(info.data.free) - int(amount)
     changed = debited(ACCOUNT.encode(info), int(amount), least)
@@ -70,7 +70,7 @@ def test_a_debit_changes_only_the_free_balance(info: AccountInfo, amount: u128, 
 
 
 @given(info=records, amount=amounts, least=st.integers(0, 500))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_small_pool_is_topped_up_below_the_deposit_only(
     info: AccountInfo, amount: u128, least: int
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_small_pool_is_topped_up_below_the_deposit_only(
 
 
 @given(info=records, amount=amounts, least=st.integers(0, 500))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_a_charged_record_is_that_of_the_decoded_one(
     info: AccountInfo, amount: u128, least: int
 ) -> None:

@@ -146,7 +146,7 @@ class ShortPayFiRuntime(PayFiRuntime):
 
     slot_ms, hour_ms = 500, 60_000
     hook_weight = payment_hooks(500)
-    clock = ShortTime
+    time_kind = ShortTime
 
 
 @pytest.mark.hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
@@ -16,6 +17,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.validity import Future, Invalid, Unknown
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work import ids
+from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.frame import ROOT
 from runtime.pallets.jobs import events
@@ -419,6 +421,7 @@ class WholeWorkMachine(WorkMachine):
     """The same in real blocks of the whole runtime, whose books are audited after each.
 
     The verifiers are the validators; epochs turn, providers lend them their work, and bonds change.
+    `long_run` runs it.
     """
 
     kind = WholeMarket
@@ -481,15 +484,6 @@ class WholeWorkMachine(WorkMachine):
                 assert sum(map(int, parts)) == job.escrow
 
 
-TestWholeWork = WholeWorkMachine.TestCase
-TestWholeWork.settings = settings(
-    max_examples=amount(1, 2),  # test_work_long_runs.py goes further, with fewer audits
-    stateful_step_count=amount(5, 6),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-
-
 def test_in_the_whole_runtime_a_day_without_blocks_shifts_all_deadlines() -> None:
     market, honest = WholeMarket(), Claim(4)
     receipt = market.checking(job := market.post(), honest)
@@ -497,3 +491,52 @@ def test_in_the_whole_runtime_a_day_without_blocks_shifts_all_deadlines() -> Non
     market.vote(receipt, honest)
     assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     assert not any(one.misses for _, one in market.receipts.bonds.verifiers.items())
+
+
+# ---- long runs
+
+
+ROUNDS = 6
+"""Of twenty busy blocks each, and whatever else comes between."""
+AUDIT_EVERY = 5
+"""Number of blocks from one audit to the next; nothing that is lost comes back by itself."""
+ENDS = {Outcome.Fraud, Outcome.Unverified, Outcome.BadPayload, Outcome.Cancelled}
+"""Outcomes other than success in such a run; the others depend on the seed."""
+
+
+def test_not_a_planck_is_lost_in_long_runs() -> None:
+    done, ended = 0, Counter[Outcome]()
+    for seed, planted in ((2, False), (1, True)):
+        happened = long_run(seed, planted=planted)
+        done += sum(isinstance(event, events.Finalized) for event in happened)
+        ended += Counter(event.outcome for event in happened if isinstance(event, events.Ended))
+    assert done >= 10
+    assert {*ended} >= ENDS, ended
+
+
+def long_run(seed: int, *, planted: bool) -> list[object]:
+    """Have all parties act at random for a while, then stop; return all events."""
+    randomness, machine = Random(seed), WholeWorkMachine()
+    machine.begin(planted=planted)
+    market = machine.market
+    assert isinstance(market, WholeMarket)
+    # An audit takes three times as long as its block.
+    market.audit_every = AUDIT_EVERY
+    machine.the_chain_posts()
+    for _ in range(ROUNDS):
+        pick = randomness.randrange(10**6)
+        machine.all_parties_act_and_time_passes(seed=pick)
+        machine.something_happens(pick)
+        machine.no_honest_party_is_punished()
+        machine.what_was_held_for_a_job_is_paid_out_whole()
+    for job in machine.jobs_in(JobState.Posted):
+        requester = market.job(job).requester
+        if requester is not None:
+            market.do(requester, "Jobs.cancel", job=job)
+    # No party acts any more; most of the slots until all is over are empty.
+    market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
+    for _ in range(100):
+        market.step(10)
+    assert audit(market.whole) == []
+    machine.teardown()
+    return market.announced()
