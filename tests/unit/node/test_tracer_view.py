@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from btt_chain.chain import trace as trace_module
-from btt_chain.chain.trace import CannotTrace, Trace, TraceJob
+from btt_chain.chain.trace import CannotTrace, Record, Span, Trace, TraceJob
 from btt_chain.node.service import backend
 from btt_chain.node.service.backend import TracerView
 from btt_chain.rpc import trace as rpc_trace
-from btt_chain.rpc.trace import Note, Step, TraceApi, TraceError
+from btt_chain.rpc.trace import TraceApi
 from storage.memory import MemoryKV
 from support.dev_node import DevNode
 
@@ -28,7 +28,7 @@ def block(node: DevNode) -> bytes:
     return node.control.new_block()
 
 
-def count(parent: bytes, spans: Sequence[Step], notes: Sequence[Note]) -> tuple[str, int, int]:
+def count(parent: bytes, spans: Sequence[Span], notes: Sequence[Record]) -> tuple[str, int, int]:
     return threading.current_thread().name, len(spans), len(notes)
 
 
@@ -75,7 +75,7 @@ async def test_too_many_traces_are_refused(node: DevNode, block: bytes, gate: Ga
     tracer = TracerView(node.client)
     tasks = [asyncio.create_task(tracer.trace(block, count)) for _ in range(backend.MAX_TRACES)]
     await asyncio.sleep(0)
-    with pytest.raises(TraceError, match="try again"):
+    with pytest.raises(CannotTrace, match="try again"):
         await tracer.trace(block, count)
     gate.open.set()
     assert len(await asyncio.gather(*tasks)) == backend.MAX_TRACES
