@@ -5,11 +5,11 @@ Source of the answer's form: sp_rpc::tracing, sc_tracing::block.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from btt_chain.chain.trace import Record, Span
+from btt_chain.chain.trace import CannotTrace, Record, Span
 from btt_chain.rpc.params import Hash, Text
 from btt_chain.rpc.registry import HEAVY, method
 
@@ -25,25 +25,17 @@ STEP_SIZE: Final = 96
 """Characters of a span or an event in JSON, beside its values."""
 
 Result = TypeVar("Result")
-Made_co = TypeVar("Made_co", covariant=True)
 
 
-class TraceError(Exception):
-    """A block cannot be traced; the message gives the reason."""
-
-
-class Show(Protocol[Made_co]):
-    """Makes an answer of a block's parent, spans and events."""
-
-    def __call__(self, parent: bytes, spans: Sequence[Span], notes: Sequence[Record], /) -> Made_co:
-        """Return the answer. Raises TraceError."""
+Show: TypeAlias = Callable[[bytes, Sequence[Span], Sequence[Record]], Result]
+"""Makes an answer of a block's parent, spans and events; raises CannotTrace."""
 
 
 class Tracer(Protocol):
     """Executes stored blocks again, beside the event loop."""
 
     async def trace(self, hash: bytes, show: Show[Result]) -> Result:
-        """Return the result of `show` for a block's trace. Raises TraceError, UnknownBlock."""
+        """Return the result of `show` for a block's trace. Raises CannotTrace, UnknownBlock."""
 
 
 class TraceApi:
@@ -69,7 +61,7 @@ class TraceApi:
         wanted = Wanted(DEFAULT_TARGETS if targets is None else targets, storage_keys, methods)
         try:
             return await self.tracer.trace(block, partial(shown, block, wanted))
-        except TraceError as problem:
+        except CannotTrace as problem:
             return {"traceError": {"error": str(problem)}}
 
 
@@ -84,7 +76,7 @@ class Wanted(NamedTuple):
 def shown(
     block: bytes, wanted: Wanted, parent: bytes, spans: Sequence[Span], notes: Sequence[Record]
 ) -> dict[str, object]:
-    """Return the steps of a trace that are wanted. Raises TraceError if they are too many."""
+    """Return the steps of a trace that are wanted. Raises CannotTrace if they are too many."""
     chosen = [span for span in spans if _matches(span.target, wanted.targets)]
     ids = {span.id for span in chosen}
     parents = {span.id: span.parent for span in spans}
@@ -101,7 +93,7 @@ def shown(
             continue
         size += STEP_SIZE + sum(len(name) + len(text) for name, text in note.values.items())
         if size > MAX_ANSWER:
-            raise TraceError(
+            raise CannotTrace(
                 f"the steps of the block make more than {MAX_ANSWER >> 20} MiB: choose some by "
                 "targets, storageKeys or methods"
             )

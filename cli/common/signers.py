@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -100,10 +100,11 @@ def signer_options(command: Command) -> Command:
     return given(scheme_option(password_options(command)))
 
 
-def signer_of(options: dict[str, Any]) -> KeyPair:
+def signer_of(options: dict[str, object]) -> KeyPair:
     """Return the key of the options, which are removed from `options`."""
-    passwords = Passwords.of(options)
-    found = read_signer(options.pop("uri"), options.pop("scheme"), passwords)
+    passwords, given = Passwords.of(options), options.pop("uri")
+    uri = None if given is None else str(given)
+    found = read_signer(uri, str(options.pop("scheme")), passwords)
     if found.proxied is not None:
         raise Mistyped("this program signs by itself, which no proxy can: name a key with --from")
     return found.pair

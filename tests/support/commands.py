@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import click
 from click.testing import CliRunner, Result
 
 from cli.program import program
 from support.document import Document
+
+Words: TypeAlias = tuple[str, ...]
+
+
+def every_command(
+    command: click.Command = program, words: Words = ()
+) -> Iterator[tuple[Words, click.Command]]:
+    """Yield a command and all below it, with the words that name them."""
+    yield words, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from every_command(child, (*words, name))
 
 
 def run(url: str, *args: str) -> Result:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.node.dev.control import DevControl
+from btt_chain.node.dev.methods import DevApi
 from btt_chain.node.dev.sealing import (
     ChosenSealing,
     ManualSealer,
@@ -18,7 +19,6 @@ from btt_chain.node.dev.sealing import (
 from btt_chain.node.service.backend import Kept
 from btt_chain.node.transactions.pool import PoolService
 from btt_chain.rpc.backend import Chain
-from btt_chain.rpc.dev import DevApi
 from btt_chain.rpc.engine import EngineApi, SealError
 from runtime.frame import InvalidBlock
 from storage.fork import NotRead
@@ -37,16 +37,8 @@ class SealerView:
         self, *, create_empty: bool, finalize: bool, parent: bytes | None
     ) -> bytes:
         """Make and import a block; return its hash. Raises SealError, UnknownBlock."""
-        try:
-            with Kept(parent or b""):
-                return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
-        except (SealRefused, InvalidBlock, UnsupportedRuntime) as error:
-            raise SealError(str(error)) from error
-        except NotRead:
-            raise
-        except StorageError as error:
-            self._give_up(error)
-            raise SealError(str(error)) from error
+        with self._errors(parent or b""):
+            return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
 
     async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
         """Make a block and its ancestors final; return True if it succeeds.
@@ -55,17 +47,22 @@ class SealerView:
         """
         if justification is not None:
             raise SealError("blocks sealed by hand carry no justification")
+        with self._errors(hash):
+            self._sealer.finalize(hash)
+        return True
+
+    @contextmanager
+    def _errors(self, hash: bytes) -> Iterator[None]:
+        """Translate the errors of sealing; that of a failed database ends the node, too."""
         try:
             with Kept(hash):
-                self._sealer.finalize(hash)
-        except SealRefused as error:
-            raise SealError(str(error)) from error
+                yield
         except NotRead:
-            raise
-        except StorageError as error:
-            self._give_up(error)
+            raise  # the dispatcher reads it, and repeats the call
+        except (SealRefused, InvalidBlock, UnsupportedRuntime, StorageError) as error:
+            if isinstance(error, StorageError):
+                self._give_up(error)
             raise SealError(str(error)) from error
-        return True
 
 
 class HandSealing:
@@ -84,44 +81,24 @@ class HandSealing:
         """`is_for_development`: it has the controls of `DevControl`, which takes the rest."""
         self.sealer = ManualSealer(client, pool)
         self.chosen = ChosenSealing(sealing)
-        self._failures: asyncio.Queue[StorageError] = asyncio.Queue()
         self._control: DevControl | None = None
         if is_for_development:
             self._control = DevControl(
                 client,
                 self.sealer,
                 self.chosen,
-                give_up=self._failures.put_nowait,
+                give_up=self.chosen.give_up,
                 mock_signatures=mock_signatures,
                 fork_status=fork_status,
             )
 
     def groups(self, chain: Chain) -> list[object]:
         """Return the groups of methods that only nodes of such a chain have."""
-        groups: list[object] = [EngineApi(SealerView(self.sealer, self._failures.put_nowait))]
+        groups: list[object] = [EngineApi(SealerView(self.sealer, self.chosen.give_up))]
         if self._control is not None:
             groups.append(DevApi(chain, self._control))
         return groups
 
     async def run(self) -> None:
-        """Make blocks until cancelled.
-
-        Raises as `run_chosen_sealing` does, and StorageError if the database fails during a call of
-        JSON-RPC: the node must stop then.
-        """
-        jobs = [
-            asyncio.create_task(run_chosen_sealing(self.sealer, self.chosen)),
-            asyncio.create_task(self._failure()),
-        ]
-        try:
-            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.wait(jobs)
-        for job in done:
-            job.result()
-
-    async def _failure(self) -> None:
-        """Wait until a call fails because the database cannot go on; raise its error."""
-        raise await self._failures.get()
+        """Make blocks until cancelled. Raises as `run_chosen_sealing` does."""
+        await run_chosen_sealing(self.sealer, self.chosen)

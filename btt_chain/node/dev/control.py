@@ -32,7 +32,7 @@ from btt_chain.node.dev.snapshots import Snapshots
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.validity import Invalid, Unknown
-from btt_chain.rpc.dev import DevRefused
+from btt_chain.rpc.backend import BackendError
 from btt_chain.scale import DecodeError
 from runtime.frame import InvalidBlock
 from storage.fork import NotRead
@@ -53,6 +53,10 @@ MODES: Final[Mapping[str, Sealing]] = {
     "manual": OnDemand(),
 }
 """Ways of sealing by chopsticks' names. A block takes all ready transactions in either way."""
+
+
+class DevRefused(BackendError):
+    """A control of a development chain cannot be used so."""
 
 
 class _Refusing:

@@ -36,6 +36,7 @@ from runtime.frame import InvalidBlock
 from runtime.pallets.babe.pallet import Babe
 from runtime.pallets.babe.types import Engine
 from runtime.pallets.timestamp.pallet import Timestamp
+from storage.kv import StorageError
 from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)
@@ -288,10 +289,17 @@ class ChosenSealing:
     def __init__(self, sealing: Sealing) -> None:
         self.current = sealing
         self.changed = asyncio.Event()
+        self.failure: StorageError | None = None
+        """The error of the database during a call of JSON-RPC, with which sealing ends."""
 
     def choose(self, sealing: Sealing) -> None:
         """Seal that way from now on."""
         self.current = sealing
+        self.changed.set()
+
+    def give_up(self, failure: StorageError) -> None:
+        """End sealing: the database has failed."""
+        self.failure = failure
         self.changed.set()
 
 
@@ -299,9 +307,11 @@ async def run_chosen_sealing(sealer: ManualSealer, chosen: ChosenSealing) -> Non
     """Seal as chosen until cancelled.
 
     If no valid block can follow a state that the user changed, that is logged, and the way of
-    sealing becomes `OnDemand`. Raises as `run_sealing` does otherwise.
+    sealing becomes `OnDemand`. Raises as `run_sealing` does otherwise, and the error of `give_up`.
     """
     while True:
+        if chosen.failure is not None:
+            raise chosen.failure
         chosen.changed.clear()
         jobs = [
             asyncio.create_task(run_sealing(sealer, chosen.current)),

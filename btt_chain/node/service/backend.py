@@ -34,7 +34,7 @@ from btt_chain.rpc.backend import Health, PeerInfo, SyncState, UpgradeState
 from btt_chain.rpc.finality import Rounds
 from btt_chain.rpc.log_filters import Filters
 from btt_chain.rpc.offchain import LocalStorage
-from btt_chain.rpc.trace import Show, TraceError
+from btt_chain.rpc.trace import Show
 from btt_chain.scale import DecodeError
 from btt_chain.scale.shape import load_attribute_docs
 from btt_chain.txpool import PoolError, StatusEvent
@@ -443,16 +443,16 @@ class TracerView:
     async def trace(self, hash: bytes, show: Show[Result]) -> Result:
         """Return the result of `show` for a block's trace, in the thread.
 
-        Raises TraceError, UnknownBlock, StatePruned.
+        Raises CannotTrace, UnknownBlock, StatePruned.
         """
         if self._count == MAX_TRACES:
-            raise TraceError(f"{MAX_TRACES} traces are being made: try again after them")
+            raise CannotTrace(f"{MAX_TRACES} traces are being made: try again after them")
         changes = changes_of(self._client.store.aux_get, hash)
         try:
             with Kept(hash):
                 job = TraceJob(self._client, hash, changes)
-        except (CannotTrace, UnsupportedRuntime) as error:
-            raise TraceError(str(error)) from error
+        except UnsupportedRuntime as error:
+            raise CannotTrace(str(error)) from error
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="trace")
 
@@ -463,8 +463,6 @@ class TracerView:
         self._count += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except CannotTrace as error:
-            raise TraceError(str(error)) from error
         finally:
             self._count -= 1
             job.stop()  # where the caller has gone

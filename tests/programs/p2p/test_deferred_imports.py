@@ -53,7 +53,7 @@ def test_a_node_is_imported_without_libp2p_and_what_few_nodes_use() -> None:
         # Only nodes with an engine, and with a network, use these.
         *("btt_chain.node.engine.engine", "btt_chain.consensus.finality.gadget", "p2p.sync"),
         # Only nodes of chains that are sealed by hand use these.
-        *("btt_chain.node.dev.sealing", "btt_chain.node.dev.control", "btt_chain.rpc.dev"),
+        *("btt_chain.node.dev.sealing", "btt_chain.node.dev.control", "btt_chain.node.dev.methods"),
     ]
     seen = run(
         "import sys, btt_chain.node.service.lifecycle\n"

@@ -8,30 +8,13 @@ import shlex
 import click
 import pytest
 
-from cli.program import COMMANDS, program
+from support.commands import every_command
 
-
-def every_command() -> dict[tuple[str, ...], click.Command]:
-    found: dict[tuple[str, ...], click.Command] = {}
-
-    def walk(command: click.Command, words: tuple[str, ...]) -> None:
-        if not isinstance(command, click.Group) or command.invoke_without_command:
-            found[words] = command
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            for name in command.list_commands(context):
-                child = command.get_command(context, name)
-                assert child is not None
-                walk(child, (*words, name))
-
-    for name in COMMANDS:
-        child = program.get_command(click.Context(program), name)
-        assert child is not None
-        walk(child, (name,))
-    return found
-
-
-COMMANDS_BY_WORDS = every_command()
+COMMANDS_BY_WORDS = {
+    words: command
+    for words, command in every_command()
+    if words and (not isinstance(command, click.Group) or command.invoke_without_command)
+}
 WHOLE_HASH = "0x4fd3" + 60 * "0"
 """Examples shorten it."""
 

@@ -14,6 +14,7 @@ from btt_chain.rpc.access import DEFAULT_ORIGINS
 from cli import main
 from cli.commands.node import node_config
 from cli.program import COMMANDS, Program, program
+from support.commands import every_command
 
 HOME = Path(main.__file__).resolve().parent.parent
 
@@ -22,26 +23,7 @@ def run(*args: str) -> Result:
     return CliRunner().invoke(program, list(args), prog_name="btt-chain")
 
 
-def every_command() -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = [()]
-
-    def walk(command: click.Command, words: tuple[str, ...]) -> None:
-        found.append(words)
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            for name in command.list_commands(context):
-                child = command.get_command(context, name)
-                assert child is not None
-                walk(child, (*words, name))
-
-    for name in COMMANDS:
-        child = program.get_command(click.Context(program), name)
-        assert child is not None
-        walk(child, (name,))
-    return found
-
-
-@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+@pytest.mark.parametrize("words", [words for words, _ in every_command()], ids=" ".join)
 def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     result = run(*words, "--help")
     assert result.exit_code == 0

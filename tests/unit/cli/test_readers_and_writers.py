@@ -13,7 +13,7 @@ import pytest
 from cli.common.errors import Mistyped
 from cli.common.files import json_or_text, secret_of
 from cli.common.options import password
-from cli.program import program
+from support.commands import every_command
 
 HOME = Path(__file__).parents[3]
 MARK = b"\xef\xbb\xbf"
@@ -53,23 +53,11 @@ def test_no_command_reads_json_or_text_in_a_way_of_its_own() -> None:
     assert [*lines(READERS, "cli")] == []
 
 
-def commands(
-    command: click.Command, name: str = "btt-chain"
-) -> Iterator[tuple[str, click.Command]]:
-    yield name, command
-    if isinstance(command, click.Group):
-        ctx = click.Context(command)
-        for each in command.list_commands(ctx):
-            inner = command.get_command(ctx, each)
-            assert inner is not None
-            yield from commands(inner, f"{name} {each}")
-
-
 def test_every_option_of_a_file_takes_a_path_that_is_not_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "k\udce9"
     path.write_bytes(b"")
     found = 0
-    for name, command in commands(program):
+    for name, command in every_command():
         for param in command.params:
             assert not isinstance(param.type, click.File), f"{name} {param.name} opens its file"
             if isinstance(param.type, click.Path) and param.type.file_okay:
@@ -81,7 +69,7 @@ def test_every_option_of_a_file_takes_a_path_that_is_not_utf_8(tmp_path: Path) -
 
 def test_every_option_that_is_a_number_refuses_ten_thousand_digits() -> None:
     found = 0
-    for name, command in commands(program):
+    for name, command in every_command():
         for param in command.params:
             if type(param.type) in (click.types.StringParamType, click.Path):
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from cli.program import COMMANDS, program
+from support.commands import every_command
 
 SENDING = {
     "asset register", "asset issue", "asset transfer", "asset distribute", "asset claim",
@@ -33,7 +33,8 @@ SENDING = {
     "facility place", "facility contribute", "facility attest", "facility top-up",
     "auditor enlist", "auditor retire", "auditor report", "auditor settle", "referral refer",
     "referral accept", "referral claim", "referral withdraw", "referral attest", "records register",
-    "records demand", "tx transfer", "tx call", "upgrade schedule", "work verify",
+    "records demand", "records consent revoke", "records report double",
+    "records report omission", "records report unanswered", "tx transfer", "tx call", "upgrade schedule", "work verify",
 }  # fmt: skip
 DAEMONS = {"provider run", "job gateway", "feeder", "records serve"}
 """They run until they are stopped, and send by themselves."""
@@ -44,17 +45,9 @@ NOT_SENDING = {
 
 
 def all_commands() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(program)
-    for name in COMMANDS:
-        found = program.get_command(context, name)
-        assert found is not None
-        if isinstance(found, click.Group):
-            for part in found.list_commands(context):
-                command = found.get_command(context, part)
-                assert command is not None
-                yield f"{name} {part}", command
-        else:
-            yield name, found
+    for words, command in every_command():
+        if not isinstance(command, click.Group):
+            yield " ".join(words), command
 
 
 def test_every_command_that_signs_takes_the_same_options() -> None:

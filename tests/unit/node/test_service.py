@@ -16,7 +16,7 @@ from btt_chain.chain.client import Client
 from btt_chain.consensus.author import SealingFailed
 from btt_chain.consensus.finality.gadget import RoundReport
 from btt_chain.node.dev.by_hand import HandSealing
-from btt_chain.node.dev.sealing import Instant, Interval, OnDemand, Sealing
+from btt_chain.node.dev.sealing import Instant, Interval, ManualSealer, OnDemand, Sealing
 from btt_chain.node.service.backend import Identity
 from btt_chain.node.service.service import PortTaken, Service, ServiceConfig, waited_for
 from btt_chain.node.transactions.pool import PoolService
@@ -44,6 +44,16 @@ def service_of(client: Client, sealing: Sealing | None, port: int = 0) -> Servic
     pool = PoolService(client)
     by_hand = None if sealing is None else HandSealing(client, pool, sealing)
     return Service(client, pool, ServiceConfig(IDENTITY, RpcConfig(port=port), by_hand))
+
+
+def failing_service(monkeypatch: pytest.MonkeyPatch, sealing: Sealing, error: Exception) -> Service:
+    """Return a service whose blocks cannot be made."""
+
+    def seal(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ManualSealer, "seal", seal)
+    return service_of(DevChain().client, sealing)
 
 
 @asynccontextmanager
@@ -121,15 +131,7 @@ async def test_a_taken_port_is_an_error_with_its_number() -> None:
 async def test_a_node_that_cannot_go_on_stops_and_says_why(
     monkeypatch: pytest.MonkeyPatch, error: Exception, seen: type[Exception]
 ) -> None:
-    client = DevChain().client
-    pool = PoolService(client)
-    by_hand = HandSealing(client, pool, Interval(1))
-    service = Service(client, pool, ServiceConfig(IDENTITY, RpcConfig(port=0), by_hand))
-
-    def broken(**_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(by_hand.sealer, "seal", broken)
+    service = failing_service(monkeypatch, Interval(1), error)
     with pytest.raises(seen, match=str(error)):
         await asyncio.wait_for(service.run(asyncio.Event()), 30)
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -139,15 +141,7 @@ async def test_a_node_that_cannot_go_on_stops_and_says_why(
 async def test_a_node_whose_database_fails_during_a_call_answers_and_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client = DevChain().client
-    pool = PoolService(client)
-    by_hand = HandSealing(client, pool, OnDemand())
-    service = Service(client, pool, ServiceConfig(IDENTITY, RpcConfig(port=0), by_hand))
-
-    def full(**_: object) -> None:
-        raise StorageError("the disk is full")
-
-    monkeypatch.setattr(by_hand.sealer, "seal", full)
+    service = failing_service(monkeypatch, OnDemand(), StorageError("the disk is full"))
     async with running(service) as task:
         with pytest.raises(AssertionError, match="the disk is full"):
             await ask(service, "engine_createBlock", True, True)

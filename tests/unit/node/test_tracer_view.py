@@ -13,7 +13,7 @@ from btt_chain.chain.trace import CannotTrace, Record, Span, Trace, TraceJob
 from btt_chain.node.service import backend
 from btt_chain.node.service.backend import TracerView
 from btt_chain.rpc import trace as rpc_trace
-from btt_chain.rpc.trace import TraceApi, TraceError
+from btt_chain.rpc.trace import TraceApi
 from storage.memory import MemoryKV
 from support.dev_node import DevNode
 
@@ -75,7 +75,7 @@ async def test_too_many_traces_are_refused(node: DevNode, block: bytes, gate: Ga
     tracer = TracerView(node.client)
     tasks = [asyncio.create_task(tracer.trace(block, count)) for _ in range(backend.MAX_TRACES)]
     await asyncio.sleep(0)
-    with pytest.raises(TraceError, match="try again"):
+    with pytest.raises(CannotTrace, match="try again"):
         await tracer.trace(block, count)
     gate.open.set()
     assert len(await asyncio.gather(*tasks)) == backend.MAX_TRACES

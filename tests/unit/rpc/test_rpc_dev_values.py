@@ -7,10 +7,10 @@ from math import inf
 import pytest
 
 from btt_chain.client.metadata import ChainMetadata
+from btt_chain.node.dev.methods import delta
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountInfo
 from btt_chain.rpc.api import build_registry
-from btt_chain.rpc.dev import delta
 from btt_chain.rpc.dev_values import BadValue, StorageForm, account, amount, camel, moment
 from btt_chain.rpc.hub import Hub
 from btt_chain.scale import codec, u128

@@ -12,12 +12,11 @@ import pytest
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.chain.trace import changes_of
 from btt_chain.crypto.hashing import twox_128
-from btt_chain.node.dev.control import MAX_BLOCKS, DevControl
+from btt_chain.node.dev.control import MAX_BLOCKS, DevControl, DevRefused
 from btt_chain.node.dev.impersonation import is_mock, mock_signature
 from btt_chain.node.dev.sealing import MAX_TIME_MS
 from btt_chain.primitives.account import EcdsaSignature, Sr25519Signature
 from btt_chain.primitives.validity import BadProof, Invalid
-from btt_chain.rpc.dev import DevRefused
 from btt_chain.scale import u8, u128
 from btt_chain.txpool import PoolError
 from runtime.accounts import MINING

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.chain.reading import when_read
+from btt_chain.node.dev.control import DevControl, DevRefused
+from btt_chain.node.dev.dry_run import Diff
 from btt_chain.primitives.digits import from_hex, hex_or_none, to_hex
-from btt_chain.rpc.backend import BackendError, Chain
+from btt_chain.rpc.backend import Chain
 from btt_chain.rpc.dev_values import REMOVE_PREFIX, BadValue, StorageForm, account, amount, moment
 from btt_chain.rpc.params import Flag, Hash, Parsed
 from btt_chain.rpc.protocol import RpcError
@@ -29,66 +31,11 @@ PARACHAIN: Final = ("hrmp", "ump", "dmp", "relayChainStateOverrides", "relayPare
 Json = Annotated[object, Parsed(lambda value: value)]
 """Any value of JSON: the method reads it."""
 
-Diff = Sequence[tuple[bytes, bytes | None, bytes | None]]
-
-
-class DevRefused(BackendError):
-    """A control of a development chain cannot be used so."""
-
-
-class Dev(Protocol):
-    """The controls. Each raises `DevRefused`."""
-
-    def check_count(self, count: int | None, to: int | None, height: int | None) -> int:
-        """Return the number of blocks to make."""
-
-    def new_block(self, transactions: Sequence[bytes] | None = None) -> bytes:
-        """Make a block; return its hash."""
-
-    def time_travel(self, moment_ms: int) -> bytes:
-        """Make a block at a time; return its hash."""
-
-    def set_mode_named(self, name: str) -> None:
-        """Change when blocks are made: batch, instant, manual."""
-
-    def set_values(self, changes: Mapping[bytes, bytes | None], at: bytes | None = None) -> bytes:
-        """Set values of the state; return the hash of the new head."""
-
-    def set_balance(self, who: bytes, amount: int) -> bytes:
-        """Set a free balance; return the hash of the new head."""
-
-    def dry_run(self, wire: bytes, at: bytes | None = None) -> Diff:
-        """Return the effects of a transaction."""
-
-    def dry_run_call(self, call: bytes, who: bytes, at: bytes | None = None) -> Diff:
-        """Return the effects of a call of an account."""
-
-    def set_head(self, hash: bytes) -> None:
-        """Make a block the head."""
-
-    def snapshot(self) -> int:
-        """Keep the head as a snapshot; return its number."""
-
-    def revert(self, id: int) -> bool:
-        """Return True if the head is a snapshot's block again, False if there is no such one."""
-
-    def impersonate(self, who: bytes) -> None:
-        """Accept any signature of an account."""
-
-    def stop_impersonating(self, who: bytes) -> bool:
-        """Return True if an account was impersonated, which ends."""
-
-    def accept_mock_signatures(self, accept: bool) -> None:
-        """Accept mock signatures of all accounts, or no longer."""
-
-    def status(self) -> dict[str, object]:
-        """Return time, way of sealing, snapshots and impersonated accounts."""
-
 
 class DevApi:
     """Development controls."""
 
-    def __init__(self, chain: Chain, dev: Dev) -> None:
+    def __init__(self, chain: Chain, dev: DevControl) -> None:
         self.chain = chain
         self.dev = dev
         self._form: tuple[bytes, StorageForm] | None = None
@@ -240,7 +187,7 @@ class DevApi:
     def _storage_form(self, at: bytes) -> StorageForm:
         metadata = self.chain.metadata(at)
         if self._form is None or self._form[0] is not metadata:
-            from btt_chain.client.metadata import ChainMetadata  # noqa: PLC0415 - rarely needed
+            from btt_chain.client.metadata import ChainMetadata
 
             self._form = metadata, StorageForm(ChainMetadata(metadata))
         return self._form[1]
