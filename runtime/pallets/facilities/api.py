@@ -15,7 +15,6 @@ from runtime.frame.aliases import Account, Balance
 from runtime.frame.api import PalletOf, RuntimeApi
 from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.facilities.types import Bonds, Facility, FacilityState
-from runtime.pallets.identity.pallet import Identity
 from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import HOSPITALS, BurnId
 
@@ -98,12 +97,11 @@ class FacilitiesApi(RuntimeApi, version=1):
         return [self._view(account, found) for account, found in rows]
 
     def _view(self, account: AccountId, found: Facility) -> FacilityView:
-        identity = self._runtime.pallet(Identity)
         entry = self._facilities.roster.hospitals.get(account)
         return FacilityView(
             account,
             found,
-            identity.known_good(account),
+            self._facilities.identities.known_good(account),
             entry is not None and entry.counted,
             self._next(found, is_hospital=entry is not None),
         )

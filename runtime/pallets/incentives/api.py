@@ -19,7 +19,6 @@ from runtime.accounts import HEALTH
 from runtime.frame import DispatchError
 from runtime.frame.aliases import Account, Balance, SlotOf
 from runtime.frame.api import PalletOf, RuntimeApi
-from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.incentives.pallet import Incentives
 from runtime.pallets.incentives.stats import Statistics, publish
 from runtime.pallets.incentives.types import (
@@ -124,7 +123,7 @@ class IncentivesApi(RuntimeApi, version=1):
             close_until=months.progress.value.close_until,
             point_value=months.point_value(),
             reserved=months.reserved.value,
-            pool=self._runtime.pallet(Balances).free(HEALTH),
+            pool=self._incentives.currency.free(HEALTH),
             totals=self._incentives.points.totals.value,
         )
 
