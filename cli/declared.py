@@ -9,7 +9,7 @@
          event=events.Withdrawn, done="{bond} are free again", help="Get the bond back, ...")
 
 `@composed` is for calls whose arguments a function returns, `@decided` for those that a track
-decides about, `@program` for everything else that a command does on a chain.
+decides about, `@program` for everything else that a command does.
 
 The docstring is the help. Annotations say how arguments are typed and results are written: each
 type has one rule for that (`btt_chain.present`). `Input` has what a type has not. A parameter
@@ -31,7 +31,7 @@ from btt_chain.client import errors
 from btt_chain.client.transactions import Call, Included
 from btt_chain.client.views import ViewClient, event_of, name_of
 from btt_chain.lazyclass import dataclass
-from btt_chain.present import Context, Items, Option, Record, Rule, rule_of
+from btt_chain.present import Context, Items, Json, Option, Record, Rule, rule_of
 from btt_chain.present.composites import ABSENT, Part, Tuple, camel_case
 from btt_chain.present.scalars import Account
 from btt_chain.primitives.account import AccountId, Id
@@ -310,10 +310,11 @@ def decided(
                     arguments = cast("Arguments", await sending.arguments(values, chain, sender))
                     composed = chain.compose(*sending.path, **arguments)
                     if sender is None:
+                        words = words_of(call, arguments, context)
                         print_proposal(
-                            ".".join(sending.path), composed.raw,
-                            words_of(call, arguments, context), str(typed.get("track", track)),
-                            as_json=as_json,
+                            ".".join(sending.path), composed.raw, words,
+                            str(typed.get("track", track)),
+                            sending.members(values, context) if as_json else None,
                         )  # fmt: skip
                         return
                     sent = await by_sudo(sender, chain.chain, composed)
@@ -438,6 +439,11 @@ class _Sending:
             return composed
         values |= composed.values
         return composed.arguments
+
+    def members(self, values: Mapping[str, object], context: Context) -> dict[str, Json]:
+        """Return the values of the parameters as JSON."""
+        return {camel_case(p.name): p.rule.json(values[p.key], context)
+                for p in self.parameters if not p.is_file}  # fmt: skip
 
     def report(
         self, sent: Included, typed: Mapping[str, object], context: Context, as_json: bool

@@ -207,7 +207,8 @@ def examine(disclosure: Disclosure, committed: Committed, place: Place, terms: T
     problem = _problem_of_subtotals(rows, disclosure.subtotals, is_issuer=terms.is_issuer)
     if problem:
         return Finding(Result.FAIL, problem)
-    largest = max((max_points(forms) for forms in terms.rules.values()), default=0)
+    rules = [rule for forms in terms.rules.values() for rule in forms]
+    largest = max((rule.points(int(rule.cap_ppm)) for rule in rules), default=0)
     for index, row in enumerate(rows):
         if row.points > largest:
             return Finding(Result.FAIL, f"no rule gives {row.points} points", index)
@@ -244,11 +245,6 @@ def _problem_of_subtotals(
         if points != each.points:
             return f"the subtotal of facility {each.facility.hex()} is not the sum of its rows"
     return ""
-
-
-def max_points(forms: Collection[ActivityRule]) -> int:
-    """Return the maximum points that a rule gives, in any of its forms."""
-    return max((rule.points(int(rule.cap_ppm)) for rule in forms), default=0)
 
 
 # ---- internals
@@ -292,7 +288,8 @@ def _check_leaf(
     if statement.kind == "device":
         if not is_by_device(statement):
             raise _Wrong(index, "the device did not sign its observation")
-        if terms.devices is not None and _device_key(statement) not in terms.devices:
+        key = b"" if statement.device is None else statement.device.key
+        if terms.devices is not None and key not in terms.devices:
             raise _Wrong(index, "the device is not registered")
 
 
@@ -327,7 +324,3 @@ def _check_counters(opened: Sequence[Opened]) -> None:
         if (proof.key, proof.counter) in seen:
             raise _Wrong(int(each.index), f"counter {proof.counter} of a device counts twice")
         seen.add((proof.key, proof.counter))
-
-
-def _device_key(statement: Statement) -> bytes:
-    return b"" if statement.device is None else statement.device.key

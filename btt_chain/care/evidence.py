@@ -18,10 +18,10 @@ an activity of a tag, has to write a wrong row before it knows which leaves are 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Annotated, Final, NamedTuple
 
 from btt_chain.care.errors import Damaged
@@ -98,7 +98,7 @@ def tag_of(key: bytes, patient: str, month: int) -> bytes:
     """Return the tag of a patient in the year of a month."""
     year = month // YEAR_MONTHS
     text = TAG_CONTEXT + year.to_bytes(4, "little") + patient.encode()
-    return hmac.new(key, text, hashlib.sha256).digest()
+    return hmac.new(key, text, sha256).digest()
 
 
 def mark_of(month_key: bytes, tag: bytes) -> bytes:
@@ -254,14 +254,9 @@ def canonical(fields: object) -> bytes:
     ).encode()
 
 
-def observation_hash(document: Mapping[str, object]) -> bytes:
-    """Return the hash of a document, which a device signs."""
-    return hashlib.sha256(canonical(document)).digest()
-
-
 def device_message(counter: int, document: Mapping[str, object]) -> bytes:
     """Return the bytes that a device signs."""
-    return DEVICE_CONTEXT + counter.to_bytes(8, "little") + observation_hash(document)
+    return DEVICE_CONTEXT + counter.to_bytes(8, "little") + sha256(canonical(document)).digest()
 
 
 def is_by_device(statement: Statement) -> bool:

@@ -260,13 +260,10 @@ class Chain:
             )
         except EncodeError as error:
             raise InvalidArgument(f"{name}: {error}") from None
-        raw = await self._state_call(f"{api.name}_{method.name}", data, at)
+        call, where = f"{api.name}_{method.name}", hex_or_none(at or self.at)
+        raw = to_bytes(await self.connection.call("state_call", call, to_hex(data), where))
         with decoding(f"the result of {name} is not of its type"):
             return types.decode(method.output, raw)
-
-    async def _state_call(self, name: str, data: bytes, at: bytes | None) -> bytes:
-        where = hex_or_none(at or self.at)
-        return to_bytes(await self.connection.call("state_call", name, to_hex(data), where))
 
     # ---- calls
 

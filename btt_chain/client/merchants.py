@@ -61,7 +61,8 @@ async def _own_name(chain: Chain, account: bytes) -> str | None:
         identity = identity[0]
     match identity:
         case {"judgements": list(judgements), "info": {"display": display}}:
-            words = {_variant(row[1]) for row in judgements if isinstance(row, list)}
+            verdicts = [row[1] for row in judgements if isinstance(row, list)]
+            words = {str(next(iter(v)) if isinstance(v, dict) else v) for v in verdicts}
             return shown_name(display) if words & GOOD and not words & BAD else None
     return None
 
@@ -75,8 +76,3 @@ def shown_name(datum: Plain) -> str:
         return ""
     text = from_hex(raw).decode("utf-8", "replace") if raw.startswith("0x") else raw
     return made_visible(text)
-
-
-def _variant(value: Plain) -> str:
-    """Return the name of an enum's variant."""
-    return str(next(iter(value)) if isinstance(value, dict) else value)

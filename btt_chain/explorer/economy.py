@@ -76,11 +76,6 @@ def links(context: Context) -> list[Json]:
     return [[path, name] for path, name, pallet in LINKS if pallet in pallets]
 
 
-def tally_picture(poll: governance.PollRow, t: Translate) -> Markup:
-    """Return the picture of a referendum's votes."""
-    return tally(governance.counted(poll), t)
-
-
 def curve(
     name: str, title: str, rows: Sequence[Fields], label: str, column: str,
     amount: Callable[[int], str], *, is_open: bool = False,
@@ -116,7 +111,7 @@ def depth_picture(
 
 GLOBALS: Final[Mapping[str, object]] = {
     **WORDS,
-    "tally": tally_picture,
+    "tally": lambda poll, t: tally(governance.counted(poll), t),
     "curve": curve,
     "depth": depth_picture,
     "weights_picture": weights,

@@ -135,7 +135,7 @@ def read_uri(text: str) -> PaymentUri:
         label=_words("label", values.get("label", "")),
         message=_words("message", values.get("message", "")),
         signature=signature,
-        signed=CONTEXT + _before_signature(text).encode() if signature else b"",
+        signed=CONTEXT + text[: text.rindex("sig=") - 1].encode() if signature else b"",
     )
 
 
@@ -219,7 +219,3 @@ def _words(key: str, text: str) -> str:
     if len(text) > MAX_TEXT:
         raise PaymentError(f"payment request: {key} has {len(text)} characters, at most {MAX_TEXT}")
     return ensure_visible(text, f"payment request: {key}")
-
-
-def _before_signature(text: str) -> str:
-    return text[: text.rindex("sig=") - 1]

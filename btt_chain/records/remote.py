@@ -63,12 +63,9 @@ class RemoteCustodian:
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, url: str, keys: VaultKeys, now_ms: Callable[[], int], vault: VaultId | None = None
+        cls, url: str, keys: VaultKeys, now_ms: Callable[[], int]
     ) -> AsyncIterator[RemoteCustodian]:
-        """Connect to a custodian, which must be `vault` if one is given.
-
-        Raises Unreachable, AccessDenied.
-        """
+        """Connect to a custodian. Raises Unreachable, AccessDenied."""
         url = url.rstrip("/")
         timeout = aiohttp.ClientTimeout(total=SECONDS)
         async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -78,8 +75,6 @@ class RemoteCustodian:
                 VaultId.parse(text(found, "vault")), octets(found, "account", 32),
                 octets(found, "chain", 32), octets(found, "promiseKey", 32),
             )  # fmt: skip
-            if vault is not None and vault != facts.vault:
-                raise AccessDenied(f"{url} is {facts.vault}, not {vault}")
             yield cls(session, url, keys, facts, now_ms)
 
     async def ask(self, kind: str, body: Resource) -> Resource:

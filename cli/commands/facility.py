@@ -12,7 +12,7 @@ from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.digits import whole_number
+from btt_chain.primitives.digits import to_hex, whole_number
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
 from btt_chain.scale import u16, u32
 from cli.commands.facility_audits import audits
@@ -24,7 +24,7 @@ from cli.common.errors import Mistyped
 from cli.common.files import hash_of
 from cli.common.options import Group
 from cli.common.working import read_id
-from cli.declared import composed, decided, query, send
+from cli.declared import Chosen, composed, decided, query, send
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, SlotOf
 from runtime.pallets.facilities.api import FacilitiesApi, FacilityView, HospitalCount
@@ -180,16 +180,18 @@ def apply(
     sensitive: Annotated[bool, Input(help="Being a patient here is a diagnosis.")],
     description: Description,
     meta: Meta,
-) -> dict[str, object]:
+) -> Chosen:
     """Apply to be a facility. Its bond goes on hold: 10,000, 1,000 or 500 BTT by kind.
 
     The bond comes back if the application is refused or withdrawn, and four weeks of decisions
     after leaving.
     """
-    return {
+    hash = meta_of(description, meta)
+    arguments = {
         "kind": kind, "size": size, "region": country_number(country), "sensitive": sensitive,
-        "meta": meta_of(description, meta),
+        "meta": hash,
     }  # fmt: skip
+    return Chosen(arguments, {"meta": to_hex(hash)})
 
 
 @composed(
@@ -197,9 +199,10 @@ def apply(
     "btt-chain facility update --size large --description about.pdf --from //Bob",
     done="updated, in block {block}",
 )  # fmt: skip
-def update(size: SizeOption, description: Description, meta: Meta) -> dict[str, object]:
+def update(size: SizeOption, description: Description, meta: Meta) -> Chosen:
     """Change the size and the description of your facility."""
-    return {"size": size, "meta": meta_of(description, meta)}
+    hash = meta_of(description, meta)
+    return Chosen({"size": size, "meta": hash}, {"meta": to_hex(hash)})
 
 
 send(

@@ -54,7 +54,7 @@ PERCENT: Final = 10_000
 OUT_MODE: Final = 0o600
 
 KINDS: Final = ("provider", "oracle", "device")
-"""What may confirm an activity."""
+"""Sources of the evidence of an activity."""
 
 issuing = Group("issuing")
 """Commands that `btt-chain facility` has."""
@@ -154,25 +154,29 @@ async def issue(
         day, month = months.day(now), months.month(now)
         behind = await member_of(chain, who, for_)
         view = await epoch_of(chain, who, month_of(day))
-        if not await keys_of(chain, who, month):
-            raise Refused(
-                f"the chain has no keys of month {month} for this facility: "
-                "`btt-chain facility keys` publishes those of the next month"
-            )
+        await ensure_keys(chain, who, month)
         activity = Activity(patient, int(rule), day, statement, behind)
         with facility_folder(base_path, secret, chain.genesis, who) as folder:
             is_known = folder.is_recorded(activity)
             right = 0 if view is None else int(view.right)
             claim = folder.confirm(activity, terms, serve_url, right=right)
         write_private(out, claim.encode().encode())
-    if as_json:
-        show.document(
-            {"month": claim.month, "points": claim.points, "claim": str(out), "known": is_known}
-        )
-        return
-    if is_known:
+    if is_known and not as_json:
         show.note("this activity was recorded before: it is the same claim, and counts once")
-    show.good(f"{claim.points} points of month {claim.month}: give {out} to the patient")
+    show.outcome(
+        {"month": claim.month, "points": claim.points, "claim": str(out), "known": is_known},
+        f"{claim.points} points of month {claim.month}: give {out} to the patient",
+        as_json=as_json,
+    )
+
+
+async def ensure_keys(chain: ViewClient, facility: AccountId, month: int) -> None:
+    """Raise Refused if the chain has no keys of a facility for a month."""
+    if not await keys_of(chain, facility, month):
+        raise Refused(
+            f"the chain has no keys of month {month} for this facility: "
+            "`btt-chain facility keys` publishes those of the next month"
+        )
 
 
 claims_option = click.option(

@@ -29,7 +29,6 @@ from btt_chain.primitives.digits import to_hex
 from btt_chain.scale import u32, u64
 from btt_chain.work.ids import model_id
 from cli.commands.job_inputs import input_options, kind_options, read_inputs
-from cli.commands.job_quote import quote
 from cli.commands.job_result import checked_by, print_result
 from cli.commands.job_session import (
     MAX_DEADLINE,
@@ -100,7 +99,6 @@ job = Group(
     refunded, or slashed.
     """,
 )
-job.add_command(quote)
 
 
 gateway_options = serving_options("providers", 30_335)
@@ -113,6 +111,43 @@ def private_option(command: Command) -> Command:
         help="Of confidential jobs, neither prove what is wrong nor ask for what is not served: "
         "both would make a piece of one item public.",
     )(command)  # fmt: skip
+
+
+@program(
+    job, "btt-chain job quote --model net.btt table.csv", options=(input_options, kind_options)
+)
+async def quote(
+    chain: ViewClient, as_json: bool, files: tuple[Path, ...], package: Path, elements: bool,
+    tier: Tier, check: Check, urgency: Urgency,
+) -> None:  # fmt: skip
+    """Show what a job over FILES would cost now; nothing is posted and nothing leaves this machine.
+
+    Prices move with demand: `job submit --max-price` says what it may cost at most.
+    """
+    whole, inputs = read_inputs(package, files, elements=elements)
+    model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes
+    answer = await chain.api(WorkApi.quote, model, u32(count), urgency, check, tier, u64(size))
+    price = offered(answer, model)
+    deadline = ample_deadline(price, chain.slot_ms)
+    parts = {"work": price.price, "checking": price.verification, "deposit": price.deposit}
+    if as_json:
+        texts = {name: str(part) for name, part in parts.items()}
+        show.document(
+            {"items": count, **texts, "leastDeadline": price.min_deadline,
+             "total": str(price.total), "deadline": deadline}
+        )  # fmt: skip
+        return
+    work, checking, deposit = (chain.currency.format(int(part)) for part in parts.values())
+    show.record(
+        {
+            "items": f"{count:_}",
+            "work": work,
+            "checking": f"{checking} at most",
+            "deposit": f"{deposit}; back unless the payload is bad",
+            "on hold": chain.currency.format(int(price.total)),
+            "deadline": f"{deadline:_} slots, at least {price.min_deadline:_}",
+        }
+    )
 
 
 # ---- submit

@@ -7,11 +7,11 @@ from typing import Annotated
 from btt_chain.client.views import ViewClient
 from btt_chain.present import Context, rule
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u8
+from btt_chain.scale import u8, u128
 from cli.common.errors import NotFound
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import composed, query
+from cli.declared import Chosen, composed, query
 from cli.parameters import Input
 from runtime.frame.aliases import Balance, ChainMoment
 from runtime.pallets.tier_staking import events
@@ -65,7 +65,7 @@ async def buy(
     max_price: Annotated[
         Balance | None, Input("AMOUNT", "The most to pay. [default: the price now]")
     ],
-) -> dict[str, object]:
+) -> Chosen:
     """Buy access to SERVICE for months of 30 days, up to twelve ahead.
 
     A second purchase begins where the first ends. Access can be used while a stake of the service's
@@ -77,5 +77,6 @@ async def buy(
         raise NotFound(
             f"service {service} is not on sale; `btt-chain premium list` shows those that are"
         )
-    most = int(price) * int(months) if max_price is None else max_price
-    return {"service": service, "months": months, "max_price": most}
+    most = u128(int(price) * int(months)) if max_price is None else max_price
+    arguments = {"service": service, "months": months, "max_price": most}
+    return Chosen(arguments, {"max_price": most})

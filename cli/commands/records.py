@@ -19,7 +19,7 @@ from btt_chain.records.vault.index import Entry
 from btt_chain.records.vault.store import create
 from cli.commands.records_access import access
 from cli.commands.records_consent import consent
-from cli.commands.records_custodian import add_to, custody
+from cli.commands.records_custodian import add_to, custodians
 from cli.commands.records_guardian import guardian
 from cli.commands.records_report import demands
 from cli.common import show
@@ -51,7 +51,7 @@ records = Group(
 )
 records.add_command(consent)
 records.add_command(guardian)
-for _part in (access, demands, custody):
+for _part in (access, demands, custodians):
     for _command in _part.commands.values():
         records.add_command(_command)
 

@@ -37,12 +37,12 @@ from cli.declared import program
 from cli.parameters import Input
 from runtime.frame.aliases import Balance
 
-custody = Group("custody")
+custodians = Group("custodians")
 """Commands that `btt-chain records` has."""
 
 
 @program(
-    custody, "btt-chain records register 1000BTT --from facility.key", options=(vault_options,)
+    custodians, "btt-chain records register 1000BTT --from facility.key", options=(vault_options,)
 )
 async def register(chain: ViewClient, sender: Sender, bond: Balance, **options: object) -> None:
     """Register the vault's promise key on the chain, as a facility, with a bond."""
@@ -53,7 +53,7 @@ async def register(chain: ViewClient, sender: Sender, bond: Balance, **options: 
 
 
 @program(
-    custody, "btt-chain records admit btt-vault:...",
+    custodians, "btt-chain records admit btt-vault:...",
     "btt-chain records admit --emergency btt-vault:...", options=(vault_options,),
 )  # fmt: skip
 def admit(
@@ -87,7 +87,7 @@ def proxy_option(command: Command) -> Command:
 
 
 @examples("btt-chain records serve --vault hospital --from facility.key --port 8480")
-@custody.command()
+@custodians.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8480, show_default=True,

@@ -12,20 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import click
 
 from btt_chain.client.chain import find_block
-from btt_chain.client.jsonrpc import Connection, Json, WebSocket
-from btt_chain.client.transactions import Call as Encoded
-from btt_chain.client.wire import to_bytes
-from btt_chain.crypto.hashing import twox_128
-from btt_chain.present import Context, Unfit, rule
+from btt_chain.client.jsonrpc import Json, WebSocket
+from btt_chain.client.views import ViewClient
 from btt_chain.present.times import date
 from btt_chain.primitives.digits import to_hex
 from btt_chain.primitives.meaning import SLOTS
-from btt_chain.scale import codec, u64
+from btt_chain.scale import u32, u64
 from cli.commands.tokenomics_live import fetch_state
 from cli.common import show
-from cli.common.calls import report
 from cli.common.chain_data import chain_name, data_options, opened
-from cli.common.deciding import by_sudo, is_sent_by_sudo
+from cli.common.chain_time import ChainTime
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import (
     Group,
@@ -33,10 +29,14 @@ from cli.common.options import (
     json_option,
     query_options,
 )
-from cli.common.sending import Sender, optional_sending_options
-from cli.common.session import open_chain, run
+from cli.common.sending import Sender
+from cli.common.session import run
 from cli.common.working import asked
-from runtime.frame.version import CODE_KEY, RuntimeVersion
+from cli.declared import Chosen, decided
+from cli.parameters import Input
+from runtime.frame.aliases import SlotOf
+from runtime.frame.version import CODE_KEY
+from runtime.pallets.upgrade.pallet import Upgrade
 from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.sets import SPEC_VERSION
 from storage.trie import state_root
@@ -146,101 +146,51 @@ def _print_status(status: dict[str, Any], own: Mapping[int, str]) -> None:
 # ---- schedule
 
 
-@examples(
-    "btt-chain upgrade schedule 101 --in 3d",
-    "btt-chain upgrade schedule 101 --slot 50_000 --sudo --from //Alice",
-)
-@upgrade.command()
-@click.argument("number", metavar="VERSION", type=click.IntRange(1, 2**32 - 1))
-@click.option("--slot", help="The slot since genesis.")
-@click.option("--in", "span", metavar="SPAN", help="From now: 90s, 30m, 12h, 3d.")
-@click.option("--sudo", is_flag=True, help="Send it with the sudo key, where there is one.")
-@optional_sending_options
-@query_options
-def schedule(
-    number: int, slot: str | None, span: str | None, sudo: bool, url: str, timeout: float,
-    as_json: bool, **options: object,
-) -> None:  # fmt: skip
+@decided(
+    upgrade, Upgrade.schedule, "btt-chain upgrade schedule 101 --in 3d",
+    "btt-chain upgrade schedule 101 --slot 50_000 --sudo --from //Alice", track="root",
+    done=lambda values, _: (
+        f"Version {values.spec_version} is scheduled for slot {values.slot}, in block "
+        f"{values.block}."
+    ),
+)  # fmt: skip
+async def schedule(
+    chain: ViewClient,
+    spec_version: Annotated[u32, Input("VERSION", least=1)],
+    slot: Annotated[SlotOf | None, Input("SLOT", "The slot since genesis, or its date.")],
+    in_: Annotated[Slots | None, Input("SPAN", "From now: 90s, 30m, 12h, 3d.")],
+    sender: Sender | None,
+) -> Chosen:
     """Make the call by which VERSION comes into force, for a referendum; or send it as sudo.
 
     The program that you type this into must carry the version: the call holds its description.
     A referendum takes its time: choose a slot that is `LeastNotice` slots behind its end at least.
     """
-    if bool(slot) == bool(span):
+    if (slot is None) == (in_ is None):
         raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
-    is_sent = is_sent_by_sudo(options, sudo=sudo)
-
-    async def facts() -> tuple[RuntimeParams, RuntimeVersion, int]:
-        async with await WebSocket.connect(url, timeout) as client:
-            return await _facts(client)
-
-    params, version, now = run(facts())
-    name = version.spec_name.value
+    name, present = chain.chain.facts.spec_name, chain.chain.facts.spec_version
     own = versions_of(name)
-    if number not in own:
+    if int(spec_version) not in own:
         carried = ", ".join(map(str, own))
-        raise NotFound(f"this program carries {carried}: install the release that has {number}")
-    if number <= version.spec_version:
-        present = int(version.spec_version)
+        raise NotFound(
+            f"this program carries {carried}: install the release that has {spec_version}"
+        )
+    if spec_version <= present:
         raise Refused(f"the chain runs {name} {present}: schedule a later version than that")
-    at = _slot(slot, span, now, int(params.slot_ms))
-    if not is_sent and at < now + params.day_slots:
+    # By hand, blocks are late or ahead of the clock; the next one is at the later of the two.
+    now = (await ChainTime.read(chain.chain)).at_next_block().slot
+    at = u64(min(u64.MAX, now + int(in_ or 0))) if slot is None else slot
+    params = RuntimeParams.decode(await chain.chain.storage_bytes(PARAMS_KEY) or b"")
+    left = int(at) - now
+    if sender is None and left < params.day_slots:
         raise Refused(
-            f"slot {at} is {at - now} from now, and {params.day_slots} are the least notice when "
+            f"slot {at} is {left} from now, and {params.day_slots} are the least notice when "
             "the call runs: choose a slot behind the referendum's whole time and that"
         )
-    runtime = own[number].build(params)
-    call = runtime.call("Upgrade", "schedule", code=runtime.version.encoded(), slot=u64(at))
-    if is_sent:
-        sender = Sender.of(options, as_json)
-
-        async def send() -> None:
-            async with open_chain(url, timeout) as chain:
-                sent = await by_sudo(sender, chain, Encoded(call.raw))
-            text = f"{name} {number} is scheduled for slot {at}, in block {to_hex(sent.block)}"
-            report(sent, as_json, text, specVersion=number, slot=at)
-
-        run(send())
-        return
-    code = to_hex(runtime.version.encoded())
-    if as_json:
-        show.document({"specVersion": number, "slot": at, "call": to_hex(call.raw), "code": code})
-        return
-    about = date(int(time.time() * 1_000) + (at - now) * int(params.slot_ms))
-    show.record({"call": to_hex(call.raw), "slot": f"{at}, {at - now} from now, about {about}"})
-    show.note("propose it, for example on root's track:")
-    click.echo(f"btt-chain gov propose Upgrade.schedule {code} {at} --track root --from URI")
-
-
-async def _facts(client: Connection) -> tuple[RuntimeParams, RuntimeVersion, int]:
-    """Return the chain's parameters, the version in force, and the slot since genesis."""
-
-    async def read(key: bytes) -> bytes:
-        found = await client.call("state_getStorage", to_hex(key))
-        return b"" if found is None else to_bytes(found)
-
-    try:
-        params = RuntimeParams.decode(await read(PARAMS_KEY))
-        version = codec(RuntimeVersion).decode_all(await read(CODE_KEY))
-    except ValueError:
-        raise Refused(f"the chain at {client.url} is not a BTT chain") from None
-    babe = twox_128(b"Babe")
-    first = int.from_bytes(await read(babe + twox_128(b"GenesisSlot")), "little")
-    current = int.from_bytes(await read(babe + twox_128(b"CurrentSlot")), "little")
-    # By hand, blocks are late or ahead of the clock; the next one is at the later of the two.
-    by_clock = time.time_ns() // 1_000_000 // int(params.slot_ms)
-    return params, version, max(current, by_clock) - (first or by_clock)
-
-
-def _slot(slot: str | None, span: str | None, now: int, slot_ms: int) -> int:
-    """Return the slot of --slot, or of --in from now on. Raises Mistyped."""
-    try:
-        if slot:
-            return int(rule(u64).parse(slot, Context()))
-        slots = int(rule(Slots).parse(str(span), Context(slot_ms=slot_ms)))
-        return int(rule(u64).read(now + slots, Context()))
-    except Unfit as error:
-        raise Mistyped(f"{'--slot' if slot else '--in'}: {error}") from None
+    about = date(int(time.time() * 1_000) + left * chain.slot_ms)
+    show.note(f"slot {at} is {left} from now, about {about}")
+    code = own[int(spec_version)].build(params).version.encoded()
+    return Chosen({"code": code, "slot": at}, {"slot": at})
 
 
 # ---- try

@@ -19,7 +19,7 @@ from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
 from cli.common.working import text
-from cli.declared import Done, composed, query
+from cli.declared import Chosen, Done, composed, query
 from cli.parameters import Input
 from runtime.frame.aliases import Balance
 from runtime.pallets.asset_registry.api import AssetsApi, AssetView
@@ -163,7 +163,7 @@ async def deposit(
         u64 | None,
         Input(help="The most units to put in. [default: those that belong to AMOUNT now]", least=1),
     ],
-) -> dict[str, object]:
+) -> Chosen:
     """Put in at most AMOUNT, and the units that belong to it, for shares.
 
     If the vault trades in the meantime, the same shares may cost more: then nothing happens.
@@ -176,8 +176,9 @@ async def deposit(
         )
     whole = int(view.vault.shares)
     shares = int(amount) * whole // int(view.money)
-    most = most_units or ceil_div(int(view.units) * shares, whole)
-    return {"id": id, "shares": shares, "most_money": amount, "most_units": most}
+    most = most_units or u64(ceil_div(int(view.units) * shares, whole))
+    arguments = {"id": id, "shares": shares, "most_money": amount, "most_units": most}
+    return Chosen(arguments, {"most_units": most})
 
 
 @composed(

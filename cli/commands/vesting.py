@@ -19,7 +19,7 @@ from cli.common.chain_time import ChainTime, until
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group
 from cli.common.sending import Sender
-from cli.declared import composed, print_value, query
+from cli.declared import Chosen, composed, print_value, query
 from cli.parameters import Input, context_of
 from runtime.frame.aliases import Balance, SlotNumber
 from runtime.pallets.balances.types import BalanceLock
@@ -180,7 +180,7 @@ async def claim(
     for_: Annotated[
         AccountId | None, Input("ACCOUNT", "Unlock money of this account, and pay the fee.")
     ],
-) -> dict[str, object]:
+) -> Chosen:
     """Unlock what has been released. Only then can it be spent."""
     who = for_ or AccountId(sender.account)
     slot = (await ChainTime.read(chain.chain)).at_next_block().slot
@@ -192,4 +192,4 @@ async def claim(
         when = vested.when(first, await context_of(chain))
         soon = f"; the first release is {when}" if first > slot else ""
         raise Refused(f"nothing was released since the last time{soon}")
-    return {"target": Id(who)}
+    return Chosen({"target": Id(who)}, {"for_": who})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.transactions import Call, Included
+from btt_chain.present import Json
 from cli.common import show
 from cli.common.errors import Mistyped
 from cli.common.options import Command
@@ -30,15 +31,16 @@ def deciding_options(command: Command) -> Command:
 
 
 def print_proposal(
-    name: str, raw: bytes, words: Sequence[str], track: str, *, as_json: bool
+    name: str, raw: bytes, words: Sequence[str], track: str, members: Mapping[str, Json] | None
 ) -> None:
     """Print a call, and the command that proposes it to a track.
 
-    `name` is that of pallet and call, `words` are its arguments as they are typed.
+    `name` is that of pallet and call, `words` are its arguments as they are typed. `members` are
+    the command's own values in JSON; None for readers.
     """
     line = f"btt-chain gov propose {name} {shlex.join(words)} --track {track} --from URI"
-    if as_json:
-        show.document({"call": "0x" + raw.hex(), "propose": line})
+    if members is not None:
+        show.document({**members, "call": "0x" + raw.hex(), "propose": line})
         return
     show.note(f"the {track} track decides about this; propose it:")
     click.echo(line)

@@ -38,7 +38,7 @@ class Hospital:
         return self.chain.now_ms
 
     async def client(self, keys: VaultKeys) -> RemoteCustodian:
-        found = RemoteCustodian.connect(self.url, keys, self.now_ms, self.vault.id)
+        found = RemoteCustodian.connect(self.url, keys, self.now_ms)
         return await self.stack.enter_async_context(found)
 
     async def advance(self, hours: int = 1) -> None:

@@ -119,6 +119,7 @@ class Source:
         if header.hash() != hash:
             raise InvalidAnswer(f"the header of block {number} is not the one with its hash")
         extrinsics = [to_bytes(wire) for wire in list_of(member(block, "extrinsics"))]
+        upgrade = state.get(LAST_UPGRADE)
         is_justified = isinstance(answer, dict) and bool(answer.get("justifications"))
         return RawBlock(
             hash=hash,
@@ -127,7 +128,7 @@ class Source:
             justified=is_justified,
             events=state.get(EVENTS, b""),
             event_count=_little(state.get(EVENT_COUNT)),
-            spec=_spec_of(state.get(LAST_UPGRADE), spec),
+            spec=compact_decode(upgrade, 0)[0] if upgrade else spec,
             ms=_little(state.get(NOW)),
             issuance=_little(state.get(ISSUANCE)),
             author=_author(header, state),
@@ -186,10 +187,6 @@ def chain_metadata(raw: bytes, names: ChainNames) -> ChainMetadata:
 
 def _little(raw: bytes | None) -> int:
     return int.from_bytes(raw or b"", "little")
-
-
-def _spec_of(raw: bytes | None, otherwise: int) -> int:
-    return compact_decode(raw, 0)[0] if raw else otherwise
 
 
 def _author(header: Header, state: dict[bytes, bytes]) -> bytes | None:

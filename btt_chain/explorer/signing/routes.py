@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
@@ -118,8 +119,8 @@ class Signing:
         account = account_of(self._context.data, given.pop("account", ""))
         offer = await self.node.prepare(given.pop("action", ""), account, given)
         session = request.cookies.get(COOKIE) or secrets.token_urlsafe(18)
-        names = await self._extension_names()
-        payload = offer.prepared.for_wallet(names)
+        extensions = (await self.node.chain()).metadata.items.runtime.extrinsic.extensions
+        payload = offer.prepared.for_wallet(each.identifier for each in extensions)
         seal = self._seals.seal(session, payload, int(time.time()))
         fields = self._offered(request, offer, payload, seal)
         if _is_json(request):
@@ -217,7 +218,7 @@ class Signing:
         chain = await self.node.chain()
         code = make_qr(for_vault(offer.prepared, chain.metadata), error="l")
         return {
-            "command": " ".join(["btt-chain", *map(_quoted, offer.command), "--from", "key.txt"]),
+            "command": shlex.join(["btt-chain", *offer.command, "--from", "key.txt"]),
             "account": offer.prepared.address,
             "code": code.svg_data_uri(scale=4, light="#fff"),
             "message": "0x" + (await self._message(offer.prepared)).hex(),
@@ -246,10 +247,6 @@ class Signing:
         if key.account_id != prepared.account:
             raise BadRequest("it was prepared for another account")
         return bytes((key.scheme.value,)) + key.sign(message)
-
-    async def _extension_names(self) -> list[str]:
-        chain = await self.node.chain()
-        return [each.identifier for each in chain.metadata.items.runtime.extrinsic.extensions]
 
     # ---- who may
 
@@ -392,13 +389,6 @@ def _hex(text: str, longest: int | None = None) -> bytes:
         return bytes.fromhex(plain if is_short else "no")
     except ValueError:
         raise BadRequest(f"{shown(text)} is not a signature: 64 or 65 bytes in hex") from None
-
-
-def _quoted(word: str) -> str:
-    """Return a word as a shell takes it."""
-    if word and all(each.isalnum() or each in "._-/:" for each in word):
-        return word
-    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def warning(spoken: Language, text: str) -> str:

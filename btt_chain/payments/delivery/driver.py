@@ -70,7 +70,7 @@ class Deliveries:
         at the end; they are sent again the next time.
         """
         try:
-            while not (until_empty and self._is_empty()):
+            while not until_empty or self._tasks or self._journal.counts().waiting:
                 self._start()
                 await self._some_answer()
         finally:
@@ -79,9 +79,6 @@ class Deliveries:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._tasks.clear()
             self._courier.forget()
-
-    def _is_empty(self) -> bool:
-        return not self._tasks and not self._journal.counts().waiting
 
     def _start(self) -> None:
         courier = self._courier
