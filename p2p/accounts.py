@@ -41,10 +41,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from p2p.level import MINUTE_MS, SECOND_US, Allowance, Level
 from p2p.limits import LARGE_TX, Bucket, Rate
 from p2p.network import ANNOUNCE, GRANDPA, GRANDPA_PEER, KIB, TX
-from p2p.networks import MEMORY_MS, WORK, Networks
+from p2p.networks import MEMORY_MS, MINUTE_MS, SECOND_US, WORK, Allowance, Level, Networks
 
 USELESS: Final = Allowance(10_000, 600_000)
 """Useless work for one peer."""

@@ -75,9 +75,9 @@ from storage.journal_reader import reader_by_journals
 from storage.kv import KeyValue, StorageError
 from storage.leveldb import GIB, LevelKV, open_database
 from storage.retention import WINDOW, BlockRetention, check_mode, mode_of, window_of
-from storage.rewind import differences
 from storage.state import Pending, StateReader, StateStore
 from storage.state_import import Missing, StateImport
+from storage.trie.node import hash_256
 from storage.trie.trie import EMPTY_ROOT, Trie
 from storage.writer import ChainWriter
 
@@ -127,6 +127,34 @@ class Compaction:
             self._state.compact()
         except StorageError:
             return  # the store has noted it: the next write is refused, with the reason
+
+
+def differences(kv: KeyValue, root: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield the keys at which the flat state differs from the state of `root`, with its values.
+
+    None for a key that the state of `root` does not have. Final blocks have no journals, so a jump
+    to one compares key by key, and writes the differences. Raises MissingNode if the state is not
+    kept.
+    """
+    trie = Trie(kv.get, root)
+    flat = ((row[len(STATE) :], value) for row, value in kv.iterate(STATE))
+    wanted = trie.entries()
+    have, want = next(flat, None), next(wanted, None)
+    while have is not None or want is not None:
+        if want is None or (have is not None and have[0] < want[0]):
+            if have is not None:
+                yield have[0], None
+            have = next(flat, None)
+            continue
+        key, stored = want
+        if have is None or have[0] > key:
+            yield key, trie.resolve(key, stored)
+        else:
+            content, is_hashed = stored
+            if content != (hash_256(have[1]) if is_hashed else have[1]):
+                yield key, trie.resolve(key, stored)
+            have = next(flat, None)
+        want = next(wanted, None)
 
 
 class ChainStore:

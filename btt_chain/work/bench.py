@@ -27,11 +27,12 @@ from btt_chain.scale import encode
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.commit import commit_item, roots_tree
 from btt_chain.work.execute import DEFAULT_MEMORY, Executor, stream
-from btt_chain.work.floats import float_graph
 from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
 from btt_chain.work.freivalds import Challenge
-from btt_chain.work.graph import weighted_of
+from btt_chain.work.graph import Graph, weighted_of
 from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.operators.numeric import kernel_of
+from btt_chain.work.operators.numeric.kernel import FloatFunction, node_of
 from btt_chain.work.operators.numeric.softmax import exponentials
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
 from btt_chain.work.tensors import Kind, Tensor
@@ -201,6 +202,46 @@ def medians(work: Sequence[Callable[[], list[float]]], rounds: int) -> list[floa
     """Return the medians of all measurements, over rounds in which each has its turn."""
     taken = [[one for measured in work for one in measured()] for _ in range(rounds)]
     return [median(column) for column in zip(*taken, strict=True)]
+
+
+class FloatGraph:
+    """A graph prepared for float32, computed for some items at a time by plain numpy.
+
+    The baseline for the cost of exactness: the steps of a net before quantisation. The weights are
+    random: their values do not affect the speed of BLAS, and the results are not used. Convolutions
+    have one group.
+    """
+
+    def __init__(self, graph: Graph, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self._graph = graph
+        self._functions: list[FloatFunction] = []
+        for number in range(len(graph.nodes)):
+            node = node_of(graph, number)
+            self._functions.append(kernel_of(node.op).in_floats(node, rng))
+        self._rng = rng
+
+    def items(self, count: int) -> Float32s:
+        """Return random items."""
+        return self._rng.standard_normal((count, *self._graph.input.dims), np.float32)
+
+    def run(self, items: Float32s, memory: int) -> None:
+        """Compute all nodes, in pieces whose tensors take about `memory` bytes."""
+        each = sum(4 * tensor.size for tensor in self._graph.tensors)
+        step = max(1, memory // each)
+        for at in range(0, len(items), step):
+            made = [items[at : at + step]]
+            for node, function in zip(self._graph.nodes, self._functions, strict=True):
+                made.append(function([made[tensor] for tensor in node.op.inputs]))
+                if made[-1].shape != (len(made[0]), *node.out.dims):
+                    raise ValueError(f"node {node.name} made {made[-1].shape}: not taken here")
+
+
+def float_graph(graph: Graph, seed: int, count: int, memory: int) -> Callable[[], None]:
+    """Return a function that runs `count` items, for timing."""
+    made = FloatGraph(graph, seed)
+    items = made.items(count)
+    return lambda: made.run(items, memory)
 
 
 def measure(name: str, model: Model, count: int, rounds: int) -> Row:

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from p2p.address import Address, other_than, parse, parse_peer
-from p2p.checks import check
 from p2p.host.containment import contained
 from p2p.host.mdns import LocalNodes
 from p2p.host.node import AllowOnly, LocalNodesFound, Node, Order, Reserve, Unreserve
 from p2p.host.thread import TrioThread
 from p2p.mailbox import FairEvents, Mailbox, Newest
-from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, SendNote
+from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, SendNote, check
 from p2p.reputation import Ban
 from p2p.settings import NetworkSettings
 

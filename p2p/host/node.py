@@ -27,7 +27,7 @@ import trio
 from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 
-from p2p import peer_file
+from p2p import peer_records
 from p2p.accounts import GOSSIP, CutOff
 from p2p.address import Address
 from p2p.errors import NetworkError
@@ -268,7 +268,7 @@ class Node:
         if self._settings.folder is None:
             return
         try:
-            self._book.remember(peer_file.load(self._settings.folder))
+            self._book.remember(peer_records.load(self._settings.folder))
         except OSError as error:
             log.warning("known peers cannot be read: %s", error)
 
@@ -276,7 +276,7 @@ class Node:
         if self._settings.folder is None:
             return
         try:
-            peer_file.save(self._settings.folder, known)
+            peer_records.save(self._settings.folder, known)
         except OSError as error:
             log.warning("known peers cannot be stored: %s", error)
 

@@ -13,10 +13,10 @@ from hashlib import blake2b
 from typing import Final
 
 from storage.columns import NODE, node_prefix
-from storage.trie.nibble import SLOT
 from storage.trie.node import (
     HASH_MARK,
     HASH_REF,
+    SLOT,
     Branch,
     Node,
     decode,

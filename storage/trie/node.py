@@ -10,14 +10,16 @@ length and bytes, or 32-byte hash), and each child as compact length and bytes: 
 shorter than 32 bytes, otherwise its hash. Source: Polkadot spec 2.4.
 
 A child in memory is a `Node`, or the bytes of its reference if it is not loaded.
+
+Paths are hexadecimal text: a nibble is one character of `0123456789abcdef`, so that `key.hex()` is
+the path of a key, a step is one character, and the order of texts is the order of keys. It is the
+fastest way to cut and compare nibbles in Python.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
 from typing import Final
-
-from storage.trie.nibble import MAX_NIBBLES, pack
 
 HASHED_FROM: Final = 33
 """Length from which on state version 1 stores values outside their node."""
@@ -105,6 +107,19 @@ def read_compact(raw: bytes, at: int) -> tuple[int, int]:
     if number < (1 << 6 if size == 2 else 1 << 14):
         raise NodeError("a length is not in its shortest form")
     return number, at + size
+
+
+DIGITS: Final = "0123456789abcdef"
+SLOT: Final = {digit: slot for slot, digit in enumerate(DIGITS)}
+"""Child index of a digit."""
+
+MAX_NIBBLES: Final = 0xFFFF
+"""Maximum length of a node's partial key (Substrate stores it in a u16)."""
+
+
+def pack(path: str) -> bytes:
+    """Pack two nibbles to a byte; an odd count gets a leading zero (Polkadot spec 2.4.1)."""
+    return bytes.fromhex("0" + path if len(path) & 1 else path)
 
 
 def _header(prefix: int, bits: int, nibbles: int) -> bytes:

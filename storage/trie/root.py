@@ -3,8 +3,16 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from storage.trie.nibble import DIGITS, SLOT
-from storage.trie.node import HASHED_FROM, Node, compact, encode, encode_leaf, hash_256
+from storage.trie.node import (
+    DIGITS,
+    HASHED_FROM,
+    SLOT,
+    Node,
+    compact,
+    encode,
+    encode_leaf,
+    hash_256,
+)
 from storage.trie.trie import EMPTY_ROOT, Trie
 
 FEW = 16

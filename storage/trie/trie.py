@@ -19,12 +19,13 @@ from typing import Final
 from btt_chain.lazyclass import dataclass
 from storage.columns import node_key, value_key
 from storage.trie.batch import Batch, Change, Stored
-from storage.trie.nibble import DIGITS, SLOT
 from storage.trie.node import (
+    DIGITS,
     EMPTY_NODE,
     HASH_MARK,
     HASHED_FROM,
     PENDING,
+    SLOT,
     Branch,
     Node,
     Refs,

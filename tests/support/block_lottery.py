@@ -1,6 +1,6 @@
 """The lottery of blocks in two ways: played over many slots, and computed.
 
-Of several winners of a slot one is best by its pre-output (`btt_chain/chain/fork_choice.py`), which
+Of several winners of a slot one is best by its pre-output (`btt_chain/chain/client.py`), which
 does not depend on its chance to win. A slot without a winner belongs to its secondary author.
 Thresholds and secondary authors are those of the chain.
 """

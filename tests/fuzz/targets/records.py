@@ -9,7 +9,7 @@ from btt_chain.keystore import interchange, record, sealed
 from btt_chain.keystore.errors import RecordError
 from btt_chain.keystore.ledger import Ledger, Sealed
 from fuzz.target import Target, choose, memory_folder
-from p2p import peer_file
+from p2p import peer_records
 
 GENESIS: Final = bytes(range(32))
 PUBLIC: Final = bytes(range(32, 64))
@@ -40,8 +40,8 @@ def key_file(raw: bytes) -> None:
 
 def peers(raw: bytes) -> None:
     """Read the list of peers."""
-    (FOLDER / peer_file.PEER_FILE).write_bytes(raw)
-    peer_file.load(FOLDER)
+    (FOLDER / peer_records.PEER_FILE).write_bytes(raw)
+    peer_records.load(FOLDER)
 
 
 def seeds() -> list[bytes]:
@@ -64,5 +64,5 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     run=lambda raw: choose(raw, signing_record, export, key_file, peers),
     seeds=seeds,
-    instrument=("btt_chain.keystore", "p2p.peer_file", "p2p.address"),
+    instrument=("btt_chain.keystore", "p2p.peer_records", "p2p.address"),
 )

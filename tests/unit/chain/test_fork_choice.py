@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from btt_chain.chain.client import Made
-from btt_chain.chain.fork_choice import Head, is_better
+from btt_chain.chain.client import Head, Made, is_better
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.worker import Authored
 from btt_chain.consensus.importer import Importer

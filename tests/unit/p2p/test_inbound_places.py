@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2p.inbound_places import InboundPeer, select_to_evict
+from p2p.host.sessions import InboundPeer, select_to_evict
 from p2p.networks import network_of
 
 

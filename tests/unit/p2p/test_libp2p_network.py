@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from libp2p.rcmgr import Direction
 
-from p2p import peer_file
+from p2p import peer_records
 from p2p.address import parse
 from p2p.dial_plan import BookConfig
 from p2p.errors import PortInUse
@@ -357,7 +357,7 @@ async def test_known_peers_are_stored_and_dialled_after_a_restart(tmp_path: Path
         )
         async with running(stored) as two:
             await two.connected()
-        assert [str(peer.address) for peer in peer_file.load(tmp_path)] == [one.address]
+        assert [str(peer.address) for peer in peer_records.load(tmp_path)] == [one.address]
 
         without_bootnodes = NetworkSettings(
             os.urandom(32), GENESIS, START, base.listen, folder=tmp_path

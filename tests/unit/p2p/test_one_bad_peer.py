@@ -33,7 +33,7 @@ from p2p.host.streams import read_frame, write_frame
 from p2p.host.transport import Transport
 from p2p.limits import LOCAL_GATE, Gate
 from p2p.network import BLOCKS, EXCHANGES, GRANDPA_PEER, KAD, STATUS
-from p2p.peer_file import PEER_FILE
+from p2p.peer_records import PEER_FILE
 from p2p.steady import now_ms
 from p2p.wire import Hello, Search, encode_addresses, encode_hello, encode_search, pack
 from support.p2p_attack import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from btt_chain.primitives.ss58 import to_base58
-from p2p import peer_file
+from p2p import peer_records
 from p2p.address import PEER_ID_PREFIX, Address
 from p2p.dial_plan import DIALS_AT_ONCE, BookConfig
 from p2p.peer_records import MAX_PROVEN, MAX_REPORTED, KnownPeer
@@ -299,20 +299,20 @@ def test_a_peer_without_a_place_is_answered_but_not_a_banned_one() -> None:
 
 def test_known_peers_are_stored_and_read_back(tmp_path: Path) -> None:
     known = [KnownPeer(at(number), number) for number in (3, 2, 1)]
-    peer_file.save(tmp_path, known)
+    peer_records.save(tmp_path, known)
 
-    assert peer_file.load(tmp_path) == known
-    assert not peer_file.load(tmp_path / "nowhere")
+    assert peer_records.load(tmp_path) == known
+    assert not peer_records.load(tmp_path / "nowhere")
     restarted = PeerBook(at(0).peer, BookConfig(), 0, known)
     assert {dial.address for dial in restarted.dials.tick(0)} == {at(1), at(2), at(3)}
 
 
 def test_a_damaged_peer_file_gives_what_can_be_read(tmp_path: Path) -> None:
-    peer_file.save(tmp_path, [KnownPeer(at(1), 5)])
-    with (tmp_path / peer_file.PEER_FILE).open("ab") as file:
+    peer_records.save(tmp_path, [KnownPeer(at(1), 5)])
+    with (tmp_path / peer_records.PEER_FILE).open("ab") as file:
         file.write(b"x /ip4/1.2.3.4\n\xff\xfe garbage\n7\n")
 
-    assert peer_file.load(tmp_path) == [KnownPeer(at(1), 5)]
+    assert peer_records.load(tmp_path) == [KnownPeer(at(1), 5)]
 
 
 def test_a_peer_reserved_later_is_dialled_at_once_and_needs_no_place() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btt_chain.txpool import Limit
 from btt_chain.txpool.base_pool import RecentTags
-from btt_chain.txpool.retracted import Retracted, RetractedQueue
+from btt_chain.txpool.inclusion import Retracted, RetractedQueue
 
 
 def entry(raw: bytes, *, known: bool = True) -> Retracted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.bench_work import main
-from btt_chain.work.floats import float_graph
+from btt_chain.work.bench import float_graph
 from btt_chain.work.graph import PROOF_BYTES
 from unit.work.work_world import KINDS, single
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from btt_chain.work.arithmetic import normalised, shares
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import roots_tree
-from btt_chain.work.elements import element
 from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Batch, Executor, stream
+from btt_chain.work.fraud import element
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.operators.layer_norm import MAX_EPSILON, MAX_ROW, MAX_SHIFT
 from btt_chain.work.operators.numeric import blocks

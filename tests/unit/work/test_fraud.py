@@ -14,7 +14,6 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import decode, encode, i16, u16, u32
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.commit import commit_item, roots_tree
-from btt_chain.work.elements import element
 from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.execute import Executor
 from btt_chain.work.fraud import (
@@ -22,6 +21,7 @@ from btt_chain.work.fraud import (
     Fraud,
     FraudProof,
     Job,
+    element,
     judge,
     judge_edge,
     prove,

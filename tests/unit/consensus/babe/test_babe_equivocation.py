@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from btt_chain.consensus.babe.claim import seal
-from btt_chain.consensus.babe.equivocation import EquivocationTracker
+from btt_chain.consensus.importer import EquivocationTracker
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.babe_digests import AuthorityId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from p2p.sync.progress import Speed, describe, duration
+from p2p.sync.machine import Speed, describe, duration
 from p2p.sync.types import Phase, Progress
 
 IDLE = Progress(Phase.FULL, 0, 1_234, 1_234, 0.2, None, 0, 0, 3, syncing=False)

@@ -20,9 +20,8 @@ from btt_chain.scale import u32, u64
 from p2p.network import BLOCKS
 from p2p.protocols.messages import BlockRequest
 from p2p.sync.machine import Sync, SyncOptions
-from p2p.sync.trusted_way import MAX_WAY
 from p2p.sync.types import BlockId, Proven
-from p2p.sync.voter_search import VoterSearch
+from p2p.sync.voter_search import MAX_WAY, VoterSearch
 from p2p.sync.warp_proof import SlotClock, WarpPlan
 from support.sync_world import FakeChain, FakePeer, World, body_root
 from support.warp_chain import Proving, codec_of, prove, ranges, voters

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from storage.columns import node_key, value_key
 from storage.trie import EMPTY_ROOT, Trie
 from storage.trie.cache import TrieCache
-from storage.trie.nibble import pack
-from storage.trie.node import compact, hash_256
+from storage.trie.node import compact, hash_256, pack
 
 SIZES = (0, 1, 2, 8, 20, 27, 28, 29, 30, 31, 32, 33, 34, 60, 300)
 """Lengths of values, about the limits of values in leaves and of leaves in branches."""
