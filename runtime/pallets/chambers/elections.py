@@ -8,6 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
 from runtime.frame import Component, Map, Value
 from runtime.frame.traits import Clock, IdentityInspect, Reasons
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.chambers import errors, events
 from runtime.pallets.chambers.membership import Membership
 from runtime.pallets.chambers.types import (
@@ -18,7 +19,6 @@ from runtime.pallets.chambers.types import (
     Approvals,
     Candidate,
     ElectionView,
-    Money,
     Schedules,
     Seat,
     SeatView,
@@ -32,7 +32,7 @@ class Elections(Component):
     """
 
     membership: Membership
-    currency: Money
+    currency: Balances
     clock: Clock
     vesting: Schedules
     identities: IdentityInspect

@@ -13,6 +13,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u64, u128
 from runtime.frame import Component, DoubleMap, Hasher, Map
 from runtime.frame.traits import Clock, Reasons
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.chambers import errors, events, formulas
 from runtime.pallets.chambers.polls import Polls
 from runtime.pallets.chambers.powers import Powers
@@ -20,7 +21,6 @@ from runtime.pallets.chambers.types import (
     MAX_OBJECTIONS,
     OBJECTION_LOCK_ID,
     Milestones,
-    Money,
     ObjectionRound,
     OwnObjection,
 )
@@ -32,7 +32,7 @@ class Objections(Component):
     polls: Polls
     powers: Powers
     milestones: Milestones
-    currency: Money
+    currency: Balances
     clock: Clock
     least_backing: u128
 

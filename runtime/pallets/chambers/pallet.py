@@ -40,6 +40,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, BalanceOf, CompactBalanceOf
 from runtime.frame.traits import Clock, IdentityInspect
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.balances.types import lookup
 from runtime.pallets.chambers import errors, events, weights
 from runtime.pallets.chambers.elections import Elections
@@ -54,7 +55,6 @@ from runtime.pallets.chambers.types import (
     SEATS,
     FacilityBonds,
     Milestones,
-    Money,
     Names,
     NoFacilities,
     Releases,
@@ -106,7 +106,7 @@ class Chambers(Pallet, events=events, errors=errors):
 
     pools: Sequence[AccountId]
     """Pool accounts, whose money has no vote."""
-    currency: Money
+    currency: Balances
     clock: Clock
     stakes: Stakes
     vesting: Schedules

@@ -9,12 +9,12 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
 from runtime.frame import Component, Map, Value
 from runtime.frame.traits import Clock
+from runtime.pallets.balances.pallet import Balances
 from runtime.pallets.chambers import formulas
 from runtime.pallets.chambers.membership import Membership
 from runtime.pallets.chambers.types import (
     SEAT_POWER,
     FacilityBonds,
-    Money,
     PollRecord,
     Releases,
     Schedules,
@@ -92,7 +92,7 @@ class Powers(Component):
 
     membership: Membership
     work: Work
-    currency: Money
+    currency: Balances
     stakes: Stakes
     vesting: Schedules
     releases: Releases

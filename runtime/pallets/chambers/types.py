@@ -10,7 +10,6 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.meaning import SLOT
 from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u64, u128
 from runtime.frame.aliases import Account, Balance, Planck, SlotOf
-from runtime.frame.traits import Reasons, SlashNamed
 from runtime.pallets.tier_staking.types import StakedMoney
 
 CHAMBERS: Final = 4
@@ -254,23 +253,6 @@ class Supply(Protocol):
     @property
     def value(self) -> u128:
         """Total issuance, in planck."""
-
-
-class Money(SlashNamed, Protocol):
-    """Balances, locks and reserves; Balances implements it. In planck."""
-
-    @property
-    def total_issuance(self) -> Supply:
-        """Total issuance."""
-
-    def total(self, who: AccountId) -> u128:
-        """Return the sum of free and reserved balance of `who`."""
-
-    def lockable(self, who: AccountId) -> u128:
-        """Return the amount of `who` that a lock can cover: all but stakes and escrows."""
-
-    def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Set the lock `id` to `amount`; zero removes it."""
 
 
 class Stakes(Protocol):

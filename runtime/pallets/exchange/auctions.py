@@ -14,6 +14,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Clock, Discounts, MutateHold
+from runtime.pallets.asset_registry.registration import Registrations
 from runtime.pallets.assets.pallet import Assets
 from runtime.pallets.exchange import errors, events, weights
 from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
@@ -25,7 +26,6 @@ from runtime.pallets.exchange.types import (
     Crossing,
     Immediate,
     Order,
-    Registry,
     Side,
     Trade,
     Trades,
@@ -53,7 +53,7 @@ class Auctions(Component):
     currency: MutateHold
     clock: Clock
     assets: Assets
-    registry: Registry
+    registry: Registrations
     fees: Fees
     stakers: Discounts
     collector: AccountId

@@ -40,6 +40,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import CompactBalanceOf, SlotOf
 from runtime.frame.traits import Clock, Discounts, MutateHold
+from runtime.pallets.asset_registry.registration import Registrations
 from runtime.pallets.assets.pallet import Assets
 from runtime.pallets.exchange import errors, events, types, weights
 from runtime.pallets.exchange.auction import Level
@@ -55,7 +56,6 @@ from runtime.pallets.exchange.types import (
     Order,
     OrderId,
     Params,
-    Registry,
     Side,
     TimeInForce,
     max_fee,
@@ -120,7 +120,7 @@ class Exchange(Pallet, events=events, errors=errors):
     currency: MutateHold
     clock: Clock
     assets: Assets
-    registry: Registry
+    registry: Registrations
     fees: Fees
     stakers: Discounts
     policy: OriginCheck = ensure_root

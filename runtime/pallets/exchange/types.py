@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
@@ -144,19 +144,6 @@ class Params:
 OwnOrders = Bounded[list[u64], MAX_OWN_ORDERS]
 Trades = Bounded[list[Trade], MAX_TRADES]
 Immediate = Bounded[list[u64], MAX_IMMEDIATE]
-
-
-class Registry(Protocol):
-    """Registered assets; `Registrations` of AssetRegistry implements it."""
-
-    def is_issued(self, asset: u32) -> bool:
-        """Return True if the units of the asset exist."""
-
-    def issuer_of(self, asset: u32) -> AccountId | None:
-        """Return the issuer of the asset; None if it is unknown."""
-
-    def value_of(self, asset: u32) -> u128:
-        """Return the value of the asset, in planck."""
 
 
 def level_key(side: Side, price: int) -> bytes:

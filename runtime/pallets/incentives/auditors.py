@@ -10,6 +10,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, Hasher, Map, Value
 from runtime.frame.traits import Operators
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.penalties import Penalties
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives import errors, events
 from runtime.pallets.incentives.types import (
@@ -18,23 +20,21 @@ from runtime.pallets.incentives.types import (
     SEATS,
     AuditorEntry,
     AuditorRoster,
-    Bonded,
     EligibleAuditor,
     EligibleRoster,
-    Funds,
-    Registry,
     Seat,
 )
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import BurnReason
 
 
 class Auditors(Component):
     """The enlisted auditors."""
 
-    registry: Registry
-    bonds: Bonded
+    registry: Facilities
+    bonds: Penalties
     operators: Operators
-    funds: Funds
+    funds: Tokenomics
 
     auditors = Value(AuditorRoster, default=[])
     """The enlisted auditors, in the order of their enlistment."""

@@ -24,6 +24,8 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.frame import Component, DoubleMap, Hasher, Map
 from runtime.frame.traits import Prices
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.penalties import Penalties
 from runtime.pallets.facilities.types import Facility, FacilityState, Kind, Size
 from runtime.pallets.incentives import errors, events, formulas
 from runtime.pallets.incentives.months import Months
@@ -31,16 +33,14 @@ from runtime.pallets.incentives.types import (
     AHEAD_MONTHS,
     PRICE_KEY,
     PROVIDERS,
-    Bonded,
     Epoch,
     EpochState,
-    Funds,
     Group,
     GroupTally,
     Keys,
     MonthPhase,
-    Registry,
 )
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import BurnReason
 
 
@@ -48,10 +48,10 @@ class Subscriptions(Component):
     """Payments of facilities for months."""
 
     months: Months
-    registry: Registry
-    bonds: Bonded
+    registry: Facilities
+    bonds: Penalties
     prices: Prices
-    funds: Funds
+    funds: Tokenomics
 
     payments = DoubleMap(
         u32, AccountId, u128, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)

@@ -48,6 +48,8 @@ from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, CompactBalance
 from runtime.frame.traits import Operators, Prices
 from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.balances.types import lookup
+from runtime.pallets.facilities.pallet import Facilities
+from runtime.pallets.facilities.penalties import Penalties
 from runtime.pallets.facilities.types import Size
 from runtime.pallets.incentives import errors, events, weights
 from runtime.pallets.incentives.auditors import Auditors
@@ -65,20 +67,18 @@ from runtime.pallets.incentives.types import (
     MAX_EPOCHS,
     MAX_PRUNED,
     MAX_VOUCHERS,
-    Bonded,
     Credits,
     Currency,
-    Funds,
     Keys,
     OptionalRule,
     PoolEntries,
-    Registry,
     SealingKey,
     Verdict,
     Vouchers,
 )
 from runtime.pallets.incentives.vouchers import Vouchers as VoucherBook
 from runtime.pallets.system.pallet import System
+from runtime.pallets.tokenomics.pallet import Tokenomics
 
 
 def by_vouchers(_: Incentives, vouchers: list[PointVoucher]) -> DispatchInfo:
@@ -136,10 +136,10 @@ class Incentives(Pallet, events=events, errors=errors):
 
     currency: Currency
     clock: BeaconClock
-    registry: Registry
-    bonds: Bonded
+    registry: Facilities
+    bonds: Penalties
     prices: Prices
-    funds: Funds
+    funds: Tokenomics
     pools: PoolEntries
     genesis_supply: Value[u128]
     operators: Operators

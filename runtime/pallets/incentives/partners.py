@@ -8,6 +8,7 @@ from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.frame import Component, DoubleMap, Hasher, Map, Value
 from runtime.frame.traits import Operators
+from runtime.pallets.facilities.pallet import Facilities
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives import errors, events, formulas
 from runtime.pallets.incentives.expiries import Expiries
@@ -27,11 +28,10 @@ from runtime.pallets.incentives.types import (
     Currency,
     ExpiringCount,
     ExpiringCredential,
-    Funds,
     Offer,
     Offers,
-    Registry,
 )
+from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import BurnReason
 
 
@@ -40,9 +40,9 @@ class Partners(Component):
 
     months: Months
     points: Points
-    registry: Registry
+    registry: Facilities
     currency: Currency
-    funds: Funds
+    funds: Tokenomics
 
     offers = Map(AccountId, Offers, default=[])
     """The offers of partners; those that ended are removed with the next placement."""
@@ -110,9 +110,9 @@ class Credentials(Component):
 
     months: Months
     expiries: Expiries
-    registry: Registry
+    registry: Facilities
     operators: Operators
-    funds: Funds
+    funds: Tokenomics
     credits: Credits
 
     credentials = DoubleMap(AccountId, H256, Credential)

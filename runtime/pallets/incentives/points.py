@@ -16,13 +16,8 @@ from runtime.frame import Component, Map, Value
 from runtime.pallets.incentives import errors, events, formulas
 from runtime.pallets.incentives.expiries import Expiries
 from runtime.pallets.incentives.months import Months
-from runtime.pallets.incentives.types import (
-    Currency,
-    ExpiringPoints,
-    Funds,
-    PointsAccount,
-    Totals,
-)
+from runtime.pallets.incentives.types import Currency, ExpiringPoints, PointsAccount, Totals
+from runtime.pallets.tokenomics.pallet import Tokenomics
 
 
 class Points(Component):
@@ -31,7 +26,7 @@ class Points(Component):
     months: Months
     expiries: Expiries
     currency: Currency
-    funds: Funds
+    funds: Tokenomics
 
     points = Map(AccountId, PointsAccount)
     """Points by account."""

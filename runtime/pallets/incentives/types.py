@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import field
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
@@ -27,13 +26,10 @@ from btt_chain.scale import (
     u128,
 )
 from runtime.constants import BTT
-from runtime.frame import Reason
 from runtime.frame.aliases import Account, Balance, SlotOf
-from runtime.frame.traits import Inspect, Mutate, Payer
-from runtime.pallets.facilities.types import Facility, Kind, Size
-from runtime.pallets.tokenomics.traits import HeldBurns, HeldPayments
-from runtime.pallets.tokenomics.types import NO_HASH, BurnReason, Pool
-from runtime.splits import PlatformSplit
+from runtime.frame.traits import Inspect, Mutate
+from runtime.pallets.facilities.types import Kind, Size
+from runtime.pallets.tokenomics.types import NO_HASH, Pool
 
 MONTH_DAYS: Final = 30
 CLOSE_DAYS: Final = 3
@@ -386,45 +382,6 @@ Offers = Annotated[Bounded[list[Offer], MAX_OFFERS], TypeName("BoundedVec<Offer,
 
 class Currency(Inspect, Mutate, Protocol):
     """Balances."""
-
-
-class Registry(Protocol):
-    """The facilities; Facilities implements it."""
-
-    def get(self, who: AccountId) -> Facility | None:
-        """Return the facility of an account; None if there is none."""
-
-    def is_active(self, who: AccountId, kind: Kind) -> bool:
-        """Return True if the account is an active facility of a kind, and still `KnownGood`."""
-
-
-class Bonded(Protocol):
-    """The bonds of facilities; `Penalties` of Facilities implements it."""
-
-    reason: Reason
-    """The reason of bonds in Balances."""
-
-    def is_bonded(self, who: AccountId) -> bool:
-        """Return True if the facility's bond is at least that of its kind."""
-
-    def take_bond(self, who: AccountId, amount: u128) -> u128:
-        """Take up to `amount` off a bond; return it: the caller moves it out of the hold."""
-
-
-class Funds(Payer, HeldPayments, HeldBurns, Protocol):
-    """Pools, fees and penalties; Tokenomics implements it."""
-
-    def pay_each(self, pool: AccountId, to: Sequence[AccountId], amount: u128) -> None:
-        """Pay an amount to each of several accounts out of a pool."""
-
-    def take(
-        self,
-        who: AccountId,
-        split: PlatformSplit,
-        reason: BurnReason,
-        earners: Sequence[tuple[AccountId, u128]] = (),
-    ) -> None:
-        """Take the parts of a fee from `who`."""
 
 
 class PoolEntries(Protocol):

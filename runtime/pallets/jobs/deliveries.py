@@ -16,17 +16,9 @@ from runtime.pallets.jobs.escrow import Escrows, Payment
 from runtime.pallets.jobs.outcomes import Outcomes
 from runtime.pallets.jobs.phases import Action
 from runtime.pallets.jobs.store import JobRules, JobStore, StallTracker
-from runtime.pallets.jobs.types import (
-    Check,
-    Job,
-    JobFees,
-    JobState,
-    Mining,
-    Outcome,
-    Providers,
-    Share,
-    Usage,
-)
+from runtime.pallets.jobs.types import Check, Job, JobFees, JobState, Outcome, Share, Usage
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.providers.engagements import Engagements
 from runtime.splits import BPS
 
 PATIENCE_EPOCHS: Final = 2
@@ -40,7 +32,7 @@ class Deliveries(Component):
     _outcomes: Outcomes
     _escrows: Escrows
     _stalls: StallTracker
-    _providers: Providers
+    _providers: Engagements
     _mining: Mining
     _identities: IdentityInspect
     _clock: Clock

@@ -14,7 +14,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import Component, Reason, Value
 from runtime.pallets.jobs.store import JobRules
-from runtime.pallets.jobs.types import Currency, Job, Mining, Payer
+from runtime.pallets.jobs.types import Currency, Job, Payer
+from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import split_compute
 

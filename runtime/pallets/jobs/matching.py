@@ -18,13 +18,8 @@ from runtime.pallets.jobs.outcomes import Outcomes
 from runtime.pallets.jobs.phases import Action
 from runtime.pallets.jobs.prices import Prices
 from runtime.pallets.jobs.store import WAITING, JobRules, JobStore
-from runtime.pallets.jobs.types import (
-    BOND_FACTOR,
-    Check,
-    Job,
-    Providers,
-    Tier,
-)
+from runtime.pallets.jobs.types import BOND_FACTOR, Check, Job, Tier
+from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.providers.types import MAX_MEMBERS
 
 POSTING_SLOTS: Final = 600
@@ -50,7 +45,7 @@ class Matching(Component):
     _outcomes: Outcomes
     _escrows: Escrows
     _prices: Prices
-    _providers: Providers
+    _providers: Engagements
     _clock: BeaconClock
     _rules: JobRules
 

@@ -14,7 +14,8 @@ from runtime.pallets.jobs.escrow import Escrows, Payment
 from runtime.pallets.jobs.phases import Action, Transition
 from runtime.pallets.jobs.prices import Prices
 from runtime.pallets.jobs.store import JobRules, JobStore
-from runtime.pallets.jobs.types import Job, JobState, Outcome, Providers
+from runtime.pallets.jobs.types import Job, JobState, Outcome
+from runtime.pallets.providers.engagements import Engagements
 
 
 class Outcomes(Component):
@@ -23,7 +24,7 @@ class Outcomes(Component):
     _store: JobStore
     _escrows: Escrows
     _prices: Prices
-    _providers: Providers
+    _providers: Engagements
     _clock: Clock
     _rules: JobRules
 

@@ -77,8 +77,6 @@ from runtime.pallets.jobs.types import (
     Job,
     JobId,
     JobState,
-    Mining,
-    Models,
     NoBenefits,
     NoopIdentities,
     NoopUsage,
@@ -86,7 +84,6 @@ from runtime.pallets.jobs.types import (
     Params,
     Payer,
     ProtocolSet,
-    Providers,
     PublicKey,
     Requesters,
     SetIndex,
@@ -95,6 +92,9 @@ from runtime.pallets.jobs.types import (
     Urgency,
     Usage,
 )
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.models.pallet import Models
+from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.system.pallet import System
 from runtime.splits import COMPUTE, DEVELOPMENT_BPS, FOUNDATION_BPS, RESERVE_BPS
 
@@ -194,7 +194,7 @@ class Jobs(Pallet, events=events, errors=errors):
     payer: Payer
     clock: BeaconClock
     system: System
-    providers: Providers
+    providers: Engagements
     models: Models
     mining: Mining
     dividend_bps: Share

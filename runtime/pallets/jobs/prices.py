@@ -20,14 +20,14 @@ from runtime.pallets.jobs.types import (
     Check,
     Job,
     Market,
-    ModelRecord,
-    Models,
     Params,
-    Providers,
     Quote,
     Tier,
     Urgency,
 )
+from runtime.pallets.models.pallet import Models
+from runtime.pallets.models.types import ModelRecord
+from runtime.pallets.providers.engagements import Engagements
 from runtime.splits import ceil_div
 
 DEADLINE_FACTOR: Final = 2
@@ -39,7 +39,7 @@ class Prices(Component):
 
     _params: Value[Params]
     _models: Models
-    _providers: Providers
+    _providers: Engagements
     _rules: JobRules
 
     markets = Map(u16, Market, hasher=Hasher.Twox64Concat)

@@ -13,18 +13,10 @@ from runtime.pallets.jobs import errors, events, pricing, weights
 from runtime.pallets.jobs.escrow import Escrows
 from runtime.pallets.jobs.prices import Prices
 from runtime.pallets.jobs.store import JobStore
-from runtime.pallets.jobs.types import (
-    MAX_ITEMS,
-    MAX_SETS,
-    Check,
-    Job,
-    Mining,
-    Models,
-    ProtocolSet,
-    Providers,
-    Tier,
-    Urgency,
-)
+from runtime.pallets.jobs.types import MAX_ITEMS, MAX_SETS, Check, Job, ProtocolSet, Tier, Urgency
+from runtime.pallets.mining.pallet import Mining
+from runtime.pallets.models.pallet import Models
+from runtime.pallets.providers.engagements import Engagements
 
 MAX_SETS_AT_ONCE: Final = 4
 """Maximum number of protocol jobs that one block posts."""
@@ -37,7 +29,7 @@ class ProtocolJobs(Component):
     _escrows: Escrows
     _prices: Prices
     _models: Models
-    _providers: Providers
+    _providers: Engagements
     _mining: Mining
     _clock: Clock
 

@@ -22,7 +22,6 @@ from runtime.pallets.jobs.types import (
     Endpoints,
     Job,
     JobState,
-    Models,
     Outcome,
     Pace,
     PublicKey,
@@ -30,6 +29,7 @@ from runtime.pallets.jobs.types import (
     Tier,
     Urgency,
 )
+from runtime.pallets.models.pallet import Models
 from runtime.pallets.system.pallet import System
 
 KEEP_EPOCHS: Final = 14

@@ -17,7 +17,6 @@ from runtime.frame import Reason
 from runtime.frame.aliases import Balance, BlockNumber, SlotCount, SlotNumber
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import MutateHold
-from runtime.pallets.mining.types import Recorded
 from runtime.pallets.tokenomics.traits import FeeScale, HeldBurns, HeldPayments
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import ComputeSplit
@@ -299,122 +298,6 @@ class Payer(HeldPayments, HeldBurns, FeeScale, Protocol):
         earners: Sequence[tuple[AccountId, u128]],
     ) -> None:
         """Take the legs of a fee out of a hold."""
-
-
-class Providers(Protocol):
-    """The registry of providers."""
-
-    def select(
-        self,
-        seed: bytes,
-        model_class: int,
-        need: int,
-        requester: AccountId | None,
-        refused: Sequence[AccountId],
-        protocol: bool,
-    ) -> tuple[AccountId | None, int]:
-        """Return the selected provider, and the number of eligible operators."""
-
-    def reserve(self, provider: AccountId, job: H256, amount: u128) -> u128:
-        """Reserve a part of the bond for a job, which takes one of the provider's places."""
-
-    def release(self, provider: AccountId, job: H256) -> None:
-        """End that reservation."""
-
-    def note_decline(self, provider: AccountId) -> u128:
-        """Count an offer that was not accepted; return the fine."""
-
-    def charge(self, provider: AccountId, amount: u128) -> u128:
-        """Burn `amount` of the bond, as far as no job needs it; return the burned amount."""
-
-    def note_done(self, provider: AccountId, took: int, ok: bool) -> None:
-        """Count a job that was done, or was not."""
-
-    def hold_pay(self, provider: AccountId, amount: u128) -> u128:
-        """Hold pay as bond, as far as the bond is below the minimum; return the amount held."""
-
-    def is_bonded(self, provider: AccountId) -> bool:
-        """Return True if it has the minimum bond."""
-
-    def operator_of(self, provider: AccountId) -> AccountId | None:
-        """Return the operator that earns by its work; None for one that may not earn."""
-
-    def credit_score(self, provider: AccountId, parts: int, value: int) -> None:
-        """Count work towards voting rights, and its value in planck towards block production."""
-
-    def offers(self, model_class: int) -> Sequence[int]:
-        """Return the number of concurrent jobs that each member of a class could do."""
-
-    def members_of(self, model_class: int) -> int:
-        """Return the number of members of a class."""
-
-
-class ModelRecord(Protocol):
-    """The part of a model's record that Jobs needs."""
-
-    model_class: u16
-    macs: u64
-
-    @property
-    def usable(self) -> bool:
-        """True if new jobs may use it."""
-
-
-class ModelClass(Protocol):
-    """The initial price of work of a class, its bounds, and the speed of a job."""
-
-    base: u128
-    least: u128
-    most: u128
-    speed: u32
-
-
-class Models(Protocol):
-    """The registry of models."""
-
-    def get(self, model: H256) -> ModelRecord | None:
-        """Return the record of a model; None if it is not registered."""
-
-    def open_job(self, model: H256) -> None:
-        """Count an open job of a model."""
-
-    def close_job(self, model: H256) -> None:
-        """Remove a job from that count."""
-
-    def class_of(self, index: int) -> ModelClass | None:
-        """Return a class of machines; None if it does not exist."""
-
-    def known_classes(self) -> Sequence[int]:
-        """Return the numbers of all classes."""
-
-
-class Emission(Protocol):
-    """The part of Mining's accounting state that Jobs needs, in planck."""
-
-    protocol_price: u128
-    protocol_room: u128
-
-
-class Mining(Protocol):
-    """Records of finished work, and payment of the chain's own jobs; Mining implements it."""
-
-    def emission_now(self) -> Emission:
-        """Return the price of a unit of the chain's own jobs, and the amount available now."""
-
-    def spend_unallocated(self, to: AccountId, amount: u128) -> None:
-        """Pay `amount` planck of the unallocated emission for a job of the chain itself."""
-
-    def record(
-        self,
-        provider: AccountId,
-        receipt: H256,
-        units: int,
-        fees: u128,
-        *,
-        verified: bool,
-        requester: AccountId | None = None,
-    ) -> Recorded:
-        """Record verified work."""
 
 
 class Share(Protocol):

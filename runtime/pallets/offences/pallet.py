@@ -23,6 +23,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Compact, Fixed, TypeName, encode, path, u32, u64, u128
 from runtime.frame import Const, DoubleMap, Error, Event, Hasher, Map, Pallet, Value
 from runtime.frame.aliases import Account, Balance
+from runtime.pallets.authorities.pallet import Authorities
 from runtime.pallets.offences import weights
 
 MIN_PART: Final = 100
@@ -110,22 +111,6 @@ class Sessions(Protocol):
         """Disable a validator in block production for the rest of this session."""
 
 
-class Stakes(Protocol):
-    """Stakes of validators; Authorities implements it. Amounts in planck."""
-
-    def at_stake(self, validator: AccountId, session: int) -> u128 | None:
-        """Return the amount at stake in `session`; None if the validator was not elected then."""
-
-    def slash(self, validator: AccountId, session: int, amount: u128) -> u128:
-        """Take up to `amount` of it; return the amount taken."""
-
-    def expel(self, validator: AccountId) -> None:
-        """Exclude the validator from automatic re-election."""
-
-    def is_barred(self, validator: AccountId) -> bool:
-        """Return True if the validator was expelled recently."""
-
-
 class Offences(Pallet):
     """Breaches of the rules by validators, and their penalties."""
 
@@ -137,7 +122,7 @@ class Offences(Pallet):
     # ---- dependencies
 
     sessions: Sessions
-    stakes: Stakes
+    stakes: Authorities
 
     # ---- storage
 

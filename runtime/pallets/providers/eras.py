@@ -6,8 +6,9 @@ from typing import Final
 
 from runtime.frame import Component, Value
 from runtime.frame.traits import Clock
+from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.providers.selection import Eligibility
-from runtime.pallets.providers.types import HOURS, Measures, Params
+from runtime.pallets.providers.types import HOURS, Params
 
 HOUR_MS: Final = 3_600_000
 
@@ -16,7 +17,7 @@ class Calendar(Component):
     """The current era, slot and hour of the week."""
 
     _clock: Clock
-    _measures: Measures
+    _measures: Mining
     _params: Value[Params]
     _era_slots: int
     _slot_ms: int

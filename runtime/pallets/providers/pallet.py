@@ -41,6 +41,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, CompactBalanceOf
 from runtime.frame.traits import Clock, Operators
+from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.providers import errors, events, weights
 from runtime.pallets.providers.bonds import Bonds
 from runtime.pallets.providers.conduct import ERAS_WATCHED
@@ -57,7 +58,6 @@ from runtime.pallets.providers.types import (
     Contributions,
     Hours,
     Ledger,
-    Measures,
     NoopContributions,
     Params,
     ProviderInfo,
@@ -123,7 +123,7 @@ class Providers(Pallet, events=events, errors=errors):
     currency: Currency
     burns: HeldBurns
     clock: Clock
-    measures: Measures
+    measures: Mining
     operators: Operators
     classes: Classes
     params_origin: OriginCheck

@@ -9,6 +9,7 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
 from runtime.frame import Component, Map
+from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.providers.conduct import (
     ERAS_WATCHED,
     Conduct,
@@ -18,14 +19,14 @@ from runtime.pallets.providers.conduct import (
     timed,
 )
 from runtime.pallets.providers.eras import Calendar
-from runtime.pallets.providers.types import Ledger, Measures
+from runtime.pallets.providers.types import Ledger
 
 
 class Performance(Component):
     """Providers' offers, declines, times and heartbeats, by era."""
 
     _calendar: Calendar
-    _measures: Measures
+    _measures: Mining
 
     conduct = Map(AccountId, Conduct, default=Conduct())
     """A provider's record in the era of its last change."""

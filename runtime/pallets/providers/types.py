@@ -173,19 +173,6 @@ class ScoreView:
 # ---- interfaces that Providers needs
 
 
-class Measures(Protocol):
-    """The count of eras, and the measurements of work; Mining implements it."""
-
-    def era_now(self) -> int:
-        """Return the number of epochs with a block before the current one."""
-
-    def record_uptime(self, operator: AccountId, answered: int, expected: int) -> None:
-        """Store an operator's answered and expected heartbeats."""
-
-    def record_quality(self, operator: AccountId, p95: int, ok: int, all_: int) -> None:
-        """Store the time of 95 of 100 jobs, as in `note_done`, and the number of good ones."""
-
-
 class Bonds(InspectHold, MutateHold, Protocol):
     """The money of bonds; Balances implements it."""
 

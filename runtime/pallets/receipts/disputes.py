@@ -11,6 +11,7 @@ from btt_chain.work.fraud import EdgeProof, FraudProof
 from btt_chain.work.merkle import Opening
 from runtime.frame import Component, TokenError, TokenErrorKind
 from runtime.pallets.jobs.types import BOND_FACTOR
+from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.receipts import errors, events
 from runtime.pallets.receipts.challenges import only, shown
 from runtime.pallets.receipts.constants import PROOF_BPS
@@ -22,7 +23,6 @@ from runtime.pallets.receipts.types import (
     Payer,
     Phase,
     Proven,
-    Providers,
     Seat,
     Wrong,
     WrongEdge,
@@ -42,7 +42,7 @@ class Disputes(Component):
     _bonds: VerifierBonds
     _currency: Currency
     _payer: Payer
-    _providers: Providers
+    _providers: Engagements
 
     def prove(self, by: AccountId | None, id: H256, proof: Proof) -> tuple[Case, Proven] | None:
         """Judge a proof; return the convicted receipt. None: it was wrong, and `by` has paid.

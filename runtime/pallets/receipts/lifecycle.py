@@ -14,6 +14,7 @@ from runtime.frame import Component, Constant
 from runtime.frame.timers import NO_TIMER, TimerQueues
 from runtime.pallets.babe.types import BeaconClock
 from runtime.pallets.jobs.types import JobState, Outcome
+from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.receipts import errors, events, phases
 from runtime.pallets.receipts.challenges import Challenges
 from runtime.pallets.receipts.committee import Committees
@@ -39,14 +40,7 @@ from runtime.pallets.receipts.tally import (
     found_wrong,
     rule,
 )
-from runtime.pallets.receipts.types import (
-    MAX_REPLACEMENTS,
-    JobLedger,
-    Phase,
-    Providers,
-    Receipt,
-    Seat,
-)
+from runtime.pallets.receipts.types import MAX_REPLACEMENTS, JobLedger, Phase, Receipt, Seat
 from runtime.pallets.receipts.verifiers import VerifierBonds
 from runtime.pallets.system.pallet import System
 
@@ -87,7 +81,7 @@ class Lifecycle(Component):
     _planted_errors: PlantedErrors
     _clock: BeaconClock
     _jobs: JobLedger
-    _providers: Providers
+    _providers: Engagements
     _system: System
 
     def setup(self) -> None:

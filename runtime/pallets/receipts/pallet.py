@@ -50,6 +50,7 @@ from runtime.frame.origin import OriginKind
 from runtime.frame.timers import ShiftedQueues
 from runtime.frame.traits import Operators
 from runtime.pallets.babe.types import BeaconClock
+from runtime.pallets.providers.engagements import Engagements
 from runtime.pallets.receipts import errors, events, types, weights
 from runtime.pallets.receipts.attestations import Attestations, Reveal
 from runtime.pallets.receipts.challenges import Challenges
@@ -67,7 +68,6 @@ from runtime.pallets.receipts.types import (
     LeafProof,
     Models,
     Payer,
-    Providers,
     Receipt,
     ReceiptId,
     Signature,
@@ -134,7 +134,7 @@ class Receipts(Pallet, events=events, errors=errors):
     system: System
     keys: Keys
     operators: Operators
-    providers: Providers
+    providers: Engagements
     models: Models
     jobs: JobLedger
 

@@ -294,25 +294,6 @@ class Keys(Protocol):
         """Return the BABE session key that an account registered; None if it has none."""
 
 
-class ProviderInfo(Protocol):
-    """The part of a provider's registration that Receipts uses."""
-
-    vrf: bytes
-
-
-class Providers(Protocol):
-    """The registry of providers."""
-
-    def info(self, provider: AccountId) -> ProviderInfo | None:
-        """Return a provider's registration; None if there is none."""
-
-    def slash(self, provider: AccountId, job: H256, amount: u128, to: AccountId | None) -> u128:
-        """Take bond for a job, half of it for `to`, the rest destroyed; return the amount taken."""
-
-    def fine(self, provider: AccountId, ppm: int) -> u128:
-        """Destroy a part of the bond; return the amount."""
-
-
 class Models(Protocol):
     """The registry of models."""
 

@@ -35,6 +35,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import Account, AccountIdOf, Balance, BalanceOf, CompactBalanceOf, SlotOf
 from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate
+from runtime.pallets.asset_registry.pallet import AssetRegistry
 from runtime.pallets.asset_registry.types import AssetInfo
 from runtime.pallets.assets.pallet import Assets
 from runtime.pallets.balances.types import sub_account
@@ -87,19 +88,6 @@ class Money(Inspect, InspectHold, Mutate, Protocol):
     """The money of vaults; Balances implements it."""
 
 
-class Registry(Protocol):
-    """Values and revenues of assets; AssetRegistry implements it. Amounts in planck."""
-
-    def info(self, asset: u32) -> AssetInfo | None:
-        """Return the registration of an asset; None if there is none."""
-
-    def revenue_due(self, asset: u32, who: AccountId) -> u128:
-        """Return the unpaid revenue of an account's units."""
-
-    def pay_revenue(self, id: u32, who: AccountId) -> u128:
-        """Pay the unpaid revenue; return the amount."""
-
-
 class Vaults(Pallet):
     """Money and units of several owners, traded by a manager for a fee."""
 
@@ -113,7 +101,7 @@ class Vaults(Pallet):
     clock: Clock
     assets: Assets
     exchange: Exchange
-    registry: Registry
+    registry: AssetRegistry
     system: System
 
     # ---- storage
