@@ -33,7 +33,7 @@ from btt_chain.work.graph import Graph, weighted_of
 from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
 from btt_chain.work.operators.numeric import kernel_of
 from btt_chain.work.operators.numeric.kernel import FloatFunction, node_of
-from btt_chain.work.operators.numeric.softmax import exponentials
+from btt_chain.work.operators.numeric.rows import exponentials
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
 from btt_chain.work.tensors import Kind, Tensor
 

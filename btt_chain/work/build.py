@@ -52,9 +52,8 @@ from btt_chain.work.operators import (
     Table,
 )
 from btt_chain.work.operators.numeric import kernel_of
-from btt_chain.work.operators.numeric.add import factors_of
+from btt_chain.work.operators.numeric.elementwise import bytes_of, factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
-from btt_chain.work.operators.numeric.table import bytes_of
 from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.shapes import (
     check_graph,

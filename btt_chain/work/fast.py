@@ -22,9 +22,8 @@ from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
 from btt_chain.work.model import Constants, Elements, Int8s, Int32s, Model
 from btt_chain.work.operators import Conv, Linear
 from btt_chain.work.operators.numeric import KERNELS
-from btt_chain.work.operators.numeric.conv import ConvKernel
+from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel
 from btt_chain.work.operators.numeric.kernel import NodeOf
-from btt_chain.work.operators.numeric.linear import LinearKernel
 from btt_chain.work.operators.numeric.requantise import requantise
 from btt_chain.work.operators.numeric.windows import padded, taps_of, windows_of
 from btt_chain.work.tensors import Kind, Tensor, Window

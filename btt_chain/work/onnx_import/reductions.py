@@ -15,8 +15,7 @@ from btt_chain.work.onnx_import.constants import (
 from btt_chain.work.onnx_import.node import Node
 from btt_chain.work.onnx_import.target import Target
 from btt_chain.work.onnx_import.values import Pending, Value
-from btt_chain.work.operators.numeric.layer_norm import norm_constants, norm_epsilon
-from btt_chain.work.operators.numeric.softmax import exponentials
+from btt_chain.work.operators.numeric.rows import exponentials, norm_constants, norm_epsilon
 
 LAST_AXIS: Final = 13
 """Version of Softmax from which on it is over one axis, by default the last one."""

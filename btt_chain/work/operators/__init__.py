@@ -1,4 +1,4 @@
-"""The operators of a graph: one module each, with all rules of that kind of node.
+"""The operators of a graph: a module for each family, with all rules of these kinds of nodes.
 
 An operator has two halves. The pure half is here: its fields on the wire, and its rules in integers
 (`base.Operator`). The runtime imports it, so it must not load numpy. The numpy half is the module
@@ -13,17 +13,12 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from btt_chain.scale import Path
-from btt_chain.work.operators.add import Add
-from btt_chain.work.operators.average_pool import AveragePool
-from btt_chain.work.operators.concat import Concat
-from btt_chain.work.operators.conv import Conv
-from btt_chain.work.operators.layer_norm import LayerNorm
-from btt_chain.work.operators.linear import Linear
+from btt_chain.work.operators.columns import Conv, Linear
+from btt_chain.work.operators.elementwise import Add, Table
 from btt_chain.work.operators.matmul import MatMul
-from btt_chain.work.operators.max_pool import MaxPool
-from btt_chain.work.operators.rearrange import Rearrange
-from btt_chain.work.operators.softmax import Softmax
-from btt_chain.work.operators.table import Table
+from btt_chain.work.operators.moves import Concat, Rearrange
+from btt_chain.work.operators.rows import LayerNorm, Softmax
+from btt_chain.work.operators.windows import AveragePool, MaxPool
 
 Op: TypeAlias = Annotated[
     Linear

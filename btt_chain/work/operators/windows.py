@@ -1,13 +1,24 @@
-"""Windows of an image: the shape of the output, and the lines that one element reads."""
+"""Windows of an image: maxima and sums, and what convolutions share with them.
+
+The shape of the output, and the lines that one element reads.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from btt_chain.work.arithmetic import requantised
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.layout import position, tensor_layout
-from btt_chain.work.operators.base import Inputs
-from btt_chain.work.tensors import Tensor, Window
+from btt_chain.work.operators.base import (
+    Inputs,
+    Operator,
+    check_accumulator,
+    check_same_numbers,
+    check_scale,
+    expect,
+)
+from btt_chain.work.tensors import Binary32, Tensor, TensorId, Window
 
 
 def sides_of(name: str, window: Window, x: Tensor) -> tuple[int, int]:
@@ -109,3 +120,75 @@ def lines_of(
             pixel = tap * apart * channels
             taps.extend(found[pixel + low : pixel + high])
         yield Line(start, end, tap_y, taps)
+
+
+class MaxPool(Operator, index=5):
+    """The largest element of each window; padding is never the largest."""
+
+    x: TensorId
+    window: Window
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The image."""
+        return (int(self.x),)
+
+    def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
+        """Check that windows fit the image, and that none has padding only."""
+        check_same_numbers(name, inputs, out)
+        window = self.window
+        padded = max(window.top, window.left, window.bottom, window.right) > 0
+        if padded and max(window.apart_y, window.apart_x) > 1:
+            # All its taps could be in the padding, and an empty set has no maximum.
+            raise ModelRefused.at(name, "a pool with spaced taps cannot be padded")
+        expect(name, out, (*image_of(name, window, inputs[0]), inputs[0].dims[-1]))
+
+    def openings(self, tensor: Tensor) -> tuple[int, int]:
+        """Return the openings of one window."""
+        return window_openings(self.window, tensor)
+
+    @property
+    def lines(self) -> int:
+        """The height of the window."""
+        return int(self.window.height)
+
+    def element(self, index: int, out: Tensor, read: Inputs) -> int:
+        """Return the maximum of one window."""
+        lines = lines_of_channel(read, self.x, self.window, index, out)
+        return max(value for line in lines for value in line.taps)
+
+
+class AveragePool(Operator, index=6):
+    """The sum of each window, counted from zero and padding being zero, times a scale."""
+
+    x: TensorId
+    window: Window
+    scale: Binary32
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The image."""
+        return (int(self.x),)
+
+    def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
+        """Check that windows fit the image, and every sum 32 bits."""
+        x = inputs[0]
+        expect(name, out, (*image_of(name, self.window, x), x.dims[-1]))
+        check_scale(name, self.scale)
+        check_accumulator(name, int(self.window.height) * int(self.window.width) * x.reach)
+
+    def openings(self, tensor: Tensor) -> tuple[int, int]:
+        """Return the openings of one window."""
+        return window_openings(self.window, tensor)
+
+    @property
+    def lines(self) -> int:
+        """The height of the window."""
+        return int(self.window.height)
+
+    def element(self, index: int, out: Tensor, read: Inputs) -> int:
+        """Return the requantised sum of one window."""
+        zero = read.zero(self.x)
+        lines = lines_of_channel(read, self.x, self.window, index, out)
+        total = sum(value - zero for line in lines for value in line.taps)
+        return requantised(total, self.scale, int(out.zero), out.kind.low, out.kind.high)

@@ -16,9 +16,9 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Batch, Executor, stream
 from btt_chain.work.fraud import element
 from btt_chain.work.model import Elements, Model
-from btt_chain.work.operators.layer_norm import MAX_EPSILON, MAX_ROW, MAX_SHIFT
 from btt_chain.work.operators.numeric import blocks
-from btt_chain.work.operators.numeric.layer_norm import whole_roots
+from btt_chain.work.operators.numeric.rows import whole_roots
+from btt_chain.work.operators.rows import MAX_EPSILON, MAX_NORMALIZED_ROW, MAX_SHIFT
 from btt_chain.work.tensors import Kind
 from unit.work.work_world import KINDS, attention, image_net, records_of, single, slowly, weights
 
@@ -133,7 +133,7 @@ def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
 @pytest.mark.parametrize("epsilon", [0, MAX_EPSILON])
 def test_the_longest_rows_are_normalised_exactly(shift: int, epsilon: int) -> None:
     rng = np.random.default_rng(shift)
-    length = MAX_ROW
+    length = MAX_NORMALIZED_ROW
     ends = np.array([-(2**31), 2**31 - 1])
     factor, offset = rng.choice(ends, (2, length)).astype(np.int32)
     factor[::2] >>= rng.integers(10, 31, length // 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from pathlib import Path
 from typing import get_args
@@ -20,8 +21,6 @@ from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Weights
 
 WIRE = get_args(get_args(operators.Op)[0])
-SHARED = {"__init__", "base", "columns", "windows"}
-"""Modules of the package that hold no operator."""
 NAMES = [kind.__name__ for kind in WIRE]
 
 
@@ -57,13 +56,20 @@ def test_variants_of_the_wire_have_their_fixed_indices() -> None:
     assert [kind.INDEX for kind in WIRE] == list(range(len(WIRE)))
 
 
-def test_every_operator_has_a_module_of_its_own_and_is_registered() -> None:
+def test_every_operator_of_the_package_is_registered() -> None:
     folder = Path(operators.__path__[0])
-    modules = {file.stem for file in folder.glob("*.py")} - SHARED
+    modules = [
+        importlib.import_module(f"{operators.__name__}.{file.stem}") for file in folder.glob("*.py")
+    ]
 
-    homes = [kind.__module__.removeprefix(f"{operators.__name__}.") for kind in WIRE]
+    declared = {
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_pure_half(kind)
+    }
 
-    assert sorted(homes) == sorted(modules)
+    assert declared == set(WIRE)
 
 
 @pytest.mark.parametrize("kind", WIRE, ids=NAMES)

@@ -28,7 +28,7 @@ from btt_chain.work.operators import (
     Softmax,
     Table,
 )
-from btt_chain.work.operators.numeric.softmax import exponentials
+from btt_chain.work.operators.numeric.rows import exponentials
 from btt_chain.work.tensors import Kind, Tensor, Window
 
 Array = dict[tuple[int, ...], int]

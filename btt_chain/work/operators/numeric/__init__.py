@@ -1,7 +1,7 @@
 """The numpy halves of the operators: `KERNELS` is their registry.
 
-This package needs numpy, so the runtime must not import it. Modules that are named as an operator's
-pure half hold its kernel; the others hold what kernels share.
+This package needs numpy, so the runtime must not import it. Modules that are named as one of pure
+halves hold the kernels of these; the others hold what kernels share.
 """
 
 from __future__ import annotations
@@ -24,19 +24,14 @@ from btt_chain.work.operators import (
     Table,
 )
 from btt_chain.work.operators.base import Operator
-from btt_chain.work.operators.numeric.add import AddKernel
-from btt_chain.work.operators.numeric.average_pool import AveragePoolKernel
-from btt_chain.work.operators.numeric.concat import ConcatKernel
-from btt_chain.work.operators.numeric.conv import ConvKernel
+from btt_chain.work.operators.numeric.columns import ConvKernel, LinearKernel
+from btt_chain.work.operators.numeric.elementwise import AddKernel, TableKernel
 from btt_chain.work.operators.numeric.kernel import Kernel
-from btt_chain.work.operators.numeric.layer_norm import LayerNormKernel
-from btt_chain.work.operators.numeric.linear import LinearKernel
 from btt_chain.work.operators.numeric.matmul import MatMulKernel
-from btt_chain.work.operators.numeric.max_pool import MaxPoolKernel
+from btt_chain.work.operators.numeric.moves import ConcatKernel, RearrangeKernel
 from btt_chain.work.operators.numeric.products import ProductKernel
-from btt_chain.work.operators.numeric.rearrange import RearrangeKernel
-from btt_chain.work.operators.numeric.softmax import SoftmaxKernel
-from btt_chain.work.operators.numeric.table import TableKernel
+from btt_chain.work.operators.numeric.rows import LayerNormKernel, SoftmaxKernel
+from btt_chain.work.operators.numeric.windows import AveragePoolKernel, MaxPoolKernel
 
 Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
 

@@ -1,4 +1,4 @@
-"""The same elements in another order, in numpy."""
+"""The same elements in another order, and joined rows, in numpy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from btt_chain.work.model import Constants, Elements, Float32s
-from btt_chain.work.operators import Rearrange
+from btt_chain.work.operators import Concat, Rearrange
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 
 
@@ -40,3 +40,19 @@ class RearrangeKernel(Kernel[Rearrange]):
 def _order(op: Rearrange) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the view, and the order of the axes of a batch of it."""
     return tuple(map(int, op.view)), (0, *(int(axis) + 1 for axis in op.axes))
+
+
+class ConcatKernel(Kernel[Concat]):
+    """A join of rows, prepared for execution."""
+
+    def run(self, inputs: Sequence[Elements], made: Elements) -> None:
+        """Write both parts of each row."""
+        a, b = inputs
+        width = a.shape[-1]
+        made[..., :width] = a
+        made[..., width:] = b
+
+    @staticmethod
+    def in_floats(node: NodeOf[Concat], rng: Generator) -> FloatFunction:
+        """Return joined rows."""
+        return lambda inputs: np.concatenate(inputs, -1)
