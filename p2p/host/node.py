@@ -24,11 +24,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import trio
-from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 
 from p2p import peer_records
-from p2p.accounts import GOSSIP, CutOff
+from p2p.accounts import CutOff
 from p2p.address import Address
 from p2p.errors import NetworkError
 from p2p.host import containment, gossip
@@ -36,6 +35,7 @@ from p2p.host.connected import ConnectedPeers
 from p2p.host.containment import contain, note
 from p2p.host.dialer import Dialer
 from p2p.host.discovery import Discovery
+from p2p.host.gossip_environment import Environment
 from p2p.host.guard import CostGuard
 from p2p.host.notifications import Notifications
 from p2p.host.penalties import Penalties
@@ -53,7 +53,6 @@ from p2p.network import (
     Ask,
     Charge,
     Event,
-    GossipReceived,
     PeerView,
     Penalise,
     Publish,
@@ -156,9 +155,7 @@ class Node:
         self._requests = Requests(
             self._transport, self._peers, self._penalties, self._sessions, self._discovery, outbox
         )
-        self._gossip_environment = _GossipEnvironment(
-            self._peers, self._penalties, self.guard, outbox
-        )
+        self._gossip_environment = Environment(self._peers, self._penalties, self.guard, outbox)
 
     # --- read from other threads --------------------------------------------------------
 
@@ -320,45 +317,3 @@ class Node:
 
     def _cut_off(self, name: str, order: CutOff) -> None:
         self._penalties.cut_off(name, order)
-
-
-class _GossipEnvironment:
-    """The environment of gossip: connected peers, their limits, and the receiver of messages."""
-
-    def __init__(
-        self,
-        peers: ConnectedPeers,
-        penalties: Penalties,
-        guard: CostGuard,
-        outbox: Mailbox[Event],
-    ) -> None:
-        self._peers = peers
-        self._penalties = penalties
-        self._guard = guard
-        self._outbox = outbox
-
-    async def admitted(self, peer: ID) -> bool:
-        known = self._peers.get(peer)
-        return known is not None and await self._peers.admitted(known)
-
-    def allows(self, peer: ID, kind: str, size: int = 0) -> bool:
-        known = self._peers.get(peer)
-        return known is not None and self._penalties.allows(known, kind, size)
-
-    def penalise(self, peer: ID, cost: int, why: str) -> None:
-        self._penalties.penalise(str(peer), cost, why)
-
-    def received(self, peer: ID, topic: str, payload: bytes) -> None:
-        self._outbox.put(GossipReceived(topic, str(peer), payload))
-
-    def is_connected(self, peer: ID) -> bool:
-        return peer in self._peers
-
-    def read(self, peer: ID, begun: int, more: int = 0) -> None:
-        self._guard.read(str(peer), begun, more)
-
-    def serves(self, peer: ID, size: int) -> bool:
-        return self._guard.serves(str(peer), size)
-
-    def repeated(self, peer: ID, size: int = 0) -> None:
-        self._guard.dropped(str(peer), GOSSIP, size)

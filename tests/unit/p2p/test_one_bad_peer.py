@@ -154,7 +154,8 @@ async def test_a_peer_whose_address_cannot_be_used_is_not_reserved(host: str) ->
 
 MODULES = (
     "p2p.accounts", "p2p.dial_plan", "p2p.host.connected", "p2p.host.dialer", "p2p.host.discovery",
-    "p2p.host.gossip", "p2p.host.guard", "p2p.host.node", "p2p.host.notifications",
+    "p2p.host.gossip", "p2p.host.gossip_environment", "p2p.host.guard", "p2p.host.node",
+    "p2p.host.notifications",
     "p2p.host.penalties", "p2p.host.requests", "p2p.host.sessions", "p2p.host.transport",
     "p2p.kademlia.finder", "p2p.kademlia.table", "p2p.peer_records", "p2p.peers", "p2p.reserved",
 )  # fmt: skip
@@ -249,7 +250,7 @@ FOUND = {method.__qualname__: (owner, name, method) for owner, name, method in h
 del FOUND["ContainedPubsub._handle_dead_peer"]  # which itself contains what it calls
 SOME = (
     "ConnectedPeers.end", "Discovery._probe", "Notifications._read_all", "PeerBook.add_reported",
-    "Sessions._handshake", "Sessions.connection_opened", "_GossipEnvironment.allows",
+    "Sessions._handshake", "Sessions.connection_opened", "Environment.allows",
 )  # fmt: skip
 """At least one for each way in which a peer's data are handled."""
 
